@@ -21,7 +21,7 @@ RUN /opt/build/bin/python -m pip wheel --no-deps --no-index --no-build-isolation
     && /opt/build/bin/python -m pip --python /opt/kioku/bin/python install --no-deps --no-index /src/wheel/*.whl \
     && /opt/build/bin/python -m pip --python /opt/kioku/bin/python check
 
-FROM base
+FROM base AS serve
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin kioku
 COPY --from=build /opt/kioku /opt/kioku
 ENV PATH=/opt/kioku/bin:$PATH \
@@ -38,3 +38,9 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["/opt/kioku/bin/python", "-I", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 3000), timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["kioku"]
 CMD ["run"]
+
+# For AWS, with the authorities of Amazon RDS that `python -m deploy.aws.package` has fetched.
+FROM serve AS aws
+COPY build/aws/rds.pem /opt/kioku/rds.pem
+
+FROM serve

@@ -9,7 +9,7 @@ FROM_LOCKS := --require-hashes --only-binary :all:
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test tests test-all lint docs clean
+.PHONY: help install up test tests test-all soak lint docs clean
 
 help:  ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -44,6 +44,10 @@ tests: install; $(BIN)/python -m tests.run
 
 test-all: $(VENV)/.outside  ## Run the slow tests: browser, deploy, examples, crashes, faults, a short soak
 	$(BIN)/python -m tests.run --slow
+
+soak: install  ## Run the long fault runs, about fifteen minutes: everything breaks; one person attacks
+	$(BIN)/python -m tests.soak trouble
+	$(BIN)/python -m tests.soak attack
 
 lint: install  ## ruff, mypy --strict, import-linter, and the tests in tests/lint
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ import psutil  # type: ignore[import-untyped] # the embedded PostgreSQL brings i
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from bot.queue.queue import QUEUE_ROLE, migrations
+from bot.queue.queue import migrations
 from memory import EmbeddedPostgres, EmbeddingSpace, migrate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,7 +76,7 @@ class Testbed:
         """Return the owner's address of a database with the app's tables."""
         address = self.database(name)
         login = _served(address)
-        migrate(address, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
+        migrate(address, SPACE, migrations(), login=login)
         return address
 
     def app_settings(self, address: str, **more: str) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import LiteralString
 from uuid import UUID, uuid4
 
@@ -13,7 +15,7 @@ from bot.config import Settings
 from bot.locale import Reader
 from memory import MemoryOff, Person, Pool
 from memory.metrics import step
-from memory.postgres import NO_FORGETTING, person_statement, person_transaction
+from memory.postgres import person_statement, person_transaction
 
 
 class QuotaExceeded(Exception):
@@ -100,6 +102,28 @@ async def claim_refusal(
         return await inserted.fetchone() is not None
 
 
+class AlreadyUnderWay(Exception):
+    """The same is being done for the same person at the moment."""
+
+
+class UnderWay:
+    """What clicks of people are doing in this process at the moment, each thing once."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    @contextmanager
+    def once(self, name: str) -> Iterator[None]:
+        """Do what is called so. Raises `AlreadyUnderWay` at once while somebody else does it."""
+        if name in self._names:
+            raise AlreadyUnderWay
+        self._names.add(name)
+        try:
+            yield
+        finally:
+            self._names.discard(name)
+
+
 class NotRemembered(Exception):
     """No memory may be formed from the message any more; `key` is that of the sentence."""
 
@@ -116,11 +140,11 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
     there again as soon as Slack is asked who the person is.
     """
     request = f"{_about(channel, ts)}{uuid4()}"
-    async with person_transaction(pool, person) as connection:
+    async with person_transaction(pool, person, shared=True) as connection:
         await connection.execute(
             "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
-            f" SELECT %s, %s, %s, '', now() + interval '1 hour' WHERE {NO_FORGETTING}",
-            (person.team_id, person.user_id, request, person.prefix),
+            " VALUES (%s, %s, %s, '', now() + interval '1 hour')",
+            (person.team_id, person.user_id, request),
         )
     return request
 

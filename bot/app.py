@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from bot.access import UnderWay
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
 from bot.delivery.reply_stream import Sessions
@@ -23,7 +24,7 @@ from memory import Embedder, Former, Pool, UserFact
 class App:
     """Connections, settings, and what is known for a while of people and conversations.
 
-    `names` are the names of people that Slack has said.
+    `names` are the names by which models know people, channels and groups.
     """
 
     settings: Settings
@@ -39,6 +40,7 @@ class App:
     people: People
     names: Names
     audiences: Audiences
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     @property
     def stores_facts(self) -> bool:

@@ -20,6 +20,7 @@ from pydantic import (
     ValidationInfo,
 )
 
+OPENAI_ADDRESS = "https://api.openai.com/v1"
 STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 # What Kubernetes sets for a Service that is called `kioku`:
@@ -120,7 +121,7 @@ class Settings(BaseModel):
     api_token: SecretStr | None = None
     history_days: _Days = 30
     retention_days: _Days | None = None
-    uninstall_grace_hours: Annotated[int, Field(ge=0, le=8_760)] = 24
+    uninstall_grace_hours: Annotated[int, Field(ge=1, le=8_760)] = 24
     data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Path(".kioku")
     log_level: Annotated[_Level, BeforeValidator(str.upper)] = "INFO"
 
@@ -160,6 +161,24 @@ FIELDS = {_setting(name): name for name in Settings.model_fields}
 """The field of `Settings` for each setting."""
 
 
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Return what a `.env` sets, without empty values; nothing where there is no such file.
+
+    Raises `SettingsError` for a file that cannot be read.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        return _not_empty(dotenv_values(path))
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"Make {path} readable for this user, in UTF-8.") from None
+
+
+def _not_empty(values: Mapping[str, str | None]) -> dict[str, str]:
+    stripped = {name: (value or "").strip() for name, value in values.items()}
+    return {name: value for name, value in stripped.items() if value}
+
+
 def load_settings(
     environment: Mapping[str, str] = os.environ, *, dotenv: Path | None = Path(".env")
 ) -> Settings:
@@ -168,14 +187,8 @@ def load_settings(
     Empty values count as not set. Raises `SettingsError` with one sentence for an unknown
     ``KIOKU_`` name, a bad value, or a file that cannot be read.
     """
-    try:
-        file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"Make {dotenv} readable for this user, in UTF-8.") from None
-    given: dict[str, str] = {}
-    for values in (file, environment):
-        stripped = {name: (value or "").strip() for name, value in values.items()}
-        given |= {name: value for name, value in stripped.items() if value}
+    file = read_dotenv(dotenv) if dotenv is not None else {}
+    given = file | _not_empty(environment)
     for name in sorted(given.keys() - FIELDS.keys()):
         if name.startswith("KIOKU_") and not name.startswith(_OF_KUBERNETES):
             raise SettingsError(f"There is no setting {name}: `.env.example` lists all of them.")

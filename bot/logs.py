@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,12 @@ _INDISCREET = ("opentelemetry", "langchain", "langchain_core", "langgraph", "lan
 _OAUTH = "slack_bolt.oauth"
 # These put the text of an exception they report into their own message.
 _QUOTING = ("aiohttp", "asyncio", "psycopg", "slack_bolt", "slack_sdk")
+
+_WARNING_SECONDS = 60.0
+# What asyncio reports for each connection that it cannot accept for want of descriptors: thousands
+# of times a second.
+_REPEATED = "socket.accept() out of system resource"
+_REPEATED_SECONDS = 1.0
 
 # The fields of what is being answered or formed; ids only. Tasks that it starts share the dict.
 _fields: ContextVar[dict[str, str]] = ContextVar("log fields")
@@ -54,6 +61,35 @@ def fault(error: BaseException) -> str:
         chain.append(f"{type(current).__name__}{place}")
         current = current.__cause__ or current.__context__
     return " from ".join(chain)
+
+
+class StandingWarnings:
+    """What an operator has to know though the app serves: a sentence for each cause that lasts.
+
+    The log has a cause once a minute at most, however often it is reported.
+    """
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._sentences: dict[str, str] = {}
+        self._next_line: dict[str, float] = {}
+
+    @property
+    def sentences(self) -> list[str]:
+        """The sentences of the causes that last."""
+        return list(self._sentences.values())
+
+    def report(self, cause: str, sentence: str) -> None:
+        """Say that a cause lasts; `sentence` takes the place of the one before."""
+        self._sentences[cause] = sentence
+        now = time.monotonic()
+        if now >= self._next_line.get(cause, now):
+            self._next_line[cause] = now + _WARNING_SECONDS
+            self._log.warning("%s", sentence)
+
+    def clear(self, cause: str) -> None:
+        """Say that a cause is gone."""
+        self._sentences.pop(cause, None)
 
 
 class _Text(logging.Formatter):
@@ -109,6 +145,22 @@ class _Discreet(logging.Filter):
         return library in _OURS or record.levelno >= logging.WARNING
 
 
+class _OncePerSecond(logging.Filter):
+    """Lets one report a second through that connections cannot be accepted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not str(record.msg).startswith(_REPEATED):
+            return True
+        if record.created < self._next:
+            return False
+        self._next = record.created + _REPEATED_SECONDS
+        return True
+
+
 def _from_broken_client(record: logging.LogRecord) -> bool:
     """Return whether aiohttp reports a request that is not HTTP: it was answered with 400."""
     error = record.exc_info[1] if record.exc_info else None
@@ -121,3 +173,5 @@ def set_up_logging(level: str) -> None:
     handler.setFormatter(_Text() if sys.stderr.isatty() else _Json())
     handler.addFilter(_Discreet())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # At the logger, so that it is not counted either.
+    logging.getLogger("asyncio").addFilter(_OncePerSecond())

@@ -23,6 +23,7 @@ from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM
 from memory import DM, Person, Pool
+from memory.model import Until
 from memory.postgres import person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Off:
     `here`: in one conversation only, not everywhere.
     """
 
-    until: datetime | None = None
+    until: Until | None = None
     here: bool = False
 
 
@@ -76,7 +77,7 @@ class PersonSettings:
     """
 
     switched_off: bool = False
-    off_until: datetime | None = None
+    off_until: Until | None = None
     agreed: bool = False
     notices: bool = True
     eagerness: Eagerness = "balanced"
@@ -206,6 +207,17 @@ async def read_settings(connection: AsyncConnection[DictRow], person: Person) ->
     )
     [row] = await found.fetchall()
     return settings_of(row)
+
+
+async def read_language(connection: AsyncConnection[DictRow], person: Person) -> Language:
+    """Return the language to answer a person in; nothing else of their settings is read."""
+    found = await connection.execute(
+        "SELECT language, locale FROM person_settings"
+        " WHERE team_id = %(team)s AND user_id = %(user)s",
+        person.ids,
+    )
+    row = await found.fetchone()
+    return PersonSettings(**row).reply_language() if row else _DEFAULTS.reply_language()
 
 
 def settings_of(row: Mapping[str, Any]) -> PersonSettings:

@@ -4,19 +4,10 @@
 -- Row-level security: a transaction sees the rows of the person in kioku.team and kioku.user,
 -- and those of the thread in kioku.thread. Tables whose policy is `true` hold nothing of any person.
 -- Functions that are SECURITY DEFINER run as the owner, over the rows of all people, and return
--- ids and numbers only; kioku_app alone may call them.
+-- ids and numbers only; kioku_app alone may call them. Their search_path is the migration's.
 
--- The role that may use the queue's tables, as kioku_app may: the login inherits it, because
--- procrastinate sets no role. Roles belong to the cluster: another database may create it just now.
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'kioku_queue') THEN
-        CREATE ROLE kioku_queue NOLOGIN;
-    END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-END
-$$;
-GRANT USAGE ON SCHEMA public TO kioku_queue;
+-- kioku_queue may use the queue's tables, as kioku_app may: the login inherits it, because
+-- procrastinate sets no role.
 GRANT SELECT, INSERT, UPDATE, DELETE ON procrastinate_jobs, procrastinate_events,
     procrastinate_periodic_defers, procrastinate_workers TO kioku_queue, kioku_app;
 GRANT USAGE, SELECT ON SEQUENCE procrastinate_jobs_id_seq, procrastinate_events_id_seq,
@@ -203,7 +194,11 @@ CREATE TABLE memory_off (
     scope text NOT NULL,
     from_at timestamptz NOT NULL,
     until_at timestamptz,
-    PRIMARY KEY (team_id, user_id, scope, from_at)
+    PRIMARY KEY (team_id, user_id, scope, from_at),
+    -- As of `store`: Python cannot represent every date of PostgreSQL.
+    CONSTRAINT memory_off_dates CHECK (
+        from_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00'
+        AND until_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00' IS NOT FALSE)
 );
 
 -- Requests of a person in an hour that call a model and are no message: an addition, POST /ask; and
@@ -243,7 +238,17 @@ CREATE TABLE workspaces (
     purge_at timestamptz
 );
 ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
-CREATE POLICY everybodys_workspaces ON workspaces USING (true);
+-- The user that serves cannot have a workspace deleted sooner than in an hour.
+CREATE POLICY everybodys_workspaces ON workspaces USING (true)
+    WITH CHECK (purge_at IS NULL OR purge_at >= now() + interval '1 hour');
+
+-- Commands, shortcuts, clicks and submissions of the last minutes that were carried out, by Slack's id
+-- of each. One that comes again is not: Slack delivers again what was not acknowledged, and whoever has
+-- seen a signed request can send it again while its signature is valid, five minutes.
+CREATE TABLE interactions (
+    trigger_id text PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now()
+);
 
 -- When a process last heard from Slack with the database in reach.
 CREATE TABLE listening (
@@ -252,7 +257,8 @@ CREATE TABLE listening (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, change_notices, notices,
-    person_settings, memory_off, person_requests, sent_files, workspaces, listening TO kioku_app;
+    person_settings, memory_off, person_requests, sent_files, workspaces, interactions, listening
+    TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
 DECLARE
@@ -274,7 +280,7 @@ CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
 CREATE FUNCTION promises_to_remind_of(most int)
     RETURNS TABLE (team_id text, user_id text, key text, due text, said_at timestamptz,
         time_zone text, posted int, last_at timestamptz)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT promise.team, promise.person, promise.key, promise.due, promise.said_at,
             settings.time_zone, earlier.posted, earlier.last_at
@@ -307,7 +313,7 @@ CREATE FUNCTION promises_to_remind_of(most int)
 -- comes back after a minute if it could not be deleted.
 CREATE FUNCTION claim_thread(process bigint, of_person int)
     RETURNS TABLE (thread text)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH next AS (
             SELECT one.id, one.status FROM messages AS one
@@ -340,7 +346,7 @@ CREATE FUNCTION claim_thread(process bigint, of_person int)
 -- Announces jobs that are due. Returns whether a message waits that nobody answers.
 CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled float)
     RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
     BEGIN
         -- Procrastinate may have deleted its row during an outage.
@@ -388,16 +394,16 @@ CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled fl
     END
     $$;
 
--- Fails messages that nothing could be done with in more than `most` attempts, and requests to
--- POST /ask whose process died.
+-- Fails messages that nothing could be done with in more than `most` attempts, 100 at least, and
+-- requests to POST /ask whose process died.
 CREATE FUNCTION fail_poison_messages(most int)
     RETURNS TABLE (id uuid, thread text)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         UPDATE messages AS poison SET status = 'failed', message = NULL,
             ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
         WHERE poison.status IN ('waiting', 'answering') AND poison.worker IS NULL
-            AND (poison.attempts > most
+            AND (poison.attempts > GREATEST(most, 100)
                 OR poison.message IS NULL AND poison.received_at < now() - interval '10 minutes')
         RETURNING poison.id, poison.thread
     $$;
@@ -406,7 +412,7 @@ CREATE FUNCTION fail_poison_messages(most int)
 -- weeks; `most` rows a call. Returns how many.
 CREATE FUNCTION clear_away(most int)
     RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH cleared AS (
             DELETE FROM messages WHERE messages.id IN (
@@ -420,20 +426,25 @@ CREATE FUNCTION clear_away(most int)
         SELECT count(*) FROM cleared
     $$;
 
--- Removes the texts of conversations older than `days`, `most` rows of each table a call. Rows
--- stay: a message that Slack delivers again is known by them, and a thread followed. Words that
--- formed no memory form none any more; a message that still waits ends as failed.
+-- Removes the texts of conversations older than `days`, `most` rows of each table a call. Whatever
+-- is given, texts of the last day stay, and 5,000 rows are the most. Rows stay: a message that
+-- Slack delivers again is known by them, and a thread followed. Words that formed no memory form
+-- none any more; a message that still waits ends as failed.
 CREATE FUNCTION end_history(days int, most int)
     RETURNS TABLE (turns bigint, unformed bigint, comments bigint, waiting bigint)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        WITH old AS MATERIALIZED (
+        WITH allowed AS (
+            SELECT now() - make_interval(days => GREATEST(end_history.days, 1)) AS before,
+                LEAST(end_history.most, 5000) AS most
+        ), old AS MATERIALIZED (
             SELECT kept.id, kept.words <> '' AND kept.formed_at IS NULL AS unformed
             FROM messages AS kept
-            WHERE kept.begun_at < now() - make_interval(days => end_history.days)
+            WHERE kept.begun_at < (SELECT before FROM allowed)
                 AND kept.status NOT IN ('waiting', 'answering')
                 AND (kept.question <> '' OR kept.words <> '' OR kept.reply IS NOT NULL)
-            ORDER BY kept.begun_at LIMIT most FOR UPDATE SKIP LOCKED
+            ORDER BY kept.begun_at LIMIT (SELECT allowed.most FROM allowed)
+            FOR UPDATE SKIP LOCKED
         ), blanked AS (
             UPDATE messages SET question = '', words = '', reply = NULL,
                 formed_at = COALESCE(messages.formed_at, now())
@@ -441,8 +452,9 @@ CREATE FUNCTION end_history(days int, most int)
         ), said AS (
             UPDATE feedback SET comment = '' WHERE feedback.turn_id IN (
                 SELECT rated.turn_id FROM feedback AS rated WHERE rated.comment <> ''
-                    AND rated.changed_at < now() - make_interval(days => end_history.days)
-                ORDER BY rated.changed_at LIMIT most FOR UPDATE SKIP LOCKED
+                    AND rated.changed_at < (SELECT before FROM allowed)
+                ORDER BY rated.changed_at LIMIT (SELECT allowed.most FROM allowed)
+                FOR UPDATE SKIP LOCKED
             ) RETURNING 1
         ), late AS (
             UPDATE messages SET status = 'failed', message = NULL, question = '', words = '',
@@ -450,8 +462,9 @@ CREATE FUNCTION end_history(days int, most int)
             WHERE messages.id IN (
                 SELECT asked.id FROM messages AS asked
                 WHERE asked.status IN ('waiting', 'answering')
-                    AND asked.received_at < now() - make_interval(days => end_history.days)
-                ORDER BY asked.received_at LIMIT most FOR UPDATE SKIP LOCKED
+                    AND asked.received_at < (SELECT before FROM allowed)
+                ORDER BY asked.received_at LIMIT (SELECT allowed.most FROM allowed)
+                FOR UPDATE SKIP LOCKED
             ) RETURNING 1
         )
         SELECT (SELECT count(*) FROM old), (SELECT count(*) FROM old WHERE old.unformed),
@@ -461,7 +474,7 @@ CREATE FUNCTION end_history(days int, most int)
 -- Ends what is still to be answered, without its texts: for a database that was restored, whose
 -- messages may have been answered after the backup. Returns how many.
 CREATE FUNCTION end_open_messages() RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH ended AS (
             UPDATE messages SET status = 'skipped', message = NULL,
@@ -475,7 +488,7 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
 -- it after an outage, is known by its ids for a day, without its author and its texts. Returns how
 -- many.
 CREATE FUNCTION forget_author_of_messages() RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH kept AS (UPDATE messages SET user_id = '', status = 'gone', message = NULL,
             interrupted = true, begun_at = NULL, question = '', words = '', reply = NULL,
@@ -491,7 +504,7 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
 -- people whose rows cannot be deleted leave room for others.
 CREATE FUNCTION people_past_retention(of_all int, most int)
     RETURNS TABLE (team_id text, user_id text, days int)
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH kept AS (
             SELECT statement.team_id AS team, statement.user_id AS person,
@@ -517,7 +530,7 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
 -- People whose account has been deactivated for `days`, in random order.
 CREATE FUNCTION people_deactivated_for(days int, most int)
     RETURNS TABLE (team_id text, user_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT settings.team_id, settings.user_id FROM person_settings AS settings
         WHERE settings.deactivated_at < now() - make_interval(days => people_deactivated_for.days)
@@ -527,7 +540,7 @@ CREATE FUNCTION people_deactivated_for(days int, most int)
 -- Threads the app took part in, newest first.
 CREATE FUNCTION followed_threads(of_team text, since timestamptz, most int)
     RETURNS TABLE (thread text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT said.thread FROM messages AS said
         WHERE said.team_id = of_team AND said.begun_at > since
@@ -536,7 +549,7 @@ CREATE FUNCTION followed_threads(of_team text, since timestamptz, most int)
 
 -- The thread of a message, which an event without the deleted message does not name.
 CREATE FUNCTION thread_of_message(team text, channel text, message_ts text) RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT thread FROM messages
         WHERE team_id = team AND channel_id = channel AND ts = message_ts
@@ -549,7 +562,7 @@ CREATE FUNCTION workspaces_with_message(
     channel text, message_ts text, root_ts text, author text, mentioned text[]
 )
     RETURNS TABLE (team_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH served AS (SELECT * FROM workspaces WHERE left_at IS NULL)
         SELECT here.team_id FROM served AS here WHERE here.bot_user_id = ANY (mentioned)
@@ -569,7 +582,7 @@ CREATE FUNCTION workspaces_with_message(
 -- The people of whom something names a conversation.
 CREATE FUNCTION people_of_channel(team text, channel text)
     RETURNS TABLE (user_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT said.user_id FROM messages AS said
         WHERE said.team_id = team AND said.channel_id = channel AND said.user_id <> ''
@@ -585,7 +598,7 @@ CREATE FUNCTION people_of_channel(team text, channel text)
 CREATE FUNCTION operating_state()
     RETURNS TABLE (
         messages_waiting bigint, oldest_message_seconds float, messages_failed bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT
             count(*),
@@ -597,7 +610,7 @@ CREATE FUNCTION operating_state()
 -- Deletes the rows of a workspace that removed the app, once its time has come.
 CREATE FUNCTION purge_workspace(team text)
     RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
     DECLARE
         name text;

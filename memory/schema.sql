@@ -5,9 +5,9 @@
 -- Row-level security: a transaction sees the rows of the person in kioku.team and kioku.user, which
 -- memory.postgres.transaction sets; without both it sees none.
 -- Functions that are SECURITY DEFINER run as the owner, over the rows of all people, and return
--- ids and numbers only; kioku_app alone may call them.
+-- ids and numbers only; kioku_app alone may call them. Their search_path is the migration's: the
+-- schema of these tables, that of pgvector, pg_temp last.
 
-GRANT USAGE ON SCHEMA public TO kioku_app;
 GRANT SELECT ON kioku_migrations, store_migrations, vector_migrations TO kioku_app;
 
 -- Memories, as each audience knows them. The person follows from the prefix, chat.TEAM.USER.AUDIENCE,
@@ -50,7 +50,7 @@ ALTER TABLE store_vectors SET (toast_tuple_target = 8160);
 -- One statement deletes the vectors of deleted rows, where LangGraph's foreign key takes one for each.
 ALTER TABLE store_vectors DROP CONSTRAINT store_vectors_prefix_key_fkey;
 CREATE FUNCTION delete_vectors() RETURNS trigger LANGUAGE plpgsql
-    SET search_path = pg_catalog, public, pg_temp SET enable_nestloop = on AS $$ BEGIN
+    SET search_path FROM CURRENT SET enable_nestloop = on AS $$ BEGIN
     DELETE FROM store_vectors v USING gone WHERE (v.prefix, v.key) = (gone.prefix, gone.key);
     RETURN NULL;
 END $$;
@@ -165,11 +165,24 @@ CREATE POLICY own_forgotten_sources ON forgotten_sources
 GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, statements, proposals,
     forgotten_sources TO kioku_app;
 
--- A text for comparison, between two spaces: compatibility form (NFKC), lower case, one space for
+-- A text in compatibility form (NFKC), in linear time: marks after one letter are sorted, and sorting
+-- many of them is quadratic. A character that they are not moved across follows each 30 characters
+-- that may be marks, which are all but the letters, syllables and symbols of these ranges, as in
+-- memory/model/text.py.
+CREATE FUNCTION normalized(said text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN replace(
+        normalize(
+            regexp_replace(said, '([^\u0001-\u02FF\u0370-\u0482\u048A-\u0590\u1E00-\u1FFF\u2000-\u20CF'
+                '\u3000-\u3029\u3030-\u3098\u309B-\u9FFF\uAC00-\uD7FF]{30})', '\1' || U&'\034F', 'g'),
+            NFKC),
+        U&'\034F', '');
+
+-- A text for comparison, between two spaces: compatibility form, lower case, one space for
 -- punctuation and where ASCII meets another script; C++ and C# are words.
 CREATE FUNCTION plain_text(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ' ' || btrim(regexp_replace(regexp_replace(lower(normalize(said, NFKC)),
+    RETURN ' ' || btrim(regexp_replace(regexp_replace(lower(normalized(said)),
         '(?<=[!-~])(?=[^ -~])|(?<=[^ -~])(?=[!-~])', ' ', 'g'),
         '[][[:space:]!"$%&''()*,./:;<=>?@\\^_`{|}~、。・「」『』【】〈〉《》…‥—–‘’“”«»¿¡-]+', ' ', 'g')) || ' ';
 
@@ -191,7 +204,7 @@ CREATE FUNCTION says(said text, needles text[]) RETURNS boolean
 -- cannot be deleted leave room for others.
 CREATE FUNCTION people_with_due(most int)
     RETURNS TABLE (team_id text, user_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT people.team_id, people.user_id FROM (
             SELECT statement.team_id, statement.user_id FROM statements AS statement
@@ -208,7 +221,7 @@ CREATE FUNCTION people_with_due(most int)
 -- calls it, once it has found that the workspace removed the app.
 CREATE FUNCTION purge_workspace_memories(team text)
     RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         DELETE FROM store
             WHERE prefix ~>=~ ('chat.' || team || '.') AND prefix ~<~ ('chat.' || team || '/');

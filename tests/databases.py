@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.pq import ExecStatus
 from psycopg.rows import DictRow, Row, dict_row
 
-from bot.queue.queue import QUEUE_ROLE, migrations
+from bot.queue.queue import migrations
 from memory import EmbeddedPostgres, EmbeddingSpace, migrate
 from tests.temporary import MEMORY
 
@@ -57,7 +57,7 @@ def make_template(server: EmbeddedPostgres) -> None:
     """Migrate the database that the tests' databases are copies of."""
     server.ensure_database(_TEMPLATE)
     login, owner = server.login_dsn(_TEMPLATE), server.dsn(_TEMPLATE)
-    migrate(owner, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
+    migrate(owner, SPACE, migrations(), login=login)
 
 
 @contextmanager

@@ -205,7 +205,7 @@ def last_days(rule: str, said_on: date) -> set[date | None]:
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", text).casefold()  # noqa: TID251
 
 
 def _named(expected: Expected) -> str:

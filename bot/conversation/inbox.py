@@ -21,7 +21,7 @@ from bot.slack.messages import Message
 from bot.workspaces import AWAY
 from memory import Pool
 from memory.metrics import step
-from memory.postgres import NO_FORGETTING, execute_statement, transaction
+from memory.postgres import execute_statement, transaction
 
 log = logging.getLogger(__name__)
 
@@ -288,7 +288,9 @@ class Inbox:
 
         `failed`: it can be neither answered nor apologised for.
         """
-        async with transaction(self._pool, {THREAD_SETTING: claimed.message.thread}) as connection:
+        scope = {THREAD_SETTING: claimed.message.thread}
+        lock = claimed.message.person.prefix
+        async with transaction(self._pool, scope, lock=lock, shared=True) as connection:
             await finish(connection, claimed, status)
 
 
@@ -334,15 +336,15 @@ async def finish(
 ) -> None:
     """Mark a message as handled and blank its body, in the transaction that ends its turn.
 
-    Waits for a running write of its author's memories: the next statement sees its result.
-    Raises `Interrupted` where it was withdrawn or edited meanwhile, or taken over by another
-    worker: the turn must not end so.
+    The transaction shares the lock of the message's author, so it has waited for a running write of
+    their memories, and sees its result. Raises `Interrupted` where the message was withdrawn or
+    edited meanwhile, or taken over by another worker: the turn must not end so.
     """
     finished = await connection.execute(
         "UPDATE messages SET status = %s, message = NULL, worker = NULL, ended_at = now(),"
         " formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END"
-        f" WHERE {STILL_OURS} AND revision = %s AND {OPEN} AND {NO_FORGETTING}",
-        (status, *claimed.ownership, claimed.revision, claimed.message.person.prefix),
+        f" WHERE {STILL_OURS} AND revision = %s AND {OPEN}",
+        (status, *claimed.ownership, claimed.revision),
         prepare=True,
     )
     if not finished.rowcount:

@@ -275,7 +275,8 @@ class Turns:
         """
         message, person = turn.message, turn.view.person
         [kept] = redact_texts(reply or "", known=turn.removed)
-        async with transaction(self.pool, _scope(message)) as connection:
+        lock = message.person.prefix
+        async with transaction(self.pool, _scope(message), lock=lock, shared=True) as connection:
             await finish(connection, turn.claimed, outcome)
             # A sentence in place of an answer asks for no consent.
             if turn.memory_state.is_first and (reply is not None or not turn.memory_state.asks):

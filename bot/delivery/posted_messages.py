@@ -37,7 +37,7 @@ from bot.ui.blocks import (
     MESSAGE_TEXT_LIMIT,
     Block,
     Chunk,
-    escaped,
+    as_mrkdwn,
     markdown,
     shortened,
     text_chunk,
@@ -181,7 +181,7 @@ class PostedMessages:
             if failed.is_expected:
                 raise
             log.warning("a reply was refused, it is posted as text: %s", failed.code)
-            await self._post(text=escaped(text, MESSAGE_TEXT_LIMIT))
+            await self._post(text=as_mrkdwn(text, MESSAGE_TEXT_LIMIT))
 
     async def leave(self) -> None:
         """Wait for the recording under way; clear an intent whose message was never begun.

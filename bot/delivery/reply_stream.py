@@ -60,7 +60,8 @@ _NO_SESSIONS = frozenset(
     {"feature_disabled", "method_deprecated", "missing_scope", "unknown_method"}
 )
 
-_MARKS = re.compile(r"[*_~`>#\s]+")
+# Markup, and references to people, channels and groups: a title has no names of others.
+_MARKS = re.compile(r"(?:<(?:@|#|!subteam\^)[A-Z0-9]+>|[*_~`>#\s])+")
 TITLE_CHARACTERS = 80
 """The longest title the app gives a session. Slack takes 200; its list of sessions shows fewer."""
 

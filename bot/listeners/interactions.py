@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -32,6 +32,7 @@ from bot.memories.clicks import (
 )
 from bot.memories.home import show_home
 from bot.memories.panel import read_panel
+from bot.network import proxy_for
 from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
 from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
 from bot.ui.blocks import Payload, SlackView, section
@@ -40,7 +41,7 @@ from bot.ui.messages import done_payload
 from bot.ui.panel import Click, Done, panel
 from bot.ui.positions import Position, position_in
 from memory import Person
-from memory.postgres import transaction_timeout
+from memory.postgres import execute_statement, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,10 @@ _DATABASE_SECONDS = 2.0
 _ACK_SECONDS = 2.3
 _AGAIN_SECONDS = 1.0
 _ERROR_BLOCK = "error"
+# Returns no row where the same request was carried out before.
+_NOTE: LiteralString = (
+    "INSERT INTO interactions (trigger_id) VALUES (%s) ON CONFLICT DO NOTHING RETURNING trigger_id"
+)
 
 _Result = TypeVar("_Result", bound=Result | None)
 
@@ -62,28 +67,27 @@ class Request:
     which the click was, None: it was in another message, or typed. `channel`: its conversation.
     """
 
-    client: AsyncWebClient
     body: Mapping[str, Any]
     url: str = ""
     position: Position | None = None
     channel: str = ""
 
     @classmethod
-    def of(cls, client: AsyncWebClient, body: Mapping[str, Any], block_id: str = "") -> Request:
+    def of(cls, body: Mapping[str, Any], block_id: str = "") -> Request:
         """Return a command, shortcut or click in the block `block_id`."""
         url = str(body.get("response_url") or "")
         position = position_in(block_id) or (None if url else Position())
         channel = str(body.get("channel_id") or (body.get("channel") or {}).get("id") or "")
-        return cls(client=client, body=body, url=url, position=position, channel=channel)
+        return cls(body=body, url=url, position=position, channel=channel)
 
     @classmethod
-    def of_form(cls, client: AsyncWebClient, body: Mapping[str, Any]) -> Request:
+    def of_form(cls, body: Mapping[str, Any]) -> Request:
         """Return a submission, whose result is shown where its form was opened from."""
         kept = metadata_of(body["view"])
         where = kept.get("where", "")
         position = Position.parse(where) if where else None
         url, channel = kept.get("url", ""), kept.get("channel", "")
-        return cls(client=client, body=body, url=url, position=position, channel=channel)
+        return cls(body=body, url=url, position=position, channel=channel)
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -127,34 +131,34 @@ class Interactions:
     def _command(
         self, typed: Callable[[App, Click, str], Awaitable[Result]]
     ) -> Callable[..., Awaitable[None]]:
-        async def command(ack: AsyncAck, client: AsyncWebClient, command: dict[str, Any]) -> None:
+        async def command(ack: AsyncAck, command: dict[str, Any]) -> None:
             await ack()
-            request, words = Request.of(client, command), plain(str(command.get("text") or ""))
+            request = Request.of(command)
+            words = plain(str(command.get("text") or ""))
             await self._do(request, lambda click: typed(self._app, click, request.channel), words)
 
         return command
 
-    async def _shortcut(self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+    async def _shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        request, message = Request.of(client, body), body.get("message") or {}
+        request = Request.of(body)
+        message = body.get("message") or {}
 
         async def remember(click: Click) -> Done:
             return await remember_message(self._app, click, request.channel, message)
 
         await self._do(request, remember)
 
-    async def _clicked(
-        self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any], action: dict[str, Any]
-    ) -> None:
+    async def _clicked(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        request = Request.of(client, body, str(action.get("block_id") or ""))
+        request = Request.of(body, str(action.get("block_id") or ""))
         value = str((action.get("selected_option") or action).get("value") or "")
         name = re.sub("_[0-9]+$", "", str(action["action_id"]))
         await self._do(request, partial(ACTIONS[name], self._app), value)
 
-    async def _submitted(self, ack: AsyncAck, client: AsyncWebClient, body: dict[str, Any]) -> None:
+    async def _submitted(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         view = body["view"]
-        request = Request.of_form(client, body)
+        request = Request.of_form(body)
         submit = FORMS[view["callback_id"]]
 
         async def work(click: Click) -> Done | SlackView:
@@ -165,7 +169,7 @@ class Interactions:
             if errors := form_errors(self._app, click.reader, view):
                 await ack(response_action="errors", errors=dict(errors))
                 return
-            running = asyncio.ensure_future(self._result(click, work))
+            running = asyncio.ensure_future(self._result(request, click, work))
             await asyncio.wait({running}, timeout=_ACK_SECONDS)
             if running.done() and isinstance(view_shown := running.result(), dict):
                 await ack(response_action="update", view=view_shown)
@@ -173,6 +177,8 @@ class Interactions:
             # The form closes; what was done is shown where it was opened from.
             await ack()
             result = await running
+            if result is None:
+                return
             if isinstance(result, dict):
                 texts = [block["text"]["text"] for block in result["blocks"] if "text" in block]
                 result = Done(line="\n".join(texts))
@@ -187,11 +193,15 @@ class Interactions:
         """Do what was typed or clicked, and show what it led to."""
         with self._counted():
             click = await self._click(request, value)
-            result = await self._result(click, work)
+            result = await self._result(request, click, work)
             if isinstance(result, dict):
-                result = await _open_form(request, click, result)
+                result = await _open_form(self._client(request), request, click, result)
             if result is not None:
                 await self._show(request, click, result)
+
+    def _client(self, request: Request) -> AsyncWebClient:
+        """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
+        return self._app.slack.client(installation_team(request.body))
 
     async def _click(self, request: Request, value: str = "") -> Click:
         installation = await self._app.slack.get(installation_team(request.body))
@@ -205,11 +215,14 @@ class Interactions:
         )
 
     async def _result(
-        self, click: Click, work: Callable[[Click], Awaitable[_Result]]
-    ) -> _Result | Done:
+        self, request: Request, click: Click, work: Callable[[Click], Awaitable[_Result]]
+    ) -> _Result | Done | None:
+        """Carry a request out and return what it led to; None: it was carried out before."""
         try:
+            trigger_id = str(request.body["trigger_id"])
             with transaction_timeout(_DATABASE_SECONDS):
-                return await carried_out(click, work)
+                new = await execute_statement(self._app.pool, _NOTE, (trigger_id,))
+                return await carried_out(click, work) if new else None
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return Done(line=_sentence(click.reader, error), beside=True)
 
@@ -226,8 +239,9 @@ class Interactions:
         # A message of ours without a panel is replaced by what its button did.
         is_done_there = "actions" in request.body and position is None and not beside
         replaces = in_panel or is_done_there
+        client = self._client(request)
         try:
-            if not replaces and await show_in_thread(request.client, request.body, shown):
+            if not replaces and await show_in_thread(client, request.body, shown):
                 return
             await _respond(request.url, shown, replace=replaces)
         except SLACK_FAULTS as error:
@@ -266,7 +280,7 @@ class Interactions:
                 return
             shown = [b for b in view.get("blocks") or () if b.get("block_id") != _ERROR_BLOCK]
             blocks = [section(line, block_id=_ERROR_BLOCK), *shown][:100]
-            await request.client.views_publish(
+            await self._client(request).views_publish(
                 user_id=click.person.user_id, view={"type": "home", "blocks": blocks}
             )
 
@@ -290,11 +304,13 @@ class Interactions:
             self._running -= running
 
 
-async def _open_form(request: Request, click: Click, view: SlackView) -> Done | None:
+async def _open_form(
+    client: AsyncWebClient, request: Request, click: Click, view: SlackView
+) -> Done | None:
     """Open a form; return what is said where Slack does not open it."""
     trigger = str(request.body.get("trigger_id") or "")
     try:
-        await request.client.views_open(trigger_id=trigger, view=view)
+        await client.views_open(trigger_id=trigger, view=view)
     except SLACK_FAULTS as error:
         reason = error_code(error) or fault(error)
         log.warning("a form could not be opened: %s", reason)
@@ -320,6 +336,7 @@ async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
     What Slack refuses with 400, such as blocks that are too long, is sent as text alone.
     """
     webhook = AsyncWebhookClient(url)
+    webhook.proxy = proxy_for(url)  # the SDK takes HTTPS_PROXY, without NO_PROXY
     body = {**shown, "response_type": "ephemeral", "replace_original": replace}
     response = await webhook.send_dict(body)
     if response.status_code == HTTPStatus.BAD_REQUEST:

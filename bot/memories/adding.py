@@ -12,12 +12,19 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import NotRemembered, QuotaExceeded, admit, begin_request, check_request
+from bot.access import (
+    AlreadyUnderWay,
+    NotRemembered,
+    QuotaExceeded,
+    admit,
+    begin_request,
+    check_request,
+)
 from bot.app import App
 from bot.locale import Reader
 from bot.people import Off, person_refusal, read_memory_state
 from bot.slack.messages import author_key, typed
-from bot.ui.blocks import Block, escaped
+from bot.ui.blocks import Block, as_mrkdwn
 from bot.ui.forms import field_error
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line, refusal_line
 from bot.ui.messages import on_button, promise_told, refusal_done
@@ -61,6 +68,7 @@ _VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "s
 EXPECTED = (
     *(InvalidContent, MemoryOff, MemoryFull, ChangeGone, ChangedSince),
     *(EmbeddingsUnavailable, FormationUnavailable, NotRemembered, QuotaExceeded),
+    AlreadyUnderWay,
 )
 """What `why_not` has a sentence for."""
 
@@ -80,6 +88,8 @@ def why_not(reader: Reader, problem: Exception) -> str:
             return reader.say("ask_changed")
         case QuotaExceeded():
             return problem.refusal(reader)
+        case AlreadyUnderWay():
+            return reader.say("under_way")
         case NotRemembered():
             return reader.say(problem.key)
     return reader.say("command_failed")
@@ -315,5 +325,5 @@ class _Request:
 
 
 def _left_line(reader: Reader, line: str, reason: str) -> str:
-    shown = escaped(redact(line).text)
+    shown = as_mrkdwn(redact(line).text)
     return reason if shown in reason else reader.say("add_left", what=shown, why=reason)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import re
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -24,6 +23,7 @@ from bot.slack.messages import slack_user
 from bot.ui.blocks import Payload
 from bot.ui.cards import MOST_LINES, card_payload
 from memory import Memory, Person
+from memory.model import folded
 from memory.postgres import person_statement
 from memory.store import read_card
 
@@ -171,7 +171,7 @@ def _is_member(user: Mapping[str, Any], team_id: str) -> bool:
 
 def _words(name: str) -> list[str]:
     """Return the words of a name as they are compared."""
-    return unicodedata.normalize("NFKC", name[:_NAME_LIMIT]).casefold().strip("@ ").split()
+    return folded(name[:_NAME_LIMIT]).strip("@ ").split()
 
 
 def _fits(wanted: Sequence[str], name: Sequence[str]) -> bool:

@@ -349,8 +349,9 @@ async def _submit_settings(app: App, click: Click, view: Mapping[str, Any]) -> D
 
 async def _submit_delete(app: App, click: Click, view: Mapping[str, Any]) -> SlackView:
     del view
-    with transaction_timeout(_ERASING_SECONDS):
-        erased = await erase_person(app.pool, click.person)
+    person = click.person
+    with app.under_way.once(f"erase {person.scope}"), transaction_timeout(_ERASING_SECONDS):
+        erased = await erase_person(app.pool, person)
     return forms.receipt_view(click.reader, erased)
 
 

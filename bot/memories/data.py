@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from datetime import UTC, datetime
@@ -21,7 +22,8 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.memories.home import publish_later
 from bot.memories.panel import data_flows
-from bot.people import read_settings
+from bot.network import proxy_for
+from bot.people import read_language
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
     NOTICE_METADATA,
@@ -33,7 +35,7 @@ from bot.slack.client import (
 from bot.types import PersonErased
 from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
-from memory.credentials import redact_json
+from memory.credentials import redact
 from memory.postgres import person_transaction, transaction_timeout
 from memory.store import count_each, json_rows
 
@@ -115,6 +117,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
             )
             for name, (select, order) in _READ.items()
         }
+    rows["messages"] = await asyncio.to_thread(_redacted, rows["messages"])
     return {
         # As in `memories`, but at the top of the file.
         "format": memories["format"],
@@ -124,9 +127,20 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         "received_by": data_flows(settings),
         **memories,
         **rows,
-        "messages": redact_json(rows["messages"]),
         "settings": next(iter(rows["settings"]), {}),
     }
+
+
+def _redacted(messages: list[DictRow]) -> list[DictRow]:
+    """Return messages with no credential in their texts.
+
+    Only the text of a message that waits may hold some: questions and replies are redacted before
+    they are stored.
+    """
+    for message in messages:
+        if message["text"]:
+            message["text"] = redact(message["text"]).text
+    return messages
 
 
 async def erase_person(pool: Pool, person: Person, identity: UUID | None = None) -> PersonErased:
@@ -147,7 +161,7 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
         nonlocal files
-        language = (await read_settings(connection, person)).reply_language()
+        language = await read_language(connection, person)
         files = await _delete_files_later(connection, queue, person)
         counts = await _erase_ours(connection, person)
         # Home shows memories until it is published without them.
@@ -202,9 +216,16 @@ async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> d
 async def send_export(app: App, click: Click) -> Done:
     """Send the document to the person's direct messages with the app, and say so.
 
-    A person who is erased before the file is uploaded gets none.
+    A person who is erased before the file is uploaded gets none. Raises `AlreadyUnderWay` for a
+    second click while the first file is made and sent.
     """
-    person, reader = click.person, click.reader
+    with app.under_way.once(f"export {click.person.scope}"):
+        return await _export(app, click)
+
+
+async def _export(app: App, click: Click) -> Done:
+    person = click.person
+    reader = click.reader
     request = await begin_request(app.pool, person)
     with transaction_timeout(_DATABASE_SECONDS):
         document = await export_person(app.pool, person, app.settings)
@@ -213,13 +234,18 @@ async def send_export(app: App, click: Click) -> Done:
         memories=reader.say("counted_memories", count=len(document["memories"])),
         messages=reader.say("counted_messages", count=len(document["messages"])),
     )
-    content = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    content = await asyncio.to_thread(_file_of, document)
     name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
     try:
-        key = await _send_file(app, person, request, name, content.encode(), text)
+        key = await _send_file(app, person, request, name, content, text)
     except MemoryOff:
         key = "export_erased"
     return Done(line=reader.say(key))
+
+
+def _file_of(document: dict[str, Any]) -> bytes:
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return f"{text}\n".encode()
 
 
 async def _note_file(pool: Pool, person: Person, request: str, file: str) -> None:
@@ -294,8 +320,9 @@ async def _send_file(
 
 async def _upload(client: AsyncWebClient, name: str, content: bytes) -> str:
     begun = await client.files_getUploadURLExternal(filename=name, length=len(content))
+    url = str(begun["upload_url"])
     async with aiohttp.request(
-        "POST", str(begun["upload_url"]), data=content, proxy=client.proxy, timeout=_TIMEOUT
+        "POST", url, data=content, proxy=proxy_for(url), timeout=_TIMEOUT
     ) as answer:
         answer.raise_for_status()
     return str(begun["file_id"])

@@ -16,8 +16,8 @@ from bot.locale import Reader
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
-from bot.ui.blocks import Payload, payload, shortened
-from bot.ui.lines import as_mrkdwn, memory_line
+from bot.ui.blocks import Payload, as_mrkdwn, payload, shortened
+from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
 from bot.ui.panel import EVERYTHING, Click, Done
 from memory import (
@@ -160,9 +160,12 @@ async def forget_selected(app: App, click: Click, value: str, *, in_home: bool =
     """Forget what a button names; pressing it twice does no harm.
 
     `in_home`: the caller publishes the person's Home. A job would not say what was forgotten.
+    Raises `AlreadyUnderWay` for a second click while the first is being carried out.
     """
-    reader, selection = click.reader, selection_of(value)
-    forgotten = await forget_all_of(app, click.person, selection, publish=not in_home)
+    reader = click.reader
+    selection = selection_of(value)
+    with app.under_way.once(f"forget {click.person.scope} {value}"):
+        forgotten = await forget_all_of(app, click.person, selection, publish=not in_home)
     if forgotten.id is None:
         return Done(line=reader.say("forgotten_already"), beside=True)
     lines = [reader.say("forgotten_message")] if selection.messages else []

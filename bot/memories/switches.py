@@ -26,6 +26,7 @@ from bot.people import (
 from bot.ui.messages import off_button, off_done
 from bot.ui.panel import Click, Done
 from memory import Person
+from memory.model import Until, until
 from memory.postgres import person_transaction
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ async def turn_off(
     person: Person,
     scope: str = EVERYWHERE,
     *,
-    until: datetime | None = None,
+    until: Until | None = None,
     since: str | None = None,
 ) -> Off:
     """Switch memory off: in the conversation `scope` or everywhere, until a time or `turn_on`.
@@ -100,7 +101,7 @@ async def switched(app: App, click: Click, value: str) -> Done:
         return Done(line=line, buttons=[off_button(reader, scope)])
     now = datetime.now(UTC)
     ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(reader, now), "off": None}
-    off = await turn_off(app, click.person, scope, until=ends[what])
+    off = await turn_off(app, click.person, scope, until=until(ends[what]))
     return off_done(reader, off, scope)
 
 
@@ -129,7 +130,7 @@ async def _switch_off(
     person: Person,
     scope: str = EVERYWHERE,
     *,
-    until: datetime | None = None,
+    until: Until | None = None,
     since: str | None = None,
 ) -> float:
     """Switch memory off: until a time or `turn_on`; from now, or from the message of ts `since`.

@@ -23,8 +23,9 @@ from bot.slack.client import (
     error_code,
     find_message,
 )
+from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS, Content, read_content
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
-from bot.slack.messages import FORWARDED_CHARACTERS, THUMBNAILS, Message, attached_to, excerpt
+from bot.slack.messages import Message, excerpt
 
 log = logging.getLogger(__name__)
 
@@ -132,10 +133,12 @@ class Attachments:
         If it brought nothing, and `earlier` is the ts of another message of its thread, what that
         one brought is read from Slack, except files that cannot be shown.
         """
-        forwarded, found = message.forwarded, message.files
+        forwarded = message.forwarded
+        found = message.files
         if earlier is not None and not message.brings:
-            forwarded, found = await self._earlier(message, earlier)
-            forwarded = [{"sent": "earlier", **one} for one in forwarded]
+            content = await self._earlier(message, earlier)
+            forwarded = [{"sent": "earlier", **one} for one in content.parts]
+            found = content.files
         if not (forwarded or found):
             yield Brought()
             return
@@ -175,16 +178,14 @@ class Attachments:
         except FileUnreadable as unreadable:
             return AttachedFile(name=name, trouble=unreadable.trouble)
 
-    async def _earlier(
-        self, message: Message, ts: str
-    ) -> tuple[Sequence[Mapping[str, str]], Sequence[Mapping[str, Any]]]:
+    async def _earlier(self, message: Message, ts: str) -> Content:
         try:
             client = self._slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
             found = await find_message(client, message.channel_id, message.thread_ts, ts)
         except SLACK_FAULTS as error:
             log.warning("an earlier message was not read: %s", error_code(error) or fault(error))
-            return (), ()
-        return attached_to(found or {})
+            return Content()
+        return read_content(found or {})
 
 
 def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[dict[str, str]]:

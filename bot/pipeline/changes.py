@@ -55,7 +55,10 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
     text, bot_user_id = change.text or "", await app.slack.bot_user_id(change.team_id)
     question, said = redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
     words, here = said.text[:WORDS_LIMIT], (change.channel_id, change.ts)
-    async with transaction(app.pool, {THREAD_SETTING: change.thread}) as connection:
+    scope = {THREAD_SETTING: change.thread}
+    if change.author:
+        scope |= Person(change.team_id, change.author).settings
+    async with transaction(app.pool, scope) as connection:
         row = await edits.change_message(connection, change, question.text, words)
         user = row["user_id"] if row else change.author
         if not user:

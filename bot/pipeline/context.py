@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from bot.logs import fault
+from bot.pipeline.attachments import file_name
 from bot.slack.client import (
     NOTICE_METADATA,
     SLACK_FAULTS,
@@ -15,7 +18,8 @@ from bot.slack.client import (
     is_passing,
     next_cursor,
 )
-from bot.slack.messages import Message, excerpt
+from bot.slack.content import Content, author_of, read_content
+from bot.slack.messages import Message, excerpt, received
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +28,34 @@ _KEPT = 50
 _CHARACTERS = 1_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """What others wrote in a thread before a message, oldest first.
+
+    A line is ``{from, text}``. It has `attached`, what its author forwarded or pasted, as lines of
+    their own, and `not_shown`, the names of files and a number of other parts that were not read.
+    `unread` is the number of all parts that were not read, and `is_cut` says that earlier messages
+    could not be read just now.
+    """
+
+    lines: Sequence[Mapping[str, Any]] = ()
+    unread: int = 0
+    is_cut: bool = False
+
+
 async def read_thread(
     slack: Installations,
     message: Message,
     *,
     forgotten: Collection[str] = (),
     history_from: float = 0.0,
-) -> tuple[list[dict[str, str]], bool]:
-    """Return the newest fifty messages of the thread before `message`, without those `forgotten`.
+) -> Thread:
+    """Return the first and the newest messages of the thread before `message`, fifty in all.
 
-    What its author and the app said before `history_from` is left out, too: it may tell what was
-    forgotten then.
-    Slack returns a thread oldest first, 1,000 replies at most: what is beyond them counts as
-    unread. A rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
+    Those `forgotten` are left out, and what its author and the app said before `history_from`,
+    which may tell what was forgotten then. A thread is about what it begins with, often an alert.
+    Slack returns it oldest first, 1,000 replies at most: what is beyond them counts as unread. A
+    rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
     """
     client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
     try:
@@ -49,24 +68,67 @@ async def read_thread(
         )
     except SLACK_FAULTS as error:
         log.warning("a thread could not be read: %s", error_code(error) or fault(error))
-        return [], is_passing(error)
-    # Notices tell of memories, which may be off for this message.
-    left_out, notice = {message.ts, *forgotten}, NOTICE_METADATA["event_type"]
+        return Thread(is_cut=is_passing(error))
     bot_user_id = await slack.bot_user_id(message.team_id)
+    left_out = {message.ts, *forgotten}
     own = {message.user_id, bot_user_id}
     found = [
         one
         for one in answer.get("messages") or []
-        if one.get("text")
-        and not (one.get("user") in own and float(one["ts"]) < history_from)
-        and str(one.get("ts")) not in left_out
-        and (one.get("metadata") or {}).get("event_type") != notice
+        if _is_shown(one, left_out) and not _is_before(one, own, history_from)
     ]
-    lines = [
-        {
-            "from": str(one.get("user") or one.get("bot_id") or "unknown"),
-            "text": excerpt(str(one["text"]), bot_user_id, _CHARACTERS),
-        }
-        for one in found[-_KEPT:]
-    ]
-    return lines, bool(next_cursor(answer))
+    if len(found) > _KEPT:
+        found = [found[0], *found[1 - _KEPT :]]
+    lines: list[dict[str, Any]] = []
+    unread = 0
+    for one in found:
+        if one.get("user") == bot_user_id:
+            # The blocks of an answer are its text once more, with buttons.
+            text = excerpt(str(one.get("text") or ""), bot_user_id, _CHARACTERS)
+            lines.append({"from": "you", "text": text})
+            continue
+        content = _content(one)
+        unread += content.unread + len(content.files)
+        lines.append({"from": author_of(one), **_line(content, bot_user_id)})
+    return Thread(lines=lines, unread=unread, is_cut=bool(next_cursor(answer)))
+
+
+def _is_shown(one: Mapping[str, Any], left_out: Collection[str]) -> bool:
+    """Return whether a message of a thread is context.
+
+    Notices of the app tell of memories, which may be off for this message.
+    """
+    is_notice = (one.get("metadata") or {}).get("event_type") == NOTICE_METADATA["event_type"]
+    return not is_notice and str(one.get("ts")) not in left_out
+
+
+def _is_before(one: Mapping[str, Any], own: Collection[str], history_from: float) -> bool:
+    """Return whether one of these people said it before a time, in seconds since 1970."""
+    return one.get("user") in own and float(one["ts"]) < history_from
+
+
+def _content(one: Mapping[str, Any]) -> Content:
+    """Return what a message of others holds; one that holds nothing, as a huddle, is unread."""
+    content = read_content(received(one))
+    is_empty = not (content.text or content.parts or content.files or content.unread)
+    return Content(unread=1) if is_empty else content
+
+
+def _line(content: Content, bot_user_id: str) -> dict[str, Any]:
+    """Return a message of a thread as the model is shown it, cut to `_CHARACTERS` in all."""
+    own = [part["text"] for part in content.parts if "from" not in part]
+    texts = [text for text in (content.text, *own) if text]
+    line: dict[str, Any] = {"text": excerpt("\n".join(texts), bot_user_id, _CHARACTERS)}
+    left = _CHARACTERS - len(line["text"])
+    attached: list[dict[str, str]] = []
+    for part in content.parts:
+        if "from" in part and left > 0:
+            text = excerpt(part["text"], bot_user_id, left)
+            attached.append({**part, "text": text})
+            left -= len(text)
+    if attached:
+        line["attached"] = attached
+    names = [file_name(file) or "a file" for file in content.files]
+    if names or content.unread:
+        line["not_shown"] = [*names, *([content.unread] if content.unread else [])]
+    return line

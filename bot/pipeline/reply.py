@@ -1,7 +1,7 @@
 """The model's answer: requests with tool calls between them, and the next model if one fails.
 
 It is read from the events of one or more responses. Text goes to the person, commentary becomes a
-task, and links follow `bot.pipeline.links`.
+task, links follow `bot.pipeline.links`, and names `bot.pipeline.mentions`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import openai
 from bot.cancellation import cancel_until_done
 from bot.delivery.reply_stream import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter, links_in, normal
+from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.model import (
     Cause,
     Event,
@@ -49,6 +50,7 @@ from bot.slack.messages import objects
 from bot.types import COMMENTARY, WEB_SEARCH, Citation, CutReason, Reply, Task, TaskState
 from memory import Person
 from memory.metrics import count_tokens, step, step_ended
+from memory.model import References
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +112,9 @@ class Replier:
                 tools=[SEARCH_DEFINITION] * self.may_search
                 + [*(toolbox.definitions if toolbox else ())],
                 toolbox=toolbox,
-                written=StreamedAnswer(LinkFilter(prompt.links), sink),
+                written=StreamedAnswer(
+                    LinkFilter(prompt.links), sink, AnswerNames(prompt.references, prompt.mentioned)
+                ),
                 deadline=asyncio.get_running_loop().time() + self.answer_seconds,
             )
             try:
@@ -279,8 +283,11 @@ class StreamedAnswer:
     ``MessagePhase`` of https://github.com/openai/openai-openapi
     """
 
-    def __init__(self, links: LinkFilter, sink: AnswerSink) -> None:
+    def __init__(
+        self, links: LinkFilter, sink: AnswerSink, names: AnswerNames | None = None
+    ) -> None:
         self.links = links
+        self.names = names or AnswerNames(References())
         self.sink = sink
         self.characters = 0
         self._parts: list[str] = []
@@ -345,12 +352,14 @@ class StreamedAnswer:
     def line(self, text: str) -> str:
         """Return another text as one line; links in it follow the same rules."""
         links = LinkFilter(self.links.known)
-        return " ".join((links.feed(printable(text)) + links.flush()).split())
+        shown = links.feed(printable(text)) + links.flush()
+        return " ".join(self.names.line(shown).split())
 
     async def flush(self) -> None:
         """Show the text that was held back; a piece of text has ended."""
         self._half = ""
         await self._show(self.links.flush())
+        await self._pass_on(self.names.flush())
 
     def whole(self, without_text: Cause = "model_empty") -> Reply:
         """Return the whole answer; close a code block that was cut off.
@@ -425,6 +434,9 @@ class StreamedAnswer:
         await self._show(self.links.feed(text))
 
     async def _show(self, text: str) -> None:
+        await self._pass_on(self.names.feed(text))
+
+    async def _pass_on(self, text: str) -> None:
         if text:
             self._parts.append(text)
             await self.sink.write(text)

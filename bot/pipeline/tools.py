@@ -23,11 +23,12 @@ from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Reader
 from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
-from bot.memories.switches import MORNING, turn_off
+from bot.memories.switches import EVERYWHERE, MORNING, turn_off
 from bot.notices import add_notice
 from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
 from bot.slack.messages import mentions
+from bot.slack.names import MessageNames
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import (
@@ -51,6 +52,7 @@ from memory import (
     memory_tools,
 )
 from memory.credentials import redact_json
+from memory.model import Until, until
 from memory.postgres import person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
@@ -89,7 +91,7 @@ _PARAMETERS: dict[str, Definition] = {
     "everything": {"type": "boolean"},
     "which": {"type": "string", "enum": ["this_message", "previous_message"]},
 }
-_NAME = {"name": {"type": "string", "description": "their whole name or mention, as written"}}
+_NAME = {"name": {"type": "string", "description": "their whole name, with @ if it is mentioned"}}
 
 
 class Toolbox:
@@ -98,13 +100,14 @@ class Toolbox:
     `definitions` are the tools as the Responses API takes them.
     """
 
-    def __init__(self, app: App, turn: Turn) -> None:
+    def __init__(self, app: App, turn: Turn, names: MessageNames) -> None:
         message = turn.message
         state = turn.memory_state
         off = state.off is not None
         self._app = app
         self._turn = turn
         self._message = message
+        self._names = names
         self.definitions = _definitions(tuple(app.schemas), off)
         said = PersonMessage(
             text=turn.words,
@@ -115,7 +118,13 @@ class Toolbox:
             reply_to=final_question(turn.last_reply or ""),
         )
         self._memory = MemoryTools(
-            app.former, turn.view, said, batch_id=turn.id, in_commit=self._note, off=off
+            app.former,
+            turn.view,
+            said,
+            batch_id=turn.id,
+            in_commit=self._note,
+            off=off,
+            find_references=names.find,
         )
         formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
         self._memory.words_wait = formed_later
@@ -206,7 +215,7 @@ class Toolbox:
         match given.get("action"):
             case "open":
                 kind = "changes" if given.get("list") == "changes" else "memories"
-                words = " ".join(str(given.get("words") or "").split())
+                words = await self._stored(" ".join(str(given.get("words") or "").split()))
                 self._shown["open"] = _made(open_payload, kind, words)
                 return {"shown_privately": True}
             case "pause":
@@ -226,7 +235,7 @@ class Toolbox:
         asker = self._message.person
         if not (self._turn.view.audiences is None or PUBLIC in self._turn.view.audiences):
             return _error("Colleagues cannot be asked about here.")
-        owner = await self._colleagues.find(who)
+        owner = await self._colleagues.find(await self._stored(who))
         if isinstance(owner, Unanswered):
             names = {"colleagues": owner.colleagues} if owner.colleagues else {}
             return {**_error(owner.reason), **names}
@@ -237,31 +246,37 @@ class Toolbox:
         self._shown[f"card {owner.user_id}"] = shown
         return {"shown_privately": True}
 
+    async def _stored(self, words: str) -> str:
+        """Return words of the model with references to those whom it knows by name."""
+        return (await self._names.find([])).stored(words)
+
     async def _zone(self) -> tzinfo:
         # The turn began before Slack was asked about somebody new.
         return (await self._app.people.settings(self._message.person)).zone
 
-    async def _turn_off(self, scope: str, until: datetime | None = None) -> str:
+    async def _turn_off(self, scope: str, end: Until | None = None) -> str:
         """Switch memory off from this message on, and say so with the button for the opposite."""
         # To ask for it is nothing to remember either.
         since = self._message.ts
-        off = await turn_off(self._app, self._message.person, scope, until=until, since=since)
+        off = await turn_off(self._app, self._message.person, scope, until=end, since=since)
         self._switched_off = True
-        self._shown["off"] = _made(off_done, off, scope)
-        return until.isoformat(timespec="minutes") if until else "until they switch it on"
+        # Off everywhere and off in this conversation are two switches, each with its own button.
+        self._shown[f"off {scope}"] = _made(off_done, off, scope)
+        return end.isoformat(timespec="minutes") if end else "until they switch it on"
 
     async def _pause(self, given: Arguments) -> Definition:
-        until = None
         if self._turn.memory_state.off is not None:
             return _error("Memory is off already.")
+        moment: datetime | None = None
         if given.get("until"):
-            until = _moment(given["until"], await self._zone(), at=time(MORNING))
-            if until is None or until <= datetime.now(UTC):
+            moment = _moment(given["until"], await self._zone(), at=time(MORNING))
+            if moment is None or moment <= datetime.now(UTC):
                 return _error(
                     "`until` is not a time later than now: write ISO 8601, such as"
                     " 2026-12-24T18:00, or leave it out."
                 )
-        return {"done": True, "memory": "off", "until": await self._turn_off("", until)}
+        ends = await self._turn_off(EVERYWHERE, until(moment))
+        return {"done": True, "memory": "off", "until": ends}
 
     def _resume(self) -> Definition:
         off = self._turn.memory_state.off
@@ -294,7 +309,7 @@ class Toolbox:
         """Return what is meant, or an error message for the model."""
         if given.get("everything") is True:
             return Selection(everything=True)
-        if words := str(given.get("words") or "").strip():
+        if words := await self._stored(str(given.get("words") or "").strip()):
             found = await memory_page(self._app.pool, self._message.person, words, size=MAX_KEYS)
             return Selection(keys=[memory.key for memory in found.memories])
         zone = await self._zone()
@@ -304,13 +319,14 @@ class Toolbox:
                 "Give `words`, `everything`, or `since`, `until` or both in ISO 8601, such as"
                 " 2026-12-24 or 2026-12-24T18:00."
             )
-        since, until = ends.get("since"), ends.get("until")
+        since = ends.get("since")
+        before = ends.get("until")
         if since is not None and since > datetime.now(UTC):
             return "`since` is later than now: write when what is to be forgotten began."
-        if since is not None and until is not None and until <= since:
+        if since is not None and before is not None and before <= since:
             return "`until` is not after `since`: for one whole day write the next day's date."
         # One that lasts until now ends with the question: what is said later stays.
-        return Selection(since=since, until=until or datetime.now(UTC))
+        return Selection(since=until(since), until=until(before) or datetime.now(UTC))
 
     async def _do_not_remember(self, given: Arguments) -> Definition:
         message, person = self._message, self._message.person

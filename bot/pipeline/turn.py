@@ -33,17 +33,25 @@ from bot.logs import add_log_field, fault, log_fields
 from bot.people import refusal_in
 from bot.pipeline.attachments import Attachments, Brought, unseen_lines
 from bot.pipeline.changes import delete_withdrawn_answers
-from bot.pipeline.context import read_thread
+from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.fixed_replies import FixedReplies
 from bot.pipeline.model import ReplyFailed
-from bot.pipeline.prompt import FILES_ALONE, Prompt, kept_question, latest_brought
+from bot.pipeline.prompt import (
+    FILES_ALONE,
+    Prompt,
+    kept_question,
+    latest_brought,
+    person_reference,
+)
 from bot.pipeline.reply import Replier
 from bot.pipeline.sink import OpenReplySink, ReplySink
 from bot.pipeline.tools import Toolbox
-from bot.slack.messages import Message, plain, typed
+from bot.slack.messages import API_TEAM, Message, mentions, plain, typed
+from bot.slack.names import MessageNames
 from bot.ui.blocks import reply_text, with_notes
 from memory import DM, Memory, recall_memories
 from memory.metrics import count, step, step_ended
+from memory.model import texts
 from memory.postgres import is_unavailable
 
 log = logging.getLogger(__name__)
@@ -241,6 +249,8 @@ def _with_unread(reader: Reader, result: _Result) -> str:
     """Return the text of an answer and what says which files and messages were not read."""
     files = result.prompt.files
     unread = unseen_lines(reader.language, files) if files else []
+    if result.prompt.unread:
+        unread.append(reader.say("parts_unread", count=result.prompt.unread))
     if result.prompt.thread_unread:
         unread.append(reader.say("thread_not_now"))
     return "\n\n".join(filter(None, [result.text, *unread])) or reader.say("nothing_said")
@@ -253,11 +263,21 @@ async def _ask_model(
 
     Raises `ReplyFailed` where the message is to be answered later.
     """
-    tools, person = Toolbox(dependencies.app, turn), turn.message.person
+    message = turn.message
+    person = message.person
+    names = MessageNames(
+        dependencies.app.names,
+        message.team_id,
+        asker=person_reference(message.user_id),
+        channel_id=message.channel_id,
+    )
+    tools = Toolbox(dependencies.app, turn, names)
     if not (question or brought.asks):
-        nothing = Prompt(question="", user_id=person.user_id, files=brought.files)
+        nothing = Prompt(
+            question="", user_id=person.user_id, files=brought.files, unread=message.unread
+        )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
-    prompt = await _prompt(dependencies.app, turn, question, brought)
+    prompt = await _prompt(dependencies.app, turn, question, brought, names)
     offered = tools if sink.interactive else None
     try:
         await sink.check()
@@ -287,10 +307,13 @@ async def _ask_model(
     return _Result(outcome="answered", text=text, prompt=prompt, tools=tools, model=model)
 
 
-async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prompt:
-    message, off = turn.message, turn.memory_state.off
+async def _prompt(
+    app: App, turn: Turn, question: str, brought: Brought, names: MessageNames
+) -> Prompt:
+    message = turn.message
+    off = turn.memory_state.off
     # Where memory is off there are no first memories, so nothing is searched for either.
-    recalled, (thread, thread_unread) = await asyncio.gather(
+    recalled, thread, _ = await asyncio.gather(
         recall_memories(
             app.pool,
             app.embedder,
@@ -299,16 +322,24 @@ async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prom
             first=turn.memories,
         ),
         _thread(app, turn),
+        names.find(_texts_known(turn, question, brought)),
     )
+    memories = _said_elsewhere(recalled.memories, message)
+    read = [*thread.lines, *(memory.content for memory in memories)]
+    references = await names.find(texts(read))
+    mentioned = mentions(message.text) - {await app.slack.bot_user_id(message.team_id)}
     return Prompt(
         question=question,
         user_id=message.user_id,
-        recalled=_said_elsewhere(recalled.memories, message),
+        recalled=memories,
         newest_only=recalled.newest_only,
         recent_words=turn.recent_words,
         exchanges=turn.exchanges,
-        thread=thread,
-        thread_unread=thread_unread,
+        thread=thread.lines,
+        thread_unread=thread.is_cut,
+        unread=message.unread + thread.unread,
+        references=references,
+        mentioned=frozenset(f"<@{user}>" for user in mentioned),
         memory_off=off is not None,
         in_dm=message.audience == DM,
         files=brought.files,
@@ -318,10 +349,24 @@ async def _prompt(app: App, turn: Turn, question: str, brought: Brought) -> Prom
     )
 
 
-async def _thread(app: App, turn: Turn) -> tuple[list[dict[str, str]], bool]:
+def _texts_known(turn: Turn, question: str, brought: Brought) -> list[str]:
+    """Return the texts of a prompt whose names can be looked up while the rest of it is read.
+
+    Where not all names are, those of the first texts count: the person, the question.
+    """
+    message = turn.message
+    found = [person_reference(message.user_id), question, *texts([*brought.forwarded])]
+    for exchange in reversed(turn.exchanges):
+        found += [person_reference(exchange.user_id), exchange.question, exchange.reply or ""]
+    found += [*turn.recent_words, *texts([*turn.memories])]
+    # A caller of POST /ask is nobody of Slack's.
+    return found[1:] if message.team_id == API_TEAM else found
+
+
+async def _thread(app: App, turn: Turn) -> Thread:
     """Return the messages of the thread that are not in the history, as `read_thread` does."""
     if not turn.lacks_thread:
-        return [], False
+        return Thread()
     return await read_thread(
         app.slack,
         turn.message,

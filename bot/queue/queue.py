@@ -86,7 +86,7 @@ _DEBOUNCE: LiteralString = (
 def migrations() -> list[Migration]:
     """Return the schema steps of the bot: the queue's own, then ours."""
     queue = Migration("procrastinate/3.10", SchemaManager.get_schema())
-    return [queue, *packaged_migrations("bot")]
+    return [queue, *packaged_migrations("bot", roles=[QUEUE_ROLE])]
 
 
 class _Jobs(procrastinate.manager.JobManager):

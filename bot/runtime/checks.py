@@ -7,12 +7,14 @@ check of each value that is typed. Large packages are imported where they are us
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from bot import VERSION
-from bot.config import FIELDS, STAND_IN_EMBEDDING_MODEL, Settings
+from bot.config import FIELDS, OPENAI_ADDRESS, STAND_IN_EMBEDDING_MODEL, Settings
 from bot.logs import fault
 from bot.runtime.problems import (
     APP_TOKEN,
@@ -25,6 +27,7 @@ from bot.runtime.problems import (
     ask_slack,
     explained,
     token,
+    way_to,
     without_secrets,
 )
 from memory import load_schemas
@@ -39,8 +42,15 @@ _TODO = {
     429: "add credit to the provider's account",
     0: "set {name} to another model, or look into the server's log",
 }
+# What listens on all addresses is asked at one.
+_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
+_READY_SECONDS = 5.0
 _LONG_SECONDS = 120.0
 _ASK_SECONDS = 20.0
+_NO_VERSION = (
+    "{server} has no Responses API (HTTP 404): OPENAI_BASE_URL ends in /v1 on most servers, such as"
+    " http://localhost:8000/v1."
+)
 _FEWEST_TOKENS = 16  # the API takes no smaller limit
 
 
@@ -98,8 +108,11 @@ async def check_bot_token(settings: Settings) -> str:
     if settings.slack_bot_token is None and settings.slack_app_token is None:
         return "None is set: `kioku up` opens the playground; `kioku setup` connects a workspace."
     from bot.runtime.manifest import manifest_scopes
+    from bot.slack.client import clock_problem
 
     answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
+    if wrong := clock_problem(answer):
+        raise Problem(wrong)
     granted = set(answer.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")) - {""}
     needed, optional = manifest_scopes()
     if granted and (missing := sorted(needed - granted)):
@@ -118,11 +131,16 @@ async def check_bot_token(settings: Settings) -> str:
 
 
 async def check_events(settings: Settings) -> str:
-    """Check how events come in: the app token opens Socket Mode, or there is a signing secret."""
+    """Check how events come in: the app token opens Socket Mode, or there is a signing secret.
+
+    A process that runs here is asked what has come to its notice.
+    """
     if settings.slack_app_token is not None:
         await ask_slack(settings, APP_TOKEN, "apps.connections.open")
+        await _raise_warnings(settings)
         return "Socket Mode works."
     if settings.slack_signing_secret is not None:
+        await _raise_warnings(settings)
         return (
             "Events come by HTTP, signed. In your app turn Socket Mode off and give"
             " https://YOUR-HOST/slack/events as Request URL of Event Subscriptions,"
@@ -131,6 +149,27 @@ async def check_events(settings: Settings) -> str:
     if settings.slack_bot_token is None and settings.slack_client_id is None:
         return "Events come from the playground."
     raise Problem(NO_EVENTS)
+
+
+async def _raise_warnings(settings: Settings) -> None:
+    """Raise `Problem` with the warnings of the process that serves `PORT` here, if it has any."""
+    import aiohttp
+
+    from bot.runtime.http import WARNING
+
+    host = _THIS_MACHINE.get(settings.listens_on, settings.listens_on)
+    bracketed = f"[{host}]" if ":" in host else host
+    url = f"http://{bracketed}:{settings.port}/readyz"
+    timeout = aiohttp.ClientTimeout(total=_READY_SECONDS)
+    try:
+        async with aiohttp.request("GET", url, timeout=timeout) as answer:
+            text = await answer.text()
+    except (aiohttp.ClientError, OSError, UnicodeDecodeError):
+        return  # none runs here: the other checks are of the settings
+    lines = text.splitlines()
+    warnings = [line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)]
+    if warnings:
+        raise Problem(" ".join(warnings))
 
 
 async def check_database(settings: Settings) -> str:
@@ -182,7 +221,7 @@ async def check_model(settings: Settings) -> str:
     if settings.fallback_model:
         asked["KIOKU_FALLBACK_MODEL"] = settings.fallback_model
     asked["KIOKU_EMBEDDING_MODEL"] = settings.embedding_model
-    server = without_secrets(settings.openai_base_url or "https://api.openai.com/v1")
+    server = without_secrets(settings.openai_base_url or OPENAI_ADDRESS)
     async with create_openai_client(settings, seconds=_ASK_SECONDS) as client:
         for name, model in asked.items():
             try:
@@ -193,13 +232,19 @@ async def check_model(settings: Settings) -> str:
                         model=model, input="Say OK.", max_output_tokens=_FEWEST_TOKENS, store=False
                     )
             except openai.APIStatusError as error:
+                is_unknown = error.status_code == HTTPStatus.NOT_FOUND and not error.code
+                if is_unknown and not _ends_in_version(server):
+                    raise Problem(_NO_VERSION.format(server=server)) from None
                 raise _refused(f"{server}: {model}", name, error.status_code, error.code) from None
             except openai.APIError:
                 raise Problem(
-                    f"No answer from {server}: check the network, OPENAI_BASE_URL and a proxy that"
-                    " may be needed (HTTPS_PROXY)."
+                    f"No answer from {server}: check {way_to(server)}, and OPENAI_BASE_URL."
                 ) from None
     return f"{', '.join(dict.fromkeys(asked.values()))} answer at {server}."
+
+
+def _ends_in_version(address: str) -> bool:
+    return re.search(r"/v\d[^/]*/?$", address) is not None
 
 
 def _refused(what: str, name: str, status: int, code: str | None) -> Problem:
@@ -216,12 +261,14 @@ async def check_remembering(settings: Settings) -> str:
     if not settings.has_model or settings.formation == "off":
         return "No model forms memories."
     from bot.runtime.memory_models import create_chat_model
+    from bot.runtime.wiring import create_openai_client
     from memory import FormationUnavailable, MemoryModelRefused
     from memory.formation import calls_memory_tools
 
     try:
-        if await calls_memory_tools(create_chat_model(settings)):
-            return f"{model} calls tools."
+        async with create_openai_client(settings, seconds=_ASK_SECONDS) as client:
+            if await calls_memory_tools(create_chat_model(settings, client)):
+                return f"{model} calls tools."
     except MemoryModelRefused as refused:
         raise _refused(model, name, refused.status, refused.code) from None
     except FormationUnavailable as away:

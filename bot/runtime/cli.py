@@ -16,6 +16,7 @@ from pathlib import Path
 from bot import VERSION
 from bot.config import load_settings
 from bot.logs import set_up_logging
+from bot.network import use_network_settings
 from bot.telemetry import disable_telemetry
 
 # The others say themselves what they did and what went wrong.
@@ -79,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # typeshed: any TextIO
     try:
         settings = load_settings()
+        use_network_settings()
         set_up_logging(settings.log_level if command in _LOGGED else "CRITICAL")
         # Only now: help and a wrong setting need not wait for the rest.
         module, _, name = chosen.pop("function").partition(":")

@@ -78,7 +78,7 @@ async def migrated(
     Memories that were embedded with the stand-in are embedded again; others with `embed_again`,
     without it `EmbeddingSpaceMismatch` is raised. Raises `psycopg.Error`, too.
     """
-    from bot.queue.queue import QUEUE_ROLE, migrations
+    from bot.queue.queue import migrations
     from bot.runtime.wiring import create_openai_client
     from memory import Embedder, EmbeddingSpaceMismatch, embedding_space
     from memory import migrate as apply
@@ -86,8 +86,7 @@ async def migrated(
 
     async with create_openai_client(settings) as client:
         space = await embedding_space(client, settings.embedding_model)
-        login, roles = addresses.login, [QUEUE_ROLE]
-        step = partial(apply, addresses.owner, space, migrations(), login=login, roles=roles)
+        step = partial(apply, addresses.owner, space, migrations(), login=addresses.login)
         embedder, shown = Embedder(client, space), progress("memories")
         try:
             done = await asyncio.to_thread(step)

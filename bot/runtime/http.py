@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import resource
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.signature import SignatureVerifier
 
-from bot.logs import fault
+from bot.logs import StandingWarnings, fault
 from bot.runtime.problems import cannot_open
+from bot.runtime.signatures import SignatureCheck
 from bot.slack.messages import UNREADABLE
 
 log = logging.getLogger(__name__)
@@ -20,18 +24,55 @@ log = logging.getLogger(__name__)
 # Longer than the idle timeout of usual reverse proxies (60), so that the proxy closes first.
 _KEEP_ALIVE_SECONDS = 75.0
 _LAST_REQUESTS_SECONDS = 10.0
+# Slack waits three seconds for an answer.
+_BODY_SECONDS = 3.0
+# How long what a client still sends is read after an answer, so that it sees the answer.
+_LINGERING_SECONDS = 1.0
+# A body has a megabyte at most: so many times that can be in memory before anything is verified.
+_MOST_WAITING = 128
+# Connections that are accepted in one turn of the event loop, before the oldest can be closed.
+_BACKLOG = 64
+_READY_SECONDS = 2.0
+READY = "ready"
+WARNING = "Warning: "
+"""How each further line of ``/readyz`` begins."""
+
+
+class Readiness:
+    """Whether the process is ready, as it was found within the last seconds.
+
+    However many ask, one check is made at a time, and none within `seconds` after the one before.
+    """
+
+    def __init__(
+        self, find_problem: Callable[[], Awaitable[str | None]], *, seconds: float = _READY_SECONDS
+    ) -> None:
+        self._find_problem = find_problem
+        self._seconds = seconds
+        self._lock = asyncio.Lock()
+        self._checked_at = float("-inf")
+        self._problem: str | None = None
+
+    async def problem(self) -> str | None:
+        """Return one sentence about what is missing, if anything is."""
+        async with self._lock:
+            if time.monotonic() - self._checked_at >= self._seconds:
+                self._problem = await self._find_problem()
+                self._checked_at = time.monotonic()
+            return self._problem
 
 
 def create_web_app(
-    unready: Callable[[], Awaitable[str | None]],
+    readiness: Readiness,
     app: AsyncApp,
+    warnings: StandingWarnings,
     signing_secret: str | None = None,
 ) -> web.Application:
     """Return the application: ``/healthz``, ``/readyz``, and Slack's route if a secret is given.
 
-    `unready` returns None, or one sentence about what is missing. Bolt's own web application would
-    also serve an installation of its own, with tokens in files, wherever SLACK_CLIENT_ID is in the
-    environment, and write the body of an unsigned request into the log.
+    ``/readyz`` shows `warnings`, too; they leave the process ready. Bolt's own web application
+    would also serve an installation of its own, with tokens in files, wherever SLACK_CLIENT_ID is
+    in the environment, and write the body of an unsigned request into the log.
     """
     application = web.Application()
 
@@ -39,20 +80,15 @@ def create_web_app(
         return web.Response(text="alive\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        problem = await unready()
-        return web.Response(text=f"{problem or 'ready'}\n", status=503 if problem else 200)
+        problem = await readiness.problem()
+        lines = [problem or READY]
+        lines += [f"{WARNING}{sentence}" for sentence in warnings.sentences]
+        status = 503 if problem else 200
+        return web.Response(text="\n".join(lines) + "\n", status=status)
 
     async def slack(request: web.Request) -> web.Response:
-        """Dispatch what Slack signed within five minutes.
-
-        Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
-        """
-        try:
-            signed = verifier.is_valid_request(await request.read(), dict(request.headers))
-        # A timestamp that is no number, a body that is no text, a signature that is not ASCII.
-        except (ValueError, TypeError):
-            signed = False
-        if not signed:
+        """Dispatch what Slack signed within five minutes."""
+        if not signatures.accept(await request.read(), request.headers):
             return web.Response(status=401, text="The request is not signed by Slack.\n")
         try:
             sent = await to_bolt_request(request)
@@ -64,9 +100,86 @@ def create_web_app(
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)
     if signing_secret is not None:
-        verifier = SignatureVerifier(signing_secret)
+        signatures = SignatureCheck(signing_secret, warnings)
         application.router.add_post("/slack/events", slack)
     return application
+
+
+class _Waiting:
+    """The connections that wait for what their client sends; at most `most` of them.
+
+    A connection waits until a request has come whole, and again after the answer. Where too many
+    wait, the one that has waited longest is closed: whoever sends a whole request gets in, and
+    nobody can use up the descriptors or the memory of the process.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # A dict keeps the order in which they began to wait.
+        self._connections: dict[web.RequestHandler, None] = {}
+
+    def add(self, connection: web.RequestHandler) -> None:
+        """Let a connection wait; close the one that has waited longest if it is one too many."""
+        self._connections[connection] = None
+        if len(self._connections) > self._most:
+            longest = next(iter(self._connections))
+            self.discard(longest)
+            longest.force_close()
+
+    def discard(self, connection: web.RequestHandler) -> None:
+        """Let a connection wait no longer."""
+        self._connections.pop(connection, None)
+
+    @web.middleware
+    async def receive(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let `handler` answer a request once it has come whole; no slow body is waited for."""
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(text="The body did not come in time.\n") from None
+        # The client has gone, or the connection was closed: that is no error of the app.
+        except ConnectionError:
+            raise web.HTTPBadRequest(text="The body did not come whole.\n") from None
+        self.discard(request.protocol)
+        try:
+            return await handler(request)
+        finally:
+            if request.transport is not None:
+                self.add(request.protocol)
+
+
+class _Connection(web.RequestHandler):
+    """A connection that waits from its beginning to its end, but for the answers."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self, server: web.Server, waiting: _Waiting) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # as `web.AppRunner` does by default
+            # Inflating a megabyte can take seconds, and Slack compresses nothing.
+            auto_decompress=False,
+            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+            lingering_time=_LINGERING_SECONDS,
+        )
+        self._waiting = waiting
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._waiting.add(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._waiting.discard(self)
+        super().connection_lost(exc)
+
+
+def _most_waiting() -> int:
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:  # a negative number, on Linux
+        return _MOST_WAITING
+    return min(_MOST_WAITING, descriptors // 4)
 
 
 @asynccontextmanager
@@ -74,18 +187,23 @@ async def serving(
     application: web.Application, host: str, port: int, setting: str = "PORT"
 ) -> AsyncIterator[int]:
     """Serve `application` at `host` and `port`, of `setting`; yield the port. Raises `Problem`."""
-    runner = web.AppRunner(
-        application,
-        access_log=None,
-        shutdown_timeout=_LAST_REQUESTS_SECONDS,
-        keepalive_timeout=_KEEP_ALIVE_SECONDS,
-    )
+    waiting = _Waiting(_most_waiting())
+    application.middlewares.append(waiting.receive)
+    runner = web.AppRunner(application, shutdown_timeout=_LAST_REQUESTS_SECONDS)
     await runner.setup()
+    server = runner.server
+    assert server is not None  # noqa: S101 - `setup` has made it
+    loop = asyncio.get_running_loop()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            listener = await loop.create_server(
+                lambda: _Connection(server, waiting), host, port, backlog=_BACKLOG
+            )
         except (OSError, OverflowError) as error:
-            raise cannot_open(port, error, setting) from None
-        yield int(runner.addresses[0][1])
+            raise cannot_open(host, port, error, setting) from None
+        try:
+            yield int(listener.sockets[0].getsockname()[1])
+        finally:
+            listener.close()
     finally:
         await runner.cleanup()

@@ -23,7 +23,7 @@ from shutil import which
 from pydantic import SecretStr
 
 from bot.cancellation import stopped_by_signal
-from bot.config import STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
+from bot.config import OPENAI_ADDRESS, STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.runtime.checks import check_settings
 from bot.runtime.database import database, migrated
 from bot.runtime.manifest import create_app_url, manifest_path
@@ -74,7 +74,7 @@ def _check_port(port: int) -> None:
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
-        raise cannot_open(port, error) from None
+        raise cannot_open("127.0.0.1", port, error) from None
 
 
 @asynccontextmanager
@@ -160,7 +160,7 @@ def _welcome(settings: Settings, port: int, playground: str) -> None:
             " language model. Set OPENAI_API_KEY for a real one."
         )
     else:
-        address = settings.openai_base_url or "https://api.openai.com/v1"
+        address = settings.openai_base_url or OPENAI_ADDRESS
         print(f"  Answers come from {settings.reply_model} at {address}.")
     if settings.api_token is not None:
         print(f"  POST /ask is at http://127.0.0.1:{port}/ask")

@@ -35,6 +35,8 @@ _AT_ONCE = 5_000
 _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
     "DELETE FROM person_requests WHERE hour < now() - interval '30 days'",
+    # Signatures are valid for five minutes, by a clock that may be five minutes off.
+    "DELETE FROM interactions WHERE at < now() - interval '15 minutes'",
     # A job whose end, or begin, PostgreSQL could not tell its worker; `beat` gives it back.
     "UPDATE procrastinate_jobs AS jobs SET worker_id = NULL WHERE status = 'doing' AND"
     " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"

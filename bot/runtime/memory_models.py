@@ -15,6 +15,7 @@ from memory.formation import provider_and_name
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from openai import AsyncOpenAI
 
 # By the provider of a LangChain name: its package, and the extra of Kioku that installs it.
 _EXTRAS = {
@@ -36,10 +37,10 @@ def missing_extra(model: str) -> str | None:
     )
 
 
-def create_chat_model(settings: Settings, embedder: Embedder | None = None) -> BaseChatModel:
+def create_chat_model(settings: Settings, client: AsyncOpenAI | None = None) -> BaseChatModel:
     """Return the LangChain chat model that forms memories; LangChain is imported only here.
 
-    Raises what `memory.memory_model` raises. OpenAI's models share the connections of `embedder`.
+    Raises what `memory.memory_model` raises. OpenAI's models share the connections of `client`.
     """
     name = settings.memory_model_name
     own = provider_and_name(name)[0] == "openai"
@@ -47,7 +48,7 @@ def create_chat_model(settings: Settings, embedder: Embedder | None = None) -> B
         model=name,
         api_key=settings.model_key() if own else None,
         base_url=settings.openai_base_url if own else None,
-        client=embedder.client if own and embedder else None,
+        client=client if own else None,
         api="responses" if name == settings.memory_model else "chat",
     )
 
@@ -56,5 +57,5 @@ def create_former(
     settings: Settings, pool: Pool, embedder: Embedder, *, schemas: Sequence[type[BaseModel]]
 ) -> Former:
     """Return what forms memories with the memory model; the model is made at first use."""
-    model = partial(create_chat_model, settings, embedder)
+    model = partial(create_chat_model, settings, embedder.client)
     return Former(pool, embedder, model, schemas=schemas, sensitive=settings.sensitive)

@@ -56,10 +56,10 @@ GAUGES = {
 """The gauges, without the prefix: help. But for the first they are read from PostgreSQL."""
 _WAIT_SECONDS = 1.5
 _ALIVE_SECONDS = 10
-# A process is two rows: its queue's worker, and itself (`bot.conversation.running`).
+# A process is two rows: itself (`bot.conversation.running`), and a moment later its queue's worker.
 _STATE: LiteralString = (
     "SELECT state.*, current_setting('server_version') AS server,"
-    " (SELECT count(*) / 2 FROM procrastinate_workers"
+    " (SELECT (count(*) + 1) / 2 FROM procrastinate_workers"
     "  WHERE last_heartbeat > now() - make_interval(secs => %s)) AS processes,"
     " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
     "  AND (scheduled_at IS NULL OR scheduled_at <= now())) AS jobs_due,"

@@ -6,11 +6,14 @@ imported where they are used.
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.config import FIELDS, Settings, SettingsError
+from bot.network import certificate_problem, proxy_for
 from memory import KiokuMemoryError
 
 if TYPE_CHECKING:
@@ -56,20 +59,17 @@ def explained(error: Exception) -> str | None:
     """Return what to tell the operator of an error that ended a command; None: it is a bug."""
     from psycopg import OperationalError, errors
 
+    if refused := certificate_problem(error):
+        return refused
     if isinstance(error, (Problem, SettingsError, KiokuMemoryError)):
         return str(error)
     if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn)):
         return "The database is not up to date: run `kioku migrate`."
     if isinstance(error, errors.InsufficientPrivilege):
+        # What a migration needs it has looked at; PostgreSQL's own sentence names what is refused.
         return (
-            "This database user may not do that: write the address of the database's owner into"
-            " DATABASE_OWNER_URL. An owner who may not create roles or pgvector's extension needs a"
-            " superuser: `CREATE EXTENSION vector` in the database, CREATEROLE for the owner."
-        )
-    if isinstance(error, errors.FeatureNotSupported):
-        return (
-            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
-            " brings it."
+            f"PostgreSQL refuses this to the database user ({error.diag.message_primary}): run"
+            " `kioku migrate`, with the address of the database's owner in DATABASE_OWNER_URL."
         )
     if not isinstance(error, OperationalError):
         return None
@@ -84,11 +84,22 @@ def explained(error: Exception) -> str | None:
     return "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
 
 
-def cannot_open(port: int, error: Exception, setting: str = "PORT") -> Problem:
-    """Return what to say when `port`, of `setting`, cannot be listened on."""
+def cannot_open(host: str, port: int, error: Exception, setting: str = "PORT") -> Problem:
+    """Return what to say when `port`, of `setting`, cannot be listened on at `host`."""
+    if _is_about_host(error):
+        return Problem(
+            f"{host} is no address of this machine: set KIOKU_HOST to one, such as 127.0.0.1 or"
+            " ::1, without brackets and port."
+        )
     number = error.errno if isinstance(error, OSError) else None
     why = os.strerror(number) if number else "65535 is the highest"
     return Problem(f"Port {port} cannot be opened ({why}): set {setting} to a free one.")
+
+
+def _is_about_host(error: Exception) -> bool:
+    if isinstance(error, socket.gaierror):
+        return True
+    return isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL
 
 
 def without_secrets(url: str) -> str:
@@ -111,8 +122,19 @@ def token(settings: Settings, name: str) -> str:
 def away(url: str) -> Problem:
     """Return what to say when Slack does not answer at `url`."""
     return Problem(
-        f"Slack does not answer at {without_secrets(url)}: check the network, a proxy that may be"
-        " needed (HTTPS_PROXY), and SLACK_API_URL."
+        f"Slack does not answer at {without_secrets(url)}: check {way_to(url)}, and SLACK_API_URL."
+    )
+
+
+def way_to(url: str) -> str:
+    """Return what to check of the way to `url`, where nothing answers."""
+    proxy = proxy_for(url)
+    if proxy is None:
+        return "the network, a proxy that may be needed (HTTPS_PROXY)"
+    host = urlsplit(url).hostname
+    return (
+        f"the proxy {without_secrets(proxy)} (HTTPS_PROXY, HTTP_PROXY), whether {host} belongs into"
+        " NO_PROXY"
     )
 
 

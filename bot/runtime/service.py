@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
@@ -12,11 +12,13 @@ from bot.cancellation import cancel_until_done, stopped_by_signal
 from bot.config import Settings
 from bot.listeners.app import BoltApp, SocketModeHandler, create_bolt_app
 from bot.listeners.interactions import Interactions
+from bot.network import proxy_for
 from bot.pipeline.backfill import marked
 from bot.runtime.ask import add_ask
 from bot.runtime.checks import check_settings
+from bot.runtime.connections import ConnectionCount, NoteMessage
 from bot.runtime.database import database
-from bot.runtime.http import create_web_app, serving
+from bot.runtime.http import Readiness, create_web_app, serving
 from bot.runtime.metrics import serving_metrics
 from bot.runtime.oauth import add_oauth
 from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, ask_slack, away, token
@@ -72,7 +74,11 @@ async def open_service(
         bolt = create_bolt_app(app, interactions)
         stack.push_async_callback(interactions.wait_until_idle, _ANSWER_SECONDS)
         by_socket = settings.slack_app_token is not None
-        socket = await enter(socket_mode(bolt, settings) if by_socket else nullcontext())
+        socket = None
+        if by_socket:
+            count = ConnectionCount(app.pool, app.slack.warnings)
+            stack.push_async_callback(count.close)
+            socket = await enter(socket_mode(bolt, settings, count.note))
 
         async def unreached() -> str | None:
             if socket is not None and not await socket.is_connected():
@@ -99,7 +105,12 @@ async def open_service(
         port = settings.port
         if host is not None:
             secret = None if by_socket else settings.slack_signing_secret
-            web = create_web_app(unready, bolt, secret.get_secret_value() if secret else None)
+            web = create_web_app(
+                Readiness(unready),
+                bolt,
+                app.slack.warnings,
+                secret.get_secret_value() if secret else None,
+            )
             if settings.api_token is not None:
                 add_ask(web, dependencies, settings.api_token.get_secret_value())
             if wiring.store is not None:
@@ -114,16 +125,26 @@ async def open_service(
 
 @asynccontextmanager
 async def socket_mode(
-    app: BoltApp, settings: Settings, *, ping_seconds: float = _PING_SECONDS
+    app: BoltApp,
+    settings: Settings,
+    note: NoteMessage | None = None,
+    *,
+    ping_seconds: float = _PING_SECONDS,
 ) -> AsyncIterator[SocketModeClient]:
-    """Let Slack deliver to `app` while this is open. Raises `bot.runtime.problems.Problem`."""
+    """Let Slack deliver to `app` while this is open; `note` gets each message of the connection.
+
+    Raises `bot.runtime.problems.Problem`.
+    """
     handler = SocketModeHandler(app, token(settings, APP_TOKEN), ping_interval=ping_seconds)
     client = handler.client
+    if note is not None:
+        client.message_listeners.append(note)
     keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")
     try:
         # The SDK would ask for an address for ever, whatever Slack says of the token.
         opened = await ask_slack(settings, APP_TOKEN, "apps.connections.open")
         client.wss_uri = str(opened["url"])
+        client.proxy = proxy_for(client.wss_uri)
         connecting = client.connect()  # type: ignore[no-untyped-call]
         try:
             await asyncio.wait_for(connecting, _CONNECT_SECONDS)

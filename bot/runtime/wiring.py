@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import urlsplit
 
 import openai
 from psycopg import OperationalError
 
 from bot.app import App
-from bot.config import Settings
+from bot.config import OPENAI_ADDRESS, Settings
 from bot.conversation.inbox import Inbox
 from bot.conversation.running import RunningThreads
 from bot.conversation.turns import Turns
 from bot.delivery.reply_stream import Sessions
+from bot.network import proxy_for
 from bot.notices import repeat_notice
 from bot.people import People
 from bot.pipeline.attachments import Attachments
@@ -30,7 +33,7 @@ from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained,
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations, create_session
 from bot.slack.messages import Installation
-from bot.slack.names import Names
+from bot.slack.names import Names, find_names
 from bot.workspaces import Workspaces, installation_from, only, purge_due, token_accepted
 from memory import (
     Embedder,
@@ -70,7 +73,11 @@ def create_turn_dependencies(
     slack: Installations,
 ) -> TurnDependencies:
     """Return the objects of the application. Creating them starts no task and no request."""
-    schemas, embedder, queue = load_schemas(settings.schemas), Embedder(model, space), Queue(pool)
+    schemas = load_schemas(settings.schemas)
+    embedder = Embedder(model, space)
+    queue = Queue(pool)
+    names = Names(slack)
+    former = create_former(settings, pool, embedder, schemas=schemas)
     app = App(
         settings=settings,
         pool=pool,
@@ -80,10 +87,10 @@ def create_turn_dependencies(
         workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
         sessions=Sessions(slack),
         embedder=embedder,
-        former=create_former(settings, pool, embedder, schemas=schemas),
+        former=replace(former, find_references=partial(find_names, names)),
         schemas=schemas,
         people=People(pool, slack),
-        names=Names(),
+        names=names,
         audiences=Audiences(pool, slack),
     )
     turns = Turns(
@@ -99,14 +106,22 @@ def create_turn_dependencies(
 
 def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> openai.AsyncOpenAI:
     """Return the client for replies and embeddings; it tries once more, not twice."""
+    address = settings.openai_base_url or OPENAI_ADDRESS
     # aiohttp takes a third less processor time for a stream, and no credentials in an address.
-    plain = urlsplit(settings.openai_base_url or "").username is None
+    is_plain = urlsplit(address).username is None
+    transport = openai.DefaultAioHttpClient if is_plain else openai.DefaultAsyncHttpxClient
+    http_client = transport(
+        proxy=proxy_for(address),
+        # It would read proxies and certificates from the environment by rules of its own.
+        trust_env=False,
+        verify=ssl.create_default_context(),
+    )
     return openai.AsyncOpenAI(
         api_key=settings.model_key(),
         base_url=settings.openai_base_url,
         max_retries=1,
         timeout=openai.Timeout(seconds, connect=10.0),
-        http_client=openai.DefaultAioHttpClient() if plain else None,
+        http_client=http_client,
     )
 
 
@@ -149,6 +164,7 @@ async def connected(
         # Slack may refuse the token of a workspace that removed the app, and then no job would run.
         await purge_due(pool)
         session = await stack.enter_async_context(create_session())
+        answer = None
         store = None
         if several:
             store = InstallationStore(pool, settings)
@@ -161,6 +177,8 @@ async def connected(
                 await token_accepted(connection, installation.team_id, installation.bot_user_id)
         find = store.find if store else only(installation)
         slack = Installations(find, base_url=settings.slack_api_url, session=session)
+        if answer is not None:
+            slack.note_clock(answer)
         dependencies = create_turn_dependencies(settings, model, space, pool, slack)
         yield Wiring(turn_dependencies=dependencies, installation=installation, store=store)
 

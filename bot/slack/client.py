@@ -11,6 +11,8 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -19,7 +21,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.logs import fault
+from bot.logs import StandingWarnings, fault
+from bot.network import proxy_for
 from bot.slack.messages import API_TEAM, Installation, received, slack_user
 from memory.metrics import count, step
 from memory.model import MessageKey
@@ -49,7 +52,14 @@ TURN_PATIENCE_SECONDS = 15.0
 _TIMEOUT_SECONDS = 30
 # A change of an installation by another process is seen here after this time.
 _TRUSTED_SECONDS = 10.0
+# The workspaces of an organisation: how long they are trusted, when they are asked for again after
+# a failure, how long a request of Slack's waits for them, and how many thousand there may be.
+_ORGANISATION_SECONDS = 3_600.0
+_ORGANISATION_FAILED_SECONDS = 60.0
+_ORGANISATION_PATIENCE_SECONDS = 1.5
+_ORGANISATION_PAGES = 5
 _LINK_SECONDS = 3.0
+_CLOCK_SECONDS = 60.0
 _LINKS_KEPT = 5_000
 _LONGEST_WAIT_SECONDS = 600.0
 _SPREAD_SECONDS = 0.2
@@ -76,16 +86,35 @@ def posts(channel_id: str) -> str:
     return f"chat.postMessage {channel_id}"
 
 
+class SlackClient(AsyncWebClient):
+    """A Web API client that repeats nothing by itself, and reaches Slack as `proxy_for` says.
+
+    The SDK's own retry after a lost connection can carry out a post twice. The SDK takes its proxy
+    from HTTPS_PROXY, without NO_PROXY.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str | None = None,
+        base_url: str,
+        session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        super().__init__(
+            token=token,
+            base_url=base_url,
+            timeout=_TIMEOUT_SECONDS,
+            retry_handlers=[],
+            session=session,
+        )
+        self.proxy = proxy_for(base_url)
+
+
 def create_client(
     token: str | None, base_url: str, session: aiohttp.ClientSession | None = None
-) -> AsyncWebClient:
-    """Return a Web API client that repeats nothing by itself; with `session`, on its connections.
-
-    The SDK's own retry after a lost connection can carry out a post twice.
-    """
-    return AsyncWebClient(
-        token=token, base_url=base_url, timeout=_TIMEOUT_SECONDS, retry_handlers=[], session=session
-    )
+) -> SlackClient:
+    """Return a client with a token; with `session`, on its connections."""
+    return SlackClient(token=token, base_url=base_url, session=session)
 
 
 def create_session() -> aiohttp.ClientSession:
@@ -211,10 +240,54 @@ class NotInstalled(SlackApiError, LookupError):
         super().__init__(f"Kioku is not installed in {team_id!r}.", answer)  # type: ignore[no-untyped-call]
 
 
+class Organisations:
+    """The workspaces of an Enterprise organisation, as Slack names those that have the app.
+
+    They are asked for once an hour for each installation; until Slack has answered there are none.
+    Source: https://docs.slack.dev/reference/methods/auth.teams.list
+    """
+
+    def __init__(self, base_url: str, session: aiohttp.ClientSession | None) -> None:
+        self._base_url = base_url
+        self._session = session
+        self._known: dict[str, tuple[float, frozenset[str]]] = {}
+
+    async def named(self, installation: Installation) -> Installation:
+        """Return the installation with the workspaces of its organisation, if it is of one."""
+        if not installation.enterprise_id:
+            return installation
+        team_id = installation.team_id
+        asked_again_at, teams = self._known.get(team_id, (0.0, frozenset[str]()))
+        if asked_again_at < time.monotonic():
+            # What comes meanwhile goes on with what was known.
+            self._known[team_id] = (time.monotonic() + _ORGANISATION_FAILED_SECONDS, teams)
+            try:
+                async with asyncio.timeout(_ORGANISATION_PATIENCE_SECONDS):
+                    teams = await self._ask(installation)
+            except SLACK_FAULTS as error:
+                log.warning("the organisation of %s is not known: %s", team_id, fault(error))
+            else:
+                self._known[team_id] = (time.monotonic() + _ORGANISATION_SECONDS, teams)
+        return replace(installation, organisation=teams)
+
+    async def _ask(self, installation: Installation) -> frozenset[str]:
+        client = create_client(installation.bot_token, self._base_url, self._session)
+        teams: set[str] = set()
+        cursor = ""
+        for _ in range(_ORGANISATION_PAGES):
+            answer = await client.auth_teams_list(limit=1_000, cursor=cursor or None)
+            teams |= {str(team.get("id") or "") for team in answer.get("teams") or ()}
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
+        return frozenset(teams - {""})
+
+
 class Installations:
     """Finds the installation of a workspace; every call of Slack's API names its workspace here.
 
-    `limits` are what Slack refuses each workspace at the moment, shared by all replies.
+    `limits` are what Slack refuses each workspace at the moment, shared by all replies; `warnings`
+    what the operator has to know of this process and Slack.
     """
 
     def __init__(
@@ -229,8 +302,10 @@ class Installations:
         self._session = session
         self._clients: dict[tuple[str, float], AsyncWebClient] = {}
         self._known: dict[str, tuple[float, Installation]] = {}
+        self._organisations = Organisations(base_url, session)
         self._links: dict[tuple[str, MessageKey], str] = {}
         self.limits = RateLimits()
+        self.warnings = StandingWarnings(log)
 
     async def get(self, team_id: str) -> Installation:
         """Return the installation of a team, as it was in the last ten seconds.
@@ -244,6 +319,7 @@ class Installations:
         if found is None:
             self.invalidate(team_id)
             raise NotInstalled(team_id)
+        found = await self._organisations.named(found)
         self._known[team_id] = (time.monotonic() + _TRUSTED_SECONDS, found)
         return found
 
@@ -263,15 +339,19 @@ class Installations:
         """
         client = self._clients.get((team_id, patience))
         if client is None:
-            client = _TeamClient(
-                base_url=self.base_url,
-                timeout=_TIMEOUT_SECONDS,
-                retry_handlers=[],
-                session=self._session,
-            )
-            client.installations, client.team_id, client.patience = self, team_id, patience
+            client = _TeamClient(base_url=self.base_url, session=self._session)
+            client.installations = self
+            client.team_id = team_id
+            client.patience = patience
             self._clients[team_id, patience] = client
         return client
+
+    def note_clock(self, answer: AsyncSlackResponse) -> None:
+        """Compare this machine's clock with Slack's, as an answer has it."""
+        if wrong := clock_problem(answer):
+            self.warnings.report("clock", wrong)
+        else:
+            self.warnings.clear("clock")
 
     def tokenless(self) -> AsyncWebClient:
         """Return a client for calls that carry a token of their own."""
@@ -302,7 +382,7 @@ class Installations:
             self._links[team_id, message] = str(answer["permalink"])
 
 
-class _TeamClient(AsyncWebClient):
+class _TeamClient(SlackClient):
     """Sends Slack's own id of a person for the one under which their rows are kept."""
 
     installations: Installations
@@ -313,13 +393,34 @@ class _TeamClient(AsyncWebClient):
         self.token = (await self.installations.get(self.team_id)).bot_token
         for form in ("params", "json"):
             given = arguments.get(form) or {}
-            keys = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
-            arguments |= {form: {**given, **keys}} if keys else {}
+            ids = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
+            if ids:
+                arguments[form] = {**given, **ids}
         call = partial(super().api_call, api_method, **arguments)
-        posted_in = (arguments.get("json") or {}).get("channel", "")
-        method = posts(posted_in) if api_method == "chat.postMessage" else api_method
+        method = api_method
+        if method == "chat.postMessage":
+            posted = arguments.get("json") or {}
+            method = posts(posted.get("channel", ""))
         limits = self.installations.limits
-        return await limits.retry(self.team_id, method, call, seconds=self.patience)
+        answer = await limits.retry(self.team_id, method, call, seconds=self.patience)
+        self.installations.note_clock(answer)
+        return answer
+
+
+def clock_problem(answer: AsyncSlackResponse) -> str | None:
+    """Return one sentence if this machine's clock is more than a minute off Slack's, else None."""
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except ValueError:
+        return None
+    ahead = time.time() - theirs.timestamp()
+    if abs(ahead) <= _CLOCK_SECONDS:
+        return None
+    side = "ahead of" if ahead > 0 else "behind"
+    return (
+        f"This machine's clock is {abs(ahead):.0f} seconds {side} Slack's: set it by a time service"
+        " (NTP). At five minutes Slack's signed requests are refused."
+    )
 
 
 def next_cursor(answer: AsyncSlackResponse) -> str:

@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
+from bot.network import proxy_for
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
@@ -73,7 +74,12 @@ async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> 
     headers = {"Authorization": f"Bearer {token}"}
     for _ in range(1 + _MOST_REDIRECTS):
         async with aiohttp.request(
-            "GET", url, headers=headers, allow_redirects=False, proxy=client.proxy, timeout=_TIMEOUT
+            "GET",
+            url,
+            headers=headers,
+            allow_redirects=False,
+            proxy=proxy_for(url),
+            timeout=_TIMEOUT,
         ) as answer:
             if not 300 <= answer.status < 400:
                 return await _content(answer, most)

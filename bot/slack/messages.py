@@ -1,21 +1,31 @@
-"""What Slack sends: a person's message to the bot, and its text as a model reads it.
+"""What Slack sends: a person's message to the bot, and its text as it is stored.
 
-Memories are formed only from what the person typed. A message can hold more: forwarded messages,
-tables and files.
-Sources: https://docs.slack.dev/reference/objects/file-object, and for ``attachments``, which Slack
-does not document, recorded events (docs/reality.md).
+Memories are formed only from what the person typed. A message can hold more, which
+`bot.slack.content` reads: forwarded messages, tables and files.
+
+Stored texts refer to people, channels and groups by their ids, as Slack writes them (``<@U…>``).
+Models read names in their place: see `bot.slack.names`.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import DataError
 
+from bot.slack.content import (
+    MAX_DEPTH as MAX_DEPTH,
+)
+from bot.slack.content import (
+    objects as objects,
+)
+from bot.slack.content import (
+    read_content,
+)
 from memory import DM, InvalidNamespace, Person
 from memory.credentials import redact
 from memory.formation import OMITTED
@@ -30,7 +40,11 @@ _TS = re.compile(r"[0-9]{10}\.[0-9]{1,6}")
 # Slack escapes < and > in what a person typed: no < is part of a mention or link.
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
 _CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|([^<>]*))?>")
-_SPECIAL = re.compile(r"<!(?:subteam\^[A-Z0-9]+\|)?@?([^<>|^]+)(?:\|[^<>]*)?>")
+_GROUP = re.compile(r"<!subteam\^([A-Z0-9]+)(?:\|@?([^<>]*))?>")
+_DATE = re.compile(r"<!date\^[^<>|]*\|([^<>]*)>")
+_SPECIAL = re.compile(r"<!@?([^<>|^]+)(?:\|[^<>]*)?>")
+# A reference whose end was cut off.
+_CUT_REFERENCE = re.compile(r"<(?:[@#]|!subteam\^)?[A-Z0-9]*\Z")
 _GROUP_FIRST = re.compile(r"\A\s*+<!(?:subteam\^|here|channel|everyone)")
 _LINK = re.compile(r"<((?:https?|mailto|tel):[^<>|]+)(?:\|([^<>]*))?>")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
@@ -49,26 +63,11 @@ _CUTS = re.compile(rf"(?<![ \t])[ \t]*+{_CUT}(?:\s*+{_CUT})*+[ \t]*+")
 _EMPTY = rf"(?:\s|{re.escape(OMITTED)})++"
 _ENDS = re.compile(rf"\A{_EMPTY}|(?<!\s)(?<!{re.escape(OMITTED)}){_EMPTY}\Z")
 
-_MOST_FORWARDED, _MOST_FILES = 10, 20
-FORWARDED_CHARACTERS = 16_000
-"""Characters of all forwarded messages and tables of a message that the model is shown."""
-THUMBNAILS = tuple(f"thumb_{size}" for size in (1024, 960, 800, 720, 480, 360))
-"""Slack's own pictures of an image, the largest first."""
-
-_FORWARDS = ("is_share", "is_msg_unfurl", "is_reply_unfurl")
-_TEXTS = (
-    *("id", "name", "title", "mimetype", "filetype", "mode", "subtype", "file_access"),
-    *("url_private", "url_private_download", "vtt", *THUMBNAILS),
-)
-
 MAX_CHARACTERS = 40_000
 """Characters kept of one text: as many as a message of Slack's can have.
 
 Source: https://docs.slack.dev/changelog/2018-truncating-really-long-messages
 """
-MAX_DEPTH = 60
-"""Levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
-
 UNREADABLE = (
     *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
     *(InvalidNamespace, DataError),
@@ -89,13 +88,17 @@ def split_thread_key(thread: str) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """The app in one workspace; `enterprise_id` is the Enterprise organisation it belongs to."""
+    """The app in one workspace; `enterprise_id` is the Enterprise organisation it belongs to.
+
+    `organisation` are the workspaces of that organisation, as far as Slack names them.
+    """
 
     team_id: str
     bot_user_id: str
     bot_id: str | None = None
     bot_token: str = field(default="", repr=False)
     enterprise_id: str | None = None
+    organisation: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +108,8 @@ class Message:
     `user_id` is what `user_key` returns. `ts` and `thread_ts` are Slack timestamps; `thread_ts` is
     the root the reply goes under. `audience` is known at once for direct messages only.
     `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
-    the bot takes part in its thread. `files` are Slack's file objects, those of forwarded messages
-    included; `forwarded` is what `attached_to` returns.
+    the bot takes part in its thread. `files`, `forwarded` and `unread` are the files, parts and
+    unread parts of `bot.slack.content.Content`.
     """
 
     event_id: str
@@ -121,6 +124,7 @@ class Message:
     addressed: bool
     files: Sequence[Mapping[str, Any]] = field(default_factory=list)
     forwarded: Sequence[Mapping[str, str]] = field(default_factory=list)
+    unread: int = 0
     is_shared: bool = False
 
     @property
@@ -191,14 +195,13 @@ def user_key(user: object, home: object, installation: Installation) -> str:
     """Return the id under which a person's rows are kept in the workspace of an installation.
 
     That is Slack's user id, and with it the `home` team of a person of another organisation:
-    ``U1-T2``. Slack's ids are unique within an organisation only. In a workspace of an enterprise
-    a `home` that is no enterprise may be another of its workspaces: people from there have the
-    plain id. Source: https://docs.slack.dev/apis/slack-connect
+    ``U1-T2``. Slack's ids are unique within an organisation only, so a `home` that Slack has not
+    named as one of this organisation's counts as another's.
+    Source: https://docs.slack.dev/apis/slack-connect
     """
-    home, enterprise = str(home or ""), installation.enterprise_id
-    same = home in ("", installation.team_id, enterprise)
-    same = same or bool(enterprise and not home.startswith("E"))
-    return str(user or "") if same else f"{user}-{home}"
+    team = str(home or "")
+    ours = {"", installation.team_id, installation.enterprise_id, *installation.organisation}
+    return str(user or "") if team in ours else f"{user}-{team}"
 
 
 def slack_user(user_id: str) -> str:
@@ -255,7 +258,7 @@ def _message_of(
     shared = bool(body.get("is_ext_shared_channel"))
     # In a shared channel the bot of another workspace may be meant.
     called = event["type"] == "app_mention" and not shared
-    forwarded, files = attached_to(event)
+    content = read_content(event)
     return Message(
         event_id=str(body.get("event_id") or ""),
         team_id=installation.team_id,
@@ -267,8 +270,9 @@ def _message_of(
         text=text,
         audience=DM if is_dm and not shared else None,
         addressed=is_dm or called or installation.bot_user_id in mentions(text),
-        files=files,
-        forwarded=forwarded,
+        files=content.files,
+        forwarded=content.parts,
+        unread=content.unread,
         is_shared=shared,
     )
 
@@ -279,12 +283,17 @@ def mentions(text: str) -> set[str]:
 
 
 def plain(text: str, bot_user_id: str = "") -> str:
-    """Return message text un-escaped, mentions of the bot taken out, others as ``@ID``.
+    """Return message text as it is stored: un-escaped, mentions of the bot taken out.
+
+    People stay ``<@ID>``. A channel or a group is the name that Slack sends with it; without one it
+    stays ``<#ID>`` or ``<!subteam^ID>``. These are the references of `memory.model.References`.
 
     Source: https://docs.slack.dev/messaging/formatting-message-text
     """
-    text = _MENTION.sub(lambda m: "" if m[1] == bot_user_id else f"@{m[1]}", text)
-    text = _CHANNEL.sub(lambda m: f"#{m[2] or m[1]}", text)
+    text = _MENTION.sub(lambda m: "" if m[1] == bot_user_id else f"<@{m[1]}>", text)
+    text = _CHANNEL.sub(lambda m: f"#{m[2]}" if m[2] else f"<#{m[1]}>", text)
+    text = _GROUP.sub(lambda m: f"@{m[2]}" if m[2] else f"<!subteam^{m[1]}>", text)
+    text = _DATE.sub(r"\1", text)
     text = _LINK.sub(_as_typed, text)
     text = _SPECIAL.sub(lambda m: f"@{m[1]}", text)
     return CONTROL.sub("", html.unescape(text)).strip()
@@ -298,7 +307,11 @@ def excerpt(text: str, bot_user_id: str, characters: int) -> str:
     """
     size = 2 * characters + 200
     shown = redact(plain(storable(text[:size]), bot_user_id)).text
-    return (shown if len(text) <= size else shown[:-64])[:characters]
+    if len(text) > size:
+        shown = shown[:-64]
+    if len(shown) <= characters:
+        return shown
+    return _CUT_REFERENCE.sub("", shown[:characters])
 
 
 def _as_typed(link: re.Match[str]) -> str:
@@ -357,80 +370,3 @@ def storable(text: str) -> str:
     if text.isascii() and "\x00" not in text:
         return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
-def objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a list in a payload; none where it is no list."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def attached_to(
-    message: Mapping[str, Any],
-) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
-    """Return the forwarded messages and pasted tables of a message, and the files of all of it.
-
-    A forwarded message is ``{from, channel, text}`` with Slack's markup, a table ``{from: "a pasted
-    table", text}``; without their name or conversation where Slack gives none. The preview of a
-    link is neither: it is of the app or site that made it, and is left out. Of a file those fields
-    are returned that `bot.pipeline.attachments` reads, with ``transcript`` for a voice clip's.
-    """
-    files = objects(message.get("files"))
-    forwarded: list[dict[str, str]] = []
-    for one in objects(message.get("attachments")):
-        if one.get("is_app_unfurl"):
-            continue
-        if any(one.get(name) is True for name in _FORWARDS):
-            files += objects(one.get("files"))
-            forwarded += _forwarded(one)
-        tables = [block for block in objects(one.get("blocks")) if block.get("type") == "table"]
-        forwarded += [{"from": "a pasted table", "text": _words(table)} for table in tables]
-    return forwarded[:_MOST_FORWARDED], [_file(one) for one in files[:_MOST_FILES]]
-
-
-def _forwarded(one: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    blocks = [
-        part["message"]
-        for part in objects(one.get("message_blocks"))
-        if isinstance(part.get("message"), dict)
-    ]
-    text = _text(one, "text") or _words([part.get("blocks") for part in blocks])
-    author = _text(one, "author_name") or _text(one, "author_id")
-    channel = _text(one, "channel_name") or _text(one, "channel_id")
-    found = {"from": author, "channel": channel, "text": text or _text(one, "fallback")}
-    if found["text"] or one.get("files"):
-        yield {name: value for name, value in found.items() if value or name == "text"}
-
-
-def _file(file: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {name: _text(file, name) for name in _TEXTS if _text(file, name)}
-    if isinstance(file.get("size"), int):
-        found["size"] = file["size"]
-    if file.get("is_external") is True:
-        found["is_external"] = True
-    transcription = file.get("transcription")
-    preview = transcription.get("preview") if isinstance(transcription, dict) else None
-    if isinstance(preview, dict) and _text(preview, "content"):
-        found |= {"transcript": preview["content"], "has_more": preview.get("has_more") is True}
-    return found
-
-
-def _text(part: Mapping[str, Any], name: str) -> str:
-    value = part.get(name)
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _words(part: Any) -> str:
-    """Return the text of blocks, or of a part of one; a row of a table is a line."""
-    if isinstance(part, list):
-        return "".join(map(_words, part))
-    if not isinstance(part, dict):
-        return ""
-    kind, text = part.get("type"), part.get("text")
-    if kind == "table":
-        rows = [row for row in part.get("rows") or [] if isinstance(row, list)]
-        return "\n".join(" | ".join(_words(cell).strip() for cell in row) for row in rows)
-    if kind in ("user", "emoji"):
-        return f"@{part.get('user_id')}" if kind == "user" else f":{part.get('name')}:"
-    own = text if isinstance(text, str) else _words(text)
-    end = "\n" if kind in ("rich_text_section", "section", "header", "markdown") else ""
-    return f"{own or _text(part, 'url')}{_words(part.get('elements'))}{end}"

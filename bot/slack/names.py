@@ -1,37 +1,233 @@
-"""Names of people that Slack has said to this process, kept for a day; nobody is looked up."""
+"""Names of people, channels and groups, for models: Slack's ids do not cross to them.
+
+A stored text has references (`memory.model.References`): ``<@U…>``, ``<#C…>``, ``<!subteam^S…>``. A
+model reads ``@Mia Tanaka`` and ``#general`` in their place. Names are Slack's, from ``users.info``
+and ``conversations.info``, kept in this process for a day. A name is data that its owner chose:
+`bot.slack.content.clean_name` leaves no markup, no address and no second line of it.
+
+The name of a private conversation is shown in that conversation only: who reads an answer elsewhere
+may not be one of its members. Groups have names where Slack sends one with the message; to look
+them up the app would need another scope.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import re
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from bot.logs import fault
+from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code, is_passing
+from bot.slack.content import clean_name
+from bot.slack.messages import API_TEAM
+from memory import Person
+from memory.metrics import step
+from memory.model import References, references_in
+
+log = logging.getLogger(__name__)
+
+MOST_LOOKUPS = 20
+"""Names that are asked of Slack for one message; other unknown ones are placeholders."""
+PATIENCE_SECONDS = 1.0
+"""How long one message waits for names in all; what Slack has not said by then is a placeholder."""
+
+UNKNOWN_PERSON = "@someone"
+UNKNOWN_ASKER = "@the person who asks"
+UNKNOWN_CHANNEL = "#a channel"
+UNKNOWN_GROUP = "@a group"
+_PRIVATE_CHANNEL = "#a private channel"
+_CHANNEL = "conversations.info"
 _TRUSTED_SECONDS = 86_400.0
+_FAILED_SECONDS = 60.0
 _MOST_KEPT = 5_000  # names of one workspace
+_PERSON = "<@"
+_CHANNEL_SIGN = "<#"
+# Slack is not asked for what cannot be an id of its own.
+_MADE = re.compile(r"<(?:@[UW]|#[CG])[A-Z0-9]{7,20}>")
+# In a frame "you" is the app; the others are Slack's own, for everybody.
+_RESERVED = ("@you", "@here", "@channel", "@everyone")
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """What Slack said of a reference; an empty text if it said nothing. `until`: monotonic time.
+
+    `private`: it is a private conversation. `gone`: the account is deactivated.
+    """
+
+    text: str
+    until: float
+    private: bool = False
+    gone: bool = False
 
 
 class Names:
-    """The names that this process knows, by workspace; of too many the oldest ones go."""
+    """The names that this process knows, by workspace; of too many the least used ones go."""
 
-    def __init__(self) -> None:
-        self._kept: dict[str, OrderedDict[str, tuple[str, float]]] = {}
+    def __init__(self, slack: Installations) -> None:
+        self._slack = slack
+        self._kept: dict[str, OrderedDict[str, _Name]] = {}
 
-    def note_user(self, team_id: str, user: Mapping[str, Any]) -> None:
-        """Keep the name in one of Slack's user objects, the one that Slack shows."""
-        user_id = str(user.get("id") or "")
-        kept = self._kept.setdefault(team_id, OrderedDict())
-        kept.pop(user_id, None)
-        profile = user.get("profile") or {}
-        name = profile.get("display_name") or user.get("real_name") or user.get("name")
-        if not name or user.get("deleted"):
+    def find(self, team_id: str, reference: str) -> _Name | None:
+        """Return what is known of a reference; None if Slack is to be asked."""
+        kept = self._kept.get(team_id, OrderedDict())
+        name = kept.get(reference)
+        if name is None or name.until <= time.monotonic():
+            return None
+        kept.move_to_end(reference)
+        return name
+
+    def note_user(self, team_id: str, user: Mapping[str, object]) -> None:
+        """Keep the name in one of Slack's user objects."""
+        user_id = user.get("id")
+        if not user_id:
             return
-        kept[user_id] = (str(name), time.monotonic() + _TRUSTED_SECONDS)
-        if len(kept) > _MOST_KEPT:
-            kept.popitem(last=False)
+        gone = bool(user.get("deleted"))
+        self._keep(team_id, f"<@{user_id}>", _user_name(user), _TRUSTED_SECONDS, gone=gone)
 
     def people_of(self, team_id: str) -> dict[str, str]:
-        """Return the name of each user whose name is known, by id."""
+        """Return the name of each user whose name is known, by id; no deactivated account's."""
         now = time.monotonic()
         kept = self._kept.get(team_id, OrderedDict())
-        return {user: name for user, (name, until) in kept.items() if until > now}
+        return {
+            reference[2:-1]: name.text
+            for reference, name in kept.items()
+            if reference.startswith(_PERSON) and name.text and name.until > now and not name.gone
+        }
+
+    @step("names")
+    async def look_up(self, team_id: str, references: Sequence[str], seconds: float) -> None:
+        """Ask Slack for names at once, for so many seconds; no database connection is held.
+
+        What Slack does not say is asked again after a minute, so that a slow Slack delays one
+        message and not every one.
+        """
+        if not references or seconds <= 0 or team_id == API_TEAM:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(self._ask(team_id, one) for one in references))
+        except TimeoutError:
+            log.info("Slack did not say all names in time")
+        for reference in references:
+            if self.find(team_id, reference) is None:
+                self._keep(team_id, reference, "", _FAILED_SECONDS)
+
+    async def _ask(self, team_id: str, reference: str) -> None:
+        is_person = reference.startswith(_PERSON)
+        method = PROFILE if is_person else _CHANNEL
+        if not _MADE.fullmatch(reference) or self._slack.limits.wait(team_id, method):
+            return
+        identity = reference[2:-1]
+        client = self._slack.client(team_id)
+        try:
+            if is_person:
+                answer = await client.users_info(user=identity)
+                self.note_user(team_id, answer.get("user") or {"id": identity})
+                return
+            answer = await client.conversations_info(channel=identity)
+        except SLACK_FAULTS as error:
+            log.info("a name could not be looked up: %s", error_code(error) or fault(error))
+            if not is_passing(error):
+                self._keep(team_id, reference, "", _TRUSTED_SECONDS)
+            return
+        channel = answer.get("channel") or {}
+        private = channel.get("is_private") is not False
+        name = clean_name(str(channel.get("name") or ""))
+        self._keep(team_id, reference, name, _TRUSTED_SECONDS, private=private)
+
+    def _keep(
+        self,
+        team_id: str,
+        reference: str,
+        text: str,
+        seconds: float,
+        *,
+        private: bool = False,
+        gone: bool = False,
+    ) -> None:
+        kept = self._kept.setdefault(team_id, OrderedDict())
+        kept[reference] = _Name(text, time.monotonic() + seconds, private, gone)
+        kept.move_to_end(reference)
+        while len(kept) > _MOST_KEPT:
+            kept.popitem(last=False)
+
+
+class MessageNames:
+    """The names in all that models read for one message: each reference keeps its name.
+
+    No two are the same: of equal names the second gets the suffix ``(2)``. Somebody whose name is
+    not known is ``@someone``. `asker` is the reference to the person whose message it is.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        team_id: str,
+        *,
+        asker: str = "",
+        channel_id: str = "",
+    ) -> None:
+        self._names = names
+        self._team_id = team_id
+        self._asker = asker
+        self._channel = f"<#{channel_id}>"
+        self._patience = PATIENCE_SECONDS
+        self._lookups_left = MOST_LOOKUPS
+        self._shown: dict[str, str] = {}
+        self._taken = {name.casefold() for name in _RESERVED}
+
+    async def find(self, texts: Iterable[str]) -> References:
+        """Return the names of all references so far, with those of `texts`, asked for in order."""
+        new = [one for one in references_in(texts) if one not in self._shown]
+        unknown = [one for one in new if self._names.find(self._team_id, one) is None]
+        asked = unknown[: self._lookups_left]
+        self._lookups_left -= len(asked)
+        began = time.monotonic()
+        await self._names.look_up(self._team_id, asked, self._patience)
+        self._patience = max(self._patience - (time.monotonic() - began), 0.0)
+        for reference in new:
+            self._shown.setdefault(reference, self._unique(self._name(reference)))
+        return References(dict(self._shown))
+
+    def _name(self, reference: str) -> str:
+        known = self._names.find(self._team_id, reference)
+        if reference.startswith(_PERSON):
+            if known and known.text:
+                return f"@{known.text}"
+            return UNKNOWN_ASKER if reference == self._asker else UNKNOWN_PERSON
+        if not reference.startswith(_CHANNEL_SIGN):
+            return UNKNOWN_GROUP
+        if known is None or not known.text:
+            return UNKNOWN_CHANNEL
+        is_hidden = known.private and reference != self._channel
+        return _PRIVATE_CHANNEL if is_hidden else f"#{known.text}"
+
+    def _unique(self, name: str) -> str:
+        unique = name
+        number = 1
+        while unique.casefold() in self._taken:
+            number += 1
+            unique = f"{name} ({number})"
+        self._taken.add(unique.casefold())
+        return unique
+
+
+async def find_names(names: Names, person: Person, texts: Iterable[str]) -> References:
+    """Return the names in texts of a person that formation reads."""
+    return await MessageNames(names, person.team_id).find(texts)
+
+
+def _user_name(user: object) -> str:
+    """Return the name that Slack shows of a person: the one they chose, else their whole name."""
+    if not isinstance(user, Mapping):
+        return ""
+    profile = user.get("profile")
+    profile = profile if isinstance(profile, Mapping) else {}
+    names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"))
+    cleaned = [clean_name(str(name)) for name in (*names, user.get("name")) if name]
+    return next(filter(None, cleaned), "")

@@ -39,6 +39,11 @@ MESSAGE_TEXT_LIMIT = 40_000
 FALLBACK_LIMIT = 3_900
 # An address that was made text.
 _UNLINKED = re.compile(r"\w\[\.\]\w")
+# A reference to a person, channel or group, escaped; and one whose end was cut off.
+_REFERENCE = re.compile(r"&lt;((?:@[UW]|#[CG]|!subteam\^S)[A-Z0-9]{7,20})&gt;")
+_CUT_REFERENCE = re.compile(r"&lt;(?:@|#|!subteam\^)[A-Z0-9]*…\Z")
+# A person, channel or group by its id, which says nothing where it is read aloud.
+_ID = re.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]+>")
 # A mention, link or date of mrkdwn: what it is, and the words that are shown for it.
 _MARKUP = re.compile(r"<(?:[^<>|]*\|)?([^<>|]*)>")
 
@@ -160,7 +165,8 @@ def fitted(text: str, limit: int) -> str:
 
 def spoken(text: str) -> str:
     """Return mrkdwn as a screen reader is to say it: one line, without markup."""
-    return " ".join(html.unescape(_MARKUP.sub(r"\1", text)).split())
+    without_ids = _ID.sub("…", text)
+    return " ".join(html.unescape(_MARKUP.sub(r"\1", without_ids)).split())
 
 
 def escaped(text: str, limit: int = LINE_LIMIT) -> str:
@@ -173,6 +179,15 @@ def escaped(text: str, limit: int = LINE_LIMIT) -> str:
         text = text[: len(text) * (limit - 1) // len(shown)]
         shown = html.escape(text, quote=False) + "…"
     return shown
+
+
+def as_mrkdwn(text: str, limit: int = LINE_LIMIT) -> str:
+    """Return a stored text as mrkdwn; people, channels and groups in it are shown by their names.
+
+    Slack sends no notification for a mention in an ephemeral message, a view or an update.
+    """
+    shown = _CUT_REFERENCE.sub("…", escaped(text, limit))
+    return _REFERENCE.sub(r"<\1>", shown)
 
 
 # --- an answer ---------------------------------------------------------------------------------

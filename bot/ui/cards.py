@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from bot.locale import Reader
-from bot.ui.blocks import LINE_LIMIT, Payload, bulleted, escaped, payload, shortened
+from bot.ui.blocks import LINE_LIMIT, Payload, as_mrkdwn, bulleted, payload, shortened
 from memory import Memory
 
 MOST_LINES = 12
@@ -23,7 +23,7 @@ def card_lines(reader: Reader, memories: Sequence[Memory]) -> list[str]:
     return [
         reader.say(
             "card_line",
-            what=escaped(shortened(sentence, LINE_LIMIT)),
+            what=as_mrkdwn(shortened(sentence, LINE_LIMIT)),
             day=reader.plain_day(date.fromisoformat(memory.said_on)),
         )
         for memory in memories

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from bot.locale import Reader
 from bot.people import Off
-from bot.ui.blocks import LINE_LIMIT, escaped, shortened
+from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, shortened
 from bot.ui.promises import due_line, due_of
 from memory import (
     COLLEAGUES,
@@ -36,8 +35,6 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
 }
 _ENDED = frozenset({"done", "dropped"})
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
-# A user's id, as Slack makes them, unless it was cut off.
-_MENTION = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{7,20}+)(?![\w…])")
 
 
 # --- memories ----------------------------------------------------------------------------------
@@ -149,14 +146,6 @@ def _last_day(reader: Reader, end: datetime) -> str:
     return reader.say("change_until", day=reader.day(end - timedelta(seconds=1)))
 
 
-def as_mrkdwn(text: str) -> str:
-    """Return text as mrkdwn, mentions that `bot.slack.messages.plain` made plain as names.
-
-    Slack sends no notification for a mention in an ephemeral message, a view or an update.
-    """
-    return _MENTION.sub(r"<@\1>", escaped(text))
-
-
 # --- changes -----------------------------------------------------------------------------------
 
 
@@ -241,7 +230,7 @@ def question_line(reader: Reader, question: Question) -> str:
 
 def refusal_line(reader: Reader, reason: str, sentence: str) -> str:
     """Return why a sentence of the person was not stored; `reason` is a `memory.Reason`."""
-    what = escaped(" ".join(sentence.split()))
+    what = as_mrkdwn(" ".join(sentence.split()))
     key = "unusable" if reason == "no_evidence" else reason
     return reader.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 

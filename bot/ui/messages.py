@@ -15,8 +15,8 @@ from bot.ui.blocks import (
     Block,
     Payload,
     actions,
+    as_mrkdwn,
     button,
-    escaped,
     note,
     payload,
     section,
@@ -157,7 +157,7 @@ def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | No
 def reminder_payload(reader: Reader, memory: Memory, line: str) -> Payload:
     """Return the reminder: the person's own sentence, or `line` where it was forgotten."""
     sentence = sentence_of(memory)
-    quoted = escaped(shortened(sentence, LINE_LIMIT)) if sentence else line
+    quoted = as_mrkdwn(shortened(sentence, LINE_LIMIT)) if sentence else line
     day = reader.plain_day(date.fromisoformat(memory.said_on))
     text = reader.say("reminder", day=day, what=quoted)
     return payload(

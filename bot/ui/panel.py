@@ -17,9 +17,9 @@ from bot.slack.messages import is_direct
 from bot.ui.blocks import (
     Block,
     actions,
+    as_mrkdwn,
     bulleted,
     button,
-    escaped,
     header,
     input_block,
     note,
@@ -32,7 +32,6 @@ from bot.ui.blocks import (
 )
 from bot.ui.cards import card_lines, sentence_of
 from bot.ui.lines import (
-    as_mrkdwn,
     audience_name,
     audience_of,
     change_line,
@@ -251,7 +250,7 @@ def _memories(reader: Reader, content: Content) -> list[Block]:
         examples = bulleted([reader.say(key) for key in _EXAMPLES])
         return [section(f"{reader.say('panel_none')}\n{examples}")]
     blocks: list[Block] = [_DIVIDER, _search(reader, position)]
-    words = escaped(position.of)
+    words = as_mrkdwn(position.of)
     if position.of and not content.memories:
         blocks.append(section(reader.say("panel_no_match", words=words)))
     elif position.of:

@@ -40,7 +40,7 @@ class Database(Construct):
             security_groups=[network.database_group],
             default_database_name=NAME,
             credentials=rds.Credentials.from_generated_secret(OWNER),
-            enable_data_api=True,
+            enable_data_api=False,
             iam_authentication=True,
             storage_encrypted=True,
             parameter_group=rds.ParameterGroup(

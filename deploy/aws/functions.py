@@ -20,6 +20,8 @@ from deploy.aws.network import Network, log_group
 # Half a minute until a database resumes that was paused for a day, five minutes for an answer with
 # a tool that takes longer, two for its memories.
 LIMIT = Duration.minutes(10)
+# Calls that anybody may make of the URL: more are refused by AWS, and cost and connect nothing.
+AT_ONCE = 10
 
 
 class Functions(Construct):
@@ -65,7 +67,7 @@ class Functions(Construct):
             timeout=LIMIT,
             execute_after=[database.cluster],
         )
-        ask = self._function("Ask", "deploy.aws.ask.handler", shared, served)
+        ask = self._function("Ask", "deploy.aws.ask.handler", shared, served, at_once=AT_ONCE)
         self.migrated.execute_before(ask)
         if keeps_up:
             upkeep = self._function("Upkeep", "deploy.aws.ask.keep_up_handler", shared, served)
@@ -80,6 +82,8 @@ class Functions(Construct):
         handler: str,
         environment: Mapping[str, str],
         readable: Sequence[secretsmanager.ISecret],
+        *,
+        at_once: int | None = None,
     ) -> lambda_.Function:
         function = lambda_.Function(
             self,
@@ -90,6 +94,7 @@ class Functions(Construct):
             handler=handler,
             timeout=LIMIT,
             memory_size=1024,
+            reserved_concurrent_executions=at_once,
             environment={**environment},
             log_group=log_group(self, f"{name}Logs"),
             vpc=self._network.vpc,

@@ -14,6 +14,9 @@ from deploy.aws.database import LOGIN, NAME, Database
 from deploy.aws.network import Network, log_group
 from deploy.aws.package import ROOT
 
+# The authorities of Amazon RDS, which the stage `aws` of the Dockerfile adds to the image.
+AUTHORITIES = "/opt/kioku/rds.pem"
+
 
 class Service(Construct):
     """One task, which a new one joins during a deployment: any number share a database.
@@ -37,7 +40,7 @@ class Service(Construct):
         task = ecs.FargateTaskDefinition(self, "Task", cpu=512, memory_limit_mib=1024)
         address = (
             f"host={database.cluster.cluster_endpoint.hostname} dbname={NAME} user={LOGIN}"
-            " sslmode=require"
+            f" sslmode=verify-full sslrootcert={AUTHORITIES}"
         )
         keys = {
             "PGPASSWORD": (database.login, "password"),
@@ -47,7 +50,7 @@ class Service(Construct):
         task.add_container(
             "Kioku",
             image=ecs.ContainerImage.from_asset(
-                str(ROOT), platform=ecr_assets.Platform.LINUX_AMD64
+                str(ROOT), platform=ecr_assets.Platform.LINUX_AMD64, target="aws"
             ),
             environment={**settings, "DATABASE_URL": address},
             secrets={name: ecs.Secret.from_secrets_manager(*one) for name, one in keys.items()},

@@ -5,5 +5,6 @@ from .chat_model import (
 from .evidence import OMITTED as OMITTED
 from .following import follow_message as follow_message
 from .extract import calls_memory_tools as calls_memory_tools
+from .former import FindReferences as FindReferences
 
 __all__: list[str]

@@ -5,6 +5,12 @@ same in every language and does not judge meaning: the quote must be a substring
 the person typed, compared by letters (`memory.model.text.letters`) and omissions. The stored
 evidence is not the model's quote but the whole sentence or sentences around it, as typed.
 
+A model reads names where a stored text has references (`memory.model.references`), and quotes what
+it read. So a quote is compared with the text that was shown, and the place where it is found tells
+which part of the stored text is the evidence. It is cut out of the stored text, no name is
+translated back: whoever is renamed later, the evidence holds what was typed, and a word that only
+looks like a name does not change.
+
 A sentence ends at each line break, and after a full stop, a question mark or an exclamation mark of
 any script, by Unicode's sentence break rules (UAX #29).
 """
@@ -20,6 +26,7 @@ from itertools import pairwise
 import regex
 
 from memory.model.dates import is_slack_ts
+from memory.model.references import References, RenderedText
 from memory.model.statement import MessageKey
 from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
 from memory.store.memories import message_of
@@ -79,19 +86,22 @@ class PersonMessage:
 class TypedMessage:
     """One message of the person, indexed for quotes.
 
-    `original` is the message as it was sent, `text` the part that is read; `sentences` are the
-    (start, end) offsets of its sentences.
+    `original` is the message as it was sent. `text` is the part that is read, as a model reads it,
+    with the names that `references` has; `sentences` are the (start, end) offsets of its sentences.
     """
 
     original: PersonMessage
+    references: References = field(default_factory=References)
     text: str = field(init=False)
     sentences: list[tuple[int, int]] = field(init=False)
+    _rendered: RenderedText = field(init=False)
     _letters: str = field(init=False)
     _starts: list[int] = field(init=False, default_factory=list)
     _ends: list[int] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self.text = clean(self.original.text)[:MAX_MESSAGE]
+        self._rendered = self.references.rendered(clean(self.original.text))
+        self.text = self._rendered.text[:MAX_MESSAGE]
         pieces = sorted([*lettered(self.text), *_omissions(self.text)], key=lambda piece: piece[1])
         self._letters = "".join(piece for piece, _, _ in pieces)
         for piece, start, end in pieces:
@@ -106,6 +116,12 @@ class TypedMessage:
     def says_something(self) -> bool:
         """Whether the message contains a letter or number; an emoji alone forms no memory."""
         return bool(self._letters.strip(_LEFT_OUT))
+
+    @property
+    def question(self) -> str | None:
+        """The question that the message answers, as a model reads it."""
+        asked = self.original.reply_to
+        return self.references.shown(clean(asked)) if asked else None
 
     def find(self, quote: str) -> tuple[int, int] | None:
         """Return where `quote` begins and ends in `text`, or None.
@@ -127,8 +143,12 @@ class TypedMessage:
         return first, max(first, last)
 
     def between(self, first: int, last: int) -> str:
-        """Return the sentences with the numbers `first` to `last`, as typed."""
+        """Return the sentences with the numbers `first` to `last`, as a model reads them."""
         return self.text[self.sentences[first][0] : self.sentences[last][1]].strip()
+
+    def typed(self, start: int, end: int) -> str:
+        """Return the part of `text` between two offsets as the person typed it."""
+        return self._rendered.stored_between(start, end).strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +167,11 @@ class Evidence:
     def original(self) -> PersonMessage:
         """The message that contains the evidence, with its channel and time."""
         return self.message.original
+
+    @property
+    def shown(self) -> str:
+        """The evidence as a model reads it."""
+        return self.message.references.shown(self.text)
 
     @property
     def key(self) -> MessageKey | None:
@@ -189,7 +214,7 @@ def _window(message: TypedMessage, first: int, last: int, start: int, end: int) 
     if close - begin > MAX_TEXT:
         begin = max(begin, min(start, (start + end - MAX_TEXT) // 2))
         close = min(close, begin + MAX_TEXT)
-    return message.text[begin:close].strip()
+    return message.typed(begin, close)
 
 
 def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
@@ -202,7 +227,7 @@ def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
 
 def whole_message(message: TypedMessage) -> Evidence:
     """Return a whole message as evidence, for removals, which have no quote."""
-    return Evidence(message=message, text=message.text.strip()[:MAX_TEXT])
+    return Evidence(message=message, text=message.typed(0, len(message.text))[:MAX_TEXT])
 
 
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from langgraph.store.base import PutOp
@@ -20,8 +20,10 @@ from memory.formation.extract import Extractor, known_memories, load
 from memory.formation.proposal import Proposal, read_writes
 from memory.formation.verdict import MemoryVerdicts, SensitivePolicy, judge
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
-from memory.model.namespace import MemoryView
+from memory.model.namespace import MemoryView, Person
+from memory.model.references import References
 from memory.model.schemas import SCHEMAS, register_schemas, thing
+from memory.model.text import texts
 from memory.postgres.database import Pool, person_transaction
 from memory.recall.search import SMALL_SET
 from memory.store.memories import Memory, reread_in_view
@@ -31,13 +33,23 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 
+FindReferences: TypeAlias = Callable[[Person, Iterable[str]], Awaitable[References]]
+"""Returns the names of the references in texts of a person."""
+
+
+async def no_references(_: Person, __: Iterable[str]) -> References:
+    """Return no names: every text is shown as it is stored."""
+    return References()
+
+
 @dataclass(frozen=True, eq=False)
 class Former:
     """Formation, and what it depends on.
 
     `model` is a LangChain chat model, or a function that creates one; it extracts, and gives the
     verdicts. `schemas` are Pydantic models; see `memory.model.schemas`. `sensitive` is the policy
-    of `memory.formation.verdict.asks_first`.
+    of `memory.formation.verdict.asks_first`. `find_references` gives the models names for the
+    references in stored texts.
     """
 
     pool: Pool
@@ -46,6 +58,7 @@ class Former:
     _: KW_ONLY
     schemas: Sequence[type[BaseModel]] = SCHEMAS
     sensitive: SensitivePolicy | None = None
+    find_references: FindReferences = no_references
 
     def __post_init__(self) -> None:
         register_schemas(self.schemas)
@@ -60,6 +73,7 @@ class Former:
         deadline: float | None = None,
         eager: bool = False,
         proposed: tuple[PutOp, Memory | None] | None = None,
+        references: References | None = None,
     ) -> FormationResult:
         """Form memories from one person's messages; writes to `view.own` only.
 
@@ -70,9 +84,10 @@ class Former:
         formed; an exception from it rolls everything back. No connection is held during model and
         embedding calls. `deadline` limits the model's time in seconds. `batch` is the notice's.
         `eager`: details are recorded, too. `proposed` is a write of a tool call, with the memory
-        that it changes: the memory model proposes nothing then. `memory.metrics` counts the tokens
-        that the models report. Raises `FormationUnavailable`, with nothing written, if the memory
-        model or the embedding model does not answer in time.
+        that it changes: the memory model proposes nothing then. `references` are the names with
+        which it was written; without them `find_references` is asked. `memory.metrics` counts the
+        tokens that the models report. Raises `FormationUnavailable`, with nothing written, if the
+        memory model or the embedding model does not answer in time.
         """
         TEAM.set(view.person.team_id)
         typed = [one for one in map(TypedMessage, messages) if one.says_something]
@@ -86,8 +101,14 @@ class Former:
                     known = {target.key: target} if target else {}
                 if typed and not known:
                     known = await known_memories(self.pool, self.embedder, view, typed, kinds)
+                if references is None:
+                    stored = [text for one in typed for text in _stored_texts(one.original)]
+                    stored += [text for row in known.values() for text in texts(row.value)]
+                    references = await self.find_references(view.person, stored)
+                typed = [TypedMessage(one.original, references) for one in typed]
                 if typed and proposed is None:
-                    writes = await self._extractor.extract(known.values(), own, typed, eager=eager)
+                    rows = [_as_shown(row, references) for row in known.values()]
+                    writes = await self._extractor.extract(rows, own, typed, eager=eager)
                 proposals, refused = read_writes(writes, known, typed, own=own, schemas=schemas)
                 proposals = await pair(self.pool, view, proposals, known)
                 if proposals:
@@ -116,7 +137,9 @@ class Former:
         row is read, and tokens are counted as by `form`. Raises `FormationUnavailable`.
         """
         TEAM.set(memory.namespace.person.team_id)
-        said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""))
+        stored = [sentence, *texts(memory.content)]
+        references = await self.find_references(memory.namespace.person, stored)
+        said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""), references)
         fields, evidence = memory.content, whole_message(said)
         asked = Proposal(kind=memory.kind, content=fields, said=fields, evidence=evidence)
         [judged] = await judge(self._verdicts, [asked], [said])
@@ -145,6 +168,16 @@ class Former:
         import langchain_openai  # noqa: F401
 
         load()
+
+
+def _stored_texts(message: PersonMessage) -> list[str]:
+    """Return the texts of a message that a model is shown."""
+    return [message.text, message.reply_to or ""]
+
+
+def _as_shown(row: Memory, references: References) -> Memory:
+    """Return a memory as the memory model reads it."""
+    return replace(row, value=references.shown_in(row.value))
 
 
 async def pair(

@@ -25,6 +25,7 @@ from memory.formation.evidence import (
 )
 from memory.model.dates import clock_time
 from memory.model.namespace import Namespace
+from memory.model.references import References
 from memory.model.schemas import DUE_FIELDS, PROMISE_KIND, SUBJECT_FIELDS, level
 from memory.model.text import clean_content, texts
 from memory.store.memories import Memory
@@ -153,7 +154,7 @@ def _read(
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
         return unusable
-    content = clean_content(content)
+    content = _with_references(clean_content(content), target, evidence.message.references)
     if kind == PROMISE_KIND:
         content |= {name: target.content.get(name) if target else None for name in DUE_FIELDS}
     try:
@@ -179,6 +180,21 @@ def _read(
         target=target,
         removes=removes,
     )
+
+
+def _with_references(
+    content: Mapping[str, Any], target: Memory | None, references: References
+) -> dict[str, Any]:
+    """Return proposed fields with references in the place of names.
+
+    A field of `target` that the model leaves as it was shown stays as it is stored.
+    """
+    before = target.content if target else {}
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        is_unchanged = name in before and value == references.shown_in(before[name])
+        found[name] = before[name] if is_unchanged else references.stored_in(value)
+    return found
 
 
 def _removal(target: Memory | None, messages: Sequence[TypedMessage]) -> Proposal | Refusal:

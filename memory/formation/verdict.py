@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError
@@ -20,7 +20,7 @@ from memory.formation.chat_model import FormationModel, ModelCallFailed
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposal import Proposal, Reason, Verdict
 from memory.metrics import step
-from memory.model.dates import EARLIEST, LATEST
+from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND, PROMISE_KIND
 from memory.model.text import clean_content
@@ -147,12 +147,12 @@ def asks_first(proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | 
     return sensitive == "ask" or verdict.about == "other" or own.audience != DM
 
 
-def end_of(day: date, zone: tzinfo) -> datetime | None:
-    """Return the end (UTC) of `day` in `zone`; None, for no end, for one after 2099."""
-    if day.year >= LATEST.year:
+def end_of(day: date, zone: tzinfo) -> Until | None:
+    """Return the end of `day` in `zone`; None, for no end, for one after `LATEST`."""
+    if day >= LATEST.date():
         return None
-    day = max(day, EARLIEST.date())
-    return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+    next_day = max(day, EARLIEST.date()) + timedelta(days=1)
+    return until(datetime.combine(next_day, time(), zone))
 
 
 def _entries(answer: AIMessage) -> list[Verdict]:
@@ -202,20 +202,23 @@ def request_text(proposals: Sequence[Proposal], messages: Sequence[TypedMessage]
 
 
 def _line(index: int, one: Proposal, today: datetime) -> dict[str, Any]:
-    target, said = one.target, one.evidence.original
-    old = None if target is None else target.content
+    target = one.target
+    said = one.evidence.original
+    references = one.evidence.message.references
+    old = None if target is None else references.shown_in(target.content)
     change = "remove" if one.removes else "change" if old else "add"
+    values = {} if one.removes and target else clean_content(one.values, None)
     said_on = said.said_at.astimezone(said.zone).date()
     line = {
         "index": index,
         "change": change,
         "kind": one.kind,
-        "values": {} if one.removes and target else clean_content(one.values, None),
+        "values": references.shown_in(values),
         "old": old and {k: v for k, v in old.items() if v is not None},
-        "sentence": one.evidence.text,
+        "sentence": one.evidence.shown,
         "before": one.evidence.before,
         "after": one.evidence.after,
-        "question": said.reply_to,
+        "question": one.evidence.message.question,
     }
     return line if said_on == today.date() else {**line, "said_on": said_on.isoformat()}
 

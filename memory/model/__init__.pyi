@@ -1,4 +1,13 @@
 from .custom_schemas import checked_schemas as checked_schemas
+from .dates import (
+    Until as Until,
+    until as until,
+)
+from .references import (
+    References as References,
+    names_pattern as names_pattern,
+    references_in as references_in,
+)
 from .schemas import (
     EPISODE_KIND as EPISODE_KIND,
     INSTRUCTION_KIND as INSTRUCTION_KIND,
@@ -6,5 +15,9 @@ from .schemas import (
     PROMISE_KIND as PROMISE_KIND,
 )
 from .statement import MessageKey as MessageKey
+from .text import (
+    folded as folded,
+    texts as texts,
+)
 
 __all__: list[str]

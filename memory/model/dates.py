@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import NewType
 
 _CLOCK = re.compile(
     r"\s*(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2}))?(?::[0-9]{2}(?:\.[0-9]+)?)?"
@@ -15,6 +16,16 @@ _CLOCK = re.compile(
 # that Python cannot represent (below 1 or above 9999), and each read of such a row would fail.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+Until = NewType("Until", datetime)
+"""When something ends: a moment that can be stored. `until` makes one from any date."""
+
+
+def until(moment: datetime | None) -> Until | None:
+    """Return, in UTC, when something ends; None: it does not, as for a moment after `LATEST`."""
+    if moment is None or moment > LATEST:
+        return None
+    return Until(max(moment, EARLIEST).astimezone(UTC))
 
 
 def is_slack_ts(text: str) -> bool:

@@ -6,7 +6,6 @@ from .database import (
     person_transaction as person_transaction,
     transaction as transaction,
 )
-from .locks import NO_FORGETTING as NO_FORGETTING
 from .migrate import (
     Migration as Migration,
     check_access as check_access,

@@ -9,9 +9,9 @@ import select
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import LiteralString
 
 import psycopg
@@ -19,16 +19,22 @@ from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import PipelineStatus
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from memory.model.namespace import Person
-from memory.postgres.locks import EXCLUSIVE
+from memory.postgres.locks import EXCLUSIVE, SHARED, Places
 
 APP_ROLE: LiteralString = "kioku_app"
+PERSON_SETTINGS = ("kioku.team", "kioku.user")  # those of `Person.settings`
 # Seconds after which PostgreSQL ends a transaction that sends nothing: a process that is suspended
 # within one keeps its locks no longer than that. A transaction with a higher limit may need it.
 IDLE_SECONDS = 15
 _IDLE_SETTING = "idle_in_transaction_session_timeout"
+# PostgreSQL goes on with a statement whose client has given up, so it has the same limit, and a
+# second more.
+_STATEMENT_SETTING = "statement_timeout"
+# Connections of one pool that work for one person, or wait for a row of theirs, at the same time.
+PERSON_CONNECTIONS = 3
 CONNECT_SECONDS = 60  # a database that is resuming from a pause, as Aurora does, takes 30
 
 # Connect to a server that accepts writes, and detect a lost peer within seconds.
@@ -59,7 +65,21 @@ _patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
 class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
-    """A pool of connections whose rows are dictionaries."""
+    """A pool of connections whose rows are dictionaries.
+
+    In front of it tasks wait for their turn without a connection: of those that need the same
+    person's lock one has a connection, and for one person `PERSON_CONNECTIONS` are in use at most.
+    """
+
+    @cached_property
+    def writers(self) -> Places:
+        """The places of those that hold a person's lock in PostgreSQL, or wait for it there."""
+        return Places(1)
+
+    @cached_property
+    def shares(self) -> Places:
+        """The places of those that have a connection for a person."""
+        return Places(PERSON_CONNECTIONS)
 
 
 async def _configure(connection: AsyncConnection[DictRow]) -> None:
@@ -152,16 +172,43 @@ def transaction_timeout(seconds: float) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _connection(pool: Pool, wait: float | None) -> AsyncIterator[AsyncConnection[DictRow]]:
+async def _turn(pool: Pool, lock: str, share: str, end: float | None) -> AsyncIterator[None]:
+    """Wait in front of the pool for the place of a `lock`, then for one of a `share`; hold both.
+
+    `end`, by the clock of the event loop, limits the wait; then `PoolTimeout` is raised.
+    """
+    async with AsyncExitStack() as places:
+        try:
+            async with asyncio.timeout_at(end):
+                await places.enter_async_context(pool.writers.take(lock))
+                await places.enter_async_context(pool.shares.take(share))
+        except TimeoutError:
+            raise PoolTimeout("The person's other work did not end in time.") from None
+        yield
+
+
+@asynccontextmanager
+async def _connection(
+    pool: Pool, wait: float | None, *, lock: str = "", share: str = ""
+) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Take a connection from the pool, for `wait` seconds with the time until there is one.
 
     Then it is shut down, so that the waiting task gets an error immediately: a cancel request would
-    wait for the server. After a blocked event loop, pending input is read first.
+    wait for the server. After a blocked event loop, pending input is read first. `lock` and `share`
+    name the places that are waited for before.
     """
+    end = None if wait is None else asyncio.get_running_loop().time() + wait
+    async with _turn(pool, lock, share, end), _connection_until(pool, end) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def _connection_until(
+    pool: Pool, end: float | None
+) -> AsyncIterator[AsyncConnection[DictRow]]:
     loop = asyncio.get_running_loop()
     alarm: asyncio.TimerHandle | None = None
-    end = loop.time() + (wait or 0)
-    connection = await pool.getconn(wait)
+    connection = await pool.getconn(None if end is None else max(0.0, end - loop.time()))
 
     def shut_down() -> None:
         with (
@@ -174,7 +221,7 @@ async def _connection(pool: Pool, wait: float | None) -> AsyncIterator[AsyncConn
         nonlocal alarm
         alarm = loop.call_later(_GRACE_SECONDS, shut_down)
 
-    if wait is not None:
+    if end is not None:
         alarm = loop.call_at(end, expire)
     try:
         yield connection
@@ -189,19 +236,23 @@ async def _connection(pool: Pool, wait: float | None) -> AsyncIterator[AsyncConn
 
 
 @lru_cache(maxsize=128)
-def begin(*scope: tuple[str, str], lock: str = "") -> bytes:
+def begin(*scope: tuple[str, str], lock: str = "", shared: bool = False) -> bytes:
     """Return one message that begins a transaction and sets the application's role and `scope`.
 
-    Role and settings end with the transaction, and so does the exclusive lock named `lock`. A
-    message without parameters may contain several statements, so this takes one round trip.
+    Role and settings end with the transaction, and so does the lock named `lock`, which is
+    exclusive or `shared`. A message without parameters may contain several statements, so this
+    takes one round trip.
     """
-    calls: list[sql.Composable] = [
+    settings = [
         sql.SQL("set_config({}, {}, true)").format(name, value)
         for name, value in (("role", APP_ROLE), *scope)
     ]
+    message = sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings)
     if lock:
-        calls.append(sql.SQL(EXCLUSIVE).format(lock))
-    return (sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(calls)).as_bytes(None)
+        # A statement of its own: the limit of time that was just set counts from the next one on.
+        waits = SHARED if shared else EXCLUSIVE
+        message += sql.SQL("; SELECT ") + sql.SQL(waits).format(lock)
+    return message.as_bytes(None)
 
 
 @lru_cache(maxsize=32)
@@ -211,23 +262,40 @@ def _set_config(*names: str) -> bytes:
     return (sql.SQL("SELECT ") + sql.SQL(", ").join(calls)).as_bytes(None)
 
 
+def _share_of(scope: Mapping[str, str]) -> str:
+    """Return whose share of the connections a scope uses: the person's, else the thread's."""
+    person = [scope[name] for name in PERSON_SETTINGS if name in scope]
+    return ".".join(person or scope.values())
+
+
 @asynccontextmanager
 async def transaction(
-    pool: Pool, scope: dict[str, str] | None = None, *, wait: float | None = None, lock: str = ""
+    pool: Pool,
+    scope: Mapping[str, str] | None = None,
+    *,
+    wait: float | None = None,
+    lock: str = "",
+    shared: bool = False,
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction with the application's role, the settings of `scope` and a `lock`.
 
-    Before and after it the connection has neither. `wait` limits, in seconds, the time from the
+    Before and after it the connection has neither. The lock, `Person.prefix`, is exclusive or
+    `shared`; tasks of this process wait for it one after the other, before they take a connection.
+    `wait` limits, in seconds, the time from the
     wait for a connection to the end of the commit. Raises `psycopg.OperationalError` if no
     connection is free in time, if PostgreSQL cannot be reached or accepts no writes, if the
     connection is lost (during the commit: the outcome is unknown), and if nothing was sent for
     `IDLE_SECONDS`, or for `wait` where that is longer.
     """
     wait = _patience.get() if wait is None else wait
-    settings = {_IDLE_SETTING: f"{max(IDLE_SECONDS, math.ceil(wait or 0))}s", **(scope or {})}
-    async with _connection(pool, wait) as connection:
+    scope = scope or {}
+    limits = {_IDLE_SETTING: f"{max(IDLE_SECONDS, math.ceil(wait or 0))}s"}
+    if wait is not None:
+        limits[_STATEMENT_SETTING] = f"{math.ceil(wait) + 1}s"
+    opening = begin(*limits.items(), *scope.items(), lock=lock, shared=shared)
+    async with _connection(pool, wait, lock=lock, share=_share_of(scope)) as connection:
         try:
-            await connection.execute(begin(*settings.items(), lock=lock))
+            await connection.execute(opening)
             yield connection
             await connection.commit()
         except BaseException:
@@ -256,10 +324,11 @@ async def execute_statement(
     Raises as `transaction` does.
     """
     wait = _patience.get() if wait is None else wait
-    settings = {"role": APP_ROLE, **(scope or {})}
+    scope = scope or {}
+    settings = {"role": APP_ROLE, **scope}
     query = _set_config(*settings)
     for left in reversed(range(_ATTEMPTS)):
-        async with _connection(pool, wait) as connection:
+        async with _connection(pool, wait, share=_share_of(scope)) as connection:
             try:
                 async with _pipeline(connection):
                     await connection.execute(query, [*settings.values()], prepare=True)
@@ -300,15 +369,15 @@ async def _pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]
 
 @asynccontextmanager
 async def person_transaction(
-    pool: Pool, person: Person, *, locked: bool = False
+    pool: Pool, person: Person, *, locked: bool = False, shared: bool = False
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction that can access the rows of this person only.
 
     Row-level security enforces it: see ``memory/schema.sql``. `locked`: others that write the
-    person's memories wait until it ends.
+    person's memories wait until it ends. `shared`: it waits until a running write has ended.
     """
-    lock = person.prefix if locked else ""
-    async with transaction(pool, person.settings, lock=lock) as connection:
+    lock = person.prefix if locked or shared else ""
+    async with transaction(pool, person.settings, lock=lock, shared=shared) as connection:
         yield connection
 
 

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -33,6 +34,20 @@ _QUIET = "log_min_messages=log log_min_error_statement=panic"  # errors have peo
 
 class EmbeddedPostgresError(KiokuMemoryError):
     """Embedded PostgreSQL cannot start or run; the message tells the operator what to do."""
+
+
+def _check_user_name() -> None:
+    """Raise `EmbeddedPostgresError` for a user without a name: initdb wants one.
+
+    OpenShift, for example, runs containers as such users.
+    """
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise EmbeddedPostgresError(
+            f"Embedded PostgreSQL cannot run as user {os.geteuid()}, which has no name: run Kioku"
+            " as a user of /etc/passwd, or set DATABASE_URL."
+        ) from None
 
 
 def find_binaries() -> Path:
@@ -142,6 +157,7 @@ class EmbeddedPostgres:
                 shutil.chown(new, "nobody")
             locale = ("--builtin-locale=C.UTF-8", f"--pgdata={new}")
             if self._launch(new, binaries / "initdb", *_INITDB.split(), *locale).wait():
+                _check_user_name()
                 raise self._failed()
             new.rename(self._cluster)
         owner = self._cluster.stat().st_uid
@@ -197,7 +213,8 @@ class EmbeddedPostgres:
 
     def _failed(self) -> EmbeddedPostgresError:
         said = self._log.read_text(errors="replace")
-        why = re.findall(r"(?:FATAL|PANIC|error): +(.+)", said) or ["it did not say why"]
+        why = re.findall(r"(?:FATAL|PANIC|error): +(.+)", said) or said.splitlines()
+        why = why or ["it did not say why"]
         return EmbeddedPostgresError(
             f"PostgreSQL did not start ({why[-1]}): see {self._log}, or set DATABASE_URL."
         )

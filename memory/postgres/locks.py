@@ -1,14 +1,56 @@
-"""The advisory transaction lock of a person, under which their memories are written."""
+"""The lock of a person, under which their memories are written, and places in front of the pool."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import LiteralString
 
+# Advisory locks of PostgreSQL, which end with the transaction. Those that end a turn or begin a
+# request share one: they wait for a running write, and the next statement sees what was written.
 EXCLUSIVE: LiteralString = "pg_advisory_xact_lock(hashtextextended({}, 0))"
-NO_FORGETTING: LiteralString = (
-    "(SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))) IS NOT NULL"
-)
-"""A condition, always true, that waits for a running write and locks against others.
+SHARED: LiteralString = "pg_advisory_xact_lock_shared(hashtextextended({}, 0))"
 
-Its parameter is `Person.prefix`. The next statement of the transaction sees what was written.
-"""
+
+@dataclass(slots=True)
+class _Queue:
+    """The places of one name, and the number of tasks that hold one or wait for one."""
+
+    places: asyncio.Semaphore
+    tasks: int = 0
+
+
+class Places:
+    """So many places of each name, for the tasks of this process; who comes first is first.
+
+    A task that waits for a place holds no connection. A name is known while a task holds a place of
+    it or waits for one, and no longer.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._known: dict[str, _Queue] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @asynccontextmanager
+    async def take(self, name: str) -> AsyncIterator[None]:
+        """Wait for a place of this name, and hold it; with an empty name at once."""
+        if not name:
+            yield
+            return
+        queue = self._known.get(name)
+        if queue is None:
+            queue = _Queue(asyncio.Semaphore(self._number))
+            self._known[name] = queue
+        queue.tasks += 1
+        try:
+            async with queue.places:
+                yield
+        finally:
+            queue.tasks -= 1
+            if not queue.tasks:
+                del self._known[name]

@@ -11,13 +11,27 @@ from pathlib import Path
 from typing import LiteralString
 
 import psycopg
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection, Connection, sql
 from psycopg.rows import DictRow, dict_row
 
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import DatabaseNotReady, EmbeddingSpaceMismatch
 from memory.postgres.database import CONNECT_SECONDS, Pool, begin, transaction
-from memory.postgres.roles import UNBOUND, create_app_role, create_login, revoke_temporary
+from memory.postgres.requirements import (
+    LETTERS,
+    Surroundings,
+    check_letters,
+    check_server,
+    look,
+    needing,
+)
+from memory.postgres.roles import (
+    UNBOUND,
+    create_login,
+    create_roles,
+    lead_to_schemas,
+    revoke_temporary,
+)
 
 _LANGGRAPH = "langgraph/store"
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
@@ -30,24 +44,26 @@ _EMBEDDING_SPACE: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of the schema."""
+    """One step of the schema; `roles` are those to which it grants something, beside kioku_app."""
 
     name: str
     statements: str
+    roles: Sequence[str] = ()
 
 
-def packaged_migrations(package: str) -> list[Migration]:
+def packaged_migrations(package: str, *, roles: Sequence[str] = ()) -> list[Migration]:
     """Read ``schema.sql`` of `package`, and its ``migrations/*.sql`` in name order.
 
-    The schema is recorded as ``PACKAGE/schema@DIGEST``, a migration as ``PACKAGE/FILE``.
+    The schema is recorded as ``PACKAGE/schema@DIGEST``, a migration as ``PACKAGE/FILE``. Both have
+    these `roles`.
     """
     folder = Path(str(files(package)))
     schema = (folder / "schema.sql").read_text("utf-8")
     digest = hashlib.sha256(schema.encode()).hexdigest()[:12]
     later = sorted(folder.glob("migrations/*.sql"))
     return [
-        Migration(f"{package}/schema@{digest}", schema),
-        *(Migration(f"{package}/{file.stem}", file.read_text("utf-8")) for file in later),
+        Migration(f"{package}/schema@{digest}", schema, roles),
+        *(Migration(f"{package}/{file.stem}", file.read_text("utf-8"), roles) for file in later),
     ]
 
 
@@ -57,30 +73,41 @@ def migrate(
     migrations: Iterable[Migration] = (),
     *,
     login: str | None = None,
-    roles: Sequence[str] = (),
 ) -> list[str]:
     """Apply what is missing of the schema; return the names of the steps applied.
 
-    Needs a role that owns the schema. Any number of processes may run it: an advisory lock admits
-    one at a time. `migrations` are applied after those of this package. The user of the
-    conninfo `login` is created if it is missing, and granted the application's role, which it does
-    not inherit, and `roles`, which it does; an existing one keeps its password.
-    Raises `DatabaseNotReady` if the database has another schema than that of this version, and
-    `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
+    First it looks at the server, the encoding, the schemas and pgvector; then roles, extension and
+    the list of steps are made in one transaction: what is refused leaves nothing behind. The tables
+    are in the schema of an earlier migration, else in the first one of the user's search_path.
+
+    Any number of processes may run it: an advisory lock admits one at a time. `migrations` are
+    applied after those of this package. The user of the conninfo `login` is created if it is
+    missing, and granted the application's role, which it does not inherit, and the roles of
+    `migrations`, which it does; an existing one keeps its password.
+    Raises `DatabaseNotReady` if the database lacks something, or has another schema than that of
+    this version, and `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
     """
+    steps = [*packaged_migrations("memory"), *migrations]
+    roles = list(dict.fromkeys(role for step in steps for role in step.roles))
     with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
+        check_server(connection.info)
         _lock_migrations(connection)
-        create_app_role(connection)
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS kioku_migrations"
-            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        applied = {row["name"] for row in connection.execute("SELECT name FROM kioku_migrations")}
-        steps = [*packaged_migrations("memory"), *migrations]
-        _refuse_other_schema(applied, {step.name for step in steps})
+        around = look(connection)
+        with connection.transaction():
+            create_roles(connection, around, roles)
+            if login is not None:
+                create_login(connection, around, login, roles)
+            _enter_schemas(connection, around)
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS kioku_migrations"
+                " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            found = connection.execute("SELECT name FROM kioku_migrations").fetchall()
+            applied = {row["name"] for row in found}
+            _refuse_other_schema(applied, {step.name for step in steps})
         done: list[str] = []
         if _LANGGRAPH not in applied:
-            _create_langgraph_store(conninfo, space)
+            _create_langgraph_store(connection, space)
             _record(connection, _LANGGRAPH, done)
         for step in steps:
             if step.name not in applied:
@@ -89,9 +116,28 @@ def migrate(
                     _record(connection, step.name, done)
         _record_embedding_space(connection, space)
         revoke_temporary(connection)
-        if login is not None:
-            create_login(connection, login, roles)
     return done
+
+
+def _enter_schemas(connection: Connection[DictRow], around: Surroundings) -> None:
+    """Set the search_path of this session, and this user's, to where tables and vectors are.
+
+    Functions of the schema that are SECURITY DEFINER take their search_path from it, so temporary
+    tables are looked for last. pgvector is created where it is missing.
+    """
+    [row] = connection.execute("SELECT current_schemas(false) AS names").fetchall()
+    if not set(around.schemas) <= set(row["names"]):
+        lead_to_schemas(connection, around, around.user)
+    path = [*around.schemas, "pg_temp"]
+    connection.execute(
+        sql.SQL("SET search_path TO {}").format(sql.SQL(", ").join(map(sql.Identifier, path)))
+    )
+    if not around.has_vector:
+        with needing(
+            f'The user "{around.user}" may not create pgvector\'s extension: run'
+            f' `CREATE EXTENSION vector` in the database "{around.database}" as a superuser.'
+        ):
+            connection.execute("CREATE EXTENSION vector")
 
 
 def _lock_migrations(connection: Connection[DictRow]) -> None:
@@ -116,7 +162,7 @@ def _refuse_other_schema(applied: Collection[str], wanted: Collection[str]) -> N
             )
 
 
-def _create_langgraph_store(conninfo: str, space: EmbeddingSpace) -> None:
+def _create_langgraph_store(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
     from langgraph.store.postgres import PostgresStore
     from langgraph.store.postgres.base import PostgresIndexConfig
 
@@ -125,8 +171,7 @@ def _create_langgraph_store(conninfo: str, space: EmbeddingSpace) -> None:
         "embed": lambda texts: [[0.0] * space.dimensions for _ in texts],
         "ann_index_config": {"kind": "flat"},
     }
-    with PostgresStore.from_conn_string(conninfo, index=index) as store:
-        store.setup()
+    PostgresStore(connection, index=index).setup()
 
 
 def _record(connection: Connection[DictRow], name: str, done: list[str]) -> None:
@@ -159,7 +204,7 @@ def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
 
 
 async def check_access(conninfo: str) -> bool:
-    """Raise unless PostgreSQL answers and this user may set the application's role.
+    """Raise unless PostgreSQL answers, fits, and lets this user set the application's role.
 
     Returns whether row-level security applies to the user outside of `transaction` too: not if the
     user owns the tables, is a superuser or has BYPASSRLS. Uses one connection, because a pool would
@@ -170,6 +215,9 @@ async def check_access(conninfo: str) -> bool:
         async with await AsyncConnection[DictRow].connect(
             conninfo, connect_timeout=CONNECT_SECONDS, row_factory=dict_row
         ) as connection:
+            check_server(connection.info)
+            letters = await connection.execute(LETTERS)
+            check_letters(await letters.fetchone())
             await connection.execute(begin())
             found = await connection.execute(f"SELECT NOT {UNBOUND} AS bound")
             [row] = await found.fetchall()

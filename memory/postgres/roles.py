@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import LiteralString
 
 from psycopg import Connection, errors, pq, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow
 
+from memory.model.errors import DatabaseNotReady
 from memory.postgres.database import APP_ROLE
+from memory.postgres.requirements import Surroundings, needing
 
 # Whether row-level security does not apply to the current user.
 UNBOUND: LiteralString = (
@@ -20,57 +21,143 @@ UNBOUND: LiteralString = (
 )
 
 
-def create_app_role(connection: Connection[DictRow]) -> None:
-    """Create the application's role if it is missing, and grant it to this user."""
-    if not _exists(connection, APP_ROLE):
-        # Roles belong to the cluster, the lock to one database: migrations may run in parallel.
-        connection.execute(
-            "DO $$ BEGIN CREATE ROLE kioku_app NOLOGIN;"
-            " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-        )
-    row = connection.execute("SELECT pg_has_role('kioku_app', 'SET') AS allowed").fetchone()
-    if not (row and row["allowed"]):
-        connection.execute("GRANT kioku_app TO CURRENT_USER WITH INHERIT FALSE, SET TRUE")
+def create_roles(
+    connection: Connection[DictRow], around: Surroundings, roles: Sequence[str]
+) -> None:
+    """Create the application's role, which this user may then set, and `roles`.
+
+    They may use the schemas of the tables and of pgvector. Runs in the caller's transaction.
+    Raises `DatabaseNotReady`.
+    """
+    with needing(
+        f'The user "{around.user}" may not create roles: run `ALTER ROLE "{around.user}"'
+        " CREATEROLE` as a superuser."
+    ):
+        for role in (APP_ROLE, *roles):
+            _create(connection, role, sql.SQL("NOLOGIN"))
+    with needing(_of_another(around.user, roles)):
+        row = connection.execute("SELECT pg_has_role('kioku_app', 'SET') AS allowed").fetchone()
+        if not (row and row["allowed"]):
+            connection.execute("GRANT kioku_app TO CURRENT_USER WITH INHERIT FALSE, SET TRUE")
+    for schema in around.schemas:
+        for role in (APP_ROLE, *roles):
+            _let_use(connection, role, schema)
 
 
-def _exists(connection: Connection[DictRow], role: str) -> bool:
+def _create(connection: Connection[DictRow], role: str, options: sql.Composable) -> None:
+    """Create a role if it is missing: roles belong to the cluster, the lock to one database."""
     found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,))
-    return found.rowcount == 1
+    if found.rowcount:
+        return
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), options))
+    except (errors.DuplicateObject, errors.UniqueViolation):
+        pass  # another database's migration was faster
 
 
-def create_login(connection: Connection[DictRow], login: str, inherits: Sequence[str]) -> None:
+def _let_use(connection: Connection[DictRow], role: str, schema: str) -> None:
+    """Let a role use a schema, where it may not. Raises `DatabaseNotReady`."""
+    if _may_use(connection, role, schema):
+        return
+    statement = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(
+        sql.Identifier(schema), sql.Identifier(role)
+    )
+    sentence = (
+        f'Other users may not use the schema "{schema}": run'
+        f' `GRANT USAGE ON SCHEMA "{schema}" TO PUBLIC` as its owner.'
+    )
+    with needing(sentence):
+        connection.execute(statement)
+    if not _may_use(connection, role, schema):  # PostgreSQL may only warn
+        raise DatabaseNotReady(sentence)
+
+
+def _may_use(connection: Connection[DictRow], role: str, schema: str) -> bool:
+    question = "SELECT has_schema_privilege(%s, %s, 'USAGE') AS allowed"
+    row = connection.execute(question, (role, schema)).fetchone()
+    return bool(row and row["allowed"])
+
+
+def _of_another(user: str, roles: Sequence[str]) -> str:
+    names = ", ".join((APP_ROLE, *roles))
+    return (
+        "Another installation in this PostgreSQL server has created Kioku's roles: run"
+        f' `GRANT {names} TO "{user}" WITH ADMIN OPTION` as the user that created them or as a'
+        " superuser, or use the same owner for both."
+    )
+
+
+def create_login(
+    connection: Connection[DictRow], around: Surroundings, login: str, inherits: Sequence[str]
+) -> None:
     """Create the user of the conninfo `login` if it is missing, and grant it the roles it needs.
 
     It may set the application's role but does not inherit its rights: outside of a transaction that
-    sets the role it cannot read tables of people.
+    sets the role it cannot read tables of people. Where the tables or pgvector are in a schema of
+    their own, the user's search_path in this database leads there. Runs in the caller's
+    transaction. Raises `DatabaseNotReady`.
     """
     given = conninfo_to_dict(login)
     name = str(given.get("user") or _default_user())
-    if name == connection.info.user:
+    if name == around.user:
         return
-    user = sql.Identifier(name)
-    if not _exists(connection, name):
-        statement = sql.SQL("CREATE ROLE {} LOGIN").format(user)
-        if password := given.get("password"):
-            # The server may log the statement, so it contains the password's SCRAM verifier only.
-            secret = connection.pgconn.encrypt_password(
-                str(password).encode(), name.encode(), b"scram-sha-256"
-            )
-            statement += sql.SQL(" PASSWORD {}").format(secret.decode())
-        with suppress(errors.DuplicateObject, errors.UniqueViolation):
-            connection.execute(statement)
-    for role, inherit in ((APP_ROLE, False), *((role, True) for role in inherits)):
-        granted = connection.execute(
-            "SELECT FROM pg_auth_members WHERE roleid = %s::regrole AND member = %s::regrole"
-            " AND inherit_option = %s AND set_option",
-            (role, user.as_string(connection), inherit),
+    options: sql.Composable = sql.SQL("LOGIN")
+    if password := given.get("password"):
+        # The server may log the statement, so it contains the password's SCRAM verifier only.
+        secret = connection.pgconn.encrypt_password(
+            str(password).encode(), name.encode(), b"scram-sha-256"
         )
-        if granted.rowcount == 0:
-            connection.execute(
-                sql.SQL("GRANT {} TO {} WITH INHERIT {}, SET TRUE").format(
-                    sql.Identifier(role), user, sql.SQL("TRUE" if inherit else "FALSE")
-                )
+        options += sql.SQL(" PASSWORD {}").format(secret.decode())
+    with needing(
+        f'The user "{around.user}" may not create the user "{name}" of DATABASE_URL: run'
+        f' `ALTER ROLE "{around.user}" CREATEROLE` as a superuser.'
+    ):
+        _create(connection, name, options)
+    with needing(_of_another(around.user, inherits)):
+        for role, inherit in ((APP_ROLE, False), *((role, True) for role in inherits)):
+            _grant(connection, role, name, inherit=inherit)
+    if around.schemas != ("public",):
+        lead_to_schemas(connection, around, name)
+
+
+def _grant(connection: Connection[DictRow], role: str, user: str, *, inherit: bool) -> None:
+    granted = connection.execute(
+        "SELECT FROM pg_auth_members WHERE roleid = %s::regrole AND member = %s::regrole"
+        " AND inherit_option = %s AND set_option",
+        (role, sql.Identifier(user).as_string(connection), inherit),
+    )
+    if granted.rowcount == 0:
+        connection.execute(
+            sql.SQL("GRANT {} TO {} WITH INHERIT {}, SET TRUE").format(
+                sql.Identifier(role), sql.Identifier(user), sql.SQL("TRUE" if inherit else "FALSE")
             )
+        )
+
+
+def lead_to_schemas(connection: Connection[DictRow], around: Surroundings, user: str) -> None:
+    """Set the search_path that a user has in this database, where it is another.
+
+    Raises `DatabaseNotReady` where that user is not this one's to change.
+    """
+    path = sql.SQL(", ").join(map(sql.Identifier, around.schemas))
+    statement = sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}").format(
+        sql.Identifier(user), sql.Identifier(around.database), path
+    )
+    found = connection.execute(
+        "SELECT FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase"
+        " WHERE datname = current_database() AND setrole = %s::regrole"
+        " AND ('search_path=' || (SELECT string_agg(quote_ident(name), ', ' ORDER BY place)"
+        " FROM unnest(%s::text[]) WITH ORDINALITY AS path (name, place))) = ANY (setconfig)",
+        (sql.Identifier(user).as_string(connection), list(around.schemas)),
+    )
+    if found.rowcount:
+        return
+    with needing(
+        f'The user "{user}" does not find the schemas of the database: run'
+        f" `{statement.as_string(connection)}` as a superuser."
+    ):
+        connection.execute(statement)
 
 
 def _default_user() -> str:

@@ -15,6 +15,7 @@ from memory.postgres.statements import load_statements
 FORMAT = "kioku-export"
 VERSION = 1
 _SQL = load_statements("memory", "export")
+_ROWS_AT_ONCE = 20  # of up to 40,000 characters in each of two texts
 
 
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
@@ -37,6 +38,11 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
 async def json_rows(
     connection: AsyncConnection[DictRow], select: LiteralString, values: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return the rows of a query as JSON objects: ids and dates are strings."""
-    found = await connection.execute(f"SELECT to_jsonb(r) AS row FROM ({select}) AS r", values)
-    return [row["row"] for row in await found.fetchall()]
+    """Return the rows of a query as JSON objects: ids and dates are strings.
+
+    They are read a few at a time, so that parsing many long ones does not hold up the event loop.
+    """
+    async with connection.cursor(name="export") as cursor:
+        cursor.itersize = _ROWS_AT_ONCE
+        await cursor.execute(f"SELECT to_jsonb(r) AS row FROM ({select}) AS r", values)
+        return [row["row"] async for row in cursor]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -24,7 +24,9 @@ from memory.formation.former import Former
 from memory.formation.proposal import Refusal
 from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
+from memory.model.references import References
 from memory.model.schemas import level, subject
+from memory.model.text import texts
 from memory.recall.search import recall_memories
 from memory.store.changes import Change
 from memory.store.memories import Memory, find_in_view
@@ -66,7 +68,8 @@ class MemoryTools:
     refers to memories only by id. `in_commit` is awaited, with the result, inside each transaction
     that writes; `MemoryOff` raised there undoes it. `batch_id` is the notice's batch. With `off`
     every call is an error. `words_wait`: what could not be judged now is formed later, from the
-    message's words.
+    message's words. `find_references` returns the names that the model reads in these texts, and in
+    all that it has read before; without it the former's are taken.
 
     `shown` are the memories that a search has shown the model, `to_forget` those whose deletion is
     proposed, `questions` what the person is asked after the reply, and `refused` the proposals that
@@ -81,6 +84,7 @@ class MemoryTools:
     in_commit: InCommit | None = None
     off: bool = False
     words_wait: bool = True
+    find_references: Callable[[Iterable[str]], Awaitable[References]] | None = None
     shown: tuple[Memory, ...] = field(default=(), init=False)
     to_forget: tuple[Memory, ...] = field(default=(), init=False)
     changes: tuple[Change, ...] = field(default=(), init=False)
@@ -108,9 +112,11 @@ class MemoryTools:
             return await (self._search(given) if name == SEARCH_TOOL else self._change(given))
 
     async def _search(self, given: Mapping[str, Any]) -> str:
-        query, limit = str(given.get("query") or " "), given.get("limit")
+        limit = given.get("limit")
         bounded = min(max(limit, 1), SEARCH_LIMIT) if isinstance(limit, int) else SEARCH_LIMIT
         former = self.former
+        references = await self._references([])
+        query = references.stored(str(given.get("query") or " "))
         recalled = await recall_memories(
             former.pool, former.embedder, self.view, query, instructions=False
         )
@@ -119,7 +125,7 @@ class MemoryTools:
         self.shown = _with(self.shown, kept)
         left_out = len(found) - len(kept)
         more = [{"more": f"{left_out} not shown: search with narrower words."}] if left_out else []
-        return _json([*map(_shown, kept), *more])
+        return await self._as_shown([*map(_shown, kept), *more])
 
     async def _change(self, given: Mapping[str, Any]) -> str:
         action, identity = given.get("action"), given.get("id")
@@ -137,6 +143,8 @@ class MemoryTools:
         content = self._content(given)
         if isinstance(content, str):
             return _error(content)
+        stored = [self.message.text, *(texts(target.content) if target else ())]
+        references = await self._references(stored)
         write = PutOp(self.view.own.parts, target.key if target else str(uuid4()), content)
         try:
             outcome = await self.former.form(
@@ -146,6 +154,7 @@ class MemoryTools:
                 in_commit=self.in_commit,
                 deadline=JUDGED_WITHIN,
                 proposed=(write, target),
+                references=references,
             )
         except MemoryOff:
             return _error(
@@ -156,7 +165,17 @@ class MemoryTools:
             return _json({"done": False, "later": _LATER}) if self.words_wait else _error(_NOT_NOW)
         self.changes += outcome.changes
         self.questions += outcome.questions
-        return self._report(outcome)
+        return await self._report(outcome)
+
+    async def _references(self, stored: Iterable[str]) -> References:
+        if self.find_references is not None:
+            return await self.find_references(stored)
+        return await self.former.find_references(self.view.person, stored)
+
+    async def _as_shown(self, output: object) -> str:
+        """Return the output of a call as JSON with names in the place of references."""
+        references = await self._references(texts(output))
+        return _json(references.shown_in(output))
 
     async def _memory(self, key: str) -> Memory | None:
         return await find_in_view(self.former.pool, self.view, key)
@@ -183,21 +202,20 @@ class MemoryTools:
             return "To forget a memory use the action delete. A dislike is a low score above 0."
         return {"kind": kind, "content": {**valid, "evidence": evidence}}
 
-    def _report(self, outcome: FormationResult) -> str:
+    async def _report(self, outcome: FormationResult) -> str:
         if outcome.changes:
             stored = {change.kind for change in outcome.changes}
             self.refused = tuple(one for one in self.refused if one.kind not in stored)
-            return _json(
-                [
-                    {
-                        "done": change.action,
-                        "id": change.key,
-                        "kind": change.kind,
-                        "content": (change.after or {}).get("content"),
-                    }
-                    for change in outcome.changes
-                ]
-            )
+            done = [
+                {
+                    "done": change.action,
+                    "id": change.key,
+                    "kind": change.kind,
+                    "content": (change.after or {}).get("content"),
+                }
+                for change in outcome.changes
+            ]
+            return await self._as_shown(done)
         if outcome.questions:
             return _json({"done": False, "asked": _ASKED})
         if not outcome.refused:

@@ -37,6 +37,7 @@ from bot.ui.panel import Content
 from bot.ui.positions import ADD, Position
 from bot.workspaces import installation_from, only
 from memory import Embedder, Memory, Person, Pool, list_memories
+from memory.model import until as until_of
 from tests.conftest import Server
 from tests.databases import SPACE, owner_rows
 from tests.integration.interface import Answer, Interface, served
@@ -197,7 +198,8 @@ class App:
         Not a moment before that: clocks do not differ here.
         """
         since = str(self.slack.say(place.user, "dm", "Turn memory off")["ts"])
-        await turn_off(self.wiring.app, self.person(place), scope, until=until, since=since)
+        ends = until_of(until)
+        await turn_off(self.wiring.app, self.person(place), scope, until=ends, since=since)
         return since
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:

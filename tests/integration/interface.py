@@ -15,7 +15,7 @@ from typing import Any
 from bot.app import App
 from bot.listeners.app import BoltApp, create_bolt_app
 from bot.listeners.interactions import REMEMBER_THIS, Interactions
-from bot.runtime.http import create_web_app
+from bot.runtime.http import Readiness, create_web_app
 from bot.slack.messages import slack_user
 from bot.ui.blocks import button, payload
 from bot.ui.positions import UNDO
@@ -81,7 +81,8 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[Endpoint]:
 
     interactions = Interactions(app)
     bolt = create_bolt_app(app, interactions)
-    async with serving(create_web_app(ready, bolt, signing_secret)) as url:
+    application = create_web_app(Readiness(ready), bolt, app.slack.warnings, signing_secret)
+    async with serving(application) as url:
         yield Endpoint(f"{url}/slack/events", bolt, interactions)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,6 +77,18 @@ def change_of(message: Message, text: str | None, **more: Any) -> MessageChange:
 def says(content: Any, key: str, **values: Any) -> bool:
     """Return whether a message or view has a sentence of the English catalogue."""
     return say("en", key, **values) in json.dumps(content, ensure_ascii=False)
+
+
+def elements(payloads: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """Return the elements of all blocks of a kind."""
+    blocks = [block for one in payloads for block in one.get("blocks") or []]
+    return [element for b in blocks if b["type"] == kind for element in b["elements"]]
+
+
+def pressable(payloads: Sequence[dict[str, Any]], action: str) -> list[str]:
+    """Return the values of the buttons of an action in messages."""
+    buttons = elements(payloads, "actions")
+    return [one["value"] for one in buttons if re.sub("_[0-9]+$", "", one["action_id"]) == action]
 
 
 def changed(message: Message, text: str | None) -> dict[str, Any]:

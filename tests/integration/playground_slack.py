@@ -87,6 +87,7 @@ class PlaygroundSlack:
                 "rate_limits": False,
                 "stream_seconds": 300,
                 "stream_characters": 12000,
+                "organisation": [],
             },
         )
 
@@ -155,4 +156,5 @@ class PlaygroundSlack:
             "addressed": True,
             **changes,
         }
+        values["text"] = values["text"].replace("<@BOT>", f"<@{self.bot_user_id}>")
         return Message(**values)

@@ -311,3 +311,43 @@ async def test_a_model_that_reads_no_files_answers_without_them(
     told = app.stand_in.call("/_model/journal")["entries"][-1]["body"]["input"][-2]["content"]
     assert '{"name": "cat.png", "not_shown": "model"}' in told
     assert '"type": "image/png"' not in told
+
+
+ALERT = {"title": "HighErrorRate", "text": "5xx at 12 %", "fallback": "[FIRING:1] HighErrorRate"}
+TABLE_ROW = [{"type": "raw_text", "text": "HighErrorRate"}, {"type": "raw_text", "text": "12 %"}]
+ROOTS: dict[str, tuple[dict[str, Any], int]] = {
+    "an alert": ({"attachments": [ALERT]}, 0),
+    "an alert in blocks": (
+        {"blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "HighErrorRate"}}]},
+        0,
+    ),
+    "a forward": (
+        {"attachments": [{"is_share": True, "author_name": "Ann", "text": "HighErrorRate"}]},
+        0,
+    ),
+    "a table": ({"attachments": [{"blocks": [{"type": "table", "rows": [TABLE_ROW]}]}]}, 0),
+    "a file": (
+        {"text": "the report", "files": [{"id": "F1", "name": "HighErrorRate.pdf", "size": 9}]},
+        1,
+    ),
+    "a graph": ({"attachments": [{**ALERT, "image_url": "https://x.example/graph.png"}]}, 1),
+    "a text": ({"text": "HighErrorRate"}, 0),
+}
+
+
+@pytest.mark.parametrize("root", ROOTS)
+async def test_what_a_thread_begins_with_is_seen_or_said_to_be_unseen(app: App, root: str) -> None:
+    """An alert, a forward, a table: the model reads it; what it cannot read is said, once."""
+    parts, unread = ROOTS[root]
+    place = app.slack.place(channel="public")
+    other, _ = app.slack.person(name="Ken Okafor")
+    app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
+    said = app.slack.say(other, place.channel, **{"text": "", **parts})
+    message = await app.ask(place, "<@BOT> what is it about?", thread_ts=said["ts"])
+    [frame] = [str(one["content"]) for one in app.prompts()[-1] if "<thread>" in one["content"][:9]]
+    line = json.loads(frame.split("\n")[1])
+    assert line["from"] == "@Ken Okafor"
+    assert "HighErrorRate" in frame
+    sentence = say("en", "parts_unread", count=unread)
+    assert reply(app, message).endswith(sentence) == bool(unread)
+    assert ("not_shown" in line) == bool(unread)

@@ -12,7 +12,7 @@ from bot.listeners.app import store_event
 from bot.listeners.interactions import person_of
 from bot.locale import Reader
 from bot.slack.client import Installations
-from bot.slack.messages import read_message
+from bot.slack.messages import read_message, user_key
 from bot.ui.panel import Content, panel
 from bot.ui.positions import Position
 from bot.workspaces import only
@@ -229,6 +229,34 @@ async def test_the_same_id_in_two_organisations_is_two_people(app: App) -> None:
     for home_team, person in ((home, foreign.person), (app.slack.team_id, local.person)):
         assert person_of({"user": {**user, "team_id": home_team}, "team": team}, here) == person
     assert person_of({"user_id": place.user, "team_id": app.slack.team_id}, here) == local.person
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.failed_calls("auth.teams.list: internal_error", because="Slack names no workspace.")
+async def test_only_the_workspaces_that_slack_names_are_of_the_organisation(
+    app: App, fails: bool
+) -> None:
+    """A click from a workspace of another organisation, or of one not known, is another person's.
+
+    Slack is asked once, and not by an installation that is of no organisation.
+    """
+    app.slack.control("settings", {"organisation": ["T0SISTER"]})
+    slack = app.wiring.app.slack
+    local = await slack.get(app.slack.team_id)
+    assert local.organisation == frozenset()
+    app.slack.forget_calls()
+    if fails:
+        app.slack.fault("auth.teams.list", error="internal_error")
+    grid = Installations(only(replace(local, enterprise_id="E1")), base_url=slack.base_url)
+    for _ in range(3):
+        here = await grid.get(local.team_id)
+        grid.invalidate(local.team_id)
+    assert len(app.slack.calls("auth.teams.list")) == 1
+    homes = ("", local.team_id, "E1", "T0SISTER", "T0OTHER", "E0OTHER")
+    keys = [user_key("U1", home, here) for home in homes]
+    assert keys[:3] == ["U1"] * 3
+    assert keys[3] == ("U1-T0SISTER" if fails else "U1")
+    assert keys[4:] == ["U1-T0OTHER", "U1-E0OTHER"]
 
 
 @pytest.mark.failed_calls(

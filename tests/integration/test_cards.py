@@ -233,7 +233,10 @@ async def test_a_mention_decides_which_of_two_of_a_name_is_meant(app: App) -> No
 
 
 async def test_slack_is_asked_once_about_each_person_of_a_message(app: App) -> None:
-    """About who asks and who is mentioned; about nobody else, however many have a card."""
+    """About who asks and who is mentioned; about nobody else, however many have a card.
+
+    Whether they are members is asked even where their names are known, which are a day old at most.
+    """
     _, aya = named(app, "Aya Calls")
     await fact(app, aya, audience=COLLEAGUES)
     for number in range(5):
@@ -242,6 +245,8 @@ async def test_slack_is_asked_once_about_each_person_of_a_message(app: App) -> N
     jonas = app.slack.place()
     for person in (app.person(jonas), aya):
         await app.wiring.app.people.settings(person)
+        user = {"id": person.user_id, "name": "Known"}
+        app.wiring.app.names.note_user(person.team_id, user)
     app.slack.forget_calls()
     questions = [{"name": "Nobody"}, {"name": f"@{aya.user_id}"}] * (MAX_CALLS // 2)
     app.script_calls(*[("ask_about_colleague", question) for question in questions])
@@ -262,7 +267,7 @@ async def test_people_see_no_line_but_that_of_whom_they_ask(app: App) -> None:
             texts = [one.content["fact"] for one in lines]
             same = reader.team_id == owner.team_id
             assert texts == ([f"line {m} of colleagues"] if same else []), (n, m)
-    scope = {"kioku.person": people[1].scope, "kioku.colleague": people[3].scope}
+    scope = {**people[1].settings, "kioku.colleague": people[3].user_id}
     seen = await execute_statement(app.pool, "SELECT prefix FROM store", scope=scope)
     expected = {people[1].namespace(one).prefix for one in (COLLEAGUES, DM)}
     assert {row["prefix"] for row in seen} == expected | {people[3].namespace(COLLEAGUES).prefix}

@@ -107,6 +107,16 @@ def test_run_says_that_its_port_is_taken(
     assert told == f"Port {port} cannot be opened {why}: set {setting} to a free one."
 
 
+@pytest.mark.parametrize("host", ["[::1]", "203.0.113.1", "nowhere.invalid"])
+def test_run_says_that_its_host_is_none_of_this_machine(
+    tmp_path: Path, slack: Server, database: str, host: str
+) -> None:
+    """An address of another machine, or in brackets, is not taken for a port that is taken."""
+    good = {**slack_settings(slack), "DATABASE_URL": login_of(database)}
+    told = refused(ended(tmp_path, "run", KIOKU_HOST=host, **good))
+    assert told.startswith(f"{host} is no address of this machine: set KIOKU_HOST to one, such as")
+
+
 def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
     """`/readyz` says so while PostgreSQL is away and when it is back; `/healthz` stays."""
     with EmbeddedPostgres(tmp_path / "database") as postgres:

@@ -12,8 +12,11 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from bot.memories.data import TABLES
+from bot.memories.forgetting import selection_of
 from bot.pipeline.tools import ACTIONS, MAX_CALLS, SETTINGS_TOOL
+from bot.ui.positions import FORGET
 from tests.integration.app import App
+from tests.integration.messages import pressable
 from tests.link_readers import links_of_nobody
 
 
@@ -58,6 +61,7 @@ async def test_bad_arguments_change_nothing(app: App, arguments: dict[str, Any])
         ({"since": "2026-01-01"}, True),
         ({"since": "2026-01-01T00:00+09:00", "until": "2999-01-01"}, True),
         ({"since": "0001-01-01", "until": "0001-01-02"}, True),
+        ({"since": "0001-01-01T00:00+14:00", "until": "9999-12-31T23:59:59-12:00"}, True),
         ({"words": "RAMEN"}, True),
         ({"words": "zebras"}, False),
         ({"everything": True}, True),
@@ -74,7 +78,10 @@ async def test_forgetting_is_only_proposed(app: App, given: dict[str, Any], foun
     expected = {"proposed": True, "done": False} if found else {"done": False, "not_found": True}
     assert app.outputs() == [expected]
     assert app.turn(asked)["removal_proposed"] is found
-    assert ('"action_id": "forget"' in json.dumps(app.shown(asked))) is found
+    values = pressable(app.shown(asked), FORGET)
+    assert bool(values) is found
+    for value in values:
+        selection_of(value)  # which the click reads
     assert len(await app.memories(root.person)) == 1
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -16,13 +14,15 @@ import pytest
 from bot.locale import say
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
+from bot.people import Off
 from bot.pipeline.changes import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
+from bot.slack.names import MessageNames
 from bot.ui.positions import FORGET, SWITCH, UNDO
 from memory import Selection, list_changes
 from tests.integration.app import App, MakeApp
-from tests.integration.messages import change_of, says
+from tests.integration.messages import change_of, elements, pressable, says
 from tests.integration.playground_slack import PersonThread
 from tests.waiting import until
 
@@ -43,21 +43,9 @@ def setting(action: str, **given: Any) -> Call:
     return "memory_settings", {"action": action, **given}
 
 
-def elements(payloads: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    """Return the elements of all blocks of a kind."""
-    blocks = [block for one in payloads for block in one.get("blocks") or []]
-    return [element for b in blocks if b["type"] == kind for element in b["elements"]]
-
-
 def footer(app: App, message: Message) -> str:
     """Return what is shown below the answer to a message."""
     return "\n".join(one["text"] for one in elements(app.shown(message), "context"))
-
-
-def pressable(app: App, message: Message, action: str) -> list[str]:
-    """Return the values of the buttons of an action in a message's thread."""
-    found = elements(app.shown(message), "actions")
-    return [one["value"] for one in found if re.sub("_[0-9]+$", "", one["action_id"]) == action]
 
 
 def nothing_kept(app: App, message: Message) -> bool:
@@ -180,11 +168,11 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     assert "error" in refused
     assert nothing_kept(app, said)
     assert says(app.shown(said), "not_remembered")
-    assert pressable(app, said, UNDO) == []
+    assert pressable(app.shown(said), UNDO) == []
     app.script_calls(REMEMBER, setting("do_not_remember", which="this_message"))
     stored = await app.ask(place, "I love natto. Off the record, please.")
     assert await app.memories(stored.person) == []
-    assert len(pressable(app, stored, UNDO)) == 1
+    assert len(pressable(app.shown(stored), UNDO)) == 1
     assert await app.form(said) == []
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
@@ -206,7 +194,7 @@ async def test_the_message_before_can_be_meant(app: App) -> None:
     assert app.turn(said)["words"] == "I love natto"
     assert nothing_kept(app, asked)
     assert len(await app.memories(said.person)) == 1
-    [value] = pressable(app, asked, FORGET)
+    [value] = pressable(app.shown(asked), FORGET)
     assert not says(app.shown(asked), "not_remembered")
     assert say("en", "forget_message", words="I love natto") in str(app.shown(asked))
     done = await app.click(said.person, FORGET, value)
@@ -229,7 +217,43 @@ async def test_it_is_off_until_the_model_says(app: App, end: str, clock: str) ->
     [row] = app.rows("SELECT until_at FROM memory_off WHERE user_id = %s", place.user)
     assert row["until_at"].astimezone(zone).strftime("%H:%M") == clock
     assert nothing_kept(app, asked)
-    assert pressable(app, asked, SWITCH) == ["on"]
+    assert pressable(app.shown(asked), SWITCH) == ["on"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "end"),
+    [
+        ("America/Los_Angeles", "9999-12-31T23:59:59"),
+        ("America/Los_Angeles", "9999-12-31"),
+        ("Asia/Tokyo", "9999-12-31T23:59:59Z"),
+        ("Asia/Tokyo", "9999-12-31T23:59:59-12:00"),
+        ("Asia/Tokyo", "2100-01-01T09:00:01"),
+    ],
+)
+async def test_off_until_a_year_that_is_not_stored_is_off_without_an_end(
+    app: App, zone: str, end: str
+) -> None:
+    """A model may say "for ever" as the last year of a calendar: the person can still do all."""
+    place = app.slack.place(tz=zone)
+    app.script_calls(setting("pause", until=end))
+    asked = await app.ask(place, "never remember anything")
+    assert app.outputs()[-1]["until"] == "until they switch it on"
+    assert app.rows("SELECT until_at FROM memory_off") == [{"until_at": None}]
+    assert says(app.shown(asked), "off")
+    assert app.replies(await app.ask(place, "hello"))
+    assert (await app.panel(asked.person)).off == Off()
+    assert await turn_on(app.wiring.app, asked.person)
+
+
+async def test_two_switches_in_one_message_are_told_each_with_its_button(app: App) -> None:
+    """Off everywhere, and off in this conversation, are both said; each button ends its own."""
+    place = app.slack.place()
+    app.script_calls(setting("pause"), setting("incognito"))
+    asked = await app.ask(place, "pause, and keep this conversation out of it")
+    shown = app.shown(asked)
+    assert says(shown, "off")
+    assert says(shown, "off_here")
+    assert pressable(app.shown(asked), SWITCH) == ["on", f"on {place.channel}"]
 
 
 @pytest.mark.parametrize("channel", ["dm", "public"])
@@ -240,12 +264,12 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     who, audience = app.person(place), "dm" if channel == "dm" else "public"
     mention = "" if channel == "dm" else "<@BOT> "
     first = await app.ask(place, f"{mention}I love ramen")
-    assert pressable(app, first, SWITCH) == ["on", "off"]
+    assert pressable(app.shown(first), SWITCH) == ["on", "off"]
     question = app.shown(first)[-1]
     assert question["text"] == say("en", "consent_ask")
     assert bool(question.get("is_ephemeral")) is (channel == "public")
     second = await app.ask(place, f"{mention}I love sushi")
-    assert pressable(app, second, SWITCH) == []
+    assert pressable(app.shown(second), SWITCH) == []
     assert say("en", "off") in footer(app, second)
     assert nothing_kept(app, first)
     assert nothing_kept(app, second)
@@ -293,7 +317,7 @@ async def begun(app: App, said: Message) -> Toolbox:
     waiting = await app.inbox.claim(said.thread)
     assert waiting is not None
     turn = await app.turns.begin(waiting, question=said.text, words=said.text)
-    return Toolbox(app.wiring.app, turn)
+    return Toolbox(app.wiring.app, turn, MessageNames(app.wiring.app.names, said.team_id))
 
 
 @pytest.mark.parametrize(

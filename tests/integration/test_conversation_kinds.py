@@ -169,8 +169,8 @@ async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack)
     asked = slack.say(place.user, place.channel, "<@BOT> what now?", thread_ts=place.root)
     slack.say(other, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
-    found, _ = await read_thread(slack.installations(), message)
-    assert [line["from"] for line in found] == [place.user, other]
+    found = (await read_thread(slack.installations(), message)).lines
+    assert [line["from"] for line in found] == [f"<@{place.user}>", f"<@{other}>"]
     assert found[0]["text"].startswith("root:")
     assert slack.bot_user_id not in found[0]["text"]
     assert found[1]["text"] == "x" * 1_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from random import Random
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from bot.queue.queue import migrations
 from memory import (
@@ -19,8 +19,8 @@ from memory import (
     migrate,
 )
 from memory.model.errors import DatabaseNotReady
+from memory.model.text import normalized
 from memory.postgres import (
-    check_access,
     check_database,
     packaged_migrations,
 )
@@ -107,16 +107,48 @@ async def test_another_schema_is_refused(database: str) -> None:
             await check_database(pool, SPACE, migrations())
 
 
-async def test_migrating_and_using_need_rights(database: str) -> None:
-    """A user who may not create cannot migrate; one who is not granted the role is told so."""
-    name = "kioku_reader"
-    owner_rows(database, sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
-    reader = psycopg.conninfo.make_conninfo(database, user=name)
-    try:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            migrate(reader, SPACE, migrations())
-        with pytest.raises(DatabaseNotReady, match="may not act as kioku_app: run `kioku migrate`"):
-            await check_access(reader)
-        await check_access(database)
-    finally:
-        owner_rows(database, sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+# Of twelve scripts; marks of several classes, characters that consist of marks, and others that
+# compatibility forms change.
+_LETTERS = (
+    *(
+        "a",
+        "É",
+        "ｱ",
+        "か",
+        "漢",
+        "가",
+        "ᄀ",
+        "ᅡ",
+        "ᆨ",
+        "ก",
+        "ا",
+        "ﷺ",
+        "ש",
+        "क",
+        "ж",
+        "ß",
+        "ﬁ",
+        "１",
+        "😀",
+        " ",
+    ),
+    *("\u0301", "\u0316", "\u3099", "\u0e48", "\u064b", "\u05b0", "\u093c", "\u0344"),
+    *("\u0f73", "\uff9e", "\u034f", "\u200d"),
+)
+
+
+def test_python_and_postgresql_normalize_alike(database: str) -> None:
+    """Short texts of any characters, and a letter with more marks than anybody writes."""
+    random = Random(56)
+    texts = ["".join(random.choices(_LETTERS, k=random.randint(1, 20))) for _ in range(2_000)]
+    texts += [letter + "\u0301\u0316" * size for letter in "aか漢ก" for size in (14, 15, 16, 50)]
+    found = owner_rows(database, "SELECT normalized(t) AS text FROM unnest(%s::text[]) AS t", texts)
+    assert [row["text"] for row in found] == [normalized(text) for text in texts]
+
+
+@pytest.mark.parametrize("marks", ["\u0301\u0316", "\uff9e\u0301", "\u0f73", "ﷺ"])
+def test_no_text_stops_postgresql(database: str, marks: str) -> None:
+    """Of 160,000 marks that are out of order, sorting all would take minutes."""
+    statement = "SELECT length(plain_text(%s)) > 0 AS ended"
+    with psycopg.connect(database, options="-c statement_timeout=20s") as connection:
+        assert connection.execute(statement, ["a" + marks * 80_000]).fetchone() == (True,)

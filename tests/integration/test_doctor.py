@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 import yaml
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from psycopg.conninfo import make_conninfo
 
 from bot.config import load_settings
@@ -19,6 +29,7 @@ from memory import EmbeddedPostgres
 from tests.conftest import ROOT, Server, json_server
 from tests.databases import SPACE, login_of, owner_rows
 from tests.kioku_process import ended
+from tests.loopback import serving
 
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 WRONG = "✗ "
@@ -118,7 +129,7 @@ def test_it_goes_on_after_each_problem(tmp_path: Path) -> None:
         "✗ Bot token: Slack does not answer at http://127.0.0.1:1/api/: check the network, a proxy",
         "✗ Events: Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_S",
         "✗ Database: PostgreSQL could not be reached: check DATABASE_URL and that the server runs.",
-        "✗ Model: No answer from http://127.0.0.1:1/v1: check the network, OPENAI_BASE_URL and a",
+        "✗ Model: No answer from http://127.0.0.1:1/v1: check the network, a proxy that may be nee",
         "✗ Remembering: gpt-6-luna: The memory model did not answer (",
         "",
         "Begin with the first ✗.",
@@ -251,6 +262,111 @@ async def test_faults_are_not_taken_for_a_wrong_token(set_up: SetUp, slack: Serv
     slack.call("/_playground/faults", {"method": "apps.connections.open", "error": "missing_scope"})
     said = await set_up.check("Events")
     assert said.startswith("✗ SLACK_APP_TOKEN lacks a scope that it needs: make a new one at Basic")
+
+
+async def test_an_address_without_its_version_is_told(
+    set_up: SetUp, subtests: pytest.Subtests
+) -> None:
+    """A path that the server does not have is the address's fault, not the model's."""
+    root = set_up.slack.openai_base_url.removesuffix("/v1")
+    for path in ("", "/", "/v1/responses"):
+        with subtests.test(path=path):
+            said = await set_up.check("Model", OPENAI_BASE_URL=f"{root}{path}")
+            assert said.startswith(f"✗ {root}{path} has no Responses API (HTTP 404): OPENAI_BASE_U")
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """Return what serves TLS with a certificate that no authority has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "server.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    return context
+
+
+async def test_a_certificate_that_is_refused_is_told(
+    set_up: SetUp, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    """It is not taken for a network or a proxy that is missing, by whichever client it is met."""
+
+    def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=self_signed(tmp_path))
+    async with server:
+        address = f"localhost:{server.sockets[0].getsockname()[1]}"
+        slack = {"SLACK_API_URL": f"https://{address}/api/"}
+        model = {"OPENAI_BASE_URL": f"https://{address}/v1"}
+        with_password = {"OPENAI_BASE_URL": f"https://me:hunter2@{address}/v1"}
+        for name, changed, host in (
+            ("Bot token", slack, "localhost"),
+            ("Events", slack, "localhost"),
+            ("Database", {**model, "KIOKU_EMBEDDING_MODEL": "own"}, "localhost"),
+            ("Model", model, "localhost"),
+            ("Model", with_password, "a server"),
+            ("Remembering", model, "localhost"),
+        ):
+            with subtests.test(name=name, changed=changed):
+                said = await set_up.check(name, **changed)
+                begin = f"✗ The certificate of {host} is refused (self-signed certificate). If a pr"
+                assert said.startswith(begin), said
+                assert "SSL_CERT_FILE" in said
+
+
+async def test_a_clock_that_is_off_is_told(set_up: SetUp) -> None:
+    """Slack's own time is in each of its answers."""
+
+    ahead = timedelta(0)
+
+    async def answer(_: web.Request) -> web.Response:
+        date = format_datetime(datetime.now(UTC) - ahead, usegmt=True)
+        return web.json_response({"ok": True}, headers={"Date": date})
+
+    application = web.Application()
+    application.router.add_post("/api/auth.test", answer)
+    async with serving(application) as url:
+        for seconds, side in ((180, "ahead of"), (-180, "behind")):
+            ahead = timedelta(seconds=seconds)
+            said = await set_up.check("Bot token", SLACK_API_URL=f"{url}/api/")
+            pattern = rf"✗ This machine's clock is 1[78]\d seconds {side} Slack's: set it by a time"
+            assert re.match(pattern, said), said
+        ahead = timedelta(seconds=30)
+        said = await set_up.check("Bot token", SLACK_API_URL=f"{url}/api/")
+        assert said.startswith("Kioku is ")
+
+
+async def test_what_has_come_to_a_processs_notice_is_told(set_up: SetUp) -> None:
+    """Warnings of the process that runs here are problems of how events come in."""
+    lines = ["PostgreSQL could not be reached."]
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(text="\n".join(lines), status=503)
+
+    application = web.Application()
+    application.router.add_get("/readyz", readyz)
+    by_http = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2"}
+    async with serving(application) as url:
+        here = {"PORT": url.rpartition(":")[2]}
+        assert await set_up.check("Events", **here) == "Socket Mode works."
+        lines += ["Warning: 2 request(s) are refused.", "Warning: Two connections."]
+        for settings in ({}, by_http):
+            said = await set_up.check("Events", **settings, **here)
+            assert said == "✗ 2 request(s) are refused. Two connections."
 
 
 async def test_a_model_that_calls_no_tools_is_told(set_up: SetUp, slack: Server) -> None:

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 # Whose rows are nobody's, are everybody's, or hold ids of messages only.
 NOBODYS = {
-    *("conversations", "forgotten_sources"),
+    *("conversations", "forgotten_sources", "interactions"),
     *("kioku_embedding_space", "kioku_migrations", "listening"),
     *("workspaces", "store_migrations", "vector_migrations"),
 }

@@ -30,6 +30,13 @@ def test_dates_outside_2000_to_2100_are_refused(database: str, date: str) -> Non
     """PostgreSQL refuses such a row, whichever tool writes to the store."""
     with pytest.raises(psycopg.errors.CheckViolation):
         remember(database, ANN, date)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        owner_rows(
+            database,
+            "INSERT INTO memory_off (team_id, user_id, scope, from_at, until_at)"
+            " VALUES ('T1', 'U1', '', now(), %s)",
+            "2100-01-02" if date == "2100-01-01" else date,
+        )
 
 
 async def test_expiry_goes_on_for_the_others(pool: Pool, database: str) -> None:

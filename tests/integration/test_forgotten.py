@@ -20,7 +20,7 @@ from tests.kioku_process import Ended, ended
 from tests.memories import add_memory
 
 # As docs/how-to/backup.md says.
-WITHOUT = ("procrastinate_*", "listening", "forgotten")
+WITHOUT = ("procrastinate_*", "interactions", "listening", "forgotten")
 
 
 def run(program: str, *options: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
@@ -12,6 +12,7 @@ from bot.queue.queue import Queue
 from bot.runtime.maintenance import end_history, keep_up
 from bot.slack.messages import Message
 from memory import Pool
+from memory.postgres import execute_statement
 from tests.databases import owner_rows
 from tests.integration.app import app_without_slack
 from tests.integration.messages import following, message
@@ -83,6 +84,19 @@ async def test_texts_end_and_rows_stay(kept: Kept, caplog: pytest.LogCaptureFixt
     caplog.clear()
     await end_history(kept.pool, 30)
     assert "removed texts" not in caplog.text
+
+
+@pytest.mark.parametrize(("days", "most"), [(0, 1_000_000), (-1, 1)])
+async def test_the_function_keeps_the_last_day_whatever_it_is_given(
+    kept: Kept, days: int, most: int
+) -> None:
+    """The user that serves cannot blank everybody's texts at once."""
+    kept.turn(message(), 0.9)
+    await kept.inbox.store(message("SOON"))
+    statement: LiteralString = "SELECT * FROM end_history(%s, %s)"
+    [ended] = await execute_statement(kept.pool, statement, (days, most))
+    assert set(ended.values()) == {0}
+    assert kept.texts() == [FULL]
 
 
 async def test_what_was_answered_is_still_known(kept: Kept) -> None:

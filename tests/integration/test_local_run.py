@@ -31,6 +31,8 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
+# Nothing listens there.
+COMPANY_PROXY = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
 LIKES = "ラーメンが好きです"
 
 
@@ -99,8 +101,12 @@ def working_in(folder: Path) -> list[int]:
 
 
 def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> None:
-    """The first start is ready by itself, asks no model; Ctrl-C loses nothing, leaves nothing."""
-    with running_fresh(tmp_path, "up", PORT="0", KIOKU_LOG_LEVEL="warning") as kioku:
+    """The first start is ready by itself, asks no model; Ctrl-C loses nothing, leaves nothing.
+
+    It is a laptop with a company's proxy, of which nothing on this machine takes notice.
+    """
+    settings = {"PORT": "0", "KIOKU_LOG_LEVEL": "warning"}
+    with running_fresh(tmp_path, "up", **settings, **COMPANY_PROXY) as kioku:
         hana = entered(kioku)
         assert hana.slack.server.call("/_model/journal")["entries"] == []
         pace = hana.slack.server.call("/_model/settings")
@@ -123,6 +129,8 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
     assert not [process for process in below if process.is_running()]
     assert not working_in(tmp_path)
 
+    lines = [f"{name}={value}\n" for name, value in COMPANY_PROXY.items()]
+    (tmp_path / ".env").write_text("".join(lines), "utf-8")
     with running(tmp_path, "up", PORT="0") as kioku:
         hana = entered(kioku, hana)
         assert hana.seen() == first

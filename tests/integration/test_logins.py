@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from bot.conversation.running import RunningThreads
-from bot.queue.queue import QUEUE_ROLE, Queue, migrations
+from bot.queue.queue import Queue, migrations
 from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
 from memory.postgres import check_access, transaction
 from tests.databases import SPACE, owner_rows
@@ -47,7 +47,7 @@ def address(conninfo: str, user: str, **more: str) -> str:
 
 def settled(conninfo: str, login: str) -> None:
     """Migrate with a user that serves."""
-    migrate(conninfo, SPACE, migrations(), login=login, roles=[QUEUE_ROLE])
+    migrate(conninfo, SPACE, migrations(), login=login)
 
 
 def one(conninfo: str, query: str, *values: object) -> tuple[Any, ...]:

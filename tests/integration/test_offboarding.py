@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from bot.listeners.app import store_event
 from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import Person, Pool
-from memory.postgres import transaction
+from memory.postgres import execute_statement, transaction
 from tests.databases import rows_of
 from tests.filled import fill
 from tests.integration.app import App
@@ -177,6 +177,28 @@ async def test_nothing_is_purged_of_a_workspace_that_is_served(owner: Database) 
     owner.fill(GONE)
     before = owner.dump(GONE)
     owner.rows("SELECT purge_workspace(%s) AS done", GONE)
+    assert owner.dump(GONE) == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE workspaces SET purge_at = now() WHERE team_id = %s",
+        "UPDATE workspaces SET purge_at = now() + interval '59 minutes' WHERE team_id = %s",
+        "INSERT INTO workspaces (team_id, purge_at) VALUES (%s, '-infinity')"
+        " ON CONFLICT (team_id) DO UPDATE SET purge_at = excluded.purge_at",
+    ],
+)
+async def test_the_serving_user_cannot_shorten_the_grace(
+    owner: Database, workspaces: Workspaces, statement: LiteralString
+) -> None:
+    """An hour is the least, whoever has the password of the user that serves."""
+    owner.fill(GONE)
+    await workspaces.left(GONE, time.time(), uninstalled=True)
+    before = owner.dump(GONE)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        await execute_statement(workspaces.pool, statement, (GONE,))
+    await execute_statement(workspaces.pool, "SELECT purge_workspace(%s)", (GONE,))
     assert owner.dump(GONE) == before
 
 

@@ -7,8 +7,10 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from bot.locale import say
+from bot.memories.data import export_person
 from bot.slack.client import Installations
 from bot.slack.files import FileUnreadable, read_file
 from bot.ui.positions import EXPORT
@@ -43,6 +45,34 @@ async def test_an_export_that_slack_does_not_take(
     kept = [one for one in seen if not one.get("is_ephemeral")]
     own = [message for message in kept if message["user"] == app.slack.bot_user_id]
     assert len(own) == (2 if "drop" in fault else 0)
+
+
+async def test_a_second_click_while_an_export_is_made(app: App) -> None:
+    """It is told so at once; a click after that gets a file."""
+    person = app.person(app.slack.place())
+    with app.wiring.app.under_way.once(f"export {person.scope}"):
+        assert (await app.click(person, EXPORT)).line == say("en", "under_way")
+    assert (await app.click(person, EXPORT)).line == say("en", "exported")
+
+
+async def test_an_export_redacts_what_waits(app: App) -> None:
+    """The message that waits is stored as typed; what was answered is exported as it is stored."""
+    place = app.slack.place()
+    person = app.person(place)
+    secret = "hunt" + "er2024"
+    texts = {"text": f"my password is {secret}"}
+    app.rows(
+        "INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, status, message,"
+        " question) VALUES (%s, %s, 'D1', '1.000001', 'x', 'dm', 'waiting', %s, %s) RETURNING id",
+        person.team_id,
+        person.user_id,
+        Jsonb(texts),
+        f"password: {secret}",
+    )
+    kept = await export_person(app.pool, person, app.wiring.app.settings)
+    [message] = kept["messages"]
+    assert message["text"] == "my password is [password removed]"
+    assert message["question"] == f"password: {secret}"
 
 
 async def test_the_token_goes_to_slack_only(app: App) -> None:

@@ -78,8 +78,8 @@ async def test_a_thread_that_is_read_is_redacted(app: App) -> None:
     place = app.slack.place(channel="public", text=f"our card is {_CARD}")
     later = app.slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
     message = app.slack.message(place, ts=later["ts"])
-    found, _ = await read_thread(app.slack.installations(), message)
-    assert [line["text"] for line in found] == ["our card is [card number removed]"]
+    thread = await read_thread(app.slack.installations(), message)
+    assert [line["text"] for line in thread.lines] == ["our card is [card number removed]"]
 
 
 async def test_a_comment_on_an_answer_is_redacted(app: App) -> None:

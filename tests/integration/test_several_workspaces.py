@@ -110,7 +110,7 @@ def settings_of(slack: Slack, stand_in: Server, port: int, **more: Any) -> Setti
         "memory_model": "kioku-stand-in",
         "embedding_model": "kioku-stand-in-embedding",
         "formation_delay": 0.0,
-        "uninstall_grace_hours": 0.0,
+        "uninstall_grace_hours": 1,
         **more,
     }
     return Settings(**given)
@@ -226,9 +226,11 @@ async def test_two_workspaces_with_the_same_ids(
         notices = [c for c in ours if c["method"] == "chat.postMessage" and "AWS" in str(c["args"])]
         assert {call["team_id"] for call in notices} <= {one}
 
-        # One uninstalls: its tokens and rows go, the other is served as before.
+        # One uninstalls: its tokens go, its rows after the grace; the other is served as before.
         slack.call(one, "uninstall", {})
         await until(lambda: [row["team_id"] for row in tokens(database)] == [two])
+        over = "UPDATE workspaces SET purge_at = now() WHERE team_id = %s AND purge_at > now()"
+        await until(lambda: owner_rows(database, f"{over} RETURNING team_id", one))
         await until(lambda: not stored(database, one))
         turns = "SELECT 1 FROM messages WHERE team_id = %s"
         await until(lambda: not owner_rows(database, turns, one))

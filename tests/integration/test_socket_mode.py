@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,12 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.config import Settings
 from bot.listeners.app import BoltApp
+from bot.logs import StandingWarnings
+from bot.runtime.connections import ConnectionCount
 from bot.runtime.service import socket_mode
 from bot.slack.client import create_client
+from memory import Pool
+from memory.postgres import execute_statement
 from tests.loopback import serving
 from tests.waiting import until
 
@@ -28,6 +33,7 @@ class Slack:
     url: str = ""
     dead: int = 0
     given: int = 0
+    counted: int = 1
     open: list[web.WebSocketResponse] = field(default_factory=list)
 
     async def connections_open(self, request: web.Request) -> web.Response:
@@ -44,6 +50,7 @@ class Slack:
             raise web.HTTPForbidden
         line = web.WebSocketResponse()
         await line.prepare(request)
+        await line.send_json({"type": "hello", "num_connections": self.counted})
         self.open.append(line)
         async for _ in line:
             continue
@@ -62,6 +69,21 @@ async def slack() -> AsyncIterator[Slack]:
         yield made
 
 
+def bolt_app(slack: Slack) -> BoltApp:
+    """Return an app that nothing is expected of."""
+    return BoltApp(
+        _nothing,
+        client=create_client("xoxb-1", f"{slack.url}/api/"),
+        authorize=_nobody,
+        request_verification_enabled=False,
+    )
+
+
+def settings_of(slack: Slack) -> Settings:
+    """Return the settings that lead to this Slack."""
+    return Settings(slack_app_token=SecretStr("xapp-1"), slack_api_url=f"{slack.url}/api/")
+
+
 async def _nobody() -> AuthorizeResult:
     return AuthorizeResult(enterprise_id=None, team_id="T1", bot_token="xoxb-1")
 
@@ -72,16 +94,8 @@ async def _nothing(_: dict[str, Any]) -> None:
 
 async def test_a_lost_connection_is_opened_again_at_another_address(slack: Slack) -> None:
     """An address that leads nowhere is dropped, at the start and after a connection was lost."""
-    client = create_client("xoxb-1", f"{slack.url}/api/")
-    app = BoltApp(
-        _nothing,
-        client=client,
-        authorize=_nobody,
-        request_verification_enabled=False,
-    )
     slack.dead = 1
-    settings = Settings(slack_app_token=SecretStr("xapp-1"), slack_api_url=client.base_url)
-    async with socket_mode(app, settings, ping_seconds=0.5) as connection:
+    async with socket_mode(bolt_app(slack), settings_of(slack), ping_seconds=0.5) as connection:
         assert await connection.is_connected()
         assert slack.given >= 2
         [line] = slack.open
@@ -90,3 +104,28 @@ async def test_a_lost_connection_is_opened_again_at_another_address(slack: Slack
         await until(lambda: slack.open and line not in slack.open)
         assert slack.given >= 5
     assert not await connection.is_connected()
+
+
+async def test_another_installation_on_the_same_app_token_is_a_warning(
+    slack: Slack, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Slack counts more connections than there are processes of this database, and says so once.
+
+    Two processes of one database have two connections, and that is all right.
+    """
+    warnings = StandingWarnings(logging.getLogger("bot.test"))
+    count = ConnectionCount(pool, warnings, settled_seconds=0.0)
+    process = "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id"
+    await execute_statement(pool, process)
+    slack.counted = 2
+    async with socket_mode(bolt_app(slack), settings_of(slack), count.note):
+        await until(lambda: warnings.sentences)
+        [sentence] = warnings.sentences
+        assert "Slack counted 2 connections of this app, but 1 process(es) share this" in sentence
+        assert sentence in caplog.messages
+        # Each process has two rows.
+        await execute_statement(pool, process)
+        await execute_statement(pool, process)
+    async with socket_mode(bolt_app(slack), settings_of(slack), count.note):
+        await until(lambda: not warnings.sentences)
+    await count.close()

@@ -90,7 +90,7 @@ def test_every_function_of_the_owner_looks_for_temporary_tables_last(
         " WHERE prosecdef AND pronamespace = 'public'::regnamespace"
     ).fetchall()
     assert len(found) >= 10
-    wanted = ["search_path=pg_catalog, public, pg_temp"]
+    wanted = ["search_path=public, pg_temp"]
     assert {name: config for name, config in found if config != wanted} == {}
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import io
 import json
+import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -17,7 +20,8 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.listeners.app import BoltApp
-from bot.runtime.http import create_web_app
+from bot.logs import StandingWarnings
+from bot.runtime.http import Readiness, create_web_app
 from tests.loopback import serving
 
 SECRET = "a signing secret of a test"
@@ -45,6 +49,7 @@ class Endpoint:
     url: str
     session: aiohttp.ClientSession
     app: BoltApp
+    warnings: StandingWarnings
     received: list[dict[str, Any]] = field(default_factory=list)
     problem: str | None = None
 
@@ -79,9 +84,10 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     async def ready() -> str | None:
         return opened.problem
 
-    served = create_web_app(ready, app, SECRET)
+    warnings = StandingWarnings(logging.getLogger("bot.test"))
+    served = create_web_app(Readiness(ready, seconds=0.0), app, warnings, SECRET)
     async with serving(served) as url, aiohttp.ClientSession() as session:
-        opened = Endpoint(url, session, app)
+        opened = Endpoint(url, session, app, warnings)
         yield opened
 
 
@@ -132,6 +138,32 @@ async def test_what_slack_did_not_sign_is_refused(endpoint: Endpoint, wrong: str
     assert endpoint.received == []
 
 
+REASONS: list[tuple[str, str]] = [
+    ("another secret", "they are not signed with SLACK_SIGNING_SECRET. If they are Slack's, copy"),
+    ("another body", "they are not signed with SLACK_SIGNING_SECRET."),
+    ("nothing", "they are not signed. If they are Slack's, a proxy in front of Kioku removes"),
+    ("no timestamp", "they are not signed with SLACK_SIGNING_SECRET."),
+    ("too old", "this machine's clock is 40[0-9] seconds ahead of the time at which Slack signed"),
+    ("from the future", "this machine's clock is [67][0-9]{2} seconds behind the time at which"),
+]
+
+
+async def test_a_refusal_is_a_warning_that_names_the_cause(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last reason is at /readyz until a request is accepted; the log has one line a minute."""
+    for number, (wrong, reason) in enumerate(REASONS, 1):
+        await endpoint.post(BODY, WRONG[wrong]())
+        status, text = await fetched(endpoint, "/readyz")
+        assert status == 200
+        sentence = rf"{number} request\(s\) to /slack/events are refused: {reason}.*"
+        assert re.fullmatch(rf"ready\nWarning: {sentence}\n", text), text
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "1 request(s) to /slack/events are refused" in caplog.text
+    await endpoint.post(BODY, signed(BODY))
+    assert await fetched(endpoint, "/readyz") == (200, "ready\n")
+
+
 async def test_a_body_that_is_no_text_is_refused(endpoint: Endpoint) -> None:
     """Bytes that are no UTF-8 are not signed by Slack."""
     status, _ = await endpoint.post(b"\xff\xfe", signed(b"\xff\xfe"))
@@ -172,12 +204,29 @@ async def test_health_and_readiness(endpoint: Endpoint) -> None:
         assert await fetched(endpoint, "/healthz") == (200, "alive\n")
 
 
+async def test_readiness_is_checked_once_however_many_ask() -> None:
+    """One check answers all who ask meanwhile, and within the next seconds."""
+    checks = 0
+
+    async def find_problem() -> str | None:
+        nonlocal checks
+        checks += 1
+        await asyncio.sleep(0)
+        return "PostgreSQL cannot be reached."
+
+    readiness = Readiness(find_problem, seconds=3_600.0)
+    answers = await asyncio.gather(*(readiness.problem() for _ in range(100)))
+    assert set(answers) == {"PostgreSQL cannot be reached."}
+    assert checks == 1
+
+
 async def test_without_a_signing_secret_slacks_endpoint_is_not_served(endpoint: Endpoint) -> None:
     """Without a signing secret, as with Socket Mode, nothing takes Slack's requests."""
 
     async def ready() -> str | None:
         return None
 
-    async with serving(create_web_app(ready, endpoint.app)) as url:
+    application = create_web_app(Readiness(ready), endpoint.app, endpoint.warnings)
+    async with serving(application) as url:
         endpoint.url = url
         assert (await endpoint.post(BODY, signed(BODY)))[0] == 404

@@ -1,9 +1,9 @@
-"""The long fault run, judged from what Slack saw: ``python -m tests.soak``.
+"""The long runs, judged from what Slack saw: ``python -m tests.soak [trouble|attack]``.
 
-Two processes, one by Socket Mode and one by HTTP, serve a playground; people write while everything
-breaks. One table at the end; the exit code is 1 on any violation.
-``SOAK_SEED`` repeats the choices, though not the timing; ``SOAK_LOGS`` names a folder for the app's
-logs; ``SOAK_SCALE`` (1) makes all of it shorter.
+``trouble``: two processes, one by Socket Mode and one by HTTP, serve a playground; people write
+while everything breaks. ``attack``: one person attacks them while ten others talk. One table at the
+end; the exit code is 1 on any violation. ``SOAK_SEED`` repeats the choices, though not the timing;
+``SOAK_LOGS`` names a folder for the app's logs; ``SOAK_SCALE`` (1) makes all of it shorter.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tests import fork_server
 from tests.conftest import remove_settings
 from tests.databases import SPACE
 from tests.kioku_process import fresh
+from tests.soak.attack import run_attack
 from tests.soak.stage import stage
 from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble
@@ -45,11 +46,24 @@ def trouble(postgres: EmbeddedPostgres, folder: Path, seed: int, scale: float) -
     return table
 
 
+def attack(postgres: EmbeddedPostgres, folder: Path) -> Table:
+    """Let one person attack while ten others talk; return what was found."""
+    postgres.ensure_database("attack")
+    conninfo = postgres.dsn("attack")
+    migrate(conninfo, SPACE, migrations())
+    table = Table()
+    with stage(postgres, conninfo, folder, fresh, KIOKU_FORMATION_DELAY="2") as staged:
+        staged.fleet.begin("")
+        table.part("Attack: one person does the worst that is known, ten others talk")
+        run_attack(staged, table)
+    return table
+
+
 def _end(*_: Any) -> NoReturn:
     raise SystemExit("The run was ended before it could be judged.")
 
 
-def main() -> int:
+def main(run: str = "trouble") -> int:
     """Run it; 0 where nothing was found."""
     seed = int(os.environ.get("SOAK_SEED") or random.randrange(10_000))
     scale = float(os.environ.get("SOAK_SCALE") or 1)
@@ -61,7 +75,10 @@ def main() -> int:
         folder = Path(name)
         try:
             with EmbeddedPostgres(folder / "postgres") as postgres:
-                table = trouble(postgres, folder / "trouble", seed, scale)
+                if run == "attack":
+                    table = attack(postgres, folder / "attack")
+                else:
+                    table = trouble(postgres, folder / "trouble", seed, scale)
         finally:
             fork_server.close()
             if keep:
@@ -74,4 +91,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -96,8 +96,10 @@ FORMATS = [
     ("cut off:\n{}", _pem(f"OPENSSH {_KEY}").partition("\n-----END")[0]),
     ("I pay with {}", _fours(_card("4", 16))),
     ("amex {}, ok?", f"{_AMEX[:4]} {_AMEX[4:10]} {_AMEX[10:]}"),
+    ("dots {} here", _fours(_card("4", 16), ".")),
+    ("diners {} here", _card("3056", 14)),
     ("银联卡{}", _card("62", 19)),
-    ("カードは{}です", _wide(_card("35", 16))),
+    ("カードは{}です", _wide(_card("3528", 16))),
     ("cvc {} 123", _fours(_card("4", 16))),
     ("my IBAN is {}", _iban("DE", _digits(18))),
     ("paid to {}.", _iban("GB", "NWBK" + _digits(14))),
@@ -106,7 +108,6 @@ FORMATS = [
     ("konto {} please", _iban("DE", _digits(18)).lower()),
     ("virement sur {} merci", _fours(_iban("FR", f"{_digits(10)}{_draw(11, _UPPER)}{_digits(2)}"))),
 ]
-# Formats that detect-secrets 1.5.0 does not know, found by their prefix.
 FORMATS += [
     ("I use {} here", secret)
     for secret in (
@@ -120,6 +121,24 @@ FORMATS += [
         "shp" + "at_" + _draw(32, _HEX),
         "do" + "p_v1_" + _draw(64, _HEX),
         "hv" + "s." + _draw(90),
+        # Nothing but the word says what these are.
+        _draw(40),
+        _draw(64, _ALNUM + "+/"),
+        f"{_draw(14)}.{_draw(60)}",
+        # Their beginning says it.
+        "sk-" + "svcacct-" + _draw(40),
+        "rz" + "p_live_" + _draw(24),
+        "sec" + "ret_" + _draw(43),
+        "key" + "-" + _draw(32, _HEX),
+        "PMA" + "K-" + _draw(24, _HEX) + "-" + _draw(34, _HEX),
+        "NRA" + "K-" + _draw(27, _UPPER),
+        f"pat{_draw(14)}.{_draw(64, _HEX)}",
+        # Only their own format does.
+        "sb" + "p_" + _draw(40, _HEX),
+        "SK" + _draw(32, _HEX),
+        f"{_digits(10)}:AA{_draw(33)}",
+        "ASIA" + _draw(16, _UPPER),
+        f"https://hooks.slack.com/services/T0{_draw(7, _UPPER)}/B0{_draw(8, _UPPER)}/{_draw(24)}",
     )
 ]
 # Found by what is around them.
@@ -130,6 +149,20 @@ IN_CONTEXT = [
     ("mongodb+srv://svc:{}@cluster0.example.net", _draw(16)),
     ("https://bob:{}@registry.example.com/v2/", _draw(10)),
     ("ftp://anna:{}@files.example.org", "geheim"),
+    ("redis://:{}@cache.example.org:6379/0", _draw(12)),
+    ("Authorization: Bearer {}", _draw(24)),
+    ("-H 'Authorization: Basic {}' -v", _draw(30) + "=="),
+    ("Set-Cookie: lang=ja; session={}; Path=/", _draw(24)),
+    ("curl -u aya:{} https://x.example.com", _draw(12)),
+    ("mysql -u root -p{} app", _draw(12)),
+    ("kubeadm join 10.0.0.1:6443 --token {}", f"{_draw(6)}.{_draw(16)}"),
+    ("machine x.example.com login aya password {}", "hunt" + "er2x"),
+    ("パスワード {} を使って", "hunt" + "er2x"),
+    ("the API key {} of maps", _draw(24, _HEX)),
+    ("https://x.blob.example.net/c?sv=2022-11-02&sig={}&sp=r", _draw(40)),
+    ("otpauth://totp/x?secret={}", _draw(16, string.ascii_uppercase + "234567")),
+    ("my SSN is {}", f"{_digits(3)}-{_digits(2)}-{_digits(4)}"),
+    ("seed phrase: {}.", " ".join(["legal", "winner", "thank", "year", "wave", "sausage"] * 2)),
     ("AccountName=x;AccountKey={};EndpointSuffix=core.windows.net", _draw(86) + "=="),
     ("//registry.npmjs.org/:_authToken={}", "npm" + "_" + _draw(36)),
     ("マイナンバーは {} です", _fours(_digits(12))),
@@ -161,6 +194,8 @@ a minha senha é {}                     |palavra-passe: {}
 API密钥：{}                            |密码为{}
 내 비밀번호는 {}입니다                 |비밀번호: {}
 토큰은 {}                              |비번: {}
+mijn wachtwoord is {}                  |la mia password è {}
+пароль: {}                             |mật khẩu: {}
 """.strip()
     .replace("|", "\n")
     .splitlines()
@@ -203,7 +238,42 @@ Der Schlüssel zum Erfolg ist Geduld, sagt Kapitel 12
 A senha tem 12 caracteres
 我的订单号是2026112012345678
 비밀번호는 2026-01-15에 바꿨어요
+my PIN code is 560001
+postgres://postgres:postgres@localhost:5432/app
+the password base64-encoded is longer
+my password PBKDF2 and bcrypt, which one?
+docker run -u 1000:1000 -p 8080:80 app
+react.dev/reference/react/hooks/useState and https://docs.github.com/en/webhooks/webhook-events
+recovery codes are in the safe, 12 of them
+seed phrase is a list of twelve words that nobody else should ever read
 """.strip().splitlines()
+
+
+# Ids, hashes, links and numbers that look like credentials.
+TECHNICAL = [
+    f"https://docs.example.com/document/d/1{_draw(43, _URLSAFE)}/edit",
+    f"docs.example.com/file/d/1{_draw(32, _URLSAFE)}/view?usp=sharing&resourcekey=0-{_draw(22)}",
+    f"https://www.example.so/acme/Roadmap-{_draw(32, _HEX)}?pvs=4",
+    f"https://calendar.example.com/event?eid={_draw(76)}",
+    f"https://acme.slack.com/archives/C0{_draw(9, _UPPER)}/p{_digits(16)}",
+    f"https://github.com/acme/app/blob/{_draw(40, _HEX)}/src/app/main.py#L12",
+    f"reverted in {_draw(40, _HEX)}, md5 {_draw(32, _HEX)}",
+    f'integrity="sha384-{_draw(64)}" and golang.org/x/net v0.31.0 h1:{_draw(43)}=',
+    f"fingerprint SHA256:{_draw(43)} aya@laptop",
+    f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{_draw(43)} aya@laptop",
+    f"data:image/png;base64,{_draw(80)}",
+    f"-----BEGIN CERTIFICATE-----\n{_draw(64)}\n{_draw(64)}\n-----END CERTIFICATE-----",
+    f"Message-ID: <CA{_draw(45)}@mail.example.com>",
+    "request 45398577-1234-4539-8577-123445398573 failed",
+    f"01{_draw(24, _UPPER)}, <#C0{_draw(9, _UPPER)}>, cus_{_draw(14)}, pi_3{_draw(20)}",
+    f"traceparent 00-{_draw(32, _HEX)}-{_draw(16, _HEX)}-01",
+    f"arn:aws:lambda:ap-northeast-1:{_digits(12)}:function:ask:7",
+    "pod api-6d4b75cb6d-hx2kz of feature/PAY-1234-fix-OAuth2-login-flow-v2",
+    "AbstractSingletonProxyFactoryBean2 calls getUserByEmailAndPassword2024V2Test",
+    "JAN 4512345678906 and 4900000000023, GTIN 34003994155486",
+    "IMEI 352306926103107, ISBN 9783161484100",
+    "tweet 1795707522159843123, order 123-1234567-1234567",
+]
 
 
 def _found(text: str) -> list[str]:
@@ -301,9 +371,11 @@ def test_a_number_inside_something_else_is_no_card(template: str) -> None:
     assert _found(template.replace("{}", _card("4", 16))) == []
 
 
-@pytest.mark.parametrize("number", ["4" * 16, "0" * 16, _card("1", 13), _card("97", 13)])
+@pytest.mark.parametrize(
+    "number", ["4" * 16, "0" * 16, _card("1", 13), _card("97", 13), _card("4", 13), _card("35", 15)]
+)
 def test_a_number_of_no_card_network_is_no_card(number: str) -> None:
-    """One repeated digit, times in milliseconds and ISBNs are not cards."""
+    """One repeated digit, times in milliseconds, article and device numbers are not cards."""
     assert not find_credentials(f"it is {number}")
 
 
@@ -311,6 +383,14 @@ def test_positions_are_those_of_the_original_text() -> None:
     """Full-width characters do not move what is found."""
     secret, number = _wide(_word()), _wide(_card("4", 16))
     assert _found(f"私のパスワードは{secret}です。{number}") == [secret, number]
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\u2060", "\u200d", "*", "\U000e0041"])
+def test_nothing_hides_a_credential(hidden: str) -> None:
+    """What nobody sees, and bold text, is found as typed, with what hides in it."""
+    for secret in [secret for _, secret in FORMATS if len(secret.split()) == 1]:
+        broken = f"{secret[:6]}{hidden}{secret[6:11]}{hidden}{secret[11:]}"
+        assert _found(f"it is {broken}, now") == [broken]
 
 
 def test_what_two_rules_find_is_one_credential() -> None:
@@ -346,6 +426,9 @@ HOSTILE = [
     "sk-", "sk-a1", "//", "://", "://a:", "0:", "AKIA1234567890123456-", "xoxb-1-", "\n", "\u200b",
     "password", "password:", "password: ", "password is a1", 'token="1"', "pw:1,,,,,,,", "\"'`*",
     "パスワードは", "mot de passe ", "PIN is ", "abandon ", "seed phrase is a ", "a1b2c3 is my ",
+    "recovery codes a1b2c3 ", "cookie: a=", "mysql -p a1 ", "--token ", "-u a:", "?sig=", "A1b",
+    "token=", "token=1",
+    "*", "authorization: ", "-----BEGIN PUBLIC KEY-----", "hooks/", "key_", "ssh-rsa ", "data:a,",
     f"-----BEGIN {_KEY}-----", f"-----BEGIN {_KEY}-----\n{'A' * 20}\n", f"BEGIN {_KEY} ",
 ]  # fmt: skip
 """What begins like a credential, for the test of linear time."""

@@ -78,7 +78,7 @@ def test_whatever_was_typed_is_found(script: str, data: st.DataObject) -> None:
                 quote.replace(" ", ""),
                 quote.replace(".", "").replace("。", ""),
                 f"“{quote}…”",
-                unicodedata.normalize("NFD", quote),
+                unicodedata.normalize("NFD", quote),  # noqa: TID251
                 quote.replace(" ", "\n\u3000"),
             ]
         )

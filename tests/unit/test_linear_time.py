@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -16,20 +16,22 @@ from bot.delivery.reply_stream import title_of
 from bot.locale import Reader
 from bot.pipeline import links
 from bot.pipeline.links import LinkFilter
+from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.model import printable
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
-from bot.slack.messages import attached_to
-from bot.ui.blocks import escaped, fitted, plain_text, section, spoken
+from bot.slack.content import clean_name, read_content
+from bot.ui.blocks import as_mrkdwn, escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from bot.ui.positions import Position
-from memory.credentials import redact
-from memory.credentials.redaction import find_credentials
+from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
-from memory.model.text import clean, folded, lettered, letters, name_of, parse_json
+from memory.model import References
+from memory.model.schemas import thing
+from memory.model.text import clean, folded, lettered, letters, name_of, normalized, parse_json
 from tests.link_readers import HOSTILE as LINKS
 from tests.link_readers import TOKENS as MARKDOWN
 from tests.unit.memories import memory
@@ -39,8 +41,9 @@ pytestmark = pytest.mark.slow
 
 TextFunction: TypeAlias = Callable[[str], object]
 
-SHORT, LONG = 2_500, 10_000
-QUICK_SECONDS = 0.004  # below this for LONG, no growth is worth a further look
+SHORT = 10_000
+LONG = 40_000  # characters, as a message of Slack has
+QUICK_SECONDS = 0.016  # below this for LONG, no growth is worth a further look
 # Four times the text may take eight times the processor time; quadratic growth takes 16 times.
 GROWTH = LONG / SHORT * 2
 ATTEMPTS = 5  # a busy machine slows single calls; the least of several is the function's own
@@ -49,6 +52,8 @@ ATTEMPTS = 5  # a busy machine slows single calls; the least of several is the f
 SLACK = [
     *("<@U1", "<@U1|", "<@U1|a> ", "<#C1|", "<!here|", "<!subteam^", "<http:a|", "<mailto:a@b|c> "),
     *("&gt;", "\n&gt; ", "&gt;&gt;&gt;", "\n> ", "\n", "\r\n", "\x00", "e\u0301", "\u0301", "👍🏽"),
+    # Marks in the wrong order, characters that are several, and names of both.
+    *("\u0301\u0316", "\u0f73", "\uff9e\u0301", "ﷺ", "ﷺ.", "x.ﷺ/ ", "㍿.", "http://ﷺ ", "@ﷺ.a "),
     *(
         "가",
         "か\u3099",
@@ -84,19 +89,37 @@ def in_pieces(text: str, size: int = 10) -> str:
     return "".join(pieces) + shown.flush()
 
 
+NAMED = References({"<@U1>": "@Mia Tanaka", "<@U2>": "@1", "<#C1>": "#a"})
+
+
+def names_in_pieces(text: str, size: int = 10) -> str:
+    """Return what `AnswerNames` shows of a text that comes in small pieces."""
+    shown = AnswerNames(NAMED, NAMED.names.keys())
+    pieces = [shown.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    return "".join(pieces) + shown.flush()
+
+
+def said(text: str) -> dict[str, Any]:
+    """Return a section block with this text."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
 OTHER = typed_message("I like https://a.example/x and tea.")
 FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
     for function in (
         *(links.normal, links.carries, links.trimmed, links.is_web_address),
-        *(clean, folded, lettered, letters, name_of, parse_json, lines_of, final_question),
+        *(clean, folded, lettered, letters, name_of, normalized, parse_json, lines_of),
+        final_question,
         *(escaped, spoken, plain_text, section, title_of, query_in, framed),
-        *(find_credentials, redact, without_secrets),
+        *(find_credentials, without_secrets),
         *(messages.plain, messages.typed, printable, messages.received),
         *(messages.mentions, estimated_tokens, reply_stream.open_fence),
         *(Position.parse, typed_message, in_pieces),
     )
 } | {
+    "thing": lambda text: thing("UserFact", {"fact": text}),
+    "redact_texts": lambda text: redact_texts(text, text[::-1]),
     "LinkFilter.feed": lambda text: LinkFilter().feed(text),
     "links_in": lambda text: links.links_in([text]),
     "find_evidence": lambda text: find_evidence(text, [OTHER, typed_message(text)]),
@@ -104,7 +127,14 @@ FUNCTIONS: dict[str, TextFunction] = {
     "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),
     "split_markdown": lambda text: reply_stream.split_markdown(text, 3_000),
     "break_point": lambda text: reply_stream.break_point(text, len(text) - 1),
-    "attached_to": lambda text: attached_to({"attachments": [{"is_share": True, "text": text}]}),
+    "forwarded": lambda text: read_content({"attachments": [{"is_share": True, "text": text}]}),
+    "blocks": lambda text: read_content({"text": text, "bot_id": "B1", "blocks": [said(text)]}),
+    "AnswerNames.feed": lambda text: names_in_pieces(text),
+    "as_mrkdwn": lambda text: as_mrkdwn(text),
+    "clean_name": lambda text: clean_name(text),
+    "shown": lambda text: NAMED.shown(text),
+    "stored": lambda text: NAMED.stored(text),
+    "named message": lambda text: TypedMessage(typed_message(text).original, NAMED),
     "shortened": lambda text: shortened(text, 100),
     "fitted": lambda text: fitted(text, len(text) - 1),
     "described": lambda text: describe(Reader("en"), "Pet", {"name": text}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import re
@@ -165,6 +166,19 @@ async def test_a_forgotten_task_tells_no_secrets(lines: Lines) -> None:
     )
     assert "ValueError at fail" in lines.getvalue()
     assert "SECRET" not in lines.getvalue()
+
+
+async def test_connections_that_cannot_be_accepted_are_logged_once(lines: Lines) -> None:
+    """asyncio reports each of thousands a second for which there is no descriptor."""
+    set_up_logging("INFO")
+    loop = asyncio.get_running_loop()
+    full = OSError(errno.EMFILE, "Too many open files")
+    for _ in range(100):
+        loop.call_exception_handler(
+            {"message": "socket.accept() out of system resource", "exception": full}
+        )
+    [line] = lines.getvalue().splitlines()
+    assert "OSError" in line
 
 
 def test_a_request_that_is_no_http_is_no_error(lines: Lines) -> None:

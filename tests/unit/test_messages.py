@@ -141,7 +141,9 @@ def test_a_shared_direct_message_is_of_unknown_kind() -> None:
         ({"user_team": "T1"}, True, None, "U1"),
         ({"team": "T7"}, False, None, "U1"),
         ({"user_team": "E1"}, True, "E1", "U1"),
-        ({"user_team": "T7"}, True, "E1", "U1"),
+        ({"user_team": "T7"}, True, "E1", "U1-T7"),
+        ({"user_team": "T2"}, True, "E1", "U1"),
+        ({"team": "T2"}, True, "E1", "U1"),
         ({"user_team": "E7"}, True, "E1", "U1-E7"),
     ],
 )
@@ -150,9 +152,12 @@ def test_a_person_of_another_organisation_has_a_key_of_their_own(
 ) -> None:
     """Slack's id with the home team, where it differs; the installation's team stays the first.
 
-    The installation alone says of which enterprise it is: no event, message or request need.
+    The installation alone says of which enterprise it is, and which workspaces that has: no event,
+    message or request need.
     """
     here = replace(HERE, enterprise_id=enterprise)
+    if enterprise:
+        here = replace(here, organisation=frozenset({"T1", "T2"}))
     message = read_message(body(dm(**event), team_id="T3", is_ext_shared_channel=shared), here)
     assert message is not None
     assert message.person == Person("T1", user)
@@ -191,7 +196,7 @@ def test_installation_team(envelope: dict[str, Any], team: str) -> None:
     ],
 )
 def test_missing_ids_are_refused(
-    event: dict[str, Any], envelope: dict[str, Any], installed: dict[str, str]
+    event: dict[str, Any], envelope: dict[str, Any], installed: dict[str, Any]
 ) -> None:
     """A message without the ids it is kept under is an error, not somebody's message."""
     with pytest.raises(InvalidNamespace):
@@ -218,15 +223,15 @@ BLOCKS = [{"type": "rich_text", "elements": [SECTION]}]
                 **{"is_share": True, "is_msg_unfurl": True, "author_name": "Ann", "text": "hi"},
                 **{"channel_name": "general", "fallback": "[today] Ann: hi"},
             },
-            {"from": "Ann", "channel": "general", "text": "hi"},
+            {"from": "@Ann", "channel": "#general", "text": "hi"},
         ),
         (
             {"is_msg_unfurl": True, "author_id": "U2", "channel_id": "C2", "text": "linked"},
-            {"from": "U2", "channel": "C2", "text": "linked"},
+            {"from": "<@U2>", "channel": "<#C2>", "text": "linked"},
         ),
         (
             {"is_share": True, "text": "", "message_blocks": [{"message": {"blocks": BLOCKS}}]},
-            {"text": "from blocks\n"},
+            {"text": "from blocks"},
         ),
         (
             {"blocks": [{"type": "table", "rows": [CELLS, CELLS]}]},
@@ -234,7 +239,7 @@ BLOCKS = [{"type": "rich_text", "elements": [SECTION]}]
         ),
         ({"is_app_unfurl": True, "is_share": True, "text": "an app's preview"}, None),
         ({"from_url": "https://example.com", "title": "A site", "text": "its preview"}, None),
-        ({"fallback": "of an old integration", "ts": 1718000000, "text": "alert"}, None),
+        ({"fallback": "of an integration", "ts": 1718000000, "text": "alert"}, {"text": "alert"}),
     ],
 )
 def test_what_was_forwarded_is_told_by_slacks_fields(

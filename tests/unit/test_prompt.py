@@ -17,6 +17,7 @@ from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.prompt import estimated_tokens, framed, lines_within, shortened
 from memory import Memory, Person
+from memory.model import References
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
@@ -177,10 +178,11 @@ def test_the_question_comes_last() -> None:
 def test_other_peoples_words_are_data() -> None:
     """What others asked in the thread, and our answers to them, are lines of a frame, in order."""
     made = prompt_of(
+        references=References({"<@U2>": "@Ken", "<@U3>": "@Mia Tanaka"}),
         exchanges=[
             exchange(1, "mine", "yes"),
-            exchange(2, "theirs", "no", user="U2"),
-            exchange(3, "hers", None, user="U3"),
+            exchange(2, "theirs, <@U3>", "no", user="U2"),
+            exchange(3, "hers", None, user="U3-T2"),
             exchange(4, "mine again"),
         ],
     )
@@ -188,9 +190,9 @@ def test_other_peoples_words_are_data() -> None:
     assert roles == ["system", "user", "assistant", "user", "user", "assistant", "user"]
     lines = section("\n" + str(made.input[3]["content"]), "thread")
     assert [json.loads(line) for line in lines] == [
-        {"from": "U2", "text": "theirs"},
+        {"from": "@Ken", "text": "theirs, @Mia Tanaka"},
         {"from": "you", "text": "no"},
-        {"from": "U3", "text": "hers"},
+        {"from": "@Mia Tanaka", "text": "hers"},
     ]
 
 
@@ -216,7 +218,7 @@ def test_another_person_cannot_leave_the_frame(attack: str, answered: bool) -> N
     start, *lines, end = frame.split("\n")
     assert (role, start, end) == ("user", "<thread>", "</thread>")
     assert not set("".join(lines)) & set("<>\u2028")
-    assert [json.loads(line)["from"] for line in lines] == ["U2", "you"][: 1 + answered]
+    assert [json.loads(line)["from"] for line in lines] == ["<@U2>", "you"][: 1 + answered]
 
 
 def test_a_memory_shows_what_it_says_and_since_when() -> None:
@@ -234,7 +236,7 @@ MANY = [memory(f"food number {i} " + "x" * 200, str(i)) for i in range(100)]
 
 
 def test_the_oldest_of_everything_else_is_dropped() -> None:
-    """Of history, recent words and thread the newest stay, in order."""
+    """Of history, recent words and thread the newest stay, in order, and what a thread is about."""
     made = prompt_of(
         recent_words=[f"word {i} " + "あ" * 100 for i in range(50)],
         thread=[{"from": "U2", "text": f"said {i} " + "い" * 100} for i in range(50)],
@@ -244,9 +246,11 @@ def test_the_oldest_of_everything_else_is_dropped() -> None:
     recent = [json.loads(line) for line in section(text, "recent_words")]
     thread = [json.loads(line)["text"] for line in section(others(made), "thread")]
     asked = [str(m["content"]) for m in made.input[1:-2] if m["role"] == "user"]
+    assert thread[0].startswith("said 0 ")
+    assert sum(estimated_tokens(line) for line in thread) <= prompt.THREAD_TOKENS
     for kept, most in (
         (recent, prompt.RECENT_TOKENS),
-        (thread, prompt.THREAD_TOKENS),
+        (thread[1:], prompt.THREAD_TOKENS),
         (asked, prompt.HISTORY_TOKENS),
     ):
         numbers = [int(line.split()[1]) for line in kept]

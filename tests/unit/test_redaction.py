@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from memory.credentials import Credential, redact, redact_json
 from memory.credentials.redaction import find_credentials, is_redacted, redact_texts
-from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED, ORDINARY
+from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED, ORDINARY, TECHNICAL
 
 EVERYDAY = (Path(__file__).parents[1] / "data" / "everyday_sentences.txt").read_text("utf-8")
 _WORD = "hunt" + "er2024"
@@ -49,7 +49,7 @@ def test_the_placeholder_names_the_kind(text: str, redacted: str) -> None:
 
 def test_everyday_sentences_stay_as_they_are(subtests: pytest.Subtests) -> None:
     """Telephone and order numbers, dates, hashes, links: nothing is found, nothing removed."""
-    for text in [*ORDINARY, *EVERYDAY.splitlines()]:
+    for text in [*ORDINARY, *TECHNICAL, *EVERYDAY.splitlines()]:
         with subtests.test(text=text):
             assert redact(text).text == text
             assert find_credentials(text) == []

@@ -68,7 +68,16 @@ TURN = UUID("0b0e5a52-7c2f-4d0e-9a55-1c2d3e4f5a6b")
 
 _TOKENS = [
     *("<!channel>", "<!here|x>", "<@U2>", "<#C1|general>", "<https://evil.example|here>", "<", ">"),
-    *("&", "&amp;", "&lt;!channel&gt;", "<!date^1^{date}|now>", "@U04ABCD12", "*b*", "_i_", "`c`"),
+    *(
+        "&",
+        "&amp;",
+        "&lt;!channel&gt;",
+        "<!date^1^{date}|now>",
+        "<@U04ABCD12>",
+        "*b*",
+        "_i_",
+        "`c`",
+    ),
     *(
         "~s~",
         "```",

@@ -51,7 +51,7 @@ def embed(text: str, dimensions: int) -> bytes:
 def _grams(text: str) -> dict[str, float]:
     counts: Counter[str] = Counter()
     weights: dict[str, float] = {}
-    for run in _RUN.findall(unicodedata.normalize("NFKC", text).casefold()):
+    for run in _RUN.findall(unicodedata.normalize("NFKC", text).casefold()):  # noqa: TID251
         latin = run[0].isascii()
         word = f" {run.rstrip('.')} " if latin else run
         weight = 0.1 if latin and run in _STOP else 1.0

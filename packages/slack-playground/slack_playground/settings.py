@@ -13,9 +13,10 @@ _STRICT = ConfigDict(extra="forbid", strict=True, validate_assignment=True)
 
 
 class Settings(BaseModel):
-    """Limits that a test may change, in seconds and characters.
+    """Limits that a test may change, in seconds and characters, and the organisation's workspaces.
 
     An event without an ack for `ack_seconds` is sent again after each of the `retry_delays`.
+    `organisation` are the ids of the other workspaces of the organisation that have the app.
     """
 
     model_config = _STRICT
@@ -27,6 +28,7 @@ class Settings(BaseModel):
     refresh_grace_seconds: NonNegativeFloat = 60.0
     ack_seconds: NonNegativeFloat = 3.0
     retry_delays: list[NonNegativeFloat]
+    organisation: list[str] = []
 
 
 class Fault(BaseModel):

@@ -90,6 +90,7 @@ def test_the_database_pauses_and_takes_tls_only(template: Template) -> None:
     scaling = cluster["ServerlessV2ScalingConfiguration"]
     assert (scaling["MinCapacity"], scaling["SecondsUntilAutoPause"]) == (0, 300)
     assert cluster["StorageEncrypted"] is True
+    assert cluster["EnableHttpEndpoint"] is False  # the Data API, which nothing uses
     assert cluster["DeletionProtection"] is True
     parameters = template.one("AWS::RDS::DBClusterParameterGroup")["Parameters"]
     assert parameters["rds.force_ssl"] == "1"
@@ -107,7 +108,9 @@ def test_no_key_is_in_the_template(template: Template) -> None:
             n for n in function.get("Environment", {}).get("Variables", {}) if secret.search(n)
         ]
     [container] = template.one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
-    assert {one["Name"] for one in container["Environment"]} == {"DATABASE_URL"}
+    [address] = container["Environment"]
+    assert address["Name"] == "DATABASE_URL"
+    assert "sslmode=verify-full sslrootcert=/opt/kioku/rds.pem" in json.dumps(address["Value"])
     assert {one["Name"] for one in container["Secrets"]} == {
         *("PGPASSWORD", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "OPENAI_API_KEY")
     }
@@ -126,6 +129,7 @@ def test_ask_is_a_function_behind_a_url(template: Template, other: Template) -> 
     }
     assert allowed == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
     assert '"PGSSLMODE": "verify-full"' in ask
+    assert template.function("deploy.aws.ask.handler")["ReservedConcurrentExecutions"] == 10
     assert "DATABASE_OWNER_SECRET" in migration
     assert "DATABASE_OWNER_SECRET" not in ask
     variables = other.function("deploy.aws.ask.handler")["Environment"]["Variables"]

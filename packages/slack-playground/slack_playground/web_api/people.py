@@ -1,4 +1,4 @@
-"""auth.test, apps.connections.open, users.*, reactions.*."""
+"""auth.*, apps.connections.open, users.*, reactions.*."""
 
 from datetime import UTC, datetime
 
@@ -21,6 +21,18 @@ def _auth_test(call: Call) -> Json:
         "bot_id": identity.bot_id,
         "app_id": identity.app_id,
         "is_enterprise_install": False,
+    }
+
+
+@serves("auth.teams.list")
+def _auth_teams_list(call: Call) -> Json:
+    identity = call.slack.workspace.identity
+    teams = {identity.team_id: identity.team_name}
+    teams |= {team: f"Workspace {team}" for team in call.slack.settings.organisation}
+    page, metadata = call.page(list(teams), default=100)
+    return {
+        "teams": [{"id": team, "name": teams[team]} for team in page],
+        "response_metadata": metadata,
     }
 
 

@@ -1,0 +1,155 @@
+"""How other computers are reached: through which proxy, and by which authorities' certificates.
+
+HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR belong to the machine,
+and many packages read them, each in its own way. So `use_network_settings` completes the
+environment once, before those packages are imported, and `proxy_for` decides for every client of
+Kioku's own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from collections.abc import MutableMapping
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from bot.config import SettingsError, read_dotenv
+
+# In lower case: urllib.request, and what is built on it, takes that name first.
+_PROXIES = ("https_proxy", "http_proxy", "all_proxy")
+_NO_PROXY = "no_proxy"
+# OpenSSL knows them in capitals only.
+_CERT_FILE = "SSL_CERT_FILE"
+_CERTIFICATES = (_CERT_FILE, "SSL_CERT_DIR")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_WEB_SCHEMES = {"ws": "http", "wss": "https"}
+_PORTS = {"http": 80, "https": 443}
+
+
+def use_network_settings(
+    environment: MutableMapping[str, str] = os.environ, *, dotenv: Path = Path(".env")
+) -> None:
+    """Complete `environment` by what `dotenv` sets; in NO_PROXY, name this machine, too.
+
+    A variable in the environment, in capitals or not, takes precedence, and an empty one counts as
+    not set. Raises `SettingsError` for
+    a proxy that is none, and a file of certificates that cannot be used.
+    """
+    file = {name.upper(): value for name, value in read_dotenv(dotenv).items()}
+    for name in (*_PROXIES, _NO_PROXY, *_CERTIFICATES):
+        value = _given(environment, name) or file.get(name.upper())
+        # To OpenSSL an empty name is that of a file without certificates.
+        environment.pop(name, None)
+        if value:
+            environment[name] = value
+    for name in _PROXIES[:2]:
+        _check_proxy(name, environment.get(name, ""))
+    _check_certificates(environment.get(_CERT_FILE))
+    # Without a proxy in the environment, that of the system's settings may count, on macOS.
+    if any(environment.get(name) for name in _PROXIES):
+        environment[_NO_PROXY] = _direct_names(environment.get(_NO_PROXY, ""))
+
+
+def _given(environment: MutableMapping[str, str], name: str) -> str:
+    return environment.get(name.lower(), "").strip() or environment.get(name.upper(), "").strip()
+
+
+def _check_proxy(name: str, value: str) -> None:
+    if value and not _is_http_proxy(value):
+        raise SettingsError(
+            f"{name.upper()}: the address of an HTTP proxy is needed, such as"
+            " http://proxy.example.com:8080."
+        )
+
+
+def _is_http_proxy(value: str) -> bool:
+    scheme, colon, _ = value.partition("://")
+    return not colon or scheme.lower() in ("http", "https")
+
+
+def _check_certificates(path: str | None) -> None:
+    if path is None:
+        return
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError:  # an `ssl.SSLError` is one
+        raise SettingsError(
+            f"{_CERT_FILE}: a file that this user may read is needed, with certificates in PEM."
+        ) from None
+
+
+def _direct_names(no_proxy: str) -> str:
+    """Return NO_PROXY as every package reads it: `*` alone, and suffixes without `*` and dot."""
+    entries = re.split(r"[,\s]+", no_proxy)
+    if "*" in entries:
+        return "*"
+    names = [entry.removeprefix("*").removeprefix(".") for entry in entries]
+    return ",".join(name for name in (*names, *_LOOPBACK) if name)
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the address of the proxy that `url` is requested through; None: it is not.
+
+    The rules are those of `urllib.request`: the proxy is named by the scheme (wss counts as https),
+    NO_PROXY has names, with all names below them, and addresses. Networks such as 10.0.0.0/8 are
+    read, too, and this machine is never reached through a proxy.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if _is_this_machine(host):
+        return None
+    proxies = getproxies()
+    scheme = _WEB_SCHEMES.get(parts.scheme, parts.scheme)
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if scheme not in _PORTS or not proxy or not _is_http_proxy(proxy):
+        return None
+    bracketed = f"[{host}]" if ":" in host else host
+    port = parts.port or _PORTS[scheme]
+    named = proxy_bypass(host) or proxy_bypass(f"{bracketed}:{port}")
+    if named or _in_network(host, proxies.get("no", "")):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _in_network(host: str, no_proxy: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    for entry in no_proxy.split(","):
+        try:
+            if address in ip_network(entry.strip().strip("[]"), strict=False):
+                return True
+        except ValueError:  # a name
+            continue
+    return False
+
+
+def certificate_problem(error: BaseException) -> str | None:
+    """Return one sentence if a request failed for the server's certificate, else None."""
+    server = "a server"
+    current: BaseException | None = error
+    while current is not None:
+        server = getattr(current, "host", None) or server  # aiohttp's error has it
+        # aiohttp's own is one, too, and the reason is in its cause.
+        if isinstance(current, ssl.SSLCertVerificationError) and current.__cause__ is None:
+            return (
+                f"The certificate of {server} is refused ({current.verify_message}). If a proxy of"
+                " your company opens TLS, SSL_CERT_FILE has to name a file in PEM that has its"
+                " authority, too. A clock that is wrong has the same effect."
+            )
+        current = current.__cause__ or current.__context__
+    return None

@@ -1,0 +1,71 @@
+"""Slack's signatures: which requests count, and what those that are refused may mean."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Mapping
+
+from slack_sdk.signature import SignatureVerifier
+
+from bot.logs import StandingWarnings
+
+_CAUSE = "signature"
+# Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
+_LATEST_SECONDS = 300
+
+
+class SignatureCheck:
+    """Accepts what Slack signed within five minutes.
+
+    A wrong secret and a wrong clock look like silence to an operator. So what is refused is a
+    warning that names the cause, until a request is accepted again.
+    """
+
+    def __init__(self, secret: str, warnings: StandingWarnings) -> None:
+        self._verifier = SignatureVerifier(secret)
+        self._warnings = warnings
+        self._refused = 0
+
+    def accept(self, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Return whether Slack signed `body` lately."""
+        timestamp = headers.get("X-Slack-Request-Timestamp", "")
+        signature = headers.get("X-Slack-Signature", "")
+        is_signed = self._is_signed(body, timestamp, signature)
+        ahead = time.time() - float(timestamp) if is_signed else 0.0
+        if is_signed and abs(ahead) <= _LATEST_SECONDS:
+            self._refused = 0
+            self._warnings.clear(_CAUSE)
+            return True
+        self._refused += 1
+        self._warnings.report(_CAUSE, self._reason(bool(signature), ahead))
+        return False
+
+    def _is_signed(self, body: bytes, timestamp: str, signature: str) -> bool:
+        # `int` takes more than digits, and `generate_signature` decodes the body.
+        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 20):
+            return False
+        try:
+            right = self._verifier.generate_signature(timestamp=timestamp, body=body) or ""
+        except UnicodeDecodeError:
+            return False
+        return hmac.compare_digest(right.encode(), signature.encode(errors="surrogateescape"))
+
+    def _reason(self, has_signature: bool, ahead: float) -> str:
+        requests = f"{self._refused} request(s) to /slack/events are refused"
+        if ahead:
+            side = "ahead of" if ahead > 0 else "behind"
+            return (
+                f"{requests}: this machine's clock is {abs(ahead):.0f} seconds {side} the time at"
+                " which Slack signed them. Set the clock by a time service (NTP). A request that"
+                " somebody sends again looks the same."
+            )
+        if has_signature:
+            return (
+                f"{requests}: they are not signed with SLACK_SIGNING_SECRET. If they are Slack's,"
+                " copy the Signing Secret from your app's Basic Information."
+            )
+        return (
+            f"{requests}: they are not signed. If they are Slack's, a proxy in front of Kioku"
+            " removes the header X-Slack-Signature."
+        )

@@ -1,0 +1,334 @@
+"""What one of Slack's messages holds: the one reader of text, blocks, attachments and files.
+
+An event, a message of a thread and a forwarded message have the same fields, whoever wrote them.
+A person's words are in `text`. An app's may be anywhere: many alerts have an empty `text`, and all
+their words in `attachments` or `blocks`. What cannot be read is counted, not silently left out.
+Sources: https://docs.slack.dev/reference/block-kit/blocks,
+https://docs.slack.dev/reference/objects/file-object, and for ``attachments``, which Slack does not
+document, recorded events (docs/reality.md).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import regex
+
+FORWARDED_CHARACTERS = 16_000
+"""Characters that are read of one part of a message, and of all parts that the model is shown."""
+THUMBNAILS = tuple(f"thumb_{size}" for size in (1024, 960, 800, 720, 480, 360))
+"""Slack's own pictures of an image, the largest first."""
+MAX_DEPTH = 60
+"""Levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
+NAME_CHARACTERS = 40
+
+_MOST_PARTS, _MOST_FILES = 10, 20
+_MOST_BLOCKS = 100
+_MOST_PIECES = 5_000  # texts that are looked at in one block or attachment
+_FORWARDS = ("is_share", "is_msg_unfurl", "is_reply_unfurl")
+_PREVIEWS = ("from_url", "original_url")
+_FILE_TEXTS = (
+    *("id", "name", "title", "mimetype", "filetype", "mode", "subtype", "file_access"),
+    *("url_private", "url_private_download", "vtt", *THUMBNAILS),
+)
+# Blocks that say nothing: their words are labels of what the reader can do.
+_CONTROLS = frozenset({"actions", "context_actions", "divider"})
+_PICTURES = frozenset({"image", "video", "file"})
+# The fields of a block that hold its words, in the order they are shown. Other fields are looked
+# through for blocks, also those of kinds that are newer than this list.
+_WORDS = (
+    *("title", "subtitle", "label", "text", "body", "caption", "fields", "description"),
+    *("elements", "items", "cards", "columns", "details", "output", "alt_text"),
+)
+_MARKUP = frozenset({"mrkdwn", "markdown"})
+# What is a line by itself, though its words are in `elements` or in a plain `text`.
+_LINES = frozenset(
+    {"context", "markdown", "rich_text_preformatted", "rich_text_quote", "rich_text_section"}
+)
+_TABLES = frozenset({"table", "data_table"})
+# A canvas or a list that a text links to; Slack adds it to `files` only for those who see it.
+_DOCUMENT = re.compile(r"https://[a-z0-9.-]{1,80}\.slack\.com/(?:docs|canvas|lists)/T[A-Z0-9]+/F")
+# A name is one short line: letters, marks, numbers, and what is usual between them. A full stop,
+# a slash, a colon or an at sign would make an address of it, and an angle bracket markup.
+_NOT_IN_NAMES = regex.compile(r"[^\p{L}\p{M}\p{N} '’()&+,_・·-]++")
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a message holds.
+
+    `text` is what its author wrote, in Slack's markup. `parts` are what it has besides, in the same
+    markup: a forwarded message as ``{from, channel, text}``, a table as ``{from: "a pasted table",
+    text}``, and words of blocks and attachments as ``{text}``; names are left out where Slack gives
+    none. `files` have the fields that `bot.pipeline.attachments` reads, with ``transcript`` for a
+    voice clip's. `unread` counts what has no words that can be read, without `files`.
+    """
+
+    text: str = ""
+    parts: Sequence[Mapping[str, str]] = field(default_factory=list)
+    files: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    unread: int = 0
+
+
+def read_content(message: Mapping[str, Any]) -> Content:
+    """Return what a message holds; the work is linear in its size, and bounded."""
+    text = _text(message, "text")
+    found = _Found(files=objects(message.get("files")))
+    found.read_blocks(_own_blocks(message, text), said=text)
+    for attachment in objects(message.get("attachments")):
+        found.read_attachment(attachment)
+    documents = len(_DOCUMENT.findall(text))
+    unread = found.unread + max(documents - len(found.files), 0)
+    unread += max(len(found.parts) - _MOST_PARTS, 0) + max(len(found.files) - _MOST_FILES, 0)
+    return Content(
+        text=text,
+        parts=found.parts[:_MOST_PARTS],
+        files=[_file(one) for one in found.files[:_MOST_FILES]],
+        unread=unread,
+    )
+
+
+def author_of(message: Mapping[str, Any]) -> str:
+    """Return who wrote a message: a person or app user as ``<@ID>``, any other app by its name.
+
+    No app is called what only Kioku is called, "you", or like a person, who has an at sign.
+    """
+    user = _text(message, "user")
+    if user:
+        return f"<@{user}>"
+    profile = message.get("bot_profile")
+    named = _text(message, "username") or (_text(profile, "name") if profile else "")
+    name = clean_name(named)
+    return f"{name} (app)" if name else "an app"
+
+
+def clean_name(name: str) -> str:
+    """Return a display name as one short line that is no markup, no address and closes no frame."""
+    words = _NOT_IN_NAMES.sub(" ", name[: 4 * NAME_CHARACTERS])
+    return _SPACES.sub(" ", words)[:NAME_CHARACTERS].strip()
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list in a payload; none where it is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was found in a message so far."""
+
+    files: list[dict[str, Any]]
+    parts: list[dict[str, str]] = field(default_factory=list)
+    unread: int = 0
+
+    def read_blocks(self, blocks: Iterable[dict[str, Any]], *, said: str) -> None:
+        """Read blocks beside a text; words that the text says already are left out."""
+        words: list[str] = []
+        letters_said = _letters(said)
+        for block in blocks:
+            shown = _words(block)
+            if not shown or block.get("type") in _PICTURES:
+                self.unread += 1
+            if shown and block.get("type") == "table":
+                self.parts.append({"from": "a pasted table", "text": shown})
+            elif shown and _letters(shown) not in letters_said:
+                words.append(shown)
+        if words:
+            self.parts.append({"text": "\n".join(words)[:FORWARDED_CHARACTERS]})
+
+    def read_attachment(self, one: dict[str, Any]) -> None:
+        """Read a forwarded message, a table, or the words of an app; a preview of a link is none.
+
+        The preview of a link is of the site or app that made it, and nobody sent it.
+        """
+        if one.get("is_app_unfurl"):
+            return
+        if any(one.get(name) is True for name in _FORWARDS):
+            self._read_forwarded(one)
+        elif not any(_text(one, name) for name in _PREVIEWS):
+            self._read_alert(one)
+
+    def _read_forwarded(self, one: dict[str, Any]) -> None:
+        files = objects(one.get("files"))
+        self.files += files
+        nested = [_blocks_of(part) for part in objects(one.get("message_blocks"))]
+        text = _text(one, "text") or _words([*nested, objects(one.get("blocks"))])
+        text = text or "\n".join(
+            _attachment_words(part) for part in objects(one.get("attachments"))
+        )
+        text = text.strip() or _text(one, "fallback")
+        author_id = _text(one, "author_id")
+        channel_id = _text(one, "channel_id")
+        author = _named("@", _text(one, "author_name"), author_id and f"<@{author_id}>")
+        channel = _named("#", _text(one, "channel_name"), channel_id and f"<#{channel_id}>")
+        if text or files:
+            part = {"from": author, "channel": channel, "text": text[:FORWARDED_CHARACTERS]}
+            self.parts.append({key: value for key, value in part.items() if value or key == "text"})
+        else:
+            self.unread += 1
+
+    def _read_alert(self, one: dict[str, Any]) -> None:
+        blocks = [block for block in objects(one.get("blocks")) if not _is_control(block)]
+        words = _attachment_words(one) or ("" if blocks else _text(one, "fallback"))
+        if words:
+            self.parts.append({"text": words[:FORWARDED_CHARACTERS]})
+        self.read_blocks(blocks, said=words)
+        is_empty = not (words or blocks or one.get("actions"))
+        if is_empty or _text(one, "image_url"):
+            self.unread += 1
+
+
+def _named(sign: str, name: str, reference: str) -> str:
+    """Return a name as models read it; without one the reference, which gets a name later."""
+    cleaned = clean_name(name)
+    return f"{sign}{cleaned}" if cleaned else reference
+
+
+def _own_blocks(message: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
+    """Return the blocks of a message that may say more than its text.
+
+    Of a person's message the rich text is the text once more.
+    """
+    is_of_app = bool(message.get("bot_id") or message.get("bot_profile"))
+    repeats_text = bool(text) and not is_of_app
+    return [
+        block
+        for block in objects(message.get("blocks"))[:_MOST_BLOCKS]
+        if not (_is_control(block) or (repeats_text and block.get("type") == "rich_text"))
+    ]
+
+
+def _is_control(block: Mapping[str, Any]) -> bool:
+    return block.get("type") in _CONTROLS
+
+
+def _blocks_of(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    message = part.get("message")
+    return objects(message.get("blocks")) if isinstance(message, dict) else []
+
+
+def _attachment_words(one: Mapping[str, Any]) -> str:
+    """Return the words of an app's attachment: its title, its text and its fields, line by line."""
+    lines = [_text(one, name) for name in ("pretext", "author_name", "title", "text")]
+    for entry in objects(one.get("fields")):
+        parts = [_text(entry, "title"), _text(entry, "value")]
+        lines.append(": ".join(filter(None, parts)))
+    return "\n".join(filter(None, lines))
+
+
+def _words(part: Any) -> str:
+    """Return the words of blocks in Slack's markup, each block on lines of its own.
+
+    Of a long one the beginning is read, and nothing below `MAX_DEPTH`.
+    """
+    kept: list[str] = []
+    left = FORWARDED_CHARACTERS
+    for piece in islice(_pieces(part, 0), _MOST_PIECES):
+        kept.append(piece[:left])
+        left -= len(piece)
+        if left <= 0:
+            break
+    return "".join(kept).strip()
+
+
+def _pieces(part: Any, depth: int) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        return
+    if isinstance(part, list):
+        for one in part:
+            yield from _pieces(one, depth + 1)
+    if not isinstance(part, dict):
+        return
+    kind = part.get("type")
+    if reference := _reference(part):
+        yield reference
+    elif kind in _TABLES and isinstance(part.get("rows"), list):
+        for row in part["rows"]:
+            yield from _row(row, depth)
+    elif kind != "button" and "action_id" not in part:
+        yield from _fields(part, depth)
+
+
+def _fields(part: Mapping[str, Any], depth: int) -> Iterator[str]:
+    """Yield the words in the fields of a block, or of a part of one, line by line."""
+    kind = part.get("type")
+    others = [name for name in part if name not in _WORDS]
+    for name in (*_WORDS, *others):
+        value = part.get(name)
+        if isinstance(value, str) and name in _WORDS:
+            yield value if kind in _MARKUP else html.escape(value, quote=False)
+            yield "" if name == "text" else "\n"
+        elif isinstance(value, dict | list):
+            for one in value if isinstance(value, list) else [value]:
+                yield from _pieces(one, depth + 1)
+                yield _between(kind, name)
+    if kind in _LINES:
+        yield "\n"
+
+
+def _between(kind: object, name: str) -> str:
+    """Return what follows one of several parts: the elements of a text are not lines."""
+    if name != "elements":
+        return "\n"
+    return " " if kind == "context" else ""
+
+
+def _row(row: Any, depth: int) -> Iterator[str]:
+    """Yield a row of a table as one line."""
+    between = ""
+    for cell in row if isinstance(row, list) else []:
+        yield between
+        words = "".join(islice(_pieces(cell, depth + 1), _MOST_PIECES))
+        yield " ".join(words.split())
+        between = " | "
+    yield "\n"
+
+
+def _reference(part: Mapping[str, Any]) -> str:
+    """Return an element that refers to somebody or something, in the markup that a text has."""
+    match part:
+        case {"type": "user", "user_id": str(identity)}:
+            return f"<@{identity}>"
+        case {"type": "usergroup", "usergroup_id": str(identity)}:
+            return f"<!subteam^{identity}>"
+        case {"type": "channel", "channel_id": str(identity)}:
+            return f"<#{identity}>"
+        case {"type": "broadcast", "range": str(who)}:
+            return f"<!{who}>"
+        case {"type": "emoji", "name": str(name)}:
+            return f":{name}:"
+        case {"type": "date", "fallback": str(shown)}:
+            return html.escape(shown, quote=False)
+        case {"type": "link", "url": str(url)}:
+            label = html.escape(_text(part, "text"), quote=False)
+            return f"<{url}|{label}>" if label else f"<{url}>"
+    return ""
+
+
+def _file(file: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {name: _text(file, name) for name in _FILE_TEXTS if _text(file, name)}
+    if isinstance(file.get("size"), int):
+        found["size"] = file["size"]
+    if file.get("is_external") is True:
+        found["is_external"] = True
+    transcription = file.get("transcription")
+    preview = transcription.get("preview") if isinstance(transcription, dict) else None
+    if isinstance(preview, dict) and _text(preview, "content"):
+        found |= {"transcript": preview["content"], "has_more": preview.get("has_more") is True}
+    return found
+
+
+def _letters(text: str) -> str:
+    """Return the letters and numbers of a text, to compare what blocks and a text say."""
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
+def _text(part: Any, name: str) -> str:
+    value = part.get(name) if isinstance(part, Mapping) else None
+    return value.strip() if isinstance(value, str) else ""

@@ -1,0 +1,249 @@
+"""Values that a text names: behind a label such as "password", in a header, a command or a link."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from memory.credentials.keys import is_random, share_left
+
+_MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
+# Labels of what a person chooses to log in with. Behind them a value may follow at once.
+_PASSWORDS = (
+    r"(?:password|passwort|kennwort|passcode|passphrase"
+    r"|(?<![^\W_])(?:passwd|pass|pwd|pw|mdp|mot de passe|code secret|zugangscode|contraseña"
+    r"|código de acceso|código de acesso|senha|palavra-passe|wachtwoord|hasło|пароль|mật khẩu)"
+    r"|パスワード|パスコード|パスフレーズ|密码|密碼|口令|비밀 ?번호|비번|암호|패스워드)"
+)
+_PINS = r"(?:(?<![^\W_])pin(?:[ -](?:code|number))?|暗証番号|핀 ?번호)"
+# Labels of keys. Behind them a value may follow at once if it is random.
+_KEYS = (
+    r"(?:token|(?:api|access|secret|private|account|admin|master|encryption)[ _-]?key"
+    r"|client[ _-]secret"
+    r"|(?<![^\W_])(?:jeton|clé (?:api|secrète|privée)|(?:api-|wlan-|geheimer |privater )schlüssel"
+    r"|clave(?: (?:api|secreta|privada))?|chave (?:(?:de )?api|secreta|privada))"
+    r"|トークン|(?:api ?|シークレット|アクセス)キー|秘密鍵|令牌|密钥|密鑰|金鑰|私钥|私鑰"
+    r"|토큰|(?:api|비밀|개인) ?키)"
+)
+# Names of settings and parameters that are too common in sentences: a sign has to follow.
+_SETTINGS = r"(?<![^\W_])(?:secret|auth|sig|signature|session[ _-]?id|credentials?)"
+_SIGN = rf"{_MARK}{{0,3}}\s{{0,3}}[:=]{{1,2}}\s{{0,3}}{_MARK}{{0,3}}\s?"
+_IS = (
+    rf"{_MARK}{{0,3}}(?:\s{{0,3}}[:=]{{1,2}}|'s\s"
+    r"|\s{1,3}(?:is|ist|lautet|(?:c')?est|es|é|è)\b\s?:?"
+    rf"|\s?(?:は|是|为|為|은|는):?)\s{{0,3}}{_MARK}{{0,3}}\s?"
+)
+_UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
+_MOST_VALUE = 512  # characters that are read behind each label; a secret goes on as long as it does
+_VALUE = rf"{_UNBROKEN}{{6,{_MOST_VALUE}}}+"
+_REST = re.compile(rf"{_UNBROKEN}*+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """A label with the value that follows it, in the last group of the pattern."""
+
+    kind: str
+    pattern: re.Pattern[str]
+
+
+_NAMES = re.compile(
+    rf"(?P<password>{_PASSWORDS})|(?P<pin>{_PINS})|(?P<key>{_KEYS})|(?P<setting>{_SETTINGS})"
+    r"|--[a-z-]{0,20}(?P<option>password|passwd|token|secret|key)(?=\s)",
+    re.IGNORECASE,
+)
+# What is between a label and a value; an option of a command is followed by its value.
+_IS_VALUE = re.compile(rf"(?P<between>{_IS})(?P<value>{_VALUE})", re.IGNORECASE)
+_SIGN_VALUE = re.compile(rf"(?P<between>{_SIGN})(?P<value>{_VALUE})")
+_OPTION_VALUE = re.compile(rf"(?P<between>\s[\"']?)(?P<value>{_VALUE})")
+_BESIDE_VALUE = re.compile(rf"(?P<between>\s{{1,2}}{_MARK}?)(?P<value>{_VALUE})")
+_PASSWORD_OPTIONS = ("password", "passwd")
+_LEAST_NAMED = 6
+_LEAST_BESIDE = 8
+_LEFT_BESIDE = 0.25  # see `memory.credentials.keys`: "hunter2x", not "base64-encoded"
+
+_CODES = r"暗証番号|認証コード|セキュリティコード|ワンタイム(?:コード|パスワード)"
+_EXACT = (
+    _Label(
+        "security code",
+        re.compile(
+            r"(?:(?:(?<![^\W_])(?:PIN(?: number)?|CV[VC]2?|door code|one-time (?:code|password)|OTP"
+            rf"|verification code)|{_CODES}){_IS}"
+            # India's postal codes are "PIN codes" of six digits.
+            rf"|(?<![^\W_])PIN code{_IS}(?![0-9]{{6}}(?![0-9]))"
+            rf"|(?:(?<![^\W_])CV[VC]2?(?=\s?[0-9]{{3}}(?![0-9]))|{_CODES})"
+            r"\s?(?![0-9]{1,8}[一-鿿]))"  # before a kanji: a count
+            r"([0-9]{3,8})(?![0-9A-Za-z]|[/.,:-][0-9])",
+            re.IGNORECASE,
+        ),
+    ),
+    _Label(
+        "My Number",
+        re.compile(
+            r"(?:(?:マイナンバー|個人番号)(?:カード)?(?:の番号)?|(?-i:M[yY] N(?:umber|UMBER)))"
+            rf"[(「]?(?:{_IS}|\s?)([0-9]{{4}}[ -]?[0-9]{{4}}[ -]?[0-9]{{4}})(?![0-9])",
+            re.IGNORECASE,
+        ),
+    ),
+    _Label(
+        "social security number",
+        re.compile(
+            rf"(?<![^\W_])(?:SSN|social security(?: number)?)(?:{_IS}|\s)"
+            r"([0-9]{3}-[0-9]{2}-[0-9]{4})(?![0-9])",
+            re.IGNORECASE,
+        ),
+    ),
+    _Label(
+        "recovery phrase",
+        re.compile(
+            rf"(?:seed|recovery|mnemonic)[ -](?:phrase|words){_IS}"
+            r"((?:[a-z]{3,8}[ ,]{1,2}){11,23}[a-z]{3,8})(?![a-z])",
+            re.IGNORECASE,
+        ),
+    ),
+    _Label(
+        "access key",
+        re.compile(
+            r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:[A-Za-z][A-Za-z0-9-]{0,20}\s{1,3})?"
+            r"([A-Za-z0-9._~+/=:-]{8,})",
+            re.IGNORECASE,
+        ),
+    ),
+    _Label("access key", re.compile(r"(?<!\w)Bearer\s{1,3}([A-Za-z0-9._~+/=-]{20,})", re.I)),
+    # A parameter of a link.
+    _Label(
+        "access key", re.compile(r"[?&][A-Za-z-]{0,32}(?:sig|signature)=([^\s&#<>\"'`]{16,})", re.I)
+    ),
+)
+# Commands that take a password as an option.
+_COMMANDS = (
+    re.compile(r"(?<!\S)(?:-u|--user)[\s=]{1,3}[\"']?[^\s:\"']{1,64}:([^\s\"']{4,})"),
+    re.compile(
+        r"\b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass|login)\b[^\r\n|;]{0,160}?\s-p\s?"
+        r"[\"']?([^\s\"']{6,})"
+    ),
+)
+# The name and the password of an address: the name may be missing.
+_LOGIN = re.compile(
+    r"(?<=://)([^\s:/?#@\[\]<>\"'`]{0,64}):([^\s:/?#@\[\]<>\"'`${}]{1,256}+)@(?![\s.])"
+)
+_COOKIES = re.compile(r"(?<!\w)(?:set-)?cookie\s?:[^\r\n]{0,4096}", re.IGNORECASE)
+_COOKIE = re.compile(r"[\w.-]{1,64}=([^\s;,\"']{16,})")
+_CODES_LIST = re.compile(
+    r"(?:recovery|backup)[ -](?:codes?|keys?)(?:\s(?:is|are))?\s?:?\s{0,3}", re.IGNORECASE
+)
+_CODE = re.compile(r"([A-Za-z0-9]{4,10}(?:-[A-Za-z0-9]{4,10}){0,7})(?![A-Za-z0-9])[\s,]{0,3}")
+_MOST_CODES = 20
+
+_NOT_SECRET = re.compile(r"<?https?://|<[@#!]|\d{4}([-/.])\d{1,2}\1\d{1,2}$|\d{1,2}:\d{2}:\d{2}$")
+# Of a link or a connection string: "password=…;user=…".
+_NEXT_SETTING = re.compile(r"[;&][A-Za-z][\w .-]{0,40}=")
+_DIGIT = re.compile(r"[0-9]")
+_POSTAL = re.compile("pin code", re.IGNORECASE)  # of India, as "my PIN code is 560001"
+_QUOTES = frozenset("\"'`")
+_CLOSING = ".,;:…\"'`)]}>*_~|"
+
+
+def find_labelled(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the kind, start and end of each value that a text names."""
+    yield from _behind_labels(text)
+    for label in _EXACT:
+        for match in label.pattern.finditer(text):
+            if label.kind != "access key" or _DIGIT.search(match[1]):
+                yield label.kind, *match.span(1)
+    for command in _COMMANDS:
+        for match in command.finditer(text):
+            if _DIGIT.search(match[1]) and not match[1].isdigit():
+                yield "password", *match.span(1)
+    for match in _LOGIN.finditer(text):
+        if match[1] != match[2]:
+            yield "password", *match.span(2)
+    yield from _cookies(text)
+    yield from _recovery_codes(text)
+
+
+def _behind_labels(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield values behind a label.
+
+    Behind "is" they have six characters and a digit. With nothing between them, that of a password
+    is one that nobody would write, and that of a key is random.
+    """
+    end = 0
+    for label in _NAMES.finditer(text):
+        if label.start() < end:  # a part of the value before it
+            continue
+        named = _named_value(text, label) or _value_beside(text, label)
+        if named:
+            end = named[1]
+            is_password = label["password"] or label["pin"] or label["option"] in _PASSWORD_OPTIONS
+            yield "password" if is_password else "access key", *named
+
+
+def _named_value(text: str, label: re.Match[str]) -> tuple[int, int] | None:
+    if label["setting"]:
+        pattern = _SIGN_VALUE
+    elif label["option"]:
+        pattern = _OPTION_VALUE
+    else:
+        pattern = _IS_VALUE
+    match = pattern.match(text, label.end())
+    if match is None:
+        return None
+    value = _value(match["value"], quote=match["between"].rstrip()[-1:])
+    if len(value.rstrip("!?")) < _LEAST_NAMED or not _DIGIT.search(value):
+        return None
+    if _POSTAL.match(label[0]) and value.isdigit():
+        return None
+    return _whole(text, match.start("value"), value)
+
+
+def _value_beside(text: str, label: re.Match[str]) -> tuple[int, int] | None:
+    match = _BESIDE_VALUE.match(text, label.end())
+    if match is None or label["pin"]:
+        return None
+    value = _value(match["value"], quote="")
+    if not _DIGIT.search(value) or value.isdigit():
+        return None
+    if label["password"]:
+        is_secret = len(value) >= _LEAST_BESIDE and share_left(value) >= _LEFT_BESIDE
+    else:
+        is_secret = is_random(f"key_{value}")
+    return _whole(text, match.start("value"), value) if is_secret else None
+
+
+def _whole(text: str, start: int, value: str) -> tuple[int, int]:
+    """Return the start and the end of a value, of which at most `_MOST_VALUE` are read."""
+    end = start + len(value)
+    if len(value) < _MOST_VALUE:
+        return start, end
+    rest = _REST.match(text, end)
+    return start, rest.end() if rest else end
+
+
+def _value(found: str, quote: str) -> str:
+    """Return a value without what follows it; nothing for a link, a mention, a date or a time."""
+    if _NOT_SECRET.match(found):
+        return ""
+    if quote and quote in _QUOTES:
+        found = found.split(quote)[0]
+    return _NEXT_SETTING.split(found)[0].rstrip(_CLOSING)
+
+
+def _cookies(text: str) -> Iterator[tuple[str, int, int]]:
+    for line in _COOKIES.finditer(text):
+        for match in _COOKIE.finditer(text, line.start(), line.end()):
+            if _DIGIT.search(match[1]):
+                yield "access key", *match.span(1)
+
+
+def _recovery_codes(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the codes behind a label, one after the other, while each has a digit."""
+    for label in _CODES_LIST.finditer(text):
+        end = label.end()
+        for _ in range(_MOST_CODES):
+            match = _CODE.match(text, end)
+            if match is None or not _DIGIT.search(match[1]):
+                break
+            yield "recovery code", *match.span(1)
+            end = match.end()

@@ -1,0 +1,150 @@
+"""References: people, channels and groups that a text names by their id.
+
+A reference is ``<@ID>`` for a person, ``<#ID>`` for a channel, and ``<!subteam^ID>`` for a group,
+as chat apps write them. Texts are stored with references, so that they stay true when somebody is
+renamed. A model reads names in their place, and what it writes is turned back into references.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import regex
+
+_REFERENCE = regex.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]{1,64}>")
+_PERSON = "<@"
+# What continues a word. Scripts without spaces between words are not among it: a name may be
+# followed by a particle.
+_WORD = r"[\w--\p{Han}--\p{Hiragana}--\p{Katakana}--\p{Thai}--\p{Lao}--\p{Khmer}--\p{Myanmar}]"
+
+
+def names_pattern(names: Iterable[str]) -> str:
+    """Return a pattern (`regex.VERSION1`) of any of these names, as whole words, longest first."""
+    longest_first = sorted(names, key=len, reverse=True)
+    alternatives = "|".join(map(regex.escape, longest_first))
+    return rf"(?<!{_WORD})(?:{alternatives})(?!{_WORD})"
+
+
+def references_in(texts: Iterable[str]) -> list[str]:
+    """Return the references in these texts, each once, in their order."""
+    found = [reference for text in texts for reference in _REFERENCE.findall(text)]
+    return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class References:
+    """The names of references, such as ``@Mia Tanaka`` for ``<@U012AB3CD>``; no two are the same.
+
+    A reference without a name stays as it is.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def shown(self, text: str) -> str:
+        """Return a stored text as a model reads it."""
+        return self.rendered(text).text
+
+    def rendered(self, text: str) -> RenderedText:
+        """Return a stored text as a model reads it, with the places of what was replaced."""
+        pieces: list[str] = []
+        places: list[_Place] = []
+        stored_end = 0
+        shown_end = 0
+        for match in _REFERENCE.finditer(text):
+            name = self.names.get(match[0])
+            if name is None:
+                continue
+            before = text[stored_end : match.start()]
+            start = shown_end + len(before)
+            shown_end = start + len(name)
+            stored_end = match.end()
+            pieces += [before, name]
+            places.append(_Place(start, shown_end, match.start(), stored_end))
+        return RenderedText("".join([*pieces, text[stored_end:]]), text, tuple(places))
+
+    def stored(self, text: str) -> str:
+        """Return a text that a model wrote with references in the place of names.
+
+        A name counts with its sign, ``@Mia``. The name of a person that has more than one word
+        also counts without it, because models leave the sign out.
+        """
+        if not self._by_name:
+            return text
+        return str(self._pattern.sub(lambda match: self._by_name[match[0]], text))
+
+    def shown_in(self, value: Any) -> Any:
+        """Return a JSON value with its texts as a model reads them."""
+        return _mapped(value, self.shown)
+
+    def stored_in(self, value: Any) -> Any:
+        """Return a JSON value with its texts as they are stored."""
+        return _mapped(value, self.stored)
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for reference, name in self.names.items():
+            found[name] = reference
+            if reference.startswith(_PERSON) and " " in name:
+                found[name[1:]] = reference
+        return found
+
+    @cached_property
+    def _pattern(self) -> regex.Pattern[str]:
+        return regex.compile(names_pattern(self._by_name), regex.VERSION1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a name is in the text that is shown, and its reference in the text that is stored."""
+
+    start: int
+    end: int
+    stored_start: int
+    stored_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedText:
+    """A text as a model reads it, and the stored text that it was made of."""
+
+    text: str
+    stored: str
+    places: tuple[_Place, ...] = ()
+
+    def stored_between(self, start: int, end: int) -> str:
+        """Return the stored text of a part of `text`; a name that is cut counts whole."""
+        return self.stored[self._stored_start(start) : self._stored_end(end)]
+
+    def _stored_start(self, position: int) -> int:
+        place = self._place_before(position)
+        if place is None:
+            return position
+        if position < place.end:
+            return place.stored_start
+        return place.stored_end + position - place.end
+
+    def _stored_end(self, position: int) -> int:
+        place = self._place_before(position - 1)
+        if place is None:
+            return position
+        return place.stored_end + max(position - place.end, 0)
+
+    def _place_before(self, position: int) -> _Place | None:
+        """Return the last name that begins at `position` or before it."""
+        number = bisect_right(self.places, position, key=lambda place: place.start)
+        return self.places[number - 1] if number else None
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _mapped(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(item, change) for item in value]
+    return value

@@ -1,0 +1,124 @@
+"""What a database has to be before anything is created in it; one sentence for each thing it lacks.
+
+Each is looked at by asking PostgreSQL. What only an attempt can tell is tried within the one
+transaction of `memory.postgres.roles`, so that nothing is half done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from psycopg import Connection, ConnectionInfo, errors
+from psycopg.rows import DictRow
+
+from memory.model.errors import DatabaseNotReady
+
+_OLDEST = 16  # the first with options of a granted role: GRANT … WITH INHERIT FALSE, SET TRUE
+
+# Letters are compared in lower case. With the locale C a server folds A to Z only. The statement is
+# of ASCII characters: a database of another encoding takes it as well.
+LETTERS: LiteralString = "SELECT lower(chr(196)) = chr(228) AS fold"
+_LOOK: LiteralString = """
+SELECT
+    current_user AS "user",
+    current_database() AS database,
+    current_schema() AS current,
+    -- where an earlier migration was, whatever schema has been created since
+    (SELECT nspname FROM pg_class JOIN pg_namespace AS place ON place.oid = relnamespace
+        WHERE relname = 'kioku_migrations' AND relkind = 'r' AND pg_has_role(relowner, 'USAGE')
+        ORDER BY nspname <> current_schema() LIMIT 1) AS migrated,
+    (SELECT nspname FROM pg_extension JOIN pg_namespace AS place ON place.oid = extnamespace
+        WHERE extname = 'vector') AS vector,
+    EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') AS vector_available
+"""
+_CREATES: LiteralString = "SELECT has_schema_privilege(%s, 'CREATE') AS allowed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a migration works: the user and database, the schema of the tables, and pgvector's.
+
+    `vector_schema` is that of the tables where pgvector's extension is still to be created.
+    """
+
+    user: str
+    database: str
+    schema: str
+    vector_schema: str
+    has_vector: bool
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """The schemas in which tables, functions and the type of vectors are found, in order."""
+        return tuple(dict.fromkeys((self.schema, self.vector_schema)))
+
+
+def check_server(info: ConnectionInfo) -> None:
+    """Raise `DatabaseNotReady` for a version or an encoding that does not work; asks nothing."""
+    version = info.server_version // 10_000
+    if version < _OLDEST:
+        raise DatabaseNotReady(
+            f"The server is PostgreSQL {version}: Kioku needs {_OLDEST} or newer."
+        )
+    encoding = info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise DatabaseNotReady(
+            f"The database has the encoding {encoding}, in which not every message can be stored:"
+            " create one with `CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'`, and correct"
+            " DATABASE_URL."
+        )
+
+
+def check_letters(row: Mapping[str, Any] | None) -> None:
+    """Raise `DatabaseNotReady` where the row of `LETTERS` says that letters have one case only."""
+    if row is None or not row["fold"]:
+        raise DatabaseNotReady(
+            "The database's LC_CTYPE knows no letters but A to Z, so forgetting would leave texts"
+            " behind: create one with `CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
+            " LC_CTYPE 'C.UTF-8'`, and correct DATABASE_URL."
+        )
+
+
+def look(connection: Connection[DictRow]) -> Surroundings:
+    """Return where a migration works; nothing is changed. Raises `DatabaseNotReady`."""
+    check_server(connection.info)
+    check_letters(connection.execute(LETTERS).fetchone())
+    [found] = connection.execute(_LOOK).fetchall()
+    user = found["user"]
+    schema = found["migrated"] or found["current"]
+    if schema is None:
+        raise DatabaseNotReady(
+            "No schema of the search_path exists: create one with"
+            f' `CREATE SCHEMA "{user}" AUTHORIZATION "{user}"`.'
+        )
+    if not (found["vector"] or found["vector_available"]):
+        raise DatabaseNotReady(
+            "This PostgreSQL lacks the extension pgvector: install it, or use a PostgreSQL that"
+            " brings it."
+        )
+    [creates] = connection.execute(_CREATES, (schema,)).fetchall()
+    if not creates["allowed"]:
+        raise DatabaseNotReady(
+            f'The user "{user}" may not create tables in the schema "{schema}": write the address'
+            " of the database's owner into DATABASE_OWNER_URL, or create a schema for this user"
+            f' with `CREATE SCHEMA "{user}" AUTHORIZATION "{user}"`.'
+        )
+    return Surroundings(
+        user=user,
+        database=found["database"],
+        schema=schema,
+        vector_schema=found["vector"] or schema,
+        has_vector=found["vector"] is not None,
+    )
+
+
+@contextmanager
+def needing(sentence: str) -> Iterator[None]:
+    """Raise `DatabaseNotReady` with this sentence where the user may not do what is tried."""
+    try:
+        yield
+    except errors.InsufficientPrivilege as refused:
+        raise DatabaseNotReady(sentence) from refused
