@@ -158,7 +158,7 @@ def _refuse_other_schema(applied: Collection[str], wanted: Collection[str]) -> N
             raise DatabaseNotReady(
                 f"The database has another version of {package}.sql, which this version of Kioku"
                 " does not read: use the version that created it, or begin anew with another"
-                " database, without DATABASE_URL by another folder in KIOKU_DATA_DIR."
+                " database (for `kioku up`: another folder in KIOKU_DATA_DIR)."
             )
 
 
