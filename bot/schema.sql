@@ -503,8 +503,8 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
         RETURNING 1) SELECT count(*) FROM kept
     $$;
 
--- People with memories, turns or changes older than they are to be kept: the person's own choice
--- or the installation's (`of_all`; NULL: none), whichever is shorter. In random order, so that
+-- People with memories about which nothing was said for longer than they are kept, or with turns or
+-- undone statements that are older: the person's own choice or the installation's (`of_all`; NULL: none), whichever is shorter. In random order, so that
 -- people whose rows cannot be deleted leave room for others.
 CREATE FUNCTION people_past_retention(of_all int, most int)
     RETURNS TABLE (team_id text, user_id text, days int)

@@ -1,5 +1,6 @@
--- The tables of memory, beside LangGraph's store and store_vectors, which exist already. A change
--- after a release is a numbered migration; this file is then left as it is.
+-- The tables of memory, beside LangGraph's store and store_vectors, which exist already.
+-- docs/explanation/memories.md says what they hold. A change after a release is a numbered migration;
+-- this file is then left as it is.
 --
 -- Row-level security: a transaction sees the rows of the person in kioku.team and kioku.user, which
 -- memory.postgres.transaction sets; without both it sees none.
@@ -143,7 +144,8 @@ CREATE POLICY own_proposals ON proposals
         AND user_id = current_setting('kioku.user', true));
 
 -- The ids of what was forgotten. `what`: a message, which is never read or formed again; a forgetting,
--- with the keys of its memories; or that the person was erased.
+-- with the keys of its memories, before whose time the model is shown no exchange; or that the person
+-- was erased. An Undo deletes the rows of its forgetting.
 CREATE TABLE forgotten_sources (
     forgotten_id uuid NOT NULL,
     team_id text NOT NULL,

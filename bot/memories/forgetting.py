@@ -174,18 +174,18 @@ async def forget_selected(app: App, click: Click, value: str, *, in_home: bool =
     elif forgotten.count:
         lines.append(reader.say("forgotten_many", count=forgotten.count))
     line = "\n".join(lines) or reader.say("forgotten_words")
-    return _undoable(reader, line, forgotten)
+    return _receipt(reader, line, forgotten)
 
 
 def not_remembered(reader: Reader, forgotten: Forgotten) -> Done:
-    """Return that a message is not remembered; with *Undo* if memories were forgotten for that."""
-    line = reader.say("not_remembered")
-    return _undoable(reader, line, forgotten) if forgotten.count else Done(line=line)
+    """Return that a message is not remembered; with *Undo* if it had been."""
+    return _receipt(reader, reader.say("not_remembered"), forgotten)
 
 
-def _undoable(reader: Reader, line: str, forgotten: Forgotten) -> Done:
+def _receipt(reader: Reader, line: str, forgotten: Forgotten) -> Done:
+    """Return what was forgotten, and that the conversation of before is not used any more."""
     if not forgotten.can_undo:
-        return Done(line=line)
+        return Done(line=f"{line}\n{reader.say('forgotten_note')}")
     return Done(line=f"{line}\n{reader.say('undo_note')}", undo=f"forgetting {forgotten.id}")
 
 

@@ -157,8 +157,8 @@ def _refuse_other_schema(applied: Collection[str], wanted: Collection[str]) -> N
         if at and schemas.get(package, name) != name:
             raise DatabaseNotReady(
                 f"The database has another version of {package}.sql, which this version of Kioku"
-                " does not read: use the version that created it, or a new database (or another"
-                " KIOKU_DATA_DIR)."
+                " does not read: use the version that created it, or begin anew with another"
+                " database (for `kioku up`: another folder in KIOKU_DATA_DIR)."
             )
 
 

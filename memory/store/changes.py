@@ -194,7 +194,15 @@ async def redo_changes(
 async def changes_of(
     connection: AsyncConnection[DictRow], person: Person, batch: UUID, keys: Collection[str]
 ) -> list[Change]:
-    """Return what a notice's statements made of these memories, within their transaction."""
+    """Return what a notice's statements made of these memories, within their transaction.
+
+    In the order in which they were stored.
+    """
     by_key = await read_statements(connection, person, keys)
-    said = {key: rows for key, rows in by_key.items() if any(one.batch == batch for one in rows)}
-    return [change_of(person, rows, batch) for rows in said.values()]
+    first_numbers = {
+        key: min((one.number for one in rows if one.batch == batch), default=0)
+        for key, rows in by_key.items()
+    }
+    said = [key for key in by_key if first_numbers[key]]
+    said.sort(key=lambda key: first_numbers[key])
+    return [change_of(person, by_key[key], batch) for key in said]
