@@ -24,7 +24,7 @@ _MARKS = re.compile(
 _JOINER = "\u034f"  # of no width and no class: marks are not moved across it
 _IN_NAMES = frozenset("#")  # C# is not C
 # A tag behind a backtick is quoted: an answer may explain what the tag is.
-_THOUGHT_TAG = re.compile(r"(?<!`)<(?P<end>/?)think(?:ing)?>", re.IGNORECASE)
+THOUGHT_TAG = re.compile(r"(?<!`)<(?P<end>/?)think(?:ing)?>", re.IGNORECASE)
 
 
 def clean(text: str) -> str:
@@ -45,7 +45,7 @@ def without_thoughts(text: str) -> str:
     kept: list[str] = []
     start = 0
     is_thought = False
-    for tag in _THOUGHT_TAG.finditer(text):
+    for tag in THOUGHT_TAG.finditer(text):
         is_end = bool(tag["end"])
         if is_end and not is_thought:
             kept.clear()

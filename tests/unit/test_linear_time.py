@@ -18,7 +18,10 @@ from bot.pipeline import links
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.model import printable
+from bot.pipeline.loops import LoopDetector, without_repetitions
+from bot.pipeline.output_items import printable
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
+from bot.pipeline.thoughts import ThoughtFilter
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
@@ -105,6 +108,9 @@ NAMED = References({"<@U1>": "@Mia Tanaka", "<@U2>": "@1", "<#C1>": "#a"})
 def names_in_pieces(text: str, size: int = 10) -> str:
     """Return what `AnswerNames` shows of a text that comes in small pieces."""
     shown = AnswerNames(NAMED, NAMED.names.keys())
+def without_thoughts_in_pieces(text: str, size: int = 10) -> str:
+    """Return what `ThoughtFilter` shows of a text that comes in small pieces."""
+    shown = ThoughtFilter()
     pieces = [shown.feed(text[at : at + size]) for at in range(0, len(text), size)]
     return "".join(pieces) + shown.flush()
 
@@ -125,11 +131,13 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(find_credentials, without_secrets),
         *(messages.plain, messages.typed, printable, messages.received),
         *(messages.mentions, estimated_tokens, reply_stream.open_fence),
-        *(Position.parse, typed_message, in_pieces),
+        *(Position.parse, typed_message, in_pieces, without_thoughts_in_pieces),
+        without_repetitions,
     )
 } | {
     "thing": lambda text: thing("UserFact", {"fact": text}),
     "redact_texts": lambda text: redact_texts(text, text[::-1]),
+    "LoopDetector.feed": lambda text: LoopDetector().feed(text),
     "LinkFilter.feed": lambda text: LinkFilter().feed(text),
     "links_in": lambda text: links.links_in([text]),
     "find_evidence": lambda text: find_evidence(text, [OTHER, typed_message(text)]),
