@@ -108,9 +108,9 @@ class Replier:
         sink raises ends the request. One answer takes at most `MAX_ROUNDS` responses, between which
         the model's calls of `toolbox` and of the web search are carried out.
 
-        Raises `ReplyFailed`, possibly after pieces were passed on, with ``model_this_message`` if
-        the model answers others. A response that breaks the format of the Responses API is not
-        asked for again.
+        Raises `ReplyFailed`, possibly after pieces were passed on. If the model answers others it
+        is ``model_this_message``, or ``model_slow`` where no answer began in time. A response that
+        breaks the format of the Responses API is not asked for again.
         """
         tools = [SEARCH_DEFINITION] if self.may_search and may_search else []
         if toolbox is not None:
@@ -173,6 +173,8 @@ async def _whose(failures: Sequence[tuple[ModelRequests, ReplyFailed]]) -> Reply
         _, first = failures[0]
         return first
     log.warning("a request fails while the model answers others")
+    if own.silent:
+        return ReplyFailed("model_slow", silent=True)
     return ReplyFailed("model_this_message", own.code, kind=own.kind, status=own.status)
 
 

@@ -49,7 +49,7 @@ async def test_an_answer_without_an_end_is_ended(piece: str) -> None:
     assert reply.cut == "cut_short"
     assert MAX_ANSWER - 10 < len(reply.text) < MAX_ANSWER + 20
     assert reply.text == shown.text
-    assert " " not in piece or reply.text.split()[-1] in piece.split() or reply.text[-1].isdigit()
+    assert " " not in piece or reply.text.endswith(" ")
     assert reply_text(Reader("en"), reply).endswith("Ask me to continue._")
     assert model.requests[0]["max_output_tokens"] == MAX_OUTPUT_TOKENS
     assert len(model.requests) == 1
@@ -128,6 +128,19 @@ async def test_an_answer_that_is_all_thought_is_empty() -> None:
     with pytest.raises(ReplyFailed) as raised:
         await ResponsesServer([delta("<think>Hm, let me"), DONE]).reply()
     assert raised.value.cause == "model_empty"
+
+
+async def test_what_takes_too_long_while_others_are_answered_is_slow() -> None:
+    """The person is told so at once: another attempt would take as long."""
+
+    async def late(send: Send, number: int) -> None:
+        if number == 1:
+            await asyncio.Event().wait()
+        await send(DONE)
+
+    with pytest.raises(ReplyFailed) as raised:
+        await ResponsesServer(late).reply(first_event_seconds=0.05)
+    assert (raised.value.cause, raised.value.passes) == ("model_slow", False)
 
 
 async def test_waiting_for_the_first_event_has_a_limit_of_its_own(

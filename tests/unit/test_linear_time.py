@@ -16,9 +16,8 @@ from bot.delivery.reply_stream import title_of
 from bot.locale import Reader
 from bot.pipeline import links
 from bot.pipeline.links import LinkFilter
-from bot.pipeline.mentions import AnswerNames
-from bot.pipeline.model import printable
 from bot.pipeline.loops import LoopDetector, without_repetitions
+from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import printable
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
 from bot.pipeline.thoughts import ThoughtFilter
@@ -108,6 +107,10 @@ NAMED = References({"<@U1>": "@Mia Tanaka", "<@U2>": "@1", "<#C1>": "#a"})
 def names_in_pieces(text: str, size: int = 10) -> str:
     """Return what `AnswerNames` shows of a text that comes in small pieces."""
     shown = AnswerNames(NAMED, NAMED.names.keys())
+    pieces = [shown.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    return "".join(pieces) + shown.flush()
+
+
 def without_thoughts_in_pieces(text: str, size: int = 10) -> str:
     """Return what `ThoughtFilter` shows of a text that comes in small pieces."""
     shown = ThoughtFilter()
@@ -131,7 +134,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(find_credentials, without_secrets),
         *(messages.plain, messages.typed, printable, messages.received),
         *(messages.mentions, estimated_tokens, reply_stream.open_fence),
-        *(Position.parse, typed_message, in_pieces, without_thoughts_in_pieces),
+        *(Position.parse, typed_message, in_pieces, names_in_pieces, without_thoughts_in_pieces),
         without_repetitions,
     )
 } | {
