@@ -15,8 +15,10 @@ from .schemas import (
     PROMISE_KIND as PROMISE_KIND,
 )
 from .text import (
+    THOUGHT_TAG as THOUGHT_TAG,
     folded as folded,
     texts as texts,
+    without_thoughts as without_thoughts,
 )
 
 __all__: list[str]
