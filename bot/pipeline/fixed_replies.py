@@ -7,6 +7,7 @@ person gets an interim reply, which says so and is replaced by the answer.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from bot.app import App
 from bot.conversation.inbox import ClaimedMessage, Edited, Withdrawn
 from bot.conversation.turns import Outcome, Turns
 from bot.people import Refusal
+from bot.pipeline.model_failures import Cause
 from bot.pipeline.sink import OpenReplySink
 from bot.slack.client import PATIENCE_SECONDS, error_code, show_privately
 from bot.slack.messages import plain, typed
@@ -30,6 +32,11 @@ MAX_HELD_ATTEMPTS, MAX_HELD_SECONDS = 121, 1_800.0
 # So long one interim reply tells a person of an outage, whatever else they write.
 _INTERIM_SECONDS = 300.0
 _HELD_SECONDS, _LONGEST_HELD_SECONDS = 5.0, 15.0
+# The interim reply by the cause, where it is not the one of a model that does not answer.
+_HELD: Mapping[Cause, str] = {
+    "model_loading": "held_loading",
+    "model_this_message": "held_this_message",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class FixedReplies:
     turns: Turns
     open_reply_sink: OpenReplySink
 
-    async def postpone(self, claimed: ClaimedMessage) -> bool:
+    async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> bool:
         """Postpone a message; send its author an interim reply if it is the first one that waits.
 
         Returns True if nothing more is to be done for it: after `MAX_HELD_ATTEMPTS`, and half an
@@ -51,7 +58,7 @@ class FixedReplies:
             await self.reply(claimed, "held_too_long", form_words=True)
             return True
         if not claimed.replied and await self._may_tell(claimed, "model_away", _INTERIM_SECONDS):
-            await self.reply(claimed, "held", outcome=None, form_words=True)
+            await self.reply(claimed, _HELD.get(cause, "held"), outcome=None, form_words=True)
         delay = min(_HELD_SECONDS * (1 + claimed.earlier_attempts), _LONGEST_HELD_SECONDS)
         await self.app.inbox.release(claimed, delay)
         return False

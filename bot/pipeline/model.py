@@ -1,187 +1,107 @@
-"""One model behind the Responses API: requests, circuit breaker, and what its errors mean.
-
-Sources: the schemas ``ResponseErrorCode`` and ``ResponseErrorEvent`` of
-https://github.com/openai/openai-openapi, and
-https://platform.openai.com/docs/guides/error-codes
-"""
+"""Requests to one model: what is sent, what its server refuses, and what it answers."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
-import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from typing import Any, Final, Literal, TypeAlias
 
 import openai
 
 from bot.logs import fault
-from bot.slack.messages import CONTROL, objects, storable
-from bot.types import COMMENTARY
+from bot.pipeline.breaker import CircuitBreaker, Probed
+from bot.pipeline.chat_completions import chat_body, response_events
+from bot.pipeline.message_shapes import SHAPES, Shape
+from bot.pipeline.model_failures import ReplyFailed, failure_of, words_of
+from bot.pipeline.output_items import Event
 from memory.formation import TokenUse
-from memory.metrics import count, step
+from memory.metrics import step
 
 log = logging.getLogger(__name__)
 
-Event: TypeAlias = dict[str, Any]
-Cause: TypeAlias = Literal[
-    "model_down",
-    "model_busy",
-    "model_policy",
-    "model_images",
-    "model_too_long",
-    "model_quota",
-    "model_refused",
-    "model_failed",
-    "model_empty",
-    "model_malformed",
-    "model_slow",
-]
+ReplyApi: TypeAlias = Literal["responses", "chat"]
 
 # Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
 MAX_OUTPUT_TOKENS = 25_000
-_PHASES = (COMMENTARY, "final_answer")
-_CALL = ("type", "call_id", "name", "arguments")
-FAILURES = 3
-PROBE_SECONDS = 5.0
+FIRST_EVENT_SECONDS = 300.0
 _RETRY_SECONDS = 0.5
 _END_SECONDS = 0.2
+PROBE_ANSWER_SECONDS = 10.0
+_PROBE_TOKENS = 16  # the API takes no smaller limit
+_PROBE_INPUT: Final = [{"type": "message", "role": "user", "content": "Say OK."}]
 _LAST = ("response.completed", "response.incomplete")
+_ERRORS = ("error", "response.failed")
+# Events that a server may send although its model writes nothing.
+_NO_ANSWER = (*_ERRORS, "response.created", "response.in_progress", "response.queued")
+_PATHS: Final[Mapping[ReplyApi, str]] = {
+    "responses": "/responses",
+    "chat": "/chat/completions",
+}
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
-
-# What an error code contains, in the order in which it is looked for.
-_CODES: Final[Mapping[Cause, str]] = {
-    "model_images": "image",
-    "model_policy": "policy|invalid_prompt|content_filter",
-    "model_down": "server_error|vector_store_timeout",
-    "model_busy": "rate_limit_exceeded",
-    "model_too_long": "context_length_exceeded|string_above_max_length",
-    "model_quota": "insufficient_quota|billing_hard_limit_reached|billing_not_active",
-    "model_refused": "invalid_api_key|account_deactivated|model_not_found|data_residency_mismatch"
-    "|unsupported_country_region_territory",
-}
-_STATUSES: Final[Mapping[Cause, Sequence[int]]] = {
-    # 408, 409 and 425 are a timeout, a conflict and "too early": the request can succeed later.
-    "model_down": (408, 409, 425, *range(500, 600)),
-    "model_busy": (429,),
-    "model_too_long": (413,),
-    "model_refused": (401, 403, 404),
-}
-# vLLM and others name it in words only.
-_TOO_LONG: Final = re.compile(
-    r"maximum context length|context length is only|context window|prompt is too long"
-    # A rate limit that the request alone exceeds: no wait helps.
-    r"|Request too large|tokens must be reduced"
-)
-_IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 # The parameters that a server may refuse, and what its error says then, in the order in which they
-# are looked for. Sources: the errors of OpenAI, Azure OpenAI, vLLM and Ollama.
+# are looked for. Sources: the errors of OpenAI, Azure OpenAI, vLLM, Ollama and llama.cpp.
 _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
     "max_output_tokens": re.compile(
-        r"max_output_tokens|requested [1-9]\d* output tokens|output tokens must be reduced"
+        r"max_output_tokens|max_tokens|max_completion_tokens"
+        r"|requested [1-9]\d* output tokens|output tokens must be reduced"
     ),
     "safety_identifier": re.compile("safety_identifier"),
+    "stream_options": re.compile("stream_options|include_usage"),
     "reasoning": re.compile(r"\beffort\b|reasoning_effort|reasoning value|^reasoning |'reasoning'"),
-    "include": re.compile(r"\binclude\b|encrypted|reasoning|\brs_", re.IGNORECASE),
+    "include": re.compile(
+        r"\binclude\b|encrypted|reasoning|\brs_|item\['content'\] is not an array", re.IGNORECASE
+    ),
 }
 _REFUSALS = (400, 404, 422, 429)
-
-
-class ReplyFailed(Exception):
-    """The model gave no whole answer; `cause` names the sentence that the person gets.
-
-    `code` is the error code of the API if it looks like an identifier, else "".
-    """
-
-    def __init__(self, cause: Cause, code: object = None) -> None:
-        super().__init__(f"The model gave no whole answer: {cause}.")
-        self.cause: Cause = cause
-        self.code = code if isinstance(code, str) and _IDENTIFIER.fullmatch(code) else ""
-
-    @property
-    def passes(self) -> bool:
-        """Whether the same request can succeed later."""
-        return self.cause in ("model_down", "model_busy")
-
-    @property
-    def may_be_files(self) -> bool:
-        """Whether the same request can succeed without the files in it."""
-        return self.cause in ("model_images", "model_too_long", "model_failed")
-
-    @property
-    def needs_operator(self) -> bool:
-        """Whether every request fails until the operator changes the key, model or quota."""
-        return self.cause in ("model_quota", "model_refused")
-
-
-class CircuitBreaker:
-    """Opens after failures of `FAILURES` different requests, with no success between them.
-
-    Then it lets one request through each `PROBE_SECONDS`. There is one breaker for each model of a
-    process.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._failed: set[object] = set()
-        self._next_probe = 0.0
-
-    @property
-    def probing(self) -> bool:
-        """Whether the breaker has opened and the next request is a probe."""
-        return len(self._failed) >= FAILURES
-
-    @property
-    def open(self) -> bool:
-        """Whether requests are refused just now."""
-        return self.probing and self._clock() < self._next_probe
-
-    def admit(self) -> bool:
-        """Return whether a request may be made; while the breaker is open, once for each probe."""
-        if self.open:
-            return False
-        self._next_probe = self._clock() + PROBE_SECONDS
-        return True
-
-    def failed(self, request: object) -> None:
-        """Record that the model did not answer `request`, an id of who asks and what.
-
-        A request that fails repeatedly counts once, because it may itself be the cause.
-        """
-        if not self.probing:
-            self._failed.add(request)
-        self._next_probe = self._clock() + PROBE_SECONDS
-
-    def answered(self) -> None:
-        """Record that the model answered, with whatever result."""
-        self._failed.clear()
+# In words, some servers refuse with HTTP 500 what a model's chat template does not take.
+_REFUSED_CAUSES = ("model_failed", "model_refused", "model_too_long")
 
 
 class ModelRequests:
-    """Sends requests to one model and remembers which optional parameters it refuses.
+    """Sends requests to one model and remembers what its server does not take.
 
     ``include`` asks for encrypted reasoning items, which are sent back between the tool rounds of
     an answer: nothing is stored at the model's host. ``max_output_tokens`` is left out for a host
     that has no such parameter or a lower limit, ``safety_identifier`` and ``reasoning`` (with
-    `effort`) for one that does not know them. Each is left out after the first refusal. `breaker`
-    records whether the model answers.
+    `effort`) for one that does not know them. Each is left out after the first refusal, and each of
+    `bot.pipeline.message_shapes` is sent from then on. `breaker` records whether the model answers.
+
+    `api` is where the server answers: ``/responses``, or ``/chat/completions``, to which requests
+    and events are translated. `first_event_seconds`: how long it may take to begin an answer.
 
     Source: https://platform.openai.com/docs/api-reference/responses/create
     """
 
     def __init__(
-        self, client: openai.AsyncOpenAI, *, model: str, effort: str | None = None
+        self,
+        client: openai.AsyncOpenAI,
+        *,
+        model: str,
+        effort: str | None = None,
+        api: ReplyApi = "responses",
+        max_output_tokens: int = MAX_OUTPUT_TOKENS,
+        first_event_seconds: float = FIRST_EVENT_SECONDS,
     ) -> None:
         # The SDK would wait as long as a 429 says, in a place of this process.
         self.client = client.with_options(max_retries=0)
         self.model = model
-        self.breaker = CircuitBreaker()
+        self.breaker = CircuitBreaker(self.probe)
         self._retries = min(client.max_retries, 1)
         self._effort = effort
+        self._api: ReplyApi = api
+        self._max_output_tokens = max_output_tokens
+        self._first_event_seconds = first_event_seconds
         self._left_out: set[str] = set()
+        self._shapes: list[Shape] = []
+
+    @property
+    def output_limit(self) -> int | None:
+        """The limit of output tokens that is sent, if one is."""
+        return None if "max_output_tokens" in self._left_out else self._max_output_tokens
 
     async def events(
         self,
@@ -189,34 +109,56 @@ class ModelRequests:
         tools: Sequence[Mapping[str, Any]],
         *,
         identifier: str,
-        deadline: float,
+        seconds: float,
     ) -> AsyncGenerator[Event, None]:
         """Yield the events of a new response; `identifier` is the person's for the provider.
 
-        Raises TimeoutError at `deadline`, in seconds of the event loop's clock, `openai.APIError`,
-        and `ReplyFailed` for data that is not a JSON object.
+        Raises TimeoutError if it goes on for more than `seconds` after its first event,
+        `openai.APIError`, and `ReplyFailed` if no event comes in time, or one that is no JSON
+        object.
         """
-        async with asyncio.timeout_at(deadline):
-            begun = await self._begin(conversation, tools, identifier)
-        async with begun as stream:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._first_event_seconds):
+                begun = await self._begin(conversation, tools, identifier)
+        except TimeoutError:
+            raise ReplyFailed("model_down", silent=True) from None
+        deadline: float | None = None
+        async with begun as stream, aclosing(self._translated(stream)) as translated:
             try:
                 while True:
-                    async with asyncio.timeout_at(deadline):
-                        event = await anext(stream)
+                    limit = deadline or loop.time() + self._first_event_seconds
+                    try:
+                        async with asyncio.timeout_at(limit):
+                            event = await anext(translated)
+                    except TimeoutError:
+                        if deadline is None:
+                            raise ReplyFailed("model_down", silent=True) from None
+                        raise
+                    if deadline is None:
+                        deadline = loop.time() + seconds
                     if not isinstance(event, dict):
                         raise ReplyFailed("model_malformed")
+                    if event.get("type") not in _NO_ANSWER:
+                        self.breaker.answered()
                     yield event
                     if event.get("type") in _LAST:
-                        # Read to its end, the connection can be used for another request.
-                        with suppress(openai.OpenAIError, ValueError, TimeoutError):
-                            async with asyncio.timeout(_END_SECONDS):
-                                async for _ in stream:
-                                    pass
+                        await _read_to_end(stream)
                         return
             except StopAsyncIteration:
                 return
             except (ValueError, RecursionError) as error:
                 raise ReplyFailed("model_malformed") from error
+
+    async def _translated(self, stream: openai.AsyncStream[object]) -> AsyncGenerator[Any, None]:
+        """Yield the events of a stream as the Responses API names them."""
+        if self._api == "responses":
+            async for event in stream:
+                yield event
+            return
+        async with aclosing(response_events(stream)) as translated:
+            async for event in translated:
+                yield event
 
     @step("model answers")
     async def _begin(
@@ -230,25 +172,58 @@ class ModelRequests:
         while True:
             body = self._body(conversation, tools, identifier)
             try:
-                # The typed method checks the body and each event against its types, key by key:
-                # for a short answer that was a quarter of all the time this process needed.
-                return await self.client.post(
-                    "/responses",
-                    body=body,
-                    cast_to=_PLAIN,
-                    stream=True,
-                    stream_cls=openai.AsyncStream[object],
-                )
+                return await self._post_stream(body)
             except openai.APIError as error:
-                if parameter := _refused_parameter(body, error):
-                    log.warning("the model refuses the parameter %s", parameter)
-                    self._left_out.add(parameter)
+                if self._adapted(body, error):
                     continue
-                if not retries or failure_of(error).cause != "model_down":
+                failed = failure_of(error)
+                if not retries or failed.cause != "model_down" or failed.silent:
                     raise
-                log.info("the model is asked once more: %s", fault(error))
+                log.info("the model is asked once more (%s): %s", failed.named, fault(error))
             retries -= 1
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _post_stream(self, body: Mapping[str, Any]) -> openai.AsyncStream[object]:
+        # The typed method checks the body and each event against its types, key by key:
+        # for a short answer that was a quarter of all the time this process needed.
+        sent = chat_body(body) if self._api == "chat" else body
+        if "stream_options" in self._left_out:
+            sent = {name: value for name, value in sent.items() if name != "stream_options"}
+        return await self.client.post(
+            _PATHS[self._api],
+            body=sent,
+            cast_to=_PLAIN,
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        )
+
+    async def probe(self) -> Probed:
+        """Ask for a few tokens, without anything of a person's; return whether they came."""
+        body = {
+            "model": self.model,
+            "input": _PROBE_INPUT,
+            "stream": True,
+            "store": False,
+            "max_output_tokens": _PROBE_TOKENS,
+        }
+        try:
+            async with asyncio.timeout(PROBE_ANSWER_SECONDS):
+                begun = await self._post_stream(self._accepted(body))
+                async with begun as stream, aclosing(self._translated(stream)) as events:
+                    async for event in events:
+                        if isinstance(event, dict) and event.get("type") in _LAST:
+                            return "answered"
+                return "failed"
+        except TimeoutError:
+            return "silent"
+        except openai.APIError as error:
+            failed = failure_of(error)
+            if not failed.passes:
+                return "answered"
+            self.breaker.failed(failed.cause)
+            return "silent" if failed.silent else "failed"
+        except (ValueError, RecursionError, ReplyFailed):
+            return "answered"  # in whatever form
 
     async def whole(self, body: Mapping[str, Any], *, seconds: float) -> Any:
         """Return the response to `body` without a stream, as parsed JSON; it is requested once.
@@ -265,82 +240,86 @@ class ModelRequests:
         tools: Sequence[Mapping[str, Any]],
         identifier: str,
     ) -> dict[str, Any]:
+        items = [dict(item) for item in conversation]
         if "include" in self._left_out:
-            conversation = [item for item in conversation if item.get("type") != "reasoning"]
-        body = {
+            items = [item for item in items if item.get("type") != "reasoning"]
+        for shape in self._shapes:
+            items = shape.of(items)
+        body: dict[str, Any] = {
             "model": self.model,
-            "input": conversation,
+            "input": items,
             "tools": tools,
             "store": False,
             "stream": True,
-            "max_output_tokens": MAX_OUTPUT_TOKENS,
+            "max_output_tokens": self._max_output_tokens,
             "safety_identifier": identifier,
-            # Without tools no request follows in which reasoning could be sent back.
-            **({"include": ["reasoning.encrypted_content"]} if tools else {}),
-            **({"reasoning": {"effort": self._effort}} if self._effort else {}),
         }
+        if tools:
+            # Without tools no request follows in which reasoning could be sent back.
+            body["include"] = ["reasoning.encrypted_content"]
+        if self._effort:
+            body["reasoning"] = {"effort": self._effort}
         return self._accepted(body)
 
     def _accepted(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return a body without the parameters that the host has refused before."""
         return {name: value for name, value in body.items() if name not in self._left_out}
 
+    def _adapted(self, body: Mapping[str, Any], error: openai.APIError) -> bool:
+        """Remember what a refusal asks for; return whether another request can then differ."""
+        if shape := self._refused_shape(body, error):
+            log.warning("the model's server asks for %s", shape.name)
+            self._shapes.append(shape)
+            return True
+        if parameter := self._refused_parameter(body, error):
+            log.warning("the model refuses the parameter %s", parameter)
+            self._left_out.add(parameter)
+            return True
+        return False
 
-def _refused_parameter(body: Mapping[str, Any], error: openai.APIError) -> str | None:
-    """Return the optional parameter for which a request was refused, if it was for one.
-
-    The refusal of a reasoning item that is sent back counts as one of ``include``. A request that
-    is too long counts for ``max_output_tokens`` only: vLLM's context and OpenAI's tokens per minute
-    must hold them and the input. Of a validation error of FastAPI's, ``{"detail": [{loc, msg,
-    input}]}``, the fields that it names are read, not the input that it echoes.
-    """
-    refused = isinstance(error, openai.APIStatusError) and error.status_code in _REFUSALS
-    cause = failure_of(error).cause
-    if not refused or cause not in ("model_failed", "model_refused", "model_too_long"):
+    def _refused_shape(self, body: Mapping[str, Any], error: openai.APIError) -> Shape | None:
+        """Return the shape for whose lack a request was refused, if it was for one."""
+        if not isinstance(error, openai.APIStatusError):
+            return None
+        told = words_of(error)
+        for shape in SHAPES:
+            if shape in self._shapes or not shape.refusal.search(told):
+                continue
+            if shape.of(body["input"]) != body["input"]:
+                return shape
         return None
-    names = ["max_output_tokens"] if cause == "model_too_long" else [*_OPTIONAL]
-    named = f"{error.param} {error.code} {error.message}"
-    if isinstance(error.body, dict) and isinstance(details := error.body.get("detail"), list):
-        found = [one for one in details if isinstance(one, dict)]
-        named += " ".join(f" {one.get('loc')} {one.get('msg')}" for one in found)
-    sent = {*body}
-    if any(item.get("type") == "reasoning" for item in body["input"]):
-        sent.add("include")
-    return next((name for name in names if name in sent and _OPTIONAL[name].search(named)), None)
+
+    def _refused_parameter(self, body: Mapping[str, Any], error: openai.APIError) -> str | None:
+        """Return the optional parameter for which a request was refused, if it was for one.
+
+        The refusal of a reasoning item that is sent back counts as one of ``include``. A request
+        that is too long counts for ``max_output_tokens`` only: vLLM's context and OpenAI's tokens
+        per minute must hold them and the input.
+        """
+        refused = isinstance(error, openai.APIStatusError) and error.status_code in _REFUSALS
+        cause = failure_of(error).cause
+        if not refused or cause not in _REFUSED_CAUSES:
+            return None
+        told = words_of(error)
+        sent = {*body}
+        if self._api == "chat":
+            sent.add("stream_options")
+        if any(item.get("type") == "reasoning" for item in body["input"]):
+            sent.add("include")
+        for name, refusal in _OPTIONAL.items():
+            if cause == "model_too_long" and name != "max_output_tokens":
+                continue
+            if name in sent and name not in self._left_out and refusal.search(told):
+                return name
+        return None
 
 
-def failure_of(error: openai.OpenAIError) -> ReplyFailed:
-    """Return what an error of the SDK means.
-
-    The SDK raises a bare `openai.APIError` for an event with an ``error`` object in it.
-    """
-    if isinstance(error, openai.APIStatusError):
-        failed = failure_of_code(error.code, error.type, error.status_code)
-        if failed.cause == "model_failed" and error.param == "model":
-            return ReplyFailed("model_refused", error.code)
-        if failed.cause in ("model_failed", "model_busy") and _TOO_LONG.search(error.message):
-            return ReplyFailed("model_too_long", error.code)
-        return failed
-    if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
-        return failure_of_code(error.code, error.type)
-    return ReplyFailed("model_down")
-
-
-def failure_of_code(code: Any, kind: object = None, status: int | None = None) -> ReplyFailed:
-    """Return what an error code means; if it is unknown, what the HTTP status means.
-
-    Without a code the error's type is looked up, because some hosts put a code there. Some hosts
-    send the status as the code.
-    """
-    named = kind if code is None else code
-    if isinstance(named, str):
-        for cause, pattern in _CODES.items():
-            if re.search(pattern, named):
-                return ReplyFailed(cause, named)
-    if status is None and type(code) is int:
-        status = code
-    causes = (cause for cause, statuses in _STATUSES.items() if status in statuses)
-    return ReplyFailed(next(causes, "model_failed"), code)
+async def _read_to_end(stream: openai.AsyncStream[object]) -> None:
+    """Read a stream whose last event has come: its connection can be used for another request."""
+    with suppress(openai.OpenAIError, ValueError, TimeoutError):
+        async with asyncio.timeout(_END_SECONDS):
+            async for _ in stream:
+                pass
 
 
 def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:
@@ -359,66 +338,3 @@ def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:
             }
             return +Counter(used)
     return Counter()
-
-
-def printable(text: str) -> str:
-    """Return a model's text without control characters; halves of characters become U+FFFD."""
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return CONTROL.sub("", whole)
-
-
-def checked_item(item: object) -> Event:
-    """Return an output item, of a call the fields that are sent back. Raises `ReplyFailed`."""
-    given: Event = item if isinstance(item, dict) else {}
-    match given:
-        case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
-            return {name: storable(given[name]) for name in _CALL}
-        case {"type": str(kind)} if kind != "function_call":
-            return given
-    raise ReplyFailed("model_malformed")
-
-
-def text_of(item: Mapping[str, Any]) -> str:
-    """Return the text of a message item, its parts joined by blank lines."""
-    texts = [
-        part.get("text")
-        for part in objects(item.get("content"))
-        if part.get("type") == "output_text"
-    ]
-    return "\n\n".join(text for text in texts if isinstance(text, str) and text)
-
-
-def sent_back(output: Sequence[Event]) -> list[Event]:
-    """Return the reasoning, messages and calls of a response as input for the next one, in order.
-
-    Messages keep their ``phase``. A reasoning item goes with its encrypted content only: the host
-    of the model stored nothing that an id could refer to.
-
-    Source: https://platform.openai.com/docs/guides/reasoning, and the schema ``MessagePhase`` of
-    https://github.com/openai/openai-openapi
-    """
-    items: list[Event] = []
-    for item in output:
-        match item:
-            case {"type": "reasoning", "id": str(identity), "encrypted_content": str(content)}:
-                encrypted = {"id": storable(identity), "encrypted_content": storable(content)}
-                items.append({"type": "reasoning", **encrypted, "summary": []})
-            case {"type": "message"} if text := text_of(item):
-                phase = {"phase": item["phase"]} if item.get("phase") in _PHASES else {}
-                items.append({"role": "assistant", "content": storable(text), **phase})
-            case {"type": "function_call"}:
-                items.append(item)
-    return items
-
-
-def log_failure(model: str, failed: ReplyFailed, error: Exception) -> None:
-    """Log and count that a model gave no whole answer."""
-    count("errors", kind=failed.cause)
-    named = f" ({failed.code})" if failed.code else ""
-    if failed.needs_operator:
-        log.error(
-            "ALERT: the model %s refuses every request%s: check its key, name and quota",
-            model,
-            named,
-        )
-    log.warning("the model %s did not answer: %s%s", model, fault(error), named)

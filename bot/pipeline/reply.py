@@ -21,23 +21,27 @@ import openai
 from bot.cancellation import cancel_until_done
 from bot.delivery.reply_stream import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter, checked, links_in, normal
+from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
-from bot.pipeline.model import (
+from bot.pipeline.model import ModelRequests, tokens_of
+from bot.pipeline.model_failures import (
     Cause,
-    Event,
-    ModelRequests,
     ReplyFailed,
-    checked_item,
     failure_of,
     failure_of_code,
     log_failure,
+)
+from bot.pipeline.output_items import (
+    Event,
+    checked_item,
     printable,
+    raw_text_of,
     sent_back,
     text_of,
-    tokens_of,
 )
 from bot.pipeline.prompt import Prompt, estimated_tokens
 from bot.pipeline.sink import AnswerSink
+from bot.pipeline.thoughts import ThoughtFilter
 from bot.pipeline.tools import Toolbox
 from bot.pipeline.web_search import (
     QUERY_CHARACTERS,
@@ -56,7 +60,7 @@ log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_SEARCHES = 5  # web searches for one answer
-ANSWER_SECONDS = 300.0  # until the last event of an answer's responses; a tool call is not cut off
+ANSWER_SECONDS = 300.0  # in which the model writes one answer, from the first event of a response
 CHECK_SECONDS = 1.0
 
 
@@ -80,14 +84,22 @@ class Replier:
     may_search: bool
     answer_seconds: float = ANSWER_SECONDS
 
-    @property
-    def unavailable(self) -> bool:
-        """Whether no model is asked just now: the circuit breaker of each is open."""
-        return all(model.breaker.open for model in self.models)
+    async def unavailable(self) -> Cause | None:
+        """Return why no model answers anybody just now; None if one of them does."""
+        for model in self.models:
+            if await model.breaker.admit():
+                return None
+        return self.models[0].breaker.cause
 
     @step("model")
     async def reply(
-        self, person: Person, prompt: Prompt, sink: AnswerSink, toolbox: Toolbox | None = None
+        self,
+        person: Person,
+        prompt: Prompt,
+        sink: AnswerSink,
+        toolbox: Toolbox | None = None,
+        *,
+        may_search: bool = True,
     ) -> Reply:
         """Return the model's answer, each piece of which is written to `sink` as it comes.
 
@@ -96,54 +108,82 @@ class Replier:
         sink raises ends the request. One answer takes at most `MAX_ROUNDS` responses, between which
         the model's calls of `toolbox` and of the web search are carried out.
 
-        Raises `ReplyFailed`, possibly after pieces were passed on. A response that breaks the
-        format of the Responses API is not asked for again. Only failures that can pass count for
-        the breaker.
+        Raises `ReplyFailed`, possibly after pieces were passed on. If the model answers others it
+        is ``model_this_message``, or ``model_slow`` where no answer began in time. A response that
+        breaks the format of the Responses API is not asked for again.
         """
-        failures: list[ReplyFailed] = []
+        tools = [SEARCH_DEFINITION] if self.may_search and may_search else []
+        if toolbox is not None:
+            tools += toolbox.definitions
+        failures: list[tuple[ModelRequests, ReplyFailed]] = []
         for model in self.models:
-            if not model.breaker.admit():
-                failures.append(ReplyFailed("model_down"))
+            if not await model.breaker.admit():
+                failures.append((model, ReplyFailed(model.breaker.cause)))
                 continue
             attempt = _Attempt(
                 model=model,
                 person=person,
                 prompt=prompt,
-                tools=[SEARCH_DEFINITION] * self.may_search
-                + [*(toolbox.definitions if toolbox else ())],
+                tools=tools,
                 toolbox=toolbox,
                 written=StreamedAnswer(
                     LinkFilter(prompt.links), sink, AnswerNames(prompt.references, prompt.mentioned)
                 ),
-                deadline=asyncio.get_running_loop().time() + self.answer_seconds,
+                seconds_left=self.answer_seconds,
             )
             try:
                 reply = await _attended(attempt.answer(), sink)
             except (openai.OpenAIError, ReplyFailed) as error:
-                failed = error if isinstance(error, ReplyFailed) else failure_of(error)
-                log_failure(model.model, failed, error)
-                if failed.passes:
-                    model.breaker.failed((person, prompt.question))
-                else:
-                    model.breaker.answered()
-                if attempt.written.characters or attempt.calls:
-                    raise failed from error
-                failures.append(failed)
-                if not (failed.passes or failed.needs_operator):
+                failed = _recorded(model, error)
+                failures.append((model, failed))
+                is_half_done = attempt.written.has_shown or attempt.calls > 0
+                if is_half_done or not (failed.passes or failed.needs_operator):
                     break
             else:
                 model.breaker.answered()
                 return replace(reply, model=model.model)
-        # The message waits while one of the models may answer later.
-        raise next((failed for failed in failures if failed.passes), failures[0])
+        raise await _whose(failures)
+
+
+def _recorded(model: ModelRequests, error: openai.OpenAIError | ReplyFailed) -> ReplyFailed:
+    """Return what an error means; log it, and record whether it can be the model's."""
+    failed = error if isinstance(error, ReplyFailed) else failure_of(error)
+    log_failure(model.model, failed, error)
+    if failed.passes:
+        model.breaker.failed(failed.cause, silent=failed.silent)
+    else:
+        model.breaker.answered()
+    return failed
+
+
+async def _whose(failures: Sequence[tuple[ModelRequests, ReplyFailed]]) -> ReplyFailed:
+    """Return the failure that decides what becomes of the message.
+
+    It waits while one of the models may answer later. The newest failure of a model may be the
+    request's own: then that model answers a probe.
+    """
+    own: ReplyFailed | None = None
+    for model, failed in failures:
+        if not failed.passes:
+            continue
+        if not (failed.may_be_request and await model.breaker.admit()):
+            return failed
+        own = own or failed
+    if own is None:
+        _, first = failures[0]
+        return first
+    log.warning("a request fails while the model answers others")
+    if own.silent:
+        return ReplyFailed("model_slow", silent=True)
+    return ReplyFailed("model_this_message", own.code, kind=own.kind, status=own.status)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Attempt:
     """One model's attempt at an answer, over all responses that it takes.
 
-    `deadline` is a time of the event loop's clock. `calls` counts the tool calls that were carried
-    out, `searches` the web searches among them.
+    `seconds_left`: how long the model may still write; waiting for its first event does not count.
+    `calls` counts the tool calls that were carried out, `searches` the web searches among them.
     """
 
     model: ModelRequests
@@ -152,7 +192,7 @@ class _Attempt:
     tools: Sequence[dict[str, Any]]
     toolbox: Toolbox | None
     written: StreamedAnswer
-    deadline: float
+    seconds_left: float
     calls: int = 0
     searches: int = 0
 
@@ -163,9 +203,10 @@ class _Attempt:
         try:
             for number in range(MAX_ROUNDS):
                 # No tools in the last round, so that the model has to answer.
-                await self._round(conversation, self.tools if number < MAX_ROUNDS - 1 else [])
+                is_last = number == MAX_ROUNDS - 1
+                await self._round(conversation, [] if is_last else self.tools)
                 calls = [item for item in written.output if item["type"] == "function_call"]
-                if written.is_full or not (self.tools and calls):
+                if written.is_over or not (self.tools and calls):
                     return written.whole()
                 conversation += sent_back(written.output)
                 for call in calls:
@@ -180,27 +221,32 @@ class _Attempt:
 
     async def _round(self, conversation: Sequence[Any], tools: Sequence[dict[str, Any]]) -> None:
         """Read one response of the model. Raises TimeoutError at the deadline."""
-        written, before, began = self.written, self.written.characters, time.perf_counter()
+        written = self.written
+        before = written.characters
+        began = time.perf_counter()
+        first_event: float | None = None
         written.begin_response()
-        identifier = _pseudonym(self.person)
         events = self.model.events(
-            conversation, tools, identifier=identifier, deadline=self.deadline
+            conversation,
+            tools,
+            identifier=_pseudonym(self.person),
+            seconds=self.seconds_left,
         )
         try:
             async with aclosing(events):
                 async for event in events:
-                    silent = written.characters == before
+                    if first_event is None:
+                        first_event = time.perf_counter()
+                    is_silent = written.characters == before
                     await written.read(event)
-                    if silent and written.characters > before:
+                    if is_silent and written.characters > before:
                         step_ended("first token", began)
-                    if written.is_full:
+                    if written.is_over:
                         break
-            if written.response is None:
-                if not written.is_full:
-                    raise ReplyFailed("model_down")
-                await written.flush()
-                written.cut = "cut_short"
+            await written.end_response(self.model.output_limit)
         finally:
+            if first_event is not None:
+                self.seconds_left -= time.perf_counter() - first_event
             self._count_tokens(conversation, written.characters - before)
 
     async def _called(self, call: Mapping[str, Any]) -> str:
@@ -276,9 +322,10 @@ def _line(text: str, known: Iterable[str] = ()) -> str:
 class StreamedAnswer:
     """The text of one answer, over all responses of the model that it takes.
 
-    `characters` counts what the model wrote, commentary included; `is_full`: they have reached
-    `MAX_ANSWER`, and what follows is not taken. Of the response that is read, `output` holds the
-    items that are complete, `response` is the whole one when it has ended, else None.
+    `characters` counts what the model wrote, commentary and thoughts included; `is_over`: they have
+    reached `MAX_ANSWER` or only repeat themselves, and what follows is not taken. Of the response
+    that is read, `output` holds the items that are complete, `response` is the whole one when it
+    has ended, else None. What the model thinks is left out: see `bot.pipeline.thoughts`.
 
     Messages, and the text parts within one, become paragraphs of the answer. A message that begins
     with the ``phase`` ``commentary`` is shown as a task and is no part of it. Some servers send no
@@ -296,6 +343,11 @@ class StreamedAnswer:
         self.sink = sink
         self.characters = 0
         self._parts: list[str] = []
+        self._thoughts = ThoughtFilter()
+        self._loops = LoopDetector()
+        self._is_loop = False
+        # How many of the parts were there before the newest message.
+        self._kept_parts = 0
         self._half = ""
         self._citations: dict[str, Citation] = {}
         self._comments = 0
@@ -311,9 +363,14 @@ class StreamedAnswer:
         self._is_comment = False
 
     @property
-    def is_full(self) -> bool:
-        """Whether the text has reached its limit."""
-        return self.characters >= MAX_ANSWER
+    def is_over(self) -> bool:
+        """Whether the text has reached its limit, or only repeats itself."""
+        return self._is_loop or self.characters >= MAX_ANSWER
+
+    @property
+    def has_shown(self) -> bool:
+        """Whether something of the answer, or commentary, was shown."""
+        return bool(self._parts) or self._comments > 0
 
     async def read(self, event: Event) -> None:
         """Take the next event of a response.
@@ -347,6 +404,22 @@ class StreamedAnswer:
             case {"type": "response.failed"}:
                 raise ReplyFailed("model_failed")
 
+    async def end_response(self, output_limit: int | None) -> None:
+        """End a response that was read; raises `ReplyFailed` if it broke off.
+
+        Some servers call a response complete that the limit of its tokens has cut off.
+        """
+        if self.is_over:
+            await self.flush()
+            self.cut = "cut_loop" if self._is_loop else "cut_short"
+            return
+        if self.response is None:
+            raise ReplyFailed("model_down")
+        usage = self.response.get("usage")
+        tokens = usage.get("output_tokens") if isinstance(usage, dict) else None
+        if self.cut is None and output_limit and isinstance(tokens, int):
+            self.cut = "cut_short" if tokens >= output_limit else None
+
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
@@ -362,7 +435,9 @@ class StreamedAnswer:
     async def flush(self) -> None:
         """Show the text that was held back; a piece of text has ended."""
         self._half = ""
-        await self._show(self.links.flush())
+        held = self._thoughts.flush()
+        self._thoughts = ThoughtFilter()
+        await self._show(self.links.feed(self._spaced(held)) + self.links.flush())
         await self._pass_on(self.names.flush())
 
     def whole(self, without_text: Cause = "model_empty") -> Reply:
@@ -371,6 +446,8 @@ class StreamedAnswer:
         Raises `ReplyFailed` with `without_text` for an answer without text.
         """
         text = "".join(self._parts)
+        if self.cut == "cut_loop":
+            text = without_repetitions(text)
         if not text.strip():
             raise ReplyFailed("model_policy" if self.cut == "cut_filtered" else without_text)
         if self.cut and (fence := open_fence(text)):
@@ -397,7 +474,7 @@ class StreamedAnswer:
                     await self._comment(text_of(item))
                 else:
                     await self._new_paragraph()
-                    await self._write(text_of(item))
+                    await self._write(raw_text_of(item))
 
     def _add(self, item: object) -> Event:
         if len(self.output) == MAX_ITEMS:
@@ -416,26 +493,46 @@ class StreamedAnswer:
         """Separate the text that follows by a blank line: it is another message, or part of one."""
         await self.flush()
         self._gap = bool(self._parts)
+        self._kept_parts = len(self._parts)
 
     async def _write(self, piece: str) -> None:
         room = max(MAX_ANSWER - self.characters, 0)
         self.characters += len(piece)
         if self._is_comment:
             return
+        self._is_loop = self._is_loop or self._loops.feed(piece)
         if len(piece) > room:
             piece = piece[: piece.rfind(" ", 0, room) + 1] or piece[:room]
         piece = self._half + piece
         # JSON can cut a character outside the basic plane into two escapes, one in each piece.
         self._half = piece[-1:] if "\ud800" <= piece[-1:] < "\udc00" else ""
-        text = printable(piece.removesuffix(self._half))
-        if self._gap:
-            text = text.lstrip("\n")
-            if not text:
-                return
-            end = "".join(self._parts[-2:])[-2:]
-            text = "\n" * (2 - len(end) + len(end.rstrip("\n"))) + text
-            self._gap = False
-        await self._show(self.links.feed(text))
+        text = self._thoughts.feed(printable(piece.removesuffix(self._half)))
+        if self._thoughts.restarts:
+            await self._restart()
+        await self._show(self.links.feed(self._spaced(text)))
+
+    def _spaced(self, text: str) -> str:
+        """Return a text with the blank line that separates it from the paragraph before, if any."""
+        if not self._gap:
+            return text
+        text = text.lstrip("\n")
+        if not text:
+            return ""
+        end = "".join(self._parts[-2:])[-2:]
+        self._gap = False
+        return "\n" * (2 - len(end) + len(end.rstrip("\n"))) + text
+
+    async def _restart(self) -> None:
+        """Take back what was shown of the newest message: it was thought."""
+        self.links.flush()
+        self.names.flush()
+        shown = self._parts[self._kept_parts :]
+        self._parts = self._parts[: self._kept_parts]
+        self._gap = bool(self._parts)
+        if shown:
+            self.sink.start_over()
+            if self._parts:
+                await self.sink.write("".join(self._parts))
 
     async def _show(self, text: str) -> None:
         await self._pass_on(self.names.feed(text))

@@ -26,6 +26,9 @@ class AnswerSink(Protocol):
     async def task(self, task: Task) -> None:
         """Show the state of a tool call, or commentary."""
 
+    def start_over(self) -> None:
+        """Discard the text so far: it was no answer, or another attempt at the answer begins."""
+
 
 class ReplySink(AnswerSink, Protocol):
     """The destination of an answer: `bot.delivery.reply_stream` or `bot.runtime.ask`."""
@@ -42,9 +45,6 @@ class ReplySink(AnswerSink, Protocol):
 
     async def reader(self) -> Reader:
         """Return who reads the reply."""
-
-    def start_over(self) -> None:
-        """Discard the text so far; another attempt at the answer begins."""
 
     async def finish(
         self, text: str, *, recalled: bool = False, can_be_rated: bool = False

@@ -35,7 +35,7 @@ from bot.pipeline.attachments import Attachments, Brought, unseen_lines
 from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.fixed_replies import FixedReplies
-from bot.pipeline.model import ReplyFailed
+from bot.pipeline.model_failures import ReplyFailed
 from bot.pipeline.prompt import (
     FILES_ALONE,
     Prompt,
@@ -43,13 +43,15 @@ from bot.pipeline.prompt import (
     latest_brought,
     person_reference,
 )
+from bot.pipeline.reduction import Reduction
 from bot.pipeline.reply import Replier
 from bot.pipeline.sink import OpenReplySink, ReplySink
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import API_TEAM, Message, mentions, plain, typed
 from bot.slack.names import MessageNames
+from bot.types import Reply
 from bot.ui.blocks import reply_text, with_notes
-from memory import DM, Memory, recall_memories
+from memory import DM, Memory, Person, recall_memories
 from memory.metrics import count, step, step_ended
 from memory.model import texts
 from memory.postgres import is_unavailable
@@ -58,6 +60,8 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
+MOST_TRIES = 3
+"""Attempts at a message at which the model fails while it answers others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,23 +156,32 @@ class ThreadWorker:
             await self._fixed.refuse_access(claimed, refusal)
         elif claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:
             await self._fixed.reply(claimed, "turn_failed")
-        elif self._replier.unavailable:
-            return await self._fixed.postpone(claimed)
+        elif (cause := await self._replier.unavailable()) and not await self._is_stopped(claimed):
+            return await self._fixed.postpone(claimed, cause)
         else:
             try:
                 await self._turn.ainvoke(claimed)
             except QuotaExceeded as exceeded:
                 await self._fixed.refuse_quota(claimed, exceeded)
-            except ReplyFailed:
-                return await self._fixed.postpone(claimed)
+            except ReplyFailed as failed:
+                return await self._fixed.postpone(claimed, failed.cause)
         return True
+
+    async def _is_stopped(self, claimed: ClaimedMessage) -> bool:
+        """Return whether the person pressed Stop while the message waited: the turn says so."""
+        try:
+            await self.app.inbox.read_flags(claimed)
+        except Stopped:
+            return True
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Result:
     """What a message gets as its reply, the model's `prompt`, and the `tools` it could call.
 
-    `model`: the model whose complete answer `text` is, if it is one.
+    `model`: the model whose complete answer `text` is, if it is one. `left_out`: sentences that say
+    what the request was made without.
     """
 
     outcome: Outcome
@@ -176,6 +189,7 @@ class _Result:
     prompt: Prompt
     tools: Toolbox
     model: str | None = None
+    left_out: Sequence[str] = ()
 
     @property
     def recalled(self) -> list[str]:
@@ -253,13 +267,14 @@ def _with_unread(reader: Reader, result: _Result) -> str:
         unread.append(reader.say("parts_unread", count=result.prompt.unread))
     if result.prompt.thread_unread:
         unread.append(reader.say("thread_not_now"))
+    unread += result.left_out
     return "\n\n".join(filter(None, [result.text, *unread])) or reader.say("nothing_said")
 
 
 async def _ask_model(
     dependencies: TurnDependencies, turn: Turn, question: str, brought: Brought, sink: ReplySink
 ) -> _Result:
-    """Ask the model, once more where its answer broke off; a failure is a sentence as the text.
+    """Ask the model; a failure is a sentence as the text.
 
     Raises `ReplyFailed` where the message is to be answered later.
     """
@@ -278,33 +293,56 @@ async def _ask_model(
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
     prompt = await _prompt(dependencies.app, turn, question, brought, names)
+    replier = dependencies.replier
     offered = tools if sink.interactive else None
+    request = Reduction(prompt, offered, may_search=replier.may_search)
     try:
         await sink.check()
-        try:
-            reply = await dependencies.replier.reply(person, prompt, sink, offered)
-        except ReplyFailed as failed:
-            if prompt.shows_files and failed.may_be_files:
-                # Not every model reads images and documents, nor each of them.
-                prompt = prompt.without_files()
-            elif not ((sink.received_text or tools.acted) and failed.passes):
-                raise
-            # It broke off in the middle: ask once more, and put the whole in place of the half.
-            sink.start_over()
-            reply = await dependencies.replier.reply(person, prompt, sink, offered)
+        reply = await _reply(replier, person, request, sink, tools)
     except ReplyFailed as failed:
         # A later attempt might change again what the tools have changed.
-        if failed.passes and sink.interactive and not tools.acted:
+        if sink.interactive and not tools.acted and _is_tried_again(failed, turn):
             raise
         sink.start_over()
         text = (await sink.reader()).say(failed.cause)
-        return _Result(outcome="failed", text=text, prompt=prompt, tools=tools)
+        return _Result(outcome="failed", text=text, prompt=request.prompt, tools=tools)
     except Stopped:
         note = (await sink.reader()).say("stopped")
         text = f"{sink.received_text.rstrip()}\n\n{note}".strip()
-        return _Result(outcome="stopped", text=text, prompt=prompt, tools=tools)
-    text, model = reply_text(await sink.reader(), reply), None if reply.refused else reply.model
-    return _Result(outcome="answered", text=text, prompt=prompt, tools=tools, model=model)
+        return _Result(outcome="stopped", text=text, prompt=request.prompt, tools=tools)
+    reader = await sink.reader()
+    return _Result(
+        outcome="answered",
+        text=reply_text(reader, reply),
+        prompt=request.prompt,
+        tools=tools,
+        model=None if reply.refused else reply.model,
+        left_out=[reader.say(f"without_{one}") for one in request.left_out],
+    )
+
+
+async def _reply(
+    replier: Replier, person: Person, request: Reduction, sink: ReplySink, tools: Toolbox
+) -> Reply:
+    """Return the answer to the whole request, or to what the model can answer of it."""
+    while True:
+        try:
+            return await replier.reply(
+                person, request.prompt, sink, request.tools, may_search=request.may_search
+            )
+        except ReplyFailed as failed:
+            half_done = bool(sink.received_text) or tools.acted
+            if not request.after(failed, half_done=half_done):
+                raise
+            # What was shown was the half of an answer: the whole one takes its place.
+            sink.start_over()
+
+
+def _is_tried_again(failed: ReplyFailed, turn: Turn) -> bool:
+    """Return whether the message waits for another attempt."""
+    if failed.cause == "model_this_message":
+        return turn.claimed.attempt_number < MOST_TRIES
+    return failed.passes
 
 
 async def _prompt(

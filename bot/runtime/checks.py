@@ -250,9 +250,11 @@ def _ends_in_version(address: str) -> bool:
 def _refused(what: str, name: str, status: int, code: str | None) -> Problem:
     """Return what to say of a refused request to a model, which setting `name` names."""
     todo = _TODO.get(status, _TODO[0]).format(name=name)
-    return Problem(
-        f"{what} is refused ({', '.join(filter(None, (f'HTTP {status}', code)))}): {todo}."
-    )
+    named = f"HTTP {status}"
+    # Some servers send the status as the code.
+    if code and str(code) != str(status):
+        named += f", {code}"
+    return Problem(f"{what} is refused ({named}): {todo}.")
 
 
 async def check_remembering(settings: Settings) -> str:

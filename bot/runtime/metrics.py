@@ -25,7 +25,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg import OperationalError
 
 from bot.conversation.turns import Outcome
-from bot.pipeline.model import Cause
+from bot.pipeline.model_failures import Cause
 from bot.runtime.http import serving
 from memory import Pool
 from memory.metrics import recorded

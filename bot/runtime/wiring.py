@@ -96,16 +96,38 @@ def create_turn_dependencies(
     turns = Turns(
         pool, app.audiences.view, queue=queue, settings=settings, repeat_notice=repeat_notice
     )
-    models = [ModelRequests(model, model=settings.reply_model, effort=settings.reasoning_effort)]
-    if settings.fallback_model is not None:
-        models.append(ModelRequests(model, model=settings.fallback_model, effort=None))
-    replier = Replier(models, may_search=settings.web_search)
+    replier = create_replier(settings, model)
     attachments = Attachments(slack)
     return TurnDependencies(app=app, turns=turns, replier=replier, attachments=attachments)
 
 
-def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> openai.AsyncOpenAI:
-    """Return the client for replies and embeddings; it tries once more, not twice."""
+def create_replier(settings: Settings, client: openai.AsyncOpenAI) -> Replier:
+    """Return what asks the reply model, and the fallback model if there is one."""
+    named = {settings.reply_model: settings.reasoning_effort}
+    if settings.fallback_model is not None:
+        named.setdefault(settings.fallback_model, None)
+    models = [
+        ModelRequests(
+            client,
+            model=name,
+            effort=effort,
+            api=settings.reply_api,
+            max_output_tokens=settings.max_output_tokens,
+            first_event_seconds=settings.model_timeout,
+        )
+        for name, effort in named.items()
+    ]
+    # Only the Responses API has a web search.
+    may_search = settings.web_search and settings.reply_api == "responses"
+    return Replier(models, may_search=may_search)
+
+
+def create_openai_client(settings: Settings, *, seconds: float | None = None) -> openai.AsyncOpenAI:
+    """Return the client for replies and embeddings; it tries once more, not twice.
+
+    `seconds`: how long it waits for a byte, KIOKU_MODEL_TIMEOUT by default.
+    """
+    wait = settings.model_timeout if seconds is None else seconds
     address = settings.openai_base_url or OPENAI_ADDRESS
     # aiohttp takes a third less processor time for a stream, and no credentials in an address.
     is_plain = urlsplit(address).username is None
@@ -120,7 +142,7 @@ def create_openai_client(settings: Settings, *, seconds: float = 120.0) -> opena
         api_key=settings.model_key(),
         base_url=settings.openai_base_url,
         max_retries=1,
-        timeout=openai.Timeout(seconds, connect=10.0),
+        timeout=openai.Timeout(wait, connect=10.0),
         http_client=http_client,
     )
 

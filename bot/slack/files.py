@@ -37,6 +37,7 @@ FileTrouble: TypeAlias = Literal[
     "files_elsewhere",
     "files_connect",
     "files_model",
+    "files_long",
 ]
 
 

@@ -16,8 +16,10 @@ from .schemas import (
 )
 from .statement import MessageKey as MessageKey
 from .text import (
+    THOUGHT_TAG as THOUGHT_TAG,
     folded as folded,
     texts as texts,
+    without_thoughts as without_thoughts,
 )
 
 __all__: list[str]

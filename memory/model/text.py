@@ -30,6 +30,8 @@ _INVISIBLE = regex.compile(
 )
 _JOINER = "\u034f"  # of no width and no class: marks are not moved across it
 _IN_NAMES = frozenset("#")  # C# is not C
+# A tag behind a backtick is quoted: an answer may explain what the tag is.
+THOUGHT_TAG = re.compile(r"(?<!`)<(?P<end>/?)think(?:ing)?>", re.IGNORECASE)
 
 
 def clean(text: str) -> str:
@@ -40,6 +42,31 @@ def clean(text: str) -> str:
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return _INVISIBLE.sub(lambda found: found["meant"] or "", lines)
+
+
+def without_thoughts(text: str) -> str:
+    """Return a model's answer without what it thought, ``<think>…</think>``.
+
+    Many servers leave a model's thoughts in its text. A thought that is not ended goes to the end
+    of the text. Templates that begin the thought for the model leave only its end in the text: all
+    before such an end is thought. A text without thoughts is returned as it is.
+    """
+    kept: list[str] = []
+    start = 0
+    is_thought = False
+    for tag in THOUGHT_TAG.finditer(text):
+        is_end = bool(tag["end"])
+        if is_end and not is_thought:
+            kept.clear()
+        elif not is_thought:
+            kept.append(text[start : tag.start()])
+        is_thought = not is_end
+        start = tag.end()
+    if start == 0:
+        return text
+    if not is_thought:
+        kept.append(text[start:])
+    return "".join(kept).strip()
 
 
 def clean_content(content: Mapping[str, Any], limit: int | None = MAX_TEXT) -> dict[str, Any]:

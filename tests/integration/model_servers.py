@@ -3,7 +3,9 @@
 What each server sends and refuses is written after its own source or reference:
 Azure OpenAI (https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle),
 vLLM (``vllm/entrypoints/openai`` of https://github.com/vllm-project/vllm),
-Ollama (``openai/responses.go`` of https://github.com/ollama/ollama). `STRICT` is the smallest
+Ollama (``openai/responses.go`` of https://github.com/ollama/ollama),
+llama.cpp (what its server answered to such requests, with a model that reads no images; `MINISTRAL`
+is the same with a chat template that wants alternating roles). `STRICT` is the smallest
 server that can be used: it refuses every field it does not know, as pydantic's ``extra="forbid"``
 does, and sends of the events only the pieces of text and the last one.
 """
@@ -13,7 +15,8 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import aiohttp
@@ -172,9 +175,88 @@ def _strict_event(event: Body) -> Iterable[Body]:
         yield event
 
 
+def _llama_error(status: int, error: Body) -> Body:
+    kinds = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error"}
+    kind = kinds.get(status, "server_error")
+    if error.get("code") == "context_length_exceeded":
+        message = "request (9031 tokens) exceeds the available context size (8192 tokens), try"
+        sizes = {"n_prompt_tokens": 9031, "n_ctx": 8192}
+        named = {"message": f"{message} increasing it", "type": "exceed_context_size_error"}
+        return {"error": {"code": 400, **named, **sizes}}
+    if status == 503:
+        return {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
+    return {"error": {"code": status, "message": error["message"], "type": kind}}
+
+
+def _llama_refuses(body: Body) -> Refusal | None:
+    """Refuse what llama.cpp cannot read of a conversation."""
+    for item in body["input"] if isinstance(body["input"], list) else []:
+        if item.get("role") == "assistant" and item.get("type") != "message":
+            return 400, _llama_error(400, {"message": "Cannot determine type of 'item'"})
+        if item.get("type") == "reasoning" and not isinstance(item.get("content"), list):
+            return 400, _llama_error(400, {"message": "item['content'] is not an array"})
+        kinds = [part["type"] for part in item.get("content") or [] if isinstance(part, dict)]
+        if "input_image" in kinds:
+            return 500, _llama_error(500, {"message": _LLAMA_NO_IMAGES})
+        if "input_file" in kinds:
+            message = "'input_file' is not supported by llamacpp at this moment"
+            return 400, _llama_error(400, {"message": message})
+    return None
+
+
+def _ministral_refuses(body: Body) -> Refusal | None:
+    """Refuse neighbours of the same role, as Ministral 3's template does in llama.cpp."""
+    roles = [item["role"] for item in body["input"] if item.get("type", "message") == "message"]
+    if any(one == other for one, other in pairwise(roles)):
+        return 500, _llama_error(500, {"message": _MINISTRAL_ROLES})
+    return _llama_refuses(body)
+
+
+def _breaks_at_images(body: Body) -> Refusal | None:
+    if "input_image" in json.dumps(body["input"]):
+        return 500, {"error": {"message": "Something broke.", "type": "server_error"}}
+    return None
+
+
+def _llama_event(event: Body) -> Iterable[Body]:
+    """Leave out what llama.cpp does not send: positions, encryption, and that a limit cut it."""
+    event.pop("output_index", None)
+    event.pop("content_index", None)
+    item = event.get("item", {})
+    if item.get("type") == "reasoning":
+        item["content"] = [{"type": "reasoning_text", "text": "Let me look."}]
+        item["encrypted_content"] = ""
+    if event["type"] == "response.incomplete":
+        event["type"] = "response.completed"
+        response = event["response"]
+        response["usage"]["output_tokens"] = response["max_output_tokens"]
+    return [event]
+
+
+def _reads_reasoning(body: Body) -> Body:
+    """Leave out reasoning items: the stand-in takes none that it has not encrypted."""
+    items = body.get("input")
+    if not isinstance(items, list):
+        return body
+    return {**body, "input": [one for one in items if one.get("type") != "reasoning"]}
+
+
+_LLAMA_NO_IMAGES = (
+    "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+)
+_MINISTRAL_ROLES = (
+    "\n------------\nWhile executing CallExpression at line 48, column 32 in source:\n...== 0) %}↵"
+    "            {{- raise_exception('After the optional system message, conversation roles must"
+    " alternate user and assistant roles except for tool calls and results.') }}"
+)
 AZURE = Dialect(name="azure", error=_azure_error, event=_azure_event, path="/openai/v1")
 VLLM = Dialect(
-    name="vllm", error=_vllm_error, refuse=_vllm_refuses, event=_vllm_event, searches=False
+    name="vllm",
+    error=_vllm_error,
+    refuse=_vllm_refuses,
+    reads=_reads_reasoning,
+    event=_vllm_event,
+    searches=False,
 )
 OLLAMA = Dialect(
     name="ollama",
@@ -189,7 +271,18 @@ STRICT = Dialect(
     refuse=_strict_refuses,
     event=_strict_event,
 )
-DIALECTS = (AZURE, VLLM, OLLAMA, STRICT)
+LLAMA = Dialect(
+    name="llama",
+    error=_llama_error,
+    refuse=_llama_refuses,
+    reads=_reads_reasoning,
+    event=_llama_event,
+    searches=False,
+)
+MINISTRAL = replace(LLAMA, name="ministral", refuse=_ministral_refuses)
+UNSPOKEN = replace(LLAMA, name="unspoken", refuse=_breaks_at_images)
+"""A server that breaks at images without saying so."""
+DIALECTS = (AZURE, VLLM, OLLAMA, STRICT, LLAMA)
 
 
 @dataclass(slots=True)

@@ -138,6 +138,10 @@ class Shown:
         """Take a change of a task."""
         self.tasks.append(task)
 
+    def start_over(self) -> None:
+        """Discard the text so far."""
+        self.pieces.clear()
+
     @property
     def text(self) -> str:
         """The pieces together."""
@@ -151,11 +155,11 @@ def create_replier(
     web_search: bool = False,
     answer_seconds: float = ANSWER_SECONDS,
     fallbacks: Sequence[ModelRequests] = (),
-    effort: str | None = None,
+    **how: Any,
 ) -> Replier:
-    """Return a replier that may search the web, or may not."""
+    """Return a replier that may search the web, or may not; `how` is of `ModelRequests`."""
     return Replier(
-        [ModelRequests(client, model=model, effort=effort), *fallbacks],
+        [ModelRequests(client, model=model, **how), *fallbacks],
         may_search=web_search,
         answer_seconds=answer_seconds,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.locale import Reader
-from bot.pipeline.model import ReplyFailed
+from bot.pipeline.model_failures import ReplyFailed
 from bot.pipeline.reply import Replier
 from bot.ui.blocks import task_chunk
 from tests.conftest import Server
@@ -52,11 +52,12 @@ async def test_commentary_goes_back_with_its_phase(replier: Replier, stand_in: S
     first, second = requests(stand_in)
     comment, message, call, output = second["input"][len(first["input"]) :]
     assert comment == {
+        "type": "message",
         "role": "assistant",
         "content": "Let me look that up.",
         "phase": "commentary",
     }
-    assert message == {"role": "assistant", "content": "One moment.", "phase": "final_answer"}
+    assert (message["content"], message["phase"]) == ("One moment.", "final_answer")
     assert (call["type"], output["type"]) == ("function_call", "function_call_output")
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import openai
 import pytest
 
 from bot.config import STAND_IN_MODEL
-from bot.pipeline.model import CircuitBreaker, ModelRequests, ReplyFailed
+from bot.conversation.turns import Exchange
+from bot.locale import say
+from bot.pipeline.attachments import AttachedFile
+from bot.pipeline.model import ModelRequests
+from bot.pipeline.model_failures import ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import Replier
 from memory import Pool
@@ -17,8 +23,11 @@ from tests.conftest import Server
 from tests.integration.app import App, open_app
 from tests.integration.model_servers import (
     DIALECTS,
+    LLAMA,
+    MINISTRAL,
     OLLAMA,
     STRICT,
+    UNSPOKEN,
     VLLM,
     VLLM_CONTEXT,
     Dialect,
@@ -35,6 +44,7 @@ from tests.integration.responses_server import (
     fault,
     script,
 )
+from tests.integration.test_attachments import sent_image
 
 
 @pytest.fixture(params=DIALECTS, ids=lambda dialect: dialect.name)
@@ -114,11 +124,14 @@ async def test_an_error_has_the_same_meaning(
     client: openai.AsyncOpenAI, stand_in: Server, dialect: Dialect, how: dict[str, Any], cause: str
 ) -> None:
     """By the status where the body says nothing that is known."""
-    fault(stand_in, **how)
+    fault(stand_in, times=-1, **how)
     with pytest.raises(ReplyFailed) as raised:
         await create_replier(client).reply(ALICE, PROMPT, Shown())
-    without_code = dialect in (OLLAMA, STRICT) and cause == "model_too_long"
-    assert raised.value.cause == ("model_failed" if without_code else cause)
+    if dialect in (OLLAMA, STRICT) and cause == "model_too_long":
+        cause = "model_failed"
+    if dialect is LLAMA and how.get("status") == 503:
+        cause = "model_loading"
+    assert raised.value.cause == cause
 
 
 async def test_a_refused_parameter_is_left_out_from_then_on(
@@ -146,6 +159,128 @@ async def test_what_no_limit_of_the_output_makes_fit_is_too_long(
         await create_replier(client).reply(ALICE, long, Shown())
     assert raised.value.cause == "model_too_long"
     assert ["max_output_tokens" in sent for sent in server.requests] == [True, False]
+
+
+LOOK = {"name": "look", "arguments": {}}
+IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto"}
+EARLIER = Exchange(ts="1.0", thread="T1/C1/1.0", user_id="U1", question="Hi", reply="Hello!")
+UNANSWERED = replace(EARLIER, reply=None)
+NOTES = AttachedFile(name="a.txt", kind="text/plain", text="Budget: 5 euros")
+
+
+@pytest.mark.parametrize("dialect", [LLAMA, VLLM], indirect=True, ids=["llama", "vllm"])
+async def test_reasoning_that_is_not_encrypted_goes_back_whole(
+    server: ModelServer, client: openai.AsyncOpenAI, stand_in: Server
+) -> None:
+    """With its content, which llama.cpp asks for, and without a refusal."""
+    stand_in.call("/_model/settings", {"reasoning": True})
+    script(stand_in, function_calls=[LOOK])
+    script(stand_in, text="On Monday.")
+    reply = await create_replier(client).reply(ALICE, PROMPT, Shown(), LookTool())
+    assert reply.text == "On Monday."
+    first, second = [sent["input"] for sent in server.requests if "include" in sent][-2:]
+    reasoning, call, _ = second[len(first) :]
+    assert (reasoning["type"], call["type"]) == ("reasoning", "function_call")
+    assert reasoning["content"][0]["type"] == "reasoning_text"
+
+
+@pytest.mark.parametrize("dialect", [LLAMA], indirect=True, ids=["llama"])
+async def test_a_conversation_goes_on(server: ModelServer, client: openai.AsyncOpenAI) -> None:
+    """A second message is answered, after an answer and after none, without a refusal."""
+    for exchanges in ([EARLIER], [UNANSWERED], [EARLIER, UNANSWERED]):
+        asked = replace(PROMPT, exchanges=exchanges)
+        assert (await create_replier(client).reply(ALICE, asked, Shown(), LookTool())).text
+    assert len(server.requests) == 3
+    roles = [item["role"] for item in server.requests[-1]["input"]]
+    assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
+
+
+@pytest.mark.parametrize("dialect", [MINISTRAL], indirect=True, ids=["ministral"])
+async def test_roles_alternate_from_the_first_refusal_on(
+    server: ModelServer, client: openai.AsyncOpenAI
+) -> None:
+    """What others wrote is still framed, in the message of the person's words; one request more."""
+    replier = create_replier(client)
+    asked = replace(PROMPT, exchanges=[EARLIER], files=[NOTES])
+    for _ in range(2):
+        assert (await replier.reply(ALICE, asked, Shown(), LookTool())).text
+    assert len(server.requests) == 3
+    for sent in server.requests[1:]:
+        roles = [item["role"] for item in sent["input"]]
+        assert roles == ["system", "user", "assistant", "user"]
+        frame, _, words = sent["input"][-1]["content"].partition("</files>")
+        assert frame.startswith("<files>\n{")
+        assert words.strip() == PROMPT.question
+
+
+@pytest.mark.parametrize("dialect", [LLAMA], indirect=True, ids=["llama"])
+async def test_an_image_that_the_model_cannot_read_is_no_outage(
+    server: ModelServer, client: openai.AsyncOpenAI
+) -> None:
+    """It is refused with HTTP 500, and asked for once; other requests go on."""
+    replier = create_replier(client)
+    file = AttachedFile(name="a.png", kind="image/png", content=IMAGE)
+    for _ in range(4):
+        with pytest.raises(ReplyFailed) as raised:
+            await replier.reply(ALICE, replace(PROMPT, files=[file]), Shown())
+        assert raised.value.cause == "model_images"
+    assert len(server.requests) == 4
+    assert (await replier.reply(ALICE, PROMPT, Shown())).text
+
+
+@pytest.mark.parametrize("dialect", [UNSPOKEN], indirect=True, ids=["unspoken"])
+async def test_three_people_whose_pictures_fail_keep_nobody_waiting(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    server: ModelServer,
+    client: openai.AsyncOpenAI,
+) -> None:
+    """What the server breaks at while it answers others is left out; each of them is answered."""
+    app = await open_app(pool, database, slack, stand_in, client)
+    for _ in range(3):
+        shown = await sent_image(app, slack.place(), "Look at this")
+        assert app.replies(shown)[0].endswith(say("en", "files_model", names="`cat.png`"))
+        asked = await app.ask(slack.place(), "I like ramen")
+        for message in (shown, asked):
+            assert app.turn(message)["status"] == "answered"
+    assert not app.wiring.replier.models[0].breaker.is_away
+    kinds = ["image" if "input_image" in json.dumps(one) else "" for one in server.requests]
+    # Each picture is tried once, then the probe, then the words; after it somebody else's.
+    assert kinds == ["image", "", "", ""] * 3
+
+
+@pytest.mark.parametrize("dialect", [LLAMA], indirect=True, ids=["llama"])
+async def test_a_model_that_is_being_loaded_is_waited_for(
+    pool: Pool,
+    database: str,
+    slack: PlaygroundSlack,
+    stand_in: Server,
+    client: openai.AsyncOpenAI,
+) -> None:
+    """The interim reply says so, and the answer takes its place."""
+    app = await open_app(pool, database, slack, stand_in, client)
+    app.fault(status=503, times=-1)
+    asked = await app.ask(slack.place(), "Hello")
+    assert app.replies(asked) == [say("en", "held_loading")]
+    stand_in.call("/_model/faults", method="DELETE")
+    app.wiring.replier.models[0].breaker.answered()
+    app.script("Hello!")
+    await app.answering.drain(asked.thread)
+    assert app.replies(asked) == ["Hello!"]
+
+
+@pytest.mark.parametrize("dialect", [LLAMA], indirect=True, ids=["llama"])
+async def test_an_answer_that_the_limit_cut_off_is_marked(
+    client: openai.AsyncOpenAI, stand_in: Server
+) -> None:
+    """Also where the server calls it complete: by the tokens that it counts."""
+    script(stand_in, text="one two three four five six seven eight nine ten " * 10)
+    replier = create_replier(client, max_output_tokens=16)
+    assert (await replier.reply(ALICE, PROMPT, Shown())).cut == "cut_short"
+    script(stand_in, text="Yes.")
+    assert (await replier.reply(ALICE, PROMPT, Shown())).cut is None
 
 
 @pytest.fixture
@@ -185,7 +320,7 @@ async def test_the_fallback_answers_when_the_first_model_does_not(
     reply = await replier.reply(ALICE, PROMPT, Shown())
     assert (reply.model, bool(reply.text)) == (fallback.model, True)
     assert len(second.requests) == 1
-    assert not replier.unavailable
+    assert await replier.unavailable() is None
     assert (await replier.reply(ALICE, PROMPT, Shown())).model == STAND_IN_MODEL
     assert len(second.requests) == 1
 
@@ -204,6 +339,7 @@ async def test_a_message_waits_while_either_model_may_answer(
     """A failure of one that passes outweighs one of the other that does not."""
     fault(stand_in, **first)
     fault(stand_in, **second_fails)
+    fault(stand_in, status=503, times=-1)
     with pytest.raises(ReplyFailed) as raised:
         await replier.reply(ALICE, PROMPT, Shown())
     assert raised.value.passes
@@ -212,26 +348,21 @@ async def test_a_message_waits_while_either_model_may_answer(
 async def test_messages_wait_only_where_every_model_is_away(
     stand_in: Server, second: ModelServer, fallback: ModelRequests
 ) -> None:
-    """A model that failed three times is asked once in a while only, and the fallback answers."""
+    """A model that is away is probed once in a while only, and the fallback answers."""
     async with openai.AsyncOpenAI(
         api_key="k", base_url="http://127.0.0.1:9/v1", max_retries=0
     ) as nobody:
         replier = create_replier(nobody, fallbacks=[fallback])
-        for model in replier.models:
-            model.breaker = CircuitBreaker(lambda: 0.0)
 
         async def ask(number: int) -> str:
             asked = Prompt(question=f"What about number {number}?", user_id="U1")
             return (await replier.reply(ALICE, asked, Shown())).model
 
         assert [await ask(number) for number in range(4)] == [fallback.model] * 4
-        assert replier.models[0].breaker.open
-        assert not replier.unavailable
+        assert replier.models[0].breaker.is_away
+        assert await replier.unavailable() is None
         fault(stand_in, status=500, times=-1)
-        waiting = []
-        for number in range(4, 7):
-            with pytest.raises(ReplyFailed):
-                await ask(number)
-            waiting.append(replier.unavailable)
-        assert waiting == [False, False, True]
-        assert len(second.requests) == 7
+        with pytest.raises(ReplyFailed) as raised:
+            await ask(4)
+        assert raised.value.passes
+        assert await replier.unavailable() == "model_down"

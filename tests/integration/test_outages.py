@@ -9,7 +9,7 @@ import pytest
 
 from bot.locale import say
 from bot.pipeline.fixed_replies import MAX_HELD_ATTEMPTS
-from bot.pipeline.model import FAILURES
+from bot.pipeline.turn import MOST_TRIES
 from bot.slack.messages import Message
 from bot.ui.panel import EVERYTHING
 from bot.ui.positions import FORGET, SWITCH
@@ -164,13 +164,15 @@ async def test_a_person_agrees_to_memory_after_a_reply_that_did_not_ask(make_app
 async def test_a_model_that_is_down_is_not_asked_for_every_message(app: App) -> None:
     """Once it is known to be away nobody's message costs a request; each person is told."""
     app.fault(status=500, times=-1)
-    places = [app.slack.place() for _ in range(FAILURES + 4)]
+    places = [app.slack.place() for _ in range(5)]
     for place in places:
         message = await app.receive(place, "Hello")
         await drain(app, message)
         assert app.replies(message) == [WAITING]
         assert due_in(app, message) is not None
-    assert len(app.prompts()) == FAILURES
+    asked = [text for text in app.request_texts() if "Hello" in text]
+    assert len(asked) == 1
+    assert len(app.prompts()) == 2, "The other one is the probe."
 
 
 async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(app: App) -> None:
@@ -225,3 +227,43 @@ async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: 
     assert (turn["status"], turn["question"], turn["words"]) == ("answered", "", "")
     assert turn["reply"] is None, "It may repeat what was forgotten."
     assert app.formations(asked.person) == []
+
+
+async def test_what_fails_by_itself_is_given_up_after_three_tries(app: App) -> None:
+    """The person is told that it is tried again, and in the end that this message is the cause."""
+    app.fault(match="poison", status=500, times=-1)
+    asked = await app.receive(app.slack.place(), "poison")
+    replies = []
+    for _ in range(MOST_TRIES):
+        assert due_in(app, asked) is not None
+        await drain(app, asked)
+        replies += app.replies(asked)
+    again = say("en", "held_this_message")
+    assert replies == [again, again, say("en", "model_this_message")]
+    assert app.event(asked)["status"] == "failed"
+    assert due_in(app, asked) is None
+
+
+async def test_an_answer_without_tools_says_so(app: App) -> None:
+    """Where only the tools make the model fail, it is asked without them."""
+    app.fault(match="Hello", times=1, status=400)
+    asked = await app.ask(app.slack.place(), "Hello")
+    whole, reduced = app.requests()[-2:]
+    assert whole["tools"]
+    assert not reduced["tools"]
+    assert app.replies(asked)[0].endswith(say("en", "without_tools"))
+    assert app.turn(asked)["status"] == "answered"
+
+
+async def test_a_context_that_is_exceeded_leaves_out_and_says_so(app: App) -> None:
+    """The history goes last, after it the message is too long; nothing else is forgotten."""
+    place = app.slack.place()
+    await app.ask(place, "I like ramen")
+    app.fault(match="And now?", times=1, error_code="context_length_exceeded")
+    asked = await app.ask(place, "And now?")
+    roles = [item["role"] for item in app.prompts()[-1]]
+    assert roles == ["system", "user"]
+    assert app.replies(asked)[0].endswith(say("en", "without_history"))
+    app.fault(match="And then?", times=-1, error_code="context_length_exceeded")
+    asked = await app.ask(place, "And then?")
+    assert app.replies(asked) == [say("en", "model_too_long")]

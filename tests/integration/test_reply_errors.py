@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from bot.locale import say
-from bot.pipeline.model import FAILURES, Cause, ReplyFailed
+from bot.pipeline.model_failures import Cause, ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import Replier
 from openai_double.errors import RESPONSE_ERROR_CODES
@@ -70,19 +70,20 @@ async def test_only_three_codes_can_pass(replier: Replier, stand_in: Server, sha
     for code, cause in CAUSES.items():
         if shape == "failed" and code not in RESPONSE_ERROR_CODES:
             continue
-        fault(stand_in, error_code=code, **SHAPES[shape])
+        fault(stand_in, error_code=code, times=-1, **SHAPES[shape])
         replier.models[0].breaker.answered()
         failed = await failure(replier)
+        stand_in.call("/_model/faults", method="DELETE")
         assert (failed.cause, failed.code) == (cause, code)
         assert failed.passes is (code in PASSING)
 
 
 async def test_final_errors_do_not_open_the_breaker(replier: Replier, stand_in: Server) -> None:
     """However many prompts are refused, the next one is sent to the model."""
-    for number in range(FAILURES + 1):
+    for number in range(4):
         fault(stand_in, event="failed", error_code="invalid_prompt")
         assert (await failure(replier, f"Question {number}")).cause == "model_policy"
-    assert not replier.models[0].breaker.probing
+    assert await replier.unavailable() is None
     assert (await replier.reply(ALICE, PROMPT, Shown())).text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -11,14 +12,18 @@ import pytest
 from langchain_core.messages.ai import UsageMetadata
 
 from bot.locale import Reader
-from bot.pipeline.model import MAX_OUTPUT_TOKENS, ReplyFailed
+from bot.pipeline.loops import LOOP_CHARACTERS
+from bot.pipeline.model import MAX_OUTPUT_TOKENS
+from bot.pipeline.model_failures import ReplyFailed
 from bot.pipeline.reply import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.web_search import SEARCH_TOOL
 from bot.ui.blocks import reply_text
 from memory.formation.chat_model import tokens_used
 from tests.integration.responses_server import (
     DONE,
+    POSITION,
     Answer,
+    LookTool,
     ResponsesServer,
     Send,
     Shown,
@@ -28,13 +33,13 @@ from tests.integration.responses_server import (
 )
 
 
-@pytest.mark.parametrize("piece", ["Lorem ipsum dolor sit amet. ", "むかしむかし、", "x"])
+@pytest.mark.parametrize("piece", ["Lorem {} ipsum dolor sit amet. ", "むかし{}むかし、", "x{}"])
 async def test_an_answer_without_an_end_is_ended(piece: str) -> None:
     """It ends at a word, says so, and the request is left."""
 
     async def endless(send: Send, number: int) -> None:
-        while True:
-            await send(delta(piece * 40))
+        for at in itertools.count(0, 40):
+            await send(delta("".join(piece.format(at + one) for one in range(40))))
 
     model = ResponsesServer(endless)
     shown = Shown()
@@ -44,11 +49,112 @@ async def test_an_answer_without_an_end_is_ended(piece: str) -> None:
     assert reply.cut == "cut_short"
     assert MAX_ANSWER - 10 < len(reply.text) < MAX_ANSWER + 20
     assert reply.text == shown.text
-    assert " " not in piece or reply.text.split()[-1] in piece.split()
+    assert " " not in piece or reply.text.endswith(" ")
     assert reply_text(Reader("en"), reply).endswith("Ask me to continue._")
     assert model.requests[0]["max_output_tokens"] == MAX_OUTPUT_TOKENS
     assert len(model.requests) == 1
     assert spent.total() >= MAX_ANSWER // 8
+
+
+async def test_an_answer_that_repeats_itself_is_ended() -> None:
+    """It ends after 2,000 characters of the same, is marked, and the block is kept once."""
+
+    async def looping(send: Send, number: int) -> None:
+        await send(delta("My answer is this.\n\n"))
+        while True:
+            await send(delta("I'm happy to share that. "))
+
+    model = ResponsesServer(looping)
+    shown = Shown()
+    reply = await model.reply(shown=shown)
+    await asyncio.wait_for(model.left.wait(), 60)
+    assert reply.cut == "cut_loop"
+    assert reply.text == "My answer is this.\n\nI'm happy to share that."
+    assert LOOP_CHARACTERS < len(shown.text) < LOOP_CHARACTERS + 600
+
+
+THOUGHTS: list[tuple[list[str], str]] = [
+    (["<think>\nLet me ", "see.\n</think>\n\nRamen."], "Ramen."),
+    (["<th", "ink>Let me see.</thi", "nk>", "Ramen."], "Ramen."),
+    (["Let me see.\n", "</think>\n\n", "Ramen."], "Ramen."),
+    (["Ramen. ", "<think>Or sushi?</think>", "Or sushi."], "Ramen. Or sushi."),
+    (["Ramen. ", "<think>Or sushi?"], "Ramen. "),
+    (["Write `<think>` and `</think>`."], "Write `<think>` and `</think>`."),
+    (["1 <", " 2"], "1 < 2"),
+]
+
+
+@pytest.mark.parametrize(("pieces", "text"), THOUGHTS, ids=str)
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_thoughts_are_no_part_of_an_answer(
+    pieces: list[str], text: str, streamed: bool
+) -> None:
+    """Neither while it is written, nor where only its end says what it was."""
+    whole = {"type": "message", "content": [{"type": "output_text", "text": "".join(pieces)}]}
+    events = [delta(piece) for piece in pieces] if streamed else []
+    done = {"type": "response.completed", "response": {"output": [whole]}}
+    shown = Shown()
+    reply = await ResponsesServer([*events, done]).reply(shown=shown)
+    assert reply.text == shown.text == text
+
+
+async def test_a_thought_that_ends_late_takes_back_its_own_message_only() -> None:
+    """What an earlier message of the answer said stays; thoughts do not go back to the model."""
+    second = {**POSITION, "output_index": 1}
+
+    async def answer(send: Send, number: int) -> None:
+        if number == 1:
+            await send(delta("One moment."))
+            await send({**delta("Let me see. "), **second})
+            await send({**delta("</think>I look."), **second})
+            said = [{"type": "output_text", "text": "Let me see. </think>I look."}]
+            item = {"type": "message", "content": said}
+            await send({"type": "response.output_item.done", "item": item})
+            await send(call("look", "{}"))
+        else:
+            await send(delta("<think>So</think>Done."))
+        await send({"type": "response.completed", "response": {"output": []}})
+
+    model = ResponsesServer(answer)
+    shown = Shown()
+    reply = await model.reply(shown=shown, tools=LookTool())
+    assert reply.text == shown.text == "One moment.\n\nI look.\n\nDone."
+    said = model.requests[1]["input"][-3]
+    assert (said["role"], said["content"]) == ("assistant", "I look.")
+
+
+async def test_an_answer_that_is_all_thought_is_empty() -> None:
+    """The person is told that there was none."""
+    with pytest.raises(ReplyFailed) as raised:
+        await ResponsesServer([delta("<think>Hm, let me"), DONE]).reply()
+    assert raised.value.cause == "model_empty"
+
+
+async def test_what_takes_too_long_while_others_are_answered_is_slow() -> None:
+    """The person is told so at once: another attempt would take as long."""
+
+    async def late(send: Send, number: int) -> None:
+        if number == 1:
+            await asyncio.Event().wait()
+        await send(DONE)
+
+    with pytest.raises(ReplyFailed) as raised:
+        await ResponsesServer(late).reply(first_event_seconds=0.05)
+    assert (raised.value.cause, raised.value.passes) == ("model_slow", False)
+
+
+async def test_waiting_for_the_first_event_has_a_limit_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that answers nobody within it is away: the message waits."""
+    monkeypatch.setattr("bot.pipeline.model.PROBE_ANSWER_SECONDS", 0.05)
+
+    async def late(send: Send, number: int) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(ReplyFailed) as raised:
+        await ResponsesServer(late).reply(first_event_seconds=0.05)
+    assert (raised.value.passes, raised.value.silent) == (True, True)
 
 
 def thinking(words: str = "") -> Answer:

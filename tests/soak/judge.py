@@ -13,12 +13,12 @@ from tests.soak.questions import MARKER, Question
 APOLOGIES = (
     *("turn_failed", "model_down", "model_busy", "model_refused", "model_empty"),
     *("model_malformed", "model_slow", "model_policy", "model_images", "model_too_long"),
-    *("model_quota", "model_failed", "held_too_long"),
+    *("model_quota", "model_failed", "model_this_message", "model_loading", "held_too_long"),
 )
 # The answer takes the place of it.
-INTERIM = "held"
-# It stands below an answer for which Slack did not show the thread.
-UNREAD = "thread_not_now"
+INTERIM = ("held", "held_loading", "held_this_message")
+# These stand below an answer for which Slack did not show the thread, or the model took no tools.
+NOTES = ("thread_not_now", "without_tools")
 
 
 @dataclass(slots=True)
@@ -57,13 +57,14 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
     verdict = Verdict()
     known = {question.marker: question for question in questions}
     sentences = {sentence for key in APOLOGIES for sentence in error_sentences(key)}
-    interim, unread = error_sentences(INTERIM), error_sentences(UNREAD)
+    interim = {sentence for key in INTERIM for sentence in error_sentences(key)}
+    notes = {sentence for key in NOTES for sentence in error_sentences(key)}
     apologised: Counter[tuple[str, str]] = Counter()
     answered: Counter[str] = Counter()
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for message in sorted(messages, key=lambda message: float(message["ts"])):
         text, place = markdown(message), (message["channel"], message.get("thread_ts", ""))
-        for sentence in unread:
+        for sentence in notes:
             text = text.removesuffix(f"\n\n{sentence}")
         markers = set(MARKER.findall(text)) & set(known)
         if text in sentences:

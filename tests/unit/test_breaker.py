@@ -1,64 +1,92 @@
-"""The breaker: a model that is away is asked now and then only."""
+"""The breaker: a failure is the model's only once a request of the app's own has failed, too."""
 
 from __future__ import annotations
 
-from bot.pipeline.model import FAILURES, PROBE_SECONDS, CircuitBreaker
+import asyncio
+
+import pytest
+
+from bot.pipeline.breaker import PROBE_SECONDS, CircuitBreaker, Probed
 
 
-class Clock:
-    """A clock that the test sets."""
+class Model:
+    """A model whose probes the test answers, with a clock that the test sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, result: Probed = "failed") -> None:
         self.now = 100.0
+        self.result: Probed = result
+        self.probes = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.breaker = CircuitBreaker(self._probe, lambda: self.now)
 
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_single_failures_change_nothing() -> None:
-    """As long as the model answers in between, every request is let through."""
-    breaker = CircuitBreaker(Clock())
-    for number in range(3 * FAILURES):
-        breaker.failed(str(number))
-        assert breaker.admit()
-        breaker.answered()
-    assert not breaker.probing
+    async def _probe(self) -> Probed:
+        self.probes += 1
+        await self.may_answer.wait()
+        return self.result
 
 
-def test_a_model_that_is_away_is_probed_once_an_interval() -> None:
-    """After several failures in a row one request an interval is let through, for any caller."""
-    clock = Clock()
-    breaker = CircuitBreaker(clock)
-    for number in range(FAILURES):
-        assert breaker.admit()
-        breaker.failed(str(number))
+async def test_a_model_that_answers_is_not_probed() -> None:
+    """Nobody waits while nothing has failed, and after each answer."""
+    model = Model()
+    assert await model.breaker.admit()
+    model.breaker.failed("model_down")
+    model.breaker.answered()
+    assert await model.breaker.admit()
+    assert model.probes == 0
+
+
+async def test_a_request_that_always_fails_keeps_nobody_else_waiting() -> None:
+    """Each failure is followed by one probe, and others are let through."""
+    model = Model("answered")
+    for _ in range(10):
+        model.breaker.failed("model_down")
+        assert await model.breaker.admit()
+        assert await model.breaker.admit()
+    assert model.probes == 10
+
+
+async def test_a_model_that_is_away_is_probed_once_an_interval() -> None:
+    """Whoever asks meanwhile is refused at once, and told why; the first answer ends it."""
+    model = Model()
+    model.breaker.failed("model_loading")
     let_through = []
     for _ in range(3):
-        let_through += [breaker.admit() for _ in range(5)]
-        clock.now += PROBE_SECONDS
-        let_through += [breaker.open, *(breaker.admit() for _ in range(5)), breaker.open]
-        breaker.failed("0")
-    assert let_through == [*[False] * 6, True, *[False] * 4, True] * 3
+        let_through += [await model.breaker.admit() for _ in range(5)]
+        model.now += PROBE_SECONDS
+    assert let_through == [False] * 15
+    assert (model.probes, model.breaker.cause) == (3, "model_loading")
+    model.result = "answered"
+    assert await model.breaker.admit()
+    assert not model.breaker.is_away
 
 
-def test_one_request_that_always_fails_opens_nothing() -> None:
-    """However often the same request fails, other requests are let through."""
-    breaker = CircuitBreaker(Clock())
-    for _ in range(5 * FAILURES):
-        breaker.failed("poison")
-        assert breaker.admit()
-    for number in range(FAILURES - 1):
-        assert breaker.admit()
-        breaker.failed(str(number))
-    assert not breaker.admit()
+async def test_all_who_ask_wait_for_the_same_probe() -> None:
+    """Twenty people whose requests fail at once cost one probe."""
+    model = Model()
+    model.may_answer.clear()
+    model.breaker.failed("model_down")
+    asking = [asyncio.create_task(model.breaker.admit()) for _ in range(20)]
+    await asyncio.sleep(0)
+    model.may_answer.set()
+    assert await asyncio.gather(*asking) == [False] * 20
+    assert model.probes == 1
 
 
-def test_one_answer_ends_it() -> None:
-    """One answer, whatever it says, and every request is let through again."""
-    breaker = CircuitBreaker(Clock())
-    for number in range(2 * FAILURES):
-        breaker.failed(str(number))
-    breaker.answered()
-    assert breaker.admit()
-    assert not breaker.open
-    assert not breaker.probing
+async def test_an_answer_to_somebody_else_takes_the_place_of_the_probe() -> None:
+    """A server with one place, which writes an answer, answers the probe only after it."""
+    model = Model()
+    model.may_answer.clear()
+    model.breaker.failed("model_down")
+    asking = asyncio.create_task(model.breaker.admit())
+    await asyncio.sleep(0)
+    model.breaker.answered()
+    assert await asking
+
+
+@pytest.mark.parametrize("silent", [True, False])
+async def test_a_silent_probe_shows_nothing_by_itself(silent: bool) -> None:
+    """It does only where the request that failed was not answered in time either."""
+    model = Model("silent")
+    model.breaker.failed("model_down", silent=silent)
+    assert await model.breaker.admit() is not silent

@@ -16,9 +16,11 @@ from bot.delivery.reply_stream import title_of
 from bot.locale import Reader
 from bot.pipeline import links
 from bot.pipeline.links import LinkFilter
+from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
-from bot.pipeline.model import printable
+from bot.pipeline.output_items import printable
 from bot.pipeline.prompt import estimated_tokens, framed, shortened
+from bot.pipeline.thoughts import ThoughtFilter
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
@@ -31,7 +33,16 @@ from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model import References
 from memory.model.schemas import thing
-from memory.model.text import clean, folded, lettered, letters, name_of, normalized, parse_json
+from memory.model.text import (
+    clean,
+    folded,
+    lettered,
+    letters,
+    name_of,
+    normalized,
+    parse_json,
+    without_thoughts,
+)
 from tests.link_readers import HOSTILE as LINKS
 from tests.link_readers import TOKENS as MARKDOWN
 from tests.unit.memories import memory
@@ -71,6 +82,7 @@ SLACK = [
     ),
     *("tel:1", "a.b", "a./", "@/", "a.b?", "a://", "0x", "12:", "2026-"),
     *("last ", "until ", "forget ", "everything "),
+    *("<think>", "</think>", "<think>a</think>"),
     *("#", "{", "}", "{{", "((", '"a ', "'", "=", "a=", "a=b ", "1 ", "1-", "•", "[…]", " […]"),
     *("\n# a", "## \n\n", "# \n\n", "## 1\n\n", "---\n", "a\n\n", "| a ", "|-", "-|", "a|b\n"),
 ]
@@ -99,6 +111,13 @@ def names_in_pieces(text: str, size: int = 10) -> str:
     return "".join(pieces) + shown.flush()
 
 
+def without_thoughts_in_pieces(text: str, size: int = 10) -> str:
+    """Return what `ThoughtFilter` shows of a text that comes in small pieces."""
+    shown = ThoughtFilter()
+    pieces = [shown.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    return "".join(pieces) + shown.flush()
+
+
 def said(text: str) -> dict[str, Any]:
     """Return a section block with this text."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
@@ -110,16 +129,18 @@ FUNCTIONS: dict[str, TextFunction] = {
     for function in (
         *(links.normal, links.carries, links.is_web_address),
         *(clean, folded, lettered, letters, name_of, normalized, parse_json, lines_of),
-        final_question,
+        *(final_question, without_thoughts),
         *(escaped, spoken, plain_text, section, title_of, query_in, framed),
         *(find_credentials, without_secrets),
         *(messages.plain, messages.typed, printable, messages.received),
         *(messages.mentions, estimated_tokens, reply_stream.open_fence),
-        *(Position.parse, typed_message, in_pieces),
+        *(Position.parse, typed_message, in_pieces, names_in_pieces, without_thoughts_in_pieces),
+        without_repetitions,
     )
 } | {
     "thing": lambda text: thing("UserFact", {"fact": text}),
     "redact_texts": lambda text: redact_texts(text, text[::-1]),
+    "LoopDetector.feed": lambda text: LoopDetector().feed(text),
     "LinkFilter.feed": lambda text: LinkFilter().feed(text),
     "links_in": lambda text: links.links_in([text]),
     "find_evidence": lambda text: find_evidence(text, [OTHER, typed_message(text)]),

@@ -170,6 +170,7 @@ def test_the_question_comes_last() -> None:
         ("user", "one"),
         ("assistant", "first"),
         ("user", "two"),
+        ("assistant", prompt.NO_ANSWER),
         ("user", "what now?"),
     ]
     assert len(made.memories) == 1

@@ -1,0 +1,101 @@
+"""Whether a model answers at all: a failure belongs to a request until the model fails others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeAlias
+
+from bot.pipeline.model_failures import Cause
+
+log = logging.getLogger(__name__)
+
+PROBE_SECONDS = 5.0
+"""Seconds between the probes of a model that is away."""
+
+Probed: TypeAlias = Literal["answered", "failed", "silent"]
+Probe: TypeAlias = Callable[[], Awaitable[Probed]]
+"""Sends a small request of the app's own, which holds nothing of a person."""
+
+
+class CircuitBreaker:
+    """Whether one model of this process answers.
+
+    ::
+
+        answering ──a request fails──▶ unsure ──probe fails──▶ away
+            ▲                            │                      │
+            └── a probe, or any request, ┴─────── is answered ──┘
+
+    A person's request is never the probe: what fails may be the fault of that request alone, such
+    as a picture for a model that reads none. While it is unsure the next who asks waits for one
+    probe, which all share; while it is away nobody waits, except for one probe each
+    `PROBE_SECONDS`. A probe that gets no answer in time shows nothing, unless the request that
+    failed got none either: a server with one place may be busy.
+    """
+
+    def __init__(self, probe: Probe, clock: Callable[[], float] = time.monotonic) -> None:
+        self._probe = probe
+        self._clock = clock
+        self._state: Literal["answering", "unsure", "away"] = "answering"
+        self._silent = False
+        self._next_probe = 0.0
+        self._probing: asyncio.Task[None] | None = None
+        self._settled = asyncio.Event()
+        self.cause: Cause = "model_down"
+        """Why it was last believed not to answer."""
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the model answers nobody, as far as is known."""
+        return self._state == "away"
+
+    async def admit(self) -> bool:
+        """Return whether the model answers; wait for a probe where that is not known."""
+        if self._state == "answering":
+            return True
+        if self._probing is None:
+            if self._clock() < self._next_probe:
+                return False
+            self._settled = asyncio.Event()
+            self._probing = asyncio.create_task(self._run_probe(), name="model probe")
+        await self._settled.wait()
+        return not self.is_away
+
+    def failed(self, cause: Cause, *, silent: bool = False) -> None:
+        """Record that a request failed in a way that can be the model's: it is unsure."""
+        self.cause = cause
+        if self._state == "answering":
+            self._state = "unsure"
+            self._silent = silent
+
+    def answered(self) -> None:
+        """Record that the model answered a request, with whatever result."""
+        self._state = "answering"
+        self._next_probe = 0.0
+        if self._probing is not None:
+            self._probing.cancel()
+            self._probing = None
+            self._settled.set()
+
+    async def _run_probe(self) -> None:
+        result: Probed = "failed"
+        try:
+            result = await self._probe()
+        finally:
+            if self._probing is asyncio.current_task():
+                self._take(result)
+                self._probing = None
+                self._settled.set()
+
+    def _take(self, result: Probed) -> None:
+        shows_nothing = result == "silent" and self._state == "unsure" and not self._silent
+        if result == "answered" or shows_nothing:
+            self._state = "answering"
+            return
+        if self._state == "unsure":
+            log.warning("the model answers no other request either: messages wait")
+        self._state = "away"
+        self._next_probe = self._clock() + PROBE_SECONDS

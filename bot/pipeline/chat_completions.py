@@ -1,0 +1,193 @@
+"""Requests and events of the Responses API as those of ``/chat/completions``, and back.
+
+For servers that have nothing else. Only what replies use is translated: messages with images and
+documents, function tools, their calls and outputs. Reasoning is neither sent back nor passed on.
+
+Source: https://platform.openai.com/docs/api-reference/chat
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from bot.pipeline.model_failures import ReplyFailed
+from bot.slack.messages import objects
+
+Json: TypeAlias = dict[str, Any]
+
+_ENDS: Final[Mapping[str, str]] = {
+    "length": "max_output_tokens",
+    "content_filter": "content_filter",
+}
+_TEXT_PART: Final = {"output_index": 0, "content_index": 0}
+
+
+def chat_body(body: Mapping[str, Any]) -> Json:
+    """Return the body of a chat completion for one of the Responses API.
+
+    ``max_tokens`` is the older name of the limit, which every server knows.
+    """
+    chat: Json = {
+        "model": body["model"],
+        "messages": _messages(body["input"]),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    tools = [_tool(tool) for tool in body.get("tools", ())]
+    if tools:
+        chat["tools"] = tools
+    if "max_output_tokens" in body:
+        chat["max_tokens"] = body["max_output_tokens"]
+    if "reasoning" in body:
+        chat["reasoning_effort"] = body["reasoning"]["effort"]
+    return chat
+
+
+def _tool(tool: Mapping[str, Any]) -> Json:
+    function = {name: tool[name] for name in ("name", "description", "parameters") if name in tool}
+    return {"type": "function", "function": function}
+
+
+def _messages(items: Sequence[Mapping[str, Any]]) -> list[Json]:
+    """Return input items as messages; calls belong to the assistant's message before them."""
+    messages: list[Json] = []
+    for item in items:
+        kind = item.get("type", "message")
+        if kind == "message":
+            messages.append({"role": item["role"], "content": _content(item["content"])})
+        elif kind == "function_call":
+            if not messages or messages[-1]["role"] != "assistant":
+                messages.append({"role": "assistant", "content": None})
+            messages[-1].setdefault("tool_calls", []).append(_call(item))
+        elif kind == "function_call_output":
+            output = {"tool_call_id": item["call_id"], "content": item["output"]}
+            messages.append({"role": "tool", **output})
+    return messages
+
+
+def _content(content: str | Sequence[Mapping[str, Any]]) -> str | list[Json]:
+    return content if isinstance(content, str) else [_part(part) for part in content]
+
+
+def _part(part: Mapping[str, Any]) -> Json:
+    match part:
+        case {"type": "input_image", "image_url": url}:
+            return {"type": "image_url", "image_url": {"url": url}}
+        case {"type": "input_file", "filename": name, "file_data": data}:
+            return {"type": "file", "file": {"filename": name, "file_data": data}}
+    return {"type": "text", "text": part["text"]}
+
+
+def _call(item: Mapping[str, Any]) -> Json:
+    function = {"name": item["name"], "arguments": item["arguments"]}
+    return {"id": item["call_id"], "type": "function", "function": function}
+
+
+async def response_events(chunks: AsyncIterable[object]) -> AsyncGenerator[object, None]:
+    """Yield the events of the Responses API for the chunks of a chat completion.
+
+    Text is passed on as it comes, whole items follow when the completion has ended. A chunk that is
+    no JSON object is passed on as it is. A stream without a reason for its end has broken off: then
+    no last event follows.
+    """
+    completion = _Completion()
+    async for chunk in chunks:
+        if not isinstance(chunk, dict):
+            yield chunk
+            return
+        for event in completion.read(chunk):
+            yield event
+    for event in completion.end():
+        yield event
+
+
+class _Completion:
+    """What the chunks of one completion add up to."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._refusal = ""
+        self._calls: dict[int, Json] = {}
+        self._usage: Json = {}
+        self._finish: str | None = None
+
+    def read(self, chunk: Json) -> list[Json]:
+        """Take a chunk; return the events for its text. Raises `ReplyFailed`."""
+        usage = chunk.get("usage")
+        if isinstance(usage, dict):
+            self._usage = usage
+        choice = next(iter(objects(chunk.get("choices"))), {})
+        finish = choice.get("finish_reason")
+        if isinstance(finish, str):
+            self._finish = finish
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            return []
+        for position, call in enumerate(objects(delta.get("tool_calls"))):
+            self._add_call(call, position)
+        return [*self._text_events(delta)]
+
+    def _text_events(self, delta: Json) -> list[Json]:
+        events: list[Json] = []
+        if text := _string(delta, "content"):
+            self._text += text
+            events.append({"type": "response.output_text.delta", "delta": text, **_TEXT_PART})
+        if refusal := _string(delta, "refusal"):
+            self._refusal += refusal
+            events.append({"type": "response.refusal.delta", "delta": refusal, **_TEXT_PART})
+        return events
+
+    def _add_call(self, call: Json, position: int) -> None:
+        """Add a piece of a call; some servers send calls whole, without their index or id."""
+        index = call.get("index")
+        if not isinstance(index, int):
+            index = position
+        function = call.get("function")
+        if not isinstance(function, dict):
+            raise ReplyFailed("model_malformed")
+        kept = self._calls.setdefault(index, {"id": f"call_{index}", "name": "", "arguments": ""})
+        kept["id"] = _string(call, "id") or kept["id"]
+        kept["name"] += _string(function, "name")
+        kept["arguments"] += _string(function, "arguments")
+
+    def end(self) -> list[Json]:
+        """Return the whole items and the last event; nothing where the stream broke off."""
+        if self._finish is None:
+            return []
+        items: list[Json] = []
+        if self._text:
+            content = [{"type": "output_text", "text": self._text}]
+            items.append({"type": "message", "role": "assistant", "content": content})
+        for call in self._calls.values():
+            named = {"call_id": call["id"], "name": call["name"]}
+            arguments = call["arguments"] or "{}"
+            items.append({"type": "function_call", **named, "arguments": arguments})
+        events: list[Json] = [{"type": "response.output_item.done", "item": one} for one in items]
+        response: Json = {"output": items, "usage": _response_usage(self._usage)}
+        reason = _ENDS.get(self._finish)
+        if reason is None:
+            return [*events, {"type": "response.completed", "response": response}]
+        response["incomplete_details"] = {"reason": reason}
+        return [*events, {"type": "response.incomplete", "response": response}]
+
+
+def _string(given: Mapping[str, Any], name: str) -> str:
+    """Return a text field, or "" where it is missing. Raises `ReplyFailed` for another type."""
+    value = given.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ReplyFailed("model_malformed")
+    return value
+
+
+def _response_usage(usage: Mapping[str, Any]) -> Json:
+    """Return the tokens as the Responses API names them."""
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return {
+        "input_tokens": usage.get("prompt_tokens"),
+        "output_tokens": usage.get("completion_tokens"),
+        "input_tokens_details": {"cached_tokens": cached},
+    }

@@ -1,0 +1,68 @@
+"""Finds out that a model repeats itself without an end."""
+
+from __future__ import annotations
+
+LOOP_CHARACTERS = 2_000
+REPETITIONS = 5
+_STEP = 500  # characters between two looks
+
+
+class LoopDetector:
+    """Looks whether the end of a text, `LOOP_CHARACTERS`, is one block `REPETITIONS` times or more.
+
+    A song repeats its refrain, code its braces and a table its cells, but something else stands
+    between them: a block that repeats counts only where nothing does. Each look takes time
+    proportional to `LOOP_CHARACTERS`, and there is one for each `_STEP` characters, so that the
+    whole takes time proportional to the text.
+    """
+
+    def __init__(self) -> None:
+        self._tail = ""
+        self._unseen = 0
+
+    def feed(self, piece: str) -> bool:
+        """Take a piece of the text; return whether the text is in a loop."""
+        looped = False
+        at = 0
+        while at < len(piece):
+            part = piece[at : at + _STEP - self._unseen]
+            at += len(part)
+            self._unseen += len(part)
+            self._tail = (self._tail + part)[-LOOP_CHARACTERS:]
+            if self._unseen == _STEP:
+                self._unseen = 0
+                looped = looped or _is_loop(self._tail)
+        return looped
+
+
+def _is_loop(tail: str) -> bool:
+    return len(tail) == LOOP_CHARACTERS and period(tail) * REPETITIONS <= LOOP_CHARACTERS
+
+
+def period(text: str) -> int:
+    """Return the length of the shortest block that a text repeats, the last time maybe in part.
+
+    It is the length of the text without its longest border: a beginning that is also its end.
+    Source: Knuth, Morris and Pratt, "Fast pattern matching in strings", 1977
+    """
+    borders = [0] * len(text)
+    border = 0
+    for at in range(1, len(text)):
+        while border and text[at] != text[border]:
+            border = borders[border - 1]
+        if text[at] == text[border]:
+            border += 1
+        borders[at] = border
+    return len(text) - border
+
+
+def without_repetitions(text: str) -> str:
+    """Return a text whose end repeats one block with that block once; any other text unchanged."""
+    tail = text[-LOOP_CHARACTERS:]
+    length = period(tail)
+    if not tail or length * REPETITIONS > len(tail):
+        return text
+    start = len(text)
+    while start > length and text[start - 1] == text[start - 1 - length]:
+        start -= 1
+    return text[:start].rstrip()

@@ -1,0 +1,99 @@
+"""Shapes of a conversation that the chat templates of some models ask for.
+
+A `Shape` is sent from the first request that a server refuses without it, until the process ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+Item: TypeAlias = dict[str, Any]
+
+_CALL_ID: Final = re.compile("[A-Za-z0-9]{9}")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A shape: `refusal` is what servers say without it, `of` gives a conversation that shape."""
+
+    name: str
+    refusal: re.Pattern[str]
+    of: Callable[[Sequence[Item]], list[Item]]
+
+
+def alternating(items: Sequence[Item]) -> list[Item]:
+    """Return messages with neighbours of the same role as one message, in order.
+
+    What others wrote stays in its frame: only the message around it is shared.
+    """
+    merged: list[Item] = []
+    for item in items:
+        before = merged[-1] if merged else {}
+        role = item.get("role")
+        if role is None or before.get("role") != role:
+            merged.append(item)
+        else:
+            merged[-1] = {**before, "content": _joined(before["content"], item["content"])}
+    return merged
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    return [*_parts(first), *_parts(second)]
+
+
+def _parts(content: Any) -> list[Item]:
+    return [{"type": "input_text", "text": content}] if isinstance(content, str) else list(content)
+
+
+def with_short_call_ids(items: Sequence[Item]) -> list[Item]:
+    """Return items whose ids of calls are nine letters and digits."""
+    changed: list[Item] = []
+    for item in items:
+        identity = item.get("call_id")
+        if identity is not None and not _CALL_ID.fullmatch(identity):
+            item = {**item, "call_id": hashlib.sha256(identity.encode()).hexdigest()[:9]}
+        changed.append(item)
+    return changed
+
+
+def one_call_at_a_time(items: Sequence[Item]) -> list[Item]:
+    """Return items in which the output of each call follows it."""
+    outputs: dict[str, Item] = {}
+    for item in items:
+        if item.get("type") == "function_call_output":
+            outputs[item["call_id"]] = item
+    ordered: list[Item] = []
+    for item in items:
+        kind = item.get("type")
+        if kind == "function_call_output":
+            continue
+        ordered.append(item)
+        if kind == "function_call" and item["call_id"] in outputs:
+            ordered.append(outputs[item["call_id"]])
+    return ordered
+
+
+# Sources: the chat templates of Mistral's models, Gemma 2 and Llama 3, and what other hosts say.
+SHAPES: Final = (
+    Shape(
+        "alternating roles",
+        re.compile(r"roles? must alternate|alternate between user|consecutive .{0,20}messages?"),
+        alternating,
+    ),
+    Shape(
+        "call ids of nine characters",
+        re.compile(r"[Tt]ool call IDs? should be alphanumeric"),
+        with_short_call_ids,
+    ),
+    Shape(
+        "one call at a time",
+        re.compile(r"single tool-calls? at once|one tool call at a time"),
+        one_call_at_a_time,
+    ),
+)

@@ -1,0 +1,237 @@
+"""What the errors of a model's server mean: for the person, for the next request, for the log.
+
+Sources: the schemas ``ResponseErrorCode`` and ``ResponseErrorEvent`` of
+https://github.com/openai/openai-openapi,
+https://platform.openai.com/docs/guides/error-codes, and the sources of the servers named below.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+import openai
+
+from bot.logs import fault
+from bot.slack.messages import objects
+from memory.metrics import count
+
+log = logging.getLogger(__name__)
+
+Cause: TypeAlias = Literal[
+    "model_down",
+    "model_busy",
+    "model_loading",
+    "model_this_message",
+    "model_policy",
+    "model_images",
+    "model_too_long",
+    "model_quota",
+    "model_refused",
+    "model_failed",
+    "model_empty",
+    "model_malformed",
+    "model_slow",
+]
+
+# What an error code contains, in the order in which it is looked for.
+_CODES: Final[Mapping[Cause, str]] = {
+    "model_images": "image",
+    "model_policy": "policy|invalid_prompt|content_filter",
+    "model_too_long": "context_length_exceeded|exceed_context_size|string_above_max_length"
+    "|ContextWindowExceeded",
+    "model_down": "server_error|vector_store_timeout",
+    "model_busy": "rate_limit_exceeded",
+    "model_quota": "insufficient_quota|billing_hard_limit_reached|billing_not_active",
+    "model_refused": "invalid_api_key|account_deactivated|model_not_found|data_residency_mismatch"
+    "|unsupported_country_region_territory",
+}
+_STATUSES: Final[Mapping[Cause, Sequence[int]]] = {
+    # 408, 409 and 425 are a timeout, a conflict and "too early": the request can succeed later.
+    "model_down": (408, 409, 425, *range(500, 600)),
+    "model_busy": (429,),
+    "model_too_long": (413,),
+    "model_refused": (401, 403, 404),
+}
+# What many servers say in words only, whatever the status, in the order in which it is looked for.
+_WORDS: Final[Mapping[Cause, re.Pattern[str]]] = {
+    "model_too_long": re.compile(
+        # OpenAI, Azure, DeepSeek, vLLM, SGLang, llama.cpp, llama-cpp-python
+        r"(maximum|model's|available|exceeds? (the )?)\s?context (length|size|window|limit)"
+        r"|context length is only|context window|longer than the (maximum )?model('s)? "
+        # LM Studio, Ollama, Tabby, TGI
+        r"|context the overflows|Reached context length|keep from the initial prompt"
+        r"|(max|maximum) context length|greater than max_seq_len"
+        r"|`inputs` (tokens \+|must have less than)"
+        # Anthropic, Gemini, Bedrock, Mistral, behind a gateway
+        r"|prompt (is )?too long|input is too long|exceeds? context limit|input token count"
+        r"|Prompt contains \d+ tokens"
+        # A rate limit that the request alone exceeds: no wait helps.
+        r"|Request too large|tokens must be reduced",
+        re.IGNORECASE,
+    ),
+    # llama.cpp says so with HTTP 500.
+    "model_images": re.compile(
+        r"image input is not supported|not a multimodal model|not support (image|vision)"
+        r"|At most 0 image|unknown variant `image_url`|missing data required for image",
+        re.IGNORECASE,
+    ),
+    "model_loading": re.compile(r"loading model|model is (still )?(being )?load", re.IGNORECASE),
+    # LiteLLM, and servers that refuse a name with HTTP 400.
+    "model_refused": re.compile(r"Invalid model name|model \S+ (was )?not found", re.IGNORECASE),
+}
+# The kinds of HTTP status for which the words decide.
+_UNDECIDED: Final = ("model_failed", "model_busy", "model_down")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+
+
+class ReplyFailed(Exception):
+    """The model gave no whole answer; `cause` names the sentence that the person gets.
+
+    `status`, `code` and `kind` are the server's HTTP status, error code and error type, the last
+    two only if they look like identifiers, else "". `silent`: the server did not answer in time.
+    `excess`: how many times too long the prompt is, where the server says it; else 0.
+    """
+
+    def __init__(
+        self,
+        cause: Cause,
+        code: object = None,
+        *,
+        kind: object = None,
+        status: int | None = None,
+        silent: bool = False,
+        excess: float = 0.0,
+    ) -> None:
+        super().__init__(f"The model gave no whole answer: {cause}.")
+        self.cause: Cause = cause
+        self.code = _identifier(code)
+        self.kind = _identifier(kind)
+        self.status = status
+        self.silent = silent
+        self.excess = excess
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same request can succeed later."""
+        return self.cause in ("model_down", "model_busy", "model_loading")
+
+    @property
+    def may_be_request(self) -> bool:
+        """Whether the request itself may be what the server failed at, and not the server."""
+        return self.cause == "model_down"
+
+    @property
+    def needs_operator(self) -> bool:
+        """Whether every request fails until the operator changes the key, model or quota."""
+        return self.cause in ("model_quota", "model_refused")
+
+    @property
+    def named(self) -> str:
+        """Status, code, type and cause for the log, each once; no text of a person."""
+        status = f"HTTP {self.status}" if self.status else ""
+        return ", ".join(dict.fromkeys(filter(None, (status, self.code, self.kind, self.cause))))
+
+
+def _identifier(name: object) -> str:
+    return name if isinstance(name, str) and _IDENTIFIER.fullmatch(name) else ""
+
+
+def failure_of(error: openai.OpenAIError) -> ReplyFailed:
+    """Return what an error of the SDK means.
+
+    The SDK raises a bare `openai.APIError` for an event with an ``error`` object in it.
+    """
+    if isinstance(error, openai.APITimeoutError):
+        return ReplyFailed("model_down", silent=True)
+    if isinstance(error, openai.APIConnectionError) or not isinstance(error, openai.APIError):
+        return ReplyFailed("model_down")
+    status = error.status_code if isinstance(error, openai.APIStatusError) else None
+    failed = failure_of_code(error.code, error.type, status)
+    cause = failed.cause
+    if cause == "model_failed" and error.param == "model":
+        cause = "model_refused"
+    elif cause in _UNDECIDED:
+        told = words_of(error)
+        said = (one for one, words in _WORDS.items() if words.search(told))
+        cause = next(said, cause)
+    return ReplyFailed(
+        cause, error.code, kind=error.type, status=status, excess=_excess(error.body)
+    )
+
+
+def failure_of_code(code: Any, kind: object = None, status: int | None = None) -> ReplyFailed:
+    """Return what an error code means; if it is unknown, its type or the HTTP status.
+
+    Some servers put a code into the type, and some the status into the code.
+    """
+    if status is None and type(code) is int:
+        status = code
+    by_type = _cause_of_name(kind)
+    if by_type == "model_down" and status is not None:
+        by_type = None  # the status says more than ``server_error``
+    cause = _cause_of_name(code) or by_type or _cause_of_status(status)
+    return ReplyFailed(cause, code, kind=kind, status=status)
+
+
+def _cause_of_name(name: object) -> Cause | None:
+    if not isinstance(name, str):
+        return None
+    found = (cause for cause, pattern in _CODES.items() if re.search(pattern, name))
+    return next(found, None)
+
+
+def _cause_of_status(status: int | None) -> Cause:
+    found = (cause for cause, statuses in _STATUSES.items() if status in statuses)
+    return next(found, "model_failed")
+
+
+def _excess(body: object) -> float:
+    """Return how many times too long a prompt is, from the fields of llama.cpp's error."""
+    match body:
+        case {"n_prompt_tokens": int(sent), "n_ctx": int(context)} if 0 < context < sent:
+            return sent / context
+    return 0.0
+
+
+def lacks_endpoint(error: Exception) -> bool:
+    """Return whether the server has no such path, as opposed to no such model."""
+    if not isinstance(error, openai.APIStatusError) or error.status_code not in (404, 405):
+        return False
+    return not re.search("model|deployment", words_of(error), re.IGNORECASE)
+
+
+def words_of(error: openai.APIError) -> str:
+    """Return all that a server says of an error, without the input that it may echo.
+
+    Beside OpenAI's form there is ``{"error": "…"}``, ``{"detail": "…"}``, and FastAPI's for what is
+    invalid, ``{"detail": [{loc, msg, input}]}``.
+    """
+    told = [error.param, error.code, error.message]
+    body = error.body
+    detail = body.get("detail") if isinstance(body, dict) else body
+    if isinstance(detail, str):
+        told.append(detail)
+    for one in objects(detail):
+        told += [str(one.get("loc")), str(one.get("msg"))]
+    return " ".join(str(one) for one in told)
+
+
+def log_failure(model: str, failed: ReplyFailed, error: Exception) -> None:
+    """Log and count that a model gave no whole answer."""
+    count("errors", kind=failed.cause)
+    if lacks_endpoint(error):
+        log.error(
+            "ALERT: the server of the model %s has no such path: set KIOKU_REPLY_API to the API"
+            " that it has, responses or chat, and look at OPENAI_BASE_URL",
+            model,
+        )
+    elif failed.needs_operator:
+        log.error(
+            "ALERT: the model %s refuses every request (%s): check its key, name and quota",
+            model,
+            failed.named,
+        )
+    log.warning("the model %s did not answer (%s): %s", model, failed.named, fault(error))

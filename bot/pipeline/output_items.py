@@ -1,0 +1,98 @@
+"""The output items of a response: checked, read as text, and sent back as input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from bot.pipeline.model_failures import ReplyFailed
+from bot.slack.messages import CONTROL, objects, storable
+from bot.types import COMMENTARY
+from memory.model import without_thoughts
+
+Event: TypeAlias = dict[str, Any]
+
+_PHASES = (COMMENTARY, "final_answer")
+_CALL = ("type", "call_id", "name", "arguments")
+
+
+def printable(text: str) -> str:
+    """Return a model's text without control characters; halves of characters become U+FFFD."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return CONTROL.sub("", whole)
+
+
+def checked_item(item: object) -> Event:
+    """Return an output item, of a call the fields that are sent back. Raises `ReplyFailed`."""
+    given: Event = item if isinstance(item, dict) else {}
+    match given:
+        case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
+            return {name: storable(given[name]) for name in _CALL}
+        case {"type": str(kind)} if kind != "function_call":
+            return given
+    raise ReplyFailed("model_malformed")
+
+
+def text_of(item: Mapping[str, Any]) -> str:
+    """Return the text of a message item without thoughts, its parts joined by blank lines."""
+    return without_thoughts(raw_text_of(item))
+
+
+def raw_text_of(item: Mapping[str, Any]) -> str:
+    """Return the text of a message item as the model wrote it."""
+    texts = _texts(item.get("content"), "output_text")
+    return "\n\n".join(texts)
+
+
+def _texts(content: object, kind: str) -> list[str]:
+    """Return the texts of the parts of one type that have any."""
+    found: list[str] = []
+    for part in objects(content):
+        text = part.get("text")
+        if part.get("type") == kind and isinstance(text, str) and text:
+            found.append(text)
+    return found
+
+
+def sent_back(output: Sequence[Event]) -> list[Event]:
+    """Return the reasoning, messages and calls of a response as input for the next one, in order.
+
+    Messages have their ``type``, without which llama.cpp refuses those of the assistant, and keep
+    their ``phase``. A reasoning item is sent back with its encrypted content, or where the server
+    does not encrypt it with its content as it came; else not at all. The server stored nothing that
+    an id could refer to.
+
+    Source: https://platform.openai.com/docs/guides/reasoning, and the schema ``MessagePhase`` of
+    https://github.com/openai/openai-openapi
+    """
+    items: list[Event] = []
+    for item in output:
+        kind = item["type"]
+        if kind == "function_call":
+            items.append(item)
+        elif kind == "reasoning" and (reasoning := _reasoning(item)):
+            items.append(reasoning)
+        elif kind == "message" and (text := text_of(item)):
+            message = {"type": "message", "role": "assistant", "content": storable(text)}
+            if item.get("phase") in _PHASES:
+                message["phase"] = item["phase"]
+            items.append(message)
+    return items
+
+
+def _reasoning(item: Event) -> Event | None:
+    """Return a reasoning item as it is sent back, or None where a part of it is missing."""
+    identity = item.get("id")
+    encrypted = item.get("encrypted_content")
+    if not isinstance(identity, str):
+        return None
+    whole: Event = {"type": "reasoning", "id": storable(identity), "summary": []}
+    if isinstance(encrypted, str) and encrypted:
+        whole["encrypted_content"] = storable(encrypted)
+        return whole
+    thoughts = _texts(item.get("content"), "reasoning_text")
+    if not thoughts:
+        return None
+    parts = [{"type": "reasoning_text", "text": storable(thought)} for thought in thoughts]
+    # As it came: llama.cpp asks for the field, and writes it empty.
+    return whole | {"content": parts, "encrypted_content": ""}

@@ -1,0 +1,95 @@
+"""How the request for an answer is reduced when the model fails it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, Literal, TypeAlias
+
+from bot.pipeline.model_failures import Cause, ReplyFailed
+from bot.pipeline.prompt import Prompt
+from bot.pipeline.tools import Toolbox
+
+Step: TypeAlias = Literal["files", "file texts", "thread", "history", "tools"]
+
+_STEPS: Final[Mapping[Cause, tuple[Step, ...]]] = {
+    "model_too_long": ("files", "file texts", "thread", "history"),
+    "model_images": ("files",),
+    "model_failed": ("files", "tools"),
+    "model_this_message": ("files", "tools"),
+}
+
+
+class Reduction:
+    """The request for one answer, from the whole one to what the model can answer.
+
+    ::
+
+        whole ─┬─ too long ───────────────▶ without files ─▶ thread ─▶ history ─▶ given up
+               ├─ an image is refused ────▶ without files ─▶ given up
+               ├─ refused, or failed as the
+               │  only one of several ────▶ without files ─▶ tools ─▶ given up
+               └─ broken off half-way ────▶ the same once more ─▶ given up
+
+    Each step is taken once, and only where it takes something away. Of files first what the model
+    looks at goes, then the texts of text files. Where the server says how much too long a prompt
+    is, as many steps are taken at once as are needed by that measure; what a file that is looked at
+    costs is not known, so that step is tried by itself. `left_out` names what the
+    answer has to say: files and their texts are named by the prompt itself.
+    """
+
+    def __init__(self, prompt: Prompt, tools: Toolbox | None, *, may_search: bool) -> None:
+        self.prompt = prompt
+        self.tools = tools
+        self.may_search = may_search
+        self.left_out: list[Literal["thread", "history", "tools"]] = []
+        self._repeated = False
+
+    def after(self, failed: ReplyFailed, *, half_done: bool) -> bool:
+        """Reduce the request after a failure; return False if there is nothing more to try.
+
+        `half_done`: text was shown or tools were called before.
+        """
+        may_pass = failed.passes or failed.cause == "model_this_message"
+        if half_done and may_pass and not self._repeated:
+            self._repeated = True
+            return True
+        before = self.prompt.estimated_tokens
+        for step in _STEPS.get(failed.cause, ()):
+            if self._take(step) and (step == "files" or self._suffices(before, failed.excess)):
+                return True
+        return bool(failed.excess) and self.prompt.estimated_tokens < before
+
+    def _suffices(self, before: int, excess: float) -> bool:
+        """Return whether a step took enough away, as far as the server said how much that is."""
+        return not excess or self.prompt.estimated_tokens * excess <= before
+
+    def _take(self, step: Step) -> bool:
+        """Take one thing out of the request; return whether it was in it."""
+        if step == "tools":
+            had_tools = self.tools is not None or self.may_search
+            self.tools = None
+            self.may_search = False
+            if had_tools:
+                self.left_out.append("tools")
+            return had_tools
+        reduced = _without(self.prompt, step)
+        if reduced is None:
+            return False
+        self.prompt = reduced
+        if step in ("thread", "history"):
+            self.left_out.append(step)
+        return True
+
+
+def _without(prompt: Prompt, step: Step) -> Prompt | None:
+    """Return a prompt without what a step takes out, or None if there is nothing of it."""
+    if step == "files" and prompt.shows_files:
+        return prompt.without_files()
+    if step == "file texts" and any(file.text for file in prompt.files):
+        return prompt.without_file_texts()
+    if step == "thread" and prompt.thread:
+        return replace(prompt, thread=())
+    if step == "history" and (prompt.exchanges or prompt.recent_words):
+        return replace(prompt, exchanges=(), recent_words=())
+    return None

@@ -1,0 +1,170 @@
+"""What a server's error means, as each server writes it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from bot.pipeline.model_failures import failure_of, lacks_endpoint, log_failure
+
+
+def error_of(status: int, body: Any) -> openai.APIStatusError:
+    """Return what the SDK raises for such an answer."""
+    client = openai.AsyncOpenAI(api_key="k")
+    response: Any = httpx.Response(status, json=body, request=httpx.Request("POST", "http://m/v1"))
+    error: openai.APIStatusError = client._make_status_error_from_response(response)
+    return error
+
+
+def named(message: str, kind: str | None = None, code: object = None, **more: Any) -> Any:
+    """Return the body of an error as OpenAI writes it."""
+    return {"error": {"message": message, "type": kind, "code": code, **more}}
+
+
+TOO_LONG = [
+    # OpenAI, Azure and Groq
+    (400, named("Your input exceeds the context window of this model.", "invalid_request_error")),
+    (413, named("Request too large for model in organization.", "tokens")),
+    (400, named("Please reduce the length of the messages.", None, "context_length_exceeded")),
+    # vLLM and SGLang
+    (
+        400,
+        named("This model's maximum context length is 4096 tokens.", "BadRequestError", 400),
+    ),
+    (
+        400,
+        named("The decoder prompt (length 5000) is longer than the maximum model length of 4096."),
+    ),
+    (
+        400,
+        named("The input (5000 tokens) is longer than the model's context length (4096 tokens)."),
+    ),
+    # llama.cpp, llama-cpp-python and what is built on them
+    (
+        400,
+        named(
+            "request (9031 tokens) exceeds the available context size (8192 tokens), try"
+            " increasing it",
+            "exceed_context_size_error",
+            400,
+        ),
+    ),
+    (500, named("the request exceeds the available context size", "server_error", 500)),
+    (400, named("Requested tokens (5000) exceed context window of 4096")),
+    # LM Studio, Ollama, Tabby, TGI
+    (
+        400,
+        {
+            "error": "Trying to keep the first 5000 tokens when context the overflows. However,"
+            " the model is loaded with context length of only 4096 tokens"
+        },
+    ),
+    (400, named("prompt too long; exceeded max context length by 904 tokens", "api_error")),
+    (422, {"detail": "Prompt length 5000 is greater than max_seq_len 4096"}),
+    (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096"}),
+    # Anthropic, Gemini, Bedrock and Mistral behind a gateway
+    (400, named("litellm.BadRequestError: prompt is too long: 210000 tokens > 200000 maximum")),
+    (400, named("The input token count (5000) exceeds the maximum number of tokens allowed")),
+    (400, named("Input is too long for requested model.")),
+    (400, named("Prompt contains 40000 tokens and 0 draft tokens, too large for model")),
+    (400, named("litellm.ContextWindowExceededError: …", None, "ContextWindowExceededError")),
+]
+NO_IMAGES = [
+    (
+        500,
+        named(
+            "image input is not supported - hint: if this is unexpected, you may need to provide"
+            " the mmproj",
+            "server_error",
+            500,
+        ),
+    ),
+    (400, named("smollm2 is not a multimodal model", "BadRequestError", 400)),
+    (400, named("At most 0 image(s) may be provided in one prompt.", "BadRequestError", 400)),
+    (400, {"error": "Model does not support images. Please use a model that does."}),
+    (422, {"detail": "unknown variant `image_url`, expected `text`"}),
+]
+LOADING = [
+    (503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}),
+    (503, {"detail": "The model is still loading"}),
+]
+NO_MODEL = [
+    (404, named("The model `x` does not exist.", "NotFoundError", 404)),
+    (404, named("model 'x' not found", "not_found_error")),
+    (400, named("Invalid model name passed in model=x. Call `/v1/models` to view available.")),
+]
+DOWN = [
+    (500, named("Something broke.", "server_error", 500)),
+    (500, named("The model produced output that does not match the expected peg-native format")),
+    (502, {"detail": "Bad gateway"}),
+    (503, named("The server is overloaded", "server_error")),
+]
+FAILED = [
+    (400, named("Cannot determine type of 'item'", "invalid_request_error", 400)),
+    (400, named("registry.ollama.ai/library/gemma2 does not support tools")),
+    (422, {"detail": [{"loc": ["body", "x"], "msg": "Extra inputs are not permitted"}]}),
+]
+MEANINGS = {
+    "model_too_long": TOO_LONG,
+    "model_images": NO_IMAGES,
+    "model_loading": LOADING,
+    "model_refused": NO_MODEL,
+    "model_down": DOWN,
+    "model_failed": FAILED,
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [(status, body, cause) for cause, found in MEANINGS.items() for status, body in found],
+    ids=str,
+)
+def test_an_error_means_what_its_server_says(status: int, body: Any, cause: str) -> None:
+    """By its code, its type, its words or its status, in this order."""
+    assert failure_of(error_of(status, body)).cause == cause
+
+
+def test_how_much_too_long_a_prompt_is_comes_from_the_fields_of_llama_cpp() -> None:
+    """Only where both are numbers that fit together."""
+    sizes: dict[str, Any] = {"n_prompt_tokens": 9_000, "n_ctx": 3_000}
+    message = "request (9000 tokens) exceeds the available context size (3000 tokens)"
+    assert failure_of(error_of(400, named(message, **sizes))).excess == 3
+    for wrong in ({**sizes, "n_ctx": 0}, {**sizes, "n_ctx": "many"}, {"n_ctx": 3_000}):
+        assert failure_of(error_of(400, named(message, **wrong))).excess == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, named("File Not Found", "not_found_error", 404)),
+        (404, {"detail": "Not Found"}),
+        (405, {"detail": "Method Not Allowed"}),
+    ],
+    ids=str,
+)
+def test_a_server_without_the_path_is_named_as_one(
+    status: int, body: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator is told which setting to change, not that the model is missing."""
+    error = error_of(status, body)
+    assert lacks_endpoint(error)
+    log_failure("m", failure_of(error), error)
+    assert "ALERT: the server of the model m has no such path: set KIOKU_REPLY_API" in caplog.text
+    assert not any(lacks_endpoint(error_of(*one)) for one in [*NO_MODEL, *DOWN, *TOO_LONG])
+
+
+def test_the_log_names_code_and_type_once_and_no_text(caplog: pytest.LogCaptureFixture) -> None:
+    """The server's own words may quote a person; a code that repeats the status says nothing."""
+    caplog.set_level(logging.WARNING)
+    body = named("«I like ramen» is too much", "exceed_context_size_error", 400)
+    error = error_of(400, body)
+    log_failure("m", failure_of(error), error)
+    [line] = caplog.messages
+    assert line.startswith(
+        "the model m did not answer (HTTP 400, exceed_context_size_error, model_too_long): Bad"
+    )
+    assert "ramen" not in caplog.text

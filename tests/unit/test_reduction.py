@@ -1,0 +1,103 @@
+"""What is left out of a request that the model fails, in which order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.conversation.turns import Exchange
+from bot.pipeline.attachments import AttachedFile
+from bot.pipeline.model_failures import Cause, ReplyFailed
+from bot.pipeline.prompt import Prompt
+from bot.pipeline.reduction import Reduction
+from tests.integration.responses_server import LookTool
+
+IMAGE = AttachedFile(name="a.png", kind="image/png", content={"type": "input_image"})
+NOTES = AttachedFile(name="a.txt", kind="text/plain", text="word " * 400)
+EARLIER = Exchange(
+    ts="1.0", thread="T1/C1/1.0", user_id="U1", question="Hi " * 400, reply="Hello. " * 100
+)
+WHOLE = Prompt(
+    question="What now?",
+    user_id="U1",
+    files=(IMAGE, NOTES),
+    thread=({"from": "U2", "text": "Well. " * 100},),
+    exchanges=(EARLIER,),
+)
+
+
+def parts(request: Reduction) -> set[str]:
+    """Return what a request still holds."""
+    prompt = request.prompt
+    held = {
+        "image": prompt.shows_files,
+        "text": any(file.text for file in prompt.files),
+        "thread": bool(prompt.thread),
+        "history": bool(prompt.exchanges),
+        "tools": request.tools is not None,
+    }
+    return {name for name, there in held.items() if there}
+
+
+ALL = {"image", "text", "thread", "history", "tools"}
+STEPS: list[tuple[Cause, list[set[str]]]] = [
+    ("model_too_long", [{"image"}, {"text"}, {"thread"}, {"history"}]),
+    ("model_images", [{"image"}]),
+    ("model_failed", [{"image"}, {"tools"}]),
+    ("model_this_message", [{"image"}, {"tools"}]),
+    ("model_down", []),
+    ("model_busy", []),
+    ("model_policy", []),
+    ("model_quota", []),
+]
+
+
+@pytest.mark.parametrize(("cause", "steps"), STEPS, ids=str)
+def test_each_failure_takes_one_thing_away(cause: Cause, steps: list[set[str]]) -> None:
+    """In the order of its cause, until nothing of it is left."""
+    request = Reduction(WHOLE, LookTool(), may_search=True)
+    left = ALL
+    for step in steps:
+        assert request.after(ReplyFailed(cause), half_done=False)
+        left = left - step
+        assert parts(request) == left
+    assert not request.after(ReplyFailed(cause), half_done=False)
+    assert parts(request) == left
+    said = [name for step in steps for name in step if name not in ("image", "text")]
+    assert request.left_out == said
+
+
+def test_what_is_not_there_costs_no_request() -> None:
+    """A step that takes nothing away is passed over."""
+    request = Reduction(
+        Prompt(question="q", user_id="U1", exchanges=(EARLIER,)), None, may_search=False
+    )
+    assert request.after(ReplyFailed("model_too_long"), half_done=False)
+    assert request.left_out == ["history"]
+    assert not request.after(ReplyFailed("model_this_message"), half_done=False)
+
+
+@pytest.mark.parametrize(
+    ("excess", "left"),
+    [(1.2, {"thread", "history"}), (1.7, {"history"}), (50.0, set())],
+    ids=str,
+)
+def test_a_server_that_counts_saves_requests(excess: float, left: set[str]) -> None:
+    """Where it says how much too long a prompt is, as much is left out at once."""
+    prompt = Prompt(
+        question="q", user_id="U1", files=(NOTES,), thread=WHOLE.thread, exchanges=(EARLIER,)
+    )
+    request = Reduction(prompt, None, may_search=False)
+    assert request.after(ReplyFailed("model_too_long", excess=excess), half_done=False)
+    assert parts(request) == left
+
+
+@pytest.mark.parametrize("cause", ["model_down", "model_this_message"])
+def test_half_an_answer_is_asked_for_once_more_as_it_was(cause: Cause) -> None:
+    """Once; a failure before any text does not repeat the request."""
+    request = Reduction(WHOLE, None, may_search=False)
+    before: Any = request.prompt
+    assert request.after(ReplyFailed(cause), half_done=True)
+    assert request.prompt == before
+    assert request.after(ReplyFailed(cause), half_done=True) is (cause == "model_this_message")
