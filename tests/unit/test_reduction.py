@@ -81,7 +81,7 @@ def test_what_is_not_there_costs_no_request() -> None:
 @pytest.mark.parametrize(
     ("excess", "left"),
     [(1.2, {"thread", "history"}), (1.7, {"history"}), (50.0, set())],
-    ids=str,
+    ids=["a fifth", "two thirds", "all"],
 )
 def test_a_server_that_counts_saves_requests(excess: float, left: set[str]) -> None:
     """Where it says how much too long a prompt is, as much is left out at once."""
