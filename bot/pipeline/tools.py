@@ -98,10 +98,10 @@ _NAME = {"name": {"type": "string", "description": "their whole name, with @ if 
 class Toolbox:
     """The tools that the model may call while it answers one message.
 
-    `definitions` are the tools as the Responses API takes them.
+    `definitions` are the tools as the Responses API takes them. `zone` is the person's time zone.
     """
 
-    def __init__(self, app: App, turn: Turn, names: MessageNames) -> None:
+    def __init__(self, app: App, turn: Turn, names: MessageNames, zone: tzinfo) -> None:
         message = turn.message
         state = turn.memory_state
         off = state.off is not None
@@ -109,13 +109,14 @@ class Toolbox:
         self._turn = turn
         self._message = message
         self._names = names
+        self._zone = zone
         self.definitions = _definitions(tuple(app.schemas), off)
         said = PersonMessage(
             text=turn.words,
             channel=message.channel_id,
             ts=message.ts,
             origin="tool",
-            zone=state.settings.zone,
+            zone=zone,
             reply_to=final_question(turn.last_reply or ""),
         )
         self._memory = MemoryTools(
@@ -251,10 +252,6 @@ class Toolbox:
         """Return words of the model with references to those whom it knows by name."""
         return (await self._names.find([])).stored(words)
 
-    async def _zone(self) -> tzinfo:
-        # The turn began before Slack was asked about somebody new.
-        return (await self._app.people.settings(self._message.person)).zone
-
     async def _turn_off(self, scope: str, end: Until | None = None) -> str:
         """Switch memory off from this message on, and say so with the button for the opposite."""
         # To ask for it is nothing to remember either.
@@ -270,7 +267,7 @@ class Toolbox:
             return _error("Memory is off already.")
         moment: datetime | None = None
         if given.get("until"):
-            moment = _moment(given["until"], await self._zone(), at=time(MORNING))
+            moment = _moment(given["until"], self._zone, at=time(MORNING))
             if moment is None or moment <= datetime.now(UTC):
                 return _error(
                     "`until` is not a time later than now: write ISO 8601, such as"
@@ -313,7 +310,7 @@ class Toolbox:
         if words := await self._stored(str(given.get("words") or "").strip()):
             found = await memory_page(self._app.pool, self._message.person, words, size=MAX_KEYS)
             return Selection(keys=[memory.key for memory in found.memories])
-        zone = await self._zone()
+        zone = self._zone
         ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
         if not ends or None in ends.values():
             return (

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from langgraph.func import entrypoint
@@ -286,13 +286,14 @@ async def _ask_model(
         asker=person_reference(message.user_id),
         channel_id=message.channel_id,
     )
-    tools = Toolbox(dependencies.app, turn, names)
+    zone = await _zone(turn, sink)
+    tools = Toolbox(dependencies.app, turn, names, zone)
     if not (question or brought.asks):
         nothing = Prompt(
             question="", user_id=person.user_id, files=brought.files, unread=message.unread
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
-    prompt = await _prompt(dependencies.app, turn, question, brought, names)
+    prompt = await _prompt(dependencies.app, turn, question, brought, names, datetime.now(zone))
     replier = dependencies.replier
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=replier.may_search)
@@ -321,6 +322,14 @@ async def _ask_model(
     )
 
 
+async def _zone(turn: Turn, sink: ReplySink) -> tzinfo:
+    """Return the person's time zone; that of somebody new is asked of Slack first."""
+    settings = turn.memory_state.settings
+    if settings.time_zone is not None:
+        return settings.zone
+    return (await sink.reader()).zone
+
+
 async def _reply(
     replier: Replier, person: Person, request: Reduction, sink: ReplySink, tools: Toolbox
 ) -> Reply:
@@ -346,7 +355,12 @@ def _is_tried_again(failed: ReplyFailed, turn: Turn) -> bool:
 
 
 async def _prompt(
-    app: App, turn: Turn, question: str, brought: Brought, names: MessageNames
+    app: App,
+    turn: Turn,
+    question: str,
+    brought: Brought,
+    names: MessageNames,
+    now: datetime,
 ) -> Prompt:
     message = turn.message
     off = turn.memory_state.off
@@ -382,7 +396,7 @@ async def _prompt(
         in_dm=message.audience == DM,
         files=brought.files,
         forwarded=brought.forwarded,
-        now=datetime.now(turn.memory_state.settings.zone),
+        now=now,
         style=app.settings.style,
     )
 

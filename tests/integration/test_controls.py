@@ -318,7 +318,8 @@ async def begun(app: App, said: Message) -> Toolbox:
     waiting = await app.inbox.claim(said.thread)
     assert waiting is not None
     turn = await app.turns.begin(waiting, question=said.text, words=said.text)
-    return Toolbox(app.wiring.app, turn, MessageNames(app.wiring.app.names, said.team_id))
+    names = MessageNames(app.wiring.app.names, said.team_id)
+    return Toolbox(app.wiring.app, turn, names, UTC)
 
 
 @pytest.mark.parametrize(

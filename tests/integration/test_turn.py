@@ -41,6 +41,12 @@ async def test_a_message_is_answered_and_ended(app: App) -> None:
     assert app.prompts()[-1][-1]["content"] == "I like ramen. What is for lunch?"
 
 
+async def test_the_first_message_is_dated_by_the_persons_clock(app: App) -> None:
+    """Slack is asked for their time zone before the model is told the day."""
+    await app.ask(app.slack.place(tz="Asia/Kathmandu"), "hello")
+    assert "in the time zone Asia/Kathmandu" in app.context()
+
+
 async def test_fresh_words_are_known_before_they_are_formed(app: App) -> None:
     """What a person said in one thread is known at once in their next DM, and in no channel."""
     place = app.slack.place(channel="public")
