@@ -49,7 +49,7 @@ async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> 
         food("ramen"),
         fact("ended"),
         fact("to come"),
-        {**food("okra"), "supersedes": None},
+        food("okra"),
         {"content": "what another tool wrote"},
         food("udon"),
     )

@@ -458,7 +458,7 @@ def test_a_button_holds_what_it_forgets(selection: Selection) -> None:
     ),
     SETTINGS,
     TEXTS,
-    st.dictionaries(st.sampled_from(["store", "memory_versions", "turns"]), st.integers(0, 10**6)),
+    st.dictionaries(st.sampled_from(["store", "statements", "turns"]), st.integers(0, 10**6)),
 )
 def test_every_form_fits(
     reader: Reader,
