@@ -97,7 +97,7 @@ async def test_what_is_no_answer_cannot_be_rated(app: App) -> None:
     assert app.turn(failed)["model"] is None
     nothing = await app.ask(place, f"<@{app.slack.bot_user_id}>")
     assert ratings(app, nothing) == []
-    app.script("A line of a long answer.\n\n" * 700)
+    app.script("\n\n".join(f"Line {n} of a long answer." for n in range(700)))
     long = await app.ask(place, "Tell me everything.")
     assert len(app.shown(long)) > 1
     [(place_rated, _)] = ratings(app, long)
@@ -115,5 +115,6 @@ async def test_comments_that_name_what_is_forgotten_go_with_it(app: App) -> None
         await app.submit(told.person, opened, comment=text)
     [memory] = await app.memories(told.person)
     await app.click(told.person, FORGET, f"keys {memory.key}")
+    await app.end_undo(told.person)
     left = {(row["rating"], row["comment"]) for row in stored(app, told.person)}
     assert left == {("bad", ""), ("bad", "Too long.")}

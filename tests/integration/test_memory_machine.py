@@ -505,7 +505,8 @@ class Sequences(RuleBasedStateMachine):
             for states in model.forgotten.values():
                 said = [one for several in states.values() for one in several]
                 left = {one.message for several in model.things.values() for one in several}
-                model.gone |= {quote(one.message) for one in said if one.message not in left}
+                gone = {one.message for one in said} - left - {""}
+                model.gone |= {quote(ts) for ts in gone}
             model.forgotten.clear()
             assert [word for word in model.gone if word in everything] == []
 
