@@ -23,7 +23,7 @@ from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND, PROMISE_KIND
-from memory.model.text import clean_content
+from memory.model.text import clean_content, without_thoughts
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -162,7 +162,7 @@ def _entries(answer: AIMessage) -> list[Verdict]:
     given: list[Any] = [call["args"] for call in answer.tool_calls if call["name"] == _TOOL]
     try:
         if not given:
-            text = str(answer.text)
+            text = without_thoughts(str(answer.text))
             given = [json.loads(text[text.index("{") : text.rindex("}") + 1])]
         entries = [entry for one in given for entry in one["verdicts"]]
     except (ValueError, TypeError, LookupError, RecursionError):

@@ -17,6 +17,7 @@ from .schemas import (
 from .text import (
     folded as folded,
     texts as texts,
+    without_thoughts as without_thoughts,
 )
 
 __all__: list[str]

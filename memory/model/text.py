@@ -23,6 +23,8 @@ _MARKS = re.compile(
 )
 _JOINER = "\u034f"  # of no width and no class: marks are not moved across it
 _IN_NAMES = frozenset("#")  # C# is not C
+# A tag behind a backtick is quoted: an answer may explain what the tag is.
+_THOUGHT_TAG = re.compile(r"(?<!`)<(?P<end>/?)think(?:ing)?>", re.IGNORECASE)
 
 
 def clean(text: str) -> str:
@@ -31,6 +33,31 @@ def clean(text: str) -> str:
     return "".join(
         c for c in lines if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")
     )
+
+
+def without_thoughts(text: str) -> str:
+    """Return a model's answer without what it thought, ``<think>…</think>``.
+
+    Many servers leave a model's thoughts in its text. A thought that is not ended goes to the end
+    of the text. Templates that begin the thought for the model leave only its end in the text: all
+    before such an end is thought. A text without thoughts is returned as it is.
+    """
+    kept: list[str] = []
+    start = 0
+    is_thought = False
+    for tag in _THOUGHT_TAG.finditer(text):
+        is_end = bool(tag["end"])
+        if is_end and not is_thought:
+            kept.clear()
+        elif not is_thought:
+            kept.append(text[start : tag.start()])
+        is_thought = not is_end
+        start = tag.end()
+    if start == 0:
+        return text
+    if not is_thought:
+        kept.append(text[start:])
+    return "".join(kept).strip()
 
 
 def clean_content(content: Mapping[str, Any], limit: int | None = MAX_TEXT) -> dict[str, Any]:

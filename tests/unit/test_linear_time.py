@@ -31,7 +31,16 @@ from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model import References
 from memory.model.schemas import thing
-from memory.model.text import clean, folded, lettered, letters, name_of, normalized, parse_json
+from memory.model.text import (
+    clean,
+    folded,
+    lettered,
+    letters,
+    name_of,
+    normalized,
+    parse_json,
+    without_thoughts,
+)
 from tests.link_readers import HOSTILE as LINKS
 from tests.link_readers import TOKENS as MARKDOWN
 from tests.unit.memories import memory
@@ -71,6 +80,7 @@ SLACK = [
     ),
     *("tel:1", "a.b", "a./", "@/", "a.b?", "a://", "0x", "12:", "2026-"),
     *("last ", "until ", "forget ", "everything "),
+    *("<think>", "</think>", "<think>a</think>"),
     *("#", "{", "}", "{{", "((", '"a ', "'", "=", "a=", "a=b ", "1 ", "1-", "•", "[…]", " […]"),
     *("\n# a", "## \n\n", "# \n\n", "## 1\n\n", "---\n", "a\n\n", "| a ", "|-", "-|", "a|b\n"),
 ]
@@ -110,7 +120,7 @@ FUNCTIONS: dict[str, TextFunction] = {
     for function in (
         *(links.normal, links.carries, links.trimmed, links.is_web_address),
         *(clean, folded, lettered, letters, name_of, normalized, parse_json, lines_of),
-        final_question,
+        *(final_question, without_thoughts),
         *(escaped, spoken, plain_text, section, title_of, query_in, framed),
         *(find_credentials, without_secrets),
         *(messages.plain, messages.typed, printable, messages.received),
