@@ -1,19 +1,19 @@
-"""The chat model for formation: one attempt per call, short tools, and what failures mean."""
+"""The chat model for formation: one attempt per call, and what failures mean."""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import SecretStr
 
 from memory.metrics import count_tokens
-from memory.model.errors import FormationUnavailable, MemoryModelRefused
+from memory.model.errors import FormationUnavailable, MemoryModelRefused, WordsUnreadable
 from memory.model.schemas import DECLARATION
 from memory.model.text import clean_content
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
     from langchain_core.messages.ai import UsageMetadata
+    from langchain_core.runnables import Runnable
     from openai import AsyncOpenAI
 
 _log = logging.getLogger(__name__)
 
 # Seconds: an answer comes whole, and a model on modest hardware that reasons takes minutes.
 MODEL_TIMEOUT = 180.0
-# Parts of a request that the OpenAI client does not convert: it compares each tool with each type
-# of tool that there is, which takes 5 ms.
-_UNTYPED = frozenset({"input", "model", "store", "tools"})
 # Calls are rare, and a connection kept alive would outlive its event loop.
 _ONE_CALL = {"Connection": "close"}
 
 Api: TypeAlias = Literal["responses", "chat"]
 """OpenAI's API that a memory model is called through: /responses or /chat/completions."""
+ToolDefinition: TypeAlias = dict[str, Any]
+"""A tool as chat completions take it: ``{"type": "function", "function": …}``."""
 TokenUse: TypeAlias = Counter[tuple[str, str]]
 """Tokens by model and kind: input, cache_write (input that the model put into its cache), cached
 (input that it had there) or output."""
@@ -50,18 +50,8 @@ _PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store
 # Request timeout, conflict, too early, too many requests: the same request can succeed later.
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 _NOT_IMPLEMENTED = 501
+_MAX_DESCRIPTION = 300  # characters, in a tool's definition
 _NAME = re.compile(r"[\w.\[\]-]{1,60}")
-
-
-class ModelCallFailed(BaseException):
-    """A model call failed. Not an Exception, because trustcall retries after every Exception.
-
-    `error` is what callers get; None: the same text would be refused again.
-    """
-
-    def __init__(self, fault: str, error: FormationUnavailable | None = None) -> None:
-        super().__init__(fault)
-        self.error = error
 
 
 def provider_and_name(model: str) -> tuple[str, str]:
@@ -102,12 +92,6 @@ def memory_model(
         return init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)
     from langchain_openai import ChatOpenAI
 
-    class OpenAI(ChatOpenAI):
-        def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-            payload = super()._get_request_payload(*args, **kwargs)
-            moved = {name: payload.pop(name) for name in _UNTYPED & payload.keys()}
-            return payload | {"extra_body": {**(payload.get("extra_body") or {}), **moved}}
-
     key = SecretStr(api_key) if isinstance(api_key, str) else api_key
     through: dict[str, Any] = {"default_headers": _ONE_CALL}
     if client is not None:
@@ -116,7 +100,7 @@ def memory_model(
             api_key=secret, base_url=base_url, max_retries=0, timeout=MODEL_TIMEOUT
         )
         through = {"root_async_client": own, "async_client": own.chat.completions}
-    return (OpenAI if api == "responses" else ChatOpenAI)(
+    return ChatOpenAI(
         model=name,
         api_key=key,
         base_url=base_url,
@@ -141,8 +125,8 @@ def tokens_used(model: str, reported: UsageMetadata) -> TokenUse:
     return +used
 
 
-def _down(fault: Exception, model: str) -> ModelCallFailed:
-    """Classify a failed call by its status and error code.
+def _failure(fault: Exception, model: str) -> FormationUnavailable:
+    """Return what a failed call means, by its status and error code.
 
     The error's text may quote the person, so neither the text nor a long code is logged or raised.
     LangChain raises a failed response as a ValueError with the API's error object.
@@ -150,17 +134,16 @@ def _down(fault: Exception, model: str) -> ModelCallFailed:
     failed = fault.args[0] if isinstance(fault, ValueError) and fault.args else None
     status = _status(fault) or _status(fault.__cause__)
     code = _name(getattr(fault, "code", None) or getattr(failed, "code", None))
-    param = _name(getattr(fault, "param", None))
     name = type(fault).__name__
     if code in _FINAL or (status is None and code and code not in _PASSING_CODES):
-        return ModelCallFailed(name)
+        return WordsUnreadable(f"The memory model refuses these words ({code}).")
     passes = status in _PASSING_STATUSES and code != "insufficient_quota"
     if status is None or passes or not (400 <= status < 500 or status == _NOT_IMPLEMENTED):
-        error = FormationUnavailable(f"The memory model did not answer ({name}).")
-        return ModelCallFailed(name, error)
+        return FormationUnavailable(f"The memory model did not answer ({name}).")
+    param = _name(getattr(fault, "param", None))
     refused = MemoryModelRefused(model, status=status, code=code, param=param)
     _log.error("%s", refused)
-    return ModelCallFailed(name, refused)
+    return refused
 
 
 def _status(fault: BaseException | None) -> int | None:
@@ -182,35 +165,38 @@ def _name(value: object) -> str:
 
 
 class FormationModel:
-    """A chat model as formation and trustcall call it, with tools.
+    """A chat model that is asked with tools, one attempt for each request.
 
-    It raises `ModelCallFailed`: trustcall takes any other error for a bad answer, asks again, and
-    then drops the words. Tools get short definitions, and answers can be sent back. No request says
-    which tool the model calls: some servers refuse that, such as vLLM with gpt-oss
+    No request says which tool the model calls: some servers refuse that, such as vLLM with gpt-oss
     (https://github.com/vllm-project/vllm/issues/53626), and the instructions say it.
     """
 
-    def __init__(self, chat: BaseChatModel, bound: Any = None) -> None:
-        self._chat, self._asked = chat, bound
-        self.bound = self  # trustcall binds more tools to it
+    def __init__(self, chat: BaseChatModel) -> None:
+        self.chat = chat
         self._name = str(getattr(chat, "model_name", None) or getattr(chat, "model", type(chat)))
 
-    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Self:
-        """Return the model with these tools."""
-        strict = bool(getattr(self._chat, "use_responses_api", False))
-        definitions = [tool_definition(tool, strict) for tool in tools]
-        return type(self)(self._chat, self._chat.bind_tools(definitions))
-
-    async def ainvoke(self, messages: Sequence[Any], config: Any = None) -> AIMessage:
-        """Return the model's answer."""
+    async def ask(self, messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> AIMessage:
+        """Return the model's answer, as it can be sent back. Raises `FormationUnavailable`."""
         try:
-            answer = await self._asked.ainvoke(messages, config)
-        except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
-            raise _down(fault, self._name) from None
-        if (team := TEAM.get(None)) is not None and answer.usage_metadata:
+            answer = await self._with_tools(tools).ainvoke(messages)
+        except Exception as fault:  # noqa: BLE001 - each provider's package has errors of its own
+            raise _failure(fault, self._name) from None
+        team = TEAM.get(None)
+        if team is not None and answer.usage_metadata:
             model = answer.response_metadata.get("model_name", self._name)
             count_tokens(team, tokens_used(model, answer.usage_metadata))
         return _resendable(answer)
+
+    def _with_tools(self, tools: Sequence[ToolDefinition]) -> Runnable[Any, AIMessage]:
+        if not getattr(self.chat, "use_responses_api", False):
+            return self.chat.bind_tools(tools)
+        # The OpenAI client takes 5 ms to compare each of `tools` with each type of tool there is,
+        # and none for `extra_body`. `strict` is said, because a missing one is taken for true, with
+        # which optional fields are refused:
+        # https://platform.openai.com/docs/guides/function-calling
+        functions = [one["function"] for one in tools]
+        given = [{"type": "function", "strict": False, **one} for one in functions]
+        return self.chat.bind(extra_body={"tools": given})
 
 
 def _resendable(answer: AIMessage) -> AIMessage:
@@ -227,64 +213,44 @@ def _resendable(answer: AIMessage) -> AIMessage:
     return answer.model_copy(update=update)
 
 
-class _Patch(BaseModel):
-    op: Literal["replace", "add", "remove"]
-    path: str = Field(description="A field, such as /evidence.")
-    value: str | float | bool | list[str] | None = None
+def tool_definition(tool: Any) -> ToolDefinition:
+    """Return the definition of a tool, a class or a schema, without needless parts."""
+    # The same classes are sent in every run, and converting one takes 0.5 ms.
+    define = _cached_definition if isinstance(tool, type) else _definition
+    return define(tool)
 
 
-class RemoveDoc(BaseModel):
-    """Remove an existing memory."""
-
-    json_doc_id: str = Field(description="The id of the instance.")
-
-
-class PatchDoc(RemoveDoc):
-    """Change an existing memory by JSON Patch operations."""
-
-    patches: list[_Patch]
-
-
-# trustcall's own take 4,300 characters in each request with memories, and 40 for each memory.
-_SHORTER: Mapping[str, type[BaseModel]] = {"PatchDoc": PatchDoc, "RemoveDoc": RemoveDoc}
-
-
-def tool_definition(tool: Any, says_strict: bool) -> dict[str, Any]:
-    """Return the definition of a tool, a class or a schema, without needless parts.
-
-    `says_strict`: the Responses API wants `strict` and takes a missing one for true, with which
-    optional fields are refused. Source: https://platform.openai.com/docs/guides/function-calling
-    """
-    if not isinstance(tool, type):
-        return _definition(tool, says_strict)
-    # trustcall binds the same classes in every run, and converting one takes 0.5 ms.
-    return _cached(_SHORTER.get(tool.__name__, tool), says_strict)
-
-
-def _definition(tool: Any, says_strict: bool) -> dict[str, Any]:
+def _definition(tool: Any) -> ToolDefinition:
     from langchain_core.utils.function_calling import convert_to_openai_tool
 
     definition = convert_to_openai_tool(tool)
-    function = definition["function"] | ({"strict": False} if says_strict else {})
+    function = definition["function"]
     parameters = _compact(function["parameters"])
     for needless in ("description", DECLARATION):  # models' APIs refuse unknown keywords
         parameters.pop(needless, None)
     return {**definition, "function": {**function, "parameters": parameters}}
 
 
-_cached = lru_cache(maxsize=64)(_definition)
+_cached_definition = lru_cache(maxsize=64)(_definition)
 
 
 def _compact(schema: Any) -> Any:
-    """Return a JSON schema without defaults of null and types that are null.
+    """Return a JSON schema without examples, long descriptions, defaults and types of null.
 
-    LangChain's package for Google takes a list of types for a text (langchain-google-genai 4.4.2).
+    trustcall's tools come with pages of them in each request. LangChain's package for Google takes
+    a list of types for a text (langchain-google-genai 4.4.2).
     """
     if isinstance(schema, list):
         return [_compact(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {k: _compact(v) for k, v in schema.items() if (k, v) != ("default", None)}
+    kept: dict[str, Any] = {}
+    for key, value in schema.items():
+        if (key, value) == ("default", None) or (key == "examples" and isinstance(value, list)):
+            continue
+        kept[key] = _compact(value)
+        if key == "description" and isinstance(value, str):
+            kept[key] = value[:_MAX_DESCRIPTION]
     options = [one for one in kept.get("anyOf", []) if one != {"type": "null"}]
     if len(options) == 1:
         del kept["anyOf"]

@@ -18,7 +18,7 @@ from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.extract import Extractor, known_memories, load
 from memory.formation.proposal import Proposal, read_writes
-from memory.formation.verdict import MemoryVerdicts, SensitivePolicy, judge
+from memory.formation.verdict import SensitivePolicy, judge
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
 from memory.model.namespace import MemoryView, Namespace, Person
 from memory.model.references import References
@@ -111,7 +111,7 @@ class Former:
                 proposals, refused = read_writes(writes, known, typed, own=own, schemas=schemas)
                 proposals = await pair(self.pool, own, proposals, known.values())
                 if proposals:
-                    proposals = await judge(self._verdicts, proposals, typed)
+                    proposals = await judge(self._memory_model, proposals, typed)
             return await commit(
                 self.pool,
                 self.embedder,
@@ -141,25 +141,22 @@ class Former:
         said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""), references)
         fields, evidence = memory.content, whole_message(said)
         asked = Proposal(kind=memory.kind, content=fields, said=fields, evidence=evidence)
-        [judged] = await judge(self._verdicts, [asked], [said])
+        [judged] = await judge(self._memory_model, [asked], [said])
         verdict = judged.verdict
         return verdict is None or verdict.sensitive != "none" or verdict.about != "speaker"
 
-    # Each is created at its first use, which takes 0.1 s in all.
+    # Each is created at its first use.
 
     @cached_property
-    def _chat(self) -> BaseChatModel:
+    def _memory_model(self) -> FormationModel:
         from langchain_core.language_models import BaseChatModel
 
-        return self.model if isinstance(self.model, BaseChatModel) else self.model()
+        chat = self.model if isinstance(self.model, BaseChatModel) else self.model()
+        return FormationModel(chat)
 
     @cached_property
     def _extractor(self) -> Extractor:
-        return Extractor(self._chat, self.schemas)
-
-    @cached_property
-    def _verdicts(self) -> FormationModel:
-        return FormationModel(self._chat).bind_tools([MemoryVerdicts])
+        return Extractor(self._memory_model, self.schemas)
 
     @staticmethod
     def warm_up() -> None:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError
 
-from memory.formation.chat_model import FormationModel, ModelCallFailed
+from memory.formation.chat_model import FormationModel, tool_definition
 from memory.formation.evidence import TypedMessage
 from memory.formation.proposal import Proposal, Reason, Verdict
 from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST, Until, until
+from memory.model.errors import WordsUnreadable
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND, PROMISE_KIND
 from memory.model.text import clean_content, without_thoughts
@@ -80,11 +81,10 @@ async def judge(
     with tracing_context(enabled=False):
         for _ in range(2):
             try:
-                answer = await model.ainvoke(prompt)
-            except ModelCallFailed as fault:
-                if fault.error is None:
-                    return [*proposals]
-                raise fault.error from None
+                answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])
+            except WordsUnreadable as refused:
+                _log.warning("%s", refused)
+                return [*proposals]
             if answer.additional_kwargs.get("refusal"):
                 _log.warning("the memory model declined to give verdicts")
                 return [*proposals]

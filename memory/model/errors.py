@@ -56,6 +56,10 @@ class MemoryModelRefused(FormationUnavailable):
         )
 
 
+class WordsUnreadable(FormationUnavailable):
+    """The memory model answers, but cannot read these words: asking again gets the same."""
+
+
 class MemoryOff(KiokuMemoryError):
     """The person has switched memory off: nothing was read or written."""
 

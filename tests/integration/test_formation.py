@@ -6,8 +6,6 @@ Each pitfall measured with LangMem 0.0.30 has a test here.
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,18 +15,15 @@ from psycopg.rows import DictRow, dict_row
 
 from memory import memory_model
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import Api, FormationModel
+from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
-from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.extract import NEIGHBOURS, instructions_for, load
+from memory.formation.evidence import PersonMessage
 from memory.formation.former import Former
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, MemoryView, Namespace, Person, memory_view
-from memory.model.schemas import SCHEMAS, with_evidence
 from memory.postgres.database import Pool
 from tests.databases import owner_rows
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, patch, remove
-from tests.memories import ApprovedStore
 
 ALICE = Person("T1", "U1")
 ALICE_DM = memory_view(ALICE.namespace(DM))
@@ -140,40 +135,6 @@ async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_lar
     await former.form(ALICE_DM, said)
     assert len(model.last.memories) == shown
     assert any(target in text for _, _, text in model.last.memories)
-
-
-@pytest.mark.parametrize("known", [False, True])
-async def test_asks_as_langmem_does(
-    former: Former, pool: Pool, model_embedder: Embedder, model: ScriptedModel, known: bool
-) -> None:
-    """The extractor that is made once asks what LangMem's own would ask, and repairs alike."""
-    if known:
-        await know(former, model, ALICE_DM, PASTA)
-    said = words("ラーメンが好きです")
-    bad = [("UserFoodPreference", {"cuisine": "和食"})]
-    repair = [fix(food_name="ラーメン", evidence="ラーメンが好きです")]
-    store = await ApprovedStore.load(pool, model_embedder, ALICE_DM, [])
-    plain = load()[0].create_memory_store_manager(
-        memory_model(model="scripted", api_key="none", base_url=model.base_url),
-        schemas=[with_evidence(schema) for schema in SCHEMAS],
-        instructions=instructions_for(SCHEMAS),
-        enable_deletes=True,
-        query_limit=NEIGHBOURS + 4,
-        namespace=ALICE_DM.own.parts,
-        store=store,
-    )
-    plain.memory_manager.model = FormationModel(plain.model)
-    model.answer(bad, repair)
-    await plain.ainvoke({"messages": [{"role": "user", "content": TypedMessage(said[0]).text}]})
-    model.answer(bad, repair)
-    await former.form(ALICE_DM, said)
-    asked = list(map(_without_ids, model.requests[-4:]))
-    assert asked[:2] == asked[2:]
-
-
-def _without_ids(request: dict[str, Any]) -> str:
-    ids = r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=<instance id=)\w+"
-    return re.sub(ids, "an id", json.dumps(request, sort_keys=True))
 
 
 @pytest.mark.parametrize("status", [500, 429, 408])

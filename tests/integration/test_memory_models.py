@@ -17,7 +17,7 @@ from memory import (
     memory_model,
 )
 from memory.formation import calls_memory_tools, provider_and_name
-from memory.formation.chat_model import Api, FormationModel
+from memory.formation.chat_model import Api, FormationModel, tool_definition
 from memory.formation.verdict import MemoryVerdicts
 from tests.conftest import Server
 from tests.integration.model_servers import VLLM, model_server
@@ -67,7 +67,7 @@ async def test_a_server_that_refuses_to_be_told_which_tool_to_call(stand_in: Ser
         chat = memory_model(model=STAND_IN_MODEL, api_key="k", base_url=server.url)
         assert await calls_memory_tools(chat)
         text = '<now>\n{"date": "2026-11-20"}\n</now>'
-        await FormationModel(chat).bind_tools([MemoryVerdicts]).ainvoke(text)
+        await FormationModel(chat).ask(text, [tool_definition(MemoryVerdicts)])
     assert [one.get("tool_choice") for one in server.requests] == [None, None]
 
 

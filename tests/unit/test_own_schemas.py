@@ -69,7 +69,7 @@ def test_own_kinds_say_what_they_are_about(models: types.ModuleType) -> None:
     shown = with_evidence(Project)
     assert (shown.__name__, shown.__doc__) == ("Project", "A project the person works on")
     assert list(shown.model_fields) == ["client", "name", "priority", "evidence"]
-    assert "kioku" not in str(tool_definition(shown, says_strict=False))
+    assert "kioku" not in str(tool_definition(shown))
 
 
 @pytest.mark.parametrize(
