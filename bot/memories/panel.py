@@ -12,6 +12,7 @@ from bot.app import App
 from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Reader
+from bot.notices import count_unread
 from bot.people import Off, PersonSettings, person_refusal, read_off_conversations, read_settings
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
@@ -51,6 +52,7 @@ async def read_panel(
         refusal=person_refusal(app.settings, person),
         questions=questions,
         unformed=unformed,
+        unread=await count_unread(app.pool, person),
         handling=data_handling(app, reader, settings) if home else (),
     )
     if home and position == Position() and content.refusal is None and not content.asks:

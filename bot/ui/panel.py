@@ -113,7 +113,8 @@ class Content:
 
     `found` is the number of memories there, on all pages, or of changes on the pages so far, one
     more if there are older ones; `total` is that of all memories. `links` lead to the message that
-    a memory, by its key, or a change, by its id, came from. `unformed` messages are not read yet.
+    a memory, by its key, or a change, by its id, came from. `unformed` messages are not read yet,
+    `unread` ones could not be read.
     In Home, `handling` says where data goes, and `card` what colleagues see.
     """
 
@@ -129,6 +130,7 @@ class Content:
     questions: Sequence[Question] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     unformed: int = 0
+    unread: int = 0
     handling: Sequence[str] = ()
     card: Sequence[Memory] | None = None
 
@@ -188,6 +190,8 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     lines = [reader.say("counted_memories", count=content.total)] if content.total else []
     if content.unformed:
         lines.append(reader.say("memories_unformed", count=content.unformed))
+    if content.unread:
+        lines.append(reader.say("memories_unread", count=content.unread))
     if content.off_in:
         names = (_place(reader, channel) for channel in content.off_in[:5])
         where = reader.say("listed").join(names)

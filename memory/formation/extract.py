@@ -11,8 +11,8 @@ from langgraph.store.base import BaseStore, Op, PutOp, Result, SearchItem, Searc
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import FormationModel
 from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.formation_model import FormationModel
 from memory.metrics import step
 from memory.model.errors import WordsUnreadable
 from memory.model.namespace import DM, MemoryView, Namespace, Person
@@ -23,8 +23,6 @@ from memory.store.memories import Memory, current, newest
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-
-_log = logging.getLogger(__name__)
 
 NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
@@ -128,8 +126,7 @@ class Extractor:
     ) -> list[PutOp]:
         """Return what the model writes for `messages`, given the memories `rows`.
 
-        Nothing if it refuses these words, or its answer was unusable: a retry would get the same.
-        Raises `FormationUnavailable`.
+        Raises `WordsUnreadable`, also if its answer was unusable, and `FormationUnavailable`.
         """
         from langgraph.errors import GraphRecursionError
         from langsmith import tracing_context
@@ -160,11 +157,8 @@ class Extractor:
         except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
             # trustcall raises these on some answers. Their texts may quote the person.
             if model.failure is None:
-                name = type(fault).__name__
-                _log.warning("The memory model's answer was unusable: %s", name)
-        if isinstance(model.failure, WordsUnreadable):
-            _log.warning("%s", model.failure)
-        elif model.failure is not None:
+                raise WordsUnreadable(type(fault).__name__) from None
+        if model.failure is not None:
             raise model.failure
         return store.writes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,13 +13,14 @@ from langgraph.store.base import PutOp
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import TEAM, FormationModel
 from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.extract import Extractor, known_memories, load
-from memory.formation.proposal import Proposal, read_writes
+from memory.formation.formation_model import TEAM, FormationModel
+from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
+from memory.formation.proposal import Proposal, Refusal, read_writes
 from memory.formation.verdict import SensitivePolicy, judge
-from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
+from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, WordsUnreadable
 from memory.model.namespace import MemoryView, Namespace, Person
 from memory.model.references import References
 from memory.model.schemas import SCHEMAS, register_schemas, thing
@@ -30,6 +31,8 @@ from memory.store.memories import Memory, current, reread
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+_FEW = 8  # memories that are shown where the model's context takes no more
 
 
 FindReferences: TypeAlias = Callable[[Person, Iterable[str]], Awaitable[References]]
@@ -77,7 +80,8 @@ class Former:
         """Form memories from one person's messages; writes to `view.own` only.
 
         The first 8,000 characters of each message are read. The model proposes, the evidence rule
-        and the verdicts decide, and one transaction writes.
+        and the verdicts decide, and one transaction writes. What the model cannot read, while it
+        answers others, is read in halves; what is left of that is refused as ``unreadable``.
 
         `in_commit` is awaited with the result inside the writing transaction, also if nothing was
         formed; an exception from it rolls everything back. No connection is held during model and
@@ -90,33 +94,23 @@ class Former:
         """
         TEAM.set(view.person.team_id)
         typed = [one for one in map(TypedMessage, messages) if one.says_something]
-        own, schemas = view.own, {schema.__name__: schema for schema in self.schemas}
-        writes, known, kinds = list[PutOp](), dict[str, Memory](), [*schemas]
         try:
             async with asyncio.timeout(deadline):
-                if proposed is not None:
+                if proposed is None:
+                    judged, refused = await self._read(view, typed, references, eager=eager)
+                else:
                     write, target = proposed
-                    writes, kinds = [write], [str((write.value or {}).get("kind"))]
                     known = {target.key: target} if target else {}
-                if typed and not known:
-                    known = await known_memories(self.pool, self.embedder, view, typed, kinds)
-                if references is None:
-                    stored = [text for one in typed for text in _stored_texts(one.original)]
-                    stored += [text for row in known.values() for text in texts(row.value)]
-                    references = await self.find_references(view.person, stored)
-                typed = [TypedMessage(one.original, references) for one in typed]
-                if typed and proposed is None:
-                    rows = [_as_shown(row, references) for row in known.values()]
-                    writes = await self._extractor.extract(rows, own, typed, eager=eager)
-                proposals, refused = read_writes(writes, known, typed, own=own, schemas=schemas)
-                proposals = await pair(self.pool, own, proposals, known.values())
-                if proposals:
-                    proposals = await judge(self._memory_model, proposals, typed)
+                    kinds = [str((write.value or {}).get("kind"))]
+                    if typed and not known:
+                        known = await known_memories(self.pool, self.embedder, view, typed, kinds)
+                    typed = await self._named(view, typed, known, references)
+                    judged, refused = await self._judge(view, typed, [write], known)
             return await commit(
                 self.pool,
                 self.embedder,
-                own,
-                proposals,
+                view.own,
+                judged,
                 sensitive=self.sensitive,
                 refused=refused,
                 batch=batch,
@@ -128,6 +122,71 @@ class Former:
             raise FormationUnavailable(
                 "The embedding model did not answer; the messages remain queued."
             ) from fault
+
+    async def _named(
+        self,
+        view: MemoryView,
+        typed: Sequence[TypedMessage],
+        known: Mapping[str, Memory],
+        references: References | None,
+    ) -> list[TypedMessage]:
+        """Return the messages with names for the references in them and in the memories."""
+        if references is None:
+            stored = [text for one in typed for text in _stored_texts(one.original)]
+            stored += [text for row in known.values() for text in texts(row.value)]
+            references = await self.find_references(view.person, stored)
+        return [TypedMessage(one.original, references) for one in typed]
+
+    async def _read(
+        self,
+        view: MemoryView,
+        typed: Sequence[TypedMessage],
+        references: References | None,
+        *,
+        eager: bool,
+    ) -> tuple[list[Proposal], list[Refusal]]:
+        """Return what the memory model proposes and judges, and what is refused."""
+        if not typed:
+            return [], []
+        kinds = [schema.__name__ for schema in self.schemas]
+        known = await known_memories(self.pool, self.embedder, view, typed, kinds)
+        typed = await self._named(view, typed, known, references)
+        rows = [_as_shown(row, typed[0].references) for row in known.values()]
+
+        async def extract(part: Sequence[TypedMessage]) -> list[PutOp]:
+            try:
+                return await self._extractor.extract(rows, view.own, part, eager=eager)
+            except WordsUnreadable as unreadable:
+                # A small context may be full of memories.
+                if not unreadable.refused or len(rows) <= _FEW or not is_smallest(part):
+                    raise
+                return await self._extractor.extract(rows[:_FEW], view.own, part, eager=eager)
+
+        writes, unread = await read_in_halves(extract, typed, halves_of_messages)
+        # Their words are not shown as what was said before and after, either.
+        readable = [one for one in typed if one not in unread]
+        judged, refused = await self._judge(view, readable, writes, known)
+        return judged, [*refused, *map(_unreadable, unread)]
+
+    async def _judge(
+        self,
+        view: MemoryView,
+        typed: Sequence[TypedMessage],
+        writes: Sequence[PutOp],
+        known: Mapping[str, Memory],
+    ) -> tuple[list[Proposal], list[Refusal]]:
+        """Return the proposals that quote the person, with verdicts, and what is refused."""
+        schemas = {schema.__name__: schema for schema in self.schemas}
+        proposals, refused = read_writes(writes, known, typed, own=view.own, schemas=schemas)
+        proposals = await pair(self.pool, view.own, proposals, known.values())
+        if not proposals:
+            return [], refused
+
+        async def judge_part(part: Sequence[Proposal]) -> list[Proposal]:
+            return await judge(self._memory_model, part, typed)
+
+        judged, unread = await read_in_halves(judge_part, proposals, halves)
+        return judged, [*refused, *(one.refused("unreadable") for one in unread)]
 
     async def is_sensitive(self, memory: Memory, sentence: str) -> bool:
         """Return whether others should not see a memory that comes from a sentence.
@@ -141,7 +200,10 @@ class Former:
         said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""), references)
         fields, evidence = memory.content, whole_message(said)
         asked = Proposal(kind=memory.kind, content=fields, said=fields, evidence=evidence)
-        [judged] = await judge(self._memory_model, [asked], [said])
+        try:
+            [judged] = await judge(self._memory_model, [asked], [said])
+        except WordsUnreadable:
+            return True
         verdict = judged.verdict
         return verdict is None or verdict.sensitive != "none" or verdict.about != "speaker"
 
@@ -174,6 +236,10 @@ def _stored_texts(message: PersonMessage) -> list[str]:
 def _as_shown(row: Memory, references: References) -> Memory:
     """Return a memory as the memory model reads it."""
     return replace(row, value=references.shown_in(row.value))
+
+
+def _unreadable(message: TypedMessage) -> Refusal:
+    return Refusal(reason="unreadable", evidence=whole_message(message))
 
 
 async def pair(

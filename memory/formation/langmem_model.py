@@ -13,7 +13,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import ConfigDict, Field
 
-from memory.formation.chat_model import FormationModel, tool_definition
+from memory.formation.formation_model import FormationModel
+from memory.formation.tool_definitions import tool_definition
 from memory.model.errors import FormationUnavailable
 
 PATCH_TOOL = "PatchDoc"

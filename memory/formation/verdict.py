@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError
 
-from memory.formation.chat_model import FormationModel, tool_definition
 from memory.formation.evidence import TypedMessage
+from memory.formation.formation_model import FormationModel
 from memory.formation.proposal import Proposal, Reason, Verdict
+from memory.formation.tool_definitions import tool_definition
 from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST, Until, until
-from memory.model.errors import WordsUnreadable
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND, PROMISE_KIND
 from memory.model.text import clean_content, without_thoughts
@@ -73,18 +73,15 @@ async def judge(
     """Return the proposals, whose evidence is in `messages`, with the verdicts of `model`.
 
     All are without one if the model declined, or both of its answers were malformed. No database
-    connection is held. Raises `FormationUnavailable` if the model does not answer.
+    connection is held. Raises `WordsUnreadable`, or
+    `FormationUnavailable` if the model does not answer.
     """
     from langsmith import tracing_context
 
     prompt = [("system", VERDICT_INSTRUCTIONS), ("user", request_text(proposals, messages))]
     with tracing_context(enabled=False):
         for _ in range(2):
-            try:
-                answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])
-            except WordsUnreadable as refused:
-                _log.warning("%s", refused)
-                return [*proposals]
+            answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])
             if answer.additional_kwargs.get("refusal"):
                 _log.warning("the memory model declined to give verdicts")
                 return [*proposals]

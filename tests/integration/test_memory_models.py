@@ -10,14 +10,15 @@ import pytest
 from bot.config import STAND_IN_MODEL, load_settings
 from bot.runtime.memory_models import create_chat_model
 from memory import (
-    FormationResult,
     FormationUnavailable,
     Former,
     MemoryModelRefused,
     memory_model,
 )
 from memory.formation import calls_memory_tools, provider_and_name
-from memory.formation.chat_model import Api, FormationModel, tool_definition
+from memory.formation.chat_model import Api
+from memory.formation.formation_model import FormationModel
+from memory.formation.tool_definitions import tool_definition
 from memory.formation.verdict import MemoryVerdicts
 from tests.conftest import Server
 from tests.integration.model_servers import VLLM, model_server
@@ -92,6 +93,7 @@ async def test_a_refused_request_is_no_outage(
     model.error_code = code
     model.answer([RAMEN] if judging else status)
     model.verdicts.append(status)
+    model.probe = status
     with caplog.at_level(logging.WARNING), pytest.raises(MemoryModelRefused) as refused:
         await former.form(ALICE_DM, words("ラーメンが好きです"))
     assert (refused.value.status, refused.value.code) == (status, code or "")
@@ -112,7 +114,9 @@ async def test_words_that_are_refused_are_not_sent_again(
     """A refusal of this text alone ends its formation: the same text would be refused again."""
     model.error_code = code
     model.answer(400)
-    assert await former.form(ALICE_DM, words("ラーメンが好きです")) == FormationResult()
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [one.reason for one in formed.refused] == ["unreadable"]
+    assert len(model.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -132,4 +136,5 @@ async def test_a_failed_response_is_judged_by_its_code(
             await former.form(ALICE_DM, words("ラーメンが好きです"))
         assert not isinstance(failed.value, MemoryModelRefused)
         return
-    assert await former.form(ALICE_DM, words("ラーメンが好きです")) == FormationResult()
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [one.reason for one in formed.refused] == ["unreadable"]

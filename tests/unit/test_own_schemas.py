@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from memory import SCHEMAS, UserFact, load_schemas, subject
-from memory.formation.chat_model import tool_definition
 from memory.formation.extract import instructions_for
+from memory.formation.tool_definitions import tool_definition
 from memory.model.custom_schemas import checked_schemas
 from memory.model.errors import InvalidSchemas
 from memory.model.schemas import UserInstruction, level, with_evidence

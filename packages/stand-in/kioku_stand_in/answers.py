@@ -22,14 +22,18 @@ from kioku_stand_in.sentences import SCRIPT, Said, is_japanese, read
 from openai_double.answer import Answer, Call, call, said
 from openai_double.prompt import Prompt
 
-KINDS: Final = ("reply", "formation", "verdict", "search")
+KINDS: Final = ("reply", "formation", "verdict", "search", "probe")
+_PROBE: Final = "RepeatWord"
 _VERDICTS: Final = "MemoryVerdicts"
 _SEARCH: Final = "search_memory"  # of LangMem: its output is a list of memories
 
 
 def kind_of(prompt: Prompt) -> str:
     """Return what Kioku or LangMem asks for, by which faults and scripts choose requests."""
-    if any(tool.name == _VERDICTS for tool in prompt.tools):
+    names = {tool.name for tool in prompt.tools}
+    if _PROBE in names:
+        return "probe"
+    if _VERDICTS in names:
         return "verdict"
     if prompt.searches_only and not prompt.instructions:
         return "search"
@@ -42,6 +46,8 @@ def answer_to(prompt: Prompt) -> Answer:
     say = {name: text[is_japanese(words)] for name, text in SCRIPT["replies"].items()}
     if kind == "verdict":
         return said("", call(_VERDICTS, verdicts(words)))
+    if kind == "probe":
+        return said("", call(_PROBE, {"word": words}))
     if kind == "search":
         return said(say["searched"], web_search=True)
     if calls := formed(prompt) if kind == "formation" else _calls(prompt):
