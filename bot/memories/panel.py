@@ -146,13 +146,16 @@ def data_flows(settings: Settings) -> dict[str, str]:
     The fallback model gets what the reply model gets, while that does not answer. A model of
     another provider than OpenAI's API has the provider's name as its host.
     """
-    host = urlsplit(settings.openai_base_url or "https://api.openai.com").hostname or ""
-    provider, model = provider_and_name(settings.memory_model_name)
+    host = urlsplit(settings.reply_server.base_url).hostname or ""
     flows = {"replies": f"{settings.reply_model} ({host})"}
     if settings.fallback_model is not None:
         flows["fallback"] = f"{settings.fallback_model} ({host})"
-    flows["memories"] = f"{model} ({host if provider == 'openai' else provider})"
-    return {**flows, "search": f"{settings.embedding_model} ({host})"}
+    provider, model = provider_and_name(settings.memory_model_name)
+    own_host = urlsplit(settings.memory_server.base_url).hostname or ""
+    flows["memories"] = f"{model} ({own_host if provider == 'openai' else provider})"
+    search_host = urlsplit(settings.embedding_server.base_url).hostname or ""
+    flows["search"] = f"{settings.embedding_model} ({search_host})"
+    return flows
 
 
 async def _form_now(app: App, person: Person) -> int:

@@ -42,6 +42,7 @@ def memory_model(
     base_url: str | None = None,
     client: AsyncOpenAI | None = None,
     api: Api = "responses",
+    reasoning_effort: str | None = None,
 ) -> BaseChatModel:
     """Return the chat model for formation; a failed call is not retried.
 
@@ -50,8 +51,8 @@ def memory_model(
     `api_key` and `base_url` are OpenAI's, by default those of the environment; other providers'
     packages read their own variables, and ValueError is raised where one of the two is given.
     `client` lends its connections, which it keeps open and closes.
-    OpenAI models are called through `api`, also behind `base_url`. Parameters that only some
-    model families accept, such as a temperature, are not sent.
+    OpenAI models are called through `api`, also behind `base_url`, with `reasoning_effort` if it is
+    given. Parameters that only some model families accept, such as a temperature, are not sent.
     """
     provider, name = provider_and_name(model)
     if provider != "openai":
@@ -75,6 +76,7 @@ def memory_model(
         api_key=key,
         base_url=base_url,
         use_responses_api=api == "responses",
+        reasoning_effort=reasoning_effort,
         temperature=None,  # ChatOpenAI would send 1 to models called o1…
         max_retries=0,
         timeout=MODEL_TIMEOUT,
