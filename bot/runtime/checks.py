@@ -279,13 +279,16 @@ async def check_remembering(settings: Settings) -> str:
 
     try:
         async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
-            if await calls_memory_tools(create_chat_model(settings, clients.memories)):
-                return f"{model} calls tools."
+            way = await calls_memory_tools(create_chat_model(settings, clients.memories))
     except MemoryModelRefused as refused:
         raise _refused(model, name, refused.status, refused.code) from None
     except FormationUnavailable as away:
         raise Problem(f"{model}: {str(away).rstrip('.')}; try again later.") from None
-    raise Problem(f"{model} calls no tools, so it forms no memories: set {name} to another.")
+    if way is None:
+        raise Problem(f"{model} writes no memory of an example: set {name} to another.")
+    if way == "schema":
+        return f"{model} calls no tools, and is asked for JSON."
+    return f"{model} calls tools."
 
 
 CHECKS: Mapping[str, Check] = {

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.formation_model import FormationModel
+from memory.formation.formation_model import FormationModel, Way
 from memory.metrics import step
 from memory.model.errors import WordsUnreadable
 from memory.model.namespace import DM, MemoryView, Namespace, Person
@@ -170,14 +170,16 @@ def _shown(message: TypedMessage) -> list[dict[str, str]]:
     return [*before, {"role": "user", "content": message.text}]
 
 
-async def calls_memory_tools(model: BaseChatModel) -> bool:
-    """Return whether the model writes a memory of an example; nothing is stored.
+async def calls_memory_tools(model: BaseChatModel) -> Way | None:
+    """Return how the model writes a memory of an example; None: it writes none.
 
-    Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
+    Nothing is stored. Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
     """
     said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
     own = Person("T0", "U0").namespace(DM)
-    return bool(await Extractor(FormationModel(model), SCHEMAS).extract((), own, [said]))
+    asked = FormationModel(model)
+    written = await Extractor(asked, SCHEMAS).extract((), own, [said])
+    return asked.way if written else None
 
 
 def load() -> Any:

@@ -7,9 +7,10 @@ import logging
 import re
 from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from memory.formation.chat_model import tokens_used
+from memory.formation.schema_calls import read_calls, request_text, response_format
 from memory.formation.tool_definitions import ToolDefinition
 from memory.metrics import count_tokens
 from memory.model.errors import FormationUnavailable, MemoryModelRefused, WordsUnreadable
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
 _log = logging.getLogger(__name__)
+
+Way: TypeAlias = Literal["tools", "schema"]
+"""How a model calls tools: by function tools, or in JSON of a schema."""
 
 TEAM: ContextVar[str] = ContextVar("team")
 """The team that the tokens of a task's calls are counted for."""
@@ -35,9 +39,12 @@ _PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 _NOT_IMPLEMENTED = 501
 _SERVER_ERROR = 500
-# llama.cpp answers 400 to what exceeds its context, and 500 to its model's output that it cannot
-# parse, or to what its chat template refuses.
-_MAY_BE_THE_WORDS = frozenset({400, 413, 422, _SERVER_ERROR})
+# Statuses of a request that may be refused for what it holds, such as too many tokens, or tools; or
+# because the server has no /responses.
+_MAY_BE_THE_REQUEST = frozenset({400, 404, 405, 413, 422, _NOT_IMPLEMENTED})
+# How a call failed. `broken`: a 500, which may pass, or be llama.cpp's for output that it
+# cannot parse. `endless`: cut off at its limit.
+_How: TypeAlias = Literal["away", "setup", "refused", "broken", "slow", "endless"]
 _NAME = re.compile(r"[\w.\[\]-]{1,60}")
 
 # Tokens that an answer may have: small models repeat themselves without end. A model that thinks
@@ -63,32 +70,31 @@ _PROBE_SECONDS = 15.0
 
 
 class _CallFailed(Exception):
-    """A request failed: with which HTTP status, if there was one, and what that means."""
+    """A request failed: how, and the error for callers where others fail, too."""
 
-    def __init__(
-        self, why: str, error: FormationUnavailable, status: int | None, *, timed_out: bool
-    ) -> None:
+    def __init__(self, how: _How, why: str, error: FormationUnavailable) -> None:
         super().__init__(why)
+        self.how = how
         self.why = why
         self.error = error
-        self.may_pass = status == _SERVER_ERROR
-        self.is_refusal = isinstance(error, MemoryModelRefused)
-        self.may_be_the_words = timed_out or status in _MAY_BE_THE_WORDS
 
 
 class FormationModel:
-    """A chat model that is asked with tools.
+    """A chat model that is asked with tools, in the way in which it calls them.
 
-    No request says which tool the model calls: some servers refuse that, such as vLLM with gpt-oss
+    The way is found out once: by tools, or, where a model or its server has none, by a JSON schema
+    over /chat/completions (docs/decisions/0041-json-schema.md). No request says which tool the
+    model calls: some servers refuse that, such as vLLM with gpt-oss
     (https://github.com/vllm-project/vllm/issues/53626), and the instructions say it.
     """
 
     def __init__(self, chat: BaseChatModel) -> None:
         self._chat = chat
         self._name = str(getattr(chat, "model_name", None) or getattr(chat, "model", type(chat)))
-        # What the package of another provider calls its limit is not known here.
+        # The packages of other providers call tools, and their limits by other names.
         self._is_openai = hasattr(chat, "use_responses_api")
         self._limit = MAX_OUTPUT_TOKENS
+        self.way: Way | None = None if self._is_openai else "tools"
 
     async def ask(self, messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> AIMessage:
         """Return the model's answer, as it can be sent back.
@@ -96,54 +102,106 @@ class FormationModel:
         Raises `WordsUnreadable` where the model fails with these messages and answers others, and
         `FormationUnavailable` where it fails with others, too, or the failure can pass.
         """
+        way = self.way or "tools"
         try:
-            return await self._whole_answer(messages, tools)
+            answer = await self._whole_answer(way, messages, tools)
         except _CallFailed as failed:
             failure = failed
-        if failure.may_be_the_words and await self._answers_others():
-            if failure.may_pass:
-                try:
-                    return await self._whole_answer(messages, tools)
-                except _CallFailed as failed_again:
-                    failure = failed_again
-            if failure.may_be_the_words:
-                raise WordsUnreadable(failure.why, refused=failure.is_refusal)
-        if failure.is_refusal:
-            _log.error("%s", failure.error)
-        raise failure.error
+        else:
+            if answer.tool_calls:
+                self.way = way
+            elif self.way is None:
+                # There is nothing to remember, or no tool was shown to the model.
+                self.way = await self._find_way()
+                if self.way == "schema":
+                    return await self._last_answer("schema", messages, tools)
+            return answer
+        if failure.how in ("away", "setup"):
+            raise self._logged(failure) from failure
+        found = await self._find_way()
+        if found is None:
+            raise self._logged(failure) from failure
+        if found == way and failure.how in ("refused", "slow"):
+            self.way = found
+            raise WordsUnreadable(failure.why, refused=failure.how == "refused")
+        # The tools may be at fault: a broken call, or one without an end.
+        answer = await self._last_answer("schema" if self._is_openai else way, messages, tools)
+        ends_by_schema_only = self.way is None and failure.how == "endless"
+        self.way = "schema" if ends_by_schema_only and self._is_openai else found
+        return answer
 
-    async def _answers_others(self) -> bool:
-        """Return whether the model answers a request that holds no words of a person."""
+    async def _last_answer(
+        self, way: Way, messages: Sequence[Any], tools: Sequence[ToolDefinition]
+    ) -> AIMessage:
+        """Return the answer of a model that answers others. Raises as `ask` does."""
         try:
-            async with asyncio.timeout(_PROBE_SECONDS):
-                await self._answer(_PROBE, [PROBE_TOOL])
-        except (_CallFailed, WordsUnreadable, TimeoutError):
-            return False
-        return True
+            return await self._whole_answer(way, messages, tools)
+        except _CallFailed as failed:
+            if failed.how in ("away", "setup"):
+                raise self._logged(failed) from failed
+            raise WordsUnreadable(failed.why, refused=failed.how == "refused") from None
+
+    @staticmethod
+    def _logged(failure: _CallFailed) -> FormationUnavailable:
+        if isinstance(failure.error, MemoryModelRefused):
+            _log.error("%s", failure.error)
+        return failure.error
+
+    async def _find_way(self) -> Way | None:
+        """Return how the model calls a tool that holds no words of a person; None: it is away.
+
+        A model that answers, and calls none in either way, is asked with tools.
+        """
+        found: Way | None = None
+        ways: Sequence[Way] = ("tools", "schema") if self._is_openai else ("tools",)
+        for way in ways:
+            try:
+                async with asyncio.timeout(_PROBE_SECONDS):
+                    answer = await self._answer(way, _PROBE, [PROBE_TOOL])
+            except (_CallFailed, WordsUnreadable, TimeoutError):
+                continue
+            if answer.tool_calls:
+                return way
+            found = "tools"
+        return found
 
     async def _whole_answer(
-        self, messages: Sequence[Any], tools: Sequence[ToolDefinition]
+        self, way: Way, messages: Sequence[Any], tools: Sequence[ToolDefinition]
     ) -> AIMessage:
-        """Return an answer that was not cut off; raises `WordsUnreadable` for one that was."""
-        answer = await self._answer(messages, tools)
+        """Return an answer that was not cut off."""
+        answer = await self._answer(way, messages, tools)
         if self._is_cut_off(answer) and _thinks(answer):
             self._limit = _MAX_THINKING_TOKENS
-            answer = await self._answer(messages, tools)
+            answer = await self._answer(way, messages, tools)
         if self._is_cut_off(answer):
-            raise WordsUnreadable("its answer had no end")
+            error = FormationUnavailable("The memory model's answer had no end.")
+            raise _CallFailed("endless", "its answer had no end", error)
         return _resendable(answer)
 
-    async def _answer(self, messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> AIMessage:
-        """Return the answer to one request. Raises `WordsUnreadable` or `_CallFailed`."""
+    async def _answer(
+        self, way: Way, messages: Sequence[Any], tools: Sequence[ToolDefinition]
+    ) -> AIMessage:
+        """Return the answer to one request. Raises `_CallFailed`."""
         try:
-            answer = await self._with_tools(tools).ainvoke(messages)
+            if way == "tools":
+                answer = await self._with_tools(tools).ainvoke(messages)
+            else:
+                answer = await self._with_schema(tools).ainvoke(_as_one(messages, tools))
         except Exception as fault:  # noqa: BLE001 - each provider's package has errors of its own
             raise _failure(fault, self._name) from None
         team = TEAM.get(None)
         if team is not None and answer.usage_metadata:
             model = answer.response_metadata.get("model_name", self._name)
             count_tokens(team, tokens_used(model, answer.usage_metadata))
+        if way == "schema" and not self._is_cut_off(answer):
+            answer = _with_calls(answer, tools)
         return answer
+
+    def _with_schema(self, tools: Sequence[ToolDefinition]) -> Runnable[Any, AIMessage]:
+        """Return the model with a schema, through the API that every server has."""
+        chat = self._chat.model_copy(update={"use_responses_api": False})
+        form = {"response_format": response_format(tools)}
+        return chat.bind(extra_body=form, max_tokens=self._limit)
 
     def _with_tools(self, tools: Sequence[ToolDefinition]) -> Runnable[Any, AIMessage]:
         if not self._is_openai:
@@ -172,6 +230,22 @@ class FormationModel:
         return self._is_openai and used is not None and used["output_tokens"] >= self._limit
 
 
+def _as_one(messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> list[tuple[str, str]]:
+    from langchain_core.messages import convert_to_messages
+
+    return [("user", request_text(convert_to_messages(messages), tools))]
+
+
+def _with_calls(answer: AIMessage, tools: Sequence[ToolDefinition]) -> AIMessage:
+    """Return an answer by a schema with the calls that its text makes."""
+    try:
+        calls = read_calls(str(answer.text), tools)
+    except (ValueError, RecursionError):
+        error = FormationUnavailable("The memory model's answer was not of the schema.")
+        raise _CallFailed("broken", "its answer was not of the schema", error) from None
+    return answer.model_copy(update={"content": "", "tool_calls": calls})
+
+
 def _thinks(answer: AIMessage) -> bool:
     """Return whether the model thought before it answered."""
     used = answer.usage_metadata
@@ -196,13 +270,19 @@ def _failure(fault: Exception, model: str) -> Exception:
     if code in _FINAL or (status is None and code and code not in _PASSING_CODES):
         return WordsUnreadable(code, refused=True)
     passes = status in _PASSING_STATUSES and code != "insufficient_quota"
-    is_refusal = status is not None and (400 <= status < 500 or status == _NOT_IMPLEMENTED)
+    refuses = status is not None and (400 <= status < 500 or status == _NOT_IMPLEMENTED)
+    how: _How = "away"
     error = FormationUnavailable(f"The memory model did not answer ({name}).")
-    if is_refusal and not passes:
+    if refuses and not passes:
+        how = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
         param = _name(getattr(fault, "param", None))
         error = MemoryModelRefused(model, status=status or 0, code=code, param=param)
+    elif status == _SERVER_ERROR:
+        how = "broken"
+    elif "timeout" in name.lower():
+        how = "slow"
     why = ", ".join(filter(None, (name, f"HTTP {status}" if status else "", code)))
-    return _CallFailed(why, error, status, timed_out="timeout" in name.lower())
+    return _CallFailed(how, why, error)
 
 
 def _status(fault: BaseException | None) -> int | None:

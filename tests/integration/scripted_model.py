@@ -76,6 +76,7 @@ class ScriptedModel:
     verdict_requests: list[dict[str, Any]] = field(default_factory=list)
     probe: Step = field(default_factory=lambda: [("RepeatWord", {"word": "tea"})])
     probes: list[dict[str, Any]] = field(default_factory=list)
+    tools: Literal["called", "dropped", "refused"] = "called"
     poison: Mapping[str, int | Literal["loop"]] = field(default_factory=dict)
     verdict_delay: float = 0.0
     judging: asyncio.Event = field(default_factory=asyncio.Event)
@@ -114,6 +115,8 @@ class ScriptedModel:
             error = {"message": self.error_message, "code": self.error_code}
             return web.json_response({"error": error}, status=step)
         if not request.path.endswith("/responses"):
+            if "response_format" in body and not isinstance(step, str):
+                step = json_of_calls(step)
             return web.json_response(_completion(step, self.usage))
         answer = _response(step, self.usage)
         if self.failed_response:
@@ -123,6 +126,9 @@ class ScriptedModel:
 
     async def _step(self, path: str, body: dict[str, Any]) -> list[Call] | int | str:
         system = str((body.get("messages") or body["input"])[0])
+        if self.tools != "called" and body.get("tools"):
+            self.probes += [body] if "RepeatWord" in system else []
+            return 404 if self.tools == "refused" else "I cannot call tools."
         if "RepeatWord" in system:
             self.probes.append(body)
             return self.probe if not callable(self.probe) else self.probe(_shown(body))
@@ -194,6 +200,20 @@ def asked_text(body: dict[str, Any]) -> str:
     return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
+def json_of_calls(calls: list[Call]) -> str:
+    """Return tool calls as a model writes them that answers by a schema."""
+    made = []
+    for name, arguments in calls:
+        given = {key: value for key, value in arguments.items() if key != "planned_edits"}
+        if "patches" in given:
+            given["changes"] = [
+                {"field": one["path"].removeprefix("/"), "value": one["value"]}
+                for one in given.pop("patches")
+            ]
+        made.append({"tool": name, **given})
+    return json.dumps({"calls": made}, ensure_ascii=False)
+
+
 # The text with which a model declines.
 REFUSAL = "refusal"
 
@@ -243,7 +263,11 @@ def _response(step: list[Call] | str, tokens: int) -> dict[str, Any]:
 
 def _cut_off(body: dict[str, Any]) -> dict[str, Any]:
     """A response of as many tokens as the request allows, which llama.cpp calls complete."""
-    used = body["max_output_tokens"]
+    used = body.get("max_output_tokens") or body["max_completion_tokens"]
+    if "max_output_tokens" not in body:
+        answer = _completion("", used)
+        answer["usage"] |= {"completion_tokens": used, "total_tokens": 2 * used}
+        return answer
     answer = _response([], used)
     answer["usage"] |= {"input_tokens": 1, "output_tokens": used, "total_tokens": used + 1}
     return answer

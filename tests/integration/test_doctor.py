@@ -376,7 +376,7 @@ async def test_a_model_that_calls_no_tools_is_told(set_up: SetUp, slack: Server)
     said = await set_up.check("Remembering")
     slack.call("/_model/script", method="DELETE")
     assert said == (
-        "✗ gpt-6-luna calls no tools, so it forms no memories: set KIOKU_MEMORY_MODEL to another."
+        "✗ gpt-6-luna writes no memory of an example: set KIOKU_MEMORY_MODEL to another."
     )
 
 

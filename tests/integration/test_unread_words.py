@@ -16,7 +16,13 @@ POISON = "Nobody reads this"
 
 def poison(app: App, **how: Any) -> None:
     """Let the memory model fail with each request that holds the poisoned words."""
-    app.fault(kind="formation", match=POISON, times=-1, **how)
+    fail(app, "formation", match=POISON, **how)
+
+
+def fail(app: App, kind: str, **how: Any) -> None:
+    """Let each request of a kind fail, with tools and by a schema."""
+    for endpoint in ("responses", "chat"):
+        app.fault(endpoint=endpoint, kind=kind, times=-1, **how)
 
 
 async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(app: App) -> None:
@@ -46,7 +52,7 @@ async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(app
 async def test_words_wait_while_the_model_fails_for_everybody(app: App, probe: int) -> None:
     """An outage passes nothing over: the words stay, and nobody is told."""
     poison(app, status=500)
-    app.fault(kind="probe", times=-1, status=probe)
+    fail(app, "probe", status=probe)
     message = await app.ask(app.slack.place(), POISON)
     with pytest.raises(FormationUnavailable):
         await app.form(message)
