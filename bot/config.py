@@ -6,7 +6,8 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -23,6 +24,8 @@ from pydantic import (
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
+NO_KEY = "none"
+"""The key that is sent to a server that needs none."""
 # What Kubernetes sets for a Service that is called `kioku`:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _OF_KUBERNETES = ("KIOKU_SERVICE_", "KIOKU_PORT")
@@ -64,7 +67,16 @@ def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
     return value
 
 
+def _without_credentials(url: str) -> str:
+    if urlsplit(url).username is not None:
+        raise ValueError(
+            "write the key into the setting that ends in API_KEY, not into the address"
+        )
+    return url
+
+
 _Address: TypeAlias = Annotated[str, Field(pattern="^https?://")]
+_ModelAddress: TypeAlias = Annotated[_Address, AfterValidator(_without_credentials)]
 _Folder: TypeAlias = Annotated[_Address, AfterValidator(lambda url: f"{url.rstrip('/')}/")]
 _Public: TypeAlias = Annotated[
     str,
@@ -79,6 +91,13 @@ _Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
 # Source: https://platform.openai.com/docs/guides/reasoning
 _Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 _Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class ModelServer(NamedTuple):
+    """A model's server: its address, and the key to send, a placeholder where none is needed."""
+
+    base_url: str
+    key: str
 
 
 class Settings(BaseModel):
@@ -111,7 +130,12 @@ class Settings(BaseModel):
     fallback_model: str | None = None
     style: Annotated[str, Field(max_length=2_000)] | None = None
     memory_model: str = "gpt-6-luna"
+    memory_base_url: _ModelAddress | None = None
+    memory_api_key: SecretStr | None = None
+    memory_reasoning_effort: _Effort | None = None
     embedding_model: str = "text-embedding-3-small"
+    embedding_base_url: _ModelAddress | None = None
+    embedding_api_key: SecretStr | None = None
     sensitive: Literal["store", "ask", "never"] | None = None
     schemas: str | None = None
     formation: Literal["background", "hot", "off"] = "background"
@@ -157,7 +181,30 @@ class Settings(BaseModel):
 
     def model_key(self) -> str:
         """Return the key to send; servers that need none get a placeholder."""
-        return self.openai_api_key.get_secret_value() if self.openai_api_key else "none"
+        return self.openai_api_key.get_secret_value() if self.openai_api_key else NO_KEY
+
+    @property
+    def reply_server(self) -> ModelServer:
+        """Return where the reply model is."""
+        return ModelServer(self.openai_base_url or OPENAI_ADDRESS, self.model_key())
+
+    @property
+    def memory_server(self) -> ModelServer:
+        """Return where the memory model is, if it speaks OpenAI's API."""
+        return self._server(self.memory_base_url, self.memory_api_key)
+
+    @property
+    def embedding_server(self) -> ModelServer:
+        """Return where the embedding model is."""
+        return self._server(self.embedding_base_url, self.embedding_api_key)
+
+    def _server(self, base_url: str | None, api_key: SecretStr | None) -> ModelServer:
+        """Return a server of its own, or the replies' one: a key is not sent to another server."""
+        replies = self.reply_server
+        key = replies.key if base_url is None else NO_KEY
+        if api_key is not None:
+            key = api_key.get_secret_value()
+        return ModelServer(base_url or replies.base_url, key)
 
 
 FIELDS = {_setting(name): name for name in Settings.model_fields}

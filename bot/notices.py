@@ -4,26 +4,30 @@ A turn has one notice: a row, and a job, made in the transaction that remembers;
 without the other. What it says follows from the changes and questions of the turn's batch. In a
 direct message the `ts` of its message is stored, which is updated or deleted later; in a channel
 the person alone sees it, and nothing can change it but their own click.
+
+What the memory model could not read is told, too: a row of `notices` for each message, which the
+panel counts, and once a day a line below the message.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from psycopg import AsyncConnection, Error
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
+from bot.access import claim_refusal
 from bot.app import App
 from bot.logs import fault
 from bot.people import SETTINGS, SETTINGS_JOIN, settings_of
 from bot.queue.queue import DELETE_WAITING, REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code, show_privately
 from bot.slack.messages import API_TEAM, split_thread_key
-from bot.ui.blocks import Payload
+from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import notice_payload
 from memory import DM, Change, FormationResult, Person, Pool, list_changes, open_questions
@@ -33,9 +37,13 @@ from memory.postgres import person_statement
 log = logging.getLogger(__name__)
 
 SHOW_NOTICE = "show_notice"
+TELL_UNREAD = "tell_unread"
 _RETRY_SECONDS = 60.0
 """Seconds after which the job shows a notice that `show_now` has not shown."""
 _LATER_SECONDS = (4.0, 12.0)
+_UNREAD_DAYS = 7  # that the panel counts a message
+_DAY_SECONDS = 86_400.0
+_FEW_SECONDS = 5.0
 
 
 async def add_notice(
@@ -62,6 +70,68 @@ async def add_notice(
     lock, delay = (_retry_lock(turn), _RETRY_SECONDS) if formed else (_lock(turn), 0.0)
     await _show_later(app.queue, connection, person, turn, lock=lock, delay=delay)
     return True
+
+
+async def add_unread(
+    app: App, connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
+) -> None:
+    """Store that the memory model could not read these turns' words, in the caller's transaction.
+
+    A job tells the person; callers of POST /ask are in no conversation of Slack.
+    """
+    await connection.execute(
+        "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
+        " SELECT %(team)s, %(user)s, 'unread ' || turn, turn,"
+        " now() + make_interval(days => %(days)s)"
+        " FROM unnest(%(turns)s::uuid[]) AS turn ON CONFLICT DO NOTHING",
+        {**person.ids, "turns": list(turns), "days": _UNREAD_DAYS},
+    )
+    if person.team_id != API_TEAM:
+        jobs = {f"{TELL_UNREAD}:{person.scope}": {**person.ids, "turn": str(turns[-1])}}
+        await app.queue.defer(connection, TELL_UNREAD, jobs, queue=REPLIES, delay=_FEW_SECONDS)
+
+
+async def count_unread(pool: Pool, person: Person) -> int:
+    """Return how many of a person's messages of the last days the memory model could not read."""
+    [row] = await person_statement(
+        pool,
+        person,
+        "SELECT count(*) AS unread FROM notices WHERE team_id = %(team)s AND user_id = %(user)s"
+        " AND kind LIKE 'unread %%' AND expires_at > now()",
+        person.ids,
+    )
+    return int(row["unread"])
+
+
+async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
+    """Tell a person once a day how many of their messages could not be read; run as a job.
+
+    The line is shown below the message of `turn`, to that person alone. Raises a fault of Slack's
+    that may pass.
+    """
+    person = Person(team, user)
+    found = await person_statement(
+        app.pool,
+        person,
+        "SELECT t.channel_id AS channel, t.thread, t.audience, t.ts AS question_ts,"
+        f" t.reply_ts <> '{{}}' AS replied, NULL AS ts, {SETTINGS}"
+        f" FROM messages t {SETTINGS_JOIN}"
+        " WHERE t.id = %(turn)s AND t.team_id = %(team)s AND t.user_id = %(user)s",
+        {"turn": UUID(turn), **person.ids},
+    )
+    if not found:
+        return
+    if not await claim_refusal(app.pool, person, UUID(turn), "unread", _DAY_SECONDS):
+        return
+    [row] = found
+    reader = settings_of(row).reader()
+    unread = await count_unread(app.pool, person)
+    try:
+        await _send(app, person, row, payload(reader.say("unread_told", count=unread)))
+    except SLACK_FAULTS as error:
+        if error_code(error) in ("", "ratelimited"):
+            raise
+        log.info("a line about unread messages could not be shown: %s", error_code(error))
 
 
 async def update_notices(

@@ -20,7 +20,7 @@ from bot.queue.queue import migrations
 from bot.runtime.database import operators_pool, progress
 from bot.runtime.memory_models import create_former
 from bot.runtime.problems import Problem
-from bot.runtime.wiring import create_openai_client
+from bot.runtime.wiring import ModelClients, open_model_clients
 from memory.postgres import check_database
 
 CASES = Path(__file__).parent
@@ -51,10 +51,12 @@ async def measured(settings: Settings, options: Options) -> Report:
         )
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(operators_pool(settings))
-        client = await stack.enter_async_context(create_openai_client(settings))
-        space = await memory.embedding_space(client, settings.embedding_model)
+        clients = await stack.enter_async_context(open_model_clients(settings))
+        space = await memory.embedding_space(clients.embeddings, settings.embedding_model)
         await check_database(pool, space, migrations())
-        results = await _Runner(settings, pool, memory.Embedder(client, space), options).run(cases)
+        embedder = memory.Embedder(clients.embeddings, space)
+        runner = _Runner(settings, pool, embedder, clients, options)
+        results = await runner.run(cases)
     return Report(
         at=datetime.now(UTC),
         model=settings.memory_model,
@@ -65,13 +67,19 @@ async def measured(settings: Settings, options: Options) -> Report:
 
 class _Runner:
     def __init__(
-        self, settings: Settings, pool: memory.Pool, embedder: memory.Embedder, options: Options
+        self,
+        settings: Settings,
+        pool: memory.Pool,
+        embedder: memory.Embedder,
+        clients: ModelClients,
+        options: Options,
     ) -> None:
         self._pool = pool
         self._embedder = embedder
         self._options = options
         self._schemas = memory.load_schemas(settings.schemas)
-        self._former = create_former(settings, pool, embedder, schemas=self._schemas)
+        client = clients.memories
+        self._former = create_former(settings, pool, embedder, client, schemas=self._schemas)
         self._answered = 0
         self._unanswered = 0
 

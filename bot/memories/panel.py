@@ -10,6 +10,7 @@ from bot.app import App
 from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Reader
+from bot.notices import count_unread
 from bot.people import Off, PersonSettings, person_refusal, read_off_conversations, read_settings
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
@@ -54,6 +55,7 @@ async def read_panel(
         refusal=person_refusal(app.settings, person),
         questions=questions,
         unformed=unformed,
+        unread=await count_unread(app.pool, person),
         handling=data_handling(app, reader, settings) if home else (),
     )
     if home and position == Position() and content.refusal is None and not content.asks:
@@ -142,13 +144,16 @@ def data_flows(settings: Settings) -> dict[str, str]:
     The fallback model gets what the reply model gets, while that does not answer. A model of
     another provider than OpenAI's API has the provider's name as its host.
     """
-    host = urlsplit(settings.openai_base_url or "https://api.openai.com").hostname or ""
-    provider, model = provider_and_name(settings.memory_model_name)
+    host = urlsplit(settings.reply_server.base_url).hostname or ""
     flows = {"replies": f"{settings.reply_model} ({host})"}
     if settings.fallback_model is not None:
         flows["fallback"] = f"{settings.fallback_model} ({host})"
-    flows["memories"] = f"{model} ({host if provider == 'openai' else provider})"
-    return {**flows, "search": f"{settings.embedding_model} ({host})"}
+    provider, model = provider_and_name(settings.memory_model_name)
+    own_host = urlsplit(settings.memory_server.base_url).hostname or ""
+    flows["memories"] = f"{model} ({own_host if provider == 'openai' else provider})"
+    search_host = urlsplit(settings.embedding_server.base_url).hostname or ""
+    flows["search"] = f"{settings.embedding_model} ({search_host})"
+    return flows
 
 
 async def _form_now(app: App, person: Person) -> int:

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from bot.app import App
 from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
-from bot.notices import add_notice, show_now
+from bot.notices import add_notice, add_unread, show_now
 from bot.people import SETTINGS, SETTINGS_JOIN, PersonSettings, settings_of
 from memory import (
     DM,
@@ -47,7 +47,8 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     """Form memories from the words of the person that are not formed yet.
 
     Nothing happens while the person has memory switched off. Of somebody who wants to be
-    remembered only when they ask for it, nothing is formed. If the model refuses every request,
+    remembered only when they ask for it, nothing is formed. Words that the model cannot read, while
+    it answers others, are passed over, and the person is told. If the model refuses every request,
     which only the operator can change, they stay until the next attempt, in an hour. Raises
     `memory.FormationUnavailable` or `memory.EmbeddingsUnavailable` while a model is unavailable:
     the words, or memories without vectors, stay, and the job is tried again.
@@ -78,6 +79,9 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         if now is None or now.off(app.settings.consent):
             raise _Overtaken
         noticed = await add_notice(app, connection, person, ids[-1], formed)
+        unread = _unread(formed, ids, words)
+        if unread:
+            await add_unread(app, connection, person, unread)
 
     with log_fields(team=person.team_id, turn=str(ids[-1])), step("formation"):
         try:
@@ -106,6 +110,17 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
     # What was said since has a job of its own.
     characters = sum(len(one.text) for one in words)
     return len(ids) == _TURNS_AT_ONCE or characters >= MAX_CHARACTERS
+
+
+def _unread(
+    formed: FormationResult, ids: Sequence[UUID], words: Sequence[PersonMessage]
+) -> list[UUID]:
+    """Return the turns with words that the memory model could not read."""
+    refused = [one.evidence for one in formed.refused if one.reason == "unreadable"]
+    unread = {(one.original.channel, one.original.ts) for one in refused if one is not None}
+    return [
+        turn for turn, said in zip(ids, words, strict=True) if (said.channel, said.ts) in unread
+    ]
 
 
 async def read_unformed(

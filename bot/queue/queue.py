@@ -42,6 +42,7 @@ _HEARTBEAT_SECONDS = 5.0  # `beat` takes a worker without one for 15 seconds for
 _PATIENCE_SECONDS = 3.0  # that running jobs get to end when the queue is stopped
 _PAUSE_SECONDS = 0.5
 _NEVER_SECONDS = 86_400.0
+_RETRY_SECONDS = 60.0
 # One statement and no savepoint, in place of procrastinate's function and its exception. A job that
 # waits already is held until the caller commits: its worker sees what the caller stored.
 _COLUMNS: LiteralString = "queue_name, priority, task_name, lock, queueing_lock, args, scheduled_at"
@@ -68,7 +69,8 @@ DELETE_WAITING: LiteralString = (
 )
 """Deletes the job that waits with this lock, at the end of another statement."""
 _DUE: LiteralString = (
-    "CASE WHEN job.attempts > 0 THEN job.scheduled_at"
+    "CASE WHEN job.attempts > 0"
+    " THEN LEAST(job.scheduled_at, now() + make_interval(secs => %(retry)s))"
     " ELSE LEAST(now() + make_interval(secs => %(delay)s), GREATEST(now(),"
     " (SELECT min(at) FROM procrastinate_events WHERE job_id = job.id AND type = 'deferred')"
     " + make_interval(secs => %(at_most)s))) END"
@@ -203,8 +205,8 @@ class Queue:
     ) -> None:
         """Let one job of `lock` run after `delay` seconds of quiet, `at_most` after it was added.
 
-        A waiting one is postponed, to within a quarter of `delay`. One that has failed keeps
-        its time: more words are no reason for more attempts. The job sees what the caller's
+        A waiting one is postponed, to within a quarter of `delay`. One that has failed is tried
+        again within a minute: what it failed for may be over. The job sees what the caller's
         transaction commits.
         """
         values: dict[str, Any] = {
@@ -213,6 +215,7 @@ class Queue:
             "lock": lock,
             "delay": delay,
             "at_most": at_most,
+            "retry": _RETRY_SECONDS,
             "arguments": Jsonb(arguments),
         }
         await connection.execute(_DEBOUNCE, values, prepare=True)

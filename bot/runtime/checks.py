@@ -39,6 +39,7 @@ _TODO = {
     401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
     403: "allow the model for this key, or set {name} to another",
     404: "set {name} to a model that the server has",
+    501: "start the server so that it can do that (llama.cpp's: `--embeddings`)",
     429: "add credit to the provider's account",
     0: "set {name} to another model, or look into the server's log",
 }
@@ -48,7 +49,7 @@ _READY_SECONDS = 5.0
 _LONG_SECONDS = 120.0
 _ASK_SECONDS = 20.0
 _NO_VERSION = (
-    "{server} has no Responses API (HTTP 404): OPENAI_BASE_URL ends in /v1 on most servers, such as"
+    "{server} has no such API (HTTP 404): {address} ends in /v1 on most servers, such as"
     " http://localhost:8000/v1."
 )
 _FEWEST_TOKENS = 16  # the API takes no smaller limit
@@ -179,7 +180,7 @@ async def check_database(settings: Settings) -> str:
         return f"The first `kioku up` makes one in {folder}."
     from bot.runtime.database import database
     from bot.runtime.metrics import read_operating_state
-    from bot.runtime.wiring import create_openai_client, open_pool
+    from bot.runtime.wiring import open_model_clients, open_pool
     from memory import embedding_space
     from memory.postgres import check_access
 
@@ -188,8 +189,8 @@ async def check_database(settings: Settings) -> str:
         model = STAND_IN_EMBEDDING_MODEL  # as `kioku up` does
     async with database(settings, beside=True) as addresses:
         bound = await check_access(addresses.login)
-        async with create_openai_client(settings, seconds=_ASK_SECONDS) as client:
-            space = await embedding_space(client, model)
+        async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
+            space = await embedding_space(clients.embeddings, model)
         async with open_pool(addresses.login, space) as pool:
             state = await read_operating_state(pool)
     if not bound:
@@ -213,34 +214,45 @@ async def check_model(settings: Settings) -> str:
         if settings.slack_bot_token is not None:
             raise Problem(NO_MODEL)
         return "None is set: `kioku up` answers with the stand-in, which is a script."
-    import openai
-
-    from bot.runtime.wiring import create_openai_client
+    from bot.runtime.wiring import open_model_clients
 
     asked = {"KIOKU_REPLY_MODEL": settings.reply_model}
     if settings.fallback_model:
         asked["KIOKU_FALLBACK_MODEL"] = settings.fallback_model
-    asked["KIOKU_EMBEDDING_MODEL"] = settings.embedding_model
     server = without_secrets(settings.openai_base_url or OPENAI_ADDRESS)
-    async with create_openai_client(settings, seconds=_ASK_SECONDS) as client:
+    where = without_secrets(settings.embedding_server.base_url)
+    async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
         for name, model in asked.items():
-            try:
-                if name == "KIOKU_EMBEDDING_MODEL":
-                    await client.embeddings.create(model=model, input="OK")
-                else:
-                    await client.responses.create(
-                        model=model, input="Say OK.", max_output_tokens=_FEWEST_TOKENS, store=False
-                    )
-            except openai.APIStatusError as error:
-                is_unknown = error.status_code == HTTPStatus.NOT_FOUND and not error.code
-                if is_unknown and not _ends_in_version(server):
-                    raise Problem(_NO_VERSION.format(server=server)) from None
-                raise _refused(f"{server}: {model}", name, error.status_code, error.code) from None
-            except openai.APIError:
-                raise Problem(
-                    f"No answer from {server}: check {way_to(server)}, and OPENAI_BASE_URL."
-                ) from None
-    return f"{', '.join(dict.fromkeys(asked.values()))} answer at {server}."
+            answer = clients.replies.responses.create(
+                model=model, input="Say OK.", max_output_tokens=_FEWEST_TOKENS, store=False
+            )
+            await _answered(answer, name, model, server, "OPENAI_BASE_URL")
+        setting = "KIOKU_EMBEDDING_BASE_URL" if where != server else "OPENAI_BASE_URL"
+        model = settings.embedding_model
+        vectors = clients.embeddings.embeddings.create(model=model, input="OK")
+        await _answered(vectors, "KIOKU_EMBEDDING_MODEL", model, where, setting)
+    if where != server:
+        replies = ", ".join(dict.fromkeys(asked.values()))
+        return f"{replies} answer at {server}, {settings.embedding_model} at {where}."
+    models = dict.fromkeys([*asked.values(), settings.embedding_model])
+    return f"{', '.join(models)} answer at {server}."
+
+
+async def _answered(
+    request: Coroutine[None, None, object], name: str, model: str, server: str, address: str
+) -> None:
+    """Wait for an answer of `model`, of the setting `name`, at the server of setting `address`."""
+    import openai
+
+    try:
+        await request
+    except openai.APIStatusError as error:
+        is_unknown = error.status_code == HTTPStatus.NOT_FOUND and not error.code
+        if is_unknown and not _ends_in_version(server):
+            raise Problem(_NO_VERSION.format(server=server, address=address)) from None
+        raise _refused(f"{server}: {model}", name, error.status_code, error.code) from None
+    except openai.APIError:
+        raise Problem(f"No answer from {server}: check {way_to(server)}, and {address}.") from None
 
 
 def _ends_in_version(address: str) -> bool:
@@ -263,19 +275,22 @@ async def check_remembering(settings: Settings) -> str:
     if not settings.has_model or settings.formation == "off":
         return "No model forms memories."
     from bot.runtime.memory_models import create_chat_model
-    from bot.runtime.wiring import create_openai_client
+    from bot.runtime.wiring import open_model_clients
     from memory import FormationUnavailable, MemoryModelRefused
     from memory.formation import calls_memory_tools
 
     try:
-        async with create_openai_client(settings, seconds=_ASK_SECONDS) as client:
-            if await calls_memory_tools(create_chat_model(settings, client)):
-                return f"{model} calls tools."
+        async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
+            way = await calls_memory_tools(create_chat_model(settings, clients.memories))
     except MemoryModelRefused as refused:
         raise _refused(model, name, refused.status, refused.code) from None
     except FormationUnavailable as away:
         raise Problem(f"{model}: {str(away).rstrip('.')}; try again later.") from None
-    raise Problem(f"{model} calls no tools, so it forms no memories: set {name} to another.")
+    if way is None:
+        raise Problem(f"{model} writes no memory of an example: set {name} to another.")
+    if way == "schema":
+        return f"{model} calls no tools, and is asked for JSON."
+    return f"{model} calls tools."
 
 
 CHECKS: Mapping[str, Check] = {

@@ -79,12 +79,13 @@ async def migrated(
     without it `EmbeddingSpaceMismatch` is raised. Raises `psycopg.Error`, too.
     """
     from bot.queue.queue import migrations
-    from bot.runtime.wiring import create_openai_client
+    from bot.runtime.wiring import open_model_clients
     from memory import Embedder, EmbeddingSpaceMismatch, embedding_space
     from memory import migrate as apply
     from memory.store import reembed
 
-    async with create_openai_client(settings) as client:
+    async with open_model_clients(settings) as clients:
+        client = clients.embeddings
         space = await embedding_space(client, settings.embedding_model)
         step = partial(apply, addresses.owner, space, migrations(), login=addresses.login)
         embedder, shown = Embedder(client, space), progress("memories")

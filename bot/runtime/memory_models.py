@@ -40,22 +40,31 @@ def missing_extra(model: str) -> str | None:
 def create_chat_model(settings: Settings, client: AsyncOpenAI | None = None) -> BaseChatModel:
     """Return the LangChain chat model that forms memories; LangChain is imported only here.
 
-    Raises what `memory.memory_model` raises. OpenAI's models share the connections of `client`.
+    Raises what `memory.memory_model` raises. A model that speaks OpenAI's API shares the
+    connections of `client`.
     """
     name = settings.memory_model_name
-    own = provider_and_name(name)[0] == "openai"
+    if provider_and_name(name)[0] != "openai":
+        return memory_model(model=name)
+    server = settings.memory_server
     return memory_model(
         model=name,
-        api_key=settings.model_key() if own else None,
-        base_url=settings.openai_base_url if own else None,
-        client=client if own else None,
+        api_key=server.key,
+        base_url=server.base_url,
+        client=client,
         api="responses" if name == settings.memory_model else "chat",
+        reasoning_effort=settings.memory_reasoning_effort,
     )
 
 
 def create_former(
-    settings: Settings, pool: Pool, embedder: Embedder, *, schemas: Sequence[type[BaseModel]]
+    settings: Settings,
+    pool: Pool,
+    embedder: Embedder,
+    client: AsyncOpenAI,
+    *,
+    schemas: Sequence[type[BaseModel]],
 ) -> Former:
     """Return what forms memories with the memory model; the model is made at first use."""
-    model = partial(create_chat_model, settings, embedder.client)
+    model = partial(create_chat_model, settings, client)
     return Former(pool, embedder, model, schemas=schemas, sensitive=settings.sensitive)

@@ -14,7 +14,7 @@ import openai
 from psycopg import OperationalError
 
 from bot.app import App
-from bot.config import OPENAI_ADDRESS, Settings
+from bot.config import ModelServer, Settings
 from bot.conversation.inbox import Inbox
 from bot.conversation.running import RunningThreads
 from bot.conversation.turns import Turns
@@ -67,17 +67,17 @@ class Wiring:
 
 def create_turn_dependencies(
     settings: Settings,
-    model: openai.AsyncOpenAI,
+    clients: ModelClients,
     space: EmbeddingSpace,
     pool: Pool,
     slack: Installations,
 ) -> TurnDependencies:
     """Return the objects of the application. Creating them starts no task and no request."""
     schemas = load_schemas(settings.schemas)
-    embedder = Embedder(model, space)
+    embedder = Embedder(clients.embeddings, space)
     queue = Queue(pool)
     names = Names(slack)
-    former = create_former(settings, pool, embedder, schemas=schemas)
+    former = create_former(settings, pool, embedder, clients.memories, schemas=schemas)
     app = App(
         settings=settings,
         pool=pool,
@@ -96,7 +96,7 @@ def create_turn_dependencies(
     turns = Turns(
         pool, app.audiences.view, queue=queue, settings=settings, repeat_notice=repeat_notice
     )
-    replier = create_replier(settings, model)
+    replier = create_replier(settings, clients.replies)
     attachments = Attachments(slack)
     return TurnDependencies(app=app, turns=turns, replier=replier, attachments=attachments)
 
@@ -122,13 +122,40 @@ def create_replier(settings: Settings, client: openai.AsyncOpenAI) -> Replier:
     return Replier(models, may_search=may_search)
 
 
-def create_openai_client(settings: Settings, *, seconds: float | None = None) -> openai.AsyncOpenAI:
-    """Return the client for replies and embeddings; it tries once more, not twice.
+@dataclass(frozen=True, slots=True)
+class ModelClients:
+    """The clients of the models that speak OpenAI's API."""
 
-    `seconds`: how long it waits for a byte, KIOKU_MODEL_TIMEOUT by default.
+    replies: openai.AsyncOpenAI
+    memories: openai.AsyncOpenAI
+    embeddings: openai.AsyncOpenAI
+
+
+@asynccontextmanager
+async def open_model_clients(
+    settings: Settings, *, seconds: float | None = None
+) -> AsyncIterator[ModelClients]:
+    """Open a client for each server; models at one server share its connections.
+
+    `seconds`: how long they wait for a byte, KIOKU_MODEL_TIMEOUT by default.
     """
     wait = settings.model_timeout if seconds is None else seconds
-    address = settings.openai_base_url or OPENAI_ADDRESS
+    servers = (settings.reply_server, settings.memory_server, settings.embedding_server)
+    async with AsyncExitStack() as stack:
+        opened: dict[str, openai.AsyncOpenAI] = {}
+        for server in servers:
+            if server.base_url not in opened:
+                client = create_openai_client(server, seconds=wait)
+                opened[server.base_url] = await stack.enter_async_context(client)
+        replies, memories, embeddings = (
+            opened[server.base_url].with_options(api_key=server.key) for server in servers
+        )
+        yield ModelClients(replies, memories, embeddings)
+
+
+def create_openai_client(server: ModelServer, *, seconds: float) -> openai.AsyncOpenAI:
+    """Return the client of a server; it tries once more, not twice."""
+    address = server.base_url
     # aiohttp takes a third less processor time for a stream, and no credentials in an address.
     is_plain = urlsplit(address).username is None
     transport = openai.DefaultAioHttpClient if is_plain else openai.DefaultAsyncHttpxClient
@@ -139,10 +166,10 @@ def create_openai_client(settings: Settings, *, seconds: float | None = None) ->
         verify=ssl.create_default_context(),
     )
     return openai.AsyncOpenAI(
-        api_key=settings.model_key(),
-        base_url=settings.openai_base_url,
+        api_key=server.key,
+        base_url=address,
         max_retries=1,
-        timeout=openai.Timeout(wait, connect=10.0),
+        timeout=openai.Timeout(seconds, connect=10.0),
         http_client=http_client,
     )
 
@@ -180,8 +207,8 @@ async def connected(
     if not several and installation is None:
         token(settings, BOT_TOKEN)
     async with AsyncExitStack() as stack:
-        model = await stack.enter_async_context(create_openai_client(settings))
-        space = await embedding_space(model, settings.embedding_model)
+        clients = await stack.enter_async_context(open_model_clients(settings))
+        space = await embedding_space(clients.embeddings, settings.embedding_model)
         pool = await stack.enter_async_context(open_pool(conninfo, space, size=POOL_SIZE))
         # Slack may refuse the token of a workspace that removed the app, and then no job would run.
         await purge_due(pool)
@@ -201,7 +228,7 @@ async def connected(
         slack = Installations(find, base_url=settings.slack_api_url, session=session)
         if answer is not None:
             slack.note_clock(answer)
-        dependencies = create_turn_dependencies(settings, model, space, pool, slack)
+        dependencies = create_turn_dependencies(settings, clients, space, pool, slack)
         yield Wiring(turn_dependencies=dependencies, installation=installation, store=store)
 
 

@@ -20,7 +20,7 @@ from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.forgetting import EMBED, embed_memories
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
-from bot.notices import SHOW_NOTICE, show_notice
+from bot.notices import SHOW_NOTICE, TELL_UNREAD, show_notice, tell_unread
 from bot.pipeline import backfill
 from bot.pipeline.changes import update_from_message
 from bot.pipeline.formation import form_memories
@@ -44,6 +44,7 @@ def register_work(dependencies: TurnDependencies) -> None:
     app = dependencies.app
     for name, place, work in (
         (SHOW_NOTICE, REPLIES, partial(show_notice, app)),
+        (TELL_UNREAD, REPLIES, partial(tell_unread, app)),
         (PUBLISH, REPLIES, partial(publish_home, app)),
         (REMIND, REPLIES, partial(remind, app)),
         (backfill.CATCH_UP, BACKGROUND, partial(backfill.plan, app)),

@@ -128,8 +128,9 @@ class Content:
 
     `found` is the number of memories there, on all pages, or of changes on the pages so far, one
     more if there are older ones; `total` is that of all memories. `links` lead to the message that
-    a memory, by its key, or a change, by its id, came from. `unformed` messages are not read yet.
-    With the changes come sentences of the last day that were `not_remembered`.
+    a memory, by its key, or a change, by its id, came from. `unformed` messages are not read yet,
+    `unread` ones could not be read. With the changes come sentences of the last day that were
+    `not_remembered`.
     In Home, `handling` says where data goes, and `card` what colleagues see.
     """
 
@@ -146,6 +147,7 @@ class Content:
     not_remembered: Sequence[NotRemembered] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     unformed: int = 0
+    unread: int = 0
     handling: Sequence[str] = ()
     card: Sequence[Memory] | None = None
 
@@ -205,6 +207,8 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     lines = [reader.say("counted_memories", count=content.total)] if content.total else []
     if content.unformed:
         lines.append(reader.say("memories_unformed", count=content.unformed))
+    if content.unread:
+        lines.append(reader.say("memories_unread", count=content.unread))
     if content.off_in:
         names = (_place(reader, channel) for channel in content.off_in[:5])
         where = reader.say("listed").join(names)

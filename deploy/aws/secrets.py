@@ -13,7 +13,12 @@ from bot.config import Settings, load_settings
 from bot.logs import set_up_logging
 from bot.telemetry import disable_telemetry
 
-_KEYS = ("OPENAI_API_KEY", "KIOKU_API_TOKEN")
+_KEYS = (
+    "OPENAI_API_KEY",
+    "KIOKU_MEMORY_API_KEY",
+    "KIOKU_EMBEDDING_API_KEY",
+    "KIOKU_API_TOKEN",
+)
 
 
 def read_settings() -> Settings:

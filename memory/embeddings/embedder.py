@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,10 +18,11 @@ from memory.model.errors import EmbeddingsUnavailable
 # The models take 8,192 tokens, and a token is at least one byte. Two are left for servers whose
 # tokenizer adds one at either end.
 MAX_BYTES = 8_190
-# A server that takes fewer or shorter texts says so with one of these. A text of so few bytes fits
-# any context.
+# A server that takes fewer or shorter texts says so with one of these. llama.cpp's says with a 500:
+# "input (601 tokens) is too large to process. increase the physical batch size".
 _REFUSALS = (400, 413, 422)
-_SHORT_BYTES = 256
+_TOO_LARGE = re.compile(r"too (?:large|long)|batch size|context (?:size|length)", re.IGNORECASE)
+_SHORT_BYTES = 256  # a text of so few bytes fits any context
 _CACHE_SIZE = 1_000  # texts
 BATCH = 128  # texts of one request of `literals`; OpenAI takes 2,048 and 300,000 tokens
 # The client raises a plain ValueError for a response without vectors.
@@ -95,14 +97,14 @@ class Embedder:
         try:
             return [array("f", vector) for vector in await self._request(texts)]
         except EmbeddingsUnavailable as fault:
-            status = getattr(fault.__cause__, "status_code", None)
-            if status not in _REFUSALS:
+            if not _refuses_texts(fault.__cause__):
                 raise
             if len(texts) > 1:
                 half = len(texts) // 2
                 return await self._vectors(texts[:half]) + await self._vectors(texts[half:])
             size = len(texts[0].encode())
             if size <= _SHORT_BYTES:
+                status = getattr(fault.__cause__, "status_code", None)
                 raise EmbeddingsUnavailable(
                     f"The embedding model refuses a text of {size} bytes (HTTP {status})."
                 ) from fault.__cause__
@@ -120,6 +122,15 @@ class Embedder:
                 f"{self.space.model} did not return vectors of {self.space.dimensions} dimensions."
             )
         return vectors
+
+
+def _refuses_texts(fault: BaseException | None) -> bool:
+    """Return whether a server failed because the texts are too many or too long."""
+    if not isinstance(fault, openai.APIStatusError):
+        return False
+    return fault.status_code in _REFUSALS or (
+        fault.status_code == 500 and bool(_TOO_LARGE.search(fault.message))
+    )
 
 
 async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSpace:

@@ -1,35 +1,19 @@
-"""The chat model for formation: one attempt per call, short tools, and what failures mean."""
+"""The chat models for formation, by the names of their providers."""
 
 from __future__ import annotations
 
-import logging
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, Field, SecretStr
-
-from memory.metrics import count_tokens
-from memory.model.errors import FormationUnavailable, MemoryModelRefused
-from memory.model.schemas import DECLARATION
-from memory.model.text import clean_content
+from pydantic import SecretStr
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
     from langchain_core.messages.ai import UsageMetadata
     from openai import AsyncOpenAI
 
-_log = logging.getLogger(__name__)
-
-# Seconds: an answer comes whole, and a model on modest hardware that reasons takes minutes.
-MODEL_TIMEOUT = 180.0
-# Parts of a request that the OpenAI client does not convert: it compares each tool with each type
-# of tool that there is, which takes 5 ms.
-_UNTYPED = frozenset({"input", "model", "store", "tools"})
+# Seconds: an answer comes whole, and what the person says next waits for it.
+MODEL_TIMEOUT = 100.0
 # Calls are rare, and a connection kept alive would outlive its event loop.
 _ONE_CALL = {"Connection": "close"}
 
@@ -38,30 +22,6 @@ Api: TypeAlias = Literal["responses", "chat"]
 TokenUse: TypeAlias = Counter[tuple[str, str]]
 """Tokens by model and kind: input, cache_write (input that the model put into its cache), cached
 (input that it had there) or output."""
-TEAM: ContextVar[str] = ContextVar("team")
-"""The team that the tokens of a task's calls are counted for."""
-
-# Error codes that concern the text of one request: the same text is always refused.
-_FINAL = frozenset(
-    {"bio_policy", "content_filter", "context_length_exceeded", "cyber_policy", "invalid_prompt"}
-)
-# Codes of a failed response (`ResponseErrorCode` in OpenAI's OpenAPI document) that are temporary.
-_PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
-# Request timeout, conflict, too early, too many requests: the same request can succeed later.
-_PASSING_STATUSES = frozenset({408, 409, 425, 429})
-_NOT_IMPLEMENTED = 501
-_NAME = re.compile(r"[\w.\[\]-]{1,60}")
-
-
-class ModelCallFailed(BaseException):
-    """A model call failed. Not an Exception, because trustcall retries after every Exception.
-
-    `error` is what callers get; None: the same text would be refused again.
-    """
-
-    def __init__(self, fault: str, error: FormationUnavailable | None = None) -> None:
-        super().__init__(fault)
-        self.error = error
 
 
 def provider_and_name(model: str) -> tuple[str, str]:
@@ -82,6 +42,7 @@ def memory_model(
     base_url: str | None = None,
     client: AsyncOpenAI | None = None,
     api: Api = "responses",
+    reasoning_effort: str | None = None,
 ) -> BaseChatModel:
     """Return the chat model for formation; a failed call is not retried.
 
@@ -90,8 +51,8 @@ def memory_model(
     `api_key` and `base_url` are OpenAI's, by default those of the environment; other providers'
     packages read their own variables, and ValueError is raised where one of the two is given.
     `client` lends its connections, which it keeps open and closes.
-    OpenAI models are called through `api`, also behind `base_url`. Parameters that only some
-    model families accept, such as a temperature, are not sent.
+    OpenAI models are called through `api`, also behind `base_url`, with `reasoning_effort` if it is
+    given. Parameters that only some model families accept, such as a temperature, are not sent.
     """
     provider, name = provider_and_name(model)
     if provider != "openai":
@@ -102,12 +63,6 @@ def memory_model(
         return init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)
     from langchain_openai import ChatOpenAI
 
-    class OpenAI(ChatOpenAI):
-        def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-            payload = super()._get_request_payload(*args, **kwargs)
-            moved = {name: payload.pop(name) for name in _UNTYPED & payload.keys()}
-            return payload | {"extra_body": {**(payload.get("extra_body") or {}), **moved}}
-
     key = SecretStr(api_key) if isinstance(api_key, str) else api_key
     through: dict[str, Any] = {"default_headers": _ONE_CALL}
     if client is not None:
@@ -116,11 +71,12 @@ def memory_model(
             api_key=secret, base_url=base_url, max_retries=0, timeout=MODEL_TIMEOUT
         )
         through = {"root_async_client": own, "async_client": own.chat.completions}
-    return (OpenAI if api == "responses" else ChatOpenAI)(
+    return ChatOpenAI(
         model=name,
         api_key=key,
         base_url=base_url,
         use_responses_api=api == "responses",
+        reasoning_effort=reasoning_effort,
         temperature=None,  # ChatOpenAI would send 1 to models called o1…
         max_retries=0,
         timeout=MODEL_TIMEOUT,
@@ -139,154 +95,3 @@ def tokens_used(model: str, reported: UsageMetadata) -> TokenUse:
     used[model, "cached"] = cached
     used[model, "output"] = reported["output_tokens"]
     return +used
-
-
-def _down(fault: Exception, model: str) -> ModelCallFailed:
-    """Classify a failed call by its status and error code.
-
-    The error's text may quote the person, so neither the text nor a long code is logged or raised.
-    LangChain raises a failed response as a ValueError with the API's error object.
-    """
-    failed = fault.args[0] if isinstance(fault, ValueError) and fault.args else None
-    status = _status(fault) or _status(fault.__cause__)
-    code = _name(getattr(fault, "code", None) or getattr(failed, "code", None))
-    param = _name(getattr(fault, "param", None))
-    name = type(fault).__name__
-    if code in _FINAL or (status is None and code and code not in _PASSING_CODES):
-        return ModelCallFailed(name)
-    passes = status in _PASSING_STATUSES and code != "insufficient_quota"
-    if status is None or passes or not (400 <= status < 500 or status == _NOT_IMPLEMENTED):
-        error = FormationUnavailable(f"The memory model did not answer ({name}).")
-        return ModelCallFailed(name, error)
-    refused = MemoryModelRefused(model, status=status, code=code, param=param)
-    _log.error("%s", refused)
-    return ModelCallFailed(name, refused)
-
-
-def _status(fault: BaseException | None) -> int | None:
-    """Return the HTTP status of an error of a provider's package.
-
-    OpenAI and Anthropic call it `status_code`, Google `code`; botocore has it in `response`.
-    """
-    response = getattr(fault, "response", None)
-    metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
-    found = (getattr(fault, "status_code", None), getattr(fault, "code", None))
-    for status in (*found, metadata.get("HTTPStatusCode")):
-        if isinstance(status, int):
-            return status
-    return None
-
-
-def _name(value: object) -> str:
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
-
-
-class FormationModel:
-    """A chat model as formation and trustcall call it, with tools.
-
-    It raises `ModelCallFailed`: trustcall takes any other error for a bad answer, asks again, and
-    then drops the words. Tools get short definitions, and answers can be sent back. No request says
-    which tool the model calls: some servers refuse that, such as vLLM with gpt-oss
-    (https://github.com/vllm-project/vllm/issues/53626), and the instructions say it.
-    """
-
-    def __init__(self, chat: BaseChatModel, bound: Any = None) -> None:
-        self._chat, self._asked = chat, bound
-        self.bound = self  # trustcall binds more tools to it
-        self._name = str(getattr(chat, "model_name", None) or getattr(chat, "model", type(chat)))
-
-    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Self:
-        """Return the model with these tools."""
-        strict = bool(getattr(self._chat, "use_responses_api", False))
-        definitions = [tool_definition(tool, strict) for tool in tools]
-        return type(self)(self._chat, self._chat.bind_tools(definitions))
-
-    async def ainvoke(self, messages: Sequence[Any], config: Any = None) -> AIMessage:
-        """Return the model's answer."""
-        try:
-            answer = await self._asked.ainvoke(messages, config)
-        except Exception as fault:  # noqa: BLE001 (raised again as an error trustcall does not catch)
-            raise _down(fault, self._name) from None
-        if (team := TEAM.get(None)) is not None and answer.usage_metadata:
-            model = answer.response_metadata.get("model_name", self._name)
-            count_tokens(team, tokens_used(model, answer.usage_metadata))
-        return _resendable(answer)
-
-
-def _resendable(answer: AIMessage) -> AIMessage:
-    """Return an answer as it can be sent back: its text and tool calls, and whether it refused.
-
-    Chat completions and the Responses API say a refusal in different places. The API refuses a
-    reasoning item that it has not stored. A lone surrogate in an argument could not be encoded.
-    """
-    blocks = [one for one in answer.content if isinstance(one, dict)]
-    refused = any(one.get("type") == "refusal" for one in blocks)
-    calls = [{**call, "args": clean_content(call["args"], None)} for call in answer.tool_calls]
-    more = {"refusal": True} if refused or answer.additional_kwargs.get("refusal") else {}
-    update = {"content": str(answer.text), "additional_kwargs": more, "tool_calls": calls}
-    return answer.model_copy(update=update)
-
-
-class _Patch(BaseModel):
-    op: Literal["replace", "add", "remove"]
-    path: str = Field(description="A field, such as /evidence.")
-    value: str | float | bool | list[str] | None = None
-
-
-class RemoveDoc(BaseModel):
-    """Remove an existing memory."""
-
-    json_doc_id: str = Field(description="The id of the instance.")
-
-
-class PatchDoc(RemoveDoc):
-    """Change an existing memory by JSON Patch operations."""
-
-    patches: list[_Patch]
-
-
-# trustcall's own take 4,300 characters in each request with memories, and 40 for each memory.
-_SHORTER: Mapping[str, type[BaseModel]] = {"PatchDoc": PatchDoc, "RemoveDoc": RemoveDoc}
-
-
-def tool_definition(tool: Any, says_strict: bool) -> dict[str, Any]:
-    """Return the definition of a tool, a class or a schema, without needless parts.
-
-    `says_strict`: the Responses API wants `strict` and takes a missing one for true, with which
-    optional fields are refused. Source: https://platform.openai.com/docs/guides/function-calling
-    """
-    if not isinstance(tool, type):
-        return _definition(tool, says_strict)
-    # trustcall binds the same classes in every run, and converting one takes 0.5 ms.
-    return _cached(_SHORTER.get(tool.__name__, tool), says_strict)
-
-
-def _definition(tool: Any, says_strict: bool) -> dict[str, Any]:
-    from langchain_core.utils.function_calling import convert_to_openai_tool
-
-    definition = convert_to_openai_tool(tool)
-    function = definition["function"] | ({"strict": False} if says_strict else {})
-    parameters = _compact(function["parameters"])
-    for needless in ("description", DECLARATION):  # models' APIs refuse unknown keywords
-        parameters.pop(needless, None)
-    return {**definition, "function": {**function, "parameters": parameters}}
-
-
-_cached = lru_cache(maxsize=64)(_definition)
-
-
-def _compact(schema: Any) -> Any:
-    """Return a JSON schema without defaults of null and types that are null.
-
-    LangChain's package for Google takes a list of types for a text (langchain-google-genai 4.4.2).
-    """
-    if isinstance(schema, list):
-        return [_compact(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {k: _compact(v) for k, v in schema.items() if (k, v) != ("default", None)}
-    options = [one for one in kept.get("anyOf", []) if one != {"type": "null"}]
-    if len(options) == 1:
-        del kept["anyOf"]
-        kept = {**options[0], **kept}
-    return kept

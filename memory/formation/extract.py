@@ -1,25 +1,20 @@
-"""Extract proposals with LangMem's store manager, over a store that collects what it writes.
-
-LangMem 0.0.30 creates trustcall's extractor, a graph and about twenty tool definitions, for each
-run, which takes two thirds of a formation's processor time; here it is created once.
-"""
+"""Extract proposals with LangMem's store manager, over a store that collects what it writes."""
 
 from __future__ import annotations
 
 import logging
-import uuid
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langgraph.store.base import BaseStore, Op, PutOp, Result, SearchItem, SearchOp
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import FormationModel, ModelCallFailed
 from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.formation_model import FormationModel, Way
 from memory.metrics import step
+from memory.model.errors import WordsUnreadable
 from memory.model.namespace import DM, MemoryView, Namespace, Person
 from memory.model.schemas import BUILT_IN_KINDS, PURPOSES, SCHEMAS, with_evidence
 from memory.postgres.database import Pool
@@ -28,9 +23,6 @@ from memory.store.memories import Memory, newest
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
-
-_log = logging.getLogger(__name__)
 
 NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
@@ -115,20 +107,13 @@ def _item(row: Memory) -> SearchItem:
 
 
 class Extractor:
-    """LangMem's store manager with `model` and the kinds `schemas`; creating it takes 0.1 s."""
+    """LangMem's store manager with `model` and the kinds `schemas`."""
 
-    def __init__(self, model: BaseChatModel, schemas: Sequence[type[BaseModel]]) -> None:
-        langmem, create_extractor = load()
-        kinds = [with_evidence(schema) for schema in schemas]
-        asks: dict[str, Any] = {"enable_inserts": True, "enable_deletes": True}
+    def __init__(self, model: FormationModel, schemas: Sequence[type[BaseModel]]) -> None:
+        self._model = model
         self._schemas = schemas
-        # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
-        self._manager = langmem.create_memory_store_manager(
-            model, schemas=kinds, query_limit=NEIGHBOURS + 4, **asks
-        )
-        self._extractor = create_extractor(
-            _ProposingModel(model), tools=kinds, existing_schema_policy=False, **asks
-        )
+        # Created once, because their tool definitions are cached.
+        self._kinds = [with_evidence(schema) for schema in schemas]
 
     @step("extract")
     async def extract(
@@ -141,76 +126,41 @@ class Extractor:
     ) -> list[PutOp]:
         """Return what the model writes for `messages`, given the memories `rows`.
 
-        Nothing if its answer was unusable: a retry would get the same. Raises
-        `FormationUnavailable`.
+        Raises `WordsUnreadable`, also if its answer was unusable, and `FormationUnavailable`.
         """
         from langgraph.errors import GraphRecursionError
         from langsmith import tracing_context
 
-        store, manager = CollectingStore(rows), copy(self._manager)
-        memory_manager = copy(manager.memory_manager)
-        memory_manager.instructions = instructions_for(self._schemas, eager=eager)
-        manager.memory_manager = _OneStep(memory_manager, self._extractor)
-        manager._store, manager.namespace = store, type(manager.namespace)(own.parts)
+        langmem = load()
+        from memory.formation.langmem_model import LangMemModel
+
+        model = LangMemModel(model=self._model)
+        store = CollectingStore(rows)
+        manager = langmem.create_memory_store_manager(
+            model,
+            schemas=self._kinds,
+            instructions=instructions_for(self._schemas, eager=eager),
+            enable_inserts=True,
+            enable_deletes=True,
+            # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
+            query_limit=NEIGHBOURS + 4,
+            namespace=own.parts,
+            store=store,
+        )
         shown = {"messages": [part for one in messages for part in _shown(one)]}
+        limits = {"recursion_limit": RECURSION_LIMIT}
         try:
             with tracing_context(enabled=False):
-                await manager.ainvoke(shown, config={"recursion_limit": RECURSION_LIMIT})
-        except _NothingProposed:
-            return []
-        except ModelCallFailed as fault:
-            if fault.error is not None:
-                raise fault.error from None
-            _log.warning("The memory model refused these messages: %s", fault)
+                await manager.ainvoke(shown, config=limits)
+                while model.take_left():
+                    await manager.ainvoke(shown, config=limits)
         except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
             # trustcall raises these on some answers. Their texts may quote the person.
-            _log.warning("The memory model's answer was unusable: %s", type(fault).__name__)
+            if model.failure is None:
+                raise WordsUnreadable(type(fault).__name__) from None
+        if model.failure is not None:
+            raise model.failure
         return store.writes
-
-
-class _NothingProposed(BaseException):
-    """The model called no tool: trustcall would validate nothing, in three steps and threads."""
-
-
-class _ProposingModel(FormationModel):
-    async def ainvoke(self, messages: Sequence[Any], config: Any = None) -> AIMessage:
-        answer = await super().ainvoke(messages, config)
-        # A request to repair one of several calls ends with a message of a tool.
-        if not answer.tool_calls and messages[-1].type == "human":
-            raise _NothingProposed
-        return answer
-
-
-class _OneStep:
-    """LangMem's memory manager for one step, with an extractor that is created once."""
-
-    def __init__(self, manager: Any, extractor: Any) -> None:
-        self._manager = manager
-        self._extractor = extractor
-
-    async def ainvoke(self, input: Mapping[str, Any], config: Any = None) -> list[Any]:  # noqa: A002 - LangChain's name
-        from langmem.knowledge.extraction import ExtractedMemory  # type: ignore[import-untyped]
-
-        messages = self._manager._prepare_messages(input["messages"])
-        # trustcall creates a class for each set of ids, and numbers are short.
-        keys = [key for key, *_ in input["existing"]]
-        existing = [(str(number), *one[1:]) for number, one in enumerate(input["existing"])]
-        answer = await self._extractor.ainvoke(
-            {"messages": messages, "existing": existing}, config=config
-        )
-        found: dict[str, BaseModel] = {}
-        for content, about in zip(answer["responses"], answer["response_metadata"], strict=True):
-            removes = type(content).__name__ == "RemoveDoc"
-            number = content.json_doc_id if removes else about.get("json_doc_id")
-            key = keys[int(number)] if number else None
-            if removes:
-                content.json_doc_id = key
-            elif key in found:
-                # A second patch of a memory has a quote of its own: it is proposed as a new memory,
-                # which is paired with the stored one by its name.
-                key = None
-            found[key or str(uuid.uuid4())] = content
-        return [ExtractedMemory(id=one, content=content) for one, content in found.items()]
 
 
 def _shown(message: TypedMessage) -> list[dict[str, str]]:
@@ -220,23 +170,24 @@ def _shown(message: TypedMessage) -> list[dict[str, str]]:
     return [*before, {"role": "user", "content": message.text}]
 
 
-async def calls_memory_tools(model: BaseChatModel) -> bool:
-    """Return whether the model writes a memory of an example; nothing is stored.
+async def calls_memory_tools(model: BaseChatModel) -> Way | None:
+    """Return how the model writes a memory of an example; None: it writes none.
 
-    Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
+    Nothing is stored. Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
     """
     said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
     own = Person("T0", "U0").namespace(DM)
-    return bool(await Extractor(model, SCHEMAS).extract((), own, [said]))
+    asked = FormationModel(model)
+    written = await Extractor(asked, SCHEMAS).extract((), own, [said])
+    return asked.way if written else None
 
 
-def load() -> tuple[Any, Any]:
-    """Import LangMem and trustcall (takes about 1 s); return LangMem and `create_extractor`."""
+def load() -> Any:
+    """Import LangMem, which takes about a second, and return it."""
     with warnings.catch_warnings():
         # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from a deprecated module.
         warnings.simplefilter("ignore", DeprecationWarning)
         import langmem  # type: ignore[import-untyped]
-        from trustcall import create_extractor
     # trustcall logs answers that it cannot parse, and those quote the person.
     logging.getLogger("extraction").setLevel(logging.CRITICAL)
-    return langmem, create_extractor
+    return langmem

@@ -13,13 +13,14 @@ from langgraph.store.base import PutOp
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import TEAM, FormationModel
 from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
 from memory.formation.extract import Extractor, known_memories, load
-from memory.formation.proposal import Proposal, read_writes
-from memory.formation.verdict import MemoryVerdicts, SensitivePolicy, judge
-from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable
+from memory.formation.formation_model import TEAM, FormationModel
+from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
+from memory.formation.proposal import Proposal, Refusal, read_writes
+from memory.formation.verdict import SensitivePolicy, judge
+from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, WordsUnreadable
 from memory.model.namespace import MemoryView, Person
 from memory.model.references import References
 from memory.model.schemas import SCHEMAS, register_schemas, thing
@@ -31,6 +32,8 @@ from memory.store.statements import keys_of_subjects
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+_FEW = 8  # memories that are shown where the model's context takes no more
 
 
 FindReferences: TypeAlias = Callable[[Person, Iterable[str]], Awaitable[References]]
@@ -78,7 +81,8 @@ class Former:
         """Form memories from one person's messages; writes to `view.own` only.
 
         The first 8,000 characters of each message are read. The model proposes, the evidence rule
-        and the verdicts decide, and one transaction writes.
+        and the verdicts decide, and one transaction writes. What the model cannot read, while it
+        answers others, is read in halves; what is left of that is refused as ``unreadable``.
 
         `in_commit` is awaited with the result inside the writing transaction, also if nothing was
         formed; an exception from it rolls everything back. No connection is held during model and
@@ -91,33 +95,23 @@ class Former:
         """
         TEAM.set(view.person.team_id)
         typed = [one for one in map(TypedMessage, messages) if one.says_something]
-        own, schemas = view.own, {schema.__name__: schema for schema in self.schemas}
-        writes, known, kinds = list[PutOp](), dict[str, Memory](), [*schemas]
         try:
             async with asyncio.timeout(deadline):
-                if proposed is not None:
+                if proposed is None:
+                    judged, refused = await self._read(view, typed, references, eager=eager)
+                else:
                     write, target = proposed
-                    writes, kinds = [write], [str((write.value or {}).get("kind"))]
                     known = {target.key: target} if target else {}
-                if typed and not known:
-                    known = await known_memories(self.pool, self.embedder, view, typed, kinds)
-                if references is None:
-                    stored = [text for one in typed for text in _stored_texts(one.original)]
-                    stored += [text for row in known.values() for text in texts(row.value)]
-                    references = await self.find_references(view.person, stored)
-                typed = [TypedMessage(one.original, references) for one in typed]
-                if typed and proposed is None:
-                    rows = [_as_shown(row, references) for row in known.values()]
-                    writes = await self._extractor.extract(rows, own, typed, eager=eager)
-                proposals, refused = read_writes(writes, known, typed, own=own, schemas=schemas)
-                proposals = await pair(self.pool, view, proposals, known)
-                if proposals:
-                    proposals = await judge(self._verdicts, proposals, typed)
+                    kinds = [str((write.value or {}).get("kind"))]
+                    if typed and not known:
+                        known = await known_memories(self.pool, self.embedder, view, typed, kinds)
+                    typed = await self._named(view, typed, known, references)
+                    judged, refused = await self._judge(view, typed, [write], known)
             return await commit(
                 self.pool,
                 self.embedder,
                 view,
-                proposals,
+                judged,
                 sensitive=self.sensitive,
                 refused=refused,
                 batch=batch,
@@ -129,6 +123,71 @@ class Former:
             raise FormationUnavailable(
                 "The embedding model did not answer; the messages remain queued."
             ) from fault
+
+    async def _named(
+        self,
+        view: MemoryView,
+        typed: Sequence[TypedMessage],
+        known: Mapping[str, Memory],
+        references: References | None,
+    ) -> list[TypedMessage]:
+        """Return the messages with names for the references in them and in the memories."""
+        if references is None:
+            stored = [text for one in typed for text in _stored_texts(one.original)]
+            stored += [text for row in known.values() for text in texts(row.value)]
+            references = await self.find_references(view.person, stored)
+        return [TypedMessage(one.original, references) for one in typed]
+
+    async def _read(
+        self,
+        view: MemoryView,
+        typed: Sequence[TypedMessage],
+        references: References | None,
+        *,
+        eager: bool,
+    ) -> tuple[list[Proposal], list[Refusal]]:
+        """Return what the memory model proposes and judges, and what is refused."""
+        if not typed:
+            return [], []
+        kinds = [schema.__name__ for schema in self.schemas]
+        known = await known_memories(self.pool, self.embedder, view, typed, kinds)
+        typed = await self._named(view, typed, known, references)
+        rows = [_as_shown(row, typed[0].references) for row in known.values()]
+
+        async def extract(part: Sequence[TypedMessage]) -> list[PutOp]:
+            try:
+                return await self._extractor.extract(rows, view.own, part, eager=eager)
+            except WordsUnreadable as unreadable:
+                # A small context may be full of memories.
+                if not unreadable.refused or len(rows) <= _FEW or not is_smallest(part):
+                    raise
+                return await self._extractor.extract(rows[:_FEW], view.own, part, eager=eager)
+
+        writes, unread = await read_in_halves(extract, typed, halves_of_messages)
+        # Their words are not shown as what was said before and after, either.
+        readable = [one for one in typed if one not in unread]
+        judged, refused = await self._judge(view, readable, writes, known)
+        return judged, [*refused, *map(_unreadable, unread)]
+
+    async def _judge(
+        self,
+        view: MemoryView,
+        typed: Sequence[TypedMessage],
+        writes: Sequence[PutOp],
+        known: Mapping[str, Memory],
+    ) -> tuple[list[Proposal], list[Refusal]]:
+        """Return the proposals that quote the person, with verdicts, and what is refused."""
+        schemas = {schema.__name__: schema for schema in self.schemas}
+        proposals, refused = read_writes(writes, known, typed, own=view.own, schemas=schemas)
+        proposals = await pair(self.pool, view, proposals, known)
+        if not proposals:
+            return [], refused
+
+        async def judge_part(part: Sequence[Proposal]) -> list[Proposal]:
+            return await judge(self._memory_model, part, typed)
+
+        judged, unread = await read_in_halves(judge_part, proposals, halves)
+        return judged, [*refused, *(one.refused("unreadable") for one in unread)]
 
     async def is_sensitive(self, memory: Memory, sentence: str) -> bool:
         """Return whether others should not see a memory that comes from a sentence.
@@ -142,25 +201,25 @@ class Former:
         said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""), references)
         fields, evidence = memory.content, whole_message(said)
         asked = Proposal(kind=memory.kind, content=fields, said=fields, evidence=evidence)
-        [judged] = await judge(self._verdicts, [asked], [said])
+        try:
+            [judged] = await judge(self._memory_model, [asked], [said])
+        except WordsUnreadable:
+            return True
         verdict = judged.verdict
         return verdict is None or verdict.sensitive != "none" or verdict.about != "speaker"
 
-    # Each is created at its first use, which takes 0.1 s in all.
+    # Each is created at its first use.
 
     @cached_property
-    def _chat(self) -> BaseChatModel:
+    def _memory_model(self) -> FormationModel:
         from langchain_core.language_models import BaseChatModel
 
-        return self.model if isinstance(self.model, BaseChatModel) else self.model()
+        chat = self.model if isinstance(self.model, BaseChatModel) else self.model()
+        return FormationModel(chat)
 
     @cached_property
     def _extractor(self) -> Extractor:
-        return Extractor(self._chat, self.schemas)
-
-    @cached_property
-    def _verdicts(self) -> FormationModel:
-        return FormationModel(self._chat).bind_tools([MemoryVerdicts])
+        return Extractor(self._memory_model, self.schemas)
 
     @staticmethod
     def warm_up() -> None:
@@ -178,6 +237,10 @@ def _stored_texts(message: PersonMessage) -> list[str]:
 def _as_shown(row: Memory, references: References) -> Memory:
     """Return a memory as the memory model reads it."""
     return replace(row, value=references.shown_in(row.value))
+
+
+def _unreadable(message: TypedMessage) -> Refusal:
+    return Refusal(reason="unreadable", evidence=whole_message(message))
 
 
 async def pair(

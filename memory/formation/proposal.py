@@ -37,6 +37,7 @@ Reason: TypeAlias = Literal[
     "not_asserted",  # by the verdict: past, hypothetical, a question, joke or request, or ended
     "other_person",  # by the verdict
     "sensitive",  # by the verdict and the installation's policy
+    "unreadable",  # the memory model cannot read the message, and can read others
     "full",  # the person has as many memories as are kept
     "unusable",  # an invalid field, a link that was not typed, a row that is gone, a bad answer
 ]

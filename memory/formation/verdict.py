@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError
 
-from memory.formation.chat_model import FormationModel, ModelCallFailed
 from memory.formation.evidence import TypedMessage
+from memory.formation.formation_model import FormationModel
 from memory.formation.proposal import Proposal, Reason, Verdict
+from memory.formation.tool_definitions import tool_definition
 from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
@@ -73,19 +74,15 @@ async def judge(
     """Return the proposals, whose evidence is in `messages`, with the verdicts of `model`.
 
     All are without one if the model declined, or both of its answers were malformed. No database
-    connection is held. Raises `FormationUnavailable` if the model does not answer.
+    connection is held. Raises `WordsUnreadable`, or
+    `FormationUnavailable` if the model does not answer.
     """
     from langsmith import tracing_context
 
     prompt = [("system", VERDICT_INSTRUCTIONS), ("user", request_text(proposals, messages))]
     with tracing_context(enabled=False):
         for _ in range(2):
-            try:
-                answer = await model.ainvoke(prompt)
-            except ModelCallFailed as fault:
-                if fault.error is None:
-                    return [*proposals]
-                raise fault.error from None
+            answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])
             if answer.additional_kwargs.get("refusal"):
                 _log.warning("the memory model declined to give verdicts")
                 return [*proposals]

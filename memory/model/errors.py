@@ -56,6 +56,17 @@ class MemoryModelRefused(FormationUnavailable):
         )
 
 
+class WordsUnreadable(FormationUnavailable):
+    """The memory model answers, but cannot read these words: asking again gets the same.
+
+    `refused`: the request itself was refused, such as one that exceeds the model's context.
+    """
+
+    def __init__(self, why: str, *, refused: bool = False) -> None:
+        self.refused = refused
+        super().__init__(f"The memory model cannot read these words: {why}.")
+
+
 class MemoryOff(KiokuMemoryError):
     """The person has switched memory off: nothing was read or written."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -208,13 +209,33 @@ def level(kind: str, content: Mapping[str, Any]) -> Any:
     return content.get(LEVEL_FIELDS.get(kind, ""))
 
 
+class _ExtractedKind(BaseModel):
+    """The base of the kinds as the memory model sees them.
+
+    trustcall asks each of them for its JSON schema in every run, and making one takes 0.6 ms.
+    """
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the JSON schema; without arguments, the one that was made before."""
+        if args or kwargs:
+            return super().model_json_schema(*args, **kwargs)
+        return _default_json_schema(cls)
+
+
+@cache
+def _default_json_schema(kind: type[_ExtractedKind]) -> dict[str, Any]:
+    return super(_ExtractedKind, kind).model_json_schema()
+
+
 def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     """Return `schema` as the memory model sees it: with `evidence`, and without due dates."""
     fields: dict[str, Any] = {"evidence": (str, Field(..., description="Verbatim quote."))}
     if schema is Promise:
         unseen = Annotated[str | None, SkipJsonSchema()]
         fields |= dict.fromkeys(DUE_FIELDS, (unseen, None))
-    return create_model(schema.__name__, __base__=schema, __doc__=schema.__doc__, **fields)
+    bases = (schema, _ExtractedKind)
+    return create_model(schema.__name__, __base__=bases, __doc__=schema.__doc__, **fields)
 
 
 register_schemas(SCHEMAS)

@@ -30,7 +30,7 @@ from bot.pipeline.changes import follow_change, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.turn import ThreadWorker, TurnDependencies
 from bot.queue.queue import Queue
-from bot.runtime.wiring import create_turn_dependencies
+from bot.runtime.wiring import ModelClients, create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
 from bot.slack.client import NOTICE_METADATA, Installations
 from bot.slack.messages import Message, installation_team
@@ -356,7 +356,8 @@ async def open_app(
         "memory_model": STAND_IN_MODEL,
         **settings,
     }
-    wiring = create_turn_dependencies(Settings(**given), model, SPACE, pool, installations)
+    clients = ModelClients(model, model, model)
+    wiring = create_turn_dependencies(Settings(**given), clients, SPACE, pool, installations)
     app = wiring.app
     await app.queue.open()
     register_work(wiring)

@@ -7,10 +7,10 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from aiohttp import web
 
@@ -65,7 +65,8 @@ class ScriptedModel:
     """The script, and what was asked for; a model named in `scripts` has a script of its own.
 
     Requests for verdicts are apart: `verdicts` says how they are answered; without a step every
-    proposal is approved.
+    proposal is approved. So are `probes`, which hold no words: each gets `probe`. A request whose
+    text holds `poison` gets that status, or an answer that loops to its limit.
     """
 
     script: list[Step] = field(default_factory=list)
@@ -73,6 +74,10 @@ class ScriptedModel:
     verdicts: list[VerdictStep] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     verdict_requests: list[dict[str, Any]] = field(default_factory=list)
+    probe: Step = field(default_factory=lambda: [("RepeatWord", {"word": "tea"})])
+    probes: list[dict[str, Any]] = field(default_factory=list)
+    tools: Literal["called", "dropped", "refused"] = "called"
+    poison: Mapping[str, int | Literal["loop"]] = field(default_factory=dict)
     verdict_delay: float = 0.0
     judging: asyncio.Event = field(default_factory=asyncio.Event)
     held: asyncio.Event | None = None
@@ -103,18 +108,38 @@ class ScriptedModel:
     async def answered(self, request: web.Request) -> web.Response:
         """Answer a request for proposals or for verdicts, as its endpoint does."""
         body = await request.json()
-        judges = "MemoryVerdicts" in str((body.get("messages") or body["input"])[0])
-        step = await (self._judged(body) if judges else self._proposed(request.path, body))
+        step = await self._step(request.path, body)
+        if step == "loop":
+            return web.json_response(_cut_off(body))
         if isinstance(step, int):
             error = {"message": self.error_message, "code": self.error_code}
             return web.json_response({"error": error}, status=step)
         if not request.path.endswith("/responses"):
+            if "response_format" in body and not isinstance(step, str):
+                step = json_of_calls(step)
             return web.json_response(_completion(step, self.usage))
         answer = _response(step, self.usage)
         if self.failed_response:
             error = {"code": self.failed_response, "message": "no"}
             answer |= {"error": error, "output": [], "status": "failed"}
         return web.json_response(answer)
+
+    async def _step(self, path: str, body: dict[str, Any]) -> list[Call] | int | str:
+        system = str((body.get("messages") or body["input"])[0])
+        if self.tools != "called" and body.get("tools"):
+            self.probes += [body] if "RepeatWord" in system else []
+            return 404 if self.tools == "refused" else "I cannot call tools."
+        if "RepeatWord" in system:
+            self.probes.append(body)
+            return self.probe if not callable(self.probe) else self.probe(_shown(body))
+        found = [step for text, step in self.poison.items() if text in asked_text(body)]
+        if "MemoryVerdicts" in system:
+            judged = await self._judged(body)
+            return found[0] if found else judged
+        if found:
+            self.requests.append(body)
+            return found[0]
+        return await self._proposed(path, body)
 
     async def embeddings(self, request: web.Request) -> web.Response:
         if self.embeddings_status != 200:
@@ -175,6 +200,20 @@ def asked_text(body: dict[str, Any]) -> str:
     return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
+def json_of_calls(calls: list[Call]) -> str:
+    """Return tool calls as a model writes them that answers by a schema."""
+    made = []
+    for name, arguments in calls:
+        given = {key: value for key, value in arguments.items() if key != "planned_edits"}
+        if "patches" in given:
+            given["changes"] = [
+                {"field": one["path"].removeprefix("/"), "value": one["value"]}
+                for one in given.pop("patches")
+            ]
+        made.append({"tool": name, **given})
+    return json.dumps({"calls": made}, ensure_ascii=False)
+
+
 # The text with which a model declines.
 REFUSAL = "refusal"
 
@@ -220,6 +259,18 @@ def _response(step: list[Call] | str, tokens: int) -> dict[str, Any]:
         | {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "status": "completed"}
         | ({"usage": used} if tokens else {})
     )
+
+
+def _cut_off(body: dict[str, Any]) -> dict[str, Any]:
+    """A response of as many tokens as the request allows, which llama.cpp calls complete."""
+    used = body.get("max_output_tokens") or body["max_completion_tokens"]
+    if "max_output_tokens" not in body:
+        answer = _completion("", used)
+        answer["usage"] |= {"completion_tokens": used, "total_tokens": 2 * used}
+        return answer
+    answer = _response([], used)
+    answer["usage"] |= {"input_tokens": 1, "output_tokens": used, "total_tokens": used + 1}
+    return answer
 
 
 def _shown(body: dict[str, Any]) -> Shown:

@@ -272,7 +272,7 @@ async def test_an_address_without_its_version_is_told(
     for path in ("", "/", "/v1/responses"):
         with subtests.test(path=path):
             said = await set_up.check("Model", OPENAI_BASE_URL=f"{root}{path}")
-            assert said.startswith(f"✗ {root}{path} has no Responses API (HTTP 404): OPENAI_BASE_U")
+            assert said.startswith(f"✗ {root}{path} has no such API (HTTP 404): OPENAI_BASE_U")
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
@@ -376,7 +376,7 @@ async def test_a_model_that_calls_no_tools_is_told(set_up: SetUp, slack: Server)
     said = await set_up.check("Remembering")
     slack.call("/_model/script", method="DELETE")
     assert said == (
-        "✗ gpt-6-luna calls no tools, so it forms no memories: set KIOKU_MEMORY_MODEL to another."
+        "✗ gpt-6-luna writes no memory of an example: set KIOKU_MEMORY_MODEL to another."
     )
 
 

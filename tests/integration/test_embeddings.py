@@ -113,7 +113,7 @@ async def own_server(
 
 @asynccontextmanager
 async def small_server(
-    *, texts: int = 2_048, tokens: int = 8_192, status: int = 400
+    *, texts: int = 2_048, tokens: int = 8_192, status: int = 400, message: str = "no"
 ) -> AsyncIterator[tuple[openai.AsyncOpenAI, list[list[str]]]]:
     """Serve vectors for at most `texts` texts of `tokens` tokens (four letters, one of any other).
 
@@ -125,7 +125,7 @@ async def small_server(
         given = (await request.json())["input"]
         came.append(given)
         if len(given) > texts or any(estimated_tokens(text) > tokens for text in given):
-            return web.json_response({"error": {"message": "no"}}, status=status)
+            return web.json_response({"error": {"message": message}}, status=status)
         data = [
             {"object": "embedding", "index": at, "embedding": [float(len(text.encode()))]}
             for at, text in enumerate(given)
@@ -146,14 +146,29 @@ async def test_a_server_that_takes_few_texts() -> None:
         assert sum(len(one) for one in came if len(one) <= 10) == 100
 
 
-async def test_a_server_with_a_short_context() -> None:
-    """The beginning of a long text is embedded."""
-    texts = [f"text {number:04}" for number in range(20)]
+LLAMA = (
+    "input (601 tokens) is too large to process. increase the physical batch size (current batch"
+    " size: 512)"
+)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_server_with_a_short_context(status: int) -> None:
+    """The beginning of a long text is embedded, and the other texts of its batch are, whole."""
+    texts = [f"text {number:04}" for number in range(128)]
     texts[7:9] = ["word " * 1_000, "あ" * 1_000]
-    async with small_server(tokens=512) as (client, _):
+    async with small_server(tokens=512, status=status, message=LLAMA) as (client, _):
         embedder = Embedder(client, EmbeddingSpace("own", 1))
         sizes = [size for [size] in await embedder.embed(texts)]
-        assert sizes == [9.0] * 7 + [1_250.0, 1_500.0] + [9.0] * 11
+        assert sizes == [9.0] * 7 + [1_250.0, 1_500.0] + [9.0] * 119
+
+
+async def test_an_outage_is_not_taken_for_a_long_text() -> None:
+    """A 500 that says nothing of a size is one request, whatever was sent."""
+    async with small_server(texts=0, status=500, message="internal error") as (client, came):
+        with pytest.raises(EmbeddingsUnavailable, match="did not answer"):
+            await Embedder(client, EmbeddingSpace("own", 1)).embed(["word " * 1_000, "tea"])
+    assert len(came) == 1
 
 
 async def test_what_is_refused_at_any_size_is_told() -> None:

@@ -6,7 +6,6 @@ Each pitfall measured with LangMem 0.0.30 has a test here.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -17,18 +16,23 @@ from psycopg.rows import DictRow, dict_row
 
 from memory import memory_model
 from memory.embeddings.embedder import Embedder
-from memory.formation.chat_model import Api, FormationModel
+from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
-from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.extract import NEIGHBOURS, instructions_for, load
+from memory.formation.evidence import PersonMessage
 from memory.formation.former import Former
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, MemoryView, Namespace, Person, memory_view
-from memory.model.schemas import SCHEMAS, with_evidence
 from memory.postgres.database import Pool
 from tests.databases import owner_rows
-from tests.integration.scripted_model import Call, ScriptedModel, Shown, food, patch, remove
-from tests.memories import ApprovedStore
+from tests.integration.scripted_model import (
+    Call,
+    ScriptedModel,
+    Shown,
+    food,
+    patch,
+    remove,
+    shown_in,
+)
 
 ALICE = Person("T1", "U1")
 ALICE_DM = memory_view(ALICE.namespace(DM))
@@ -147,46 +151,13 @@ async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_lar
     assert any(target in text for _, _, text in model.last.memories)
 
 
-@pytest.mark.parametrize("known", [False, True])
-async def test_asks_as_langmem_does(
-    former: Former, pool: Pool, model_embedder: Embedder, model: ScriptedModel, known: bool
-) -> None:
-    """The extractor that is made once asks what LangMem's own would ask, and repairs alike."""
-    if known:
-        await know(former, model, ALICE_DM, PASTA)
-    said = words("ラーメンが好きです")
-    bad = [("UserFoodPreference", {"cuisine": "和食"})]
-    repair = [fix(food_name="ラーメン", evidence="ラーメンが好きです")]
-    store = await ApprovedStore.load(pool, model_embedder, ALICE_DM, [])
-    plain = load()[0].create_memory_store_manager(
-        memory_model(model="scripted", api_key="none", base_url=model.base_url),
-        schemas=[with_evidence(schema) for schema in SCHEMAS],
-        instructions=instructions_for(SCHEMAS),
-        enable_deletes=True,
-        query_limit=NEIGHBOURS + 4,
-        namespace=ALICE_DM.own.parts,
-        store=store,
-    )
-    plain.memory_manager.model = FormationModel(plain.model)
-    model.answer(bad, repair)
-    await plain.ainvoke({"messages": [{"role": "user", "content": TypedMessage(said[0]).text}]})
-    model.answer(bad, repair)
-    await former.form(ALICE_DM, said)
-    asked = list(map(_without_ids, model.requests[-4:]))
-    assert asked[:2] == asked[2:]
-
-
-def _without_ids(request: dict[str, Any]) -> str:
-    ids = r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=<instance id=)\w+"
-    return re.sub(ids, "an id", json.dumps(request, sort_keys=True))
-
-
 @pytest.mark.parametrize("status", [500, 429, 408])
 async def test_an_outage_costs_one_request(trial: Trial, status: int) -> None:
-    """A model that fails is asked once, and nothing is written."""
+    """A model that fails others, too, is asked once, and nothing is written."""
     await trial.know(RAMEN)
     before = await trial.rows()
     trial.model.answer(status)
+    trial.model.probe = status
     with pytest.raises(FormationUnavailable, match="memory model did not answer"):
         await trial.form(words("パスタも好きです"))
     assert len(trial.model.requests) == 1
@@ -223,14 +194,87 @@ async def test_bad_arguments_are_repaired(
 async def test_a_model_that_never_gives_a_usable_answer_is_asked_three_times(
     trial: Trial, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A model that never gets it right is asked three times at most; nothing is kept or logged."""
+    """What the model never gets right is asked three times at most, refused, and not logged."""
     bad: list[Call] = [("UserFoodPreference", {"cuisine": "秘密の味"})]
     trial.model.answer(*[bad] * 9)
     formed = await trial.form(words("ラーメンが好きです"))
-    assert formed.changes == ()
+    assert (formed.changes, reasons(formed)) == ((), ["unreadable"])
     assert len(trial.model.requests) <= 3
     assert await trial.rows() == []
     assert "秘密" not in caplog.text
+
+
+POISON = "The words that no model reads"
+
+
+@pytest.mark.parametrize("place", [0, 1, 4])
+@pytest.mark.parametrize("how", [400, 500, "loop"])
+async def test_words_that_the_model_cannot_read_are_passed_over(
+    trial: Trial, how: Any, place: int
+) -> None:
+    """A model that answers others, and not these words: the messages beside them are formed."""
+    said = [f"I like dish {number}" for number in range(5)]
+    said[place] = POISON
+    trial.model.poison = {POISON: how}
+    trial.model.answer(*[_likes] * 9)
+    formed = await trial.form(words(*said))
+    assert reasons(formed) == ["unreadable"]
+    assert [one.sentence for one in formed.refused] == [POISON]
+    liked = {row["value"]["content"]["food_name"] for row in await trial.rows()}
+    assert liked == {one.removeprefix("I like ") for one in said if one != POISON}
+
+
+def _likes(shown: Shown) -> list[Call]:
+    """Return what the person likes, each dish once."""
+    dishes = dict.fromkeys(re.findall(r"I like (dish \d)", shown.text))
+    return [food(dish, 80, f"I like {dish}") for dish in dishes]
+
+
+async def test_a_long_message_is_read_in_parts(trial: Trial) -> None:
+    """Of a message that is too long for the model all parts are formed, but the poisoned one."""
+    filling = "Nothing to remember in this sentence. " * 40
+    said = f"I like dish 1. {filling} {POISON}. {filling} I like dish 2. {filling}"
+    trial.model.poison = {POISON: 400}
+    trial.model.answer(*[_likes] * 9)
+    formed = await trial.form(words(said))
+    assert len(trial.model.requests) <= 12
+    assert reasons(formed) == ["unreadable"]
+    assert len(await trial.rows()) == 2
+
+
+async def test_a_verdict_that_the_model_cannot_give_refuses_its_proposal_alone(
+    trial: Trial,
+) -> None:
+    """The other proposals of the run are judged, in a request without it."""
+    said = ["I like dish 1", "I like dish 2", "I like dish 3"]
+    trial.model.answer(_likes)
+    trial.model.poison = {'"sentence": "I like dish 2"': 500}
+    formed = await trial.form(words(*said))
+    assert [one.sentence for one in formed.refused] == ["I like dish 2"]
+    assert reasons(formed) == ["unreadable"]
+    assert len(await trial.rows()) == 2
+
+
+async def test_a_passing_error_of_the_server_is_not_blamed_on_the_words(trial: Trial) -> None:
+    """After a 500 the same is asked once more before it counts as unreadable."""
+    trial.model.answer(500, [RAMEN])
+    formed = await trial.form(words("ラーメンが大好きです!!"))
+    assert [change.action for change in formed.changes] == ["remembered"]
+    assert len(trial.model.requests) == 2
+
+
+async def test_a_small_context_reads_with_fewer_memories(trial: Trial) -> None:
+    """Where the memories leave no room, the words are read beside a few of them."""
+    await trial.know(*[food(f"料理{n}", 60, f"料理{n}が好きです") for n in range(12)])
+    trial.model.answer(400, [PASTA])
+    formed = await trial.form(words("パスタも好きです"))
+    assert [change.action for change in formed.changes] == ["remembered"]
+    assert [len(shown_in(asked_about(one)).memories) for one in trial.model.requests] == [12, 8]
+
+
+def asked_about(request: dict[str, Any]) -> str:
+    """Return what the system message of a request says, with the memories."""
+    return str(request["input"][0]["content"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -10,20 +11,28 @@ import pytest
 from bot.config import STAND_IN_MODEL, load_settings
 from bot.runtime.memory_models import create_chat_model
 from memory import (
-    FormationResult,
     FormationUnavailable,
     Former,
     MemoryModelRefused,
     memory_model,
 )
 from memory.formation import calls_memory_tools, provider_and_name
-from memory.formation.chat_model import Api, FormationModel
+from memory.formation.chat_model import Api
+from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.extract import Extractor
+from memory.formation.formation_model import FormationModel
+from memory.formation.schema_calls import read_calls, response_format
+from memory.formation.tool_definitions import ToolDefinition, tool_definition
 from memory.formation.verdict import MemoryVerdicts
+from memory.model.namespace import Person
+from memory.model.schemas import SCHEMAS, with_evidence
 from tests.conftest import Server
 from tests.integration.model_servers import VLLM, model_server
-from tests.integration.scripted_model import ScriptedModel, food
+from tests.integration.scripted_model import ScriptedModel, food, patch, remove
 from tests.integration.test_formation import ALICE_DM, words
 
+TEA: ToolDefinition = {"type": "function", "function": {"name": "Tea", "parameters": {}}}
+CUT_OFF = json.dumps({"calls": [{"tool": "Tea"}] * 12})
 RAMEN = food("ラーメン", 90, "ラーメンが好きです")
 FINE_TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123"
 
@@ -67,7 +76,7 @@ async def test_a_server_that_refuses_to_be_told_which_tool_to_call(stand_in: Ser
         chat = memory_model(model=STAND_IN_MODEL, api_key="k", base_url=server.url)
         assert await calls_memory_tools(chat)
         text = '<now>\n{"date": "2026-11-20"}\n</now>'
-        await FormationModel(chat).bind_tools([MemoryVerdicts]).ainvoke(text)
+        await FormationModel(chat).ask(text, [tool_definition(MemoryVerdicts)])
     assert [one.get("tool_choice") for one in server.requests] == [None, None]
 
 
@@ -92,6 +101,7 @@ async def test_a_refused_request_is_no_outage(
     model.error_code = code
     model.answer([RAMEN] if judging else status)
     model.verdicts.append(status)
+    model.probe = status
     with caplog.at_level(logging.WARNING), pytest.raises(MemoryModelRefused) as refused:
         await former.form(ALICE_DM, words("ラーメンが好きです"))
     assert (refused.value.status, refused.value.code) == (status, code or "")
@@ -112,7 +122,9 @@ async def test_words_that_are_refused_are_not_sent_again(
     """A refusal of this text alone ends its formation: the same text would be refused again."""
     model.error_code = code
     model.answer(400)
-    assert await former.form(ALICE_DM, words("ラーメンが好きです")) == FormationResult()
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [one.reason for one in formed.refused] == ["unreadable"]
+    assert len(model.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -132,4 +144,98 @@ async def test_a_failed_response_is_judged_by_its_code(
             await former.form(ALICE_DM, words("ラーメンが好きです"))
         assert not isinstance(failed.value, MemoryModelRefused)
         return
-    assert await former.form(ALICE_DM, words("ラーメンが好きです")) == FormationResult()
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [one.reason for one in formed.refused] == ["unreadable"]
+
+
+SCHEMA_ONLY = "/v1/chat/completions"
+
+
+def answers_by_schema(model: ScriptedModel, *, drops: bool) -> None:
+    """Let the server take tools for nothing, or refuse them; a schema it follows."""
+    model.tools = "dropped" if drops else "refused"
+
+
+@pytest.mark.parametrize("drops", [True, False], ids=["dropped", "refused"])
+async def test_a_server_without_tools_is_asked_by_a_schema(
+    former: Former, model: ScriptedModel, drops: bool
+) -> None:
+    """A memory is formed, changed and removed, and the way is found out once."""
+    answers_by_schema(model, drops=drops)
+    model.answer([RAMEN])
+    formed = await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert [change.action for change in formed.changes] == ["remembered"]
+    assert len(model.probes) == 2
+    asked = len(model.paths)
+    model.answer(
+        lambda shown: [
+            patch(shown.id_of("ラーメン"), description="味噌", evidence="味噌ラーメンが好き")
+        ],
+        lambda shown: [remove(shown.id_of("ラーメン"))],
+    )
+    for said, action in (("味噌ラーメンが好き", "updated"), ("ラーメンは忘れて", "removed")):
+        formed = await former.form(ALICE_DM, words(said))
+        assert [change.action for change in formed.changes] == [action]
+    assert len(model.probes) == 2
+    assert {*model.paths[asked:]} == {SCHEMA_ONLY}
+    assert all("tools" not in one and len(one["messages"]) == 1 for one in model.requests[-2:])
+
+
+async def test_a_model_with_nothing_to_remember_is_asked_once_whether_it_calls_tools(
+    former: Former, model: ScriptedModel
+) -> None:
+    """An answer without a call may mean both; the tools stay where they work."""
+    for said in ("Hello", "How are you?"):
+        await former.form(ALICE_DM, words(said))
+    assert len(model.probes) == 1
+    assert {*model.paths} == {"/v1/responses"}
+
+
+async def test_the_stand_in_answers_by_a_schema(stand_in: Server) -> None:
+    """The double reads the schema of a request over /chat/completions."""
+    chat = memory_model(model=STAND_IN_MODEL, api_key="k", base_url=stand_in.openai_base_url)
+    asked = FormationModel(chat)
+    asked.way = "schema"
+    said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
+    own = Person("T1", "U1").namespace("dm")
+    [write] = await Extractor(asked, SCHEMAS).extract((), own, [said])
+    assert write.value is not None
+    assert write.value["content"]["food_name"] == "ramen"
+    assert write.value["content"]["evidence"] in said.text
+
+
+@pytest.mark.parametrize(
+    ("text", "calls"),
+    [
+        ('{"calls": []}', []),
+        ('<think>{"calls": 1}</think>```json\n{"calls": [{"tool": "Tea"}]}\n```', [{}]),
+        ('{"calls": [{"tool": "Tea", "leaf": "green"}, {"tool": "Other"}]}', [{"leaf": "green"}]),
+        ('{"calls": [7, {"tool": "Tea", "changes": []}]}', [{"planned_edits": "", "patches": []}]),
+    ],
+)
+def test_calls_are_read_from_json(text: str, calls: list[dict[str, Any]]) -> None:
+    """What is no call of a tool that was given is left out."""
+    assert [one["args"] for one in read_calls(text, [TEA])] == calls
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", '{"calls": 1}', '{"calls": [', CUT_OFF])
+def test_an_answer_that_is_not_of_the_schema_is_refused(text: str) -> None:
+    """A text without calls, and one with as many calls as there may be, which may go on."""
+    with pytest.raises(ValueError, match=r".*"):
+        read_calls(text, [TEA])
+
+
+def test_every_text_and_list_of_a_schema_has_an_end() -> None:
+    """So that an answer ends, whatever the model repeats."""
+    tools = [tool_definition(with_evidence(schema)) for schema in SCHEMAS]
+    tools.append(tool_definition(MemoryVerdicts))
+    schemas = [response_format(tools)["json_schema"]["schema"]]
+    while schemas:
+        schema = schemas.pop()
+        schemas += [one for one in schema.values() if isinstance(one, dict)]
+        schemas += [one for one in schema.get("anyOf", []) if isinstance(one, dict)]
+        if schema.get("type") == "string":
+            assert {"maxLength", "enum", "pattern", "format"} & schema.keys()
+        if schema.get("type") == "array":
+            assert schema["maxItems"] <= 20
+    assert "$ref" not in str(response_format(tools))

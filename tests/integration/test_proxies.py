@@ -123,13 +123,13 @@ async def _socket_mode(network: Network) -> None:
 
 
 async def _model(network: Network) -> None:
-    async with create_openai_client(network.settings()) as client:
+    async with create_openai_client(network.settings().reply_server, seconds=9) as client:
         await client.responses.create(model="gpt-6-luna", input="Hello")
 
 
 async def _model_with_a_password(network: Network) -> None:
     settings = network.settings(openai_base_url="https://me:secret@model.example/v1")
-    async with create_openai_client(settings) as client:
+    async with create_openai_client(settings.reply_server, seconds=9) as client:
         await client.embeddings.create(model="text-embedding-3-small", input="Hello")
 
 

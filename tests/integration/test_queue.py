@@ -160,6 +160,26 @@ async def test_a_job_is_tried_again_later_each_time(
     await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
 
 
+async def test_a_failed_job_is_tried_within_a_minute_of_new_work(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """What a job failed for days ago may be over: more work brings its next attempt forward."""
+    again = {"queue": BACKGROUND, "lock": "L1", "delay": 4.0, "at_most": 30.0}
+    async with pool.connection() as connection:
+        await queue.debounce(connection, "work", **again)  # type: ignore[arg-type]
+    for due_in, expected in ((86_400, 60), (20, 20)):
+        owner_rows(
+            database,
+            "UPDATE procrastinate_jobs SET attempts = 7,"
+            " scheduled_at = now() + make_interval(secs => %s)",
+            due_in,
+        )
+        async with pool.connection() as connection:
+            await queue.debounce(connection, "work", **again)  # type: ignore[arg-type]
+        [job] = jobs(database)
+        assert expected - 10 < job["due_in"] <= expected
+
+
 def leave_stalled(database: str) -> None:
     """Make every job one that a worker took and died with, a minute ago."""
     owner_rows(

@@ -405,7 +405,7 @@ async def test_a_refusal_drops_the_proposals(
     model.verdicts.append(answer)
     model.error_code = "content_filter"
     formed = await former.form(ALICE_DM, typed("I play chess"))
-    assert reasons(formed) == ["unusable"]
+    assert reasons(formed) == ["unusable" if answer == "refusal" else "unreadable"]
     assert [one.sentence for one in formed.refused] == ["I play chess"]
     assert len(model.verdict_requests) == 1
     assert await rows(database) == []

@@ -38,7 +38,12 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_FALLBACK_MODEL", "gpt-5.6-luna", "gpt-5.6-luna"),
     ("KIOKU_STYLE", "x" * 2_000, "x" * 2_000),
     ("KIOKU_MEMORY_MODEL", "anthropic:x", "anthropic:x"),
+    ("KIOKU_MEMORY_BASE_URL", "http://127.0.0.1:2/v1", "http://127.0.0.1:2/v1"),
+    ("KIOKU_MEMORY_API_KEY", "sk-2", SecretStr("sk-2")),
+    ("KIOKU_MEMORY_REASONING_EFFORT", "none", "none"),
     ("KIOKU_EMBEDDING_MODEL", "text-embedding-3-large", "text-embedding-3-large"),
+    ("KIOKU_EMBEDDING_BASE_URL", "http://127.0.0.1:3/v1", "http://127.0.0.1:3/v1"),
+    ("KIOKU_EMBEDDING_API_KEY", "sk-3", SecretStr("sk-3")),
     ("KIOKU_SENSITIVE", "never", "never"),
     ("KIOKU_SCHEMAS", "UserFact,my.models:Pet", "UserFact,my.models:Pet"),
     ("KIOKU_FORMATION", "off", "off"),
@@ -71,6 +76,8 @@ BAD: list[tuple[str, str, str]] = [
     ("PORT", "http", "input should be a valid integer"),
     ("PORT", "65536", "input should be less than or equal to 65535"),
     ("OPENAI_BASE_URL", "localhost:8100", "string should match pattern '^https?://'"),
+    ("KIOKU_MEMORY_BASE_URL", "http://u:p@h/v1", "write the key into the setting that ends in"),
+    ("KIOKU_EMBEDDING_BASE_URL", "http://u:p@h/v1", "write the key into the setting that ends in"),
     ("DATABASE_URL", "localhost/kioku", "an address such as postgresql://USER:PASSWORD@HOST:5432/"),
     ("DATABASE_OWNER_URL", "localhost/kioku", "an address such as postgresql://USER:PASSWORD@"),
     ("DATABASE_OWNER_URL", "postgresql://o:p@h/d", "write the address of the user that serves"),
@@ -187,6 +194,8 @@ def test_secrets_are_never_shown() -> None:
         OPENAI_API_KEY="HIDE-4",
         DATABASE_URL="postgresql://u:HIDE-5@h/d",
         KIOKU_API_TOKEN="HIDE-7",
+        KIOKU_MEMORY_API_KEY="HIDE-9",
+        KIOKU_EMBEDDING_API_KEY="HIDE-10",
         SLACK_CLIENT_SECRET="HIDE-8",
         KIOKU_SECRET_KEY="HIDE8/+_" * 5 + "abc=",
     )
@@ -206,6 +215,33 @@ def test_what_counts_as_a_model() -> None:
     assert load(OPENAI_BASE_URL="http://127.0.0.1/v1").model_key() == "none"
     assert not load().stand_in
     assert load(KIOKU_REPLY_MODEL=STAND_IN_MODEL).stand_in
+
+
+REPLIES = {"OPENAI_BASE_URL": "http://a/v1", "OPENAI_API_KEY": "sk-a"}
+
+
+@pytest.mark.parametrize("model", ["MEMORY", "EMBEDDING"])
+@pytest.mark.parametrize(
+    ("given", "server"),
+    [
+        ({}, ("https://api.openai.com/v1", "none")),
+        ({"OPENAI_API_KEY": "sk-a"}, ("https://api.openai.com/v1", "sk-a")),
+        (REPLIES, ("http://a/v1", "sk-a")),
+        ({**REPLIES, "KIOKU_{}_API_KEY": "sk-b"}, ("http://a/v1", "sk-b")),
+        # A key is never sent to another server than its own.
+        ({**REPLIES, "KIOKU_{}_BASE_URL": "http://b/v1"}, ("http://b/v1", "none")),
+        (
+            {**REPLIES, "KIOKU_{}_BASE_URL": "http://b/v1", "KIOKU_{}_API_KEY": "sk-b"},
+            ("http://b/v1", "sk-b"),
+        ),
+    ],
+)
+def test_where_the_memory_and_the_embedding_model_are(
+    model: str, given: dict[str, str], server: tuple[str, str]
+) -> None:
+    """Each is at the replies' server, or at one of its own, with a key of its own."""
+    settings = load(**{name.format(model): value for name, value in given.items()})
+    assert getattr(settings, f"{model.lower()}_server") == server
 
 
 def test_the_example_file_lists_every_setting() -> None:

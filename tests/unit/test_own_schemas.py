@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from memory import SCHEMAS, UserFact, load_schemas, subject
-from memory.formation.chat_model import tool_definition
 from memory.formation.extract import instructions_for
+from memory.formation.tool_definitions import tool_definition
 from memory.model.custom_schemas import checked_schemas
 from memory.model.errors import InvalidSchemas
 from memory.model.schemas import UserInstruction, level, with_evidence
@@ -69,7 +69,7 @@ def test_own_kinds_say_what_they_are_about(models: types.ModuleType) -> None:
     shown = with_evidence(Project)
     assert (shown.__name__, shown.__doc__) == ("Project", "A project the person works on")
     assert list(shown.model_fields) == ["client", "name", "priority", "evidence"]
-    assert "kioku" not in str(tool_definition(shown, says_strict=False))
+    assert "kioku" not in str(tool_definition(shown))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from bot.config import STAND_IN_MODEL, Settings
 from bot.locale import LANGUAGES, Reader
 from bot.memories.clicks import ACTIONS
 from bot.memories.forgetting import MAX_KEYS, selection_of, value_of
@@ -171,30 +172,25 @@ SETTINGS = st.builds(
 )
 
 
-def handling(
-    reader: Reader, *, model: str = "some-model", web_search: bool = True, **more: Any
-) -> list[str]:
+def handling(reader: Reader, *, model: str = "some-model", web_search: bool = True) -> list[str]:
     """Return what Home says of where data goes."""
-    settings = {
-        "stand_in": False,
-        "history_days": 30,
-        "retention_days": None,
-        "web_search": web_search,
-        "openai_base_url": "https://api.example.com/v1",
-        "reply_model": model,
-        "fallback_model": f"{model}-2",
-        "memory_model_name": f"openai:{model}-3",
-        "embedding_model": f"{model}-4",
-    }
-    app: Any = SimpleNamespace(settings=SimpleNamespace(**settings | more))
+    settings = Settings(
+        web_search=web_search,
+        openai_base_url="https://api.example.com/v1",
+        reply_model=model,
+        fallback_model=f"{model}-2",
+        memory_model=f"openai:{model}-3",
+        embedding_model=f"{model}-4",
+        embedding_base_url="https://vectors.example.com/v1",
+    )
+    app: Any = SimpleNamespace(settings=settings)
     return data_handling(app, reader, PersonSettings(retention_days=90))
 
 
 HANDLING = st.builds(
     handling,
     READERS,
-    model=TEXTS.map(lambda text: text[:100]),
-    stand_in=st.booleans(),
+    model=st.just(STAND_IN_MODEL) | TEXTS.map(lambda text: text[:100]),
     web_search=st.booleans(),
 )
 
@@ -516,9 +512,10 @@ def test_where_data_goes_is_said(reader: Reader) -> None:
     text = "\n".join(handling(reader, web_search=False))
     assert text.count("some-model") == 4
     assert "api.example.com" in text
+    assert "some-model-4 (vectors.example.com)" in text
     assert reader.say("home_policy_web") not in text
     assert reader.say("home_policy_web") in handling(reader, web_search=True)
-    alone = handling(reader, stand_in=True)
+    alone = handling(reader, model=STAND_IN_MODEL)
     assert "some-model" not in "".join(alone)
     assert reader.say("home_flow_stand_in") in alone
     assert reader.say("home_policy_web") not in alone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -20,28 +21,75 @@ from kioku_stand_in.memories import (
 )
 from kioku_stand_in.sentences import SCRIPT, Said, is_japanese, read
 from openai_double.answer import Answer, Call, call, said
-from openai_double.prompt import Prompt
+from openai_double.prompt import Prompt, Tool
 
-KINDS: Final = ("reply", "formation", "verdict", "search")
+KINDS: Final = ("reply", "formation", "verdict", "search", "probe")
+_PROBE: Final = "RepeatWord"
 _VERDICTS: Final = "MemoryVerdicts"
 _SEARCH: Final = "search_memory"  # of LangMem: its output is a list of memories
 
 
 def kind_of(prompt: Prompt) -> str:
     """Return what Kioku or LangMem asks for, by which faults and scripts choose requests."""
-    if any(tool.name == _VERDICTS for tool in prompt.tools):
+    prompt = with_tools(prompt)
+    names = {tool.name for tool in prompt.tools}
+    if _PROBE in names:
+        return "probe"
+    if _VERDICTS in names:
         return "verdict"
     if prompt.searches_only and not prompt.instructions:
         return "search"
     return "formation" if prompt.tools and "<session_" in prompt.last_user_text else "reply"
 
 
+def with_tools(prompt: Prompt) -> Prompt:
+    """Return a prompt whose answer is JSON of tool calls as one with these tools."""
+    entries = _calls_of_schema(prompt.schema)
+    if not entries:
+        return prompt
+    forms = [one["properties"] for one in entries]
+    tools = [
+        Tool(name=form["tool"]["const"], description="", parameters={"properties": form})
+        for form in forms
+    ]
+    text = prompt.last_user_text
+    return replace(prompt, tools=tuple(tools), schema=None, instructions=text)
+
+
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
+    if not _calls_of_schema(prompt.schema):
+        return _answer(prompt)
+    made = [item for item in _answer(with_tools(prompt)).items if isinstance(item, Call)]
+    calls = [{"tool": one.name, **_as_fields(json.loads(one.arguments))} for one in made]
+    return said(json.dumps({"calls": calls}, ensure_ascii=False))
+
+
+def _calls_of_schema(schema: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the forms of the calls that a structured answer may have."""
+    calls = (schema or {}).get("properties", {}).get("calls", {})
+    entries: list[dict[str, Any]] = calls.get("items", {}).get("anyOf", [])
+    return entries
+
+
+def _as_fields(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call with changes of fields in place of JSON Patch."""
+    if "patches" not in arguments:
+        return arguments
+    changes = [
+        {"field": one["path"].removeprefix("/"), "value": one["value"]}
+        for one in arguments["patches"]
+    ]
+    return {"json_doc_id": arguments["json_doc_id"], "changes": changes}
+
+
+def _answer(prompt: Prompt) -> Answer:
     words, kind = prompt.last_user_text, kind_of(prompt)
     say = {name: text[is_japanese(words)] for name, text in SCRIPT["replies"].items()}
     if kind == "verdict":
         return said("", call(_VERDICTS, verdicts(words)))
+    if kind == "probe":
+        return said("", call(_PROBE, {"word": words}))
     if kind == "search":
         return said(say["searched"], web_search=True)
     if calls := formed(prompt) if kind == "formation" else _calls(prompt):

@@ -1,0 +1,317 @@
+"""Asks the memory model: one attempt for each request, and what a failure means."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from memory.formation.chat_model import tokens_used
+from memory.formation.schema_calls import read_calls, request_text, response_format
+from memory.formation.tool_definitions import ToolDefinition
+from memory.metrics import count_tokens
+from memory.model.errors import FormationUnavailable, MemoryModelRefused, WordsUnreadable
+from memory.model.text import clean_content, without_thoughts
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+    from langchain_core.runnables import Runnable
+
+_log = logging.getLogger(__name__)
+
+Way: TypeAlias = Literal["tools", "schema"]
+"""How a model calls tools: by function tools, or in JSON of a schema."""
+
+TEAM: ContextVar[str] = ContextVar("team")
+"""The team that the tokens of a task's calls are counted for."""
+
+# Error codes that concern the text of one request: the same text is always refused.
+_FINAL = frozenset(
+    {"bio_policy", "content_filter", "context_length_exceeded", "cyber_policy", "invalid_prompt"}
+)
+# Codes of a failed response (`ResponseErrorCode` in OpenAI's OpenAPI document) that are temporary.
+_PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
+# Request timeout, conflict, too early, too many requests: the same request can succeed later.
+_PASSING_STATUSES = frozenset({408, 409, 425, 429})
+_NOT_IMPLEMENTED = 501
+_SERVER_ERROR = 500
+# Statuses of a request that may be refused for what it holds, such as too many tokens, or tools; or
+# because the server has no /responses.
+_MAY_BE_THE_REQUEST = frozenset({400, 404, 405, 413, 422, _NOT_IMPLEMENTED})
+# How a call failed. `broken`: a 500, which may pass, or be llama.cpp's for output that it
+# cannot parse. `endless`: cut off at its limit.
+_How: TypeAlias = Literal["away", "setup", "refused", "broken", "slow", "endless"]
+_NAME = re.compile(r"[\w.\[\]-]{1,60}")
+
+# Tokens that an answer may have: small models repeat themselves without end. A model that thinks
+# needs more, which it is given once it has been cut off while it thought.
+MAX_OUTPUT_TOKENS = 2_000
+_MAX_THINKING_TOKENS = 8_000
+_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "content_filter"})
+
+PROBE_TOOL: ToolDefinition = {
+    "type": "function",
+    "function": {
+        "name": "RepeatWord",
+        "description": "Repeats a word.",
+        "parameters": {
+            "type": "object",
+            "properties": {"word": {"type": "string"}},
+            "required": ["word"],
+        },
+    },
+}
+_PROBE = [("system", "Call RepeatWord with the word that the person says."), ("user", "tea")]
+_PROBE_SECONDS = 15.0
+
+
+class _CallFailed(Exception):
+    """A request failed: how, and the error for callers where others fail, too."""
+
+    def __init__(self, how: _How, why: str, error: FormationUnavailable) -> None:
+        super().__init__(why)
+        self.how = how
+        self.why = why
+        self.error = error
+
+
+class FormationModel:
+    """A chat model that is asked with tools, in the way in which it calls them.
+
+    The way is found out once: by tools, or, where a model or its server has none, by a JSON schema
+    over /chat/completions (docs/decisions/0041-json-schema.md). No request says which tool the
+    model calls: some servers refuse that, such as vLLM with gpt-oss
+    (https://github.com/vllm-project/vllm/issues/53626), and the instructions say it.
+    """
+
+    def __init__(self, chat: BaseChatModel) -> None:
+        self._chat = chat
+        self._name = str(getattr(chat, "model_name", None) or getattr(chat, "model", type(chat)))
+        # The packages of other providers call tools, and their limits by other names.
+        self._is_openai = hasattr(chat, "use_responses_api")
+        self._limit = MAX_OUTPUT_TOKENS
+        self.way: Way | None = None if self._is_openai else "tools"
+
+    async def ask(self, messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> AIMessage:
+        """Return the model's answer, as it can be sent back.
+
+        Raises `WordsUnreadable` where the model fails with these messages and answers others, and
+        `FormationUnavailable` where it fails with others, too, or the failure can pass.
+        """
+        way = self.way or "tools"
+        try:
+            answer = await self._whole_answer(way, messages, tools)
+        except _CallFailed as failed:
+            failure = failed
+        else:
+            if answer.tool_calls:
+                self.way = way
+            elif self.way is None:
+                # There is nothing to remember, or no tool was shown to the model.
+                self.way = await self._find_way()
+                if self.way == "schema":
+                    return await self._last_answer("schema", messages, tools)
+            return answer
+        if failure.how in ("away", "setup"):
+            raise self._logged(failure) from failure
+        found = await self._find_way()
+        if found is None:
+            raise self._logged(failure) from failure
+        if found == way and failure.how in ("refused", "slow"):
+            self.way = found
+            raise WordsUnreadable(failure.why, refused=failure.how == "refused")
+        # The tools may be at fault: a broken call, or one without an end.
+        answer = await self._last_answer("schema" if self._is_openai else way, messages, tools)
+        ends_by_schema_only = self.way is None and failure.how == "endless"
+        self.way = "schema" if ends_by_schema_only and self._is_openai else found
+        return answer
+
+    async def _last_answer(
+        self, way: Way, messages: Sequence[Any], tools: Sequence[ToolDefinition]
+    ) -> AIMessage:
+        """Return the answer of a model that answers others. Raises as `ask` does."""
+        try:
+            return await self._whole_answer(way, messages, tools)
+        except _CallFailed as failed:
+            if failed.how in ("away", "setup"):
+                raise self._logged(failed) from failed
+            raise WordsUnreadable(failed.why, refused=failed.how == "refused") from None
+
+    @staticmethod
+    def _logged(failure: _CallFailed) -> FormationUnavailable:
+        if isinstance(failure.error, MemoryModelRefused):
+            _log.error("%s", failure.error)
+        return failure.error
+
+    async def _find_way(self) -> Way | None:
+        """Return how the model calls a tool that holds no words of a person; None: it is away.
+
+        A model that answers, and calls none in either way, is asked with tools.
+        """
+        found: Way | None = None
+        ways: Sequence[Way] = ("tools", "schema") if self._is_openai else ("tools",)
+        for way in ways:
+            try:
+                async with asyncio.timeout(_PROBE_SECONDS):
+                    answer = await self._answer(way, _PROBE, [PROBE_TOOL])
+            except (_CallFailed, WordsUnreadable, TimeoutError):
+                continue
+            if answer.tool_calls:
+                return way
+            found = "tools"
+        return found
+
+    async def _whole_answer(
+        self, way: Way, messages: Sequence[Any], tools: Sequence[ToolDefinition]
+    ) -> AIMessage:
+        """Return an answer that was not cut off."""
+        answer = await self._answer(way, messages, tools)
+        if self._is_cut_off(answer) and _thinks(answer):
+            self._limit = _MAX_THINKING_TOKENS
+            answer = await self._answer(way, messages, tools)
+        if self._is_cut_off(answer):
+            error = FormationUnavailable("The memory model's answer had no end.")
+            raise _CallFailed("endless", "its answer had no end", error)
+        return _resendable(answer)
+
+    async def _answer(
+        self, way: Way, messages: Sequence[Any], tools: Sequence[ToolDefinition]
+    ) -> AIMessage:
+        """Return the answer to one request. Raises `_CallFailed`."""
+        try:
+            if way == "tools":
+                answer = await self._with_tools(tools).ainvoke(messages)
+            else:
+                answer = await self._with_schema(tools).ainvoke(_as_one(messages, tools))
+        except Exception as fault:  # noqa: BLE001 - each provider's package has errors of its own
+            raise _failure(fault, self._name) from None
+        team = TEAM.get(None)
+        if team is not None and answer.usage_metadata:
+            model = answer.response_metadata.get("model_name", self._name)
+            count_tokens(team, tokens_used(model, answer.usage_metadata))
+        if way == "schema" and not self._is_cut_off(answer):
+            answer = _with_calls(answer, tools)
+        return answer
+
+    def _with_schema(self, tools: Sequence[ToolDefinition]) -> Runnable[Any, AIMessage]:
+        """Return the model with a schema, through the API that every server has."""
+        chat = self._chat.model_copy(update={"use_responses_api": False})
+        form = {"response_format": response_format(tools)}
+        return chat.bind(extra_body=form, max_tokens=self._limit)
+
+    def _with_tools(self, tools: Sequence[ToolDefinition]) -> Runnable[Any, AIMessage]:
+        if not self._is_openai:
+            return self._chat.bind_tools(tools)
+        if not getattr(self._chat, "use_responses_api", False):
+            return self._chat.bind_tools(tools, max_tokens=self._limit)
+        # The OpenAI client takes 5 ms to compare each of `tools` with each type of tool there is,
+        # and none for `extra_body`. `strict` is said, because a missing one is taken for true, with
+        # which optional fields are refused:
+        # https://platform.openai.com/docs/guides/function-calling
+        functions = [one["function"] for one in tools]
+        given = [{"type": "function", "strict": False, **one} for one in functions]
+        return self._chat.bind(extra_body={"tools": given}, max_tokens=self._limit)
+
+    def _is_cut_off(self, answer: AIMessage) -> bool:
+        """Return whether an answer ended at its limit.
+
+        Providers call the reason by several names, and llama.cpp says that the answer is complete.
+        """
+        said = answer.response_metadata
+        details = said.get("incomplete_details") or {}
+        reasons = (said.get("finish_reason"), said.get("stop_reason"), details.get("reason"))
+        if any(str(reason).lower() in _CUT_OFF for reason in reasons):
+            return True
+        used = answer.usage_metadata
+        return self._is_openai and used is not None and used["output_tokens"] >= self._limit
+
+
+def _as_one(messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> list[tuple[str, str]]:
+    from langchain_core.messages import convert_to_messages
+
+    return [("user", request_text(convert_to_messages(messages), tools))]
+
+
+def _with_calls(answer: AIMessage, tools: Sequence[ToolDefinition]) -> AIMessage:
+    """Return an answer by a schema with the calls that its text makes."""
+    try:
+        calls = read_calls(str(answer.text), tools)
+    except (ValueError, RecursionError):
+        error = FormationUnavailable("The memory model's answer was not of the schema.")
+        raise _CallFailed("broken", "its answer was not of the schema", error) from None
+    return answer.model_copy(update={"content": "", "tool_calls": calls})
+
+
+def _thinks(answer: AIMessage) -> bool:
+    """Return whether the model thought before it answered."""
+    used = answer.usage_metadata
+    counted = used.get("output_token_details", {}).get("reasoning") if used else None
+    blocks = [one for one in answer.content if isinstance(one, dict)]
+    shown = any(one.get("type") == "reasoning" for one in blocks)
+    text = str(answer.text)
+    told = answer.additional_kwargs.get("reasoning_content")
+    return bool(counted or shown or told or without_thoughts(text) != text)
+
+
+def _failure(fault: Exception, model: str) -> Exception:
+    """Return what a failed call means, by its status and error code.
+
+    The error's text may quote the person, so neither the text nor a long code is logged or raised.
+    LangChain raises a failed response as a ValueError with the API's error object.
+    """
+    failed = fault.args[0] if isinstance(fault, ValueError) and fault.args else None
+    status = _status(fault) or _status(fault.__cause__)
+    code = _name(getattr(fault, "code", None) or getattr(failed, "code", None))
+    name = type(fault).__name__
+    if code in _FINAL or (status is None and code and code not in _PASSING_CODES):
+        return WordsUnreadable(code, refused=True)
+    passes = status in _PASSING_STATUSES and code != "insufficient_quota"
+    refuses = status is not None and (400 <= status < 500 or status == _NOT_IMPLEMENTED)
+    how: _How = "away"
+    error = FormationUnavailable(f"The memory model did not answer ({name}).")
+    if refuses and not passes:
+        how = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
+        param = _name(getattr(fault, "param", None))
+        error = MemoryModelRefused(model, status=status or 0, code=code, param=param)
+    elif status == _SERVER_ERROR:
+        how = "broken"
+    elif "timeout" in name.lower():
+        how = "slow"
+    why = ", ".join(filter(None, (name, f"HTTP {status}" if status else "", code)))
+    return _CallFailed(how, why, error)
+
+
+def _status(fault: BaseException | None) -> int | None:
+    """Return the HTTP status of an error of a provider's package.
+
+    OpenAI and Anthropic call it `status_code`, Google `code`; botocore has it in `response`.
+    """
+    response = getattr(fault, "response", None)
+    metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
+    found = (getattr(fault, "status_code", None), getattr(fault, "code", None))
+    for status in (*found, metadata.get("HTTPStatusCode")):
+        if isinstance(status, int):
+            return status
+    return None
+
+
+def _name(value: object) -> str:
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
+
+
+def _resendable(answer: AIMessage) -> AIMessage:
+    """Return an answer as it can be sent back: its text and tool calls, and whether it refused.
+
+    Chat completions and the Responses API say a refusal in different places. The API refuses a
+    reasoning item that it has not stored. A lone surrogate in an argument could not be encoded.
+    """
+    blocks = [one for one in answer.content if isinstance(one, dict)]
+    refused = any(one.get("type") == "refusal" for one in blocks)
+    calls = [{**call, "args": clean_content(call["args"], None)} for call in answer.tool_calls]
+    more = {"refusal": True} if refused or answer.additional_kwargs.get("refusal") else {}
+    update = {"content": str(answer.text), "additional_kwargs": more, "tool_calls": calls}
+    return answer.model_copy(update=update)

@@ -1,0 +1,120 @@
+"""The memory model as LangMem and trustcall take it: a LangChain chat model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
+from pydantic import ConfigDict, Field
+
+from memory.formation.formation_model import FormationModel
+from memory.formation.tool_definitions import tool_definition
+from memory.model.errors import FormationUnavailable
+
+PATCH_TOOL = "PatchDoc"
+REMOVE_TOOL = "RemoveDoc"
+"""trustcall's tools that change and remove a memory."""
+
+_MEMORY_ID = re.compile(r"<instance id=([0-9a-f]{32}) ")
+
+
+def _replaced(text: str, numbers: Mapping[str, str]) -> str:
+    for one, number in numbers.items():
+        text = text.replace(one, number)
+    return text
+
+
+class LangMemModel(BaseChatModel):
+    """A model for one formation, and what LangMem would lose of its answers.
+
+    `failure` is the error of a failed call. trustcall takes each exception for a bad answer and
+    asks again: 25 times, and then it drops the words. So a failed call answers without a tool call,
+    and so does each call after it.
+    `left` are further patches of a memory that one answer patches twice: LangMem keeps the last one
+    only. A run with them as its `answer` makes no request.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    model: FormationModel
+    failure: FormationUnavailable | None = None
+    left: list[ToolCall] = Field(default_factory=list)
+    answer: AIMessage | None = None
+
+    @property
+    def _llm_type(self) -> str:
+        return "kioku-formation"
+
+    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Runnable[Any, AIMessage]:
+        """Return the model with these tools, whichever the caller requires: see `FormationModel`.
+
+        trustcall binds some twenty in a run and asks with eight: those are converted.
+        """
+        return self.bind(tools=tools)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        *_: Any,
+        tools: Sequence[Any] = (),
+        **__: Any,
+    ) -> ChatResult:
+        answer = self.answer
+        self.answer = None
+        if answer is None and self.failure is None:
+            try:
+                answer = await self._ask(messages, tools)
+            except FormationUnavailable as failure:
+                self.failure = failure
+        answer = self._one_patch_each(answer or AIMessage(""))
+        return ChatResult(generations=[ChatGeneration(message=answer)])
+
+    async def _ask(self, messages: Sequence[BaseMessage], tools: Sequence[Any]) -> AIMessage:
+        """Ask with a number for each memory: LangMem's ids have 32 digits, some 20 tokens."""
+        shown = "\n".join(str(one.text) for one in messages)
+        ids = list(dict.fromkeys(_MEMORY_ID.findall(shown)))
+        numbers = {one: str(number) for number, one in enumerate(ids)}
+        numbered = [
+            one.model_copy(update={"content": _replaced(str(one.text), numbers)})
+            for one in messages
+        ]
+        definitions = json.dumps([tool_definition(one) for one in tools], ensure_ascii=False)
+        answer = await self.model.ask(numbered, json.loads(_replaced(definitions, numbers)))
+        by_number = {number: one for one, number in numbers.items()}
+        for call in answer.tool_calls:
+            number = str(call["args"].get("json_doc_id"))
+            if call["name"] in (PATCH_TOOL, REMOVE_TOOL) and number in by_number:
+                call["args"]["json_doc_id"] = by_number[number]
+        return answer
+
+    def _one_patch_each(self, answer: AIMessage) -> AIMessage:
+        """Return an answer with the first patch of each memory; the others are `left`."""
+        patched: set[str] = set()
+        kept: list[ToolCall] = []
+        for call in answer.tool_calls:
+            memory = str(call["args"].get("json_doc_id"))
+            is_patch = call["name"] == PATCH_TOOL
+            if is_patch and memory in patched:
+                self.left.append(call)
+                continue
+            if is_patch:
+                patched.add(memory)
+            kept.append(call)
+        return answer.model_copy(update={"tool_calls": kept})
+
+    def take_left(self) -> bool:
+        """Let the next run answer with what is `left`; return whether there is any."""
+        if not self.left or self.failure is not None:
+            return False
+        self.answer = AIMessage("", tool_calls=self.left)
+        self.left = []
+        return True
+
+    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
+        raise NotImplementedError("Formation is asynchronous.")

@@ -1,0 +1,154 @@
+"""Tool calls as JSON of a schema, for models and servers that call no tools.
+
+The schema is bounded, so that an answer ends: a small model repeats itself where it may.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from memory.formation.tool_definitions import ToolDefinition
+from memory.model.text import parse_json, without_thoughts
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage, ToolCall
+
+# Together they are no more than the tokens that an answer may have.
+_MOST_CALLS = 12
+_MOST_ITEMS = 20  # of a list
+_MOST_CHARACTERS = 200  # of a text
+_PATCHES = "patches"
+# A change of one field: JSON Patch is more than a small model writes without a mistake.
+_CHANGES: Mapping[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "field": {"type": "string", "description": "the name of a field"},
+            "value": {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]},
+        },
+        "required": ["field", "value"],
+    },
+}
+
+
+def response_format(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
+    """Return the parameter ``response_format`` for an answer that calls any of these tools.
+
+    Source: https://platform.openai.com/docs/guides/structured-outputs
+    """
+    entries = [_bounded(_entry(tool)) for tool in tools]
+    calls = {"type": "array", "items": {"anyOf": entries}, "maxItems": _MOST_CALLS}
+    schema = {
+        "type": "object",
+        "properties": {"calls": calls},
+        "required": ["calls"],
+        "additionalProperties": False,
+    }
+    return {"type": "json_schema", "json_schema": {"name": "calls", "schema": schema}}
+
+
+def request_text(messages: Sequence[BaseMessage], tools: Sequence[ToolDefinition]) -> str:
+    """Return a conversation, and what the tools take, as one text.
+
+    Every chat template takes one message of the role ``user``; some take no other.
+    """
+    texts = [_text(message) for message in messages]
+    forms = [json.dumps(_sketch(_entry(tool)), ensure_ascii=False) for tool in tools]
+    purposes = [str(tool["function"].get("description") or "") for tool in tools]
+    listed = [f"{form} {purpose}".strip() for form, purpose in zip(forms, purposes, strict=True)]
+    how = (
+        'Answer in JSON: {"calls": […]}, with one entry for each tool that you call, and no entry'
+        " if you call none. An entry has one of these forms; leave out what is not known:"
+    )
+    return "\n\n".join([*filter(None, texts), "\n".join([how, *listed])])
+
+
+def read_calls(text: str, tools: Sequence[ToolDefinition]) -> list[ToolCall]:
+    """Return the tool calls of an answer; raises ValueError for any other text."""
+    from langchain_core.messages import ToolCall
+
+    answer = without_thoughts(text)
+    value = parse_json(answer[answer.find("{") : answer.rfind("}") + 1])
+    entries = value.get("calls") if isinstance(value, dict) else None
+    if not isinstance(entries, list):
+        raise ValueError("The answer has no calls.")  # noqa: TRY004 - it is the model's
+    names = {tool["function"]["name"] for tool in tools}
+    calls: list[ToolCall] = []
+    for entry in entries:
+        if isinstance(entry, dict) and entry.get("tool") in names:
+            name = str(entry["tool"])
+            calls.append(ToolCall(name=name, args=_arguments(entry), id=f"call_{len(calls)}"))
+    if len(entries) >= _MOST_CALLS:
+        raise ValueError("The answer may have been cut off.")
+    return calls
+
+
+def _entry(tool: ToolDefinition) -> dict[str, Any]:
+    """Return the schema of a call: the tool's name, its quote, and its other parameters."""
+    function = tool["function"]
+    given = dict(function["parameters"].get("properties", {}))
+    required = list(function["parameters"].get("required", []))
+    if _PATCHES in given:
+        given = {"json_doc_id": given["json_doc_id"], "changes": _CHANGES}
+        required = ["json_doc_id", "changes"]
+    quote = {name: given.pop(name) for name in ("evidence",) if name in given}
+    return {
+        "type": "object",
+        "properties": {"tool": {"const": function["name"]}, **quote, **given},
+        "required": ["tool", *required],
+        "additionalProperties": False,
+    }
+
+
+def _arguments(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call, with changes of fields as JSON Patch."""
+    arguments = {name: value for name, value in entry.items() if name != "tool"}
+    changes = arguments.pop("changes", None)
+    if not isinstance(changes, list):
+        return arguments
+    patches = [
+        {"op": "add", "path": f"/{change.get('field', '')}", "value": change.get("value")}
+        for change in changes
+        if isinstance(change, dict)
+    ]
+    return {**arguments, "planned_edits": "", _PATCHES: patches}
+
+
+def _bounded(schema: Any) -> Any:
+    """Return a schema whose texts and lists have an end."""
+    if isinstance(schema, list):
+        return [_bounded(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    bounded = {name: _bounded(value) for name, value in schema.items()}
+    if schema.get("type") == "string" and not {"enum", "pattern", "format"} & schema.keys():
+        bounded.setdefault("maxLength", _MOST_CHARACTERS)
+    if schema.get("type") == "array":
+        bounded.setdefault("maxItems", _MOST_ITEMS)
+    return bounded
+
+
+def _sketch(schema: Mapping[str, Any]) -> Any:
+    """Return a value that shows a schema: what each field is for, in its place."""
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    if schema.get("type") == "object":
+        fields = schema.get("properties", {})
+        return {name: _sketch(field) for name, field in fields.items()}
+    if schema.get("type") == "array":
+        return [_sketch(schema.get("items", {}))]
+    return schema.get("description") or schema.get("type") or "…"
+
+
+def _text(message: BaseMessage) -> str:
+    """Return a message as text: of an earlier answer its calls."""
+    calls = getattr(message, "tool_calls", None)
+    if not calls:
+        return str(message.text)
+    made = [{"tool": call["name"], **call["args"]} for call in calls]
+    return json.dumps({"calls": made}, ensure_ascii=False, default=str)

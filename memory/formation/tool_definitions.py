@@ -1,0 +1,58 @@
+"""The definitions of the tools that the memory model is given."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from memory.model.schemas import DECLARATION
+
+ToolDefinition: TypeAlias = dict[str, Any]
+"""A tool as chat completions take it: ``{"type": "function", "function": …}``."""
+
+_MAX_DESCRIPTION = 300  # characters
+
+
+def tool_definition(tool: Any) -> ToolDefinition:
+    """Return the definition of a tool, a class or a schema, without needless parts."""
+    # The same classes are sent in every run, and converting one takes 0.5 ms.
+    define = _cached_definition if isinstance(tool, type) else _definition
+    return define(tool)
+
+
+def _definition(tool: Any) -> ToolDefinition:
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    definition = convert_to_openai_tool(tool)
+    function = definition["function"]
+    parameters = _compact(function["parameters"])
+    for needless in ("description", DECLARATION):  # models' APIs refuse unknown keywords
+        parameters.pop(needless, None)
+    return {**definition, "function": {**function, "parameters": parameters}}
+
+
+_cached_definition = lru_cache(maxsize=64)(_definition)
+
+
+def _compact(schema: Any) -> Any:
+    """Return a JSON schema without examples, long descriptions, defaults and types of null.
+
+    trustcall's tools come with pages of them in each request. LangChain's package for Google takes
+    a list of types for a text (langchain-google-genai 4.4.2).
+    """
+    if isinstance(schema, list):
+        return [_compact(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept: dict[str, Any] = {}
+    for key, value in schema.items():
+        if (key, value) == ("default", None) or (key == "examples" and isinstance(value, list)):
+            continue
+        kept[key] = _compact(value)
+        if key == "description" and isinstance(value, str):
+            kept[key] = value[:_MAX_DESCRIPTION]
+    options = [one for one in kept.get("anyOf", []) if one != {"type": "null"}]
+    if len(options) == 1:
+        del kept["anyOf"]
+        kept = {**options[0], **kept}
+    return kept

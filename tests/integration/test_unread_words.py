@@ -1,0 +1,61 @@
+"""Words that the memory model cannot read: passed over, counted, and told to the person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.locale import say
+from bot.notices import TELL_UNREAD, tell_unread
+from memory import FormationUnavailable
+from tests.integration.app import App
+
+POISON = "Nobody reads this"
+
+
+def poison(app: App, **how: Any) -> None:
+    """Let the memory model fail with each request that holds the poisoned words."""
+    fail(app, "formation", match=POISON, **how)
+
+
+def fail(app: App, kind: str, **how: Any) -> None:
+    """Let each request of a kind fail, with tools and by a schema."""
+    for endpoint in ("responses", "chat"):
+        app.fault(endpoint=endpoint, kind=kind, times=-1, **how)
+
+
+async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(app: App) -> None:
+    """What the model fails with alone holds up nothing; the panel and one line say so."""
+    poison(app, status=500)
+    place = app.slack.place()
+    unread = await app.ask(place, POISON)
+    remembered = await app.ask(place, "I like udon")
+    assert [one["food_name"] for one in await app.form(remembered)] == ["udon"]
+    assert app.turn(unread)["formed_at"] is not None
+    content = await app.panel(unread.person)
+    assert (content.unformed, content.unread) == (0, 1)
+    [job] = app.take_jobs(TELL_UNREAD)
+    await tell_unread(app.wiring.app, **job)
+    told = say("en", "unread_told", count=1)
+    assert [one["text"] for one in app.shown(unread) if one["text"] == told] == [told]
+
+    again = await app.ask(place, POISON)
+    await app.form(again)
+    assert (await app.panel(unread.person)).unread == 2
+    [job] = app.take_jobs(TELL_UNREAD)
+    await tell_unread(app.wiring.app, **job)
+    assert told not in [one["text"] for one in app.shown(again)]
+
+
+@pytest.mark.parametrize("probe", [500, 503])
+async def test_words_wait_while_the_model_fails_for_everybody(app: App, probe: int) -> None:
+    """An outage passes nothing over: the words stay, and nobody is told."""
+    poison(app, status=500)
+    fail(app, "probe", status=probe)
+    message = await app.ask(app.slack.place(), POISON)
+    with pytest.raises(FormationUnavailable):
+        await app.form(message)
+    content = await app.panel(message.person)
+    assert (content.unformed, content.unread) == (1, 0)
+    assert app.jobs(TELL_UNREAD) == []
