@@ -31,7 +31,7 @@ from memory.store.reembedding import embed_missing
 _log = logging.getLogger(__name__)
 
 _SQL = load_statements("memory", "statements")
-_EMBED_SECONDS = 5.0  # somebody may wait
+_EMBED_SECONDS = 10.0  # somebody may wait
 
 
 @asynccontextmanager
