@@ -303,7 +303,7 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     """A model that refuses every request is asked again in an hour, or after the next message."""
     place = app.slack.place()
     asked = await app.ask(place, "I like ramen")
-    fault = {"endpoint": "responses", "kind": "formation", "status": 404, "times": -1}
+    fault = {"endpoint": "responses", "status": 400, "times": -1}
     app.stand_in.call("/_model/faults", fault)
     await app.form_words(asked.team_id, asked.user_id, "dm")
     assert app.turn(asked)["formed_at"] is None
