@@ -303,8 +303,8 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     """A model that refuses every request is asked again in an hour, or after the next message."""
     place = app.slack.place()
     asked = await app.ask(place, "I like ramen")
-    fault = {"endpoint": "responses", "status": 400, "times": -1}
-    app.stand_in.call("/_model/faults", fault)
+    for endpoint in ("responses", "chat"):
+        app.fault(endpoint=endpoint, kind=None, status=400, times=-1)
     await app.form_words(asked.team_id, asked.user_id, "dm")
     assert app.turn(asked)["formed_at"] is None
     [job] = app.formations(asked.person)
