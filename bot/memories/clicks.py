@@ -161,7 +161,7 @@ async def _promise(app: App, click: Click) -> Done:
     made = await edit_memory(
         app.pool, app.embedder, click.person, key, content, origin, schemas=app.schemas
     )
-    return await _changed(app, click, [made])
+    return await _changed(app, click, made)
 
 
 async def _show(app: App, click: Click) -> Result:
@@ -313,7 +313,8 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
             seen=datetime.fromisoformat(metadata["seen"]),
             schemas=app.schemas,
         )
-        made.append(edited)
+        made.extend(edited)
+        key = edited[-1].key
     audience = forms.chosen_audience(view)
     if audience != audience_of(memory):
         moved = await move_memory(app.pool, app.embedder, person, key, audience, actor="modal")

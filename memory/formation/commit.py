@@ -80,10 +80,9 @@ async def commit(
                 batch=batch,
             )
         all_refused = (*refused, *decisions.refused)
-        await add_statements(connection, person, decisions.statements)
+        keys = await add_statements(connection, person, decisions.statements)
         await ask(connection, person, decisions.questions)
         await note_refusals(connection, person, _notes(view, all_refused, batch))
-        keys = {one.key for one in decisions.statements}
         questions = await read_questions(connection, person, batch=batch)
         formed = FormationResult(
             changes=tuple(await changes_of(connection, person, batch, keys)),

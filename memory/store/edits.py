@@ -140,8 +140,8 @@ async def add_memories(
         new = {one.key for one in statements} - known.keys()
         if new and len(new) > await remaining_capacity(connection, person):
             raise MemoryFull("The person has as many memories as are kept.")
-        await add_statements(connection, person, statements)
-        changes = await changes_of(connection, person, batch, {one.key for one in statements})
+        written = await add_statements(connection, person, statements)
+        changes = await changes_of(connection, person, batch, written)
         if in_commit is not None:
             await in_commit(connection, changes)
     return changes
@@ -157,8 +157,11 @@ async def edit_memory(
     *,
     seen: datetime | None = None,
     schemas: Sequence[type[BaseModel]] = SCHEMAS,
-) -> Change:
-    """Give a memory the content that the person wrote in a form.
+) -> list[Change]:
+    """Give a memory the content that the person wrote in a form; return the changes.
+
+    There are two where the form names the thing of another memory: this one is taken back, and what
+    it says is said about the other one, whose change is the last.
 
     What is changed of the fields that another audience knows is said to that audience, too; the
     rest is said in direct messages only. `seen` is the memory's `updated_at` when it was shown to
@@ -188,9 +191,8 @@ async def edit_memory(
             for audience, names in by_audience.items()
             if names or audience == DM
         ]
-        await add_statements(connection, person, statements)
-        [change] = await changes_of(connection, person, batch, [key])
-    return change
+        written = await add_statements(connection, person, statements)
+        return await changes_of(connection, person, batch, written)
 
 
 async def _known_fields(

@@ -39,7 +39,9 @@ async def refresh(
         (person.namespace(view.audience).prefix, view.key): view
         for view in projected(keys, statements)
     }
-    stored = {(row.namespace.prefix, row.key): row for row in await _read(connection, person, keys)}
+    stored = {
+        (row.namespace.prefix, row.key): row for row in await read_rows(connection, person, keys)
+    }
     gone = stored.keys() - wanted.keys()
     changed = [
         _row(prefix, view)
@@ -79,9 +81,10 @@ async def remaining_capacity(connection: AsyncConnection[DictRow], person: Perso
     return int(row["remaining"])
 
 
-async def _read(
+async def read_rows(
     connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
 ) -> list[Memory]:
+    """Return the rows of these memories, one for each audience that knows them."""
     values = {**person_range(person), "keys": list(keys)}
     found = await connection.execute(_SQL["read_by_keys"], values)
     return read_own(await found.fetchall(), person)

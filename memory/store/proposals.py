@@ -158,8 +158,8 @@ async def answer_question(
             said = await _about_its_subject(connection, person, said)
         if question.before is None and await remaining_capacity(connection, person) < 1:
             raise MemoryFull("The person has as many memories as are kept.")
-        await add_statements(connection, person, [said])
-        return await changes_of(connection, person, question.batch, [said.key])
+        keys = await add_statements(connection, person, [said])
+        return await changes_of(connection, person, question.batch, keys)
 
 
 async def _about_its_subject(

@@ -11,8 +11,9 @@ import json
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
@@ -20,12 +21,12 @@ from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable
-from memory.model.namespace import DM, Person
+from memory.model.namespace import COLLEAGUES, DM, Person
 from memory.model.schemas import thing
 from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.statements import load_statements
-from memory.store.projection import refresh
+from memory.store.projection import read_rows, refresh
 from memory.store.reembedding import embed_missing
 
 _log = logging.getLogger(__name__)
@@ -88,11 +89,20 @@ async def keys_of_subjects(
     is said about a thing again, also after it was taken back, is said about the same memory; not
     where that memory is about something else by now.
     """
-    keys: dict[tuple[str, str], str] = {}
+    found = await _keys_by_subject(connection, person, contents)
+    return {name: keys[0] for name, keys in found.items()}
+
+
+async def _keys_by_subject(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    contents: Iterable[tuple[str, Mapping[str, Any]]],
+) -> dict[tuple[str, str], list[str]]:
+    keys: dict[tuple[str, str], list[str]] = {}
     for row in await memories_of_subjects(connection, person, contents):
         kind, subject, content = row["kind"], row["subject"], row["content"]
         if content is None or thing(kind, content) == subject:
-            keys.setdefault((kind, subject), row["key"])
+            keys.setdefault((kind, subject), []).append(row["key"])
     return keys
 
 
@@ -118,17 +128,59 @@ async def memories_of_subjects(
 
 async def add_statements(
     connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
-) -> None:
-    """Store statements and refresh their memories.
+) -> set[str]:
+    """Store statements and refresh their memories; return the keys of these.
 
-    The same words of the same message count once.
+    There is one memory for one thing: what would make a memory be about the thing of another one
+    takes it back, and is said about the other one. The same words of the same message count once.
     """
     if not statements:
-        return
-    rows = [_row(one) for one in statements]
+        return set()
+    stored = await _about_their_things(connection, person, statements)
+    rows = [_row(one) for one in stored]
     values = {**person.ids, "statements": Jsonb(rows, dumps=_dumps)}
     await connection.execute(_SQL["insert"], values)
-    await refresh_keys(connection, person, {one.key for one in statements})
+    keys = {one.key for one in stored}
+    await refresh_keys(connection, person, keys)
+    return keys
+
+
+async def _about_their_things(
+    connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
+) -> list[Statement]:
+    """Return statements of which each is about the memory of its thing.
+
+    A statement that names a memory after the thing of another one becomes two: one that takes the
+    first memory back, and one that says about the other what the first one said to its audience.
+    """
+    naming = [one for one in statements if one.act == "say" and one.audience != COLLEAGUES]
+    contents = [(one.kind, one.content or {}) for one in naming]
+    keys = await _keys_by_subject(connection, person, contents)
+    other_keys: dict[UUID, str] = {}
+    for one in naming:
+        named = keys.setdefault((one.kind, thing(one.kind, one.content or {})), [one.key])
+        if one.key not in named:
+            other_keys[one.id] = named[0]
+    if not other_keys:
+        return list(statements)
+    renamed = {one.key for one in naming if one.id in other_keys}
+    known = {
+        (row.namespace.audience, row.key): row.content
+        for row in await read_rows(connection, person, renamed)
+    }
+    stored: list[Statement] = []
+    taken_back: set[str] = set()
+    for one in statements:
+        if one.id not in other_keys:
+            stored.append(one)
+            continue
+        if one.key not in taken_back:
+            taken_back.add(one.key)
+            stored.append(replace(one, id=uuid4(), act="remove", content=None))
+        said = {**known.get((one.audience, one.key), {}), **(one.content or {})}
+        content = {name: value for name, value in said.items() if value is not None}
+        stored.append(replace(one, key=other_keys[one.id], content=content))
+    return stored
 
 
 async def withdraw(

@@ -99,9 +99,11 @@ class Ledger:
         return await undo_changes(self.pool, self.embedder, ALICE, ids=[change.id])
 
     async def edit(self, key: str, content: dict[str, Any], **more: Any) -> Change:
-        """Let the person edit a memory."""
+        """Let the person edit a memory; return the one change."""
         origin = Origin(actor="modal", evidence="typed")
-        return await edit_memory(self.pool, self.embedder, ALICE, key, content, origin, **more)
+        edited = edit_memory(self.pool, self.embedder, ALICE, key, content, origin, **more)
+        [change] = await edited
+        return change
 
     async def contents(self) -> list[dict[str, Any]]:
         """Return what is remembered, newest first."""
@@ -186,6 +188,45 @@ async def test_one_thing_is_one_memory_however_it_comes(ledger: Ledger) -> None:
     assert len(await ledger.contents()) == 1
     other = await ledger.like("miso ramen", ts="1700000009.0")
     assert other.key != first.key
+
+
+@pytest.mark.parametrize("way", ["a form", "a message", "a question"])
+async def test_what_gets_the_name_of_another_thing_joins_it(ledger: Ledger, way: str) -> None:
+    """The old memory is taken back, its details are said of the other; Undo brings back both."""
+    sushi = await ledger.change(
+        "sushi, raw", ts="1700000001.0", content=food("sushi", 90, description="raw")
+    )
+    ramen = await ledger.like("ramen", ts="1700000002.0", level=5)
+    before = await ledger.contents()
+    content = food("ramen", 90, description="raw")
+    if way == "a form":
+        origin = Origin(actor="modal", evidence="ramen")
+        changes = await edit_memory(ledger.pool, ledger.embedder, ALICE, sushi.key, content, origin)
+    elif way == "a message":
+        said = await ledger.say("It is ramen", ts="4000000000.0", content=content, key=sushi.key)
+        changes = [*said.changes]
+    else:
+        store = await ledger.run("It is ramen", "4000000000.0")
+        await ledger.edit(sushi.key, food("sushi", 80, description="raw"))
+        before = await ledger.contents()
+        value = {"kind": KIND, "content": {**content, "evidence": "It is ramen"}}
+        await store.aput(OWN.own.parts, sushi.key, value)
+        [question] = (await store.commit()).questions
+        changes = await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+        content["preference"] = 80
+    assert [(one.key, one.action) for one in changes] == [
+        (sushi.key, "removed"),
+        (ramen.key, "updated"),
+    ]
+    assert await ledger.contents() == [content]
+    again = await ledger.like("sushi", ts="4000000001.0", level=1)
+    assert again.key == sushi.key
+    await ledger.undo(again)
+    ids = [one.id for one in changes]
+    await undo_changes(ledger.pool, ledger.embedder, ALICE, ids=ids)
+    assert sorted(await ledger.contents(), key=str) == sorted(before, key=str)
+    await redo_changes(ledger.pool, ledger.embedder, ALICE, ids)
+    assert await ledger.contents() == [content]
 
 
 async def test_what_comes_back_beside_something_newer_is_asked_about(ledger: Ledger) -> None:

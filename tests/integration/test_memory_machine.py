@@ -300,7 +300,7 @@ class Sequences(RuleBasedStateMachine):
                 heard = [one for place, one in model.heard(word) if place == audience]
                 known = {name for one in heard for name in (one.fields or {})}
                 by_audience[audience] = {n: v for n, v in changed.items() if n in known}
-        change = self.do(
+        [change] = self.do(
             edit_memory(
                 self.pool,
                 self.embedder,
@@ -317,6 +317,34 @@ class Sequences(RuleBasedStateMachine):
             if values or audience == DM
         ]
         self.take(person, change, word, said)
+
+    @rule(person=PERSONS, place=PLACES, other=WORDS, level=LEVELS)
+    def rename(self, person: Person, place: int, other: str, level: int) -> None:
+        """Edit a memory so that it is about a thing that something was said of: it joins that."""
+        model = self.models[person]
+        word = model.pick(place)
+        if word is None or word == other or not model.things.get(other):
+            return
+        origin = Origin(actor="modal", evidence="typed")
+        whole = model.known(word, DM)
+        assert whole is not None
+        by_audience = {DM: whole}
+        for audience in (PUBLIC, "G1"):
+            if (known := model.known(word, audience)) is not None:
+                by_audience[audience] = known
+        content = {**whole, "food_name": other, "preference": level}
+        key = self.key(person, word)
+        work = edit_memory(self.pool, self.embedder, person, key, content, origin)
+        left, joined = self.do(work)
+        at = datetime.now(UTC).timestamp()
+        self.take(person, left, word, [Said(DM, None, at=at)])
+        said = []
+        for audience, known in by_audience.items():
+            fields = {name: value for name, value in known.items() if value is not None}
+            if audience == DM or "preference" in fields:
+                fields["preference"] = level
+            said.append(Said(audience, {**fields, "food_name": other}, at=at))
+        self.take(person, joined, other, said)
 
     @rule(person=PERSONS, place=PLACES, level=LEVELS, answer=st.sampled_from(["yes", "no"]))
     def ask(self, person: Person, place: int, level: int, answer: str) -> None:
