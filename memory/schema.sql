@@ -145,7 +145,8 @@ CREATE POLICY own_proposals ON proposals
 
 -- The ids of what was forgotten. `what`: a message, which is never read or formed again; a forgetting,
 -- with the keys of its memories, before whose time the model is shown no exchange; or that the person
--- was erased. An Undo deletes the rows of its forgetting.
+-- was erased. `statements` are those that were forgotten of memories that others say, too. An Undo
+-- deletes the rows of its forgetting.
 CREATE TABLE forgotten_sources (
     forgotten_id uuid NOT NULL,
     team_id text NOT NULL,
@@ -154,6 +155,7 @@ CREATE TABLE forgotten_sources (
     channel text NOT NULL DEFAULT '', -- of a message
     ts text NOT NULL DEFAULT '',
     keys text[] NOT NULL DEFAULT '{}',
+    statements uuid[] NOT NULL DEFAULT '{}',
     forgotten_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (team_id, user_id, channel, ts, forgotten_id)
 );

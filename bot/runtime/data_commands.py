@@ -14,7 +14,7 @@ from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.runtime.database import database, operators_pool
 from bot.runtime.problems import Problem
-from memory import InvalidNamespace, Person
+from memory import InvalidNamespace, Person, Selection
 from memory.postgres import execute_statement, person_statement
 from memory.store import forget_again as again
 from memory.store import forgotten_since
@@ -28,6 +28,7 @@ _BLANK: LiteralString = (
     " formed_at = COALESCE(formed_at, now()) WHERE team_id = %(team)s AND user_id = %(user)s"
     " AND channel_id || '/' || ts = ANY(%(messages)s)"
 )
+_NAMED = (["erased"], ["key"], ["statement"], ["message"])
 _NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
 
@@ -103,8 +104,12 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
                 if not await person_statement(pool, person, _ERASED, values):
                     await erase_person(pool, person, identity)
             messages = [(one[1], one[2]) for one in lines if one[0] == "message"]
-            keys = [one[1] for one in lines if one[0] == "key"]
-            await again(pool, person, keys, messages, delete_forgotten_texts)
+            selection = Selection(
+                keys=[one[1] for one in lines if one[0] == "key"],
+                statements=[UUID(one[1]) for one in lines if one[0] == "statement"],
+                messages=messages,
+            )
+            await again(pool, person, selection, delete_forgotten_texts)
             said = [f"{channel}/{ts}" for channel, ts in messages]
             await person_statement(pool, person, _BLANK, {**person.ids, "messages": said})
     print(f"Forgotten again: {sum(map(len, people.values()))} lines of {len(people)} people.")
@@ -117,10 +122,10 @@ def _read(line: str) -> tuple[Person, list[str]]:
     """
     team, user, *named = line.split("\t")
     person = Person(team, user)
-    if "\0" in line or "" in named or named[:1] not in (["erased"], ["key"], ["message"]):
+    if "\0" in line or "" in named or named[:1] not in _NAMED:
         raise ValueError("The line has an empty or an unknown part.")
     if len(named) != 2 + (named[0] == "message"):
         raise ValueError("The line has too few parts or too many.")
-    if named[0] == "erased":
+    if named[0] in ("erased", "statement"):
         UUID(named[1])
     return person, named

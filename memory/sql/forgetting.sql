@@ -7,19 +7,21 @@ SELECT DISTINCT key FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND (%(everything)s
         OR key = ANY(%(keys)s)
+        OR id = ANY(%(statements)s::uuid[])
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
         OR (said_at >= %(since)s AND said_at < %(until)s));
 
 -- name: hide
--- Forget statements: those of memories, of messages, of a time, or all. What was taken back about a
+-- Forget statements: those of memories, named ones, of messages, of a time, or all. What was taken back about a
 -- thing is the same memory, and goes with it. Returns those that were hidden.
 UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND (%(everything)s
         OR key = ANY(%(keys)s)
+        OR id = ANY(%(statements)s::uuid[])
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
         OR (said_at >= %(since)s AND said_at < %(until)s))
-RETURNING key, kind, act, content, evidence, channel, ts, batch;
+RETURNING id, key, kind, act, content, evidence, channel, ts, batch;
 
 -- name: delete_proposals
 -- Delete the questions and refusals about what is forgotten, or from its messages.
@@ -35,12 +37,21 @@ RETURNING batch;
 SELECT DISTINCT key FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s;
 
 -- name: record
--- Keep the ids of what is forgotten: its messages are never read or formed again.
-INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what, channel, ts, keys)
-SELECT %(id)s, %(team)s, %(user)s, 'message', channel, ts, '{}'::text[]
+-- Keep the ids of what is forgotten: its messages are never read or formed again. Of a memory about
+-- which statements are left, the ids of the statements that are not.
+WITH left_over AS (
+    SELECT DISTINCT key FROM statements
+    WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
+)
+INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what, channel, ts, keys, statements)
+SELECT %(id)s, %(team)s, %(user)s, 'message', channel, ts, '{}'::text[], '{}'::uuid[]
 FROM unnest(%(channels)s::text[], %(times)s::text[]) AS said (channel, ts)
 UNION ALL
-SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '', %(keys)s::text[];
+SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '',
+    ARRAY(SELECT unnest(%(keys)s::text[]) EXCEPT SELECT key FROM left_over),
+    ARRAY(SELECT hidden.id
+        FROM unnest(%(hidden_ids)s::uuid[], %(hidden_keys)s::text[]) AS hidden (id, key)
+        JOIN left_over USING (key));
 
 -- name: show_again
 -- Undo a forgetting within ten minutes: its statements count again.
@@ -118,11 +129,17 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 
 -- name: since
 -- The ids of what was forgotten from a time on, for a database that was restored from a backup.
-SELECT team_id, user_id, CASE what WHEN 'forgetting' THEN 'key' ELSE what END AS what,
-    COALESCE(key, CASE what WHEN 'erased' THEN forgotten_id::text ELSE channel END) AS id,
-    NULLIF(ts, '') AS ts
-FROM forgotten_sources LEFT JOIN unnest(keys) AS key ON true
-WHERE forgotten_at >= %(since)s AND (what <> 'forgetting' OR key IS NOT NULL)
+SELECT team_id, user_id, 'message' AS what, channel AS id, ts FROM forgotten_sources
+WHERE forgotten_at >= %(since)s AND what = 'message'
+UNION ALL
+SELECT team_id, user_id, 'erased', forgotten_id::text, NULL FROM forgotten_sources
+WHERE forgotten_at >= %(since)s AND what = 'erased'
+UNION ALL
+SELECT team_id, user_id, 'key', unnest(keys), NULL FROM forgotten_sources
+WHERE forgotten_at >= %(since)s
+UNION ALL
+SELECT team_id, user_id, 'statement', unnest(statements)::text, NULL FROM forgotten_sources
+WHERE forgotten_at >= %(since)s
 ORDER BY 1, 2, 3, 4, 5;
 
 -- name: count_rows

@@ -8,7 +8,7 @@ every text that names what they said. `forgotten_sources` keeps the ids.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -46,13 +46,14 @@ _LISTED = 20  # memories of a `Forgotten`
 class Selection:
     """What to forget; the parts are joined by OR.
 
-    `keys` are those of memories. `messages` (channel, ts) are forgotten with what they say; a
-    memory that others say, too, stays with what those say. `since` (inclusive) and `until`
-    (exclusive) are one part: what was said in that time. `proposals` are ids of questions and
-    refusals.
+    `keys` are those of memories, `statements` ids of what was said about them. `messages` (channel,
+    ts) are forgotten with what they say; a memory that others say, too, stays with what those say.
+    `since` (inclusive) and `until` (exclusive) are one part: what was said in that time.
+    `proposals` are ids of questions and refusals.
     """
 
     keys: Collection[str] = ()
+    statements: Collection[UUID] = ()
     messages: Collection[MessageKey] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -72,6 +73,7 @@ class Selection:
             until = self.until or LATEST
         return {
             "keys": list(self.keys),
+            "statements": list(self.statements),
             **message_columns(self.messages),
             "since": since,
             "until": until,
@@ -192,7 +194,13 @@ async def forget_within(
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
-    record = {**values, **message_columns(messages), "keys": sorted(keys)}
+    record = {
+        **values,
+        **message_columns(messages),
+        "keys": sorted(keys),
+        "hidden_ids": [row["id"] for row in hidden],
+        "hidden_keys": [row["key"] for row in hidden],
+    }
     await connection.execute(_SQL["record"], record)
     if not hidden and delete_texts is not None:
         await delete_texts(connection, person, Purged(messages=list(new_messages), needles=()))
@@ -408,7 +416,8 @@ async def forgotten_since(conninfo: str, since: datetime) -> list[tuple[str | No
     """Return the ids of what was forgotten from a time on; needs the database's owner.
 
     Each is a team, a user, and "erased" and the id of that erasure, "key" and the key of a memory,
-    or "message" and the channel and ts of one; shorter ones end with None.
+    "statement" and the id of one about a memory that others say, too, or "message" and the channel
+    and ts of one; shorter ones end with None.
     """
     async with await AsyncConnection.connect(conninfo) as owner:
         return await (await owner.execute(_SQL["since"], {"since": since})).fetchall()
@@ -417,25 +426,24 @@ async def forgotten_since(conninfo: str, since: datetime) -> list[tuple[str | No
 async def forget_again(
     pool: Pool,
     person: Person,
-    keys: Sequence[str],
-    messages: Sequence[MessageKey],
+    selection: Selection,
     delete_texts: DeleteTexts,
 ) -> None:
     """Delete what a restored database has of these ids, as `forget` does but without Undo.
 
-    The texts of `messages` go, and no memory is formed from them again; other memories that come
-    from them stay. Idempotent.
+    Of `selection` the keys, statements and messages. The texts of its messages go, and no memory is
+    formed from them again; what else they say stays. Idempotent.
     """
 
     async def find_messages(*_: object) -> Collection[MessageKey]:
-        return messages
+        return selection.messages
 
     async with person_transaction(pool, person, locked=True) as connection:
         await forget_within(
             connection,
             person,
             uuid4(),
-            Selection(keys=keys),
+            replace(selection, messages=()),
             find_messages=find_messages,
             delete_texts=delete_texts,
         )

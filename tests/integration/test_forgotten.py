@@ -12,7 +12,7 @@ import pytest
 
 from bot.memories.data import erase_person
 from bot.ui.positions import FORGET, UNDO
-from memory import Origin, Person, Selection, forget
+from memory import DM, Origin, Person, Selection, forget
 from memory.postgres.embedded import find_binaries
 from tests.databases import login_of, naming, owner_rows
 from tests.integration.app import App
@@ -47,6 +47,8 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
 ) -> None:
     """A memory, the texts that name it, and an erased person; what was undone or kept is there.
 
+    Of a memory that two messages say, one of which was forgotten, what the other one says.
+
     Kept is also what somebody told who was erased before the dump.
     """
     ann, bob, cid = app.slack.place(), app.slack.place(), app.slack.place()
@@ -57,6 +59,10 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     dan, given = Person(app.slack.team_id, "U0DAN-T0HOME"), Origin(actor="command", evidence="x")
     fact = (dan.namespace("C0SHARED"), "UserFact", {"fact": "lives in Oslo"}, given)
     oslo = await add_memory(app.pool, app.embedder, *fact)
+    go = (app.person(ann).namespace(DM), "UserFact", {"fact": "plays go"})
+    for number, sentence in enumerate(["I play go on Fridays", "I play go with Mia"]):
+        said = Origin(actor="formation", evidence=sentence, channel="D1", ts=f"170000000{number}.1")
+        await add_memory(app.pool, app.embedder, *go, said)
     for place in (ann, bob):
         await app.form(await app.ask(place, "I love ramen and I live in Osaka"))
         await app.form(await app.ask(place, "I love tempura"))
@@ -70,6 +76,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     waiting = await app.receive(ann, "What else?")
     run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
     await forget(app.pool, dan, Selection(keys=[oslo.key]))
+    await forget(app.pool, who, Selection(messages=[("D1", "1700000000.1")]))
     await app.click(who, FORGET, f"keys {keys['ramen'].key}")
     back = await app.click(who, FORGET, f"keys {keys['tempura'].key}")
     await app.click(who, UNDO, back.undo)
@@ -98,7 +105,9 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
         assert done.code == 0, done.err
         [row] = owner_rows(empty_database, statement, waiting.ts)
         assert row == {"status": "skipped", "message": None}
-    assert naming(empty_database, "ramen") == naming(empty_database, "Oslo") == {}
+    for word in ("ramen", "Oslo", "Fridays"):
+        assert naming(empty_database, word) == {}
+    assert naming(empty_database, "Mia").keys() == {"statements", "store"}
     # The job publishes an empty Home when the app starts.
     naming_bob = {"forgotten_sources", "procrastinate_jobs"}
     assert naming(empty_database, bob.user).keys() <= naming_bob
