@@ -131,7 +131,7 @@ class Former:
             ) from fault
 
     async def is_sensitive(self, memory: Memory, sentence: str) -> bool:
-        """Return whether others should not see a memory that comes from a sentence.
+        """Return whether others should not see a memory and the sentence that it comes from.
 
         True where a verdict finds it sensitive or about somebody else, or there is no verdict. No
         row is read, and tokens are counted as by `form`. Raises `FormationUnavailable`.
@@ -140,8 +140,10 @@ class Former:
         stored = [sentence, *texts(memory.content)]
         references = await self.find_references(memory.namespace.person, stored)
         said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""), references)
-        fields, evidence = memory.content, whole_message(said)
-        asked = Proposal(kind=memory.kind, content=fields, said=fields, evidence=evidence)
+        # They are shown the sentence, so it is among what is judged.
+        shown = {**memory.content, "sentence": sentence}
+        evidence = whole_message(said)
+        asked = Proposal(kind=memory.kind, content=shown, said=shown, evidence=evidence)
         [judged] = await judge(self._verdicts, [asked], [said])
         verdict = judged.verdict
         return verdict is None or verdict.sensitive != "none" or verdict.about != "speaker"
