@@ -190,7 +190,7 @@ class Former:
         return judged, [*refused, *(one.refused("unreadable") for one in unread)]
 
     async def is_sensitive(self, memory: Memory, sentence: str) -> bool:
-        """Return whether others should not see a memory that comes from a sentence.
+        """Return whether others should not see a memory and the sentence that it comes from.
 
         True where a verdict finds it sensitive or about somebody else, or there is no verdict. No
         row is read, and tokens are counted as by `form`. Raises `FormationUnavailable`.
@@ -199,8 +199,10 @@ class Former:
         stored = [sentence, *texts(memory.content)]
         references = await self.find_references(memory.namespace.person, stored)
         said = TypedMessage(PersonMessage(text=sentence, channel="", ts=""), references)
-        fields, evidence = memory.content, whole_message(said)
-        asked = Proposal(kind=memory.kind, content=fields, said=fields, evidence=evidence)
+        # They are shown the sentence, so it is among what is judged.
+        shown = {**memory.content, "sentence": sentence}
+        evidence = whole_message(said)
+        asked = Proposal(kind=memory.kind, content=shown, said=shown, evidence=evidence)
         try:
             [judged] = await judge(self._memory_model, [asked], [said])
         except WordsUnreadable:

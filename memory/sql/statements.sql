@@ -67,6 +67,12 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
     AND withdrawn_at IS NOT NULL
 RETURNING id, key;
 
+-- name: join
+-- Let statements be about another memory, each with the audience that knows it.
+UPDATE statements SET key = joined.key, audience = joined.audience
+FROM unnest(%(ids)s::uuid[], %(keys)s::text[], %(audiences)s::text[]) AS joined (id, key, audience)
+WHERE team_id = %(team)s AND user_id = %(user)s AND statements.id = joined.id;
+
 -- name: read_of_message
 -- What a message says.
 SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,

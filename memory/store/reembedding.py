@@ -28,15 +28,21 @@ _Run: TypeAlias = Callable[[LiteralString, Mapping[str, Any]], Awaitable[list[Di
 _SQL = load_statements("memory", "embedding")
 
 
-async def embed_missing(pool: Pool, embedder: Embedder, person: Person) -> int:
+async def embed_missing(
+    pool: Pool, embedder: Embedder, person: Person, *, while_somebody_waits: bool = False
+) -> int:
     """Embed the person's memories that have no vector: new, changed and restored ones.
+
+    While somebody waits, only one batch of them is embedded, and the next call continues.
 
     Until then recall finds them in small sets only. No connection is held while embedding. Nothing
     is done while the stored vectors are of another model: `reembed` embeds these memories, too.
     Returns how many were embedded. Raises `EmbeddingsUnavailable`; another call continues.
     """
     run = partial(person_statement, pool, person)
-    return await _embed(run, embedder, _SQL["missing_of_person"], person_range(person))
+    select = _SQL["missing_of_person"]
+    batches = 1 if while_somebody_waits else None
+    return await _embed(run, embedder, select, person_range(person), batches=batches)
 
 
 async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> int:
@@ -63,12 +69,16 @@ async def _embed(
     select: LiteralString,
     parameters: Mapping[str, Any],
     progress: Progress | None = None,
+    *,
+    batches: int | None = None,
 ) -> int:
-    """Embed the rows that `select` returns, until there are none; return how many."""
+    """Embed the rows that `select` returns, or so many batches of them; return how many."""
     space = asdict(embedder.space)
     made = 0
     total = 0
-    while batch := await run(select, {**parameters, **space, "limit": BATCH}):
+    done = 0
+    while done != batches and (batch := await run(select, {**parameters, **space, "limit": BATCH})):
+        done += 1
         total = total or batch[0]["total"]
         vectors = await embedder.literals([_text(row) for row in batch])
         written = await run(

@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,7 +24,7 @@ from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import COLLEAGUES, DM, Person
 from memory.model.schemas import thing
-from memory.model.statement import MessageKey, Statement
+from memory.model.statement import MessageKey, Statement, current, since_removal
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.projection import read_rows, refresh
@@ -41,15 +42,15 @@ async def writing(
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction of the person, under their lock, in which statements are written.
 
-    After it the memories that have no vector are embedded, without a connection; where the
-    embedding model does not answer soon, after the next one. A set that recall returns whole needs
-    no vectors.
+    After it memories that have no vector are embedded, one batch of them, without a connection; the
+    rest, and all where the embedding model does not answer soon, after the next one. A set that
+    recall returns whole needs no vectors.
     """
     async with person_transaction(pool, person, locked=True) as connection:
         yield connection
     try:
         async with asyncio.timeout(_EMBED_SECONDS):
-            await embed_missing(pool, embedder, person)
+            await embed_missing(pool, embedder, person, while_somebody_waits=True)
     except (EmbeddingsUnavailable, OperationalError, TimeoutError) as error:
         _log.warning("memories were not embedded: %s", type(error).__name__)
 
@@ -278,7 +279,46 @@ async def _refreshed(
 ) -> list[str]:
     keys = list(dict.fromkeys(row["key"] for row in rows))
     await refresh_keys(connection, person, keys)
+    await _join_same_things(connection, person, keys)
     return keys
+
+
+async def _join_same_things(
+    connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
+) -> None:
+    """Let those of these memories join another one that have become about the same thing.
+
+    A memory may get its old name back, by an Undo or at the end of a statement, after something was
+    said of that name anew. What counts of it is said about the other memory, to the audiences that
+    know it; what does not count stays, and comes back by itself.
+    """
+    rows = await read_rows(connection, person, keys)
+    whole = {row.key: row for row in rows if row.namespace.audience == DM}
+    contents = [(row.kind, row.content) for row in whole.values()]
+    keys_of_things: dict[tuple[str, str], list[str]] = {}
+    for found in await memories_of_subjects(connection, person, contents):
+        kind, subject, content = found["kind"], found["subject"], found["content"]
+        if content is not None and thing(kind, content) == subject:
+            keys_of_things.setdefault((kind, subject), []).append(found["key"])
+    joined: dict[str, str] = {}
+    for key, row in whole.items():
+        known = keys_of_things.get((row.kind, thing(row.kind, row.content)), [])
+        others = [other for other in known if other != key and other not in joined]
+        if others:
+            joined[key] = others[0]
+    if not joined:
+        return
+    by_key = await read_statements(connection, person, joined)
+    now = datetime.now(UTC)
+    moved = [one for said in by_key.values() for one in since_removal(current(said, now))]
+    values = {
+        **person.ids,
+        "ids": [one.id for one in moved],
+        "keys": [joined[one.key] for one in moved],
+        "audiences": [one.audience for one in moved],
+    }
+    await connection.execute(_SQL["join"], values)
+    await refresh_keys(connection, person, {*joined, *joined.values()})
 
 
 def _row(one: Statement) -> dict[str, Any]:

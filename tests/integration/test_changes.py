@@ -229,6 +229,19 @@ async def test_what_gets_the_name_of_another_thing_joins_it(ledger: Ledger, way:
     assert await ledger.contents() == [content]
 
 
+async def test_a_name_that_comes_back_is_that_of_one_memory(ledger: Ledger) -> None:
+    """Renamed, said anew by the old name, Undo of the renaming: the newer counts; then a redo."""
+    old = await ledger.like("sushi", ts="1700000001.0")
+    renamed = await ledger.edit(old.key, food("udon"))
+    await ledger.like("sushi", ts="4000000000.0", level=5)
+    assert len(await ledger.contents()) == 2
+    await ledger.undo(renamed)
+    assert await ledger.contents() == [food("sushi", 5)]
+    await ledger.like("udon", ts="4000000001.0", level=9)
+    await redo_changes(ledger.pool, ledger.embedder, ALICE, [renamed.id])
+    assert await ledger.contents() == [food("udon", 9), food("sushi", 5)]
+
+
 async def test_what_comes_back_beside_something_newer_is_asked_about(ledger: Ledger) -> None:
     """Forgotten, said anew, Undo: one memory, which says what was said last, and a question."""
     await ledger.like("ramen", level=90)
