@@ -80,12 +80,16 @@ class LangMemModel(BaseChatModel):
         shown = "\n".join(str(one.text) for one in messages)
         ids = list(dict.fromkeys(_MEMORY_ID.findall(shown)))
         numbers = {one: str(number) for number, one in enumerate(ids)}
+        definitions = [tool_definition(one) for one in tools]
+        if not numbers:
+            return await self.model.ask(messages, definitions)
         numbered = [
             one.model_copy(update={"content": _replaced(str(one.text), numbers)})
             for one in messages
         ]
-        definitions = json.dumps([tool_definition(one) for one in tools], ensure_ascii=False)
-        answer = await self.model.ask(numbered, json.loads(_replaced(definitions, numbers)))
+        # RemoveDoc's definition lists the ids.
+        listed = _replaced(json.dumps(definitions, ensure_ascii=False), numbers)
+        answer = await self.model.ask(numbered, json.loads(listed))
         by_number = {number: one for one, number in numbers.items()}
         for call in answer.tool_calls:
             number = str(call["args"].get("json_doc_id"))
