@@ -16,7 +16,7 @@ from bot.logs import fault
 from bot.pipeline.breaker import CircuitBreaker, Probed
 from bot.pipeline.chat_completions import chat_body, response_events
 from bot.pipeline.message_shapes import SHAPES, Shape
-from bot.pipeline.model_failures import ReplyFailed, failure_of, words_of
+from bot.pipeline.model_failures import ReplyFailed, failure_of, is_lost_connection, words_of
 from bot.pipeline.output_items import Event
 from memory.formation import TokenUse
 from memory.metrics import step
@@ -92,7 +92,7 @@ class ModelRequests:
         self.breaker = CircuitBreaker(self.probe)
         self._retries = min(client.max_retries, 1)
         self._effort = effort
-        self._api: ReplyApi = api
+        self.api: ReplyApi = api
         self._max_output_tokens = max_output_tokens
         self._first_event_seconds = first_event_seconds
         self._left_out: set[str] = set()
@@ -102,6 +102,12 @@ class ModelRequests:
     def output_limit(self) -> int | None:
         """The limit of output tokens that is sent, if one is."""
         return None if "max_output_tokens" in self._left_out else self._max_output_tokens
+
+    @property
+    def learned(self) -> list[str]:
+        """What its server has asked for so far: shapes, and parameters that are left out."""
+        left_out = [f"requests without {name}" for name in sorted(self._left_out)]
+        return [*(shape.name for shape in self._shapes), *left_out]
 
     async def events(
         self,
@@ -152,7 +158,7 @@ class ModelRequests:
 
     async def _translated(self, stream: openai.AsyncStream[object]) -> AsyncGenerator[Any, None]:
         """Yield the events of a stream as the Responses API names them."""
-        if self._api == "responses":
+        if self.api == "responses":
             async for event in stream:
                 yield event
             return
@@ -177,20 +183,30 @@ class ModelRequests:
                 if self._adapted(body, error):
                     continue
                 failed = failure_of(error)
-                if not retries or failed.cause != "model_down" or failed.silent:
+                is_repeated = is_lost_connection(error)
+                if not retries or is_repeated or failed.cause != "model_down" or failed.silent:
                     raise
                 log.info("the model is asked once more (%s): %s", failed.named, fault(error))
             retries -= 1
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _post_stream(self, body: Mapping[str, Any]) -> openai.AsyncStream[object]:
+        """Return the stream of a new response; if its connection is lost, that of another one."""
+        try:
+            return await self._post(body)
+        except openai.APIConnectionError as error:
+            if not is_lost_connection(error):
+                raise
+        return await self._post(body)
+
+    async def _post(self, body: Mapping[str, Any]) -> openai.AsyncStream[object]:
         # The typed method checks the body and each event against its types, key by key:
         # for a short answer that was a quarter of all the time this process needed.
-        sent = chat_body(body) if self._api == "chat" else body
+        sent = chat_body(body) if self.api == "chat" else body
         if "stream_options" in self._left_out:
             sent = {name: value for name, value in sent.items() if name != "stream_options"}
         return await self.client.post(
-            _PATHS[self._api],
+            _PATHS[self.api],
             body=sent,
             cast_to=_PLAIN,
             stream=True,
@@ -302,7 +318,7 @@ class ModelRequests:
             return None
         told = words_of(error)
         sent = {*body}
-        if self._api == "chat":
+        if self.api == "chat":
             sent.add("stream_options")
         if any(item.get("type") == "reasoning" for item in body["input"]):
             sent.add("include")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
+import aiohttp
 import openai
 
 from bot.logs import fault
@@ -129,10 +130,15 @@ class ReplyFailed(Exception):
         return self.cause in ("model_quota", "model_refused")
 
     @property
-    def named(self) -> str:
-        """Status, code, type and cause for the log, each once; no text of a person."""
+    def told(self) -> str:
+        """Status, code and type as the server names them, each once; no text of a person."""
         status = f"HTTP {self.status}" if self.status else ""
-        return ", ".join(dict.fromkeys(filter(None, (status, self.code, self.kind, self.cause))))
+        return ", ".join(dict.fromkeys(filter(None, (status, self.code, self.kind))))
+
+    @property
+    def named(self) -> str:
+        """The same for the log, with what it is taken for."""
+        return ", ".join(filter(None, (self.told, self.cause)))
 
 
 def _identifier(name: object) -> str:
@@ -144,7 +150,7 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
 
     The SDK raises a bare `openai.APIError` for an event with an ``error`` object in it.
     """
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, openai.APITimeoutError) and not is_lost_connection(error):
         return ReplyFailed("model_down", silent=True)
     if isinstance(error, openai.APIConnectionError) or not isinstance(error, openai.APIError):
         return ReplyFailed("model_down")
@@ -160,6 +166,19 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
     return ReplyFailed(
         cause, error.code, kind=error.type, status=status, excess=_excess(error.body)
     )
+
+
+def is_lost_connection(error: openai.APIError) -> bool:
+    """Return whether the server closed a connection before it answered.
+
+    llama.cpp closes a connection after each stream although it announces that it keeps it, so the
+    next request may be written into a closed one. The SDK calls some of aiohttp's errors for that a
+    timeout.
+    """
+    origin = error.__cause__ and error.__cause__.__cause__
+    if isinstance(origin, (aiohttp.ClientConnectorError, TimeoutError)):
+        return False
+    return isinstance(origin, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
 
 
 def failure_of_code(code: Any, kind: object = None, status: int | None = None) -> ReplyFailed:
