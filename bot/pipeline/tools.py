@@ -110,7 +110,7 @@ class Toolbox:
         self._message = message
         self._names = names
         self._zone = zone
-        self.definitions = _definitions(tuple(app.schemas), off)
+        self.definitions = tool_definitions(tuple(app.schemas), off)
         said = PersonMessage(
             text=turn.words,
             channel=message.channel_id,
@@ -346,7 +346,8 @@ class Toolbox:
 
 
 @cache
-def _definitions(schemas: tuple[type[BaseModel], ...], off: bool) -> list[Definition]:
+def tool_definitions(schemas: tuple[type[BaseModel], ...], off: bool) -> list[Definition]:
+    """Return the tools that the model may call; `off`: memory is off."""
     tools = [] if off else memory_tools(schemas)
     tools = [*tools, function_tool(SETTINGS_TOOL, _SETTINGS, _PARAMETERS, ["action"])]
     if not off:

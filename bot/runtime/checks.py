@@ -7,14 +7,12 @@ check of each value that is typed. Large packages are imported where they are us
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from bot import VERSION
-from bot.config import FIELDS, OPENAI_ADDRESS, STAND_IN_EMBEDDING_MODEL, Settings
+from bot.config import FIELDS, STAND_IN_EMBEDDING_MODEL, Settings
 from bot.logs import fault
 from bot.runtime.problems import (
     APP_TOKEN,
@@ -41,6 +39,8 @@ _TODO = {
     404: "set {name} to a model that the server has",
     501: "start the server so that it can do that (llama.cpp's: `--embeddings`)",
     429: "add credit to the provider's account",
+    501: "start its server so that it makes embeddings (llama.cpp: --embeddings), and name it in"
+    " KIOKU_EMBEDDING_BASE_URL",
     0: "set {name} to another model, or look into the server's log",
 }
 # What listens on all addresses is asked at one.
@@ -48,11 +48,7 @@ _THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared o
 _READY_SECONDS = 5.0
 _LONG_SECONDS = 120.0
 _ASK_SECONDS = 20.0
-_NO_VERSION = (
-    "{server} has no such API (HTTP 404): {address} ends in /v1 on most servers, such as"
-    " http://localhost:8000/v1."
-)
-_FEWEST_TOKENS = 16  # the API takes no smaller limit
+_LONG_TEXT = "One word after another. " * 120  # 600 tokens; llama.cpp takes 512 at once
 
 
 async def check_settings(settings: Settings) -> str:
@@ -209,54 +205,43 @@ async def check_database(settings: Settings) -> str:
 
 
 async def check_model(settings: Settings) -> str:
-    """Ask each model of OpenAI's client for a little: the key, the names and the credit."""
+    """Hold a conversation with each model that replies: the key, the names, and what it takes."""
     if not settings.has_model:
         if settings.slack_bot_token is not None:
             raise Problem(NO_MODEL)
         return "None is set: `kioku up` answers with the stand-in, which is a script."
+    from bot.runtime.model_checks import check_replies
     from bot.runtime.wiring import open_model_clients
 
-    asked = {"KIOKU_REPLY_MODEL": settings.reply_model}
-    if settings.fallback_model:
-        asked["KIOKU_FALLBACK_MODEL"] = settings.fallback_model
-    server = without_secrets(settings.openai_base_url or OPENAI_ADDRESS)
-    where = without_secrets(settings.embedding_server.base_url)
-    async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
-        for name, model in asked.items():
-            answer = clients.replies.responses.create(
-                model=model, input="Say OK.", max_output_tokens=_FEWEST_TOKENS, store=False
-            )
-            await _answered(answer, name, model, server, "OPENAI_BASE_URL")
-        setting = "KIOKU_EMBEDDING_BASE_URL" if where != server else "OPENAI_BASE_URL"
-        model = settings.embedding_model
-        vectors = clients.embeddings.embeddings.create(model=model, input="OK")
-        await _answered(vectors, "KIOKU_EMBEDDING_MODEL", model, where, setting)
-    if where != server:
-        replies = ", ".join(dict.fromkeys(asked.values()))
-        return f"{replies} answer at {server}, {settings.embedding_model} at {where}."
-    models = dict.fromkeys([*asked.values(), settings.embedding_model])
-    return f"{', '.join(models)} answer at {server}."
+    async with open_model_clients(settings) as clients:
+        return await check_replies(settings, clients.replies)
 
 
-async def _answered(
-    request: Coroutine[None, None, object], name: str, model: str, server: str, address: str
-) -> None:
-    """Wait for an answer of `model`, of the setting `name`, at the server of setting `address`."""
+async def check_embeddings(settings: Settings) -> str:
+    """Let the embedding model embed a text that is longer than the batch of small servers."""
+    if not settings.has_model:
+        return "No model makes embeddings: `kioku up` searches with the stand-in."
     import openai
 
-    try:
-        await request
-    except openai.APIStatusError as error:
-        is_unknown = error.status_code == HTTPStatus.NOT_FOUND and not error.code
-        if is_unknown and not _ends_in_version(server):
-            raise Problem(_NO_VERSION.format(server=server, address=address)) from None
-        raise _refused(f"{server}: {model}", name, error.status_code, error.code) from None
-    except openai.APIError:
-        raise Problem(f"No answer from {server}: check {way_to(server)}, and {address}.") from None
+    from bot.runtime.wiring import open_model_clients
+    from memory import Embedder, EmbeddingsUnavailable, embedding_space
 
-
-def _ends_in_version(address: str) -> bool:
-    return re.search(r"/v\d[^/]*/?$", address) is not None
+    model = settings.embedding_model
+    server = without_secrets(settings.embedding_server.base_url)
+    async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
+        try:
+            space = await embedding_space(clients.embeddings, model)
+            await Embedder(clients.embeddings, space).embed([_LONG_TEXT])
+        except EmbeddingsUnavailable as failed:
+            error = failed.__cause__
+            if isinstance(error, openai.APIStatusError):
+                what = f"{server}: {model}"
+                name = "KIOKU_EMBEDDING_MODEL"
+                raise _refused(what, name, error.status_code, error.code) from None
+            raise Problem(
+                f"No vectors from {server}: check {way_to(server)}, and KIOKU_EMBEDDING_BASE_URL."
+            ) from error
+    return f"{model} at {server} makes vectors of {space.dimensions} numbers, of long texts too."
 
 
 def _refused(what: str, name: str, status: int, code: str | None) -> Problem:
@@ -280,7 +265,7 @@ async def check_remembering(settings: Settings) -> str:
     from memory.formation import calls_memory_tools
 
     try:
-        async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
+        async with open_model_clients(settings) as clients:
             way = await calls_memory_tools(create_chat_model(settings, clients.memories))
     except MemoryModelRefused as refused:
         raise _refused(model, name, refused.status, refused.code) from None
@@ -299,6 +284,7 @@ CHECKS: Mapping[str, Check] = {
     "Events": check_events,
     "Database": check_database,
     "Model": check_model,
+    "Embeddings": check_embeddings,
     "Remembering": check_remembering,
 }
 """Each check by its name, in the order in which an operator sets things up."""

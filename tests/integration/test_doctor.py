@@ -28,6 +28,7 @@ from bot.runtime.problems import explained
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT, Server, json_server
 from tests.databases import SPACE, login_of, owner_rows
+from tests.integration.model_servers import LLAMA, model_server
 from tests.kioku_process import ended
 from tests.loopback import serving
 
@@ -104,7 +105,9 @@ def test_a_healthy_installation_has_nothing_wrong(set_up: SetUp, tmp_path: Path)
         r"Database: PostgreSQL \d[\d.]+.*, up to date\. Kioku \S+ in \d+ process\(es\); messages: 0"
         r" waiting; jobs: 0 due, 0 later\. Failed in the last two weeks: 0 message\(s\), 0 job\(s\)"
         r"\.",
-        rf"Model: gpt-6-luna, {SPACE.model} answer at http://127\.0\.0\.1:\d+/v1\.",
+        r"Model: gpt-6-luna at http://127\.0\.0\.1:\d+/v1 answers a conversation and reads files\.",
+        rf"Embeddings: {SPACE.model} at http://127\.0\.0\.1:\d+/v1 makes vectors of 256 numbers, of"
+        r" long texts too\.",
         r"Remembering: gpt-6-luna calls tools\.",
     ]
     for line, pattern in zip(lines, patterns, strict=True):
@@ -130,6 +133,7 @@ def test_it_goes_on_after_each_problem(tmp_path: Path) -> None:
         "✗ Events: Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_S",
         "✗ Database: PostgreSQL could not be reached: check DATABASE_URL and that the server runs.",
         "✗ Model: No answer from http://127.0.0.1:1/v1: check the network, a proxy that may be nee",
+        "✗ Embeddings: No vectors from http://127.0.0.1:1/v1: check the network, a proxy that may",
         "✗ Remembering: gpt-6-luna: The memory model did not answer (",
         "",
         "Begin with the first ✗.",
@@ -200,8 +204,8 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
     (
         "Model",
         {"KIOKU_REPLY_MODEL": "no-such"},
-        "✗ {server}: no-such is refused (HTTP 404, model_not_found): set KIOKU_REPLY_MODEL to a"
-        " model that the server has.",
+        "✗ {server}: no-such is refused (HTTP 404, model_not_found, invalid_request_error): set"
+        " KIOKU_REPLY_MODEL to a model that the server has.",
     ),
     ("Remembering", {"KIOKU_FORMATION": "off"}, "No model forms memories."),
 ]
@@ -441,3 +445,14 @@ async def test_the_embedded_database_is_looked_at_running_or_not(set_up: SetUp) 
         pid = server.pid
         assert await set_up.check("Database", **embedded) == stopped
         assert server.pid == pid
+
+
+async def test_a_model_that_is_being_loaded_is_waited_for(
+    set_up: SetUp, slack: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """llama.cpp answers 503 until then; the conversation is held when it is ready."""
+    monkeypatch.setattr("bot.runtime.model_checks.LOADING_PAUSE_SECONDS", 0.0)
+    slack.call("/_model/faults", {"endpoint": "responses", "status": 503, "times": 3})
+    async with model_server(LLAMA, slack.openai_base_url) as served:
+        said = await set_up.check("Model", OPENAI_BASE_URL=served.url)
+    assert said.startswith(f"gpt-6-luna at {served.url} answers a conversation and reads files.")

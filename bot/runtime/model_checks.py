@@ -1,0 +1,250 @@
+"""What `kioku doctor` asks of a model that replies: the requests of a conversation.
+
+They are made and read by the code of a conversation, so that a server's refusal of one is found
+here first: a message, a second one, one with a file, a tool's result after a thought, a picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+import openai
+
+from bot.config import OPENAI_ADDRESS, Settings
+from bot.conversation.turns import Exchange
+from bot.pipeline.attachments import AttachedFile
+from bot.pipeline.links import LinkFilter
+from bot.pipeline.model import ModelRequests
+from bot.pipeline.model_failures import ReplyFailed, failure_of, lacks_endpoint
+from bot.pipeline.output_items import Event, sent_back
+from bot.pipeline.prompt import Prompt
+from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
+from bot.pipeline.tools import tool_definitions
+from bot.runtime.problems import Problem, way_to, without_secrets
+from bot.runtime.wiring import create_replier
+from bot.types import Task
+from memory import load_schemas
+
+log = logging.getLogger(__name__)
+
+LOADING_SECONDS = 300.0
+"""How long a model that is being loaded is waited for."""
+LOADING_PAUSE_SECONDS = 2.0
+ANSWER_TOKENS = 500
+"""Tokens of an answer, a thought before it included."""
+_USER = "U0"
+_EARLIER: Final = Exchange(
+    ts="1.0", thread="T0/D0/1.0", user_id=_USER, question="Say Hello.", reply="Hello."
+)
+_UNANSWERED: Final = Exchange(
+    ts="2.0", thread="T0/D0/1.0", user_id=_USER, question="Say Good morning.", reply=None
+)
+_FILE: Final = AttachedFile(name="list.txt", text="Tea, bread.")
+# A white dot.
+_PNG: Final = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8"
+    "/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg=="
+)
+_PICTURE: Final = AttachedFile(
+    name="dot.png",
+    kind="image/png",
+    content={
+        "type": "input_image",
+        "image_url": f"data:image/png;base64,{_PNG}",
+        "detail": "auto",
+    },
+)
+_CALL_ID: Final = "call_000000001"
+_PATHS: Final = {"responses": "Responses API", "chat": "/chat/completions"}
+_OTHER_API: Final = {"responses": "chat", "chat": "responses"}
+_TODO: Final[Mapping[str, str]] = {
+    "model_quota": "add credit to the provider's account",
+    "model_busy": "wait a minute, or raise the limit at the provider",
+}
+_TODO_OF_STATUS: Final[Mapping[int | None, str]] = {
+    401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
+    403: "allow the model for this key, or set {name} to another",
+}
+
+
+class _Unseen:
+    """An answer that nobody sees."""
+
+    async def check(self) -> None:
+        """Nothing ends it."""
+
+    async def write(self, piece: str) -> None:
+        """Take a piece."""
+
+    async def task(self, task: Task) -> None:
+        """Take a task."""
+
+    def start_over(self) -> None:
+        """Discard nothing."""
+
+
+class Conversation:
+    """A conversation with one model, which the setting `name` names, at `server`."""
+
+    def __init__(
+        self, model: ModelRequests, tools: Sequence[Mapping[str, Any]], *, name: str, server: str
+    ) -> None:
+        self._model = model
+        self._tools = tools
+        self._name = name
+        self._server = server
+
+    async def check(self) -> str:
+        """Return what works and what does not. Raises `Problem` where a message gets no answer."""
+        await self._begin()
+        await self._try("a second message", _prompt(exchanges=[_EARLIER, _UNANSWERED]))
+        await self._try("a message with a file", _prompt(exchanges=[_EARLIER], files=[_FILE]))
+        called = await self._try_tools()
+        found = [f"{self._model.model} at {self._server} answers a conversation and reads files."]
+        if not called:
+            found.append("It called no tool when asked to, so memory works by what is said only.")
+        if not await self._reads_pictures():
+            found.append("It reads no pictures: it answers without them, and says so.")
+        if learned := self._model.learned:
+            found.append(f"Its server asks for {', '.join(learned)}.")
+        return " ".join(found)
+
+    async def _begin(self) -> None:
+        """Get the answer to a first message; wait for a model that is being loaded."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LOADING_SECONDS
+        while True:
+            try:
+                await self._ask(_prompt().input)
+            except (openai.OpenAIError, ReplyFailed) as error:
+                failed = _failure(error)
+                if failed.cause == "model_loading" and loop.time() < end:
+                    await asyncio.sleep(LOADING_PAUSE_SECONDS)
+                    continue
+                raise self._problem(failed, error) from None
+            return
+
+    async def _try(self, what: str, prompt: Prompt, more: Sequence[Event] = ()) -> None:
+        """Get an answer to a later message, which is `what` for the operator."""
+        try:
+            await self._ask([*prompt.input, *more])
+        except (openai.OpenAIError, ReplyFailed) as error:
+            raise Problem(
+                f"{self._server}: {self._model.model} answers a first message, but fails at {what}"
+                f" ({_failure(error).told}): look into the server's log, or set {self._name} to"
+                " another model."
+            ) from None
+
+    async def _try_tools(self) -> bool:
+        """Ask for a tool call, and send a result back; return whether the model made the call."""
+        prompt = _prompt("Search your memory for what I eat.")
+        try:
+            output = await self._ask(prompt.input)
+        except (openai.OpenAIError, ReplyFailed):
+            output = []
+        calls = [item for item in output if item["type"] == "function_call"]
+        if not calls:
+            output = self._scripted_round()
+        answered = [item for item in output if item["type"] == "function_call"]
+        results = []
+        for call in answered:
+            result = {"call_id": call["call_id"], "output": json.dumps({"memories": []})}
+            results.append({"type": "function_call_output", **result})
+        await self._try("the result of a tool", prompt, [*sent_back(output), *results])
+        return bool(calls)
+
+    def _scripted_round(self) -> list[Event]:
+        """Return what a model that thinks writes before it calls a tool."""
+        name = self._tools[0]["name"]
+        thought = [{"type": "reasoning_text", "text": "I search."}]
+        return [
+            {"type": "reasoning", "id": "rs_1", "summary": [], "content": thought},
+            {"type": "function_call", "call_id": _CALL_ID, "name": name, "arguments": "{}"},
+        ]
+
+    async def _reads_pictures(self) -> bool:
+        try:
+            await self._ask(_prompt(files=[_PICTURE]).input)
+        except (openai.OpenAIError, ReplyFailed) as error:
+            log.info("a picture was not read (%s)", _failure(error).named)
+            return False
+        return True
+
+    async def _ask(self, conversation: Sequence[Mapping[str, Any]]) -> list[Event]:
+        """Return the output of one response. Raises `openai.OpenAIError` and `ReplyFailed`."""
+        written = StreamedAnswer(LinkFilter(set()), _Unseen())
+        events = self._model.events(
+            conversation, self._tools, identifier="kioku-doctor", seconds=ANSWER_SECONDS
+        )
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    await written.read(event)
+                    if written.is_over:
+                        break
+            await written.end_response(self._model.output_limit)
+        except TimeoutError:
+            pass  # it is still writing: the request was taken
+        return written.output
+
+    def _problem(self, failed: ReplyFailed, error: Exception) -> Problem:
+        """Return what to say of a model that answers no first message."""
+        server = self._server
+        if lacks_endpoint(error):
+            api = self._model.api
+            return Problem(
+                f"{server} has no {_PATHS[api]} (HTTP {failed.status}): OPENAI_BASE_URL ends in"
+                " /v1 on most servers, such as http://localhost:8000/v1; else set"
+                f" KIOKU_REPLY_API={_OTHER_API[api]}."
+            )
+        if failed.cause == "model_loading":
+            return Problem(
+                f"{server}: {self._model.model} is still being loaded: run `kioku doctor` again"
+                " when the server's log says that it is ready."
+            )
+        if failed.silent:
+            return Problem(
+                f"{server}: {self._model.model} began no answer in time: set KIOKU_MODEL_TIMEOUT"
+                " to more seconds, or use a smaller model."
+            )
+        if failed.status is None and failed.cause == "model_down":
+            return Problem(f"No answer from {server}: check {way_to(server)}, and OPENAI_BASE_URL.")
+        todo = _TODO.get(failed.cause) or _TODO_OF_STATUS.get(failed.status)
+        if todo is None and failed.cause == "model_refused":
+            todo = "set {name} to a model that the server has"
+        todo = todo or "set {name} to another model, or look into the server's log"
+        return Problem(
+            f"{server}: {self._model.model} is refused ({failed.told}):"
+            f" {todo.format(name=self._name)}."
+        )
+
+
+async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
+    """Hold a conversation with the reply model, and with the fallback model if there is one.
+
+    Raises `Problem`.
+    """
+    server = without_secrets(settings.openai_base_url or OPENAI_ADDRESS)
+    tools = tool_definitions(load_schemas(settings.schemas), False)
+    limit = min(settings.max_output_tokens, ANSWER_TOKENS)
+    replier = create_replier(settings.model_copy(update={"max_output_tokens": limit}), client)
+    found = []
+    for model in replier.models:
+        name = "KIOKU_REPLY_MODEL"
+        if model.model != settings.reply_model:
+            name = "KIOKU_FALLBACK_MODEL"
+        found.append(await Conversation(model, tools, name=name, server=server).check())
+    return " ".join(found)
+
+
+def _prompt(question: str = "Say OK.", **more: Any) -> Prompt:
+    return Prompt(question=question, user_id=_USER, **more)
+
+
+def _failure(error: openai.OpenAIError | ReplyFailed) -> ReplyFailed:
+    return error if isinstance(error, ReplyFailed) else failure_of(error)
