@@ -28,8 +28,8 @@ $(VENV)/.installed: $(VENV)/.app tests/requirements.lock
 	@touch $@
 
 # What the slow tests need from outside Python; what is missing fails its test.
-$(VENV)/.outside: $(VENV)/.installed $(DOCS)/.installed tests/browser/setup.py tests/deploy/setup.py tests/deploy/promtool.py
-	for one in browser.setup deploy.setup deploy.promtool; do $(BIN)/python -m tests.$$one || missing=1; done; [ -n "$$missing" ] || touch $@
+$(VENV)/.outside: $(VENV)/.installed $(DOCS)/.installed tests/browser/setup.py tests/deploy/setup.py tests/deploy/promtool.py tests/real_servers/setup.py tests/real_servers/requirements.lock
+	for one in browser.setup deploy.setup deploy.promtool real_servers.setup; do $(BIN)/python -m tests.$$one || missing=1; done; [ -n "$$missing" ] || touch $@
 
 $(DOCS)/.installed: docs/requirements.lock
 	$(PYTHON) -m venv --clear $(DOCS)
@@ -42,7 +42,7 @@ test: install  ## Check style, types, imports and pages, and run the tests but t
 	@$(MAKE) -j2 lint tests
 tests: install; $(BIN)/python -m tests.run
 
-test-all: $(VENV)/.outside  ## Run the slow tests: browser, deploy, examples, crashes, faults, a short soak
+test-all: $(VENV)/.outside  ## Run the slow tests: browser, deploy, examples, real model servers, crashes, a short soak
 	$(BIN)/python -m tests.run --slow
 
 soak: install  ## Run the long fault runs, about fifteen minutes: everything breaks; one person attacks
@@ -61,4 +61,4 @@ docs: $(DOCS)/.installed  ## Build the documentation site into build/site; a war
 	$(DOCS)/bin/python -m sphinx -q -E -n -W --keep-going -c docs . build/site -d build/doctrees
 
 clean:  ## Remove what was built here (your data in .kioku/ stays)
-	rm -rf $(VENV) $(DOCS) build dist *.egg-info packages/*/*.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DOCS) .venv-servers build dist *.egg-info packages/*/*.egg-info .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

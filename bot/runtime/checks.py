@@ -37,10 +37,9 @@ _TODO = {
     401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
     403: "allow the model for this key, or set {name} to another",
     404: "set {name} to a model that the server has",
-    501: "start the server so that it can do that (llama.cpp's: `--embeddings`)",
-    429: "add credit to the provider's account",
-    501: "start its server so that it makes embeddings (llama.cpp: --embeddings), and name it in"
+    501: "start a server that makes embeddings (llama.cpp's: `--embeddings`), and name it in"
     " KIOKU_EMBEDDING_BASE_URL",
+    429: "add credit to the provider's account",
     0: "set {name} to another model, or look into the server's log",
 }
 # What listens on all addresses is asked at one.

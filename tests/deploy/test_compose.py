@@ -1,4 +1,4 @@
-"""compose.yaml, read and not run."""
+"""The files of Docker Compose, read and not run."""
 
 from __future__ import annotations
 
@@ -9,24 +9,43 @@ import jsonschema
 import pytest
 import yaml
 
+from bot.config import FIELDS
 from tests.conftest import ROOT
 
+FILES = ("compose.yaml", "compose.local-model.yaml")
 
-@pytest.fixture(scope="module")
-def compose() -> dict[str, Any]:
-    """compose.yaml, its merges done."""
-    content: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))
+
+def read_compose(name: str) -> dict[str, Any]:
+    """Return a file of Compose, its merges done."""
+    content: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / name).read_text("utf-8"))
     return content
 
 
-def test_compose_conforms_to_its_specification(compose: dict[str, Any]) -> None:
-    """compose.yaml is what the Compose Specification's schema allows."""
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_conforms_to_the_specification(name: str) -> None:
+    """Each file is what the Compose Specification's schema allows."""
     schema = json.loads((ROOT / "tests" / "data" / "compose-spec.json").read_text("utf-8"))
-    jsonschema.Draft7Validator(schema).validate(compose)
+    jsonschema.Draft7Validator(schema).validate(read_compose(name))
 
 
-def test_app_service_has_no_owner_credentials(compose: dict[str, Any]) -> None:
+def test_app_service_has_no_owner_credentials() -> None:
     """The service that answers gets neither the owner's address nor its password from .env."""
-    environment = compose["services"]["app"]["environment"]
+    environment = read_compose("compose.yaml")["services"]["app"]["environment"]
     assert environment["POSTGRES_PASSWORD"] == ""
     assert not {"DATABASE_OWNER_URL", "PGPASSWORD"} & environment.keys()
+
+
+def test_local_models_are_those_that_kioku_asks_for() -> None:
+    """The settings exist; their addresses are services of the file, which serve these names."""
+    services = read_compose("compose.local-model.yaml")["services"]
+    given = services["app"]["environment"]
+    assert services["migrate"]["environment"] == given
+    assert given.keys() <= FIELDS.keys()
+    for address, model in (
+        ("OPENAI_BASE_URL", "KIOKU_REPLY_MODEL"),
+        ("OPENAI_BASE_URL", "KIOKU_MEMORY_MODEL"),
+        ("KIOKU_EMBEDDING_BASE_URL", "KIOKU_EMBEDDING_MODEL"),
+    ):
+        [name] = [one for one in services if given[address] == f"http://{one}:8080/v1"]
+        assert f"--alias={given[model]}" in services[name]["command"]
+        assert "--port=8080" in services[name]["command"]

@@ -14,6 +14,7 @@ FOLDERS = {
     "image": "deploy/image",
     "dev": "tests",
     "docs": "docs",
+    "servers": "tests/real_servers",
 }
 LOCKS = {
     name: (ROOT / folder / "requirements.lock").read_text("utf-8")
