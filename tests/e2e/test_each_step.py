@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-_MOST = 60
+_MOST = 80
 # Nearly all of the time is spent waiting until the killed process is taken for dead.
 _AT_ONCE = 12
 

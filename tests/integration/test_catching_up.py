@@ -206,7 +206,7 @@ async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(app: A
     place, bot = app.slack.place(channel="public"), f"<@{app.slack.bot_user_id}>"
     told = await app.ask(place, f"{bot} I like ramen")
     await app.form_words(told.team_id, told.user_id, PUBLIC)
-    assert [memory.namespace.audience for memory in await app.memories(told.person)] == [PUBLIC]
+    assert [memory.audiences for memory in await app.memories(told.person)] == [(PUBLIC,)]
     app.slack.control("channels/update", {"channel": place.channel, "shared": True})
     below = app.slack.say(place.user, place.channel, "What can I eat?", thread_ts=told.ts)
     asked = app.slack.say(place.user, place.channel, f"{bot} What can I eat?")

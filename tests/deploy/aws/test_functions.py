@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 
@@ -102,8 +103,9 @@ def test_an_answer_is_returned_although_no_memory_can_be_formed(
 ) -> None:
     """Its words stay, and the person's next call forms memories from them."""
     _secret("login", _database(login_of(database)))
-    broken = {"endpoint": "responses", "kind": "formation", "status": 500, "times": -1}
-    stand_in.call("/_model/faults", broken)
+    for endpoint, kind in product(("responses", "chat"), ("formation", "probe")):
+        broken = {"endpoint": endpoint, "kind": kind, "status": 500, "times": -1}
+        stand_in.call("/_model/faults", broken)
     try:
         assert post(CLOUD)[0] == 200
     finally:
