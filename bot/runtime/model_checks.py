@@ -141,31 +141,26 @@ class Conversation:
             ) from None
 
     async def _try_tools(self) -> bool:
-        """Ask for a tool call, and send a result back; return whether the model made the call."""
-        prompt = _prompt("Search your memory for what I eat.")
+        """Ask for a tool call, and send a result back; return whether the model made the call.
+
+        With its own call goes what it thought; a call that it did not make has no thought.
+        """
+        prompt = _prompt("Open my settings.")
         try:
             output = await self._ask(prompt.input)
         except (openai.OpenAIError, ReplyFailed):
             output = []
         calls = [item for item in output if item["type"] == "function_call"]
         if not calls:
-            output = self._scripted_round()
-        answered = [item for item in output if item["type"] == "function_call"]
-        results = []
-        for call in answered:
-            result = {"call_id": call["call_id"], "output": json.dumps({"memories": []})}
+            name = self._tools[0]["name"]
+            made = {"type": "function_call", "call_id": _CALL_ID, "name": name, "arguments": "{}"}
+            output = [made]
+        results: list[Event] = []
+        for call in calls or output:
+            result = {"call_id": call["call_id"], "output": json.dumps({"done": True})}
             results.append({"type": "function_call_output", **result})
         await self._try("the result of a tool", prompt, [*sent_back(output), *results])
         return bool(calls)
-
-    def _scripted_round(self) -> list[Event]:
-        """Return what a model that thinks writes before it calls a tool."""
-        name = self._tools[0]["name"]
-        thought = [{"type": "reasoning_text", "text": "I search."}]
-        return [
-            {"type": "reasoning", "id": "rs_1", "summary": [], "content": thought},
-            {"type": "function_call", "call_id": _CALL_ID, "name": name, "arguments": "{}"},
-        ]
 
     async def _reads_pictures(self) -> bool:
         try:

@@ -339,11 +339,13 @@ async def open_app(
     model: openai.AsyncOpenAI,
     *,
     teams: Sequence[str] = (),
+    clients: ModelClients | None = None,
     **settings: Any,
 ) -> App:
     """Wire the app with these settings (fields of `bot.config.Settings`); start no worker.
 
-    It is installed in the playground's workspace, or as if that were each of `teams`.
+    It is installed in the playground's workspace, or as if that were each of `teams`. Every model
+    is asked through the client `model`, unless `clients` are given.
     """
     client = slack.client()
     installation = installation_from(await client.auth_test(), str(client.token))
@@ -356,8 +358,8 @@ async def open_app(
         "memory_model": STAND_IN_MODEL,
         **settings,
     }
-    clients = ModelClients(model, model, model)
-    wiring = create_turn_dependencies(Settings(**given), clients, SPACE, pool, installations)
+    opened = clients or ModelClients(model, model, model)
+    wiring = create_turn_dependencies(Settings(**given), opened, SPACE, pool, installations)
     app = wiring.app
     await app.queue.open()
     register_work(wiring)

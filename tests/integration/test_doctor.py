@@ -276,7 +276,7 @@ async def test_an_address_without_its_version_is_told(
     for path in ("", "/", "/v1/responses"):
         with subtests.test(path=path):
             said = await set_up.check("Model", OPENAI_BASE_URL=f"{root}{path}")
-            assert said.startswith(f"✗ {root}{path} has no such API (HTTP 404): OPENAI_BASE_U")
+            assert said.startswith(f"✗ {root}{path} has no Responses API (HTTP 404): OPENAI_BASE_U")
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:

@@ -78,7 +78,9 @@ async def test_a_message_is_answered_and_remembered(
     dialect: Dialect,
 ) -> None:
     """The reply is streamed, a memory is formed and checked, and the next reply has it in view."""
-    chat = {"memory_model": f"chat:{STAND_IN_MODEL}"} if dialect is STRICT else {}
+    chat: dict[str, Any] = {}
+    if dialect is STRICT:
+        chat["memory_model"] = f"chat:{STAND_IN_MODEL}"
     app: App = await open_app(
         pool, database, slack, stand_in, client, openai_base_url=server.url, **chat
     )

@@ -46,6 +46,8 @@ def open_app_at(pool: Pool, database: str, slack: PlaygroundSlack, stand_in: Ser
         given = model_settings(url, **settings)
         given |= {"embedding_base_url": stand_in.openai_base_url, "embedding_model": SPACE.model}
         async with open_model_clients(Settings(**given)) as clients:
-            yield await open_app(pool, database, slack, stand_in, clients, **given)
+            yield await open_app(
+                pool, database, slack, stand_in, clients.replies, clients=clients, **given
+            )
 
     return open_at

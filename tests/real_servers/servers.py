@@ -55,7 +55,7 @@ class LlamaServer:
             pytest.fail(MISSING, pytrace=False)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/v1"
-        self._command = [PYTHON, _LLAMA_SERVER, str(self.port), *options]
+        self._command = [str(PYTHON), str(_LLAMA_SERVER), str(self.port), *options]
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -104,7 +104,8 @@ def litellm_proxy(folder: Path, models: Mapping[str, str], server: LlamaServer) 
     }
     config = folder / "litellm.yaml"
     config.write_text(yaml.safe_dump(settings), "utf-8")
-    command = [PYTHON.with_name("litellm"), "--config", config, "--port", str(port)]
+    litellm = PYTHON.with_name("litellm")
+    command = [str(litellm), "--config", str(config), "--port", str(port)]
     # Without the setting it fetches a list of prices when it starts.
     environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     with (folder / "litellm.log").open("wb") as log:

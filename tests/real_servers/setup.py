@@ -41,9 +41,9 @@ def _install() -> int:
     ``--no-deps``.
     """
     venv.create(FOLDER, clear=True, with_pip=True)
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     options = ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
-    return subprocess.run([*pip, *options, "-r", _LOCK], check=False).returncode
+    return subprocess.run([*pip, *options, "-r", str(_LOCK)], check=False).returncode
 
 
 def _megabytes() -> int:

@@ -41,7 +41,9 @@ class Tap:
         """Serve meanwhile; yields the address."""
         application = web.Application(middlewares=[recorded], client_max_size=64_000_000)
         application.router.add_route("*", "/v1/{path:.*}", self._handle)
-        async with aiohttp.ClientSession() as self._session, serving(application) as url:
+        # A client that goes away ends the request to the server, too.
+        served = serving(application, handler_cancellation=True)
+        async with aiohttp.ClientSession() as self._session, served as url:
             yield f"{url}/v1"
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

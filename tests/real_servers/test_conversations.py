@@ -178,6 +178,33 @@ async def test_a_conversation_in_front_of_litellm(open_app_at: OpenAppAt, tmp_pa
                 assert said == f"{model} at {proxy} {ANSWERS} {NO_TOOLS} {NO_PICTURES}"
 
 
+async def test_words_are_read_by_a_json_schema(
+    open_app_at: OpenAppAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that is shown no tools is asked for JSON; what was read waits no longer."""
+    monkeypatch.setattr("memory.formation.formation_model.MAX_OUTPUT_TOKENS", 200)
+    with llama_server("--context", "4096", *PLAIN) as server:
+        tap = Tap(server.url)
+        one_kind = "UserFoodPreference"
+        async with tap.serving() as url, open_app_at(url, schemas=one_kind) as app:
+            message = await sent(app, app.slack.place(), "I like ramen.")
+            await app.form(message)
+            assert not (await app.panel(message.person)).unformed
+    forms = [body["response_format"]["type"] for body in tap.requests if "response_format" in body]
+    assert set(forms) == {"json_schema"}
+    assert set(tap.statuses) == {200}
+
+
+async def test_a_long_text_is_embedded() -> None:
+    """Of a text that is longer than the server takes at once the beginning is embedded."""
+    with llama_server("--embeddings") as server:
+        given = model_settings(server.url, embedding_base_url=server.url)
+        said = await check_embeddings(Settings(**given))
+    assert said == (
+        f"{LLAMA_MODEL} at {server.url} makes vectors of 576 numbers, of long texts too."
+    )
+
+
 async def test_doctor_says_which_server_makes_embeddings() -> None:
     """A server makes either answers or embeddings, and says itself how it is started."""
     with llama_server(*PLAIN) as server:
@@ -185,6 +212,6 @@ async def test_doctor_says_which_server_makes_embeddings() -> None:
         with pytest.raises(Problem) as raised:
             await check_embeddings(settings)
     assert str(raised.value) == (
-        f"{server.url}: {LLAMA_MODEL} is refused (HTTP 501): start its server so that it makes"
-        " embeddings (llama.cpp: --embeddings)."
+        f"{server.url}: {LLAMA_MODEL} is refused (HTTP 501): start a server that makes"
+        " embeddings (llama.cpp's: `--embeddings`), and name it in KIOKU_EMBEDDING_BASE_URL."
     )
