@@ -154,17 +154,10 @@ async def _about_their_things(
     A statement that names a memory after the thing of another one becomes two: one that takes the
     first memory back, and one that says about the other what the first one said to its audience.
     """
-    naming = [one for one in statements if one.act == "say" and one.audience != COLLEAGUES]
-    contents = [(one.kind, one.content or {}) for one in naming]
-    keys = await _keys_by_subject(connection, person, contents)
-    other_keys: dict[UUID, str] = {}
-    for one in naming:
-        named = keys.setdefault((one.kind, thing(one.kind, one.content or {})), [one.key])
-        if one.key not in named:
-            other_keys[one.id] = named[0]
+    other_keys = await _keys_of_others(connection, person, statements)
     if not other_keys:
         return list(statements)
-    renamed = {one.key for one in naming if one.id in other_keys}
+    renamed = {one.key for one in statements if one.id in other_keys}
     known = {
         (row.namespace.audience, row.key): row.content
         for row in await read_rows(connection, person, renamed)
@@ -182,6 +175,21 @@ async def _about_their_things(
         content = {name: value for name, value in said.items() if value is not None}
         stored.append(replace(one, key=other_keys[one.id], content=content))
     return stored
+
+
+async def _keys_of_others(
+    connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
+) -> dict[UUID, str]:
+    """Return, by id of a statement, the key of the other memory whose thing it names."""
+    naming = [one for one in statements if one.act == "say" and one.audience != COLLEAGUES]
+    contents = [(one.kind, one.content or {}) for one in naming]
+    keys = await _keys_by_subject(connection, person, contents)
+    other_keys: dict[UUID, str] = {}
+    for one in naming:
+        named = keys.setdefault((one.kind, thing(one.kind, one.content or {})), [one.key])
+        if one.key not in named:
+            other_keys[one.id] = named[0]
+    return other_keys
 
 
 async def withdraw(
@@ -292,6 +300,26 @@ async def _join_same_things(
     said of that name anew. What counts of it is said about the other memory, to the audiences that
     know it; what does not count stays, and comes back by itself.
     """
+    joined = await _keys_to_join(connection, person, keys)
+    if not joined:
+        return
+    by_key = await read_statements(connection, person, joined)
+    now = datetime.now(UTC)
+    moved = [one for said in by_key.values() for one in since_removal(current(said, now))]
+    values = {
+        **person.ids,
+        "ids": [one.id for one in moved],
+        "keys": [joined[one.key] for one in moved],
+        "audiences": [one.audience for one in moved],
+    }
+    await connection.execute(_SQL["join"], values)
+    await refresh_keys(connection, person, {*joined, *joined.values()})
+
+
+async def _keys_to_join(
+    connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
+) -> dict[str, str]:
+    """Return, by key of a memory, the key of another memory about the same thing."""
     rows = await read_rows(connection, person, keys)
     whole = {row.key: row for row in rows if row.namespace.audience == DM}
     contents = [(row.kind, row.content) for row in whole.values()]
@@ -306,19 +334,7 @@ async def _join_same_things(
         others = [other for other in known if other != key and other not in joined]
         if others:
             joined[key] = others[0]
-    if not joined:
-        return
-    by_key = await read_statements(connection, person, joined)
-    now = datetime.now(UTC)
-    moved = [one for said in by_key.values() for one in since_removal(current(said, now))]
-    values = {
-        **person.ids,
-        "ids": [one.id for one in moved],
-        "keys": [joined[one.key] for one in moved],
-        "audiences": [one.audience for one in moved],
-    }
-    await connection.execute(_SQL["join"], values)
-    await refresh_keys(connection, person, {*joined, *joined.values()})
+    return joined
 
 
 def _row(one: Statement) -> dict[str, Any]:
