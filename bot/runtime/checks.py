@@ -262,12 +262,15 @@ async def check_remembering(settings: Settings) -> str:
     from bot.runtime.wiring import open_model_clients
     from memory import FormationUnavailable, MemoryModelRefused
     from memory.formation import calls_memory_tools
+    from memory.model import WordsUnreadable
 
     try:
         async with open_model_clients(settings) as clients:
             way = await calls_memory_tools(create_chat_model(settings, clients.memories))
     except MemoryModelRefused as refused:
         raise _refused(model, name, refused.status, refused.code) from None
+    except WordsUnreadable:
+        raise Problem(f"{model} cannot read an example: set {name} to another.") from None
     except FormationUnavailable as away:
         raise Problem(f"{model}: {str(away).rstrip('.')}; try again later.") from None
     if way is None:

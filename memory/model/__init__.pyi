@@ -1,3 +1,4 @@
+from .errors import WordsUnreadable as WordsUnreadable
 from .custom_schemas import checked_schemas as checked_schemas
 from .dates import (
     Until as Until,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import aiohttp
 import httpx
 import openai
 import pytest
 
-from bot.pipeline.model_failures import failure_of, lacks_endpoint, log_failure
+from bot.pipeline.model_failures import failure_of, is_lost_connection, lacks_endpoint, log_failure
 
 
 def error_of(status: int, body: Any) -> openai.APIStatusError:
@@ -168,3 +169,23 @@ def test_the_log_names_code_and_type_once_and_no_text(caplog: pytest.LogCaptureF
         "the model m did not answer (HTTP 400, exceed_context_size_error, model_too_long): Bad"
     )
     assert "ramen" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_lost"),
+    [
+        (aiohttp.ClientOSError("Can not write request body"), True),
+        (aiohttp.ServerDisconnectedError(), True),
+        (aiohttp.ConnectionTimeoutError(), False),
+        (aiohttp.SocketTimeoutError(), False),
+    ],
+    ids=str,
+)
+def test_a_lost_connection_is_told_from_a_timeout(origin: Exception, is_lost: bool) -> None:
+    """The SDK calls both a timeout; only a server that was asked in vain was silent."""
+    request: Any = httpx.Request("POST", "http://m/v1")
+    error = openai.APITimeoutError(request)
+    error.__cause__ = httpx.ConnectTimeout("")
+    error.__cause__.__cause__ = origin
+    assert is_lost_connection(error) == is_lost
+    assert failure_of(error).silent != is_lost
