@@ -279,10 +279,24 @@ def _failure(fault: Exception, model: str) -> Exception:
         error = MemoryModelRefused(model, status=status or 0, code=code, param=param)
     elif status == _SERVER_ERROR:
         how = "broken"
-    elif "timeout" in name.lower():
+    elif "timeout" in name.lower() and not is_lost_connection(fault):
         how = "slow"
     why = ", ".join(filter(None, (name, f"HTTP {status}" if status else "", code)))
     return _CallFailed(how, why, error)
+
+
+def is_lost_connection(fault: BaseException) -> bool:
+    """Return whether the model has not read a request: no connection, or one that was closed.
+
+    The SDK calls that a timeout where aiohttp says that the server disconnected; below it, httpx
+    calls it a timeout of connecting.
+    """
+    cause = fault.__cause__
+    while cause is not None:
+        if "connect" in type(cause).__name__.lower():
+            return True
+        cause = cause.__cause__
+    return False
 
 
 def _status(fault: BaseException | None) -> int | None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import openai
 import pytest
 
+from bot.config import ModelServer
 from bot.locale import say
 from bot.notices import TELL_UNREAD, tell_unread
+from bot.runtime.wiring import create_openai_client
 from memory import FormationUnavailable
+from memory.formation.formation_model import is_lost_connection
 from tests.integration.app import App
 
 POISON = "Nobody reads this"
@@ -59,3 +64,26 @@ async def test_words_wait_while_the_model_fails_for_everybody(app: App, probe: i
     content = await app.panel(message.person)
     assert (content.unformed, content.unread) == (1, 0)
     assert app.jobs(TELL_UNREAD) == []
+
+
+@pytest.mark.parametrize(("closes", "lost"), [(True, True), (False, False)])
+async def test_a_closed_connection_is_no_slow_model(closes: bool, lost: bool) -> None:
+    """Words that a server has not read are not taken for words that it cannot read."""
+
+    served = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not closes:
+            await reader.read()
+        writer.close()
+        served.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        address = ModelServer(f"http://127.0.0.1:{port}/v1", "none")
+        async with create_openai_client(address, seconds=0.5) as client:
+            once = client.with_options(max_retries=0)
+            with pytest.raises(openai.APITimeoutError) as failed:
+                await once.responses.create(model="m", input="I like udon")
+        await served.wait()
+    assert is_lost_connection(failed.value) is lost
