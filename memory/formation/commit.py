@@ -83,11 +83,13 @@ async def commit(
         keys = await add_statements(connection, person, decisions.statements)
         await ask(connection, person, decisions.questions)
         await note_refusals(connection, person, _notes(view, all_refused, batch))
-        questions = await read_questions(connection, person, batch=batch)
+        questions: list[Question] = []
+        if decisions.questions:
+            questions = await read_questions(connection, person, batch=batch)
         formed = FormationResult(
             changes=tuple(await changes_of(connection, person, batch, keys)),
             refused=all_refused,
-            questions=tuple(questions if decisions.questions else ()),
+            questions=tuple(questions),
             accepted=tuple(decisions.accepted),
         )
         if in_commit is not None:

@@ -29,7 +29,6 @@ from memory.model.dates import is_slack_ts
 from memory.model.references import References, RenderedText
 from memory.model.statement import MessageKey
 from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
-from memory.store.memories import message_of
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
 OMITTED = "[…]"
@@ -176,16 +175,8 @@ class Evidence:
     @property
     def key(self) -> MessageKey | None:
         """The channel and ts of that message; None if it has none."""
-        return message_of(self.source())
-
-    def source(self) -> dict[str, object]:
-        """Return the evidence as an entry of a memory's `sources`."""
-        return {
-            "kind": self.original.origin,
-            "channel": self.original.channel,
-            "ts": self.original.ts,
-            "evidence": self.text,
-        }
+        channel, ts = self.original.channel, self.original.ts
+        return (channel, ts) if channel and ts else None
 
 
 def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | None:

@@ -279,13 +279,13 @@ def _failure(fault: Exception, model: str) -> Exception:
         error = MemoryModelRefused(model, status=status or 0, code=code, param=param)
     elif status == _SERVER_ERROR:
         how = "broken"
-    elif "timeout" in name.lower() and not is_lost_connection(fault):
+    elif "timeout" in name.lower() and not has_not_arrived(fault):
         how = "slow"
     why = ", ".join(filter(None, (name, f"HTTP {status}" if status else "", code)))
     return _CallFailed(how, why, error)
 
 
-def is_lost_connection(fault: BaseException) -> bool:
+def has_not_arrived(fault: BaseException) -> bool:
     """Return whether the model has not read a request: no connection, or one that was closed.
 
     The SDK calls that a timeout where aiohttp says that the server disconnected; below it, httpx

@@ -68,6 +68,27 @@ class Statement:
         return None
 
     @property
+    def columns(self) -> dict[str, Any]:
+        """What is stored of a new statement, by column."""
+        return {
+            "id": self.id,
+            "key": self.key,
+            "audience": self.audience,
+            "kind": self.kind,
+            "act": self.act,
+            "actor": self.actor,
+            "content": self.content,
+            "subject": thing(self.kind, self.content or {}),
+            "evidence": self.evidence,
+            "channel": self.channel,
+            "ts": self.ts,
+            "said_at": self.said_at,
+            "zone": self.zone,
+            "until": self.until,
+            "batch": self.batch,
+        }
+
+    @property
     def said_on(self) -> str:
         """The day on which it was said, where the person was, such as ``2026-11-26``.
 

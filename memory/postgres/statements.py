@@ -6,11 +6,14 @@ the statement does. Placeholders are psycopg's, such as ``%(team)s``.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import Any, LiteralString, cast
+
+from psycopg.types.json import Jsonb
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -26,3 +29,12 @@ def load_statements(package: str, file: str) -> Mapping[str, LiteralString]:
     names = parts[::2]
     statements = [part.strip().removesuffix(";") for part in parts[1::2]]
     return cast(Mapping[str, LiteralString], dict(zip(names, statements, strict=True)))
+
+
+def rows_parameter(rows: Iterable[Mapping[str, Any]]) -> Jsonb:
+    """Return rows as the parameter of ``jsonb_to_recordset``; ids and dates are text in it."""
+    return Jsonb(list(rows), dumps=_dumps)
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, default=str)

@@ -5,18 +5,16 @@ Nothing else writes them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 
 from memory.model.namespace import DM, Person
 from memory.model.statement import Statement, View, views
-from memory.postgres.statements import load_statements
+from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.memories import MAX_MEMORIES, Memory, person_range, read_own
 
 _SQL = load_statements("memory", "store")
@@ -54,7 +52,7 @@ async def refresh(
             _SQL["delete"], {"prefixes": list(prefixes), "keys": list(gone_keys)}
         )
     for start in range(0, len(changed), _BATCH):
-        rows = Jsonb(changed[start : start + _BATCH], dumps=_dumps)
+        rows = rows_parameter(changed[start : start + _BATCH])
         await connection.execute(_SQL["delete_stale_vectors"], {"rows": rows})
         await connection.execute(_SQL["put"], {"rows": rows})
     if changed:
@@ -102,7 +100,3 @@ def _row(prefix: str, view: View) -> dict[str, Any]:
 
 def _differs(row: Memory | None, view: View) -> bool:
     return row is None or (row.value, row.expires_at) != (view.value, view.expires_at)
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, default=str)

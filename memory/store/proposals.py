@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,7 +10,6 @@ from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
@@ -19,7 +17,7 @@ from memory.model.namespace import DM, Person
 from memory.model.schemas import thing
 from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Pool, person_statement
-from memory.postgres.statements import load_statements
+from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.changes import Change, changes_of
 from memory.store.edits import Origin, statement_of
 from memory.store.memories import Keyed
@@ -93,7 +91,7 @@ async def _insert(
 ) -> None:
     if not rows:
         return
-    values = {**person.ids, "proposals": Jsonb(list(rows), dumps=_dumps)}
+    values = {**person.ids, "proposals": rows_parameter(rows)}
     await connection.execute(_SQL["delete_replaced"], values)
     await connection.execute(_SQL["insert"], values)
 
@@ -240,23 +238,4 @@ def _question(person: Person, row: DictRow) -> Question:
 
 
 def _row(one: Statement, *, days: int, reason: str | None = None) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "key": one.key,
-        "audience": one.audience,
-        "kind": one.kind,
-        "act": one.act,
-        "content": one.content,
-        "evidence": one.evidence,
-        "channel": one.channel,
-        "ts": one.ts,
-        "zone": one.zone,
-        "until": one.until,
-        "batch": one.batch,
-        "reason": reason,
-        "days": days,
-    }
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, default=str)
+    return {**one.columns, "reason": reason, "days": days}

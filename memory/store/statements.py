@@ -7,7 +7,6 @@ Each function here changes the log and then lets `memory.store.projection.refres
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +17,6 @@ from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable
@@ -26,7 +24,7 @@ from memory.model.namespace import COLLEAGUES, DM, Person
 from memory.model.schemas import thing
 from memory.model.statement import MessageKey, Statement, current, since_removal
 from memory.postgres.database import Pool, person_transaction
-from memory.postgres.statements import load_statements
+from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.projection import read_rows, refresh
 from memory.store.reembedding import embed_missing
 
@@ -98,11 +96,15 @@ async def _keys_by_subject(
     connection: AsyncConnection[DictRow],
     person: Person,
     contents: Iterable[tuple[str, Mapping[str, Any]]],
+    *,
+    remembered: bool = False,
 ) -> dict[tuple[str, str], list[str]]:
+    """Return the keys of all memories about each thing, or of those that are `remembered`."""
     keys: dict[tuple[str, str], list[str]] = {}
     for row in await memories_of_subjects(connection, person, contents):
         kind, subject, content = row["kind"], row["subject"], row["content"]
-        if content is None or thing(kind, content) == subject:
+        counts = not remembered if content is None else thing(kind, content) == subject
+        if counts:
             keys.setdefault((kind, subject), []).append(row["key"])
     return keys
 
@@ -138,8 +140,8 @@ async def add_statements(
     if not statements:
         return set()
     stored = await _about_their_things(connection, person, statements)
-    rows = [_row(one) for one in stored]
-    values = {**person.ids, "statements": Jsonb(rows, dumps=_dumps)}
+    rows = [one.columns for one in stored]
+    values = {**person.ids, "statements": rows_parameter(rows)}
     await connection.execute(_SQL["insert"], values)
     keys = {one.key for one in stored}
     await refresh_keys(connection, person, keys)
@@ -323,11 +325,7 @@ async def _keys_to_join(
     rows = await read_rows(connection, person, keys)
     whole = {row.key: row for row in rows if row.namespace.audience == DM}
     contents = [(row.kind, row.content) for row in whole.values()]
-    keys_of_things: dict[tuple[str, str], list[str]] = {}
-    for found in await memories_of_subjects(connection, person, contents):
-        kind, subject, content = found["kind"], found["subject"], found["content"]
-        if content is not None and thing(kind, content) == subject:
-            keys_of_things.setdefault((kind, subject), []).append(found["key"])
+    keys_of_things = await _keys_by_subject(connection, person, contents, remembered=True)
     joined: dict[str, str] = {}
     for key, row in whole.items():
         known = keys_of_things.get((row.kind, thing(row.kind, row.content)), [])
@@ -335,27 +333,3 @@ async def _keys_to_join(
         if others:
             joined[key] = others[0]
     return joined
-
-
-def _row(one: Statement) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "key": one.key,
-        "audience": one.audience,
-        "kind": one.kind,
-        "act": one.act,
-        "actor": one.actor,
-        "content": one.content,
-        "subject": thing(one.kind, one.content or {}),
-        "evidence": one.evidence,
-        "channel": one.channel,
-        "ts": one.ts,
-        "said_at": one.said_at,
-        "zone": one.zone,
-        "until": one.until,
-        "batch": one.batch,
-    }
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, default=str)

@@ -13,7 +13,7 @@ from bot.locale import say
 from bot.notices import TELL_UNREAD, tell_unread
 from bot.runtime.wiring import create_openai_client
 from memory import FormationUnavailable
-from memory.formation.formation_model import is_lost_connection
+from memory.formation.formation_model import has_not_arrived
 from tests.integration.app import App
 
 POISON = "Nobody reads this"
@@ -66,8 +66,8 @@ async def test_words_wait_while_the_model_fails_for_everybody(app: App, probe: i
     assert app.jobs(TELL_UNREAD) == []
 
 
-@pytest.mark.parametrize(("closes", "lost"), [(True, True), (False, False)])
-async def test_a_closed_connection_is_no_slow_model(closes: bool, lost: bool) -> None:
+@pytest.mark.parametrize(("closes", "unread"), [(True, True), (False, False)])
+async def test_a_closed_connection_is_no_slow_model(closes: bool, unread: bool) -> None:
     """Words that a server has not read are not taken for words that it cannot read."""
 
     served = asyncio.Event()
@@ -86,4 +86,4 @@ async def test_a_closed_connection_is_no_slow_model(closes: bool, lost: bool) ->
             with pytest.raises(openai.APITimeoutError) as failed:
                 await once.responses.create(model="m", input="I like udon")
         await served.wait()
-    assert is_lost_connection(failed.value) is lost
+    assert has_not_arrived(failed.value) is unread

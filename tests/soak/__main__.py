@@ -14,6 +14,8 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,7 +26,7 @@ from tests.conftest import remove_settings
 from tests.databases import SPACE
 from tests.kioku_process import fresh
 from tests.soak.attack import run_attack
-from tests.soak.stage import stage
+from tests.soak.stage import Stage, stage
 from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble
 
@@ -33,14 +35,21 @@ TROUBLE = Plan(
 )
 
 
-def trouble(postgres: EmbeddedPostgres, folder: Path, seed: int, scale: float) -> Table:
-    """Let everything break while people write; return what was found."""
-    postgres.ensure_database("trouble")
-    conninfo = postgres.dsn("trouble")
+@contextmanager
+def _begun(postgres: EmbeddedPostgres, folder: Path) -> Iterator[Stage]:
+    """Run the app on a database of its own, which is called as the folder of its logs."""
+    postgres.ensure_database(folder.name)
+    conninfo = postgres.dsn(folder.name)
     migrate(conninfo, SPACE, migrations())
-    table = Table()
     with stage(postgres, conninfo, folder, fresh, KIOKU_FORMATION_DELAY="2") as staged:
         staged.fleet.begin("")
+        yield staged
+
+
+def trouble(postgres: EmbeddedPostgres, folder: Path, seed: int, scale: float) -> Table:
+    """Let everything break while people write; return what was found."""
+    table = Table()
+    with _begun(postgres, folder) as staged:
         table.part("Trouble: everything breaks while 50 people write")
         Trouble(staged, TROUBLE.scaled(scale), seed).run(table)
     return table
@@ -48,12 +57,8 @@ def trouble(postgres: EmbeddedPostgres, folder: Path, seed: int, scale: float) -
 
 def attack(postgres: EmbeddedPostgres, folder: Path) -> Table:
     """Let one person attack while ten others talk; return what was found."""
-    postgres.ensure_database("attack")
-    conninfo = postgres.dsn("attack")
-    migrate(conninfo, SPACE, migrations())
     table = Table()
-    with stage(postgres, conninfo, folder, fresh, KIOKU_FORMATION_DELAY="2") as staged:
-        staged.fleet.begin("")
+    with _begun(postgres, folder) as staged:
         table.part("Attack: one person does the worst that is known, ten others talk")
         run_attack(staged, table)
     return table
