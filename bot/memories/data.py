@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -37,7 +38,6 @@ from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
 from memory.credentials import redact
 from memory.postgres import person_transaction, transaction_timeout
-from memory.store import json_rows
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,7 @@ TABLES: tuple[LiteralString, ...] = (
 # Messages that are deleted at once. Slack delivers an event again for some minutes, and after an
 # outage messages of a day are read: what was answered is not to be answered again.
 _NOT_DELIVERED_AGAIN: LiteralString = "received_at < now() - interval '1 day'"
+_ROWS_AT_ONCE = 20  # of up to 40,000 characters in each of two texts
 
 
 async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[str, Any]:
@@ -112,7 +113,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
     memories = await export_memories(pool, person)
     async with person_transaction(pool, person) as connection:
         rows = {
-            name: await json_rows(
+            name: await _json_rows(
                 connection, f"{select} WHERE {_OF_PERSON} ORDER BY {order}", person.ids
             )
             for name, (select, order) in _READ.items()
@@ -129,6 +130,19 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         **rows,
         "settings": next(iter(rows["settings"]), {}),
     }
+
+
+async def _json_rows(
+    connection: AsyncConnection[DictRow], select: LiteralString, values: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the rows of a query as JSON objects: ids and dates are strings.
+
+    They are read a few at a time, so that parsing many long ones does not hold up the event loop.
+    """
+    async with connection.cursor(name="export") as cursor:
+        cursor.itersize = _ROWS_AT_ONCE
+        await cursor.execute(f"SELECT to_jsonb(r) AS row FROM ({select}) AS r", values)
+        return [row["row"] async for row in cursor]
 
 
 def _redacted(messages: list[DictRow]) -> list[DictRow]:

@@ -26,13 +26,14 @@ from memory.postgres.requirements import (
     needing,
 )
 from memory.postgres.roles import (
-    UNBOUND,
     create_login,
     create_roles,
     lead_to_schemas,
     revoke_temporary,
 )
+from memory.postgres.statements import load_statements
 
+_SQL = load_statements("memory", "roles")
 _LANGGRAPH = "langgraph/store"
 _MIGRATION_LOCK = 0x6B696F6B75  # "kioku"
 _MIGRATION_POLL_SECONDS = 0.1
@@ -219,7 +220,7 @@ async def check_access(conninfo: str) -> bool:
             letters = await connection.execute(LETTERS)
             check_letters(await letters.fetchone())
             await connection.execute(begin())
-            found = await connection.execute(f"SELECT NOT {UNBOUND} AS bound")
+            found = await connection.execute(_SQL["is_bound"])
             [row] = await found.fetchall()
             return bool(row["bound"])
     except psycopg.errors.InvalidParameterValue as missing:

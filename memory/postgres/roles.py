@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import LiteralString
 
 from psycopg import Connection, errors, pq, sql
 from psycopg.conninfo import conninfo_to_dict
@@ -12,13 +11,6 @@ from psycopg.rows import DictRow
 from memory.model.errors import DatabaseNotReady
 from memory.postgres.database import APP_ROLE
 from memory.postgres.requirements import Surroundings, needing
-
-# Whether row-level security does not apply to the current user.
-UNBOUND: LiteralString = (
-    "(EXISTS (SELECT FROM pg_roles WHERE rolname = session_user AND (rolsuper OR rolbypassrls))"
-    " OR EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('store')"
-    " AND pg_has_role(session_user, relowner, 'USAGE')))"
-)
 
 
 def create_roles(

@@ -4,7 +4,6 @@ from .edits import (
     validated as validated,
 )
 from .expiry import expire_due as expire_due, expire_unconfirmed as expire_unconfirmed
-from .export import json_rows as json_rows
 from .forgetting import (
     Gone as Gone,
     Purged as Purged,

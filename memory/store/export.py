@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, LiteralString
-
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
+from typing import Any
 
 from memory.model.namespace import DM, Person
 from memory.postgres.database import Pool, person_transaction
@@ -15,7 +11,6 @@ from memory.postgres.statements import load_statements
 FORMAT = "kioku-export"
 VERSION = 1
 _SQL = load_statements("memory", "export")
-_ROWS_AT_ONCE = 20  # of up to 40,000 characters in each of two texts
 
 
 async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
@@ -33,16 +28,3 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
             found = await connection.execute(_SQL[name], values)
             document[name] = [row["row"] for row in await found.fetchall()]
     return document
-
-
-async def json_rows(
-    connection: AsyncConnection[DictRow], select: LiteralString, values: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Return the rows of a query as JSON objects: ids and dates are strings.
-
-    They are read a few at a time, so that parsing many long ones does not hold up the event loop.
-    """
-    async with connection.cursor(name="export") as cursor:
-        cursor.itersize = _ROWS_AT_ONCE
-        await cursor.execute(f"SELECT to_jsonb(r) AS row FROM ({select}) AS r", values)
-        return [row["row"] async for row in cursor]
