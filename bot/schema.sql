@@ -72,6 +72,9 @@ CREATE TABLE messages (
     posting_since timestamptz,
     -- keys of the memories in the prompt, for *Memories Used*
     recalled text[] NOT NULL DEFAULT '{}',
+    -- Whether its texts are kept, and memories may be formed from it: `on_record` said so when it was
+    -- stored and when it was edited, and memory was not switched off before it was answered.
+    on_record boolean NOT NULL DEFAULT true,
     -- The person was asked whether to forget what the message names: its words remove
     -- nothing.
     removal_proposed boolean NOT NULL DEFAULT false,
@@ -271,6 +274,36 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- The switches that are off now.
+CREATE VIEW off_now WITH (security_invoker = true) AS
+SELECT team_id, user_id, scope, until_at FROM memory_off
+WHERE until_at IS NULL OR until_at > now();
+
+GRANT SELECT ON off_now TO kioku_app;
+
+-- Whether what a person writes in a conversation is on the record: memory is on there now, and they
+-- agreed to it where they must. False in a transaction that is not this person's, which cannot know.
+CREATE FUNCTION on_record(team text, person text, channel text, must_agree boolean)
+    RETURNS boolean
+    LANGUAGE sql STABLE SET search_path FROM CURRENT
+    AS $$
+        SELECT COALESCE(
+                team = current_setting('kioku.team', true)
+                AND person = current_setting('kioku.user', true), false)
+            AND NOT EXISTS (
+                SELECT FROM off_now
+                WHERE off_now.team_id = team AND off_now.user_id = person
+                    AND off_now.scope IN ('', channel))
+            AND NOT EXISTS (
+                SELECT FROM person_settings AS settings
+                WHERE settings.team_id = team AND settings.user_id = person
+                    AND settings.deactivated_at IS NOT NULL)
+            AND (NOT must_agree OR EXISTS (
+                SELECT FROM person_settings AS settings
+                WHERE settings.team_id = team AND settings.user_id = person
+                    AND settings.agreed_at IS NOT NULL))
+    $$;
 
 CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
     WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
