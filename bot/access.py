@@ -102,6 +102,12 @@ async def claim_refusal(
         return await inserted.fetchone() is not None
 
 
+async def check_quota(
+    connection: AsyncConnection[DictRow], settings: Settings, person: Person, ts: str
+) -> None:
+    pass
+
+
 class AlreadyUnderWay(Exception):
     """The same is being done for the same person at the moment."""
 

@@ -6,60 +6,29 @@
 -- Functions that are SECURITY DEFINER run as the owner, over the rows of all people, and return
 -- ids and numbers only; kioku_app alone may call them. Their search_path is the migration's.
 
--- kioku_queue may use the queue's tables, as kioku_app may: the login inherits it, because
--- procrastinate sets no role.
-GRANT SELECT, INSERT, UPDATE, DELETE ON procrastinate_jobs, procrastinate_events,
-    procrastinate_periodic_defers, procrastinate_workers TO kioku_queue, kioku_app;
-GRANT USAGE, SELECT ON SEQUENCE procrastinate_jobs_id_seq, procrastinate_events_id_seq,
-    procrastinate_periodic_defers_id_seq, procrastinate_workers_id_seq TO kioku_queue, kioku_app;
-
--- A job waits for others of its lock; without the index each fetch reads all waiting jobs.
-CREATE INDEX procrastinate_jobs_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing');
--- The table is empty most of the time and full within minutes after an outage.
-ALTER TABLE procrastinate_jobs SET (
-    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500,
-    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
-);
--- A job that is to run later is announced when it is due, by `beat`, and not when it is stored.
-DROP TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 ON procrastinate_jobs;
-CREATE TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1
-    AFTER INSERT ON procrastinate_jobs
-    FOR EACH ROW WHEN (new.status = 'todo' AND new.scheduled_at IS NULL)
-    EXECUTE FUNCTION procrastinate_notify_queue_job_inserted_v1();
-
--- One row for each message, from its event, stored before Slack is acknowledged, to its answer.
--- docs/explanation/one-message.md has the transitions of `status`.
+-- One row for each message: what was said and what was answered. It is stored before Slack is
+-- acknowledged, with a job that answers it. docs/explanation/one-message.md has the transitions of
+-- `status`.
 CREATE TABLE messages (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     team_id text NOT NULL,
-    -- NULL: a request to POST /ask
-    event_id text,
     user_id text NOT NULL,
     channel_id text NOT NULL,
     ts text NOT NULL,
     thread text NOT NULL,
     audience text,
-    -- as Slack sent it; NULL once it is handled
+    -- As Slack sent it; NULL once it is handled, and of a request to POST /ask.
     message jsonb,
-    status text NOT NULL DEFAULT 'waiting' CHECK (status IN
-        ('waiting', 'answering', 'answered', 'failed', 'stopped', 'skipped', 'gone')),
-    received_at timestamptz NOT NULL DEFAULT now(),
-
-    -- Of the attempts, `failures` ended in an error; in `crashes` the process died.
-    attempts int NOT NULL DEFAULT 0,
+    status text NOT NULL DEFAULT 'waiting'
+        CHECK (status IN ('waiting', 'answered', 'failed', 'stopped', 'skipped', 'deleted')),
+    -- Whether its texts are kept, and memories may be formed from it: `on_record` said so when it was
+    -- stored and when it was edited, and memory was not switched off before it was answered.
+    on_record boolean NOT NULL DEFAULT true,
+    -- The run of a job that answers it: each write of an answer names it. NULL: none does.
+    token uuid,
+    -- Attempts that ended in an error, or with their process.
     failures int NOT NULL DEFAULT 0,
-    crashes int NOT NULL DEFAULT 0,
-    -- the process that answers it, a row of procrastinate_workers; NULL: none does
-    worker bigint,
-    -- no process begins it earlier
-    due_at timestamptz NOT NULL DEFAULT now(),
-
-    interrupted boolean NOT NULL DEFAULT false,
-    -- counts the edits of its text
-    revision int NOT NULL DEFAULT 0,
-    -- when it was last edited
-    edited_at timestamptz,
-    -- the ts of the newest event that edited or deleted it; '' for none
+    -- The ts of the newest event that edited or deleted it; '' for none.
     changed_ts text NOT NULL DEFAULT '',
 
     -- When its turn first began; NULL: it has none.
@@ -70,44 +39,26 @@ CREATE TABLE messages (
     reply_ts text[] NOT NULL DEFAULT '{}',
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
     posting_since timestamptz,
-    -- keys of the memories in the prompt, for *Memories Used*
+    -- The keys of the memories in the prompt, for *Memories Used*.
     recalled text[] NOT NULL DEFAULT '{}',
-    -- Whether its texts are kept, and memories may be formed from it: `on_record` said so when it was
-    -- stored and when it was edited, and memory was not switched off before it was answered.
-    on_record boolean NOT NULL DEFAULT true,
-    -- The person was asked whether to forget what the message names: its words remove
-    -- nothing.
+    -- The person was asked whether to forget what the message names: its words remove nothing.
     removal_proposed boolean NOT NULL DEFAULT false,
-    -- NULL where no model answered
-    model text,
-    -- NULL for one that is gone: the unfinished answer is still to be deleted.
+    -- NULL: it is still to be answered. One that is 'stopped' then is still to be told so.
     ended_at timestamptz,
     formed_at timestamptz,
-    UNIQUE (team_id, channel_id, ts),
-    UNIQUE (team_id, event_id)
+    UNIQUE (team_id, channel_id, ts)
 );
--- One message of a thread is answered at a time.
-CREATE UNIQUE INDEX messages_answered ON messages (thread)
-    WHERE worker IS NOT NULL AND status IN ('waiting', 'answering');
-CREATE INDEX messages_begun ON messages (team_id, begun_at) WHERE begun_at IS NOT NULL;
-CREATE INDEX messages_deleted ON messages (thread) WHERE status = 'gone' AND ended_at IS NULL;
--- Those that wait, and unfinished answers to deleted ones; a request to POST /ask has no `message`.
-CREATE INDEX messages_due ON messages (due_at) WHERE worker IS NULL AND (message IS NOT NULL
-    AND status IN ('waiting', 'answering') OR status = 'gone' AND ended_at IS NULL);
-CREATE INDEX messages_failed ON messages (id) WHERE status = 'failed';
-CREATE INDEX messages_open ON messages (thread, ts) WHERE status IN ('waiting', 'answering');
-CREATE INDEX messages_open_of_person ON messages (team_id, user_id)
-    WHERE status IN ('waiting', 'answering');
+CREATE INDEX messages_open ON messages (thread, ts) WHERE ended_at IS NULL;
+CREATE INDEX messages_open_of_person ON messages (team_id, user_id) WHERE ended_at IS NULL;
 CREATE INDEX messages_person ON messages (team_id, user_id, ts);
-CREATE INDEX messages_received ON messages (team_id, user_id, received_at);
+CREATE INDEX messages_thread ON messages (thread, ts);
+CREATE INDEX messages_begun ON messages (team_id, begun_at) WHERE begun_at IS NOT NULL;
 CREATE INDEX messages_texts ON messages (begun_at)
     WHERE question <> '' OR words <> '' OR reply IS NOT NULL;
-CREATE INDEX messages_thread ON messages (thread, ts);
-CREATE INDEX messages_unanswered ON messages (ended_at)
+CREATE INDEX messages_without_turn ON messages (ended_at)
     WHERE begun_at IS NULL AND ended_at IS NOT NULL;
 CREATE INDEX messages_unformed ON messages (team_id, user_id, audience)
     WHERE formed_at IS NULL AND words <> '';
-CREATE INDEX messages_worker ON messages (worker, thread) WHERE worker IS NOT NULL;
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_messages ON messages USING (
     team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
@@ -345,104 +296,26 @@ CREATE FUNCTION promises_to_remind_of(most int)
                 AND (off.until_at IS NULL OR off.until_at > now()))
     $$;
 
--- Takes the message that waits longest for `process`, of a thread of which none is answered and of a
--- person of whom fewer than `of_person` are. An answer to a deleted message is taken by nobody, and
--- comes back after a minute if it could not be deleted.
-CREATE FUNCTION claim_thread(process bigint, of_person int)
+-- Threads with a message that has waited for two minutes and is not being answered: their job was lost.
+CREATE FUNCTION unanswered_threads(most int)
     RETURNS TABLE (thread text)
-    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        WITH next AS (
-            SELECT one.id, one.status FROM messages AS one
-            WHERE one.worker IS NULL AND one.due_at <= now()
-                AND (one.message IS NOT NULL AND one.status IN ('waiting', 'answering')
-                    OR one.status = 'gone' AND one.ended_at IS NULL)
-                AND NOT EXISTS (
-                    SELECT FROM messages AS other WHERE other.thread = one.thread
-                        AND (other.worker IS NOT NULL OR other.ts < one.ts
-                            AND other.status IN ('waiting', 'answering')))
-                AND of_person > (
-                    SELECT count(*) FROM messages AS other WHERE other.worker IS NOT NULL
-                        AND other.team_id = one.team_id AND other.user_id = one.user_id)
-                -- One of these may be what ended the processes: no two run in one.
-                AND (one.crashes < 2 OR NOT EXISTS (SELECT FROM messages AS suspect
-                    WHERE suspect.worker = process AND suspect.crashes >= 2))
-            ORDER BY one.due_at LIMIT 1 FOR UPDATE SKIP LOCKED
-        )
-        UPDATE messages AS taken
-        SET worker = CASE WHEN next.status = 'gone' THEN NULL ELSE process END,
-            due_at = now() + CASE next.status WHEN 'gone' THEN interval '1 minute'
-                ELSE interval '0' END
-        FROM next WHERE taken.id = next.id
-        RETURNING taken.thread
+        SELECT DISTINCT open.thread FROM messages AS open
+        WHERE open.ended_at IS NULL AND open.token IS NULL AND open.message IS NOT NULL
+            AND GREATEST(open.ts, open.changed_ts)::float8
+                < extract(epoch FROM now() - interval '2 minutes')
+        LIMIT most
     $$;
 
--- Records that `process` lives, and that it answers the threads in `running` (NULL: it ends). Gives
--- back what it lost track of; if it may be `trusted`, also what processes without a beat for
--- `stalled` seconds were answering, which counts as a crash, and the jobs of workers without one.
--- Announces jobs that are due. Returns whether a message waits that nobody answers.
-CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled float)
-    RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
-    AS $$
-    BEGIN
-        -- Procrastinate may have deleted its row during an outage.
-        INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (process)
-        ON CONFLICT (id) DO UPDATE SET last_heartbeat = now();
-        -- What was taken a moment ago may be missing there: the call waited for a connection.
-        UPDATE messages SET worker = NULL WHERE worker = process AND (running IS NULL
-            OR thread <> ALL (running) AND due_at < now() - interval '5 seconds');
-        IF trusted AND pg_try_advisory_xact_lock(hashtextextended('kioku beat', 0)) THEN
-            UPDATE messages SET worker = NULL, crashes = crashes + 1, due_at = now()
-            WHERE worker IS NOT NULL AND worker NOT IN (
-                SELECT id FROM procrastinate_workers
-                WHERE last_heartbeat > now() - make_interval(secs => stalled));
-            -- The one that waits for the same lock does the work of a job whose worker died.
-            WITH dead AS (
-                SELECT job.id, job.queueing_lock FROM procrastinate_jobs AS job
-                WHERE job.status = 'doing' AND (job.worker_id IS NULL OR job.worker_id IN (
-                    SELECT id FROM procrastinate_workers
-                    WHERE last_heartbeat < now() - interval '15 seconds'))
-            ), needless AS (
-                DELETE FROM procrastinate_jobs AS job USING dead WHERE job.id = dead.id AND EXISTS (
-                    SELECT FROM procrastinate_jobs AS waiting WHERE waiting.status = 'todo'
-                        AND waiting.queueing_lock = dead.queueing_lock)
-                RETURNING job.id
-            )
-            UPDATE procrastinate_jobs AS job
-            SET status = 'todo', attempts = job.attempts + 1, scheduled_at = now()
-            FROM dead WHERE job.id = dead.id AND NOT EXISTS (
-                SELECT FROM procrastinate_jobs AS waiting WHERE waiting.status = 'todo'
-                    AND waiting.queueing_lock = dead.queueing_lock);
-        END IF;
-        PERFORM pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}')
-        WHERE EXISTS (
-            SELECT FROM procrastinate_jobs AS job
-            WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
-                AND NOT EXISTS (
-                    SELECT FROM procrastinate_jobs AS other
-                    WHERE other.lock = job.lock AND other.status = 'doing')
-        );
-        RETURN EXISTS (
-            SELECT FROM messages
-            WHERE worker IS NULL AND due_at <= now() AND (message IS NOT NULL
-                AND status IN ('waiting', 'answering') OR status = 'gone' AND ended_at IS NULL)
-        );
-    END
-    $$;
-
--- Fails messages that nothing could be done with in more than `most` attempts, 100 at least, and
--- requests to POST /ask whose process died.
-CREATE FUNCTION fail_poison_messages(most int)
-    RETURNS TABLE (id uuid, thread text)
+-- Ends requests to POST /ask whose process died.
+CREATE FUNCTION end_lost_requests() RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        UPDATE messages AS poison SET status = 'failed', message = NULL,
-            ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
-        WHERE poison.status IN ('waiting', 'answering') AND poison.worker IS NULL
-            AND (poison.attempts > GREATEST(most, 100)
-                OR poison.message IS NULL AND poison.received_at < now() - interval '10 minutes')
-        RETURNING poison.id, poison.thread
+        UPDATE messages AS lost SET status = 'failed', ended_at = now(),
+            formed_at = CASE WHEN lost.words = '' THEN now() END
+        WHERE lost.ended_at IS NULL AND lost.message IS NULL AND lost.status = 'waiting'
+            AND lost.ts::float8 < extract(epoch FROM now() - interval '10 minutes')
     $$;
 
 -- Deletes messages without a turn: skipped ones after two days, failed and deleted ones after two
@@ -478,7 +351,7 @@ CREATE FUNCTION end_history(days int, most int)
             SELECT kept.id, kept.words <> '' AND kept.formed_at IS NULL AS unformed
             FROM messages AS kept
             WHERE kept.begun_at < (SELECT before FROM allowed)
-                AND kept.status NOT IN ('waiting', 'answering')
+                AND kept.ended_at IS NOT NULL
                 AND (kept.question <> '' OR kept.words <> '' OR kept.reply IS NOT NULL)
             ORDER BY kept.begun_at LIMIT (SELECT allowed.most FROM allowed)
             FOR UPDATE SKIP LOCKED
@@ -494,13 +367,13 @@ CREATE FUNCTION end_history(days int, most int)
                 FOR UPDATE SKIP LOCKED
             ) RETURNING 1
         ), late AS (
-            UPDATE messages SET status = 'failed', message = NULL, question = '', words = '',
-                reply = NULL, ended_at = now(), formed_at = now()
+            UPDATE messages SET status = 'failed', message = NULL, token = NULL, question = '',
+                words = '', reply = NULL, ended_at = now(), formed_at = now()
             WHERE messages.id IN (
                 SELECT asked.id FROM messages AS asked
-                WHERE asked.status IN ('waiting', 'answering')
-                    AND asked.received_at < (SELECT before FROM allowed)
-                ORDER BY asked.received_at LIMIT (SELECT allowed.most FROM allowed)
+                WHERE asked.ended_at IS NULL AND GREATEST(asked.ts, asked.changed_ts)::float8
+                    < (SELECT extract(epoch FROM before) FROM allowed)
+                ORDER BY asked.ts LIMIT (SELECT allowed.most FROM allowed)
                 FOR UPDATE SKIP LOCKED
             ) RETURNING 1
         )
@@ -514,9 +387,9 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH ended AS (
-            UPDATE messages SET status = 'skipped', message = NULL,
+            UPDATE messages SET status = 'skipped', message = NULL, token = NULL,
                 question = '', words = '', ended_at = now(), formed_at = now()
-            WHERE status IN ('waiting', 'answering') RETURNING 1
+            WHERE ended_at IS NULL RETURNING 1
         )
         SELECT count(*) FROM ended
     $$;
@@ -527,10 +400,10 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
 CREATE FUNCTION forget_author_of_messages() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        WITH kept AS (UPDATE messages SET user_id = '', status = 'gone', message = NULL,
-            interrupted = true, begun_at = NULL, question = '', words = '', reply = NULL,
+        WITH kept AS (UPDATE messages SET user_id = '', status = 'deleted', message = NULL,
+            token = NULL, begun_at = NULL, question = '', words = '', reply = NULL,
             reply_ts = '{}', posting_since = NULL, recalled = '{}', formed_at = NULL,
-            audience = NULL, model = NULL,
+            audience = NULL, on_record = true, removal_proposed = false, failures = 0,
             ended_at = now() - interval '13 days'
         WHERE team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
         RETURNING 1) SELECT count(*) FROM kept
@@ -553,7 +426,7 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
             FROM statements AS statement WHERE statement.withdrawn_at IS NOT NULL
             UNION ALL
             SELECT said.team_id, said.user_id, said.begun_at FROM messages AS said
-            WHERE said.status NOT IN ('waiting', 'answering')
+            WHERE said.ended_at IS NOT NULL
         )
         SELECT kept.team, kept.person, min(LEAST(settings.retention_days, of_all))
         FROM kept LEFT JOIN person_settings AS settings
@@ -631,17 +504,15 @@ CREATE FUNCTION people_of_channel(team text, channel text)
         WHERE off.team_id = team AND off.scope = channel
     $$;
 
--- Counts of messages and the age of the oldest that waits; each is read from an index.
+-- How many messages wait, and how old the oldest of them is.
 CREATE FUNCTION operating_state()
-    RETURNS TABLE (
-        messages_waiting bigint, oldest_message_seconds float, messages_failed bigint)
+    RETURNS TABLE (messages_waiting bigint, oldest_message_seconds float)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        SELECT
-            count(*),
-            COALESCE(extract(epoch FROM now() - min(open.received_at)), 0)::float,
-            (SELECT count(*) FROM messages WHERE status = 'failed')
-        FROM messages AS open WHERE open.status IN ('waiting', 'answering')
+        SELECT count(*),
+            GREATEST(COALESCE(extract(epoch FROM now()) - min(GREATEST(open.ts, open.changed_ts)::float8),
+                0), 0)::float
+        FROM messages AS open WHERE open.ended_at IS NULL
     $$;
 
 -- Deletes the rows of a workspace that removed the app, once its time has come.
@@ -660,19 +531,18 @@ CREATE FUNCTION purge_workspace(team text)
             EXECUTE format('DELETE FROM %I WHERE team_id = $1', name) USING team;
         END LOOP;
         PERFORM purge_workspace_memories(team);
-        DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND args->>'team' = team;
     END
     $$;
 
 REVOKE ALL ON FUNCTION
-    claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
+    unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, promises_to_remind_of,
     people_of_channel,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
+    unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, promises_to_remind_of,
     people_of_channel,

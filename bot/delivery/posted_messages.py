@@ -18,7 +18,7 @@ from uuid import UUID
 
 from psycopg import OperationalError
 
-from bot.conversation.inbox import STILL_OURS, THREAD_SETTING, Interrupted, Superseded
+from bot.conversation.run import THREAD_SETTING, Interrupted, Superseded
 from bot.conversation.turns import Turn
 from bot.logs import fault
 from bot.slack.client import (
@@ -311,8 +311,8 @@ class PostedMessages:
     async def _update(self, change: LiteralString, *values: str) -> None:
         rows = await execute_statement(
             self._pool,
-            f"UPDATE messages SET {change} WHERE {STILL_OURS} RETURNING id",
-            (*values, *self._turn.claimed.ownership),
+            f"UPDATE messages SET {change} WHERE id = %s AND token = %s RETURNING id",
+            (*values, *self._turn.claimed.run.ownership.values()),
             scope={THREAD_SETTING: self._message.thread},
             prepare=True,
         )

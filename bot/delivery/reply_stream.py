@@ -11,12 +11,12 @@ import logging
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, Self
 
-from bot.conversation.inbox import ClaimedMessage, Stopped, Superseded
+from bot.conversation.run import Stopped, Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.posted_messages import PostedMessages, carried_out
 from bot.locale import Reader
@@ -163,7 +163,6 @@ class ReplyStream:
         turn: Turn,
         *,
         stand_in: bool,
-        read_flags: Callable[[ClaimedMessage], Awaitable[bool]],
     ) -> None:
         self._sessions = sessions
         self._turn = turn
@@ -171,7 +170,6 @@ class ReplyStream:
         self._slack = slack
         self._people = people
         self._stand_in = stand_in
-        self._read_flags = read_flags
         self._reader: Reader | None = None
         self._messages = PostedMessages(pool, slack, turn, confirm=self._confirm)
         self._may_stream = True
@@ -185,7 +183,6 @@ class ReplyStream:
         self._shown_tasks: dict[str, Chunk] = {}
         # When the flags were last asked for, and whether they said that this worker owns the
         # message. `Turns.begin` has read them.
-        self._checked_at = float("-inf") if turn.changed else time.monotonic()
         self._is_sure = True
         self._shown_at = float("-inf")
 
@@ -207,16 +204,12 @@ class ReplyStream:
 
     async def check(self) -> None:
         """Raise `Interrupted` if the reply must end; the row is read at most once a second."""
-        if time.monotonic() - self._checked_at < FLUSH_SECONDS:
-            return
-        # Until the database answers it is not known: a process may have been suspended.
-        self._checked_at, self._is_sure = time.monotonic(), False
         try:
-            self._is_sure = await self._read_flags(self._turn.claimed)
+            self._turn.claimed.run.raise_if_interrupted()
         except Stopped:
-            # Slack has ended the stream, and refuses more text for it: `stopped_by_user`.
-            self._is_sure, self._may_stream = True, False
+            self._may_stream = False
             raise
+        await self._turn.claimed.run.confirm()
 
     async def write(self, piece: str) -> None:
         """Take a piece of the reply; send the collected text to Slack once a second.

@@ -307,7 +307,7 @@ async def _message_changed(
 ) -> None:
     """Follow an edit or, without `edited`, a deletion of a message that was as `before`."""
     event, inbox, shared = body["event"], app.inbox, bool(body.get("is_ext_shared_channel"))
-    channel, event_id = str(event.get("channel")), str(body.get("event_id"))
+    channel = str(event.get("channel"))
     changed = before if edited is None else edited
     ts, text = str(changed.get("ts")), None if edited is None else str(edited.get("text") or "")
     unknown = found_message(before, here, channel_id=channel, is_shared=shared)
@@ -328,8 +328,7 @@ async def _message_changed(
             thread=thread_key(here.team_id, channel, str(changed.get("thread_ts") or ts)),
             author=author_key(before, here, shared=shared),
             text=text,
-            event_id=event_id,
             changed_ts=str(event.get("ts") or ""),
-            again=again and replace(again, event_id=event_id),
+            again=again,
         ),
     )

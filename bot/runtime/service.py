@@ -120,7 +120,7 @@ async def open_service(
             yield port
         finally:
             # At once: what is still stored from now on is for other processes.
-            app.inbox.threads.begin_to_stop()
+            app.queue.begin_to_stop()
 
 
 @asynccontextmanager

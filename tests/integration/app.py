@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
@@ -13,12 +14,14 @@ from typing import Any, TypeAlias
 from uuid import uuid4
 
 import openai
+from procrastinate import JobContext
+from procrastinate.jobs import Job
 from slack_bolt.async_app import AsyncBoltRequest
 
 import bot.app
 from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.edits import UPDATE_FROM_MESSAGE
-from bot.conversation.inbox import Inbox
+from bot.conversation.inbox import ANSWER, Inbox
 from bot.conversation.turns import FORM_MEMORIES, Turns
 from bot.listeners.app import create_bolt_app, note_event
 from bot.listeners.interactions import Interactions
@@ -29,7 +32,8 @@ from bot.people import People
 from bot.pipeline.changes import follow_change, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.turn import ThreadWorker, TurnDependencies
-from bot.queue.queue import Queue
+from bot.queue.queue import REPLIES, Queue
+from bot.queue.retries import RunLater
 from bot.runtime.wiring import ModelClients, create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
 from bot.slack.client import NOTICE_METADATA, Installations
@@ -47,6 +51,33 @@ from tests.integration.messages import LATER, change_of, changed
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 
+class Answering:
+    """The jobs that answer the messages of threads, without a worker."""
+
+    def __init__(self, queue: Queue, worker: ThreadWorker) -> None:
+        self._queue = queue
+        self._worker = worker
+        self._attempts: Counter[str] = Counter()
+
+    async def drain(self, thread: str) -> None:
+        """Run a job of the thread, again if the one before has put itself off."""
+        job = Job(
+            id=1,
+            queue=REPLIES,
+            lock=thread,
+            queueing_lock=None,
+            task_name=ANSWER,
+            attempts=self._attempts[thread],
+        )
+        context = JobContext(app=self._queue.app, job=job, start_timestamp=time.time())
+        try:
+            await self._worker.run_job(context, thread)
+        except RunLater:
+            self._attempts[thread] += 1
+        else:
+            del self._attempts[thread]
+
+
 @dataclass(frozen=True, slots=True)
 class App:
     """The wired application, with the playground's Slack and the stand-in model."""
@@ -55,7 +86,7 @@ class App:
     stand_in: Server
     database: str
     wiring: TurnDependencies
-    answering: ThreadWorker
+    answering: Answering
 
     @property
     def pool(self) -> Pool:
@@ -356,6 +387,8 @@ async def open_app(
         "openai_base_url": stand_in.openai_base_url,
         "reply_model": STAND_IN_MODEL,
         "memory_model": STAND_IN_MODEL,
+        # A formation that a test runs waits for nobody.
+        "formation_delay": 0.0,
         **settings,
     }
     opened = clients or ModelClients(model, model, model)
@@ -364,7 +397,7 @@ async def open_app(
     await app.queue.open()
     register_work(wiring)
     worker = create_thread_worker(wiring)
-    return App(slack, stand_in, database, wiring, worker)
+    return App(slack, stand_in, database, wiring, Answering(app.queue, worker))
 
 
 def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> bot.app.App:
