@@ -164,7 +164,12 @@ def found_message(
     Its event id is made of its place, which no event of Slack's has.
     """
     kind = "im" if is_direct(channel_id) else "channel"
-    event = {"type": "message", **received(found), "channel": channel_id, "channel_type": kind}
+    event = {
+        "type": "message",
+        **sanitize_payload(found),
+        "channel": channel_id,
+        "channel_type": kind,
+    }
     body = {
         "event_id": f"{channel_id}.{found.get('ts')}",
         "team_id": installation.team_id,
@@ -349,7 +354,7 @@ def typed(text: str, bot_user_id: str = "") -> str:
     return _ENDS.sub("", _CUTS.sub(f" {OMITTED} ", plain(text, bot_user_id)))
 
 
-def received(value: Any, depth: int = 0) -> Any:
+def sanitize_payload(value: Any, depth: int = 0) -> Any:
     """Return a part of a payload with texts that PostgreSQL can store, and of limited length.
 
     None takes the place of what is nested more deeply than `MAX_DEPTH`.
@@ -361,8 +366,8 @@ def received(value: Any, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, list):
-        return [received(one, depth + 1) for one in value]
-    return {storable(str(key)): received(one, depth + 1) for key, one in value.items()}
+        return [sanitize_payload(one, depth + 1) for one in value]
+    return {storable(str(key)): sanitize_payload(one, depth + 1) for key, one in value.items()}
 
 
 def storable(text: str) -> str:
