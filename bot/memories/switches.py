@@ -11,8 +11,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.edits import DELETE_TEXTS
-from bot.conversation.inbox import OPEN
 from bot.locale import Reader
 from bot.people import (
     IS_NOW,
@@ -31,6 +29,11 @@ from memory.postgres import person_transaction
 
 log = logging.getLogger(__name__)
 
+OPEN: LiteralString = "ended_at IS NULL"
+DELETE_TEXTS: LiteralString = (
+    "UPDATE messages SET question = '', words = '', reply = NULL,"
+    " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
+)
 EVERYWHERE = ""
 """The scope of `turn_off` for all conversations; any other is the id of one."""
 MORNING = 8

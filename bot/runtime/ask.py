@@ -67,7 +67,6 @@ async def answer(dependencies: TurnDependencies, user_id: str, prompt: str) -> s
     sink = _Collected(Reader(language_of(None, prompt)))
     ts = f"{time.time():.6f}"
     message = Message(
-        event_id="",
         team_id=API_TEAM,
         user_id=user_id,
         user_team_id=API_TEAM,

@@ -23,7 +23,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import StandingWarnings, fault
 from bot.network import proxy_for
-from bot.slack.messages import API_TEAM, Installation, received, slack_user
+from bot.slack.messages import API_TEAM, Installation, sanitize_payload, slack_user
 from memory.metrics import count, step
 from memory.model import MessageKey
 
@@ -439,7 +439,7 @@ async def find_message(
         channel=channel, ts=thread_ts, oldest=ts, latest=ts, inclusive=True, limit=10
     )
     found = next((m for m in answer.get("messages") or [] if m.get("ts") == ts), None)
-    return dict(received(found)) if found is not None else None
+    return dict(sanitize_payload(found)) if found is not None else None
 
 
 async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:

@@ -23,7 +23,8 @@ from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.edits import UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER, Inbox
 from bot.conversation.turns import FORM_MEMORIES, Turns
-from bot.listeners.app import create_bolt_app, note_event
+from bot.listeners.app import create_bolt_app
+from bot.listeners.events import handle_event
 from bot.listeners.interactions import Interactions
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.memories.panel import read_panel
@@ -37,7 +38,7 @@ from bot.queue.retries import RunLater
 from bot.runtime.wiring import ModelClients, create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
 from bot.slack.client import NOTICE_METADATA, Installations
-from bot.slack.messages import Message, installation_team
+from bot.slack.messages import Message
 from bot.ui.panel import Content
 from bot.ui.positions import ADD, Position
 from bot.workspaces import installation_from, only
@@ -113,9 +114,8 @@ class App:
         await form_memories(self.wiring.app, team, user, audience)
 
     async def note(self, event: dict[str, Any]) -> None:
-        """Take note of an event that is no message of a person's."""
-        here = await self.wiring.app.slack.get(installation_team(event))
-        await note_event(self.wiring.app, event, here)
+        """Handle an event that is no message of a person's."""
+        await handle_event(self.wiring.app, event)
 
     def person(self, place: PersonThread) -> Person:
         """Return who writes at a place."""
@@ -142,7 +142,6 @@ class App:
         said = self.slack.say(place.user, place.channel, text or "-", **more)
         return self.slack.message(
             place,
-            event_id=f"Ev{said['ts']}",
             ts=said["ts"],
             thread_ts=more.get("thread_ts", said["ts"]),
             text=text,

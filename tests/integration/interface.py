@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.app import App
-from bot.listeners.app import BoltApp, create_bolt_app
+from bot.listeners.app import create_bolt_app
 from bot.listeners.interactions import REMEMBER_THIS, Interactions
 from bot.runtime.http import Readiness, create_web_app
 from bot.slack.messages import slack_user
@@ -65,10 +65,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where Slack's requests are served, and by what."""
+    """Where Slack's requests are served, and what answers those that are no events."""
 
     url: str
-    bolt: BoltApp
     interactions: Interactions
 
 
@@ -83,7 +82,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[Endpoint]:
     bolt = create_bolt_app(app, interactions)
     application = create_web_app(Readiness(ready), bolt, app.slack.warnings, signing_secret)
     async with serving(application) as url:
-        yield Endpoint(f"{url}/slack/events", bolt, interactions)
+        yield Endpoint(f"{url}/slack/events", interactions)
 
 
 class Interface:

@@ -23,7 +23,6 @@ def message(text: str = "hello", **changes: Any) -> Message:
     number = next(_numbers)
     ts = f"17000{number:05}.000100"
     made = Message(
-        event_id=f"Ev{number}",
         team_id="T1",
         user_id=f"U{number}",
         user_team_id="T1",
@@ -54,9 +53,9 @@ LATER = "1900000000.000100"
 
 
 def change() -> dict[str, str]:
-    """Return the id and the ts of an event that a message was edited by, later than any before."""
+    """Return the ts of an event that a message was edited by, later than any before."""
     number = next(_numbers)
-    return {"event_id": f"EvC{number}", "changed_ts": f"18000{number:05}.000100"}
+    return {"changed_ts": f"18000{number:05}.000100"}
 
 
 def change_of(message: Message, text: str | None, **more: Any) -> MessageChange:

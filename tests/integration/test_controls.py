@@ -147,8 +147,8 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     for message in (edited, answered):
         await app.edit(message, "I love natto")
     assert nothing_kept(app, answered)
-    again = replace(answered, event_id="Ev2", text="I love natto")
-    change = change_of(answered, "I love natto", event_id="Ev2", again=again)
+    again = replace(answered, text="I love natto")
+    change = change_of(answered, "I love natto", again=again)
     await follow_change(app.wiring.app, change)
     assert await turn_on(app.wiring.app, formed.person)
     for message in (edited, answered, waiting, queued):

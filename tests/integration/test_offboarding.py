@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.listeners.app import store_event
+from bot.listeners.events import handle_event
 from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import Person, Pool
 from memory.postgres import execute_statement, transaction
@@ -250,5 +250,5 @@ async def test_an_event_that_names_a_workspace_that_left_is_stored_for_the_other
     text = f"<@{app.slack.bot_user_id}> hello"
     event = {"type": "message", "user": place.user, "channel": place.channel, "ts": place.root}
     body = {"team_id": GONE, "event_id": "Ev1", "is_ext_shared_channel": True}
-    await store_event(app.wiring.app, {**body, "event": {**event, "text": text}})
+    await handle_event(app.wiring.app, {**body, "event": {**event, "text": text}})
     assert [row["team_id"] for row in app.rows("SELECT team_id FROM messages")] == [place.team]

@@ -55,9 +55,7 @@ async def test_channels_that_are_not_listed_are_closed(
     assert not app.slack.calls("conversations.replies")
     said = app.slack.say(closed.user, closed.channel, "and more", thread_ts=asked.ts)
     ts, root = said["ts"], asked.thread_ts
-    more = app.slack.message(
-        closed, event_id="EvMORE", ts=ts, thread_ts=root, text="and more", addressed=False
-    )
+    more = app.slack.message(closed, ts=ts, thread_ts=root, text="and more", addressed=False)
     assert await app.inbox.store(more)
     app.rows("UPDATE notices SET expires_at = now() - interval '1 day' RETURNING kind")
     await app.answering.drain(more.thread)

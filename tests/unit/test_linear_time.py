@@ -132,7 +132,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(final_question, without_thoughts),
         *(escaped, spoken, plain_text, section, title_of, query_in, framed),
         *(find_credentials, without_secrets),
-        *(messages.plain, messages.typed, printable, messages.received),
+        *(messages.plain, messages.typed, printable, messages.sanitize_payload),
         *(messages.mentions, estimated_tokens, reply_stream.open_fence),
         *(Position.parse, typed_message, in_pieces, names_in_pieces, without_thoughts_in_pieces),
         without_repetitions,
