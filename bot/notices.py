@@ -24,7 +24,7 @@ from bot.access import claim_refusal
 from bot.app import App
 from bot.logs import fault
 from bot.people import SETTINGS, SETTINGS_JOIN, settings_of
-from bot.queue.queue import DELETE_WAITING, REPLIES, Queue
+from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code, show_privately
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.ui.blocks import Payload, payload
@@ -225,7 +225,7 @@ async def show_notice(app: App, team: str, user: str, turn: str) -> None:
         app.pool,
         person,
         "WITH shown AS (UPDATE change_notices SET ts = %(ts)s,"
-        f" shown_at = COALESCE(shown_at, now()) WHERE turn_id = %(turn)s) {DELETE_WAITING}",
+        " shown_at = COALESCE(shown_at, now()) WHERE turn_id = %(turn)s) SELECT 1",
         {"turn": UUID(turn), "ts": ts, "lock": _retry_lock(turn)},
     )
 

@@ -41,7 +41,7 @@ def periodic_work(app: App) -> dict[str, tuple[str, Callable[[], Awaitable[None]
     pool = app.pool
     settings = app.settings
     return {
-        "remind": (EVERY_MINUTE, partial(remind_of_due, pool, app.queue)),
+        "remind_of_due": (EVERY_MINUTE, partial(remind_of_due, pool, app.queue)),
         "answer_unanswered": (EVERY_MINUTE, partial(answer_unanswered, pool, app.queue)),
         "delete_expired": (EVERY_MINUTE, partial(delete_expired, pool)),
         "purge": (EVERY_MINUTE, partial(purge_due, pool, days=1)),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import LiteralString
 
 import pytest
-
 from bot.conversation.running import MAX_CRASHES
+
 from bot.locale import say
 from memory import EmbeddedPostgres
 from tests.conftest import open_playground

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import openai
 from procrastinate import JobContext
+from procrastinate.job_context import AbortReason
 from procrastinate.jobs import Job
 from slack_bolt.async_app import AsyncBoltRequest
 
@@ -53,30 +54,66 @@ from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 
 class Answering:
-    """The jobs that answer the messages of threads, without a worker."""
+    """The jobs that answer the messages of threads, run as a worker runs them."""
 
-    def __init__(self, queue: Queue, worker: ThreadWorker) -> None:
+    def __init__(self, queue: Queue, worker: ThreadWorker, database: str) -> None:
         self._queue = queue
         self._worker = worker
+        self._database = database
         self._attempts: Counter[str] = Counter()
 
     async def drain(self, thread: str) -> None:
-        """Run a job of the thread, again if the one before has put itself off."""
-        job = Job(
-            id=1,
+        """Run a job of the thread; it counts how often the thread's job has put itself off."""
+        job = self._begin(thread)
+        aborted = asyncio.Event()
+        context = JobContext(
+            app=self._queue.app,
+            job=job,
+            start_timestamp=time.time(),
+            abort_reason=lambda: AbortReason.USER_REQUEST if aborted.is_set() else None,
+        )
+        running = asyncio.create_task(self._worker.run_job(context, thread))
+        watching = asyncio.create_task(self._abort(job, running, aborted))
+        try:
+            await running
+        except RunLater:
+            self._attempts[thread] += 1
+        else:
+            del self._attempts[thread]
+        finally:
+            running.cancel()
+            watching.cancel()
+            await asyncio.wait({running, watching})
+            self._rows("DELETE FROM procrastinate_jobs WHERE id = %s", job.id)
+
+    def _begin(self, thread: str) -> Job:
+        """Let one job of the thread be in progress, and no other one wait."""
+        self._rows(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND lock = %s", ANSWER, thread
+        )
+        [row] = self._rows(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status)"
+            " VALUES (%s, %s, %s, 'doing') RETURNING id",
+            *(REPLIES, ANSWER, thread),
+        )
+        return Job(
+            id=row["id"],
             queue=REPLIES,
             lock=thread,
             queueing_lock=None,
             task_name=ANSWER,
             attempts=self._attempts[thread],
         )
-        context = JobContext(app=self._queue.app, job=job, start_timestamp=time.time())
-        try:
-            await self._worker.run_job(context, thread)
-        except RunLater:
-            self._attempts[thread] += 1
-        else:
-            del self._attempts[thread]
+
+    async def _abort(self, job: Job, running: asyncio.Task[None], aborted: asyncio.Event) -> None:
+        """Cancel the job once it is to be aborted."""
+        while job.id not in await self._queue.app.job_manager.list_jobs_to_abort_async():
+            await asyncio.sleep(0.05)
+        aborted.set()
+        running.cancel()
+
+    def _rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        return owner_rows(self._database, statement, *values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +433,7 @@ async def open_app(
     await app.queue.open()
     register_work(wiring)
     worker = create_thread_worker(wiring)
-    return App(slack, stand_in, database, wiring, Answering(app.queue, worker))
+    return App(slack, stand_in, database, wiring, Answering(app.queue, worker, database))
 
 
 def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> bot.app.App:

@@ -8,14 +8,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from bot.config import Settings
-from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, Stopped
+from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.run import THREAD_SETTING, Run, Stopped
 from bot.conversation.turns import Turn, Turns
 from bot.delivery.reply_stream import ReplyStream, Sessions
 from bot.locale import Language, say
 from bot.people import MemoryState, People, PersonSettings
+from bot.queue.pulse import Pulse
 from bot.queue.queue import Queue
 from bot.slack.client import Installations
 from bot.slack.messages import Message
@@ -75,20 +77,29 @@ def turns_alone(pool: Pool) -> Turns:
 
 
 async def claimed_anew(pool: Pool, message: Message, earlier: int = 0) -> ClaimedMessage:
-    """Store a message, unless it is stored, as claimed after `earlier` attempts."""
+    """Store a message, unless it is stored, as taken by another run after `earlier` attempts."""
+    token = uuid4()
     [row] = await execute_statement(
         pool,
-        "INSERT INTO messages AS known (team_id, event_id, user_id, channel_id, ts, thread,"
-        " audience, attempts) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (team_id, channel_id, ts) DO UPDATE SET attempts = excluded.attempts,"
-        " status = CASE known.status WHEN 'gone' THEN 'gone' ELSE 'waiting' END RETURNING id",
+        "INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, token)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (team_id, channel_id, ts) DO UPDATE"
+        " SET token = excluded.token, ended_at = NULL RETURNING id, changed_ts",
         (
-            *(message.team_id, f"Ev{message.ts}", message.user_id, message.channel_id),
-            *(message.ts, message.thread, message.audience, earlier + 1),
+            *(message.team_id, message.user_id, message.channel_id, message.ts),
+            *(message.thread, message.audience, token),
         ),
         scope={THREAD_SETTING: message.thread},
     )
-    return ClaimedMessage(id=row["id"], message=message, earlier_attempts=earlier)
+    run = Run(
+        pool,
+        Pulse(),
+        row["id"],
+        token=token,
+        thread=message.thread,
+        changed_ts=row["changed_ts"],
+    )
+    return ClaimedMessage(run=run, message=message, attempts=earlier)
 
 
 async def record(pool: Pool, turn: Turn, ts: str) -> None:
@@ -145,7 +156,7 @@ class Thread:
         if event is None:
             waiting = await claimed_anew(self.sender.pool, message, attempts)
         else:
-            waiting = ClaimedMessage(id=event, message=message, earlier_attempts=attempts)
+            raise NotImplementedError
         return await turns_alone(self.sender.pool).begin(
             waiting,
             question="",
@@ -163,13 +174,6 @@ class Thread:
     ) -> AsyncIterator[Answering]:
         """Begin an answer; how it ends is up to the test."""
         turn = begun or await self.turn()
-        holder: list[Answering] = []
-
-        async def read_flags(_: ClaimedMessage) -> bool:
-            if holder[0].stopped:
-                raise Stopped
-            return holder[0].sure
-
         settings = PersonSettings(
             language=language, informed=informed, profile_at=datetime.now(UTC)
         )
@@ -181,11 +185,9 @@ class Thread:
             People(sender.pool, sender.installations),
             replace(turn, memory_state=MemoryState(settings=settings)),
             stand_in=stand_in,
-            read_flags=read_flags,
         )
-        holder.append(Answering(stream, turn.id))
         async with stream:
-            yield holder[0]
+            yield Answering(stream, turn.id)
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the app's messages."""

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -315,7 +316,7 @@ async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> 
 
 async def begun(app: App, said: Message) -> Toolbox:
     """Begin the turn of a message; return its tools."""
-    waiting = await app.inbox.claim(said.thread)
+    waiting = await app.inbox.take(said.thread, uuid4())
     assert waiting is not None
     turn = await app.turns.begin(waiting, question=said.text, words=said.text)
     names = MessageNames(app.wiring.app.names, said.team_id)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, LiteralString
 
 import pytest
+from bot.conversation.running import RunningThreads
 
 from bot.conversation.inbox import Inbox
-from bot.conversation.running import RunningThreads
 from bot.queue.queue import Queue
 from bot.runtime.maintenance import end_history, keep_up
 from bot.slack.messages import Message

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-
 from bot.conversation.running import RunningThreads
+
 from bot.queue.queue import Queue, migrations
 from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
 from memory.postgres import check_access, transaction

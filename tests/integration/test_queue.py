@@ -8,9 +8,9 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from bot.conversation.running import RunningThreads
 from procrastinate.retry import RetryStrategy
 
-from bot.conversation.running import RunningThreads
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from memory import Pool
 from memory.postgres import transaction
