@@ -41,6 +41,8 @@ _EDIT: LiteralString = (
     " status = CASE WHEN again THEN 'waiting' ELSE status END,"
     " revision = revision + (waits OR again)::int,"
     " interrupted = interrupted AND NOT (waits OR again),"
+    " on_record = on_record AND (NOT (waits OR again OR reworded)"
+    " OR on_record(%(team)s, user_id, %(channel)s, %(must_agree)s)),"
     " edited_at = CASE WHEN waits OR again OR reworded THEN now() ELSE edited_at END,"
     " due_at = CASE WHEN again THEN now() ELSE due_at END,"
     " failures = CASE WHEN again THEN 0 ELSE failures END,"
@@ -51,7 +53,8 @@ _EDIT: LiteralString = (
     # What was said in public belongs to its channel alone if that is not known to be public now.
     " audience = CASE WHEN reworded AND narrower THEN channel_id ELSE audience END"
     " FROM old WHERE messages.id = old.id"
-    " RETURNING messages.id, user_id, audience, formed, reworded"
+    " RETURNING messages.id, user_id, audience, formed, reworded, on_record,"
+    " waits OR again AS to_answer"
 )
 _WITHDRAW: LiteralString = (
     f"WITH old AS (SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> ''"
@@ -62,7 +65,7 @@ _WITHDRAW: LiteralString = (
     " message = NULL, interrupted = true, due_at = now(), ended_at = CASE status"
     " WHEN 'answering' THEN NULL WHEN 'waiting' THEN now() ELSE ended_at END"
     " FROM old WHERE messages.id = old.id"
-    " RETURNING messages.id, user_id, audience, formed, reworded"
+    " RETURNING messages.id, user_id, audience, formed, reworded, on_record, false AS to_answer"
 )
 
 
@@ -86,7 +89,12 @@ class MessageChange:
 
 
 async def change_message(
-    connection: AsyncConnection[DictRow], change: MessageChange, question: str, words: str
+    connection: AsyncConnection[DictRow],
+    change: MessageChange,
+    question: str,
+    words: str,
+    *,
+    must_agree: bool = False,
 ) -> DictRow | None:
     """Edit or withdraw a message, in one statement in a transaction of its thread.
 
@@ -95,8 +103,9 @@ async def change_message(
     one is not answered, or its answer ends and is deleted; its texts are blanked. An event that
     is older than the newest one of its message, or comes again, changes nothing.
 
-    Returns the row's id, user_id and audience, whether memories were `formed` from it, and
-    whether its texts were `reworded`; None where nothing is to be changed.
+    Returns the row's id, user_id, audience and `on_record`, whether memories were `formed` from it,
+    whether its texts were `reworded`, and whether the new text is `to_answer`; None where nothing
+    is to be changed.
     """
     values = {"message": None, **(values_of(change.again) if change.again else {})}
     found = await connection.execute(
@@ -112,6 +121,7 @@ async def change_message(
             "question": question,
             "words": words,
             "public": PUBLIC,
+            "must_agree": must_agree,
         },
     )
     return await found.fetchone()

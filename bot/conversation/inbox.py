@@ -18,7 +18,6 @@ from psycopg.types.json import Jsonb
 from bot.conversation.running import PERSON_AT_ONCE, RunningThreads
 from bot.logs import fault
 from bot.slack.messages import Message
-from bot.workspaces import AWAY
 from memory import Pool
 from memory.metrics import step
 from memory.postgres import execute_statement, transaction
@@ -30,6 +29,7 @@ OPEN: LiteralString = "status IN ('waiting', 'answering')"
 STILL_OURS: LiteralString = "id = %s AND attempts = %s"
 """Condition: no other worker answers the message; its parameters: `ClaimedMessage.ownership`."""
 THREAD_SETTING = "kioku.thread"
+_AWAY: LiteralString = "left_at IS NOT NULL"
 FLAGS: LiteralString = "SELECT attempts, status, revision, interrupted FROM messages WHERE id = %s"
 
 MAX_FAILURES = 5
@@ -61,10 +61,11 @@ _BEGINS: LiteralString = (
 )
 _STORE: LiteralString = (
     f"WITH place AS MATERIALIZED (SELECT {_BEGINS} AS begins),"
-    f" stored AS (INSERT INTO messages ({_COLUMNS}, message, attempts, worker)"
-    f" SELECT {_VALUES}, %(message)s, begins::int, CASE WHEN begins THEN %(worker)s::bigint END"
+    f" stored AS (INSERT INTO messages ({_COLUMNS}, on_record, message, attempts, worker)"
+    f" SELECT {_VALUES}, on_record(%(team)s, %(user)s, %(channel)s, %(must_agree)s),"
+    " %(message)s, begins::int, CASE WHEN begins THEN %(worker)s::bigint END"
     f" FROM place WHERE (%(addressed)s OR {_FOLLOWED}) AND NOT EXISTS"
-    f" (SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND {AWAY})"
+    f" (SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND {_AWAY})"
     " ON CONFLICT (team_id, channel_id, ts) DO NOTHING RETURNING id, worker IS NOT NULL AS begins)"
     " SELECT * FROM stored"
 )
@@ -90,7 +91,7 @@ CLAIM: LiteralString = (
     " AND (other.status IN ('waiting', 'answering') OR other.status = 'gone'"
     " AND other.ended_at IS NULL) AND other.id <> messages.id) AS more,"
     " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = messages.team_id"
-    f" AND {AWAY}) AS unserved"
+    f" AND {_AWAY}) AS unserved"
 )
 
 
@@ -155,8 +156,9 @@ class ClaimedMessage:
 class Inbox:
     """The rows of `messages` that are stored, claimed, interrupted, released and given up."""
 
-    def __init__(self, pool: Pool, threads: RunningThreads) -> None:
+    def __init__(self, pool: Pool, threads: RunningThreads, *, must_agree: bool = False) -> None:
         self._pool = pool
+        self._must_agree = must_agree
         self.threads = threads
         self._begun: dict[str, ClaimedMessage] = {}
 
@@ -174,7 +176,7 @@ class Inbox:
         asked or answered in the 30 minutes before; nor one of a workspace that has removed the app.
         Raises `psycopg.OperationalError`.
         """
-        values = values_of(message)
+        values = {**values_of(message), "must_agree": self._must_agree}
         with self.threads.place(message.thread) as worker:
             try:
                 stored = await self._store(_STORE, message, {**values, "worker": worker})

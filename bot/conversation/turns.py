@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import BEFORE, QuotaExceeded
+from bot.access import check_quota
 from bot.config import Settings
 from bot.conversation.inbox import (
     OPEN,
@@ -22,7 +22,7 @@ from bot.conversation.inbox import (
     finish,
     key_of,
 )
-from bot.people import MEMORY_STATE, MemoryState, memory_state_of, note_informed, off_record
+from bot.people import MemoryState, note_informed, read_memory_state
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.messages import Message
 from memory import DM, MemoryView, Namespace, Person, Pool, memory_view
@@ -74,16 +74,17 @@ _BEGIN: LiteralString = (
     " UPDATE messages SET status = 'answering', audience = %(audience)s,"
     " begun_at = COALESCE(begun_at, now()), model = NULL,"
     " posting_since = COALESCE(posting_since, now()),"
-    f" question = CASE WHEN {_KEPT} THEN question ELSE %(question)s END,"
-    f" words = CASE WHEN {_KEPT} THEN words ELSE %(words)s END FROM earlier"
+    f" question = CASE WHEN {_KEPT} THEN question WHEN on_record THEN %(question)s ELSE '' END,"
+    f" words = CASE WHEN {_KEPT} THEN words WHEN on_record THEN %(words)s ELSE '' END FROM earlier"
     f" WHERE id = %(id)s AND attempts = %(attempt)s AND {OPEN}"
     " RETURNING reply_ts, begun IS NOT NULL AS again, asked,"
     " interrupted OR revision <> %(revision)s AS changed"
 )
 _BEGIN_ASKED: LiteralString = (
     "INSERT INTO messages (id, attempts, team_id, user_id, channel_id, thread, audience, ts,"
-    " question, words, status, begun_at) VALUES (%(id)s, %(attempt)s, %(team)s, %(user)s,"
-    " %(channel)s, %(thread)s, %(audience)s, %(ts)s, %(question)s, %(words)s, 'answering', now())"
+    " question, words, on_record, status, begun_at) VALUES (%(id)s, %(attempt)s, %(team)s,"
+    " %(user)s, %(channel)s, %(thread)s, %(audience)s, %(ts)s, %(question)s, %(words)s, %(kept)s,"
+    " 'answering', now())"
     " RETURNING reply_ts, false AS again, NULL::float8 AS asked, false AS changed"
 )
 _FORGOTTEN_SINCE: LiteralString = (
@@ -91,8 +92,6 @@ _FORGOTTEN_SINCE: LiteralString = (
     " AND f.user_id = messages.user_id AND f.what = 'forgetting'"
     " AND f.forgotten_at > now() - interval '1 day' AND f.forgotten_id <> ALL(%s))"
 )
-
-_OFF_RECORD: LiteralString = off_record("messages")
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
 ReadView: TypeAlias = Callable[[Message], Awaitable[MemoryView]]
@@ -220,11 +219,16 @@ class Turns:
         message, view = claimed.message, await self.view(claimed.message)
         redacted_question, redacted_words = redact_texts(question, words)
         async with transaction(self.pool, _scope(message)) as connection:
-            limit = self.settings.person_messages_per_hour if limited else 0
-            row = await _read(connection, claimed, view, count_requests=limit > 0)
-            if 0 < limit <= row["requests_before"]:
-                raise QuotaExceeded(limit)
-            memory_state = memory_state_of(row, self.settings.consent)
+            if limited:
+                await check_quota(connection, self.settings, message.person, claimed.id)
+            memory_state = await read_memory_state(
+                connection,
+                message.person,
+                message.channel_id,
+                message.ts,
+                self.settings.consent,
+            )
+            row = await _read(connection, claimed, view)
             forgotten = message.ts in row["forgotten"]
             stored = await _begin(
                 connection,
@@ -285,7 +289,7 @@ class Turns:
                 "UPDATE messages SET"
                 " question = CASE WHEN forgotten.found THEN '' ELSE question END,"
                 " words = CASE WHEN forgotten.found THEN '' ELSE words END,"
-                f" reply = CASE WHEN NOT ({_OFF_RECORD}) AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
+                f" reply = CASE WHEN on_record AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
                 " recalled = %s, removal_proposed = %s, model = %s,"
                 " formed_at = CASE WHEN forgotten.found THEN now() ELSE formed_at END"
                 " FROM (SELECT EXISTS (SELECT FROM forgotten_sources WHERE team_id = %s"
@@ -313,21 +317,13 @@ class Turns:
 
 
 async def _read(
-    connection: AsyncConnection[DictRow],
-    claimed: ClaimedMessage,
-    view: MemoryView,
-    *,
-    count_requests: bool,
+    connection: AsyncConnection[DictRow], claimed: ClaimedMessage, view: MemoryView
 ) -> DictRow:
-    """Read what a turn begins with, in a transaction with the person's and the thread's scope.
-
-    `requests_before` is what the message's person wrote and asked for before it in its hour (0
-    without `count_requests`).
-    """
+    """Read what a turn begins with, in a transaction with the person's and the thread's scope."""
     message, in_dm = claimed.message, view.own.audience == DM
     exchanges = f"{_EXCHANGES} AND {_THREAD_OR_DAY if in_dm else _THREAD}"
     found = await connection.execute(
-        "SELECT state.*,"
+        "SELECT"
         " ARRAY(SELECT ts FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
         "  AND channel = %(channel)s AND ts >= %(thread_ts)s) AS forgotten,"
         " ARRAY(SELECT forgotten_id FROM forgotten_sources WHERE team_id = %(team)s"
@@ -336,20 +332,13 @@ async def _read(
         f" extract(epoch FROM {_HISTORY_FROM})::float8 AS history_from,"
         f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY ts DESC"
         f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
-        f" (SELECT json_agg(one) FROM ({_UNFORMED}) one) AS unformed,"
-        " CASE WHEN %(count_requests)s AND event.event_id IS NOT NULL"
-        f" THEN {BEFORE} ELSE 0 END AS requests_before"
-        f" FROM ({MEMORY_STATE}) state LEFT JOIN messages event ON event.id = %(event)s",
+        f" (SELECT json_agg(one) FROM ({_UNFORMED}) one) AS unformed",
         {
             **message.person.ids | {"channel": message.channel_id, "ts": message.ts},
             "thread": message.thread,
             "thread_ts": message.thread_ts,
             # In a direct message everything that the person wrote may be shown.
             "audiences": None if in_dm else list(view.audiences),
-            "event": claimed.id,
-            "in_dm": in_dm,
-            "dm": DM,
-            "count_requests": count_requests,
         },
         prepare=True,
     )

@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access import note_message_changed
+from bot.access import note_edit, note_message_changed
 from bot.app import App
 from bot.conversation import edits
 from bot.conversation.inbox import THREAD_SETTING
@@ -19,7 +19,7 @@ from bot.conversation.turns import WORDS_LIMIT, schedule_formation
 from bot.delivery.reply_stream import Sessions
 from bot.logs import fault
 from bot.notices import update_notices
-from bot.people import read_memory_state, refusal_in
+from bot.people import refusal_in
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
@@ -59,18 +59,23 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
     if change.author:
         scope |= Person(change.team_id, change.author).settings
     async with transaction(app.pool, scope) as connection:
-        row = await edits.change_message(connection, change, question.text, words)
+        must_agree = app.settings.consent == "ask"
+        row = await edits.change_message(
+            connection, change, question.text, words, must_agree=must_agree
+        )
         user = row["user_id"] if row else change.author
         if not user:
             return
         person = Person(change.team_id, user)
         for name, value in person.settings.items():
             await connection.execute("SELECT set_config(%s, %s, true)", (name, value))
+        if row is not None and row["to_answer"]:
+            await note_edit(connection, person, change.changed_ts)
         formed = False
         if row is not None and row["reworded"]:
             formed = row["formed"]
-            state = await read_memory_state(connection, person, *here, app.settings.consent)
-            if state.off or refusal_in(app.settings, person, change.channel_id, row["audience"]):
+            refused = refusal_in(app.settings, person, change.channel_id, row["audience"])
+            if refused or not row["on_record"]:
                 await edits.delete_texts(connection, person, row["id"])
             elif words:
                 namespace = person.namespace(row["audience"])

@@ -14,7 +14,7 @@ from bot.app import App
 from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
 from bot.notices import add_notice, add_unread, show_now
-from bot.people import SETTINGS, SETTINGS_JOIN, PersonSettings, settings_of
+from bot.people import PersonSettings, read_settings
 from memory import (
     DM,
     FormationResult,
@@ -28,7 +28,7 @@ from memory import (
     memory_view,
 )
 from memory.metrics import count, step
-from memory.postgres import person_statement, person_transaction
+from memory.postgres import person_transaction
 from memory.store import embed_missing
 
 log = logging.getLogger(__name__)
@@ -131,26 +131,24 @@ async def read_unformed(
     Only ended turns of the namespace's audience; at most `limit` of them, in order, and none after
     the one whose words reach `MAX_CHARACTERS`: a model's context is limited.
     """
-    [row] = await person_statement(
-        pool,
-        namespace.person,
-        f"SELECT {SETTINGS}, (SELECT json_agg(found) FROM ("
-        "SELECT id, channel_id, ts, words, removal_proposed,"
-        # What we had said before: in a direct message, in whichever of its threads.
-        " (SELECT reply FROM messages earlier WHERE earlier.team_id = %(team)s"
-        " AND earlier.user_id = %(user)s AND earlier.channel_id = messages.channel_id"
-        " AND (earlier.thread = messages.thread OR messages.audience = %(dm)s)"
-        " AND earlier.ts < messages.ts AND earlier.begun_at IS NOT NULL"
-        " AND earlier.ended_at > messages.begun_at - interval '1 day'"
-        " ORDER BY earlier.ts DESC LIMIT 1) AS before FROM messages"
-        " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s"
-        " AND formed_at IS NULL"
-        " AND ended_at IS NOT NULL AND words <> ''"
-        " ORDER BY ts LIMIT %(limit)s) found) AS unformed"
-        f" FROM (SELECT) always {SETTINGS_JOIN}",
-        {**namespace.person.ids, "dm": DM, "audience": namespace.audience, "limit": limit},
-    )
-    settings, turns = settings_of(row), row["unformed"] or []
+    async with person_transaction(pool, namespace.person) as connection:
+        settings = await read_settings(connection, namespace.person)
+        found = await connection.execute(
+            "SELECT id, channel_id, ts, words, removal_proposed,"
+            # What we had said before: in a direct message, in whichever of its threads.
+            " (SELECT reply FROM messages earlier WHERE earlier.team_id = %(team)s"
+            " AND earlier.user_id = %(user)s AND earlier.channel_id = messages.channel_id"
+            " AND (earlier.thread = messages.thread OR messages.audience = %(dm)s)"
+            " AND earlier.ts < messages.ts AND earlier.begun_at IS NOT NULL"
+            " AND earlier.ended_at > messages.begun_at - interval '1 day'"
+            " ORDER BY earlier.ts DESC LIMIT 1) AS before FROM messages"
+            " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s"
+            " AND formed_at IS NULL"
+            " AND ended_at IS NOT NULL AND words <> ''"
+            " ORDER BY ts LIMIT %(limit)s",
+            {**namespace.person.ids, "dm": DM, "audience": namespace.audience, "limit": limit},
+        )
+        turns = await found.fetchall()
     ends = accumulate(len(turn["words"]) for turn in turns)
     turns = turns[: 1 + sum(end < MAX_CHARACTERS for end in ends)]
     words = [
@@ -165,7 +163,7 @@ async def read_unformed(
         )
         for turn in turns
     ]
-    return settings, [UUID(turn["id"]) for turn in turns], words
+    return settings, [turn["id"] for turn in turns], words
 
 
 async def mark_formed(
@@ -180,17 +178,16 @@ async def mark_formed(
     memories were formed from it meanwhile.
     """
     marked = await connection.execute(
-        "WITH marked AS (UPDATE messages SET formed_at = now()"
+        "UPDATE messages SET formed_at = now()"
         " FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)"
         " WHERE messages.id = taken.id AND messages.team_id = %(team)s"
         " AND messages.user_id = %(user)s AND messages.words = taken.words"
-        " AND messages.formed_at IS NULL"
-        f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
-        f" FROM (SELECT) always {SETTINGS_JOIN}",
+        " AND messages.formed_at IS NULL",
         {**person.ids, "ids": list(ids), "words": [one.text for one in words]},
     )
-    [row] = await marked.fetchall()
-    return settings_of(row) if row["marked"] == len(ids) else None
+    if marked.rowcount != len(ids):
+        return None
+    return await read_settings(connection, person)
 
 
 def _report(formed: FormationResult, messages: int) -> None:

@@ -253,10 +253,8 @@ class Toolbox:
         return (await self._names.find([])).stored(words)
 
     async def _turn_off(self, scope: str, end: Until | None = None) -> str:
-        """Switch memory off from this message on, and say so with the button for the opposite."""
-        # To ask for it is nothing to remember either.
-        since = self._message.ts
-        off = await turn_off(self._app, self._message.person, scope, until=end, since=since)
+        """Switch memory off, also for this message; say so with the button for the opposite."""
+        off = await turn_off(self._app, self._message.person, scope, until=end)
         self._switched_off = True
         # Off everywhere and off in this conversation are two switches, each with its own button.
         self._shown[f"off {scope}"] = _made(off_done, off, scope)

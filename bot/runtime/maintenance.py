@@ -34,7 +34,7 @@ _AT_ONCE = 5_000
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
     "DELETE FROM notices WHERE expires_at < now()",
-    "DELETE FROM person_requests WHERE hour < now() - interval '30 days'",
+    "DELETE FROM person_requests WHERE at < now() - interval '1 day'",
     # Signatures are valid for five minutes, by a clock that may be five minutes off.
     "DELETE FROM interactions WHERE at < now() - interval '15 minutes'",
     # A job whose end, or begin, PostgreSQL could not tell its worker; `beat` gives it back.

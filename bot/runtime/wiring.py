@@ -82,7 +82,7 @@ def create_turn_dependencies(
         settings=settings,
         pool=pool,
         queue=queue,
-        inbox=Inbox(pool, RunningThreads(pool)),
+        inbox=Inbox(pool, RunningThreads(pool), must_agree=settings.consent == "ask"),
         slack=slack,
         workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
         sessions=Sessions(slack),

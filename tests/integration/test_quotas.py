@@ -13,8 +13,6 @@ from bot.runtime.ask import answer
 from memory import Person
 from tests.integration.app import MakeApp
 
-pytestmark = pytest.mark.usefixtures("within_an_hour")
-
 
 async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) -> None:
     """The first message beyond the quota is answered with one sentence, further ones not at all."""
@@ -36,7 +34,7 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
     assert app.find_turn(asked[3]) is None
     theirs = await app.ask(other, "Hello")
     assert app.turn(theirs)["status"] == "answered"
-    app.rows("UPDATE messages SET received_at = received_at - interval '1 hour'")
+    app.rows("UPDATE messages SET ts = (ts::numeric - 3600)::text RETURNING 1")
     app.rows("UPDATE notices SET expires_at = now() - interval '1 second'")
     again = await app.ask(place, "Hello again")
     assert app.turn(again)["reply"]
@@ -61,7 +59,7 @@ async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
         assert any(one in done.line for one in hourly(3))
     refused = await app.ask(place, "Hello again")
     assert app.model_requests() == before
-    assert app.rows("SELECT requests FROM person_requests") == [{"requests": 2}]
+    assert app.rows("SELECT kind FROM person_requests") == [{"kind": "model"}] * 2
     assert app.turn(refused)["words"] == ""
     assert "Remembered" in (await app.add(app.person(other), "I like tea")).line
 
@@ -86,7 +84,7 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
             assert "5" in refused.refusal(Reader(language))
     for other in (Person("T1", "U2"), Person("T2", "U1")):
         await admit(app.pool, settings, other)
-    app.rows("UPDATE person_requests SET hour = hour - interval '1 hour'")
+    app.rows("UPDATE person_requests SET at = at - interval '1 hour' RETURNING 1")
     await admit(app.pool, settings, ann)
 
 
