@@ -54,9 +54,11 @@ from memory import (
 )
 from memory.credentials import redact_json
 from memory.model import Until, until
-from memory.postgres import person_transaction
+from memory.postgres import load_statements, person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
+
+_SQL = load_statements("bot", "tools")
 
 Arguments = Mapping[str, Any]
 Definition = dict[str, Any]
@@ -204,10 +206,8 @@ class Toolbox:
         app, turn, message = self._app, self._turn, self._message
         where, mode = (message.channel_id, message.ts), app.settings.consent
         now = await read_memory_state(connection, message.person, *where, mode)
-        found = await connection.execute(
-            "SELECT FROM messages WHERE id = %s AND words = %s",
-            (turn.id, turn.words[:WORDS_LIMIT]),
-        )
+        values = {"id": turn.id, "words": turn.words[:WORDS_LIMIT]}
+        found = await connection.execute(_SQL["still_says"], values)
         # It has other words after an edit, and none after it was deleted, forgotten or erased.
         if now.off or not now.on_record or await found.fetchone() is None:
             raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
