@@ -23,7 +23,7 @@ from slack_sdk.errors import SlackApiError
 from bot.access import claim_refusal
 from bot.app import App
 from bot.logs import fault
-from bot.people import SETTINGS, SETTINGS_JOIN, settings_of
+from bot.people import read_settings
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code, show_privately
 from bot.slack.messages import API_TEAM, split_thread_key
@@ -32,7 +32,7 @@ from bot.ui.lines import notable_changes
 from bot.ui.messages import notice_payload
 from memory import DM, Change, FormationResult, Person, Pool, list_changes, open_questions
 from memory.model import PROMISE_KIND
-from memory.postgres import person_statement
+from memory.postgres import person_statement, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -114,8 +114,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
         app.pool,
         person,
         "SELECT t.channel_id AS channel, t.thread, t.audience, t.ts AS question_ts,"
-        f" t.reply_ts <> '{{}}' AS replied, NULL AS ts, {SETTINGS}"
-        f" FROM messages t {SETTINGS_JOIN}"
+        " t.reply_ts <> '{}' AS replied, NULL AS ts FROM messages t"
         " WHERE t.id = %(turn)s AND t.team_id = %(team)s AND t.user_id = %(user)s",
         {"turn": UUID(turn), **person.ids},
     )
@@ -124,7 +123,9 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     if not await claim_refusal(app.pool, person, UUID(turn), "unread", _DAY_SECONDS):
         return
     [row] = found
-    reader = settings_of(row).reader()
+    async with person_transaction(app.pool, person) as connection:
+        settings = await read_settings(connection, person)
+    reader = settings.reader()
     unread = await count_unread(app.pool, person)
     try:
         await _send(app, person, row, payload(reader.say("unread_told", count=unread)))
@@ -194,10 +195,9 @@ async def show_notice(app: App, team: str, user: str, turn: str) -> None:
         person,
         "SELECT t.channel_id AS channel, t.thread, t.audience, t.reply, t.ts AS question_ts,"
         " t.reply_ts <> '{}' AS replied, n.ts, n.shown_at IS NOT NULL AS shown,"
-        f" n.ts::numeric < t.reply_ts[1]::numeric AS above, {SETTINGS}"
+        " n.ts::numeric < t.reply_ts[1]::numeric AS above"
         " FROM change_notices n JOIN messages t"
         " ON (t.id, t.team_id, t.user_id) = (n.turn_id, n.team_id, n.user_id)"
-        f" {SETTINGS_JOIN}"
         " WHERE n.turn_id = %(turn)s AND n.team_id = %(team)s AND n.user_id = %(user)s",
         {"turn": UUID(turn), **person.ids},
     )
@@ -235,7 +235,8 @@ async def _payload(app: App, person: Person, row: DictRow, turn: UUID) -> Payloa
 
     To somebody who wants no notices only the questions come, which would else expire unseen.
     """
-    settings = settings_of(row)
+    async with person_transaction(app.pool, person) as connection:
+        settings = await read_settings(connection, person)
     told = await list_changes(app.pool, person, batch=turn)
     questions = await open_questions(app.pool, person, batch=turn)
     if not (settings.notices or row["shown"] or row["ts"]):

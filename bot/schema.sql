@@ -140,36 +140,34 @@ CREATE TABLE person_settings (
 CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
     WHERE deactivated_at IS NOT NULL;
 
--- When a person's memory is neither read nor written: what was written or edited within is never
--- remembered. `scope`: a conversation, '' for everywhere. `until_at`: NULL until it is switched on.
+-- Where a person's memory is neither read nor written. `scope`: a conversation, '' for everywhere.
+-- `until_at`: when it ends by itself; NULL: when the person switches it on.
 CREATE TABLE memory_off (
     team_id text NOT NULL,
     user_id text NOT NULL,
     scope text NOT NULL,
-    from_at timestamptz NOT NULL,
     until_at timestamptz,
-    PRIMARY KEY (team_id, user_id, scope, from_at),
+    PRIMARY KEY (team_id, user_id, scope),
     -- As of `store`: Python cannot represent every date of PostgreSQL.
     CONSTRAINT memory_off_dates CHECK (
-        from_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00'
-        AND until_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00' IS NOT FALSE)
+        until_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00')
 );
 
--- Requests of a person in an hour that call a model and are no message: an addition, POST /ask; and
--- their questions about colleagues.
+-- When a person asked something that counts and is no message: 'model' requests (an addition, an edit
+-- of an answered message, POST /ask), and 'colleague' for questions about colleagues.
 CREATE TABLE person_requests (
+    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     team_id text NOT NULL,
     user_id text NOT NULL,
-    hour timestamptz NOT NULL,
-    requests int NOT NULL DEFAULT 0,
-    colleague_questions int NOT NULL DEFAULT 0,
-    PRIMARY KEY (team_id, user_id, hour)
+    kind text NOT NULL CHECK (kind IN ('model', 'colleague')),
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX person_requests_hour ON person_requests (hour);
+CREATE INDEX person_requests_person ON person_requests (team_id, user_id, at);
+CREATE INDEX person_requests_at ON person_requests (at);
 ALTER TABLE person_requests ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_person_requests ON person_requests USING (
     team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
-    OR hour < now() - interval '30 days'
+    OR at < now() - interval '1 day'
 ) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
 -- Files with a person's data that the app sent; deleted in Slack when the person is erased.
@@ -231,7 +229,18 @@ CREATE VIEW off_now WITH (security_invoker = true) AS
 SELECT team_id, user_id, scope, until_at FROM memory_off
 WHERE until_at IS NULL OR until_at > now();
 
-GRANT SELECT ON off_now TO kioku_app;
+-- People's choices, whether memory is off for them everywhere, and what Slack says about them.
+CREATE VIEW person_states WITH (security_invoker = true) AS
+SELECT settings.team_id, settings.user_id, everywhere.scope IS NOT NULL AS switched_off,
+    everywhere.until_at AS off_until, settings.agreed_at IS NOT NULL AS agreed, settings.notices,
+    settings.eagerness, settings.language, settings.told_at IS NOT NULL AS informed,
+    settings.retention_days, settings.locale, settings.time_zone, settings.profile_at,
+    settings.deactivated_at IS NOT NULL AS deactivated
+FROM person_settings AS settings
+LEFT JOIN off_now AS everywhere ON everywhere.team_id = settings.team_id
+    AND everywhere.user_id = settings.user_id AND everywhere.scope = '';
+
+GRANT SELECT ON off_now, person_states TO kioku_app;
 
 -- Whether what a person writes in a conversation is on the record: memory is on there now, and they
 -- agreed to it where they must. False in a transaction that is not this person's, which cannot know.
@@ -247,13 +256,32 @@ CREATE FUNCTION on_record(team text, person text, channel text, must_agree boole
                 WHERE off_now.team_id = team AND off_now.user_id = person
                     AND off_now.scope IN ('', channel))
             AND NOT EXISTS (
-                SELECT FROM person_settings AS settings
-                WHERE settings.team_id = team AND settings.user_id = person
-                    AND settings.deactivated_at IS NOT NULL)
+                SELECT FROM person_states AS state
+                WHERE state.team_id = team AND state.user_id = person AND state.deactivated)
             AND (NOT must_agree OR EXISTS (
-                SELECT FROM person_settings AS settings
-                WHERE settings.team_id = team AND settings.user_id = person
-                    AND settings.agreed_at IS NOT NULL))
+                SELECT FROM person_states AS state
+                WHERE state.team_id = team AND state.user_id = person AND state.agreed))
+    $$;
+
+-- When a person who may ask a model `most` times an hour may ask again, at a `moment` in Slack's time
+-- (seconds as text): an hour after the request that is `most` requests back. NULL: now. A message counts
+-- by its time, unless it was skipped; POST /ask counts as a request, and its rows in `messages` do not.
+CREATE FUNCTION may_ask_again_at(team text, person text, moment text, most int)
+    RETURNS timestamptz
+    LANGUAGE sql STABLE SET search_path FROM CURRENT
+    AS $$
+        SELECT asked.at + interval '1 hour' FROM (
+            SELECT to_timestamp(said.ts::float8) AS at FROM messages AS said
+            WHERE said.team_id = team AND said.user_id = person AND team <> 'API'
+                AND said.ts > (moment::numeric - 3600)::text AND said.ts < moment
+                AND said.status <> 'skipped'
+            UNION ALL
+            SELECT request.at FROM person_requests AS request
+            WHERE request.team_id = team AND request.user_id = person AND request.kind = 'model'
+                AND request.at > to_timestamp(moment::float8) - interval '1 hour'
+                AND request.at < to_timestamp(moment::float8)
+        ) AS asked
+        ORDER BY asked.at DESC OFFSET most - 1 LIMIT 1
     $$;
 
 CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
@@ -291,9 +319,8 @@ CREATE FUNCTION promises_to_remind_of(most int)
         WHERE earlier.posted < 2 AND settings.deactivated_at IS NULL
             AND NOT EXISTS (SELECT FROM workspaces AS here
                 WHERE here.team_id = promise.team AND here.left_at IS NOT NULL)
-            AND NOT EXISTS (SELECT FROM memory_off AS off WHERE off.team_id = promise.team
-                AND off.user_id = promise.person AND off.scope = '' AND off.from_at <= now()
-                AND (off.until_at IS NULL OR off.until_at > now()))
+            AND NOT EXISTS (SELECT FROM off_now AS off WHERE off.team_id = promise.team
+                AND off.user_id = promise.person AND off.scope = '')
     $$;
 
 -- Threads with a message that has waited for two minutes and is not being answered: their job was lost.
@@ -481,7 +508,7 @@ CREATE FUNCTION workspaces_with_message(
             AND said.ts IN (message_ts, root_ts)
         UNION SELECT here.team_id FROM served AS here JOIN messages AS said
             ON said.thread = here.team_id || '.' || channel || '.' || root_ts
-            AND (said.begun_at IS NOT NULL OR said.status = 'waiting')
+            AND (said.begun_at IS NOT NULL OR said.ended_at IS NULL)
         UNION SELECT here.team_id FROM served AS here JOIN statements AS statement
             ON statement.team_id = here.team_id
             AND statement.channel = workspaces_with_message.channel
@@ -515,21 +542,24 @@ CREATE FUNCTION operating_state()
         FROM messages AS open WHERE open.ended_at IS NULL
     $$;
 
--- Deletes the rows of a workspace that removed the app, once its time has come.
+-- Deletes the rows of a workspace that removed the app, once its time has come. Its jobs hold ids only,
+-- and end without work, since it is not served.
 CREATE FUNCTION purge_workspace(team text)
     RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-    DECLARE
-        name text;
     BEGIN
         IF NOT EXISTS (SELECT FROM workspaces AS w WHERE w.team_id = team AND w.purge_at <= now()) THEN
             RETURN;
         END IF;
-        FOREACH name IN ARRAY '{messages,notices,person_settings,person_requests,memory_off,sent_files,
-            conversations,listening}'::text[] LOOP
-            EXECUTE format('DELETE FROM %I WHERE team_id = $1', name) USING team;
-        END LOOP;
+        DELETE FROM messages WHERE team_id = team;
+        DELETE FROM notices WHERE team_id = team;
+        DELETE FROM person_settings WHERE team_id = team;
+        DELETE FROM person_requests WHERE team_id = team;
+        DELETE FROM memory_off WHERE team_id = team;
+        DELETE FROM sent_files WHERE team_id = team;
+        DELETE FROM conversations WHERE team_id = team;
+        DELETE FROM listening WHERE team_id = team;
         PERFORM purge_workspace_memories(team);
     END
     $$;

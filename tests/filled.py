@@ -19,8 +19,7 @@ ROWS: tuple[LiteralString, ...] = (
     " words) VALUES (%(team)s, %(event)s, %(user)s, %(channel)s, %(thread)s, 'dm', '1.0', 'q',"
     " 'w')",
     "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
-    "INSERT INTO memory_off (team_id, user_id, scope, from_at)"
-    " VALUES (%(team)s, %(user)s, %(channel)s, now())",
+    "INSERT INTO memory_off (team_id, user_id, scope) VALUES (%(team)s, %(user)s, %(channel)s)",
     "INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content,"
     " subject, evidence, said_at, zone, batch) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k',"
     " 'dm', 'UserFact', 'say', 'formation', '{}', '', 'words', now(), 'UTC', gen_random_uuid())",
@@ -37,8 +36,7 @@ ROWS: tuple[LiteralString, ...] = (
     " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
     " VALUES (%(team)s, %(user)s, 'outage', '1', now() + interval '1 hour')",
-    "INSERT INTO person_requests (team_id, user_id, hour, requests)"
-    " VALUES (%(team)s, %(user)s, now(), 1)",
+    "INSERT INTO person_requests (team_id, user_id, kind) VALUES (%(team)s, %(user)s, 'model')",
     "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
 )
 

@@ -49,6 +49,7 @@ class ChangedMessage:
 
     `formed`: memories were formed from it before. `reworded`: its stored texts have changed.
     `on_record`: the new ones may be kept. `interrupts`: a run that answers it must end.
+    `is_answered_anew`: the new text is to be answered.
     """
 
     id: UUID
@@ -58,6 +59,7 @@ class ChangedMessage:
     reworded: bool
     on_record: bool
     interrupts: bool
+    is_answered_anew: bool
 
 
 async def edit_message(
@@ -75,7 +77,12 @@ async def edit_message(
     answered again. Stored texts become `question` and `words`. An event that is not newer than the
     newest one of its message changes nothing.
     """
-    values: dict[str, Any] = {**change.place, "changed": change.changed_ts, "public": PUBLIC}
+    values: dict[str, Any] = {
+        **change.place,
+        "changed": change.changed_ts,
+        "public": PUBLIC,
+        "must_agree": must_agree,
+    }
     found = await connection.execute(_SQL["read"], values)
     row = await found.fetchone()
     if row is None:
@@ -95,8 +102,11 @@ async def edit_message(
     reworded = row["has_texts"] and (row["question"], row["words"]) != (question, words)
     changed = {"audience": row["audience"], "on_record": True}
     if reworded:
-        texts = {"question": question, "words": words, "must_agree": must_agree}
-        texts["is_less_public"] = row["is_less_public"]
+        texts = {
+            "question": question,
+            "words": words,
+            "is_less_public": row["is_less_public"],
+        }
         stored = await connection.execute(_SQL["reword"], {**values, **texts})
         [changed] = await stored.fetchall()
     return ChangedMessage(
@@ -105,6 +115,7 @@ async def edit_message(
         formed=row["formed"],
         reworded=reworded,
         interrupts=interrupts,
+        is_answered_anew=interrupts or is_answered_again,
         **changed,
     )
 
@@ -133,6 +144,7 @@ async def withdraw_message(
         reworded=row["has_texts"],
         on_record=True,
         interrupts=row["is_open"],
+        is_answered_anew=False,
     )
 
 

@@ -159,7 +159,7 @@ class Turns:
         [redacted_question, redacted_words] = redact_texts(question, words)
         async with transaction(self.pool, _scope(message)) as connection:
             if limited and message.team_id != API_TEAM:
-                await check_quota(connection, self.settings, message.person, message.ts)
+                await check_quota(connection, self.settings, message.person, claimed.id)
             memory_state = await read_memory_state(
                 connection, message.person, message.channel_id, message.ts, self.settings.consent
             )

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any, LiteralString, TypeVar
+from typing import Any, TypeVar
 
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -41,9 +41,11 @@ from bot.ui.messages import done_payload
 from bot.ui.panel import Click, Done, panel
 from bot.ui.positions import Position, position_in
 from memory import Person
-from memory.postgres import execute_statement, transaction_timeout
+from memory.postgres import execute_statement, load_statements, transaction_timeout
 
 log = logging.getLogger(__name__)
+
+_SQL = load_statements("bot", "interactions")
 
 REMEMBER_THIS = "remember_this"
 _DATABASE_SECONDS = 2.0
@@ -51,10 +53,6 @@ _DATABASE_SECONDS = 2.0
 _ACK_SECONDS = 2.3
 _AGAIN_SECONDS = 1.0
 _ERROR_BLOCK = "error"
-# Returns no row where the same request was carried out before.
-_NOTE: LiteralString = (
-    "INSERT INTO interactions (trigger_id) VALUES (%s) ON CONFLICT DO NOTHING RETURNING trigger_id"
-)
 
 _Result = TypeVar("_Result", bound=Result | None)
 
@@ -221,7 +219,7 @@ class Interactions:
         try:
             trigger_id = str(request.body["trigger_id"])
             with transaction_timeout(_DATABASE_SECONDS):
-                new = await execute_statement(self._app.pool, _NOTE, (trigger_id,))
+                new = await execute_statement(self._app.pool, _SQL["note"], {"trigger": trigger_id})
                 return await carried_out(click, work) if new else None
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return Done(line=_sentence(click.reader, error), beside=True)

@@ -52,10 +52,12 @@ from memory import (
     open_questions,
 )
 from memory.credentials import redact
-from memory.postgres import person_transaction
+from memory.postgres import load_statements, person_statement, person_transaction
 from memory.store import MAX_MEMORIES, forgotten_messages, memory_page
 
 log = logging.getLogger(__name__)
+
+_SQL = load_statements("bot", "adding")
 
 # Deadline of the model calls, in seconds, and more for each further line; after it the words are
 # stored as typed.
@@ -139,14 +141,10 @@ async def remember_as_typed(app: App, click: Click) -> Done:
 
 async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
     """Return where a message is remembered: in the audience in which it was said."""
-    async with person_transaction(app.pool, person) as connection:
-        found = await connection.execute(
-            "SELECT audience FROM messages WHERE team_id = %s AND user_id = %s"
-            " AND channel_id = %s AND ts = %s AND begun_at IS NOT NULL",
-            (person.team_id, person.user_id, channel, ts),
-        )
-        row = await found.fetchone()
-    return await app.audiences.view_of(person, channel, ts, row["audience"] if row else None)
+    values = {**person.ids, "channel": channel, "ts": ts}
+    found = await person_statement(app.pool, person, _SQL["audience"], values)
+    audience = found[0]["audience"] if found else None
+    return await app.audiences.view_of(person, channel, ts, audience)
 
 
 async def why_not_now(app: App, click: Click, channel: str = "", ts: str = "") -> Done | None:
@@ -295,12 +293,8 @@ class _Request:
             raise MemoryOff("The person has switched memory off meanwhile.")
         if not may_form:
             raise NotRemembered("remember_off_record")
-        await connection.execute(
-            "UPDATE messages SET formed_at = now() WHERE team_id = %(team)s AND user_id = %(user)s"
-            " AND channel_id = %(channel)s AND ts = %(ts)s AND ended_at IS NOT NULL"
-            " AND formed_at IS NULL",
-            {**person.ids, "channel": self.channel, "ts": self.ts},
-        )
+        values = {**person.ids, "channel": self.channel, "ts": self.ts}
+        await connection.execute(_SQL["mark_formed"], values)
         # Last: an edit locks the turn first, and then the requests about its message.
         await check_request(connection, person, request)
 

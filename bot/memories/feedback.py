@@ -11,7 +11,9 @@ from bot.ui.blocks import SlackView
 from bot.ui.forms import comment_form, final_view, read_comment
 from bot.ui.panel import Click, Done
 from memory.credentials import redact_texts
-from memory.postgres import person_transaction
+from memory.postgres import load_statements, person_transaction
+
+_SQL = load_statements("bot", "feedback")
 
 
 async def rate(app: App, click: Click) -> Done | SlackView | None:
@@ -25,14 +27,7 @@ async def rate(app: App, click: Click) -> Done | SlackView | None:
         raise ValueError("This button rates nothing.")
     async with person_transaction(app.pool, click.person) as connection:
         found = await connection.execute(
-            "INSERT INTO feedback AS f (turn_id, team_id, user_id, rating)"
-            " SELECT id, team_id, user_id, %(rating)s"
-            " FROM messages WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s"
-            " AND model IS NOT NULL"
-            " ON CONFLICT (turn_id) DO UPDATE SET rating = excluded.rating, changed_at = now(),"
-            " comment = CASE excluded.rating WHEN 'bad' THEN f.comment ELSE '' END"
-            " RETURNING comment",
-            {**click.person.ids, "rating": rating, "turn": UUID(turn)},
+            _SQL["rate"], {**click.person.ids, "rating": rating, "turn": UUID(turn)}
         )
         row = await found.fetchone()
     if row is None:
@@ -46,9 +41,7 @@ async def comment(app: App, click: Click, view: Mapping[str, Any]) -> SlackView:
     [redacted] = redact_texts(text)
     async with person_transaction(app.pool, click.person) as connection:
         done = await connection.execute(
-            "UPDATE feedback SET rating = 'bad', comment = %s, changed_at = now()"
-            " WHERE turn_id = %s AND team_id = %s AND user_id = %s",
-            (redacted.text, UUID(turn), click.person.team_id, click.person.user_id),
+            _SQL["comment"], {**click.person.ids, "turn": UUID(turn), "comment": redacted.text}
         )
     # The turn was erased, or grew too old, while the form was open.
     key = "feedback_thanks" if done.rowcount else "feedback_others"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -29,10 +28,12 @@ from memory import (
     undo_forgetting,
 )
 from memory.model import MessageKey
-from memory.postgres import person_statement, transaction_timeout
+from memory.postgres import load_statements, person_statement, transaction_timeout
 from memory.store import Gone, Purged, embed_missing, selected
 
 log = logging.getLogger(__name__)
+
+_SQL = load_statements("bot", "forgetting")
 
 # A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
 FORGETTING_SECONDS = 60.0
@@ -40,54 +41,6 @@ MAX_KEYS = 50  # memories that one button forgets: their keys are its value
 _NAMED = 5
 _WORDS_LIMIT = 80  # characters of a message in the question whether to forget it
 EMBED = "embed_memories"
-# Messages of what is forgotten: those that it comes from, all of a selected time, and those whose
-# words name it and are not formed yet. Nothing is formed of them any more.
-_FIND: LiteralString = """
-WITH found AS (
-    SELECT id, channel_id, ts FROM messages
-    WHERE team_id = %(team)s AND user_id = %(user)s
-        AND (%(everything)s
-            OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s)
-            OR (channel_id, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-            OR (formed_at IS NULL AND words <> '' AND says(words, %(needles)s)))
-), formed AS (
-    UPDATE messages SET formed_at = now() FROM found
-    WHERE messages.id = found.id AND messages.formed_at IS NULL
-)
-SELECT channel_id AS channel, ts FROM found
-"""
-# What was not formed when it was forgotten.
-_UNFORM: LiteralString = """
-UPDATE messages SET formed_at = NULL
-WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at = %(at)s AND words <> ''
-RETURNING audience
-"""
-# A comment on an answer may repeat it.
-_DELETE_COMMENTS: LiteralString = """
-UPDATE feedback SET comment = '' FROM messages
-WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s AND feedback.comment <> ''
-    AND messages.id = feedback.turn_id
-    AND ((messages.channel_id, messages.ts) IN
-            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-        OR says(feedback.comment, %(needles)s)
-        OR says(concat_ws(' ', messages.question, messages.words, messages.reply), %(needles)s))
-"""
-_DELETE_TEXTS: LiteralString = """
-UPDATE messages SET
-    question = CASE WHEN named.whole OR named.question THEN '' ELSE messages.question END,
-    words = CASE WHEN named.whole OR named.words THEN '' ELSE messages.words END,
-    reply = CASE WHEN named.whole OR named.reply THEN NULL ELSE messages.reply END
-FROM (
-    SELECT id, (channel_id, ts) IN
-            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[])) AS whole,
-        says(question, %(needles)s) AS question, says(words, %(needles)s) AS words,
-        says(COALESCE(reply, ''), %(needles)s) AS reply
-    FROM messages
-    WHERE team_id = %(team)s AND user_id = %(user)s
-        AND (question <> '' OR words <> '' OR reply IS NOT NULL)
-) AS named
-WHERE messages.id = named.id AND (named.whole OR named.question OR named.words OR named.reply)
-"""
 
 
 def selection_of(value: str) -> Selection:
@@ -146,9 +99,8 @@ async def _texts_of(app: App, person: Person, reader: Reader, selection: Selecti
     found = await person_statement(
         app.pool,
         person,
-        "SELECT question FROM messages WHERE team_id = %s AND user_id = %s AND channel_id = %s"
-        " AND ts = %s AND question <> ''",
-        (person.team_id, person.user_id, channel, ts),
+        _SQL["question"],
+        {**person.ids, "channel": channel, "ts": ts},
     )
     if not found:
         return reader.say("forget_said")
@@ -231,7 +183,7 @@ async def selected_messages(
         "times": [ts for _, ts in gone.messages],
         "needles": list(gone.needles),
     }
-    found = await connection.execute(_FIND, values)
+    found = await connection.execute(_SQL["find"], values)
     return [(row["channel"], row["ts"]) for row in await found.fetchall()]
 
 
@@ -245,8 +197,8 @@ async def delete_forgotten_texts(
         "times": [ts for _, ts in purged.messages],
         "needles": list(purged.needles),
     }
-    await connection.execute(_DELETE_COMMENTS, values)
-    await connection.execute(_DELETE_TEXTS, values)
+    await connection.execute(_SQL["delete_comments"], values)
+    await connection.execute(_SQL["delete_texts"], values)
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
@@ -255,7 +207,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
     reader = click.reader
 
     async def in_commit(connection: AsyncConnection[DictRow], forgotten_at: datetime) -> None:
-        found = await connection.execute(_UNFORM, {**person.ids, "at": forgotten_at})
+        found = await connection.execute(_SQL["unform"], {**person.ids, "at": forgotten_at})
         for audience in {row["audience"] for row in await found.fetchall()}:
             namespace = person.namespace(audience)
             await schedule_formation(connection, app.queue, app.settings, namespace)

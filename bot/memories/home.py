@@ -65,7 +65,7 @@ async def show_home(app: App, person: Person, position: Position, said: Done | N
 
     Without it, the newest forgetting is said, while it can be undone.
     """
-    reader = await app.people.reader(person)
+    reader = await app.people.reader(person, keep_new=False)
     if said is None and (found := await undoable_forgetting(app.pool, person)):
         forgotten, end = found
         memories = reader.say("counted_memories", count=forgotten.count)

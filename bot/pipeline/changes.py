@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access import note_message_changed
+from bot.access import note_edit, note_message_changed
 from bot.app import App
 from bot.conversation import edits
 from bot.conversation.run import THREAD_SETTING
@@ -58,6 +58,8 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
             return
         person = Person(change.team_id, user)
         await edits.enter_person(connection, person)
+        if changed is not None and changed.is_answered_anew:
+            await note_edit(connection, person, change.changed_ts)
         if changed is not None and changed.reworded:
             await _follow_new_words(app, connection, person, change, changed, words)
         place = (change.channel_id, change.ts)

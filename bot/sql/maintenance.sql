@@ -17,6 +17,10 @@ DELETE FROM interactions WHERE at < now() - interval '15 minutes';
 -- name: delete_expired_notices
 DELETE FROM notices WHERE expires_at < now();
 
+-- name: delete_old_requests
+-- The quota counts the last hour.
+DELETE FROM person_requests WHERE at < now() - interval '1 day';
+
 -- name: clear_away
 SELECT clear_away(%(most)s);
 

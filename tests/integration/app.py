@@ -270,15 +270,11 @@ class App:
         reader = await core.people.reader(person)
         return await read_panel(core, person, reader, position or Position(), home=home)
 
-    async def off(self, place: PersonThread, scope: str = "", until: datetime | None = None) -> str:
-        """Switch memory off for the person of a place; return the ts of what they wrote for it.
-
-        Not a moment before that: clocks do not differ here.
-        """
-        since = str(self.slack.say(place.user, "dm", "Turn memory off")["ts"])
-        ends = until_of(until)
-        await turn_off(self.wiring.app, self.person(place), scope, until=ends, since=since)
-        return since
+    async def off(
+        self, place: PersonThread, scope: str = "", until: datetime | None = None
+    ) -> None:
+        """Switch memory off for the person of a place."""
+        await turn_off(self.wiring.app, self.person(place), scope, until=until_of(until))
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Execute a statement as the database's owner; return its rows."""

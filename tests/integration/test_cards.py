@@ -190,8 +190,8 @@ async def test_after_so_many_questions_in_an_hour_nobody_is_shown(app: App) -> N
     await fact(app, aya, is_shown=True)
     jonas, who = named(app, "Jonas Quota")
     app.rows(
-        "INSERT INTO person_requests (team_id, user_id, hour, colleague_questions)"
-        " VALUES (%s, %s, date_trunc('hour', now()), %s) RETURNING 1",
+        "INSERT INTO person_requests (team_id, user_id, kind)"
+        " SELECT %s, %s, 'colleague' FROM generate_series(1, %s) RETURNING 1",
         *(who.team_id, who.user_id, QUESTIONS_AN_HOUR - 1),
     )
     for expected in (True, False):

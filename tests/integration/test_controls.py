@@ -21,7 +21,8 @@ from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.slack.names import MessageNames
 from bot.ui.positions import FORGET, SWITCH, UNDO
-from memory import Selection, list_changes
+from memory import Person, Selection, list_changes
+from memory.postgres import person_statement
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import change_of, elements, pressable, says
 from tests.integration.playground_slack import PersonThread
@@ -157,6 +158,45 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
         assert nothing_kept(app, message)
         assert say("en", "off_here") not in footer(app, message)
     assert [content["food_name"] for content in await app.form(queued)] == ["ramen"]
+
+
+_OFF = "INSERT INTO memory_off (team_id, user_id, scope, until_at) VALUES ('T1', 'U1', %s, %s)"
+_SETTINGS = "INSERT INTO person_settings (team_id, user_id, {}) VALUES ('T1', 'U1', now())"
+
+
+@pytest.mark.parametrize(
+    ("rows", "person", "must_agree", "expected"),
+    [
+        ([], "U1", False, True),
+        ([], "U1", True, False),
+        ([(_OFF, "", None)], "U1", False, False),
+        ([(_OFF, "", "2099-01-01")], "U1", False, False),
+        ([(_OFF, "", "2020-01-01")], "U1", False, True),
+        ([(_OFF, "C1", None)], "U1", False, False),
+        ([(_OFF, "C2", None)], "U1", False, True),
+        ([(_OFF, "C1", "2020-01-01"), (_OFF, "", None)], "U1", False, False),
+        ([(_SETTINGS.format("told_at"),)], "U1", True, False),
+        ([(_SETTINGS.format("agreed_at"),)], "U1", True, True),
+        ([(_SETTINGS.format("agreed_at"),), (_OFF, "C1", None)], "U1", True, False),
+        ([(_SETTINGS.format("deactivated_at"),)], "U1", False, False),
+        # Of a colleague's switches a transaction knows nothing, so nothing of theirs is kept.
+        ([], "U2", False, False),
+        ([(_OFF, "", None)], "U2", False, False),
+    ],
+)
+async def test_what_is_on_the_record(
+    app: App, rows: list[tuple[str, ...]], person: str, must_agree: bool, expected: bool
+) -> None:
+    """What a person writes while memory is on there, by a transaction of that very person."""
+    for statement, *values in rows:
+        app.rows(f"{statement} RETURNING 1", *values)
+    found = await person_statement(
+        app.pool,
+        Person("T1", "U1"),
+        "SELECT on_record('T1', %s, 'C1', %s) AS kept",
+        (person, must_agree),
+    )
+    assert found == [{"kept": expected}]
 
 
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:

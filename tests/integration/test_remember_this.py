@@ -106,16 +106,21 @@ async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
 
 
 async def test_pointing_at_a_message_while_memory_is_off_stores_nothing(app: App) -> None:
-    """Nothing is remembered; what was said then stays off the record afterwards."""
+    """What was said to the app then stays off the record; another message is read when it is on."""
     place = app.slack.place()
     who = app.person(place)
     await app.off(place)
-    said = app.slack.say(place.user, place.channel, "I love ramen")
-    here = PersonThread(place.user, place.team, place.channel, said["ts"], said["ts"])
-    assert await pointed_at(app, here) == say("en", "off")
+    told = await app.ask(place, "I love ramen")
+    said = app.slack.say(place.user, place.channel, "I love soba")
+    to_the_app = PersonThread(place.user, place.team, place.channel, told.ts, told.ts)
+    to_others = PersonThread(place.user, place.team, place.channel, said["ts"], said["ts"])
+    for here in (to_the_app, to_others):
+        assert await pointed_at(app, here) == say("en", "off")
     await turn_on(app.wiring.app, who)
-    assert await pointed_at(app, here) == say("en", "remember_off_record")
+    assert await pointed_at(app, to_the_app) == say("en", "remember_off_record")
     assert await app.memories(who) == []
+    await pointed_at(app, to_others)
+    assert [one.content["food_name"] for one in await app.memories(who)] == ["soba"]
 
 
 @pytest.mark.parametrize("answered", [False, True])

@@ -43,10 +43,10 @@ class Wiretap:
             return answer.status, await answer.text(), answer.content_type
 
     def state(self, ann: SlackPerson) -> list[dict[str, Any]]:
-        """Return what is remembered of a person, and since when memory is off."""
+        """Return what is remembered of a person, and where memory is off."""
         statement = (
             "SELECT key AS what, updated_at AS at FROM store WHERE prefix LIKE %s"
-            " UNION ALL SELECT scope, from_at FROM memory_off WHERE user_id = %s ORDER BY 1, 2"
+            " UNION ALL SELECT scope, until_at FROM memory_off WHERE user_id = %s ORDER BY 1, 2"
         )
         return owner_rows(self.app.database, statement, f"%{ann.user}%", ann.user)
 
