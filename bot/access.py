@@ -111,12 +111,6 @@ async def claim_refusal(
     )
 
 
-async def check_quota(
-    connection: AsyncConnection[DictRow], settings: Settings, person: Person, ts: str
-) -> None:
-    pass
-
-
 class AlreadyUnderWay(Exception):
     """The same is being done for the same person at the moment."""
 

@@ -349,13 +349,28 @@ async def schedule_formation(
 
 
 async def form_after(
-    connection: AsyncConnection[DictRow], queue: Queue, namespace: Namespace, delay: float
+    connection: AsyncConnection[DictRow],
+    queue: Queue,
+    namespace: Namespace,
+    delay: float,
+    *,
+    priority: int = 0,
 ) -> None:
-    """Add a job that forms memories of a person and audience after `delay` seconds."""
+    """Add a job that forms memories of a person and audience after `delay` seconds.
+
+    Jobs of a person and audience run in order; one of a lower `priority` holds up no other.
+    """
     lock = f"{BACKGROUND}:{namespace.prefix}"
     arguments = {
         "team": namespace.person.team_id,
         "user": namespace.person.user_id,
         "audience": namespace.audience,
     }
-    await queue.defer(connection, FORM_MEMORIES, {lock: arguments}, queue=BACKGROUND, delay=delay)
+    await queue.defer(
+        connection,
+        FORM_MEMORIES,
+        {lock: arguments},
+        queue=BACKGROUND,
+        priority=priority,
+        delay=delay,
+    )

@@ -126,7 +126,13 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
             # Logged where it happened. Nothing but another setup ends it, or the person's next
             # message, which brings the next attempt forward.
             async with person_transaction(app.pool, person) as connection:
-                await form_after(connection, app.queue, view.own, MODEL_REFUSED_RETRY_SECONDS)
+                await form_after(
+                    connection,
+                    app.queue,
+                    view.own,
+                    MODEL_REFUSED_RETRY_SECONDS,
+                    priority=-1,
+                )
             return False
         except FormationUnavailable:
             count("formations", outcome="unavailable")

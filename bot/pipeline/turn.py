@@ -117,14 +117,14 @@ class ThreadWorker:
     async def _attempt_until_interrupted(
         self, claimed: ClaimedMessage, context: JobContext
     ) -> bool:
-        """Answer a message; return False if the job was aborted and is to end.
+        """Answer a message; return False if the attempt was interrupted, and the job is to end.
 
-        A job is aborted for a Stop, an edit or a deletion of the message, or because the process
-        ends: then the message is released.
+        A job is aborted for a Stop, an edit or a deletion of the message, each of which has added
+        another job, or because the process ends: then the message is released.
         """
         attempt = asyncio.create_task(self._handle(claimed))
         try:
-            await asyncio.shield(attempt)
+            return await asyncio.shield(attempt)
         except asyncio.CancelledError:
             interruption = None
             if context.abort_reason() is AbortReason.USER_REQUEST:
@@ -135,7 +135,6 @@ class ThreadWorker:
             claimed.run.interrupt(interruption)
             await attempt
             return False
-        return True
 
     async def _read_interruption(self, claimed: ClaimedMessage) -> Interrupted | None:
         """Return why the job was aborted; None: for another message, or it cannot be known now."""
@@ -147,7 +146,7 @@ class ThreadWorker:
             log.warning("why an answer is to end could not be read: %s", fault(error))
             return None
 
-    async def _hand_back(self, claimed: ClaimedMessage, attempt: asyncio.Task[None]) -> None:
+    async def _hand_back(self, claimed: ClaimedMessage, attempt: asyncio.Task[bool]) -> None:
         """Cancel an attempt, and let another job begin the message again."""
         await cancel_until_done(attempt)
         try:
@@ -156,16 +155,16 @@ class ThreadWorker:
         except (Interrupted, OperationalError, TimeoutError) as error:
             log.info("a message was not handed back: %s", fault(error))
 
-    async def _handle(self, claimed: ClaimedMessage) -> None:
-        """Answer a message. Raises `RunLater` where it is to be tried again."""
+    async def _handle(self, claimed: ClaimedMessage) -> bool:
+        """Answer a message; return False if the attempt was interrupted.
+
+        Raises `RunLater` where it is to be tried again.
+        """
         try:
             await self._attempt(claimed)
-        except Superseded:
-            log.info("a message was taken over by another process")
-        except Edited:
-            log.info("a message was edited while it was answered")
-        except Withdrawn:
-            log.info("a message was deleted while it was answered")
+        except Interrupted as interruption:
+            log.info("an answer was interrupted: %s", type(interruption).__name__)
+            return False
         except DeliveryFailed as failed:
             if failed.is_expected:
                 log.warning("a conversation takes no answer from the app: %s", failed.code)
@@ -177,6 +176,7 @@ class ThreadWorker:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the person gets an answer
             await self._handle_error(claimed, error)
+        return True
 
     async def _handle_error(self, claimed: ClaimedMessage, error: Exception) -> None:
         """Let an attempt that failed be made again, or give the message up."""
@@ -364,6 +364,7 @@ async def _ask_model(
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=replier.may_search)
     try:
+        await message_run.confirm()
         answering = _reply(replier, person, request, sink, tools)
         with dependencies.app.pending_replies.one():
             reply = await message_run.unless_interrupted(answering)

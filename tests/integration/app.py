@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -21,7 +21,7 @@ from slack_bolt.async_app import AsyncBoltRequest
 
 import bot.app
 from bot.config import STAND_IN_MODEL, Settings
-from bot.conversation.edits import UPDATE_FROM_MESSAGE
+from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER, Inbox
 from bot.conversation.turns import FORM_MEMORIES, Turns
 from bot.listeners.app import create_bolt_app
@@ -31,10 +31,10 @@ from bot.memories.forgetting import delete_forgotten_texts
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.people import People
-from bot.pipeline.changes import follow_change, update_from_message
+from bot.pipeline.changes import delete_answer, follow_change, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.turn import ThreadWorker, TurnDependencies
-from bot.queue.queue import REPLIES, Queue
+from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.queue.retries import RunLater
 from bot.runtime.wiring import ModelClients, create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
@@ -107,7 +107,8 @@ class Answering:
 
     async def _abort(self, job: Job, running: asyncio.Task[None], aborted: asyncio.Event) -> None:
         """Cancel the job once it is to be aborted."""
-        while job.id not in await self._queue.app.job_manager.list_jobs_to_abort_async():
+        manager = self._queue.app.job_manager
+        while job.id not in [*await manager.list_jobs_to_abort_async()]:
             await asyncio.sleep(0.05)
         aborted.set()
         running.cancel()
@@ -147,8 +148,14 @@ class App:
         return self.wiring.app.inbox
 
     async def form_words(self, team: str, user: str, audience: str) -> None:
-        """Run a job of formation."""
-        await form_memories(self.wiring.app, team, user, audience)
+        """Run the waiting jobs of formation, of which none waits for a pause of the person."""
+        self.rows(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo' AND lock = %s",
+            *(FORM_MEMORIES, f"{BACKGROUND}:{Person(team, user).namespace(audience).prefix}"),
+        )
+        core = self.wiring.app
+        settings = core.settings.model_copy(update={"formation": "hot"})
+        await form_memories(replace(core, settings=settings), team, user, audience)
 
     async def note(self, event: dict[str, Any]) -> None:
         """Handle an event that is no message of a person's."""
@@ -215,7 +222,9 @@ class App:
         await self.follow_changes()
 
     async def follow_changes(self) -> None:
-        """Run the waiting jobs that update memories from messages."""
+        """Run the waiting jobs that delete answers, and that update memories from messages."""
+        for job in self.take_jobs(DELETE_ANSWER):
+            await delete_answer(self.wiring.app, **job)
         for job in self.take_jobs(UPDATE_FROM_MESSAGE):
             await update_from_message(self.wiring.app, **job)
 
@@ -419,8 +428,6 @@ async def open_app(
         "openai_base_url": stand_in.openai_base_url,
         "reply_model": STAND_IN_MODEL,
         "memory_model": STAND_IN_MODEL,
-        # A formation that a test runs waits for nobody.
-        "formation_delay": 0.0,
         **settings,
     }
     opened = clients or ModelClients(model, model, model)
