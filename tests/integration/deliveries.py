@@ -23,7 +23,6 @@ from memory import DM, MemoryView, Pool, create_pool, memory_view
 from memory.postgres import execute_statement
 from tests.databases import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
-from tests.unit.test_slack import refused
 
 FOOTER = say("en", "footer")
 
@@ -50,8 +49,7 @@ class Sender:
 
     def refuse(self, method: str, seconds: int) -> None:
         """Let Slack have refused a method to another answer of this process."""
-        error = refused("ratelimited", 429, {"Retry-After": str(seconds)})
-        assert self.installations.limits.note(self.slack.team_id, method, error)
+        self.installations.limits.note(self.slack.team_id, method, seconds)
 
 
 async def nothing(*_: object) -> None:

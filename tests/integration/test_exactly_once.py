@@ -19,6 +19,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take for settled what is half a second old."""
     monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 0.5)
     monkeypatch.setattr("bot.delivery.posted_messages.TROUBLE_SECONDS", 1.0)
+    monkeypatch.setattr("bot.slack.retries.TROUBLE_SECONDS", 1.0)
 
 
 def streamed_by_app(thread: Thread) -> str:
@@ -232,12 +233,13 @@ async def cleared(thread: Thread) -> str:
 async def test_what_slack_did_not_delete_is_deleted_a_minute_later(
     thread: Thread, method: str, fault: dict[str, Any]
 ) -> None:
-    """One fault of Slack leaves the answer to a deleted message there until the next upkeep."""
+    """An outage of Slack leaves the answer to a deleted message there until the next upkeep."""
     event = stored(thread)
     await dies_at_its_start(thread)
     withdrawn(thread, event)
-    thread.slack.fault(method, **fault)
+    thread.slack.fault(method, times=None, **fault)
     assert await cleared(thread) == "answering"
     assert len(thread.messages()) == 1
+    thread.slack.clear()
     assert await cleared(thread) == "stopped"
     assert thread.messages() == []
