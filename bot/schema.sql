@@ -47,6 +47,8 @@ CREATE TABLE messages (
 
     -- Of the attempts, `failures` ended in an error; in `crashes` the process died.
     attempts int NOT NULL DEFAULT 0,
+    -- of the attempt that answers it: what another one writes is not stored
+    token uuid,
     failures int NOT NULL DEFAULT 0,
     crashes int NOT NULL DEFAULT 0,
     -- the process that answers it, a row of procrastinate_workers; NULL: none does

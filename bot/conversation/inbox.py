@@ -6,15 +6,36 @@ docs/explanation/one-message.md lists every change of its `status`.
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, LiteralString
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.errors import UniqueViolation
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from bot.conversation.run import (
+    THREAD_SETTING as THREAD_SETTING,
+)
+from bot.conversation.run import (
+    Edited as Edited,
+)
+from bot.conversation.run import (
+    Interrupted as Interrupted,
+)
+from bot.conversation.run import (
+    Run,
+)
+from bot.conversation.run import (
+    Stopped as Stopped,
+)
+from bot.conversation.run import (
+    Superseded as Superseded,
+)
+from bot.conversation.run import (
+    Withdrawn as Withdrawn,
+)
 from bot.conversation.running import PERSON_AT_ONCE, RunningThreads
 from bot.logs import fault
 from bot.slack.messages import Message
@@ -29,7 +50,6 @@ OPEN: LiteralString = "status IN ('waiting', 'answering')"
 """Condition: a message is still to be answered, by this or another worker."""
 STILL_OURS: LiteralString = "id = %s AND attempts = %s"
 """Condition: no other worker answers the message; its parameters: `ClaimedMessage.ownership`."""
-THREAD_SETTING = "kioku.thread"
 FLAGS: LiteralString = "SELECT attempts, status, revision, interrupted FROM messages WHERE id = %s"
 
 MAX_FAILURES = 5
@@ -61,11 +81,13 @@ _BEGINS: LiteralString = (
 )
 _STORE: LiteralString = (
     f"WITH place AS MATERIALIZED (SELECT {_BEGINS} AS begins),"
-    f" stored AS (INSERT INTO messages ({_COLUMNS}, message, attempts, worker)"
-    f" SELECT {_VALUES}, %(message)s, begins::int, CASE WHEN begins THEN %(worker)s::bigint END"
+    f" stored AS (INSERT INTO messages ({_COLUMNS}, message, token, attempts, worker)"
+    f" SELECT {_VALUES}, %(message)s, gen_random_uuid(), begins::int,"
+    " CASE WHEN begins THEN %(worker)s::bigint END"
     f" FROM place WHERE (%(addressed)s OR {_FOLLOWED}) AND NOT EXISTS"
     f" (SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND {AWAY})"
-    " ON CONFLICT (team_id, channel_id, ts) DO NOTHING RETURNING id, worker IS NOT NULL AS begins)"
+    " ON CONFLICT (team_id, channel_id, ts) DO NOTHING RETURNING id, token,"
+    " worker IS NOT NULL AS begins)"
     " SELECT * FROM stored"
 )
 # Nothing else than that it is known can keep a message that waits from being stored.
@@ -78,12 +100,13 @@ _STORE_WITHDRAWN: LiteralString = (
     " ON CONFLICT DO NOTHING"
 )
 CLAIM: LiteralString = (
-    "UPDATE messages SET attempts = attempts + 1, worker = %(worker)s, due_at = now()"
+    "UPDATE messages SET attempts = attempts + 1, worker = %(worker)s, due_at = now(),"
+    " token = gen_random_uuid()"
     " WHERE id = ("
     f" SELECT id FROM messages WHERE thread = %(thread)s AND {OPEN}"
     f" ORDER BY ts LIMIT 1) AND {OPEN} AND NOT EXISTS (SELECT FROM messages other"
     " WHERE other.thread = %(thread)s AND other.worker <> %(worker)s)"
-    " RETURNING id, message, attempts - 1 AS earlier_attempts, failures, crashes, revision,"
+    " RETURNING id, token, message, attempts - 1 AS earlier_attempts, failures, crashes, revision,"
     " begun_at IS NOT NULL AS begun, changed_ts < ANY(reply_ts) AS replied,"
     " extract(epoch FROM now() - GREATEST(received_at, edited_at))::float8 AS waited,"
     " EXISTS (SELECT FROM messages other WHERE other.thread = messages.thread"
@@ -92,26 +115,6 @@ CLAIM: LiteralString = (
     " EXISTS (SELECT FROM workspaces WHERE workspaces.team_id = messages.team_id"
     f" AND {AWAY}) AS unserved"
 )
-
-
-class Interrupted(Exception):
-    """The running answer must end."""
-
-
-class Stopped(Interrupted):
-    """The person pressed Stop; the text written so far is kept."""
-
-
-class Withdrawn(Interrupted):
-    """The person deleted the message; its answer is deleted, too."""
-
-
-class Edited(Interrupted):
-    """The person edited the message; the answer is written again for the new text."""
-
-
-class Superseded(Interrupted):
-    """Another worker took the message over; this one must write nothing more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +140,11 @@ class ClaimedMessage:
     more: bool = True
     unserved: bool = False
     waited: float = 0.0
+    token: UUID = field(default_factory=uuid4)
+    run: Run = field(default_factory=Run, compare=False)
+
+    def __post_init__(self) -> None:
+        self.run.ownership = {"id": self.id, "token": self.token}
 
     @property
     def attempt_number(self) -> int:
@@ -186,7 +194,7 @@ class Inbox:
                     self.threads.look()
                 elif self.threads.run(message.thread):
                     self._begun[message.thread] = ClaimedMessage(
-                        id=row["id"], message=message, more=False
+                        id=row["id"], message=message, more=False, token=row["token"]
                     )
         return bool(stored)
 

@@ -16,7 +16,7 @@ from bot.app import App
 from bot.conversation import edits
 from bot.conversation.inbox import THREAD_SETTING
 from bot.conversation.turns import WORDS_LIMIT, schedule_formation
-from bot.delivery.reply_stream import Sessions
+from bot.delivery.sessions import Sessions
 from bot.logs import fault
 from bot.notices import update_notices
 from bot.people import read_memory_state, refusal_in

@@ -99,6 +99,5 @@ def create_thread_worker(dependencies: TurnDependencies) -> ThreadWorker:
         app.sessions,
         app.people,
         stand_in=app.settings.stand_in,
-        read_flags=app.inbox.read_flags,
     )
     return ThreadWorker(dependencies, open_reply_sink)

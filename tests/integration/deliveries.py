@@ -11,9 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from bot.config import Settings
-from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, Stopped
+from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.run import THREAD_SETTING, Stopped
 from bot.conversation.turns import Turn, Turns
-from bot.delivery.reply_stream import ReplyStream, Sessions
+from bot.delivery.reply_stream import ReplyStream
+from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
 from bot.people import MemoryState, People, PersonSettings
 from bot.queue.queue import Queue
@@ -77,16 +79,20 @@ async def claimed_anew(pool: Pool, message: Message, earlier: int = 0) -> Claime
     [row] = await execute_statement(
         pool,
         "INSERT INTO messages AS known (team_id, event_id, user_id, channel_id, ts, thread,"
-        " audience, attempts) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+        " audience, attempts, token) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, gen_random_uuid())"
         " ON CONFLICT (team_id, channel_id, ts) DO UPDATE SET attempts = excluded.attempts,"
-        " status = CASE known.status WHEN 'gone' THEN 'gone' ELSE 'waiting' END RETURNING id",
+        " token = excluded.token,"
+        " status = CASE known.status WHEN 'gone' THEN 'gone' ELSE 'waiting' END"
+        " RETURNING id, token",
         (
             *(message.team_id, f"Ev{message.ts}", message.user_id, message.channel_id),
             *(message.ts, message.thread, message.audience, earlier + 1),
         ),
         scope={THREAD_SETTING: message.thread},
     )
-    return ClaimedMessage(id=row["id"], message=message, earlier_attempts=earlier)
+    return ClaimedMessage(
+        id=row["id"], message=message, earlier_attempts=earlier, token=row["token"]
+    )
 
 
 async def record(pool: Pool, turn: Turn, ts: str) -> None:
@@ -102,12 +108,14 @@ async def record(pool: Pool, turn: Turn, ts: str) -> None:
 
 @dataclass
 class Answering:
-    """One answer on its way; `stopped` is the person's Stop, `sure` that the database says so."""
+    """One answer on its way."""
 
     stream: ReplyStream
-    turn_id: UUID
-    stopped: bool = False
-    sure: bool = True
+    turn: Turn
+
+    def press_stop(self) -> None:
+        """Let the answer learn that the person pressed Stop."""
+        self.turn.claimed.run.interrupt(Stopped())
 
 
 def markdown(message: dict[str, Any]) -> str:
@@ -143,7 +151,10 @@ class Thread:
         if event is None:
             waiting = await claimed_anew(self.sender.pool, message, attempts)
         else:
-            waiting = ClaimedMessage(id=event, message=message, earlier_attempts=attempts)
+            [row] = self.rows("SELECT token FROM messages WHERE id = %s", event)
+            waiting = ClaimedMessage(
+                id=event, message=message, earlier_attempts=attempts, token=row["token"]
+            )
         return await turns_alone(self.sender.pool).begin(
             waiting,
             question="",
@@ -161,13 +172,6 @@ class Thread:
     ) -> AsyncIterator[Answering]:
         """Begin an answer; how it ends is up to the test."""
         turn = begun or await self.turn()
-        holder: list[Answering] = []
-
-        async def read_flags(_: ClaimedMessage) -> bool:
-            if holder[0].stopped:
-                raise Stopped
-            return holder[0].sure
-
         settings = PersonSettings(
             language=language, informed=informed, profile_at=datetime.now(UTC)
         )
@@ -179,11 +183,9 @@ class Thread:
             People(sender.pool, sender.installations),
             replace(turn, memory_state=MemoryState(settings=settings)),
             stand_in=stand_in,
-            read_flags=read_flags,
         )
-        holder.append(Answering(stream, turn.id))
         async with stream:
-            yield holder[0]
+            yield Answering(stream, turn)
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the app's messages."""

@@ -10,15 +10,14 @@ import pytest
 
 from bot.conversation.inbox import Superseded
 from bot.pipeline.changes import delete_withdrawn_answers
-from tests.integration.deliveries import Answering, Thread
+from tests.integration.deliveries import Thread
 from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take for settled what is half a second old."""
-    monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 0.5)
-    monkeypatch.setattr("bot.delivery.posted_messages.TROUBLE_SECONDS", 1.0)
+    monkeypatch.setattr("bot.slack.posting.SETTLED_SECONDS", 0.5)
     monkeypatch.setattr("bot.slack.retries.TROUBLE_SECONDS", 1.0)
 
 
@@ -111,7 +110,7 @@ async def test_a_stream_that_appears_after_stop_is_waited_for(
     thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message that Slack may still post is looked for when it must be there."""
-    monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 3.0)
+    monkeypatch.setattr("bot.slack.posting.SETTLED_SECONDS", 3.0)
     thread.slack.fault("chat.startStream", delay_ms=30_000, drop="before")
     async with thread.answering() as answer:
         # As Stop does.
@@ -132,7 +131,8 @@ def stored(thread: Thread) -> UUID:
     message = thread.slack.message(thread.place)
     [row] = thread.rows(
         "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread, message,"
-        " attempts) VALUES (%s, %s, %s, %s, %s, %s, '{}', 1) RETURNING id",
+        " attempts, token)"
+        " VALUES (%s, %s, %s, %s, %s, %s, '{}', 1, gen_random_uuid()) RETURNING id",
         *(message.team_id, message.event_id, message.user_id),
         *(message.channel_id, message.ts, message.thread),
     )
@@ -141,7 +141,10 @@ def stored(thread: Thread) -> UUID:
 
 def taken_over(thread: Thread, event: UUID) -> None:
     """Let another worker begin a message again."""
-    thread.rows("UPDATE messages SET attempts = attempts + 1 WHERE id = %s", event)
+    thread.rows(
+        "UPDATE messages SET attempts = attempts + 1, token = gen_random_uuid() WHERE id = %s",
+        event,
+    )
 
 
 async def test_a_worker_that_was_taken_over_leaves_nothing(thread: Thread) -> None:
@@ -155,12 +158,7 @@ async def test_a_worker_that_was_taken_over_leaves_nothing(thread: Thread) -> No
     assert thread.messages() == []
 
 
-async def _ended(beginning: asyncio.Task[None], answer: Answering) -> None:
-    await beginning
-    # That a stream was begun is noted while the next words come.
-    await answer.stream.finish("Half of it.")
-
-
+@pytest.mark.failed_calls("chat.delete: cant_delete_message", because="The stream still runs.")
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
 async def test_what_was_begun_as_another_took_over_is_taken_back(
     thread: Thread, method: str
@@ -175,7 +173,7 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
         await until(lambda: thread.intended())
         taken_over(thread, event)
         with pytest.raises(Superseded):
-            await _ended(beginning, late)
+            await beginning
     assert [call["executed"] for call in thread.slack.calls(method)] == [True]
     assert thread.messages() == []
     again = await thread.turn(event=event, attempts=1)
