@@ -11,7 +11,7 @@ from bot.access import UnderWay
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
 from bot.conversation.pending import PendingReplies
-from bot.delivery.reply_stream import Sessions
+from bot.delivery.sessions import Sessions
 from bot.people import People
 from bot.queue.queue import Queue
 from bot.slack.audiences import Audiences

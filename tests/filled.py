@@ -15,9 +15,8 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO store (prefix, key, value) VALUES (%(prefix)s, 'k', %(value)s)",
     "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
     " VALUES (%(prefix)s, 'k', 'content.text', %(vector)s)",
-    "INSERT INTO messages (team_id, event_id, user_id, channel_id, thread, audience, ts, question,"
-    " words) VALUES (%(team)s, %(event)s, %(user)s, %(channel)s, %(thread)s, 'dm', '1.0', 'q',"
-    " 'w')",
+    "INSERT INTO messages (team_id, user_id, channel_id, thread, audience, ts, question, words)"
+    " VALUES (%(team)s, %(user)s, %(channel)s, %(thread)s, 'dm', '1.0', 'q', 'w')",
     "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
     "INSERT INTO memory_off (team_id, user_id, scope) VALUES (%(team)s, %(user)s, %(channel)s)",
     "INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content,"

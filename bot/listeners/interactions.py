@@ -35,6 +35,7 @@ from bot.memories.panel import read_panel
 from bot.network import proxy_for
 from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
 from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
+from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
 from bot.ui.blocks import Payload, SlackView, section
 from bot.ui.forms import metadata_of
 from bot.ui.messages import done_payload
@@ -51,7 +52,7 @@ REMEMBER_THIS = "remember_this"
 _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
-_AGAIN_SECONDS = 1.0
+_PATIENCE_SECONDS = 3.0  # with Slack, as a response URL is answered
 _ERROR_BLOCK = "error"
 
 _Result = TypeVar("_Result", bound=Result | None)
@@ -329,19 +330,17 @@ def _sentence(reader: Reader, error: Exception) -> str:
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
-    """Send a payload to a response URL; after a 5xx or 429 once more.
+    """Send a payload to a response URL, again if need be as `SlackRetries` says.
 
     What Slack refuses with 400, such as blocks that are too long, is sent as text alone.
     """
-    webhook = AsyncWebhookClient(url)
+    retries = SlackRetries(RateLimits(), "", RESPONSE_URL, _PATIENCE_SECONDS)
+    webhook = AsyncWebhookClient(url, retry_handlers=[retries])
     webhook.proxy = proxy_for(url)  # the SDK takes HTTPS_PROXY, without NO_PROXY
     body = {**shown, "response_type": "ephemeral", "replace_original": replace}
     response = await webhook.send_dict(body)
     if response.status_code == HTTPStatus.BAD_REQUEST:
         log.warning("Slack refused the blocks of an answer, so its text is shown")
         response = await webhook.send_dict({**body, "blocks": [section(shown["text"])]})
-    elif response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.status_code >= 500:
-        await asyncio.sleep(_AGAIN_SECONDS)
-        response = await webhook.send_dict(body)
     if response.status_code != HTTPStatus.OK:
         log.warning("an answer was not shown: Slack answered %d", response.status_code)

@@ -19,7 +19,7 @@ from typing import Any
 import openai
 
 from bot.cancellation import cancel_until_done
-from bot.delivery.reply_stream import closing_fence, open_fence
+from bot.delivery.splitting import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter, checked, links_in, normal
 from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames

@@ -24,14 +24,11 @@ from bot.cancellation import cancel_until_done
 from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage
 from bot.conversation.run import (
     THREAD_SETTING,
-    Edited,
     Interrupted,
     Stopped,
-    Superseded,
-    Withdrawn,
 )
 from bot.conversation.turns import Outcome, Turn, Turns
-from bot.delivery.posted_messages import DeliveryFailed
+from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.locale import Reader
 from bot.logs import add_log_field, fault, log_fields
 from bot.people import refusal_in
@@ -281,11 +278,14 @@ def create_turn(
             if result.outcome == "answered":
                 text, newest_only = _with_unread(reader, result), prompt.newest_only
             left_out = bool(turn.removed) and turn.memory_state.on_record
-            await sink.finish(
-                with_notes(reader, text, left_out=left_out, newest_only=newest_only),
-                recalled=bool(result.recalled and result.model),
-                can_be_rated=result.model is not None,
-            )
+            if result.outcome == "stopped":
+                text = await sink.stop()
+            else:
+                await sink.finish(
+                    with_notes(reader, text, left_out=left_out, newest_only=newest_only),
+                    recalled=bool(result.recalled and result.model),
+                    can_be_rated=result.model is not None,
+                )
             if result.outcome == "answered":
                 step_ended("reply ready", began - claimed.waited)
             await sink.show(result.tools.shown)
@@ -376,9 +376,7 @@ async def _ask_model(
         text = (await sink.reader()).say(failed.cause)
         return _Result(outcome="failed", text=text, prompt=request.prompt, tools=tools)
     except Stopped:
-        note = (await sink.reader()).say("stopped")
-        text = f"{sink.received_text.rstrip()}\n\n{note}".strip()
-        return _Result(outcome="stopped", text=text, prompt=request.prompt, tools=tools)
+        return _Result(outcome="stopped", text="", prompt=request.prompt, tools=tools)
     reader = await sink.reader()
     return _Result(
         outcome="answered",

@@ -57,6 +57,9 @@ class _Collected:
     async def finish(self, text: str, **_: bool) -> None:
         self.text = text
 
+    async def stop(self) -> str:
+        return self.received_text
+
 
 async def answer(dependencies: TurnDependencies, user_id: str, prompt: str) -> str:
     """Answer a call in the namespace ``("chat", "API", user_id, "dm")``.

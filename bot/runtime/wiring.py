@@ -17,7 +17,7 @@ from bot.app import App
 from bot.config import ModelServer, Settings
 from bot.conversation.inbox import Inbox
 from bot.conversation.turns import Turns
-from bot.delivery.reply_stream import Sessions
+from bot.delivery.sessions import Sessions
 from bot.network import proxy_for
 from bot.notices import repeat_notice
 from bot.people import People

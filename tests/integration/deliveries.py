@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from bot.config import Settings
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.run import THREAD_SETTING, Run, Stopped
+from bot.conversation.run import THREAD_SETTING, Stopped
 from bot.conversation.turns import Turn, Turns
-from bot.delivery.reply_stream import ReplyStream, Sessions
+from bot.delivery.reply_stream import ReplyStream
+from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
 from bot.people import MemoryState, People, PersonSettings
 from bot.queue.pulse import Pulse
@@ -25,7 +26,6 @@ from memory import DM, MemoryView, Pool, create_pool, memory_view
 from memory.postgres import execute_statement
 from tests.databases import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
-from tests.unit.test_slack import refused
 
 FOOTER = say("en", "footer")
 
@@ -52,8 +52,7 @@ class Sender:
 
     def refuse(self, method: str, seconds: int) -> None:
         """Let Slack have refused a method to another answer of this process."""
-        error = refused("ratelimited", 429, {"Retry-After": str(seconds)})
-        assert self.installations.limits.note(self.slack.team_id, method, error)
+        self.installations.limits.note(self.slack.team_id, method, seconds)
 
 
 async def nothing(*_: object) -> None:
@@ -78,24 +77,31 @@ def turns_alone(pool: Pool) -> Turns:
 
 async def claimed_anew(pool: Pool, message: Message, earlier: int = 0) -> ClaimedMessage:
     """Store a message, unless it is stored, as taken by another run after `earlier` attempts."""
-    token = uuid4()
     [row] = await execute_statement(
         pool,
         "INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, token)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " VALUES (%s, %s, %s, %s, %s, %s, gen_random_uuid())"
         " ON CONFLICT (team_id, channel_id, ts) DO UPDATE"
-        " SET token = excluded.token, ended_at = NULL RETURNING id, changed_ts",
+        " SET token = excluded.token, status = 'waiting', ended_at = NULL"
+        " RETURNING id, token, changed_ts",
         (
-            *(message.team_id, message.user_id, message.channel_id, message.ts),
-            *(message.thread, message.audience, token),
+            *(message.team_id, message.user_id, message.channel_id),
+            *(message.ts, message.thread, message.audience),
         ),
         scope={THREAD_SETTING: message.thread},
     )
+    return claimed_by_row(pool, message, row, earlier)
+
+
+def claimed_by_row(
+    pool: Pool, message: Message, row: dict[str, Any], earlier: int = 0
+) -> ClaimedMessage:
+    """Return a message as the run has taken it whose token is in its row."""
     run = Run(
         pool,
         Pulse(),
         row["id"],
-        token=token,
+        token=row["token"],
         thread=message.thread,
         changed_ts=row["changed_ts"],
     )
@@ -115,12 +121,14 @@ async def record(pool: Pool, turn: Turn, ts: str) -> None:
 
 @dataclass
 class Answering:
-    """One answer on its way; `stopped` is the person's Stop, `sure` that the database says so."""
+    """One answer on its way."""
 
     stream: ReplyStream
-    turn_id: UUID
-    stopped: bool = False
-    sure: bool = True
+    turn: Turn
+
+    def press_stop(self) -> None:
+        """Let the answer learn that the person pressed Stop."""
+        self.turn.claimed.run.interrupt(Stopped())
 
 
 def markdown(message: dict[str, Any]) -> str:
@@ -156,7 +164,8 @@ class Thread:
         if event is None:
             waiting = await claimed_anew(self.sender.pool, message, attempts)
         else:
-            raise NotImplementedError
+            [row] = self.rows("SELECT id, token, changed_ts FROM messages WHERE id = %s", event)
+            waiting = claimed_by_row(self.sender.pool, message, row, attempts)
         return await turns_alone(self.sender.pool).begin(
             waiting,
             question="",
@@ -187,7 +196,7 @@ class Thread:
             stand_in=stand_in,
         )
         async with stream:
-            yield Answering(stream, turn.id)
+            yield Answering(stream, turn)
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the app's messages."""

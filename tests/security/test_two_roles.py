@@ -190,8 +190,8 @@ async def test_changes_without_where_touch_the_persons_own_rows_only(
         "INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U12.dm', 'n', '{}')",
         "UPDATE store SET prefix = 'chat.T1.U12.dm'",
         "UPDATE messages SET user_id = 'U12'",
-        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread)"
-        " VALUES ('T1', 'EvX', 'U12', 'D9', '9.0', 'T1.D9.9.0')",
+        "INSERT INTO messages (team_id, user_id, channel_id, ts, thread)"
+        " VALUES ('T1', 'U12', 'D9', '9.0', 'T1.D9.9.0')",
     ],
 )
 async def test_nothing_is_written_into_another_persons_name(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from bot.delivery.posted_messages import messages_of_turn, turn_metadata
+from bot.delivery.reply_in_slack import messages_of_turn, turn_metadata
 from bot.slack.client import NOTICE_METADATA
 
 TURN = UUID(int=1)

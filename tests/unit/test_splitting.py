@@ -8,9 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.delivery.reply_stream import break_point, ends_in_code, open_fence, split_markdown
+from bot.delivery.splitting import (
+    Limits,
+    break_point,
+    ends_in_code,
+    open_fence,
+    split_markdown,
+)
 
 LIMIT = 300
+CHARACTERS = Limits(LIMIT, 1_000)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +97,7 @@ def without_fences(text: str) -> str:
 @example("")
 def test_parts_fit_and_hold_everything(text: str) -> None:
     """Every part fits, each code block is closed in its part, and nothing is lost or doubled."""
-    parts = split_markdown(text, LIMIT)
+    parts = split_markdown(text, CHARACTERS)
     assert all(len(part) <= LIMIT for part in parts)
     assert all(part for part in parts) or text == ""
     assert all(open_fence(part) is None for part in parts[:-1])
@@ -101,14 +108,14 @@ def test_parts_fit_and_hold_everything(text: str) -> None:
 @given(st.text("abc 。\n", min_size=LIMIT, max_size=2000))
 def test_text_without_code_is_preserved_to_the_letter(text: str) -> None:
     """Without code blocks, the parts put together are the text."""
-    assert "".join(split_markdown(text, LIMIT)) == text
+    assert "".join(split_markdown(text, CHARACTERS)) == text
 
 
 @given(st.lists(st.sampled_from(["`a b.c d` ", "`x`", "word ", "。", "y" * 90, "\n"])).map("".join))
 @example("Answer: " + "`a b.c d` " * 100)
 def test_code_spans_pair_in_each_part_as_in_the_whole(text: str) -> None:
     """A code span that is cut is closed and opened again: what was code stays code, only that."""
-    parts = split_markdown(text, LIMIT)
+    parts = split_markdown(text, CHARACTERS)
     assert not any(map(ends_in_code, parts))
     code = re.findall(r"`([^`]*)`", text)
     code_in_parts = [span for part in parts for span in re.findall(r"`([^`]*)`", part)]
@@ -118,6 +125,6 @@ def test_code_spans_pair_in_each_part_as_in_the_whole(text: str) -> None:
 def test_a_language_is_kept_over_the_break() -> None:
     """A code block that goes on in the next part is opened there with its language."""
     code = "```python\n" + "print('x')\n" * 60 + "```"
-    parts = split_markdown(code, LIMIT)
+    parts = split_markdown(code, CHARACTERS)
     assert len(parts) > 2
     assert all(part.startswith("```python\n") and part.endswith("\n```") for part in parts)
