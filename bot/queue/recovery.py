@@ -8,7 +8,7 @@ from procrastinate import App, exceptions
 from procrastinate.utils import utcnow
 
 from memory import Pool
-from memory.postgres import execute_statement, load_statements
+from memory.postgres import load_statements
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +22,11 @@ async def recover_jobs(queue: App, pool: Pool) -> None:
 
     Not just after PostgreSQL has come back: while it was away, no process could send one.
     """
-    [connected] = await execute_statement(
-        pool, _SQL["connected_long_enough"], {"seconds": STALLED_SECONDS}
-    )
+    # As the login, whose connections the application's role may not look at.
+    async with pool.connection() as connection:
+        values = {"seconds": STALLED_SECONDS}
+        found = await connection.execute(_SQL["connected_long_enough"], values)
+        [connected] = await found.fetchall()
     if not connected["holds"]:
         return
     stalled = await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from bot.config import Settings
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.run import THREAD_SETTING, Stopped
+from bot.conversation.run import THREAD_SETTING, Run, Stopped
 from bot.conversation.turns import Turn, Turns
 from bot.delivery.reply_stream import ReplyStream
 from bot.delivery.sessions import Sessions

@@ -16,12 +16,14 @@ from bot.slack.messages import Message
 from memory import DM
 
 _numbers = itertools.count(1)
+# Sixteen hours ago.
+_FIRST_SECOND = int(time.time()) - 57_600
 
 
 def message(text: str = "hello", **changes: Any) -> Message:
     """Return a DM, each with an event id, a person, a channel and a time of its own."""
     number = next(_numbers)
-    ts = f"17000{number:05}.000100"
+    ts = f"{_FIRST_SECOND + number}.000100"
     made = Message(
         team_id="T1",
         user_id=f"U{number}",

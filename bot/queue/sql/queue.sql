@@ -5,7 +5,7 @@
 -- server that has just taken over, no process had the time yet to say that it lives.
 SELECT COALESCE(min(backend_start) < now() - make_interval(secs => %(seconds)s), false) AS holds
 FROM pg_stat_activity
-WHERE usename = current_user AND datname = current_database();
+WHERE usename = session_user AND datname = current_database();
 
 -- name: state
 -- What waits in the queue. A process has a worker for each of its two queues.
