@@ -10,7 +10,7 @@ SET channel_id = %(new)s,
     audience = CASE WHEN audience = %(old)s THEN %(new)s ELSE audience END,
     thread = replace(thread, '.' || %(old)s || '.', '.' || %(new)s || '.')
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(old)s
-    AND status NOT IN ('waiting', 'answering')
+    AND ended_at IS NOT NULL
     AND NOT EXISTS (
         SELECT FROM messages AS known
         WHERE known.team_id = %(team)s AND known.channel_id = %(new)s AND known.ts = messages.ts
