@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -152,7 +152,6 @@ class MemoryState:
 
 # --- settings, and whether memory is off now ---------------------------------------------------
 
-_NAMES = tuple(field.name for field in fields(PersonSettings))
 _DEFAULTS = PersonSettings()
 
 
@@ -160,12 +159,7 @@ async def read_settings(connection: AsyncConnection[DictRow], person: Person) ->
     """Return a person's settings; defaults for a person who never chose any."""
     found = await connection.execute(_SQL["state"], person.ids, prepare=True)
     row = await found.fetchone()
-    return settings_of(row) if row else _DEFAULTS
-
-
-def settings_of(row: Mapping[str, Any]) -> PersonSettings:
-    """Return the settings in a row of `person_states`."""
-    return PersonSettings(**{name: row[name] for name in _NAMES})
+    return PersonSettings(**row) if row else _DEFAULTS
 
 
 async def read_language(connection: AsyncConnection[DictRow], person: Person) -> Language:

@@ -111,10 +111,10 @@ class FixedReplies:
         await app.inbox.finish_without_turn(claimed, "skipped")
 
     async def refuse_quota(self, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
-        """Tell the author once an hour that their messages are used up; skip further messages.
+        """Tell the author that their messages are used up, once until they may write again.
 
-        Further ones that have a reply, such as an interim one or that to an earlier text, are told,
-        too.
+        Further messages are skipped; those that have a reply, such as an interim one or that to an
+        earlier text, are told, too.
         """
         seconds = max(used_up.seconds, 60.0)
         told = not await self._may_tell(claimed, "quota_messages", seconds)

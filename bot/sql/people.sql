@@ -1,7 +1,10 @@
 -- People: their settings, and whether memory is off for them now.
 
 -- name: state
-SELECT * FROM person_states WHERE team_id = %(team)s AND user_id = %(user)s;
+SELECT switched_off, off_until, agreed, notices, eagerness, language, informed, retention_days,
+    locale, time_zone, profile_at, deactivated
+FROM person_states
+WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: language
 SELECT language, locale FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;

@@ -148,6 +148,9 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
             app.slack.control("users/update", {"user": aya.user_id, "deleted": True})
     _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
     assert SENTENCE not in seen
+    # Nothing is stored of a person because somebody asks about them.
+    stored = app.rows("SELECT 1 FROM person_settings WHERE user_id = %s", aya.user_id)
+    assert bool(stored) == (ends == "off")
 
 
 @pytest.mark.parametrize("who", ["is_restricted", "is_ultra_restricted", "external", "connect"])

@@ -10,7 +10,7 @@ import pytest
 
 from bot.locale import Reader, say
 from bot.memories import data
-from bot.memories.data import DELETE_FILE, delete_file, erase_person
+from bot.memories.data import DELETE_FILE, TABLES, delete_file, erase_person
 from bot.memories.home import publish_home, publish_later
 from bot.pipeline.formation import form_memories
 from bot.ui.forms import receipt_view
@@ -76,6 +76,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     app.rows("UPDATE person_settings SET profile_at = 'infinity', agreed_at = '10000-01-01'")
     erased = await erase_person(app.pool, person)
     assert not any(erased.left.values())
+    assert set(TABLES) <= erased.left.keys()
     assert erased.counts["store"] == erased.counts["store_vectors"] >= 2
     assert erased.counts["messages"] == 3
     assert erased.counts["statements"] >= 2

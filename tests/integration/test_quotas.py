@@ -105,9 +105,9 @@ async def test_a_place_is_free_an_hour_after_the_request_so_many_back(app: App, 
     """Messages but skipped ones, and requests but questions about colleagues, in one window."""
     chance = random.Random(seed)
     now = 1_800_000_000
-    counted = []
+    counted: list[float] = []
     for number in range(chance.randrange(14)):
-        at = now - chance.choice([0, 1, 3_599, 3_600, 3_601, chance.randrange(7_200)])
+        at: float = now - chance.choice([0, 1, 3_599, 3_600, 3_601, chance.randrange(7_200)])
         what = chance.choice(["answered", "waiting", "skipped", "model", "colleague"])
         if what in ("model", "colleague"):
             app.rows(_REQUEST, what, at)
