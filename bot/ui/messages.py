@@ -77,8 +77,8 @@ def notice_payload(
     if questions:
         lines.append(question_line(reader, questions[0]))
         blocks += [section(lines[-1]), actions(*answer_buttons(reader, questions[0]))]
-    if more := len(questions) - 1:
-        blocks += [note(reader.say("notice_questions", count=more))] if more > 0 else []
+    if len(questions) > 1:
+        blocks.append(note(reader.say("notice_questions", count=len(questions) - 1)))
     return {"text": "\n".join(lines), "blocks": blocks}
 
 

@@ -202,9 +202,11 @@ def _state(reader: Reader, content: Content) -> list[Block]:
         placeholder=plain_text(reader.say("switch_placeholder")),
     )
     # Slack keeps a choice for as long as the id of its block stays the same.
-    name = f"state-{int(off.until.timestamp())}" if off and off.until else f"state-{chosen}"
-    blocks = [section(text, switch, content.position.block_id(name))]
-    lines = [reader.say("counted_memories", count=content.total)] if content.total else []
+    state = int(off.until.timestamp()) if off and off.until else chosen
+    blocks = [section(text, switch, content.position.block_id(f"state-{state}"))]
+    lines: list[str] = []
+    if content.total:
+        lines.append(reader.say("counted_memories", count=content.total))
     if content.unformed:
         lines.append(reader.say("memories_unformed", count=content.unformed))
     if content.unread:
@@ -213,7 +215,9 @@ def _state(reader: Reader, content: Content) -> list[Block]:
         names = (_place(reader, channel) for channel in content.off_in[:5])
         where = reader.say("listed").join(names)
         lines.append(reader.say("panel_off_in", where=where))
-    return [*blocks, *([note(*lines)] if lines else [])]
+    if lines:
+        blocks.append(note(*lines))
+    return blocks
 
 
 def _chosen_switch(content: Content) -> SwitchTo | None:
@@ -305,11 +309,12 @@ def memory_row(reader: Reader, memory: Memory, link: str | None, position: Posit
     """Return a memory with the sentence it comes from, its audience, date, source and menu."""
     line = memory_line(reader, memory)
     said = as_mrkdwn(shortened(sentence_of(memory), _SAID_LIMIT))
-    details = [reader.say("row_said", what=said)] if said not in line else []
-    details += [
-        reader.say("row_where", where=audience_name(reader, audience_of(memory))),
-        reader.say("row_since", day=reader.plain_day(date.fromisoformat(memory.said_on))),
-    ]
+    said_on = date.fromisoformat(memory.said_on)
+    details: list[str] = []
+    if said not in line:
+        details.append(reader.say("row_said", what=said))
+    details.append(reader.say("row_where", where=audience_name(reader, audience_of(memory))))
+    details.append(reader.say("row_since", day=reader.plain_day(said_on)))
     if link:
         details.append(f"<{link}|{reader.say('row_source')}>")
     if COLLEAGUES in memory.audiences:
@@ -415,9 +420,11 @@ def _pages(reader: Reader, content: Content) -> list[Block]:
 
 def _controls(reader: Reader, content: Content) -> Block:
     """Return the buttons for everything else."""
-    on = (content.off is None or content.off.here) and not content.asks and content.refusal is None
-    add = button(reader.say("add_button"), Open(form="add"), style="primary")
-    rest = [
+    is_on = content.off is None or content.off.here
+    buttons: list[Block] = []
+    if is_on and not content.asks and content.refusal is None:
+        buttons.append(button(reader.say("add_button"), Open(form="add"), style="primary"))
+    buttons += [
         button(reader.say("changes_title"), Position(list="changes")),
         button(reader.say("settings_title"), Open(form="settings")),
         button(reader.say("export_title"), Export()),
@@ -434,4 +441,4 @@ def _controls(reader: Reader, content: Content) -> Block:
         ),
         button(reader.say("delete_title"), Open(form="delete"), style="danger"),
     ]
-    return actions(*([add] if on else []), *rest, block_id=content.position.block_id("controls"))
+    return actions(*buttons, block_id=content.position.block_id("controls"))
