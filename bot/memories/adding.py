@@ -24,6 +24,7 @@ from bot.app import App
 from bot.locale import Reader
 from bot.people import Off, person_refusal, read_memory_state
 from bot.slack.messages import author_key, typed
+from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block, as_mrkdwn
 from bot.ui.forms import field_error
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line, refusal_line
@@ -123,15 +124,17 @@ async def remember_message(
     return await request.remember()
 
 
-async def remember_as_typed(app: App, click: Click) -> Done:
-    """Store the sentence in a button as a fact: ``CHANNEL TS TEXT``."""
-    channel, ts, text = (*click.value.split(" ", 2), "", "")[:3]
-    channel, ts = channel.strip("-"), ts.strip("-")
-    if not text or not app.stores_facts:
+async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
+    """Store a sentence as a fact, as it was typed."""
+    if not app.stores_facts:
         return Done(line=click.reader.say("command_broke"), beside=True)
-    person = click.person
-    view = await _view(app, person, channel, ts) if ts else memory_view(person.namespace(DM))
-    request = _Request(app=app, click=click, lines=[text], view=view, channel=channel, ts=ts)
+    if act.ts:
+        view = await _view(app, click.person, act.channel, act.ts)
+    else:
+        view = memory_view(click.person.namespace(DM))
+    request = _Request(
+        app=app, click=click, lines=[act.text], view=view, channel=act.channel, ts=act.ts
+    )
     if refused := await request.why_not_now():
         return refused
     await request.store(request.lines, await request.begin())
@@ -315,7 +318,8 @@ class _Request:
             buttons = answer_buttons(reader, questions[0])
         lines += [_left_line(reader, line, reason) for line, reason in left.items()]
         line = "\n".join(lines) or reader.say("add_known")
-        return Done(line=line, undo=f"notice {self.batch}" if stored else None, buttons=buttons)
+        undo = Undo(what="notice", ids=(self.batch,)) if stored else None
+        return Done(line=line, undo=undo, buttons=buttons)
 
 
 def _left_line(reader: Reader, line: str, reason: str) -> str:

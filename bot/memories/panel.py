@@ -12,11 +12,11 @@ from bot.conversation.turns import form_after
 from bot.locale import Reader
 from bot.notices import count_unread
 from bot.people import Off, PersonSettings, person_refusal, read_off_conversations, read_settings
+from bot.ui.acts import Position
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
 from bot.ui.panel import PAGE_SIZE, Content
-from bot.ui.positions import Position
 from memory import (
     Person,
     list_changes,
@@ -83,7 +83,7 @@ async def _with_memories(app: App, person: Person, content: Content) -> Content:
     )
     total = (await memory_page(app.pool, person, size=1)).total if position.of else page.total
     content = replace(content, total=total, found=page.total, memories=page.memories)
-    return replace(content, position=replace(position, page=page.page))
+    return replace(content, position=position.on_page(page.page))
 
 
 async def _with_changes(app: App, person: Person, content: Content) -> Content:

@@ -17,6 +17,7 @@ from bot.people import (
     read_settings,
     store_choices,
 )
+from bot.ui.acts import Switch
 from bot.ui.messages import off_button, off_done
 from bot.ui.panel import Click, Done
 from memory import Person
@@ -64,20 +65,17 @@ async def turn_on(app: App, person: Person, scope: str | None = None) -> bool:
     return any(switch["was_off"] for switch in switches)
 
 
-async def switched(app: App, click: Click, value: str) -> Done:
-    """Switch memory as the value of a menu or button says: ``on``, ``hour``, ``tomorrow``, ``off``.
-
-    A conversation after it is the only one that is meant.
-    """
-    reader, (what, _, scope) = click.reader, value.partition(" ")
-    if what == "on":
-        await turn_on(app, click.person, scope or None)
-        line = reader.say("switched_on_here" if scope else "switched_on")
-        return Done(line=line, buttons=[off_button(reader, scope)])
+async def switch(app: App, click: Click, act: Switch) -> Done:
+    """Switch memory on or off, and say so with the button for the opposite."""
+    reader = click.reader
+    if act.to == "on":
+        await turn_on(app, click.person, act.scope or None)
+        line = reader.say("switched_on_here" if act.scope else "switched_on")
+        return Done(line=line, buttons=[off_button(reader, act.scope)])
     now = datetime.now(UTC)
     ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(reader, now), "off": None}
-    off = await turn_off(app, click.person, scope, until=until(ends[what]))
-    return off_done(reader, off, scope)
+    off = await turn_off(app, click.person, act.scope, until=until(ends[act.to]))
+    return off_done(reader, off, act.scope)
 
 
 def tomorrow(reader: Reader, now: datetime) -> datetime:

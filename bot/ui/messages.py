@@ -9,6 +9,7 @@ from uuid import UUID
 
 from bot.locale import Reader
 from bot.people import Off
+from bot.ui.acts import ChangePromise, Edit, Forget, Position, Remember, Switch, Undo
 from bot.ui.blocks import (
     LINE_LIMIT,
     VALUE_LIMIT,
@@ -32,7 +33,6 @@ from bot.ui.lines import (
     value_line,
 )
 from bot.ui.panel import Done, answer_buttons, consent_buttons, undo_button
-from bot.ui.positions import FORGET, MENU, PROMISE, REMEMBER, SHOW, SWITCH, Position
 from bot.ui.promises import due_of, is_open, remind_at
 from memory import Change, Memory, Person, Question, Reason, Refusal
 
@@ -41,8 +41,6 @@ _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 PayloadMaker: TypeAlias = Callable[[Person, Reader], Awaitable[Payload]]
 """A function that returns a private message to a person."""
 _MOST_BUTTONS = 3
-# Characters of a sentence in the value of a button; escapes may triple them.
-SENTENCE_LIMIT = 1_800
 
 
 def done_payload(reader: Reader, done: Done) -> Payload:
@@ -66,9 +64,10 @@ def notice_payload(
     if told := notable_changes(changes):
         lines.append(changes_line(reader, told))
         undoable = [one for one in changes if one.undone_at is None]
-        undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
-        shown = Position(list="notice", of=str(batch)).value
-        buttons = [*undo, button(SHOW, reader.say("show_button"), shown)]
+        undo_notice = Undo(what="notice", ids=(batch,))
+        undo = [undo_button(reader, undo_notice, lines[0])] if undoable else []
+        notice = Position(list="notice", of=str(batch))
+        buttons = [*undo, button(reader.say("show_button"), notice)]
         promises = [found for one in newest if (found := promise_told(reader, one))]
         if len(promises) == 1:
             [(line, asked)] = promises
@@ -78,8 +77,8 @@ def notice_payload(
     if questions:
         lines.append(question_line(reader, questions[0]))
         blocks += [section(lines[-1]), actions(*answer_buttons(reader, questions[0]))]
-    if more := len(questions) - 1:
-        blocks += [note(reader.say("notice_questions", count=more))] if more > 0 else []
+    if len(questions) > 1:
+        blocks.append(note(reader.say("notice_questions", count=len(questions) - 1)))
     return {"text": "\n".join(lines), "blocks": blocks}
 
 
@@ -96,12 +95,12 @@ def off_done(reader: Reader, off: Off, scope: str) -> Done:
 
 def on_button(reader: Reader, scope: str = "") -> Block:
     """Return the button that switches memory on: everywhere, or in the conversation `scope`."""
-    return button(SWITCH, reader.say("on_button"), f"on {scope}".strip())
+    return button(reader.say("on_button"), Switch(to="on", scope=scope))
 
 
 def off_button(reader: Reader, scope: str = "") -> Block:
     """Return the button that switches memory off: everywhere, or in the conversation `scope`."""
-    return button(SWITCH, reader.say("off_button"), f"off {scope}".strip())
+    return button(reader.say("off_button"), Switch(to="off", scope=scope))
 
 
 def on_question(reader: Reader, off: Off, scope: str) -> Payload:
@@ -109,30 +108,31 @@ def on_question(reader: Reader, off: Off, scope: str) -> Payload:
     return payload(off_line(reader, off), on_button(reader, scope))
 
 
-def forget_button(reader: Reader, value: str) -> Block:
-    """Return the button that forgets what `value` selects."""
-    return button(FORGET, reader.say("menu_forget"), value, style="danger")
+def forget_button(reader: Reader, forget: Forget) -> Block:
+    """Return the button that forgets what it selects."""
+    return button(reader.say("menu_forget"), forget, style="danger")
 
 
 def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: str) -> Payload:
     """Return the button that opens the panel, for somebody who asked for it in plain words."""
     position = Position(list=kind, of=words if kind == "memories" else "")
-    return payload(reader.say("open_line"), button(SHOW, reader.say("show_button"), position.value))
+    return payload(reader.say("open_line"), button(reader.say("show_button"), position))
 
 
 def refusal_done(reader: Reader, refusal: Refusal, *, facts: bool) -> Done:
     """Return why a sentence was not stored, with the button that stores it as it was typed.
 
-    `facts`: whether there is a kind of memory for it.
+    `facts`: whether there is a kind of memory for it. A sentence that no button has room for, of
+    about 1,900 characters, gets none.
     """
     line = refusal_line(reader, refusal.reason, refusal.sentence)
     if refusal.evidence is None or not facts or refusal.reason in _FINAL:
         return Done(line=line)
     said = refusal.evidence.original
-    value = f"{said.channel or '-'} {said.ts or '-'} {refusal.evidence.text[:SENTENCE_LIMIT]}"
-    return Done(
-        line=line, buttons=[button(REMEMBER, reader.say("remember_button"), value[:VALUE_LIMIT])]
-    )
+    remember = Remember(text=refusal.evidence.text, channel=said.channel or "", ts=said.ts or "")
+    if len(remember.value) > VALUE_LIMIT:
+        return Done(line=line)
+    return Done(line=line, buttons=[button(reader.say("remember_button"), remember)])
 
 
 def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | None:
@@ -147,10 +147,10 @@ def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | No
     dateless = {**change.after, "content": {**content, "due": None, "due_time": None}}
     line, key = value_line(reader, dateless), change.key
     if at is None:
-        tomorrow = button(f"{PROMISE}_1", reader.say("promise_tomorrow"), f"tomorrow {key}")
-        pick = button(f"{MENU}_1", reader.say("promise_pick"), f"edit {key}")
+        tomorrow = button(reader.say("promise_tomorrow"), ChangePromise(key=key, to="tomorrow"))
+        pick = button(reader.say("promise_pick"), Edit(key=key))
         return reader.say("promise_when", line=line), [tomorrow, pick]
-    edit = button(f"{MENU}_1", reader.say("menu_edit"), f"edit {key}")
+    edit = button(reader.say("menu_edit"), Edit(key=key))
     return reader.say("promise_remind", line=line, when=reader.plain_minute(at)), [edit]
 
 
@@ -160,9 +160,12 @@ def reminder_payload(reader: Reader, memory: Memory, line: str) -> Payload:
     quoted = as_mrkdwn(shortened(sentence, LINE_LIMIT)) if sentence else line
     day = reader.plain_day(date.fromisoformat(memory.said_on))
     text = reader.say("reminder", day=day, what=quoted)
+    done = ChangePromise(key=memory.key, to="done")
+    tomorrow = ChangePromise(key=memory.key, to="tomorrow")
+    dropped = ChangePromise(key=memory.key, to="dropped")
     return payload(
         text,
-        button(f"{PROMISE}_1", reader.say("promise_done"), f"done {memory.key}", style="primary"),
-        button(f"{PROMISE}_2", reader.say("promise_tomorrow"), f"tomorrow {memory.key}"),
-        button(f"{PROMISE}_3", reader.say("promise_drop"), f"drop {memory.key}"),
+        button(reader.say("promise_done"), done, style="primary"),
+        button(reader.say("promise_tomorrow"), tomorrow),
+        button(reader.say("promise_drop"), dropped),
     )

@@ -40,8 +40,8 @@ from bot.runtime.wiring import ModelClients, create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
 from bot.slack.client import NOTICE_METADATA, Installations
 from bot.slack.messages import Message
+from bot.ui.acts import ButtonAct, Open, Position
 from bot.ui.panel import Content
-from bot.ui.positions import ADD, Position
 from bot.workspaces import installation_from, only
 from memory import Embedder, Memory, Person, Pool, list_memories
 from memory.model import until as until_of
@@ -244,9 +244,9 @@ class App:
         """Slack's interface, in which people click."""
         return Interface(self.wiring.app, self.slack)
 
-    async def click(self, person: Person, action: str, value: str = "") -> Answer:
+    async def click(self, person: Person, act: ButtonAct | str | None) -> Answer:
         """Click a button of an earlier message; return what the person is shown for it."""
-        return await self.interface.click(person, action, value)
+        return await self.interface.click(person, act)
 
     async def submit(self, person: Person, answer: Answer, **values: Any) -> Answer:
         """Submit the form that an answer has opened; return what the person is shown for it."""
@@ -268,7 +268,7 @@ class App:
 
     async def add(self, person: Person, *lines: str) -> Answer:
         """Add memories with the form; return what the person is shown."""
-        opened = await self.click(person, ADD)
+        opened = await self.click(person, Open(form="add"))
         return await self.submit(person, opened, lines="\n".join(lines))
 
     async def panel(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.conversation.edits import MessageChange
 from bot.locale import say
 from bot.slack.messages import Message
+from bot.ui.acts import ButtonAct, clicked_act
 from memory import DM
 
 _numbers = itertools.count(1)
@@ -86,10 +86,13 @@ def elements(payloads: Sequence[dict[str, Any]], kind: str) -> list[dict[str, An
     return [element for b in blocks if b["type"] == kind for element in b["elements"]]
 
 
-def pressable(payloads: Sequence[dict[str, Any]], action: str) -> list[str]:
-    """Return the values of the buttons of an action in messages."""
-    buttons = elements(payloads, "actions")
-    return [one["value"] for one in buttons if re.sub("_[0-9]+$", "", one["action_id"]) == action]
+_Act = TypeVar("_Act", bound=ButtonAct)
+
+
+def pressable(payloads: Sequence[dict[str, Any]], kind: type[_Act]) -> list[_Act]:
+    """Return the acts of a kind that the buttons of messages have."""
+    acts = map(clicked_act, elements(payloads, "actions"))
+    return [act for act in acts if isinstance(act, kind)]
 
 
 def changed(message: Message, text: str | None) -> dict[str, Any]:

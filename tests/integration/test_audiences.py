@@ -13,8 +13,8 @@ from bot.listeners.interactions import person_of
 from bot.locale import Reader
 from bot.slack.client import Installations
 from bot.slack.messages import read_message, user_key
+from bot.ui.acts import Position
 from bot.ui.panel import Content, panel
-from bot.ui.positions import Position
 from bot.workspaces import only
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App

@@ -20,7 +20,7 @@ from bot.pipeline.changes import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.slack.names import MessageNames
-from bot.ui.positions import FORGET, SWITCH, UNDO
+from bot.ui.acts import Forget, Switch, Undo
 from memory import Person, Selection, list_changes
 from memory.postgres import person_statement
 from tests.integration.app import App, MakeApp
@@ -128,10 +128,10 @@ async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> Non
     said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
     assert app.turn(said)["words"] == "I love tempura"
     # Nobody else's click ends it.
-    await app.click(said.person, SWITCH, f"on {place.channel}")
+    await app.click(said.person, Switch(to="on", scope=place.channel))
     await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
     assert "ramen" not in app.request_texts()[-1]
-    await app.click(root.person, SWITCH, f"on {place.channel}")
+    await app.click(root.person, Switch(to="on", scope=place.channel))
     await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
     assert "ramen" in app.request_texts()[-1]
 
@@ -209,11 +209,11 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     assert "error" in refused
     assert nothing_kept(app, said)
     assert says(app.shown(said), "not_remembered")
-    assert pressable(app.shown(said), UNDO) == []
+    assert pressable(app.shown(said), Undo) == []
     app.script_calls(REMEMBER, setting("do_not_remember", which="this_message"))
     stored = await app.ask(place, "I love natto. Off the record, please.")
     assert await app.memories(stored.person) == []
-    assert len(pressable(app.shown(stored), UNDO)) == 1
+    assert len(pressable(app.shown(stored), Undo)) == 1
     assert await app.form(said) == []
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
@@ -235,10 +235,10 @@ async def test_the_message_before_can_be_meant(app: App) -> None:
     assert app.turn(said)["words"] == "I love natto"
     assert nothing_kept(app, asked)
     assert len(await app.memories(said.person)) == 1
-    [value] = pressable(app.shown(asked), FORGET)
+    [proposed] = pressable(app.shown(asked), Forget)
     assert not says(app.shown(asked), "not_remembered")
     assert say("en", "forget_message", words="I love natto") in str(app.shown(asked))
-    done = await app.click(said.person, FORGET, value)
+    done = await app.click(said.person, proposed)
     assert done.line.startswith(f"{say('en', 'forgotten_message')}\nForgotten: Likes natto")
     assert await app.memories(said.person) == []
     await app.end_undo(said.person)
@@ -259,7 +259,7 @@ async def test_it_is_off_until_the_model_says(app: App, end: str, clock: str) ->
     [row] = app.rows("SELECT until_at FROM memory_off WHERE user_id = %s", place.user)
     assert row["until_at"].astimezone(zone).strftime("%H:%M") == clock
     assert nothing_kept(app, asked)
-    assert pressable(app.shown(asked), SWITCH) == ["on"]
+    assert pressable(app.shown(asked), Switch) == [Switch(to="on")]
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,8 @@ async def test_two_switches_in_one_message_are_told_each_with_its_button(app: Ap
     shown = app.shown(asked)
     assert says(shown, "off")
     assert says(shown, "off_here")
-    assert pressable(app.shown(asked), SWITCH) == ["on", f"on {place.channel}"]
+    here = Switch(to="on", scope=place.channel)
+    assert pressable(app.shown(asked), Switch) == [Switch(to="on"), here]
 
 
 @pytest.mark.parametrize("channel", ["dm", "public"])
@@ -306,22 +307,22 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     who, audience = app.person(place), "dm" if channel == "dm" else "public"
     mention = "" if channel == "dm" else "<@BOT> "
     first = await app.ask(place, f"{mention}I love ramen")
-    assert pressable(app.shown(first), SWITCH) == ["on", "off"]
+    assert pressable(app.shown(first), Switch) == [Switch(to="on"), Switch(to="off")]
     question = app.shown(first)[-1]
     assert question["text"] == say("en", "consent_ask")
     assert bool(question.get("is_ephemeral")) is (channel == "public")
     second = await app.ask(place, f"{mention}I love sushi")
-    assert pressable(app.shown(second), SWITCH) == []
+    assert pressable(app.shown(second), Switch) == []
     assert say("en", "off") in footer(app, second)
     assert nothing_kept(app, first)
     assert nothing_kept(app, second)
     assert await app.form(second, audience) == []
     assert "memory_change" not in app.request_texts()[-1]
     # In one conversation alone it is not switched on: that is no consent.
-    await app.click(who, SWITCH, f"on {place.channel}")
+    await app.click(who, Switch(to="on", scope=place.channel))
     assert nothing_kept(app, await app.ask(place, f"{mention}I love udon"))
     waiting = await app.receive(place, f"{mention}I love mochi")
-    assert (await app.click(who, SWITCH, "on")).line == say("en", "switched_on")
+    assert (await app.click(who, Switch(to="on"))).line == say("en", "switched_on")
     await app.answering.drain(waiting.thread)
     assert nothing_kept(app, waiting)
     third = await app.ask(place, f"{mention}I love tempura")
@@ -337,7 +338,7 @@ async def test_consent_asked_later_keeps_waiting_words_from_the_model(make_app: 
     before = app.model_requests()
     assert await app.form(said) == []
     assert app.model_requests() == before
-    await app.click(said.person, SWITCH, "on")
+    await app.click(said.person, Switch(to="on"))
     assert [one["food_name"] for one in await app.form(said)] == ["ramen"]
 
 

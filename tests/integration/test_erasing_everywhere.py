@@ -13,8 +13,8 @@ from bot.memories import data
 from bot.memories.data import DELETE_FILE, TABLES, delete_file, erase_person
 from bot.memories.home import publish_home, publish_later
 from bot.pipeline.formation import form_memories
+from bot.ui.acts import Export
 from bot.ui.forms import receipt_view
-from bot.ui.positions import EXPORT
 from memory import Person
 from tests.databases import naming
 from tests.integration.app import App
@@ -35,7 +35,7 @@ async def lived(app: App, place: PersonThread) -> Person:
     await app.form(asked)
     await app.ask(place, "What shall I eat?")
     await app.receive(place, "what else?")
-    await app.click(person, EXPORT)
+    await app.click(person, Export())
     await publish_later(app.pool, app.wiring.app.queue, person)
     await app.off(place)
     return person
@@ -148,7 +148,7 @@ async def test_an_export_under_way_is_not_sent_to_an_erased_person(
 
     monkeypatch.setattr(data, "_upload", erased)
     before = seen(app, place)
-    told = await app.click(message.person, EXPORT)
+    told = await app.click(message.person, Export())
     assert told.line == say("en", "export_erased")
     assert seen(app, place) == before
     assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
@@ -170,7 +170,7 @@ async def test_a_file_that_was_sent_as_its_person_was_erased_is_deleted(
     monkeypatch.setattr(data, "_note_file", erased)
     if not answered:
         app.slack.control("faults", {"method": "files.completeUploadExternal", "drop": "after"})
-    told = await app.click(message.person, EXPORT)
+    told = await app.click(message.person, Export())
     assert told.line == say("en", "exported" if answered else "export_failed")
     [job] = app.rows(
         "SELECT scheduled_at > now() + interval '20 seconds' AS waits FROM procrastinate_jobs"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -11,11 +10,10 @@ from bot.locale import say
 from bot.pipeline.fixed_replies import MAX_HELD_ATTEMPTS
 from bot.pipeline.turn import MOST_TRIES
 from bot.slack.messages import Message
-from bot.ui.panel import EVERYTHING
-from bot.ui.positions import FORGET, SWITCH
+from bot.ui.acts import Forget, Switch
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import Answer
-from tests.integration.messages import LATER
+from tests.integration.messages import LATER, pressable
 from tests.integration.playground_slack import PersonThread
 
 WAITING = say("en", "held")
@@ -43,7 +41,7 @@ def back(app: App) -> None:
 
 async def forget_everything(app: App, message: Message) -> Answer:
     """Forget everything of a message's person, its texts too."""
-    return await app.click(message.person, FORGET, EVERYTHING)
+    return await app.click(message.person, Forget(everything=True))
 
 
 async def drain(app: App, message: Message) -> None:
@@ -212,7 +210,7 @@ async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
     assert app.replies(asked)[0] == say("en", "model_down")
     assert app.event(asked)["status"] == "failed"
     assert due_in(app, asked) is None
-    assert SWITCH in json.dumps(app.shown(asked))
+    assert pressable(app.shown(asked), Switch)
 
 
 async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: App) -> None:

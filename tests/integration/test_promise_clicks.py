@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.positions import PROMISE
+from bot.ui.acts import ChangePromise
 from memory import DM, Origin, add_memories
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
@@ -80,7 +80,7 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     assert notice["text"].count("\n") == 1
     assert "Mia" in shown(notice)
     assert "2099" in shown(notice)
-    await ann.press(notice, "memory_menu", "edit")
+    await ann.press(notice, "edit")
     form = await ann.form_opens()
     await ann.submit(form, **{"field.due": "2098-01-02", "field.due_time": "11:30"})
     await becomes(ann, ("2098-01-02", "11:30", "open"))
@@ -95,7 +95,7 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     """
     notice = await told(ann)
     assert ann.sentence("promise_pick") in shown(notice)
-    await ann.press(notice, PROMISE, "tomorrow")
+    await ann.press(notice, "promise", to="tomorrow")
     await becomes(ann, (day(ann, 1), None, "open"))
     await ann.changed(notice)
     [job] = ann.app.take_jobs(SHOW_NOTICE)
@@ -104,21 +104,21 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     assert ann.sentence("promise_pick") not in shown(notice)
     assert "9:00" in shown(notice)
     promise = await ann.memory("Mia")
-    again = await ann.app.click(ann.person, PROMISE, f"tomorrow {promise.key}")
+    again = await ann.app.click(ann.person, ChangePromise(key=promise.key, to="tomorrow"))
     assert again.line == ann.sentence("nothing_changed")
     assert await ann.memory("Mia") == promise
     await ann.remember("ramen")
     home = shown(await ann.open_home())
     title = f"*{ann.sentence('promises_title')}*"
     assert home.index(title) < home.index("Q3") < home.index("ramen")
-    await ann.click(await ann.home(), "memory_menu", "done")
+    await ann.click(await ann.home(), "promise", to="done")
     await becomes(ann, (day(ann, 1), None, "done"))
     assert ann.sentence("promises_title") not in shown(await ann.home())
 
 
 @pytest.mark.parametrize(
     ("button", "expected"),
-    [("done", (None, "done")), ("tomorrow", (1, "open")), ("drop", (None, "dropped"))],
+    [("done", (None, "done")), ("tomorrow", (1, "open")), ("dropped", (None, "dropped"))],
 )
 async def test_each_button_of_a_reminder_does_what_it_says(
     ann: SlackPerson, button: str, expected: tuple[int | None, str]
@@ -134,10 +134,10 @@ async def test_each_button_of_a_reminder_does_what_it_says(
     await minute(ann.app)
     [reminder] = [one for one in await ann.seen() if SENTENCE in shown(one)]
     place = {**reminder, "channel": "dm"}
-    await ann.press(place, PROMISE, button)
+    await ann.press(place, "promise", to=button)
     later, state = expected
     expected_day = before if later is None else day(ann, later)
     await becomes(ann, (expected_day, None, state))
     undone = await ann.changed(place)
-    await ann.press(undone, "undo", "change")
+    await ann.press(undone, "undo", what="changes")
     await becomes(ann, (before, None, "open"))

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from bot.memories.promises import REMIND, remind, remind_of_due
 from bot.memories.switches import turn_off
 from bot.slack.client import SLACK_FAULTS
-from bot.ui.positions import PROMISE
+from bot.ui.acts import ChangePromise, PromiseTo
 from bot.ui.promises import remind_at
 from memory import DM, Memory, Origin, Selection, add_memories, forget, undo_forgetting
 from memory.model import PROMISE_KIND
@@ -71,11 +71,11 @@ async def nothing(app: App, place: PersonThread, memory: Memory) -> None:
     """Nothing happens."""
 
 
-def clicked(button: str) -> Happens:
+def clicked(button: PromiseTo) -> Happens:
     """Return that the person presses a button: it was done, dropped, moved or not wanted."""
 
     async def happens(app: App, place: PersonThread, memory: Memory) -> None:
-        await app.click(app.person(place), PROMISE, f"{button} {memory.key}")
+        await app.click(app.person(place), ChangePromise(key=memory.key, to=button))
 
     happens.__name__ = button
     return happens
@@ -145,7 +145,7 @@ async def stays(app: App) -> AsyncIterator[None]:
         (ago(minutes=-30), nothing, 0),
         (ago(hours=-30), nothing, 0),
         ({"due": None}, nothing, 0),
-        *((ago(minutes=1), clicked(one), 0) for one in ("done", "drop", "tomorrow")),
+        *((ago(minutes=1), clicked(one), 0) for one in get_args(PromiseTo)),
         (ago(minutes=1), forgotten, 0),
         (ago(minutes=1), forgotten_and_back, 1),
         (ago(minutes=1), off, 0),

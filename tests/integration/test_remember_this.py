@@ -12,8 +12,7 @@ from bot.conversation.edits import delete_texts
 from bot.locale import say
 from bot.memories.switches import turn_on
 from bot.runtime.maintenance import end_history
-from bot.ui.panel import EVERYTHING
-from bot.ui.positions import FORGET, UNDO
+from bot.ui.acts import Forget
 from memory import PUBLIC
 from memory.postgres import person_transaction
 from tests.databases import naming
@@ -100,7 +99,7 @@ async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     """A message the person had forgotten teaches nothing, also when they point at it."""
     place = app.slack.place(text="I love ramen")
     await pointed_at(app, place)
-    await app.click(app.person(place), FORGET, EVERYTHING)
+    await app.click(app.person(place), Forget(everything=True))
     assert await pointed_at(app, place) == say("en", "remember_off_record")
     assert await app.memories(app.person(place)) == []
 
@@ -166,7 +165,7 @@ async def test_what_was_undone_goes_with_its_message(app: App) -> None:
     """Nothing quotes a deleted message, although what it said did not count any more."""
     place = app.slack.place(channel="public", text="I love ramen.")
     done = await app.point_at(place)
-    await app.click(app.person(place), UNDO, done.undo)
+    await app.click(app.person(place), done.undo)
     message = app.slack.message(place, ts=place.ts, thread_ts=place.root, text="I love ramen.")
     assert "statements" in naming(app.database, "love ramen")
     await app.change(message, None)
@@ -189,7 +188,7 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, bl
             )
             await end_history(app.pool, 30)
         case "forgotten":
-            await app.click(said.person, FORGET, f"keys {sushi[0].key}")
+            await app.click(said.person, Forget(keys=(sushi[0].key,)))
             await app.end_undo(said.person)
         case "off_record":
             async with person_transaction(app.pool, said.person) as connection:

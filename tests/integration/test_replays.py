@@ -78,12 +78,12 @@ async def test_what_was_carried_out_is_not_carried_out_again(wiretap: Wiretap) -
     assert len(wiretap.state(ann)) == 1
     await ann.command("/memories resume")
     panel = await ann.command("/memories")
-    await ann.press(panel, "add")
+    await ann.press(panel, "open", form="add")
     await ann.submit(await ann.form_opens(), lines="I love udon")
     await ann.remembers("udon")
     panel = await ann.changed(panel)
-    panel = await ann.click(panel, "memory_switch", "off")
-    await ann.click(panel, "memory_switch", "on")
+    panel = await ann.click(panel, "switch", to="off")
+    await ann.click(panel, "switch", to="on")
     said = await ann.control("messages", {"user": ann.user, "channel": "dm", "text": "I love tea"})
     shortcut = {"user": ann.user, "callback_id": "remember_this"}
     await ann.control("shortcuts", {**shortcut, "channel": said["channel"], "ts": said["ts"]})

@@ -23,6 +23,7 @@ from bot.slack.client import create_client
 from memory import Pool
 from memory.postgres import execute_statement
 from tests.integration.app import App
+from tests.integration.messages import says
 from tests.loopback import serving
 from tests.waiting import until
 
@@ -38,7 +39,7 @@ class Slack:
     given: int = 0
     counted: int = 1
     open: list[web.WebSocketResponse] = field(default_factory=list)
-    acknowledged: set[str] = field(default_factory=set)
+    acknowledged: dict[str, Any] = field(default_factory=dict)
 
     async def connections_open(self, request: web.Request) -> web.Response:
         """Answer ``apps.connections.open``."""
@@ -57,7 +58,8 @@ class Slack:
         await line.send_json({"type": "hello", "num_connections": self.counted})
         self.open.append(line)
         async for answer in line:
-            self.acknowledged.add(answer.json()["envelope_id"])
+            acknowledged = answer.json()
+            self.acknowledged[acknowledged["envelope_id"]] = acknowledged.get("payload")
         self.open.remove(line)
         return line
 
@@ -179,7 +181,7 @@ async def test_only_what_slack_is_to_send_again_is_not_acknowledged(
         for name, payload in UNREADABLE.items():
             await double.deliver(name, payload)
         await double.deliver("first", first)
-        await until(lambda: double.acknowledged == {*UNREADABLE, "first"})
+        await until(lambda: double.acknowledged.keys() == {*UNREADABLE, "first"})
         app.rows(SHUTTING_DOWN)
         await double.deliver("second", second)
         await until(lambda: "AdminShutdown" in caplog.text)
@@ -188,3 +190,22 @@ async def test_only_what_slack_is_to_send_again_is_not_acknowledged(
         await until(lambda: "second again" in double.acknowledged)
     assert "second" not in double.acknowledged
     assert {row["text"] for row in app.rows(STORED)} == {"I like tea", "I like ramen"}
+
+
+async def test_a_form_of_another_version_says_so(double: Slack, app: App) -> None:
+    """What it would do cannot be read: it becomes one sentence, and does nothing."""
+    view = {"type": "modal", "callback_id": "memory", "private_metadata": '{"key": "a-key"}'}
+    submission = {
+        "type": "view_submission",
+        "team": {"id": app.slack.team_id},
+        "user": {"id": app.slack.place().user},
+        "trigger_id": "1.2.abc",
+        "view": {**view, "state": {"values": {}}},
+    }
+    bolt = create_bolt_app(app.wiring.app, Interactions(app.wiring.app))
+    async with socket_mode(bolt, settings_of(double)):
+        await double.deliver("form", submission)
+        await until(lambda: "form" in double.acknowledged)
+    answer = double.acknowledged["form"]
+    assert answer["response_action"] == "update"
+    assert says(answer["view"], "old_button")

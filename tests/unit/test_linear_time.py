@@ -26,10 +26,10 @@ from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
 from bot.slack.content import clean_name, read_content
+from bot.ui.acts import read_act
 from bot.ui.blocks import as_mrkdwn, escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
-from bot.ui.positions import Position
 from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model import References
@@ -135,7 +135,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(find_credentials, without_secrets),
         *(messages.plain, messages.typed, printable, messages.sanitize_payload),
         *(messages.mentions, estimated_tokens, splitting.open_fence),
-        *(Position.parse, typed_message, in_pieces, names_in_pieces, without_thoughts_in_pieces),
+        *(read_act, typed_message, in_pieces, names_in_pieces, without_thoughts_in_pieces),
         without_repetitions,
     )
 } | {
