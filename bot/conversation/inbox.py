@@ -40,7 +40,8 @@ class ClaimedMessage:
 
     `failures`: attempts that ended in an error or with their process. `begun`: an earlier attempt
     began its turn; `replied`: it posted something, since the newest edit. `stopped`: the person
-    pressed Stop before this attempt. `unserved`: the workspace has removed the app since. `waited`:
+    pressed Stop before this attempt. `process_died`: that of the attempt before. `unserved`: the
+    workspace has removed the app since. `waited`:
     seconds since it was written, or edited last, when this attempt began. `attempts`: how often the
     job ran before.
     """
@@ -52,6 +53,7 @@ class ClaimedMessage:
     begun: bool = False
     replied: bool = False
     stopped: bool = False
+    process_died: bool = False
     unserved: bool = False
     waited: float = 0.0
 
@@ -133,6 +135,7 @@ class Inbox:
             begun=row["begun"],
             replied=row["replied"],
             stopped=row["status"] == "stopped",
+            process_died=row["process_died"],
             unserved=row["unserved"],
             waited=max(row["waited"], 0.0),
         )

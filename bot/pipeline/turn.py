@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
@@ -62,6 +63,7 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _RELEASE_SECONDS = 2.0
+_SPREAD_SECONDS = 2.0
 MOST_TRIES = 3
 """Attempts at a message at which the model fails while it answers others."""
 
@@ -100,6 +102,7 @@ class ThreadWorker:
         token = uuid4()
         attempts = context.job.attempts
         while claimed := await self._take(thread, token, attempts):
+            await self._spread_after_crashes(claimed)
             with log_fields(team=claimed.message.team_id):
                 if not await self._attempt_until_interrupted(claimed, context) or attempts:
                     return
@@ -110,6 +113,18 @@ class ThreadWorker:
         except OperationalError as error:
             log.warning("a thread waits for PostgreSQL: %s", fault(error))
             raise RunLater(_FIRST_PAUSE_SECONDS) from error
+
+    async def _spread_after_crashes(self, claimed: ClaimedMessage) -> None:
+        """Put a message off for a random while whose processes died again and again.
+
+        One of those that were in progress may be what ends the processes: the others get a chance
+        to be answered without it.
+        """
+        crashes = claimed.failures
+        if claimed.process_died and 1 < crashes < MAX_FAILURES:
+            with suppress(Interrupted):
+                await self.app.inbox.release(claimed)
+            raise RunLater(random.uniform(0.0, _SPREAD_SECONDS * (crashes - 1)))  # noqa: S311
 
     async def _attempt_until_interrupted(
         self, claimed: ClaimedMessage, context: JobContext

@@ -31,15 +31,17 @@ ON CONFLICT DO NOTHING;
 -- name: take
 -- Take the oldest message of a thread that is still to be answered. One that another run had, and did
 -- not release, was in progress when its process died.
+WITH oldest AS (
+    SELECT open.id, open.token IS NOT NULL AND open.token <> %(token)s AS process_died
+    FROM messages AS open
+    WHERE open.thread = %(thread)s AND open.ended_at IS NULL
+    ORDER BY open.ts LIMIT 1 FOR UPDATE
+)
 UPDATE messages
-SET token = %(token)s,
-    failures = failures + (token IS NOT NULL AND token <> %(token)s)::int
-WHERE id = (
-        SELECT open.id FROM messages AS open
-        WHERE open.thread = %(thread)s AND open.ended_at IS NULL
-        ORDER BY open.ts LIMIT 1)
-    AND ended_at IS NULL
-RETURNING id, message, status, failures, changed_ts, begun_at IS NOT NULL AS begun,
+SET token = %(token)s, failures = failures + oldest.process_died::int
+FROM oldest
+WHERE messages.id = oldest.id
+RETURNING messages.id, process_died, message, status, failures, changed_ts, begun_at IS NOT NULL AS begun,
     changed_ts < ANY (reply_ts) AS replied,
     extract(epoch FROM now())::float8 - GREATEST(ts, changed_ts)::float8 AS waited,
     EXISTS (

@@ -54,13 +54,17 @@ from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 
 class Answering:
-    """The jobs that answer the messages of threads, run as a worker runs them."""
+    """The jobs that answer the messages of threads, run as a worker runs them.
+
+    `attempts`: how often the job of a thread has put itself off; `put_off`: for how many seconds.
+    """
 
     def __init__(self, queue: Queue, worker: ThreadWorker, database: str) -> None:
         self._queue = queue
         self._worker = worker
         self._database = database
-        self._attempts: Counter[str] = Counter()
+        self.attempts: Counter[str] = Counter()
+        self.put_off: dict[str, float] = {}
 
     async def drain(self, thread: str) -> None:
         """Run a job of the thread; it counts how often the thread's job has put itself off."""
@@ -76,10 +80,12 @@ class Answering:
         watching = asyncio.create_task(self._abort(job, running, aborted))
         try:
             await running
-        except RunLater:
-            self._attempts[thread] += 1
+        except RunLater as later:
+            self.attempts[thread] += 1
+            self.put_off[thread] = later.seconds
         else:
-            del self._attempts[thread]
+            self.attempts.pop(thread, None)
+            self.put_off.pop(thread, None)
         finally:
             running.cancel()
             watching.cancel()
@@ -102,13 +108,13 @@ class Answering:
             lock=thread,
             queueing_lock=None,
             task_name=ANSWER,
-            attempts=self._attempts[thread],
+            attempts=self.attempts[thread],
         )
 
     async def _abort(self, job: Job, running: asyncio.Task[None], aborted: asyncio.Event) -> None:
         """Cancel the job once it is to be aborted."""
         manager = self._queue.app.job_manager
-        while job.id not in [*await manager.list_jobs_to_abort_async()]:
+        while job.id not in [*await manager.list_jobs_to_abort_async()]:  # noqa: ASYNC110 - the database says it
             await asyncio.sleep(0.05)
         aborted.set()
         running.cancel()

@@ -84,7 +84,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     events = app.rows(
         "SELECT message, status FROM messages WHERE channel_id = %s ORDER BY ts", place.channel
     )
-    assert events == [{"message": None, "status": "gone"}] * 3
+    assert events == [{"message": None, "status": "deleted"}] * 3
     assert naming(app.database, person.user_id).keys() == NAMED
     await deleted(app)
     for job in jobs(app):
@@ -106,7 +106,7 @@ async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(ap
     await erase_person(app.pool, message.person)
     assert not await app.inbox.store(message)
     [row] = app.rows("SELECT user_id, message, status FROM messages WHERE ts = %s", message.ts)
-    assert row == {"user_id": "", "message": None, "status": "gone"}
+    assert row == {"user_id": "", "message": None, "status": "deleted"}
     app.rows(
         "UPDATE messages SET ended_at = ended_at - interval '25 hours' WHERE ts = %s RETURNING 1",
         message.ts,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from bot.conversation.running import RunningThreads
 
 from bot.queue.queue import Queue, migrations
 from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
@@ -66,10 +64,8 @@ async def serves(login: str) -> bool:
         await queue.open()
         async with transaction(pool) as connection:
             await queue.defer(connection, "work", {uuid4().hex: {}}, queue="q")
-        threads = RunningThreads(pool)
-        await threads.start(lambda _: asyncio.sleep(0), at_once=1)
-        queue.start(at_once=1)
-        await asyncio.gather(threads.stop(), queue.stop())
+        queue.start(replies=1, background=1)
+        await queue.stop()
     return bound
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from bot.conversation.running import MAX_CRASHES
 
-from bot.conversation.inbox import MAX_FAILURES, Withdrawn
+from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.run import Withdrawn
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, Thread
@@ -108,8 +108,7 @@ def session_of(app: App, asked: Message) -> str:
     [
         {},
         {"failures": MAX_FAILURES},
-        {"crashes": MAX_CRASHES},
-        {"crashes": MAX_CRASHES + 1},
+        {"failures": MAX_FAILURES + 1},
     ],
     ids=str,
 )
