@@ -170,7 +170,10 @@ class Queue:
         self._workers = [asyncio.create_task(work, name="worker") for work in works]
 
     def begin_to_stop(self) -> None:
-        """Take no more jobs."""
+        """Take no more jobs; what runs goes on."""
+        if self._stopping.is_set():
+            # A second cancellation would cut off the jobs that run.
+            return
         self._stopping.set()
         for worker in self._workers:
             worker.cancel()

@@ -109,7 +109,7 @@ async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(app: A
     assert app.replies(first) == [WAITING]
     assert app.replies(elsewhere) == []
     back(app)
-    for message in (first, elsewhere):
+    for message in (first, second, elsewhere):
         await drain(app, message)
     assert [p[-1]["content"].split()[-1] for p in app.prompts()][-3:] == ["one", "two", "three"]
     assert len(app.replies(first)) == 2
