@@ -203,7 +203,7 @@ class ReplyInSlack:
     async def show(self) -> bool:
         """Stream the text so far, as far as it can be shown now, and the tasks.
 
-        Returns whether there was anything to show. Raises `Stopped` where Slack says that the
+        Returns False before there is anything to show. Raises `Stopped` where Slack says that the
         person pressed Stop.
         """
         await self._answered()
@@ -218,7 +218,7 @@ class ReplyInSlack:
         text = self._page.text(self.text)
         piece = text[self._page.sent : shown_end(text)]
         if not (piece or self._tasks):
-            return False
+            return self.state is State.STREAMING
         if self.state is State.EMPTY:
             await self._begin_stream(piece)
         elif self.state is State.STREAMING:

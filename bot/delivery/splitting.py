@@ -139,9 +139,8 @@ def shown_end(text: str) -> int:
     end = len(text)
     while lines:
         line = lines.pop()
-        is_open_row = line.kind == "table" and (
-            not line.head or not text[: line.end].endswith("\n")
-        )
+        has_ended = text[line.end - 1] == "\n"
+        is_open_row = line.kind == "table" and not (line.head and has_ended)
         is_last = line.end == end
         may_be_head = is_last and line.kind == "text" and "|" in text[line.start : line.end]
         if line.kind == "heading" or is_open_row or may_be_head:
