@@ -137,15 +137,12 @@ class ReplyInSlack:
 
     ::
 
-                start          answered              append
-        EMPTY ─────────▶ STARTING ─────────▶ STREAMING ◀──┐
-          ▲ │ ▲             │ refused          │ │ │  └───┘
-          │ │ └─────────────┼─── turn_page ────┘ │ │ refused
-          │ │               ▼                    │ ▼
-          │ │ post         HELD ◀──── discard ───┼─ BROKEN
-          │ │               │ post               │    │
-          │ └───────────────┼───────▶ ENDED ◀────┴────┘
-          └── start_over    └─────────▲       end, stop
+        EMPTY ──begin_stream──▶ STARTING ──answered──▶ STREAMING ──append──▶ STREAMING
+          │                         │                      ├──turn_page──▶ EMPTY, the next page
+          │ post            refused │                      ├──end, stop──▶ ENDED
+          ▼                         ▼                      └──refused────▶ BROKEN
+        ENDED ◀────post────────── HELD ◀──────────discard────────────────────┤
+          ▲───────────────────────────────────────stop───────────────────────┘
 
     `show` takes the reply as far as a stream can, `finish` to its end, and `stop` ends it where it
     is. Each page whose stream is full is ended, and the next one begun.
@@ -206,7 +203,7 @@ class ReplyInSlack:
     async def show(self) -> bool:
         """Stream the text so far, as far as it can be shown now, and the tasks.
 
-        Returns whether there was anything to show. Raises `Stopped` where Slack says that the
+        Returns False before there is anything to show. Raises `Stopped` where Slack says that the
         person pressed Stop.
         """
         await self._answered()
@@ -221,7 +218,7 @@ class ReplyInSlack:
         text = self._page.text(self.text)
         piece = text[self._page.sent : shown_end(text)]
         if not (piece or self._tasks):
-            return False
+            return self.state is State.STREAMING
         if self.state is State.EMPTY:
             await self._begin_stream(piece)
         elif self.state is State.STREAMING:
@@ -236,15 +233,10 @@ class ReplyInSlack:
         Raises `DeliveryFailed` when Slack refuses the reply in every way.
         """
         await self._answered()
+        await self._confirm()
         self._take_whole_text(text)
         if self.state is State.STREAMING:
-            await self._confirm()
-            try:
-                await self._end(below)
-            except Stopped:
-                # The text is complete: what Slack did not take of it is posted below.
-                await self._close_stream([])
-                self._begin_page(Split(self._page.sent))
+            await self._end(below)
         if self.state is State.ENDED:
             return True
         await self._post_rest(below)
@@ -258,11 +250,11 @@ class ReplyInSlack:
         is then what the person sees.
         """
         await self._answered()
+        await self._confirm()
         if not self._page.ts:
             self.text = f"{self.text.rstrip()}\n\n{line}".lstrip()
             await self._post_rest(below)
             return False
-        await self._confirm()
         has_ended = await self._close_stream([note(line), *below])
         shown = self.text[: self._page.position(self._page.sent)].rstrip()
         self.text = f"{shown}\n\n{line}"
@@ -428,10 +420,17 @@ class ReplyInSlack:
 
     async def _end(self, below: list[Block]) -> None:
         """STREAMING → ENDED, or EMPTY where the page is full, or BROKEN."""
-        if split := self._overflow():
-            await self._turn_page(split, self._patient)
-        elif await self._stop_stream(self._patient, self._unsent(), below, "active"):
-            self._ended_pages.append(self._page.ts)
+        try:
+            if split := self._overflow():
+                await self._turn_page(split, self._patient)
+                return
+            has_ended = await self._stop_stream(self._patient, self._unsent(), below, "active")
+        except Stopped:
+            # The text is complete: what Slack did not take of it is posted below.
+            has_ended = not self._unsent().strip()
+            await self._close_stream(below if has_ended else [])
+            self._begin_page(Split(self._page.sent))
+        if has_ended:
             self.state = State.ENDED
 
     async def _stop_stream(
@@ -496,15 +495,23 @@ class ReplyInSlack:
     # --- the transitions of posts --------------------------------------------------------------
 
     async def _post_rest(self, below: list[Block]) -> None:
-        """EMPTY, BROKEN or HELD → ENDED: post the page and what follows it."""
-        if self._page.ts:
-            # BROKEN → HELD
-            self._outdated.append(self._page.ts)
-            self._page.ts = ""
+        """EMPTY or HELD → ENDED: post the page and what follows it."""
+        if self.state is not State.EMPTY:
+            self._discard()
         rest = self._page.text(self.text)
-        is_first = not self._ended_pages
-        await self._post_parts(rest.lstrip("\n") if is_first else rest, PAGE_LIMITS, below)
+        if not self._ended_pages:
+            rest = rest.lstrip("\n")
+        if rest.strip() or not self._ended_pages:
+            await self._post_parts(rest, PAGE_LIMITS, below)
         self.state = State.ENDED
+
+    def _discard(self) -> None:
+        """BROKEN → HELD: let the stream be deleted, because the page is posted."""
+        if self._page.ts:
+            self._outdated.append(self._page.ts)
+        self._page.ts = ""
+        self._page.sent = 0
+        self.state = State.HELD
 
     async def _post_parts(self, text: str, limits: Limits, below: list[Block]) -> None:
         *parts, last = split_markdown(text, limits)

@@ -101,7 +101,9 @@ def split_point(text: str, limits: Limits, *, at_least: int) -> Split:
     # A code block that is split needs room for the line that closes it.
     most = min(limits.characters - _FENCE_LENGTH, _end_of_blocks(lines, limits.blocks))
     at = break_point(text, max(most, at_least), at_least=at_least)
-    at = _moved_back(lines, at, at_least)
+    back = _moved_back(lines, at)
+    if back >= at_least:
+        at = back
     part = text[:at]
     if fence := open_fence(part):
         line_end = "" if part.endswith("\n") else "\n"
@@ -117,11 +119,12 @@ def split_point(text: str, limits: Limits, *, at_least: int) -> Split:
 def clean_split(text: str, *, at_least: int) -> Split | None:
     """Return the last end of a paragraph behind `at_least` characters that is a good place."""
     end = shown_end(text)
-    at = text.rfind("\n\n", at_least, end) + 2
-    if at < 2 or not text[at:].strip():
+    at = text.rfind("\n\n", at_least, end)
+    if at < 0:
         return None
-    is_moved = _moved_back(list(_lines(text)), at, at_least) != at
-    if is_moved or open_fence(text[:at]):
+    at += len("\n\n")
+    at = _moved_back(list(_lines(text)), at)
+    if at < max(at_least, 1) or not text[at:].strip() or open_fence(text[:at]):
         return None
     return Split(at)
 
@@ -136,9 +139,8 @@ def shown_end(text: str) -> int:
     end = len(text)
     while lines:
         line = lines.pop()
-        is_open_row = line.kind == "table" and (
-            not line.head or not text[: line.end].endswith("\n")
-        )
+        has_ended = text[line.end - 1] == "\n"
+        is_open_row = line.kind == "table" and not (line.head and has_ended)
         is_last = line.end == end
         may_be_head = is_last and line.kind == "text" and "|" in text[line.start : line.end]
         if line.kind == "heading" or is_open_row or may_be_head:
@@ -248,18 +250,14 @@ def _end_of_blocks(lines: list[_Line], most: int) -> int:
     return lines[-1].end if lines else 0
 
 
-def _moved_back(lines: list[_Line], at: int, at_least: int) -> int:
-    """Return the last place up to `at` that is not within a row, in front of rows or in a heading.
-
-    It is not before `at_least`, and not the beginning of the text: then `at` stays.
-    """
-    best = at
-    before = [line for line in lines if line.start < best]
+def _moved_back(lines: list[_Line], at: int) -> int:
+    """Return the last place up to `at` that is not within a row, or behind a heading."""
+    before = [line for line in lines if line.start < at]
     while before:
         line = before.pop()
-        is_cut_row = line.kind == "table" and (best < line.end or not line.head)
+        is_cut_row = line.kind == "table" and (at < line.end or not line.head)
         if line.kind == "heading" or is_cut_row:
-            best = line.start
+            at = line.start
         elif line.kind != "blank":
             break
-    return best if best >= max(at_least, 1) else at
+    return at

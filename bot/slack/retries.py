@@ -122,8 +122,8 @@ class SlackRetries(AsyncRetryHandler):
     A call that Slack refuses for a rate limit was not carried out: it is made again after the time
     that Slack names. Where a server error or a lost connection leaves open whether it was carried
     out, it is made again, ever more slowly, if that does no harm (`_REPEATABLE`), for at most
-    `TROUBLE_SECONDS`. All waits of the call together take at most `patience` seconds; with 0 the
-    call is made at once, and once.
+    `TROUBLE_SECONDS`. The waits for rate limits take at most `patience` seconds together, and so
+    does the trouble; with 0 the call is made at once, and once.
 
     `name` is the limit that the call counts for in `limits`: its method, or what `posts` returns.
     """

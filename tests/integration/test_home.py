@@ -67,15 +67,19 @@ async def test_erased_while_it_is_open(make_app: MakeApp, consent: str) -> None:
         await ann.click(home, "switch", to="off")
 
 
-async def test_what_slack_refuses_for_a_while_is_published_later(ann: SlackPerson) -> None:
+async def test_what_slack_refuses_for_a_while_is_published_later(
+    ann: SlackPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The job fails until Slack takes the page."""
+    monkeypatch.setattr("bot.slack.retries.TROUBLE_SECONDS", 0.5)
     await ann.remember("natto")
     await ann.control("home/open", {"user": ann.user, "tab": "home"})
     await ann.delivered()
     [job] = ann.app.take_jobs(PUBLISH)
-    ann.app.slack.fault("views.publish", error="internal_error", times=1)
+    ann.app.slack.fault("views.publish", error="internal_error", times=None)
     with pytest.raises(SlackApiError):
         await publish_home(ann.app.wiring.app, **job)
+    ann.app.slack.clear()
     await publish_home(ann.app.wiring.app, **job)
     assert "natto" in shown(await ann.home())
 

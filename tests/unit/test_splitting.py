@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -11,10 +12,14 @@ from hypothesis import strategies as st
 from bot.delivery.splitting import (
     Limits,
     break_point,
+    clean_split,
+    count_blocks,
     ends_in_code,
     open_fence,
+    shown_end,
     split_markdown,
 )
+from slack_playground.rich_text import translated
 
 LIMIT = 300
 CHARACTERS = Limits(LIMIT, 1_000)
@@ -128,3 +133,119 @@ def test_a_language_is_kept_over_the_break() -> None:
     parts = split_markdown(code, CHARACTERS)
     assert len(parts) > 2
     assert all(part.startswith("```python\n") and part.endswith("\n```") for part in parts)
+
+
+def paragraphs(*, words: int) -> st.SearchStrategy[str]:
+    """Return paragraphs of some words."""
+    word = st.sampled_from(["alpha", "beta", "gamma", "日本語", "a|b", "`x`"])
+    return st.lists(word, min_size=1, max_size=words).map(" ".join)
+
+
+ROWS = st.integers(1, 30).map(
+    lambda rows: "\n".join(["| a | b |", "|---|---|", *(f"| row {i} | {i} |" for i in range(rows))])
+)
+STRUCTURED = st.lists(
+    st.one_of(
+        paragraphs(words=60),
+        ROWS,
+        st.sampled_from(["# One", "## Two", "###### Six", "---", "***"]),
+        st.integers(1, 20).map(lambda lines: "```py\n" + "# code\n" * lines + "```"),
+        st.integers(1, 9).map(lambda items: "\n".join(f"- item {i}" for i in range(items))),
+    ),
+    min_size=1,
+    max_size=60,
+).map("\n\n".join)
+BLOCKS = Limits(LIMIT, 8)
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a text that is not empty."""
+    return ([line for line in text.split("\n") if line.strip()] or [""])[-1]
+
+
+def is_heading(line: str) -> bool:
+    """Return whether a line is a heading of `STRUCTURED`."""
+    return re.match(r"#+ [A-Z]", line) is not None
+
+
+def is_row(line: str) -> bool:
+    """Return whether a line is a row of a table of `STRUCTURED`."""
+    return re.fullmatch(r"\| row .* \|", line) is not None
+
+
+def headless_rows(part: str) -> list[str]:
+    """Return the rows of tables that have no head in this part."""
+    found = []
+    lines = part.split("\n")
+    for above, line in zip(["", *lines], lines, strict=False):
+        if line.startswith("| row") and not (above.startswith(("| row", "|---"))):
+            found.append(line)
+    return found
+
+
+@given(STRUCTURED)
+@example("# One\n\n" * 40)
+@example("\n\n".join(f"## Part {i}\n\nSome text." for i in range(60)))
+@example("\n\n".join(f"Text {i}\n\n---" for i in range(60)))
+def test_each_part_is_as_many_blocks_as_a_message_takes(text: str) -> None:
+    """Slack's count, as the playground makes it, is kept in each part, and nothing is lost."""
+    parts = split_markdown(text, BLOCKS)
+    assert all(translated(part) <= BLOCKS.blocks for part in parts)
+    assert all(count_blocks(part) == translated(part) for part in [text, *parts])
+    rows_and_headings = [line for line in text.split("\n") if is_row(line) or is_heading(line)]
+    kept = [one for part in parts for one in part.split("\n") if is_row(one) or is_heading(one)]
+    assert kept == rows_and_headings
+
+
+@given(STRUCTURED)
+def test_no_part_ends_behind_a_heading_or_begins_within_a_table(text: str) -> None:
+    """A heading goes with what is below it, and rows of a table come with its head."""
+    parts = split_markdown(text, BLOCKS)
+    for part, following in pairwise(parts):
+        ends_bare = is_heading(last_line(part))
+        # Headings alone may be more than a part takes.
+        assert not ends_bare or all(map(is_heading, filter(None, part.split("\n")))), following
+    assert [headless_rows(part) for part in parts] == [[]] * len(parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Some text", "Some text"),
+        ("Some text\n\n## A hea", "Some text\n\n"),
+        ("Some text\n\n## A heading\n\n", "Some text\n\n"),
+        ("# One\n\n## Two\n", ""),
+        ("# One\n\nText", "# One\n\nText"),
+        ("Text\n\n| a | b", "Text\n\n"),
+        ("Text\n\n| a | b |\n|--", "Text\n\n"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n", "| a | b |\n|---|---|\n| 1 | 2 |\n"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n| 3", "| a | b |\n|---|---|\n| 1 | 2 |\n"),
+        ("```\n# no heading", "```\n# no heading"),
+        ("#hashtag", "#hashtag"),
+    ],
+)
+def test_what_a_message_cannot_end_with_is_held_back(text: str, shown: str) -> None:
+    """A growing text is shown without the heading, or the row of a table, that it ends with."""
+    assert text[: shown_end(text)] == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "at_least", "first"),
+    [
+        ("One.\n\nTwo.\n\nThree", 0, "One.\n\nTwo.\n\n"),
+        ("One.\n\nTwo.\n\nThree", 8, "One.\n\nTwo.\n\n"),
+        ("One.\n\nTwo.\n\nThree", 13, None),
+        ("One.\n\nTwo.\n\n## Head\n\nThree", 0, "One.\n\nTwo.\n\n"),
+        ("One.\n\nTwo.\n\n## Head\n\n", 0, "One.\n\nTwo.\n\n"),
+        ("# Head\n\nThree", 0, None),
+        ("One.\n\n```\na\n\nb", 5, None),
+        ("One. Two.", 0, None),
+        ("One.\n\n", 0, None),
+    ],
+)
+def test_a_page_that_is_nearly_full_ends_at_a_paragraph(
+    text: str, at_least: int, first: str | None
+) -> None:
+    """It ends after the last paragraph that is not shown yet, if there is text behind it."""
+    split = clean_split(text, at_least=at_least)
+    assert (split and text[: split.at]) == first
