@@ -65,6 +65,21 @@ CREATE POLICY own_messages ON messages USING (
     OR thread = current_setting('kioku.thread', true)
 );
 
+-- Whether a person's message in a thread is for the app although it does not mention it: its author
+-- asked the app there before, and the app was asked or answered there after `since`.
+CREATE FUNCTION is_followed(in_thread text, author text, message_ts text, since text)
+    RETURNS boolean
+    LANGUAGE sql STABLE SET search_path FROM CURRENT
+    AS $$
+        SELECT COALESCE(bool_or(said.user_id = author) AND max(said.last) >= since, false)
+        FROM (
+            SELECT user_id, GREATEST(ts, (SELECT max(one) FROM unnest(reply_ts) AS one)) AS last
+            FROM messages
+            WHERE thread = in_thread AND ts < message_ts
+                AND (status <> 'deleted' OR begun_at IS NOT NULL)
+        ) AS said
+    $$;
+
 -- What Slack said a conversation is; asked again after a change.
 CREATE TABLE conversations (
     team_id text NOT NULL,

@@ -82,12 +82,7 @@ class Inbox:
         The more messages of a person wait, the later further ones of theirs begin.
         Raises `psycopg.OperationalError`.
         """
-        values = {
-            **values_of(message),
-            "since": f"{float(message.ts) - _FOLLOWED_SECONDS:.6f}",
-            "addressed": message.addressed,
-            "must_agree": self._must_agree,
-        }
+        values = {**_new_row(message), "must_agree": self._must_agree}
         scope = {THREAD_SETTING: message.thread, **message.person.settings}
         async with transaction(self._pool, scope) as connection:
             found = await connection.execute(_SQL["store"], values, prepare=True)
@@ -99,7 +94,7 @@ class Inbox:
 
     async def store_withdrawn(self, message: Message) -> None:
         """Record a message that was deleted before its delivery, so that it is never answered."""
-        values = values_of(message)
+        values = _new_row(message)
         scope = {THREAD_SETTING: message.thread}
         await execute_statement(self._pool, _SQL["store_deleted"], values, scope=scope)
 
@@ -206,6 +201,12 @@ async def finish(
     finished = await connection.execute(_SQL["finish"], values, prepare=True)
     if not finished.rowcount:
         await claimed.run.check(connection)
+
+
+def _new_row(message: Message) -> dict[str, Any]:
+    """Return the columns of a message's row, and what decides whether it is stored."""
+    since = f"{float(message.ts) - _FOLLOWED_SECONDS:.6f}"
+    return {**values_of(message), "addressed": message.addressed, "since": since}
 
 
 def values_of(message: Message) -> dict[str, Any]:

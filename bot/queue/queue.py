@@ -62,7 +62,7 @@ def migrations() -> list[Migration]:
     added = (files("bot.queue") / "sql" / "schema.sql").read_text("utf-8")
     return [
         Migration("procrastinate/3.10", SchemaManager.get_schema()),
-        Migration("bot/queue", added, [QUEUE_ROLE]),
+        Migration("procrastinate/access", added, [QUEUE_ROLE]),
         *packaged_migrations("bot"),
     ]
 

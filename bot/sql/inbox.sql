@@ -2,20 +2,12 @@
 -- limits each statement to the rows of the transaction's person and thread.
 
 -- name: store
--- Store a message that waits, unless it is known, or the app does not serve its workspace, or it is not
--- addressed to the bot and its thread is not followed: its author asked the bot there before, and the
--- bot was asked or answered there after `since`. Returns how many messages of its person waited.
+-- Store a message that waits, unless it is known, or the app does not serve its workspace, or it is neither
+-- addressed to the bot nor in a thread that is followed. Returns how many messages of its person waited.
 INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, message, on_record)
 SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, %(message)s,
     on_record(%(team)s, %(user)s, %(channel)s, %(must_agree)s)
-WHERE (%(addressed)s OR EXISTS (
-        SELECT FROM (
-            SELECT user_id, ts, GREATEST(ts, (SELECT max(one) FROM unnest(reply_ts) AS one)) AS last
-            FROM messages
-            WHERE thread = %(thread)s AND (status <> 'deleted' OR begun_at IS NOT NULL)
-        ) AS said
-        WHERE ts < %(ts)s
-        HAVING bool_or(user_id = %(user)s) AND max(last) >= %(since)s))
+WHERE (%(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s))
     AND NOT EXISTS (
         SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND left_at IS NOT NULL)
 ON CONFLICT (team_id, channel_id, ts) DO NOTHING
@@ -26,6 +18,7 @@ RETURNING (SELECT count(*) FROM messages AS other WHERE other.team_id = %(team)s
 -- Store a message that was deleted before it was delivered, so that it is never answered.
 INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, status, ended_at)
 SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, 'deleted', now()
+WHERE %(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s)
 ON CONFLICT DO NOTHING;
 
 -- name: take
