@@ -11,7 +11,6 @@ import openai
 import pytest
 from aiohttp import web
 
-from bot.config import STAND_IN_MODEL
 from bot.conversation.turns import Exchange
 from bot.locale import say
 from bot.pipeline.attachments import AttachedFile
