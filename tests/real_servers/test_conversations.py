@@ -113,6 +113,35 @@ async def test_a_conversation_in_front_of_llama_cpp(open_app_at: OpenAppAt) -> N
                 assert {*tap.statuses[:-2]} == {200}
 
 
+async def test_pictures_of_three_people_hold_up_nobody(
+    open_app_at: OpenAppAt, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten write at once, three of them with a picture that the model does not read.
+
+    Everybody is answered at the first attempt: the model is never taken for one that is away, and
+    nobody is told to wait.
+    """
+    with llama_server("--context", "4096", *PLAIN) as server:
+        tap = Tap(server.url)
+        async with tap.serving() as url, open_app_at(url) as app:
+            pictures = [
+                await received(app, app.slack.place(), "What is it?", "", **{"cat.png": PNG})
+                for _ in range(3)
+            ]
+            others = [await received(app, app.slack.place(), "Say hello.") for _ in range(7)]
+            messages = [*pictures, *others]
+            await asyncio.gather(*(app.answering.drain(one.thread) for one in messages))
+            for message in messages:
+                answer(app, message)
+                assert len(app.replies(message)) == 1
+            for message in pictures:
+                assert say("en", "files_model", names="`cat.png`") in app.replies(message)[-1]
+            # A probe of the app's own may come between them.
+            assert set(tap.statuses) == {200, 500}
+            assert tap.statuses.count(500) == 3
+    assert "messages wait" not in caplog.text
+
+
 async def test_a_conversation_with_alternating_roles(open_app_at: OpenAppAt) -> None:
     """A template that wants them refuses one request; every turn is answered; doctor says so."""
     with llama_server("--context", "4096", *ALTERNATING) as server:
