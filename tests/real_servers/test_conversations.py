@@ -19,6 +19,8 @@ from bot.locale import say
 from bot.runtime.checks import check_embeddings, check_model
 from bot.runtime.problems import Problem
 from bot.slack.messages import Message, found_message
+from memory import memory_model
+from memory.formation import calls_memory_tools
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.real_servers.conftest import OpenAppAt, model_settings
@@ -195,7 +197,7 @@ async def test_a_conversation_in_front_of_litellm(open_app_at: OpenAppAt, tmp_pa
     models = {"bridge": "lm_studio/smollm2", "passed-on": "openai/smollm2"}
     with (
         llama_server("--context", "4096", *PLAIN) as server,
-        litellm_proxy(tmp_path, models, server) as proxy,
+        litellm_proxy(tmp_path, models, server.url) as proxy,
     ):
         tap = Tap(proxy)
         async with tap.serving() as url:
@@ -205,6 +207,18 @@ async def test_a_conversation_in_front_of_litellm(open_app_at: OpenAppAt, tmp_pa
                 given = model_settings(proxy, key=LITELLM_KEY, reply_model=model)
                 said = await check_model(Settings(**given))
                 assert said == f"{model} at {proxy} {ANSWERS} {NO_TOOLS} {NO_PICTURES}"
+
+
+async def test_a_memory_is_formed_through_litellm(tmp_path: Path) -> None:
+    """LiteLLM's bridge passes the call of a tool on, as doctor asks for it; the model makes it."""
+    behind = Tap("http://127.0.0.1:9/v1")
+    ramen = {"food_name": "ramen", "preference": 90, "evidence": "I love ramen"}
+    behind.script_call("UserFoodPreference", ramen)
+    async with behind.serving() as url:
+        with litellm_proxy(tmp_path, {"bridge": "lm_studio/smollm2"}, url) as proxy:
+            model = memory_model(model="bridge", api_key=LITELLM_KEY, base_url=proxy)
+            assert await calls_memory_tools(model) == "tools"
+    assert behind.statuses == [200]
 
 
 async def test_words_are_read_by_a_json_schema(
