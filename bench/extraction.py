@@ -17,9 +17,7 @@ from pathlib import Path
 
 from bench.testbed import MODEL, running
 from memory import DM, SCHEMAS, Memory, Person, PersonMessage, memory_model
-from memory.formation.evidence import TypedMessage
-from memory.formation.extract import Extractor
-from memory.formation.formation_model import FormationModel
+from memory.formation import Extractor, FormationModel, TypedMessage
 
 KNOWN = (0, 8, 40)
 """Numbers of memories that the memory model is shown."""

@@ -1,6 +1,6 @@
 -- How transactions begin: with the application's role, the settings of their scope, and a lock. All of
 -- it ends with the transaction. A lock waits in a statement of its own, so that the limits of time
--- that were just set count for it.
+-- that were just set count for it. `set` is for a pipeline, which is a transaction of its own.
 
 -- name: begin
 BEGIN;
@@ -23,6 +23,5 @@ FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value);
 SELECT pg_advisory_xact_lock_shared(hashtextextended(%(lock)s, 0));
 
 -- name: set
--- Set these in the transaction of a pipeline.
 SELECT set_config(name, value, true)
 FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value);
