@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.http_retry import HttpResponse, RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
@@ -310,6 +311,14 @@ async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
     webhook.proxy = proxy_for(url)  # the SDK takes HTTPS_PROXY, without NO_PROXY
     body = {**shown, "response_type": "ephemeral", "replace_original": replace}
     response = await webhook.send_dict(body)
+    state = RetryState()
+    # The SDK asks its handlers about rate limits and lost connections, not about server errors.
+    while response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        failed = HttpResponse(status_code=response.status_code, headers={})
+        if not await retries.can_retry_async(state=state, response=failed):
+            break
+        await retries.prepare_for_next_attempt_async(state=state)
+        response = await webhook.send_dict(body)
     if response.status_code == HTTPStatus.BAD_REQUEST:
         log.warning("Slack refused the blocks of an answer, so its text is shown")
         response = await webhook.send_dict({**body, "blocks": [section(shown["text"])]})
