@@ -1,4 +1,4 @@
-"""Installs what builds and runs the image: ``python -m tests.deploy.setup``.
+"""Installs what builds and runs the image, and a pooler: ``python -m tests.deploy.setup``.
 
 Debian's and Ubuntu's packages, with apt-get and as root. It says in one sentence what is missing
 then; its exit code is 1.
@@ -12,11 +12,11 @@ import sys
 
 from tests.apt import install
 
-PROGRAMS = ("buildah", "mmdebstrap")
+PROGRAMS = ("buildah", "mmdebstrap", "pgbouncer")
 
 
 def missing() -> list[str]:
-    """Return what the test of the image lacks."""
+    """Return what the tests of the image and of the pooler lack."""
     found = [name for name in (*PROGRAMS, "unshare") if shutil.which(name) is None]
     return found if os.geteuid() == 0 else [*found, "the rights of root"]
 
@@ -26,7 +26,7 @@ def main() -> int:
     if missing():
         install(*PROGRAMS)
     if lacking := missing():
-        sentence = f"The test of the image will fail: missing are {', '.join(lacking)}.\n"
+        sentence = f"The tests of the image or of the pooler will fail: missing are {', '.join(lacking)}.\n"
         sys.stderr.write(sentence)
     return int(bool(lacking))
 

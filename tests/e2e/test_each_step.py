@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-_MOST = 80
+_MOST = 110
 # Nearly all of the time is spent waiting until the killed process is taken for dead.
 _AT_ONCE = 12
 
