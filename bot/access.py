@@ -15,7 +15,10 @@ from bot.config import Settings
 from bot.locale import Reader
 from memory import MemoryOff, Person, Pool
 from memory.metrics import step
-from memory.postgres import person_statement, person_transaction
+from memory.postgres import load_statements, person_statement, person_transaction
+
+_TOLD = load_statements("bot", "told")
+_REQUESTS = load_statements("bot", "requests")
 
 
 class QuotaExceeded(Exception):
@@ -90,16 +93,8 @@ async def claim_refusal(
     message gets True again, because an earlier attempt at it may have failed before the sentence
     was sent.
     """
-    async with person_transaction(pool, person) as connection:
-        inserted = await connection.execute(
-            "INSERT INTO notices AS known (team_id, user_id, kind, message_id, expires_at)"
-            " VALUES (%s, %s, %s, %s, now() + make_interval(secs => %s))"
-            " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET message_id = excluded.message_id,"
-            " expires_at = GREATEST(known.expires_at, excluded.expires_at)"
-            " WHERE known.expires_at < now() OR known.message_id = excluded.message_id RETURNING 1",
-            (person.team_id, person.user_id, refusal, str(message_id), seconds),
-        )
-        return await inserted.fetchone() is not None
+    values = {**person.ids, "kind": refusal, "message": message_id, "seconds": seconds}
+    return bool(await person_statement(pool, person, _TOLD["claim"], values))
 
 
 class AlreadyUnderWay(Exception):
@@ -136,16 +131,13 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
     """Store that a request begins, before a model is called; return its id for `check_request`.
 
     `channel` and `ts` name the message that it is about, if there is one. The request is a row in
-    `notices` for an hour. Erasing the person deletes it; no other row says so, because settings are
-    there again as soon as Slack is asked who the person is.
+    `requests_under_way` for an hour. Erasing the person deletes it; no other row says so, because
+    settings are there again as soon as Slack is asked who the person is.
     """
-    request = f"{_about(channel, ts)}{uuid4()}"
+    request = str(uuid4())
     async with person_transaction(pool, person, shared=True) as connection:
-        await connection.execute(
-            "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
-            " VALUES (%s, %s, %s, '', now() + interval '1 hour')",
-            (person.team_id, person.user_id, request),
-        )
+        values = {**person.ids, "id": request, "channel": channel, "ts": ts}
+        await connection.execute(_REQUESTS["begin"], values)
     return request
 
 
@@ -157,11 +149,8 @@ async def note_message_changed(
     Waits for a transaction that has checked such a request: the next statement of the caller's
     transaction sees what that one stored.
     """
-    await connection.execute(
-        "UPDATE notices SET message_id = 'changed' WHERE team_id = %s AND user_id = %s"
-        " AND starts_with(kind, %s)",
-        (person.team_id, person.user_id, _about(channel, ts)),
-    )
+    values = {**person.ids, "channel": channel, "ts": ts}
+    await connection.execute(_REQUESTS["note_message_changed"], values)
 
 
 async def check_request(connection: AsyncConnection[DictRow], person: Person, request: str) -> None:
@@ -170,17 +159,9 @@ async def check_request(connection: AsyncConnection[DictRow], person: Person, re
     Raises `memory.MemoryOff` if the person was erased since it began, and `NotRemembered` if its
     message was edited or deleted. Until the transaction ends `note_message_changed` waits.
     """
-    found = await connection.execute(
-        "SELECT message_id FROM notices WHERE team_id = %s AND user_id = %s AND kind = %s"
-        " FOR UPDATE",
-        (person.team_id, person.user_id, request),
-    )
+    found = await connection.execute(_REQUESTS["check"], {**person.ids, "id": request})
     row = await found.fetchone()
     if row is None:
         raise MemoryOff("The person was erased meanwhile.")
-    if row["message_id"]:
+    if row["changed"]:
         raise NotRemembered("remember_changed")
-
-
-def _about(channel: str, ts: str) -> str:
-    return f"request {channel} {ts} " if ts else "request "

@@ -37,7 +37,7 @@ from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
 from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
 from bot.ui.blocks import Payload, SlackView, section
 from bot.ui.forms import metadata_of
-from bot.ui.messages import done_payload
+from bot.ui.messages import done_payload, is_row, with_row_replaced
 from bot.ui.panel import Click, Done, panel
 from bot.ui.positions import Position, position_in
 from memory import Person
@@ -65,12 +65,14 @@ class Request:
 
     `url`: where Slack takes the answer; there is none for Home. `position`: that of the panel in
     which the click was, None: it was in another message, or typed. `channel`: its conversation.
+    `block_id`: of the block that was clicked.
     """
 
     body: Mapping[str, Any]
     url: str = ""
     position: Position | None = None
     channel: str = ""
+    block_id: str = ""
 
     @classmethod
     def of(cls, body: Mapping[str, Any], block_id: str = "") -> Request:
@@ -78,7 +80,7 @@ class Request:
         url = str(body.get("response_url") or "")
         position = position_in(block_id) or (None if url else Position())
         channel = str(body.get("channel_id") or (body.get("channel") or {}).get("id") or "")
-        return cls(body=body, url=url, position=position, channel=channel)
+        return cls(body=body, url=url, position=position, channel=channel, block_id=block_id)
 
     @classmethod
     def of_form(cls, body: Mapping[str, Any]) -> Request:
@@ -239,6 +241,9 @@ class Interactions:
         # A message of ours without a panel is replaced by what its button did.
         is_done_there = "actions" in request.body and position is None and not beside
         replaces = in_panel or is_done_there
+        if is_done_there and is_row(request.block_id):
+            message = request.body.get("message") or {}
+            shown = with_row_replaced(message, request.block_id, shown)
         client = self._client(request)
         try:
             if not replaces and await show_in_thread(client, request.body, shown):

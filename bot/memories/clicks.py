@@ -7,9 +7,9 @@ person.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -22,14 +22,21 @@ from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import forget_selected, undo_forgotten
 from bot.memories.panel import recalled_keys
+from bot.memories.promises import snooze, undo_snooze
 from bot.memories.switches import change_settings, switched
 from bot.notices import update_notices
 from bot.people import read_settings
 from bot.ui import forms
 from bot.ui.blocks import SlackView, bulleted
 from bot.ui.cards import sentence_of
-from bot.ui.lines import audience_of, changes_line, not_remembered_line
-from bot.ui.messages import forget_button
+from bot.ui.lines import (
+    audience_of,
+    changes_line,
+    not_remembered_line,
+    promise_details,
+    promise_line,
+)
+from bot.ui.messages import forget_button, promise_buttons
 from bot.ui.panel import EVERYTHING, Click, Done
 from bot.ui.positions import (
     ADD,
@@ -49,6 +56,7 @@ from bot.ui.positions import (
     UNDO,
     Position,
 )
+from bot.ui.promises import is_open
 from memory import (
     Change,
     ChangeGone,
@@ -144,16 +152,13 @@ async def _memory(app: App, click: Click, key: str) -> Memory:
 
 
 async def _promise(app: App, click: Click) -> Done:
-    """Change a promise: ``done|drop|tomorrow KEY``."""
+    """Change a promise, or put its reminders off: ``done|drop|tomorrow KEY``."""
     what, _, key = click.value.partition(" ")
+    if what == "tomorrow":
+        return await _snooze(app, click, key)
     memory = await _memory(app, click, key)
-    tomorrow = datetime.now(click.reader.zone).date() + timedelta(days=1)
-    changed = {
-        "done": {"state": "done"},
-        "drop": {"state": "dropped"},
-        "tomorrow": {"state": "open", "due": tomorrow.isoformat()},
-    }
-    content = {**memory.content, **changed[what]}
+    states = {"done": "done", "drop": "dropped"}
+    content = {**memory.content, "state": states[what]}
     if content == memory.content:
         return Done(line=click.reader.say("nothing_changed"))
     # Nothing is typed: when the message is deleted, the promise goes with it.
@@ -162,6 +167,28 @@ async def _promise(app: App, click: Click) -> Done:
         app.pool, app.embedder, click.person, key, content, origin, schemas=app.schemas
     )
     return await _changed(app, click, made)
+
+
+async def _snooze(app: App, click: Click, key: str) -> Done:
+    """Remind the person of a promise tomorrow; what they promised stays as it is."""
+    memory = await _memory(app, click, key)
+    if not is_open(memory.kind, memory.content):
+        raise ChangeGone
+    today = datetime.now(click.reader.zone).date()
+    day = await snooze(app.pool, click.person, key, today)
+    await _update_notices_of(app, click, {key})
+    line = click.reader.say("snoozed", what=promise_line(click.reader, memory))
+    return Done(line=line, undo=f"snooze {key} {day.isoformat()}")
+
+
+async def _undo_snooze(app: App, click: Click, key: str, day: date) -> Done:
+    """Remind the person as if they had not put it off, and show the promise as it was shown."""
+    memory = await _memory(app, click, key)
+    if not await undo_snooze(app.pool, click.person, key, day):
+        return Done(line=click.reader.say("undo_gone"), beside=True)
+    await _update_notices_of(app, click, {key})
+    text = promise_details(click.reader, memory)
+    return Done(line=text, buttons=promise_buttons(click.reader, key))
 
 
 async def _show(app: App, click: Click) -> Result:
@@ -189,13 +216,16 @@ async def _forget_keys(app: App, click: Click, value: str) -> Done:
 async def _undo(app: App, click: Click) -> Done:
     """Undo changes, all of a notice, a forgetting, or an Undo.
 
-    The value is ``change|notice|forgetting|redo ID...``.
+    The value is ``change|notice|forgetting|redo ID...``, or ``snooze KEY DAY`` of reminders.
     """
     kind, _, name = click.value.partition(" ")
     pool = app.pool
     embedder = app.embedder
     if kind == "forgetting":
         return await undo_forgotten(app, click, name)
+    if kind == "snooze":
+        key, _, day = name.partition(" ")
+        return await _undo_snooze(app, click, key, date.fromisoformat(day))
     ids = [UUID(one) for one in name.split()]
     match kind:
         case "notice":
@@ -212,17 +242,22 @@ async def _undo(app: App, click: Click) -> Done:
 
 async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     """Return changes that were just made, as one line with their Undo; update their notices."""
-    batches: set[UUID] = set()
-    for key in {one.key for one in done}:
-        found = await list_changes(app.pool, click.person, key=key)
-        batches |= {one.batch for one in found if one.batch}
-    async with person_transaction(app.pool, click.person) as connection:
-        await update_notices(app, connection, click.person, batches)
+    await _update_notices_of(app, click, {one.key for one in done})
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     if not (line := changes_line(click.reader, made)):
         return Done(line=click.reader.say("nothing_changed"))
     verb = "redo" if all(one.undone_at for one in made) else "change"
     return Done(line=line, undo=f"{verb} {' '.join(str(one.id) for one in made)}")
+
+
+async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:
+    """Update the notices that told of these memories."""
+    batches: set[UUID] = set()
+    for key in keys:
+        found = await list_changes(app.pool, click.person, key=key)
+        batches |= {one.batch for one in found if one.batch}
+    async with person_transaction(app.pool, click.person) as connection:
+        await update_notices(app, connection, click.person, batches)
 
 
 async def _open_add(app: App, click: Click) -> Done | SlackView:

@@ -81,6 +81,8 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         "SELECT scope, from_at, until_at FROM memory_off",
         "from_at, scope",
     ),
+    "reminders": ("SELECT key, day, due_time, ts FROM reminders", "day, key, due_time"),
+    "snoozes": ("SELECT key, day, asked_at FROM snoozes", "asked_at, key"),
     "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
 }
 EXPORTED = ("memories", "statements", "proposals", "forgotten", *_READ)
@@ -94,9 +96,13 @@ _JOBS_OF_PERSON: LiteralString = (
 # Every table of ours that holds rows of a person; a test compares it with the database.
 TABLES: tuple[LiteralString, ...] = (
     "feedback",
-    "change_notices",
-    "messages",
     "notices",
+    "unread_messages",
+    "messages",
+    "told",
+    "requests_under_way",
+    "reminders",
+    "snoozes",
     "person_settings",
     "memory_off",
     "sent_files",

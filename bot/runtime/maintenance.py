@@ -33,7 +33,10 @@ _OLD_TURNS: LiteralString = (
 _AT_ONCE = 5_000
 # Each of these can be ended by anyone when its time is over: see the policies of the tables.
 _EXPIRED: tuple[LiteralString, ...] = (
-    "DELETE FROM notices WHERE expires_at < now()",
+    "DELETE FROM told WHERE until < now()",
+    "DELETE FROM requests_under_way WHERE begun_at < now() - interval '1 hour'",
+    "DELETE FROM reminders WHERE day < current_date - 60",
+    "DELETE FROM snoozes WHERE day < current_date - 60",
     "DELETE FROM person_requests WHERE hour < now() - interval '30 days'",
     # Signatures are valid for five minutes, by a clock that may be five minutes off.
     "DELETE FROM interactions WHERE at < now() - interval '15 minutes'",

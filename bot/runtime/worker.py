@@ -46,7 +46,7 @@ def register_work(dependencies: TurnDependencies) -> None:
         (SHOW_NOTICE, REPLIES, partial(show_notice, app)),
         (TELL_UNREAD, REPLIES, partial(tell_unread, app)),
         (PUBLISH, REPLIES, partial(publish_home, app)),
-        (REMIND, REPLIES, partial(remind, app)),
+        (REMIND, BACKGROUND, partial(remind, app)),
         (backfill.CATCH_UP, BACKGROUND, partial(backfill.plan, app)),
         (backfill.READ_MISSED, BACKGROUND, partial(backfill.read, app)),
         (UPDATE_FROM_MESSAGE, BACKGROUND, partial(update_from_message, app)),

@@ -12,5 +12,6 @@ from .migrate import (
     check_database as check_database,
     packaged_migrations as packaged_migrations,
 )
+from .statements import load_statements as load_statements
 
 __all__: list[str]

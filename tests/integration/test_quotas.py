@@ -37,7 +37,7 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
     theirs = await app.ask(other, "Hello")
     assert app.turn(theirs)["status"] == "answered"
     app.rows("UPDATE messages SET received_at = received_at - interval '1 hour'")
-    app.rows("UPDATE notices SET expires_at = now() - interval '1 second'")
+    app.rows("UPDATE told SET until = now() - interval '1 second'")
     again = await app.ask(place, "Hello again")
     assert app.turn(again)["reply"]
 

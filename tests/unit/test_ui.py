@@ -387,7 +387,8 @@ def test_every_notice_fits(
     reader: Reader, changes: list[Change], questions: list[Question]
 ) -> None:
     """Whatever was remembered and is asked."""
-    payload = notice_payload(reader, TURN, changes, questions, changes)
+    told = {one.key: one.at for one in changes[::2]}
+    payload = notice_payload(reader, TURN, changes, questions, changes, told)
     if payload["blocks"]:
         message_fits(payload)
 
