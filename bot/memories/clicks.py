@@ -188,7 +188,7 @@ async def _undo_snooze(app: App, click: Click, key: str, day: date) -> Done:
         return Done(line=click.reader.say("undo_gone"), beside=True)
     await _update_notices_of(app, click, {key})
     text = promise_details(click.reader, memory)
-    return Done(line=text, buttons=promise_buttons(click.reader, key))
+    return Done(line=text, buttons=promise_buttons(click.reader, memory))
 
 
 async def _show(app: App, click: Click) -> Result:

@@ -81,7 +81,6 @@ _READ: dict[str, tuple[LiteralString, LiteralString]] = {
         "SELECT scope, from_at, until_at FROM memory_off",
         "from_at, scope",
     ),
-    "reminders": ("SELECT key, day, due_time, ts FROM reminders", "day, key, due_time"),
     "snoozes": ("SELECT key, day, asked_at FROM snoozes", "asked_at, key"),
     "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
 }

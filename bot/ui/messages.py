@@ -34,7 +34,7 @@ from bot.ui.lines import (
 from bot.ui.panel import Done, answer_buttons, consent_buttons, undo_button
 from bot.ui.positions import FORGET, MENU, PROMISE, REMEMBER, SHOW, SWITCH, Position
 from bot.ui.promises import Reminder, is_open
-from memory import Change, Person, Question, Reason, Refusal
+from memory import Change, Memory, Person, Question, Reason, Refusal
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
@@ -207,20 +207,23 @@ def _heading_of(reminder: Reminder, today: date) -> str:
 
 
 def _reminder_row(reader: Reader, reminder: Reminder) -> list[Block]:
-    key = reminder.memory.key
     text = promise_details(reader, reminder.memory)
-    buttons = promise_buttons(reader, key)
-    row = f"{_ROW}{key}"
+    buttons = promise_buttons(reader, reminder.memory)
+    row = f"{_ROW}{reminder.memory.key}"
     return [section(text, block_id=row), actions(*buttons, block_id=f"{row}{_ROW_BUTTONS}")]
 
 
-def promise_buttons(reader: Reader, key: str) -> list[Block]:
+def promise_buttons(reader: Reader, memory: Memory) -> list[Block]:
     """Return what a person may answer to a reminder."""
-    return [
-        button(f"{PROMISE}_1", reader.say("promise_done"), f"done {key}", style="primary"),
-        button(f"{PROMISE}_2", reader.say("promise_tomorrow"), f"tomorrow {key}"),
-        button(f"{PROMISE}_3", reader.say("promise_drop"), f"drop {key}"),
-    ]
+    what = promise_line(reader, memory)
+    buttons: list[Block] = []
+    for number, name in enumerate(("done", "tomorrow", "drop"), start=1):
+        text = reader.say(f"promise_{name}")
+        label = reader.say("promise_label", button=text, what=what)
+        value = f"{name} {memory.key}"
+        buttons.append(button(f"{PROMISE}_{number}", text, value, label=label))
+    buttons[0]["style"] = "primary"
+    return buttons
 
 
 def is_row(block_id: str) -> bool:

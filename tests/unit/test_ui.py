@@ -40,6 +40,7 @@ from bot.ui.messages import (
     consent_question,
     done_payload,
     forget_button,
+    is_row,
     notice_payload,
     off_button,
     off_done,
@@ -47,9 +48,12 @@ from bot.ui.messages import (
     on_question,
     open_payload,
     refusal_done,
+    reminder_payload,
+    with_row_replaced,
 )
 from bot.ui.panel import EVERYTHING, PAGE_SIZE, Content, Done, panel
 from bot.ui.positions import QUERY_LIMIT, List, Position, position_in
+from bot.ui.promises import Reminder
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from slack_playground.blocks import (
     ALL_CHARACTERS,
@@ -391,6 +395,37 @@ def test_every_notice_fits(
     payload = notice_payload(reader, TURN, changes, questions, changes, told)
     if payload["blocks"]:
         message_fits(payload)
+
+
+PROMISES = st.builds(
+    Memory,
+    namespace=st.just(PERSON.namespace("dm")),
+    key=st.uuids().map(str),
+    value=st.fixed_dictionaries({"kind": st.just("Promise"), "content": contents("Promise")}),
+    created_at=MOMENTS,
+    updated_at=MOMENTS,
+)
+REMINDERS = st.builds(
+    Reminder,
+    PROMISES,
+    st.sampled_from([date(2026, 11, 27), datetime.now(UTC).date()]),
+    st.sampled_from(["", "12:00"]),
+)
+
+
+@given(READERS, st.lists(REMINDERS, min_size=1, max_size=20), done())
+def test_every_reminder_fits(reader: Reader, reminders: list[Reminder], said: Done) -> None:
+    """Each promise that is shown has its row; what was done takes the place of one row alone."""
+    message = reminder_payload(reader, reminders)
+    message_fits(message)
+    rows = [block["block_id"] for block in message["blocks"] if is_row(block.get("block_id", ""))]
+    assert len(rows) == 2 * min(len(reminders), 15)
+    for clicked in rows[:2]:
+        answered = with_row_replaced(message, clicked, done_payload(reader, said))
+        message_fits(answered)
+        left = {block.get("block_id") for block in answered["blocks"]}
+        assert set(rows[2:]) <= left
+        assert rows[0] in left
 
 
 @given(READERS, done(), TEXTS, OFFS, MEMORIES, st.sampled_from(["", "C0123456789"]))
