@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -33,7 +33,7 @@ from bot.ui.lines import (
 )
 from bot.ui.panel import Done, answer_buttons, consent_buttons, undo_button
 from bot.ui.positions import FORGET, MENU, PROMISE, REMEMBER, SHOW, SWITCH, Position
-from bot.ui.promises import Reminder, is_open
+from bot.ui.promises import Reminder, is_open, is_past
 from memory import Change, Memory, Person, Question, Reason, Refusal
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
@@ -178,13 +178,11 @@ def reminder_payload(reader: Reader, reminders: Sequence[Reminder]) -> Payload:
     Those whose time is near come first, then those of the day, then those that are late or were put
     off. Promises that do not fit are counted.
     """
-    today = datetime.now(reader.zone).date()
+    shown = reminders[:_MOST_REMINDERS]
     lines: list[str] = []
     blocks: list[Block] = []
     for heading in _HEADINGS:
-        promises = [
-            one for one in reminders[:_MOST_REMINDERS] if _heading_of(one, today) == heading
-        ]
+        promises = [one for one in shown if _heading_of(reader, one) == heading]
         if promises:
             lines.append(reader.say(heading))
             blocks.append(section(lines[-1]))
@@ -198,12 +196,15 @@ def reminder_payload(reader: Reader, reminders: Sequence[Reminder]) -> Payload:
     return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
 
 
-def _heading_of(reminder: Reminder, today: date) -> str:
-    if reminder.due_time and reminder.day == today:
+def _heading_of(reader: Reader, reminder: Reminder) -> str:
+    content = reminder.memory.content
+    day = str(content.get("due") or "")
+    if is_past(reader, day, str(content.get("due_time") or "")):
+        return "reminder_open"
+    if reminder.due_time:
         return "reminder_soon"
-    if reminder.memory.content.get("due") == today.isoformat():
-        return "reminder_today"
-    return "reminder_open"
+    today = datetime.now(reader.zone).date()
+    return "reminder_today" if day == today.isoformat() else "reminder_open"
 
 
 def _reminder_row(reader: Reader, reminder: Reminder) -> list[Block]:

@@ -247,6 +247,25 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
         assert f"to Mia · by {due_line(Reader('en'), due_of(due))}" in text
 
 
+@pytest.mark.parametrize(
+    ("due", "heading"),
+    [
+        (SOON, "reminder_soon"),
+        (in_hours(-1), "reminder_open"),
+        (YESTERDAY, "reminder_open"),
+    ],
+)
+async def test_a_reminder_says_whether_there_is_time_left(
+    app: App, due: dict[str, str], heading: str
+) -> None:
+    """What is due within two hours is coming up; what is over is still to be done."""
+    place = app.slack.place()
+    await promised(app, place, **due)
+    await minute(app)
+    [reminder] = reminders(app, place)
+    assert say("en", heading) in shown(reminder)
+
+
 async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
     """However many are due, they are one message; whoever else has a promise is told as before."""
     heavy, place = app.slack.place(), app.slack.place()
