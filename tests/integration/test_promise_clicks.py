@@ -162,7 +162,7 @@ async def test_tomorrow_says_when_the_reminder_comes_and_undo_shows_the_promise_
     reminder = await reminded(ann)
     await ann.press(reminder, PROMISE, "tomorrow")
     answered = {**await ann.changed(reminder), "channel": "dm"}
-    assert ann.sentence("snoozed", what="the Q3 figures").split("：")[0] in shown(answered)
+    assert ann.sentence("snoozed", what="") in shown(answered)
     assert await due(ann) == (before, None, "open")
     assert "9:00" in shown(await update_notice(ann, notice))
     await ann.press(answered, "undo", "snooze")
