@@ -13,12 +13,10 @@ moved or cancelled when one of them changes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.app import App
@@ -80,21 +78,10 @@ async def remind(app: App, team: str, user: str) -> None:
     if person.team_id == API_TEAM:
         return
     await _settle_interrupted(app, person)
-    async with person_transaction(app.pool, person) as connection:
-        settings = await read_settings(connection, person)
-        if settings.off(app.settings.consent) or person_refusal(app.settings, person):
-            return
-        found = await connection.execute(_SQL["to_post"], person.ids)
-        rows = await found.fetchall()
-        memories = await reread(connection, person, {row["key"] for row in rows})
-    reminders = [
-        Reminder(memory=memories[row["key"]], day=row["day"], due_time=row["due_time"])
-        for row in _one_of_each(rows)
-        if row["key"] in memories
-    ]
+    reminders = await _reminders_to_post(app, person)
     if not reminders:
         return
-    reader = await app.people.reader(person, settings=settings)
+    reader = await app.people.reader(person)
     payload = reminder_payload(reader, reminders)
     # Last before the post: a process that was stopped meanwhile may post what another has posted.
     message = uuid4()
@@ -108,10 +95,20 @@ async def remind(app: App, team: str, user: str) -> None:
     await person_statement(app.pool, person, _SQL["note_posted"], {**values, "ts": ts})
 
 
-def _one_of_each(rows: Sequence[DictRow]) -> list[DictRow]:
-    """Return the newest row of each promise, in the order of the rows."""
-    newest = {row["key"]: row for row in rows}
-    return list(newest.values())
+async def _reminders_to_post(app: App, person: Person) -> list[Reminder]:
+    """Return the newest stored reminder of each promise; none for who is not to be reminded."""
+    async with person_transaction(app.pool, person) as connection:
+        settings = await read_settings(connection, person)
+        if settings.off(app.settings.consent) or person_refusal(app.settings, person):
+            return []
+        found = await connection.execute(_SQL["to_post"], person.ids)
+        newest = {row["key"]: row for row in await found.fetchall()}
+        memories = await reread(connection, person, newest)
+    return [
+        Reminder(memory=memories[key], day=row["day"], due_time=row["due_time"])
+        for key, row in newest.items()
+        if key in memories
+    ]
 
 
 async def _settle_interrupted(app: App, person: Person) -> None:

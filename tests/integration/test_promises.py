@@ -423,3 +423,14 @@ def test_when_a_promise_is_reminded_of(
     )
     moments = [row["at"].astimezone(ZoneInfo(BERLIN)) for row in found]
     assert [f"{moment:%d %H:%M}" for moment in moments] == expected
+
+
+async def test_the_model_reads_what_was_promised_and_what_became_of_it(app: App) -> None:
+    """“What did I promise?” is answered from the prompt: what, to whom, by when, and its state."""
+    place = app.slack.place()
+    await promised(app, place, **LATER)
+    await promised(app, place, "the minutes", state="done", **YESTERDAY)
+    await app.ask(place, "What did I promise?")
+    context = app.context()
+    for word in (WHAT, "Mia", LATER["due"], LATER["due_time"], '"open"', "the minutes", '"done"'):
+        assert word in context
