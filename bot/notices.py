@@ -19,13 +19,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection, Error
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.access import claim_refusal
 from bot.app import App
-from bot.logs import fault
 from bot.people import PersonSettings, read_settings
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import SLACK_FAULTS, error_code, show_privately
@@ -43,8 +42,8 @@ SHOW_NOTICE = "show_notice"
 TELL_UNREAD = "tell_unread"
 _SQL = load_statements("bot", "notices")
 _REMINDERS = load_statements("bot", "reminders")
-_RETRY_SECONDS = 60.0
-"""Seconds after which the job shows a notice that `show_now` has not shown."""
+_TURN_SECONDS = 60.0
+"""Seconds after which the notice of a turn that has not ended is shown."""
 _LATER_SECONDS = (4.0, 12.0)
 _DAY_SECONDS = 86_400.0
 _FEW_SECONDS = 5.0
@@ -75,30 +74,29 @@ async def add_notice(
     person: Person,
     turn: UUID,
     formed: FormationResult | None = None,
-) -> bool:
+    *,
+    in_turn: bool = False,
+) -> None:
     """Add the notice of a turn's batch, with a job that shows it, in the caller's transaction.
 
-    With `formed` the caller shows it by `show_now` after the commit; the job, a minute later, shows
-    it if the process died in between. Earlier notices of promises that were changed are updated.
-    Returns False, without a notice, if confirmations alone were `formed`, and for callers of POST
-    /ask, who are in no conversation of Slack.
+    `in_turn`: the turn has not ended, and shows its notice by `repeat_notice` below its answer; the
+    job waits a minute for that. Earlier notices of promises that were changed are updated. There is
+    no notice if confirmations alone were `formed`, nor for callers of POST /ask, who are in no
+    conversation of Slack.
     """
     if person.team_id == API_TEAM:
-        return False
+        return
     if formed is not None:
         await _update_promises(app, connection, person, turn, formed.changes)
         if not (formed.questions or notable_changes(formed.changes)):
-            return False
+            return
     await connection.execute(_SQL["add"], {**person.ids, "turn": turn})
-    arguments = {**person.ids, "turn": str(turn)}
-    if formed is None:
-        jobs = {_lock(turn): arguments}
-        await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
-    else:
-        # Its lock is not that of `update_notices`, whose jobs need not wait for this one.
-        jobs = {f"{_lock(turn)}:retry": {**arguments, "unless_shown": "yes"}}
-        await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES, delay=_RETRY_SECONDS)
-    return True
+    if not in_turn:
+        await _show_later(app.queue, connection, person, [turn])
+        return
+    # Its lock is not that of `repeat_notice`, whose job need not wait for this one.
+    jobs = {f"{_lock(turn)}:later": {**person.ids, "turn": str(turn), "unless_shown": "yes"}}
+    await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES, delay=_TURN_SECONDS)
 
 
 async def _update_promises(
@@ -189,14 +187,6 @@ async def _show_later(
 ) -> None:
     jobs = {_lock(turn): {**person.ids, "turn": str(turn)} for turn in turns}
     await queue.defer(where, SHOW_NOTICE, jobs, queue=REPLIES, delay=delay)
-
-
-async def show_now(app: App, person: Person, turn: UUID) -> None:
-    """Show a notice whose changes have just been committed; a failure is logged only."""
-    try:
-        await show_notice(app, person.team_id, person.user_id, str(turn))
-    except (*SLACK_FAULTS, Error) as error:
-        log.info("a notice was not shown now: %s", error_code(error) or fault(error))
 
 
 async def show_notice(app: App, team: str, user: str, turn: str, unless_shown: str = "") -> None:
