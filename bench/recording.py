@@ -24,7 +24,7 @@ _BY_THE_CLOCK = frozenset(
     {"_beat", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"}
 )
 # A check of the tests, and a statement that is sent in one message with the next one.
-_NOT_COUNTED = ("SELECT current_user = session_user", "SELECT set_config('role'")
+_NOT_COUNTED = ("SELECT current_user = session_user", "SELECT set_config(name,")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ _KEPT_OUT = ("KIOKU_", "SLACK_", "OPENAI_", "DATABASE_", "MEM0_", "LANG")
 _WAITING = (
     "SELECT (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
     " AND (scheduled_at IS NULL OR scheduled_at < now() + interval '10 seconds'))"
-    " + (SELECT count(*) FROM messages WHERE status IN ('waiting', 'answering'))"
+    " + (SELECT count(*) FROM messages WHERE ended_at IS NULL)"
 )
 
 Json = dict[str, Any]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import LiteralString
+from contextlib import AbstractAsyncContextManager, contextmanager
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -15,72 +14,87 @@ from bot.config import Settings
 from bot.locale import Reader
 from memory import MemoryOff, Person, Pool
 from memory.metrics import step
-from memory.postgres import load_statements, person_statement, person_transaction
+from memory.postgres import (
+    load_statements,
+    person_statement,
+    person_transaction,
+    transaction,
+)
 
+_SQL = load_statements("bot", "access")
 _TOLD = load_statements("bot", "told")
 _REQUESTS = load_statements("bot", "requests")
 
 
 class QuotaExceeded(Exception):
-    """The person has used up `limit` messages and requests of this hour."""
+    """The person has used up `limit` messages and requests of an hour; in `seconds` one is free."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__("A person's messages of this hour are used up.")
+    def __init__(self, limit: int, seconds: float) -> None:
+        super().__init__("A person's messages of an hour are used up.")
         self.limit = limit
-        # Until the next hour of the clock.
-        self.seconds = 3600 - time.time() % 3600
-        self.minutes = max(1, -(-int(self.seconds) // 60))
+        self.seconds = seconds
+        self.minutes = max(1, math.ceil(seconds / 60))
 
     def refusal(self, reader: Reader) -> str:
         """Return the sentence for a request, not a message, that was not carried out."""
         return reader.say("limit_requests", limit=self.limit, count=self.minutes)
 
 
-# An answered message that is edited is answered again: it counts in the hour of its last edit.
-_COUNTED: LiteralString = (
-    "SELECT COALESCE(sum(1 + other.revision), 0) FROM messages other WHERE other.event_id IS NOT"
-    " NULL AND other.team_id = %(team)s AND other.user_id = %(user)s"
-)
-_MOMENT: LiteralString = "GREATEST(event.received_at, event.edited_at)"
-BEFORE: LiteralString = (
-    f"({_COUNTED} AND other.received_at > date_trunc('hour', {_MOMENT}) - interval '1 day'"
-    f" AND GREATEST(other.received_at, other.edited_at) >= date_trunc('hour', {_MOMENT})"
-    " AND (GREATEST(other.received_at, other.edited_at), other.id)"
-    f" <= ({_MOMENT}, event.id)) - 1"
-    " + (SELECT COALESCE(sum(requests), 0) FROM person_requests counted"
-    " WHERE counted.team_id = event.team_id AND counted.user_id = event.user_id"
-    f" AND counted.hour = date_trunc('hour', {_MOMENT}))"
-)
-"""Number of messages, edits and requests of a person in the hour of the message `event`, before it.
-
-Parameters: `memory.Person.ids` of its person.
-"""
-_WRITTEN: LiteralString = (
-    f"({_COUNTED} AND other.received_at > date_trunc('hour', now()) - interval '1 day'"
-    " AND GREATEST(other.received_at, other.edited_at) >= date_trunc('hour', now()))"
-)
-# Checks and counts in one statement: of two at once, the second waits for the row of the first.
-_ADMIT: LiteralString = (
-    "INSERT INTO person_requests AS known (team_id, user_id, hour, requests)"
-    " SELECT %(team)s, %(user)s, date_trunc('hour', now()), 1"
-    f" WHERE {_WRITTEN} < %(limit)s ON CONFLICT (team_id, user_id, hour)"
-    " DO UPDATE SET requests = known.requests + 1"
-    f" WHERE known.requests + {_WRITTEN} < %(limit)s RETURNING 1"
-)
-
-
 @step("quotas")
 async def admit(pool: Pool, settings: Settings, person: Person) -> None:
     """Count a request that makes the app call a model and is no message in the inbox.
 
-    A person's messages, by their rows, and requests of an hour of the clock are counted for all
-    replicas together. Call it right before the model is called. Raises `QuotaExceeded`; then the
-    request is not counted and must not be carried out.
+    A person's messages, by their rows, their edits and requests of the last hour are counted for
+    all replicas together. Call it right before the model is called. Raises `QuotaExceeded`; then
+    the request is not counted and must not be carried out.
     """
-    if limit := settings.person_messages_per_hour:
+    limit = settings.person_messages_per_hour
+    if not limit:
+        return
+    async with _counting(pool, person) as connection:
         values = {**person.ids, "limit": limit}
-        if not await person_statement(pool, person, _ADMIT, values):
-            raise QuotaExceeded(limit)
+        found = await connection.execute(_SQL["seconds_to_wait"], values)
+        _raise_if_used_up(await found.fetchone(), limit)
+        await connection.execute(_SQL["count_request"], person.ids)
+
+
+async def admit_question(pool: Pool, person: Person, most: int) -> bool:
+    """Count a question about a colleague; False if there were `most` of them in the last hour."""
+    async with _counting(pool, person) as connection:
+        counted = await connection.execute(_SQL["count_question"], {**person.ids, "most": most})
+        return counted.rowcount > 0
+
+
+async def check_quota(
+    connection: AsyncConnection[DictRow], settings: Settings, person: Person, message_id: UUID
+) -> None:
+    """Raise `QuotaExceeded` if the hour before a stored message, or its last edit, is used up."""
+    limit = settings.person_messages_per_hour
+    if not limit:
+        return
+    values = {**person.ids, "id": message_id, "limit": limit}
+    found = await connection.execute(_SQL["seconds_to_wait_with_message"], values)
+    _raise_if_used_up(await found.fetchone(), limit)
+
+
+async def note_edit(connection: AsyncConnection[DictRow], person: Person, changed_ts: str) -> None:
+    """Count an edit, by the ts of its event, after which a message is answered as it reads now."""
+    await connection.execute(_SQL["count_edit"], {**person.ids, "ts": changed_ts})
+
+
+def _counting(pool: Pool, person: Person) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
+    """Open a transaction of the person; of two at once the second waits, and counts the first."""
+    return transaction(pool, person.settings, lock=f"requests of {person.prefix}")
+
+
+def _raise_if_used_up(row: DictRow | None, limit: int) -> None:
+    """Raise `QuotaExceeded` unless `row` says that there is nothing to wait for.
+
+    No row: a request to POST /ask, which is counted by `admit` and not stored yet.
+    """
+    seconds = row["seconds"] if row else None
+    if seconds is not None:
+        raise QuotaExceeded(limit, seconds)
 
 
 async def claim_refusal(

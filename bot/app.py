@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from bot.access import UnderWay
 from bot.config import Settings
 from bot.conversation.inbox import Inbox
-from bot.delivery.reply_stream import Sessions
+from bot.conversation.pending import PendingReplies
+from bot.delivery.sessions import Sessions
 from bot.people import People
 from bot.queue.queue import Queue
 from bot.slack.audiences import Audiences
@@ -41,6 +42,7 @@ class App:
     names: Names
     audiences: Audiences
     under_way: UnderWay = field(default_factory=UnderWay)
+    pending_replies: PendingReplies = field(default_factory=PendingReplies)
 
     @property
     def stores_facts(self) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal, LiteralString, TypeAlias
+from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection, OperationalError
@@ -24,9 +24,11 @@ from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM
 from memory import DM, Person, Pool
 from memory.model import Until
-from memory.postgres import person_transaction, transaction_timeout
+from memory.postgres import load_statements, person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
+
+_SQL = load_statements("bot", "people")
 
 ConsentMode: TypeAlias = Literal["notice", "ask"]
 Eagerness: TypeAlias = Literal["asked", "balanced", "lot"]
@@ -123,8 +125,8 @@ class MemoryState:
     """Whether memory may be read and written for one message.
 
     `off`: nothing is read and nothing is written while it is answered. `on_record`: its words may
-    be formed and its texts be kept, since memory was on when it was written and edited. `asks`:
-    memory needs this person's consent, and they have not agreed.
+    be formed and its texts be kept, since memory is on, and was on when the message was stored and
+    edited. `asks`: memory needs this person's consent, and they have not agreed.
     """
 
     settings: PersonSettings
@@ -148,141 +150,75 @@ class MemoryState:
         return self.asks and not self.settings.informed
 
 
-# --- off: the rows of `memory_off` -------------------------------------------------------------
+# --- settings, and whether memory is off now ---------------------------------------------------
 
-IS_NOW: LiteralString = "(o.until_at IS NULL OR o.until_at > now())"
-OF_PERSON: LiteralString = "o.team_id = %(team)s AND o.user_id = %(user)s"
-# Whether memory was off when a message was written or edited.
-_COVERS_MESSAGE: LiteralString = (
-    "o.scope IN ('', %(channel)s) AND (tstzrange(o.from_at, o.until_at) @>"
-    " to_timestamp(%(ts)s::text::float8) OR tstzrange(o.from_at, o.until_at) @> (SELECT edited_at"
-    " FROM messages WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s))"
-)
-
-
-def off_record(row: LiteralString) -> LiteralString:
-    """Return the condition that memory was off when the message `row` was written or edited."""
-    return (
-        f"EXISTS (SELECT FROM memory_off o WHERE o.team_id = {row}.team_id"
-        f" AND o.user_id = {row}.user_id AND o.scope IN ('', {row}.channel_id)"
-        f" AND (tstzrange(o.from_at, o.until_at) @> to_timestamp({row}.ts::float8)"
-        f" OR tstzrange(o.from_at, o.until_at) @> {row}.edited_at))"
-    )
-
-
-async def read_off_conversations(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
-    """Return the ids of the conversations in which memory is off now."""
-    found = await connection.execute(
-        f"SELECT DISTINCT scope FROM memory_off o WHERE {OF_PERSON} AND {IS_NOW} AND o.scope <> ''"
-        " ORDER BY scope",
-        person.ids,
-    )
-    return [row["scope"] for row in await found.fetchall()]
-
-
-# --- settings ----------------------------------------------------------------------------------
-
-SETTINGS: LiteralString = (
-    "s.team_id IS NOT NULL AS known, everywhere.is_off AS switched_off,"
-    " CASE WHEN everywhere.ends THEN everywhere.until_at END AS off_until,"
-    " s.agreed_at IS NOT NULL AS agreed, s.notices, s.eagerness, s.language,"
-    " s.told_at IS NOT NULL AS informed, s.retention_days, s.locale, s.time_zone, s.profile_at,"
-    " s.deactivated_at IS NOT NULL AS deactivated"
-)
-"""Columns of `SETTINGS_JOIN`, which `settings_of` reads."""
-SETTINGS_JOIN: LiteralString = (
-    " LEFT JOIN person_settings s ON s.team_id = %(team)s AND s.user_id = %(user)s"
-    " CROSS JOIN LATERAL (SELECT count(*) > 0 AS is_off, max(o.until_at) AS until_at,"
-    " bool_and(o.until_at IS NOT NULL) AS ends FROM memory_off o"
-    f" WHERE {OF_PERSON} AND o.scope = '' AND {IS_NOW}) everywhere"
-)
-_NAMES = tuple(field.name for field in fields(PersonSettings))
 _DEFAULTS = PersonSettings()
 
 
 async def read_settings(connection: AsyncConnection[DictRow], person: Person) -> PersonSettings:
     """Return a person's settings; defaults for a person who never chose any."""
-    found = await connection.execute(
-        f"SELECT {SETTINGS} FROM (SELECT) always {SETTINGS_JOIN}", person.ids
-    )
-    [row] = await found.fetchall()
-    return settings_of(row)
+    found = await connection.execute(_SQL["state"], person.ids, prepare=True)
+    row = await found.fetchone()
+    return PersonSettings(**row) if row else _DEFAULTS
 
 
 async def read_language(connection: AsyncConnection[DictRow], person: Person) -> Language:
     """Return the language to answer a person in; nothing else of their settings is read."""
-    found = await connection.execute(
-        "SELECT language, locale FROM person_settings"
-        " WHERE team_id = %(team)s AND user_id = %(user)s",
-        person.ids,
-    )
+    found = await connection.execute(_SQL["language"], person.ids)
     row = await found.fetchone()
-    return PersonSettings(**row).reply_language() if row else _DEFAULTS.reply_language()
+    settings = PersonSettings(**row) if row else _DEFAULTS
+    return settings.reply_language()
 
 
-def settings_of(row: Mapping[str, Any]) -> PersonSettings:
-    """Return the settings in a row that has the columns of `SETTINGS`."""
-    return PersonSettings(**{name: row[name] for name in _NAMES}) if row["known"] else _DEFAULTS
-
-
-MEMORY_STATE: LiteralString = (
-    f"SELECT {SETTINGS},"
-    f" EXISTS (SELECT FROM memory_off o WHERE {OF_PERSON} AND {_COVERS_MESSAGE}) AS said_off,"
-    " s.agreed_at > to_timestamp(%(ts)s::text::float8) AS agreed_later,"
-    f" EXISTS (SELECT FROM memory_off o WHERE {OF_PERSON} AND {IS_NOW}"
-    " AND o.scope = %(channel)s) AS off_here"
-    f" FROM (SELECT) always {SETTINGS_JOIN}"
-)
-"""A query of one row that `memory_state_of` reads: of a message, by its channel and ts."""
+async def read_off_conversations(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
+    """Return the ids of the conversations in which memory is off now."""
+    found = await connection.execute(_SQL["off_conversations"], person.ids)
+    return [row["scope"] for row in await found.fetchall()]
 
 
 async def read_memory_state(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, mode: ConsentMode
 ) -> MemoryState:
-    """Return what memory may do for a message of the person."""
+    """Return what memory may do now for a message of the person.
+
+    A message that is not stored is on the record while memory is on: it was not written to the app,
+    and it is read because the person points at it.
+    """
+    settings = await read_settings(connection, person)
     values = {**person.ids, "channel": channel, "ts": ts}
-    [row] = await (await connection.execute(MEMORY_STATE, values)).fetchall()
-    return memory_state_of(row, mode)
-
-
-def memory_state_of(row: DictRow, mode: ConsentMode) -> MemoryState:
-    """Return what memory may do for a message."""
-    settings = settings_of(row)
-    off = settings.off(mode) or (Off(here=True) if row["off_here"] else None)
+    found = await connection.execute(_SQL["message_state"], values, prepare=True)
+    [row] = await found.fetchall()
+    off = settings.off(mode)
+    if off is None and row["off_here"]:
+        off = Off(here=True)
     return MemoryState(
         settings=settings,
         off=off,
-        on_record=not (off or row["said_off"] or (mode == "ask" and row["agreed_later"])),
+        on_record=off is None and row["on_record"] is not False,
         asks=mode == "ask" and not settings.agreed and not settings.switched_off,
     )
 
 
 async def note_informed(connection: AsyncConnection[DictRow], person: Person) -> None:
     """Record that the person was informed of memory, or asked whether they agree to it."""
-    await set_columns(connection, person, "told_at = now()")
+    await connection.execute(_SQL["note_informed"], person.ids)
 
 
-async def set_columns(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    assignments: LiteralString,
-    **values: object,
-) -> None:
-    """Update the person's row in `person_settings`, or insert it."""
-    await insert_person(connection, person)
-    await connection.execute(
-        f"UPDATE person_settings SET {assignments} WHERE team_id = %(team)s AND user_id = %(user)s",
-        {**person.ids, **values},
-    )
+async def note_agreed(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Record that the person agreed to memory, if they had not before."""
+    await connection.execute(_SQL["note_agreed"], person.ids)
 
 
 async def insert_person(connection: AsyncConnection[DictRow], person: Person) -> None:
     """Insert a person's row in `person_settings` if there is none."""
-    await connection.execute(
-        "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)"
-        " ON CONFLICT DO NOTHING",
-        person.ids,
-    )
+    await connection.execute(_SQL["insert"], person.ids)
+
+
+async def store_choices(
+    connection: AsyncConnection[DictRow], person: Person, settings: PersonSettings
+) -> None:
+    """Store what a person chose in the form of their settings."""
+    await connection.execute(_SQL["choose"], {**asdict(settings), **person.ids})
 
 
 # --- what Slack says of people -----------------------------------------------------------------
@@ -302,19 +238,29 @@ class People:
         self._slack = slack
 
     async def reader(
-        self, person: Person, text: str = "", *, settings: PersonSettings | None = None
+        self,
+        person: Person,
+        text: str = "",
+        *,
+        settings: PersonSettings | None = None,
+        keep_new: bool = True,
     ) -> Reader:
         """Return the language to answer a person in, and their time zone.
 
         It is the language they chose, else their Slack's, which Slack does not tell of people of
-        other workspaces: then that of `text`. `settings` are theirs, if just read.
+        other workspaces: then that of `text`. The other arguments are those of `settings`.
         """
-        return (await self.settings(person, settings=settings)).reader(text)
+        now = await self.settings(person, settings=settings, keep_new=keep_new)
+        return now.reader(text)
 
     async def settings(
-        self, person: Person, *, settings: PersonSettings | None = None
+        self, person: Person, *, settings: PersonSettings | None = None, keep_new: bool = True
     ) -> PersonSettings:
-        """Return a person's settings with what Slack says of them; `settings` if just read."""
+        """Return a person's settings with what Slack says of them; `settings` if just read.
+
+        What Slack says is stored; without `keep_new` only for a person who has a row already, so
+        that showing something to a person who was erased stores nothing about them.
+        """
         try:
             if settings is None:
                 with transaction_timeout(_PATIENCE_SECONDS):
@@ -322,15 +268,12 @@ class People:
                         settings = await read_settings(connection, person)
             if settings.profile_is_fresh or person.team_id == API_TEAM:
                 return settings
-            user, now = await self._user(person), datetime.now(UTC)
+            user = await self._user(person)
             with transaction_timeout(_PATIENCE_SECONDS):
                 async with person_transaction(self._pool, person) as connection:
-                    # After a failure Slack is asked again soon, but not for each message.
-                    at = now if user else now - PROFILE_TRUSTED + _FAILED
-                    await set_columns(connection, person, "profile_at = %(at)s", at=at)
-                    if user:
-                        await _note_profile(connection, person, user, at)
-                    return await read_settings(connection, person)
+                    if keep_new:
+                        await insert_person(connection, person)
+                    return await _note_lookup(connection, person, settings, user)
         except OperationalError as error:
             log.warning("a person's settings could not be read or kept: %s", fault(error))
             return settings or PersonSettings()
@@ -370,6 +313,29 @@ class People:
         return answer.get("user")
 
 
+async def _note_lookup(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    settings: PersonSettings,
+    user: Mapping[str, Any] | None,
+) -> PersonSettings:
+    """Keep what Slack just said of a person; return their settings with it."""
+    now = datetime.now(UTC)
+    if not user:
+        # Slack is asked again soon, but not for each message.
+        at = now - PROFILE_TRUSTED + _FAILED
+        await connection.execute(_SQL["note_lookup"], {**person.ids, "at": at})
+        return settings
+    await _note_profile(connection, person, user, now)
+    return replace(
+        settings,
+        locale=user.get("locale") or settings.locale,
+        time_zone=user.get("tz") or settings.time_zone,
+        profile_at=now,
+        deactivated=bool(user.get("deleted")),
+    )
+
+
 async def _note_profile(
     connection: AsyncConnection[DictRow],
     person: Person,
@@ -381,10 +347,7 @@ async def _note_profile(
     Its locale, its zone, and whether it is deactivated. None: Slack is asked again next time.
     """
     await connection.execute(
-        "UPDATE person_settings SET locale = COALESCE(%(locale)s, locale),"
-        " time_zone = COALESCE(%(zone)s, time_zone), profile_at = %(at)s,"
-        " deactivated_at = CASE WHEN %(gone)s THEN COALESCE(deactivated_at, now()) END"
-        " WHERE team_id = %(team)s AND user_id = %(user)s",
+        _SQL["note_profile"],
         {
             **person.ids,
             "locale": user.get("locale") or None,

@@ -6,60 +6,29 @@
 -- Functions that are SECURITY DEFINER run as the owner, over the rows of all people, and return
 -- ids and numbers only; kioku_app alone may call them. Their search_path is the migration's.
 
--- kioku_queue may use the queue's tables, as kioku_app may: the login inherits it, because
--- procrastinate sets no role.
-GRANT SELECT, INSERT, UPDATE, DELETE ON procrastinate_jobs, procrastinate_events,
-    procrastinate_periodic_defers, procrastinate_workers TO kioku_queue, kioku_app;
-GRANT USAGE, SELECT ON SEQUENCE procrastinate_jobs_id_seq, procrastinate_events_id_seq,
-    procrastinate_periodic_defers_id_seq, procrastinate_workers_id_seq TO kioku_queue, kioku_app;
-
--- A job waits for others of its lock; without the index each fetch reads all waiting jobs.
-CREATE INDEX procrastinate_jobs_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing');
--- The table is empty most of the time and full within minutes after an outage.
-ALTER TABLE procrastinate_jobs SET (
-    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500,
-    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500
-);
--- A job that is to run later is announced when it is due, by `beat`, and not when it is stored.
-DROP TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 ON procrastinate_jobs;
-CREATE TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1
-    AFTER INSERT ON procrastinate_jobs
-    FOR EACH ROW WHEN (new.status = 'todo' AND new.scheduled_at IS NULL)
-    EXECUTE FUNCTION procrastinate_notify_queue_job_inserted_v1();
-
--- One row for each message, from its event, stored before Slack is acknowledged, to its answer.
--- docs/explanation/one-message.md has the transitions of `status`.
+-- One row for each message: what was said and what was answered. It is stored before Slack is
+-- acknowledged, with a job that answers it. docs/explanation/one-message.md has the transitions of
+-- `status`.
 CREATE TABLE messages (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     team_id text NOT NULL,
-    -- NULL: a request to POST /ask
-    event_id text,
     user_id text NOT NULL,
     channel_id text NOT NULL,
     ts text NOT NULL,
     thread text NOT NULL,
     audience text,
-    -- as Slack sent it; NULL once it is handled
+    -- As Slack sent it; NULL once it is handled, and of a request to POST /ask.
     message jsonb,
-    status text NOT NULL DEFAULT 'waiting' CHECK (status IN
-        ('waiting', 'answering', 'answered', 'failed', 'stopped', 'skipped', 'gone')),
-    received_at timestamptz NOT NULL DEFAULT now(),
-
-    -- Of the attempts, `failures` ended in an error; in `crashes` the process died.
-    attempts int NOT NULL DEFAULT 0,
+    status text NOT NULL DEFAULT 'waiting'
+        CHECK (status IN ('waiting', 'answered', 'failed', 'stopped', 'skipped', 'deleted')),
+    -- Whether its texts are kept, and memories may be formed from it: `on_record` said so when it was
+    -- stored and when it was edited, and memory was not switched off before it was answered.
+    on_record boolean NOT NULL DEFAULT true,
+    -- The run of a job that answers it: each write of an answer names it. NULL: none does.
+    token uuid,
+    -- Attempts that ended in an error, or with their process.
     failures int NOT NULL DEFAULT 0,
-    crashes int NOT NULL DEFAULT 0,
-    -- the process that answers it, a row of procrastinate_workers; NULL: none does
-    worker bigint,
-    -- no process begins it earlier
-    due_at timestamptz NOT NULL DEFAULT now(),
-
-    interrupted boolean NOT NULL DEFAULT false,
-    -- counts the edits of its text
-    revision int NOT NULL DEFAULT 0,
-    -- when it was last edited
-    edited_at timestamptz,
-    -- the ts of the newest event that edited or deleted it; '' for none
+    -- The ts of the newest event that edited or deleted it; '' for none.
     changed_ts text NOT NULL DEFAULT '',
 
     -- When its turn first began; NULL: it has none.
@@ -70,46 +39,46 @@ CREATE TABLE messages (
     reply_ts text[] NOT NULL DEFAULT '{}',
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
     posting_since timestamptz,
-    -- keys of the memories in the prompt, for *Memories Used*
+    -- The keys of the memories in the prompt, for *Memories Used*.
     recalled text[] NOT NULL DEFAULT '{}',
-    -- The person was asked whether to forget what the message names: its words remove
-    -- nothing.
+    -- The person was asked whether to forget what the message names: its words remove nothing.
     removal_proposed boolean NOT NULL DEFAULT false,
-    -- NULL where no model answered
-    model text,
-    -- NULL for one that is gone: the unfinished answer is still to be deleted.
+    -- NULL: it is still to be answered. One that is 'stopped' then is still to be told so.
     ended_at timestamptz,
     formed_at timestamptz,
-    UNIQUE (team_id, channel_id, ts),
-    UNIQUE (team_id, event_id)
+    UNIQUE (team_id, channel_id, ts)
 );
--- One message of a thread is answered at a time.
-CREATE UNIQUE INDEX messages_answered ON messages (thread)
-    WHERE worker IS NOT NULL AND status IN ('waiting', 'answering');
-CREATE INDEX messages_begun ON messages (team_id, begun_at) WHERE begun_at IS NOT NULL;
-CREATE INDEX messages_deleted ON messages (thread) WHERE status = 'gone' AND ended_at IS NULL;
--- Those that wait, and unfinished answers to deleted ones; a request to POST /ask has no `message`.
-CREATE INDEX messages_due ON messages (due_at) WHERE worker IS NULL AND (message IS NOT NULL
-    AND status IN ('waiting', 'answering') OR status = 'gone' AND ended_at IS NULL);
-CREATE INDEX messages_failed ON messages (id) WHERE status = 'failed';
-CREATE INDEX messages_open ON messages (thread, ts) WHERE status IN ('waiting', 'answering');
-CREATE INDEX messages_open_of_person ON messages (team_id, user_id)
-    WHERE status IN ('waiting', 'answering');
+CREATE INDEX messages_open ON messages (thread, ts) WHERE ended_at IS NULL;
+CREATE INDEX messages_open_of_person ON messages (team_id, user_id) WHERE ended_at IS NULL;
 CREATE INDEX messages_person ON messages (team_id, user_id, ts);
-CREATE INDEX messages_received ON messages (team_id, user_id, received_at);
+CREATE INDEX messages_thread ON messages (thread, ts);
+CREATE INDEX messages_begun ON messages (team_id, begun_at) WHERE begun_at IS NOT NULL;
 CREATE INDEX messages_texts ON messages (begun_at)
     WHERE question <> '' OR words <> '' OR reply IS NOT NULL;
-CREATE INDEX messages_thread ON messages (thread, ts);
-CREATE INDEX messages_unanswered ON messages (ended_at)
+CREATE INDEX messages_without_turn ON messages (ended_at)
     WHERE begun_at IS NULL AND ended_at IS NOT NULL;
 CREATE INDEX messages_unformed ON messages (team_id, user_id, audience)
     WHERE formed_at IS NULL AND words <> '';
-CREATE INDEX messages_worker ON messages (worker, thread) WHERE worker IS NOT NULL;
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_messages ON messages USING (
     team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
     OR thread = current_setting('kioku.thread', true)
 );
+
+-- Whether a person's message in a thread is for the app although it does not mention it: its author
+-- asked the app there before, and the app was asked or answered there after `since`.
+CREATE FUNCTION is_followed(in_thread text, author text, message_ts text, since text)
+    RETURNS boolean
+    LANGUAGE sql STABLE SET search_path FROM CURRENT
+    AS $$
+        SELECT COALESCE(bool_or(said.user_id = author) AND max(said.last) >= since, false)
+        FROM (
+            SELECT user_id, GREATEST(ts, (SELECT max(one) FROM unnest(reply_ts) AS one)) AS last
+            FROM messages
+            WHERE thread = in_thread AND ts < message_ts
+                AND (status <> 'deleted' OR begun_at IS NOT NULL)
+        ) AS said
+    $$;
 
 -- What Slack said a conversation is; asked again after a change.
 CREATE TABLE conversations (
@@ -250,36 +219,34 @@ CREATE TABLE person_settings (
 CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
     WHERE deactivated_at IS NOT NULL;
 
--- When a person's memory is neither read nor written: what was written or edited within is never
--- remembered. `scope`: a conversation, '' for everywhere. `until_at`: NULL until it is switched on.
+-- Where a person's memory is neither read nor written. `scope`: a conversation, '' for everywhere.
+-- `until_at`: when it ends by itself; NULL: when the person switches it on.
 CREATE TABLE memory_off (
     team_id text NOT NULL,
     user_id text NOT NULL,
     scope text NOT NULL,
-    from_at timestamptz NOT NULL,
     until_at timestamptz,
-    PRIMARY KEY (team_id, user_id, scope, from_at),
+    PRIMARY KEY (team_id, user_id, scope),
     -- As of `store`: Python cannot represent every date of PostgreSQL.
     CONSTRAINT memory_off_dates CHECK (
-        from_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00'
-        AND until_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00' IS NOT FALSE)
+        until_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00')
 );
 
--- Requests of a person in an hour that call a model and are no message: an addition, POST /ask; and
--- their questions about colleagues.
+-- When a person asked something that counts and is no message: 'model' requests (an addition, an edit
+-- of an answered message, POST /ask), and 'colleague' for questions about colleagues.
 CREATE TABLE person_requests (
+    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     team_id text NOT NULL,
     user_id text NOT NULL,
-    hour timestamptz NOT NULL,
-    requests int NOT NULL DEFAULT 0,
-    colleague_questions int NOT NULL DEFAULT 0,
-    PRIMARY KEY (team_id, user_id, hour)
+    kind text NOT NULL CHECK (kind IN ('model', 'colleague')),
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX person_requests_hour ON person_requests (hour);
+CREATE INDEX person_requests_person ON person_requests (team_id, user_id, at);
+CREATE INDEX person_requests_at ON person_requests (at);
 ALTER TABLE person_requests ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_person_requests ON person_requests USING (
     team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
-    OR hour < now() - interval '30 days'
+    OR at < now() - interval '1 day'
 ) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
 -- Files with a person's data that the app sent; deleted in Slack when the person is erased.
@@ -336,6 +303,66 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- The switches that are off now.
+CREATE VIEW off_now WITH (security_invoker = true) AS
+SELECT team_id, user_id, scope, until_at FROM memory_off
+WHERE until_at IS NULL OR until_at > now();
+
+-- People's choices, whether memory is off for them everywhere, and what Slack says about them.
+CREATE VIEW person_states WITH (security_invoker = true) AS
+SELECT settings.team_id, settings.user_id, everywhere.scope IS NOT NULL AS switched_off,
+    everywhere.until_at AS off_until, settings.agreed_at IS NOT NULL AS agreed, settings.notices,
+    settings.eagerness, settings.language, settings.told_at IS NOT NULL AS informed,
+    settings.retention_days, settings.locale, settings.time_zone, settings.profile_at,
+    settings.deactivated_at IS NOT NULL AS deactivated
+FROM person_settings AS settings
+LEFT JOIN off_now AS everywhere ON everywhere.team_id = settings.team_id
+    AND everywhere.user_id = settings.user_id AND everywhere.scope = '';
+
+GRANT SELECT ON off_now, person_states TO kioku_app;
+
+-- Whether what a person writes in a conversation is on the record: memory is on there now, and they
+-- agreed to it where they must. False in a transaction that is not this person's, which cannot know.
+CREATE FUNCTION on_record(team text, person text, channel text, must_agree boolean)
+    RETURNS boolean
+    LANGUAGE sql STABLE SET search_path FROM CURRENT
+    AS $$
+        SELECT COALESCE(
+                team = current_setting('kioku.team', true)
+                AND person = current_setting('kioku.user', true), false)
+            AND NOT EXISTS (
+                SELECT FROM off_now
+                WHERE off_now.team_id = team AND off_now.user_id = person
+                    AND off_now.scope IN ('', channel))
+            AND NOT EXISTS (
+                SELECT FROM person_states AS state
+                WHERE state.team_id = team AND state.user_id = person AND state.deactivated)
+            AND (NOT must_agree OR EXISTS (
+                SELECT FROM person_states AS state
+                WHERE state.team_id = team AND state.user_id = person AND state.agreed))
+    $$;
+
+-- When a person who may ask a model `most` times an hour may ask again, at a `moment` in Slack's time
+-- (seconds as text): an hour after the request that is `most` requests back. NULL: now. A message counts
+-- by its time, unless it was skipped; POST /ask counts as a request, and its rows in `messages` do not.
+CREATE FUNCTION may_ask_again_at(team text, person text, moment text, most int)
+    RETURNS timestamptz
+    LANGUAGE sql STABLE SET search_path FROM CURRENT
+    AS $$
+        SELECT asked.at + interval '1 hour' FROM (
+            SELECT to_timestamp(said.ts::float8) AS at FROM messages AS said
+            WHERE said.team_id = team AND said.user_id = person AND team <> 'API'
+                AND said.ts > (moment::numeric - 3600)::text AND said.ts < moment
+                AND said.status <> 'skipped'
+            UNION ALL
+            SELECT request.at FROM person_requests AS request
+            WHERE request.team_id = team AND request.user_id = person AND request.kind = 'model'
+                AND request.at > to_timestamp(moment::float8) - interval '1 hour'
+                AND request.at < to_timestamp(moment::float8)
+        ) AS asked
+        ORDER BY asked.at DESC OFFSET most - 1 LIMIT 1
+    $$;
 
 CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
     WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
@@ -449,110 +476,31 @@ CREATE FUNCTION people_to_remind()
                     AND settings.deactivated_at IS NOT NULL)
             AND NOT EXISTS (SELECT FROM workspaces AS here
                 WHERE here.team_id = people.team_id AND here.left_at IS NOT NULL)
-            AND NOT EXISTS (SELECT FROM memory_off AS off
+            AND NOT EXISTS (SELECT FROM off_now AS off
                 WHERE off.team_id = people.team_id AND off.user_id = people.user_id
-                    AND off.scope = '' AND off.from_at <= now()
-                    AND (off.until_at IS NULL OR off.until_at > now()))
+                    AND off.scope = '')
     $$;
 
--- Takes the message that waits longest for `process`, of a thread of which none is answered and of a
--- person of whom fewer than `of_person` are. An answer to a deleted message is taken by nobody, and
--- comes back after a minute if it could not be deleted.
-CREATE FUNCTION claim_thread(process bigint, of_person int)
+-- Threads with a message that has waited for two minutes and is not being answered: their job was lost.
+CREATE FUNCTION unanswered_threads(most int)
     RETURNS TABLE (thread text)
-    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        WITH next AS (
-            SELECT one.id, one.status FROM messages AS one
-            WHERE one.worker IS NULL AND one.due_at <= now()
-                AND (one.message IS NOT NULL AND one.status IN ('waiting', 'answering')
-                    OR one.status = 'gone' AND one.ended_at IS NULL)
-                AND NOT EXISTS (
-                    SELECT FROM messages AS other WHERE other.thread = one.thread
-                        AND (other.worker IS NOT NULL OR other.ts < one.ts
-                            AND other.status IN ('waiting', 'answering')))
-                AND of_person > (
-                    SELECT count(*) FROM messages AS other WHERE other.worker IS NOT NULL
-                        AND other.team_id = one.team_id AND other.user_id = one.user_id)
-                -- One of these may be what ended the processes: no two run in one.
-                AND (one.crashes < 2 OR NOT EXISTS (SELECT FROM messages AS suspect
-                    WHERE suspect.worker = process AND suspect.crashes >= 2))
-            ORDER BY one.due_at LIMIT 1 FOR UPDATE SKIP LOCKED
-        )
-        UPDATE messages AS taken
-        SET worker = CASE WHEN next.status = 'gone' THEN NULL ELSE process END,
-            due_at = now() + CASE next.status WHEN 'gone' THEN interval '1 minute'
-                ELSE interval '0' END
-        FROM next WHERE taken.id = next.id
-        RETURNING taken.thread
+        SELECT DISTINCT open.thread FROM messages AS open
+        WHERE open.ended_at IS NULL AND open.token IS NULL AND open.message IS NOT NULL
+            AND GREATEST(open.ts, open.changed_ts)::float8
+                < extract(epoch FROM now() - interval '2 minutes')
+        LIMIT most
     $$;
 
--- Records that `process` lives, and that it answers the threads in `running` (NULL: it ends). Gives
--- back what it lost track of; if it may be `trusted`, also what processes without a beat for
--- `stalled` seconds were answering, which counts as a crash, and the jobs of workers without one.
--- Announces jobs that are due. Returns whether a message waits that nobody answers.
-CREATE FUNCTION beat(process bigint, running text[], trusted boolean, stalled float)
-    RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
-    AS $$
-    BEGIN
-        -- Procrastinate may have deleted its row during an outage.
-        INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (process)
-        ON CONFLICT (id) DO UPDATE SET last_heartbeat = now();
-        -- What was taken a moment ago may be missing there: the call waited for a connection.
-        UPDATE messages SET worker = NULL WHERE worker = process AND (running IS NULL
-            OR thread <> ALL (running) AND due_at < now() - interval '5 seconds');
-        IF trusted AND pg_try_advisory_xact_lock(hashtextextended('kioku beat', 0)) THEN
-            UPDATE messages SET worker = NULL, crashes = crashes + 1, due_at = now()
-            WHERE worker IS NOT NULL AND worker NOT IN (
-                SELECT id FROM procrastinate_workers
-                WHERE last_heartbeat > now() - make_interval(secs => stalled));
-            -- The one that waits for the same lock does the work of a job whose worker died.
-            WITH dead AS (
-                SELECT job.id, job.queueing_lock FROM procrastinate_jobs AS job
-                WHERE job.status = 'doing' AND (job.worker_id IS NULL OR job.worker_id IN (
-                    SELECT id FROM procrastinate_workers
-                    WHERE last_heartbeat < now() - interval '15 seconds'))
-            ), needless AS (
-                DELETE FROM procrastinate_jobs AS job USING dead WHERE job.id = dead.id AND EXISTS (
-                    SELECT FROM procrastinate_jobs AS waiting WHERE waiting.status = 'todo'
-                        AND waiting.queueing_lock = dead.queueing_lock)
-                RETURNING job.id
-            )
-            UPDATE procrastinate_jobs AS job
-            SET status = 'todo', attempts = job.attempts + 1, scheduled_at = now()
-            FROM dead WHERE job.id = dead.id AND NOT EXISTS (
-                SELECT FROM procrastinate_jobs AS waiting WHERE waiting.status = 'todo'
-                    AND waiting.queueing_lock = dead.queueing_lock);
-        END IF;
-        PERFORM pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}')
-        WHERE EXISTS (
-            SELECT FROM procrastinate_jobs AS job
-            WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
-                AND NOT EXISTS (
-                    SELECT FROM procrastinate_jobs AS other
-                    WHERE other.lock = job.lock AND other.status = 'doing')
-        );
-        RETURN EXISTS (
-            SELECT FROM messages
-            WHERE worker IS NULL AND due_at <= now() AND (message IS NOT NULL
-                AND status IN ('waiting', 'answering') OR status = 'gone' AND ended_at IS NULL)
-        );
-    END
-    $$;
-
--- Fails messages that nothing could be done with in more than `most` attempts, 100 at least, and
--- requests to POST /ask whose process died.
-CREATE FUNCTION fail_poison_messages(most int)
-    RETURNS TABLE (id uuid, thread text)
+-- Ends requests to POST /ask whose process died.
+CREATE FUNCTION end_lost_requests() RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        UPDATE messages AS poison SET status = 'failed', message = NULL,
-            ended_at = now(), formed_at = CASE WHEN poison.words = '' THEN now() END
-        WHERE poison.status IN ('waiting', 'answering') AND poison.worker IS NULL
-            AND (poison.attempts > GREATEST(most, 100)
-                OR poison.message IS NULL AND poison.received_at < now() - interval '10 minutes')
-        RETURNING poison.id, poison.thread
+        UPDATE messages AS lost SET status = 'failed', ended_at = now(),
+            formed_at = CASE WHEN lost.words = '' THEN now() END
+        WHERE lost.ended_at IS NULL AND lost.message IS NULL AND lost.status = 'waiting'
+            AND lost.ts::float8 < extract(epoch FROM now() - interval '10 minutes')
     $$;
 
 -- Deletes messages without a turn: skipped ones after two days, failed and deleted ones after two
@@ -588,7 +536,7 @@ CREATE FUNCTION end_history(days int, most int)
             SELECT kept.id, kept.words <> '' AND kept.formed_at IS NULL AS unformed
             FROM messages AS kept
             WHERE kept.begun_at < (SELECT before FROM allowed)
-                AND kept.status NOT IN ('waiting', 'answering')
+                AND kept.ended_at IS NOT NULL
                 AND (kept.question <> '' OR kept.words <> '' OR kept.reply IS NOT NULL)
             ORDER BY kept.begun_at LIMIT (SELECT allowed.most FROM allowed)
             FOR UPDATE SKIP LOCKED
@@ -604,13 +552,13 @@ CREATE FUNCTION end_history(days int, most int)
                 FOR UPDATE SKIP LOCKED
             ) RETURNING 1
         ), late AS (
-            UPDATE messages SET status = 'failed', message = NULL, question = '', words = '',
-                reply = NULL, ended_at = now(), formed_at = now()
+            UPDATE messages SET status = 'failed', message = NULL, token = NULL, question = '',
+                words = '', reply = NULL, ended_at = now(), formed_at = now()
             WHERE messages.id IN (
                 SELECT asked.id FROM messages AS asked
-                WHERE asked.status IN ('waiting', 'answering')
-                    AND asked.received_at < (SELECT before FROM allowed)
-                ORDER BY asked.received_at LIMIT (SELECT allowed.most FROM allowed)
+                WHERE asked.ended_at IS NULL AND GREATEST(asked.ts, asked.changed_ts)::float8
+                    < (SELECT extract(epoch FROM before) FROM allowed)
+                ORDER BY asked.ts LIMIT (SELECT allowed.most FROM allowed)
                 FOR UPDATE SKIP LOCKED
             ) RETURNING 1
         )
@@ -624,9 +572,9 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         WITH ended AS (
-            UPDATE messages SET status = 'skipped', message = NULL,
+            UPDATE messages SET status = 'skipped', message = NULL, token = NULL,
                 question = '', words = '', ended_at = now(), formed_at = now()
-            WHERE status IN ('waiting', 'answering') RETURNING 1
+            WHERE ended_at IS NULL RETURNING 1
         )
         SELECT count(*) FROM ended
     $$;
@@ -637,10 +585,10 @@ CREATE FUNCTION end_open_messages() RETURNS bigint
 CREATE FUNCTION forget_author_of_messages() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        WITH kept AS (UPDATE messages SET user_id = '', status = 'gone', message = NULL,
-            interrupted = true, begun_at = NULL, question = '', words = '', reply = NULL,
+        WITH kept AS (UPDATE messages SET user_id = '', status = 'deleted', message = NULL,
+            token = NULL, begun_at = NULL, question = '', words = '', reply = NULL,
             reply_ts = '{}', posting_since = NULL, recalled = '{}', formed_at = NULL,
-            audience = NULL, model = NULL,
+            audience = NULL, on_record = true, removal_proposed = false, failures = 0,
             ended_at = now() - interval '13 days'
         WHERE team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
         RETURNING 1) SELECT count(*) FROM kept
@@ -663,7 +611,7 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
             FROM statements AS statement WHERE statement.withdrawn_at IS NOT NULL
             UNION ALL
             SELECT said.team_id, said.user_id, said.begun_at FROM messages AS said
-            WHERE said.status NOT IN ('waiting', 'answering')
+            WHERE said.ended_at IS NOT NULL
         )
         SELECT kept.team, kept.person, min(LEAST(settings.retention_days, of_all))
         FROM kept LEFT JOIN person_settings AS settings
@@ -718,7 +666,7 @@ CREATE FUNCTION workspaces_with_message(
             AND said.ts IN (message_ts, root_ts)
         UNION SELECT here.team_id FROM served AS here JOIN messages AS said
             ON said.thread = here.team_id || '.' || channel || '.' || root_ts
-            AND (said.begun_at IS NOT NULL OR said.status = 'waiting')
+            AND (said.begun_at IS NOT NULL OR said.ended_at IS NULL)
         UNION SELECT here.team_id FROM served AS here JOIN statements AS statement
             ON statement.team_id = here.team_id
             AND statement.channel = workspaces_with_message.channel
@@ -741,48 +689,51 @@ CREATE FUNCTION people_of_channel(team text, channel text)
         WHERE off.team_id = team AND off.scope = channel
     $$;
 
--- Counts of messages and the age of the oldest that waits; each is read from an index.
+-- How many messages wait, and how old the oldest of them is.
 CREATE FUNCTION operating_state()
-    RETURNS TABLE (
-        messages_waiting bigint, oldest_message_seconds float, messages_failed bigint)
+    RETURNS TABLE (messages_waiting bigint, oldest_message_seconds float)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        SELECT
-            count(*),
-            COALESCE(extract(epoch FROM now() - min(open.received_at)), 0)::float,
-            (SELECT count(*) FROM messages WHERE status = 'failed')
-        FROM messages AS open WHERE open.status IN ('waiting', 'answering')
+        SELECT count(*),
+            GREATEST(COALESCE(extract(epoch FROM now()) - min(GREATEST(open.ts, open.changed_ts)::float8),
+                0), 0)::float
+        FROM messages AS open WHERE open.ended_at IS NULL
     $$;
 
--- Deletes the rows of a workspace that removed the app, once its time has come.
+-- Deletes the rows of a workspace that removed the app, once its time has come. Its jobs hold ids only,
+-- and end without work, since it is not served.
 CREATE FUNCTION purge_workspace(team text)
     RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-    DECLARE
-        name text;
     BEGIN
         IF NOT EXISTS (SELECT FROM workspaces AS w WHERE w.team_id = team AND w.purge_at <= now()) THEN
             RETURN;
         END IF;
-        FOREACH name IN ARRAY '{messages,told,requests_under_way,reminders,snoozes,person_settings,
-            person_requests,memory_off,sent_files,conversations,listening}'::text[] LOOP
-            EXECUTE format('DELETE FROM %I WHERE team_id = $1', name) USING team;
-        END LOOP;
+        DELETE FROM messages WHERE team_id = team;
+        DELETE FROM told WHERE team_id = team;
+        DELETE FROM requests_under_way WHERE team_id = team;
+        DELETE FROM reminders WHERE team_id = team;
+        DELETE FROM snoozes WHERE team_id = team;
+        DELETE FROM person_settings WHERE team_id = team;
+        DELETE FROM person_requests WHERE team_id = team;
+        DELETE FROM memory_off WHERE team_id = team;
+        DELETE FROM sent_files WHERE team_id = team;
+        DELETE FROM conversations WHERE team_id = team;
+        DELETE FROM listening WHERE team_id = team;
         PERFORM purge_workspace_memories(team);
-        DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND args->>'team' = team;
     END
     $$;
 
 REVOKE ALL ON FUNCTION
-    claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
+    unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, people_to_remind,
     people_of_channel,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    claim_thread, beat, fail_poison_messages, clear_away, end_history, end_open_messages,
+    unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, people_to_remind,
     people_of_channel,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -20,11 +20,11 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.slack.client import FindInstallation, Installations, error_code
 from bot.slack.messages import Installation, installation_team, mentions
 from memory import Pool
-from memory.postgres import execute_statement
+from memory.postgres import execute_statement, load_statements
 
 log = logging.getLogger(__name__)
 
-AWAY: LiteralString = "left_at IS NOT NULL"
+_SQL = load_statements("bot", "workspaces")
 # A change by another process is seen here after this time.
 _TRUSTED_SECONDS = 10.0
 # Events carry whole seconds: what was written within that second is older.
@@ -73,11 +73,7 @@ class Workspaces:
 
     async def problem(self, team_id: str) -> str | None:
         """Return one sentence for the operator if the workspace is not served."""
-        found = await execute_statement(
-            self.pool,
-            f"SELECT left_at, purge_at FROM workspaces WHERE team_id = %s AND {AWAY}",
-            (team_id,),
-        )
+        found = await execute_statement(self.pool, _SQL["left"], {"team": team_id})
         if not found:
             return None
         left_at, purge_at = found[0]["left_at"], found[0]["purge_at"]
@@ -100,14 +96,14 @@ class Workspaces:
         ts = event.get("deleted_ts") or message.get("ts")
         found = await execute_statement(
             self.pool,
-            "SELECT team_id FROM workspaces_with_message(%s, %s, %s, %s, %s) ORDER BY team_id",
-            (
-                str(event.get("channel") or ""),
-                str(ts or ""),
-                str(message.get("thread_ts") or event.get("thread_ts") or ts or ""),
-                str(author or ""),
-                sorted(mentions(str(message.get("text") or ""))),
-            ),
+            _SQL["with_message"],
+            {
+                "channel": str(event.get("channel") or ""),
+                "ts": str(ts or ""),
+                "root": str(message.get("thread_ts") or event.get("thread_ts") or ts or ""),
+                "author": str(author or ""),
+                "mentioned": sorted(mentions(str(message.get("text") or ""))),
+            },
         )
         return list(dict.fromkeys([installation_team(body), *(row["team_id"] for row in found)]))
 
@@ -121,12 +117,7 @@ class Workspaces:
             return
         found = await execute_statement(
             self.pool,
-            "INSERT INTO workspaces AS w (team_id, left_at, purge_at)"
-            " VALUES (%(team)s, now(), now() + make_interval(secs => %(grace)s))"
-            " ON CONFLICT (team_id) DO UPDATE SET tokens = NULL, purge_at = excluded.purge_at,"
-            " left_at = COALESCE(w.left_at, excluded.left_at) WHERE w.purge_at IS NULL"
-            " AND (w.left_at IS NULL OR excluded.purge_at IS NOT NULL)"
-            " AND COALESCE(w.installed_at, '-infinity') < to_timestamp(%(at)s) RETURNING team_id",
+            _SQL["leave"],
             {
                 "team": team_id,
                 "grace": self._grace_seconds if uninstalled else None,
@@ -165,12 +156,7 @@ async def token_accepted(
     connection: AsyncConnection[DictRow], team_id: str, bot_user_id: str | None
 ) -> None:
     """Record that Slack accepts the token of a workspace: it is served, and keeps its rows."""
-    await connection.execute(
-        "INSERT INTO workspaces (team_id, bot_user_id, installed_at) VALUES (%s, %s, now())"
-        " ON CONFLICT (team_id) DO UPDATE SET bot_user_id = excluded.bot_user_id,"
-        " installed_at = now(), left_at = NULL, purge_at = NULL",
-        (team_id, bot_user_id),
-    )
+    await connection.execute(_SQL["token_accepted"], {"team": team_id, "bot": bot_user_id})
 
 
 async def purge_due(pool: Pool, days: int = 36_500) -> None:
@@ -179,11 +165,7 @@ async def purge_due(pool: Pool, days: int = 36_500) -> None:
     That is repeated each minute for a day, because work may have been under way; at a start it is
     done however long ago it was, because no process may have run on that day.
     """
-    for row in await execute_statement(
-        pool,
-        "SELECT team_id FROM workspaces WHERE purge_at <= now()"
-        " AND purge_at > now() - make_interval(days => %s)",
-        (days,),
-    ):
-        await execute_statement(pool, "SELECT purge_workspace(%s)", (row["team_id"],))
-        log.info("the rows of workspace %s are deleted", row["team_id"])
+    for row in await execute_statement(pool, _SQL["to_purge"], {"days": days}):
+        team_id = row["team_id"]
+        await execute_statement(pool, _SQL["purge"], {"team": team_id})
+        log.info("the rows of workspace %s are deleted", team_id)

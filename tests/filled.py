@@ -15,12 +15,10 @@ ROWS: tuple[LiteralString, ...] = (
     "INSERT INTO store (prefix, key, value) VALUES (%(prefix)s, 'k', %(value)s)",
     "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
     " VALUES (%(prefix)s, 'k', 'content.text', %(vector)s)",
-    "INSERT INTO messages (team_id, event_id, user_id, channel_id, thread, audience, ts, question,"
-    " words) VALUES (%(team)s, %(event)s, %(user)s, %(channel)s, %(thread)s, 'dm', '1.0', 'q',"
-    " 'w')",
+    "INSERT INTO messages (team_id, user_id, channel_id, thread, audience, ts, question, words)"
+    " VALUES (%(team)s, %(user)s, %(channel)s, %(thread)s, 'dm', '1.0', 'q', 'w')",
     "INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s)",
-    "INSERT INTO memory_off (team_id, user_id, scope, from_at)"
-    " VALUES (%(team)s, %(user)s, %(channel)s, now())",
+    "INSERT INTO memory_off (team_id, user_id, scope) VALUES (%(team)s, %(user)s, %(channel)s)",
     "INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content,"
     " subject, evidence, said_at, zone, batch) VALUES (gen_random_uuid(), %(team)s, %(user)s, 'k',"
     " 'dm', 'UserFact', 'say', 'formation', '{}', '', 'words', now(), 'UTC', gen_random_uuid())",
@@ -46,8 +44,7 @@ ROWS: tuple[LiteralString, ...] = (
     " VALUES (%(team)s, %(user)s, 'k', current_date, '')",
     "INSERT INTO snoozes (team_id, user_id, key, day)"
     " VALUES (%(team)s, %(user)s, 'k', current_date + 1)",
-    "INSERT INTO person_requests (team_id, user_id, hour, requests)"
-    " VALUES (%(team)s, %(user)s, now(), 1)",
+    "INSERT INTO person_requests (team_id, user_id, kind) VALUES (%(team)s, %(user)s, 'model')",
     "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
 )
 

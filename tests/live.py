@@ -23,8 +23,8 @@ from bot.locale import Reader
 from bot.logs import fault
 from bot.runtime.problems import BOT_TOKEN, Problem, ask_slack, token
 from bot.slack.client import (
+    PATIENCE_SECONDS,
     SLACK_FAULTS,
-    RateLimits,
     create_client,
     delete_message,
     error_code,
@@ -32,7 +32,6 @@ from bot.slack.client import (
 from bot.ui.blocks import footer, text_chunk
 
 _FIRST = "`python -m tests.live` is running; this message will be deleted shortly."
-_retry = partial(RateLimits().retry, "", "")
 _OLD, _NEW = "Kioku's trial wrote this first.", "Kioku's trial changed it."
 
 
@@ -42,9 +41,10 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
     Raises `Problem` where nothing can be tried.
     """
     me = await ask_slack(settings, BOT_TOKEN, "auth.test")
-    client = create_client(token(settings, BOT_TOKEN), settings.slack_api_url)
+    bot_token = token(settings, BOT_TOKEN)
+    client = create_client(bot_token, settings.slack_api_url, patience=PATIENCE_SECONDS)
     # This opens no direct message, which would need im:write.
-    listed = await _retry(partial(client.users_conversations, types="im", limit=999))
+    listed = await client.users_conversations(types="im", limit=999)
     dm = next((one for one in listed.get("channels") or [] if one.get("user") == user), None)
     if dm is None:
         raise Problem(f"{user} has no direct message with Kioku yet: write to it once in Slack.")
@@ -90,15 +90,15 @@ class _Live:
     posted: list[tuple[str, str]] = field(default_factory=list)
 
     async def _post(self, channel: str, text: str, **more: Any) -> str:
-        post = partial(self.client.chat_postMessage, channel=channel, text=text, **more)
-        answer = await _retry(post)
+        answer = await self.client.chat_postMessage(channel=channel, text=text, **more)
         self.posted.append((channel, answer["ts"]))
         return str(answer["ts"])
 
     async def _read(self, channel: str, root: str, ts: str) -> dict[str, Any]:
         """Return a message as Slack has it now. Raises `Problem`."""
-        read = partial(self.client.conversations_replies, channel=channel, ts=root, limit=100)
-        answer = await _retry(lambda: read(include_all_metadata=True))
+        answer = await self.client.conversations_replies(
+            channel=channel, ts=root, limit=100, include_all_metadata=True
+        )
         if found := [one for one in answer["messages"] if one["ts"] == ts]:
             return dict(found[0])
         raise Problem("the message is not in its thread")
@@ -163,7 +163,7 @@ class _Live:
         left = []
         for channel, ts in reversed(self.posted):
             try:
-                await _retry(partial(delete_message, self.client, channel, ts))
+                await delete_message(self.client, channel, ts)
             except SLACK_FAULTS:
                 left.append(f"{channel}/{ts}")
         with suppress(*SLACK_FAULTS):

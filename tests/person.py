@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -103,22 +102,26 @@ class Person:
 
         return wait_until(answer, f"an answer to {name_of(text)}")
 
-    def press(self, place: Place, action: str, value: str = "", **more: Any) -> None:
-        """Click an element of a message or view, whose value begins with `value`."""
-        element = find(place, action, "" if action == "search" else value)
+    def press(self, place: Place, act: str, *, by: str = "", **fields: object) -> None:
+        """Click the element of a message or view whose value is an act with these fields.
+
+        `by`: the id of somebody else who clicks.
+        """
+        element = find(place, act, **fields)
+        self._send(place, element, user=by or self.id, value=element["chosen"])
+
+    def click(self, place: Place, act: str, **fields: Any) -> Place:
+        """Click; return the place as it is then."""
+        self.press(place, act, **fields)
+        return self.changed(place)
+
+    def _send(self, place: Place, element: Place, **more: Any) -> None:
         where = {"channel": place.get("channel", "dm"), "message_ts": place.get("ts")}
         if "hash" in place:
             where = {"view_id": place["id"]}
-        body = {"user": self.id, **where, **more}
-        body |= {"action_id": element["action_id"], "block_id": element["block_id"]}
-        body.setdefault("value", element["chosen"] or value)
-        done = self.slack.control("actions", body)
+        ids = {"action_id": element["action_id"], "block_id": element["block_id"]}
+        done = self.slack.control("actions", {**where, **ids, **more})
         assert done["ok"], done
-
-    def click(self, place: Place, action: str, value: str = "", **more: Any) -> Place:
-        """Click; return the place as it is then."""
-        self.press(place, action, value, **more)
-        return self.changed(place)
 
     def changed(self, place: Place) -> Place:
         """Wait until a message or the Home is no more what it was; return it."""
@@ -137,8 +140,10 @@ class Person:
 
     def search(self, place: Place, words: str) -> Place:
         """Enter words in the search of a panel."""
-        values = {find(place, "search")["block_id"]: {"search": words}}
-        return self.click(place, "search", value=words, values=values)
+        [element] = [one for one in elements(place) if one["action_id"] == "search"]
+        values = {element["block_id"]: {"search": words}}
+        self._send(place, element, user=self.id, value=words, values=values)
+        return self.changed(place)
 
     def submit(self, view: Place, **values: Any) -> Any:
         """Submit a form with these values, by block."""
@@ -149,8 +154,10 @@ class Person:
         """Return the lines of all pages that `/memories` shows."""
         page = self.command("/memories")
         lines = sections(page)
-        while following := [one for one in elements(page) if one["action_id"] == "show_2"]:
-            page = self.click(page, "show", following[0]["value"])
+        number = 1
+        while acts_in(page, "show", page=number + 1):
+            number += 1
+            page = self.click(page, "show", page=number)
             lines += sections(page)
         return "\n".join(lines)
 
@@ -180,14 +187,27 @@ def elements(place: Place) -> list[dict[str, Any]]:
     ]
 
 
-def find(place: Place, action: str, value: str = "") -> dict[str, Any]:
-    """Return the first element of an action that has such a value or option."""
+def find(place: Place, act: str, **fields: object) -> dict[str, Any]:
+    """Return the first element with an act that has these fields, and its value as ``chosen``."""
+    found = acts_in(place, act, **fields)
+    if not found:
+        raise AssertionError(f"no {act} with {fields} in {shown(place)[:600]}")
+    return found[0]
+
+
+def acts_in(place: Place, act: str, **fields: object) -> list[dict[str, Any]]:
+    """Return the elements with an act that has these fields, each with its value as ``chosen``."""
+    found: list[dict[str, Any]] = []
     for element in elements(place):
-        if re.sub("_[0-9]+$", "", element["action_id"]) != action:
-            continue
-        values = [str(element.get("value", ""))]
-        values += [option["value"] for option in element.get("options", [])]
-        chosen = next((one for one in values if one.startswith(value)), None)
-        if chosen is not None:
-            return {**element, "chosen": chosen}
-    raise AssertionError(f"no {action} with {value!r} in {shown(place)[:600]}")
+        values = [element.get("value"), *(one["value"] for one in element.get("options", []))]
+        chosen = [value for value in values if _is_act(value, act, fields)]
+        found += [{**element, "chosen": value} for value in chosen]
+    return found
+
+
+def _is_act(value: str | None, act: str, fields: dict[str, object]) -> bool:
+    if not value or not value.startswith("{"):
+        return False
+    content = json.loads(value)
+    has_fields = all(content.get(name) in (one, [one]) for name, one in fields.items())
+    return bool(content["act"] == act and has_fields)

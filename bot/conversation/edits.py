@@ -1,77 +1,31 @@
-"""Edits and deletions of stored messages, the job that follows, and the message before one."""
+"""Edits and deletions of stored messages, the jobs that follow, and the message before one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.inbox import OPEN, values_of
-from bot.queue.queue import BACKGROUND, Queue
+from bot.conversation.inbox import answer_at_once, values_of
+from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.slack.messages import Message, split_thread_key
 from memory import DM, PUBLIC, Person, Pool
-from memory.postgres import execute_statement
+from memory.postgres import execute_statement, load_statements
 
 UPDATE_FROM_MESSAGE = "update_from_message"
-DELETE_TEXTS: LiteralString = (
-    "UPDATE messages SET question = '', words = '', reply = NULL,"
-    " formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END"
-)
-"""Blanks texts, at the beginning of a statement; no memory is formed from them."""
-_MESSAGE: LiteralString = "team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s"
-# Of a message that waits, of one that is `again` to be answered, and of one with stored texts.
-_EDIT: LiteralString = (
-    f"WITH old AS (SELECT id, {OPEN} AS open, formed_at IS NOT NULL AS formed,"
-    f" COALESCE({OPEN} AND message->>'text' <> %(text)s, false) AS waits,"
-    " %(message)s::jsonb IS NOT NULL AND event_id <> %(event)s AND reply_ts <> '{}'"
-    " AND status IN ('answered', 'stopped', 'failed')"
-    " AND received_at > now() - interval '1 day' AS again,"
-    " (question <> '' OR words <> '') AND (question, words) <> (%(question)s, %(words)s)"
-    " AS reworded,"
-    " audience = %(public)s AND NOT EXISTS (SELECT FROM conversations c WHERE c.team_id ="
-    " messages.team_id AND c.channel_id = messages.channel_id AND c.audience = messages.audience)"
-    f" AS narrower FROM messages WHERE {_MESSAGE} AND changed_ts <= %(changed)s FOR UPDATE)"
-    " UPDATE messages SET changed_ts = %(changed)s,"
-    " event_id = CASE WHEN open OR again THEN %(event)s ELSE event_id END,"
-    " message = CASE WHEN again THEN %(message)s::jsonb"
-    " ELSE jsonb_set(message, '{text}', to_jsonb(%(text)s::text)) END,"
-    " status = CASE WHEN again THEN 'waiting' ELSE status END,"
-    " revision = revision + (waits OR again)::int,"
-    " interrupted = interrupted AND NOT (waits OR again),"
-    " edited_at = CASE WHEN waits OR again OR reworded THEN now() ELSE edited_at END,"
-    " due_at = CASE WHEN again THEN now() ELSE due_at END,"
-    " failures = CASE WHEN again THEN 0 ELSE failures END,"
-    " crashes = CASE WHEN again THEN 0 ELSE crashes END,"
-    " question = CASE WHEN reworded THEN %(question)s ELSE question END,"
-    " words = CASE WHEN reworded THEN %(words)s ELSE words END,"
-    " formed_at = CASE WHEN NOT reworded THEN formed_at END,"
-    # What was said in public belongs to its channel alone if that is not known to be public now.
-    " audience = CASE WHEN reworded AND narrower THEN channel_id ELSE audience END"
-    " FROM old WHERE messages.id = old.id"
-    " RETURNING messages.id, user_id, audience, formed, reworded"
-)
-_WITHDRAW: LiteralString = (
-    f"WITH old AS (SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> ''"
-    f" AS reworded FROM messages WHERE {_MESSAGE} FOR UPDATE)"
-    " UPDATE messages SET changed_ts = GREATEST(changed_ts, %(changed)s), question = '',"
-    " words = '', reply = NULL,"
-    f" status = CASE WHEN {OPEN} THEN 'gone' ELSE status END,"
-    " message = NULL, interrupted = true, due_at = now(), ended_at = CASE status"
-    " WHEN 'answering' THEN NULL WHEN 'waiting' THEN now() ELSE ended_at END"
-    " FROM old WHERE messages.id = old.id"
-    " RETURNING messages.id, user_id, audience, formed, reworded"
-)
+DELETE_ANSWER = "delete_answer"
+_SQL = load_statements("bot", "edits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageChange:
     """An edit of a message, or with `text` None its deletion, as Slack's event tells it.
 
-    `author` wrote the message; "" where Slack does not say who. `event_id` and `changed_ts` are the
-    id and the ts of the event. `again` is the edited message, if it is one to answer.
+    `author` wrote the message; "" where Slack does not say who. `changed_ts` is the ts of the
+    event. `again` is the edited message, if it is one to answer.
     """
 
     team_id: str
@@ -80,49 +34,130 @@ class MessageChange:
     thread: str
     author: str
     text: str | None
-    event_id: str
     changed_ts: str
     again: Message | None = None
 
+    @property
+    def place(self) -> dict[str, str]:
+        """What names the message in statements."""
+        return {"team": self.team_id, "channel": self.channel_id, "ts": self.ts}
 
-async def change_message(
-    connection: AsyncConnection[DictRow], change: MessageChange, question: str, words: str
-) -> DictRow | None:
-    """Edit or withdraw a message, in one statement in a transaction of its thread.
 
-    One that waits or is being answered gets the edited text; one that was received in the last
-    day and answered is answered `again`. Stored texts become `question` and `words`. A deleted
-    one is not answered, or its answer ends and is deleted; its texts are blanked. An event that
-    is older than the newest one of its message, or comes again, changes nothing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedMessage:
+    """The row of a message that was edited or deleted, and what the change means for it.
 
-    Returns the row's id, user_id and audience, whether memories were `formed` from it, and
-    whether its texts were `reworded`; None where nothing is to be changed.
+    `formed`: memories were formed from it before. `reworded`: its stored texts have changed.
+    `on_record`: the new ones may be kept. `interrupts`: a run that answers it must end.
+    `is_answered_anew`: the new text is to be answered.
     """
-    values = {"message": None, **(values_of(change.again) if change.again else {})}
-    found = await connection.execute(
-        _WITHDRAW if change.text is None else _EDIT,
-        {
-            **values,
-            "team": change.team_id,
-            "channel": change.channel_id,
-            "ts": change.ts,
-            "event": change.event_id,
-            "changed": change.changed_ts,
-            "text": change.text,
+
+    id: UUID
+    user_id: str
+    audience: str
+    formed: bool
+    reworded: bool
+    on_record: bool
+    interrupts: bool
+    is_answered_anew: bool
+
+
+async def edit_message(
+    connection: AsyncConnection[DictRow],
+    queue: Queue,
+    change: MessageChange,
+    question: str,
+    words: str,
+    *,
+    must_agree: bool,
+) -> ChangedMessage | None:
+    """Edit a stored message in a transaction of its thread; None where nothing is to be changed.
+
+    One that is still to be answered gets the edited text; one that was answered in the last day is
+    answered again. Stored texts become `question` and `words`. An event that is not newer than the
+    newest one of its message changes nothing.
+    """
+    values: dict[str, Any] = {
+        **change.place,
+        "changed": change.changed_ts,
+        "public": PUBLIC,
+        "must_agree": must_agree,
+    }
+    found = await connection.execute(_SQL["read"], values)
+    row = await found.fetchone()
+    if row is None:
+        return None
+    values |= {"id": row["id"], "text": change.text}
+    interrupts = row["is_open"] and row["text"] != change.text
+    is_answered_again = change.again is not None and row["may_be_answered_again"]
+    if interrupts:
+        await connection.execute(_SQL["edit_waiting"], values)
+    elif change.again is not None and is_answered_again:
+        message = values_of(change.again)["message"]
+        await connection.execute(_SQL["answer_again"], {**values, "message": message})
+    else:
+        await connection.execute(_SQL["note_change"], values)
+    if interrupts or is_answered_again:
+        await answer_at_once(connection, queue, change.thread)
+    reworded = row["has_texts"] and (row["question"], row["words"]) != (question, words)
+    changed = {"audience": row["audience"], "on_record": True}
+    if reworded:
+        texts = {
             "question": question,
             "words": words,
-            "public": PUBLIC,
-        },
+            "is_less_public": row["is_less_public"],
+        }
+        stored = await connection.execute(_SQL["reword"], {**values, **texts})
+        [changed] = await stored.fetchall()
+    return ChangedMessage(
+        id=row["id"],
+        user_id=row["user_id"],
+        formed=row["formed"],
+        reworded=reworded,
+        interrupts=interrupts,
+        is_answered_anew=interrupts or is_answered_again,
+        **changed,
     )
-    return await found.fetchone()
+
+
+async def withdraw_message(
+    connection: AsyncConnection[DictRow], queue: Queue, change: MessageChange
+) -> ChangedMessage | None:
+    """Withdraw a deleted message in a transaction of its thread; None where it is not stored.
+
+    It is not answered, and what was posted of its answer is deleted; its texts are deleted.
+    """
+    values = {**change.place, "changed": change.changed_ts}
+    found = await connection.execute(_SQL["withdraw"], values)
+    row = await found.fetchone()
+    if row is None:
+        return None
+    if row["is_open"] and row["begun"]:
+        lock = f"{DELETE_ANSWER}:{row['id']}"
+        arguments = {"team": change.team_id, "thread": change.thread, "message": str(row["id"])}
+        await queue.defer(connection, DELETE_ANSWER, {lock: arguments}, queue=REPLIES)
+    return ChangedMessage(
+        id=row["id"],
+        user_id=row["user_id"],
+        audience=row["audience"],
+        formed=row["formed"],
+        reworded=row["has_texts"],
+        on_record=True,
+        interrupts=row["is_open"],
+        is_answered_anew=False,
+    )
+
+
+async def enter_person(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Let the transaction of a thread reach the rows of this person, too."""
+    await connection.execute(_SQL["enter_person"], person.ids)
 
 
 async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
     """Return the ts of the thread of a stored message; None of one that is not stored."""
-    found = await execute_statement(
-        pool, "SELECT thread_of_message(%s, %s, %s) AS thread", (team, channel, ts)
-    )
-    return split_thread_key(found[0]["thread"])[2] if found[0]["thread"] else None
+    values = {"team": team, "channel": channel, "ts": ts}
+    [found] = await execute_statement(pool, _SQL["thread_of"], values)
+    return split_thread_key(found["thread"])[2] if found["thread"] else None
 
 
 async def update_from_message_later(
@@ -140,20 +175,35 @@ async def update_from_message_later(
 
 
 async def delete_texts(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
-    """Blank the texts of a person's turn; no memory is formed from them."""
-    await connection.execute(
-        f"{DELETE_TEXTS} WHERE id = %s AND team_id = %s AND user_id = %s",
-        (turn, person.team_id, person.user_id),
-    )
+    """Delete the texts of a person's turn; no memory is formed from them."""
+    await connection.execute(_SQL["delete_texts"], {**person.ids, "id": turn})
 
 
 async def message_before(connection: AsyncConnection[DictRow], message: Message) -> str | None:
     """Return the ts of the author's message before this one: in its thread, in a DM in any."""
-    found = await connection.execute(
-        "SELECT ts FROM messages WHERE team_id = %s AND user_id = %s AND begun_at IS NOT NULL"
-        f" AND channel_id = %s AND ts < %s AND (thread = %s OR audience = '{DM}')"
-        " ORDER BY ts DESC LIMIT 1",
-        (message.team_id, message.user_id, message.channel_id, message.ts, message.thread),
-    )
+    values = values_of(message) | {"dm": DM}
+    found = await connection.execute(_SQL["message_before"], values)
     row = await found.fetchone()
     return str(row["ts"]) if row else None
+
+
+async def words_of(
+    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+) -> str:
+    """Return the stored words of a person's message; ``""`` where none are."""
+    values = {**person.ids, "channel": channel, "ts": ts}
+    found = await connection.execute(_SQL["words_of"], values)
+    row = await found.fetchone()
+    return str(row["words"]) if row else ""
+
+
+async def answers_to_delete(connection: AsyncConnection[DictRow], message: UUID) -> list[str]:
+    """Return the ts of the messages of an answer whose question was deleted."""
+    found = await connection.execute(_SQL["answers_to_delete"], {"id": message})
+    row = await found.fetchone()
+    return row["reply_ts"] if row else []
+
+
+async def forget_answer(connection: AsyncConnection[DictRow], message: UUID) -> None:
+    """Record that the answer to a deleted message is deleted in Slack."""
+    await connection.execute(_SQL["forget_answer"], {"id": message})

@@ -5,94 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Literal, LiteralString, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import BEFORE, QuotaExceeded
+from bot.access import check_quota
 from bot.config import Settings
-from bot.conversation.inbox import (
-    OPEN,
-    THREAD_SETTING,
-    ClaimedMessage,
-    Superseded,
-    check_ownership,
-    finish,
-    key_of,
-)
-from bot.people import MEMORY_STATE, MemoryState, memory_state_of, note_informed, off_record
+from bot.conversation.inbox import ClaimedMessage, finish, values_of
+from bot.conversation.run import THREAD_SETTING, Stopped, Superseded
+from bot.people import MemoryState, note_informed, read_memory_state
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.messages import Message
+from bot.slack.messages import API_TEAM, Message
 from memory import DM, MemoryView, Namespace, Person, Pool, memory_view
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
-from memory.postgres import transaction
+from memory.postgres import load_statements, transaction
 from memory.recall import first_memories
 
 FORM_MEMORIES = "form_memories"
-MAX_DELAY_FACTOR = 15
-"""The longest wait for formation, as a multiple of the seconds of quiet."""
 WORDS_LIMIT = 8_000
 HISTORY_TURNS = 10
+_SQL = load_statements("bot", "turns")
+# While nothing is formed there are many more; the prompt leaves out the oldest.
+_UNFORMED_WORDS = 100
 _MAX_QUESTION = 300  # characters
 _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
-
-_THREAD: LiteralString = "thread = %(thread)s"
-# People do not think in threads, and Slack opens one for every top-level direct message.
-_THREAD_OR_DAY: LiteralString = (
-    "(thread = %(thread)s OR (user_id = %(user)s AND ended_at > now() - interval '1 day'))"
-)
-# What was said before the person's last forgetting may tell what was forgotten: the model is not
-# shown it again. An Undo deletes the row of the forgetting, and so ends that.
-_HISTORY_FROM: LiteralString = (
-    "(SELECT max(forgotten_at) FROM forgotten_sources"
-    " WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting')"
-)
-_EXCHANGES: LiteralString = (
-    "SELECT ts, thread, user_id, question, reply FROM messages"
-    " WHERE team_id = %(team)s AND channel_id = %(channel)s"
-    f" AND NOT {OPEN} AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s"
-    f" AND begun_at > COALESCE({_HISTORY_FROM}, '-infinity')"
-)
-# The newest ones: the prompt leaves out the oldest. While nothing is formed there are many more.
-_UNFORMED: LiteralString = (
-    "SELECT ts, words FROM messages"
-    " WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND (%(audiences)s::text[] IS NULL OR audience = ANY(%(audiences)s))"
-    " AND formed_at IS NULL AND words <> '' AND ts < %(ts)s"
-    f" AND begun_at > COALESCE({_HISTORY_FROM}, '-infinity')"
-    " ORDER BY ts DESC LIMIT 100"
-)
-
-# A fixed sentence that replaces an earlier answer stores no texts, and deletes none.
-_KEPT: LiteralString = "ended_at IS NOT NULL AND %(kept)s AND %(question)s = '' AND %(words)s = ''"
-_BEGIN: LiteralString = (
-    "WITH earlier AS (SELECT begun_at AS begun, extract(epoch FROM now() - posting_since)::float8"
-    "  AS asked FROM messages WHERE id = %(id)s)"
-    " UPDATE messages SET status = 'answering', audience = %(audience)s,"
-    " begun_at = COALESCE(begun_at, now()), model = NULL,"
-    " posting_since = COALESCE(posting_since, now()),"
-    f" question = CASE WHEN {_KEPT} THEN question ELSE %(question)s END,"
-    f" words = CASE WHEN {_KEPT} THEN words ELSE %(words)s END FROM earlier"
-    f" WHERE id = %(id)s AND attempts = %(attempt)s AND {OPEN}"
-    " RETURNING reply_ts, begun IS NOT NULL AS again, asked,"
-    " interrupted OR revision <> %(revision)s AS changed"
-)
-_BEGIN_ASKED: LiteralString = (
-    "INSERT INTO messages (id, attempts, team_id, user_id, channel_id, thread, audience, ts,"
-    " question, words, status, begun_at) VALUES (%(id)s, %(attempt)s, %(team)s, %(user)s,"
-    " %(channel)s, %(thread)s, %(audience)s, %(ts)s, %(question)s, %(words)s, 'answering', now())"
-    " RETURNING reply_ts, false AS again, NULL::float8 AS asked, false AS changed"
-)
-_FORGOTTEN_SINCE: LiteralString = (
-    "EXISTS (SELECT FROM forgotten_sources f WHERE f.team_id = messages.team_id"
-    " AND f.user_id = messages.user_id AND f.what = 'forgetting'"
-    " AND f.forgotten_at > now() - interval '1 day' AND f.forgotten_id <> ALL(%s))"
-)
-
-_OFF_RECORD: LiteralString = off_record("messages")
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
 ReadView: TypeAlias = Callable[[Message], Awaitable[MemoryView]]
@@ -117,8 +56,7 @@ class Turn:
 
     `view`: what may be seen, and where it is remembered. `memory_state`: whether memory may be read
     and written. `removed` are the credentials of the message, which are not stored; `words` is its
-    typed text without them. `changed`: the message had been stopped or edited when the row was
-    stored. `again`: an earlier attempt has begun the turn.
+    typed text without them. `again`: an earlier attempt has begun the turn.
 
     An earlier attempt may have posted parts of the reply: `reply_ts` are the timestamps that it
     stored. If it died before it stored one, `asked` is how many seconds ago it may have asked Slack
@@ -139,7 +77,6 @@ class Turn:
     memory_state: MemoryState
     removed: tuple[Credential, ...] = ()
     words: str = ""
-    changed: bool = False
     again: bool = False
     reply_ts: tuple[str, ...] = ()
     asked: float | None = None
@@ -217,22 +154,27 @@ class Turns:
         What is not to be kept is not stored, and credentials never are. Raises `Superseded` and, if
         it is `limited`, `bot.access.QuotaExceeded`: then nothing is stored.
         """
-        message, view = claimed.message, await self.view(claimed.message)
-        redacted_question, redacted_words = redact_texts(question, words)
+        message = claimed.message
+        view = await self.view(message)
+        [redacted_question, redacted_words] = redact_texts(question, words)
         async with transaction(self.pool, _scope(message)) as connection:
-            limit = self.settings.person_messages_per_hour if limited else 0
-            row = await _read(connection, claimed, view, count_requests=limit > 0)
-            if 0 < limit <= row["requests_before"]:
-                raise QuotaExceeded(limit)
-            memory_state = memory_state_of(row, self.settings.consent)
-            forgotten = message.ts in row["forgotten"]
+            if limited and message.team_id != API_TEAM:
+                await check_quota(connection, self.settings, message.person, claimed.id)
+            memory_state = await read_memory_state(
+                connection, message.person, message.channel_id, message.ts, self.settings.consent
+            )
+            forgettings = await _read_forgettings(connection, message)
+            context = {}
+            if memory_state.off is None:
+                context = await _read_context(connection, view, message, forgettings)
+            is_kept = memory_state.on_record and message.ts not in forgettings["messages"]
             stored = await _begin(
                 connection,
                 claimed,
                 view.own.audience,
-                "" if forgotten else redacted_question.text,
-                "" if forgotten else redacted_words.text[:WORDS_LIMIT],
-                kept=memory_state.on_record,
+                redacted_question.text if is_kept else "",
+                redacted_words.text[:WORDS_LIMIT] if is_kept else "",
+                on_record=memory_state.on_record,
             )
         return Turn(
             claimed=claimed,
@@ -240,14 +182,11 @@ class Turns:
             memory_state=memory_state,
             removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
             words=redacted_words.text,
-            changed=stored["changed"],
-            again=stored["again"],
-            reply_ts=tuple(stored["reply_ts"]),
-            asked=stored["asked"],
-            forgotten_messages=frozenset(row["forgotten"]),
-            forgettings=tuple(row["forgettings"]),
-            history_from=row["history_from"] or 0.0,
-            **({} if memory_state.off else _context(row)),
+            forgotten_messages=frozenset(forgettings["messages"]),
+            forgettings=tuple(forgettings["ids"]),
+            history_from=forgettings["history_from"],
+            **stored,
+            **context,
         )
 
     @step("end")
@@ -260,13 +199,12 @@ class Turns:
         recalled: Sequence[str] = (),
         removal_proposed: bool = False,
         noticed: bool = False,
-        model: str | None = None,
     ) -> None:
         """End the turn and its message, and schedule formation if there are words to form.
 
         `removal_proposed`: the person is asked by a button whether to forget something, so the
         words themselves remove nothing. `noticed`: tools changed memories, and the notice of that
-        is shown now. `model` made the reply, if it can be rated.
+        is shown now.
 
         All in one transaction. Raises `Interrupted` where the message was edited or deleted
         meanwhile. No credential of the reply is stored, and no reply if the person forgot the
@@ -281,28 +219,17 @@ class Turns:
             # A sentence in place of an answer asks for no consent.
             if turn.memory_state.is_first and (reply is not None or not turn.memory_state.asks):
                 await note_informed(connection, message.person)
-            ended = await connection.execute(
-                "UPDATE messages SET"
-                " question = CASE WHEN forgotten.found THEN '' ELSE question END,"
-                " words = CASE WHEN forgotten.found THEN '' ELSE words END,"
-                f" reply = CASE WHEN NOT ({_OFF_RECORD}) AND NOT {_FORGOTTEN_SINCE} THEN %s END,"
-                " recalled = %s, removal_proposed = %s, model = %s,"
-                " formed_at = CASE WHEN forgotten.found THEN now() ELSE formed_at END"
-                " FROM (SELECT EXISTS (SELECT FROM forgotten_sources WHERE team_id = %s"
-                " AND user_id = %s AND channel = %s AND ts = %s) AS found) AS forgotten"
-                " WHERE id = %s AND team_id = %s AND user_id = %s"
-                " RETURNING audience, formed_at IS NULL AS unformed",
-                (
-                    list(turn.forgettings),
-                    kept.text if reply is not None and turn.is_kept else None,
-                    list(recalled),
-                    removal_proposed,
-                    model,
-                    *(message.team_id, message.user_id, message.channel_id, message.ts),
-                    *(turn.id, message.team_id, message.user_id),
-                ),
-                prepare=True,
-            )
+            values = {
+                **message.person.ids,
+                "id": turn.id,
+                "channel": message.channel_id,
+                "ts": message.ts,
+                "forgettings": list(turn.forgettings),
+                "reply": kept.text if reply is not None and turn.is_kept else None,
+                "recalled": list(recalled),
+                "removal_proposed": removal_proposed,
+            }
+            ended = await connection.execute(_SQL["end"], values, prepare=True)
             row = await ended.fetchone()
             if row is not None and row["unformed"]:
                 namespace = person.namespace(row["audience"])
@@ -312,51 +239,46 @@ class Turns:
         count("turns", outcome=outcome)
 
 
-async def _read(
-    connection: AsyncConnection[DictRow],
-    claimed: ClaimedMessage,
-    view: MemoryView,
-    *,
-    count_requests: bool,
-) -> DictRow:
-    """Read what a turn begins with, in a transaction with the person's and the thread's scope.
-
-    `requests_before` is what the message's person wrote and asked for before it in its hour (0
-    without `count_requests`).
-    """
-    message, in_dm = claimed.message, view.own.audience == DM
-    exchanges = f"{_EXCHANGES} AND {_THREAD_OR_DAY if in_dm else _THREAD}"
-    found = await connection.execute(
-        "SELECT state.*,"
-        " ARRAY(SELECT ts FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
-        "  AND channel = %(channel)s AND ts >= %(thread_ts)s) AS forgotten,"
-        " ARRAY(SELECT forgotten_id FROM forgotten_sources WHERE team_id = %(team)s"
-        "  AND user_id = %(user)s AND what = 'forgetting'"
-        "  AND forgotten_at > now() - interval '1 day') AS forgettings,"
-        f" extract(epoch FROM {_HISTORY_FROM})::float8 AS history_from,"
-        f" (SELECT json_agg(one) FROM ({exchanges} ORDER BY ts DESC"
-        f"  LIMIT {HISTORY_TURNS}) one) AS exchanges,"
-        f" (SELECT json_agg(one) FROM ({_UNFORMED}) one) AS unformed,"
-        " CASE WHEN %(count_requests)s AND event.event_id IS NOT NULL"
-        f" THEN {BEFORE} ELSE 0 END AS requests_before"
-        f" FROM ({MEMORY_STATE}) state LEFT JOIN messages event ON event.id = %(event)s",
-        {
-            **message.person.ids | {"channel": message.channel_id, "ts": message.ts},
-            "thread": message.thread,
-            "thread_ts": message.thread_ts,
-            # In a direct message everything that the person wrote may be shown.
-            "audiences": None if in_dm else list(view.audiences),
-            "event": claimed.id,
-            "in_dm": in_dm,
-            "dm": DM,
-            "count_requests": count_requests,
-        },
-        prepare=True,
-    )
+async def _read_forgettings(connection: AsyncConnection[DictRow], message: Message) -> DictRow:
+    """Read what the person has forgotten: `history_from`, `messages` and `ids`."""
+    values = {
+        **message.person.ids,
+        "channel": message.channel_id,
+        "thread_ts": message.thread_ts,
+    }
+    found = await connection.execute(_SQL["forgettings"], values, prepare=True)
     [row] = await found.fetchall()
+    return row
+
+
+async def _read_context(
+    connection: AsyncConnection[DictRow],
+    view: MemoryView,
+    message: Message,
+    forgettings: DictRow,
+) -> dict[str, Any]:
+    """Read the `exchanges`, `recent_words` and `memories` that a turn begins with."""
+    in_dm = view.own.audience == DM
+    values = {
+        **values_of(message),
+        "audiences": None if in_dm else list(view.audiences),
+        "history_from": forgettings["history_from"],
+    }
+    history = _SQL["exchanges_of_direct_messages" if in_dm else "exchanges_of_thread"]
+    found = await connection.execute(history, {**values, "most": HISTORY_TURNS}, prepare=True)
+    exchanges = [Exchange(**row) for row in await found.fetchall()]
+    words = _SQL["unformed_words"]
+    found = await connection.execute(words, {**values, "most": _UNFORMED_WORDS}, prepare=True)
+    unformed = await found.fetchall()
     statement, parameters = first_memories(view)
     found = await connection.execute(statement, parameters)
-    return {**row, "memories": await found.fetchall()}
+    shown = {exchange.ts for exchange in exchanges}
+    recent_words = [row["words"] for row in unformed if row["ts"] not in shown]
+    return {
+        "exchanges": tuple(reversed(exchanges)),
+        "recent_words": tuple(reversed(recent_words)),
+        "memories": await found.fetchall(),
+    }
 
 
 async def _begin(
@@ -366,45 +288,39 @@ async def _begin(
     question: str,
     words: str,
     *,
-    kept: bool,
-) -> DictRow:
+    on_record: bool,
+) -> dict[str, Any]:
     """Store that the turn begins, or begins again: without the rating of its earlier answer.
 
-    Texts that are not to be `kept` are not stored. A message without an event, of POST /ask, is
-    stored here. Raises `Interrupted` if the message was deleted or erased, or if another worker
-    answers it.
+    A request to POST /ask is stored here. Returns `again`, `asked` and `reply_ts` of a `Turn`.
+    Raises `Interrupted` if the message was deleted or erased, or if another run answers it.
     """
     message = claimed.message
-    stored = await connection.execute(
-        _BEGIN_ASKED if not message.event_id else _BEGIN,
-        {
-            **key_of(message),
-            "id": claimed.id,
-            "attempt": claimed.attempt_number,
-            "revision": claimed.revision,
-            "audience": audience,
-            "question": question if kept else "",
-            "words": words if kept else "",
-            "kept": kept,
-        },
-        prepare=True,
-    )
-    row = await stored.fetchone()
-    if row is None:
-        await check_ownership(connection, claimed)
-        raise Superseded
-    if row["again"]:
-        await connection.execute("DELETE FROM feedback WHERE turn_id = %s", (claimed.id,))
-    return row
-
-
-def _context(row: DictRow) -> dict[str, Any]:
-    """Return `exchanges`, `recent_words` and `memories` of a turn."""
-    exchanges = tuple(Exchange(**one) for one in reversed(row["exchanges"] or []))
-    shown = {exchange.ts for exchange in exchanges}
-    recent = [one for one in reversed(row["unformed"] or []) if one["ts"] not in shown]
-    words = tuple(one["words"] for one in recent)
-    return {"exchanges": exchanges, "recent_words": words, "memories": row["memories"]}
+    run = claimed.run
+    values = {
+        **values_of(message),
+        **run.ownership,
+        "audience": audience,
+        "question": question,
+        "words": words,
+        "on_record": on_record,
+        "keep_texts": on_record and not (question or words),
+    }
+    if message.team_id == API_TEAM:
+        await connection.execute(_SQL["begin_request"], values)
+        return {}
+    found = await connection.execute(_SQL["earlier_attempt"], values, prepare=True)
+    earlier = await found.fetchone()
+    if earlier is None:
+        await run.check(connection)
+        raise Superseded("Another run answers the message.")
+    begun = await connection.execute(_SQL["begin"], values, prepare=True)
+    [row] = await begun.fetchall()
+    if row["stopped"]:
+        run.interrupt(Stopped("The person pressed Stop."))
+    if earlier["again"]:
+        await connection.execute(_SQL["delete_rating"], values)
+    return {**earlier, "reply_ts": tuple(row["reply_ts"])}
 
 
 def _scope(message: Message) -> dict[str, str]:
@@ -424,12 +340,12 @@ async def schedule_formation(
 ) -> None:
     """Schedule formation of unformed words, in the transaction that stores them.
 
-    A waiting job is postponed: a burst of messages is one formation that sees all of them. It waits
-    at most `MAX_DELAY_FACTOR` times the seconds of quiet.
+    Each message adds a job. It runs after the seconds of quiet, and waits on while the person
+    writes: a burst of messages is one formation that sees all of them.
     """
     if settings.formation != "off":
-        quiet = 0.0 if settings.formation == "hot" else settings.formation_delay
-        await form_after(connection, queue, namespace, quiet, at_most=quiet * MAX_DELAY_FACTOR)
+        delay = 0.0 if settings.formation == "hot" else settings.formation_delay
+        await form_after(connection, queue, namespace, delay)
 
 
 async def form_after(
@@ -438,18 +354,23 @@ async def form_after(
     namespace: Namespace,
     delay: float,
     *,
-    at_most: float = 0.0,
+    priority: int = 0,
 ) -> None:
-    """Let a job form memories after `delay` seconds; postponed, `at_most` so many in all."""
-    person = namespace.person
-    await queue.debounce(
+    """Add a job that forms memories of a person and audience after `delay` seconds.
+
+    Jobs of a person and audience run in order; one of a lower `priority` holds up no other.
+    """
+    lock = f"{BACKGROUND}:{namespace.prefix}"
+    arguments = {
+        "team": namespace.person.team_id,
+        "user": namespace.person.user_id,
+        "audience": namespace.audience,
+    }
+    await queue.defer(
         connection,
         FORM_MEMORIES,
+        {lock: arguments},
         queue=BACKGROUND,
-        lock=f"{BACKGROUND}:{namespace.prefix}",
+        priority=priority,
         delay=delay,
-        at_most=max(delay, at_most),
-        team=person.team_id,
-        user=person.user_id,
-        audience=namespace.audience,
     )

@@ -1,1 +1,1 @@
-"""What Slack sends: events are stored without Bolt; its listeners get commands, clicks, forms."""
+"""What Slack sends: events have a middleware; commands, clicks and forms have listeners."""

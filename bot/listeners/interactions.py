@@ -7,13 +7,12 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
-from typing import Any, LiteralString, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.http_retry import HttpResponse, RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
@@ -22,83 +21,56 @@ from bot.locale import Reader
 from bot.logs import fault
 from bot.memories.adding import remember_message
 from bot.memories.clicks import (
-    ACTIONS,
-    FORMS,
     Result,
-    carried_out,
     forget_typed,
     form_errors,
     memories_typed,
+    perform,
+    run_action,
+    submit,
 )
 from bot.memories.home import show_home
 from bot.memories.panel import read_panel
 from bot.network import proxy_for
 from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
 from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
+from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
+from bot.ui.acts import Place, Position, clicked_act, position_in, submitted_act
 from bot.ui.blocks import Payload, SlackView, section
-from bot.ui.forms import metadata_of
+from bot.ui.forms import final_view
 from bot.ui.messages import done_payload, is_row, with_row_replaced
 from bot.ui.panel import Click, Done, panel
-from bot.ui.positions import Position, position_in
 from memory import Person
-from memory.postgres import execute_statement, transaction_timeout
+from memory.postgres import execute_statement, load_statements, transaction_timeout
 
 log = logging.getLogger(__name__)
+
+_SQL = load_statements("bot", "interactions")
 
 REMEMBER_THIS = "remember_this"
 _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
-_AGAIN_SECONDS = 1.0
+_PATIENCE_SECONDS = 3.0  # with Slack, as a response URL is answered
 _ERROR_BLOCK = "error"
-# Returns no row where the same request was carried out before.
-_NOTE: LiteralString = (
-    "INSERT INTO interactions (trigger_id) VALUES (%s) ON CONFLICT DO NOTHING RETURNING trigger_id"
-)
+_ANY = re.compile("")
 
+Body: TypeAlias = Mapping[str, Any]
+"""A command, shortcut, click or submission, as Slack sends it."""
 _Result = TypeVar("_Result", bound=Result | None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A command, shortcut, click or submission, and where its result is shown.
-
-    `url`: where Slack takes the answer; there is none for Home. `position`: that of the panel in
-    which the click was, None: it was in another message, or typed. `channel`: its conversation.
-    `block_id`: of the block that was clicked.
-    """
-
-    body: Mapping[str, Any]
-    url: str = ""
-    position: Position | None = None
-    channel: str = ""
-    block_id: str = ""
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any], block_id: str = "") -> Request:
-        """Return a command, shortcut or click in the block `block_id`."""
-        url = str(body.get("response_url") or "")
-        position = position_in(block_id) or (None if url else Position())
-        channel = str(body.get("channel_id") or (body.get("channel") or {}).get("id") or "")
-        return cls(body=body, url=url, position=position, channel=channel, block_id=block_id)
-
-    @classmethod
-    def of_form(cls, body: Mapping[str, Any]) -> Request:
-        """Return a submission, whose result is shown where its form was opened from."""
-        kept = metadata_of(body["view"])
-        where = kept.get("where", "")
-        position = Position.parse(where) if where else None
-        url, channel = kept.get("url", ""), kept.get("channel", "")
-        return cls(body=body, url=url, position=position, channel=channel)
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What a form keeps of it; `of_form` reads that."""
-        where = self.position.value if self.position else ""
-        return {"url": self.url, "where": where, "channel": self.channel}
+def place_of(body: Body, block_id: str = "") -> Place:
+    """Return where a command, shortcut or click in the block `block_id` was made."""
+    url = str(body.get("response_url") or "")
+    position = position_in(block_id)
+    if position is None and not url:
+        position = Position()
+    channel = str(body.get("channel_id") or (body.get("channel") or {}).get("id") or "")
+    return Place(url=url, position=position, channel=channel)
 
 
-def person_of(body: Mapping[str, Any], installation: Installation) -> Person:
+def person_of(body: Body, installation: Installation) -> Person:
     """Return who typed a command or clicked, from Slack's own ids.
 
     Raises `memory.InvalidNamespace` where one is missing.
@@ -116,12 +88,12 @@ class Interactions:
         self._running: set[asyncio.Task[Any]] = set()
 
     def register(self, bolt: AsyncApp) -> None:
-        """Register every command, shortcut, action and form of the app."""
+        """Register every command and shortcut of the app, and all clicks and forms."""
         bolt.command("/memories")(self._command(memories_typed))
         bolt.command("/forget")(self._command(forget_typed))
         bolt.message_shortcut(REMEMBER_THIS)(self._shortcut)
-        bolt.action(re.compile(f"^({'|'.join(ACTIONS)})(?:_[0-9]+)?$"))(self._clicked)
-        bolt.view(re.compile(f"^({'|'.join(FORMS)})$"))(self._submitted)
+        bolt.action(_ANY)(self._clicked)
+        bolt.view(_ANY)(self._submitted)
 
     async def wait_until_idle(self, seconds: float) -> None:
         """Wait, so long at most, until each acknowledged request has its result shown."""
@@ -135,43 +107,50 @@ class Interactions:
     ) -> Callable[..., Awaitable[None]]:
         async def command(ack: AsyncAck, command: dict[str, Any]) -> None:
             await ack()
-            request = Request.of(command)
-            words = plain(str(command.get("text") or ""))
-            await self._do(request, lambda click: typed(self._app, click, request.channel), words)
+            words = " ".join(plain(str(command.get("text") or "")).split())
+            await self._do(command, place_of(command), lambda click: typed(self._app, click, words))
 
         return command
 
     async def _shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        request = Request.of(body)
         message = body.get("message") or {}
 
         async def remember(click: Click) -> Done:
-            return await remember_message(self._app, click, request.channel, message)
+            return await remember_message(self._app, click, click.place.channel, message)
 
-        await self._do(request, remember)
+        await self._do(body, place_of(body), remember)
 
     async def _clicked(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        request = Request.of(body, str(action.get("block_id") or ""))
-        value = str((action.get("selected_option") or action).get("value") or "")
-        name = re.sub("_[0-9]+$", "", str(action["action_id"]))
-        await self._do(request, partial(ACTIONS[name], self._app), value)
+        place = place_of(body, str(action.get("block_id") or ""))
+        act = clicked_act(action)
+
+        async def work(click: Click) -> Result | None:
+            if act is None:
+                log.info("a click could not be read")
+                return Done(line=click.reader.say("old_button"), beside=True)
+            return await perform(self._app, click, act)
+
+        await self._do(body, place, work)
 
     async def _submitted(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         view = body["view"]
-        request = Request.of_form(body)
-        submit = FORMS[view["callback_id"]]
+        act = submitted_act(view)
 
         async def work(click: Click) -> Done | SlackView:
-            return await submit(self._app, click, view)
+            if act is None:
+                log.info("a form could not be read")
+                return final_view(click.reader, "memories_title", click.reader.say("old_button"))
+            return await submit(self._app, click, act, view)
 
         with self._counted():
-            click = await self._click(request)
-            if errors := form_errors(self._app, click.reader, view):
+            click = await self._click(body, act.place if act else Place())
+            errors = form_errors(self._app, click.reader, act, view) if act else {}
+            if errors:
                 await ack(response_action="errors", errors=dict(errors))
                 return
-            running = asyncio.ensure_future(self._result(request, click, work))
+            running = asyncio.ensure_future(self._result(body, click, work))
             await asyncio.wait({running}, timeout=_ACK_SECONDS)
             if running.done() and isinstance(view_shown := running.result(), dict):
                 await ack(response_action="update", view=view_shown)
@@ -184,71 +163,61 @@ class Interactions:
             if isinstance(result, dict):
                 texts = [block["text"]["text"] for block in result["blocks"] if "text" in block]
                 result = Done(line="\n".join(texts))
-            await self._show(request, click, result)
+            await self._show(body, click, result)
 
     async def _do(
-        self,
-        request: Request,
-        work: Callable[[Click], Awaitable[Result | None]],
-        value: str = "",
+        self, body: Body, place: Place, work: Callable[[Click], Awaitable[Result | None]]
     ) -> None:
         """Do what was typed or clicked, and show what it led to."""
         with self._counted():
-            click = await self._click(request, value)
-            result = await self._result(request, click, work)
+            click = await self._click(body, place)
+            result = await self._result(body, click, work)
             if isinstance(result, dict):
-                result = await _open_form(self._client(request), request, click, result)
+                result = await _open_form(self._client(body), body, click, result)
             if result is not None:
-                await self._show(request, click, result)
+                await self._show(body, click, result)
 
-    def _client(self, request: Request) -> AsyncWebClient:
+    def _client(self, body: Body) -> AsyncWebClient:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
-        return self._app.slack.client(installation_team(request.body))
+        return self._app.slack.client(installation_team(body))
 
-    async def _click(self, request: Request, value: str = "") -> Click:
-        installation = await self._app.slack.get(installation_team(request.body))
-        person = person_of(request.body, installation)
-        return Click(
-            person=person,
-            reader=await self._app.people.reader(person),
-            value=value,
-            position=request.position,
-            origin=request.metadata,
-        )
+    async def _click(self, body: Body, place: Place) -> Click:
+        installation = await self._app.slack.get(installation_team(body))
+        person = person_of(body, installation)
+        return Click(person=person, reader=await self._app.people.reader(person), place=place)
 
     async def _result(
-        self, request: Request, click: Click, work: Callable[[Click], Awaitable[_Result]]
+        self, body: Body, click: Click, work: Callable[[Click], Awaitable[_Result]]
     ) -> _Result | Done | None:
         """Carry a request out and return what it led to; None: it was carried out before."""
         try:
-            trigger_id = str(request.body["trigger_id"])
+            trigger_id = str(body["trigger_id"])
             with transaction_timeout(_DATABASE_SECONDS):
-                new = await execute_statement(self._app.pool, _NOTE, (trigger_id,))
-                return await carried_out(click, work) if new else None
+                new = await execute_statement(self._app.pool, _SQL["note"], {"trigger": trigger_id})
+                return await run_action(click, work) if new else None
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return Done(line=_sentence(click.reader, error), beside=True)
 
-    async def _show(self, request: Request, click: Click, result: Done | Position) -> None:
+    async def _show(self, body: Body, click: Click, result: Done | Position) -> None:
         """Show a position or what was done: in the panel that was clicked in, else as a message."""
+        place = click.place
         done = result if isinstance(result, Done) else None
         position = result if isinstance(result, Position) else result.position
-        if not request.url:
-            await self._show_home(request, click, position or request.position or Position(), done)
+        if not place.url:
+            await self._show_home(body, click, position or place.position or Position(), done)
             return
-        in_panel = request.position is not None
+        in_panel = place.position is not None
         beside = done is not None and done.beside and not in_panel
-        shown = await self._message(click, result, None if beside else request.position)
+        shown = await self._message(click, result, None if beside else place.position)
         # A message of ours without a panel is replaced by what its button did.
-        is_done_there = "actions" in request.body and position is None and not beside
+        is_done_there = "actions" in body and position is None and not beside
         replaces = in_panel or is_done_there
-        if is_done_there and is_row(request.block_id):
-            message = request.body.get("message") or {}
-            shown = with_row_replaced(message, request.block_id, shown)
-        client = self._client(request)
+        if is_done_there:
+            shown = _in_clicked_row(body, shown)
         try:
-            if not replaces and await show_in_thread(client, request.body, shown):
+            if not replaces and await show_in_thread(self._client(body), body, shown):
                 return
-            await _respond(request.url, shown, replace=replaces)
+            await _respond(place.url, shown, replace=replaces)
         except SLACK_FAULTS as error:
             log.warning("an answer was not shown: %s", fault(error))
 
@@ -270,7 +239,7 @@ class Interactions:
             return done_payload(click.reader, failed)
 
     async def _show_home(
-        self, request: Request, click: Click, where: Position, done: Done | None
+        self, body: Body, click: Click, where: Position, done: Done | None
     ) -> None:
         try:
             with transaction_timeout(_DATABASE_SECONDS):
@@ -280,12 +249,12 @@ class Interactions:
             line = done.line if done else _sentence(click.reader, error)
             if done:
                 log.warning("a Home could not be published: %s", fault(error))
-            view = request.body.get("view") or {}
+            view = body.get("view") or {}
             if view.get("type") != "home":
                 return
             shown = [b for b in view.get("blocks") or () if b.get("block_id") != _ERROR_BLOCK]
             blocks = [section(line, block_id=_ERROR_BLOCK), *shown][:100]
-            await self._client(request).views_publish(
+            await self._client(body).views_publish(
                 user_id=click.person.user_id, view={"type": "home", "blocks": blocks}
             )
 
@@ -293,7 +262,7 @@ class Interactions:
         # Read again: the person may just have chosen another language.
         with transaction_timeout(_DATABASE_SECONDS):
             reader = await self._app.people.reader(click.person)
-            channel = click.origin["channel"]
+            channel = click.place.channel
             content = await read_panel(self._app, click.person, reader, position, channel=channel)
         text = done.line if done else reader.say("memories_title")
         return {"text": text, "blocks": panel(reader, content, done)}
@@ -309,11 +278,19 @@ class Interactions:
             self._running -= running
 
 
+def _in_clicked_row(body: Body, shown: Payload) -> Payload:
+    """Return what a click did; of a click in a reminder, the reminder with that in its row."""
+    block_id = str(body["actions"][0].get("block_id") or "")
+    if not is_row(block_id):
+        return shown
+    return with_row_replaced(body.get("message") or {}, block_id, shown)
+
+
 async def _open_form(
-    client: AsyncWebClient, request: Request, click: Click, view: SlackView
+    client: AsyncWebClient, body: Body, click: Click, view: SlackView
 ) -> Done | None:
     """Open a form; return what is said where Slack does not open it."""
-    trigger = str(request.body.get("trigger_id") or "")
+    trigger = str(body.get("trigger_id") or "")
     try:
         await client.views_open(trigger_id=trigger, view=view)
     except SLACK_FAULTS as error:
@@ -326,8 +303,7 @@ async def _open_form(
 def _sentence(reader: Reader, error: Exception) -> str:
     """Log a failure, and return the sentence that reports it to the person.
 
-    Expected are a database that is unavailable or busy, and values that cannot be read: those of
-    buttons and forms may be of another version of the app.
+    Expected are a database that is unavailable or busy, and values of a form that cannot be read.
     """
     expected = isinstance(error, (OperationalError, *UNREADABLE))
     level = logging.WARNING if expected else logging.ERROR
@@ -336,19 +312,25 @@ def _sentence(reader: Reader, error: Exception) -> str:
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
-    """Send a payload to a response URL; after a 5xx or 429 once more.
+    """Send a payload to a response URL, again if need be as `SlackRetries` says.
 
     What Slack refuses with 400, such as blocks that are too long, is sent as text alone.
     """
-    webhook = AsyncWebhookClient(url)
+    retries = SlackRetries(RateLimits(), "", RESPONSE_URL, _PATIENCE_SECONDS)
+    webhook = AsyncWebhookClient(url, retry_handlers=[retries])
     webhook.proxy = proxy_for(url)  # the SDK takes HTTPS_PROXY, without NO_PROXY
     body = {**shown, "response_type": "ephemeral", "replace_original": replace}
     response = await webhook.send_dict(body)
+    state = RetryState()
+    # The SDK asks its handlers about rate limits and lost connections, not about server errors.
+    while response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        failed = HttpResponse(status_code=response.status_code, headers={})
+        if not await retries.can_retry_async(state=state, response=failed):
+            break
+        await retries.prepare_for_next_attempt_async(state=state)
+        response = await webhook.send_dict(body)
     if response.status_code == HTTPStatus.BAD_REQUEST:
         log.warning("Slack refused the blocks of an answer, so its text is shown")
         response = await webhook.send_dict({**body, "blocks": [section(shown["text"])]})
-    elif response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.status_code >= 500:
-        await asyncio.sleep(_AGAIN_SECONDS)
-        response = await webhook.send_dict(body)
     if response.status_code != HTTPStatus.OK:
         log.warning("an answer was not shown: Slack answered %d", response.status_code)

@@ -25,6 +25,7 @@ from bot.locale import Reader
 from bot.notices import next_reminders
 from bot.people import Off, person_refusal, read_memory_state
 from bot.slack.messages import author_key, typed
+from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block, as_mrkdwn
 from bot.ui.forms import field_error
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line, refusal_line
@@ -53,10 +54,12 @@ from memory import (
     open_questions,
 )
 from memory.credentials import redact
-from memory.postgres import person_transaction
+from memory.postgres import load_statements, person_statement, person_transaction
 from memory.store import MAX_MEMORIES, forgotten_messages, memory_page
 
 log = logging.getLogger(__name__)
+
+_SQL = load_statements("bot", "adding")
 
 # Deadline of the model calls, in seconds, and more for each further line; after it the words are
 # stored as typed.
@@ -122,15 +125,17 @@ async def remember_message(
     return await request.remember()
 
 
-async def remember_as_typed(app: App, click: Click) -> Done:
-    """Store the sentence in a button as a fact: ``CHANNEL TS TEXT``."""
-    channel, ts, text = (*click.value.split(" ", 2), "", "")[:3]
-    channel, ts = channel.strip("-"), ts.strip("-")
-    if not text or not app.stores_facts:
+async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
+    """Store a sentence as a fact, as it was typed."""
+    if not app.stores_facts:
         return Done(line=click.reader.say("command_broke"), beside=True)
-    person = click.person
-    view = await _view(app, person, channel, ts) if ts else memory_view(person.namespace(DM))
-    request = _Request(app=app, click=click, lines=[text], view=view, channel=channel, ts=ts)
+    if act.ts:
+        view = await _view(app, click.person, act.channel, act.ts)
+    else:
+        view = memory_view(click.person.namespace(DM))
+    request = _Request(
+        app=app, click=click, lines=[act.text], view=view, channel=act.channel, ts=act.ts
+    )
     if refused := await request.why_not_now():
         return refused
     await request.store(request.lines, await request.begin())
@@ -140,14 +145,10 @@ async def remember_as_typed(app: App, click: Click) -> Done:
 
 async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
     """Return where a message is remembered: in the audience in which it was said."""
-    async with person_transaction(app.pool, person) as connection:
-        found = await connection.execute(
-            "SELECT audience FROM messages WHERE team_id = %s AND user_id = %s"
-            " AND channel_id = %s AND ts = %s AND begun_at IS NOT NULL",
-            (person.team_id, person.user_id, channel, ts),
-        )
-        row = await found.fetchone()
-    return await app.audiences.view_of(person, channel, ts, row["audience"] if row else None)
+    values = {**person.ids, "channel": channel, "ts": ts}
+    found = await person_statement(app.pool, person, _SQL["audience"], values)
+    audience = found[0]["audience"] if found else None
+    return await app.audiences.view_of(person, channel, ts, audience)
 
 
 async def why_not_now(app: App, click: Click, channel: str = "", ts: str = "") -> Done | None:
@@ -296,12 +297,8 @@ class _Request:
             raise MemoryOff("The person has switched memory off meanwhile.")
         if not may_form:
             raise NotRemembered("remember_off_record")
-        await connection.execute(
-            "UPDATE messages SET formed_at = now() WHERE team_id = %(team)s AND user_id = %(user)s"
-            " AND channel_id = %(channel)s AND ts = %(ts)s AND ended_at IS NOT NULL"
-            " AND formed_at IS NULL",
-            {**person.ids, "channel": self.channel, "ts": self.ts},
-        )
+        values = {**person.ids, "channel": self.channel, "ts": self.ts}
+        await connection.execute(_SQL["mark_formed"], values)
         # Last: an edit locks the turn first, and then the requests about its message.
         await check_request(connection, person, request)
 
@@ -324,7 +321,8 @@ class _Request:
             buttons = answer_buttons(reader, questions[0])
         lines += [_left_line(reader, line, reason) for line, reason in left.items()]
         line = "\n".join(lines) or reader.say("add_known")
-        return Done(line=line, undo=f"notice {self.batch}" if stored else None, buttons=buttons)
+        undo = Undo(what="notice", ids=(self.batch,)) if stored else None
+        return Done(line=line, undo=undo, buttons=buttons)
 
 
 def _left_line(reader: Reader, line: str, reason: str) -> str:

@@ -12,9 +12,9 @@ import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any
 
-from bot.access import admit
+from bot.access import admit, admit_question
 from bot.app import App
 from bot.locale import Reader
 from bot.people import person_refusal
@@ -24,7 +24,6 @@ from bot.ui.blocks import Payload
 from bot.ui.cards import MOST_LINES, card_payload
 from memory import Memory, Person
 from memory.model import folded
-from memory.postgres import person_statement
 from memory.store import read_card
 
 log = logging.getLogger(__name__)
@@ -33,13 +32,6 @@ QUESTIONS_AN_HOUR = 20
 _MOST_NAMES = 5
 _NAME_LIMIT = 200  # characters; of Slack's names 80
 _MENTION = re.compile(r"<?@?([UW][A-Z0-9]{7,})>?")
-_COUNT: LiteralString = (
-    "INSERT INTO person_requests AS one (team_id, user_id, hour, colleague_questions)"
-    " VALUES (%(team)s, %(user)s, date_trunc('hour', now()), 1)"
-    " ON CONFLICT (team_id, user_id, hour) DO UPDATE"
-    " SET colleague_questions = one.colleague_questions + 1"
-    " WHERE one.colleague_questions < %(most)s RETURNING 1"
-)
 
 
 # --- the owner ---------------------------------------------------------------------------------
@@ -98,8 +90,7 @@ class ColleagueQuestions:
         asker = self._asker
         if "-" in asker.user_id or not await self._is_colleague(asker.user_id):
             return _OUTSIDER
-        values = {**asker.ids, "most": QUESTIONS_AN_HOUR}
-        if not await person_statement(self._app.pool, asker, _COUNT, values):
+        if not await admit_question(self._app.pool, asker, QUESTIONS_AN_HOUR):
             return _TOO_MANY
         found = self._named(who)
         if isinstance(found, Unanswered):
@@ -156,7 +147,7 @@ class ColleagueQuestions:
 
 async def shown_card(app: App, asker: Person, owner: Person, reader: Reader) -> Payload:
     """Return a colleague's card for the asker."""
-    settings = await app.people.settings(owner)
+    settings = await app.people.settings(owner, keep_new=False)
     lines = []
     if settings.off(app.settings.consent) is None and not person_refusal(app.settings, owner):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)

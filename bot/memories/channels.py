@@ -7,7 +7,6 @@ Source: https://docs.slack.dev/reference/events/channel_id_changed
 from __future__ import annotations
 
 import logging
-from typing import LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -15,34 +14,13 @@ from psycopg.rows import DictRow
 from bot.app import App
 from bot.queue.queue import BACKGROUND
 from memory import Person
-from memory.postgres import execute_statement, person_transaction
+from memory.postgres import execute_statement, load_statements, person_transaction
 from memory.store import change_channel as change_channel_of_memories
 
 log = logging.getLogger(__name__)
 
 CHANGE_CHANNEL = "change_channel"
-_PEOPLE: LiteralString = "SELECT user_id FROM people_of_channel(%s, %s)"
-# Messages of the new id may have arrived already; theirs stay.
-_MESSAGES: LiteralString = """
-UPDATE messages SET channel_id = %(new)s,
-    audience = CASE WHEN audience = %(old)s THEN %(new)s ELSE audience END,
-    thread = replace(thread, '.' || %(old)s || '.', '.' || %(new)s || '.')
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(old)s
-    AND status NOT IN ('waiting', 'answering')
-    AND NOT EXISTS (
-        SELECT FROM messages AS known
-        WHERE known.team_id = %(team)s AND known.channel_id = %(new)s AND known.ts = messages.ts
-    )
-"""
-_OFF: LiteralString = """
-UPDATE memory_off SET scope = %(new)s
-WHERE team_id = %(team)s AND user_id = %(user)s AND scope = %(old)s
-    AND NOT EXISTS (
-        SELECT FROM memory_off AS known
-        WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.scope = %(new)s
-            AND known.from_at = memory_off.from_at
-    )
-"""
+_SQL = load_statements("bot", "channels")
 
 
 async def change_channel_later(app: App, team: str, old: str, new: str) -> None:
@@ -56,7 +34,7 @@ async def change_channel_later(app: App, team: str, old: str, new: str) -> None:
 
 async def change_channel(app: App, team: str, old: str, new: str) -> None:
     """Change the id in the rows of each person of the conversation; run as a job. Idempotent."""
-    people = await execute_statement(app.pool, _PEOPLE, (team, old))
+    people = await execute_statement(app.pool, _SQL["people"], {"team": team, "old": old})
     for row in people:
         person = Person(team, row["user_id"])
         async with person_transaction(app.pool, person, locked=True) as connection:
@@ -67,5 +45,5 @@ async def change_channel(app: App, team: str, old: str, new: str) -> None:
 async def _change(connection: AsyncConnection[DictRow], person: Person, old: str, new: str) -> None:
     await change_channel_of_memories(connection, person, old, new)
     values = {**person.ids, "old": old, "new": new}
-    await connection.execute(_MESSAGES, values)
-    await connection.execute(_OFF, values)
+    await connection.execute(_SQL["change_messages"], values)
+    await connection.execute(_SQL["change_off"], values)

@@ -1,6 +1,6 @@
 """What a person does with a click or a form, and what they type after a command.
 
-Everything is done in the namespace of the person who clicked: a value names a memory, never a
+Everything is done in the namespace of the person who clicked: an act names a memory, never a
 person.
 """
 
@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
-from typing import Any, TypeAlias, TypeVar
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar, assert_never
 from uuid import UUID
+
+from pydantic import BaseModel
 
 from bot.access import admit
 from bot.app import App
@@ -23,10 +25,37 @@ from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import forget_selected, undo_forgotten
 from bot.memories.panel import recalled_keys
 from bot.memories.promises import snooze, undo_snooze
-from bot.memories.switches import change_settings, switched
+from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
 from bot.ui import forms
+from bot.ui.acts import (
+    AddLines,
+    Answer,
+    ButtonAct,
+    ChangePromise,
+    Comment,
+    DeleteData,
+    Edit,
+    Export,
+    Forget,
+    FormAct,
+    Hide,
+    Open,
+    Position,
+    PreviewCard,
+    Rate,
+    Redo,
+    Remember,
+    SaveMemory,
+    SaveSettings,
+    Share,
+    ShareSentence,
+    Snooze,
+    Switch,
+    Undo,
+    UndoSnooze,
+)
 from bot.ui.blocks import SlackView, bulleted
 from bot.ui.cards import sentence_of
 from bot.ui.lines import (
@@ -37,25 +66,7 @@ from bot.ui.lines import (
     promise_line,
 )
 from bot.ui.messages import forget_button, promise_buttons
-from bot.ui.panel import EVERYTHING, Click, Done
-from bot.ui.positions import (
-    ADD,
-    ANSWER,
-    DELETE,
-    EXPORT,
-    FEEDBACK,
-    FORGET,
-    MENU,
-    PROMISE,
-    QUERY_LIMIT,
-    REMEMBER,
-    SEARCH,
-    SETTINGS,
-    SHOW,
-    SWITCH,
-    UNDO,
-    Position,
-)
+from bot.ui.panel import Click, Done, undo_of
 from bot.ui.promises import is_open
 from memory import (
     Change,
@@ -70,7 +81,13 @@ from memory import (
     undo_changes,
 )
 from memory.postgres import person_transaction, transaction_timeout
-from memory.store import find_memory, hide_from_colleagues, not_remembered, show_to_colleagues
+from memory.store import (
+    find_memory,
+    hide_from_colleagues,
+    memory_page,
+    not_remembered,
+    show_to_colleagues,
+)
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +96,10 @@ _REFUSALS_SHOWN = 10
 
 # A line about what was done, a form to open, or the position to show.
 Result: TypeAlias = Done | SlackView | Position
-# None: Slack has shown the click itself, and nothing is added to it.
-Action: TypeAlias = Callable[[App, Click], Awaitable[Result | None]]
 _Result = TypeVar("_Result", bound=Result | None)
 
 
-async def carried_out(click: Click, work: Callable[[Click], Awaitable[_Result]]) -> _Result | Done:
+async def run_action(click: Click, work: Callable[[Click], Awaitable[_Result]]) -> _Result | Done:
     """Return what a click or form leads to, or the sentence that says why it was not done."""
     try:
         return await work(click)
@@ -93,55 +108,113 @@ async def carried_out(click: Click, work: Callable[[Click], Awaitable[_Result]])
         return Done(line=why_not(click.reader, problem), beside=True)
 
 
-async def _switch(app: App, click: Click) -> Result:
-    done = await switched(app, click, click.value)
-    if click.position is None:
+async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
+    """Do what a button, a menu or the search says.
+
+    None: Slack has shown the click itself, and nothing is added to it.
+    """
+    match act:
+        case Position():
+            return await _show(app, click, act)
+        case PreviewCard():
+            card = await shown_card(app, click.person, click.person, click.reader)
+            return forms.final_view(click.reader, "card_title", card["text"])
+        case Open():
+            return await _open(app, click, act)
+        case Switch():
+            return await _switch(app, click, act)
+        case Answer():
+            return await _answer(app, click, act)
+        case Edit():
+            return await _open_edit(app, click, act)
+        case Forget():
+            return await _forget(app, click, act)
+        case Undo():
+            return await _undo(app, click, act)
+        case Redo():
+            made = await redo_changes(app.pool, app.embedder, click.person, act.ids)
+            return await _undone(app, click, made)
+        case Share():
+            return await _open_share(app, click, act)
+        case Hide():
+            hidden = await hide_from_colleagues(app.pool, app.embedder, click.person, act.key)
+            return await _changed(app, click, [hidden])
+        case ChangePromise():
+            return await _change_promise(app, click, act)
+        case Snooze():
+            return await _snooze(app, click, act)
+        case UndoSnooze():
+            return await _undo_snooze(app, click, act)
+        case Remember():
+            return await remember_as_typed(app, click, act)
+        case Rate():
+            return await rate(app, click, act)
+        case Export():
+            return await send_export(app, click)
+    assert_never(act)
+
+
+async def _show(app: App, click: Click, act: Position) -> Result:
+    if act.list == "used" and await recalled_keys(app, click.person, act.of) is None:
+        return Done(line=click.reader.say("used_others"), beside=True)
+    return act
+
+
+async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
+    match act.form:
+        case "add":
+            refused = await why_not_now(app, click)
+            return refused or forms.add_form(click.reader, click.place)
+        case "settings":
+            return await _open_settings(app, click)
+        case "delete":
+            asks = app.settings.consent == "ask"
+            return forms.delete_form(click.reader, click.place, asks=asks)
+
+
+async def _open_settings(app: App, click: Click) -> SlackView:
+    async with person_transaction(app.pool, click.person) as connection:
+        settings = await read_settings(connection, click.person)
+    most = app.settings.retention_days
+    return forms.settings_form(click.reader, settings, most, click.place)
+
+
+async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
+    memory = await _memory(app, click, act.key)
+    schema = _schema_of(app, memory.kind)
+    if schema is None:
+        return Done(line=click.reader.say("edit_no_form"))
+    return forms.edit_form(click.reader, schema, memory, click.place)
+
+
+async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
+    memory = await _memory(app, click, act.key)
+    sentence = sentence_of(memory)
+    if not sentence:
+        return Done(line=click.reader.say("card_no_sentence"), beside=True)
+    return forms.share_form(click.reader, act.key, sentence, click.place)
+
+
+async def _switch(app: App, click: Click, act: Switch) -> Result:
+    done = await switch(app, click, act)
+    position = click.place.position
+    if position is None:
         return done
     # The panel says itself whether memory is on.
-    on = click.value == "on"
-    return click.position if on else Done(line=click.reader.say("off_means"))
+    if act.to == "on":
+        return position
+    return Done(line=click.reader.say("off_means"))
 
 
-async def _answer(app: App, click: Click) -> Done:
-    """Answer a question: ``QUESTION yes|no|both``."""
-    reader = click.reader
-    question, _, answer = click.value.partition(" ")
+async def _answer(app: App, click: Click, act: Answer) -> Done:
     try:
-        done = await answer_question(app.pool, app.embedder, click.person, UUID(question), answer)
+        made = await answer_question(app.pool, app.embedder, click.person, act.question, act.answer)
     except ChangeGone:
-        return Done(line=reader.say("ask_gone"))
+        return Done(line=click.reader.say("ask_gone"))
     log.info("a person answered a question about a memory")
-    return await _changed(app, click, done) if done else Done(line=reader.say("nothing_changed"))
-
-
-async def _menu(app: App, click: Click) -> Result:
-    """Do what the menu of a memory or the button of the card says."""
-    what, _, key = click.value.partition(" ")
-    match what:
-        case "edit":
-            memory = await _memory(app, click, key)
-            schema = next((one for one in app.schemas if one.__name__ == memory.kind), None)
-            if schema is None:
-                return Done(line=click.reader.say("edit_no_form"))
-            return forms.edit_form(click.reader, schema, memory, **click.origin)
-        case "forget":
-            return await _forget_keys(app, click, f"keys {key}")
-        case "history":
-            return Position(list="changes", of=key)
-        case "share":
-            memory = await _memory(app, click, key)
-            if not (sentence := sentence_of(memory)):
-                return Done(line=click.reader.say("card_no_sentence"), beside=True)
-            return forms.share_form(click.reader, key, sentence, **click.origin)
-        case "unshare":
-            hidden = await hide_from_colleagues(app.pool, app.embedder, click.person, key)
-            return await _changed(app, click, [hidden])
-        case "preview":
-            seen = await shown_card(app, click.person, click.person, click.reader)
-            return forms.final_view(click.reader, "card_title", seen["text"])
-        case "done":
-            return await _promise(app, click)
-    raise ValueError("A menu has no such value.")
+    if not made:
+        return Done(line=click.reader.say("nothing_changed"))
+    return await _changed(app, click, made)
 
 
 async def _memory(app: App, click: Click, key: str) -> Memory:
@@ -151,103 +224,84 @@ async def _memory(app: App, click: Click, key: str) -> Memory:
     raise ChangeGone
 
 
-async def _promise(app: App, click: Click) -> Done:
-    """Change a promise, or put its reminders off: ``done|drop|tomorrow KEY``."""
-    what, _, key = click.value.partition(" ")
-    if what == "tomorrow":
-        return await _snooze(app, click, key)
-    memory = await _memory(app, click, key)
-    states = {"done": "done", "drop": "dropped"}
-    content = {**memory.content, "state": states[what]}
+def _schema_of(app: App, kind: str) -> type[BaseModel] | None:
+    """Return the schema of a kind; None for a kind that the operator has removed."""
+    return next((one for one in app.schemas if one.__name__ == kind), None)
+
+
+async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
+    memory = await _memory(app, click, act.key)
+    content = {**memory.content, "state": act.to}
     if content == memory.content:
         return Done(line=click.reader.say("nothing_changed"))
     # Nothing is typed: when the message is deleted, the promise goes with it.
     origin = Origin(actor="command", zone=str(click.reader.zone))
     made = await edit_memory(
-        app.pool, app.embedder, click.person, key, content, origin, schemas=app.schemas
+        app.pool, app.embedder, click.person, act.key, content, origin, schemas=app.schemas
     )
     return await _changed(app, click, made)
 
 
-async def _snooze(app: App, click: Click, key: str) -> Done:
+async def _snooze(app: App, click: Click, act: Snooze) -> Done:
     """Remind the person of a promise tomorrow; what they promised stays as it is."""
-    memory = await _memory(app, click, key)
+    memory = await _memory(app, click, act.key)
     if not is_open(memory.kind, memory.content):
         raise ChangeGone
     today = datetime.now(click.reader.zone).date()
-    day = await snooze(app.pool, click.person, key, today)
-    await _update_notices_of(app, click, {key})
+    day = await snooze(app.pool, click.person, act.key, today)
+    await _update_notices_of(app, click, {act.key})
     line = click.reader.say("snoozed", what=promise_line(click.reader, memory))
-    return Done(line=line, undo=f"snooze {key} {day.isoformat()}")
+    return Done(line=line, undo=UndoSnooze(key=act.key, day=day))
 
 
-async def _undo_snooze(app: App, click: Click, key: str, day: date) -> Done:
+async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Done:
     """Remind the person as if they had not put it off, and show the promise as it was shown."""
-    memory = await _memory(app, click, key)
-    if not await undo_snooze(app.pool, click.person, key, day):
+    memory = await _memory(app, click, act.key)
+    if not await undo_snooze(app.pool, click.person, act.key, act.day):
         return Done(line=click.reader.say("undo_gone"), beside=True)
-    await _update_notices_of(app, click, {key})
+    await _update_notices_of(app, click, {act.key})
     text = promise_details(click.reader, memory)
     return Done(line=text, buttons=promise_buttons(click.reader, memory))
 
 
-async def _show(app: App, click: Click) -> Result:
-    position = Position.parse(click.value)
-    if position.list == "used" and await recalled_keys(app, click.person, position.of) is None:
-        return Done(line=click.reader.say("used_others"), beside=True)
-    return position
+async def _forget(app: App, click: Click, act: Forget) -> Done:
+    done = await forget_selected(app, click, act)
+    position = click.place.position
+    if position is None or position.list != "memories":
+        return done
+    # Of a search that finds nothing any more, the panel shows all memories that are left.
+    found = await memory_page(app.pool, click.person, position.of, size=1)
+    return done if found.total else replace(done, position=Position())
 
 
-async def _search(app: App, click: Click) -> Position:
-    del app
-    return Position(of=" ".join(click.value.split())[:QUERY_LIMIT])
-
-
-async def _forget(app: App, click: Click) -> Done:
-    done = await _forget_keys(app, click, click.value)
-    return replace(done, position=click.position and Position())
-
-
-async def _forget_keys(app: App, click: Click, value: str) -> Done:
-    in_home = click.origin.get("url") == ""
-    return await forget_selected(app, click, value, in_home=in_home)
-
-
-async def _undo(app: App, click: Click) -> Done:
-    """Undo changes, all of a notice, a forgetting, or an Undo.
-
-    The value is ``change|notice|forgetting|redo ID...``, or ``snooze KEY DAY`` of reminders.
-    """
-    kind, _, name = click.value.partition(" ")
+async def _undo(app: App, click: Click, act: Undo) -> Done:
     pool = app.pool
     embedder = app.embedder
-    if kind == "forgetting":
-        return await undo_forgotten(app, click, name)
-    if kind == "snooze":
-        key, _, day = name.partition(" ")
-        return await _undo_snooze(app, click, key, date.fromisoformat(day))
-    ids = [UUID(one) for one in name.split()]
-    match kind:
+    match act.what:
+        case "forgetting":
+            return await undo_forgotten(app, click, act.ids[0])
         case "notice":
-            done = await undo_changes(pool, embedder, click.person, batch=ids[0])
-        case "redo":
-            done = await redo_changes(pool, embedder, click.person, ids)
-        case _:
-            done = await undo_changes(pool, embedder, click.person, ids=ids)
-    if not done:
+            made = await undo_changes(pool, embedder, click.person, batch=act.ids[0])
+        case "changes":
+            made = await undo_changes(pool, embedder, click.person, ids=act.ids)
+    return await _undone(app, click, made)
+
+
+async def _undone(app: App, click: Click, made: Sequence[Change]) -> Done:
+    if not made:
         return Done(line=click.reader.say("undo_gone"), beside=True)
     log.info("a person undid a change")
-    return await _changed(app, click, done)
+    return await _changed(app, click, made)
 
 
 async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     """Return changes that were just made, as one line with their Undo; update their notices."""
     await _update_notices_of(app, click, {one.key for one in done})
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
-    if not (line := changes_line(click.reader, made)):
+    line = changes_line(click.reader, made)
+    if not line:
         return Done(line=click.reader.say("nothing_changed"))
-    verb = "redo" if all(one.undone_at for one in made) else "change"
-    return Done(line=line, undo=f"{verb} {' '.join(str(one.id) for one in made)}")
+    return Done(line=line, undo=undo_of(made))
 
 
 async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:
@@ -260,82 +314,66 @@ async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> N
         await update_notices(app, connection, click.person, batches)
 
 
-async def _open_add(app: App, click: Click) -> Done | SlackView:
-    refused = await why_not_now(app, click)
-    return refused or forms.add_form(click.reader, **click.origin)
-
-
-async def _open_settings(app: App, click: Click) -> SlackView:
-    async with person_transaction(app.pool, click.person) as connection:
-        settings = await read_settings(connection, click.person)
-    most = app.settings.retention_days
-    return forms.settings_form(click.reader, settings, most, **click.origin)
-
-
-async def _open_delete(app: App, click: Click) -> SlackView:
-    asks = app.settings.consent == "ask"
-    return forms.delete_form(click.reader, asks=asks, **click.origin)
-
-
-ACTIONS: Mapping[str, Action] = {
-    SWITCH: _switch,
-    ANSWER: _answer,
-    SEARCH: _search,
-    MENU: _menu,
-    SHOW: _show,
-    FORGET: _forget,
-    UNDO: _undo,
-    REMEMBER: remember_as_typed,
-    ADD: _open_add,
-    SETTINGS: _open_settings,
-    EXPORT: send_export,
-    DELETE: _open_delete,
-    FEEDBACK: rate,
-    PROMISE: _promise,
-}
-"""What each click does, by its action id."""
-
-
 # --- forms -------------------------------------------------------------------------------------
 
 
-def form_errors(app: App, reader: Reader, view: Mapping[str, Any]) -> Mapping[str, str]:
+def form_errors(
+    app: App, reader: Reader, act: FormAct, view: Mapping[str, Any]
+) -> Mapping[str, str]:
     """Return what is wrong with a submitted form, by block; nothing is looked up."""
-    match view["callback_id"]:
-        case forms.ADD_FORM:
+    match act:
+        case AddLines():
             return forms.add_errors(reader, view)
-        case forms.EDIT_FORM:
-            return forms.edit_errors(reader, view, app.schemas)
-        case forms.DELETE_FORM:
+        case SaveMemory():
+            schema = _schema_of(app, act.kind)
+            return forms.edit_errors(reader, view, schema) if schema else {}
+        case DeleteData():
             return forms.delete_errors(reader, view)
     return {}
 
 
-async def _submit_add(app: App, click: Click, view: Mapping[str, Any]) -> Done:
-    return await add_lines(app, click, forms.added_lines(view), forms.chosen_audience(view))
+async def submit(app: App, click: Click, act: FormAct, view: Mapping[str, Any]) -> Done | SlackView:
+    """Do what a submitted form says; `view` holds what was entered."""
+    match act:
+        case AddLines():
+            lines = forms.added_lines(view)
+            return await add_lines(app, click, lines, forms.chosen_audience(view))
+        case SaveMemory():
+            return await _save_memory(app, click, act, view)
+        case ShareSentence():
+            return await _share_sentence(app, click, act)
+        case SaveSettings():
+            chosen = forms.read_settings_form(view)
+            settings = await change_settings(app, click.person, **chosen)
+            return Done(line=settings.reader().say("settings_saved"))
+        case DeleteData():
+            return await _delete_data(app, click)
+        case Comment():
+            return await comment(app, click, act, view)
+    assert_never(act)
 
 
-async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
-    metadata = forms.metadata_of(view)
+async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[str, Any]) -> Done:
     person = click.person
-    key = metadata["key"]
+    key = act.key
     memory = await _memory(app, click, key)
-    entered = forms.entered_content(view, app.schemas)
+    schema = _schema_of(app, act.kind)
+    if schema is None:
+        return Done(line=click.reader.say("edit_no_form"))
     changed = {
         name: one
-        for name, one in entered.items()
+        for name, one in forms.entered_content(view, schema).items()
         if (one or "") != forms.text_of(memory.content, name)
     }
     made: list[Change] = []
     if changed:
         await admit(app.pool, app.settings, person)
-        # Not those that the kind has no longer.
-        fields = forms.schema_of(view, app.schemas).model_fields
+        # A stored memory may have fields that its kind has no longer.
         content = {**memory.content, **changed}
-        whole = {name: one for name, one in content.items() if name in fields}
+        whole = {name: one for name, one in content.items() if name in schema.model_fields}
         origin = Origin(
             actor="modal",
-            evidence=forms.typed_text(view, changed, app.schemas),
+            evidence=forms.typed_text(changed, schema),
             zone=str(click.reader.zone),
         )
         edited = await edit_memory(
@@ -345,7 +383,7 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
             key,
             whole,
             origin,
-            seen=datetime.fromisoformat(metadata["seen"]),
+            seen=act.seen,
             schemas=app.schemas,
         )
         made.extend(edited)
@@ -360,40 +398,21 @@ async def _submit_edit(app: App, click: Click, view: Mapping[str, Any]) -> Done:
     return await _changed(app, click, made)
 
 
-async def _submit_share(app: App, click: Click, view: Mapping[str, Any]) -> Done:
+async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
     """Show colleagues the sentence that the person saw in the form, once it is judged."""
-    metadata = forms.metadata_of(view)
-    key, sentence = metadata["key"], metadata["sentence"]
-    memory = await _memory(app, click, key)
-    if why := await why_not_shown(app, click.person, memory, sentence):
-        return Done(line=click.reader.say(why), beside=True)
-    shown = await show_to_colleagues(app.pool, app.embedder, click.person, key, sentence)
+    memory = await _memory(app, click, act.key)
+    reason = await why_not_shown(app, click.person, memory, act.sentence)
+    if reason is not None:
+        return Done(line=click.reader.say(reason), beside=True)
+    shown = await show_to_colleagues(app.pool, app.embedder, click.person, act.key, act.sentence)
     return await _changed(app, click, [shown])
 
 
-async def _submit_settings(app: App, click: Click, view: Mapping[str, Any]) -> Done:
-    settings = await change_settings(app, click.person, **forms.read_settings_form(view))
-    return Done(line=settings.reader().say("settings_saved"))
-
-
-async def _submit_delete(app: App, click: Click, view: Mapping[str, Any]) -> SlackView:
-    del view
+async def _delete_data(app: App, click: Click) -> SlackView:
     person = click.person
     with app.under_way.once(f"erase {person.scope}"), transaction_timeout(_ERASING_SECONDS):
         erased = await erase_person(app.pool, person)
     return forms.receipt_view(click.reader, erased)
-
-
-Submission: TypeAlias = Callable[[App, Click, Mapping[str, Any]], Awaitable[Done | SlackView]]
-FORMS: Mapping[str, Submission] = {
-    forms.ADD_FORM: _submit_add,
-    forms.EDIT_FORM: _submit_edit,
-    forms.SHARE_FORM: _submit_share,
-    forms.SETTINGS_FORM: _submit_settings,
-    forms.DELETE_FORM: _submit_delete,
-    forms.COMMENT_FORM: comment,
-}
-"""What each form does, by its callback id."""
 
 
 # --- commands ----------------------------------------------------------------------------------
@@ -409,23 +428,22 @@ _WORDS: Mapping[str, str] = {
 _EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
 
 
-async def memories_typed(app: App, click: Click, channel: str) -> Result:
+async def memories_typed(app: App, click: Click, words: str) -> Result:
     """Answer ``/memories``: one of a few words, or words that are searched for."""
-    words = " ".join(click.value.split())
     match _WORDS.get(words.casefold()):
         case "help":
             return Done(line=click.reader.say("help"))
         case "pause":
-            return await switched(app, click, "off")
+            return await switch(app, click, Switch(to="off"))
         case "resume":
-            return await switched(app, click, "on")
+            return await switch(app, click, Switch(to="on"))
         case "incognito":
-            return await switched(app, click, f"off {channel}")
+            return await switch(app, click, Switch(to="off", scope=click.place.channel))
         case "settings":
             return await _open_settings(app, click)
         case "why":
             return await _why(app, click)
-    return Position(of=words[:QUERY_LIMIT])
+    return Position(of=words)
 
 
 async def _why(app: App, click: Click) -> Done:
@@ -435,11 +453,10 @@ async def _why(app: App, click: Click) -> Done:
     return Done(line=bulleted(lines) if lines else click.reader.say("not_remembered_none"))
 
 
-async def forget_typed(app: App, click: Click, channel: str) -> Result:
+async def forget_typed(app: App, click: Click, words: str) -> Result:
     """Answer ``/forget``: the panel with the question what to forget."""
-    del app, channel
-    words = " ".join(click.value.split())
+    del app
     if words.casefold() in _EVERYTHING:
-        line = click.reader.say("forget_everything_ask")
-        return Done(line=line, buttons=[forget_button(click.reader, EVERYTHING)])
-    return Done(line=click.reader.say("forget_what"), position=Position(of=words[:QUERY_LIMIT]))
+        everything = forget_button(click.reader, Forget(everything=True))
+        return Done(line=click.reader.say("forget_everything_ask"), buttons=[everything])
+    return Done(line=click.reader.say("forget_what"), position=Position(of=words))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 import aiohttp
@@ -37,9 +36,13 @@ from bot.types import PersonErased
 from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
 from memory.credentials import redact
-from memory.postgres import person_transaction, transaction_timeout
+from memory.postgres import load_statements, person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
+
+_SQL = load_statements("bot", "data")
+# A statement for each table of ours that holds rows of a person.
+_ERASING = load_statements("bot", "erasing")
 
 DELETE_FILE = "delete_file"
 _DATABASE_SECONDS = 30.0
@@ -59,57 +62,12 @@ _FORBIDDEN = frozenset(
 _GONE = frozenset({"file_not_found", "file_deleted"})
 
 
-# The parts of an export that are read here: a statement without its WHERE, and the order of rows.
-_READ: dict[str, tuple[LiteralString, LiteralString]] = {
-    "messages": (
-        "SELECT channel_id AS channel, thread, ts, audience, status, received_at, ended_at,"
-        " formed_at, message->>'text' AS text, question, reply, reply_ts, recalled FROM messages",
-        "ts, channel_id",
-    ),
-    "feedback": (
-        "SELECT turn.channel_id AS channel, turn.ts, rating, comment, changed_at"
-        " FROM (SELECT * FROM feedback) f JOIN (SELECT id, channel_id, ts FROM messages)"
-        " turn ON turn.id = f.turn_id",
-        "changed_at",
-    ),
-    "settings": (
-        "SELECT notices, eagerness, language, agreed_at, retention_days, locale, time_zone"
-        " FROM person_settings",
-        "1",
-    ),
-    "memory_off": (
-        "SELECT scope, from_at, until_at FROM memory_off",
-        "from_at, scope",
-    ),
-    "snoozes": ("SELECT key, day, asked_at FROM snoozes", "asked_at, key"),
-    "files": ("SELECT file_id AS id, sent_at FROM sent_files", "sent_at"),
-}
-EXPORTED = ("memories", "statements", "proposals", "forgotten", *_READ)
+TABLES = tuple(_ERASING)
+"""Every table of ours that holds rows of a person; a test compares it with the database."""
+_PARTS = ("messages", "feedback", "settings", "memory_off", "snoozes", "files")
+EXPORTED = ("memories", "statements", "proposals", "forgotten", *_PARTS)
 """The parts of an export that are about the person; all are empty for an unknown person."""
 
-_OF_PERSON: LiteralString = "team_id = %(team)s AND user_id = %(user)s"
-# A running job of an erased person ends by itself, and stores nothing.
-_JOBS_OF_PERSON: LiteralString = (
-    "status <> 'doing' AND args->>'team' = %(team)s AND args->>'user' = %(user)s"
-)
-# Every table of ours that holds rows of a person; a test compares it with the database.
-TABLES: tuple[LiteralString, ...] = (
-    "feedback",
-    "notices",
-    "unread_messages",
-    "messages",
-    "told",
-    "requests_under_way",
-    "reminders",
-    "snoozes",
-    "person_settings",
-    "memory_off",
-    "sent_files",
-    "person_requests",
-)
-# Messages that are deleted at once. Slack delivers an event again for some minutes, and after an
-# outage messages of a day are read: what was answered is not to be answered again.
-_NOT_DELIVERED_AGAIN: LiteralString = "received_at < now() - interval '1 day'"
 _ROWS_AT_ONCE = 20  # of up to 40,000 characters in each of two texts
 
 
@@ -117,12 +75,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
     """Return everything about a person as one document; docs/reference/export.md describes it."""
     memories = await export_memories(pool, person)
     async with person_transaction(pool, person) as connection:
-        rows = {
-            name: await _json_rows(
-                connection, f"{select} WHERE {_OF_PERSON} ORDER BY {order}", person.ids
-            )
-            for name, (select, order) in _READ.items()
-        }
+        rows = {part: await _read_part(connection, person, part) for part in _PARTS}
     rows["messages"] = await asyncio.to_thread(_redacted, rows["messages"])
     return {
         # As in `memories`, but at the top of the file.
@@ -137,16 +90,16 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
     }
 
 
-async def _json_rows(
-    connection: AsyncConnection[DictRow], select: LiteralString, values: Mapping[str, Any]
+async def _read_part(
+    connection: AsyncConnection[DictRow], person: Person, part: str
 ) -> list[dict[str, Any]]:
-    """Return the rows of a query as JSON objects: ids and dates are strings.
+    """Return the rows of a part of an export as JSON objects: ids and dates are strings.
 
     They are read a few at a time, so that parsing many long ones does not hold up the event loop.
     """
     async with connection.cursor(name="export") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        await cursor.execute(f"SELECT to_jsonb(r) AS row FROM ({select}) AS r", values)
+        await cursor.execute(_SQL[part], person.ids)
         return [row["row"] async for row in cursor]
 
 
@@ -163,11 +116,11 @@ def _redacted(messages: list[DictRow]) -> list[DictRow]:
 
 
 async def erase_person(pool: Pool, person: Person, identity: UUID | None = None) -> PersonErased:
-    """Erase everything of a person: memories, ledger, conversation, queue, settings.
+    """Erase everything of a person: memories, ledger, conversation, settings.
 
     Jobs delete in Slack the files that the app has sent them; messages there stay. The ids of
     messages just delivered are kept, without text or author, until Slack no longer delivers them
-    again.
+    again. Jobs that wait hold the person's ids, find nothing to do, and end.
 
     `identity` is that of the erasure that a backup does not have, for `forgotten_since`.
 
@@ -176,7 +129,7 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
     """
     queue = Queue(pool)
     files = 0
-    remaining: DictRow = {}
+    references = 0
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
         nonlocal files
@@ -188,14 +141,13 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
         return counts
 
     async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
-        nonlocal remaining
-        found = await connection.execute(_REMAINING, person.ids)
-        [remaining] = await found.fetchall()
-        counts = {"procrastinate_jobs": remaining["jobs"]}
-        for table in TABLES:
-            rows = await connection.execute(f"SELECT FROM {table} WHERE {_OF_PERSON}", person.ids)
-            counts[table] = rows.rowcount
-        return counts
+        nonlocal references
+        found = await connection.execute(_SQL["count_references"], person.ids)
+        [row] = await found.fetchall()
+        references = row["places"]
+        found = await connection.execute(_SQL["count_left"], person.ids)
+        [left] = await found.fetchall()
+        return left
 
     erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)
     log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
@@ -205,28 +157,18 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
         counts=erased.counts,
         left=erased.left,
         files=files,
-        never_formed_messages=remaining["places"],
+        never_formed_messages=references,
     )
 
 
-# What stays under a person's id, and jobs added during the erasing. Jobs with the argument `erased`
-# update what the person sees in Slack, and are deleted when they end.
-_REMAINING: LiteralString = (
-    f"SELECT (SELECT count(*) FROM forgotten_sources WHERE {_OF_PERSON} AND what = 'message')"
-    f" AS places, (SELECT count(*) FROM procrastinate_jobs WHERE {_JOBS_OF_PERSON}"
-    " AND COALESCE(args->>'erased', '') = '') AS jobs"
-)
-
-
 async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
+    """Delete the person's rows in each table of the app; return how many, by table."""
     counts: dict[str, int] = {}
-    conditions = {"procrastinate_jobs": _JOBS_OF_PERSON, **dict.fromkeys(TABLES, _OF_PERSON)}
-    conditions["messages"] += f" AND {_NOT_DELIVERED_AGAIN}"
-    for table, which in conditions.items():
-        gone = await connection.execute(f"DELETE FROM {table} WHERE {which}", person.ids)
+    for table, statement in _ERASING.items():
+        gone = await connection.execute(statement, person.ids)
         counts[table] = gone.rowcount
     # What is being answered stops; the ids of what Slack may deliver again are kept.
-    found = await connection.execute("SELECT forget_author_of_messages() AS kept")
+    found = await connection.execute(_SQL["forget_author_of_messages"])
     [row] = await found.fetchall()
     counts["messages"] += row["kept"]
     return counts
@@ -275,11 +217,7 @@ async def _note_file(pool: Pool, person: Person, request: str, file: str) -> Non
     async with person_transaction(pool, person, locked=True) as connection:
         # The next statement sees an erasing that came before, and a later one sees the file.
         await check_request(connection, person, request)
-        await connection.execute(
-            "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%s, %s, %s)"
-            " ON CONFLICT DO NOTHING",
-            (person.team_id, person.user_id, file),
-        )
+        await connection.execute(_SQL["note_file"], {**person.ids, "file": file})
 
 
 async def _delete_files_later(
@@ -289,9 +227,7 @@ async def _delete_files_later(
 
     They wait for `_UPLOAD_SECONDS` each: the last file may be on its way to Slack.
     """
-    found = await connection.execute(
-        "SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s", person.ids
-    )
+    found = await connection.execute(_SQL["file_ids"], person.ids)
     files = [row["file_id"] for row in await found.fetchall()]
     jobs = {f"{DELETE_FILE}:{file}": {"team": person.team_id, "file": file} for file in files}
     await queue.defer(connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS)

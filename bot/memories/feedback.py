@@ -4,51 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from bot.app import App
+from bot.ui.acts import Comment, Rate
 from bot.ui.blocks import SlackView
 from bot.ui.forms import comment_form, final_view, read_comment
 from bot.ui.panel import Click, Done
 from memory.credentials import redact_texts
-from memory.postgres import person_transaction
+from memory.postgres import load_statements, person_transaction
+
+_SQL = load_statements("bot", "feedback")
 
 
-async def rate(app: App, click: Click) -> Done | SlackView | None:
+async def rate(app: App, click: Click, act: Rate) -> Done | SlackView | None:
     """Store what a rating button says; a bad one opens the form that asks for a comment.
 
     A second rating takes the place of the first. Others than the person who asked are told that
-    theirs does not count. Raises `ValueError` for a value that is no button's of ours.
+    theirs does not count.
     """
-    rating, _, turn = click.value.partition(" ")
-    if rating not in ("good", "bad"):
-        raise ValueError("This button rates nothing.")
     async with person_transaction(app.pool, click.person) as connection:
         found = await connection.execute(
-            "INSERT INTO feedback AS f (turn_id, team_id, user_id, rating)"
-            " SELECT id, team_id, user_id, %(rating)s"
-            " FROM messages WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s"
-            " AND model IS NOT NULL"
-            " ON CONFLICT (turn_id) DO UPDATE SET rating = excluded.rating, changed_at = now(),"
-            " comment = CASE excluded.rating WHEN 'bad' THEN f.comment ELSE '' END"
-            " RETURNING comment",
-            {**click.person.ids, "rating": rating, "turn": UUID(turn)},
+            _SQL["rate"], {**click.person.ids, "rating": act.rating, "turn": act.turn}
         )
         row = await found.fetchone()
     if row is None:
         return Done(line=click.reader.say("feedback_others"), beside=True)
-    return comment_form(click.reader, turn, row["comment"]) if rating == "bad" else None
+    if act.rating == "good":
+        return None
+    return comment_form(click.reader, act.turn, row["comment"], click.place)
 
 
-async def comment(app: App, click: Click, view: Mapping[str, Any]) -> SlackView:
+async def comment(app: App, click: Click, act: Comment, view: Mapping[str, Any]) -> SlackView:
     """Store the comment of a submitted form; return the thanks."""
-    turn, text = read_comment(view)
-    [redacted] = redact_texts(text)
+    [redacted] = redact_texts(read_comment(view))
     async with person_transaction(app.pool, click.person) as connection:
         done = await connection.execute(
-            "UPDATE feedback SET rating = 'bad', comment = %s, changed_at = now()"
-            " WHERE turn_id = %s AND team_id = %s AND user_id = %s",
-            (redacted.text, UUID(turn), click.person.team_id, click.person.user_id),
+            _SQL["comment"], {**click.person.ids, "turn": act.turn, "comment": redacted.text}
         )
     # The turn was erased, or grew too old, while the form was open.
     key = "feedback_thanks" if done.rowcount else "feedback_others"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
-from typing import LiteralString
+from datetime import datetime
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -16,10 +15,11 @@ from bot.locale import Reader
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
+from bot.ui.acts import Forget, Undo
 from bot.ui.blocks import Payload, as_mrkdwn, payload, shortened
 from bot.ui.lines import memory_line
 from bot.ui.messages import forget_button
-from bot.ui.panel import EVERYTHING, Click, Done
+from bot.ui.panel import Click, Done
 from memory import (
     ChangeGone,
     Forgotten,
@@ -29,10 +29,12 @@ from memory import (
     undo_forgetting,
 )
 from memory.model import MessageKey
-from memory.postgres import person_statement, transaction_timeout
+from memory.postgres import load_statements, person_statement, transaction_timeout
 from memory.store import Gone, Purged, embed_missing, selected
 
 log = logging.getLogger(__name__)
+
+_SQL = load_statements("bot", "forgetting")
 
 # A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
 FORGETTING_SECONDS = 60.0
@@ -40,82 +42,6 @@ MAX_KEYS = 50  # memories that one button forgets: their keys are its value
 _NAMED = 5
 _WORDS_LIMIT = 80  # characters of a message in the question whether to forget it
 EMBED = "embed_memories"
-# Messages of what is forgotten: those that it comes from, all of a selected time, and those whose
-# words name it and are not formed yet. Nothing is formed of them any more.
-_FIND: LiteralString = """
-WITH found AS (
-    SELECT id, channel_id, ts FROM messages
-    WHERE team_id = %(team)s AND user_id = %(user)s
-        AND (%(everything)s
-            OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s)
-            OR (channel_id, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-            OR (formed_at IS NULL AND words <> '' AND says(words, %(needles)s)))
-), formed AS (
-    UPDATE messages SET formed_at = now() FROM found
-    WHERE messages.id = found.id AND messages.formed_at IS NULL
-)
-SELECT channel_id AS channel, ts FROM found
-"""
-# What was not formed when it was forgotten.
-_UNFORM: LiteralString = """
-UPDATE messages SET formed_at = NULL
-WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at = %(at)s AND words <> ''
-RETURNING audience
-"""
-# A comment on an answer may repeat it.
-_DELETE_COMMENTS: LiteralString = """
-UPDATE feedback SET comment = '' FROM messages
-WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s AND feedback.comment <> ''
-    AND messages.id = feedback.turn_id
-    AND ((messages.channel_id, messages.ts) IN
-            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-        OR says(feedback.comment, %(needles)s)
-        OR says(concat_ws(' ', messages.question, messages.words, messages.reply), %(needles)s))
-"""
-_DELETE_TEXTS: LiteralString = """
-UPDATE messages SET
-    question = CASE WHEN named.whole OR named.question THEN '' ELSE messages.question END,
-    words = CASE WHEN named.whole OR named.words THEN '' ELSE messages.words END,
-    reply = CASE WHEN named.whole OR named.reply THEN NULL ELSE messages.reply END
-FROM (
-    SELECT id, (channel_id, ts) IN
-            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[])) AS whole,
-        says(question, %(needles)s) AS question, says(words, %(needles)s) AS words,
-        says(COALESCE(reply, ''), %(needles)s) AS reply
-    FROM messages
-    WHERE team_id = %(team)s AND user_id = %(user)s
-        AND (question <> '' OR words <> '' OR reply IS NOT NULL)
-) AS named
-WHERE messages.id = named.id AND (named.whole OR named.question OR named.words OR named.reply)
-"""
-
-
-def selection_of(value: str) -> Selection:
-    """Return what the value of a button selects. Raises `ValueError` for any other text."""
-    match value.split(" "):
-        case [str(everything)] if everything == EVERYTHING:
-            return Selection(everything=True)
-        case ["keys", *keys] if keys:
-            return Selection(keys=keys)
-        case ["message", channel, ts]:
-            return Selection(messages=[(channel, ts)])
-        case ["time", since, until]:
-            ends = [datetime.fromtimestamp(float(end), UTC) for end in (since, until)]
-            return Selection(since=ends[0], until=ends[1])
-    raise ValueError("This button selects nothing.")
-
-
-def value_of(selection: Selection) -> str:
-    """Return the value of the button that forgets a selection, as `selection_of` reads it."""
-    if selection.everything:
-        return EVERYTHING
-    if selection.keys:
-        return f"keys {' '.join(selection.keys)}"
-    if selection.messages:
-        [(channel, ts)] = selection.messages
-        return f"message {channel} {ts}"
-    ends = (end.timestamp() if end else 0.0 for end in (selection.since, selection.until))
-    return f"time {' '.join(map(str, ends))}"
 
 
 async def forget_question_about(
@@ -126,7 +52,8 @@ async def forget_question_about(
     What was said at a time may be stored without a memory of it.
     """
     if selection.everything:
-        return payload(reader.say("forget_everything_ask"), forget_button(reader, EVERYTHING))
+        everything = forget_button(reader, Forget(everything=True))
+        return payload(reader.say("forget_everything_ask"), everything)
     found = await selected(app.pool, person, selection)
     if not (found.count or selection.messages or selection.until):
         return None
@@ -135,7 +62,8 @@ async def forget_question_about(
         what = reader.say("and_more", what=what, count=more)
     if selection.messages or selection.until:
         what = f"{await _texts_of(app, person, reader, selection)} {what}".strip()
-    return payload(reader.say("forget_ask", what=what), forget_button(reader, value_of(selection)))
+    button = forget_button(reader, Forget.of(selection))
+    return payload(reader.say("forget_ask", what=what), button)
 
 
 async def _texts_of(app: App, person: Person, reader: Reader, selection: Selection) -> str:
@@ -146,9 +74,8 @@ async def _texts_of(app: App, person: Person, reader: Reader, selection: Selecti
     found = await person_statement(
         app.pool,
         person,
-        "SELECT question FROM messages WHERE team_id = %s AND user_id = %s AND channel_id = %s"
-        " AND ts = %s AND question <> ''",
-        (person.team_id, person.user_id, channel, ts),
+        _SQL["question"],
+        {**person.ids, "channel": channel, "ts": ts},
     )
     if not found:
         return reader.say("forget_said")
@@ -156,16 +83,17 @@ async def _texts_of(app: App, person: Person, reader: Reader, selection: Selecti
     return reader.say("forget_message", words=as_mrkdwn(words))
 
 
-async def forget_selected(app: App, click: Click, value: str, *, in_home: bool = False) -> Done:
+async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     """Forget what a button names; pressing it twice does no harm.
 
-    `in_home`: the caller publishes the person's Home. A job would not say what was forgotten.
-    Raises `AlreadyUnderWay` for a second click while the first is being carried out.
+    After a click in Home the caller publishes it: a job would not say what was forgotten. Raises
+    `AlreadyUnderWay` for a second click while the first is being carried out.
     """
     reader = click.reader
-    selection = selection_of(value)
-    with app.under_way.once(f"forget {click.person.scope} {value}"):
-        forgotten = await forget_all_of(app, click.person, selection, publish=not in_home)
+    selection = act.selection
+    is_elsewhere = bool(click.place.url)
+    with app.under_way.once(f"forget {click.person.scope} {act.value}"):
+        forgotten = await forget_all_of(app, click.person, selection, publish=is_elsewhere)
     if forgotten.id is None:
         return Done(line=reader.say("forgotten_already"), beside=True)
     lines = [reader.say("forgotten_message")] if selection.messages else []
@@ -184,9 +112,10 @@ def not_remembered(reader: Reader, forgotten: Forgotten) -> Done:
 
 def _receipt(reader: Reader, line: str, forgotten: Forgotten) -> Done:
     """Return what was forgotten, and that the conversation of before is not used any more."""
-    if not forgotten.can_undo:
+    if forgotten.id is None or not forgotten.can_undo:
         return Done(line=f"{line}\n{reader.say('forgotten_note')}")
-    return Done(line=f"{line}\n{reader.say('undo_note')}", undo=f"forgetting {forgotten.id}")
+    undo = Undo(what="forgetting", ids=(forgotten.id,))
+    return Done(line=f"{line}\n{reader.say('undo_note')}", undo=undo)
 
 
 async def forget_all_of(
@@ -231,7 +160,7 @@ async def selected_messages(
         "times": [ts for _, ts in gone.messages],
         "needles": list(gone.needles),
     }
-    found = await connection.execute(_FIND, values)
+    found = await connection.execute(_SQL["find"], values)
     return [(row["channel"], row["ts"]) for row in await found.fetchall()]
 
 
@@ -245,17 +174,17 @@ async def delete_forgotten_texts(
         "times": [ts for _, ts in purged.messages],
         "needles": list(purged.needles),
     }
-    await connection.execute(_DELETE_COMMENTS, values)
-    await connection.execute(_DELETE_TEXTS, values)
+    await connection.execute(_SQL["delete_comments"], values)
+    await connection.execute(_SQL["delete_texts"], values)
 
 
-async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
+async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     """Undo a forgetting: once, and within ten minutes. A job embeds what is left to embed."""
     person = click.person
     reader = click.reader
 
     async def in_commit(connection: AsyncConnection[DictRow], forgotten_at: datetime) -> None:
-        found = await connection.execute(_UNFORM, {**person.ids, "at": forgotten_at})
+        found = await connection.execute(_SQL["unform"], {**person.ids, "at": forgotten_at})
         for audience in {row["audience"] for row in await found.fetchall()}:
             namespace = person.namespace(audience)
             await schedule_formation(connection, app.queue, app.settings, namespace)
@@ -265,9 +194,9 @@ async def undo_forgotten(app: App, click: Click, forgetting: str) -> Done:
     try:
         with transaction_timeout(FORGETTING_SECONDS):
             count = await undo_forgetting(
-                app.pool, app.embedder, person, UUID(forgetting), in_commit=in_commit
+                app.pool, app.embedder, person, forgetting, in_commit=in_commit
             )
-    except (ChangeGone, ValueError):
+    except ChangeGone:
         return Done(line=reader.say("undo_gone"), beside=True)
     return Done(line=reader.say("undone", count=count))
 

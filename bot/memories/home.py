@@ -15,8 +15,8 @@ from bot.people import PersonSettings, person_refusal
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
+from bot.ui.acts import Position, Undo
 from bot.ui.panel import Content, Done, panel
-from bot.ui.positions import Position
 from memory import Person, Pool
 from memory.store import undoable_forgetting
 
@@ -65,13 +65,13 @@ async def show_home(app: App, person: Person, position: Position, said: Done | N
 
     Without it, the newest forgetting is said, while it can be undone.
     """
-    reader = await app.people.reader(person)
+    reader = await app.people.reader(person, keep_new=False)
     if said is None and (found := await undoable_forgetting(app.pool, person)):
         forgotten, end = found
         memories = reader.say("counted_memories", count=forgotten.count)
         note = reader.say("undo_until", until=reader.plain_minute(end))
         line = f"{reader.say('forgotten', what=memories)}\n{note}"
-        said = Done(line=line, undo=f"forgetting {forgotten.id}")
+        said = Done(line=line, undo=Undo(what="forgetting", ids=(forgotten.id,)))
     content = await read_panel(app, person, reader, position, home=True)
     await _publish(app, person, reader, content, said)
 

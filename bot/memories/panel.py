@@ -12,11 +12,11 @@ from bot.conversation.turns import form_after
 from bot.locale import Reader
 from bot.notices import count_unread
 from bot.people import Off, PersonSettings, person_refusal, read_off_conversations, read_settings
+from bot.ui.acts import Position
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import kept_for
 from bot.ui.panel import PAGE_SIZE, Content
-from bot.ui.positions import Position
 from memory import (
     Person,
     list_changes,
@@ -24,8 +24,10 @@ from memory import (
     open_questions,
 )
 from memory.formation import provider_and_name
-from memory.postgres import person_statement, person_transaction
+from memory.postgres import load_statements, person_statement, person_transaction
 from memory.store import memory_page, not_remembered, read_card
+
+_SQL = load_statements("bot", "panel")
 
 
 async def read_panel(
@@ -81,7 +83,7 @@ async def _with_memories(app: App, person: Person, content: Content) -> Content:
     )
     total = (await memory_page(app.pool, person, size=1)).total if position.of else page.total
     content = replace(content, total=total, found=page.total, memories=page.memories)
-    return replace(content, position=replace(position, page=page.page))
+    return replace(content, position=position.on_page(page.page))
 
 
 async def _with_changes(app: App, person: Person, content: Content) -> Content:
@@ -110,12 +112,8 @@ async def _with_used(app: App, person: Person, content: Content) -> Content:
 
 async def recalled_keys(app: App, person: Person, turn: str) -> list[str] | None:
     """Return the keys of the memories in view of a turn; None if it is not one of the person."""
-    found = await person_statement(
-        app.pool,
-        person,
-        "SELECT recalled FROM messages WHERE id = %s AND team_id = %s AND user_id = %s",
-        (UUID(turn), person.team_id, person.user_id),
-    )
+    values = {**person.ids, "turn": UUID(turn)}
+    found = await person_statement(app.pool, person, _SQL["recalled"], values)
     return found[0]["recalled"] if found else None
 
 
@@ -166,12 +164,7 @@ async def _form_now(app: App, person: Person) -> int:
     async with person_transaction(app.pool, person) as connection:
         if (await read_settings(connection, person)).off(app.settings.consent):
             return 0
-        found = await connection.execute(
-            "SELECT audience, count(*) AS messages FROM messages WHERE team_id = %(team)s AND"
-            " user_id = %(user)s AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''"
-            " GROUP BY audience",
-            person.ids,
-        )
+        found = await connection.execute(_SQL["unformed"], person.ids)
         rows = await found.fetchall()
         for row in rows:
             await form_after(connection, app.queue, person.namespace(row["audience"]), 0.0)

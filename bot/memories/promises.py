@@ -13,7 +13,10 @@ moved or cancelled when one of them changes.
 from __future__ import annotations
 
 import logging
-from datetime import date, datetime, timedelta
+import time
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,6 +28,7 @@ from bot.people import person_refusal, read_settings
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import NOTICE_METADATA, PATIENCE_SECONDS, error_code, is_passing
 from bot.slack.messages import API_TEAM
+from bot.slack.posting import find_posted, post_once
 from bot.ui.blocks import Payload
 from bot.ui.messages import reminder_payload
 from bot.ui.promises import Reminder
@@ -43,7 +47,24 @@ log = logging.getLogger(__name__)
 REMIND = "remind"
 _SQL = load_statements("bot", "reminders")
 _REFUSED = "-"
-_CLOCK_SECONDS = 60
+
+
+class _TakenOver(Exception):
+    """Another process has settled what became of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A message that is posted: its id in the metadata, and since when, by the monotonic clock."""
+
+    person: Person
+    id: UUID
+    begun_at: float
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters of the statements about it."""
+        return {**self.person.ids, "dm": DM, "message": self.id}
 
 
 async def remind_of_due(pool: Pool, queue: Queue) -> None:
@@ -83,16 +104,18 @@ async def remind(app: App, team: str, user: str) -> None:
         return
     reader = await app.people.reader(person)
     payload = reminder_payload(reader, reminders)
-    # Last before the post: a process that was stopped meanwhile may post what another has posted.
-    message = uuid4()
+    message = _Message(person, uuid4(), time.monotonic())
     keys = [one.memory.key for one in reminders]
-    values = {**person.ids, "dm": DM, "message": message, "keys": keys}
+    values = {**message.values, "keys": keys}
     [begun] = await person_statement(app.pool, person, _SQL["begin_post"], values)
     if not begun["reminders"]:
         return
-    channel = begun["channel"] or person.user_id
-    ts = await post_reminder(app, person, channel, payload, message)
-    await person_statement(app.pool, person, _SQL["note_posted"], {**values, "ts": ts})
+    try:
+        ts = await _post(app, message, begun["channel"], payload)
+    except _TakenOver:
+        log.info("another process has posted a reminder")
+        return
+    await person_statement(app.pool, person, _SQL["note_posted"], {**message.values, "ts": ts})
 
 
 async def _reminders_to_post(app: App, person: Person) -> list[Reminder]:
@@ -116,56 +139,74 @@ async def _settle_interrupted(app: App, person: Person) -> None:
 
     In a conversation whose id is not known nothing can be looked for, and nothing is posted again.
     """
+    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
+    author = await app.slack.bot_user_id(person.team_id)
     values: dict[str, Any] = {**person.ids, "dm": DM}
     for row in await person_statement(app.pool, person, _SQL["interrupted"], values):
+        message = row["message_id"]
         ts: str | None = _REFUSED
         if row["channel"] is not None:
-            since = row["posting_since"]
-            ts = await _find_posted(app, person, row["channel"], row["message_id"], since)
+            since = row["posting_since"].timestamp()
+            metadata = _metadata(message)
+            ts = await find_posted(client, row["channel"], metadata, author=author, since=since)
         statement = "note_posted" if ts else "take_back"
-        settled = {**values, "message": row["message_id"], "ts": ts}
+        settled = {**values, "message": message, "ts": ts}
         await person_statement(app.pool, person, _SQL[statement], settled)
 
 
-async def post_reminder(
-    app: App, person: Person, channel: str, payload: Payload, message: UUID
-) -> str:
+async def _post(app: App, message: _Message, channel: str | None, payload: Payload) -> str:
     """Post a reminder and return its ts; ``-`` where Slack refuses it.
 
-    Its metadata name `message`, by which `_find_posted` finds it. Raises a fault of Slack's that
-    may pass.
+    In a conversation whose id is not known, `channel` is None, nothing can be looked for. Raises
+    `_TakenOver`, and a fault of Slack's that may pass.
     """
+    person = message.person
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
-    metadata = {**NOTICE_METADATA, "event_payload": {"reply": False, "reminder": str(message)}}
+    metadata = _metadata(message.id)
     try:
-        answer = await client.chat_postMessage(
-            channel=channel, unfurl_links=False, unfurl_media=False, metadata=metadata, **payload
-        )
+        if channel is None:
+            await _confirm(app, message)
+            answer = await client.chat_postMessage(
+                channel=person.user_id,
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata=metadata,
+                **payload,
+            )
+            ts = str(answer["ts"])
+        else:
+            ts = await post_once(
+                client,
+                channel,
+                payload,
+                metadata,
+                author=await app.slack.bot_user_id(person.team_id),
+                confirm=partial(_confirm, app, message),
+            )
     except SlackApiError as error:
         if is_passing(error):
             raise
         log.warning("a reminder was refused: %s", error_code(error))
         return _REFUSED
     log.info("a person was reminded of their promises")
-    return str(answer["ts"])
+    return ts
 
 
-async def _find_posted(
-    app: App, person: Person, channel: str, message: UUID, since: datetime
-) -> str | None:
-    """Return the ts of a message that an earlier attempt may have posted; None: it has not."""
-    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
-    answer = await client.conversations_history(
-        channel=channel,
-        oldest=f"{since.timestamp() - _CLOCK_SECONDS:.6f}",
-        limit=100,
-        include_all_metadata=True,
-    )
-    for one in answer.get("messages") or []:
-        said = (one.get("metadata") or {}).get("event_payload") or {}
-        if said.get("reminder") == str(message):
-            return str(one["ts"])
-    return None
+async def _confirm(app: App, message: _Message) -> None:
+    """Raise `_TakenOver` if another process has settled what became of the message.
+
+    PostgreSQL is asked only if this process was out of touch with it since the message was begun.
+    """
+    if app.queue.pulse.unbroken_since() <= message.begun_at:
+        return
+    if not await person_statement(app.pool, message.person, _SQL["find_begun"], message.values):
+        raise _TakenOver
+
+
+def _metadata(message: UUID) -> dict[str, Any]:
+    """Return what the reminder with this id alone has in Slack."""
+    payload = {**NOTICE_METADATA["event_payload"], "reminder": str(message)}
+    return {**NOTICE_METADATA, "event_payload": payload}
 
 
 async def snooze(pool: Pool, person: Person, key: str, today: date) -> date:

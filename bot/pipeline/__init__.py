@@ -2,6 +2,7 @@
 
 Read `turn`, `context`, `prompt`, `reply`, `sink`, `model`, `tools`, `links`, `web_search` and
 `attachments` in this order, then `fixed_replies`, `formation`, `changes` and `backfill`. Before
-them `bot.listeners.app.store_event` stores the message. `Turns.begin` of `bot.conversation.turns`
-reads the context, `bot.delivery` implements `sink`, and `Turns.end` ends the turn.
+them `handle_event` of `bot.listeners.events` stores the message. `Turns.begin` of
+`bot.conversation.turns` reads the context, `bot.delivery` implements `sink`, and `Turns.end` ends
+the turn.
 """

@@ -28,17 +28,19 @@ from bot.slack.audiences import invalidate_kinds
 from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, error_code, is_passing, next_cursor
 from bot.slack.messages import Message, found_message, is_direct, split_thread_key
 from memory import Pool
-from memory.postgres import execute_statement, transaction
+from memory.postgres import execute_statement, load_statements, transaction
 
 log = logging.getLogger(__name__)
 
+_SQL = load_statements("bot", "maintenance")
 CATCH_UP = "catch_up"
 READ_MISSED = "read_missed_messages"
 MARK_SECONDS = 20.0
 PAGE = 100
 _DAY_SECONDS = 86_400.0
 _OVERLAP_SECONDS = 60.0
-_FOLLOWED_DAYS, _FOLLOWED_THREADS = 7, 500
+_FOLLOWED_DAYS = 7
+_FOLLOWED_THREADS = 500
 _CONVERSATIONS = 200
 _TYPES = "im,mpim,private_channel,public_channel"
 # Slack lets an app read fifty times a minute, and the turns read too.
@@ -54,15 +56,7 @@ async def mark(app: App, teams: Sequence[str]) -> None:
     if not teams:
         return
     async with transaction(app.pool) as connection:
-        found = await connection.execute(
-            "WITH earlier AS (SELECT * FROM listening WHERE team_id = ANY(%(teams)s)"
-            " ORDER BY team_id FOR UPDATE), heard AS (INSERT INTO listening (team_id, heard_at)"
-            " SELECT team, now() FROM unnest(%(teams)s::text[]) AS team ORDER BY team"
-            " ON CONFLICT (team_id) DO UPDATE SET heard_at = now())"
-            " SELECT team_id, extract(epoch FROM heard_at)::text AS heard,"
-            " extract(epoch FROM now() - heard_at)::float AS gap FROM earlier",
-            {"teams": list(teams)},
-        )
+        found = await connection.execute(_SQL["mark_listening"], {"teams": list(teams)})
         for row in await found.fetchall():
             if row["gap"] > GAP_SECONDS:
                 log.warning("no events came for %d minutes: catching up", row["gap"] // 60)
@@ -103,11 +97,9 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
     )
     if answer is None:
         return
-    followed = await execute_statement(
-        app.pool,
-        "SELECT thread FROM followed_threads(%s, now() - make_interval(days => %s), %s)",
-        (team, _FOLLOWED_DAYS, 0 if cursor else _FOLLOWED_THREADS),
-    )
+    most = 0 if cursor else _FOLLOWED_THREADS
+    values = {"team": team, "days": _FOLLOWED_DAYS, "most": most}
+    followed = await execute_statement(app.pool, _SQL["followed_threads"], values)
     channels = answer.get("channels") or []
     places = [(str(one["id"]), "") for one in channels if one.get("is_im")]
     places += [split_thread_key(row["thread"])[1:] for row in followed]
@@ -177,7 +169,7 @@ async def _later(
     jobs: Sequence[Mapping[str, str]],
     spacing: float = 0.0,
 ) -> None:
-    """Schedule jobs `spacing` seconds apart; of each one waits, whatever page it reads."""
+    """Schedule jobs `spacing` seconds apart; one of a place runs at a time."""
     by_lock = {".".join([name, *(job[key] for key in job if key != "cursor")]): job for job in jobs}
     await app.queue.defer(where, name, by_lock, queue=BACKGROUND, spacing=spacing)
 

@@ -11,19 +11,17 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access import note_message_changed
+from bot.access import note_edit, note_message_changed
 from bot.app import App
 from bot.conversation import edits
-from bot.conversation.inbox import THREAD_SETTING
+from bot.conversation.run import THREAD_SETTING
 from bot.conversation.turns import WORDS_LIMIT, schedule_formation
-from bot.delivery.reply_stream import Sessions
 from bot.logs import fault
 from bot.notices import update_notices
-from bot.people import read_memory_state, refusal_in
+from bot.people import refusal_in
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
-    Installations,
     delete_message,
     error_code,
     find_message,
@@ -33,12 +31,10 @@ from bot.slack.messages import plain, split_thread_key, typed
 from memory import (
     Person,
     PersonMessage,
-    Pool,
 )
 from memory.credentials import redact_texts
 from memory.formation import follow_message
-from memory.metrics import step
-from memory.postgres import execute_statement, person_transaction, transaction
+from memory.postgres import person_transaction, transaction
 from memory.store import messages_among
 
 log = logging.getLogger(__name__)
@@ -47,40 +43,72 @@ log = logging.getLogger(__name__)
 async def follow_change(app: App, change: edits.MessageChange) -> None:
     """Store an edit or deletion, and schedule what follows from it, in one transaction.
 
-    Memories that were not formed yet are formed from the new words; those that were, and those
-    that a tool or *Remember* stored, are updated by a job. If memory is off, or the policy refuses
-    the person, the new words are not stored: the job reads them from Slack. Credentials are never
-    stored.
+    A running answer to the message ends. Memories that were not formed yet are formed from the new
+    words; those that were, and those that a tool or *Remember* stored, are updated by a job. If
+    memory is off, or the policy refuses the person, the new words are not stored: the job reads
+    them from Slack. Credentials are never stored.
     """
-    text, bot_user_id = change.text or "", await app.slack.bot_user_id(change.team_id)
-    question, said = redact_texts(plain(text, bot_user_id), typed(text, bot_user_id))
-    words, here = said.text[:WORDS_LIMIT], (change.channel_id, change.ts)
     scope = {THREAD_SETTING: change.thread}
     if change.author:
         scope |= Person(change.team_id, change.author).settings
     async with transaction(app.pool, scope) as connection:
-        row = await edits.change_message(connection, change, question.text, words)
-        user = row["user_id"] if row else change.author
+        changed, words = await _store_change(app, connection, change)
+        user = changed.user_id if changed else change.author
         if not user:
             return
         person = Person(change.team_id, user)
-        for name, value in person.settings.items():
-            await connection.execute("SELECT set_config(%s, %s, true)", (name, value))
-        formed = False
-        if row is not None and row["reworded"]:
-            formed = row["formed"]
-            state = await read_memory_state(connection, person, *here, app.settings.consent)
-            if state.off or refusal_in(app.settings, person, change.channel_id, row["audience"]):
-                await edits.delete_texts(connection, person, row["id"])
-            elif words:
-                namespace = person.namespace(row["audience"])
-                await schedule_formation(connection, app.queue, app.settings, namespace)
-        await note_message_changed(connection, person, *here)
-        if formed or await messages_among(connection, person, [here]):
+        await edits.enter_person(connection, person)
+        if changed is not None and changed.is_answered_anew:
+            await note_edit(connection, person, change.changed_ts)
+        if changed is not None and changed.reworded:
+            await _follow_new_words(app, connection, person, change, changed, words)
+        place = (change.channel_id, change.ts)
+        await note_message_changed(connection, person, *place)
+        was_formed = changed is not None and changed.reworded and changed.formed
+        if was_formed or await messages_among(connection, person, [place]):
             root = split_thread_key(change.thread)[2] if words else ""
-            await edits.update_from_message_later(connection, app.queue, person, *here, root)
-    if row is not None:
-        app.inbox.threads.look()
+            await edits.update_from_message_later(connection, app.queue, person, *place, root)
+    if changed is not None and changed.interrupts:
+        await app.queue.abort([change.thread])
+
+
+async def _store_change(
+    app: App, connection: AsyncConnection[DictRow], change: edits.MessageChange
+) -> tuple[edits.ChangedMessage | None, str]:
+    """Store an edit or deletion; return the row it changed, if any, and the words of it now."""
+    if change.text is None:
+        return await edits.withdraw_message(connection, app.queue, change), ""
+    bot_user_id = await app.slack.bot_user_id(change.team_id)
+    question = plain(change.text, bot_user_id)
+    said = typed(change.text, bot_user_id)
+    [redacted_question, redacted_words] = redact_texts(question, said)
+    words = redacted_words.text[:WORDS_LIMIT]
+    changed = await edits.edit_message(
+        connection,
+        app.queue,
+        change,
+        redacted_question.text,
+        words,
+        must_agree=app.settings.consent == "ask",
+    )
+    return changed, words
+
+
+async def _follow_new_words(
+    app: App,
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    change: edits.MessageChange,
+    changed: edits.ChangedMessage,
+    words: str,
+) -> None:
+    """Schedule formation of the new words of a message, or delete those that may not be kept."""
+    is_refused = refusal_in(app.settings, person, change.channel_id, changed.audience)
+    if is_refused or not changed.on_record:
+        await edits.delete_texts(connection, person, changed.id)
+    elif words:
+        namespace = person.namespace(changed.audience)
+        await schedule_formation(connection, app.queue, app.settings, namespace)
 
 
 async def update_from_message(
@@ -94,13 +122,7 @@ async def update_from_message(
     """
     person = Person(team, user)
     async with person_transaction(app.pool, person) as connection:
-        found = await connection.execute(
-            "SELECT words FROM messages WHERE team_id = %s AND user_id = %s"
-            " AND channel_id = %s AND ts = %s AND begun_at IS NOT NULL",
-            (team, user, channel, ts),
-        )
-        row = await found.fetchone()
-    words = row["words"] if row else ""
+        words = await edits.words_of(connection, person, channel, ts)
     if root and not words:
         [read] = redact_texts(await _words_now(app, team, channel, ts, root))
         words = read.text
@@ -128,41 +150,29 @@ async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> s
     return typed(str(found.get("text") or ""))
 
 
-@step("withdrawals")
-async def delete_withdrawn_answers(
-    pool: Pool, slack: Installations, sessions: Sessions, thread: str
-) -> None:
-    """Delete answers in `thread` to messages that were deleted while they were answered.
+async def delete_answer(app: App, team: str, thread: str, message: str) -> None:
+    """Delete in Slack what was posted of an answer to a message that was deleted meanwhile.
 
-    The texts are deleted in any case. The turn ends when no more can be deleted in Slack: until
-    then `claim_thread` of bot/schema.sql finds it again each minute.
+    Raises what Slack raises where it may delete a message later.
     """
-    rows = await execute_statement(
-        pool,
-        "SELECT id, team_id, channel_id, reply_ts FROM messages"
-        " WHERE thread = %s AND status = 'gone' AND ended_at IS NULL",
-        (thread,),
-        scope={THREAD_SETTING: thread},
-    )
-    for row in rows:
-        client = slack.client(row["team_id"], patience=PATIENCE_SECONDS)
-        deleted = [await _delete(client, row["channel_id"], ts) for ts in row["reply_ts"]]
-        # The worker that answered may have died.
-        sessions.activate(thread)
-        await execute_statement(
-            pool,
-            "UPDATE messages SET question = '', words = '', reply = NULL, formed_at = now(),"
-            " worker = NULL, ended_at = CASE WHEN %s THEN now() END WHERE id = %s",
-            (all(deleted), row["id"]),
-            scope={THREAD_SETTING: thread},
-        )
+    scope = {THREAD_SETTING: thread}
+    row_id = UUID(message)
+    async with transaction(app.pool, scope) as connection:
+        posted = await edits.answers_to_delete(connection, row_id)
+    client = app.slack.client(team, patience=PATIENCE_SECONDS)
+    channel = split_thread_key(thread)[1]
+    for ts in posted:
+        await _delete(client, channel, ts)
+    app.sessions.activate(thread)
+    async with transaction(app.pool, scope) as connection:
+        await edits.forget_answer(connection, row_id)
 
 
-async def _delete(client: AsyncWebClient, channel: str, ts: str) -> bool:
-    """Delete a message of the app; False where Slack may do so later."""
+async def _delete(client: AsyncWebClient, channel: str, ts: str) -> None:
+    """Delete a message of the app, unless Slack refuses that for good."""
     try:
         await delete_message(client, channel, ts)
     except SLACK_FAULTS as error:
+        if is_passing(error):
+            raise
         log.warning("a reply was not deleted: %s", error_code(error) or fault(error))
-        return not is_passing(error)
-    return True

@@ -11,6 +11,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from openai.types.responses import (
+    ResponseCompletedEvent,
+    ResponseIncompleteEvent,
+    ResponseOutputItemDoneEvent,
+    ResponseRefusalDeltaEvent,
+    ResponseStreamEvent,
+    ResponseTextDeltaEvent,
+)
+
 from bot.pipeline.model_failures import ReplyFailed
 from bot.slack.messages import objects
 
@@ -112,7 +121,7 @@ class _Completion:
         self._usage: Json = {}
         self._finish: str | None = None
 
-    def read(self, chunk: Json) -> list[Json]:
+    def read(self, chunk: Json) -> list[ResponseStreamEvent]:
         """Take a chunk; return the events for its text. Raises `ReplyFailed`."""
         usage = chunk.get("usage")
         if isinstance(usage, dict):
@@ -126,16 +135,19 @@ class _Completion:
             return []
         for position, call in enumerate(objects(delta.get("tool_calls"))):
             self._add_call(call, position)
-        return [*self._text_events(delta)]
+        return self._text_events(delta)
 
-    def _text_events(self, delta: Json) -> list[Json]:
-        events: list[Json] = []
+    def _text_events(self, delta: Json) -> list[ResponseStreamEvent]:
+        events: list[ResponseStreamEvent] = []
+        fields: Json
         if text := _string(delta, "content"):
             self._text += text
-            events.append({"type": "response.output_text.delta", "delta": text, **_TEXT_PART})
+            fields = {"type": "response.output_text.delta", "delta": text, **_TEXT_PART}
+            events.append(ResponseTextDeltaEvent.construct(**fields))
         if refusal := _string(delta, "refusal"):
             self._refusal += refusal
-            events.append({"type": "response.refusal.delta", "delta": refusal, **_TEXT_PART})
+            fields = {"type": "response.refusal.delta", "delta": refusal, **_TEXT_PART}
+            events.append(ResponseRefusalDeltaEvent.construct(**fields))
         return events
 
     def _add_call(self, call: Json, position: int) -> None:
@@ -151,7 +163,7 @@ class _Completion:
         kept["name"] += _string(function, "name")
         kept["arguments"] += _string(function, "arguments")
 
-    def end(self) -> list[Json]:
+    def end(self) -> list[ResponseStreamEvent]:
         """Return the whole items and the last event; nothing where the stream broke off."""
         if self._finish is None:
             return []
@@ -163,13 +175,18 @@ class _Completion:
             named = {"call_id": call["id"], "name": call["name"]}
             arguments = call["arguments"] or "{}"
             items.append({"type": "function_call", **named, "arguments": arguments})
-        events: list[Json] = [{"type": "response.output_item.done", "item": one} for one in items]
+        events: list[ResponseStreamEvent] = []
+        for item in items:
+            done: Json = {"type": "response.output_item.done", "item": item}
+            events.append(ResponseOutputItemDoneEvent.construct(**done))
         response: Json = {"output": items, "usage": _response_usage(self._usage)}
         reason = _ENDS.get(self._finish)
         if reason is None:
-            return [*events, {"type": "response.completed", "response": response}]
+            completed: Json = {"type": "response.completed", "response": response}
+            return [*events, ResponseCompletedEvent.construct(**completed)]
         response["incomplete_details"] = {"reason": reason}
-        return [*events, {"type": "response.incomplete", "response": response}]
+        incomplete: Json = {"type": "response.incomplete", "response": response}
+        return [*events, ResponseIncompleteEvent.construct(**incomplete)]
 
 
 def _string(given: Mapping[str, Any], name: str) -> str:

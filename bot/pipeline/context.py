@@ -19,7 +19,7 @@ from bot.slack.client import (
     next_cursor,
 )
 from bot.slack.content import Content, author_of, read_content
-from bot.slack.messages import Message, excerpt, received
+from bot.slack.messages import Message, excerpt, sanitize_payload
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _is_before(one: Mapping[str, Any], own: Collection[str], history_from: float
 
 def _content(one: Mapping[str, Any]) -> Content:
     """Return what a message of others holds; one that holds nothing, as a huddle, is unread."""
-    content = read_content(received(one))
+    content = read_content(sanitize_payload(one))
     is_empty = not (content.text or content.parts or content.files or content.unread)
     return Content(unread=1) if is_empty else content
 

@@ -15,11 +15,13 @@ from slack_sdk.errors import SlackApiError
 
 from bot.access import QuotaExceeded, claim_refusal
 from bot.app import App
-from bot.conversation.inbox import ClaimedMessage, Edited, Withdrawn
+from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.run import Interrupted
 from bot.conversation.turns import Outcome, Turns
 from bot.people import Refusal
 from bot.pipeline.model_failures import Cause
 from bot.pipeline.sink import OpenReplySink
+from bot.queue.retries import RunLater
 from bot.slack.client import PATIENCE_SECONDS, error_code, show_privately
 from bot.slack.messages import plain, typed
 from bot.ui.blocks import payload
@@ -28,10 +30,12 @@ from memory import DM
 log = logging.getLogger(__name__)
 
 _DAY_SECONDS = 86_400.0
-MAX_HELD_ATTEMPTS, MAX_HELD_SECONDS = 121, 1_800.0
+MAX_HELD_ATTEMPTS = 121
+"""Runs of a job that waits for a model, about half an hour, after which it gives up."""
 # So long one interim reply tells a person of an outage, whatever else they write.
 _INTERIM_SECONDS = 300.0
-_HELD_SECONDS, _LONGEST_HELD_SECONDS = 5.0, 15.0
+_HELD_SECONDS = 5.0
+_LONGEST_HELD_SECONDS = 15.0
 # The interim reply by the cause, where it is not the one of a model that does not answer.
 _HELD: Mapping[Cause, str] = {
     "model_loading": "held_loading",
@@ -47,34 +51,34 @@ class FixedReplies:
     turns: Turns
     open_reply_sink: OpenReplySink
 
-    async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> bool:
+    async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> None:
         """Postpone a message; send its author an interim reply if it is the first one that waits.
 
-        Returns True if nothing more is to be done for it: after `MAX_HELD_ATTEMPTS`, and half an
-        hour since it was stored or edited, the author is told that it stays unanswered.
+        Raises `RunLater`, unless the job has waited for half an hour: then the author is told
+        that the message stays unanswered.
         """
-        if claimed.earlier_attempts >= MAX_HELD_ATTEMPTS and claimed.waited >= MAX_HELD_SECONDS:
+        if claimed.attempts >= MAX_HELD_ATTEMPTS:
             log.error("message %s was given up: no model answered in time", claimed.id)
             await self.reply(claimed, "held_too_long", form_words=True)
-            return True
+            return
         if not claimed.replied and await self._may_tell(claimed, "model_away", _INTERIM_SECONDS):
             await self.reply(claimed, _HELD.get(cause, "held"), outcome=None, form_words=True)
-        delay = min(_HELD_SECONDS * (1 + claimed.earlier_attempts), _LONGEST_HELD_SECONDS)
-        await self.app.inbox.release(claimed, delay)
-        return False
+        await self.app.inbox.release(claimed)
+        delay = _HELD_SECONDS * (1 + claimed.attempts)
+        raise RunLater(min(delay, _LONGEST_HELD_SECONDS))
 
     async def _may_tell(self, claimed: ClaimedMessage, what: str, seconds: float) -> bool:
         person = claimed.message.person
         return await claim_refusal(self.app.pool, person, claimed.id, what, seconds)
 
     async def give_up(self, claimed: ClaimedMessage) -> None:
-        """End a message as failed, unless it was edited or deleted. Raises `Superseded`."""
-        with suppress(Edited, Withdrawn):
+        """End a message as failed, unless it was edited, deleted or taken over."""
+        with suppress(Interrupted):
             await self.app.inbox.finish_without_turn(claimed, "failed")
 
     def activate(self, claimed: ClaimedMessage) -> None:
         """End a session status `processing` that a process which died may have left."""
-        if claimed.earlier_attempts:
+        if claimed.attempts or claimed.failures:
             self.app.sessions.activate(claimed.message.thread)
 
     async def refuse_access(self, claimed: ClaimedMessage, refusal: Refusal) -> None:
@@ -107,10 +111,10 @@ class FixedReplies:
         await app.inbox.finish_without_turn(claimed, "skipped")
 
     async def refuse_quota(self, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
-        """Tell the author once an hour that their messages are used up; skip further messages.
+        """Tell the author that their messages are used up, once until they may write again.
 
-        Further ones that have a reply, such as an interim one or that to an earlier text, are told,
-        too.
+        Further messages are skipped; those that have a reply, such as an interim one or that to an
+        earlier text, are told, too.
         """
         seconds = max(used_up.seconds, 60.0)
         told = not await self._may_tell(claimed, "quota_messages", seconds)

@@ -1,4 +1,4 @@
-"""Formation jobs: one for each person and audience, debounced, after the reply."""
+"""Formation jobs: after the reply, when the person has paused; one at a time of an audience."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from bot.app import App
 from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
 from bot.notices import add_notice, add_unread
-from bot.people import SETTINGS, SETTINGS_JOIN, PersonSettings, settings_of
+from bot.people import PersonSettings, read_settings
+from bot.queue.retries import RunLater
 from memory import (
     DM,
     FormationResult,
@@ -28,13 +29,18 @@ from memory import (
     memory_view,
 )
 from memory.metrics import count, step
-from memory.postgres import person_statement, person_transaction
+from memory.postgres import load_statements, person_statement, person_transaction
 from memory.store import embed_missing
 
 log = logging.getLogger(__name__)
 
+_SQL = load_statements("bot", "formation")
+MAX_DELAY_FACTOR = 15
+"""The longest wait for a pause, as a multiple of the seconds of quiet."""
 MODEL_REFUSED_RETRY_SECONDS = 3_600.0
 """Seconds until the next attempt, unless the person writes, where the model refuses requests."""
+# A wait that is not worth another run of the job.
+_SOON_SECONDS = 0.5
 MAX_CHARACTERS = 12_000  # of the words that are formed at once
 _TURNS_AT_ONCE = 20
 
@@ -46,19 +52,40 @@ class _Overtaken(Exception):
 async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     """Form memories from the words of the person that are not formed yet.
 
-    Nothing happens while the person has memory switched off. Of somebody who wants to be
-    remembered only when they ask for it, nothing is formed. Words that the model cannot read, while
-    it answers others, are passed over, and the person is told. If the model refuses every request,
-    which only the operator can change, they stay until the next attempt, in an hour. Raises
-    `memory.FormationUnavailable` or `memory.EmbeddingsUnavailable` while a model is unavailable:
-    the words, or memories without vectors, stay, and the job is tried again.
+    While the person still writes, or replies of this process wait for a model, it is put off
+    (`RunLater`), at most `MAX_DELAY_FACTOR` times the seconds of quiet. Nothing happens while the
+    person has memory switched off. Of somebody who wants to be remembered only when they ask for
+    it, nothing is formed. Words that the model cannot read, while it answers others, are passed
+    over, and the person is told. If the model refuses every request, which only the operator can
+    change, they stay until the next attempt, in an hour. Raises `memory.FormationUnavailable` or
+    `memory.EmbeddingsUnavailable` while a model is unavailable: the words, or memories without
+    vectors, stay, and the job is tried again.
     """
     namespace = Person(team, user).namespace(audience)
+    wait = await _seconds_to_wait(app, namespace)
+    if wait > _SOON_SECONDS:
+        raise RunLater(wait)
+    await app.pending_replies.wait_until_none()
     view = memory_view(namespace, shared=await app.audiences.is_shared(namespace))
     while await _form_oldest(app, view):
         pass
     # What an outage, or a crash after the commit, left without a vector.
     await embed_missing(app.pool, app.embedder, view.person)
+
+
+async def _seconds_to_wait(app: App, namespace: Namespace) -> float:
+    """Return how long formation waits for a pause of the person; 0 for not at all."""
+    if app.settings.formation == "hot":
+        return 0.0
+    person = namespace.person
+    values = {**person.ids, "audience": namespace.audience}
+    [row] = await person_statement(app.pool, person, _SQL["pause"], values)
+    if row["paused"] is None:
+        return 0.0
+    delay = app.settings.formation_delay
+    until_quiet: float = delay - row["paused"]
+    until_due: float = delay * MAX_DELAY_FACTOR - row["waited"]
+    return min(until_quiet, until_due)
 
 
 async def _form_oldest(app: App, view: MemoryView) -> bool:
@@ -97,7 +124,13 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
             # Logged where it happened. Nothing but another setup ends it, or the person's next
             # message, which brings the next attempt forward.
             async with person_transaction(app.pool, person) as connection:
-                await form_after(connection, app.queue, view.own, MODEL_REFUSED_RETRY_SECONDS)
+                await form_after(
+                    connection,
+                    app.queue,
+                    view.own,
+                    MODEL_REFUSED_RETRY_SECONDS,
+                    priority=-1,
+                )
             return False
         except FormationUnavailable:
             count("formations", outcome="unavailable")
@@ -127,26 +160,12 @@ async def read_unformed(
     Only ended turns of the namespace's audience; at most `limit` of them, in order, and none after
     the one whose words reach `MAX_CHARACTERS`: a model's context is limited.
     """
-    [row] = await person_statement(
-        pool,
-        namespace.person,
-        f"SELECT {SETTINGS}, (SELECT json_agg(found) FROM ("
-        "SELECT id, channel_id, ts, words, removal_proposed,"
-        # What we had said before: in a direct message, in whichever of its threads.
-        " (SELECT reply FROM messages earlier WHERE earlier.team_id = %(team)s"
-        " AND earlier.user_id = %(user)s AND earlier.channel_id = messages.channel_id"
-        " AND (earlier.thread = messages.thread OR messages.audience = %(dm)s)"
-        " AND earlier.ts < messages.ts AND earlier.begun_at IS NOT NULL"
-        " AND earlier.ended_at > messages.begun_at - interval '1 day'"
-        " ORDER BY earlier.ts DESC LIMIT 1) AS before FROM messages"
-        " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s"
-        " AND formed_at IS NULL"
-        " AND ended_at IS NOT NULL AND words <> ''"
-        " ORDER BY ts LIMIT %(limit)s) found) AS unformed"
-        f" FROM (SELECT) always {SETTINGS_JOIN}",
-        {**namespace.person.ids, "dm": DM, "audience": namespace.audience, "limit": limit},
-    )
-    settings, turns = settings_of(row), row["unformed"] or []
+    person = namespace.person
+    values = {**person.ids, "dm": DM, "audience": namespace.audience, "most": limit}
+    async with person_transaction(pool, person) as connection:
+        settings = await read_settings(connection, person)
+        found = await connection.execute(_SQL["unformed"], values)
+        turns = await found.fetchall()
     ends = accumulate(len(turn["words"]) for turn in turns)
     turns = turns[: 1 + sum(end < MAX_CHARACTERS for end in ends)]
     words = [
@@ -161,7 +180,7 @@ async def read_unformed(
         )
         for turn in turns
     ]
-    return settings, [UUID(turn["id"]) for turn in turns], words
+    return settings, [turn["id"] for turn in turns], words
 
 
 async def mark_formed(
@@ -175,18 +194,11 @@ async def mark_formed(
     None if the words of one have changed, because it was edited, deleted or forgotten, or if
     memories were formed from it meanwhile.
     """
-    marked = await connection.execute(
-        "WITH marked AS (UPDATE messages SET formed_at = now()"
-        " FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)"
-        " WHERE messages.id = taken.id AND messages.team_id = %(team)s"
-        " AND messages.user_id = %(user)s AND messages.words = taken.words"
-        " AND messages.formed_at IS NULL"
-        f" RETURNING 1) SELECT (SELECT count(*) FROM marked) AS marked, {SETTINGS}"
-        f" FROM (SELECT) always {SETTINGS_JOIN}",
-        {**person.ids, "ids": list(ids), "words": [one.text for one in words]},
-    )
-    [row] = await marked.fetchall()
-    return settings_of(row) if row["marked"] == len(ids) else None
+    values = {**person.ids, "ids": list(ids), "words": [one.text for one in words]}
+    marked = await connection.execute(_SQL["mark_formed"], values)
+    if marked.rowcount != len(ids):
+        return None
+    return await read_settings(connection, person)
 
 
 def _report(formed: FormationResult, messages: int) -> None:

@@ -8,16 +8,16 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import openai
+from openai.types.responses import ResponseStreamEvent
 
 from bot.logs import fault
 from bot.pipeline.breaker import CircuitBreaker, Probed
 from bot.pipeline.chat_completions import chat_body, response_events
 from bot.pipeline.message_shapes import SHAPES, Shape
 from bot.pipeline.model_failures import ReplyFailed, failure_of, is_lost_connection, words_of
-from bot.pipeline.output_items import Event
 from memory.formation import TokenUse
 from memory.metrics import step
 
@@ -37,10 +37,6 @@ _LAST = ("response.completed", "response.incomplete")
 _ERRORS = ("error", "response.failed")
 # Events that a server may send although its model writes nothing.
 _NO_ANSWER = (*_ERRORS, "response.created", "response.in_progress", "response.queued")
-_PATHS: Final[Mapping[ReplyApi, str]] = {
-    "responses": "/responses",
-    "chat": "/chat/completions",
-}
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
 # The parameters that a server may refuse, and what its error says then, in the order in which they
 # are looked for. Sources: the errors of OpenAI, Azure OpenAI, vLLM, Ollama and llama.cpp.
@@ -116,8 +112,11 @@ class ModelRequests:
         *,
         identifier: str,
         seconds: float,
-    ) -> AsyncGenerator[Event, None]:
+    ) -> AsyncGenerator[ResponseStreamEvent, None]:
         """Yield the events of a new response; `identifier` is the person's for the provider.
+
+        The SDK makes them of what it reads without validating it: an event that it does not know
+        has the class of another one, and a field may be missing or of any type.
 
         Raises TimeoutError if it goes on for more than `seconds` after its first event,
         `openai.APIError`, and `ReplyFailed` if no event comes in time, or one that is no JSON
@@ -143,20 +142,21 @@ class ModelRequests:
                         raise
                     if deadline is None:
                         deadline = loop.time() + seconds
-                    if not isinstance(event, dict):
+                    if not isinstance(event, openai.BaseModel):
                         raise ReplyFailed("model_malformed")
-                    if event.get("type") not in _NO_ANSWER:
+                    kind = getattr(event, "type", None)
+                    if kind not in _NO_ANSWER:
                         self.breaker.answered()
-                    yield event
-                    if event.get("type") in _LAST:
+                    yield cast(ResponseStreamEvent, event)
+                    if kind in _LAST:
                         await _read_to_end(stream)
                         return
             except StopAsyncIteration:
                 return
-            except (ValueError, RecursionError) as error:
+            except (ValueError, RuntimeError) as error:  # of the SDK, and of too many levels
                 raise ReplyFailed("model_malformed") from error
 
-    async def _translated(self, stream: openai.AsyncStream[object]) -> AsyncGenerator[Any, None]:
+    async def _translated(self, stream: openai.AsyncStream[Any]) -> AsyncGenerator[Any, None]:
         """Yield the events of a stream as the Responses API names them."""
         if self.api == "responses":
             async for event in stream:
@@ -172,7 +172,7 @@ class ModelRequests:
         conversation: Sequence[Mapping[str, Any]],
         tools: Sequence[Mapping[str, Any]],
         identifier: str,
-    ) -> openai.AsyncStream[object]:
+    ) -> openai.AsyncStream[Any]:
         """Return the events of a new response; a request that fails in passing is repeated once."""
         retries = self._retries
         while True:
@@ -190,7 +190,7 @@ class ModelRequests:
             retries -= 1
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _post_stream(self, body: Mapping[str, Any]) -> openai.AsyncStream[object]:
+    async def _post_stream(self, body: Mapping[str, Any]) -> openai.AsyncStream[Any]:
         """Return the stream of a new response; if its connection is lost, that of another one."""
         try:
             return await self._post(body)
@@ -199,14 +199,15 @@ class ModelRequests:
                 raise
         return await self._post(body)
 
-    async def _post(self, body: Mapping[str, Any]) -> openai.AsyncStream[object]:
-        # The typed method checks the body and each event against its types, key by key:
-        # for a short answer that was a quarter of all the time this process needed.
-        sent = chat_body(body) if self.api == "chat" else body
+    async def _post(self, body: Mapping[str, Any]) -> openai.AsyncStream[Any]:
+        if self.api == "responses":
+            # A body that is passed as parameters is compared with their types, key by key.
+            return await self.client.responses.create(stream=True, extra_body=body)
+        sent = chat_body(body)
         if "stream_options" in self._left_out:
-            sent = {name: value for name, value in sent.items() if name != "stream_options"}
+            del sent["stream_options"]
         return await self.client.post(
-            _PATHS[self.api],
+            "/chat/completions",
             body=sent,
             cast_to=_PLAIN,
             stream=True,
@@ -227,7 +228,7 @@ class ModelRequests:
                 begun = await self._post_stream(self._accepted(body))
                 async with begun as stream, aclosing(self._translated(stream)) as events:
                     async for event in events:
-                        if isinstance(event, dict) and event.get("type") in _LAST:
+                        if getattr(event, "type", None) in _LAST:
                             return "answered"
                 return "failed"
         except TimeoutError:
@@ -238,7 +239,7 @@ class ModelRequests:
                 return "answered"
             self.breaker.failed(failed.cause)
             return "silent" if failed.silent else "failed"
-        except (ValueError, RecursionError, ReplyFailed):
+        except (ValueError, RuntimeError, ReplyFailed):
             return "answered"  # in whatever form
 
     async def whole(self, body: Mapping[str, Any], *, seconds: float) -> Any:
@@ -330,7 +331,7 @@ class ModelRequests:
         return None
 
 
-async def _read_to_end(stream: openai.AsyncStream[object]) -> None:
+async def _read_to_end(stream: openai.AsyncStream[Any]) -> None:
     """Read a stream whose last event has come: its connection can be used for another request."""
     with suppress(openai.OpenAIError, ValueError, TimeoutError):
         async with asyncio.timeout(_END_SECONDS):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+import openai
+
 from bot.pipeline.model_failures import ReplyFailed
 from bot.slack.messages import CONTROL, objects, storable
 from bot.types import COMMENTARY
 from memory.model import without_thoughts
 
-Event: TypeAlias = dict[str, Any]
+Item: TypeAlias = dict[str, Any]
+"""An output item or another object of the Responses API, as JSON."""
 
 _PHASES = (COMMENTARY, "final_answer")
 _CALL = ("type", "call_id", "name", "arguments")
@@ -22,9 +25,19 @@ def printable(text: str) -> str:
     return CONTROL.sub("", whole)
 
 
-def checked_item(item: object) -> Event:
+def as_json(given: object) -> Item:
+    """Return an object of the SDK as its server sent it; anything else than an object is empty.
+
+    The SDK does not validate what it reads: a field may be missing, or of any type.
+    """
+    if isinstance(given, openai.BaseModel):
+        return given.to_dict(mode="python", warnings=False)
+    return given if isinstance(given, dict) else {}
+
+
+def checked_item(item: object) -> Item:
     """Return an output item, of a call the fields that are sent back. Raises `ReplyFailed`."""
-    given: Event = item if isinstance(item, dict) else {}
+    given = as_json(item)
     match given:
         case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
             return {name: storable(given[name]) for name in _CALL}
@@ -54,7 +67,7 @@ def _texts(content: object, kind: str) -> list[str]:
     return found
 
 
-def sent_back(output: Sequence[Event]) -> list[Event]:
+def sent_back(output: Sequence[Item]) -> list[Item]:
     """Return the reasoning, messages and calls of a response as input for the next one, in order.
 
     Messages have their ``type``, without which llama.cpp refuses those of the assistant, and keep
@@ -65,7 +78,7 @@ def sent_back(output: Sequence[Event]) -> list[Event]:
     Source: https://platform.openai.com/docs/guides/reasoning, and the schema ``MessagePhase`` of
     https://github.com/openai/openai-openapi
     """
-    items: list[Event] = []
+    items: list[Item] = []
     for item in output:
         kind = item["type"]
         if kind == "function_call":
@@ -80,13 +93,13 @@ def sent_back(output: Sequence[Event]) -> list[Event]:
     return items
 
 
-def _reasoning(item: Event) -> Event | None:
+def _reasoning(item: Item) -> Item | None:
     """Return a reasoning item as it is sent back, or None where a part of it is missing."""
     identity = item.get("id")
     encrypted = item.get("encrypted_content")
     if not isinstance(identity, str):
         return None
-    whole: Event = {"type": "reasoning", "id": storable(identity), "summary": []}
+    whole: Item = {"type": "reasoning", "id": storable(identity), "summary": []}
     if isinstance(encrypted, str) and encrypted:
         whole["encrypted_content"] = storable(encrypted)
         return whole

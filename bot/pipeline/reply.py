@@ -17,9 +17,23 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import openai
+from openai.types.responses import (
+    Response,
+    ResponseCompletedEvent,
+    ResponseError,
+    ResponseErrorEvent,
+    ResponseFailedEvent,
+    ResponseIncompleteEvent,
+    ResponseOutputItemAddedEvent,
+    ResponseOutputItemDoneEvent,
+    ResponseOutputMessage,
+    ResponseRefusalDeltaEvent,
+    ResponseStreamEvent,
+    ResponseTextDeltaEvent,
+)
 
 from bot.cancellation import cancel_until_done
-from bot.delivery.reply_stream import closing_fence, open_fence
+from bot.delivery.splitting import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter, checked, links_in, normal
 from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
@@ -32,7 +46,8 @@ from bot.pipeline.model_failures import (
     log_failure,
 )
 from bot.pipeline.output_items import (
-    Event,
+    Item,
+    as_json,
     checked_item,
     printable,
     raw_text_of,
@@ -357,8 +372,8 @@ class StreamedAnswer:
     def begin_response(self) -> None:
         """Begin to read another response."""
         self.cut: CutReason | None = None
-        self.output: list[Event] = []
-        self.response: Event | None = None
+        self.output: list[Item] = []
+        self.response: Item | None = None
         self._part: object = None
         self._is_comment = False
 
@@ -372,36 +387,36 @@ class StreamedAnswer:
         """Whether something of the answer, or commentary, was shown."""
         return bool(self._parts) or self._comments > 0
 
-    async def read(self, event: Event) -> None:
-        """Take the next event of a response.
+    async def read(self, event: ResponseStreamEvent) -> None:
+        """Take the next event of a response; those that it does not know say nothing.
 
         Raises `ReplyFailed` for a failure, and for what is not of the API's form.
         """
         match event:
-            case {"type": "response.output_text.delta" | "response.refusal.delta" as kind}:
-                self._refused |= kind == "response.refusal.delta"
+            case ResponseTextDeltaEvent() | ResponseRefusalDeltaEvent():
+                self._refused |= isinstance(event, ResponseRefusalDeltaEvent)
                 await self._read_text(event)
-            case {"type": "response.output_item.added", "item": {"type": "message", **fields}}:
-                self._part, self._is_comment = None, fields.get("phase") == COMMENTARY
-            case {"type": "response.output_item.done"}:
-                item = self._add(event.get("item"))
-                if item["type"] == "message":
+            case ResponseOutputItemAddedEvent(item=ResponseOutputMessage(type="message") as item):
+                self._part = None
+                self._is_comment = item.phase == COMMENTARY
+            case ResponseOutputItemDoneEvent():
+                done = self._add(event.item)
+                if done["type"] == "message":
                     if self._is_comment:
-                        await self._comment(text_of(item))
+                        await self._comment(text_of(done))
                     self._is_comment = False
-            case {"type": "response.completed" | "response.incomplete" as kind}:
-                response = event.get("response")
-                self.response = response if isinstance(response, dict) else {}
+            case ResponseCompletedEvent() | ResponseIncompleteEvent():
+                self.response = as_json(event.response)
                 await self._read_items(self.response)
                 await self.flush()
-                if kind == "response.incomplete":
+                if isinstance(event, ResponseIncompleteEvent):
                     filtered = "content_filter" in str(self.response.get("incomplete_details"))
                     self.cut = "cut_filtered" if filtered else "cut_short"
-            case {"type": "error"}:
-                raise failure_of_code(event.get("code"))
-            case {"type": "response.failed", "response": {"error": {"code": code}}}:
-                raise failure_of_code(code)
-            case {"type": "response.failed"}:
+            case ResponseErrorEvent():
+                raise failure_of_code(event.code)
+            case ResponseFailedEvent(response=Response(error=ResponseError() as error)):
+                raise failure_of_code(error.code)
+            case ResponseFailedEvent():
                 raise ReplyFailed("model_failed")
 
     async def end_response(self, output_limit: int | None) -> None:
@@ -455,17 +470,17 @@ class StreamedAnswer:
         citations = tuple(self._citations.values())
         return Reply(text=text, citations=citations, cut=self.cut, refused=self._refused)
 
-    async def _read_text(self, event: Event) -> None:
-        piece = event.get("delta")
+    async def _read_text(self, event: ResponseTextDeltaEvent | ResponseRefusalDeltaEvent) -> None:
+        piece: object = event.delta
         if not isinstance(piece, str):
             raise ReplyFailed("model_malformed")
-        part = event.get("output_index"), event.get("content_index")
+        part = (event.output_index, event.content_index)
         if part != self._part:
             await self._new_paragraph()
             self._part = part
         await self._write(piece)
 
-    async def _read_items(self, response: Event) -> None:
+    async def _read_items(self, response: Item) -> None:
         """Read the items of a whole response, where no event has brought any."""
         for one in [] if self.output else objects(response.get("output")):
             item = self._add(one)
@@ -476,7 +491,7 @@ class StreamedAnswer:
                     await self._new_paragraph()
                     await self._write(raw_text_of(item))
 
-    def _add(self, item: object) -> Event:
+    def _add(self, item: object) -> Item:
         if len(self.output) == MAX_ITEMS:
             raise ReplyFailed("model_malformed")
         self.output.append(checked_item(item))

@@ -51,6 +51,12 @@ class ReplySink(AnswerSink, Protocol):
     ) -> None:
         """Deliver the whole answer; `recalled`: the model was shown memories."""
 
+    async def stop(self) -> str:
+        """End the answer where it is, because the person pressed Stop.
+
+        Return the text of it that the person sees.
+        """
+
     async def show(self, makers: Sequence[PayloadMaker]) -> None:
         """Send the messages that these functions return to the person only."""
 

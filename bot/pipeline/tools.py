@@ -54,9 +54,11 @@ from memory import (
 )
 from memory.credentials import redact_json
 from memory.model import Until, until
-from memory.postgres import person_transaction
+from memory.postgres import load_statements, person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
+
+_SQL = load_statements("bot", "tools")
 
 Arguments = Mapping[str, Any]
 Definition = dict[str, Any]
@@ -204,10 +206,8 @@ class Toolbox:
         app, turn, message = self._app, self._turn, self._message
         where, mode = (message.channel_id, message.ts), app.settings.consent
         now = await read_memory_state(connection, message.person, *where, mode)
-        found = await connection.execute(
-            "SELECT FROM messages WHERE id = %s AND words = %s",
-            (turn.id, turn.words[:WORDS_LIMIT]),
-        )
+        values = {"id": turn.id, "words": turn.words[:WORDS_LIMIT]}
+        found = await connection.execute(_SQL["still_says"], values)
         # It has other words after an edit, and none after it was deleted, forgotten or erased.
         if now.off or not now.on_record or await found.fetchone() is None:
             raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
@@ -253,10 +253,8 @@ class Toolbox:
         return (await self._names.find([])).stored(words)
 
     async def _turn_off(self, scope: str, end: Until | None = None) -> str:
-        """Switch memory off from this message on, and say so with the button for the opposite."""
-        # To ask for it is nothing to remember either.
-        since = self._message.ts
-        off = await turn_off(self._app, self._message.person, scope, until=end, since=since)
+        """Switch memory off, also for this message; say so with the button for the opposite."""
+        off = await turn_off(self._app, self._message.person, scope, until=end)
         self._switched_off = True
         # Off everywhere and off in this conversation are two switches, each with its own button.
         self._shown[f"off {scope}"] = _made(off_done, off, scope)

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
+from uuid import UUID, uuid4
 
 from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
+from procrastinate import JobContext
+from procrastinate.job_context import AbortReason
+from psycopg import OperationalError
 
 from bot.access import QuotaExceeded
 from bot.app import App
-from bot.conversation.inbox import (
-    MAX_ATTEMPTS,
-    MAX_FAILURES,
-    ClaimedMessage,
-    Edited,
+from bot.cancellation import cancel_until_done
+from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage
+from bot.conversation.run import (
+    THREAD_SETTING,
+    Interrupted,
     Stopped,
-    Superseded,
-    Withdrawn,
 )
-from bot.conversation.running import MAX_CRASHES
 from bot.conversation.turns import Outcome, Turn, Turns
-from bot.delivery.posted_messages import DeliveryFailed
+from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.locale import Reader
 from bot.logs import add_log_field, fault, log_fields
 from bot.people import refusal_in
 from bot.pipeline.attachments import Attachments, Brought, unseen_lines
-from bot.pipeline.changes import delete_withdrawn_answers
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.fixed_replies import FixedReplies
 from bot.pipeline.model_failures import ReplyFailed
@@ -47,6 +48,7 @@ from bot.pipeline.reduction import Reduction
 from bot.pipeline.reply import Replier
 from bot.pipeline.sink import OpenReplySink, ReplySink
 from bot.pipeline.tools import Toolbox
+from bot.queue.retries import RunLater
 from bot.slack.messages import API_TEAM, Message, mentions, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import Reply
@@ -54,12 +56,14 @@ from bot.ui.blocks import reply_text, with_notes
 from memory import DM, Memory, Person, recall_memories
 from memory.metrics import count, step, step_ended
 from memory.model import texts
-from memory.postgres import is_unavailable
+from memory.postgres import is_unavailable, transaction
 
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
+_RELEASE_SECONDS = 2.0
+_SPREAD_SECONDS = 2.0
 MOST_TRIES = 3
 """Attempts at a message at which the model fails while it answers others."""
 
@@ -75,7 +79,12 @@ class TurnDependencies:
 
 
 class ThreadWorker:
-    """Answers the waiting messages of a thread, until none is left or the model is unavailable."""
+    """Answers the waiting messages of a thread: the job `bot.conversation.inbox.ANSWER`.
+
+    A job of the thread goes on until no message of it waits: the next job could not begin before
+    this one has ended, and would not be told. Others of the thread then find nothing to do. It ends
+    early by `RunLater`, and is run again then.
+    """
 
     def __init__(self, dependencies: TurnDependencies, open_reply_sink: OpenReplySink) -> None:
         self.app = dependencies.app
@@ -84,36 +93,90 @@ class ThreadWorker:
         self._turn = create_turn(dependencies, open_reply_sink)
 
     @step("drain")
-    async def drain(self, thread: str) -> None:
+    async def run_job(self, context: JobContext, thread: str) -> None:
         """Answer the waiting messages of `thread` in the order they were written.
 
-        If a message waits for the model, those behind it wait, too.
+        A job that ran before answers one message: how often it ran counts for that one. Raises
+        `RunLater`, and `asyncio.CancelledError` if the process ends.
         """
-        again, app = True, self.app
+        token = uuid4()
+        attempts = context.job.attempts
+        while claimed := await self._take(thread, token, attempts):
+            await self._spread_after_crashes(claimed)
+            with log_fields(team=claimed.message.team_id):
+                if not await self._attempt_until_interrupted(claimed, context) or attempts:
+                    return
+
+    async def _take(self, thread: str, token: UUID, attempts: int) -> ClaimedMessage | None:
         try:
-            while again and (claimed := await app.inbox.claim(thread)):
-                with log_fields(team=claimed.message.team_id):
-                    again = await self._handle(claimed)
-        except Superseded:
-            log.info("a thread was taken over by another process")
-            return
-        # What was stored meanwhile is found by `RunningThreads`.
-        if claimed is None or claimed.more:
-            await delete_withdrawn_answers(app.pool, app.slack, app.sessions, thread)
+            return await self.app.inbox.take(thread, token, attempts=attempts)
+        except OperationalError as error:
+            log.warning("a thread waits for PostgreSQL: %s", fault(error))
+            raise RunLater(_FIRST_PAUSE_SECONDS) from error
+
+    async def _spread_after_crashes(self, claimed: ClaimedMessage) -> None:
+        """Put a message off for a random while whose processes died again and again.
+
+        One of those that were in progress may be what ends the processes: the others get a chance
+        to be answered without it.
+        """
+        crashes = claimed.failures
+        if claimed.process_died and 1 < crashes < MAX_FAILURES:
+            with suppress(Interrupted):
+                await self.app.inbox.release(claimed)
+            raise RunLater(random.uniform(0.0, _SPREAD_SECONDS * (crashes - 1)))  # noqa: S311
+
+    async def _attempt_until_interrupted(
+        self, claimed: ClaimedMessage, context: JobContext
+    ) -> bool:
+        """Answer a message; return False if the attempt was interrupted, and the job is to end.
+
+        A job is aborted for a Stop, an edit or a deletion of the message, each of which has added
+        another job, or because the process ends: then the message is released.
+        """
+        attempt = asyncio.create_task(self._handle(claimed))
+        try:
+            return await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            interruption = None
+            if context.abort_reason() is AbortReason.USER_REQUEST:
+                interruption = await self._read_interruption(claimed)
+            if interruption is None:
+                await self._hand_back(claimed, attempt)
+                raise
+            claimed.run.interrupt(interruption)
+            await attempt
+            return False
+
+    async def _read_interruption(self, claimed: ClaimedMessage) -> Interrupted | None:
+        """Return why the job was aborted; None: for another message, or it cannot be known now."""
+        run = claimed.run
+        try:
+            async with transaction(self.app.pool, {THREAD_SETTING: run.thread}) as connection:
+                return await run.read_interruption(connection)
+        except OperationalError as error:
+            log.warning("why an answer is to end could not be read: %s", fault(error))
+            return None
+
+    async def _hand_back(self, claimed: ClaimedMessage, attempt: asyncio.Task[bool]) -> None:
+        """Cancel an attempt, and let another job begin the message again."""
+        await cancel_until_done(attempt)
+        try:
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                await self.app.inbox.release(claimed)
+        except (Interrupted, OperationalError, TimeoutError) as error:
+            log.info("a message was not handed back: %s", fault(error))
 
     async def _handle(self, claimed: ClaimedMessage) -> bool:
-        """Answer a message, or hold it and its thread until the model is back.
+        """Answer a message; return False if the attempt was interrupted.
 
-        Returns whether there may be more to answer in the thread now. Raises `Superseded`.
+        Raises `RunLater` where it is to be tried again.
         """
         try:
-            return await self._attempt(claimed) and claimed.more
-        except Superseded:
-            raise
-        except Edited:
-            log.info("a message was edited while it was answered")
-        except Withdrawn:
-            log.info("a message was deleted while it was answered")
+            await self._attempt(claimed)
+        except Interrupted as interruption:
+            log.info("an answer was interrupted: %s", type(interruption).__name__)
+            return False
         except DeliveryFailed as failed:
             if failed.is_expected:
                 log.warning("a conversation takes no answer from the app: %s", failed.code)
@@ -121,59 +184,74 @@ class ThreadWorker:
                 count("errors", kind="delivery")
                 log.exception("a reply could not be delivered: %s", failed.code)
             await self._fixed.give_up(claimed)
-        except Exception as error:
-            away = is_unavailable(error) and claimed.earlier_attempts < MAX_ATTEMPTS
-            count("errors", kind="database_away" if away else "turn")
-            if away:
-                # It does not count as a failure of the message.
-                log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
-                await asyncio.sleep(_FIRST_PAUSE_SECONDS)
-            elif claimed.failures > MAX_FAILURES:
-                log.exception("a message was given up after %d attempts", claimed.attempt_number)
-                await self._fixed.give_up(claimed)
-            else:
-                log.warning("a turn failed and is begun again: %s", fault(error))
-                pause = min(_FIRST_PAUSE_SECONDS * 2**claimed.failures, _LONGEST_PAUSE_SECONDS)
-                with suppress(Edited, Withdrawn):
-                    await self.app.inbox.release(claimed, pause, failed=True)
-                    return False
+        except RunLater:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it was, the person gets an answer
+            await self._handle_error(claimed, error)
         return True
 
+    async def _handle_error(self, claimed: ClaimedMessage, error: Exception) -> None:
+        """Let an attempt that failed be made again, or give the message up."""
+        if is_unavailable(error):
+            count("errors", kind="database_away")
+            log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
+            await self._release_when_back(claimed)
+            raise RunLater(0.0) from error
+        count("errors", kind="turn")
+        if claimed.failures > MAX_FAILURES:
+            log.exception("a message was given up after %d failures", claimed.failures)
+            await self._fixed.give_up(claimed)
+            return
+        log.warning("a turn failed and is begun again: %s", fault(error))
+        with suppress(Interrupted):
+            await self.app.inbox.release(claimed, failed=True)
+            pause = _FIRST_PAUSE_SECONDS * 2**claimed.failures
+            raise RunLater(min(pause, _LONGEST_PAUSE_SECONDS))
+
+    async def _release_when_back(self, claimed: ClaimedMessage) -> None:
+        """Release a message once PostgreSQL is back: an outage is no failure of the message."""
+        while True:
+            await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+            try:
+                with suppress(Interrupted):
+                    await self.app.inbox.release(claimed)
+            except OperationalError as error:
+                log.warning("a message waits for PostgreSQL: %s", fault(error))
+            else:
+                return
+
     @step("turn")
-    async def _attempt(self, claimed: ClaimedMessage) -> bool:
-        """Answer a message; return False if it is postponed until the model is back."""
-        inbox, message = self.app.inbox, claimed.message
+    async def _attempt(self, claimed: ClaimedMessage) -> None:
+        """Answer a message. Raises `RunLater` if it is postponed until the model is back."""
+        message = claimed.message
         if claimed.unserved:
             log.info("a message of a workspace that is not served was passed over")
-            await inbox.finish_without_turn(claimed, "skipped")
-        elif claimed.crashes > MAX_CRASHES:
-            log.error("message %s was given up: even the apology ends the process", claimed.id)
+            await self.app.inbox.finish_without_turn(claimed, "skipped")
+        elif claimed.failures > MAX_FAILURES:
+            log.error("message %s was given up: even the apology fails", claimed.id)
             self._fixed.activate(claimed)
             await self._fixed.give_up(claimed)
         elif refusal := refusal_in(
             self.app.settings, message.person, message.channel_id, message.audience
         ):
             await self._fixed.refuse_access(claimed, refusal)
-        elif claimed.failures >= MAX_FAILURES or claimed.crashes >= MAX_CRASHES:
+        elif claimed.failures >= MAX_FAILURES:
             await self._fixed.reply(claimed, "turn_failed")
-        elif (cause := await self._replier.unavailable()) and not await self._is_stopped(claimed):
-            return await self._fixed.postpone(claimed, cause)
+        elif claimed.stopped:
+            await self._fixed.reply(claimed, "stopped", outcome="stopped", form_words=True)
+        elif cause := await self._replier.unavailable():
+            await self._fixed.postpone(claimed, cause)
         else:
-            try:
-                await self._turn.ainvoke(claimed)
-            except QuotaExceeded as exceeded:
-                await self._fixed.refuse_quota(claimed, exceeded)
-            except ReplyFailed as failed:
-                return await self._fixed.postpone(claimed, failed.cause)
-        return True
+            await self._answer(claimed)
 
-    async def _is_stopped(self, claimed: ClaimedMessage) -> bool:
-        """Return whether the person pressed Stop while the message waited: the turn says so."""
+    async def _answer(self, claimed: ClaimedMessage) -> None:
+        """Answer a message by the model."""
         try:
-            await self.app.inbox.read_flags(claimed)
-        except Stopped:
-            return True
-        return False
+            await self._turn.ainvoke(claimed)
+        except QuotaExceeded as exceeded:
+            await self._fixed.refuse_quota(claimed, exceeded)
+        except ReplyFailed as failed:
+            await self._fixed.postpone(claimed, failed.cause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,11 +293,14 @@ def create_turn(
             if result.outcome == "answered":
                 text, newest_only = _with_unread(reader, result), prompt.newest_only
             left_out = bool(turn.removed) and turn.memory_state.on_record
-            await sink.finish(
-                with_notes(reader, text, left_out=left_out, newest_only=newest_only),
-                recalled=bool(result.recalled and result.model),
-                can_be_rated=result.model is not None,
-            )
+            if result.outcome == "stopped":
+                text = await sink.stop()
+            else:
+                await sink.finish(
+                    with_notes(reader, text, left_out=left_out, newest_only=newest_only),
+                    recalled=bool(result.recalled and result.model),
+                    can_be_rated=result.model is not None,
+                )
             if result.outcome == "answered":
                 step_ended("reply ready", began - claimed.waited)
             await sink.show(result.tools.shown)
@@ -230,7 +311,6 @@ def create_turn(
             recalled=result.recalled,
             removal_proposed=result.tools.removal_proposed,
             noticed=result.tools.noticed,
-            model=result.model,
         )
         return result.outcome
 
@@ -279,6 +359,7 @@ async def _ask_model(
     Raises `ReplyFailed` where the message is to be answered later.
     """
     message = turn.message
+    message_run = turn.claimed.run
     person = message.person
     names = MessageNames(
         dependencies.app.names,
@@ -298,8 +379,10 @@ async def _ask_model(
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=replier.may_search)
     try:
-        await sink.check()
-        reply = await _reply(replier, person, request, sink, tools)
+        await message_run.confirm()
+        answering = _reply(replier, person, request, sink, tools)
+        with dependencies.app.pending_replies.one():
+            reply = await message_run.unless_interrupted(answering)
     except ReplyFailed as failed:
         # A later attempt might change again what the tools have changed.
         if sink.interactive and not tools.acted and _is_tried_again(failed, turn):
@@ -308,9 +391,7 @@ async def _ask_model(
         text = (await sink.reader()).say(failed.cause)
         return _Result(outcome="failed", text=text, prompt=request.prompt, tools=tools)
     except Stopped:
-        note = (await sink.reader()).say("stopped")
-        text = f"{sink.received_text.rstrip()}\n\n{note}".strip()
-        return _Result(outcome="stopped", text=text, prompt=request.prompt, tools=tools)
+        return _Result(outcome="stopped", text="", prompt=request.prompt, tools=tools)
     reader = await sink.reader()
     return _Result(
         outcome="answered",
@@ -350,7 +431,7 @@ async def _reply(
 def _is_tried_again(failed: ReplyFailed, turn: Turn) -> bool:
     """Return whether the message waits for another attempt."""
     if failed.cause == "model_this_message":
-        return turn.claimed.attempt_number < MOST_TRIES
+        return turn.claimed.attempts + 1 < MOST_TRIES
     return failed.passes
 
 

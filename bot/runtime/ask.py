@@ -12,7 +12,8 @@ from psycopg import OperationalError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from bot.access import QuotaExceeded, admit
-from bot.conversation.inbox import ClaimedMessage, Interrupted
+from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.run import Interrupted, Run
 from bot.locale import Reader, language_of
 from bot.pipeline.turn import TurnDependencies, create_turn
 from bot.slack.messages import API_TEAM, MAX_CHARACTERS, Message, storable
@@ -56,15 +57,19 @@ class _Collected:
     async def finish(self, text: str, **_: bool) -> None:
         self.text = text
 
+    async def stop(self) -> str:
+        return self.received_text
+
 
 async def answer(dependencies: TurnDependencies, user_id: str, prompt: str) -> str:
     """Answer a call in the namespace ``("chat", "API", user_id, "dm")``.
 
     Raises `aiohttp.web.HTTPException`.
     """
-    sink, ts = _Collected(Reader(language_of(None, prompt))), f"{time.time():.6f}"
+    app = dependencies.app
+    sink = _Collected(Reader(language_of(None, prompt)))
+    ts = f"{time.time():.6f}"
     message = Message(
-        event_id="",
         team_id=API_TEAM,
         user_id=user_id,
         user_team_id=API_TEAM,
@@ -76,9 +81,17 @@ async def answer(dependencies: TurnDependencies, user_id: str, prompt: str) -> s
         addressed=True,
     )
     try:
-        await admit(dependencies.app.pool, dependencies.app.settings, message.person)
+        await admit(app.pool, app.settings, message.person)
         turn = create_turn(dependencies, lambda *_: sink)
-        outcome = await turn.ainvoke(ClaimedMessage(id=uuid4(), message=message))
+        run = Run(
+            app.pool,
+            app.queue.pulse,
+            uuid4(),
+            token=uuid4(),
+            thread=message.thread,
+            changed_ts="",
+        )
+        outcome = await turn.ainvoke(ClaimedMessage(run=run, message=message))
     except QuotaExceeded as used_up:
         raise web.HTTPTooManyRequests(text=used_up.refusal(sink.who) + "\n") from None
     except Interrupted:

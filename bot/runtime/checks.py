@@ -198,8 +198,8 @@ async def check_database(settings: Settings) -> str:
         )
     return (
         "PostgreSQL {server}, up to date. Kioku {version} in {processes} process(es); messages:"
-        " {messages_waiting} waiting; jobs: {jobs_due} due, {jobs_later} later. Failed in the last"
-        " two weeks: {messages_failed} message(s), {jobs_failed} job(s)."
+        " {messages_waiting} waiting; jobs: {jobs_due} due, {jobs_later} later,"
+        " {jobs_failed} failed in the last two weeks."
     ).format(version=VERSION, **state)
 
 

@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
-from typing import LiteralString
 from uuid import UUID
 
 from bot.config import Settings
@@ -15,19 +14,11 @@ from bot.memories.forgetting import delete_forgotten_texts
 from bot.runtime.database import database, operators_pool
 from bot.runtime.problems import Problem
 from memory import InvalidNamespace, Person, Selection
-from memory.postgres import execute_statement, person_statement
+from memory.postgres import execute_statement, load_statements, person_statement
 from memory.store import forget_again as again
 from memory.store import forgotten_since
 
-_ERASED: LiteralString = (
-    "SELECT 1 FROM forgotten_sources WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND forgotten_id = %(id)s"
-)
-_BLANK: LiteralString = (
-    "UPDATE messages SET question = '', words = '', reply = NULL,"
-    " formed_at = COALESCE(formed_at, now()) WHERE team_id = %(team)s AND user_id = %(user)s"
-    " AND channel_id || '/' || ts = ANY(%(messages)s)"
-)
+_SQL = load_statements("bot", "forgetting")
 _NAMED = (["erased"], ["key"], ["statement"], ["message"])
 _NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
@@ -97,11 +88,11 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{file} cannot be read ({error}).") from None
     async with operators_pool(settings) as pool:
-        await execute_statement(pool, "SELECT end_open_messages()")
+        await execute_statement(pool, _SQL["end_open_messages"])
         for person, lines in people.items():
             for identity in [UUID(one[1]) for one in lines if one[0] == "erased"]:
                 values = {**person.ids, "id": identity}
-                if not await person_statement(pool, person, _ERASED, values):
+                if not await person_statement(pool, person, _SQL["is_erased"], values):
                     await erase_person(pool, person, identity)
             messages = [(one[1], one[2]) for one in lines if one[0] == "message"]
             selection = Selection(
@@ -111,7 +102,7 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
             )
             await again(pool, person, selection, delete_forgotten_texts)
             said = [f"{channel}/{ts}" for channel, ts in messages]
-            await person_statement(pool, person, _BLANK, {**person.ids, "messages": said})
+            await person_statement(pool, person, _SQL["blank"], {**person.ids, "messages": said})
     print(f"Forgotten again: {sum(map(len, people.values()))} lines of {len(people)} people.")
 
 

@@ -87,15 +87,15 @@ def create_web_app(
         return web.Response(text="\n".join(lines) + "\n", status=status)
 
     async def slack(request: web.Request) -> web.Response:
-        """Dispatch what Slack signed within five minutes."""
+        """Let Bolt answer what Slack signed in the last minutes; acknowledge what is unreadable."""
         if not signatures.accept(await request.read(), request.headers):
             return web.Response(status=401, text="The request is not signed by Slack.\n")
         try:
-            sent = await to_bolt_request(request)
+            answer = await app.async_dispatch(await to_bolt_request(request))
         except UNREADABLE as error:
             log.warning("a request from Slack could not be read: %s", fault(error))
             return web.Response()
-        return await to_aiohttp_response(await app.async_dispatch(sent))
+        return await to_aiohttp_response(answer)
 
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)

@@ -6,49 +6,74 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import LiteralString
 
 from bot.app import App
-from bot.conversation.inbox import MAX_ATTEMPTS, OPEN
+from bot.conversation.inbox import answer_later
 from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.memories.promises import remind_of_due
 from bot.people import People
+from bot.queue.queue import Queue, delete_old_jobs
 from bot.workspaces import purge_due
 from memory import Person, Pool
-from memory.postgres import execute_statement, is_unavailable, person_transaction
+from memory.postgres import (
+    execute_statement,
+    is_unavailable,
+    load_statements,
+    person_transaction,
+    transaction,
+)
 from memory.store import expire_due, expire_unconfirmed
 
 log = logging.getLogger(__name__)
 
-KEEP_UP = "keep_up"
 EVERY_MINUTE = "* * * * *"
+EVERY_HOUR = "0 * * * *"
 _DEACTIVATED_DAYS = 30
 _PEOPLE_AT_ONCE = 200
-_OLD_TURNS: LiteralString = (
-    "DELETE FROM messages WHERE team_id = %(team_id)s AND user_id = %(user_id)s"
-    f" AND NOT {OPEN} AND begun_at < now() - make_interval(days => %(days)s)"
-)
 _AT_ONCE = 5_000
-# Each of these can be ended by anyone when its time is over: see the policies of the tables.
-_EXPIRED: tuple[LiteralString, ...] = (
-    "DELETE FROM told WHERE until < now()",
-    "DELETE FROM requests_under_way WHERE begun_at < now() - interval '1 hour'",
-    "DELETE FROM reminders WHERE day < current_date - 60",
-    "DELETE FROM snoozes WHERE day < current_date - 60",
-    "DELETE FROM person_requests WHERE hour < now() - interval '30 days'",
-    # Signatures are valid for five minutes, by a clock that may be five minutes off.
-    "DELETE FROM interactions WHERE at < now() - interval '15 minutes'",
-    # A job whose end, or begin, PostgreSQL could not tell its worker; `beat` gives it back.
-    "UPDATE procrastinate_jobs AS jobs SET worker_id = NULL WHERE status = 'doing' AND"
-    " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
-    " < now() - interval '1 hour'",
-    # Workers delete the successful ones.
-    "DELETE FROM procrastinate_jobs AS jobs WHERE status NOT IN ('todo', 'doing') AND"
-    " (SELECT max(at) FROM procrastinate_events WHERE job_id = jobs.id)"
-    " < now() - interval '14 days'",
-)
+_SQL = load_statements("bot", "maintenance")
+
+
+def periodic_work(app: App) -> dict[str, tuple[str, Callable[[], Awaitable[None]]]]:
+    """Return the schedule and the function of each periodic job, by its name."""
+    pool = app.pool
+    settings = app.settings
+    return {
+        "remind_of_due": (EVERY_MINUTE, partial(remind_of_due, pool, app.queue)),
+        "answer_unanswered": (EVERY_MINUTE, partial(answer_unanswered, pool, app.queue)),
+        "delete_expired": (EVERY_MINUTE, partial(delete_expired, pool)),
+        "purge": (EVERY_MINUTE, partial(purge_due, pool, days=1)),
+        "end_history": (EVERY_MINUTE, partial(end_history, pool, settings.history_days)),
+        "end_what_is_old": (EVERY_HOUR, partial(end_what_is_old, pool, settings.retention_days)),
+        "erase_deactivated": (EVERY_HOUR, partial(erase_deactivated, pool, app.people)),
+        "delete_old_jobs": (EVERY_HOUR, partial(delete_old_jobs, app.queue)),
+    }
+
+
+def register_periodic_work(app: App) -> None:
+    """Register the periodic jobs."""
+    for name, (cron, work) in periodic_work(app).items():
+        app.queue.repeat(name, partial(_run, name, work), cron=cron)
+
+
+async def keep_up(app: App) -> None:
+    """Do all periodic work once: where no worker runs."""
+    for name, (_, work) in periodic_work(app).items():
+        await _run(name, work, 0)
+
+
+async def _run(
+    name: str,
+    work: Callable[[], Awaitable[None]],
+    timestamp: int,  # noqa: ARG001 - procrastinate names it
+) -> None:
+    """Do periodic work; log a failure: its next run tries again."""
+    try:
+        await work()
+    except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
+        log.warning("the periodic job %s failed: %s", name, fault(error))
 
 
 @asynccontextmanager
@@ -62,44 +87,38 @@ async def _going_on(what: str) -> AsyncIterator[None]:
         log.warning("%s failed: %s", what, fault(error))
 
 
-async def keep_up(app: App, timestamp: int) -> None:
-    """Run each step; `timestamp` is the minute it was due, and some run once an hour."""
-    pool, settings = app.pool, app.settings
-    steps: list[Callable[[], Awaitable[None]]] = [
-        partial(remind_of_due, pool, app.queue),
-        partial(_expire, pool),
-        partial(purge_due, pool, days=1),
-        partial(end_history, pool, settings.history_days),
-    ]
-    if timestamp % 3_600 < 60:
-        steps.append(partial(end_what_is_old, pool, settings.retention_days))
-        steps.append(partial(erase_deactivated, pool, app.people))
-    try:
-        for step in steps:
-            async with _going_on("a step of the upkeep"):
-                await step()
-    except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
-        log.warning("the upkeep failed: %s", fault(error))
+async def answer_unanswered(pool: Pool, queue: Queue) -> None:
+    """Add jobs for threads whose messages have waited for minutes: theirs were lost."""
+    rows = await execute_statement(pool, _SQL["unanswered_threads"], {"most": _AT_ONCE})
+    for row in rows:
+        log.info("a thread with waiting messages gets another job")
+        async with transaction(pool) as connection:
+            await answer_later(connection, queue, row["thread"])
+    await execute_statement(pool, _SQL["end_lost_requests"])
 
 
-async def _expire(pool: Pool) -> None:
-    statement: LiteralString = "SELECT * FROM fail_poison_messages(%s)"
-    for row in await execute_statement(pool, statement, (MAX_ATTEMPTS,)):
-        log.error("message %s of thread %s ended as failed", row["id"], row["thread"])
-    for statement in (*_EXPIRED, f"SELECT clear_away({_AT_ONCE})"):
-        await execute_statement(pool, statement)
+async def delete_expired(pool: Pool) -> None:
+    """Delete what is only kept for a while; end memories whose time is over."""
+    await execute_statement(pool, _SQL["delete_expired_interactions"])
+    await execute_statement(pool, _SQL["delete_expired_told"])
+    await execute_statement(pool, _SQL["delete_requests_under_way"])
+    await execute_statement(pool, _SQL["delete_old_reminders"])
+    await execute_statement(pool, _SQL["delete_old_snoozes"])
+    await execute_statement(pool, _SQL["delete_old_requests"])
+    await execute_statement(pool, _SQL["clear_away"], {"most": _AT_ONCE})
     await expire_due(pool, delete_texts=delete_forgotten_texts)
 
 
 async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
     """Delete what has exceeded its retention, of some people at a time."""
-    statement: LiteralString = "SELECT * FROM people_past_retention(%s, %s)"
-    for row in await execute_statement(pool, statement, (most_days, _PEOPLE_AT_ONCE)):
+    values = {"days": most_days, "most": _PEOPLE_AT_ONCE}
+    for row in await execute_statement(pool, _SQL["people_past_retention"], values):
         async with _going_on(f"the retention of {row['team_id']}.{row['user_id']}"):
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person, locked=True) as connection:
                 ended = await expire_unconfirmed(connection, person, row["days"])
-                turns = await connection.execute(_OLD_TURNS, row)
+                old = {**person.ids, "days": row["days"]}
+                turns = await connection.execute(_SQL["delete_old_turns"], old)
             log.info("%d memories and %d turns were too old", len(ended), turns.rowcount)
 
 
@@ -109,7 +128,8 @@ async def end_history(pool: Pool, days: int) -> None:
     Rows stay without their texts, so that a message delivered again is known and a thread is still
     followed.
     """
-    [row] = await execute_statement(pool, "SELECT * FROM end_history(%s, %s)", (days, _AT_ONCE))
+    values = {"days": days, "most": _AT_ONCE}
+    [row] = await execute_statement(pool, _SQL["end_history"], values)
     if any(row.values()):
         log.info("removed texts older than %d days: %s", days, dict(row))
 
@@ -120,9 +140,9 @@ async def erase_deactivated(pool: Pool, people: People) -> None:
     First Slack is asked whether the account is active again. Where it does not answer, people of
     that workspace are left for the next run.
     """
-    statement: LiteralString = "SELECT * FROM people_deactivated_for(%s, %s)"
     unanswered: set[str] = set()
-    for row in await execute_statement(pool, statement, (_DEACTIVATED_DAYS, _PEOPLE_AT_ONCE)):
+    values = {"days": _DEACTIVATED_DAYS, "most": _PEOPLE_AT_ONCE}
+    for row in await execute_statement(pool, _SQL["people_deactivated"], values):
         person = Person(row["team_id"], row["user_id"])
         if person.team_id in unanswered:
             continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, LiteralString, get_args
+from typing import Any, get_args
 
 from aiohttp import web
 from prometheus_client import (
@@ -26,10 +26,11 @@ from psycopg import OperationalError
 
 from bot.conversation.turns import Outcome
 from bot.pipeline.model_failures import Cause
+from bot.queue.queue import read_queue_state
 from bot.runtime.http import serving
 from memory import Pool
 from memory.metrics import recorded
-from memory.postgres import execute_statement
+from memory.postgres import execute_statement, load_statements
 
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "turns": ("Messages that were answered, by outcome", ("outcome",)),
@@ -54,22 +55,8 @@ GAUGES = {
     "jobs_failed": "Jobs that failed and are not tried again",
 }
 """The gauges, without the prefix: help. But for the first they are read from PostgreSQL."""
+_SQL = load_statements("bot", "maintenance")
 _WAIT_SECONDS = 1.5
-_ALIVE_SECONDS = 10
-# A process is two rows: itself (`bot.conversation.running`), and a moment later its queue's worker.
-_STATE: LiteralString = (
-    "SELECT state.*, current_setting('server_version') AS server,"
-    " (SELECT (count(*) + 1) / 2 FROM procrastinate_workers"
-    "  WHERE last_heartbeat > now() - make_interval(secs => %s)) AS processes,"
-    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
-    "  AND (scheduled_at IS NULL OR scheduled_at <= now())) AS jobs_due,"
-    " (SELECT COALESCE(extract(epoch FROM now() - min(scheduled_at)), 0)::float FROM"
-    " procrastinate_jobs WHERE status = 'todo' AND scheduled_at <= now()) AS oldest_job_seconds,"
-    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at > now())"
-    " AS jobs_later,"
-    " (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed') AS jobs_failed"
-    " FROM operating_state() AS state"
-)
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -144,5 +131,6 @@ async def read_operating_state(pool: Pool, *, wait: float | None = None) -> dict
 
     Raises `psycopg.OperationalError` where PostgreSQL does not answer within `wait` seconds.
     """
-    [row] = await execute_statement(pool, _STATE, (_ALIVE_SECONDS,), wait=wait)
-    return row
+    messages = await execute_statement(pool, _SQL["operating_state"], wait=wait)
+    queue = await read_queue_state(pool, wait=wait)
+    return {**messages[0], **queue}

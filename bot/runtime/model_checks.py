@@ -21,7 +21,7 @@ from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.model import ModelRequests
 from bot.pipeline.model_failures import ReplyFailed, failure_of, lacks_endpoint
-from bot.pipeline.output_items import Event, sent_back
+from bot.pipeline.output_items import Item, sent_back
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
 from bot.pipeline.tools import tool_definitions
@@ -129,7 +129,7 @@ class Conversation:
                 raise self._problem(failed, error) from None
             return
 
-    async def _try(self, what: str, prompt: Prompt, more: Sequence[Event] = ()) -> None:
+    async def _try(self, what: str, prompt: Prompt, more: Sequence[Item] = ()) -> None:
         """Get an answer to a later message, which is `what` for the operator."""
         try:
             await self._ask([*prompt.input, *more])
@@ -155,7 +155,7 @@ class Conversation:
             name = self._tools[0]["name"]
             made = {"type": "function_call", "call_id": _CALL_ID, "name": name, "arguments": "{}"}
             output = [made]
-        results: list[Event] = []
+        results: list[Item] = []
         for call in calls or output:
             result = {"call_id": call["call_id"], "output": json.dumps({"done": True})}
             results.append({"type": "function_call_output", **result})
@@ -170,7 +170,7 @@ class Conversation:
             return False
         return True
 
-    async def _ask(self, conversation: Sequence[Mapping[str, Any]]) -> list[Event]:
+    async def _ask(self, conversation: Sequence[Mapping[str, Any]]) -> list[Item]:
         """Return the output of one response. Raises `openai.OpenAIError` and `ReplyFailed`."""
         written = StreamedAnswer(LinkFilter(set()), _Unseen())
         events = self._model.events(

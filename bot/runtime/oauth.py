@@ -28,16 +28,14 @@ from bot.slack.client import SLACK_FAULTS, create_client
 from bot.slack.messages import Installation
 from bot.workspaces import token_accepted
 from memory import Pool
-from memory.postgres import execute_statement, transaction
+from memory.postgres import execute_statement, load_statements, transaction
 
 log = logging.getLogger(__name__)
 
 # Their addresses hold a state or a code.
 INSTALL, REDIRECT = "/slack/install", "/slack/oauth_redirect"
 STATE_SECONDS = 600
-_TEAMS = "SELECT team_id FROM workspaces WHERE tokens IS NOT NULL"
-_STORED = "SELECT tokens FROM workspaces WHERE tokens IS NOT NULL AND team_id = %s"
-_STORE = "UPDATE workspaces SET tokens = %s WHERE team_id = %s RETURNING team_id"
+_SQL = load_statements("bot", "workspaces")
 
 
 class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
@@ -59,7 +57,8 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
 
     async def teams(self) -> list[str]:
         """Return the ids of the workspaces that have the app."""
-        return [str(row["team_id"]) for row in await execute_statement(self._pool, _TEAMS)]
+        found = await execute_statement(self._pool, _SQL["with_tokens"])
+        return [str(row["team_id"]) for row in found]
 
     async def async_save(self, installation: Installed) -> None:
         """Store an installation in place of an earlier one; the workspace is served from now on."""
@@ -68,7 +67,7 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
             raise BoltError("Slack's answer names no workspace, or holds no bot token.")
         async with transaction(self._pool) as connection:
             await token_accepted(connection, team_id, installation.bot_user_id)
-            await connection.execute(_STORE, (self._encrypted(installation), team_id))
+            await connection.execute(_SQL["store_tokens"], self._tokens(team_id, installation))
         log.info("the app was installed in workspace %s", team_id)
 
     async def find(self, team_id: str) -> Installation | None:
@@ -103,11 +102,12 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
                 log.warning("workspace %s has no new token: %s", team_id, fault(error))
             return after
         if after is not None:
-            await execute_statement(self._pool, _STORE, (self._encrypted(after), team_id))
+            values = self._tokens(team_id, after)
+            await execute_statement(self._pool, _SQL["store_tokens"], values)
         return after or before
 
     async def _stored(self, team_id: str) -> Installed | None:
-        for row in await execute_statement(self._pool, _STORED, (team_id,)):
+        for row in await execute_statement(self._pool, _SQL["tokens"], {"team": team_id}):
             with suppress(InvalidToken):
                 found = Installed(**json.loads(self._fernet.decrypt(row["tokens"])))
                 if found.team_id == team_id:
@@ -118,8 +118,10 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
             )
         return None
 
-    def _encrypted(self, installation: Installed) -> str:
-        return self._fernet.encrypt(json.dumps(vars(installation)).encode()).decode()
+    def _tokens(self, team_id: str, installation: Installed) -> dict[str, str]:
+        """Return the values that store an installation of a team, encrypted."""
+        encrypted = self._fernet.encrypt(json.dumps(vars(installation)).encode())
+        return {"team": team_id, "tokens": encrypted.decode()}
 
     async def async_issue(self, *_: Any, **__: Any) -> str:
         """Return a new state."""

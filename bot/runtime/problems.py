@@ -48,7 +48,7 @@ UNBOUND_LOGIN = (
     " into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run `kioku migrate`, which"
     " creates that user."
 )
-_RETRIES = 3
+_PATIENCE_SECONDS = 5.0
 
 
 class Problem(Exception):
@@ -141,19 +141,12 @@ def way_to(url: str) -> str:
 async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackResponse:
     """Call a method without arguments, with the token of setting `name`.
 
-    After a rate limit, a server error or a lost connection it is called again, three times at most.
-    Raises `Problem`.
+    It is called again as `SlackRetries` says, for some seconds. Raises `Problem`.
     """
-    from slack_sdk.http_retry import builtin_async_handlers as retry
-
     from bot.slack.client import SLACK_FAULTS, create_client, error_code
 
-    client = create_client(token(settings, name), settings.slack_api_url)
-    client.retry_handlers += [
-        retry.AsyncConnectionErrorRetryHandler(_RETRIES),
-        retry.AsyncRateLimitErrorRetryHandler(_RETRIES),
-        retry.AsyncServerErrorRetryHandler(_RETRIES),
-    ]
+    given = token(settings, name)
+    client = create_client(given, settings.slack_api_url, patience=_PATIENCE_SECONDS)
     try:
         return await client.api_call(method)
     except SLACK_FAULTS as error:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.cancellation import cancel_until_done, stopped_by_signal
 from bot.config import Settings
-from bot.listeners.app import BoltApp, SocketModeHandler, create_bolt_app
+from bot.listeners.app import create_bolt_app
 from bot.listeners.interactions import Interactions
+from bot.logs import fault
 from bot.network import proxy_for
 from bot.pipeline.backfill import marked
 from bot.runtime.ask import add_ask
@@ -24,6 +31,9 @@ from bot.runtime.oauth import add_oauth
 from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, ask_slack, away, token
 from bot.runtime.wiring import connected, database_problem
 from bot.runtime.worker import open_worker
+from bot.slack.messages import UNREADABLE
+
+log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 5.0
 # Four of these without an answer and the SDK opens a new connection.
@@ -120,12 +130,12 @@ async def open_service(
             yield port
         finally:
             # At once: what is still stored from now on is for other processes.
-            app.inbox.threads.begin_to_stop()
+            app.queue.begin_to_stop()
 
 
 @asynccontextmanager
 async def socket_mode(
-    app: BoltApp,
+    app: AsyncApp,
     settings: Settings,
     note: NoteMessage | None = None,
     *,
@@ -135,8 +145,18 @@ async def socket_mode(
 
     Raises `bot.runtime.problems.Problem`.
     """
-    handler = SocketModeHandler(app, token(settings, APP_TOKEN), ping_interval=ping_seconds)
+    handler = AsyncSocketModeHandler(app, token(settings, APP_TOKEN), ping_interval=ping_seconds)
     client = handler.client
+
+    async def dispatch(client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+        """Let Bolt answer a request; acknowledge what it cannot read."""
+        try:
+            await handler.handle(client, request)  # type: ignore[arg-type] # it is this client
+        except UNREADABLE as error:
+            log.warning("a request from Slack could not be read: %s", fault(error))
+            await client.send_socket_mode_response(SocketModeResponse(request.envelope_id))
+
+    client.socket_mode_request_listeners = [dispatch]
     if note is not None:
         client.message_listeners.append(note)
     keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")

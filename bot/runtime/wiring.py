@@ -16,9 +16,8 @@ from psycopg import OperationalError
 from bot.app import App
 from bot.config import ModelServer, Settings
 from bot.conversation.inbox import Inbox
-from bot.conversation.running import RunningThreads
 from bot.conversation.turns import Turns
-from bot.delivery.reply_stream import Sessions
+from bot.delivery.sessions import Sessions
 from bot.network import proxy_for
 from bot.notices import repeat_notice
 from bot.people import People
@@ -82,7 +81,7 @@ def create_turn_dependencies(
         settings=settings,
         pool=pool,
         queue=queue,
-        inbox=Inbox(pool, RunningThreads(pool)),
+        inbox=Inbox(pool, queue, settings),
         slack=slack,
         workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
         sessions=Sessions(slack),

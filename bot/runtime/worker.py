@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
-from procrastinate.retry import RetryStrategy
-
-from bot.conversation.edits import UPDATE_FROM_MESSAGE
+from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
+from bot.conversation.inbox import ANSWER
 from bot.conversation.turns import FORM_MEMORIES
 from bot.delivery.reply_stream import ReplyStream
 from bot.locale import LANGUAGES, Reader, say
@@ -22,31 +21,39 @@ from bot.memories.home import PUBLISH, publish_home
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, TELL_UNREAD, show_notice, tell_unread
 from bot.pipeline import backfill
-from bot.pipeline.changes import update_from_message
+from bot.pipeline.changes import delete_answer, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.turn import ThreadWorker, TurnDependencies
 from bot.queue.queue import BACKGROUND, REPLIES
-from bot.runtime.maintenance import EVERY_MINUTE, KEEP_UP, keep_up
+from bot.queue.retries import Backoff
+from bot.runtime.maintenance import register_periodic_work
 from memory import Former
 
-_THREADS_AT_ONCE, _JOBS_AT_ONCE = 64, 12
+_REPLIES_AT_ONCE = 64
+_BACKGROUND_AT_ONCE = 12
 _WARM_UP_SECONDS = 0.2
-# The n-th retry comes after 2^n or 4^n seconds: the last one after a minute or three days. A crash
-# of the process counts as an attempt, so the first waits are short.
+_RUNS_IN_THREE_DAYS = 450
 RETRIES = {
-    REPLIES: RetryStrategy(max_attempts=6, exponential_wait=2),
-    BACKGROUND: RetryStrategy(max_attempts=9, exponential_wait=4),
+    # A person waits for the result: after a minute it is no longer needed.
+    REPLIES: Backoff(base=2, longest=60.0, most=6),
+    # Later jobs of the same lock wait behind it.
+    BACKGROUND: Backoff(base=4, longest=600.0, most=_RUNS_IN_THREE_DAYS),
 }
+ANSWER_RETRIES = Backoff(base=2, longest=15.0)
+"""A message is answered, or apologised for: the job of its thread does not end before."""
 
 
 def register_work(dependencies: TurnDependencies) -> None:
     """Register the function of each job."""
     app = dependencies.app
+    answer = create_thread_worker(dependencies).run_job
+    app.queue.register_with_context(ANSWER, REPLIES, answer, retry=ANSWER_RETRIES)
     for name, place, work in (
         (SHOW_NOTICE, REPLIES, partial(show_notice, app)),
         (TELL_UNREAD, REPLIES, partial(tell_unread, app)),
         (PUBLISH, REPLIES, partial(publish_home, app)),
         (REMIND, BACKGROUND, partial(remind, app)),
+        (DELETE_ANSWER, REPLIES, partial(delete_answer, app)),
         (backfill.CATCH_UP, BACKGROUND, partial(backfill.plan, app)),
         (backfill.READ_MISSED, BACKGROUND, partial(backfill.read, app)),
         (UPDATE_FROM_MESSAGE, BACKGROUND, partial(update_from_message, app)),
@@ -56,7 +63,7 @@ def register_work(dependencies: TurnDependencies) -> None:
         (FORM_MEMORIES, BACKGROUND, partial(form_memories, app)),
     ):
         app.queue.register(name, place, app.workspaces.while_served(work), retry=RETRIES[place])
-    app.queue.repeat(KEEP_UP, partial(keep_up, app), cron=EVERY_MINUTE)
+    register_periodic_work(app)
 
 
 @asynccontextmanager
@@ -64,16 +71,14 @@ async def open_worker(dependencies: TurnDependencies) -> AsyncIterator[None]:
     """Answer messages and work the queue; on leaving, let what runs end, or hand it back."""
     register_work(dependencies)
     app = dependencies.app
-    app.queue.start(at_once=_JOBS_AT_ONCE)
-    threads = app.inbox.threads
-    await threads.start(create_thread_worker(dependencies).drain, at_once=_THREADS_AT_ONCE)
+    app.queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
     # A second of imports: once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
     loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)
     try:
         yield
     finally:
-        await asyncio.gather(threads.stop(), app.queue.stop())
+        await app.queue.stop()
         await app.sessions.close()
 
 
@@ -99,6 +104,5 @@ def create_thread_worker(dependencies: TurnDependencies) -> ThreadWorker:
         app.sessions,
         app.people,
         stand_in=app.settings.stand_in,
-        read_flags=app.inbox.read_flags,
     )
     return ThreadWorker(dependencies, open_reply_sink)

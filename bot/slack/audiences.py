@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from typing import LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -15,21 +14,13 @@ from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, Installations
 from bot.slack.messages import Message
 from memory import DM, PUBLIC, MemoryView, Namespace, Person, Pool, memory_view
 from memory.metrics import step
-from memory.postgres import execute_statement
+from memory.postgres import execute_statement, load_statements
 
 log = logging.getLogger(__name__)
 
-_TRUSTED_FOR = "1 hour"
+_SQL = load_statements("bot", "audiences")
 # A message's time is of Slack's clock, that of a change of the database's.
 _CLOCKS_DIFFER_SECONDS = 2.0
-# psycopg reads no infinite timestamp.
-_CHANGED: LiteralString = "extract(epoch FROM changed_at)::float8 AS changed"
-# A mark is written to `listening` every 20 seconds. An older mark means that events, also those of
-# changed conversations, are being missed; one older than a day, that no process writes marks.
-_EVENTS_MISSED = (
-    "EXISTS (SELECT FROM listening WHERE listening.team_id = %(team)s AND heard_at"
-    " BETWEEN now() - interval '1 day' AND now() - make_interval(secs => %(gap)s))"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +81,8 @@ class Audiences:
             return False
         found = await execute_statement(
             self._pool,
-            "SELECT audience, shared FROM conversations WHERE team_id = %s AND channel_id = %s",
-            (namespace.person.team_id, namespace.audience),
+            _SQL["stored"],
+            {"team": namespace.person.team_id, "channel": namespace.audience},
         )
         return not found or found[0]["audience"] != namespace.audience or bool(found[0]["shared"])
 
@@ -100,15 +91,8 @@ class Audiences:
 
         Until then nothing is known of it; an answer of Slack's that is under way is out of date.
         """
-        await execute_statement(
-            self._pool,
-            "INSERT INTO conversations"
-            " (team_id, channel_id, audience, shared, looked_up_at, changed_at)"
-            " VALUES (%(team)s, %(channel)s, %(channel)s, true, '-infinity', clock_timestamp())"
-            " ON CONFLICT (team_id, channel_id) DO UPDATE SET audience = excluded.audience,"
-            " shared = true, looked_up_at = '-infinity', changed_at = excluded.changed_at",
-            {"team": team_id, "channel": channel_id},
-        )
+        values = {"team": team_id, "channel": channel_id}
+        await execute_statement(self._pool, _SQL["invalidate"], values)
 
     async def look_up(self, team_id: str, channel_id: str) -> ConversationKind:
         """Return Slack's answer about a conversation, at most an hour old.
@@ -117,27 +101,15 @@ class Audiences:
         If the conversation changes during the request, the result is the narrowest kind. Raises the
         errors of the Slack client.
         """
-        [row] = await execute_statement(
-            self._pool,
-            f"SELECT asked_at, audience, shared, {_CHANGED}"
-            " FROM (SELECT clock_timestamp() AS asked_at) now"
-            " LEFT JOIN conversations ON team_id = %(team)s AND channel_id = %(channel)s"
-            f" AND looked_up_at > now() - interval '{_TRUSTED_FOR}' AND NOT {_EVENTS_MISSED}",
-            {"team": team_id, "channel": channel_id, "gap": GAP_SECONDS},
-        )
+        named = {"team": team_id, "channel": channel_id}
+        [row] = await execute_statement(self._pool, _SQL["trusted"], {**named, "gap": GAP_SECONDS})
         asked_at = row.pop("asked_at")
         if row["audience"] is not None:
             return ConversationKind(**row)
         answer = await self._slack.client(team_id).conversations_info(channel=channel_id)
         audience, shared = kind_of(answer.get("channel") or {}, channel_id)
-        kept = await execute_statement(
-            self._pool,
-            "INSERT INTO conversations (team_id, channel_id, audience, shared)"
-            " VALUES (%s, %s, %s, %s) ON CONFLICT (team_id, channel_id) DO UPDATE SET"
-            " audience = excluded.audience, shared = excluded.shared, looked_up_at = now()"
-            f" WHERE conversations.changed_at < %s RETURNING {_CHANGED}",
-            (team_id, channel_id, audience, shared, asked_at),
-        )
+        values = {**named, "audience": audience, "shared": shared, "asked_at": asked_at}
+        kept = await execute_statement(self._pool, _SQL["keep"], values)
         if not kept:
             return ConversationKind(audience=channel_id, shared=True, changed=math.inf)
         return ConversationKind(audience=audience, shared=shared, changed=kept[0]["changed"])
@@ -149,11 +121,7 @@ async def invalidate_kinds(connection: AsyncConnection[DictRow], team_id: str) -
     This is part of the transaction that ends the gap, so that no process reads an earlier kind
     afterwards.
     """
-    await connection.execute(
-        "UPDATE conversations SET audience = channel_id, shared = true,"
-        " looked_up_at = '-infinity', changed_at = clock_timestamp() WHERE team_id = %s",
-        (team_id,),
-    )
+    await connection.execute(_SQL["invalidate_all"], {"team": team_id})
 
 
 def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:

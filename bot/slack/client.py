@@ -6,15 +6,13 @@ An installation is the app in one workspace.
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
-import math
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -23,11 +21,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import StandingWarnings, fault
 from bot.network import proxy_for
-from bot.slack.messages import API_TEAM, Installation, received, slack_user
-from memory.metrics import count, step
+from bot.slack.messages import API_TEAM, Installation, sanitize_payload, slack_user
+from bot.slack.retries import RATE_LIMITED, RateLimits, SlackRetries, error_name, status_of
+from memory.metrics import step
 from memory.model import MessageKey
-
-_Answer = TypeVar("_Answer")
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +41,10 @@ NOTICE_METADATA: dict[str, Any] = {
 """The metadata of an app message that is no reply: no turn takes it for its own."""
 
 PATIENCE_SECONDS = 60.0
-"""How long a job waits for Slack's rate limits in one call, where nothing else is said."""
+"""How long a job waits for Slack in one call, where nothing else is said."""
 
 TURN_PATIENCE_SECONDS = 15.0
-"""How long one call of a turn waits for rate limits, to read a page of a thread or a file."""
+"""How long one call of a turn waits for Slack, to read a page of a thread or a file."""
 
 _TIMEOUT_SECONDS = 30
 # A change of an installation by another process is seen here after this time.
@@ -61,9 +58,6 @@ _ORGANISATION_PAGES = 5
 _LINK_SECONDS = 3.0
 _CLOCK_SECONDS = 60.0
 _LINKS_KEPT = 5_000
-_LONGEST_WAIT_SECONDS = 600.0
-_SPREAD_SECONDS = 0.2
-_PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 
 # Arguments of methods that can be a person's id.
 _USERS = frozenset({"channel", "initiator_user_id", "recipient_user_id", "user", "user_id"})
@@ -87,10 +81,10 @@ def posts(channel_id: str) -> str:
 
 
 class SlackClient(AsyncWebClient):
-    """A Web API client that repeats nothing by itself, and reaches Slack as `proxy_for` says.
+    """A Web API client that makes calls again as `SlackRetries` says, for `patience` seconds each.
 
-    The SDK's own retry after a lost connection can carry out a post twice. The SDK takes its proxy
-    from HTTPS_PROXY, without NO_PROXY.
+    It reaches Slack as `proxy_for` says: the SDK takes its proxy from HTTPS_PROXY, without
+    NO_PROXY.
     """
 
     def __init__(
@@ -99,6 +93,9 @@ class SlackClient(AsyncWebClient):
         token: str | None = None,
         base_url: str,
         session: aiohttp.ClientSession | None = None,
+        limits: RateLimits | None = None,
+        team_id: str = "",
+        patience: float = 0.0,
     ) -> None:
         super().__init__(
             token=token,
@@ -108,13 +105,41 @@ class SlackClient(AsyncWebClient):
             session=session,
         )
         self.proxy = proxy_for(base_url)
+        self.limits = limits or RateLimits()
+        self.team_id = team_id
+        self.patience = patience
+
+    async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
+        """Call a method. Raises what the SDK raises, once the call is not made again."""
+        name = api_method
+        if api_method == "chat.postMessage":
+            posted = arguments.get("json") or {}
+            name = posts(posted.get("channel", ""))
+        retries = SlackRetries(self.limits, self.team_id, name, self.patience)
+        with step(f"slack {api_method}"):
+            await retries.wait_for_limit()
+            return await self._with(retries).call_once(api_method, **arguments)
+
+    async def call_once(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
+        """Call a method with the retry handlers of this client."""
+        return await super().api_call(api_method, **arguments)
+
+    def _with(self, retries: SlackRetries) -> Self:
+        """Return this client with retries of its own, for one call."""
+        client = copy.copy(self)
+        client.retry_handlers = [retries]
+        return client
 
 
 def create_client(
-    token: str | None, base_url: str, session: aiohttp.ClientSession | None = None
+    token: str | None,
+    base_url: str,
+    session: aiohttp.ClientSession | None = None,
+    *,
+    patience: float = 0.0,
 ) -> SlackClient:
     """Return a client with a token; with `session`, on its connections."""
-    return SlackClient(token=token, base_url=base_url, session=session)
+    return SlackClient(token=token, base_url=base_url, session=session, patience=patience)
 
 
 def create_session() -> aiohttp.ClientSession:
@@ -131,12 +156,7 @@ def error_code(error: BaseException) -> str:
     """Return Slack's error name, or ``""`` where the call may have been carried out."""
     if not isinstance(error, SlackApiError):
         return ""
-    # Not every answer is JSON: a proxy's error page comes as text, or with no data at all.
-    said = getattr(error.response, "data", error.response)
-    code = str(said.get("error") or "") if isinstance(said, dict) else ""
-    if code in ("ratelimited", "rate_limited") or _status(error) == 429:
-        return "ratelimited"
-    return "" if _status(error) >= 500 or code in _PASSING else code
+    return error_name(status_of(error), getattr(error.response, "data", error.response))
 
 
 def is_passing(error: BaseException) -> bool:
@@ -144,84 +164,7 @@ def is_passing(error: BaseException) -> bool:
 
     Any other error is Slack's answer about what was to be read.
     """
-    return error_code(error) in ("ratelimited", "")
-
-
-def _status(error: SlackApiError) -> int:
-    status = getattr(error.response, "status_code", None) or getattr(error.response, "status", 0)
-    return int(status or 200)
-
-
-def retry_after(error: BaseException) -> float:
-    """Return the seconds that Slack asks to wait, one to 600; 0.0 if it is no rate limit."""
-    if not isinstance(error, SlackApiError) or error_code(error) != "ratelimited":
-        return 0.0
-    lower = {name.lower(): value for name, value in (error.response.headers or {}).items()}
-    try:
-        seconds = float(lower.get("retry-after", 1))
-    except (TypeError, ValueError):
-        seconds = 1.0
-    return min(max(seconds, 1.0), _LONGEST_WAIT_SECONDS)
-
-
-class RateLimits:
-    """The ``Retry-After`` headers that this process has received, by workspace and method.
-
-    Nothing is counted in advance: Slack's own counters decide, for all replicas together.
-    Source: https://docs.slack.dev/apis/web-api/rate-limits
-    """
-
-    def __init__(self) -> None:
-        self._until: dict[tuple[str, str], float] = {}
-
-    def wait(self, team_id: str, method: str) -> float:
-        """Return for how many seconds Slack still refuses a method; 0.0 if it may be called."""
-        return max(self._until.get((team_id, method), 0.0) - time.monotonic(), 0.0)
-
-    def note(self, team_id: str, method: str, error: BaseException) -> bool:
-        """Record the ``Retry-After`` of a refused call; return False for any other error."""
-        wait = retry_after(error)
-        if not wait:
-            return False
-        # Without the channel that `posts` adds: a direct message's names a person.
-        count("slack_rate_limits", method=method.partition(" ")[0])
-        now = time.monotonic()
-        self._until = {name: until for name, until in self._until.items() if until > now}
-        self._until[team_id, method] = now + wait
-        return True
-
-    def never(self, team_id: str, method: str) -> None:
-        """Record that Slack will refuse a method for as long as this process runs."""
-        self._until[team_id, method] = math.inf
-
-    async def retry(
-        self,
-        team_id: str,
-        method: str,
-        call: Callable[[], Awaitable[_Answer]],
-        *,
-        seconds: float = PATIENCE_SECONDS,
-    ) -> _Answer:
-        """Make a call once Slack allows it; each time it is refused, wait as told and repeat it.
-
-        Raises what the last attempt raised, once the waits would come to more than `seconds`; with
-        0 the call is made at once, and once.
-        """
-        waited = 0.0
-        while True:
-            wait = self.wait(team_id, method)
-            if wait and waited + wait <= seconds:
-                waited += wait
-                # Callers that were refused at the same moment retry at different ones.
-                await asyncio.sleep(wait + random.uniform(0, _SPREAD_SECONDS))  # noqa: S311
-                continue
-            try:
-                with step(f"slack {method.partition(' ')[0]}"):
-                    return await call()
-            except SlackApiError as error:
-                refused = self.note(team_id, method, error)
-                if not refused or waited + self.wait(team_id, method) > seconds:
-                    raise
+    return error_code(error) in (RATE_LIMITED, "")
 
 
 FindInstallation: TypeAlias = Callable[[str], Awaitable[Installation | None]]
@@ -334,15 +277,12 @@ class Installations:
     def client(self, team_id: str, *, patience: float = 0.0) -> AsyncWebClient:
         """Return a Web API client that calls with the team's token, looked up at each call.
 
-        Its methods raise `NotInstalled` where there is none: no other token is ever used. A
-        rate-limited call is repeated as `RateLimits.retry` does it, for `patience` seconds.
+        Its methods raise `NotInstalled` where there is none: no other token is ever used. A call is
+        made again as `SlackRetries` says, for `patience` seconds.
         """
         client = self._clients.get((team_id, patience))
         if client is None:
-            client = _TeamClient(base_url=self.base_url, session=self._session)
-            client.installations = self
-            client.team_id = team_id
-            client.patience = patience
+            client = _TeamClient(self, self._session, team_id, patience)
             self._clients[team_id, patience] = client
         return client
 
@@ -385,25 +325,33 @@ class Installations:
 class _TeamClient(SlackClient):
     """Sends Slack's own id of a person for the one under which their rows are kept."""
 
-    installations: Installations
-    team_id: str
-    patience: float
+    def __init__(
+        self,
+        installations: Installations,
+        session: aiohttp.ClientSession | None,
+        team_id: str,
+        patience: float,
+    ) -> None:
+        super().__init__(
+            base_url=installations.base_url,
+            session=session,
+            limits=installations.limits,
+            team_id=team_id,
+            patience=patience,
+        )
+        self._installations = installations
 
-    async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
-        self.token = (await self.installations.get(self.team_id)).bot_token
+    async def call_once(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
+        """Call a method with the team's token."""
+        installation = await self._installations.get(self.team_id)
+        self.token = installation.bot_token
         for form in ("params", "json"):
             given = arguments.get(form) or {}
             ids = {name: slack_user(given[name]) for name in _USERS if given.get(name)}
             if ids:
                 arguments[form] = {**given, **ids}
-        call = partial(super().api_call, api_method, **arguments)
-        method = api_method
-        if method == "chat.postMessage":
-            posted = arguments.get("json") or {}
-            method = posts(posted.get("channel", ""))
-        limits = self.installations.limits
-        answer = await limits.retry(self.team_id, method, call, seconds=self.patience)
-        self.installations.note_clock(answer)
+        answer = await super().call_once(api_method, **arguments)
+        self._installations.note_clock(answer)
         return answer
 
 
@@ -439,7 +387,7 @@ async def find_message(
         channel=channel, ts=thread_ts, oldest=ts, latest=ts, inclusive=True, limit=10
     )
     found = next((m for m in answer.get("messages") or [] if m.get("ts") == ts), None)
-    return dict(received(found)) if found is not None else None
+    return dict(sanitize_payload(found)) if found is not None else None
 
 
 async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:

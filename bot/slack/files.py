@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
@@ -19,6 +20,7 @@ from bot.slack.client import (
     error_code,
     is_passing,
 )
+from bot.slack.retries import DOWNLOAD, SlackRetries
 
 log = logging.getLogger(__name__)
 
@@ -52,23 +54,26 @@ class FileUnreadable(Exception):
 async def read_file(slack: Installations, team_id: str, url: str, *, most: int) -> bytes:
     """Return the bytes of a file of Slack's, `most` at the most.
 
-    A rate-limited request is repeated, as long as the waits come to no more than
-    `TURN_PATIENCE_SECONDS`. The workspace's token is sent to Slack alone. Raises
-    `FileUnreadable`.
+    It is requested again as `SlackRetries` says, for `TURN_PATIENCE_SECONDS`. The workspace's token
+    is sent to Slack alone. Raises `FileUnreadable`.
     """
     client = slack.client(team_id)
     if not _is_slacks(client, url):
         raise FileUnreadable("files_gone")
-
-    async def download() -> bytes:
-        return await _download(client, (await slack.get(team_id)).bot_token, url, most)
-
-    try:
-        return await slack.limits.retry(team_id, "files", download, seconds=TURN_PATIENCE_SECONDS)
-    except SLACK_FAULTS as error:
-        log.warning("a file was not read: %s", error_code(error) or fault(error))
-        trouble: FileTrouble = "files_not_now" if is_passing(error) else "files_gone"
-        raise FileUnreadable(trouble) from error
+    retries = SlackRetries(slack.limits, team_id, DOWNLOAD, TURN_PATIENCE_SECONDS)
+    state = RetryState()
+    await retries.wait_for_limit()
+    # The SDK, which asks a retry handler by itself, makes calls of the Web API alone.
+    while True:
+        try:
+            installation = await slack.get(team_id)
+            return await _download(client, installation.bot_token, url, most)
+        except SLACK_FAULTS as error:
+            if not await retries.can_retry_async(state=state, error=error):
+                log.warning("a file was not read: %s", error_code(error) or fault(error))
+                trouble: FileTrouble = "files_not_now" if is_passing(error) else "files_gone"
+                raise FileUnreadable(trouble) from error
+        await retries.prepare_for_next_attempt_async(state=state)
 
 
 async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> bytes:

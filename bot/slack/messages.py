@@ -112,7 +112,6 @@ class Message:
     unread parts of `bot.slack.content.Content`.
     """
 
-    event_id: str
     team_id: str
     user_id: str
     user_team_id: str
@@ -159,14 +158,15 @@ def is_direct(channel_id: str) -> bool:
 def found_message(
     found: Mapping[str, Any], installation: Installation, *, channel_id: str, is_shared: bool
 ) -> Message | None:
-    """Return a message of a conversation's history as `read_message` does that of an event.
-
-    Its event id is made of its place, which no event of Slack's has.
-    """
+    """Return a message of a conversation's history as `read_message` does that of an event."""
     kind = "im" if is_direct(channel_id) else "channel"
-    event = {"type": "message", **received(found), "channel": channel_id, "channel_type": kind}
+    event = {
+        "type": "message",
+        **sanitize_payload(found),
+        "channel": channel_id,
+        "channel_type": kind,
+    }
     body = {
-        "event_id": f"{channel_id}.{found.get('ts')}",
         "team_id": installation.team_id,
         "is_ext_shared_channel": is_shared,
         "event": event,
@@ -231,10 +231,8 @@ def read_message(body: Mapping[str, Any], installation: Installation) -> Message
     if not message.addressed and (message.opens_thread or among_themselves):
         return None
     times = _TS.fullmatch(message.ts) and _TS.fullmatch(message.thread_ts)
-    if not (
-        message.person and message.event_id and times and _CHANNEL_ID.fullmatch(message.channel_id)
-    ):
-        raise InvalidNamespace("Slack's event lacks its id, channel or time; it was not stored.")
+    if not (message.person and times and _CHANNEL_ID.fullmatch(message.channel_id)):
+        raise InvalidNamespace("Slack's event lacks its channel or time; it was not stored.")
     return message
 
 
@@ -260,7 +258,6 @@ def _message_of(
     called = event["type"] == "app_mention" and not shared
     content = read_content(event)
     return Message(
-        event_id=str(body.get("event_id") or ""),
         team_id=installation.team_id,
         user_id=author_key(event, installation, shared=shared),
         user_team_id=str(event.get("user_team") or event.get("team") or body.get("team_id") or ""),
@@ -349,7 +346,7 @@ def typed(text: str, bot_user_id: str = "") -> str:
     return _ENDS.sub("", _CUTS.sub(f" {OMITTED} ", plain(text, bot_user_id)))
 
 
-def received(value: Any, depth: int = 0) -> Any:
+def sanitize_payload(value: Any, depth: int = 0) -> Any:
     """Return a part of a payload with texts that PostgreSQL can store, and of limited length.
 
     None takes the place of what is nested more deeply than `MAX_DEPTH`.
@@ -361,8 +358,8 @@ def received(value: Any, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, list):
-        return [received(one, depth + 1) for one in value]
-    return {storable(str(key)): received(one, depth + 1) for key, one in value.items()}
+        return [sanitize_payload(one, depth + 1) for one in value]
+    return {storable(str(key)): sanitize_payload(one, depth + 1) for key, one in value.items()}
 
 
 def storable(text: str) -> str:

@@ -30,12 +30,17 @@ ORDER BY at, key;
 -- Names the message that is posted next. Returns its conversation, where that is known.
 WITH begun AS (
     UPDATE reminders SET message_id = %(message)s, posting_since = now()
-    WHERE team_id = %(team)s AND user_id = %(user)s AND ts IS NULL AND key = ANY(%(keys)s)
+    WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NULL AND key = ANY(%(keys)s)
     RETURNING key
 )
 SELECT (SELECT count(*) FROM begun) AS reminders,
     (SELECT channel_id FROM messages
         WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1) AS channel;
+
+-- name: find_begun
+-- The reminders of a message that is being posted.
+SELECT key FROM reminders
+WHERE team_id = %(team)s AND user_id = %(user)s AND message_id = %(message)s AND ts IS NULL;
 
 -- name: note_posted
 UPDATE reminders SET ts = %(ts)s

@@ -11,7 +11,7 @@ from uuid import UUID
 from bot.locale import Reader
 from bot.people import MemoryState
 from bot.types import COMMENTARY, WEB_SEARCH, Reply, Task
-from bot.ui.positions import FEEDBACK, SHOW, Position
+from bot.ui.acts import ACT, ButtonAct, Position, Rate
 
 Block = dict[str, Any]
 SlackView = dict[str, Any]
@@ -82,9 +82,12 @@ def header(text: str) -> Block:
 
 
 def actions(*elements: Block, block_id: str = "") -> Block:
-    """Return a row of buttons and menus."""
+    """Return a row of buttons; Slack wants an action id for each that differs from the others."""
     named = {"block_id": block_id} if block_id else {}
-    return {"type": "actions", "elements": list(elements), **named}
+    numbered = [
+        {**element, "action_id": f"{ACT}_{number}"} for number, element in enumerate(elements)
+    ]
+    return {"type": "actions", "elements": numbered, **named}
 
 
 def note(*lines: str) -> Block:
@@ -98,16 +101,16 @@ def plain_text(text: str) -> Block:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def button(action: str, text: str, value: str, *, label: str = "", **more: Any) -> Block:
+def button(text: str, act: ButtonAct, *, label: str = "", **more: Any) -> Block:
     """Return a button; `more` are its other fields, such as ``style`` or ``confirm``.
 
     `label` is its text for screen readers, mrkdwn, made plain and cut to Slack's limit.
     """
     return {
         "type": "button",
-        "action_id": action,
+        "action_id": ACT,
         "text": plain_text(text),
-        "value": value,
+        "value": act.value,
         **({"accessibility_label": shortened(spoken(label), _LABEL_LIMIT)} if label else {}),
         **more,
     }
@@ -268,24 +271,32 @@ def controls_row(reader: Reader, rated: UUID | None, recalled: UUID | None) -> l
     Source: https://docs.slack.dev/reference/block-kit/blocks/context-actions-block
     """
 
-    def side(rating: str, text: str, label: str) -> Block:
-        return {
-            "text": plain_text(reader.say(text)),
-            "value": f"{rating} {rated}",
-            "accessibility_label": reader.say(label),
-        }
-
-    feedback = {
-        "type": "feedback_buttons",
-        "action_id": FEEDBACK,
-        "positive_button": side("good", "feedback_good", "feedback_good_label"),
-        "negative_button": side("bad", "feedback_bad", "feedback_bad_label"),
-    }
-    rows: list[Block] = [{"type": "context_actions", "elements": [feedback]}] if rated else []
+    rows: list[Block] = []
+    if rated:
+        rows.append({"type": "context_actions", "elements": [_feedback_buttons(reader, rated)]})
     if recalled:
-        used = Position(list="used", of=str(recalled)).value
-        rows.append(actions(button(SHOW, reader.say("used_button"), used)))
+        used = Position(list="used", of=str(recalled))
+        rows.append(actions(button(reader.say("used_button"), used)))
     return rows
+
+
+def _feedback_buttons(reader: Reader, turn: UUID) -> Block:
+    good = Rate(turn=turn, rating="good")
+    bad = Rate(turn=turn, rating="bad")
+    return {
+        "type": "feedback_buttons",
+        "action_id": ACT,
+        "positive_button": {
+            "text": plain_text(reader.say("feedback_good")),
+            "value": good.value,
+            "accessibility_label": reader.say("feedback_good_label"),
+        },
+        "negative_button": {
+            "text": plain_text(reader.say("feedback_bad")),
+            "value": bad.value,
+            "accessibility_label": reader.say("feedback_bad_label"),
+        },
+    }
 
 
 def markdown(text: str) -> Block:

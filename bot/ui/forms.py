@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, get_args
+from uuid import UUID
 
 from pydantic import BaseModel
 
 from bot.locale import LANGUAGE_NAMES, LANGUAGES, Reader, known_language, say
 from bot.people import Eagerness, PersonSettings
 from bot.types import PersonErased
+from bot.ui.acts import (
+    AddLines,
+    Comment,
+    DeleteData,
+    FormAct,
+    Place,
+    SaveMemory,
+    SaveSettings,
+    ShareSentence,
+)
 from bot.ui.blocks import (
     Block,
     SlackView,
@@ -32,9 +42,7 @@ from memory.credentials import redact
 from memory.model import PROMISE_KIND
 from memory.store import validated
 
-ADD_FORM, EDIT_FORM, SETTINGS_FORM = "add", "memory", "settings"
-SHARE_FORM = "share"
-DELETE_FORM, COMMENT_FORM = "delete_all", "comment"
+_CALLBACK_ID = "form"
 LINES_LIMIT = 20  # of one run of formation, where a line may be proposed twice
 COMMENT_LIMIT = 1_000
 # Source: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
@@ -66,21 +74,16 @@ Rules: TypeAlias = Mapping[str, Any]
 
 
 def _form(
-    reader: Reader,
-    callback: str,
-    title: str,
-    submit: str,
-    blocks: Sequence[Block],
-    **metadata: str,
+    reader: Reader, act: FormAct, title: str, submit: str, blocks: Sequence[Block]
 ) -> SlackView:
-    """Return a modal with something to submit; its metadata come back with the submission."""
+    """Return a modal with something to submit; `act` comes back with the submission."""
     return {
         "type": "modal",
-        "callback_id": callback,
+        "callback_id": _CALLBACK_ID,
         "title": plain_text(reader.say(title)),
         "submit": plain_text(reader.say(submit)),
         "close": plain_text(reader.say("modal_cancel")),
-        "private_metadata": json.dumps(metadata),
+        "private_metadata": act.value,
         "blocks": list(blocks),
     }
 
@@ -93,12 +96,6 @@ def final_view(reader: Reader, title: str, *texts: str) -> SlackView:
         "close": plain_text(reader.say("modal_close")),
         "blocks": [section(text) for text in texts],
     }
-
-
-def metadata_of(view: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a form was opened with."""
-    metadata = json.loads(view.get("private_metadata") or "{}")
-    return {str(name): str(value) for name, value in metadata.items()}
 
 
 def _entered(view: Mapping[str, Any], block_id: str) -> str:
@@ -161,9 +158,7 @@ def text_of(content: Mapping[str, Any], name: str) -> str:
     return "" if content.get(name) is None else str(content[name])
 
 
-def edit_form(
-    reader: Reader, schema: type[BaseModel], memory: Memory, **metadata: str
-) -> SlackView:
+def edit_form(reader: Reader, schema: type[BaseModel], memory: Memory, place: Place) -> SlackView:
     """Return the form of a memory with what it says now; `schema` is that of its kind."""
     # Our own kinds have labels in each language; an operator's have their titles.
     own = schema in SCHEMAS
@@ -178,16 +173,16 @@ def edit_form(
         for name, rules in fields_of(schema, memory.content).items()
     ]
     blocks.append(_audience_input(reader, audience_of(memory)))
-    metadata |= {"key": memory.key, "kind": memory.kind, "seen": memory.updated_at.isoformat()}
-    return _form(reader, EDIT_FORM, "form_edit_title", "form_save", blocks, **metadata)
+    act = SaveMemory(place=place, key=memory.key, kind=memory.kind, seen=memory.updated_at)
+    return _form(reader, act, "form_edit_title", "form_save", blocks)
 
 
-def add_form(reader: Reader, **metadata: str) -> SlackView:
+def add_form(reader: Reader, place: Place) -> SlackView:
     """Return the form that adds memories: one field, whose lines are formed like messages."""
     hint = reader.say("add_lines_hint", limit=LINES_LIMIT)
     field = input_block(_LINES, reader.say("field_fact"), text_input(_LINES_LENGTH), hint=hint)
     blocks = [field, _audience_input(reader, DM)]
-    return _form(reader, ADD_FORM, "add_button", "remember_button", blocks, **metadata)
+    return _form(reader, AddLines(place=place), "add_button", "remember_button", blocks)
 
 
 def _block_id(field: str) -> str:
@@ -246,40 +241,21 @@ def chosen_audience(view: Mapping[str, Any]) -> str:
     return _entered(view, _AUDIENCE) or DM
 
 
-def entered_content(
-    view: Mapping[str, Any], schemas: Sequence[type[BaseModel]]
-) -> dict[str, str | None]:
-    """Return the fields of a submitted edit form; None where one was left empty.
-
-    Raises as `schema_of` does.
-    """
-    fields = _fields(schema_of(view, schemas))
-    shown = [name for name in fields if _block_id(name) in view["state"]["values"]]
+def entered_content(view: Mapping[str, Any], schema: type[BaseModel]) -> dict[str, str | None]:
+    """Return the fields of a submitted edit form; None where one was left empty."""
+    shown = [name for name in _fields(schema) if _block_id(name) in view["state"]["values"]]
     return {name: _entered(view, _block_id(name)) or None for name in shown}
 
 
-def typed_text(
-    view: Mapping[str, Any], changed: Mapping[str, str | None], schemas: Sequence[type[BaseModel]]
-) -> str:
+def typed_text(changed: Mapping[str, str | None], schema: type[BaseModel]) -> str:
     """Return what the person typed of the fields that changed; choices and dates are not words."""
-    fields = _fields(schema_of(view, schemas))
+    fields = _fields(schema)
     return " ".join(text for name, text in changed.items() if text and _is_text(fields[name]))
 
 
-def schema_of(view: Mapping[str, Any], schemas: Sequence[type[BaseModel]]) -> type[BaseModel]:
-    """Return the schema of the memory in an edit form.
-
-    Raises `KeyError` for a kind that the operator has removed meanwhile.
-    """
-    return {one.__name__: one for one in schemas}[metadata_of(view)["kind"]]
-
-
-def edit_errors(
-    reader: Reader, view: Mapping[str, Any], schemas: Sequence[type[BaseModel]]
-) -> dict[str, str]:
+def edit_errors(reader: Reader, view: Mapping[str, Any], schema: type[BaseModel]) -> dict[str, str]:
     """Return what is wrong with a submitted edit form, by block, by the schema alone."""
-    schema = schema_of(view, schemas)
-    content = entered_content(view, schemas)
+    content = entered_content(view, schema)
     try:
         validated(schema.__name__, content, [schema])
     except InvalidContent as problem:
@@ -354,21 +330,21 @@ def add_errors(reader: Reader, view: Mapping[str, Any]) -> dict[str, str]:
 # --- what colleagues can see -------------------------------------------------------------------
 
 
-def share_form(reader: Reader, key: str, sentence: str, **metadata: str) -> SlackView:
+def share_form(reader: Reader, key: str, sentence: str, place: Place) -> SlackView:
     """Return the form that says which sentence colleagues will read."""
     blocks = [
         section(f"{reader.say('card_will_read')}\n{bulleted([escaped(sentence)])}"),
         note(reader.say("card_who_asks")),
     ]
-    metadata |= {"key": key, "sentence": sentence}
-    return _form(reader, SHARE_FORM, "card_title", "card_show_submit", blocks, **metadata)
+    act = ShareSentence(place=place, key=key, sentence=sentence)
+    return _form(reader, act, "card_title", "card_show_submit", blocks)
 
 
 # --- settings ----------------------------------------------------------------------------------
 
 
 def settings_form(
-    reader: Reader, settings: PersonSettings, most_days: int | None, **metadata: str
+    reader: Reader, settings: PersonSettings, most_days: int | None, place: Place
 ) -> SlackView:
     """Return the form with a person's settings as they are.
 
@@ -392,7 +368,7 @@ def settings_form(
         input_block(name, reader.say(f"settings_{name}"), element)
         for name, element in selects.items()
     ]
-    return _form(reader, SETTINGS_FORM, "settings_title", "form_save", blocks, **metadata)
+    return _form(reader, SaveSettings(place=place), "settings_title", "form_save", blocks)
 
 
 def _period(reader: Reader, days: int | None) -> str:
@@ -413,7 +389,7 @@ def read_settings_form(view: Mapping[str, Any]) -> dict[str, Any]:
 # --- Delete all my data ------------------------------------------------------------------------
 
 
-def delete_form(reader: Reader, *, asks: bool, **metadata: str) -> SlackView:
+def delete_form(reader: Reader, place: Place, *, asks: bool) -> SlackView:
     """Return the question: what goes, what stays, and the word to type.
 
     `asks`: memory is off for somebody new until they agree.
@@ -425,7 +401,7 @@ def delete_form(reader: Reader, *, asks: bool, **metadata: str) -> SlackView:
         note(reader.say("delete_stays")),
         input_block(_WORD, reader.say("delete_type", word=reader.say("delete_word")), word),
     ]
-    return _form(reader, DELETE_FORM, "delete_title", "delete_submit", blocks, **metadata)
+    return _form(reader, DeleteData(place=place), "delete_title", "delete_submit", blocks)
 
 
 def delete_errors(reader: Reader, view: Mapping[str, Any]) -> dict[str, str]:
@@ -459,15 +435,16 @@ def receipt_view(reader: Reader, receipt: PersonErased) -> SlackView:
 # --- a comment ---------------------------------------------------------------------------------
 
 
-def comment_form(reader: Reader, turn: str, comment: str) -> SlackView:
+def comment_form(reader: Reader, turn: UUID, comment: str, place: Place) -> SlackView:
     """Return the form that asks what was wrong with an answer, with the earlier comment."""
     blocks = [
         input_block(_COMMENT, reader.say("feedback_comment"), text_input(COMMENT_LIMIT, comment)),
         note(reader.say("feedback_who_reads")),
     ]
-    return _form(reader, COMMENT_FORM, "feedback_title", "feedback_send", blocks, turn=turn)
+    act = Comment(place=place, turn=turn)
+    return _form(reader, act, "feedback_title", "feedback_send", blocks)
 
 
-def read_comment(view: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the turn and the comment of a submitted form."""
-    return metadata_of(view)["turn"], _entered(view, _COMMENT)[:COMMENT_LIMIT]
+def read_comment(view: Mapping[str, Any]) -> str:
+    """Return the comment of a submitted form."""
+    return _entered(view, _COMMENT)[:COMMENT_LIMIT]

@@ -9,6 +9,17 @@ from uuid import UUID
 
 from bot.locale import Reader
 from bot.people import Off
+from bot.ui.acts import (
+    ButtonAct,
+    ChangePromise,
+    Edit,
+    Forget,
+    Position,
+    Remember,
+    Snooze,
+    Switch,
+    Undo,
+)
 from bot.ui.blocks import (
     FALLBACK_LIMIT,
     VALUE_LIMIT,
@@ -32,7 +43,6 @@ from bot.ui.lines import (
     value_line,
 )
 from bot.ui.panel import Done, answer_buttons, consent_buttons, undo_button
-from bot.ui.positions import FORGET, MENU, PROMISE, REMEMBER, SHOW, SWITCH, Position
 from bot.ui.promises import Reminder, is_open, is_past
 from memory import Change, Memory, Person, Question, Reason, Refusal
 
@@ -46,8 +56,6 @@ _MOST_REMINDERS = 15
 _HEADINGS = ("reminder_soon", "reminder_today", "reminder_open")
 _ROW = "promise-"
 _ROW_BUTTONS = "-buttons"
-# Characters of a sentence in the value of a button; escapes may triple them.
-SENTENCE_LIMIT = 1_800
 
 
 def done_payload(reader: Reader, done: Done) -> Payload:
@@ -79,10 +87,11 @@ def notice_payload(
             [(line, asked)] = open_promises
             lines = [line] if len(told) == 1 else [*lines, line]
         undoable = [one for one in changes if one.undone_at is None]
-        undo = [undo_button(reader, f"notice {batch}", lines[0])] if undoable else []
+        undo_notice = Undo(what="notice", ids=(batch,))
+        undo = [undo_button(reader, undo_notice, lines[0])] if undoable else []
         if asked is None:
-            shown = Position(list="notice", of=str(batch)).value
-            buttons = [*undo, button(SHOW, reader.say("show_button"), shown)]
+            notice = Position(list="notice", of=str(batch))
+            buttons = [*undo, button(reader.say("show_button"), notice)]
         else:
             buttons = [*asked, *undo][:_MOST_BUTTONS]
         blocks = [*map(note, lines), actions(*buttons)]
@@ -108,12 +117,12 @@ def off_done(reader: Reader, off: Off, scope: str) -> Done:
 
 def on_button(reader: Reader, scope: str = "") -> Block:
     """Return the button that switches memory on: everywhere, or in the conversation `scope`."""
-    return button(SWITCH, reader.say("on_button"), f"on {scope}".strip())
+    return button(reader.say("on_button"), Switch(to="on", scope=scope))
 
 
 def off_button(reader: Reader, scope: str = "") -> Block:
     """Return the button that switches memory off: everywhere, or in the conversation `scope`."""
-    return button(SWITCH, reader.say("off_button"), f"off {scope}".strip())
+    return button(reader.say("off_button"), Switch(to="off", scope=scope))
 
 
 def on_question(reader: Reader, off: Off, scope: str) -> Payload:
@@ -121,30 +130,31 @@ def on_question(reader: Reader, off: Off, scope: str) -> Payload:
     return payload(off_line(reader, off), on_button(reader, scope))
 
 
-def forget_button(reader: Reader, value: str) -> Block:
-    """Return the button that forgets what `value` selects."""
-    return button(FORGET, reader.say("menu_forget"), value, style="danger")
+def forget_button(reader: Reader, forget: Forget) -> Block:
+    """Return the button that forgets what it selects."""
+    return button(reader.say("menu_forget"), forget, style="danger")
 
 
 def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: str) -> Payload:
     """Return the button that opens the panel, for somebody who asked for it in plain words."""
     position = Position(list=kind, of=words if kind == "memories" else "")
-    return payload(reader.say("open_line"), button(SHOW, reader.say("show_button"), position.value))
+    return payload(reader.say("open_line"), button(reader.say("show_button"), position))
 
 
 def refusal_done(reader: Reader, refusal: Refusal, *, facts: bool) -> Done:
     """Return why a sentence was not stored, with the button that stores it as it was typed.
 
-    `facts`: whether there is a kind of memory for it.
+    `facts`: whether there is a kind of memory for it. A sentence that no button has room for, of
+    about 1,900 characters, gets none.
     """
     line = refusal_line(reader, refusal.reason, refusal.sentence)
     if refusal.evidence is None or not facts or refusal.reason in _FINAL:
         return Done(line=line)
     said = refusal.evidence.original
-    value = f"{said.channel or '-'} {said.ts or '-'} {refusal.evidence.text[:SENTENCE_LIMIT]}"
-    return Done(
-        line=line, buttons=[button(REMEMBER, reader.say("remember_button"), value[:VALUE_LIMIT])]
-    )
+    remember = Remember(text=refusal.evidence.text, channel=said.channel or "", ts=said.ts or "")
+    if len(remember.value) > VALUE_LIMIT:
+        return Done(line=line)
+    return Done(line=line, buttons=[button(reader.say("remember_button"), remember)])
 
 
 def promise_told(
@@ -161,10 +171,10 @@ def promise_told(
     line = value_line(reader, change.after)
     key = change.key
     if reminder is None:
-        tomorrow = button(f"{PROMISE}_1", reader.say("promise_tomorrow"), f"tomorrow {key}")
-        pick = button(f"{MENU}_1", reader.say("promise_pick"), f"edit {key}")
+        tomorrow = button(reader.say("promise_tomorrow"), Snooze(key=key))
+        pick = button(reader.say("promise_pick"), Edit(key=key))
         return reader.say("promise_when", line=line), [tomorrow, pick]
-    edit = button(f"{MENU}_1", reader.say("menu_edit"), f"edit {key}")
+    edit = button(reader.say("menu_edit"), Edit(key=key))
     when = reader.plain_minute(reminder)
     return reader.say("promise_remind", line=line, when=when), [edit]
 
@@ -191,7 +201,7 @@ def reminder_payload(reader: Reader, reminders: Sequence[Reminder]) -> Payload:
             blocks += _reminder_row(reader, one)
     if len(reminders) > _MOST_REMINDERS:
         lines.append(reader.say("reminder_more", count=len(reminders) - _MOST_REMINDERS))
-        show = button(SHOW, reader.say("show_button"), Position().value)
+        show = button(reader.say("show_button"), Position())
         blocks.append(section(lines[-1], show))
     return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
 
@@ -217,12 +227,16 @@ def _reminder_row(reader: Reader, reminder: Reminder) -> list[Block]:
 def promise_buttons(reader: Reader, memory: Memory) -> list[Block]:
     """Return what a person may answer to a reminder."""
     what = promise_line(reader, memory)
+    answers: tuple[tuple[str, ButtonAct], ...] = (
+        ("promise_done", ChangePromise(key=memory.key, to="done")),
+        ("promise_tomorrow", Snooze(key=memory.key)),
+        ("promise_drop", ChangePromise(key=memory.key, to="dropped")),
+    )
     buttons: list[Block] = []
-    for number, name in enumerate(("done", "tomorrow", "drop"), start=1):
-        text = reader.say(f"promise_{name}")
+    for sentence, act in answers:
+        text = reader.say(sentence)
         label = reader.say("promise_label", button=text, what=what)
-        value = f"{name} {memory.key}"
-        buttons.append(button(f"{PROMISE}_{number}", text, value, label=label))
+        buttons.append(button(text, act, label=label))
     buttons[0]["style"] = "primary"
     return buttons
 

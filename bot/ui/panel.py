@@ -8,12 +8,35 @@ from an ephemeral message alike.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from bot.locale import Reader
 from bot.people import Off, Refusal
 from bot.slack.messages import is_direct
+from bot.ui.acts import (
+    ACT,
+    QUERY_LIMIT,
+    SEARCH,
+    Answer,
+    AnswerTo,
+    ButtonAct,
+    ChangePromise,
+    Edit,
+    Export,
+    Forget,
+    Hide,
+    Open,
+    Place,
+    Position,
+    PreviewCard,
+    Redo,
+    Share,
+    Switch,
+    SwitchTo,
+    Undo,
+    UndoAct,
+)
 from bot.ui.blocks import (
     Block,
     actions,
@@ -40,21 +63,6 @@ from bot.ui.lines import (
     off_line,
     question_line,
 )
-from bot.ui.positions import (
-    ADD,
-    ANSWER,
-    DELETE,
-    EXPORT,
-    FORGET,
-    MENU,
-    QUERY_LIMIT,
-    SEARCH,
-    SETTINGS,
-    SHOW,
-    SWITCH,
-    UNDO,
-    Position,
-)
 from bot.ui.promises import is_open
 from memory import (
     COLLEAGUES,
@@ -67,15 +75,14 @@ from memory.store import NotRemembered
 
 PAGE_SIZE = 15
 _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
-EVERYTHING = "everything"
 _EXAMPLES = ("panel_example_fact", "panel_example_food", "panel_example_answer")
-_SWITCHES = {
-    "on": "switch_on",
-    "hour": "switch_hour",
-    "tomorrow": "switch_tomorrow",
-    "off": "switch_off",
-}
-_ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
+_SWITCHES: tuple[tuple[SwitchTo, str], ...] = (
+    ("on", "switch_on"),
+    ("hour", "switch_hour"),
+    ("tomorrow", "switch_tomorrow"),
+    ("off", "switch_off"),
+)
+_ANSWERS: Mapping[str, tuple[tuple[AnswerTo, str], ...]] = {
     "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
     "remove": (("yes", "menu_forget"), ("no", "ask_keep")),
     "store": (("yes", "remember_button"), ("no", "ask_not_store")),
@@ -85,7 +92,7 @@ _DIVIDER: Block = {"type": "divider"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What a click did, as one line; `undo` is the value of its *Undo*, `buttons` are others.
+    """What a click did, as one line; `undo` is what its *Undo* does, `buttons` are others.
 
     Raises `ValueError` without a line: Slack refuses a message that says nothing. `beside`: the
     line answers a message that is to stay. `position` is what a panel shows then; None: what it
@@ -93,7 +100,7 @@ class Done:
     """
 
     line: str
-    undo: str | None = None
+    undo: UndoAct | None = None
     buttons: Sequence[Block] = ()
     beside: bool = False
     position: Position | None = None
@@ -104,22 +111,18 @@ class Done:
 
     def shown_buttons(self, reader: Reader) -> list[Block]:
         """Return its buttons, *Undo* first."""
-        return [*([undo_button(reader, self.undo, self.line)] if self.undo else []), *self.buttons]
+        if self.undo is None:
+            return [*self.buttons]
+        return [undo_button(reader, self.undo, self.line), *self.buttons]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Click:
-    """A click of a person: `value` is that of the button, option or input.
-
-    `position` is that of the panel in which it was, None: it was in another message. A form
-    that it opens returns `origin` with its submission, so that its result is shown where it began.
-    """
+    """A click, a command, a shortcut or a submitted form of a person, and where its result goes."""
 
     person: Person
     reader: Reader
-    value: str = ""
-    position: Position | None = None
-    origin: Mapping[str, str] = field(default_factory=dict)
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,21 +193,21 @@ def _state(reader: Reader, content: Content) -> list[Block]:
         ]
     off = content.off
     text = reader.say("panel_on") if off is None else off_line(reader, off)
-    options = [option(reader.say(key), value) for value, key in _SWITCHES.items()]
+    options = [option(reader.say(key), Switch(to=to).value) for to, key in _SWITCHES]
     # Slack sends nothing for the option that is shown as chosen.
-    chosen = "on" if off is None else "off" if off.until is None else ""
-    if content.off_in and (off is None or off.here):
-        chosen = ""
+    chosen = _chosen_switch(content)
     switch = select(
         options,
-        chosen,
-        action_id=SWITCH,
+        Switch(to=chosen).value if chosen else "",
+        action_id=ACT,
         placeholder=plain_text(reader.say("switch_placeholder")),
     )
     # Slack keeps a choice for as long as the id of its block stays the same.
-    name = f"state-{int(off.until.timestamp())}" if off and off.until else f"state-{chosen}"
-    blocks = [section(text, switch, content.position.block_id(name))]
-    lines = [reader.say("counted_memories", count=content.total)] if content.total else []
+    state = int(off.until.timestamp()) if off and off.until else chosen
+    blocks = [section(text, switch, content.position.block_id(f"state-{state}"))]
+    lines: list[str] = []
+    if content.total:
+        lines.append(reader.say("counted_memories", count=content.total))
     if content.unformed:
         lines.append(reader.say("memories_unformed", count=content.unformed))
     if content.unread:
@@ -213,7 +216,19 @@ def _state(reader: Reader, content: Content) -> list[Block]:
         names = (_place(reader, channel) for channel in content.off_in[:5])
         where = reader.say("listed").join(names)
         lines.append(reader.say("panel_off_in", where=where))
-    return [*blocks, *([note(*lines)] if lines else [])]
+    if lines:
+        blocks.append(note(*lines))
+    return blocks
+
+
+def _chosen_switch(content: Content) -> SwitchTo | None:
+    """Return the option that the state of memory is, if one says all of it."""
+    off = content.off
+    if content.off_in and (off is None or off.here):
+        return None
+    if off is None:
+        return "on"
+    return "off" if off.until is None else None
 
 
 def _place(reader: Reader, channel: str) -> str:
@@ -224,8 +239,8 @@ def _place(reader: Reader, channel: str) -> str:
 def consent_buttons(reader: Reader) -> list[Block]:
     """Return the two answers to the question whether a person agrees to memory."""
     return [
-        button(f"{SWITCH}_1", reader.say("consent_agree"), "on", style="primary"),
-        button(f"{SWITCH}_2", reader.say("consent_refuse"), "off"),
+        button(reader.say("consent_agree"), Switch(to="on"), style="primary"),
+        button(reader.say("consent_refuse"), Switch(to="off")),
     ]
 
 
@@ -243,8 +258,8 @@ def _question(reader: Reader, content: Content) -> list[Block]:
 def answer_buttons(reader: Reader, question: Question) -> list[Block]:
     """Return a button for each answer to a question."""
     return [
-        button(f"{ANSWER}_{number}", reader.say(key), f"{question.id} {answer}")
-        for number, (answer, key) in enumerate(_ANSWERS[question.asks])
+        button(reader.say(key), Answer(question=question.id, answer=answer))
+        for answer, key in _ANSWERS[question.asks]
     ]
 
 
@@ -293,24 +308,38 @@ def _rows(reader: Reader, content: Content) -> list[Block]:
 
 def memory_row(reader: Reader, memory: Memory, link: str | None, position: Position) -> Block:
     """Return a memory with the sentence it comes from, its audience, date, source and menu."""
-    line, said = memory_line(reader, memory), as_mrkdwn(shortened(sentence_of(memory), _SAID_LIMIT))
-    details = [reader.say("row_said", what=said)] if said not in line else []
-    details += [
-        reader.say("row_where", where=audience_name(reader, audience_of(memory))),
-        reader.say("row_since", day=reader.plain_day(date.fromisoformat(memory.said_on))),
-    ]
+    line = memory_line(reader, memory)
+    said = as_mrkdwn(shortened(sentence_of(memory), _SAID_LIMIT))
+    said_on = date.fromisoformat(memory.said_on)
+    details: list[str] = []
+    if said not in line:
+        details.append(reader.say("row_said", what=said))
+    details.append(reader.say("row_where", where=audience_name(reader, audience_of(memory))))
+    details.append(reader.say("row_since", day=reader.plain_day(said_on)))
     if link:
         details.append(f"<{link}|{reader.say('row_source')}>")
-    keys = {"edit": "menu_edit", "forget": "menu_forget", "history": "menu_history"}
-    shown = COLLEAGUES in memory.audiences
-    details += [reader.say("row_colleagues")] if shown else []
-    keys |= {"unshare": "card_hide"} if shown else {"share": "card_show"}
-    if is_open(memory.kind, memory.content):
-        keys = {"done": "promise_done", **keys}
-    options = [option(reader.say(key), f"{name} {memory.key}") for name, key in keys.items()]
-    menu = {"type": "overflow", "action_id": MENU, "options": options}
+    if COLLEAGUES in memory.audiences:
+        details.append(reader.say("row_colleagues"))
+    options = [option(reader.say(key), act.value) for key, act in _row_acts(memory)]
+    menu = {"type": "overflow", "action_id": ACT, "options": options}
     text = f"{line}\n{' · '.join(details)}"
     return section(text, menu, position.block_id(f"memory-{memory.key[:40]}"))
+
+
+def _row_acts(memory: Memory) -> list[tuple[str, ButtonAct]]:
+    """Return what the menu of a memory offers: the key of each sentence, and the act."""
+    key = memory.key
+    acts: list[tuple[str, ButtonAct]] = []
+    if is_open(memory.kind, memory.content):
+        acts.append(("promise_done", ChangePromise(key=key, to="done")))
+    acts.append(("menu_edit", Edit(key=key)))
+    acts.append(("menu_forget", Forget(keys=(key,))))
+    acts.append(("menu_history", Position(list="changes", of=key)))
+    if COLLEAGUES in memory.audiences:
+        acts.append(("card_hide", Hide(key=key)))
+    else:
+        acts.append(("card_show", Share(key=key)))
+    return acts
 
 
 def _card(reader: Reader, content: Content) -> list[Block]:
@@ -318,7 +347,7 @@ def _card(reader: Reader, content: Content) -> list[Block]:
     title = header(reader.say("card_title"))
     if not (lines := card_lines(reader, content.card or ())):
         return [_DIVIDER, title, section(reader.say("card_none"))]
-    preview = button(MENU, reader.say("card_preview"), "preview card")
+    preview = button(reader.say("card_preview"), PreviewCard())
     return [
         _DIVIDER,
         title,
@@ -328,10 +357,10 @@ def _card(reader: Reader, content: Content) -> list[Block]:
 
 
 def _forget_shown(reader: Reader, content: Content) -> Block:
-    keys = " ".join(memory.key for memory in content.memories)
+    keys = tuple(memory.key for memory in content.memories)
     text = reader.say("forget_shown", count=len(content.memories))
     return actions(
-        button(FORGET, text, f"keys {keys}", style="danger"),
+        button(text, Forget(keys=keys), style="danger"),
         block_id=content.position.block_id("forget"),
     )
 
@@ -346,8 +375,7 @@ def _changes(reader: Reader, content: Content) -> list[Block]:
         line = f"{changed}\n{reader.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
             line += f" · <{link}|{reader.say('row_source')}>"
-        verb = "change" if entry.undone_at is None else "redo"
-        undo = undo_button(reader, f"{verb} {entry.id}", changed)
+        undo = undo_button(reader, undo_of([entry]), changed)
         blocks.append(section(line, undo, position.block_id(f"change-{entry.id}")))
     if content.not_remembered:
         blocks.append(header(reader.say("not_remembered_title")))
@@ -357,42 +385,53 @@ def _changes(reader: Reader, content: Content) -> list[Block]:
     return blocks
 
 
-def undo_button(reader: Reader, value: str, what: str) -> Block:
-    """Return the *Undo* of `what`; its value names a change, a notice or a forgetting."""
-    return button(UNDO, reader.say("undo_button"), value, label=reader.say("undo_label", what=what))
+def undo_of(changes: Sequence[Change]) -> Undo | Redo:
+    """Return what undoes changes or, if all of them were undone, makes them again."""
+    ids = tuple(one.id for one in changes)
+    if all(one.undone_at for one in changes):
+        return Redo(ids=ids)
+    return Undo(what="changes", ids=ids)
+
+
+def undo_button(reader: Reader, undo: UndoAct, what: str) -> Block:
+    """Return the button that undoes `what`."""
+    return button(reader.say("undo_button"), undo, label=reader.say("undo_label", what=what))
 
 
 def _pages(reader: Reader, content: Content) -> list[Block]:
     """Return how much of a list is shown, and the ways to the rest of it."""
-    position, blocks, buttons = content.position, [], []
+    position = content.position
+    blocks: list[Block] = []
+    buttons: list[Block] = []
     pages = -(-content.found // PAGE_SIZE)
     if content.memories and content.found > PAGE_SIZE:
         first = (position.page - 1) * PAGE_SIZE + 1
         last = min(first + PAGE_SIZE - 1, content.found)
         blocks.append(note(reader.say("panel_shown", first=first, last=last, count=content.found)))
     if position.page > 1:
-        newer = replace(position, page=position.page - 1)
-        buttons.append(button(f"{SHOW}_1", reader.say("newer"), newer.value))
+        buttons.append(button(reader.say("newer"), position.on_page(position.page - 1)))
     if position.page < pages:
-        older = replace(position, page=position.page + 1)
-        buttons.append(button(f"{SHOW}_2", reader.say("older"), older.value))
+        buttons.append(button(reader.say("older"), position.on_page(position.page + 1)))
     if position.of or position.list != "memories":
-        buttons.append(button(f"{SHOW}_3", reader.say("all_memories"), Position().value))
-    return [*blocks, *([actions(*buttons, block_id=position.block_id("pages"))] if buttons else [])]
+        buttons.append(button(reader.say("all_memories"), Position()))
+    if buttons:
+        blocks.append(actions(*buttons, block_id=position.block_id("pages")))
+    return blocks
 
 
 def _controls(reader: Reader, content: Content) -> Block:
     """Return the buttons for everything else."""
-    on = (content.off is None or content.off.here) and not content.asks and content.refusal is None
-    add = button(ADD, reader.say("add_button"), "add", style="primary")
-    rest = [
-        button(SHOW, reader.say("changes_title"), Position(list="changes").value),
-        button(SETTINGS, reader.say("settings_title"), "settings"),
-        button(EXPORT, reader.say("export_title"), "export"),
+    is_on = content.off is None or content.off.here
+    buttons: list[Block] = []
+    if is_on and not content.asks and content.refusal is None:
+        buttons.append(button(reader.say("add_button"), Open(form="add"), style="primary"))
+    buttons += [
+        button(reader.say("changes_title"), Position(list="changes")),
+        button(reader.say("settings_title"), Open(form="settings")),
+        button(reader.say("export_title"), Export()),
         button(
-            FORGET,
             reader.say("forget_everything_button"),
-            EVERYTHING,
+            Forget(everything=True),
             confirm={
                 "title": plain_text(reader.say("forget_everything_button")),
                 "text": plain_text(reader.say("forget_everything_ask")),
@@ -401,6 +440,6 @@ def _controls(reader: Reader, content: Content) -> Block:
                 "style": "danger",
             },
         ),
-        button(DELETE, reader.say("delete_title"), "delete", style="danger"),
+        button(reader.say("delete_title"), Open(form="delete"), style="danger"),
     ]
-    return actions(*([add] if on else []), *rest, block_id=content.position.block_id("controls"))
+    return actions(*buttons, block_id=content.position.block_id("controls"))

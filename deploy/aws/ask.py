@@ -13,20 +13,26 @@ from typing import Any
 from aiohttp import web
 
 from bot.config import Settings
-from bot.logs import fault
-from bot.pipeline.formation import form_memories
 from bot.pipeline.turn import TurnDependencies
 from bot.runtime.ask import answer, read_call
 from bot.runtime.maintenance import keep_up
 from bot.runtime.wiring import connected
+from bot.runtime.worker import register_work
 from bot.slack.messages import API_TEAM, Installation
 from deploy.aws.secrets import read_settings
-from memory import DM, EmbeddingsUnavailable, FormationUnavailable
 
 log = logging.getLogger(__name__)
 
 FORMATION_SECONDS = 120.0
-_settings = cache(read_settings)
+
+
+@cache
+def _settings() -> Settings:
+    """Return the settings; memories are formed in the call, at once after the answer."""
+    settings = read_settings()
+    if settings.formation == "off":
+        return settings
+    return settings.model_copy(update={"formation": "hot"})
 
 
 def keep_up_handler(event: object, context: object) -> None:
@@ -39,7 +45,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer a call, then form memories from it; `event` has the format 2.0 of Function URLs.
 
     If no memory is formed within two minutes, the answer is returned all the same: the words stay,
-    and the person's next call forms memories from them. `LIMIT` of `functions` is longer than both.
+    and the next call forms memories from them. `LIMIT` of `functions` is longer than both.
     Everything is opened for the call and closed after it, so that Aurora can pause.
     Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     """
@@ -66,21 +72,21 @@ async def _dependencies(settings: Settings) -> AsyncIterator[TurnDependencies]:
     installation = Installation(team_id=API_TEAM, bot_user_id="")
     async with connected(settings, url, installation=installation) as wiring:
         await wiring.turn_dependencies.app.queue.open()
+        register_work(wiring.turn_dependencies)
         yield wiring.turn_dependencies
 
 
 async def _keep_up(settings: Settings) -> None:
     async with _dependencies(settings) as dependencies:
-        await keep_up(dependencies.app, timestamp=0)
+        await keep_up(dependencies.app)
 
 
 async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
     async with _dependencies(settings) as dependencies:
         text = await answer(dependencies, user_id, prompt)
-        if settings.formation != "off":
-            try:
-                async with asyncio.timeout(FORMATION_SECONDS):
-                    await form_memories(dependencies.app, API_TEAM, user_id, DM)
-            except (EmbeddingsUnavailable, FormationUnavailable, TimeoutError) as error:
-                log.warning("no memory was formed after an answer: %s", fault(error))
+        try:
+            async with asyncio.timeout(FORMATION_SECONDS):
+                await dependencies.app.queue.run_until_empty()
+        except TimeoutError:
+            log.warning("no memory was formed after an answer: it took too long")
         return text

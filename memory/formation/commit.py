@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -18,16 +18,16 @@ from memory.formation.evidence import PersonMessage
 from memory.formation.proposal import Proposal, Refusal
 from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
-from memory.model.namespace import MemoryView
+from memory.model.namespace import MemoryView, Person
 from memory.model.statement import Statement
 from memory.postgres.database import Pool, person_transaction
 from memory.store.changes import Change, changes_of
 from memory.store.edits import Origin, statement_of
 from memory.store.forgetting import forgotten_among
-from memory.store.memories import reread, reread_in_view
 from memory.store.projection import remaining_capacity
 from memory.store.proposals import Question, ask, note_refusals, read_questions
-from memory.store.statements import add_statements, keys_of_subjects, writing
+from memory.store.statements import add_statements, writing
+from memory.store.things import Known, read_known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,24 +70,26 @@ async def commit(
     locked = person_transaction(pool, person, locked=True)  # without embedding afterwards
     async with writing(pool, embedder, person) if proposals else locked as connection:
         decisions = Decisions()
+        statements: Mapping[str, Sequence[Statement]] = {}
         if proposals:
+            known = await _read_known(connection, person, proposals)
             decisions = decide(
                 proposals,
-                await _read_current(connection, view, proposals),
+                await _current(connection, view, proposals, known),
                 own=view.own,
                 at=datetime.now(UTC),
                 sensitive=sensitive,
                 batch=batch,
             )
+            statements = await add_statements(connection, person, decisions.statements, known)
         all_refused = (*refused, *decisions.refused)
-        keys = await add_statements(connection, person, decisions.statements)
         await ask(connection, person, decisions.questions)
         await note_refusals(connection, person, _notes(view, all_refused, batch))
         questions: list[Question] = []
         if decisions.questions:
             questions = await read_questions(connection, person, batch=batch)
         formed = FormationResult(
-            changes=tuple(await changes_of(connection, person, batch, keys)),
+            changes=tuple(changes_of(person, batch, statements)),
             refused=all_refused,
             questions=tuple(questions),
             accepted=tuple(decisions.accepted),
@@ -97,20 +99,27 @@ async def commit(
     return formed
 
 
-async def _read_current(
-    connection: AsyncConnection[DictRow], view: MemoryView, proposals: Sequence[Proposal]
-) -> Current:
-    person = view.person
+async def _read_known(
+    connection: AsyncConnection[DictRow], person: Person, proposals: Sequence[Proposal]
+) -> Known:
     contents = [(one.kind, one.content) for one in proposals]
-    keys = await keys_of_subjects(connection, person, contents)
     targets = {one.target.key for one in proposals if one.target is not None}
-    messages = [one.evidence.key for one in proposals]
+    return await read_known(connection, person, contents, targets)
+
+
+async def _current(
+    connection: AsyncConnection[DictRow],
+    view: MemoryView,
+    proposals: Sequence[Proposal],
+    known: Known,
+) -> Current:
+    messages = [one.evidence.key for one in proposals if one.evidence.key]
     return Current(
-        known=await reread_in_view(connection, view, targets),
-        existing=(await reread(connection, person, {*targets, *keys.values()})).keys(),
-        keys=keys,
-        remaining=await remaining_capacity(connection, person),
-        forgotten=await forgotten_among(connection, person, [key for key in messages if key]),
+        known=known.in_view(view),
+        existing=known.remembered,
+        keys=known.first_keys,
+        remaining=await remaining_capacity(connection, view.person),
+        forgotten=await forgotten_among(connection, view.person, messages),
     )
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
 _SENTENCES = 24  # typed sentences that are looked up individually
+# The parts of a namespace, which LangMem takes from the configuration of a run.
+_PLACE = ("app", "team", "user", "audience")
+_NAMESPACE = tuple(f"{{{part}}}" for part in _PLACE)
 
 _RULES = """
 Record only what the person says about themself, as true now: no questions, requests, jokes,
@@ -114,6 +117,25 @@ class Extractor:
         self._schemas = schemas
         # Created once, because their tool definitions are cached.
         self._kinds = [with_evidence(schema) for schema in schemas]
+        self._managers: dict[bool, Any] = {}
+
+    def _manager(self, *, eager: bool) -> Any:
+        """Return LangMem's manager for all runs: the model and store of each are in `RUN`."""
+        from memory.formation.langmem_model import LangMemModel, LangMemStore
+
+        if eager not in self._managers:
+            self._managers[eager] = load().create_memory_store_manager(
+                LangMemModel(),
+                schemas=self._kinds,
+                instructions=instructions_for(self._schemas, eager=eager),
+                enable_inserts=True,
+                enable_deletes=True,
+                # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
+                query_limit=NEIGHBOURS + 4,
+                namespace=_NAMESPACE,
+                store=LangMemStore(),
+            )
+        return self._managers[eager]
 
     @step("extract")
     async def extract(
@@ -131,35 +153,28 @@ class Extractor:
         from langgraph.errors import GraphRecursionError
         from langsmith import tracing_context
 
-        langmem = load()
-        from memory.formation.langmem_model import LangMemModel
+        from memory.formation.langmem_model import RUN, Run
 
-        model = LangMemModel(model=self._model)
+        manager = self._manager(eager=eager)
         store = CollectingStore(rows)
-        manager = langmem.create_memory_store_manager(
-            model,
-            schemas=self._kinds,
-            instructions=instructions_for(self._schemas, eager=eager),
-            enable_inserts=True,
-            enable_deletes=True,
-            # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
-            query_limit=NEIGHBOURS + 4,
-            namespace=own.parts,
-            store=store,
-        )
+        run = Run(self._model, store)
         shown = {"messages": [part for one in messages for part in _shown(one)]}
-        limits = {"recursion_limit": RECURSION_LIMIT}
+        place = dict(zip(_PLACE, own.parts, strict=True))
+        config = {"recursion_limit": RECURSION_LIMIT, "configurable": place}
+        token = RUN.set(run)
         try:
             with tracing_context(enabled=False):
-                await manager.ainvoke(shown, config=limits)
-                while model.take_left():
-                    await manager.ainvoke(shown, config=limits)
+                await manager.ainvoke(shown, config=config)
+                while run.take_left():
+                    await manager.ainvoke(shown, config=config)
         except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
             # trustcall raises these on some answers. Their texts may quote the person.
-            if model.failure is None:
+            if run.failure is None:
                 raise WordsUnreadable(type(fault).__name__) from None
-        if model.failure is not None:
-            raise model.failure
+        finally:
+            RUN.reset(token)
+        if run.failure is not None:
+            raise run.failure
         return store.writes
 
 

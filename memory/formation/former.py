@@ -27,8 +27,8 @@ from memory.model.schemas import SCHEMAS, register_schemas, thing
 from memory.model.text import texts
 from memory.postgres.database import Pool, person_transaction
 from memory.recall.search import SMALL_SET
-from memory.store.memories import Memory, reread_in_view
-from memory.store.statements import keys_of_subjects
+from memory.store.memories import Memory
+from memory.store.things import read_known
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -257,8 +257,8 @@ async def pair(
     if new and len(rows) >= SMALL_SET:
         async with person_transaction(pool, view.person) as connection:
             contents = [(one.kind, one.content) for one in new]
-            keys = await keys_of_subjects(connection, view.person, contents)
-            rows |= await reread_in_view(connection, view, keys.values())
+            about_them = await read_known(connection, view.person, contents)
+        rows |= about_them.in_view(view)
     by_thing: dict[tuple[str, str], Memory] = {}
     for row in rows.values():
         by_thing.setdefault((row.kind, thing(row.kind, row.content)), row)

@@ -1,17 +1,19 @@
-"""The memory model as LangMem and trustcall take it: a LangChain chat model."""
+"""The memory model and the store as LangMem and trustcall take them."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import ConfigDict, Field
+from langgraph.store.base import BaseStore, Op, Result
 
 from memory.formation.formation_model import FormationModel
 from memory.formation.tool_definitions import tool_definition
@@ -30,8 +32,9 @@ def _replaced(text: str, numbers: Mapping[str, str]) -> str:
     return text
 
 
-class LangMemModel(BaseChatModel):
-    """A model for one formation, and what LangMem would lose of its answers.
+@dataclass(slots=True)
+class Run:
+    """One run of LangMem's manager: what it reads and writes, and what it would lose of answers.
 
     `failure` is the error of a failed call. trustcall takes each exception for a bad answer and
     asks again: 25 times, and then it drops the words. So a failed call answers without a tool call,
@@ -40,31 +43,14 @@ class LangMemModel(BaseChatModel):
     only. A run with them as its `answer` makes no request.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
     model: FormationModel
+    store: BaseStore
     failure: FormationUnavailable | None = None
-    left: list[ToolCall] = Field(default_factory=list)
+    left: list[ToolCall] = field(default_factory=list)
     answer: AIMessage | None = None
 
-    @property
-    def _llm_type(self) -> str:
-        return "kioku-formation"
-
-    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Runnable[Any, AIMessage]:
-        """Return the model with these tools, whichever the caller requires: see `FormationModel`.
-
-        trustcall binds some twenty in a run and asks with eight: those are converted.
-        """
-        return self.bind(tools=tools)
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        *_: Any,
-        tools: Sequence[Any] = (),
-        **__: Any,
-    ) -> ChatResult:
+    async def answer_to(self, messages: Sequence[BaseMessage], tools: Sequence[Any]) -> AIMessage:
+        """Return the model's answer, as LangMem can use it."""
         answer = self.answer
         self.answer = None
         if answer is None and self.failure is None:
@@ -72,8 +58,7 @@ class LangMemModel(BaseChatModel):
                 answer = await self._ask(messages, tools)
             except FormationUnavailable as failure:
                 self.failure = failure
-        answer = self._one_patch_each(answer or AIMessage(""))
-        return ChatResult(generations=[ChatGeneration(message=answer)])
+        return self._one_patch_each(answer or AIMessage(""))
 
     async def _ask(self, messages: Sequence[BaseMessage], tools: Sequence[Any]) -> AIMessage:
         """Ask with a number for each memory: LangMem's ids have 32 digits, some 20 tokens."""
@@ -120,5 +105,46 @@ class LangMemModel(BaseChatModel):
         self.left = []
         return True
 
+
+RUN: ContextVar[Run] = ContextVar("run")
+"""The run of this task: one manager serves all runs, because making one takes 2 ms."""
+
+
+class LangMemModel(BaseChatModel):
+    """The model of whichever run calls it."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "kioku-formation"
+
+    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Runnable[Any, AIMessage]:
+        """Return the model with these tools, whichever the caller requires: see `FormationModel`.
+
+        trustcall binds some twenty in a run and asks with eight: those are converted.
+        """
+        return self.bind(tools=tools)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        *_: Any,
+        tools: Sequence[Any] = (),
+        **__: Any,
+    ) -> ChatResult:
+        answer = await RUN.get().answer_to(messages, tools)
+        return ChatResult(generations=[ChatGeneration(message=answer)])
+
     def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
         raise NotImplementedError("Formation is asynchronous.")
+
+
+class LangMemStore(BaseStore):
+    """The store of whichever run calls it."""
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Do as the run's store does."""
+        return RUN.get().store.batch(ops)
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Do as the run's store does."""
+        return await RUN.get().store.abatch(ops)

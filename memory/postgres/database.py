@@ -11,18 +11,21 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import LiteralString
 
 import psycopg
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import PipelineStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from memory.model.namespace import Person
-from memory.postgres.locks import EXCLUSIVE, SHARED, Places
+from memory.postgres.locks import Places
+from memory.postgres.statements import load_statements
+
+_SQL = load_statements("memory", "transactions")
 
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTINGS = ("kioku.team", "kioku.user")  # those of `Person.settings`
@@ -235,31 +238,31 @@ async def _connection_until(
         await pool.putconn(connection)
 
 
-@lru_cache(maxsize=128)
-def begin(*scope: tuple[str, str], lock: str = "", shared: bool = False) -> bytes:
-    """Return one message that begins a transaction and sets the application's role and `scope`.
+async def begin(
+    connection: AsyncConnection[DictRow],
+    scope: Mapping[str, str] | None = None,
+    *,
+    lock: str = "",
+    shared: bool = False,
+) -> None:
+    """Begin a transaction with the application's role, the settings of `scope` and a `lock`.
 
-    Role and settings end with the transaction, and so does the lock named `lock`, which is
-    exclusive or `shared`. A message without parameters may contain several statements, so this
-    takes one round trip.
+    Role and settings end with the transaction, and so does the lock, which is exclusive or
+    `shared`. A message without parameters may contain several statements, so this takes one round
+    trip: psycopg puts the values into the text.
     """
-    settings = [
-        sql.SQL("set_config({}, {}, true)").format(name, value)
-        for name, value in (("role", APP_ROLE), *scope)
-    ]
-    message = sql.SQL("BEGIN; SELECT ") + sql.SQL(", ").join(settings)
+    statement = _SQL["begin"]
     if lock:
-        # A statement of its own: the limit of time that was just set counts from the next one on.
-        waits = SHARED if shared else EXCLUSIVE
-        message += sql.SQL("; SELECT ") + sql.SQL(waits).format(lock)
-    return message.as_bytes(None)
+        statement = _SQL["begin_shared"] if shared else _SQL["begin_exclusive"]
+    values = {**_settings(scope or {}), "lock": lock}
+    message = AsyncClientCursor(connection).mogrify(statement, values)
+    await connection.execute(message.encode())
 
 
-@lru_cache(maxsize=32)
-def _set_config(*names: str) -> bytes:
-    """Return the query that sets these parameters in the transaction."""
-    calls = [sql.SQL("set_config({}, %s, true)").format(name) for name in names]
-    return (sql.SQL("SELECT ") + sql.SQL(", ").join(calls)).as_bytes(None)
+def _settings(scope: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the application's role and the settings of `scope` as parameters of a statement."""
+    settings = {"role": APP_ROLE, **scope}
+    return {"names": list(settings), "values": list(settings.values())}
 
 
 def _share_of(scope: Mapping[str, str]) -> str:
@@ -292,10 +295,9 @@ async def transaction(
     limits = {_IDLE_SETTING: f"{max(IDLE_SECONDS, math.ceil(wait or 0))}s"}
     if wait is not None:
         limits[_STATEMENT_SETTING] = f"{math.ceil(wait) + 1}s"
-    opening = begin(*limits.items(), *scope.items(), lock=lock, shared=shared)
     async with _connection(pool, wait, lock=lock, share=_share_of(scope)) as connection:
         try:
-            await connection.execute(opening)
+            await begin(connection, {**limits, **scope}, lock=lock, shared=shared)
             yield connection
             await connection.commit()
         except BaseException:
@@ -325,13 +327,12 @@ async def execute_statement(
     """
     wait = _patience.get() if wait is None else wait
     scope = scope or {}
-    settings = {"role": APP_ROLE, **scope}
-    query = _set_config(*settings)
+    settings = _settings(scope)
     for left in reversed(range(_ATTEMPTS)):
         async with _connection(pool, wait, share=_share_of(scope)) as connection:
             try:
                 async with _pipeline(connection):
-                    await connection.execute(query, [*settings.values()], prepare=True)
+                    await connection.execute(_SQL["set"], settings, prepare=True)
                     cursor = await connection.execute(statement, values, prepare=prepare)
                 return await cursor.fetchall() if cursor.rownumber is not None else []
             except (IndexError, psycopg.errors.FeatureNotSupported) as error:

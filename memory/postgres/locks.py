@@ -1,4 +1,4 @@
-"""The lock of a person, under which their memories are written, and places in front of the pool."""
+"""Places in front of the pool, where tasks wait without a connection."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import LiteralString
-
-# Advisory locks of PostgreSQL, which end with the transaction. Those that end a turn or begin a
-# request share one: they wait for a running write, and the next statement sees what was written.
-EXCLUSIVE: LiteralString = "pg_advisory_xact_lock(hashtextextended({}, 0))"
-SHARED: LiteralString = "pg_advisory_xact_lock_shared(hashtextextended({}, 0))"
 
 
 @dataclass(slots=True)

@@ -219,7 +219,7 @@ async def check_access(conninfo: str) -> bool:
             check_server(connection.info)
             letters = await connection.execute(LETTERS)
             check_letters(await letters.fetchone())
-            await connection.execute(begin())
+            await begin(connection)
             found = await connection.execute(_SQL["is_bound"])
             [row] = await found.fetchall()
             return bool(row["bound"])

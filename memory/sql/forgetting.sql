@@ -58,13 +58,7 @@ SELECT %(id)s, %(team)s, %(user)s, 'forgetting', '', '',
 UPDATE statements SET forgotten_id = NULL, forgotten_at = NULL
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s
     AND forgotten_at > now() - make_interval(mins => %(minutes)s)
-RETURNING id, key, kind, content;
-
--- name: change_key
--- Let statements be about another memory: one that something was said about in the meantime.
-UPDATE statements SET key = moved.new
-FROM unnest(%(old)s::text[], %(new)s::text[]) AS moved (old, new)
-WHERE team_id = %(team)s AND user_id = %(user)s AND key = moved.old AND id = ANY(%(ids)s);
+RETURNING key;
 
 -- name: delete_record
 DELETE FROM forgotten_sources

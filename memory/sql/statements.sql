@@ -16,8 +16,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
 ORDER BY number;
 
 -- name: memories_of_subjects
--- The memories about each of these subjects that something was ever said about, the newest first, with
--- what they amount to now; NULL: they were taken back.
+-- The memories about each of these subjects that something was ever said about, with what they amount
+-- to now; NULL: they were taken back. What is remembered comes first, of each the newest.
 SELECT said.kind, said.subject, said.key, store.value->'content' AS content
 FROM (
     SELECT kind, subject, key, max(number) AS newest FROM statements
@@ -27,7 +27,7 @@ FROM (
     GROUP BY kind, subject, key
 ) AS said
 LEFT JOIN store ON store.prefix = %(prefix)s AND store.key = said.key
-ORDER BY said.newest DESC;
+ORDER BY store.key IS NULL, said.newest DESC;
 
 -- name: insert
 -- New statements, from a JSON array. What a message has said before in the same words is not stored

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
@@ -191,18 +191,17 @@ async def redo_changes(
         return [replace(one, undone_at=None) for one in undone]
 
 
-async def changes_of(
-    connection: AsyncConnection[DictRow], person: Person, batch: UUID, keys: Collection[str]
+def changes_of(
+    person: Person, batch: UUID, statements: Mapping[str, Sequence[Statement]]
 ) -> list[Change]:
-    """Return what a notice's statements made of these memories, within their transaction.
+    """Return what a notice's statements made of memories, given all statements of each, by key.
 
     In the order in which they were stored.
     """
-    by_key = await read_statements(connection, person, keys)
-    first_numbers = {
-        key: min((one.number for one in rows if one.batch == batch), default=0)
-        for key, rows in by_key.items()
-    }
-    said = [key for key in by_key if first_numbers[key]]
-    said.sort(key=lambda key: first_numbers[key])
-    return [change_of(person, by_key[key], batch) for key in said]
+    first_numbers = {}
+    for key, said in statements.items():
+        numbers = [one.number for one in said if one.batch == batch]
+        if numbers:
+            first_numbers[key] = min(numbers)
+    in_order = sorted(first_numbers, key=lambda key: first_numbers[key])
+    return [change_of(person, statements[key], batch) for key in in_order]

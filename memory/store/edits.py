@@ -26,11 +26,11 @@ from memory.store.memories import Memory, reread
 from memory.store.projection import remaining_capacity
 from memory.store.statements import (
     add_statements,
-    keys_of_subjects,
     read_statements,
     withdraw,
     writing,
 )
+from memory.store.things import read_known
 
 # The codes of `InvalidContent` by Pydantic's error type; those of int and float are ``number``.
 _CODES = {
@@ -128,8 +128,8 @@ async def add_memories(
     person = namespace.person
     batch = batch or uuid4()
     async with writing(pool, embedder, person) as connection:
-        keys = await keys_of_subjects(connection, person, [(kind, whole) for whole in contents])
-        known = await reread(connection, person, keys.values())
+        known = await read_known(connection, person, [(kind, whole) for whole in contents])
+        keys = known.first_keys
         statements = []
         for whole, (content, origin) in zip(contents, given, strict=True):
             key = keys.setdefault((kind, thing(kind, whole)), str(uuid4()))
@@ -137,11 +137,11 @@ async def add_memories(
             statements.append(
                 statement_of(key, kind, namespace.audience, said, origin, batch=batch)
             )
-        new = {one.key for one in statements} - known.keys()
+        new = {one.key for one in statements} - known.remembered
         if new and len(new) > await remaining_capacity(connection, person):
             raise MemoryFull("The person has as many memories as are kept.")
-        written = await add_statements(connection, person, statements)
-        changes = await changes_of(connection, person, batch, written)
+        written = await add_statements(connection, person, statements, known)
+        changes = changes_of(person, batch, written)
         if in_commit is not None:
             await in_commit(connection, changes)
     return changes
@@ -192,7 +192,7 @@ async def edit_memory(
             if names or audience == DM
         ]
         written = await add_statements(connection, person, statements)
-        return await changes_of(connection, person, batch, written)
+        return changes_of(person, batch, written)
 
 
 async def _known_fields(
@@ -246,8 +246,8 @@ async def move_memory(
         moved = statement_of(
             key, memory.kind, target.audience, None, Origin(actor=actor), batch=batch, act="move"
         )
-        await add_statements(connection, person, [moved])
-        [change] = await changes_of(connection, person, batch, [key])
+        written = await add_statements(connection, person, [moved])
+        [change] = changes_of(person, batch, written)
     return change
 
 
@@ -269,8 +269,8 @@ async def show_to_colleagues(
         if not said or any(one.audience == COLLEAGUES for one in said):
             raise ChangedSince("The memory has another sentence, or colleagues are shown this one.")
         shown = replace(said[-1], id=uuid4(), audience=COLLEAGUES, actor="modal", batch=batch)
-        await add_statements(connection, person, [shown])
-        [change] = await changes_of(connection, person, batch, [key])
+        written = await add_statements(connection, person, [shown])
+        [change] = changes_of(person, batch, written)
     return change
 
 
@@ -284,7 +284,8 @@ async def hide_from_colleagues(pool: Pool, embedder: Embedder, person: Person, k
         if not shown:
             raise ChangeGone("The memory is not shown to colleagues.")
         await withdraw(connection, person, [one.id for one in shown])
-        [change] = await changes_of(connection, person, shown[-1].batch, [key])
+        by_key = await read_statements(connection, person, [key])
+        [change] = changes_of(person, shown[-1].batch, by_key)
     return change
 
 

@@ -7,7 +7,7 @@ every text that names what they said. `forgotten_sources` keeps the ids.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -19,18 +19,19 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.model.dates import LATEST
 from memory.model.errors import ChangeGone
-from memory.model.namespace import Person
-from memory.model.schemas import subject, thing
-from memory.model.statement import MessageKey, agrees
+from memory.model.namespace import DM, Person
+from memory.model.schemas import subject
+from memory.model.statement import MessageKey, View, agrees
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.edits import Origin, statement_of
 from memory.store.memories import Memory, person_range, reread
 from memory.store.proposals import ask
 from memory.store.statements import (
-    memories_of_subjects,
+    join_same_things,
     message_columns,
     refresh_keys,
+    refresh_rows,
     see_forgotten,
     seeing_forgotten,
     writing,
@@ -247,8 +248,8 @@ async def undo_forgetting(
 ) -> int:
     """Undo a forgetting: its statements count again, with their quotes; return how many memories.
 
-    Where something was said about the same thing in the meantime, what comes back is about that
-    memory: what was said last counts, and where the two contradict each other the person is asked.
+    Where a memory about the same thing was made in the meantime, what comes back joins it: what was
+    said last counts, and where the two contradict each other the person is asked.
     Raises `ChangeGone` after `UNDO_MINUTES`, and a second time.
     """
     async with writing(pool, embedder, person) as connection:
@@ -273,62 +274,35 @@ async def undo_forgetting_within(
         raise ChangeGone("The Undo has expired or was used already.")
     [record, *_] = await (await connection.execute(_SQL["delete_record"], values)).fetchall()
     keys = {row["key"] for row in restored}
-    joined = await _newer_memories(connection, person, restored)
-    await refresh_keys(connection, person, keys)
-    if joined:
-        await _join(connection, person, restored, joined)
+    views = await refresh_rows(connection, person, keys)
+    joined = await join_same_things(connection, person, views)
+    await _ask_about_contradictions(connection, person, views, joined)
     back = await reread(connection, person, {joined.get(key, key) for key in keys})
     return len(back), record["forgotten_at"]
 
 
-async def _newer_memories(
-    connection: AsyncConnection[DictRow], person: Person, restored: Iterable[DictRow]
-) -> dict[str, str]:
-    """Return, by the key of what comes back, that of a memory about the same thing there is now."""
-    restored = [row for row in restored if row["content"] is not None]
-    keys = {row["key"] for row in restored}
-    contents = [(row["kind"], row["content"]) for row in restored]
-    newer = {
-        (one["kind"], one["subject"]): one["key"]
-        for one in reversed(await memories_of_subjects(connection, person, contents))
-        if one["key"] not in keys
-    }
-    joined: dict[str, str] = {}
-    for row in restored:
-        other = newer.get((row["kind"], thing(row["kind"], row["content"])))
-        if other is not None:
-            joined[row["key"]] = other
-    return joined
-
-
-async def _join(
+async def _ask_about_contradictions(
     connection: AsyncConnection[DictRow],
     person: Person,
-    restored: Iterable[DictRow],
-    joined: dict[str, str],
+    views: Iterable[View],
+    joined: Mapping[str, str],
 ) -> None:
-    """Let what comes back be about newer memories; ask where it contradicts them."""
-    earlier = await reread(connection, person, joined)
-    ids = [row["id"] for row in restored if row["key"] in joined]
-    values = {**person.ids, "old": list(joined), "new": list(joined.values()), "ids": ids}
-    await connection.execute(_SQL["change_key"], values)
-    await refresh_keys(connection, person, {*joined, *joined.values()})
-    now = await reread(connection, person, joined.values())
+    """Ask where what came back, and has joined a newer memory, says something else than that."""
+    newer = await reread(connection, person, joined.values()) if joined else {}
     asked = []
-    for old, new in joined.items():
-        memory = earlier.get(old)
-        if memory is None or new not in now or agrees(memory.content, now[new].content):
+    for view in views:
+        other = newer.get(joined.get(view.key, ""))
+        if view.audience != DM or other is None or agrees(view.content, other.content):
             continue
-        source = memory.sources[-1] if memory.sources else {}
+        source = view.sources[-1] if view.sources else {}
         origin = Origin(
             actor="question",
             evidence=source.get("evidence") or "",
             channel=source.get("channel"),
             ts=source.get("ts"),
         )
-        said = {name: value for name, value in memory.content.items() if value is not None}
-        audience = memory.namespace.audience
-        asked.append(statement_of(new, memory.kind, audience, said, origin, batch=uuid4()))
+        said = {name: value for name, value in view.content.items() if value is not None}
+        asked.append(statement_of(other.key, view.kind, DM, said, origin, batch=uuid4()))
     await ask(connection, person, asked)
 
 

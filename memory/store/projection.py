@@ -5,7 +5,7 @@ Nothing else writes them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,54 +21,56 @@ _SQL = load_statements("memory", "store")
 _BATCH = 1_000  # rows of one statement
 
 
-async def refresh(
+async def write_rows(
     connection: AsyncConnection[DictRow],
     person: Person,
-    keys: Collection[str],
-    statements: Iterable[Statement],
-) -> None:
-    """Make the rows of these memories what their statements amount to now.
+    statements: Mapping[str, Sequence[Statement]],
+    rows: Iterable[Memory],
+) -> list[View]:
+    """Make the rows of memories what their statements amount to now; return what these say.
 
-    The caller holds the person's lock, and has read all `statements` of the memories under it. A
-    vector goes where the content of its row changes; it is made again by `embed_missing`, or copied
-    from a row with the same content.
+    `statements` are all of each memory, by key, and `rows` those that it has; the caller has read
+    both under the person's lock. A vector goes where the content of its row changes; it is made
+    again by `embed_missing`, or copied from a row with the same content.
     """
+    now = datetime.now(UTC)
+    views_of = {key: views(said, now) for key, said in statements.items()}
     wanted = {
-        (person.namespace(view.audience).prefix, view.key): view
-        for view in projected(keys, statements)
+        (person.namespace(view.audience).prefix, key): view
+        for key, seen in views_of.items()
+        for view in seen
     }
-    stored = {
-        (row.namespace.prefix, row.key): row for row in await read_rows(connection, person, keys)
-    }
+    stored = {(row.namespace.prefix, row.key): row for row in rows}
     gone = stored.keys() - wanted.keys()
-    changed = [
-        _row(prefix, view)
-        for (prefix, key), view in wanted.items()
-        if _differs(stored.get((prefix, key)), view)
-    ]
+    new_rows = []
+    changed_rows = []
+    for (prefix, key), view in wanted.items():
+        row = stored.get((prefix, key))
+        if row is None:
+            new_rows.append(_row(prefix, view))
+        elif (row.value, row.expires_at) != (view.value, view.expires_at):
+            changed_rows.append(_row(prefix, view))
     if gone:
         prefixes, gone_keys = zip(*gone, strict=True)
         await connection.execute(
             _SQL["delete"], {"prefixes": list(prefixes), "keys": list(gone_keys)}
         )
-    for start in range(0, len(changed), _BATCH):
-        rows = rows_parameter(changed[start : start + _BATCH])
-        await connection.execute(_SQL["delete_stale_vectors"], {"rows": rows})
-        await connection.execute(_SQL["put"], {"rows": rows})
-    if changed:
-        changed_keys = list({row["key"] for row in changed})
-        await connection.execute(
-            _SQL["copy_vectors"], {**person_range(person), "keys": changed_keys}
-        )
+    for batch in _batches(changed_rows):
+        await connection.execute(_SQL["delete_stale_vectors"], {"rows": rows_parameter(batch)})
+    written = [*new_rows, *changed_rows]
+    for batch in _batches(written):
+        await connection.execute(_SQL["put"], {"rows": rows_parameter(batch)})
+    # Only rows of the same memory have the same content.
+    shared_keys = {row["key"] for row in written if len(views_of[row["key"]]) > 1}
+    if shared_keys:
+        values = {**person_range(person), "keys": list(shared_keys)}
+        await connection.execute(_SQL["copy_vectors"], values)
+    return list(wanted.values())
 
 
-def projected(keys: Collection[str], statements: Iterable[Statement]) -> list[View]:
-    """Return the views of memories, given all of their statements."""
-    now = datetime.now(UTC)
-    by_key: dict[str, list[Statement]] = {key: [] for key in keys}
-    for one in statements:
-        by_key[one.key].append(one)
-    return [view for said in by_key.values() for view in views(said, now)]
+def _batches(rows: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    for start in range(0, len(rows), _BATCH):
+        yield rows[start : start + _BATCH]
 
 
 async def remaining_capacity(connection: AsyncConnection[DictRow], person: Person) -> int:
@@ -96,7 +98,3 @@ def _row(prefix: str, view: View) -> dict[str, Any]:
         "created_at": view.created_at,
         "expires_at": view.expires_at,
     }
-
-
-def _differs(row: Memory | None, view: View) -> bool:
-    return row is None or (row.value, row.expires_at) != (view.value, view.expires_at)

@@ -22,7 +22,8 @@ from memory.store.changes import Change, changes_of
 from memory.store.edits import Origin, statement_of
 from memory.store.memories import Keyed
 from memory.store.projection import remaining_capacity
-from memory.store.statements import add_statements, keys_of_subjects, writing
+from memory.store.statements import add_statements, writing
+from memory.store.things import read_known
 
 _SQL = load_statements("memory", "proposals")
 
@@ -152,21 +153,16 @@ async def answer_question(
         if question.asks == "remove" and question.before is None:
             raise ChangedSince("The memory has gone since the question was asked.")
         said = question.said
+        content = said.content or {}
+        known = await read_known(connection, person, [(said.kind, content)], [said.key])
         if question.asks == "store" or (answer == "both" and question.asks == "replace"):
-            said = await _about_its_subject(connection, person, said)
+            # It is about the memory of its thing, if there is one by now.
+            about = (said.kind, thing(said.kind, content))
+            said = replace(said, key=known.first_keys.get(about, str(uuid4())))
         if question.before is None and await remaining_capacity(connection, person) < 1:
             raise MemoryFull("The person has as many memories as are kept.")
-        keys = await add_statements(connection, person, [said])
-        return await changes_of(connection, person, question.batch, keys)
-
-
-async def _about_its_subject(
-    connection: AsyncConnection[DictRow], person: Person, said: Statement
-) -> Statement:
-    """Return a statement as one about the memory of its subject, if there is one by now."""
-    content = said.content or {}
-    keys = await keys_of_subjects(connection, person, [(said.kind, content)])
-    return replace(said, key=keys.get((said.kind, thing(said.kind, content)), str(uuid4())))
+        written = await add_statements(connection, person, [said], known)
+        return changes_of(person, question.batch, written)
 
 
 async def delete_ended_proposals(connection: AsyncConnection[DictRow], person: Person) -> None:

@@ -1,14 +1,14 @@
 """The log of statements: what was said about a person's memories. Nothing else writes it.
 
-Each function here changes the log and then lets `memory.store.projection.refresh` make the rows of
-`store` what the log amounts to. All of it happens under the person's lock.
+Each function here changes the log and then lets `memory.store.projection.write_rows` make the rows
+of `store` what the log amounts to. All of it happens under the person's lock.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,11 +22,13 @@ from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import COLLEAGUES, DM, Person
 from memory.model.schemas import thing
-from memory.model.statement import MessageKey, Statement, current, since_removal
+from memory.model.statement import MessageKey, Statement, View, current, since_removal
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.statements import load_statements, rows_parameter
-from memory.store.projection import read_rows, refresh
+from memory.store.memories import Memory
+from memory.store.projection import read_rows, write_rows
 from memory.store.reembedding import embed_missing
+from memory.store.things import Known, keys_by_thing, read_known
 
 _log = logging.getLogger(__name__)
 
@@ -77,93 +79,44 @@ async def read_statements(
     return by_key
 
 
-async def keys_of_subjects(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    contents: Iterable[tuple[str, Mapping[str, Any]]],
-) -> dict[tuple[str, str], str]:
-    """Return the key of the memory about each thing that was ever spoken of, whoever heard it.
-
-    `contents` are kinds with contents; the result is by kind and `memory.model.schemas.thing`. What
-    is said about a thing again, also after it was taken back, is said about the same memory; not
-    where that memory is about something else by now.
-    """
-    found = await _keys_by_subject(connection, person, contents)
-    return {name: keys[0] for name, keys in found.items()}
-
-
-async def _keys_by_subject(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    contents: Iterable[tuple[str, Mapping[str, Any]]],
-    *,
-    remembered: bool = False,
-) -> dict[tuple[str, str], list[str]]:
-    """Return the keys of all memories about each thing, or of those that are `remembered`."""
-    keys: dict[tuple[str, str], list[str]] = {}
-    for row in await memories_of_subjects(connection, person, contents):
-        kind, subject, content = row["kind"], row["subject"], row["content"]
-        counts = not remembered if content is None else thing(kind, content) == subject
-        if counts:
-            keys.setdefault((kind, subject), []).append(row["key"])
-    return keys
-
-
-async def memories_of_subjects(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    contents: Iterable[tuple[str, Mapping[str, Any]]],
-) -> list[DictRow]:
-    """Return kind, subject, key and present content of memories about these things, newest first.
-
-    A content is None where the memory was taken back.
-    """
-    wanted = {(kind, thing(kind, content)) for kind, content in contents}
-    values = {
-        **person.ids,
-        "prefix": person.namespace(DM).prefix,
-        "kinds": [kind for kind, _ in wanted],
-        "subjects": [subject for _, subject in wanted],
-    }
-    found = await connection.execute(_SQL["memories_of_subjects"], values)
-    return await found.fetchall()
-
-
 async def add_statements(
-    connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
-) -> set[str]:
-    """Store statements and refresh their memories; return the keys of these.
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    statements: Sequence[Statement],
+    known: Known | None = None,
+) -> dict[str, list[Statement]]:
+    """Store statements and refresh their memories; return all statements of these, by key.
 
     There is one memory for one thing: what would make a memory be about the thing of another one
     takes it back, and is said about the other one. The same words of the same message count once.
+    `known` is what was read about the memories and things of the statements in this transaction.
     """
     if not statements:
-        return set()
-    stored = await _about_their_things(connection, person, statements)
+        return {}
+    if known is None:
+        contents = [(one.kind, one.content or {}) for one in statements if _names_a_thing(one)]
+        known = await read_known(connection, person, contents, {one.key for one in statements})
+    stored = _about_their_things(statements, known)
     rows = [one.columns for one in stored]
     values = {**person.ids, "statements": rows_parameter(rows)}
     await connection.execute(_SQL["insert"], values)
-    keys = {one.key for one in stored}
-    await refresh_keys(connection, person, keys)
-    return keys
+    by_key = await read_statements(connection, person, {one.key for one in stored})
+    rows_before = [row for key in by_key for row in known.rows.get(key, ())]
+    await write_rows(connection, person, by_key, rows_before)
+    return by_key
 
 
-async def _about_their_things(
-    connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
-) -> list[Statement]:
+def _names_a_thing(statement: Statement) -> bool:
+    return statement.act == "say" and statement.audience != COLLEAGUES
+
+
+def _about_their_things(statements: Sequence[Statement], known: Known) -> list[Statement]:
     """Return statements of which each is about the memory of its thing.
 
     A statement that names a memory after the thing of another one becomes two: one that takes the
     first memory back, and one that says about the other what the first one said to its audience.
     """
-    other_keys = await _keys_of_others(connection, person, statements)
-    if not other_keys:
-        return list(statements)
-    renamed = {one.key for one in statements if one.id in other_keys}
-    known = {
-        (row.namespace.audience, row.key): row.content
-        for row in await read_rows(connection, person, renamed)
-    }
+    other_keys = _keys_of_others(statements, known)
     stored: list[Statement] = []
     taken_back: set[str] = set()
     for one in statements:
@@ -173,21 +126,25 @@ async def _about_their_things(
         if one.key not in taken_back:
             taken_back.add(one.key)
             stored.append(replace(one, id=uuid4(), act="remove", content=None))
-        said = {**known.get((one.audience, one.key), {}), **(one.content or {})}
+        said = {
+            **_content_known_to(one.audience, known.rows.get(one.key, ())),
+            **(one.content or {}),
+        }
         content = {name: value for name, value in said.items() if value is not None}
         stored.append(replace(one, key=other_keys[one.id], content=content))
     return stored
 
 
-async def _keys_of_others(
-    connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
-) -> dict[UUID, str]:
+def _content_known_to(audience: str, rows: Iterable[Memory]) -> dict[str, Any]:
+    """Return what an audience knows of the memory that has these rows."""
+    return next((row.content for row in rows if row.namespace.audience == audience), {})
+
+
+def _keys_of_others(statements: Sequence[Statement], known: Known) -> dict[UUID, str]:
     """Return, by id of a statement, the key of the other memory whose thing it names."""
-    naming = [one for one in statements if one.act == "say" and one.audience != COLLEAGUES]
-    contents = [(one.kind, one.content or {}) for one in naming]
-    keys = await _keys_by_subject(connection, person, contents)
+    keys = {about: list(found) for about, found in known.keys.items()}
     other_keys: dict[UUID, str] = {}
-    for one in naming:
+    for one in filter(_names_a_thing, statements):
         named = keys.setdefault((one.kind, thing(one.kind, one.content or {})), [one.key])
         if one.key not in named:
             other_keys[one.id] = named[0]
@@ -268,12 +225,25 @@ async def delete_old(connection: AsyncConnection[DictRow], person: Person, days:
 async def refresh_keys(
     connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
 ) -> None:
-    """Make the rows of these memories what their statements amount to now."""
+    """Make the rows of these memories what their statements amount to now.
+
+    Those that have become about the thing of another memory join that one.
+    """
     if not keys:
         return
+    views = await refresh_rows(connection, person, keys)
+    await join_same_things(connection, person, views)
+
+
+async def refresh_rows(
+    connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
+) -> list[View]:
+    """Make the rows of these memories what their statements amount to now; return what they say.
+
+    The caller lets those join that have become about the same thing.
+    """
     by_key = await read_statements(connection, person, keys)
-    statements = [one for said in by_key.values() for one in said]
-    await refresh(connection, person, keys, statements)
+    return await write_rows(connection, person, by_key, await read_rows(connection, person, keys))
 
 
 def message_columns(messages: Collection[MessageKey]) -> dict[str, Any]:
@@ -289,22 +259,28 @@ async def _refreshed(
 ) -> list[str]:
     keys = list(dict.fromkeys(row["key"] for row in rows))
     await refresh_keys(connection, person, keys)
-    await _join_same_things(connection, person, keys)
     return keys
 
 
-async def _join_same_things(
-    connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
-) -> None:
-    """Let those of these memories join another one that have become about the same thing.
+async def join_same_things(
+    connection: AsyncConnection[DictRow], person: Person, views: Iterable[View]
+) -> dict[str, str]:
+    """Let memories join another one that have become about the same thing.
 
-    A memory may get its old name back, by an Undo or at the end of a statement, after something was
-    said of that name anew. What counts of it is said about the other memory, to the audiences that
-    know it; what does not count stays, and comes back by itself.
+    A memory may get its old name back, when the statement that renamed it is gone, after something
+    was said of that name anew. What counts of it is said about the memory that was spoken of last,
+    to the audiences that know it; what does not count stays, and comes back by itself. Returns, by
+    key of a memory that has joined another one, the key of that.
     """
-    joined = await _keys_to_join(connection, person, keys)
+    contents = [(view.kind, view.content) for view in views if view.audience == DM]
+    if not contents:
+        return {}
+    keys_of_things = await keys_by_thing(connection, person, contents, remembered=True)
+    joined: dict[str, str] = {}
+    for newest, *others in keys_of_things.values():
+        joined |= dict.fromkeys(others, newest)
     if not joined:
-        return
+        return {}
     by_key = await read_statements(connection, person, joined)
     now = datetime.now(UTC)
     moved = [one for said in by_key.values() for one in since_removal(current(said, now))]
@@ -315,21 +291,5 @@ async def _join_same_things(
         "audiences": [one.audience for one in moved],
     }
     await connection.execute(_SQL["join"], values)
-    await refresh_keys(connection, person, {*joined, *joined.values()})
-
-
-async def _keys_to_join(
-    connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
-) -> dict[str, str]:
-    """Return, by key of a memory, the key of another memory about the same thing."""
-    rows = await read_rows(connection, person, keys)
-    whole = {row.key: row for row in rows if row.namespace.audience == DM}
-    contents = [(row.kind, row.content) for row in whole.values()]
-    keys_of_things = await _keys_by_subject(connection, person, contents, remembered=True)
-    joined: dict[str, str] = {}
-    for key, row in whole.items():
-        known = keys_of_things.get((row.kind, thing(row.kind, row.content)), [])
-        others = [other for other in known if other != key and other not in joined]
-        if others:
-            joined[key] = others[0]
+    await refresh_rows(connection, person, {*joined, *joined.values()})
     return joined

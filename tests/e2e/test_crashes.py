@@ -11,7 +11,7 @@ from typing import LiteralString
 
 import pytest
 
-from bot.conversation.running import MAX_CRASHES
+from bot.conversation.inbox import MAX_FAILURES
 from bot.locale import say
 from memory import EmbeddedPostgres
 from tests.conftest import open_playground
@@ -112,4 +112,4 @@ def test_what_ends_its_process_each_time_gets_the_apology_alone(
         assert [staged.status(one) for one in said] == ["answered"] * MANY
         assert APOLOGY not in [text for one in said for text in staged.shown(one)]
         kills = staged.fleet.happened["kill -9"]
-        assert MAX_CRASHES <= kills <= MAX_CRASHES + 1
+        assert MAX_FAILURES <= kills <= MAX_FAILURES + 1

@@ -17,7 +17,16 @@ from tests.soak.trouble import Plan, Trouble
 pytestmark = pytest.mark.slow
 
 # It ends once all is quiet: a busy machine needs minutes, an idle one seconds.
-PLAN = Plan(people=12, messages=150, writing=20.0, kills=4, restarts=1, settling=600.0, quiet=2.0)
+PLAN = Plan(
+    people=12,
+    messages=150,
+    writing=20.0,
+    kills=4,
+    restarts=1,
+    suspensions=1,
+    settling=600.0,
+    quiet=2.0,
+)
 
 
 @pytest.mark.failed_calls(

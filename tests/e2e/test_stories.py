@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.locale import say
 from tests.e2e.world import World
 
 
@@ -20,3 +21,25 @@ def test_food_story_updates_one_row_and_removes_another(world: World) -> None:
     assert [vector["key"] for vector in world.vectors(ann)] == [before["ramen"]]
     assert "miso" in str(world.contents(ann))
     assert "miso" in ann.ask("What shall I eat for lunch?").text
+
+
+def test_words_that_cannot_be_read_hold_up_no_others(world: World) -> None:
+    """The next message is remembered within a minute, and a line tells what was not read.
+
+    Nothing that waits is hurried.
+    """
+    ann = world.human()
+    poison = "Nobody reads this, nobody"
+    for endpoint in ("responses", "chat"):
+        world.model_fault(endpoint, kind="formation", match=poison, times=-1, status=500)
+    unread = ann.say(poison)
+    world.reply(unread)
+    ann.ask("I like udon")
+    [food] = world.until(lambda: world.contents(ann), "a memory")
+    assert food["food_name"] == "udon"
+    told = say("en", "unread_told", count=1)
+
+    def says_so() -> bool:
+        return any(one["text"] == told for one in ann.seen(unread.channel))
+
+    world.until(says_so, "a line that says so")

@@ -39,7 +39,7 @@ def test_a_worker_that_was_suspended_stops_when_it_resumes(own_world: World) -> 
             written = sum(len(world.calls(method)) for method in _WRITES)
             os.kill(pid, signal.SIGCONT)
             world.until(
-                lambda: "taken over by another process" in world.app.said() or None,
+                lambda: "an answer was interrupted: Superseded" in world.app.said() or None,
                 "a worker that gives way",
             )
             assert world.reply(said).messages == reply.messages

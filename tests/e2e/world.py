@@ -176,7 +176,7 @@ class World(Workspace, Stored):
             self._hurry()
             return not self.rows(
                 "SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
-                " UNION ALL SELECT 1 FROM messages WHERE status IN ('waiting', 'answering')"
+                " UNION ALL SELECT 1 FROM messages WHERE ended_at IS NULL"
             )
 
         self.until(none_left, "an end of all work")

@@ -5,38 +5,44 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import uuid4
 
 import openai
+from procrastinate import JobContext
+from procrastinate.job_context import AbortReason
+from procrastinate.jobs import Job
 from slack_bolt.async_app import AsyncBoltRequest
 
 import bot.app
 from bot.config import STAND_IN_MODEL, Settings
-from bot.conversation.edits import UPDATE_FROM_MESSAGE
-from bot.conversation.inbox import Inbox
+from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
+from bot.conversation.inbox import ANSWER, Inbox
 from bot.conversation.turns import FORM_MEMORIES, Turns
-from bot.listeners.app import create_bolt_app, note_event
+from bot.listeners.app import create_bolt_app
+from bot.listeners.events import handle_event
 from bot.listeners.interactions import Interactions
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.people import People
-from bot.pipeline.changes import follow_change, update_from_message
+from bot.pipeline.changes import delete_answer, follow_change, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.turn import ThreadWorker, TurnDependencies
-from bot.queue.queue import Queue
+from bot.queue.queue import BACKGROUND, REPLIES, Queue
+from bot.queue.retries import RunLater
 from bot.runtime.wiring import ModelClients, create_turn_dependencies
 from bot.runtime.worker import create_thread_worker, register_work
 from bot.slack.client import NOTICE_METADATA, Installations
-from bot.slack.messages import Message, installation_team
+from bot.slack.messages import Message
+from bot.ui.acts import ButtonAct, Open, Position
 from bot.ui.panel import Content
-from bot.ui.positions import ADD, Position
 from bot.workspaces import installation_from, only
 from memory import Embedder, Memory, Person, Pool, list_memories
 from memory.model import until as until_of
@@ -48,6 +54,76 @@ from tests.integration.messages import LATER, change_of, changed
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 
+class Answering:
+    """The jobs that answer the messages of threads, run as a worker runs them.
+
+    `attempts`: how often the job of a thread has put itself off; `put_off`: for how many seconds.
+    """
+
+    def __init__(self, queue: Queue, worker: ThreadWorker, database: str) -> None:
+        self._queue = queue
+        self._worker = worker
+        self._database = database
+        self.attempts: Counter[str] = Counter()
+        self.put_off: dict[str, float] = {}
+
+    async def drain(self, thread: str) -> None:
+        """Run a job of the thread; it counts how often the thread's job has put itself off."""
+        job = self._begin(thread)
+        aborted = asyncio.Event()
+        context = JobContext(
+            app=self._queue.app,
+            job=job,
+            start_timestamp=time.time(),
+            abort_reason=lambda: AbortReason.USER_REQUEST if aborted.is_set() else None,
+        )
+        running = asyncio.create_task(self._worker.run_job(context, thread))
+        watching = asyncio.create_task(self._abort(job, running, aborted))
+        try:
+            await running
+        except RunLater as later:
+            self.attempts[thread] += 1
+            self.put_off[thread] = later.seconds
+        else:
+            self.attempts.pop(thread, None)
+            self.put_off.pop(thread, None)
+        finally:
+            running.cancel()
+            watching.cancel()
+            await asyncio.wait({running, watching})
+            self._rows("DELETE FROM procrastinate_jobs WHERE id = %s", job.id)
+
+    def _begin(self, thread: str) -> Job:
+        """Let one job of the thread be in progress, and no other one wait."""
+        self._rows(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND lock = %s", ANSWER, thread
+        )
+        [row] = self._rows(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status)"
+            " VALUES (%s, %s, %s, 'doing') RETURNING id",
+            *(REPLIES, ANSWER, thread),
+        )
+        return Job(
+            id=row["id"],
+            queue=REPLIES,
+            lock=thread,
+            queueing_lock=None,
+            task_name=ANSWER,
+            attempts=self.attempts[thread],
+        )
+
+    async def _abort(self, job: Job, running: asyncio.Task[None], aborted: asyncio.Event) -> None:
+        """Cancel the job once it is to be aborted."""
+        manager = self._queue.app.job_manager
+        while job.id not in [*await manager.list_jobs_to_abort_async()]:  # noqa: ASYNC110 - the database says it
+            await asyncio.sleep(0.05)
+        aborted.set()
+        running.cancel()
+
+    def _rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        return owner_rows(self._database, statement, *values)
+
+
 @dataclass(frozen=True, slots=True)
 class App:
     """The wired application, with the playground's Slack and the stand-in model."""
@@ -56,7 +132,7 @@ class App:
     stand_in: Server
     database: str
     wiring: TurnDependencies
-    answering: ThreadWorker
+    answering: Answering
 
     @property
     def pool(self) -> Pool:
@@ -79,13 +155,18 @@ class App:
         return self.wiring.app.inbox
 
     async def form_words(self, team: str, user: str, audience: str) -> None:
-        """Run a job of formation."""
-        await form_memories(self.wiring.app, team, user, audience)
+        """Run the waiting jobs of formation, of which none waits for a pause of the person."""
+        self.rows(
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo' AND lock = %s",
+            *(FORM_MEMORIES, f"{BACKGROUND}:{Person(team, user).namespace(audience).prefix}"),
+        )
+        core = self.wiring.app
+        settings = core.settings.model_copy(update={"formation": "hot"})
+        await form_memories(replace(core, settings=settings), team, user, audience)
 
     async def note(self, event: dict[str, Any]) -> None:
-        """Take note of an event that is no message of a person's."""
-        here = await self.wiring.app.slack.get(installation_team(event))
-        await note_event(self.wiring.app, event, here)
+        """Handle an event that is no message of a person's."""
+        await handle_event(self.wiring.app, event)
 
     def person(self, place: PersonThread) -> Person:
         """Return who writes at a place."""
@@ -112,7 +193,6 @@ class App:
         said = self.slack.say(place.user, place.channel, text or "-", **more)
         return self.slack.message(
             place,
-            event_id=f"Ev{said['ts']}",
             ts=said["ts"],
             thread_ts=more.get("thread_ts", said["ts"]),
             text=text,
@@ -149,7 +229,9 @@ class App:
         await self.follow_changes()
 
     async def follow_changes(self) -> None:
-        """Run the waiting jobs that update memories from messages."""
+        """Run the waiting jobs that delete answers, and that update memories from messages."""
+        for job in self.take_jobs(DELETE_ANSWER):
+            await delete_answer(self.wiring.app, **job)
         for job in self.take_jobs(UPDATE_FROM_MESSAGE):
             await update_from_message(self.wiring.app, **job)
 
@@ -175,9 +257,9 @@ class App:
         """Slack's interface, in which people click."""
         return Interface(self.wiring.app, self.slack)
 
-    async def click(self, person: Person, action: str, value: str = "") -> Answer:
+    async def click(self, person: Person, act: ButtonAct | str | None) -> Answer:
         """Click a button of an earlier message; return what the person is shown for it."""
-        return await self.interface.click(person, action, value)
+        return await self.interface.click(person, act)
 
     async def submit(self, person: Person, answer: Answer, **values: Any) -> Answer:
         """Submit the form that an answer has opened; return what the person is shown for it."""
@@ -199,7 +281,7 @@ class App:
 
     async def add(self, person: Person, *lines: str) -> Answer:
         """Add memories with the form; return what the person is shown."""
-        opened = await self.click(person, ADD)
+        opened = await self.click(person, Open(form="add"))
         return await self.submit(person, opened, lines="\n".join(lines))
 
     async def panel(
@@ -210,15 +292,11 @@ class App:
         reader = await core.people.reader(person)
         return await read_panel(core, person, reader, position or Position(), home=home)
 
-    async def off(self, place: PersonThread, scope: str = "", until: datetime | None = None) -> str:
-        """Switch memory off for the person of a place; return the ts of what they wrote for it.
-
-        Not a moment before that: clocks do not differ here.
-        """
-        since = str(self.slack.say(place.user, "dm", "Turn memory off")["ts"])
-        ends = until_of(until)
-        await turn_off(self.wiring.app, self.person(place), scope, until=ends, since=since)
-        return since
+    async def off(
+        self, place: PersonThread, scope: str = "", until: datetime | None = None
+    ) -> None:
+        """Switch memory off for the person of a place."""
+        await turn_off(self.wiring.app, self.person(place), scope, until=until_of(until))
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Execute a statement as the database's owner; return its rows."""
@@ -371,7 +449,7 @@ async def open_app(
     await app.queue.open()
     register_work(wiring)
     worker = create_thread_worker(wiring)
-    return App(slack, stand_in, database, wiring, worker)
+    return App(slack, stand_in, database, wiring, Answering(app.queue, worker, database))
 
 
 def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> bot.app.App:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -21,17 +19,6 @@ from tests.integration.responses_server import create_replier
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
 
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", DIMENSIONS)
-
-
-@pytest.fixture
-async def within_an_hour() -> None:
-    """Begin no test in the last 30 seconds of a clock hour.
-
-    What is counted by the hour, and the day in UTC and in Tokyo, stays the same during the test.
-    """
-    left = 3_600 - time.time() % 3_600
-    if left < 30:
-        await asyncio.sleep(left)
 
 
 @pytest.fixture
@@ -99,7 +86,7 @@ async def make_app(
 ) -> AsyncIterator[MakeApp]:
     """Wire the app with the settings a test names; deadlines are long, and Slack is never late."""
     monkeypatch.setattr("bot.memories.adding._DEADLINE", 60.0)
-    monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 0.5)
+    monkeypatch.setattr("bot.slack.posting.SETTLED_SECONDS", 0.5)
 
     async def make(**settings: Any) -> App:
         return await open_app(pool, database, slack, stand_in, model_client, **settings)

@@ -11,11 +11,14 @@ from typing import Any
 from uuid import UUID
 
 from bot.config import Settings
-from bot.conversation.inbox import THREAD_SETTING, ClaimedMessage, Stopped
+from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.run import THREAD_SETTING, Run, Stopped
 from bot.conversation.turns import Turn, Turns
-from bot.delivery.reply_stream import ReplyStream, Sessions
+from bot.delivery.reply_stream import ReplyStream
+from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
 from bot.people import MemoryState, People, PersonSettings
+from bot.queue.pulse import Pulse
 from bot.queue.queue import Queue
 from bot.slack.client import Installations
 from bot.slack.messages import Message
@@ -23,7 +26,6 @@ from memory import DM, MemoryView, Pool, create_pool, memory_view
 from memory.postgres import execute_statement
 from tests.databases import login_of, owner_rows
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
-from tests.unit.test_slack import refused
 
 FOOTER = say("en", "footer")
 
@@ -50,8 +52,7 @@ class Sender:
 
     def refuse(self, method: str, seconds: int) -> None:
         """Let Slack have refused a method to another answer of this process."""
-        error = refused("ratelimited", 429, {"Retry-After": str(seconds)})
-        assert self.installations.limits.note(self.slack.team_id, method, error)
+        self.installations.limits.note(self.slack.team_id, method, seconds)
 
 
 async def nothing(*_: object) -> None:
@@ -75,20 +76,36 @@ def turns_alone(pool: Pool) -> Turns:
 
 
 async def claimed_anew(pool: Pool, message: Message, earlier: int = 0) -> ClaimedMessage:
-    """Store a message, unless it is stored, as claimed after `earlier` attempts."""
+    """Store a message, unless it is stored, as taken by another run after `earlier` attempts."""
     [row] = await execute_statement(
         pool,
-        "INSERT INTO messages AS known (team_id, event_id, user_id, channel_id, ts, thread,"
-        " audience, attempts) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (team_id, channel_id, ts) DO UPDATE SET attempts = excluded.attempts,"
-        " status = CASE known.status WHEN 'gone' THEN 'gone' ELSE 'waiting' END RETURNING id",
+        "INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, token)"
+        " VALUES (%s, %s, %s, %s, %s, %s, gen_random_uuid())"
+        " ON CONFLICT (team_id, channel_id, ts) DO UPDATE"
+        " SET token = excluded.token, status = 'waiting', ended_at = NULL"
+        " RETURNING id, token, changed_ts",
         (
-            *(message.team_id, f"Ev{message.ts}", message.user_id, message.channel_id),
-            *(message.ts, message.thread, message.audience, earlier + 1),
+            *(message.team_id, message.user_id, message.channel_id),
+            *(message.ts, message.thread, message.audience),
         ),
         scope={THREAD_SETTING: message.thread},
     )
-    return ClaimedMessage(id=row["id"], message=message, earlier_attempts=earlier)
+    return claimed_by_row(pool, message, row, earlier)
+
+
+def claimed_by_row(
+    pool: Pool, message: Message, row: dict[str, Any], earlier: int = 0
+) -> ClaimedMessage:
+    """Return a message as the run has taken it whose token is in its row."""
+    run = Run(
+        pool,
+        Pulse(),
+        row["id"],
+        token=row["token"],
+        thread=message.thread,
+        changed_ts=row["changed_ts"],
+    )
+    return ClaimedMessage(run=run, message=message, attempts=earlier)
 
 
 async def record(pool: Pool, turn: Turn, ts: str) -> None:
@@ -104,12 +121,14 @@ async def record(pool: Pool, turn: Turn, ts: str) -> None:
 
 @dataclass
 class Answering:
-    """One answer on its way; `stopped` is the person's Stop, `sure` that the database says so."""
+    """One answer on its way."""
 
     stream: ReplyStream
-    turn_id: UUID
-    stopped: bool = False
-    sure: bool = True
+    turn: Turn
+
+    def press_stop(self) -> None:
+        """Let the answer learn that the person pressed Stop."""
+        self.turn.claimed.run.interrupt(Stopped())
 
 
 def markdown(message: dict[str, Any]) -> str:
@@ -145,7 +164,8 @@ class Thread:
         if event is None:
             waiting = await claimed_anew(self.sender.pool, message, attempts)
         else:
-            waiting = ClaimedMessage(id=event, message=message, earlier_attempts=attempts)
+            [row] = self.rows("SELECT id, token, changed_ts FROM messages WHERE id = %s", event)
+            waiting = claimed_by_row(self.sender.pool, message, row, attempts)
         return await turns_alone(self.sender.pool).begin(
             waiting,
             question="",
@@ -163,13 +183,6 @@ class Thread:
     ) -> AsyncIterator[Answering]:
         """Begin an answer; how it ends is up to the test."""
         turn = begun or await self.turn()
-        holder: list[Answering] = []
-
-        async def read_flags(_: ClaimedMessage) -> bool:
-            if holder[0].stopped:
-                raise Stopped
-            return holder[0].sure
-
         settings = PersonSettings(
             language=language, informed=informed, profile_at=datetime.now(UTC)
         )
@@ -181,11 +194,9 @@ class Thread:
             People(sender.pool, sender.installations),
             replace(turn, memory_state=MemoryState(settings=settings)),
             stand_in=stand_in,
-            read_flags=read_flags,
         )
-        holder.append(Answering(stream, turn.id))
         async with stream:
-            yield holder[0]
+            yield Answering(stream, turn)
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the app's messages."""

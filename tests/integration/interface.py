@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.app import App
-from bot.listeners.app import BoltApp, create_bolt_app
+from bot.listeners.app import create_bolt_app
 from bot.listeners.interactions import REMEMBER_THIS, Interactions
 from bot.runtime.http import Readiness, create_web_app
 from bot.slack.messages import slack_user
+from bot.ui.acts import ACT, ButtonAct, Export, UndoAct, clicked_act
 from bot.ui.blocks import button, payload
-from bot.ui.positions import UNDO
 from memory import Person
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.loopback import serving
@@ -57,18 +57,23 @@ class Answer:
         return elements({**self.message})
 
     @property
-    def undo(self) -> str:
-        """The value of *Undo* in the message, if it has one."""
-        found = [one["value"] for one in self.buttons if one["action_id"] == UNDO]
-        return "".join(found[:1])
+    def acts(self) -> list[ButtonAct]:
+        """The acts of the buttons of the message."""
+        found = map(clicked_act, self.buttons)
+        return [act for act in found if act is not None]
+
+    @property
+    def undo(self) -> UndoAct | None:
+        """What *Undo* in the message does, if it has one."""
+        found = [act for act in self.acts if isinstance(act, UndoAct)]
+        return found[0] if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where Slack's requests are served, and by what."""
+    """Where Slack's requests are served, and what answers those that are no events."""
 
     url: str
-    bolt: BoltApp
     interactions: Interactions
 
 
@@ -83,7 +88,7 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[Endpoint]:
     bolt = create_bolt_app(app, interactions)
     application = create_web_app(Readiness(ready), bolt, app.slack.warnings, signing_secret)
     async with serving(application) as url:
-        yield Endpoint(f"{url}/slack/events", bolt, interactions)
+        yield Endpoint(f"{url}/slack/events", interactions)
 
 
 class Interface:
@@ -99,14 +104,19 @@ class Interface:
         names = {name: element[name] for name in ("action_id", "block_id", "value")}
         return await self._act("actions", person, **where, **names)
 
-    async def click(self, person: Person, action: str, value: str) -> Answer:
-        """Click a button with any value, below an earlier message that the app shows the person."""
+    async def click(self, person: Person, act: ButtonAct | str | None) -> Answer:
+        """Click a button below an earlier message that the app shows the person.
+
+        A text is the value of a button of another version.
+        """
+        assert act is not None
+        value = act if isinstance(act, str) else act.value
         user = slack_user(person.user_id)
         channel = self._slack.control(f"channels/dm/messages?as={user}")["channel"]
-        shown = payload("An earlier message", button(action, "A button", value or "-"))
+        shown = payload("An earlier message", {**button("A button", Export()), "value": value})
         made = self._slack.as_app("chat.postEphemeral", channel=channel, user=user, **shown)
         where = {"channel": channel, "ts": made["message_ts"]}
-        return await self._act("actions", person, **where, action_id=action, value=value)
+        return await self._act("actions", person, **where, action_id=f"{ACT}_0", value=value)
 
     async def point_at(self, place: PersonThread, person: Person) -> Answer:
         """Use *Remember This* on the message of a place."""

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.conversation.edits import MessageChange
 from bot.locale import say
 from bot.slack.messages import Message
+from bot.ui.acts import ButtonAct, clicked_act
 from memory import DM
 
 _numbers = itertools.count(1)
+# Sixteen hours ago.
+_FIRST_SECOND = int(time.time()) - 57_600
 
 
 def message(text: str = "hello", **changes: Any) -> Message:
     """Return a DM, each with an event id, a person, a channel and a time of its own."""
     number = next(_numbers)
-    ts = f"17000{number:05}.000100"
+    ts = f"{_FIRST_SECOND + number}.000100"
     made = Message(
-        event_id=f"Ev{number}",
         team_id="T1",
         user_id=f"U{number}",
         user_team_id="T1",
@@ -54,9 +55,9 @@ LATER = "1900000000.000100"
 
 
 def change() -> dict[str, str]:
-    """Return the id and the ts of an event that a message was edited by, later than any before."""
+    """Return the ts of an event that a message was edited by, later than any before."""
     number = next(_numbers)
-    return {"event_id": f"EvC{number}", "changed_ts": f"18000{number:05}.000100"}
+    return {"changed_ts": f"18000{number:05}.000100"}
 
 
 def change_of(message: Message, text: str | None, **more: Any) -> MessageChange:
@@ -85,10 +86,13 @@ def elements(payloads: Sequence[dict[str, Any]], kind: str) -> list[dict[str, An
     return [element for b in blocks if b["type"] == kind for element in b["elements"]]
 
 
-def pressable(payloads: Sequence[dict[str, Any]], action: str) -> list[str]:
-    """Return the values of the buttons of an action in messages."""
-    buttons = elements(payloads, "actions")
-    return [one["value"] for one in buttons if re.sub("_[0-9]+$", "", one["action_id"]) == action]
+_Act = TypeVar("_Act", bound=ButtonAct)
+
+
+def pressable(payloads: Sequence[dict[str, Any]], kind: type[_Act]) -> list[_Act]:
+    """Return the acts of a kind that the buttons of messages have."""
+    acts = map(clicked_act, elements(payloads, "actions"))
+    return [act for act in acts if isinstance(act, kind)]
 
 
 def changed(message: Message, text: str | None) -> dict[str, Any]:

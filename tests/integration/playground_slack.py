@@ -144,7 +144,6 @@ class PlaygroundSlack:
         """Return the person's message as the bot reads it."""
         is_dm = place.channel.startswith("D")
         values: dict[str, Any] = {
-            "event_id": f"Ev{place.ts}",
             "team_id": self.team_id,
             "user_id": place.user,
             "user_team_id": place.team,

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import date
 from typing import TypeAlias
 
 import pytest
 
 from bot.people import read_memory_state
 from bot.slack.client import NOTICE_METADATA
+from bot.ui.acts import (
+    Answer,
+    ButtonAct,
+    ChangePromise,
+    DeleteData,
+    Edit,
+    Forget,
+    Hide,
+    Position,
+    Rate,
+    Redo,
+    Share,
+    Snooze,
+    Undo,
+    UndoSnooze,
+)
 from memory import COLLEAGUES, PUBLIC, Selection, forget, list_changes
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
@@ -80,16 +97,16 @@ async def search(ann: SlackPerson, panel: Place) -> None:
     found = await ann.search(panel, "ramen")
     assert "Likes ramen" in shown(found)
     assert "Likes sushi" not in shown(found)
-    assert "Likes sushi" in shown(await ann.click(found, "show", "memories"))
+    assert "Likes sushi" in shown(await ann.click(found, "show", list=None))
 
 
 async def forget_one_and_undo(ann: SlackPerson, panel: Place) -> None:
     """A row's menu forgets it; *Undo* brings it back."""
     memory = await ann.memory("ramen")
-    panel = await ann.click(panel, "memory_menu", f"forget {memory.key}")
+    panel = await ann.click(panel, "forget", keys=memory.key)
     assert ann.sentence("forgotten", what="Likes ramen") in shown(panel)
     assert await ann.foods() == ["sushi"]
-    panel = await ann.click(panel, "undo", "forgetting")
+    panel = await ann.click(panel, "undo", what="forgetting")
     assert "Likes ramen" in shown(panel)
     assert await ann.foods() == ["ramen", "sushi"]
 
@@ -97,19 +114,20 @@ async def forget_one_and_undo(ann: SlackPerson, panel: Place) -> None:
 async def forget_all_shown(ann: SlackPerson, panel: Place) -> None:
     """What a search shows is forgotten at once."""
     found = await ann.search(panel, "sushi")
-    panel = await ann.click(found, "forget", "keys")
+    sushi = await ann.memory("sushi")
+    panel = await ann.click(found, "forget", keys=sushi.key)
     assert await ann.foods() == ["ramen"]
     assert "Likes ramen" in shown(panel)
 
 
 async def forget_everything_and_undo(ann: SlackPerson, panel: Place) -> None:
     """Everything is forgotten, and *Undo* brings it back: until then Home has one, too."""
-    panel = await ann.click(panel, "forget", "everything")
+    panel = await ann.click(panel, "forget", everything=True)
     assert await ann.foods() == []
     assert ann.sentence("panel_none").split("*")[1] in shown(panel)
     home = await ann.open_home()
     assert ann.sentence("forgotten", what="2 memories") in shown(home)
-    await ann.click(home if panel.get("type") == "home" else panel, "undo", "forgetting")
+    await ann.click(home if panel.get("type") == "home" else panel, "undo", what="forgetting")
     assert await ann.foods() == ["ramen", "sushi"]
     assert ann.sentence("undo_button") not in shown(await ann.open_home())
 
@@ -127,21 +145,21 @@ async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
             RETURNING 1""",
         memory.key,
     )
-    await ann.press(panel, "memory_menu", f"edit {memory.key}")
+    await ann.press(panel, "edit", key=memory.key)
     form = await ann.form_opens()
     await ann.submit(form, **{"field.food_name": "udon", "field.preference": "70"})
     panel = await ann.changed(panel)
     await ann.remembers("sushi", "udon")
     assert (await ann.memory("udon")).sources[-1]["evidence"] == "udon"
     assert "Likes udon" in shown(panel)
-    await ann.click(panel, "undo", "change")
+    await ann.click(panel, "undo", what="changes")
     await ann.remembers("ramen", "sushi")
 
 
 async def use_elsewhere(ann: SlackPerson, panel: Place) -> None:
     """The form's *May be used in* moves a memory."""
     memory = await ann.memory("ramen")
-    await ann.press(panel, "memory_menu", f"edit {memory.key}")
+    await ann.press(panel, "edit", key=memory.key)
     await ann.submit(await ann.form_opens(), audience="public")
     await ann.changed(panel)
     moved = await ann.memory("ramen")
@@ -151,16 +169,16 @@ async def use_elsewhere(ann: SlackPerson, panel: Place) -> None:
 async def see_history(ann: SlackPerson, panel: Place) -> None:
     """A row's history has its changes alone; *Changes* has all of them."""
     memory = await ann.memory("ramen")
-    history = await ann.click(panel, "memory_menu", f"history {memory.key}")
+    history = await ann.click(panel, "show", of=memory.key)
     assert "Remembered: Likes ramen" in shown(history)
     assert "sushi" not in shown(history)
-    assert "Remembered: Likes sushi" in shown(await ann.click(history, "show", "changes"))
+    assert "Remembered: Likes sushi" in shown(await ann.click(history, "show", list="changes"))
 
 
 async def undo_a_change(ann: SlackPerson, panel: Place) -> None:
     """In the list of changes each has its *Undo*."""
-    changes = await ann.click(panel, "show", "changes")
-    await ann.click(changes, "undo", "change")
+    changes = await ann.click(panel, "show", list="changes")
+    await ann.click(changes, "undo", what="changes")
     assert await ann.foods() == ["ramen"]
 
 
@@ -174,26 +192,26 @@ async def turn_off_and_on(ann: SlackPerson, panel: Place) -> None:
             return state.off is not None
 
     for value in ("off", "hour", "tomorrow"):
-        panel = await ann.click(panel, "memory_switch", value)
+        panel = await ann.click(panel, "switch", to=value)
         assert await off()
-        panel = await ann.click(panel, "memory_switch", "on")
+        panel = await ann.click(panel, "switch", to="on")
         assert not await off()
 
 
 async def add(ann: SlackPerson, panel: Place) -> None:
     """Each line of the form is formed; the panel says what was remembered, with *Undo*."""
-    await ann.press(panel, "add")
+    await ann.press(panel, "open", form="add")
     form = await ann.form_opens()
     await ann.submit(form, lines="- I love udon\n- I love curry")
     panel = await ann.changed(panel)
     await ann.remembers("curry", "ramen", "sushi", "udon")
-    await ann.click(panel, "undo", "notice")
+    await ann.click(panel, "undo", what="notice")
     await ann.remembers("ramen", "sushi")
 
 
 async def choose_settings(ann: SlackPerson, panel: Place) -> None:
     """The form stores what is chosen; its language counts at once."""
-    await ann.press(panel, "settings")
+    await ann.press(panel, "open", form="settings")
     form = await ann.form_opens()
     await ann.submit(form, language="ja", notices="off", retention="30", eagerness="asked")
     panel = await ann.changed(panel)
@@ -209,7 +227,7 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     Home has the card and its preview.
     """
     memory = await ann.memory("ramen")
-    await ann.press(panel, "memory_menu", f"share {memory.key}")
+    await ann.press(panel, "share", key=memory.key)
     form = await ann.form_opens()
     assert ann.sentence("card_will_read") in shown(form)
     assert memory.sources[-1]["evidence"] in shown(form)
@@ -218,9 +236,9 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     assert ann.sentence("audience_colleagues") in shown(panel)
     assert (await ann.memory("ramen")).audiences == (COLLEAGUES,)
     if panel["type"] == "home":
-        await ann.press(panel, "memory_menu", "preview")
+        await ann.press(panel, "preview")
         assert ann.sentence("card_says", who="").strip(": ") in shown(await ann.form_opens())
-    await ann.click(panel, "memory_menu", f"unshare {memory.key}")
+    await ann.click(panel, "hide", key=memory.key)
     assert (await ann.memory("ramen")).audiences == ()
 
 
@@ -233,7 +251,7 @@ async def export(ann: SlackPerson, panel: Place) -> None:
 
 async def delete_all(ann: SlackPerson, panel: Place) -> None:
     """A typed word deletes everything; the form becomes the receipt."""
-    await ann.press(panel, "delete_all")
+    await ann.press(panel, "open", form="delete")
     form = await ann.form_opens()
     refused = await ann.submit(form, word="yes")
     assert "DELETE" in str(refused)
@@ -304,7 +322,7 @@ async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
     answer = await ann.command("/memories incognito")
     here, where = ann.sentence("off_here"), ann.sentence("place_dm")
     panel = await ann.command("/memories")
-    await ann.press(panel, "settings")
+    await ann.press(panel, "open", form="settings")
     await ann.submit(await ann.form_opens())
     for one in (panel, await ann.changed(panel)):
         assert here in shown(one)
@@ -312,7 +330,7 @@ async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
     assert here not in home
     assert ann.sentence("panel_off_in", where=where) in home
     await ann.say("I love natto")
-    await ann.click(answer, "memory_switch", "on")
+    await ann.click(answer, "switch", to="on")
     message = await ann.say("I love curry")
     await ann.app.form(message)
     assert await ann.foods() == ["curry", "ramen", "sushi"]
@@ -342,8 +360,8 @@ async def test_plain_words_do_or_propose(ann: SlackPerson, words: str) -> None:
     assert below.get("metadata") == NOTICE_METADATA
 
 
-async def foreign_values(ann: SlackPerson) -> list[tuple[str, str]]:
-    """Return an action and a value of each kind that names something of Ann's."""
+async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
+    """Return an act of each kind that names something of Ann's."""
     app = ann.app
     message = await ann.say("I love curry")
     await app.form(message)
@@ -351,40 +369,53 @@ async def foreign_values(ann: SlackPerson) -> list[tuple[str, str]]:
     memory = await ann.memory("ramen")
     [change, *_] = await list_changes(app.pool, ann.person, key=memory.key)
     gone = await forget(app.pool, ann.person, Selection(keys=[(await ann.memory("sushi")).key]))
+    assert change.batch is not None
+    assert gone.id is not None
     return [
-        ("undo", f"change {change.id}"),
-        ("undo", f"notice {change.batch}"),
-        ("undo", f"forgetting {gone.id}"),
-        ("forget", f"keys {memory.key}"),
-        ("forget", f"message {message.channel_id} {message.ts}"),
-        ("memory_menu", f"forget {memory.key}"),
-        ("memory_menu", f"edit {memory.key}"),
-        ("memory_menu", f"history {memory.key}"),
-        ("show", f"changes 1 {memory.key}"),
-        ("show", f"notice 1 {change.batch}"),
-        ("show", f"used 1 {turn}"),
-        ("feedback", f"good {turn}"),
-        ("answer", f"{change.id} yes"),
+        Undo(what="changes", ids=(change.id,)),
+        Undo(what="notice", ids=(change.batch,)),
+        Undo(what="forgetting", ids=(gone.id,)),
+        Redo(ids=(change.id,)),
+        Forget(keys=(memory.key,)),
+        Forget(messages=((message.channel_id, message.ts),)),
+        Edit(key=memory.key),
+        Share(key=memory.key),
+        Hide(key=memory.key),
+        ChangePromise(key=memory.key, to="done"),
+        Snooze(key=memory.key),
+        UndoSnooze(key=memory.key, day=date(2026, 11, 27)),
+        Position(list="changes", of=memory.key),
+        Position(list="notice", of=str(change.batch)),
+        Position(list="used", of=str(turn)),
+        Rate(turn=turn, rating="good"),
+        Answer(question=change.id, answer="yes"),
     ]
 
 
-async def test_unknown_value_of_a_menu_is_refused(ann: SlackPerson) -> None:
-    """A value that no menu has, as of another version of the app, opens no form."""
-    answer = await ann.app.click(ann.person, "memory_menu", "show a-memory")
-    assert (answer.line, answer.form) == (ann.sentence("command_broke"), None)
+OLD_VALUES = ("show a-memory", "-", "{}", '{"act":"cook"}', '{"act":"edit"}', DeleteData().value)
 
 
-async def test_click_with_a_value_of_another_person_reads_and_changes_nothing(
+@pytest.mark.parametrize("value", OLD_VALUES)
+async def test_a_button_that_cannot_be_read_is_said_to_be_old(ann: SlackPerson, value: str) -> None:
+    """A value of another version opens no form and changes nothing, nor does that of a form."""
+    before = await ann.app.memories(ann.person)
+    answer = await ann.app.click(ann.person, value)
+    assert (answer.line, answer.form) == (ann.sentence("old_button"), None)
+    assert await ann.app.memories(ann.person) == before
+
+
+async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
     ann: SlackPerson,
 ) -> None:
-    """A value names a memory, never a person: it is looked for among those of who clicks."""
+    """An act names a memory, never a person: it is looked for among those of who clicks."""
     bo = SlackPerson(ann.app)
-    values = await foreign_values(ann)
+    acts = await acts_of(ann)
     before = await ann.app.memories(ann.person)
-    for action, value in values:
-        answer = await ann.app.click(bo.person, action, value)
-        assert ("used" in value) == (answer.line == ann.sentence("used_others"))
+    for act in acts:
+        answer = await ann.app.click(bo.person, act)
+        is_used = isinstance(act, Position) and act.list == "used"
+        assert is_used == (answer.line == ann.sentence("used_others"))
         said = f"{answer} {shown(await bo.open_home())}"
-        assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (action, said)
+        assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (act, said)
     assert await ann.app.memories(ann.person) == before
     assert ann.app.rows("SELECT 1 FROM feedback WHERE user_id IN (%s, %s)", ann.user, bo.user) == []

@@ -10,8 +10,8 @@ import pytest
 from bot.locale import say
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off, turn_on
-from bot.ui.panel import EVERYTHING
-from bot.ui.positions import ANSWER, FORGET, REMEMBER, UNDO
+from bot.ui import acts
+from bot.ui.acts import ButtonAct, Forget, Remember
 from memory import Person
 from memory.store import MAX_MEMORIES
 from tests.integration.app import App, MakeApp
@@ -54,9 +54,10 @@ async def verified(make_app: MakeApp, model: ScriptedModel) -> Verified:
     return Verified(make_app, model)
 
 
-def values(done: Answer, action: str) -> list[str]:
-    """Return the values of the buttons of an action below what was said."""
-    return [one["value"] for one in done.buttons if one["action_id"].startswith(action)]
+def yes(done: Answer) -> ButtonAct:
+    """Return the button below a question that says yes."""
+    [found] = [one for one in done.acts if isinstance(one, acts.Answer) and one.answer == "yes"]
+    return found
 
 
 async def facts(app: App, who: Person) -> list[str]:
@@ -82,7 +83,7 @@ async def test_what_cannot_be_stored_is_said(app: App, text: str) -> None:
     """Words without a letter, or too many, are a sentence and no row."""
     who = app.person(app.slack.place())
     done = await app.add(who, text)
-    assert (done.undo, done.line == say("en", "add_known")) == ("", False)
+    assert (done.undo, done.line == say("en", "add_known")) == (None, False)
     assert await app.memories(who) == []
 
 
@@ -124,7 +125,7 @@ async def test_a_refusal_is_said_with_its_reason(
     verified.proposes(LEAVE, **verdict)
     done = await app.add(who, LEAVE)
     assert done.line == say("en", key, what=LEAVE)
-    assert values(done, REMEMBER) == [f"- - {LEAVE}"]
+    assert done.acts == [Remember(text=LEAVE)]
     assert await app.memories(who) == []
 
 
@@ -146,7 +147,7 @@ async def test_many_lines_are_one_notice(verified: Verified) -> None:
     assert say("en", "notice_remembered", count=19) in done.line
     assert say("en", "refused_other_person", what=LEAVE) in done.line
     assert done.undo
-    await app.click(who, UNDO, done.undo)
+    await app.click(who, done.undo)
     assert await app.memories(who) == []
 
 
@@ -185,8 +186,8 @@ async def test_credentials_are_never_stored(verified: Verified) -> None:
     secret = "My password is hunter2hunter2"
     told = say("en", "form_secret")
     assert (await app.add(who, secret)).line == told
-    for where in ("- -", f"{place.channel} {place.ts}"):
-        assert (await app.click(who, REMEMBER, f"{where} {secret}")).line == told
+    for where in ({}, {"channel": place.channel, "ts": place.ts}):
+        assert (await app.click(who, Remember(text=secret, **where))).line == told
     assert await app.memories(who) == []
 
 
@@ -195,13 +196,14 @@ async def test_the_button_stores_nothing_that_is_off_the_record(verified: Verifi
     app = await verified.app()
     place = app.slack.place()
     who = app.person(place)
-    held = f"{place.channel} {float(place.ts) - 60:.6f} {LEAVE}"
+    before = f"{float(place.ts) - 60:.6f}"
+    held = Remember(text=LEAVE, channel=place.channel, ts=before)
     await turn_off(app.wiring.app, who)
-    assert (await app.click(who, REMEMBER, held)).line == say("en", "off")
+    assert (await app.click(who, held)).line == say("en", "off")
     await turn_on(app.wiring.app, who)
-    assert "Remembered" in (await app.click(who, REMEMBER, held)).line
-    await app.click(who, FORGET, EVERYTHING)
-    assert (await app.click(who, REMEMBER, held)).line == say("en", "remember_off_record")
+    assert "Remembered" in (await app.click(who, held)).line
+    await app.click(who, Forget(everything=True))
+    assert (await app.click(who, held)).line == say("en", "remember_off_record")
     assert await app.memories(who) == []
 
 
@@ -219,7 +221,7 @@ async def test_what_is_added_while_its_person_is_erased_is_not_stored(
 
     meanwhile(monkeypatch, erased)
     if by_button:
-        done = await app.click(who, REMEMBER, f"- - {LEAVE}")
+        done = await app.click(who, Remember(text=LEAVE))
     else:
         verified.proposes(LEAVE)
         done = await app.add(who, LEAVE)
@@ -240,10 +242,10 @@ async def test_what_is_forgotten_meanwhile_is_not_stored(
         verified.model.answer(500)
     elif how == "in time":
         verified.proposes(LEAVE)
-    meanwhile(monkeypatch, lambda: app.click(said.person, FORGET, EVERYTHING))
+    meanwhile(monkeypatch, lambda: app.click(said.person, Forget(everything=True)))
     if how == "button":
-        held = f"{place.channel} {said.ts} {LEAVE}"
-        done = await app.click(said.person, REMEMBER, held)
+        held = Remember(text=LEAVE, channel=place.channel, ts=said.ts)
+        done = await app.click(said.person, held)
     else:
         done = await app.point_at(place)
     assert say("en", "remember_off_record") in done.line
@@ -268,8 +270,7 @@ async def test_the_settings_reach_the_verdicts(
     if sensitive == "ask":
         where = say("en", "audience_dm")
         assert done.line == say("en", "ask_store_line", what="I have asthma", where=where)
-        chosen = next(one for one in values(done, ANSWER) if one.endswith("yes"))
-        await app.click(who, ANSWER, chosen)
+        await app.click(who, yes(done))
         assert await facts(app, who) == ["I have asthma"]
 
 
@@ -286,7 +287,6 @@ async def test_what_is_sensitive_is_for_direct_messages_only_wherever_it_was_sai
     if sensitive is None:
         where = say("en", "audience_dm")
         assert done.line == say("en", "ask_store_line", what="I have asthma", where=where)
-        chosen = next(one for one in values(done, ANSWER) if one.endswith("yes"))
-        await app.click(who, ANSWER, chosen)
+        await app.click(who, yes(done))
     [memory] = await app.memories(who)
     assert (memory.content["fact"], memory.audiences) == ("I have asthma", ())

@@ -261,15 +261,16 @@ async def test_files_beyond_the_memory_for_files_are_not_read(app: App) -> None:
 LIMITED = {"error": "ratelimited", "retry_after": 600}
 BUSY: dict[str, tuple[str, dict[str, Any]]] = {
     "the file": ("url_private", {"status": 429, "retry_after": 600}),
-    "the file, without Slack": ("url_private", {"status": 503}),
+    "the file, without Slack": ("url_private", {"status": 503, "times": None}),
 }
 
 
 @pytest.mark.parametrize(("method", "fault"), BUSY.values(), ids=BUSY)
 async def test_a_file_that_cannot_be_read_just_now_is_not_gone(
-    app: App, method: str, fault: dict[str, Any]
+    app: App, method: str, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rate limit or an outage of Slack's is said to pass, to the person and to the model."""
+    monkeypatch.setattr("bot.slack.retries.TROUBLE_SECONDS", 0.5)
     place = app.slack.place()
     identity = uploaded(app, place, "cat.png", PNG)
     app.slack.fault(method, **fault)

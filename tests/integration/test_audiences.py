@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from bot.listeners.app import store_event
+from bot.listeners.events import handle_event
 from bot.listeners.interactions import person_of
 from bot.locale import Reader
 from bot.slack.client import Installations
 from bot.slack.messages import read_message, user_key
+from bot.ui.acts import Position
 from bot.ui.panel import Content, panel
-from bot.ui.positions import Position
 from bot.workspaces import only
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
@@ -271,13 +271,13 @@ async def test_in_an_enterprise_an_edit_while_memory_is_off_is_not_kept(app: App
     body = {"type": "event_callback", "team_id": here.team_id, "is_ext_shared_channel": True}
     said = {"type": "message", "channel": place.channel, "user": place.user, "user_team": "E1"}
     said |= {"ts": place.root, "text": f"<@{here.bot_user_id}> I love ramen"}
-    await store_event(grid, {**body, "event_id": "Ev1", "event": said})
+    await handle_event(grid, {**body, "event_id": "Ev1", "event": said})
     [row] = app.rows("SELECT user_id, thread FROM messages")
     assert row["user_id"] == place.user
     await app.answering.drain(row["thread"])
     await app.off(place)
     edit = {"type": "message", "subtype": "message_changed", "channel": place.channel, "ts": LATER}
     now = {"message": {**said, "text": f"{said['text']} and natto"}, "previous_message": said}
-    await store_event(grid, {**body, "event_id": "Ev2", "event": {**edit, **now}})
+    await handle_event(grid, {**body, "event_id": "Ev2", "event": {**edit, **now}})
     [row] = app.rows("SELECT question, words FROM messages")
     assert "natto" not in f"{row}"

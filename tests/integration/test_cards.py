@@ -12,7 +12,7 @@ from bot.memories.data import erase_person
 from bot.memories.switches import turn_off
 from bot.pipeline.tools import MAX_CALLS
 from bot.slack.messages import Message
-from bot.ui.positions import MENU
+from bot.ui.acts import Hide, Share
 from memory import (
     COLLEAGUES,
     DM,
@@ -80,7 +80,7 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     mention = f"<@{aya.user_id}>"
     _, seen = await asks(app, jonas, mention)
     assert SENTENCE not in seen
-    opened = await app.click(aya, MENU, f"share {memory.key}")
+    opened = await app.click(aya, Share(key=memory.key))
     assert opened.form is not None
     assert say("en", "card_will_read") in shown(opened.form)
     assert SENTENCE in shown(opened.form)
@@ -93,7 +93,7 @@ async def test_a_ticked_line_is_shown_to_a_colleague_and_gone_when_it_is_unticke
     assert say("en", "card_says", who=f"<@{aya.user_id}>") in seen
     assert SENTENCE not in " ".join(app.request_texts())
     assert SENTENCE not in str(app.turn(message))
-    await app.click(aya, MENU, f"unshare {memory.key}")
+    await app.click(aya, Hide(key=memory.key))
     _, seen = await asks(app, jonas, mention)
     assert SENTENCE not in seen
     assert nothing in seen
@@ -148,6 +148,9 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
             app.slack.control("users/update", {"user": aya.user_id, "deleted": True})
     _, seen = await asks(app, jonas, f"<@{aya.user_id}>")
     assert SENTENCE not in seen
+    # Nothing is stored of a person because somebody asks about them.
+    stored = app.rows("SELECT 1 FROM person_settings WHERE user_id = %s", aya.user_id)
+    assert bool(stored) == (ends == "off")
 
 
 @pytest.mark.parametrize("who", ["is_restricted", "is_ultra_restricted", "external", "connect"])
@@ -176,7 +179,7 @@ async def test_a_line_that_cannot_be_shown_has_a_reason(app: App, why: str) -> N
         message = ("D1", "1000000000.000001")
         await follow_message(app.pool, app.embedder, aya, message, None)
     with counted_tokens() as spent:
-        done = await app.click(aya, MENU, f"share {memory.key}")
+        done = await app.click(aya, Share(key=memory.key))
         if done.form is not None:
             done = await app.submit(aya, done)
     assert (done.line, bool(spent)) == (say("en", why), why == "card_sensitive")
@@ -190,8 +193,8 @@ async def test_after_so_many_questions_in_an_hour_nobody_is_shown(app: App) -> N
     await fact(app, aya, is_shown=True)
     jonas, who = named(app, "Jonas Quota")
     app.rows(
-        "INSERT INTO person_requests (team_id, user_id, hour, colleague_questions)"
-        " VALUES (%s, %s, date_trunc('hour', now()), %s) RETURNING 1",
+        "INSERT INTO person_requests (team_id, user_id, kind)"
+        " SELECT %s, %s, 'colleague' FROM generate_series(1, %s) RETURNING 1",
         *(who.team_id, who.user_id, QUESTIONS_AN_HOUR - 1),
     )
     for expected in (True, False):

@@ -10,7 +10,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.positions import FORGET
+from bot.ui.acts import Forget
 from memory import Origin, Person, Pool, add_memories
 from memory.postgres import person_transaction
 from tests.integration.app import App
@@ -119,7 +119,7 @@ async def test_what_is_forgotten_leaves_its_notice(app: App) -> None:
     await show(app, job)
     person = Person(app.slack.team_id, place.user)
     [memory] = await app.memories(person)
-    await app.click(person, FORGET, f"keys {memory.key}")
+    await app.click(person, Forget(keys=(memory.key,)))
     for again in app.take_jobs(SHOW_NOTICE):
         await show(app, again)
     assert notices_seen(app, place) == []

@@ -42,7 +42,7 @@ from memory.formation.evidence import TypedMessage
 from memory.postgres import person_transaction
 from memory.store import MAX_MEMORIES, change_channel, expire_due, messages_among, not_remembered
 from tests.databases import naming, owner_rows, printed
-from tests.memories import ApprovedStore
+from tests.memories import ApprovedStore, add_memory
 
 ALICE = Person("T1", "U1")
 BOB = Person("T1", "U12")
@@ -240,6 +240,41 @@ async def test_a_name_that_comes_back_is_that_of_one_memory(ledger: Ledger) -> N
     await ledger.like("udon", ts="4000000001.0", level=9)
     await redo_changes(ledger.pool, ledger.embedder, ALICE, [renamed.id])
     assert await ledger.contents() == [food("udon", 9), food("sushi", 5)]
+
+
+@pytest.mark.parametrize("way", ["deleted", "edited", "forgotten"])
+async def test_a_name_comes_back_when_the_message_that_changed_it_is_gone(
+    ledger: Ledger, way: str
+) -> None:
+    """There is one memory of the old name, which says what was said of it last."""
+    old = await ledger.like("sushi", ts="1700000001.0")
+    await ledger.change("It is udon", ts="1700000002.0", content=food("udon"), key=old.key)
+    await ledger.like("sushi", ts="1700000003.0", level=5)
+    assert len(await ledger.contents()) == 2
+    message = ("D1", "1700000002.0")
+    if way == "forgotten":
+        forgotten = await forget(ledger.pool, ALICE, Selection(messages=[message]))
+        assert forgotten.count == 1
+    else:
+        edited = PersonMessage(text="Never mind.", channel=message[0], ts=message[1])
+        words = edited if way == "edited" else None
+        await follow_message(ledger.pool, ledger.embedder, ALICE, message, words)
+    assert await ledger.contents() == [food("sushi", 5)]
+
+
+async def test_what_is_remembered_of_a_name_goes_on_before_what_was_taken_back(
+    ledger: Ledger,
+) -> None:
+    """Of two memories that once had a name the one that has it now is what is spoken of."""
+    old = await ledger.like("sushi", ts="1700000001.0")
+    renamed = await ledger.edit(old.key, food("udon"))
+    newer = await ledger.like("sushi", ts="4000000000.0", level=5)
+    await ledger.undo(newer)
+    await ledger.undo(renamed)
+    typed = Origin(actor="command", evidence="sushi")
+    again = await add_memory(ledger.pool, ledger.embedder, OWN.own, KIND, food("sushi", 9), typed)
+    assert (again.key, again.action) == (old.key, "updated")
+    assert await ledger.contents() == [food("sushi", 9)]
 
 
 async def test_what_comes_back_beside_something_newer_is_asked_about(ledger: Ledger) -> None:

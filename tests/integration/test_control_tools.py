@@ -12,9 +12,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from bot.memories.data import TABLES
-from bot.memories.forgetting import selection_of
 from bot.pipeline.tools import ACTIONS, MAX_CALLS, SETTINGS_TOOL
-from bot.ui.positions import FORGET
+from bot.ui.acts import Forget
 from tests.integration.app import App
 from tests.integration.messages import pressable
 from tests.link_readers import links_of_nobody
@@ -78,10 +77,7 @@ async def test_forgetting_is_only_proposed(app: App, given: dict[str, Any], foun
     expected = {"proposed": True, "done": False} if found else {"done": False, "not_found": True}
     assert app.outputs() == [expected]
     assert app.turn(asked)["removal_proposed"] is found
-    values = pressable(app.shown(asked), FORGET)
-    assert bool(values) is found
-    for value in values:
-        selection_of(value)  # which the click reads
+    assert bool(pressable(app.shown(asked), Forget)) is found
     assert len(await app.memories(root.person)) == 1
 
 

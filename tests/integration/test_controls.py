@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,8 +20,9 @@ from bot.pipeline.changes import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.slack.names import MessageNames
-from bot.ui.positions import FORGET, SWITCH, UNDO
-from memory import Selection, list_changes
+from bot.ui.acts import Forget, Switch, Undo
+from memory import Person, Selection, list_changes
+from memory.postgres import person_statement
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import change_of, elements, pressable, says
 from tests.integration.playground_slack import PersonThread
@@ -126,10 +128,10 @@ async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> Non
     said = await app.ask(theirs, "I love tempura", thread_ts=root.ts)
     assert app.turn(said)["words"] == "I love tempura"
     # Nobody else's click ends it.
-    await app.click(said.person, SWITCH, f"on {place.channel}")
+    await app.click(said.person, Switch(to="on", scope=place.channel))
     await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
     assert "ramen" not in app.request_texts()[-1]
-    await app.click(root.person, SWITCH, f"on {place.channel}")
+    await app.click(root.person, Switch(to="on", scope=place.channel))
     await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
     assert "ramen" in app.request_texts()[-1]
 
@@ -147,8 +149,8 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     for message in (edited, answered):
         await app.edit(message, "I love natto")
     assert nothing_kept(app, answered)
-    again = replace(answered, event_id="Ev2", text="I love natto")
-    change = change_of(answered, "I love natto", event_id="Ev2", again=again)
+    again = replace(answered, text="I love natto")
+    change = change_of(answered, "I love natto", again=again)
     await follow_change(app.wiring.app, change)
     assert await turn_on(app.wiring.app, formed.person)
     for message in (edited, answered, waiting, queued):
@@ -156,6 +158,45 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
         assert nothing_kept(app, message)
         assert say("en", "off_here") not in footer(app, message)
     assert [content["food_name"] for content in await app.form(queued)] == ["ramen"]
+
+
+_OFF = "INSERT INTO memory_off (team_id, user_id, scope, until_at) VALUES ('T1', 'U1', %s, %s)"
+_SETTINGS = "INSERT INTO person_settings (team_id, user_id, {}) VALUES ('T1', 'U1', now())"
+
+
+@pytest.mark.parametrize(
+    ("rows", "person", "must_agree", "expected"),
+    [
+        ([], "U1", False, True),
+        ([], "U1", True, False),
+        ([(_OFF, "", None)], "U1", False, False),
+        ([(_OFF, "", "2099-01-01")], "U1", False, False),
+        ([(_OFF, "", "2020-01-01")], "U1", False, True),
+        ([(_OFF, "C1", None)], "U1", False, False),
+        ([(_OFF, "C2", None)], "U1", False, True),
+        ([(_OFF, "C1", "2020-01-01"), (_OFF, "", None)], "U1", False, False),
+        ([(_SETTINGS.format("told_at"),)], "U1", True, False),
+        ([(_SETTINGS.format("agreed_at"),)], "U1", True, True),
+        ([(_SETTINGS.format("agreed_at"),), (_OFF, "C1", None)], "U1", True, False),
+        ([(_SETTINGS.format("deactivated_at"),)], "U1", False, False),
+        # Of a colleague's switches a transaction knows nothing, so nothing of theirs is kept.
+        ([], "U2", False, False),
+        ([(_OFF, "", None)], "U2", False, False),
+    ],
+)
+async def test_what_is_on_the_record(
+    app: App, rows: list[tuple[str, ...]], person: str, must_agree: bool, expected: bool
+) -> None:
+    """What a person writes while memory is on there, by a transaction of that very person."""
+    for statement, *values in rows:
+        app.rows(f"{statement} RETURNING 1", *values)
+    found = await person_statement(
+        app.pool,
+        Person("T1", "U1"),
+        "SELECT on_record('T1', %s, 'C1', %s) AS kept",
+        (person, must_agree),
+    )
+    assert found == [{"kept": expected}]
 
 
 async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> None:
@@ -168,11 +209,11 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     assert "error" in refused
     assert nothing_kept(app, said)
     assert says(app.shown(said), "not_remembered")
-    assert pressable(app.shown(said), UNDO) == []
+    assert pressable(app.shown(said), Undo) == []
     app.script_calls(REMEMBER, setting("do_not_remember", which="this_message"))
     stored = await app.ask(place, "I love natto. Off the record, please.")
     assert await app.memories(stored.person) == []
-    assert len(pressable(app.shown(stored), UNDO)) == 1
+    assert len(pressable(app.shown(stored), Undo)) == 1
     assert await app.form(said) == []
     await app.ask(place, "What shall I eat?")
     assert "natto" not in app.request_texts()[-1]
@@ -194,10 +235,10 @@ async def test_the_message_before_can_be_meant(app: App) -> None:
     assert app.turn(said)["words"] == "I love natto"
     assert nothing_kept(app, asked)
     assert len(await app.memories(said.person)) == 1
-    [value] = pressable(app.shown(asked), FORGET)
+    [proposed] = pressable(app.shown(asked), Forget)
     assert not says(app.shown(asked), "not_remembered")
     assert say("en", "forget_message", words="I love natto") in str(app.shown(asked))
-    done = await app.click(said.person, FORGET, value)
+    done = await app.click(said.person, proposed)
     assert done.line.startswith(f"{say('en', 'forgotten_message')}\nForgotten: Likes natto")
     assert await app.memories(said.person) == []
     await app.end_undo(said.person)
@@ -218,7 +259,7 @@ async def test_it_is_off_until_the_model_says(app: App, end: str, clock: str) ->
     [row] = app.rows("SELECT until_at FROM memory_off WHERE user_id = %s", place.user)
     assert row["until_at"].astimezone(zone).strftime("%H:%M") == clock
     assert nothing_kept(app, asked)
-    assert pressable(app.shown(asked), SWITCH) == ["on"]
+    assert pressable(app.shown(asked), Switch) == [Switch(to="on")]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +295,8 @@ async def test_two_switches_in_one_message_are_told_each_with_its_button(app: Ap
     shown = app.shown(asked)
     assert says(shown, "off")
     assert says(shown, "off_here")
-    assert pressable(app.shown(asked), SWITCH) == ["on", f"on {place.channel}"]
+    here = Switch(to="on", scope=place.channel)
+    assert pressable(app.shown(asked), Switch) == [Switch(to="on"), here]
 
 
 @pytest.mark.parametrize("channel", ["dm", "public"])
@@ -265,22 +307,22 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     who, audience = app.person(place), "dm" if channel == "dm" else "public"
     mention = "" if channel == "dm" else "<@BOT> "
     first = await app.ask(place, f"{mention}I love ramen")
-    assert pressable(app.shown(first), SWITCH) == ["on", "off"]
+    assert pressable(app.shown(first), Switch) == [Switch(to="on"), Switch(to="off")]
     question = app.shown(first)[-1]
     assert question["text"] == say("en", "consent_ask")
     assert bool(question.get("is_ephemeral")) is (channel == "public")
     second = await app.ask(place, f"{mention}I love sushi")
-    assert pressable(app.shown(second), SWITCH) == []
+    assert pressable(app.shown(second), Switch) == []
     assert say("en", "off") in footer(app, second)
     assert nothing_kept(app, first)
     assert nothing_kept(app, second)
     assert await app.form(second, audience) == []
     assert "memory_change" not in app.request_texts()[-1]
     # In one conversation alone it is not switched on: that is no consent.
-    await app.click(who, SWITCH, f"on {place.channel}")
+    await app.click(who, Switch(to="on", scope=place.channel))
     assert nothing_kept(app, await app.ask(place, f"{mention}I love udon"))
     waiting = await app.receive(place, f"{mention}I love mochi")
-    assert (await app.click(who, SWITCH, "on")).line == say("en", "switched_on")
+    assert (await app.click(who, Switch(to="on"))).line == say("en", "switched_on")
     await app.answering.drain(waiting.thread)
     assert nothing_kept(app, waiting)
     third = await app.ask(place, f"{mention}I love tempura")
@@ -296,7 +338,7 @@ async def test_consent_asked_later_keeps_waiting_words_from_the_model(make_app: 
     before = app.model_requests()
     assert await app.form(said) == []
     assert app.model_requests() == before
-    await app.click(said.person, SWITCH, "on")
+    await app.click(said.person, Switch(to="on"))
     assert [one["food_name"] for one in await app.form(said)] == ["ramen"]
 
 
@@ -315,7 +357,7 @@ async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> 
 
 async def begun(app: App, said: Message) -> Toolbox:
     """Begin the turn of a message; return its tools."""
-    waiting = await app.inbox.claim(said.thread)
+    waiting = await app.inbox.take(said.thread, uuid4())
     assert waiting is not None
     turn = await app.turns.begin(waiting, question=said.text, words=said.text)
     names = MessageNames(app.wiring.app.names, said.team_id)

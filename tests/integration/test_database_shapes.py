@@ -108,7 +108,7 @@ async def test_a_database_of_this_shape_works(shape: Shape, statements: Sequence
         queue = Queue(pool)
         await queue.open()
         async with person_transaction(pool, ANN) as connection:
-            assert await queue.defer(connection, "work", {uuid4().hex: {}}, queue="q")
+            await queue.defer(connection, "work", {uuid4().hex: {}}, queue="q")
         await queue.stop()
 
 

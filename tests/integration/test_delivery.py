@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from bot.conversation.run import Stopped
 from bot.locale import Language, say
 from bot.types import Task, TaskState
 from bot.ui.blocks import PART_LIMIT
-from tests.integration.deliveries import Answering, Thread, below, markdown
+from slack_playground.rich_text import translated
+from tests.integration.deliveries import FOOTER, Answering, Thread, below, markdown
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Show more every fifth of a second, and bear with Slack for one, so that less time goes by."""
     monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.2)
-    monkeypatch.setattr("bot.delivery.posted_messages.TROUBLE_SECONDS", 1.0)
-    monkeypatch.setattr("bot.delivery.posted_messages.SETTLED_SECONDS", 0.3)
+    monkeypatch.setattr("bot.slack.retries.TROUBLE_SECONDS", 1.0)
+    monkeypatch.setattr("bot.slack.posting.SETTLED_SECONDS", 0.3)
 
 
 async def begin(answer: Answering, text: str = "Hello ") -> None:
@@ -205,7 +209,7 @@ async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(thread: Thread
         with pytest.raises(SlackApiError):
             await answer.stream.finish("Hello.")
     # As often as fits into the time, which passes faster on a busy machine.
-    assert 1 < len(thread.slack.calls("chat.postMessage")) <= 3
+    assert 1 < len(thread.slack.calls("chat.postMessage")) <= 6
     thread.slack.clear()
     async with thread.answering() as again:
         await again.stream.finish("Hello.")
@@ -273,3 +277,160 @@ async def test_nothing_runs_on_after_an_answer_broke_off(thread: Thread) -> None
 async def _break_off(thread: Thread) -> None:
     async with thread.answering():
         raise RuntimeError
+
+
+def press_stop(thread: Thread) -> None:
+    """Press Slack's Stop button; the app is not told of it."""
+    place = thread.place
+    where = {"user": place.user, "channel": place.channel, "thread_ts": place.root}
+    thread.slack.control("stop", where)
+
+
+LINE = say("en", "stopped")
+
+
+@pytest.mark.failed_calls(
+    "chat.appendStream: stopped_by_user",
+    "chat.appendStream: message_not_in_streaming_state",
+    "chat.stopStream: message_not_in_streaming_state",
+    because="Slack ended the stream.",
+)
+@pytest.mark.parametrize("how", ["told", "pressed", "pressed and told", "expired", "silent"])
+async def test_after_stop_the_streamed_message_stays(thread: Thread, how: str) -> None:
+    """Nothing is deleted or posted again: one line says that it was stopped, and Stop goes."""
+    async with thread.answering() as answer:
+        await begin(answer, "Half of ")
+        [before] = thread.messages()
+        if how == "silent":
+            thread.slack.fault("chat.appendStream", status=503, times=None)
+        if how.startswith("pressed"):
+            press_stop(thread)
+        if how == "expired":
+            thread.slack.control("settings", {"stream_seconds": 0.01})
+            await until(lambda: not thread.messages()[0]["streaming"])
+        if "told" in how:
+            answer.press_stop()
+        with suppress(Stopped):
+            await thread.write_until(answer, "chat.appendStream")
+        text = await answer.stream.stop()
+    first, *others = thread.messages()
+    assert (first["ts"], markdown(first)) == (before["ts"], "Half of ")
+    if how == "expired":
+        [line] = others
+        assert (markdown(line), below(line)) == (LINE, [FOOTER])
+    else:
+        assert (others, below(first)) == ([], [LINE, FOOTER])
+    assert text == f"Half of\n\n{LINE}"
+    assert not thread.slack.calls("chat.delete")
+    assert await thread.known() == [one["ts"] for one in thread.messages()]
+    await until(lambda: session_of(thread) == "active")
+
+
+def session_of(thread: Thread) -> str:
+    """Return the status of the agent session of a thread."""
+    place = thread.place
+    seen = thread.slack.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
+    return next(str(one["session"]) for one in seen if one["ts"] == place.root)
+
+
+async def test_what_was_not_streamed_is_posted_after_stop(thread: Thread) -> None:
+    """Where Slack took no stream, the text so far is one message, with the line below it."""
+    thread.slack.fault("chat.startStream", error="channel_type_not_supported")
+    async with thread.answering() as answer:
+        await begin(answer, "Half of it")
+        answer.press_stop()
+        assert await answer.stream.stop() == f"Half of it\n\n{LINE}"
+    thread.whole(f"Half of it\n\n{LINE}")
+
+
+@pytest.mark.failed_calls(
+    "chat.stopStream: stopped_by_user", because="Stop was pressed as the answer was complete."
+)
+async def test_stop_in_the_last_moment_keeps_the_whole_answer(thread: Thread) -> None:
+    """What a stopped stream does not take of a complete answer is posted below it."""
+    async with thread.answering() as answer:
+        await begin(answer, "Nearly all, ")
+        press_stop(thread)
+        await answer.stream.finish("Nearly all, and the rest.")
+    thread.whole("Nearly all, and the rest.")
+    assert not thread.slack.calls("chat.delete")
+
+
+def handbook(sections: int) -> str:
+    """Return what models write for a long question: headings, tables, code and paragraphs."""
+    parts = []
+    for number in range(1, sections + 1):
+        parts += [
+            f"## Part {number}",
+            f"What part {number} is about, in some words. " * 4,
+            f"| Step | What |\n|---|---|\n| {number}.1 | Prepare |\n| {number}.2 | Do |",
+            f"```sh\nmake part-{number}\n```",
+        ]
+    return "\n\n".join(parts)
+
+
+async def write_pieces(answer: Answering, text: str) -> None:
+    """Write a text in pieces, each of which is shown at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.0)
+        for start in range(0, len(text), 700):
+            await answer.stream.write(text[start : start + 700])
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
+@pytest.mark.parametrize("sections", [21, 40])
+async def test_a_long_structured_answer_keeps_its_structure(
+    thread: Thread, streamed: bool, sections: int
+) -> None:
+    """It is messages of at most fifty blocks as Slack counts them, none behind a heading."""
+    text = handbook(sections)
+    async with thread.answering() as answer:
+        if streamed:
+            await write_pieces(answer, text)
+        await answer.stream.finish(text)
+    messages = thread.whole(text)
+    assert await thread.known() == [one["ts"] for one in messages]
+    assert all(translated(markdown(one)) + len(one["blocks"]) - 1 <= 50 for one in messages)
+    assert all(not markdown(one).rstrip().split("\n")[-1].startswith("#") for one in messages)
+    assert not thread.slack.calls("chat.delete")
+    starts = thread.slack.calls("chat.startStream")
+    posts = thread.slack.calls("chat.postMessage")
+    assert (len(starts), len(posts)) == ((len(messages), 0) if streamed else (0, len(messages)))
+
+
+async def test_a_second_message_streams_while_the_first_is_full(thread: Thread) -> None:
+    """The text goes on growing in the next message, and the session is still `processing`."""
+    text = handbook(30)
+    async with thread.answering() as answer:
+        await write_pieces(answer, text)
+        shown = thread.messages()
+        assert [one["streaming"] for one in shown] == [False] * (len(shown) - 1) + [True]
+        assert len(shown) > 1
+        assert session_of(thread) == "processing"
+        await answer.stream.finish(text)
+    assert session_of(thread) == "active"
+    thread.whole(text)
+
+
+async def test_an_answer_that_slack_finds_too_long_is_posted_in_halves(thread: Thread) -> None:
+    """Where Slack counts otherwise than Kioku the answer keeps its blocks, in shorter messages."""
+    text = handbook(8)
+    thread.slack.fault("chat.postMessage", error="invalid_blocks")
+    async with thread.answering() as answer:
+        await answer.stream.finish(text)
+    assert len(thread.whole(text)) == 2
+
+
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="A stream that could not be ended still runs."
+)
+async def test_a_page_that_fails_leaves_the_pages_before_it(thread: Thread) -> None:
+    """Only the message whose stream failed is replaced; the one before stays where it is."""
+    text = handbook(30)
+    async with thread.answering() as answer:
+        await write_pieces(answer, text)
+        first = thread.messages()[0]
+        thread.slack.fault("chat.stopStream", error="msg_too_long")
+        await answer.stream.finish(text)
+    assert thread.whole(text)[0]["ts"] == first["ts"]
+    assert len({call["args"]["ts"] for call in thread.slack.calls("chat.delete")}) == 1

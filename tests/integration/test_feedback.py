@@ -9,7 +9,7 @@ import pytest
 
 from bot.locale import say
 from bot.slack.messages import Message
-from bot.ui.positions import FORGET
+from bot.ui.acts import Forget
 from memory import Person
 from tests.integration.app import App
 from tests.integration.interface import Answer
@@ -94,7 +94,6 @@ async def test_what_is_no_answer_cannot_be_rated(app: App) -> None:
     app.stand_in.call("/_model/faults", fault)
     failed = await app.ask(place, "hello")
     assert ratings(app, failed) == []
-    assert app.turn(failed)["model"] is None
     nothing = await app.ask(place, f"<@{app.slack.bot_user_id}>")
     assert ratings(app, nothing) == []
     app.script("\n\n".join(f"Line {n} of a long answer." for n in range(700)))
@@ -114,7 +113,7 @@ async def test_comments_that_name_what_is_forgotten_go_with_it(app: App) -> None
         opened = await rate(app, told.person, await app.ask(place, "Good morning"), "negative")
         await app.submit(told.person, opened, comment=text)
     [memory] = await app.memories(told.person)
-    await app.click(told.person, FORGET, f"keys {memory.key}")
+    await app.click(told.person, Forget(keys=(memory.key,)))
     await app.end_undo(told.person)
     left = {(row["rating"], row["comment"]) for row in stored(app, told.person)}
     assert left == {("bad", ""), ("bad", "Too long.")}

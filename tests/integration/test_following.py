@@ -15,9 +15,7 @@ from tests.integration.playground_slack import PersonThread
 def said_in(app: App, place: PersonThread, text: str, **more: Any) -> Message:
     """Let the person of `place` write in its thread; return it as the app reads it."""
     said = app.slack.say(place.user, place.channel, text, thread_ts=place.root)
-    return app.slack.message(
-        place, event_id=f"Ev{said['ts']}", ts=said["ts"], text=text, **{"addressed": False, **more}
-    )
+    return app.slack.message(place, ts=said["ts"], text=text, **{"addressed": False, **more})
 
 
 @pytest.mark.parametrize(

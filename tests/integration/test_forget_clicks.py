@@ -8,23 +8,22 @@ from typing import Any
 import pytest
 
 from bot.locale import say
-from bot.memories.forgetting import EMBED, embed_memories, value_of
-from bot.ui.positions import FORGET, UNDO
+from bot.memories.forgetting import EMBED, embed_memories
+from bot.ui.acts import Forget
 from memory import Person, Selection, open_questions
 from tests.databases import naming
 from tests.integration.app import App
+from tests.integration.messages import pressable
 
 AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 
 
-async def asked_to_forget(app: App, place: Any, **given: Any) -> str:
-    """Let the model propose to forget; return the value of the button."""
+async def asked_to_forget(app: App, place: Any, **given: Any) -> Forget:
+    """Let the model propose to forget; return what the button forgets."""
     app.script_calls(("memory_settings", {"action": "forget", **given}))
     asked = await app.ask(place, "Forget that")
-    blocks = [block for one in app.shown(asked) for block in one.get("blocks", [])]
-    found = [element for block in blocks for element in block.get("elements", [])]
-    [value] = [one["value"] for one in found if one.get("action_id") == FORGET]
-    return str(value)
+    [proposed] = pressable(app.shown(asked), Forget)
+    return proposed
 
 
 async def foods(app: App, who: Person) -> list[str]:
@@ -54,10 +53,10 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     long_ago(app, old.ts)
     await app.form(await app.ask(place, "I love sushi"))
     fresh = await app.ask(place, "I love natto")
-    value = await asked_to_forget(app, place, since=AN_HOUR_AGO)
+    proposed = await asked_to_forget(app, place, since=AN_HOUR_AGO)
     assert await foods(app, who) == ["ramen", "sushi"]
     later = await app.ask(place, "I love tempura")
-    done = await app.click(who, FORGET, value)
+    done = await app.click(who, proposed)
     assert await foods(app, who) == ["ramen"]
     assert app.turn(later)["words"] == "I love tempura"
     await app.form(later)
@@ -67,9 +66,9 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     assert "tempura" in shown
     assert "sushi" not in shown
     assert "natto" not in shown
-    again = await app.click(who, FORGET, value)
+    again = await app.click(who, proposed)
     assert (again.line, again.replaces) == (say("en", "forgotten_already"), False)
-    await app.click(who, UNDO, done.undo)
+    await app.click(who, done.undo)
     assert await foods(app, who) == ["ramen", "sushi", "tempura"]
     vectors = "SELECT key FROM store_vectors WHERE prefix = %s"
     prefix = who.namespace("dm").prefix
@@ -81,7 +80,7 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     assert len(app.rows(vectors, prefix)) == 3
     await app.form(fresh)
     assert "natto" in await foods(app, who)
-    assert (await app.click(who, UNDO, done.undo)).line == say("en", "undo_gone")
+    assert (await app.click(who, done.undo)).line == say("en", "undo_gone")
 
 
 async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(app: App) -> None:
@@ -90,9 +89,9 @@ async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(app: App)
     who = app.person(place)
     await app.form(await app.ask(place, "I love sushi"))
     fresh = await app.ask(place, "I love natto")
-    value = await asked_to_forget(app, place, since=AN_HOUR_AGO)
+    proposed = await asked_to_forget(app, place, since=AN_HOUR_AGO)
     later = await app.ask(place, "I love tempura")
-    await app.click(who, FORGET, value)
+    await app.click(who, proposed)
     await app.end_undo(who)
     assert (app.turn(fresh)["question"], app.turn(fresh)["words"]) == ("", "")
     assert app.turn(later)["question"] == "I love tempura"
@@ -112,13 +111,13 @@ async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
     await app.form(asked)
     [question] = await open_questions(app.pool, said.person)
     other = Selection(since=began - timedelta(days=2), until=began - timedelta(days=1))
-    await app.click(said.person, FORGET, value_of(other))
+    await app.click(said.person, Forget.of(other))
     assert [one.id for one in await open_questions(app.pool, said.person)] == [question.id]
     meant = Selection(messages=[(asked.channel_id, asked.ts)])
     if by == "period":
         since = datetime.fromtimestamp(float(asked.ts), UTC)
         meant = Selection(since=since, until=datetime.now(UTC))
-    await app.click(said.person, FORGET, value_of(meant))
+    await app.click(said.person, Forget.of(meant))
     assert await open_questions(app.pool, said.person) == []
     facts = [one.content["fact"] for one in await app.memories(said.person)]
     assert facts == ["I live in Osaka"]

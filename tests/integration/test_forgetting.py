@@ -320,7 +320,9 @@ async def learn(app: App, former: Former) -> None:
         " VALUES ('T1', 'U1', false, now()) ON CONFLICT (team_id, user_id) DO UPDATE"
         " SET notices = false, profile_at = now() RETURNING 1"
     )
-    await form_memories(replace(app.wiring.app, former=former), "T1", "U1", DM)
+    settings = app.wiring.app.settings.model_copy(update={"formation": "hot"})
+    core = replace(app.wiring.app, former=former, settings=settings)
+    await form_memories(core, "T1", "U1", DM)
 
 
 def liking(name: str) -> Call:

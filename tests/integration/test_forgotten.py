@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bot.memories.data import erase_person
-from bot.ui.positions import FORGET, UNDO
+from bot.ui.acts import Forget
 from memory import DM, Origin, Person, Selection, forget
 from memory.postgres.embedded import find_binaries
 from tests.databases import login_of, naming, owner_rows
@@ -77,9 +77,9 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
     await forget(app.pool, dan, Selection(keys=[oslo.key]))
     await forget(app.pool, who, Selection(messages=[("D1", "1700000000.1")]))
-    await app.click(who, FORGET, f"keys {keys['ramen'].key}")
-    back = await app.click(who, FORGET, f"keys {keys['tempura'].key}")
-    await app.click(who, UNDO, back.undo)
+    await app.click(who, Forget(keys=(keys["ramen"].key,)))
+    back = await app.click(who, Forget(keys=(keys["tempura"].key,)))
+    await app.click(who, back.undo)
     await erase_person(app.pool, app.person(bob))
 
     printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])

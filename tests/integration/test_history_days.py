@@ -6,8 +6,8 @@ from typing import Any, LiteralString
 
 import pytest
 
+from bot.config import Settings
 from bot.conversation.inbox import Inbox
-from bot.conversation.running import RunningThreads
 from bot.queue.queue import Queue
 from bot.runtime.maintenance import end_history, keep_up
 from bot.slack.messages import Message
@@ -26,8 +26,8 @@ class Kept:
     def __init__(self, pool: Pool, database: str) -> None:
         self.pool = pool
         self.database = database
-        self.inbox = Inbox(pool, RunningThreads(pool))
         self.app = app_without_slack(pool, Queue(pool), None)
+        self.inbox = Inbox(pool, self.app.queue, Settings())
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Run a statement."""
@@ -62,7 +62,9 @@ class Kept:
 @pytest.fixture
 async def kept(pool: Pool, database: str) -> Kept:
     """Tables of conversations, without workers."""
-    return Kept(pool, database)
+    made = Kept(pool, database)
+    await made.app.queue.open()
+    return made
 
 
 FULL, BLANK = ("QUESTION", "WORDS", "REPLY", "COMMENT"), ("", "", None, "")
@@ -75,7 +77,7 @@ async def test_texts_end_and_rows_stay(kept: Kept, caplog: pytest.LogCaptureFixt
     kept.turn(old, 31)
     kept.turn(unformed, 30.5, formed=False)
     kept.turn(young, 29)
-    await keep_up(kept.app, 0)
+    await keep_up(kept.app)
     assert kept.texts() == [BLANK, BLANK, FULL]
     left = kept.rows("SELECT formed_at IS NULL AS unformed FROM messages")
     assert [row["unformed"] for row in left] == [False] * 3
@@ -113,10 +115,10 @@ async def test_a_message_that_waits_for_too_long_fails(kept: Kept) -> None:
     late, waiting = message("LATE"), message("SOON")
     for one in (late, waiting):
         await kept.inbox.store(one)
-    kept.turn(late, 31, status="answering")
-    aged = "UPDATE messages SET received_at = now() - interval '31 d' WHERE ts = %s"
+    kept.turn(late, 31, status="waiting")
+    aged = "UPDATE messages SET ts = (ts::numeric - 31 * 86400)::text WHERE ts = %s"
     kept.rows(aged, late.ts)
-    await keep_up(kept.app, 0)
+    await keep_up(kept.app)
     found = kept.rows("SELECT status, message->>'text' AS text FROM messages ORDER BY ts")
     assert [tuple(row.values()) for row in found] == [("failed", None), ("waiting", "SOON")]
     assert kept.texts() == [BLANK]

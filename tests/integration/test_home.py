@@ -11,7 +11,6 @@ from slack_sdk.errors import SlackApiError
 
 from bot.memories.data import erase_person
 from bot.memories.home import PUBLISH, publish_home
-from bot.ui.positions import DELETE, MENU, SHOW, SWITCH
 from tests.integration.app import App, MakeApp, receiving
 from tests.integration.person import SlackPerson
 from tests.person import shown
@@ -38,7 +37,7 @@ async def test_a_click_of_another_person_does_nothing(ann: SlackPerson) -> None:
     home = await ann.open_home()
     bob = SlackPerson(ann.app)
     with pytest.raises(Exception, match="403"):
-        await ann.press(home, MENU, "forget", user=bob.user)
+        await ann.press(home, "forget", by=bob.user)
     assert await bob.home() == {}
     assert "natto" not in shown(await bob.open_home())
     assert await ann.foods() == ["natto"]
@@ -51,7 +50,7 @@ async def test_erased_while_it_is_open(make_app: MakeApp, consent: str) -> None:
     async with receiving(app):
         ann = SlackPerson(app)
         await ann.remember("natto")
-        await ann.press(await ann.open_home(), DELETE)
+        await ann.press(await ann.open_home(), "open", form="delete")
         then = ann.sentence("delete_then_asks" if asks else "delete_then_on")
         assert then in shown(await ann.form_opens())
         erased = await erase_person(ann.app.pool, ann.person)
@@ -65,18 +64,22 @@ async def test_erased_while_it_is_open(make_app: MakeApp, consent: str) -> None:
         assert (ann.sentence("consent_ask") in shown(home)) is asks
         assert ("Memory is on" in shown(home)) is not asks
         assert not ann.app.rows("SELECT 1 FROM person_settings WHERE user_id = %s", ann.user)
-        await ann.click(home, SWITCH, "off")
+        await ann.click(home, "switch", to="off")
 
 
-async def test_what_slack_refuses_for_a_while_is_published_later(ann: SlackPerson) -> None:
+async def test_what_slack_refuses_for_a_while_is_published_later(
+    ann: SlackPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The job fails until Slack takes the page."""
+    monkeypatch.setattr("bot.slack.retries.TROUBLE_SECONDS", 0.5)
     await ann.remember("natto")
     await ann.control("home/open", {"user": ann.user, "tab": "home"})
     await ann.delivered()
     [job] = ann.app.take_jobs(PUBLISH)
-    ann.app.slack.fault("views.publish", error="internal_error", times=1)
+    ann.app.slack.fault("views.publish", error="internal_error", times=None)
     with pytest.raises(SlackApiError):
         await publish_home(ann.app.wiring.app, **job)
+    ann.app.slack.clear()
     await publish_home(ann.app.wiring.app, **job)
     assert "natto" in shown(await ann.home())
 
@@ -87,11 +90,11 @@ async def test_what_cannot_be_shown_is_said(ann: SlackPerson) -> None:
     home = await ann.open_home()
     await as_owner(ann.app, "ALTER TABLE store RENAME TO taken_away")
     try:
-        home = await ann.click(home, SHOW, "changes")
+        home = await ann.click(home, "show", list="changes")
     finally:
         await as_owner(ann.app, "ALTER TABLE taken_away RENAME TO store")
     assert ann.sentence("command_broke") in shown(home)
     assert "natto" in shown(home)
     # What was said is no part of the page: the next one is without it.
-    home = await ann.click(home, SHOW, "changes")
+    home = await ann.click(home, "show", list="changes")
     assert ann.sentence("command_broke") not in shown(home)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import bot.listeners.app as listeners
-from bot.listeners.app import store_message
+from bot.listeners import events
+from bot.listeners.events import enqueue
 from bot.pipeline import backfill
 from bot.pipeline.backfill import READ_MISSED
 from bot.slack.messages import Message
@@ -31,7 +31,6 @@ class Thread:
         written = text.replace("<@BOT>", f"<@{slack.bot_user_id}>")
         return slack.message(
             place,
-            event_id=f"Ev{said['ts']}",
             ts=said["ts"],
             thread_ts=place.root,
             text=written,
@@ -41,7 +40,7 @@ class Thread:
 
     async def delivered(self, message: Message) -> bool:
         """Store a message as an event that Slack delivers; return whether it was stored."""
-        return await store_message(self.app.wiring.app, message)
+        return await enqueue(self.app.wiring.app, message)
 
     async def follow_ups(self) -> dict[str, Any]:
         """Run the one waiting job that reads follow-ups; return its arguments."""
@@ -66,7 +65,7 @@ class Thread:
 @pytest.fixture
 def thread(app: App, monkeypatch: pytest.MonkeyPatch) -> Thread:
     """A thread with nothing of the app in it; every mention counts as late."""
-    monkeypatch.setattr(listeners, "_LATE_DELIVERY_SECONDS", float("-inf"))
+    monkeypatch.setattr(events, "_LATE_DELIVERY_SECONDS", float("-inf"))
     return Thread(app, app.slack.place(channel="public"))
 
 

@@ -94,7 +94,7 @@ async def test_a_form_that_slack_does_not_open_is_said(ann: SlackPerson) -> None
     await ann.remember("ramen")
     panel = await ann.command("/memories")
     ann.app.slack.fault("views.open", error="expired_trigger_id")
-    after = await ann.click(panel, "memory_menu", "edit")
+    after = await ann.click(panel, "edit")
     assert ann.sentence("modal_not_opened") in shown(after)
     assert "ramen" in shown(after)
     assert len([one for one in await ann.seen() if "ramen" in shown(one)]) == 1

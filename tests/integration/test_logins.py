@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from bot.conversation.running import RunningThreads
 from bot.queue.queue import Queue, migrations
 from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
 from memory.postgres import check_access, transaction
@@ -65,11 +63,9 @@ async def serves(login: str) -> bool:
         queue = Queue(pool)
         await queue.open()
         async with transaction(pool) as connection:
-            assert await queue.defer(connection, "work", {uuid4().hex: {}}, queue="q")
-        threads = RunningThreads(pool)
-        await threads.start(lambda _: asyncio.sleep(0), at_once=1)
-        queue.start(at_once=1)
-        await asyncio.gather(threads.stop(), queue.stop())
+            await queue.defer(connection, "work", {uuid4().hex: {}}, queue="q")
+        queue.start(replies=1, background=1)
+        await queue.stop()
     return bound
 
 

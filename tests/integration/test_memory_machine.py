@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -70,7 +70,7 @@ LEVELS = st.integers(1, 99)
 
 @dataclass(eq=False)
 class Said:
-    """One thing that was said about a food; without `fields` it was taken back, or moved."""
+    """One thing that was said about a memory; without `fields` it was taken back, or moved."""
 
     audience: str
     fields: dict[str, Any] | None
@@ -80,21 +80,19 @@ class Said:
     ends: bool = False
     withdrawn: bool = False
     at: float = 0.0
+    number: int = 0  # the order in which all of it was stored
+    batch: UUID | None = None
 
 
-@dataclass
-class Model:
-    """One person: what was said about each food, in the order in which it was stored."""
+@dataclass(eq=False)
+class Thing:
+    """One memory: what was said about it, in any order. It may be renamed."""
 
-    things: dict[str, list[Said]] = field(default_factory=dict)
-    changes: dict[UUID, tuple[str, list[Said]]] = field(default_factory=dict)
-    forgotten: dict[UUID, dict[str, list[Said]]] = field(default_factory=dict)
-    messages: dict[str, str] = field(default_factory=dict)  # ts: channel
-    gone: set[str] = field(default_factory=set)
+    said: list[Said] = field(default_factory=list)
 
-    def known(self, word: str, audience: str) -> dict[str, Any] | None:
-        """Return what an audience knows about a food."""
-        heard = self.heard(word)
+    def known(self, audience: str) -> dict[str, Any] | None:
+        """Return what an audience knows about it."""
+        heard = self.heard()
         whole = summed(heard)
         if audience == DM or whole is None:
             return whole
@@ -105,38 +103,115 @@ class Model:
         true = all(whole[name] == value for name, value in content.items() if value is not None)
         return content if true else None
 
-    def heard(self, word: str) -> list[tuple[str, Said]]:
-        """Return what counts about a food, each with the audience that knows it."""
-        counted = [one for one in self.things.get(word, []) if not one.withdrawn]
+    def heard(self) -> list[tuple[str, Said]]:
+        """Return what counts, each with the audience that knows it, in the order it was stored."""
         placed: list[tuple[str, Said]] = []
-        for one in counted:
+        for one in sorted(self.said, key=lambda one: one.number):
+            if one.withdrawn:
+                continue
             if one.moves:
                 placed = [(one.audience, earlier) for _, earlier in placed]
             else:
                 placed.append((one.audience, one))
         return placed
 
-    def ending(self, word: str, audience: str = DM) -> bool:
+    def fields_known(self, audience: str) -> set[str]:
+        """Return the fields that an audience has heard of."""
+        heard = [one for place, one in self.heard() if place == audience]
+        return {name for one in heard for name in (one.fields or {})}
+
+    def ending(self, audience: str = DM) -> bool:
         """Return whether what an audience knows ends with a statement that ends."""
-        there = [
-            one for one in self.heard(word) if audience in (DM, one[0]) or one[1].fields is None
-        ]
+        there = [one for one in self.heard() if audience in (DM, one[0]) or one[1].fields is None]
         return summed([one for one in there if not one[1].ends]) != summed(there)
 
-    def words(self) -> list[str]:
-        """Return the foods that are remembered."""
-        return [word for word in self.things if self.known(word, DM) is not None]
+    @property
+    def word(self) -> str | None:
+        """The food that it is about now."""
+        whole = self.known(DM)
+        return None if whole is None else str(whole["food_name"])
 
-    def pick(self, place: int) -> str | None:
-        """Return one of the foods that are remembered."""
-        words = self.words()
-        return words[place % len(words)] if words else None
+    def last_named(self, word: str) -> int:
+        """Return when it was last called so; 0: never."""
+        said = [one for one in self.said if one.fields and one.fields["food_name"] == word]
+        return max((one.number for one in said), default=0)
+
+
+@dataclass
+class Model:
+    """One person: their memories, and what was hidden of them by each forgetting."""
+
+    things: list[Thing] = field(default_factory=list)
+    changes: dict[UUID, Said] = field(default_factory=dict)
+    forgotten: dict[UUID, dict[Thing, list[Said]]] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)  # ts: channel
+    gone: set[str] = field(default_factory=set)
+
+    def remembered(self) -> list[Thing]:
+        """Return the memories that are remembered."""
+        return [thing for thing in self.things if thing.word is not None]
+
+    def pick(self, place: int) -> Thing | None:
+        """Return one of the memories that are remembered."""
+        remembered = self.remembered()
+        return remembered[place % len(remembered)] if remembered else None
+
+    def about(self, word: str) -> Thing | None:
+        """Return the memory about a food: the one that is, or else that was called so last."""
+        for thing in self.remembered():
+            if thing.word == word:
+                return thing
+        ended = [one for one in self.things if one.word is None and one.last_named(word)]
+        return max(ended, key=lambda one: one.last_named(word), default=None)
+
+    def about_or_new(self, word: str) -> Thing:
+        """Return the memory about a food; a new one if there is none."""
+        thing = self.about(word)
+        if thing is None:
+            thing = Thing()
+            self.things.append(thing)
+        return thing
+
+    def join(self) -> None:
+        """Let memories that have become about the same food join the one that was named last."""
+        for word in FOODS:
+            same = [one for one in self.remembered() if one.word == word]
+            if len(same) < 2:
+                continue
+            newest = max(same, key=lambda one: one.last_named(word))
+            for thing in same:
+                if thing is not newest:
+                    self._move(thing, newest)
+
+    @staticmethod
+    def _move(thing: Thing, newest: Thing) -> None:
+        """Let what counts of a memory, since it was last taken back, be said about another one."""
+        counted: list[Said] = []
+        for audience, one in in_order(thing.heard()):
+            if one.fields is None:
+                counted.clear()
+            else:
+                one.audience = audience
+                counted.append(one)
+        thing.said = [one for one in thing.said if one not in counted]
+        newest.said += counted
+
+    def all_said(self) -> Iterator[tuple[Thing, list[Said]]]:
+        """Yield all that was said of each memory, forgotten or not."""
+        for thing in self.things:
+            hidden = [said.get(thing, []) for said in self.forgotten.values()]
+            yield thing, [*thing.said, *(one for several in hidden for one in several)]
+
+
+def in_order(heard: Iterable[tuple[str, Said]]) -> list[tuple[str, Said]]:
+    """Return what was heard in the order in which it was said."""
+    return sorted(heard, key=lambda pair: (pair[1].at, pair[1].number))
 
 
 def summed(heard: Iterable[tuple[str, Said]]) -> dict[str, Any] | None:
     """Return the content that these amount to, taken in the order in which they were said."""
     content: dict[str, Any] | None = None
-    for _, one in sorted(heard, key=lambda pair: pair[1].at):
+    for _, one in in_order(heard):
         if one.fields is None:
             content = None
         else:
@@ -184,15 +259,15 @@ class Sequences(RuleBasedStateMachine):
         """Run a coroutine."""
         return self.world.run(work)
 
-    def row(self, person: Person, word: str, audience: str) -> Memory | None:
+    def row(self, person: Person, word: str | None, audience: str) -> Memory | None:
         """Return a memory as a conversation knows it."""
         view = memory_view(person.namespace(audience), shared=True)
-        found = self.do(recall_memories(self.pool, self.embedder, view, word))
+        found = self.do(recall_memories(self.pool, self.embedder, view, word or ""))
         return next((one for one in found.memories if one.content["food_name"] == word), None)
 
-    def key(self, person: Person, word: str) -> str:
+    def key(self, person: Person, thing: Thing) -> str:
         """Return the key of a memory that is remembered."""
-        row = self.row(person, word, DM)
+        row = self.row(person, thing.word, DM)
         assert row is not None
         return row.key
 
@@ -238,123 +313,160 @@ class Sequences(RuleBasedStateMachine):
         assert not formed.refused
         return ts, formed
 
-    def take(self, person: Person, change: Change, word: str, said: list[Said]) -> None:
+    def take(self, person: Person, change: Change, thing: Thing, said: list[Said]) -> None:
         """Take what a change says into the model."""
-        model = self.models[person]
-        model.things.setdefault(word, []).extend(said)
-        model.changes[change.id] = (word, said)
+        for one in said:
+            one.number = next(NUMBERS)
+            one.batch = change.batch
+        thing.said += said
+        self.models[person].changes[change.id] = said[0]
 
     # --- what people do
 
     @rule(person=PERSONS, audience=AUDIENCES, word=WORDS, level=LEVELS, ends=st.booleans())
     def remember(self, person: Person, audience: str, word: str, level: int, ends: bool) -> None:
         """Say a thing in a message, whether it is known already or not."""
-        ts, formed = self.form(
-            person, audience, [({"food_name": word, "preference": level}, None)], ends=ends
-        )
-        [change] = formed.changes
         fields = {"food_name": word, "preference": level}
+        ts, formed = self.form(person, audience, [(fields, None)], ends=ends)
+        [change] = formed.changes
         said = Said(audience, fields, ts, ends=ends, at=float(ts))
-        self.take(person, change, word, [said])
+        self.take(person, change, self.models[person].about_or_new(word), [said])
 
     @rule(person=PERSONS, word=WORDS, level=LEVELS, audience=st.sampled_from([DM, PUBLIC]))
     def add(self, person: Person, word: str, level: int, audience: str) -> None:
         """Write a memory by a command."""
-        given = [({"food_name": word, "preference": level}, Origin(actor="command", evidence="x"))]
+        fields = {"food_name": word, "preference": level}
+        given = [(fields, Origin(actor="command", evidence="x"))]
         own = person.namespace(audience)
         [change] = self.do(add_memories(self.pool, self.embedder, own, KIND, given))
-        fields = {"food_name": word, "preference": level}
         said = Said(audience, fields, at=datetime.now(UTC).timestamp())
-        self.take(person, change, word, [said])
+        self.take(person, change, self.models[person].about_or_new(word), [said])
 
     @rule(person=PERSONS, place=PLACES, level=LEVELS, audience=AUDIENCES)
     def correct(self, person: Person, place: int, level: int, audience: str) -> None:
         """Say more about a memory in a conversation that knows it."""
-        model = self.models[person]
-        word = model.pick(place)
-        if word is None or (row := self.row(person, word, audience)) is None:
+        thing = self.models[person].pick(place)
+        if thing is None or (row := self.row(person, thing.word, audience)) is None:
             return
         note = f"note {next(NUMBERS)}"
         content = {**row.content, "preference": level, "description": note}
-        inherits = model.ending(word, audience)
+        inherits = thing.ending(audience)
         ts, formed = self.form(person, audience, [(content, row)])
         values = {name: value for name, value in content.items() if value != row.content[name]}
-        said = Said(audience, {"food_name": word, **values}, ts, ends=inherits, at=float(ts))
-        self.take(person, formed.changes[0], word, [said])
+        fields = {"food_name": thing.word, **values}
+        said = Said(audience, fields, ts, ends=inherits, at=float(ts))
+        self.take(person, formed.changes[0], thing, [said])
 
     @rule(person=PERSONS, place=PLACES, level=LEVELS)
     def edit(self, person: Person, place: int, level: int) -> None:
         """Edit a memory in a form, which says it to whoever knows the field."""
-        model = self.models[person]
-        if (word := model.pick(place)) is None:
+        thing = self.models[person].pick(place)
+        if thing is None:
             return
-        whole = model.known(word, DM)
+        whole = thing.known(DM)
         assert whole is not None
         fields = {"preference": level, "description": f"note {next(NUMBERS)}"}
         changed = {name: value for name, value in fields.items() if whole[name] != value}
-        ends = model.ending(word)
-        origin = Origin(actor="modal", evidence="typed")
+        ends = thing.ending()
         by_audience = {DM: changed}
-        for audience in (PUBLIC, "G1"):
-            if model.known(word, audience) is not None:
-                heard = [one for place, one in model.heard(word) if place == audience]
-                known = {name for one in heard for name in (one.fields or {})}
-                by_audience[audience] = {n: v for n, v in changed.items() if n in known}
-        [change] = self.do(
-            edit_memory(
-                self.pool,
-                self.embedder,
-                person,
-                self.key(person, word),
-                {**whole, **fields},
-                origin,
-            )
-        )
+        for audience in self.others(thing):
+            known = thing.fields_known(audience)
+            by_audience[audience] = {n: v for n, v in changed.items() if n in known}
+        [change] = self.fill_in(person, thing, {**whole, **fields})
         at = datetime.now(UTC).timestamp()
         said = [
-            Said(audience, {"food_name": word, **values}, ends=ends, at=at)
+            Said(audience, {"food_name": thing.word, **values}, ends=ends, at=at)
             for audience, values in by_audience.items()
             if values or audience == DM
         ]
-        self.take(person, change, word, said)
+        self.take(person, change, thing, said)
+
+    def fill_in(self, person: Person, thing: Thing, content: dict[str, Any]) -> list[Change]:
+        """Fill in the form of a memory."""
+        origin = Origin(actor="modal", evidence="typed")
+        key = self.key(person, thing)
+        work = edit_memory(self.pool, self.embedder, person, key, content, origin)
+        changes: list[Change] = self.do(work)
+        return changes
+
+    @staticmethod
+    def others(thing: Thing) -> list[str]:
+        """Return the audiences besides direct messages that know a memory."""
+        return [one for one in (PUBLIC, "G1") if thing.known(one) is not None]
 
     @rule(person=PERSONS, place=PLACES, other=WORDS, level=LEVELS)
     def rename(self, person: Person, place: int, other: str, level: int) -> None:
-        """Edit a memory so that it is about a thing that something was said of: it joins that."""
-        model = self.models[person]
-        word = model.pick(place)
-        if word is None or word == other or not model.things.get(other):
+        """Edit a memory so that it is about something else."""
+        thing = self.models[person].pick(place)
+        if thing is None or thing.word == other:
             return
-        origin = Origin(actor="modal", evidence="typed")
-        whole = model.known(word, DM)
+        whole = thing.known(DM)
         assert whole is not None
-        by_audience = {DM: whole}
-        for audience in (PUBLIC, "G1"):
-            if (known := model.known(word, audience)) is not None:
-                by_audience[audience] = known
-        content = {**whole, "food_name": other, "preference": level}
-        key = self.key(person, word)
-        work = edit_memory(self.pool, self.embedder, person, key, content, origin)
-        left, joined = self.do(work)
+        changed: dict[str, Any] = {"food_name": other}
+        if whole["preference"] != level:
+            changed["preference"] = level
+        by_audience = {DM: changed}
+        for audience in self.others(thing):
+            known = thing.fields_known(audience)
+            by_audience[audience] = {n: v for n, v in changed.items() if n in known}
+        changes = self.fill_in(person, thing, {**whole, **changed})
         at = datetime.now(UTC).timestamp()
-        self.take(person, left, word, [Said(DM, None, at=at)])
-        said = []
-        for audience, known in by_audience.items():
-            fields = {name: value for name, value in known.items() if value is not None}
-            if audience == DM or "preference" in fields:
-                fields["preference"] = level
-            said.append(Said(audience, {**fields, "food_name": other}, at=at))
-        self.take(person, joined, other, said)
+        said = [Said(audience, fields, at=at) for audience, fields in by_audience.items()]
+        self.take_name(person, changes, thing, other, said)
+
+    @rule(person=PERSONS, place=PLACES, other=WORDS, level=LEVELS, audience=AUDIENCES)
+    def rename_in_a_message(
+        self, person: Person, place: int, other: str, level: int, audience: str
+    ) -> None:
+        """Say in a conversation that knows a memory that it is about something else."""
+        thing = self.models[person].pick(place)
+        if thing is None or thing.word == other:
+            return
+        row = self.row(person, thing.word, audience)
+        if row is None:
+            return
+        content = {**row.content, "food_name": other, "preference": level}
+        ts, formed = self.form(person, audience, [(content, row)])
+        fields = {name: value for name, value in content.items() if value != row.content[name]}
+        said = [Said(audience, fields, ts, at=float(ts))]
+        self.take_name(person, formed.changes, thing, other, said)
+
+    def take_name(
+        self,
+        person: Person,
+        changes: Sequence[Change],
+        thing: Thing,
+        other: str,
+        said: list[Said],
+    ) -> None:
+        """Take into the model that a memory is about `other`, of which something was said or not.
+
+        If it was, the memory is taken back, and what each audience knew of it is said of that.
+        """
+        known_as = self.models[person].about(other)
+        if known_as is None:
+            [change] = changes
+            self.take(person, change, thing, said)
+            return
+        left, joined = changes
+        for one in said:
+            known = thing.known(one.audience) or {}
+            before = {name: value for name, value in known.items() if value is not None}
+            one.fields = {**before, **(one.fields or {})}
+        first = said[0]
+        removal = Said(first.audience, None, first.message, at=first.at)
+        self.take(person, left, thing, [removal])
+        self.take(person, joined, known_as, said)
 
     @rule(person=PERSONS, place=PLACES, level=LEVELS, answer=st.sampled_from(["yes", "no"]))
     def ask(self, person: Person, place: int, level: int, answer: str) -> None:
         """Leave a question about a memory, and answer it."""
-        model = self.models[person]
-        if (word := model.pick(place)) is None:
+        thing = self.models[person].pick(place)
+        if thing is None:
             return
-        row = self.row(person, word, DM)
+        row = self.row(person, thing.word, DM)
         assert row is not None
-        inherits = model.ending(word)
+        inherits = thing.ending()
         content = {**row.content, "preference": level}
         ts, formed = self.form(person, DM, [(content, row)], asks=True)
         [question] = formed.questions
@@ -362,37 +474,37 @@ class Sequences(RuleBasedStateMachine):
         values = {name: value for name, value in content.items() if value != row.content[name]}
         for change in self.do(work):
             at = datetime.now(UTC).timestamp()
-            fields = {"food_name": word, **values}
+            fields = {"food_name": thing.word, **values}
             ends = inherits and bool(values)
-            self.take(person, change, word, [Said(DM, fields, ts, ends=ends, at=at)])
+            self.take(person, change, thing, [Said(DM, fields, ts, ends=ends, at=at)])
         with pytest.raises(ChangeGone):
             self.do(answer_question(self.pool, self.embedder, person, question.id, answer))
 
     @rule(person=PERSONS, place=PLACES, audience=AUDIENCES)
     def retract(self, person: Person, place: int, audience: str) -> None:
         """Say that a memory does not hold any more, where it is known."""
-        model = self.models[person]
-        word = model.pick(place)
-        if word is None or (row := self.row(person, word, audience)) is None:
+        thing = self.models[person].pick(place)
+        if thing is None or (row := self.row(person, thing.word, audience)) is None:
             return
         ts, formed = self.form(person, audience, [(None, row)])
         said = Said(audience, None, ts, at=float(ts))
-        self.take(person, formed.changes[0], word, [said])
+        self.take(person, formed.changes[0], thing, [said])
 
     @rule(person=PERSONS, place=PLACES, audience=AUDIENCES)
     def move(self, person: Person, place: int, audience: str) -> None:
         """Let a memory be used elsewhere."""
-        model = self.models[person]
-        if (word := model.pick(place)) is None:
+        thing = self.models[person].pick(place)
+        if thing is None:
             return
-        others = [one for one in (PUBLIC, "G1") if model.known(word, one) is not None]
-        work = move_memory(self.pool, self.embedder, person, self.key(person, word), audience)
+        others = self.others(thing)
+        key = self.key(person, thing)
+        work = move_memory(self.pool, self.embedder, person, key, audience)
         if others == [audience] or (not others and audience == DM):
             with pytest.raises(ChangedSince):
                 self.do(work)
             return
         said = Said(audience, None, typed=False, moves=True)
-        self.take(person, self.do(work), word, [said])
+        self.take(person, self.do(work), thing, [said])
 
     @rule(person=PERSONS, place=PLACES)
     def undo(self, person: Person, place: int) -> None:
@@ -401,52 +513,55 @@ class Sequences(RuleBasedStateMachine):
         if not model.changes:
             return
         identity = [*model.changes][place % len(model.changes)]
-        word, said = model.changes[identity]
-        left = [one for one in said if one in model.things.get(word, [])]
-        if all(one.withdrawn for one in left):
-            done = self.do(redo_changes(self.pool, self.embedder, person, [identity]))
-        else:
+        named = model.changes[identity]
+        # Of a change whose memory has joined another one that counts which is named.
+        left = [
+            one
+            for thing in model.things
+            if named in thing.said
+            for one in thing.said
+            if one.batch == named.batch
+        ]
+        withdraw = not all(one.withdrawn for one in left)
+        if withdraw:
             done = self.do(undo_changes(self.pool, self.embedder, person, ids=[identity]))
-        assert len(done) == bool(left and said[0] in left)
-        if done:
-            withdraw = not all(one.withdrawn for one in left)
-            for one in left:
-                one.withdrawn = withdraw
+        else:
+            done = self.do(redo_changes(self.pool, self.embedder, person, [identity]))
+        assert len(done) == bool(left)
+        for one in left:
+            one.withdrawn = withdraw
+        model.join()
 
     @rule(person=PERSONS, place=PLACES, what=st.sampled_from(["one", "message", "all"]))
     def forget(self, person: Person, place: int, what: str) -> None:
         """Forget a memory, a message or everything."""
         model = self.models[person]
-        before = set(model.words())
+        before = model.remembered()
         if what == "one":
-            word = model.pick(place)
-            if word is None:
+            thing = model.pick(place)
+            if thing is None:
                 return
-            selection = Selection(keys=[self.key(person, word)])
-            hidden = {word: model.things.pop(word)}
+            selection = Selection(keys=[self.key(person, thing)])
+            hidden = {thing: thing.said}
         elif what == "all":
             selection = Selection(everything=True)
-            hidden = model.things
-            model.things = {}
+            hidden = {thing: thing.said for thing in model.things}
         else:
             if not model.messages:
                 return
             ts = [*model.messages][place % len(model.messages)]
             selection = Selection(messages=[(model.messages[ts], ts)])
-            hidden = self._hide(model, ts)
+            hidden = {
+                thing: [one for one in thing.said if one.message == ts] for thing in model.things
+            }
+        for thing, said in hidden.items():
+            thing.said = [one for one in thing.said if one not in said]
+        model.join()
         done = self.do(forget(self.pool, person, selection))
-        assert done.count == len(before - set(model.words()))
+        assert done.count == len([one for one in before if one.word is None])
         assert done.can_undo == any(hidden.values())
         if done.can_undo:
-            model.forgotten[done.id] = {word: said for word, said in hidden.items() if said}
-
-    @staticmethod
-    def _hide(model: Model, ts: str) -> dict[str, list[Said]]:
-        hidden = {}
-        for word, said in model.things.items():
-            hidden[word] = [one for one in said if one.message == ts]
-            model.things[word] = [one for one in said if one.message != ts]
-        return hidden
+            model.forgotten[done.id] = {thing: said for thing, said in hidden.items() if said}
 
     @rule(person=PERSONS, place=PLACES)
     def unforget(self, person: Person, place: int) -> None:
@@ -455,15 +570,16 @@ class Sequences(RuleBasedStateMachine):
         if not model.forgotten:
             return
         identity = [*model.forgotten][place % len(model.forgotten)]
-        states = model.forgotten.pop(identity)
+        hidden = model.forgotten.pop(identity)
         work = undo_forgetting(self.pool, self.embedder, person, identity)
-        if not any(states.values()):  # its messages were deleted
+        if not any(hidden.values()):  # its messages were deleted
             with pytest.raises(ChangeGone):
                 self.do(work)
             return
         self.do(work)
-        for word, said in states.items():
-            model.things[word] = [*said, *model.things.get(word, [])]
+        for thing, said in hidden.items():
+            thing.said += said
+        model.join()
         with pytest.raises(ChangeGone):
             self.do(undo_forgetting(self.pool, self.embedder, person, identity))
         for one in self.do(open_questions(self.pool, person)):
@@ -479,29 +595,27 @@ class Sequences(RuleBasedStateMachine):
         channel = model.messages[ts]
         words = PersonMessage(text="Never mind.", channel=channel, ts=ts) if edited else None
         self.do(follow_message(self.pool, self.embedder, person, (channel, ts), words))
-        for things in (model.things, *model.forgotten.values()):
-            for word, said in things.items():
-                left = [one for one in said if one.message != ts]
-                if len(left) < len(said):
-                    things[word] = left
-        self._drop_clicks(model)
+        for thing, said in [*model.all_said()]:
+            left = [one for one in said if one.message != ts]
+            # A thing of which nobody has typed anything any more goes.
+            if not any(one.typed and one.fields is not None for one in left):
+                left = []
+            if any(one.message == ts for one in said):
+                for statements in (thing.said, *self.hidden(model, thing)):
+                    statements[:] = [one for one in statements if one in left]
+        model.join()
         model.gone.add(quote(ts))
 
     @staticmethod
-    def _drop_clicks(model: Model) -> None:
-        """Drop what is left of a thing of which nobody has typed anything any more."""
-        for word in FOODS:
-            everywhere = [model.things, *model.forgotten.values()]
-            said = [one for things in everywhere for one in things.get(word, [])]
-            if said and not any(one.typed and one.fields is not None for one in said):
-                for things in everywhere:
-                    things.pop(word, None)
+    def hidden(model: Model, thing: Thing) -> list[list[Said]]:
+        """Return what each forgetting has hidden of a memory."""
+        return [said[thing] for said in model.forgotten.values() if thing in said]
 
     @rule(person=PERSONS)
     def expire(self, person: Person) -> None:
         """Let what ends end: what was true before is true again."""
         model = self.models[person]
-        before = set(model.words())
+        before = model.remembered()
         with psycopg.connect(self.world.database) as owner:
             owner.execute(
                 "UPDATE statements SET until = now() - interval '1 second'"
@@ -509,9 +623,10 @@ class Sequences(RuleBasedStateMachine):
                 [person.user_id],
             )
         gone = self.do(expire_due(self.pool))
-        for word, said in model.things.items():
-            model.things[word] = [one for one in said if not one.ends]
-        assert len(set(gone)) >= len(before - set(model.words()))
+        for thing in model.things:
+            thing.said = [one for one in thing.said if not one.ends]
+        model.join()
+        assert len(set(gone)) >= len([one for one in before if one.word is None])
 
     @rule()
     def purge(self) -> None:
@@ -532,7 +647,7 @@ class Sequences(RuleBasedStateMachine):
         for model in self.models.values():
             for states in model.forgotten.values():
                 said = [one for several in states.values() for one in several]
-                left = {one.message for several in model.things.values() for one in several}
+                left = {one.message for thing in model.things for one in thing.said}
                 gone = {one.message for one in said} - left - {""}
                 model.gone |= {quote(ts) for ts in gone}
             model.forgotten.clear()
@@ -554,24 +669,21 @@ class Sequences(RuleBasedStateMachine):
                 )
                 for row in rows
             } == {
-                word: (
-                    model.known(word, DM),
-                    {one for one in (PUBLIC, "G1") if model.known(word, one) is not None},
-                    model.ending(word),
-                )
-                for word in model.words()
+                thing.word: (thing.known(DM), {*self.others(thing)}, thing.ending())
+                for thing in model.remembered()
             }
+            assert len(rows) == len(model.remembered())
             for audience in (PUBLIC, "G1"):
                 view = memory_view(person.namespace(audience))
                 seen = self.do(recall_memories(self.pool, self.embedder, view, "food"))
                 expected = {}
-                for word in model.words():
+                for thing in model.remembered():
                     shown: dict[str, Any] = {}
-                    for known in (model.known(word, PUBLIC), model.known(word, audience)):
+                    for known in (thing.known(PUBLIC), thing.known(audience)):
                         said = known or {}
                         shown |= {n: v for n, v in said.items() if v is not None}
                     if shown:
-                        expected[word] = {**dict.fromkeys(FIELDS), **shown}
+                        expected[thing.word] = {**dict.fromkeys(FIELDS), **shown}
                 assert {one.content["food_name"]: one.content for one in seen.memories} == expected
 
 

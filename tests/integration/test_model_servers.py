@@ -86,7 +86,7 @@ async def test_a_message_is_answered_and_remembered(
     )
     place = slack.place()
     told = await app.ask(place, "I love okonomiyaki")
-    assert app.turn(told)["model"] == STAND_IN_MODEL
+    assert app.turn(told)["status"] == "answered"
     [memory] = await app.form(told)
     assert memory["food_name"] == "okonomiyaki"
     asked = await app.ask(place, "What shall I eat?")

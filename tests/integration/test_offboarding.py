@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from typing import Any, LiteralString
@@ -12,7 +11,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from bot.listeners.app import store_event
+from bot.listeners.events import handle_event
 from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import Person, Pool
 from memory.postgres import execute_statement, transaction
@@ -74,16 +73,10 @@ class Database:
         return {name for name, columns in self.tables().items() if marks & columns}
 
     def fill(self, team: str) -> None:
-        """Put a row of this workspace into each of these tables, and jobs into the queue."""
+        """Put a row of this workspace into each of these tables."""
         fill(self._owner, Person(team, "U1"))
         for statement in OF_WORKSPACES:
             self.rows(statement, team)
-        self.rows(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)"
-            " VALUES ('background', 'work', %s, %s, %s)",
-            *[team] * 2,
-            json.dumps({"team": team, "user": "U1"}),
-        )
 
     def dump(self, team: str) -> dict[str, list[str]]:
         """Return every row of a workspace, as text, by table."""
@@ -117,8 +110,8 @@ async def test_uninstall_deletes_every_row_of_this_workspace(
     """Each table has rows of two workspaces: all of the one are deleted, none of the other."""
     for team in (GONE, OTHER):
         owner.fill(team)
-    filled = owner.of_workspaces() - {NOTE, "procrastinate_jobs"}
-    empty = {one for one in filled | {"procrastinate_jobs"} if not owner.count(one, GONE)}
+    filled = owner.of_workspaces() - {NOTE}
+    empty = {one for one in filled if not owner.count(one, GONE)}
     assert empty == set(), "A new table needs a row in `fill`."
     before = owner.dump(OTHER)
     await workspaces.left(GONE, time.time(), uninstalled=True)
@@ -250,5 +243,5 @@ async def test_an_event_that_names_a_workspace_that_left_is_stored_for_the_other
     text = f"<@{app.slack.bot_user_id}> hello"
     event = {"type": "message", "user": place.user, "channel": place.channel, "ts": place.root}
     body = {"team_id": GONE, "event_id": "Ev1", "is_ext_shared_channel": True}
-    await store_event(app.wiring.app, {**body, "event": {**event, "text": text}})
+    await handle_event(app.wiring.app, {**body, "event": {**event, "text": text}})
     assert [row["team_id"] for row in app.rows("SELECT team_id FROM messages")] == [place.team]

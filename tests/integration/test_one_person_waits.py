@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from bot.access import AlreadyUnderWay, begin_request
 from bot.memories.adding import why_not
 from bot.memories.forgetting import forget_selected
+from bot.ui.acts import Forget, Place
 from bot.ui.panel import Click
 from memory import Person, Pool, create_pool
 from memory.postgres import (
@@ -130,15 +131,16 @@ async def test_a_second_click_on_a_forgetting_under_way_is_answered_at_once(app:
     await app.form(message)
     [memory] = await app.memories(message.person)
     core = app.wiring.app
-    click = Click(person=message.person, reader=await core.people.reader(message.person))
-    value = f"keys {memory.key}"
+    reader = await core.people.reader(message.person)
+    click = Click(person=message.person, reader=reader, place=Place())
+    act = Forget(keys=(memory.key,))
     lock = (THE_LOCK[0], message.person.prefix)
     with holding(app.database, *lock):
-        first = asyncio.ensure_future(forget_selected(core, click, value))
+        first = asyncio.ensure_future(forget_selected(core, click, act))
         await until(lambda: waiting(app.database) == 1)
         with pytest.raises(AlreadyUnderWay) as told:
-            await forget_selected(core, click, value)
+            await forget_selected(core, click, act)
         assert why_not(click.reader, told.value) == click.reader.say("under_way")
     assert (await first).undo
-    again = await forget_selected(core, click, value)
+    again = await forget_selected(core, click, act)
     assert again.line == click.reader.say("forgotten_already")

@@ -44,7 +44,7 @@ async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     await app.answering.drain(message.thread)
     assert asked(app) == []
     row = app.event(message)
-    assert (row["status"], row["message"]) == ("gone", None)
+    assert (row["status"], row["message"]) == ("deleted", None)
 
 
 async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -11,28 +10,25 @@ from bot.locale import say
 from bot.pipeline.fixed_replies import MAX_HELD_ATTEMPTS
 from bot.pipeline.turn import MOST_TRIES
 from bot.slack.messages import Message
-from bot.ui.panel import EVERYTHING
-from bot.ui.positions import FORGET, SWITCH
+from bot.ui.acts import Forget, Switch
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import Answer
-from tests.integration.messages import LATER
+from tests.integration.messages import LATER, pressable
 from tests.integration.playground_slack import PersonThread
 
 WAITING = say("en", "held")
-HALF_AN_HOUR = (
-    "UPDATE messages SET attempts = %s, received_at = now() - interval '31 minutes' WHERE ts = %s"
-)
 
 
 def due_in(app: App, message: Message) -> float | None:
     """Return the seconds until a message may be begun; None if it does not wait."""
-    found = app.rows(
-        "SELECT extract(epoch FROM due_at - now())::float AS seconds FROM messages"
-        " WHERE ts = %s AND (status IN ('waiting', 'answering')"
-        " OR status = 'gone' AND ended_at IS NULL)",
-        message.ts,
-    )
-    return float(found[0]["seconds"]) if found else None
+    if app.event(message)["ended_at"] is not None:
+        return None
+    return app.answering.put_off.get(message.thread, 0.0)
+
+
+def let_half_an_hour_pass(app: App, message: Message) -> None:
+    """Let the job of a message have waited for the model as long as it may."""
+    app.answering.attempts[message.thread] = MAX_HELD_ATTEMPTS
 
 
 def back(app: App) -> None:
@@ -43,7 +39,7 @@ def back(app: App) -> None:
 
 async def forget_everything(app: App, message: Message) -> Answer:
     """Forget everything of a message's person, its texts too."""
-    return await app.click(message.person, FORGET, EVERYTHING)
+    return await app.click(message.person, Forget(everything=True))
 
 
 async def drain(app: App, message: Message) -> None:
@@ -81,7 +77,7 @@ async def test_the_interim_reply_becomes_the_answer(app: App, how: dict[str, Any
     asked = await app.receive(place, "I like ramen. And what do you like best of all?")
     await drain(app, asked)
     assert app.replies(asked) == [WAITING]
-    assert app.event(asked)["status"] == "answering"
+    assert app.event(asked)["status"] == "waiting"
     assert (due_in(app, asked) or 0) <= 5
     back(app)
     app.script("Sushi, of course.")
@@ -113,7 +109,7 @@ async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(app: A
     assert app.replies(first) == [WAITING]
     assert app.replies(elsewhere) == []
     back(app)
-    for message in (first, elsewhere):
+    for message in (first, second, elsewhere):
         await drain(app, message)
     assert [p[-1]["content"].split()[-1] for p in app.prompts()][-3:] == ["one", "two", "three"]
     assert len(app.replies(first)) == 2
@@ -125,7 +121,7 @@ async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(app: A
 async def test_what_waits_for_half_an_hour_is_given_up(app: App) -> None:
     """After half an hour the person is told in one sentence; the operator finds it as failed."""
     asked = await held(app, "I like ramen")
-    app.rows(HALF_AN_HOUR, MAX_HELD_ATTEMPTS, asked.ts)
+    let_half_an_hour_pass(app, asked)
     await drain(app, asked)
     assert app.replies(asked) == [say("en", "held_too_long")]
     event = app.event(asked)
@@ -137,7 +133,7 @@ async def test_what_waits_for_half_an_hour_is_given_up(app: App) -> None:
 async def test_an_edited_message_waits_for_half_an_hour_of_its_own(app: App) -> None:
     """The interim reply takes the place of the answer to the earlier text."""
     asked = await held(app, "I like ramen")
-    app.rows(HALF_AN_HOUR, MAX_HELD_ATTEMPTS, asked.ts)
+    let_half_an_hour_pass(app, asked)
     back(app)
     app.script("Ramen is good.")
     await drain(app, asked)
@@ -154,7 +150,7 @@ async def test_a_person_agrees_to_memory_after_a_reply_that_did_not_ask(make_app
     app = await make_app(consent="ask")
     place = app.slack.place()
     asked = await held(app, "Hello", place)
-    app.rows(HALF_AN_HOUR, MAX_HELD_ATTEMPTS, asked.ts)
+    let_half_an_hour_pass(app, asked)
     await drain(app, asked)
     back(app)
     shown = [str(app.shown(await app.ask(place, "Hello again"))) for _ in range(2)]
@@ -179,11 +175,10 @@ async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(ap
     """Deleting the message ends the wait at once: reply and words are gone."""
     asked = await held(app, "I like ramen")
     await app.withdraw(asked)
-    assert (due_in(app, asked) or 0) <= 0
-    await drain(app, asked)
+    await app.follow_changes()
     assert app.replies(asked) == []
     turn = app.turn(asked)
-    assert (turn["status"], turn["question"], turn["words"]) == ("gone", "", "")
+    assert (turn["status"], turn["question"], turn["words"]) == ("deleted", "", "")
     assert app.formations(asked.person) == []
 
 
@@ -212,7 +207,7 @@ async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
     assert app.replies(asked)[0] == say("en", "model_down")
     assert app.event(asked)["status"] == "failed"
     assert due_in(app, asked) is None
-    assert SWITCH in json.dumps(app.shown(asked))
+    assert pressable(app.shown(asked), Switch)
 
 
 async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: App) -> None:

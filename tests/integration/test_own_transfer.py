@@ -13,7 +13,7 @@ from bot.locale import say
 from bot.memories.data import export_person
 from bot.slack.client import Installations
 from bot.slack.files import FileUnreadable, read_file
-from bot.ui.positions import EXPORT
+from bot.ui.acts import Export
 from tests.integration.app import App
 from tests.loopback import Handler, ThreadServer
 
@@ -38,7 +38,7 @@ async def test_an_export_that_slack_does_not_take(
     """The person is told why in one sentence; no message about a file stays without it."""
     place = app.slack.place()
     app.slack.control("faults", fault)
-    told = await app.click(app.person(place), EXPORT)
+    told = await app.click(app.person(place), Export())
     assert told.line == say("en", key)
     seen = app.slack.seen(place.user, place.channel)
     assert sum(len(message.get("files", [])) for message in seen) == ("drop" in fault)
@@ -51,8 +51,8 @@ async def test_a_second_click_while_an_export_is_made(app: App) -> None:
     """It is told so at once; a click after that gets a file."""
     person = app.person(app.slack.place())
     with app.wiring.app.under_way.once(f"export {person.scope}"):
-        assert (await app.click(person, EXPORT)).line == say("en", "under_way")
-    assert (await app.click(person, EXPORT)).line == say("en", "exported")
+        assert (await app.click(person, Export())).line == say("en", "under_way")
+    assert (await app.click(person, Export())).line == say("en", "exported")
 
 
 async def test_an_export_redacts_what_waits(app: App) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.locale import say
-from bot.ui.positions import ADD, EXPORT, FORGET, Position
+from bot.ui.acts import Export, Forget, Open, Position
 from memory import PUBLIC, list_memories
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
@@ -55,9 +55,7 @@ async def test_channels_that_are_not_listed_are_closed(
     assert not app.slack.calls("conversations.replies")
     said = app.slack.say(closed.user, closed.channel, "and more", thread_ts=asked.ts)
     ts, root = said["ts"], asked.thread_ts
-    more = app.slack.message(
-        closed, event_id="EvMORE", ts=ts, thread_ts=root, text="and more", addressed=False
-    )
+    more = app.slack.message(closed, ts=ts, thread_ts=root, text="and more", addressed=False)
     assert await app.inbox.store(more)
     app.rows("UPDATE told SET until = now() - interval '1 day' RETURNING kind")
     await app.answering.drain(more.thread)
@@ -88,17 +86,17 @@ async def test_whose_use_has_ended_sees_exports_and_forgets(make_app: MakeApp) -
     place = app.slack.place(text="I live in Osaka")
     person = app.person(place)
     assert "soba" in (await app.add(person, "I love soba")).line
-    opened = await app.click(person, ADD)
+    opened = await app.click(person, Open(form="add"))
     closed = await make_app(allowed_users=frozenset({"U0NOBODY"}))
     shown = await closed.panel(person, Position(), home=True)
     assert (len(shown.memories), shown.refusal) == (1, "policy_person")
     refusal = say("en", "policy_person")
     assert (await closed.submit(person, opened, lines="I live in Osaka")).line == refusal
     assert (await closed.point_at(place)).line == refusal
-    assert (await closed.click(person, ADD)).line == refusal
-    assert (await closed.click(person, EXPORT)).line == say("en", "exported")
+    assert (await closed.click(person, Open(form="add"))).line == refusal
+    assert (await closed.click(person, Export())).line == say("en", "exported")
     [memory] = await list_memories(app.pool, person)
-    assert "soba" in (await closed.click(person, FORGET, f"keys {memory.key}")).line
+    assert "soba" in (await closed.click(person, Forget(keys=(memory.key,)))).line
     assert await list_memories(app.pool, person) == []
 
 

@@ -47,7 +47,8 @@ async def test_only_what_is_asked_for_is_prepared(database: str) -> None:
     async with create_pool(login_of(database), min_size=1, max_size=1) as pool:
         assert await prepared(pool) == [
             "SELECT count(*) AS n FROM store WHERE key = $1 OR false",
-            "SELECT set_config('role', $1, true)",
+            "SELECT set_config(name, value, true)\n"
+            "FROM unnest($1::text[], $2::text[]) AS setting (name, value)",
         ]
 
 

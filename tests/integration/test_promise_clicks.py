@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.positions import PROMISE
+from bot.ui.acts import ChangePromise, PromiseTo, Snooze, clicked_act
 from memory import DM, FormationResult, Origin, add_memories, list_changes
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson
-from tests.integration.test_promises import SENTENCE, minute
+from tests.integration.test_promises import SENTENCE, asks, minute
 from tests.person import Place, elements, shown
 from tests.waiting import until
 
@@ -75,7 +75,7 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     assert notice["text"].count("\n") == 1
     assert "Mia" in shown(notice)
     assert "2099" in shown(notice)
-    await ann.press(notice, "memory_menu", "edit")
+    await ann.press(notice, "edit")
     form = await ann.form_opens()
     await ann.submit(form, **{"field.due": "2098-01-02", "field.due_time": "11:30"})
     await becomes(ann, ("2098-01-02", "11:30", "open"))
@@ -91,7 +91,7 @@ async def reminded(ann: SlackPerson) -> Place:
         ann.person.user_id,
     )
     await minute(ann.app)
-    found = [one for one in await ann.seen() if PROMISE in shown(one) and "Q3" in shown(one)]
+    found = [one for one in await ann.seen() if asks(one) and "Q3" in shown(one)]
     return {**found[-1], "channel": "dm"}
 
 
@@ -110,7 +110,7 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     """
     notice = await told(ann)
     assert ann.sentence("promise_pick") in shown(notice)
-    await ann.press(notice, PROMISE, "tomorrow")
+    await ann.press(notice, "snooze")
     await ann.changed(notice)
     notice = await update_notice(ann, notice)
     assert ann.sentence("promise_pick") not in shown(notice)
@@ -120,15 +120,13 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     home = shown(await ann.open_home())
     title = f"*{ann.sentence('promises_title')}*"
     assert home.index(title) < home.index("Q3") < home.index("ramen")
-    await ann.click(await ann.home(), "memory_menu", "done")
+    await ann.click(await ann.home(), "promise", to="done")
     await becomes(ann, (None, None, "done"))
     assert ann.sentence("promises_title") not in shown(await ann.home())
 
 
-@pytest.mark.parametrize(("button", "state"), [("done", "done"), ("drop", "dropped")])
-async def test_an_answer_to_a_reminder_changes_the_promise(
-    ann: SlackPerson, button: str, state: str
-) -> None:
+@pytest.mark.parametrize("state", get_args(PromiseTo))
+async def test_an_answer_to_a_reminder_changes_the_promise(ann: SlackPerson, state: str) -> None:
     """The result takes the place of the promise's row, with *Undo*; the other row stays."""
     before = days_ago(2)
     await told(ann, due=before)
@@ -143,13 +141,13 @@ async def test_an_answer_to_a_reminder_changes_the_promise(
     )
     key = (await ann.memory("Q3")).key
     reminder = await reminded(ann)
-    await ann.press(reminder, PROMISE, f"{button} {key}")
+    await ann.press(reminder, "promise", key=key, to=state)
     await becomes(ann, (before, None, state))
     answered = {**await ann.changed(reminder), "channel": "dm"}
     assert "*the minutes*" in shown(answered)
     assert "*the Q3 figures*" not in shown(answered)
     assert ann.sentence(f"promise_line_{state}", what="").strip("：") in shown(answered)
-    await ann.press(answered, "undo", "change")
+    await ann.press(answered, "undo", what="changes")
     await becomes(ann, (before, None, "open"))
 
 
@@ -160,14 +158,15 @@ async def test_tomorrow_says_when_the_reminder_comes_and_undo_shows_the_promise_
     before = days_ago(2)
     notice = await told(ann, due=before)
     reminder = await reminded(ann)
-    await ann.press(reminder, PROMISE, "tomorrow")
+    await ann.press(reminder, "snooze")
     answered = {**await ann.changed(reminder), "channel": "dm"}
     assert ann.sentence("snoozed", what="") in shown(answered)
     assert await due(ann) == (before, None, "open")
     assert "9:00" in shown(await update_notice(ann, notice))
-    await ann.press(answered, "undo", "snooze")
+    await ann.press(answered, "undo_snooze")
     again = await ann.changed(answered)
-    assert [one["value"].split()[0] for one in elements(again)] == ["done", "tomorrow", "drop"]
+    acts = [clicked_act(one) for one in elements(again)]
+    assert [type(act) for act in acts] == [ChangePromise, Snooze, ChangePromise]
     assert ann.app.rows("SELECT day FROM snoozes WHERE user_id = %s", ann.user) == []
 
 
@@ -196,7 +195,7 @@ async def test_a_notice_follows_what_later_words_change(ann: SlackPerson) -> Non
 async def test_a_promise_takes_no_day_that_has_passed(ann: SlackPerson) -> None:
     """The form says so at its field; an overdue promise whose day is left alone can be edited."""
     notice = await told(ann, due=days_ago(2))
-    await ann.press(notice, "memory_menu", "edit")
+    await ann.press(notice, "edit")
     form = await ann.form_opens()
     refused = await ann.submit(form, **{"field.due": "2020-01-01"})
     assert refused["ack"]["errors"] == {"field.due": ann.sentence("form_past_day")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
@@ -15,14 +15,15 @@ from bot.locale import Reader, say
 from bot.memories.promises import REMIND, remind, remind_of_due, snooze, undo_snooze
 from bot.memories.switches import turn_off
 from bot.notices import next_reminders
-from bot.slack.client import SLACK_FAULTS
-from bot.ui.positions import PROMISE
+from bot.queue.pulse import SILENCE_SECONDS
+from bot.ui.acts import ButtonAct, ChangePromise, Snooze, clicked_act
 from bot.ui.promises import due_line, due_of
 from memory import DM, Memory, Origin, Selection, add_memories, forget, undo_forgetting
 from memory.model import PROMISE_KIND
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
-from tests.person import shown
+from tests.person import elements, shown
+from tests.waiting import until
 
 SENTENCE = "I promised Mia the Q3 figures"
 WHAT = "the Q3 figures"
@@ -87,8 +88,13 @@ async def minute(app: App) -> None:
 
 def reminders(app: App, place: PersonThread) -> list[dict[str, Any]]:
     """Return the reminders in a person's direct messages."""
-    seen = app.slack.seen(place.user)
-    return [one for one in seen if f'"{PROMISE}_1"' in json.dumps(one) and "Mia" in shown(one)]
+    return [one for one in app.slack.seen(place.user) if "Mia" in shown(one) and asks(one)]
+
+
+def asks(message: dict[str, Any]) -> bool:
+    """Return whether a message asks what became of a promise."""
+    acts = map(clicked_act, elements(message))
+    return any(isinstance(act, ChangePromise) for act in acts)
 
 
 Happens: TypeAlias = Callable[[App, PersonThread, Memory], Awaitable[None]]
@@ -99,10 +105,16 @@ async def nothing(app: App, place: PersonThread, memory: Memory) -> None:
 
 
 def clicked(button: str) -> Happens:
-    """Return that the person presses a button: it was done, dropped, moved or not wanted."""
+    """Return that the person presses a button: it was done, dropped, or not wanted today."""
 
     async def happens(app: App, place: PersonThread, memory: Memory) -> None:
-        await app.click(app.person(place), PROMISE, f"{button} {memory.key}")
+        key = memory.key
+        acts: dict[str, ButtonAct] = {
+            "done": ChangePromise(key=key, to="done"),
+            "dropped": ChangePromise(key=key, to="dropped"),
+            "tomorrow": Snooze(key=key),
+        }
+        await app.click(app.person(place), acts[button])
 
     happens.__name__ = button
     return happens
@@ -175,7 +187,7 @@ async def stays(app: App) -> AsyncIterator[None]:
         (TODAY, moved(zone_at(NINE)), 1),
         (in_days(1), moved(zone_at(NINE)), 0),
         ({"due": None}, nothing, 0),
-        *((SOON, clicked(one), 0) for one in ("done", "drop", "tomorrow")),
+        *((SOON, clicked(one), 0) for one in ("done", "dropped", "tomorrow")),
         (SOON, forgotten, 0),
         (SOON, forgotten_and_back, 1),
         (SOON, off, 0),
@@ -322,25 +334,48 @@ async def test_a_job_that_runs_twice_reminds_once(app: App) -> None:
     assert len(reminders(app, place)) == 1
 
 
-@pytest.mark.parametrize("moment", ["before", "during", "after"])
-async def test_a_crash_around_the_post_leads_to_one_message(app: App, moment: str) -> None:
-    """Whether Slack has carried out the post or not, the next attempt leaves one reminder."""
-    place = app.slack.place()
+async def asked_for(app: App, place: PersonThread) -> tuple[dict[str, str], asyncio.Task[None]]:
+    """Let a reminder be posted by a call that Slack loses a second later; return its job."""
     await app.ask(place, "Hello")
     await promised(app, place, **SOON)
     await remind_of_due(app.pool, app.wiring.app.queue)
     [job] = app.take_jobs(REMIND)
-    if moment == "after":
-        await remind(app.wiring.app, **job)
+    app.slack.forget_calls()
+    app.slack.fault("chat.postMessage", delay_ms=1_000, drop="before")
+    posting = asyncio.create_task(remind(app.wiring.app, **job))
+    await until(lambda: app.slack.calls("chat.postMessage"))
+    return job, posting
+
+
+@pytest.mark.parametrize("is_posted", [False, True])
+async def test_a_crash_around_the_post_leads_to_one_message(app: App, is_posted: bool) -> None:
+    """Whether Slack has carried out the post or not, the next attempt leaves one reminder."""
+    place = app.slack.place()
+    job, posting = await asked_for(app, place)
+    if is_posted:
+        await posting
         app.rows("UPDATE reminders SET ts = NULL RETURNING key")
     else:
-        app.slack.fault("chat.postMessage", drop="after" if moment == "during" else "before")
-        with pytest.raises(SLACK_FAULTS):
-            await remind(app.wiring.app, **job)
+        posting.cancel()
+        await asyncio.wait({posting})
     await minute(app)
     await remind(app.wiring.app, **job)
     [reminder] = reminders(app, place)
     assert app.rows("SELECT ts FROM reminders WHERE ts <> ''") == [{"ts": reminder["ts"]}]
+
+
+@pytest.mark.parametrize(("is_taken_over", "expected"), [(False, 1), (True, 0)])
+async def test_a_process_that_was_out_of_touch_posts_what_is_still_its_own(
+    app: App, is_taken_over: bool, expected: int
+) -> None:
+    """It was suspended, say: another one may have settled meanwhile what became of its post."""
+    place = app.slack.place()
+    _, posting = await asked_for(app, place)
+    app.wiring.app.queue.pulse._last_beat -= 2 * SILENCE_SECONDS
+    if is_taken_over:
+        app.rows("UPDATE reminders SET message_id = gen_random_uuid() RETURNING key")
+    await posting
+    assert len(reminders(app, place)) == expected
 
 
 async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -> None:

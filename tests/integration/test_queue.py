@@ -1,25 +1,26 @@
-"""The work queue on a real PostgreSQL."""
+"""The queue on a real PostgreSQL: jobs in order, later, again, aborted and recovered."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, LiteralString
 
-import psycopg
 import pytest
-from procrastinate.retry import RetryStrategy
+from procrastinate import JobContext
+from procrastinate.job_context import AbortReason
 
-from bot.conversation.running import RunningThreads
-from bot.queue.queue import BACKGROUND, REPLIES, Queue
+from bot.queue.pulse import SILENCE_SECONDS
+from bot.queue.queue import BACKGROUND, REPLIES, Queue, delete_old_jobs
+from bot.queue.retries import Backoff, RunLater
 from memory import Pool
 from memory.postgres import transaction
 from tests.databases import owner_rows
 from tests.waiting import until
 
-POLL_SECONDS = 0.05
-SECONDS = 20.0
-RETRY = RetryStrategy(max_attempts=3, exponential_wait=1)
+SECONDS = 30.0
+RETRY = Backoff(base=1, longest=0.1, most=3)
 
 
 @pytest.fixture
@@ -32,12 +33,11 @@ async def queue(pool: Pool) -> AsyncIterator[Queue]:
 
 
 def jobs(database: str) -> list[dict[str, Any]]:
-    """Return all jobs, as the owner sees them."""
+    """Return the jobs of the tests, as the owner sees them."""
     return owner_rows(
         database,
-        "SELECT id, task_name, lock, queueing_lock, args, status, attempts, scheduled_at,"
-        " extract(epoch FROM scheduled_at - now())::float AS due_in"
-        " FROM procrastinate_jobs ORDER BY id",
+        "SELECT id, lock, args->>'label' AS label, status, attempts, worker_id"
+        " FROM procrastinate_jobs WHERE task_name = 'work' ORDER BY id",
     )
 
 
@@ -54,159 +54,214 @@ async def put(
     pool: Pool,
     queue: Queue,
     lock: str,
+    label: str,
     *,
     to: str = REPLIES,
+    priority: int = 0,
     delay: float = 0.0,
-    **more: str,
-) -> bool:
-    """Add a job called ``work``."""
-    async with transaction(pool) as connection:
-        return await queue.defer(connection, "work", {lock: more}, queue=to, delay=delay) == 1
-
-
-async def test_at_most_one_job_waits_for_a_lock(database: str, pool: Pool, queue: Queue) -> None:
-    """A second job of a lock is not added, and the transaction that tried goes on."""
-    async with transaction(pool) as connection:
-        assert await queue.defer(connection, "work", {"L1": {}}, queue=REPLIES)
-        assert not await queue.defer(connection, "work", {"L1": {}}, queue=REPLIES)
-        assert await queue.defer(connection, "work", {"L2": {}}, queue=REPLIES)
-    assert [job["queueing_lock"] for job in jobs(database)] == ["L1", "L2"]
-
-
-async def test_a_job_that_waits_is_held_until_what_it_is_for_is_stored(
-    pool: Pool, queue: Queue
 ) -> None:
-    """Nobody takes a waiting job while another message is being stored for it: it would miss it."""
-    assert await put(pool, queue, "L1")
+    """Add a job in a transaction."""
     async with transaction(pool) as connection:
-        assert not await queue.defer(connection, "work", {"L1": {}}, queue=REPLIES)
-        assert await _taken(pool) is None
-    assert await _taken(pool) == "L1"
+        job = {lock: {"label": label}}
+        await queue.defer(connection, "work", job, queue=to, priority=priority, delay=delay)
 
 
-async def _taken(pool: Pool) -> str | None:
-    async with transaction(pool) as connection:
-        found = await connection.execute(
-            "SELECT lock FROM procrastinate_fetch_job_v2(%s, NULL)", ([REPLIES],)
-        )
-        [row] = await found.fetchall()
-    lock: str | None = row["lock"]
-    return lock
+class Work:
+    """What the jobs do: each notes its label, as often as it runs."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    async def run(self, label: str) -> None:
+        """Note a label."""
+        self.done.append(label)
 
 
-async def test_jobs_of_a_lock_run_one_at_a_time(pool: Pool, queue: Queue) -> None:
-    """Two jobs of one lock never run at once; those of two locks do."""
-    running: set[str] = set()
-    together: list[set[str]] = []
-    go_on = asyncio.Event()
-    begun: asyncio.Queue[str] = asyncio.Queue()
+@pytest.fixture
+def work(queue: Queue) -> Work:
+    """Jobs that note their labels."""
+    made = Work()
+    queue.register("work", REPLIES, made.run, retry=RETRY)
+    return made
+
+
+async def test_a_job_is_stored_with_its_transaction(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """A job of a transaction that is rolled back does not exist."""
+    with suppress(ZeroDivisionError):
+        async with transaction(pool) as connection:
+            await queue.defer(connection, "work", {"L": {"label": "lost"}}, queue=REPLIES)
+            raise ZeroDivisionError
+    await put(pool, queue, "L", "kept")
+    assert [job["label"] for job in jobs(database)] == ["kept"]
+
+
+async def test_jobs_of_a_lock_run_in_order_and_leave_nothing(
+    database: str, pool: Pool, queue: Queue, work: Work
+) -> None:
+    """However many run at a time, those of a lock run one after the other; others beside them."""
+    for number in range(4):
+        await put(pool, queue, "L1", f"{number}")
+    queue.start(replies=4, background=1)
+    await until(lambda: len(work.done) == 4)
+    assert work.done == ["0", "1", "2", "3"]
+    await until(lambda: jobs(database) == [])
+
+
+async def test_a_job_of_a_higher_priority_begins_first(
+    pool: Pool, queue: Queue, work: Work
+) -> None:
+    """Also of its own lock; one of a lower priority that is for later holds up no other."""
+    await put(pool, queue, "L1", "later", delay=3_600, priority=-1)
+    await put(pool, queue, "L1", "usual")
+    await put(pool, queue, "L1", "first", priority=1)
+    queue.start(replies=1, background=1)
+    await until(lambda: len(work.done) == 2)
+    assert work.done == ["first", "usual"]
+
+
+async def test_a_job_that_puts_itself_off_holds_its_lock(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """Until it runs again, the later jobs of its lock wait; those of others do not."""
+    begun: list[str] = []
 
     async def work(label: str) -> None:
-        running.add(label)
-        together.append(set(running))
-        await begun.put(label)
-        await go_on.wait()
-        running.discard(label)
+        begun.append(label)
+        if label == "off" and begun.count(label) == 1:
+            raise RunLater(1.0)
 
     queue.register("work", REPLIES, work, retry=RETRY)
-    queue.start(at_once=4, poll_seconds=POLL_SECONDS)
-    await put(pool, queue, "L1", label="a1")
-    assert await asyncio.wait_for(begun.get(), SECONDS) == "a1"
-    await put(pool, queue, "L1", label="a2")
-    await put(pool, queue, "L2", label="b1")
-    assert await asyncio.wait_for(begun.get(), SECONDS) == "b1"
-    go_on.set()
-    assert await asyncio.wait_for(begun.get(), SECONDS) == "a2"
-    assert {"a1", "b1"} in together
-    assert not any({"a1", "a2"} <= names for names in together)
+    await put(pool, queue, "L1", "off")
+    await put(pool, queue, "L1", "behind")
+    await put(pool, queue, "L2", "other")
+    queue.start(replies=1, background=1)
+    await until(lambda: len(begun) == 4)
+    assert begun == ["off", "other", "off", "behind"]
+    await until(lambda: jobs(database) == [])
 
 
-async def test_a_delayed_job_is_announced_when_it_is_due(pool: Pool, queue: Queue) -> None:
-    """A delayed job is taken at its time, by the next beat of any process."""
-    began: asyncio.Queue[float] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    async def work() -> None:
-        await began.put(loop.time())
-
-    queue.register("work", BACKGROUND, work, retry=RETRY)
-    threads = RunningThreads(pool)
-    await threads.start(lambda _: asyncio.sleep(0), at_once=1)
-    before = loop.time()
-    await put(pool, queue, "L1", to=BACKGROUND, delay=0.6)
-    queue.start(at_once=1, poll_seconds=60)
-    assert await asyncio.wait_for(began.get(), SECONDS) - before >= 0.55
-    await threads.stop()
-
-
-async def test_a_job_is_tried_again_later_each_time(
+async def test_a_job_that_fails_is_run_again_until_it_is_given_up(
     database: str, pool: Pool, queue: Queue
 ) -> None:
-    """The waits grow; after the last one the job has failed."""
+    """A failed job is kept for two weeks, and its lock is free."""
+    begun: list[str] = []
 
-    async def work() -> None:
-        raise RuntimeError("SECRET")
+    async def work(label: str) -> None:
+        begun.append(label)
+        if label == "bad":
+            raise RuntimeError
 
-    strategy = RetryStrategy(max_attempts=2, exponential_wait=80)
-    queue.register("work", REPLIES, work, retry=strategy)
-    await put(pool, queue, "L1")
-    queue.start(at_once=1, poll_seconds=POLL_SECONDS)
-    for attempts, wait in ((1, 80), (2, 6_400)):
-        await until(lambda n=attempts: jobs(database)[0]["attempts"] == n)  # type: ignore[misc]
-        [job] = jobs(database)
-        assert job["status"] == "todo"
-        assert wait - 10 < job["due_in"] <= wait
-        owner_rows(database, "UPDATE procrastinate_jobs SET scheduled_at = now()")
+    queue.register("work", REPLIES, work, retry=RETRY)
+    await put(pool, queue, "L1", "bad")
+    await put(pool, queue, "L1", "good")
+    queue.start(replies=1, background=1)
+    await until(lambda: "good" in begun)
+    assert begun == ["bad"] * 4 + ["good"]
     await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
+    age: LiteralString = "UPDATE procrastinate_events SET at = now() - make_interval(days => %s)"
+    for days, left in ((13, 1), (15, 0)):
+        owner_rows(database, age, days)
+        await delete_old_jobs(queue)
+        assert len(jobs(database)) == left
 
 
-async def test_a_failed_job_is_tried_within_a_minute_of_new_work(
-    database: str, pool: Pool, queue: Queue
+async def test_a_running_job_is_aborted_by_its_lock(pool: Pool, queue: Queue) -> None:
+    """It is cancelled, and learns that somebody asked for it; the next one of its lock begins."""
+    begun = asyncio.Event()
+    ends: list[object] = []
+
+    async def work(context: JobContext, label: str) -> None:
+        if label == "next":
+            ends.append("next")
+            return
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ends.append(context.abort_reason())
+
+    queue.register_with_context("work", REPLIES, work, retry=RETRY)
+    queue.start(replies=1, background=1)
+    await put(pool, queue, "L1", "long")
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    await put(pool, queue, "L1", "next")
+    await queue.abort(["L1", "L2"])
+    await until(lambda: len(ends) == 2)
+    assert ends == [AbortReason.USER_REQUEST, "next"]
+
+
+@pytest.mark.parametrize("kind", ["all", "all but listeners"])
+async def test_a_restart_of_postgresql_cuts_off_no_job(
+    database: str, pool: Pool, queue: Queue, kind: str
 ) -> None:
-    """What a job failed for days ago may be over: more work brings its next attempt forward."""
-    again = {"queue": BACKGROUND, "lock": "L1", "delay": 4.0, "at_most": 30.0}
-    async with pool.connection() as connection:
-        await queue.debounce(connection, "work", **again)  # type: ignore[arg-type]
-    for due_in, expected in ((86_400, 60), (20, 20)):
-        owner_rows(
-            database,
-            "UPDATE procrastinate_jobs SET attempts = 7,"
-            " scheduled_at = now() + make_interval(secs => %s)",
-            due_in,
-        )
-        async with pool.connection() as connection:
-            await queue.debounce(connection, "work", **again)  # type: ignore[arg-type]
-        [job] = jobs(database)
-        assert expected - 10 < job["due_in"] <= expected
+    """A job that runs then goes on to its end, once, and what was stored meanwhile runs, too."""
+    begun: list[str] = []
+    may_end = asyncio.Event()
+
+    async def work(label: str) -> None:
+        begun.append(label)
+        if label == "long":
+            await may_end.wait()
+
+    queue.register("work", REPLIES, work, retry=RETRY)
+    queue.start(replies=2, background=1)
+    await put(pool, queue, "L1", "long")
+    await until(lambda: begun == ["long"])
+    cut_connections(database, "true" if kind == "all" else "query NOT LIKE 'LISTEN%'")
+    await put(pool, queue, "L1", "behind")
+    await put(pool, queue, "L2", "other")
+    await until(lambda: len(begun) == 2)
+    cut_connections(database)
+    may_end.set()
+    await until(lambda: jobs(database) == [])
+    assert begun == ["long", "other", "behind"]
 
 
-def leave_stalled(database: str) -> None:
-    """Make every job one that a worker took and died with, a minute ago."""
+async def test_a_job_of_a_process_that_died_runs_again(
+    database: str, pool: Pool, queue: Queue, work: Work
+) -> None:
+    """Some seconds without a heartbeat, and the job is another process's."""
+    await put(pool, queue, "L1", "orphan")
     owner_rows(
         database,
         "WITH dead AS (INSERT INTO procrastinate_workers (last_heartbeat)"
         " VALUES (now() - interval '1 minute') RETURNING id)"
         " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM dead)",
     )
+    queue.start(replies=1, background=1)
+    await until(lambda: work.done == ["orphan"])
+    await until(lambda: jobs(database) == [])
 
 
-async def test_a_job_whose_end_cannot_be_noted_at_once_frees_its_lock(
+async def test_a_process_that_was_suspended_does_not_end_the_run_of_another(
     database: str, pool: Pool, queue: Queue
 ) -> None:
-    """Where the connections are cut just as a job ends, the next one of its lock still comes."""
-    done: asyncio.Queue[str] = asyncio.Queue()
+    """Its job is in progress elsewhere meanwhile: it leaves the job, with its lock, as it is."""
+    begun = asyncio.Event()
+    ended = asyncio.Event()
 
     async def work(label: str) -> None:
-        if label == "before":
-            cut_connections(database, "query NOT LIKE 'LISTEN%'")
-        await done.put(label)
+        begun.set()
+        # As if nothing had reached PostgreSQL for a while.
+        queue.pulse._last_beat -= 2 * SILENCE_SECONDS
+        [other] = owner_rows(
+            database, "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id"
+        )
+        owner_rows(
+            database,
+            "UPDATE procrastinate_jobs SET worker_id = %s WHERE task_name = 'work'",
+            other["id"],
+        )
+        ended.set()
 
     queue.register("work", REPLIES, work, retry=RETRY)
-    queue.start(at_once=1, poll_seconds=POLL_SECONDS)
-    for label in ("before", "after"):
-        await put(pool, queue, "L1", label=label)
-        assert await asyncio.wait_for(done.get(), SECONDS) == label
-    await until(lambda: jobs(database) == [])
+    queue.start(replies=1, background=1)
+    await put(pool, queue, "L1", "taken over")
+    await asyncio.wait_for(ended.wait(), SECONDS)
+    await queue.stop()
+    assert [job["status"] for job in jobs(database)] == ["doing"]
 
 
 async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
@@ -221,76 +276,22 @@ async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
         await asyncio.Event().wait()
 
     queue.register("work", BACKGROUND, work, retry=RETRY)
-    queue.start(at_once=2, poll_seconds=POLL_SECONDS)
-    await put(pool, queue, "L1", to=BACKGROUND, label="running")
+    queue.start(replies=1, background=2)
+    await put(pool, queue, "L1", "running", to=BACKGROUND)
     await asyncio.wait_for(begun.wait(), SECONDS)
-    await put(pool, queue, "L2", to=BACKGROUND, delay=60, label="waiting")
+    await put(pool, queue, "L2", "waiting", to=BACKGROUND, delay=60)
     await asyncio.wait_for(queue.stop(), SECONDS)
-    found = [(job["args"]["label"], job["status"]) for job in jobs(database)]
+    found = [(job["label"], job["status"]) for job in jobs(database)]
     assert found == [("running", "todo"), ("waiting", "todo")]
 
 
-async def test_what_a_person_waits_for_begins_first(pool: Pool, queue: Queue) -> None:
-    """Of jobs that wait, those of `REPLIES` begin before those of `BACKGROUND`."""
-    begun: list[str] = []
-
-    async def work(label: str) -> None:
-        begun.append(label)
-
-    queue.register("work", REPLIES, work)
-    for lock, to in (("L1", BACKGROUND), ("L2", REPLIES), ("L3", BACKGROUND), ("L4", REPLIES)):
-        await put(pool, queue, lock, to=to, label=lock)
-    queue.start(at_once=1, poll_seconds=POLL_SECONDS)
-    await until(lambda: len(begun) == 4)
-    assert begun == ["L2", "L4", "L1", "L3"]
-
-
-async def hold_off(pool: Pool, queue: Queue, lock: str) -> None:
-    """Let the job of a lock wait for 20 seconds of quiet, and a minute at most."""
-    async with transaction(pool) as connection:
-        await queue.debounce(connection, "work", queue=BACKGROUND, lock=lock, delay=20, at_most=60)
-
-
-async def test_a_job_waits_for_quiet_but_not_for_ever(
-    database: str, pool: Pool, queue: Queue
+async def test_without_a_worker_what_is_due_is_run_until_nothing_is_left(
+    database: str, pool: Pool, queue: Queue, work: Work
 ) -> None:
-    """A job is put off again and again, to a while after it was first wanted at most."""
-    await hold_off(pool, queue, "L1")
-    await hold_off(pool, queue, "L2")
-    for since, due in ((10, 20), (45, 15), (61, 0), (300, 0)):
-        _let_pass(database, "L1", since)
-        await hold_off(pool, queue, "L1")
-        one, two = jobs(database)
-        assert due - 2 < one["due_in"] <= due, f"after {since} s"
-        assert 15 < two["due_in"] <= 20
-
-
-def _let_pass(database: str, lock: str, since: float) -> None:
-    """Let a job have been wanted for so many seconds, and be due any moment."""
-    with psycopg.connect(database) as owner:
-        owner.execute(
-            "UPDATE procrastinate_events SET at = now() - make_interval(secs => %s) WHERE"
-            " type = 'deferred' AND job_id = (SELECT id FROM procrastinate_jobs WHERE lock = %s)",
-            (since, lock),
-        )
-        owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE lock = %s", (lock,))
-
-
-async def test_what_is_committed_with_the_wish_is_seen(
-    database: str, pool: Pool, queue: Queue
-) -> None:
-    """A job that is being put off cannot begin before those words are committed."""
-    begun = asyncio.Event()
-
-    async def work() -> None:
-        begun.set()
-
-    queue.register("work", BACKGROUND, work, retry=RETRY)
-    await hold_off(pool, queue, "L1")
-    _let_pass(database, "L1", 300)
-    async with transaction(pool) as connection:
-        await queue.debounce(connection, "work", queue=BACKGROUND, lock="L1", delay=20, at_most=60)
-        queue.start(at_once=1, poll_seconds=POLL_SECONDS)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(begun.wait(), 0.5)
-    await asyncio.wait_for(begun.wait(), SECONDS)
+    """As in a function that is called now and then; what is for later stays."""
+    await put(pool, queue, "L1", "now")
+    await put(pool, queue, "L2", "background", to=BACKGROUND)
+    await put(pool, queue, "L3", "later", delay=60)
+    await asyncio.wait_for(queue.run_until_empty(), SECONDS)
+    assert sorted(work.done) == ["background", "now"]
+    assert [job["label"] for job in jobs(database)] == ["later"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 from aiohttp import web
@@ -11,9 +12,8 @@ from bot.access import QuotaExceeded, admit
 from bot.locale import LANGUAGES, Reader, say
 from bot.runtime.ask import answer
 from memory import Person
-from tests.integration.app import MakeApp
-
-pytestmark = pytest.mark.usefixtures("within_an_hour")
+from memory.postgres import person_statement
+from tests.integration.app import App, MakeApp
 
 
 async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) -> None:
@@ -36,7 +36,7 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
     assert app.find_turn(asked[3]) is None
     theirs = await app.ask(other, "Hello")
     assert app.turn(theirs)["status"] == "answered"
-    app.rows("UPDATE messages SET received_at = received_at - interval '1 hour'")
+    app.rows("UPDATE messages SET ts = (ts::numeric - 3600)::text RETURNING 1")
     app.rows("UPDATE told SET until = now() - interval '1 second'")
     again = await app.ask(place, "Hello again")
     assert app.turn(again)["reply"]
@@ -61,7 +61,7 @@ async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
         assert any(one in done.line for one in hourly(3))
     refused = await app.ask(place, "Hello again")
     assert app.model_requests() == before
-    assert app.rows("SELECT requests FROM person_requests") == [{"requests": 2}]
+    assert app.rows("SELECT kind FROM person_requests") == [{"kind": "model"}] * 2
     assert app.turn(refused)["words"] == ""
     assert "Remembered" in (await app.add(app.person(other), "I like tea")).line
 
@@ -86,8 +86,47 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
             assert "5" in refused.refusal(Reader(language))
     for other in (Person("T1", "U2"), Person("T2", "U1")):
         await admit(app.pool, settings, other)
-    app.rows("UPDATE person_requests SET hour = hour - interval '1 hour'")
+    app.rows("UPDATE person_requests SET at = at - interval '1 hour' RETURNING 1")
     await admit(app.pool, settings, ann)
+
+
+_MESSAGE = (
+    "INSERT INTO messages (team_id, user_id, channel_id, ts, thread, status)"
+    " VALUES ('T1', 'U1', 'D1', %s, 'T1.D1.1', %s) RETURNING 1"
+)
+_REQUEST = (
+    "INSERT INTO person_requests (team_id, user_id, kind, at)"
+    " VALUES ('T1', 'U1', %s, to_timestamp(%s::float8)) RETURNING 1"
+)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_a_place_is_free_an_hour_after_the_request_so_many_back(app: App, seed: int) -> None:
+    """Messages but skipped ones, and requests but questions about colleagues, in one window."""
+    chance = random.Random(seed)
+    now = 1_800_000_000
+    counted: list[float] = []
+    for number in range(chance.randrange(14)):
+        at: float = now - chance.choice([0, 1, 3_599, 3_600, 3_601, chance.randrange(7_200)])
+        what = chance.choice(["answered", "waiting", "skipped", "model", "colleague"])
+        if what in ("model", "colleague"):
+            app.rows(_REQUEST, what, at)
+        else:
+            # No two messages of a conversation have the same time.
+            app.rows(_MESSAGE, f"{at}.{number:06}", what)
+            at += number / 1_000_000
+        if what not in ("skipped", "colleague") and now - 3_600 < at < now:
+            counted.append(at)
+    for most in range(1, 6):
+        newest = sorted(counted, reverse=True)[:most]
+        [row] = await person_statement(
+            app.pool,
+            Person("T1", "U1"),
+            "SELECT extract(epoch FROM may_ask_again_at('T1', 'U1', %s, %s))::float8 AS at",
+            (f"{now}.000000", most),
+        )
+        expected = newest[-1] + 3_600 if len(newest) == most else None
+        assert row["at"] == pytest.approx(expected)
 
 
 async def test_a_caller_of_the_api_is_refused(make_app: MakeApp) -> None:

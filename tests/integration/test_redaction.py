@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bot.pipeline.context import read_thread
-from bot.ui.positions import FEEDBACK
+from bot.ui.acts import Rate
 from tests.databases import naming
 from tests.integration.app import App
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED
@@ -87,7 +87,7 @@ async def test_a_comment_on_an_answer_is_redacted(app: App) -> None:
     place = app.slack.place()
     asked = await app.ask(place, "hello")
     turn = app.turn(asked)["id"]
-    form = await app.click(asked.person, FEEDBACK, f"bad {turn}")
+    form = await app.click(asked.person, Rate(turn=turn, rating="bad"))
     await app.submit(asked.person, form, comment=f"you told {_CARD}")
     [row] = app.rows("SELECT comment FROM feedback WHERE turn_id = %s", turn)
     assert row["comment"] == "you told [card number removed]"

@@ -12,8 +12,7 @@ from bot.conversation.edits import delete_texts
 from bot.locale import say
 from bot.memories.switches import turn_on
 from bot.runtime.maintenance import end_history
-from bot.ui.panel import EVERYTHING
-from bot.ui.positions import FORGET, UNDO
+from bot.ui.acts import Forget
 from memory import PUBLIC
 from memory.postgres import person_transaction
 from tests.databases import naming
@@ -100,22 +99,27 @@ async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     """A message the person had forgotten teaches nothing, also when they point at it."""
     place = app.slack.place(text="I love ramen")
     await pointed_at(app, place)
-    await app.click(app.person(place), FORGET, EVERYTHING)
+    await app.click(app.person(place), Forget(everything=True))
     assert await pointed_at(app, place) == say("en", "remember_off_record")
     assert await app.memories(app.person(place)) == []
 
 
 async def test_pointing_at_a_message_while_memory_is_off_stores_nothing(app: App) -> None:
-    """Nothing is remembered; what was said then stays off the record afterwards."""
+    """What was said to the app then stays off the record; another message is read when it is on."""
     place = app.slack.place()
     who = app.person(place)
     await app.off(place)
-    said = app.slack.say(place.user, place.channel, "I love ramen")
-    here = PersonThread(place.user, place.team, place.channel, said["ts"], said["ts"])
-    assert await pointed_at(app, here) == say("en", "off")
+    told = await app.ask(place, "I love ramen")
+    said = app.slack.say(place.user, place.channel, "I love soba")
+    to_the_app = PersonThread(place.user, place.team, place.channel, told.ts, told.ts)
+    to_others = PersonThread(place.user, place.team, place.channel, said["ts"], said["ts"])
+    for here in (to_the_app, to_others):
+        assert await pointed_at(app, here) == say("en", "off")
     await turn_on(app.wiring.app, who)
-    assert await pointed_at(app, here) == say("en", "remember_off_record")
+    assert await pointed_at(app, to_the_app) == say("en", "remember_off_record")
     assert await app.memories(who) == []
+    await pointed_at(app, to_others)
+    assert [one.content["food_name"] for one in await app.memories(who)] == ["soba"]
 
 
 @pytest.mark.parametrize("answered", [False, True])
@@ -161,7 +165,7 @@ async def test_what_was_undone_goes_with_its_message(app: App) -> None:
     """Nothing quotes a deleted message, although what it said did not count any more."""
     place = app.slack.place(channel="public", text="I love ramen.")
     done = await app.point_at(place)
-    await app.click(app.person(place), UNDO, done.undo)
+    await app.click(app.person(place), done.undo)
     message = app.slack.message(place, ts=place.ts, thread_ts=place.root, text="I love ramen.")
     assert "statements" in naming(app.database, "love ramen")
     await app.change(message, None)
@@ -184,7 +188,7 @@ async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, bl
             )
             await end_history(app.pool, 30)
         case "forgotten":
-            await app.click(said.person, FORGET, f"keys {sushi[0].key}")
+            await app.click(said.person, Forget(keys=(sushi[0].key,)))
             await app.end_undo(said.person)
         case "off_record":
             async with person_transaction(app.pool, said.person) as connection:

@@ -43,10 +43,10 @@ class Wiretap:
             return answer.status, await answer.text(), answer.content_type
 
     def state(self, ann: SlackPerson) -> list[dict[str, Any]]:
-        """Return what is remembered of a person, and since when memory is off."""
+        """Return what is remembered of a person, and where memory is off."""
         statement = (
             "SELECT key AS what, updated_at AS at FROM store WHERE prefix LIKE %s"
-            " UNION ALL SELECT scope, from_at FROM memory_off WHERE user_id = %s ORDER BY 1, 2"
+            " UNION ALL SELECT scope, until_at FROM memory_off WHERE user_id = %s ORDER BY 1, 2"
         )
         return owner_rows(self.app.database, statement, f"%{ann.user}%", ann.user)
 
@@ -78,12 +78,12 @@ async def test_what_was_carried_out_is_not_carried_out_again(wiretap: Wiretap) -
     assert len(wiretap.state(ann)) == 1
     await ann.command("/memories resume")
     panel = await ann.command("/memories")
-    await ann.press(panel, "add")
+    await ann.press(panel, "open", form="add")
     await ann.submit(await ann.form_opens(), lines="I love udon")
     await ann.remembers("udon")
     panel = await ann.changed(panel)
-    panel = await ann.click(panel, "memory_switch", "off")
-    await ann.click(panel, "memory_switch", "on")
+    panel = await ann.click(panel, "switch", to="off")
+    await ann.click(panel, "switch", to="on")
     said = await ann.control("messages", {"user": ann.user, "channel": "dm", "text": "I love tea"})
     shortcut = {"user": ann.user, "callback_id": "remember_this"}
     await ann.control("shortcuts", {**shortcut, "channel": said["channel"], "ts": said["ts"]})

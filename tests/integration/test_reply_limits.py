@@ -190,6 +190,7 @@ MALFORMED: list[Sequence[str | dict[str, Any]]] = [
     [{"type": "response.output_item.done"}],
     [{"type": "response.output_item.done", "item": {}}, DONE],
     [{"type": "response.output_item.done", "item": {"type": "function_call"}}, DONE],
+    [{"type": "response.output_item.done", "item": {"type": "hologram", "_fields_set": 5}}],
     [call("look", "{}", number) for number in range(MAX_ITEMS + 1)],
     [delta("Half of it "), "{"],
 ]
@@ -203,6 +204,38 @@ async def test_what_cannot_be_read_is_one_failure(events: Sequence[str | dict[st
         await model.reply()
     assert (raised.value.cause, raised.value.passes) == ("model_malformed", False)
     assert len(model.requests) == 1
+
+
+UNKNOWN: list[dict[str, Any]] = [
+    {"type": "response.never_heard.delta", "delta": 5},
+    {"type": 7, "delta": "no"},
+    {"no": "type"},
+    {"_fields_set": 5},
+    {"type": "response.created", "response": "r1"},
+    {"type": "response.content_part.added", "part": {"type": "hologram"}},
+    {"type": "response.reasoning_text.delta", "delta": None},
+    {"type": "response.output_item.added", "item": None},
+    {"type": "response.output_item.added", "item": {"type": "hologram", "phase": "commentary"}},
+    {"type": "response.output_item.done", "item": {"type": "hologram", "content": [{"a": []}]}},
+    {"type": "response.output_item.done", "item": {"type": "reasoning", "id": 7, "content": "hm"}},
+]
+USAGES: list[Any] = [None, 5, [], {"output_tokens": "3"}, {"output_tokens_details": "few"}]
+
+
+@pytest.mark.parametrize("event", UNKNOWN, ids=str)
+async def test_what_is_unknown_does_not_end_an_answer(event: dict[str, Any]) -> None:
+    """An event, item or field that the SDK has not heard of says nothing."""
+    reply = await ResponsesServer([event, delta("It "), event, delta("rains."), DONE]).reply()
+    assert (reply.text, reply.cut) == ("It rains.", None)
+
+
+@pytest.mark.parametrize("usage", USAGES, ids=str)
+async def test_tokens_that_are_not_counted_do_not_end_an_answer(usage: Any) -> None:
+    """A last event of another shape is an end like any other."""
+    response = {"output": [], "usage": usage, "incomplete_details": "none", "status": 7}
+    last = {"type": "response.completed", "response": response}
+    reply = await ResponsesServer([delta("It rains."), last]).reply()
+    assert (reply.text, reply.cut) == ("It rains.", None)
 
 
 async def test_characters_that_cannot_be_stored_are_left_out() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from bot.conversation.inbox import MAX_FAILURES, Withdrawn
-from bot.conversation.running import MAX_CRASHES
+from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.run import Withdrawn
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, Thread
@@ -107,15 +108,14 @@ def session_of(app: App, asked: Message) -> str:
     [
         {},
         {"failures": MAX_FAILURES},
-        {"crashes": MAX_CRASHES},
-        {"crashes": MAX_CRASHES + 1},
+        {"failures": MAX_FAILURES + 1},
     ],
     ids=str,
 )
 async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]) -> None:
     """After a crash the session ends `active`: answered, apologised for, or given up."""
     asked = await app.receive(app.slack.place(), "Hello")
-    assert await app.inbox.claim(asked.thread)
+    assert await app.inbox.take(asked.thread, uuid4())
     left_processing(app, asked)
     for name, value in columns.items():
         app.rows(f"UPDATE messages SET {name} = %s WHERE ts = %s", value, asked.ts)

@@ -1,25 +1,29 @@
-"""Socket Mode is connected in the end, whatever became of the address it was told."""
+"""Socket Mode: the connection is made in the end, and what comes by it is acknowledged or not."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
+from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.config import Settings
-from bot.listeners.app import BoltApp
+from bot.listeners.app import create_bolt_app
+from bot.listeners.interactions import Interactions
 from bot.logs import StandingWarnings
 from bot.runtime.connections import ConnectionCount
 from bot.runtime.service import socket_mode
 from bot.slack.client import create_client
 from memory import Pool
 from memory.postgres import execute_statement
+from tests.integration.app import App
+from tests.integration.messages import says
 from tests.loopback import serving
 from tests.waiting import until
 
@@ -35,6 +39,7 @@ class Slack:
     given: int = 0
     counted: int = 1
     open: list[web.WebSocketResponse] = field(default_factory=list)
+    acknowledged: dict[str, Any] = field(default_factory=dict)
 
     async def connections_open(self, request: web.Request) -> web.Response:
         """Answer ``apps.connections.open``."""
@@ -52,14 +57,20 @@ class Slack:
         await line.prepare(request)
         await line.send_json({"type": "hello", "num_connections": self.counted})
         self.open.append(line)
-        async for _ in line:
-            continue
+        async for answer in line:
+            acknowledged = answer.json()
+            self.acknowledged[acknowledged["envelope_id"]] = acknowledged.get("payload")
         self.open.remove(line)
         return line
 
+    async def deliver(self, envelope: str, payload: dict[str, Any]) -> None:
+        """Send a request; its answer is awaited by nobody."""
+        request = {"type": "events_api", "envelope_id": envelope, "payload": payload}
+        await self.open[0].send_json(request)
+
 
 @pytest.fixture
-async def slack() -> AsyncIterator[Slack]:
+async def double() -> AsyncIterator[Slack]:
     """Such a Slack, served."""
     made = Slack()
     application = web.Application()
@@ -69,45 +80,40 @@ async def slack() -> AsyncIterator[Slack]:
         yield made
 
 
-def bolt_app(slack: Slack) -> BoltApp:
+def bolt_app(double: Slack) -> AsyncApp:
     """Return an app that nothing is expected of."""
-    return BoltApp(
-        _nothing,
-        client=create_client("xoxb-1", f"{slack.url}/api/"),
+    return AsyncApp(
+        client=create_client("xoxb-1", f"{double.url}/api/"),
         authorize=_nobody,
         request_verification_enabled=False,
     )
 
 
-def settings_of(slack: Slack) -> Settings:
+def settings_of(double: Slack) -> Settings:
     """Return the settings that lead to this Slack."""
-    return Settings(slack_app_token=SecretStr("xapp-1"), slack_api_url=f"{slack.url}/api/")
+    return Settings(slack_app_token=SecretStr("xapp-1"), slack_api_url=f"{double.url}/api/")
 
 
 async def _nobody() -> AuthorizeResult:
     return AuthorizeResult(enterprise_id=None, team_id="T1", bot_token="xoxb-1")
 
 
-async def _nothing(_: dict[str, Any]) -> None:
-    return
-
-
-async def test_a_lost_connection_is_opened_again_at_another_address(slack: Slack) -> None:
+async def test_a_lost_connection_is_opened_again_at_another_address(double: Slack) -> None:
     """An address that leads nowhere is dropped, at the start and after a connection was lost."""
-    slack.dead = 1
-    async with socket_mode(bolt_app(slack), settings_of(slack), ping_seconds=0.5) as connection:
+    double.dead = 1
+    async with socket_mode(bolt_app(double), settings_of(double), ping_seconds=0.5) as connection:
         assert await connection.is_connected()
-        assert slack.given >= 2
-        [line] = slack.open
-        slack.dead = 2
+        assert double.given >= 2
+        [line] = double.open
+        double.dead = 2
         await line.close()
-        await until(lambda: slack.open and line not in slack.open)
-        assert slack.given >= 5
+        await until(lambda: double.open and line not in double.open)
+        assert double.given >= 5
     assert not await connection.is_connected()
 
 
 async def test_another_installation_on_the_same_app_token_is_a_warning(
-    slack: Slack, pool: Pool, caplog: pytest.LogCaptureFixture
+    double: Slack, pool: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Slack counts more connections than there are processes of this database, and says so once.
 
@@ -117,8 +123,8 @@ async def test_another_installation_on_the_same_app_token_is_a_warning(
     count = ConnectionCount(pool, warnings, settled_seconds=0.0)
     process = "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id"
     await execute_statement(pool, process)
-    slack.counted = 2
-    async with socket_mode(bolt_app(slack), settings_of(slack), count.note):
+    double.counted = 2
+    async with socket_mode(bolt_app(double), settings_of(double), count.note):
         await until(lambda: warnings.sentences)
         [sentence] = warnings.sentences
         assert "Slack counted 2 connections of this app, but 1 process(es) share this" in sentence
@@ -126,6 +132,80 @@ async def test_another_installation_on_the_same_app_token_is_a_warning(
         # Each process has two rows.
         await execute_statement(pool, process)
         await execute_statement(pool, process)
-    async with socket_mode(bolt_app(slack), settings_of(slack), count.note):
+    async with socket_mode(bolt_app(double), settings_of(double), count.note):
         await until(lambda: not warnings.sentences)
     await count.close()
+
+
+def direct_message(app: App, text: str, ts: str) -> dict[str, Any]:
+    """Return the event of a direct message."""
+    team = app.slack.team_id
+    event = {"type": "message", "channel_type": "im", "channel": "D1", "user": "U1"}
+    return {
+        "type": "event_callback",
+        "team_id": team,
+        "event_id": f"Ev{ts}",
+        "authorizations": [{"team_id": team, "is_bot": True}],
+        "event": {**event, "text": text, "ts": ts},
+    }
+
+
+UNREADABLE: dict[str, dict[str, Any]] = {
+    "Bolt cannot read it": {"team": 7},
+    "an event that is none": {"type": "event_callback", "event": 7},
+    "a message without a time": {
+        "type": "event_callback",
+        "event": {"type": "message", "channel_type": "im", "channel": "D1", "user": "U1"},
+    },
+    "a click that is none": {"type": "block_actions", "actions": [7]},
+    "nothing listens to it": {"type": "of_the_future"},
+    "events were left out": {"type": "app_rate_limited", "minute_rate_limited": 1518467820},
+}
+# What PostgreSQL says of a statement while it shuts down.
+SHUTTING_DOWN: LiteralString = """
+CREATE FUNCTION shutting_down() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'shutting down' USING ERRCODE = 'admin_shutdown'; END $$;
+CREATE TRIGGER shutting_down BEFORE INSERT ON messages EXECUTE FUNCTION shutting_down()
+"""
+STORED: LiteralString = "SELECT message->>'text' AS text FROM messages WHERE channel_id = 'D1'"
+
+
+async def test_only_what_slack_is_to_send_again_is_not_acknowledged(
+    double: Slack, app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An event that PostgreSQL does not take comes again; what cannot be read does not."""
+    bolt = create_bolt_app(app.wiring.app, Interactions(app.wiring.app))
+    first = direct_message(app, "I like tea", "1700000000.000100")
+    second = direct_message(app, "I like ramen", "1700000000.000200")
+    async with socket_mode(bolt, settings_of(double)):
+        for name, payload in UNREADABLE.items():
+            await double.deliver(name, payload)
+        await double.deliver("first", first)
+        await until(lambda: double.acknowledged.keys() == {*UNREADABLE, "first"})
+        app.rows(SHUTTING_DOWN)
+        await double.deliver("second", second)
+        await until(lambda: "AdminShutdown" in caplog.text)
+        app.rows("DROP TRIGGER shutting_down ON messages")
+        await double.deliver("second again", second)
+        await until(lambda: "second again" in double.acknowledged)
+    assert "second" not in double.acknowledged
+    assert {row["text"] for row in app.rows(STORED)} == {"I like tea", "I like ramen"}
+
+
+async def test_a_form_of_another_version_says_so(double: Slack, app: App) -> None:
+    """What it would do cannot be read: it becomes one sentence, and does nothing."""
+    view = {"type": "modal", "callback_id": "memory", "private_metadata": '{"key": "a-key"}'}
+    submission = {
+        "type": "view_submission",
+        "team": {"id": app.slack.team_id},
+        "user": {"id": app.slack.place().user},
+        "trigger_id": "1.2.abc",
+        "view": {**view, "state": {"values": {}}},
+    }
+    bolt = create_bolt_app(app.wiring.app, Interactions(app.wiring.app))
+    async with socket_mode(bolt, settings_of(double)):
+        await double.deliver("form", submission)
+        await until(lambda: "form" in double.acknowledged)
+    answer = double.acknowledged["form"]
+    assert answer["response_action"] == "update"
+    assert says(answer["view"], "old_button")

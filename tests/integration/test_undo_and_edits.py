@@ -6,15 +6,14 @@ import pytest
 
 from bot.locale import say
 from bot.slack.messages import Message
-from bot.ui.panel import EVERYTHING
-from bot.ui.positions import FORGET, UNDO
+from bot.ui.acts import Forget, Undo, UndoAct
 from memory import list_changes
 from tests.integration.app import App
 
 
-async def forget_everything(app: App, message: Message) -> str:
-    """Forget all of the message's author; return the value of its Undo."""
-    return (await app.click(message.person, FORGET, EVERYTHING)).undo
+async def forget_everything(app: App, message: Message) -> UndoAct | None:
+    """Forget all of the message's author; return what its *Undo* does."""
+    return (await app.click(message.person, Forget(everything=True))).undo
 
 
 async def foods(app: App, message: Message) -> list[str]:
@@ -31,7 +30,7 @@ async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
     await app.form(message)
     undo = await forget_everything(app, message)
     await app.change(message, text)
-    await app.click(message.person, UNDO, undo)
+    await app.click(message.person, undo)
     await app.follow_changes()
     turn = app.turn(message)
     assert "ramen" not in turn["question"] + turn["words"]
@@ -44,7 +43,7 @@ async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:
     await app.change(message, "I love sushi")
     await app.form(message)
     undo = await forget_everything(app, message)
-    await app.click(message.person, UNDO, undo)
+    await app.click(message.person, undo)
     await app.follow_changes()
     assert app.turn(message)["question"] == "I love sushi"
     assert await foods(app, message) == ["sushi"]
@@ -60,11 +59,11 @@ async def test_undo_of_an_undo_brings_back_what_the_message_still_says(
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.form(message)
     [formed] = await list_changes(app.pool, message.person)
-    undone = await app.click(message.person, UNDO, f"change {formed.id}")
+    undone = await app.click(message.person, Undo(what="changes", ids=(formed.id,)))
     assert await foods(app, message) == []
     if text is None:
         await app.change(message, text)
-    again = await app.click(message.person, UNDO, undone.undo)
+    again = await app.click(message.person, undone.undo)
     assert await foods(app, message) == expected
     assert (again.line == say("en", "undo_gone")) is (text is None)
 
@@ -77,9 +76,9 @@ async def test_an_edit_takes_what_a_message_of_which_something_was_forgotten_no_
     message = await app.ask(app.slack.place(), "I love ramen. I live in Osaka.")
     assert len(await app.form(message)) == 2
     [ramen] = [one for one in await app.memories(message.person) if one.content.get("food_name")]
-    forgetting = await app.click(message.person, FORGET, f"keys {ramen.key}")
+    forgetting = await app.click(message.person, Forget(keys=(ramen.key,)))
     await app.change(message, "I love ramen! I moved to Osaka.")
     if undone:
-        await app.click(message.person, UNDO, forgetting.undo)
+        await app.click(message.person, forgetting.undo)
         await app.follow_changes()
     assert await foods(app, message) == (["ramen"] if undone else [])

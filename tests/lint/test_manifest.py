@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft7Validator
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.listeners import app
+from bot.listeners import events
 from bot.listeners.interactions import Interactions
 from bot.runtime.manifest import manifest_scopes
 from bot.slack import messages
@@ -153,9 +153,9 @@ def test_the_manifest_subscribes_to_the_events_that_the_code_handles(
 ) -> None:
     """The code names every subscribed event."""
     heard = {"message" if e.startswith("message.") else e for e in bot_events(manifest)}
-    code = "".join(map(inspect.getsource, (app, messages)))
+    code = "".join(map(inspect.getsource, (events, messages)))
     assert {one for one in heard if f'"{one}"' not in code} == set()
-    changes = {*app.DEPARTURES, *app.CONVERSATION_CHANGES} - heard
+    changes = {*events.DEPARTURES, *events.CONVERSATION_CHANGES} - heard
     assert changes == {"channel_convert_to_private", "channel_convert_to_public"}
 
 

@@ -87,15 +87,15 @@ def llama_server(*options: str) -> Iterator[LlamaServer]:
 
 
 @contextmanager
-def litellm_proxy(folder: Path, models: Mapping[str, str], server: LlamaServer) -> Iterator[str]:
-    """Run LiteLLM's proxy in front of a server; yields its address.
+def litellm_proxy(folder: Path, models: Mapping[str, str], server: str) -> Iterator[str]:
+    """Run LiteLLM's proxy in front of the server at an address; yields its own.
 
     `models` names LiteLLM's model, with the prefix of its provider, for each name that is asked.
     """
     port = free_port()
     listed = []
     for name, model in models.items():
-        where = {"model": model, "api_base": server.url, "api_key": "none"}
+        where = {"model": model, "api_base": server, "api_key": "none"}
         listed.append({"model_name": name, "litellm_params": where})
     settings = {
         "model_list": listed,

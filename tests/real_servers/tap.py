@@ -50,6 +50,9 @@ class Tap:
         body = await request.json()
         self.requests.append(body)
         if self._scripted and body.get("tools"):
+            if not body.get("stream"):
+                self.statuses.append(200)
+                return web.json_response(called_completion(*self._scripted.pop(0)))
             events = call_events if request.path.endswith("/responses") else call_chunks
             return await self._stream(request, events(*self._scripted.pop(0)))
         headers = {"authorization": request.headers.get("authorization", "")}
@@ -104,6 +107,22 @@ def call_events(name: str, arguments: str) -> list[Body]:
     done = [{"type": "response.output_item.done", "item": item} for item in (reasoning, call)]
     response = {"id": "resp_1", "object": "response", "output": [reasoning, call]}
     return [*done, {"type": "response.completed", "response": response}]
+
+
+def called_completion(name: str, arguments: str) -> Body:
+    """Return a completion of ``/chat/completions`` that makes a call."""
+    call = {"id": _CALL, "type": "function", "function": {"name": name, "arguments": arguments}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    choice = {"index": 0, "finish_reason": "tool_calls", "message": message}
+    usage = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "smollm2",
+        "choices": [choice],
+        "usage": usage,
+    }
 
 
 def call_chunks(name: str, arguments: str) -> list[Body]:

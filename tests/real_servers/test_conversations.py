@@ -19,6 +19,8 @@ from bot.locale import say
 from bot.runtime.checks import check_embeddings, check_model
 from bot.runtime.problems import Problem
 from bot.slack.messages import Message, found_message
+from memory import memory_model
+from memory.formation import calls_memory_tools
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.real_servers.conftest import OpenAppAt, model_settings
@@ -31,6 +33,7 @@ from tests.real_servers.servers import (
     llama_server,
 )
 from tests.real_servers.tap import Tap
+from tests.real_servers.templates import examine
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -113,6 +116,35 @@ async def test_a_conversation_in_front_of_llama_cpp(open_app_at: OpenAppAt) -> N
                 assert {*tap.statuses[:-2]} == {200}
 
 
+async def test_pictures_of_three_people_hold_up_nobody(
+    open_app_at: OpenAppAt, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten write at once, three of them with a picture that the model does not read.
+
+    Everybody is answered at the first attempt: the model is never taken for one that is away, and
+    nobody is told to wait.
+    """
+    with llama_server("--context", "4096", *PLAIN) as server:
+        tap = Tap(server.url)
+        async with tap.serving() as url, open_app_at(url) as app:
+            pictures = [
+                await received(app, app.slack.place(), "What is it?", "", **{"cat.png": PNG})
+                for _ in range(3)
+            ]
+            others = [await received(app, app.slack.place(), "Say hello.") for _ in range(7)]
+            messages = [*pictures, *others]
+            await asyncio.gather(*(app.answering.drain(one.thread) for one in messages))
+            for message in messages:
+                answer(app, message)
+                assert len(app.replies(message)) == 1
+            for message in pictures:
+                assert say("en", "files_model", names="`cat.png`") in app.replies(message)[-1]
+            # A probe of the app's own may come between them.
+            assert set(tap.statuses) == {200, 500}
+            assert tap.statuses.count(500) == 3
+    assert "messages wait" not in caplog.text
+
+
 async def test_a_conversation_with_alternating_roles(open_app_at: OpenAppAt) -> None:
     """A template that wants them refuses one request; every turn is answered; doctor says so."""
     with llama_server("--context", "4096", *ALTERNATING) as server:
@@ -123,6 +155,14 @@ async def test_a_conversation_with_alternating_roles(open_app_at: OpenAppAt) -> 
         said = await check_model(Settings(**model_settings(server.url)))
         asks = "Its server asks for alternating roles."
         assert said == f"{LLAMA_MODEL} at {server.url} {ANSWERS} {NO_TOOLS} {NO_PICTURES} {asks}"
+
+
+async def test_the_table_of_templates_says_what_a_template_asks_for() -> None:
+    """The conversation of `tests.real_servers.templates` is held by a template, in four turns."""
+    row = await examine("alternating", ALTERNATING_TEMPLATE)
+    assert row.is_whole
+    assert (row.shows_system, row.shows_tools) == (True, False)
+    assert row.line().endswith("| alternating roles |")
 
 
 @pytest.mark.failed_calls(
@@ -166,7 +206,7 @@ async def test_a_conversation_in_front_of_litellm(open_app_at: OpenAppAt, tmp_pa
     models = {"bridge": "lm_studio/smollm2", "passed-on": "openai/smollm2"}
     with (
         llama_server("--context", "4096", *PLAIN) as server,
-        litellm_proxy(tmp_path, models, server) as proxy,
+        litellm_proxy(tmp_path, models, server.url) as proxy,
     ):
         tap = Tap(proxy)
         async with tap.serving() as url:
@@ -176,6 +216,18 @@ async def test_a_conversation_in_front_of_litellm(open_app_at: OpenAppAt, tmp_pa
                 given = model_settings(proxy, key=LITELLM_KEY, reply_model=model)
                 said = await check_model(Settings(**given))
                 assert said == f"{model} at {proxy} {ANSWERS} {NO_TOOLS} {NO_PICTURES}"
+
+
+async def test_a_memory_is_formed_through_litellm(tmp_path: Path) -> None:
+    """LiteLLM's bridge passes the call of a tool on, as doctor asks for it; the model makes it."""
+    behind = Tap("http://127.0.0.1:9/v1")
+    ramen = {"food_name": "ramen", "preference": 90, "evidence": "I love ramen"}
+    behind.script_call("UserFoodPreference", ramen)
+    async with behind.serving() as url:
+        with litellm_proxy(tmp_path, {"bridge": "lm_studio/smollm2"}, url) as proxy:
+            model = memory_model(model="bridge", api_key=LITELLM_KEY, base_url=proxy)
+            assert await calls_memory_tools(model) == "tools"
+    assert behind.statuses == [200]
 
 
 async def test_words_are_read_by_a_json_schema(

@@ -22,9 +22,9 @@ CREATE FUNCTION pg_temp.loot() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
     RETURN OLD;
 END $f$;
 CREATE TEMP TABLE messages (
-    id uuid, team_id text, event_id text, user_id text, channel_id text, ts text, thread text,
-    audience text, message jsonb, status text, attempts int, interrupted bool,
-    received_at timestamptz, begun_at timestamptz, ended_at timestamptz
+    id uuid, team_id text, user_id text, channel_id text, ts text, thread text,
+    audience text, message jsonb, status text, token uuid, changed_ts text,
+    begun_at timestamptz, ended_at timestamptz
 );
 INSERT INTO pg_temp.messages (id, status, ended_at) VALUES
     ('00000000-0000-4000-8000-000000000001', 'skipped', '2000-01-01');

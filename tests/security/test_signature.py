@@ -10,16 +10,17 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import pytest
+from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.listeners.app import BoltApp
 from bot.logs import StandingWarnings
 from bot.runtime.http import Readiness, create_web_app
 from tests.loopback import serving
@@ -48,7 +49,7 @@ class Endpoint:
 
     url: str
     session: aiohttp.ClientSession
-    app: BoltApp
+    app: AsyncApp
     warnings: StandingWarnings
     received: list[dict[str, Any]] = field(default_factory=list)
     problem: str | None = None
@@ -70,13 +71,18 @@ async def endpoint() -> AsyncIterator[Endpoint]:
             enterprise_id=None, team_id="T1", bot_token="xoxb-1", bot_user_id="UBOT", bot_id="B1"
         )
 
-    async def note(body: dict[str, Any]) -> None:
+    async def note(
+        body: dict[str, Any], next_: Callable[[], Awaitable[None]]
+    ) -> BoltResponse | None:
+        if "event" not in body:
+            await next_()
+            return None
         opened.received.append(body)
+        return BoltResponse(status=200)
 
-    client = AsyncWebClient()
-    app = BoltApp(
-        note,
-        client=client,
+    app = AsyncApp(
+        client=AsyncWebClient(),
+        before_authorize=note,
         authorize=authorize,
         request_verification_enabled=False,
     )

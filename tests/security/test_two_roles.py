@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,7 +15,6 @@ from psycopg import sql
 from memory import EmbeddedPostgres, Person, Pool, create_pool, list_memories
 from memory.embeddings.embedder import literal
 from memory.postgres import execute_statement, person_transaction, transaction
-from memory.postgres.database import begin
 from tests.databases import SPACE, fresh_database, login_of
 from tests.filled import fill
 
@@ -194,8 +194,8 @@ async def test_changes_without_where_touch_the_persons_own_rows_only(
         "INSERT INTO store (prefix, key, value) VALUES ('chat.T1.U12.dm', 'n', '{}')",
         "UPDATE store SET prefix = 'chat.T1.U12.dm'",
         "UPDATE messages SET user_id = 'U12'",
-        "INSERT INTO messages (team_id, event_id, user_id, channel_id, ts, thread)"
-        " VALUES ('T1', 'EvX', 'U12', 'D9', '9.0', 'T1.D9.9.0')",
+        "INSERT INTO messages (team_id, user_id, channel_id, ts, thread)"
+        " VALUES ('T1', 'U12', 'D9', '9.0', 'T1.D9.9.0')",
     ],
 )
 async def test_nothing_is_written_into_another_persons_name(
@@ -450,9 +450,19 @@ async def test_after_a_transaction_the_connection_has_neither_role_nor_person(
     assert row == {"alone": True, "name": "kioku_login", "person": ""}
 
 
-async def test_role_and_person_are_set_in_one_message(filled: str) -> None:
-    """A transaction's beginning is one message: BEGIN, the role and the person."""
-    assert begin(*ALICE.settings.items()) == (
-        b"BEGIN; SELECT set_config('role', 'kioku_app', true),"
-        b" set_config('kioku.team', 'T1', true), set_config('kioku.user', 'U1', true)"
-    )
+@pytest.mark.parametrize("locked", [False, True])
+async def test_role_and_person_are_set_in_one_message(
+    filled: str, tmp_path: Path, locked: bool
+) -> None:
+    """A transaction begins with one message: BEGIN, the role, the person, and a lock."""
+    with (tmp_path / "sent.txt").open("w+") as sent:
+        async with one_connection(filled) as single:
+            async with single.connection() as connection:
+                connection.pgconn.trace(sent.fileno())
+            async with person_transaction(single, ALICE, locked=locked) as connection:
+                connection.pgconn.untrace()
+        sent.seek(0)
+        *_, begun = sent.read().split("\tF\t")
+    for value in ("Query", "BEGIN;", "kioku_app", ALICE.team_id, ALICE.user_id):
+        assert value in begun
+    assert ("pg_advisory_xact_lock(" in begun) == locked

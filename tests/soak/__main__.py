@@ -31,7 +31,14 @@ from tests.soak.table import Table, tell
 from tests.soak.trouble import Plan, Trouble
 
 TROUBLE = Plan(
-    people=50, messages=1050, writing=300.0, kills=24, restarts=6, settling=120.0, quiet=8.0
+    people=50,
+    messages=1050,
+    writing=300.0,
+    kills=24,
+    restarts=6,
+    suspensions=8,
+    settling=120.0,
+    quiet=8.0,
 )
 
 

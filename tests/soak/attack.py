@@ -110,8 +110,10 @@ def _attack(mallory: Person, port: int) -> Iterator[dict[str, int]]:
 
     def click() -> None:
         made["clicks"] += 1
-        action = "export" if made["clicks"] % 2 else "forget"
-        mallory.press(panel, action)
+        if made["clicks"] % 2:
+            mallory.press(panel, "export")
+        else:
+            mallory.press(panel, "forget", everything=True)
 
     def inflate() -> None:
         made["bodies"] += 1

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.kioku_process import Running, Start
@@ -37,6 +40,15 @@ class Replica(Running):
         self._killed = True
         super().kill()
 
+    def suspend(self) -> None:
+        """Stop its execution, as the end of a laptop's battery or a busy host does."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on where it was."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGCONT)
+
     def look(self) -> str:
         """Return how it is: ``runs``, ``starts``, ``killed``, ``refused`` or ``ended``."""
         runs, port = self.runs(), self.listens()
@@ -57,6 +69,7 @@ class Fleet:
         self._start = start
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="fleet", daemon=True)
+        self._timers: list[threading.Timer] = []
 
     def named(self, name: str) -> list[Replica]:
         """Return the processes whose names begin so."""
@@ -76,6 +89,16 @@ class Fleet:
         replica.kill()
         self.happened["kill -9"] += 1
 
+    def suspend(self, replica: Replica, seconds: float) -> None:
+        """Suspend a process that runs for a while: others take its work."""
+        if replica.look() != "runs":
+            return
+        replica.suspend()
+        self.happened["SIGSTOP"] += 1
+        timer = threading.Timer(seconds, replica.resume)
+        self._timers.append(timer)
+        timer.start()
+
     def _watch(self) -> None:
         while not self._stop.wait(_LOOK_SECONDS):
             for replica in self.replicas:
@@ -92,6 +115,8 @@ class Fleet:
     def close(self) -> None:
         """Let nothing run on."""
         self._stop.set()
+        for timer in self._timers:
+            timer.cancel()
         if self._thread.is_alive():
             self._thread.join()
         for replica in self.replicas:

@@ -48,6 +48,9 @@ MODEL_FAULTS: tuple[Json, ...] = (
     {"endpoint": "embeddings", "status": 500, "chance": 0.05},
 )
 
+# So long others take a suspended process for dead, and have its work.
+SUSPENDED_SECONDS = 15.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -58,6 +61,7 @@ class Plan:
     writing: float
     kills: int
     restarts: int
+    suspensions: int
     settling: float
     quiet: float
 
@@ -69,6 +73,7 @@ class Plan:
             writing=self.writing * scale,
             kills=round(self.kills * scale),
             restarts=round(self.restarts * scale),
+            suspensions=round(self.suspensions * scale),
         )
 
 
@@ -188,7 +193,9 @@ class Trouble:
     def _break(self, written: Future[None], begin: float) -> None:
         """Kill and restart at random moments while people write."""
         plan = self._plan
-        acts = [self._kill] * plan.kills + [self._restart] * plan.restarts
+        acts = [self._kill] * plan.kills
+        acts += [self._restart] * plan.restarts
+        acts += [self._suspend] * plan.suspensions
         self._chance.shuffle(acts)
         moments = sorted(self._chance.uniform(0.02, 0.98) * plan.writing for _ in acts)
         due = list(zip(moments, acts, strict=True))
@@ -202,6 +209,10 @@ class Trouble:
     def _kill(self) -> None:
         fleet = self._stage.fleet
         fleet.kill(self._chance.choice(fleet.replicas))
+
+    def _suspend(self) -> None:
+        fleet = self._stage.fleet
+        fleet.suspend(self._chance.choice(fleet.replicas), SUSPENDED_SECONDS)
 
     def _restart(self) -> None:
         self._stage.postgres.stop(immediate=True)
@@ -260,6 +271,7 @@ class Trouble:
         table.fact("Slack calls", f"{record.made}, failed on order {slack_share:.1%}")
         table.fact("model requests", f"{requests}, failed {model_share:.1%}")
         table.fact("kill -9", fleet.happened["kill -9"])
+        table.fact("SIGSTOP", fleet.happened["SIGSTOP"])
         table.fact("PostgreSQL restarts", self._restarts)
         refused = fleet.happened["starts that ended with a sentence"]
         table.fact("starts that ended with a sentence", refused)
@@ -278,6 +290,8 @@ class Trouble:
             ("messages", len(questions), plan.messages),
             ("kills", fleet.happened["kill -9"], plan.kills),
             ("restarts", self._restarts, plan.restarts),
+            # One that is just starting is not suspended.
+            ("suspensions", fleet.happened["SIGSTOP"], plan.suspensions - plan.suspensions // 3),
             ("prompts", len(record.asked), len(questions)),
         )
         table.check("less happened than was to", [n for n, had, least in wanted if had < least])

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from bot.locale import LANGUAGES, Language, Reader, say
 from bot.people import PersonSettings
-from bot.slack.messages import UNREADABLE
+from bot.ui.acts import Place, SaveMemory, submitted_act
 from bot.ui.blocks import SlackView
 from bot.ui.forms import (
     _HIDDEN,
@@ -23,7 +23,6 @@ from bot.ui.forms import (
     entered_content,
     fields_of,
     lines_of,
-    metadata_of,
     read_settings_form,
     settings_form,
 )
@@ -43,7 +42,7 @@ def form(
 ) -> SlackView:
     """Return the form of a memory with such a content."""
     one = memory(kind=schema.__name__, audience=audience, **content)
-    return edit_form(Reader(language), schema, one)
+    return edit_form(Reader(language), schema, one, Place())
 
 
 def state(**values: Any) -> Answers:
@@ -76,7 +75,9 @@ def elements(view: SlackView) -> dict[str, dict[str, Any]]:
 def test_each_kind_has_a_form_in_each_language(schema: type[BaseModel], language: Language) -> None:
     """Labels are in the person's language; what must be filled in comes first."""
     view = form(schema, {}, language)
-    assert metadata_of(view)["kind"] == schema.__name__
+    act = submitted_act(view)
+    assert isinstance(act, SaveMemory)
+    assert act.kind == schema.__name__
     inputs = [block for block in view["blocks"] if block["type"] == "input"]
     asked = [bool(block.get("optional")) for block in inputs[:-1]]
     assert asked == sorted(asked)
@@ -135,16 +136,16 @@ def test_what_was_entered_is_read() -> None:
     """A valid form brings its content; what was left empty is None."""
     answers = state(name=" Taro ", size=("large",), temper=("wild",), age="", audience=("public",))
     view = submitted(Pet, answers)
-    assert edit_errors(EN, view, KINDS) == {}
+    assert edit_errors(EN, view, Pet) == {}
     entered = {"name": "Taro", "size": "large", "temper": "wild", "age": None}
-    assert entered_content(view, KINDS) == entered
+    assert entered_content(view, Pet) == entered
     assert chosen_audience(view) == "public"
     due = {"field.due": {"value": {"selected_date": "2026-11-27"}}}
     due |= {"field.due_time": {"value": {"selected_time": "10:00"}}}
     view = submitted(Promise, state(promise="figures") | due)
-    assert edit_errors(EN, view, KINDS) == {}
+    assert edit_errors(EN, view, Promise) == {}
     entered = {"promise": "figures", "due": "2026-11-27", "due_time": "10:00"}
-    assert entered_content(view, KINDS) == entered
+    assert entered_content(view, Promise) == entered
 
 
 @pytest.mark.parametrize(
@@ -167,21 +168,16 @@ def test_what_was_entered_is_read() -> None:
 def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict[str, str]) -> None:
     """Each mistake is one sentence at the field that holds it, by the schema alone."""
     view = submitted(UserFoodPreference, state(**values))
-    assert edit_errors(EN, view, KINDS) == errors
+    assert edit_errors(EN, view, UserFoodPreference) == errors
 
 
 def test_a_form_without_fields_changes_none() -> None:
-    """What no input can hold is kept, and not read as an empty memory; where it is used may change.
-
-    A kind that the operator has removed meanwhile has no form.
-    """
+    """What no input can hold is kept, and not read as empty; where it is used may change."""
     long = {"fact": "x" * 2_001}
     assert list(elements(form(UserFact, long))) == ["audience"]
     view = submitted(UserFact, state(audience=("public",)))
-    assert entered_content(view, KINDS) == edit_errors(EN, view, KINDS) == {}
+    assert entered_content(view, UserFact) == edit_errors(EN, view, UserFact) == {}
     assert chosen_audience(view) == "public"
-    with pytest.raises(UNREADABLE):
-        edit_errors(EN, submitted(Pet, {}), SCHEMAS)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +211,7 @@ def test_pasted_lines_are_read_without_bullets(text: str, lines: list[str]) -> N
 )
 def test_lines_that_cannot_be_added_are_an_error_of_the_field(text: str, error: str) -> None:
     """The form stays open with what was entered."""
-    view = {**add_form(EN), "state": {"values": state(lines=text)}}
+    view = {**add_form(EN, Place()), "state": {"values": state(lines=text)}}
     assert add_errors(EN, view) == ({"lines": error} if error else {})
     assert added_lines(view) == lines_of(text)
 
@@ -233,7 +229,7 @@ def test_a_person_can_only_shorten_the_retention(
     chosen: int | None, most: int | None, offered: list[str], begun: str
 ) -> None:
     """The days of the installation are the upper limit of what a person chooses."""
-    retention = elements(settings_form(EN, PersonSettings(retention_days=chosen), most))[
+    retention = elements(settings_form(EN, PersonSettings(retention_days=chosen), most, Place()))[
         "retention"
     ]
     assert [one["value"] for one in retention["options"]] == offered

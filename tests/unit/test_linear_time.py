@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from bot.conversation.turns import final_question
-from bot.delivery import reply_stream
-from bot.delivery.reply_stream import title_of
+from bot.delivery import splitting
+from bot.delivery.sessions import title_of
+from bot.delivery.splitting import Limits
 from bot.locale import Reader
 from bot.pipeline import links
 from bot.pipeline.links import LinkFilter
@@ -25,10 +26,10 @@ from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
 from bot.slack.content import clean_name, read_content
+from bot.ui.acts import read_act
 from bot.ui.blocks import as_mrkdwn, escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
-from bot.ui.positions import Position
 from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model import References
@@ -132,9 +133,9 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(final_question, without_thoughts),
         *(escaped, spoken, plain_text, section, title_of, query_in, framed),
         *(find_credentials, without_secrets),
-        *(messages.plain, messages.typed, printable, messages.received),
-        *(messages.mentions, estimated_tokens, reply_stream.open_fence),
-        *(Position.parse, typed_message, in_pieces, names_in_pieces, without_thoughts_in_pieces),
+        *(messages.plain, messages.typed, printable, messages.sanitize_payload),
+        *(messages.mentions, estimated_tokens, splitting.open_fence),
+        *(read_act, typed_message, in_pieces, names_in_pieces, without_thoughts_in_pieces),
         without_repetitions,
     )
 } | {
@@ -146,8 +147,11 @@ FUNCTIONS: dict[str, TextFunction] = {
     "find_evidence": lambda text: find_evidence(text, [OTHER, typed_message(text)]),
     "links_not_typed": lambda text: links_not_typed({"fact": text}, [OTHER]),
     "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),
-    "split_markdown": lambda text: reply_stream.split_markdown(text, 3_000),
-    "break_point": lambda text: reply_stream.break_point(text, len(text) - 1),
+    "split_markdown": lambda text: splitting.split_markdown(text, Limits(3_000, 40)),
+    "break_point": lambda text: splitting.break_point(text, len(text) - 1),
+    "count_blocks": lambda text: splitting.count_blocks(text),
+    "shown_end": lambda text: splitting.shown_end(text),
+    "clean_split": lambda text: splitting.clean_split(text, at_least=len(text) // 2),
     "forwarded": lambda text: read_content({"attachments": [{"is_share": True, "text": text}]}),
     "blocks": lambda text: read_content({"text": text, "bot_id": "B1", "blocks": [said(text)]}),
     "AnswerNames.feed": lambda text: names_in_pieces(text),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from bot.delivery.posted_messages import messages_of_turn, turn_metadata
+from bot.delivery.reply_in_slack import messages_of_turn, turn_metadata
 from bot.slack.client import NOTICE_METADATA
 
 TURN = UUID(int=1)
@@ -56,4 +56,5 @@ def test_what_is_older_than_the_intention_is_not_taken() -> None:
 def test_people_and_other_turns_keep_theirs() -> None:
     """Nobody else's message is taken, nor one that another turn has recorded."""
     assert own(found("1001.0", by="UANN"), found("1001.1")) == ["1001.1"]
+    assert own(found("1001.0", by="UANN", metadata=turn_metadata(TURN))) == []
     assert own(found("1001.0"), recorded=frozenset({"1001.0"})) == []

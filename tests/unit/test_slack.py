@@ -1,4 +1,4 @@
-"""What counts as a fault of Slack's, and waiting as told."""
+"""What counts as a fault of Slack's, and how long Slack asks to wait."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import RateLimits, create_client, error_code, retry_after
+from bot.slack.client import error_code
+from bot.slack.retries import seconds_asked
 
 CLIENT = AsyncWebClient()
 
@@ -72,37 +73,6 @@ def test_error_code(error: BaseException, code: str) -> None:
         ({"Retry-After": ""}, 1.0),
     ],
 )
-def test_retry_after(headers: dict[str, str], seconds: float) -> None:
+def test_seconds_asked(headers: dict[str, str], seconds: float) -> None:
     """The wait is what Slack says, a second at least, ten minutes at most."""
-    assert retry_after(refused("ratelimited", 429, headers)) == seconds
-
-
-def test_the_client_repeats_nothing_by_itself() -> None:
-    """The client has no retry handlers: a repeated post is a second post."""
-    client = create_client("xoxb-1", "http://127.0.0.1:1/api/")
-    assert client.retry_handlers == []
-    assert client.base_url == "http://127.0.0.1:1/api/"
-    assert client.token == "xoxb-1"
-
-
-class Calls:
-    """A call that is refused some times."""
-
-    def __init__(self, *errors: Exception) -> None:
-        self.errors = list(errors)
-        self.made = 0
-
-    async def __call__(self) -> AsyncSlackResponse:
-        self.made += 1
-        if self.errors:
-            raise self.errors.pop(0)
-        return answer()
-
-
-@pytest.mark.parametrize("error", [refused("is_archived"), refused("x", 500), TimeoutError()])
-async def test_other_refusals_are_raised_at_once(error: Exception) -> None:
-    """A call refused for another reason, or perhaps carried out, is not made again."""
-    calls = Calls(error)
-    with pytest.raises(type(error)):
-        await RateLimits().retry("T1", "chat.update", calls)
-    assert calls.made == 1
+    assert seconds_asked(headers) == seconds

@@ -19,11 +19,40 @@ from pydantic import BaseModel
 
 from bot.config import STAND_IN_MODEL, Settings
 from bot.locale import LANGUAGES, Reader
-from bot.memories.clicks import ACTIONS
-from bot.memories.forgetting import MAX_KEYS, selection_of, value_of
+from bot.memories.forgetting import MAX_KEYS
 from bot.memories.panel import data_handling
 from bot.people import Eagerness, Off, PersonSettings
 from bot.types import PersonErased
+from bot.ui.acts import (
+    ACT,
+    QUERY_LIMIT,
+    SEARCH,
+    AddLines,
+    Answer,
+    ButtonAct,
+    ChangePromise,
+    DeleteData,
+    Edit,
+    Forget,
+    FormAct,
+    Hide,
+    List,
+    Place,
+    Position,
+    Rate,
+    Remember,
+    SaveMemory,
+    SaveSettings,
+    Share,
+    ShareSentence,
+    Snooze,
+    Switch,
+    Undo,
+    UndoSnooze,
+    clicked_act,
+    position_in,
+    read_act,
+)
 from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted
 from bot.ui.forms import (
     COMMENT_LIMIT,
@@ -34,6 +63,7 @@ from bot.ui.forms import (
     final_view,
     receipt_view,
     settings_form,
+    share_form,
 )
 from bot.ui.lines import change_line, changes_line, memory_line, off_line, question_line
 from bot.ui.messages import (
@@ -51,10 +81,10 @@ from bot.ui.messages import (
     reminder_payload,
     with_row_replaced,
 )
-from bot.ui.panel import EVERYTHING, PAGE_SIZE, Content, Done, panel
-from bot.ui.positions import QUERY_LIMIT, List, Position, position_in
+from bot.ui.panel import PAGE_SIZE, Content, Done, panel
 from bot.ui.promises import Reminder
 from memory import SCHEMAS, Change, Memory, Question, Selection
+from memory.model.text import MAX_TEXT
 from slack_playground.blocks import (
     ALL_CHARACTERS,
     block_errors,
@@ -206,7 +236,7 @@ def done(draw: st.DrawFn) -> Done:
     lines = draw(st.lists(TEXTS, min_size=1, max_size=50))
     return Done(
         line="\n".join(reader.say("forgotten", what=escaped(line)) for line in lines),
-        undo=draw(st.none() | st.just(f"notice {TURN}")),
+        undo=draw(st.none() | st.just(Undo(what="notice", ids=(TURN,)))),
         buttons=draw(st.sampled_from([(), (on_button(reader),), (off_button(reader, "C1"),)])),
         beside=draw(st.booleans()),
     )
@@ -276,7 +306,13 @@ def fits(blocks: Sequence[Block]) -> None:
 
 def _fits(element: Block) -> None:
     name = re.sub("_[0-9]+$", "", str(element.get("action_id", "value")))
-    assert name in (*ACTIONS, "value")
+    assert name in (ACT, SEARCH, "value")
+    if name == ACT:
+        choices = [element, *element.get("options", [])]
+        choices += [one for side, one in element.items() if side.endswith("tive_button")]
+        acts = [clicked_act({"value": one["value"]}) for one in choices if "value" in one]
+        assert acts
+        assert None not in acts
     begun = element.get("initial_value", "")
     if element["type"] == "plain_text_input":
         assert len(begun) <= element["max_length"] <= 3_000
@@ -341,7 +377,11 @@ def test_every_panel_fits(reader: Reader, content: Content, said: Done | None) -
     message_fits({"text": reader.say("memories_title"), "blocks": [*_at_most_three(blocks)]})
     for block in blocks:
         if any("action_id" in element for element in elements_of(block)):
-            assert position_in(block["block_id"]) == content.position
+            assert position_in(block["block_id"]) in (content.position, _without_words(content))
+
+
+def _without_words(content: Content) -> Position:
+    return Position(list=content.position.list)
 
 
 def _at_most_three(blocks: Sequence[Block]) -> Iterable[Block]:
@@ -351,17 +391,57 @@ def _at_most_three(blocks: Sequence[Block]) -> Iterable[Block]:
 
 @given(POSITIONS, st.sampled_from(["said", "controls", f"memory-{TURN}", "state-1795737600"]))
 def test_a_position_survives_the_id_of_a_block(position: Position, name: str) -> None:
-    """What Slack returns of a click says where it was, also where words hold separators."""
-    assert position_in(position.block_id(name)) == Position.parse(position.value) == position
-    assert len(position.block_id(name)) <= 255
+    """What Slack returns of a click says where it was, also where words hold separators.
+
+    Words that are mostly quotation marks or backslashes are left out.
+    """
+    block_id = position.block_id(name)
+    assert len(block_id) <= 255
+    has_room = len(f"{name}|{position.value}") <= 255
+    assert position_in(block_id) == (position if has_room else Position(list=position.list))
+    assert has_room or len(re.findall(r'["\\]|[^ -~]', position.of)) > 20
 
 
 @given(TEXTS)
-def test_any_text_is_a_position(text: str) -> None:
+def test_any_text_in_a_block_id_is_a_position(text: str) -> None:
     """A value of another version leads to the first page of all."""
-    position = Position.parse(text)
-    assert position == Position() or text.startswith(f"{position.list} ")
+    assert position_in(f"said|{text}") == Position()
     assert (position_in(text) is None) is ("|" not in text)
+
+
+KEYS = st.uuids().map(str)
+PLACES = st.builds(
+    Place,
+    url=st.sampled_from(["", f"https://hooks.slack.com/{'x' * 200}"]),
+    position=st.none() | POSITIONS,
+    channel=st.sampled_from(["", "C0123456789"]),
+)
+ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
+    POSITIONS,
+    *(st.builds(act, key=KEYS) for act in (Edit, Share, Hide, Snooze)),
+    st.builds(Switch, scope=st.sampled_from(["", "C0123456789"])),
+    st.builds(Answer, question=st.uuids()),
+    st.builds(Undo, ids=st.lists(st.uuids(), min_size=1, max_size=9).map(tuple)),
+    st.builds(ChangePromise, key=KEYS),
+    st.builds(UndoSnooze, key=KEYS, day=st.dates()),
+    st.builds(Remember, text=TEXTS),
+    st.builds(Rate, turn=st.uuids()),
+    st.builds(SaveMemory, place=PLACES, key=KEYS, kind=TEXTS, seen=MOMENTS),
+    st.builds(ShareSentence, place=PLACES, key=KEYS, sentence=TEXTS),
+    *(st.builds(act, place=PLACES) for act in (AddLines, SaveSettings, DeleteData)),
+)
+
+
+@given(ACTS)
+def test_an_act_survives_the_value_of_a_button(act: ButtonAct | FormAct) -> None:
+    """Slack returns the value of a button or form, and it is the same act again."""
+    assert read_act(act.value) == act
+
+
+@given(st.none() | TEXTS | st.recursive(_SCALARS, st.lists).map(json.dumps))
+def test_any_other_value_is_no_act(value: str | None) -> None:
+    """It is none of an error either: the person is told that the button is old."""
+    assert read_act(value) is None
 
 
 @given(READERS, MEMORIES, CHANGES, QUESTIONS, OFFS, st.lists(CHANGES, min_size=1, max_size=9))
@@ -434,12 +514,13 @@ def test_every_other_message_fits(
 ) -> None:
     """What was done, what is asked, and what is offered."""
     forget = reader.say("forget_ask", what=", ".join([memory_line(reader, memory)] * 5))
+    everything = forget_button(reader, Forget(everything=True))
     for payload in (
         done_payload(reader, said),
         consent_question(reader),
         done_payload(reader, off_done(reader, off, scope)),
         on_question(reader, off, scope),
-        done_payload(reader, Done(line=forget, buttons=[forget_button(reader, EVERYTHING)])),
+        done_payload(reader, Done(line=forget, buttons=[everything])),
         open_payload(reader, "memories", text),
         open_payload(reader, "changes", text),
     ):
@@ -455,31 +536,29 @@ def test_what_a_click_did_without_words_is_refused(line: str) -> None:
 
 @given(READERS, st.sampled_from(REASONS), TEXTS)
 def test_every_refusal_fits(reader: Reader, reason: Any, text: str) -> None:
-    """Its button holds the sentence, cut off where it is long, and the message it was said in."""
+    """Its button holds the sentence and the message it was said in, if it has room for them."""
     refused = refusal(reason, text)
     payload = done_payload(reader, refusal_done(reader, refused, facts=True))
     message_fits(payload)
-    for row in payload["blocks"][1:]:
-        channel, ts, held = row["elements"][0]["value"].split(" ", 2)
-        assert (channel, ts) == ("C0123456789", "1795737600.000100")
-        assert text.startswith(held)
-        assert held
+    remember = Remember(text=text, channel="C0123456789", ts="1795737600.000100")
+    acts = [clicked_act(row["elements"][0]) for row in payload["blocks"][1:]]
+    assert acts in ([], [remember])
 
 
 @given(
     st.one_of(
         st.just(Selection(everything=True)),
-        st.lists(st.uuids().map(str), min_size=1, max_size=MAX_KEYS).map(
-            lambda keys: Selection(keys=keys)
-        ),
+        st.lists(KEYS, min_size=1, max_size=MAX_KEYS).map(lambda keys: Selection(keys=tuple(keys))),
         st.builds(Selection, since=MOMENTS, until=MOMENTS),
-        st.just(Selection(messages=[("C0123456789", "1795737600.000100")])),
+        st.just(Selection(messages=(("C0123456789", "1795737600.000100"),))),
     )
 )
 def test_a_button_holds_what_it_forgets(selection: Selection) -> None:
     """What a button selects is read from its value again."""
-    value = value_of(selection)
-    assert selection_of(value) == selection
+    value = Forget.of(selection).value
+    act = read_act(value)
+    assert isinstance(act, Forget)
+    assert act.selection == selection
     assert len(value) <= 2_000
 
 
@@ -508,8 +587,7 @@ def test_every_form_fits(
         created_at=NOON,
         updated_at=NOON,
     )
-    origin = {"home": "", "url": f"https://hooks.slack.com/{'x' * 200}"}
-    origin |= {"where": Position(of=text).value}
+    place = Place(url=f"https://hooks.slack.com/{'x' * 200}", position=Position(of=text))
     erased = PersonErased(
         counts=counts,
         left={"turns": 1},
@@ -519,12 +597,13 @@ def test_every_form_fits(
         never_formed_messages=len(counts),
     )
     forms = [
-        edit_form(reader, schema, memory, **origin),
-        add_form(reader, **origin),
-        settings_form(reader, chosen, chosen.retention_days, **origin),
-        settings_form(reader, chosen, None, **origin),
-        delete_form(reader, asks=True, **origin),
-        comment_form(reader, str(TURN), text[:COMMENT_LIMIT]),
+        edit_form(reader, schema, memory, place),
+        add_form(reader, place),
+        settings_form(reader, chosen, chosen.retention_days, place),
+        settings_form(reader, chosen, None, place),
+        delete_form(reader, place, asks=True),
+        comment_form(reader, TURN, text[:COMMENT_LIMIT], place),
+        share_form(reader, memory.key, text[:MAX_TEXT], place),
         receipt_view(reader, erased),
         final_view(reader, "feedback_title", reader.say("feedback_thanks")),
     ]

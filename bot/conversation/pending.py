@@ -1,0 +1,42 @@
+"""Replies of this process that wait for a model: what is not urgent lets them go first."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
+
+# A model that serves one request at a time would never be free for anything else.
+_LONGEST_WAIT_SECONDS = 60.0
+
+
+class PendingReplies:
+    """The number of replies that have asked a model and not heard from it yet."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count a reply until its model answers."""
+        self._count += 1
+        self._none.clear()
+        try:
+            yield
+        finally:
+            self._count -= 1
+            if not self._count:
+                self._none.set()
+
+    async def wait_until_none(self) -> None:
+        """Return when no reply waits for a model, or after a minute."""
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
+                await self._none.wait()
+        except TimeoutError:
+            log.info("a formation begins while replies wait for the model")

@@ -1,0 +1,133 @@
+"""One attempt at one message by one job: what interrupts it, and whether it may still write."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+from uuid import UUID
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import DictRow
+
+from bot.logs import fault
+from bot.queue.pulse import Pulse
+from memory import Pool
+from memory.postgres import load_statements, transaction
+
+log = logging.getLogger(__name__)
+
+THREAD_SETTING = "kioku.thread"
+_SQL = load_statements("bot", "inbox")
+_PAUSE_SECONDS = 0.5
+_Result = TypeVar("_Result")
+
+
+class Interrupted(Exception):
+    """The running answer must end."""
+
+
+class Stopped(Interrupted):
+    """The person pressed Stop; the text written so far is kept."""
+
+
+class Withdrawn(Interrupted):
+    """The person deleted the message; its answer is deleted, too."""
+
+
+class Edited(Interrupted):
+    """The person edited the message; the answer is written again for the new text."""
+
+
+class Superseded(Interrupted):
+    """Another run answers the message; this one must write nothing more."""
+
+
+class Run:
+    """An attempt at a message, by the id of its row, under a `token` that each of its writes names.
+
+    A Stop, an edit or a deletion takes the token away or changes the message's row, and then tells
+    the job, which calls `interrupt`. A process that was out of touch with PostgreSQL may have lost
+    the message to another one: `confirm` asks before anything is written to Slack.
+    """
+
+    def __init__(
+        self, pool: Pool, pulse: Pulse, message: UUID, *, token: UUID, thread: str, changed_ts: str
+    ) -> None:
+        self.id = message
+        self.token = token
+        self.thread = thread
+        self._changed_ts = changed_ts
+        self._pool = pool
+        self._pulse = pulse
+        self._confirmed_at = time.monotonic()
+        self._interruption: asyncio.Future[Interrupted] = asyncio.get_running_loop().create_future()
+
+    @property
+    def ownership(self) -> dict[str, UUID]:
+        """The parameters of statements that this run alone may execute."""
+        return {"id": self.id, "token": self.token}
+
+    def interrupt(self, interruption: Interrupted) -> None:
+        """Let the attempt end."""
+        if not self._interruption.done():
+            self._interruption.set_result(interruption)
+
+    def raise_if_interrupted(self) -> None:
+        """Raise what the attempt was interrupted by, if anything."""
+        if self._interruption.done():
+            raise self._interruption.result()
+
+    async def unless_interrupted(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        """Do the work; if the attempt is interrupted, cancel the work and raise the reason."""
+        task = asyncio.create_task(work)
+        try:
+            both: set[asyncio.Future[Any]] = {task, self._interruption}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                self.raise_if_interrupted()
+            return await task
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def confirm(self) -> None:
+        """Raise `Interrupted` if the message is no longer this run's.
+
+        PostgreSQL is asked only if this process was out of touch with it since it was last asked,
+        and is then waited for.
+        """
+        while self._pulse.unbroken_since() > self._confirmed_at:
+            now = time.monotonic()
+            try:
+                async with transaction(self._pool, {THREAD_SETTING: self.thread}) as connection:
+                    await self.check(connection)
+            except OperationalError as error:
+                log.warning("an answer waits for PostgreSQL: %s", fault(error))
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            self._confirmed_at = now
+            if self._pulse.unbroken_since() > now:
+                return
+
+    async def check(self, connection: AsyncConnection[DictRow]) -> None:
+        """Read the message's row; raise `Interrupted` if it is no longer this run's, or ended."""
+        interruption = await self.read_interruption(connection)
+        if interruption is not None:
+            raise interruption
+
+    async def read_interruption(self, connection: AsyncConnection[DictRow]) -> Interrupted | None:
+        """Return why the attempt must end, as the message's row says; None if it must not."""
+        found = await connection.execute(_SQL["read_run"], {"id": self.id})
+        row = await found.fetchone()
+        # A row that is gone was erased, with its person.
+        if row is None or row["status"] == "deleted":
+            return Withdrawn("The person deleted the message.")
+        if row["token"] == self.token:
+            is_stopped = row["status"] == "stopped"
+            return Stopped("The person pressed Stop.") if is_stopped else None
+        if row["changed_ts"] != self._changed_ts:
+            return Edited("The person edited the message.")
+        return Superseded("Another run answers the message.")

@@ -1,0 +1,61 @@
+"""What PostgreSQL knows of the messages of a reply: those in Slack, and one that may be there."""
+
+from __future__ import annotations
+
+from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.run import THREAD_SETTING, Superseded
+from memory import Pool
+from memory.metrics import step
+from memory.postgres import execute_statement, load_statements
+
+_SQL = load_statements("bot", "delivery")
+
+
+class ReplyRecord:
+    """The columns `posting_since` and `reply_ts` of a message's row.
+
+    `posting_since` is set before Slack is asked for a message, and cleared as its ts is added to
+    `reply_ts`; `Turns.begin` has set it for the first one. The methods that write raise
+    `Superseded` when another worker answers, and all raise `psycopg.OperationalError`.
+    """
+
+    def __init__(self, pool: Pool, claimed: ClaimedMessage) -> None:
+        self._pool = pool
+        self._claimed = claimed
+        self._scope = {THREAD_SETTING: claimed.message.thread}
+
+    async def intend(self) -> None:
+        """Store that a message is about to be posted."""
+        await self._write("intend")
+
+    async def give_up_intent(self) -> None:
+        """Store that nothing is posted."""
+        await self._write("give_up_intent")
+
+    async def add(self, ts: str) -> None:
+        """Store the ts of the message that was intended."""
+        await self._write("record", ts=ts)
+
+    async def remove(self, ts: str) -> None:
+        """Store that a message is not in Slack any more."""
+        await self._write("remove", ts=ts)
+
+    async def in_thread(self) -> set[str]:
+        """Return the ts of all recorded messages of the thread."""
+        thread = self._claimed.message.thread
+        statement = _SQL["recorded_in_thread"]
+        rows = await execute_statement(self._pool, statement, {"thread": thread}, scope=self._scope)
+        return {row["ts"] for row in rows}
+
+    @step("note")
+    async def _write(self, statement: str, **values: str) -> None:
+        ownership = self._claimed.run.ownership
+        rows = await execute_statement(
+            self._pool,
+            _SQL[statement],
+            {**ownership, **values},
+            scope=self._scope,
+            prepare=True,
+        )
+        if not rows:
+            raise Superseded

@@ -1,0 +1,669 @@
+"""What of one reply is in Slack: streamed, posted, found after a crash, replaced.
+
+A reply is one or more messages, called pages here. A message that was streamed is appended to,
+stopped or deleted, and never updated: what Slack makes of its text and of the new blocks is not
+specified. Source: docs/reality.md, "Streams"
+
+slack_sdk's `AsyncChatStream` is not used: it sends when its buffer is long enough, not once a
+second, puts words before the tasks they follow, and begins a stream where a post is wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg import OperationalError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.conversation.run import Interrupted, Stopped, Superseded
+from bot.conversation.turns import Turn
+from bot.delivery.record import ReplyRecord
+from bot.delivery.splitting import (
+    Limits,
+    Split,
+    clean_split,
+    count_blocks,
+    shown_end,
+    split_markdown,
+    split_point,
+)
+from bot.logs import fault
+from bot.slack import posting
+from bot.slack.client import (
+    APPEND,
+    CONVERSATION_GONE,
+    SLACK_FAULTS,
+    START,
+    STOP,
+    Installations,
+    delete_message,
+    error_code,
+    is_passing,
+)
+from bot.slack.posting import CLOCKS_DIFFER_SECONDS, messages_since, post_once, with_metadata
+from bot.slack.retries import RATE_LIMITED
+from bot.ui.blocks import (
+    FALLBACK_LIMIT,
+    MESSAGE_TEXT_LIMIT,
+    PART_LIMIT,
+    Block,
+    Chunk,
+    as_mrkdwn,
+    markdown,
+    note,
+    shortened,
+    text_chunk,
+)
+from memory import Pool
+
+log = logging.getLogger(__name__)
+
+# A reply is not dropped for a rate limit, nor is a place held for ever.
+_PATIENCE_SECONDS = 600.0
+# Of the fifty blocks of a message four are left for what is below the text.
+PAGE_LIMITS = Limits(PART_LIMIT, 46)
+# Slack counts the cards of tasks with the text. Source: docs/reality.md, "Streams"
+_CARD_CHARACTERS = 300
+# So near its limits a page ends at the next paragraph.
+_NEARLY_FULL = Limits(1_500, 6)
+# A shorter text is not refused for its length or the number of its blocks.
+_SHORT = 1_000
+
+_TURN_EVENT = "kioku_turn"
+_STOPPED_BY_USER = "stopped_by_user"
+_TOO_LONG = frozenset({"invalid_blocks", "msg_blocks_too_long", "msg_too_long"})
+
+
+class DeliveryFailed(Exception):
+    """Slack refused the answer with the error `code`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__("Slack refused the answer.")
+        self.code = code
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether nothing can be written there: archived, left, restricted, or a deleted thread."""
+        restricted = self.code.startswith(("restricted_action", "cannot_reply_to_message"))
+        return restricted or self.code in CONVERSATION_GONE
+
+
+class State(Enum):
+    """What is in Slack of the page that is being written."""
+
+    EMPTY = "nothing; it may be streamed"
+    STARTING = "a stream that Slack was asked for, and whose ts is not known"
+    STREAMING = "a stream that grows"
+    BROKEN = "a stream that takes no more; it is replaced when the page is whole"
+    HELD = "nothing; Slack takes no stream, the page is posted when it is whole"
+    ENDED = "all of it, and it was the last page"
+
+
+@dataclass(slots=True)
+class _Page:
+    """A message of the reply: the text from `start` on, after `opening`.
+
+    `ts` is that of its stream, empty if there is none. `sent` characters are in the stream, and
+    `tasks` are the cards that it shows, by id.
+    """
+
+    start: int = 0
+    opening: str = ""
+    ts: str = ""
+    sent: int = 0
+    tasks: dict[str, Chunk] = field(default_factory=dict)
+
+    def text(self, reply: str) -> str:
+        """Return the text of the page and of all that follows, of a reply."""
+        return self.opening + reply[self.start :]
+
+    def position(self, characters: int) -> int:
+        """Return which character of the reply follows so many characters of the page."""
+        return self.start + max(characters - len(self.opening), 0)
+
+
+class ReplyInSlack:
+    """The messages of one reply in Slack, as a state machine.
+
+    `state` is that of the page that is being written; `text` is the reply so far.
+
+    ::
+
+        EMPTY ──begin_stream──▶ STARTING ──answered──▶ STREAMING ──append──▶ STREAMING
+          │                         │                      ├──turn_page──▶ EMPTY, the next page
+          │ post            refused │                      ├──end, stop──▶ ENDED
+          ▼                         ▼                      └──refused────▶ BROKEN
+        ENDED ◀────post────────── HELD ◀──────────discard────────────────────┤
+          ▲───────────────────────────────────────stop───────────────────────┘
+
+    `show` takes the reply as far as a stream can, `finish` to its end, and `stop` ends it where it
+    is. Each page whose stream is full is ended, and the next one begun.
+
+    PostgreSQL knows that a message is about to be begun before Slack is called, and its ts
+    afterwards (`ReplyRecord`). Before anything is written to Slack the run is confirmed, so a
+    worker that was superseded writes nothing more; what it has just begun it deletes.
+
+    The methods raise what the Slack client raises, `psycopg.OperationalError`, and `Interrupted`.
+    """
+
+    def __init__(self, pool: Pool, slack: Installations, turn: Turn) -> None:
+        self._slack = slack
+        self._turn = turn
+        self._message = turn.message
+        self._client = slack.client(self._message.team_id)
+        self._patient = slack.client(self._message.team_id, patience=_PATIENCE_SECONDS)
+        self._record = ReplyRecord(pool, turn.claimed)
+        self.state = State.EMPTY
+        self.text = ""
+        self._page = _Page()
+        self._ended_pages: list[str] = []
+        self._tasks: dict[str, Chunk] = {}
+        # To be deleted: of earlier attempts, or of a text that was discarded.
+        self._outdated = list(turn.reply_ts)
+        self._is_intended = True
+        # When Slack was asked for a message whose ts is not recorded, by this attempt or one that
+        # died (seconds since 1970); None where it is known that there is none.
+        self._asked_at = None if turn.asked is None else time.time() - turn.asked
+        self._start: asyncio.Task[None] | None = None
+
+    @property
+    def takes_streams(self) -> bool:
+        """Whether what is added is shown before the reply is whole."""
+        return self.state in (State.EMPTY, State.STARTING, State.STREAMING)
+
+    # --- what the reply is to be ---------------------------------------------------------------
+
+    def start_over(self) -> None:
+        """Discard the text so far; what is shown of it is deleted when there is more to show."""
+        if self._page.ts:
+            self._outdated.append(self._page.ts)
+        self._outdated += self._ended_pages
+        self._ended_pages = []
+        self._page = _Page()
+        self._tasks = {}
+        self.text = ""
+        self.state = State.EMPTY if self.takes_streams else State.HELD
+
+    def add_task(self, chunk: Chunk) -> None:
+        """Show a task, or another state of it, with the next text."""
+        identity = str(chunk["id"])
+        if identity in self._page.tasks:
+            # Slack adds details to those that the task has.
+            chunk = {name: value for name, value in chunk.items() if name != "details"}
+        self._tasks[identity] = chunk
+
+    async def show(self) -> bool:
+        """Stream the text so far, as far as it can be shown now, and the tasks.
+
+        Returns False before there is anything to show. Raises `Stopped` where Slack says that the
+        person pressed Stop.
+        """
+        await self._answered()
+        if not (self.takes_streams and (self._unsent().strip() or self._tasks)):
+            return False
+        await self._turn.claimed.run.confirm()
+        while split := self._end_of_full_page():
+            if not await self._turn_page(split, self._client):
+                return True
+        if self._is_nearly_full():
+            return True
+        text = self._page.text(self.text)
+        piece = text[self._page.sent : shown_end(text)]
+        if not (piece or self._tasks):
+            return self.state is State.STREAMING
+        if self.state is State.EMPTY:
+            await self._begin_stream(piece)
+        elif self.state is State.STREAMING:
+            await self._append(piece)
+        return True
+
+    async def finish(self, text: str, below: list[Block]) -> bool:
+        """Deliver the whole reply, with `below` under its last message.
+
+        A page whose stream cannot be ended with all of it is deleted and posted: how much of it
+        Slack has is not always known. Returns whether the end of a stream has ended the session.
+        Raises `DeliveryFailed` when Slack refuses the reply in every way.
+        """
+        await self._answered()
+        await self._confirm()
+        self._take_whole_text(text)
+        if self.state is State.STREAMING:
+            await self._end(below)
+        if self.state is State.ENDED:
+            return True
+        await self._post_rest(below)
+        return False
+
+    async def stop(self, line: str, below: list[Block]) -> bool:
+        """End the reply where it is, with a `line` under it; return as `finish` does.
+
+        What was streamed stays, without the words that are not shown yet: after Stop a stream takes
+        no more text. Where Slack takes no blocks either, the line is a message of its own. `text`
+        is then what the person sees.
+        """
+        await self._answered()
+        await self._confirm()
+        if not self._page.ts:
+            self.text = f"{self.text.rstrip()}\n\n{line}".lstrip()
+            await self._post_rest(below)
+            return False
+        has_ended = await self._close_stream([note(line), *below])
+        shown = self.text[: self._page.position(self._page.sent)].rstrip()
+        self.text = f"{shown}\n\n{line}"
+        self._begin_page(Split(self._page.sent))
+        if has_ended:
+            self.state = State.ENDED
+        else:
+            self._page.start = len(self.text) - len(line)
+            await self._post_rest(below)
+        return has_ended
+
+    async def leave(self) -> None:
+        """Clear an intent whose message was never begun.
+
+        Errors are logged only, because the reply has ended already.
+        """
+        try:
+            await self._answered()
+            if self._is_intended and self._asked_at is None:
+                await self._record.give_up_intent()
+        except (Interrupted, OperationalError, *SLACK_FAULTS) as error:
+            log.info("a reply was left as it was: %s", fault(error))
+
+    # --- pages ---------------------------------------------------------------------------------
+
+    def _unsent(self) -> str:
+        return self._page.text(self.text)[self._page.sent :]
+
+    def _limits(self) -> Limits:
+        cards = len(self._page.tasks | self._tasks)
+        return PAGE_LIMITS.less(_CARD_CHARACTERS * cards, cards)
+
+    def _is_nearly_full(self) -> bool:
+        limits = self._limits().less(_NEARLY_FULL.characters, _NEARLY_FULL.blocks)
+        return not limits.fit(self._page.text(self.text))
+
+    def _end_of_full_page(self) -> Split | None:
+        """Return where the page ends, if it is full: at a paragraph if there is still room."""
+        if not self._is_nearly_full():
+            return None
+        text = self._page.text(self.text)
+        return self._overflow() or clean_split(text, at_least=self._at_least())
+
+    def _overflow(self) -> Split | None:
+        """Return where the page ends, if the text does not fit into it."""
+        text = self._page.text(self.text)
+        limits = self._limits()
+        if limits.fit(text):
+            return None
+        return split_point(text, limits, at_least=self._at_least())
+
+    def _at_least(self) -> int:
+        """Return how much of its text the page has in any case."""
+        return max(self._page.sent, len(self._page.opening) + 1)
+
+    def _begin_page(self, split: Split) -> None:
+        """Leave the page, whose message is ended, and begin the next one behind it."""
+        if self._page.ts:
+            self._ended_pages.append(self._page.ts)
+        self._page = _Page(start=self._page.position(split.at), opening=split.opening)
+        self.state = State.EMPTY
+
+    def _take_whole_text(self, text: str) -> None:
+        """Take the reply's whole text; start over where what is shown is no beginning of it.
+
+        White space at the end of what is shown is not compared: the whole text has none.
+        """
+        shown = self.text[: self._page.position(self._page.sent)]
+        if not text.startswith(shown):
+            bare = shown.rstrip()
+            if text.startswith(bare):
+                self._page.sent = max(self._page.sent - len(shown) + len(bare), 0)
+            else:
+                self.start_over()
+        self.text = text
+
+    # --- the transitions of a stream -----------------------------------------------------------
+
+    async def _begin_stream(self, piece: str) -> None:
+        """EMPTY → STARTING → STREAMING, or HELD; nothing while a rate limit refuses streams."""
+        limits = self._slack.limits
+        if any(limits.wait(self._message.team_id, method) for method in (START, STOP)):
+            return
+        await self._prepare()
+        self._asked_at = time.time()
+        self.state = State.STARTING
+        self._start = asyncio.create_task(self._ask_for_stream(piece))
+        try:
+            # Stop ends the wait for Slack's answer, and not the call.
+            await asyncio.shield(self._start)
+        finally:
+            if self._start.done():
+                self._start = None
+
+    async def _ask_for_stream(self, piece: str) -> None:
+        message = self._message
+        tasks = self._tasks
+        self._tasks = {}
+        try:
+            answer = await self._client.chat_startStream(
+                channel=message.channel_id,
+                thread_ts=message.thread_ts,
+                recipient_team_id=message.user_team_id,
+                recipient_user_id=message.user_id,
+                chunks=_chunks(piece, tasks.values()),
+            )
+        except SLACK_FAULTS as error:
+            _log_refusal(error)
+            if error_code(error):
+                self._asked_at = None
+            self.state = State.HELD
+            return
+        self._page.ts = str(answer["ts"])
+        self._note_sent(piece, tasks)
+        self.state = State.STREAMING
+        await self._recorded(self._page.ts)
+
+    async def _answered(self) -> None:
+        """STARTING → STREAMING, or HELD: wait for the answer that a cancelled call left."""
+        if self._start is None:
+            return
+        start = self._start
+        await asyncio.wait({start}, timeout=posting.SETTLED_SECONDS)
+        self._start = None
+        if start.done():
+            start.result()
+            return
+        start.cancel()
+        await asyncio.wait({start})
+        self.state = State.HELD
+
+    async def _append(self, piece: str) -> None:
+        """STREAMING → STREAMING, or BROKEN; nothing while a rate limit refuses it."""
+        if self._slack.limits.wait(self._message.team_id, APPEND):
+            return
+        tasks = self._tasks
+        try:
+            await self._client.chat_appendStream(
+                channel=self._message.channel_id,
+                ts=self._page.ts,
+                chunks=_chunks(piece, tasks.values()),
+            )
+        except SLACK_FAULTS as error:
+            self._break(error)
+            return
+        self._tasks = {}
+        self._note_sent(piece, tasks)
+
+    async def _turn_page(self, split: Split, client: AsyncWebClient) -> bool:
+        """STREAMING → EMPTY: end a full page; return whether the next one was begun."""
+        text = self._page.text(self.text)
+        if self.state is State.EMPTY:
+            await self._begin_stream(text[: split.at])
+        may_wait = client is self._patient
+        is_refused = self._slack.limits.wait(self._message.team_id, STOP) > 0
+        if self.state is not State.STREAMING or (is_refused and not may_wait):
+            return False
+        piece = text[self._page.sent : split.at] + split.closing
+        if not await self._stop_stream(client, piece, [], "processing"):
+            return False
+        self._begin_page(split)
+        return True
+
+    async def _end(self, below: list[Block]) -> None:
+        """STREAMING → ENDED, or EMPTY where the page is full, or BROKEN."""
+        try:
+            if split := self._overflow():
+                await self._turn_page(split, self._patient)
+                return
+            has_ended = await self._stop_stream(self._patient, self._unsent(), below, "active")
+        except Stopped:
+            # The text is complete: what Slack did not take of it is posted below.
+            has_ended = not self._unsent().strip()
+            await self._close_stream(below if has_ended else [])
+            self._begin_page(Split(self._page.sent))
+        if has_ended:
+            self.state = State.ENDED
+
+    async def _stop_stream(
+        self, client: AsyncWebClient, piece: str, below: list[Block], session: str
+    ) -> bool:
+        """End the stream with its last text; return False, as `_break` says, if that failed."""
+        self._end_open_tasks()
+        try:
+            await client.chat_stopStream(
+                channel=self._message.channel_id,
+                ts=self._page.ts,
+                chunks=_chunks(piece, self._tasks.values()) or None,
+                blocks=below or None,
+                metadata=turn_metadata(self._turn.id),
+                session_status=session,
+            )
+        except SLACK_FAULTS as error:
+            self._break(error)
+            return False
+        self._tasks = {}
+        return True
+
+    async def _close_stream(self, below: list[Block]) -> bool:
+        """End a stream that takes no more text; return whether Slack took `below`."""
+        try:
+            await self._patient.chat_stopStream(
+                channel=self._message.channel_id,
+                ts=self._page.ts,
+                blocks=below or None,
+                metadata=turn_metadata(self._turn.id),
+                session_status="active",
+            )
+        except SLACK_FAULTS as error:
+            log.info("a stream had ended: %s", error_code(error) or fault(error))
+            return False
+        return True
+
+    def _break(self, error: Exception) -> None:
+        """STREAMING → BROKEN, unless a rate limit is all that is in the way.
+
+        Raises `Stopped` where Slack has ended the stream because the person pressed Stop.
+        """
+        code = error_code(error)
+        if code == RATE_LIMITED:
+            return
+        if code == _STOPPED_BY_USER:
+            raise Stopped("The person pressed Stop.") from error
+        _log_refusal(error)
+        self.state = State.BROKEN
+
+    def _note_sent(self, piece: str, tasks: Mapping[str, Chunk]) -> None:
+        self._page.sent += len(piece)
+        self._page.tasks |= tasks
+
+    def _end_open_tasks(self) -> None:
+        """Complete the tasks of the page: Slack shows one that is open at its end as an error."""
+        for identity, chunk in (self._page.tasks | self._tasks).items():
+            latest = self._tasks.get(identity, chunk)
+            if latest["status"] == "in_progress":
+                self.add_task({**latest, "status": "complete"})
+
+    # --- the transitions of posts --------------------------------------------------------------
+
+    async def _post_rest(self, below: list[Block]) -> None:
+        """EMPTY or HELD → ENDED: post the page and what follows it."""
+        if self.state is not State.EMPTY:
+            self._discard()
+        rest = self._page.text(self.text)
+        if not self._ended_pages:
+            rest = rest.lstrip("\n")
+        if rest.strip() or not self._ended_pages:
+            await self._post_parts(rest, PAGE_LIMITS, below)
+        self.state = State.ENDED
+
+    def _discard(self) -> None:
+        """BROKEN → HELD: let the stream be deleted, because the page is posted."""
+        if self._page.ts:
+            self._outdated.append(self._page.ts)
+        self._page.ts = ""
+        self._page.sent = 0
+        self.state = State.HELD
+
+    async def _post_parts(self, text: str, limits: Limits, below: list[Block]) -> None:
+        *parts, last = split_markdown(text, limits)
+        for part in parts:
+            await self._post_part(part, [])
+        await self._post_part(last, below)
+
+    async def _post_part(self, text: str, below: list[Block]) -> None:
+        """Post a part: in halves where Slack refuses it as too long, at last without blocks."""
+        await self._prepare()
+        blocks = [markdown(text), *below]
+        try:
+            await self._post({"text": shortened(text, FALLBACK_LIMIT), "blocks": blocks})
+        except DeliveryFailed as failed:
+            if failed.is_expected:
+                raise
+            if failed.code in _TOO_LONG and len(text) > _SHORT:
+                log.warning("a reply was refused, it is posted in halves: %s", failed.code)
+                half = Limits(len(text) * 2 // 3, max(count_blocks(text) // 2, 2))
+                await self._post_parts(text, half, below)
+                return
+            log.warning("a reply was refused, it is posted as text: %s", failed.code)
+            await self._post({"text": as_mrkdwn(text, MESSAGE_TEXT_LIMIT)})
+
+    async def _post(self, content: Mapping[str, Any]) -> None:
+        message = self._message
+        try:
+            ts = await post_once(
+                self._patient,
+                message.channel_id,
+                content,
+                # Of this message alone: others of the reply are in the thread.
+                turn_metadata(self._turn.id, message=uuid4().hex),
+                author=await self._slack.bot_user_id(message.team_id),
+                thread_ts=message.thread_ts,
+                confirm=self._confirm_post,
+            )
+        except SLACK_FAULTS as error:
+            code = error_code(error)
+            if code:
+                self._asked_at = None
+            if code in ("", RATE_LIMITED):
+                raise
+            raise DeliveryFailed(code) from error
+        self._ended_pages.append(ts)
+        await self._recorded(ts)
+
+    async def _confirm_post(self) -> None:
+        await self._confirm()
+        self._asked_at = time.time()
+
+    async def _confirm(self) -> None:
+        """Confirm the run; Stop does not keep a text that is complete from being written."""
+        with suppress(Stopped):
+            await self._turn.claimed.run.confirm()
+
+    # --- what is recorded ----------------------------------------------------------------------
+
+    async def _prepare(self) -> None:
+        """Delete what is outdated, recorded or not; record that a message is about to be begun."""
+        if self._asked_at is not None:
+            self._outdated += await self._unrecorded(self._asked_at)
+            self._asked_at = None
+            self._is_intended = False
+        while self._outdated:
+            await self._delete(self._outdated[0])
+            del self._outdated[0]
+        if not self._is_intended:
+            await self._record.intend()
+            self._is_intended = True
+
+    async def _unrecorded(self, since: float) -> list[str]:
+        """Return the times of messages of the turn that are in the thread and not recorded."""
+        message = self._message
+        await posting.settled(since)
+        found = await messages_since(
+            self._patient, message.channel_id, since, thread_ts=message.thread_ts
+        )
+        recorded = await self._record.in_thread()
+        return messages_of_turn(
+            # Slack sends the thread's first message along, however old it is.
+            [one for one in found if _time(one) > float(message.ts)],
+            bot_user_id=await self._slack.bot_user_id(message.team_id),
+            turn_id=self._turn.id,
+            since=since,
+            recorded=recorded,
+        )
+
+    async def _recorded(self, ts: str) -> None:
+        """Record a message that was begun; delete it when another worker answers."""
+        try:
+            await self._record.add(ts)
+        except Superseded:
+            # The other worker does not know it, and would leave it beside its own.
+            await self._delete(ts)
+            raise
+        self._is_intended = False
+        self._asked_at = None
+
+    async def _delete(self, ts: str) -> None:
+        """Delete a message, if Slack allows it."""
+        try:
+            await delete_message(self._patient, self._message.channel_id, ts)
+        except SLACK_FAULTS as error:
+            log.warning("a message was not deleted: %s", error_code(error) or fault(error))
+            if is_passing(error):
+                raise
+            if error_code(error) != "message_not_found":
+                return
+        await self._record.remove(ts)
+
+
+def turn_metadata(turn_id: UUID, **payload: str) -> dict[str, Any]:
+    """Return what a reply's message carries. Every member of the workspace can read it."""
+    return {"event_type": _TURN_EVENT, "event_payload": {"turn": str(turn_id), **payload}}
+
+
+def messages_of_turn(
+    found: Iterable[Mapping[str, Any]],
+    *,
+    bot_user_id: str,
+    turn_id: UUID,
+    since: float,
+    recorded: Collection[str],
+) -> list[str]:
+    """Return the times of the messages in a thread that are the turn's, in order.
+
+    These are the app's own messages with the turn's metadata that no turn has `recorded`. If there
+    are none, it is the message without metadata that is nearest to `since`, when it was intended: a
+    stream gets its metadata only as it ends.
+    """
+    own = [one for one in found if one.get("user") == bot_user_id and one["ts"] not in recorded]
+    marked = with_metadata(own, turn_metadata(turn_id), author=bot_user_id)
+    earliest = since - CLOCKS_DIFFER_SECONDS
+    bare = [one for one in own if not one.get("metadata") and _time(one) > earliest]
+    if marked or not bare:
+        return marked
+    return [min(bare, key=lambda one: abs(_time(one) - since))["ts"]]
+
+
+def _time(message: Mapping[str, Any]) -> float:
+    return float(message["ts"])
+
+
+def _chunks(text: str, tasks: Iterable[Chunk]) -> list[Chunk]:
+    """Return what a call of a stream adds to it: tasks come before the words that follow them.
+
+    Always ``chunks``: Slack refuses ``markdown_text`` in a stream that was opened with them.
+    """
+    chunks: Sequence[Chunk] = [text_chunk(text)] if text else []
+    return [*tasks, *chunks]
+
+
+def _log_refusal(error: Exception) -> None:
+    log.info("streaming was given up: %s", error_code(error) or fault(error))

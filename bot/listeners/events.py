@@ -1,0 +1,297 @@
+"""Events of Slack's Events API: each is handled before it is acknowledged.
+
+A person's message is stored for the worker. Every other event changes what is known of a message,
+a person, a conversation or a workspace.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from bot.app import App
+from bot.conversation.edits import MessageChange, root_of
+from bot.memories.channels import change_channel_later
+from bot.memories.home import publish_later
+from bot.pipeline.backfill import read_follow_ups
+from bot.pipeline.changes import follow_change
+from bot.slack.client import NotInstalled
+from bot.slack.messages import (
+    Installation,
+    Message,
+    author_key,
+    found_message,
+    installation_team,
+    read_message,
+    thread_key,
+    user_key,
+)
+from memory import DM, Person
+
+log = logging.getLogger(__name__)
+
+# Slack repeats a failed delivery after a minute.
+_LATE_DELIVERY_SECONDS = 60.0
+# Slack delivers events of the same moment in any order, and repeats a failed delivery for six
+# minutes.
+_ON_ITS_WAY_SECONDS = 420.0
+DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})
+# Slack reports a conversion by a message in the channel, any other change by an event of its own.
+CONVERSATION_CHANGES = frozenset(
+    {
+        "channel_shared",
+        "channel_unshared",
+        "channel_archive",
+        "channel_unarchive",
+        "channel_left",
+        "group_left",
+        "channel_convert_to_private",
+        "channel_convert_to_public",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An event as it concerns one installation.
+
+    `fields` is the inner event of Slack's envelope. `is_shared`: it happened in a Slack Connect
+    channel.
+    """
+
+    fields: Mapping[str, Any]
+    is_shared: bool
+    installation: Installation
+
+    @property
+    def team(self) -> str:
+        """The id of the workspace."""
+        return self.installation.team_id
+
+    @property
+    def channel(self) -> str:
+        """The id of the conversation."""
+        return str(self.fields.get("channel"))
+
+    @property
+    def kind(self) -> str | None:
+        """The type of the event; of a message its subtype."""
+        name = "subtype" if self.fields.get("type") == "message" else "type"
+        return self.fields.get(name)
+
+
+Handler: TypeAlias = Callable[[App, Event], Awaitable[None]]
+
+
+async def handle_event(app: App, body: Mapping[str, Any]) -> None:
+    """Handle an ``event_callback`` for each installation that it concerns.
+
+    Slack sends two events of an uninstall in any order, and the first ends the installation, so no
+    installation is looked up for them. Slack sends an event of a channel that is shared with other
+    organisations once, however many of them have the app, and names any one of them. Source:
+    https://docs.slack.dev/reference/methods/apps.event.authorizations.list
+    """
+    if body["event"].get("type") in DEPARTURES:
+        await record_departure(app, body)
+        return
+    if not body.get("is_ext_shared_channel"):
+        installation = await app.slack.get(installation_team(body))
+        await route_to_installation(app, body, installation)
+        return
+    for team in await app.workspaces.with_message(body):
+        with suppress(NotInstalled):
+            installation = await app.slack.get(team)
+            await route_to_installation(app, body, installation)
+
+
+async def record_departure(app: App, body: Mapping[str, Any]) -> None:
+    """Record an uninstall, or that the bot's token was revoked."""
+    event = body["event"]
+    is_uninstall = event["type"] == "app_uninstalled"
+    revoked_bots = (event.get("tokens") or {}).get("bot")
+    if not is_uninstall and not revoked_bots:
+        return
+    # In seconds since 1970, by Slack's clock.
+    happened_at = float(body.get("event_time") or time.time())
+    team = installation_team(body)
+    await app.workspaces.left(team, happened_at, uninstalled=is_uninstall)
+
+
+async def route_to_installation(
+    app: App, body: Mapping[str, Any], installation: Installation
+) -> None:
+    """Store a message that a person wrote to this installation, or handle any other event."""
+    message = read_message(body, installation)
+    if message is not None:
+        await enqueue(app, message)
+        return
+    event = Event(
+        fields=body["event"],
+        is_shared=bool(body.get("is_ext_shared_channel")),
+        installation=installation,
+    )
+    handler = HANDLERS.get(event.kind)
+    if handler is None or _is_of_a_bot(event):
+        return
+    if not await app.workspaces.serves(installation.team_id):
+        log.info("an event of a workspace that is not served was dropped")
+        return
+    await handler(app, event)
+
+
+def _is_of_a_bot(event: Event) -> bool:
+    """Return whether a bot, this app included, posted or changed a message.
+
+    A bot that converts a conversation changes who hears it, which counts.
+    """
+    if event.kind in CONVERSATION_CHANGES:
+        return False
+    fields = event.fields
+    messages = (fields, fields.get("message"), fields.get("previous_message"))
+    return any(one.get("bot_id") for one in messages if isinstance(one, dict))
+
+
+async def enqueue(app: App, message: Message) -> bool:
+    """Store a message and return whether it was new.
+
+    After a mention that was delivered late its thread is read: what people wrote below the mention
+    meanwhile addressed nobody, so it was not stored.
+    """
+    is_new = await app.inbox.store(message)
+    is_mention = message.addressed and message.audience != DM
+    seconds_under_way = time.time() - float(message.ts)
+    if is_mention and seconds_under_way >= _LATE_DELIVERY_SECONDS:
+        await read_follow_ups(app, message)
+    return is_new
+
+
+# --- changed messages --------------------------------------------------------------------------
+
+
+async def follow_edit(app: App, event: Event) -> None:
+    """Follow the edit of a message, or a deletion that Slack reports as an edit."""
+    before = event.fields.get("previous_message") or {}
+    edited = event.fields.get("message") or {}
+    # Slack leaves a tombstone in the place of a deleted message that has replies.
+    if edited.get("subtype") == "tombstone":
+        await _withdraw(app, event, before or edited)
+        return
+    text = str(edited.get("text") or "")
+    # Slack also sends this event when it adds a preview to a link.
+    if before.get("text") == text:
+        return
+    on_its_way = _message_on_its_way(event, before)
+    if on_its_way is not None:
+        await app.inbox.store(replace(on_its_way, text=text))
+    again = _read_found(event, edited) if "text" in before else None
+    author = author_key(before, event.installation, shared=event.is_shared)
+    await follow_change(app, _change_of(event, edited, author=author, text=text, again=again))
+
+
+async def follow_deletion(app: App, event: Event) -> None:
+    """Follow the deletion of a message."""
+    ts = str(event.fields.get("deleted_ts"))
+    deleted = event.fields.get("previous_message")
+    if not deleted:
+        # Slack's reference shows this event without the message.
+        deleted = {"thread_ts": await root_of(app.pool, event.team, event.channel, ts)}
+    await _withdraw(app, event, {**deleted, "ts": ts})
+
+
+async def _withdraw(app: App, event: Event, deleted: Mapping[str, Any]) -> None:
+    on_its_way = _message_on_its_way(event, deleted)
+    if on_its_way is not None:
+        await app.inbox.store_withdrawn(on_its_way)
+    author = author_key(deleted, event.installation, shared=event.is_shared)
+    await follow_change(app, _change_of(event, deleted, author=author, text=None))
+
+
+def _message_on_its_way(event: Event, before: Mapping[str, Any]) -> Message | None:
+    """Return a message as it was `before`, if its own event may still come after this one."""
+    message = _read_found(event, before)
+    if message is None:
+        return None
+    age = time.time() - float(message.ts)
+    return message if age <= _ON_ITS_WAY_SECONDS else None
+
+
+def _read_found(event: Event, message: Mapping[str, Any]) -> Message | None:
+    return found_message(
+        message, event.installation, channel_id=event.channel, is_shared=event.is_shared
+    )
+
+
+def _change_of(
+    event: Event,
+    message: Mapping[str, Any],
+    *,
+    author: str,
+    text: str | None,
+    again: Message | None = None,
+) -> MessageChange:
+    ts = str(message.get("ts"))
+    thread_ts = str(message.get("thread_ts") or ts)
+    return MessageChange(
+        team_id=event.team,
+        channel_id=event.channel,
+        ts=ts,
+        thread=thread_key(event.team, event.channel, thread_ts),
+        author=author,
+        text=text,
+        changed_ts=str(event.fields.get("ts") or ""),
+        again=again,
+    )
+
+
+# --- everything else ---------------------------------------------------------------------------
+
+
+async def stop_turn(app: App, event: Event) -> None:
+    """Interrupt the turn of a thread; where there is none, end the session's ``processing``."""
+    thread = thread_key(event.team, event.channel, str(event.fields.get("thread_ts")))
+    stopped_ts = str(event.fields.get("event_ts") or "")
+    if not await app.inbox.interrupt(thread, stopped_ts=stopped_ts):
+        app.sessions.activate(thread)
+
+
+async def publish_opened_home(app: App, event: Event) -> None:
+    """Publish the Home that a person opens."""
+    if event.fields.get("tab") == "home":
+        person = Person(event.team, str(event.fields.get("user")))
+        await publish_later(app.pool, app.queue, person)
+
+
+async def update_person(app: App, event: Event) -> None:
+    """Take a person's new language, time zone and name."""
+    user = event.fields.get("user") or {}
+    user_id = user_key(user.get("id"), user.get("team_id"), event.installation)
+    await app.people.changed(Person(event.team, user_id), user)
+    app.names.note_user(event.team, user)
+
+
+async def change_channel_id(app: App, event: Event) -> None:
+    """Give what names a conversation its new id."""
+    old = str(event.fields.get("old_channel_id"))
+    new = str(event.fields.get("new_channel_id"))
+    await change_channel_later(app, event.team, old, new)
+
+
+async def invalidate_audience(app: App, event: Event) -> None:
+    """Look up again what kind of conversation this is when it is needed next."""
+    await app.audiences.invalidate(event.team, event.channel)
+
+
+HANDLERS: Mapping[str | None, Handler] = {
+    "message_changed": follow_edit,
+    "message_deleted": follow_deletion,
+    "agent_session_stopped": stop_turn,
+    "app_home_opened": publish_opened_home,
+    "user_change": update_person,
+    "channel_id_changed": change_channel_id,
+    **dict.fromkeys(CONVERSATION_CHANGES, invalidate_audience),
+}
+"""What handles each kind of event besides a person's messages and departures."""

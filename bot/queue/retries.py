@@ -1,0 +1,47 @@
+"""When a job that failed, or that asks for it, runs again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+
+
+class RunLater(Exception):
+    """The job is to run again in so many `seconds`; jobs of its lock wait behind it."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("The job runs again later.")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff(BaseRetryStrategy):
+    """A failed job runs again after `base` to the power of its runs seconds, `longest` at most.
+
+    It fails for good after `most` runs; None: never. A job that was cancelled, because its process
+    ends, runs again at once.
+    """
+
+    base: int
+    longest: float
+    most: int | None = None
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """Return when the job runs again; None: not at all."""
+        if isinstance(exception, RunLater):
+            return _again_in(exception.seconds)
+        if isinstance(exception, asyncio.CancelledError):
+            return _again_in(0.0)
+        if self.most is not None and job.attempts >= self.most:
+            return None
+        # Beyond twenty runs the power would only grow without use.
+        wait = self.base ** (min(job.attempts, 20) + 1)
+        return _again_in(min(wait, self.longest))
+
+
+def _again_in(seconds: float) -> RetryDecision:
+    return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=seconds))

@@ -1,0 +1,21 @@
+-- Statements about procrastinate's tables that its own functions do not have.
+
+-- name: connected_long_enough
+-- Whether this user has had a connection for so many seconds. After a restart of PostgreSQL, and on a
+-- server that has just taken over, no process had the time yet to say that it lives.
+SELECT COALESCE(min(backend_start) < now() - make_interval(secs => %(seconds)s), false) AS holds
+FROM pg_stat_activity
+WHERE usename = session_user AND datname = current_database();
+
+-- name: state
+-- What waits in the queue. A process has a worker for each of its two queues.
+SELECT
+    (SELECT (count(*) + 1) / 2 FROM procrastinate_workers
+        WHERE last_heartbeat > now() - make_interval(secs => %(alive)s)) AS processes,
+    count(*) FILTER (WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()))
+        AS jobs_due,
+    COALESCE(extract(epoch FROM now() - min(scheduled_at)
+        FILTER (WHERE status = 'todo' AND scheduled_at <= now())), 0)::float AS oldest_job_seconds,
+    count(*) FILTER (WHERE status = 'todo' AND scheduled_at > now()) AS jobs_later,
+    count(*) FILTER (WHERE status = 'failed') AS jobs_failed
+FROM procrastinate_jobs;

@@ -1,0 +1,146 @@
+"""A message that is posted exactly once, found again by its metadata where its fate is not known.
+
+Slack's API has no idempotency key: a post that ended in a server error or a lost connection may be
+in Slack. Source: "Errors" at https://docs.slack.dev/reference/methods/chat.postMessage
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack import retries
+from bot.slack.client import SLACK_FAULTS, error_code, is_passing
+
+log = logging.getLogger(__name__)
+
+SETTLED_SECONDS = 8.0
+"""After which a call is carried out or never will be, also one that a dying process had made."""
+
+CLOCKS_DIFFER_SECONDS = 300.0
+"""How far this clock and Slack's may differ; Slack's signatures allow as much."""
+
+_MOST_MESSAGES = 200
+
+
+async def post_once(
+    client: AsyncWebClient,
+    channel: str,
+    content: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    *,
+    author: str,
+    thread_ts: str | None = None,
+    since: float | None = None,
+    confirm: Callable[[], Awaitable[object]] | None = None,
+) -> str:
+    """Post a message exactly once, and return its ts.
+
+    `content` are the other arguments of ``chat.postMessage``, such as text and blocks. `metadata`
+    is what only this message has; `author` is the app's user id in the workspace. `since` is when
+    an earlier attempt asked Slack for it (seconds since 1970), whose fate is not known: it is
+    looked for before anything is posted. So is a post of this call whose fate is not known, which
+    is then made again, for `retries.TROUBLE_SECONDS`. `confirm` is awaited before each post; what
+    it raises keeps Slack from being called.
+
+    Raises what the Slack client raises: with an `error_code` the message is certainly not in Slack.
+    """
+    asked_at = since
+    end = time.monotonic() + retries.TROUBLE_SECONDS
+    while True:
+        if asked_at is not None:
+            found = await find_posted(
+                client, channel, metadata, author=author, since=asked_at, thread_ts=thread_ts
+            )
+            if found is not None:
+                return found
+        if confirm is not None:
+            await confirm()
+        asked_at = time.time()
+        try:
+            answer = await client.chat_postMessage(
+                channel=channel,
+                thread_ts=thread_ts,
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata=dict(metadata),
+                **content,
+            )
+        except SLACK_FAULTS as error:
+            if error_code(error) or time.monotonic() > end:
+                raise
+            log.info("whether a message was posted is not known: it is looked for")
+        else:
+            return str(answer["ts"])
+
+
+async def find_posted(
+    client: AsyncWebClient,
+    channel: str,
+    metadata: Mapping[str, Any],
+    *,
+    author: str,
+    since: float,
+    thread_ts: str | None = None,
+) -> str | None:
+    """Return the ts of the author's message with this metadata, asked for at `since`; None: none.
+
+    Raises what the Slack client raises where the conversation may be read later.
+    """
+    await settled(since)
+    messages = await messages_since(client, channel, since, thread_ts=thread_ts)
+    return next(iter(with_metadata(messages, metadata, author=author)), None)
+
+
+async def settled(since: float) -> None:
+    """Wait until a call that was made at `since` (seconds since 1970) has been carried out."""
+    await asyncio.sleep(max(since + SETTLED_SECONDS - time.time(), 0.0))
+
+
+async def messages_since(
+    client: AsyncWebClient, channel: str, since: float, *, thread_ts: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the first 200 messages after `since` of a thread, or the newest of a conversation.
+
+    Empty where Slack refuses to show them. Raises what the Slack client raises if it may show them
+    later.
+    """
+    oldest = f"{max(since - CLOCKS_DIFFER_SECONDS, 0.0):.6f}"
+    shown: dict[str, Any] = {
+        "oldest": oldest,
+        "include_all_metadata": True,
+        "limit": _MOST_MESSAGES,
+    }
+    try:
+        if thread_ts is None:
+            answer = await client.conversations_history(channel=channel, **shown)
+        else:
+            answer = await client.conversations_replies(channel=channel, ts=thread_ts, **shown)
+    except SLACK_FAULTS as error:
+        if is_passing(error):
+            raise
+        log.warning("a conversation could not be looked at: %s", error_code(error))
+        return []
+    return list(answer.get("messages") or [])
+
+
+def with_metadata(
+    messages: Iterable[Mapping[str, Any]], metadata: Mapping[str, Any], *, author: str
+) -> list[str]:
+    """Return the times of the author's messages with this metadata, in order."""
+    found = [one for one in messages if one.get("user") == author]
+    marked = [str(one["ts"]) for one in found if _says(one.get("metadata"), metadata)]
+    return sorted(marked, key=float)
+
+
+def _says(found: Mapping[str, Any] | None, metadata: Mapping[str, Any]) -> bool:
+    """Return whether a message's metadata are these; Slack may add fields of its own."""
+    if not found or found.get("event_type") != metadata["event_type"]:
+        return False
+    payload = found.get("event_payload") or {}
+    return {**payload, **metadata["event_payload"]} == payload

@@ -1,0 +1,33 @@
+-- How often people may use Kioku.
+
+-- name: seconds_to_wait
+-- Until a person may ask a model again; NULL: they may now.
+SELECT extract(epoch FROM
+    may_ask_again_at(%(team)s, %(user)s, extract(epoch FROM clock_timestamp())::text, %(limit)s)
+    - now())::float8 AS seconds;
+
+-- name: seconds_to_wait_with_message
+-- As of the moment in which a message was written, or edited last.
+SELECT extract(epoch FROM
+    may_ask_again_at(team_id, user_id, GREATEST(ts, changed_ts), %(limit)s) - now()
+)::float8 AS seconds
+FROM messages
+WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s;
+
+-- name: count_request
+INSERT INTO person_requests (team_id, user_id, kind) VALUES (%(team)s, %(user)s, 'model');
+
+-- name: count_edit
+INSERT INTO person_requests (team_id, user_id, kind, at)
+VALUES (%(team)s, %(user)s, 'model', to_timestamp(%(ts)s::float8));
+
+-- name: count_question
+-- A question about a colleague, unless there were enough of them in the last hour.
+INSERT INTO person_requests (team_id, user_id, kind)
+SELECT %(team)s, %(user)s, 'colleague'
+WHERE (
+    SELECT count(*) FROM person_requests
+    WHERE team_id = %(team)s AND user_id = %(user)s AND kind = 'colleague'
+        AND at > now() - interval '1 hour'
+) < %(most)s
+RETURNING id;

@@ -1,0 +1,11 @@
+-- Memories that a person asks for, from a message of theirs.
+
+-- name: audience
+SELECT audience FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
+    AND begun_at IS NOT NULL;
+
+-- name: mark_formed
+UPDATE messages SET formed_at = now()
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
+    AND ended_at IS NOT NULL AND formed_at IS NULL;

@@ -1,0 +1,43 @@
+-- What Slack said a conversation is. psycopg reads no infinite timestamp: `changed` is in seconds.
+
+-- name: stored
+SELECT audience, shared FROM conversations
+WHERE team_id = %(team)s AND channel_id = %(channel)s;
+
+-- name: invalidate
+INSERT INTO conversations (team_id, channel_id, audience, shared, looked_up_at, changed_at)
+VALUES (%(team)s, %(channel)s, %(channel)s, true, '-infinity', clock_timestamp())
+ON CONFLICT (team_id, channel_id) DO UPDATE
+SET audience = excluded.audience, shared = true, looked_up_at = '-infinity',
+    changed_at = excluded.changed_at;
+
+-- name: invalidate_all
+UPDATE conversations
+SET audience = channel_id, shared = true, looked_up_at = '-infinity',
+    changed_at = clock_timestamp()
+WHERE team_id = %(team)s;
+
+-- name: trusted
+-- What was looked up within the hour; all but `asked_at` is NULL where that is to be asked again. A mark
+-- is written to `listening` every 20 seconds. One older than `gap` means that events, also those of
+-- changed conversations, are being missed; one older than a day, that no process writes marks.
+SELECT now.asked_at, known.audience, known.shared,
+    extract(epoch FROM known.changed_at)::float8 AS changed
+FROM (SELECT clock_timestamp() AS asked_at) AS now
+LEFT JOIN conversations AS known
+    ON known.team_id = %(team)s AND known.channel_id = %(channel)s
+    AND known.looked_up_at > now() - interval '1 hour'
+    AND NOT EXISTS (
+        SELECT FROM listening
+        WHERE listening.team_id = %(team)s AND heard_at
+            BETWEEN now() - interval '1 day' AND now() - make_interval(secs => %(gap)s)
+    );
+
+-- name: keep
+-- No row: it changed while Slack was asked.
+INSERT INTO conversations (team_id, channel_id, audience, shared)
+VALUES (%(team)s, %(channel)s, %(audience)s, %(shared)s)
+ON CONFLICT (team_id, channel_id) DO UPDATE
+SET audience = excluded.audience, shared = excluded.shared, looked_up_at = now()
+WHERE conversations.changed_at < %(asked_at)s
+RETURNING extract(epoch FROM changed_at)::float8 AS changed;

@@ -1,0 +1,79 @@
+-- What is kept of a person: the parts of an export, each row as a JSON object; and what erasing left.
+
+-- name: messages
+SELECT to_jsonb(said) AS row FROM (
+    SELECT channel_id AS channel, thread, ts, audience, status, on_record, ended_at, formed_at,
+        message->>'text' AS text, question, reply, reply_ts, recalled
+    FROM messages
+    WHERE team_id = %(team)s AND user_id = %(user)s
+) AS said
+ORDER BY ts, channel;
+
+-- name: feedback
+SELECT to_jsonb(rated) AS row FROM (
+    SELECT said.channel_id AS channel, said.ts, rating, comment, changed_at
+    FROM feedback
+    JOIN messages AS said ON said.id = feedback.turn_id
+    WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s
+) AS rated
+ORDER BY changed_at;
+
+-- name: settings
+SELECT to_jsonb(chosen) AS row FROM (
+    SELECT notices, eagerness, language, agreed_at, retention_days, locale, time_zone
+    FROM person_settings
+    WHERE team_id = %(team)s AND user_id = %(user)s
+) AS chosen;
+
+-- name: memory_off
+SELECT to_jsonb(switch) AS row FROM (
+    SELECT scope, until_at FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s
+) AS switch
+ORDER BY scope;
+
+-- name: snoozes
+SELECT to_jsonb(snooze) AS row FROM (
+    SELECT key, day, asked_at FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s
+) AS snooze
+ORDER BY asked_at, key;
+
+-- name: files
+SELECT to_jsonb(file) AS row FROM (
+    SELECT file_id AS id, sent_at FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s
+) AS file
+ORDER BY sent_at;
+
+-- name: note_file
+INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, %(file)s)
+ON CONFLICT DO NOTHING;
+
+-- name: file_ids
+SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: forget_author_of_messages
+SELECT forget_author_of_messages() AS kept;
+
+-- name: count_references
+-- Of messages that form no memory again.
+SELECT count(*) AS places FROM forgotten_sources
+WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message';
+
+-- name: count_left
+-- By the name of the table.
+SELECT
+    (SELECT count(*) FROM feedback WHERE team_id = %(team)s AND user_id = %(user)s) AS feedback,
+    (SELECT count(*) FROM notices WHERE team_id = %(team)s AND user_id = %(user)s) AS notices,
+    (SELECT count(*) FROM unread_messages WHERE team_id = %(team)s AND user_id = %(user)s)
+        AS unread_messages,
+    (SELECT count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s) AS messages,
+    (SELECT count(*) FROM told WHERE team_id = %(team)s AND user_id = %(user)s) AS told,
+    (SELECT count(*) FROM requests_under_way WHERE team_id = %(team)s AND user_id = %(user)s)
+        AS requests_under_way,
+    (SELECT count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s) AS reminders,
+    (SELECT count(*) FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s) AS snoozes,
+    (SELECT count(*) FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s)
+        AS person_settings,
+    (SELECT count(*) FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s) AS memory_off,
+    (SELECT count(*) FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s) AS sent_files,
+    (SELECT count(*) FROM person_requests WHERE team_id = %(team)s AND user_id = %(user)s)
+        AS person_requests;

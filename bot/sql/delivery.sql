@@ -1,0 +1,28 @@
+-- What a row of messages says about the messages of its reply in Slack. Each statement changes
+-- nothing where another worker has taken the message over: its token is another one then.
+
+-- name: intend
+-- A message of the reply is about to be posted: from now on it may be in Slack.
+UPDATE messages SET posting_since = now()
+WHERE id = %(id)s AND token = %(token)s
+RETURNING id;
+
+-- name: give_up_intent
+-- No message of the reply is in Slack that is not recorded.
+UPDATE messages SET posting_since = NULL
+WHERE id = %(id)s AND token = %(token)s
+RETURNING id;
+
+-- name: record
+UPDATE messages SET posting_since = NULL, reply_ts = array_append(reply_ts, %(ts)s)
+WHERE id = %(id)s AND token = %(token)s
+RETURNING id;
+
+-- name: remove
+UPDATE messages SET reply_ts = array_remove(reply_ts, %(ts)s)
+WHERE id = %(id)s AND token = %(token)s
+RETURNING id;
+
+-- name: recorded_in_thread
+SELECT unnest(reply_ts) AS ts FROM messages
+WHERE thread = %(thread)s;

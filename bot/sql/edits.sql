@@ -1,0 +1,97 @@
+-- Edits and deletions of stored messages, in a transaction of the message's thread and author.
+
+-- name: read
+-- The message that an event is about, unless a newer event has changed it already: whether it is still
+-- to be answered, what it says, and whether it was said in public in a place not known to be public now.
+SELECT id, user_id, audience, ended_at IS NULL AS is_open, message->>'text' AS text,
+    formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts, question, words,
+    reply_ts <> '{}' AND status IN ('answered', 'stopped', 'failed')
+        AND begun_at > now() - interval '1 day' AS may_be_answered_again,
+    audience = %(public)s AND NOT EXISTS (
+        SELECT FROM conversations AS known
+        WHERE known.team_id = messages.team_id AND known.channel_id = messages.channel_id
+            AND known.audience = messages.audience) AS is_less_public
+FROM messages
+WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s
+    AND changed_ts < %(changed)s
+FOR UPDATE;
+
+-- name: enter_person
+-- Let the transaction reach the rows of the message's author, too.
+SELECT set_config('kioku.team', %(team)s, true), set_config('kioku.user', %(user)s, true);
+
+-- name: note_change
+-- Note the newest event of a message.
+UPDATE messages SET changed_ts = %(changed)s WHERE id = %(id)s;
+
+-- name: edit_waiting
+-- The text of a message that is still to be answered; a run that answers the old one has lost it.
+UPDATE messages
+SET message = jsonb_set(message, '{text}', to_jsonb(%(text)s::text)), changed_ts = %(changed)s,
+    status = 'waiting', token = NULL, failures = 0,
+    on_record = on_record AND on_record(team_id, user_id, channel_id, %(must_agree)s)
+WHERE id = %(id)s;
+
+-- name: answer_again
+-- An answered message that was edited waits again.
+UPDATE messages
+SET message = %(message)s, changed_ts = %(changed)s, status = 'waiting', token = NULL,
+    failures = 0, ended_at = NULL,
+    on_record = on_record AND on_record(team_id, user_id, channel_id, %(must_agree)s)
+WHERE id = %(id)s;
+
+-- name: reword
+-- The stored texts of an edited message, of which memories are to be formed anew. What was said in public
+-- belongs to its channel alone if that is not known to be public now.
+UPDATE messages
+SET question = %(question)s, words = %(words)s, formed_at = NULL,
+    audience = CASE WHEN %(is_less_public)s THEN channel_id ELSE audience END,
+    on_record = on_record AND on_record(team_id, user_id, channel_id, %(must_agree)s)
+WHERE id = %(id)s
+RETURNING audience, on_record;
+
+-- name: withdraw
+-- A deleted message: it is not answered, a run that answers it has lost it, and its texts are deleted.
+WITH old AS (
+    SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts,
+        ended_at IS NULL AS is_open, begun_at IS NOT NULL AS begun
+    FROM messages
+    WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s FOR UPDATE
+)
+UPDATE messages
+SET changed_ts = GREATEST(changed_ts, %(changed)s), question = '', words = '', reply = NULL,
+    status = CASE WHEN old.is_open THEN 'deleted' ELSE status END, message = NULL, token = NULL,
+    ended_at = COALESCE(ended_at, now()), formed_at = COALESCE(formed_at, now())
+FROM old WHERE messages.id = old.id
+RETURNING messages.id, user_id, audience, formed, has_texts, is_open, begun;
+
+-- name: thread_of
+-- The thread of a message, in which row-level security does not look for it.
+SELECT thread_of_message(%(team)s, %(channel)s, %(ts)s) AS thread;
+
+-- name: delete_texts
+-- Delete the texts of a person's turn; no memory is formed from them.
+UPDATE messages SET question = '', words = '', reply = NULL,
+    formed_at = CASE WHEN ended_at IS NOT NULL THEN COALESCE(formed_at, now()) END
+WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s;
+
+-- name: message_before
+-- The author's message before this one: in its thread, in a direct message in any.
+SELECT ts FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
+    AND channel_id = %(channel)s AND ts < %(ts)s AND (thread = %(thread)s OR audience = %(dm)s)
+ORDER BY ts DESC LIMIT 1;
+
+-- name: words_of
+-- The stored words of a person's message.
+SELECT words FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
+    AND begun_at IS NOT NULL;
+
+-- name: answers_to_delete
+-- The messages of an answer to a message that was deleted while it was answered.
+SELECT reply_ts FROM messages WHERE id = %(id)s AND status = 'deleted';
+
+-- name: forget_answer
+-- The answer to a deleted message is deleted in Slack.
+UPDATE messages SET reply_ts = '{}', posting_since = NULL WHERE id = %(id)s;

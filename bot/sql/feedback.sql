@@ -1,0 +1,16 @@
+-- Ratings of answers by the people who asked.
+
+-- name: rate
+-- An answer that this person got; a good rating has no comment.
+INSERT INTO feedback AS given (turn_id, team_id, user_id, rating)
+SELECT id, team_id, user_id, %(rating)s FROM messages
+WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s
+    AND status IN ('answered', 'stopped')
+ON CONFLICT (turn_id) DO UPDATE
+SET rating = excluded.rating, changed_at = now(),
+    comment = CASE excluded.rating WHEN 'bad' THEN given.comment ELSE '' END
+RETURNING comment;
+
+-- name: comment
+UPDATE feedback SET rating = 'bad', comment = %(comment)s, changed_at = now()
+WHERE turn_id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;

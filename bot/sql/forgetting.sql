@@ -1,0 +1,69 @@
+-- Texts of what a person forgets.
+
+-- name: question
+SELECT question FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
+    AND question <> '';
+
+-- name: find
+-- Messages of what is forgotten: those that it comes from, all of a selected time, and those whose
+-- words name it and are not formed yet. Nothing is formed of them any more.
+WITH found AS (
+    SELECT id, channel_id, ts FROM messages
+    WHERE team_id = %(team)s AND user_id = %(user)s
+        AND (%(everything)s
+            OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s)
+            OR (channel_id, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+            OR (formed_at IS NULL AND words <> '' AND says(words, %(needles)s)))
+), formed AS (
+    UPDATE messages SET formed_at = now() FROM found
+    WHERE messages.id = found.id AND messages.formed_at IS NULL
+)
+SELECT channel_id AS channel, ts FROM found;
+
+-- name: unform
+-- What was not formed when it was forgotten.
+UPDATE messages SET formed_at = NULL
+WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at = %(at)s AND words <> ''
+RETURNING audience;
+
+-- name: delete_comments
+-- A comment on an answer may repeat it.
+UPDATE feedback SET comment = '' FROM messages
+WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s AND feedback.comment <> ''
+    AND messages.id = feedback.turn_id
+    AND ((messages.channel_id, messages.ts) IN
+            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+        OR says(feedback.comment, %(needles)s)
+        OR says(concat_ws(' ', messages.question, messages.words, messages.reply), %(needles)s));
+
+-- name: delete_texts
+-- The texts of these messages, and each text that names what is forgotten.
+UPDATE messages
+SET question = CASE WHEN named.whole OR named.question THEN '' ELSE messages.question END,
+    words = CASE WHEN named.whole OR named.words THEN '' ELSE messages.words END,
+    reply = CASE WHEN named.whole OR named.reply THEN NULL ELSE messages.reply END
+FROM (
+    SELECT id, (channel_id, ts) IN
+            (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[])) AS whole,
+        says(question, %(needles)s) AS question, says(words, %(needles)s) AS words,
+        says(COALESCE(reply, ''), %(needles)s) AS reply
+    FROM messages
+    WHERE team_id = %(team)s AND user_id = %(user)s
+        AND (question <> '' OR words <> '' OR reply IS NOT NULL)
+) AS named
+WHERE messages.id = named.id AND (named.whole OR named.question OR named.words OR named.reply);
+
+-- name: is_erased
+-- Whether the database has an erasure of the person.
+SELECT forgotten_id FROM forgotten_sources
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s;
+
+-- name: end_open_messages
+SELECT end_open_messages();
+
+-- name: blank
+-- Messages, named by CHANNEL/TS.
+UPDATE messages
+SET question = '', words = '', reply = NULL, formed_at = COALESCE(formed_at, now())
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id || '/' || ts = ANY(%(messages)s);

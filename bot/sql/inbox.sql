@@ -1,0 +1,67 @@
+-- Messages that are stored, taken by the run of a job, stopped, released and ended. Row-level security
+-- limits each statement to the rows of the transaction's person and thread.
+
+-- name: store
+-- Store a message that waits, unless it is known, or the app does not serve its workspace, or it is neither
+-- addressed to the bot nor in a thread that is followed. Returns how many messages of its person waited.
+INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, message, on_record)
+SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, %(message)s,
+    on_record(%(team)s, %(user)s, %(channel)s, %(must_agree)s)
+WHERE (%(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s))
+    AND NOT EXISTS (
+        SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND left_at IS NOT NULL)
+ON CONFLICT (team_id, channel_id, ts) DO NOTHING
+RETURNING (SELECT count(*) FROM messages AS other WHERE other.team_id = %(team)s
+    AND other.user_id = %(user)s AND other.ended_at IS NULL) AS waiting;
+
+-- name: store_deleted
+-- Store a message that was deleted before it was delivered, so that it is never answered.
+INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, status, ended_at)
+SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, 'deleted', now()
+WHERE %(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s)
+ON CONFLICT DO NOTHING;
+
+-- name: take
+-- Take the oldest message of a thread that is still to be answered. One that another run had, and did
+-- not release, was in progress when its process died.
+WITH oldest AS (
+    SELECT open.id, open.token IS NOT NULL AND open.token <> %(token)s AS process_died
+    FROM messages AS open
+    WHERE open.thread = %(thread)s AND open.ended_at IS NULL
+    ORDER BY open.ts LIMIT 1 FOR UPDATE
+)
+UPDATE messages
+SET token = %(token)s, failures = failures + oldest.process_died::int
+FROM oldest
+WHERE messages.id = oldest.id
+RETURNING messages.id, process_died, message, status, failures, changed_ts, begun_at IS NOT NULL AS begun,
+    changed_ts < ANY (reply_ts) AS replied,
+    extract(epoch FROM now())::float8 - GREATEST(ts, changed_ts)::float8 AS waited,
+    EXISTS (
+        SELECT FROM workspaces
+        WHERE workspaces.team_id = messages.team_id AND left_at IS NOT NULL) AS unserved;
+
+-- name: read_run
+-- What a run must know of its message's row.
+SELECT token, status, changed_ts FROM messages WHERE id = %(id)s;
+
+-- name: stop
+-- The person pressed Stop at `stopped_ts`: what is being answered in a thread, or waits for the model
+-- after it was begun, and was written or edited before that, is to end.
+UPDATE messages SET status = 'stopped'
+WHERE thread = %(thread)s AND ended_at IS NULL AND (token IS NOT NULL OR begun_at IS NOT NULL)
+    AND GREATEST(ts, changed_ts) < %(stopped_ts)s
+RETURNING id;
+
+-- name: release
+-- An attempt ended without an answer; `failed`: in an error.
+UPDATE messages SET token = NULL, failures = failures + %(failed)s::int
+WHERE id = %(id)s AND token = %(token)s
+RETURNING id;
+
+-- name: finish
+-- A message is handled: its body is deleted.
+UPDATE messages SET status = %(status)s, message = NULL, token = NULL, ended_at = now(),
+    formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END
+WHERE id = %(id)s AND token = %(token)s AND ended_at IS NULL
+RETURNING id;

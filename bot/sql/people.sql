@@ -1,0 +1,59 @@
+-- People: their settings, and whether memory is off for them now.
+
+-- name: state
+SELECT switched_off, off_until, agreed, notices, eagerness, language, informed, retention_days,
+    locale, time_zone, profile_at, deactivated
+FROM person_states
+WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: language
+SELECT language, locale FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: off_conversations
+SELECT scope FROM off_now
+WHERE team_id = %(team)s AND user_id = %(user)s AND scope <> ''
+ORDER BY scope;
+
+-- name: message_state
+-- Whether memory is off in a conversation, and whether a message there is on the record; NULL for a
+-- message that is not stored.
+SELECT
+    EXISTS (
+        SELECT FROM off_now
+        WHERE team_id = %(team)s AND user_id = %(user)s AND scope = %(channel)s
+    ) AS off_here,
+    (
+        SELECT on_record FROM messages
+        WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
+    ) AS on_record;
+
+-- name: insert
+INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s) ON CONFLICT DO NOTHING;
+
+-- name: note_informed
+INSERT INTO person_settings (team_id, user_id, told_at) VALUES (%(team)s, %(user)s, now())
+ON CONFLICT (team_id, user_id) DO UPDATE SET told_at = excluded.told_at;
+
+-- name: note_agreed
+INSERT INTO person_settings (team_id, user_id, agreed_at) VALUES (%(team)s, %(user)s, now())
+ON CONFLICT (team_id, user_id)
+DO UPDATE SET agreed_at = COALESCE(person_settings.agreed_at, excluded.agreed_at);
+
+-- name: choose
+INSERT INTO person_settings (team_id, user_id, notices, language, eagerness, retention_days)
+VALUES (%(team)s, %(user)s, %(notices)s, %(language)s, %(eagerness)s, %(retention_days)s)
+ON CONFLICT (team_id, user_id) DO UPDATE
+SET notices = excluded.notices, language = excluded.language, eagerness = excluded.eagerness,
+    retention_days = excluded.retention_days;
+
+-- name: note_lookup
+-- When Slack was asked who the person is. A person of whom nothing is stored stays unknown.
+UPDATE person_settings SET profile_at = %(at)s WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: note_profile
+UPDATE person_settings
+SET locale = COALESCE(%(locale)s, locale),
+    time_zone = COALESCE(%(zone)s, time_zone),
+    profile_at = %(at)s,
+    deactivated_at = CASE WHEN %(gone)s THEN COALESCE(deactivated_at, now()) END
+WHERE team_id = %(team)s AND user_id = %(user)s;

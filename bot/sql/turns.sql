@@ -1,0 +1,93 @@
+-- How a turn begins and ends in its message's row, and what it begins with. Each is executed in a
+-- transaction of the message's thread and author.
+
+-- name: forgettings
+-- What the person has forgotten: when they did so last, which messages of this channel since the thread
+-- began, and the ids of what was forgotten in the last day. An Undo deletes the rows of a forgetting.
+SELECT
+    COALESCE(extract(epoch FROM max(forgotten_at) FILTER (WHERE what = 'forgetting')), 0)::float8
+        AS history_from,
+    COALESCE(array_agg(ts) FILTER (WHERE channel = %(channel)s AND ts >= %(thread_ts)s), '{}')
+        AS messages,
+    COALESCE(array_agg(forgotten_id) FILTER (
+        WHERE what = 'forgetting' AND forgotten_at > now() - interval '1 day'), '{}') AS ids
+FROM forgotten_sources
+WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: exchanges_of_thread
+-- The newest exchanges of the thread since the person's last forgetting.
+SELECT ts, thread, user_id, question, reply FROM messages
+WHERE team_id = %(team)s AND channel_id = %(channel)s AND thread = %(thread)s
+    AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s
+    AND begun_at > to_timestamp(%(history_from)s)
+ORDER BY ts DESC LIMIT %(most)s;
+
+-- name: exchanges_of_direct_messages
+-- The newest exchanges of the thread, and of the person's last day: people do not think in threads, and
+-- Slack opens one for every top-level direct message.
+SELECT ts, thread, user_id, question, reply FROM messages
+WHERE team_id = %(team)s AND channel_id = %(channel)s
+    AND (thread = %(thread)s OR user_id = %(user)s AND ended_at > now() - interval '1 day')
+    AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s
+    AND begun_at > to_timestamp(%(history_from)s)
+ORDER BY ts DESC LIMIT %(most)s;
+
+-- name: unformed_words
+-- The person's newest words of which no memories are formed yet. In a direct message everything they
+-- wrote may be shown (`audiences` is NULL).
+SELECT ts, words FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (%(audiences)s::text[] IS NULL OR audience = ANY (%(audiences)s))
+    AND formed_at IS NULL AND words <> '' AND ts < %(ts)s
+    AND begun_at > to_timestamp(%(history_from)s)
+ORDER BY ts DESC LIMIT %(most)s;
+
+-- name: begin
+-- A turn begins, or begins again. A fixed sentence in the place of an earlier answer has no texts, and
+-- leaves those that are stored. Returns what earlier attempts posted.
+UPDATE messages
+SET audience = %(audience)s, begun_at = COALESCE(begun_at, now()),
+    on_record = on_record AND %(on_record)s,
+    posting_since = COALESCE(posting_since, now()),
+    question = CASE WHEN %(keep_texts)s AND reply IS NOT NULL THEN question ELSE %(question)s END,
+    words = CASE WHEN %(keep_texts)s AND reply IS NOT NULL THEN words ELSE %(words)s END
+WHERE id = %(id)s AND token = %(token)s
+RETURNING reply_ts, status = 'stopped' AS stopped;
+
+-- name: earlier_attempt
+-- Whether the turn was begun before, and how many seconds ago a message of its reply may have been posted
+-- that is not recorded.
+SELECT begun_at IS NOT NULL AS again,
+    extract(epoch FROM now() - posting_since)::float8 AS asked
+FROM messages WHERE id = %(id)s AND token = %(token)s FOR NO KEY UPDATE;
+
+-- name: begin_request
+-- A request to POST /ask, whose row is stored as its turn begins.
+INSERT INTO messages (id, token, team_id, user_id, channel_id, thread, audience, ts, question,
+    words, on_record, begun_at)
+VALUES (%(id)s, %(token)s, %(team)s, %(user)s, %(channel)s, %(thread)s, %(audience)s, %(ts)s,
+    %(question)s, %(words)s, %(on_record)s, now());
+
+-- name: delete_rating
+-- The rating of an answer that is given again.
+DELETE FROM feedback WHERE turn_id = %(id)s;
+
+-- name: end
+-- The texts of a turn that has ended. Nothing is kept of a message that was forgotten while it was
+-- answered; and no reply, if anything was forgotten since the turn began, which it may repeat.
+UPDATE messages
+SET question = CASE WHEN forgotten.message THEN '' ELSE question END,
+    words = CASE WHEN forgotten.message THEN '' ELSE words END,
+    reply = CASE WHEN on_record AND NOT forgotten.anything THEN %(reply)s END,
+    recalled = %(recalled)s, removal_proposed = %(removal_proposed)s,
+    formed_at = CASE WHEN forgotten.message THEN now() ELSE formed_at END
+FROM (
+    SELECT
+        COALESCE(bool_or(channel = %(channel)s AND ts = %(ts)s), false) AS message,
+        COALESCE(bool_or(what = 'forgetting' AND forgotten_at > now() - interval '1 day'
+            AND forgotten_id <> ALL (%(forgettings)s)), false) AS anything
+    FROM forgotten_sources
+    WHERE team_id = %(team)s AND user_id = %(user)s
+) AS forgotten
+WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s
+RETURNING audience, formed_at IS NULL AS unformed;

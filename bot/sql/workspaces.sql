@@ -1,0 +1,44 @@
+-- Which workspaces have the app. One is served while `left_at` is NULL.
+
+-- name: left
+SELECT left_at, purge_at FROM workspaces WHERE team_id = %(team)s AND left_at IS NOT NULL;
+
+-- name: with_message
+SELECT team_id
+FROM workspaces_with_message(%(channel)s, %(ts)s, %(root)s, %(author)s, %(mentioned)s::text[])
+ORDER BY team_id;
+
+-- name: leave
+-- The app was removed, with a time of `grace` seconds until the rows are deleted; or its token was
+-- revoked (NULL: they stay). Events that are older than the newest installation change nothing.
+INSERT INTO workspaces AS known (team_id, left_at, purge_at)
+VALUES (%(team)s, now(), now() + make_interval(secs => %(grace)s))
+ON CONFLICT (team_id) DO UPDATE
+SET tokens = NULL, purge_at = excluded.purge_at,
+    left_at = COALESCE(known.left_at, excluded.left_at)
+WHERE known.purge_at IS NULL
+    AND (known.left_at IS NULL OR excluded.purge_at IS NOT NULL)
+    AND COALESCE(known.installed_at, '-infinity') < to_timestamp(%(at)s)
+RETURNING team_id;
+
+-- name: token_accepted
+INSERT INTO workspaces (team_id, bot_user_id, installed_at) VALUES (%(team)s, %(bot)s, now())
+ON CONFLICT (team_id) DO UPDATE
+SET bot_user_id = excluded.bot_user_id, installed_at = now(), left_at = NULL, purge_at = NULL;
+
+-- name: to_purge
+-- Those whose time has come within the last `days`.
+SELECT team_id FROM workspaces
+WHERE purge_at <= now() AND purge_at > now() - make_interval(days => %(days)s);
+
+-- name: purge
+SELECT purge_workspace(%(team)s);
+
+-- name: with_tokens
+SELECT team_id FROM workspaces WHERE tokens IS NOT NULL;
+
+-- name: tokens
+SELECT tokens FROM workspaces WHERE team_id = %(team)s AND tokens IS NOT NULL;
+
+-- name: store_tokens
+UPDATE workspaces SET tokens = %(tokens)s WHERE team_id = %(team)s;

@@ -1,0 +1,371 @@
+"""Acts: what a button, an option of a menu or a form means, as the JSON that Slack returns with it.
+
+An act names things, never a person: whoever clicks, it is carried out in their own namespace. So
+whatever comes back is safe to read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, TypeAlias
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from memory import Selection
+from memory.model import MessageKey
+
+ACT = "act"
+"""The action id of an element whose value is an act; a row of several adds numbers: ``act_1``."""
+SEARCH = "search"
+"""The action id of the input whose value is words to search for."""
+QUERY_LIMIT = 100  # characters of the words that are searched for
+# Source: https://docs.slack.dev/reference/block-kit/blocks
+_BLOCK_ID_LIMIT = 255
+_LAST_PAGE = 1_000_000
+
+List: TypeAlias = Literal["memories", "changes", "notice", "used"]
+SwitchTo: TypeAlias = Literal["on", "off", "hour", "tomorrow"]
+PromiseTo: TypeAlias = Literal["done", "dropped"]
+AnswerTo: TypeAlias = Literal["yes", "no", "both"]
+
+
+class _Act(BaseModel):
+    """A value of an element: compact JSON, without fields that have their defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    act: str
+
+    @property
+    def value(self) -> str:
+        """The act as JSON."""
+        fields = self.model_dump(mode="json", exclude_defaults=True)
+        return json.dumps({"act": self.act, **fields}, ensure_ascii=False, separators=(",", ":"))
+
+
+# --- what is shown -----------------------------------------------------------------------------
+
+
+def _cut_words(words: str) -> str:
+    return words[:QUERY_LIMIT]
+
+
+class Position(_Act):
+    """Show a list in the panel: a page of it from 1, and what narrows the list.
+
+    `of`: of ``memories`` the words that are searched for, of ``changes`` the key of a memory, of
+    ``notice`` (the changes of one notice) its batch, of ``used`` (memories that an answer was given
+    with) its turn; empty: all.
+    """
+
+    act: Literal["show"] = "show"
+    list: List = "memories"
+    of: Annotated[str, AfterValidator(_cut_words)] = ""
+    page: Annotated[int, Field(ge=1, le=_LAST_PAGE)] = 1
+
+    def on_page(self, page: int) -> Position:
+        """Return the same list on another page."""
+        return Position(list=self.list, of=self.of, page=page)
+
+    def block_id(self, name: str) -> str:
+        """Return the id of a block: its name, which differs within a panel, and the position.
+
+        Words are left out if Slack's limit has no room for their JSON.
+        """
+        whole = f"{name}|{self.value}"
+        if len(whole) <= _BLOCK_ID_LIMIT:
+            return whole
+        return f"{name}|{Position(list=self.list).value}"
+
+
+def position_in(block_id: str) -> Position | None:
+    """Return the position in the id of a clicked block; None: the block is not one of a panel.
+
+    A position that cannot be read is the first page of all memories.
+    """
+    _, separator, value = block_id.partition("|")
+    if not separator:
+        return None
+    act = read_act(value)
+    return act if isinstance(act, Position) else Position()
+
+
+class PreviewCard(_Act):
+    """Show the person's card as a colleague sees it."""
+
+    act: Literal["preview"] = "preview"
+
+
+class Open(_Act):
+    """Open a form that is about no single memory."""
+
+    act: Literal["open"] = "open"
+    form: Literal["add", "settings", "delete"]
+
+
+# --- what is done at once ----------------------------------------------------------------------
+
+
+class Switch(_Act):
+    """Switch memory on, or off for a while: everywhere, or in the conversation `scope`."""
+
+    act: Literal["switch"] = "switch"
+    to: SwitchTo
+    scope: str = ""
+
+
+class Answer(_Act):
+    """Answer a question about a memory."""
+
+    act: Literal["answer"] = "answer"
+    question: UUID
+    answer: AnswerTo
+
+
+class Edit(_Act):
+    """Open the form of a memory."""
+
+    act: Literal["edit"] = "edit"
+    key: str
+
+
+class Forget(_Act):
+    """Forget a `memory.Selection`: memories by their keys, messages, a time, or everything."""
+
+    act: Literal["forget"] = "forget"
+    keys: tuple[str, ...] = ()
+    messages: tuple[MessageKey, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    everything: bool = False
+
+    @model_validator(mode="after")
+    def _selects_something(self) -> Forget:
+        if self == Forget.model_construct():
+            raise ValueError("This button selects nothing.")
+        return self
+
+    @classmethod
+    def of(cls, selection: Selection) -> Forget:
+        """Return the act that forgets a selection of a person's words."""
+        return cls(
+            keys=tuple(selection.keys),
+            messages=tuple(selection.messages),
+            since=selection.since,
+            until=selection.until,
+            everything=selection.everything,
+        )
+
+    @property
+    def selection(self) -> Selection:
+        """What is to be forgotten."""
+        return Selection(
+            keys=self.keys,
+            messages=self.messages,
+            since=self.since,
+            until=self.until,
+            everything=self.everything,
+        )
+
+
+class Undo(_Act):
+    """Undo changes by their ids, the changes of a notice, or a forgetting."""
+
+    act: Literal["undo"] = "undo"
+    what: Literal["changes", "notice", "forgetting"]
+    ids: tuple[UUID, ...] = Field(min_length=1)
+
+
+class Redo(_Act):
+    """Make changes again that were undone."""
+
+    act: Literal["redo"] = "redo"
+    ids: tuple[UUID, ...] = Field(min_length=1)
+
+
+class Share(_Act):
+    """Open the form that shows a memory to colleagues."""
+
+    act: Literal["share"] = "share"
+    key: str
+
+
+class Hide(_Act):
+    """Show a memory to colleagues no longer."""
+
+    act: Literal["hide"] = "hide"
+    key: str
+
+
+class ChangePromise(_Act):
+    """Say that a promise is kept or dropped."""
+
+    act: Literal["promise"] = "promise"
+    key: str
+    to: PromiseTo
+
+
+class Snooze(_Act):
+    """Put the reminders of a promise off to tomorrow."""
+
+    act: Literal["snooze"] = "snooze"
+    key: str
+
+
+class UndoSnooze(_Act):
+    """Take back that the reminders of a promise were put off to `day`."""
+
+    act: Literal["undo_snooze"] = "undo_snooze"
+    key: str
+    day: date
+
+
+class Remember(_Act):
+    """Store a sentence as it was typed, in a message if `ts` is given."""
+
+    act: Literal["remember"] = "remember"
+    text: str = Field(min_length=1)
+    channel: str = ""
+    ts: str = ""
+
+
+class Rate(_Act):
+    """Rate the answer of a turn."""
+
+    act: Literal["rate"] = "rate"
+    turn: UUID
+    rating: Literal["good", "bad"]
+
+
+class Export(_Act):
+    """Send the person all that is kept of them as a file."""
+
+    act: Literal["export"] = "export"
+
+
+# --- forms -------------------------------------------------------------------------------------
+
+
+class Place(BaseModel):
+    """Where a person clicked or typed, which is where the result is shown.
+
+    `url`: where Slack takes the answer; there is none for Home. `position`: that of the panel in
+    which the click was; None: it was in another message, or typed. `channel`: the conversation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = ""
+    position: Position | None = None
+    channel: str = ""
+
+
+class _FormAct(_Act):
+    """What a form does when it is submitted; its result is shown where it was opened."""
+
+    place: Place = Place()
+
+
+class AddLines(_FormAct):
+    """Remember each line."""
+
+    act: Literal["add_lines"] = "add_lines"
+
+
+class SaveMemory(_FormAct):
+    """Change a memory of a kind that was `seen` as of its last change."""
+
+    act: Literal["save_memory"] = "save_memory"
+    key: str
+    kind: str
+    seen: datetime
+
+
+class ShareSentence(_FormAct):
+    """Show colleagues the sentence of a memory."""
+
+    act: Literal["share_sentence"] = "share_sentence"
+    key: str
+    sentence: str
+
+
+class SaveSettings(_FormAct):
+    """Store the settings that are chosen."""
+
+    act: Literal["save_settings"] = "save_settings"
+
+
+class DeleteData(_FormAct):
+    """Delete all that is kept of the person."""
+
+    act: Literal["delete_data"] = "delete_data"
+
+
+class Comment(_FormAct):
+    """Store a comment on the answer of a turn."""
+
+    act: Literal["comment"] = "comment"
+    turn: UUID
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+UndoAct: TypeAlias = Undo | Redo | UndoSnooze
+"""What an *Undo* button does."""
+ButtonAct: TypeAlias = (
+    Position
+    | PreviewCard
+    | Open
+    | Switch
+    | Answer
+    | Edit
+    | Forget
+    | Undo
+    | Redo
+    | Share
+    | Hide
+    | ChangePromise
+    | Snooze
+    | UndoSnooze
+    | Remember
+    | Rate
+    | Export
+)
+FormAct: TypeAlias = AddLines | SaveMemory | ShareSentence | SaveSettings | DeleteData | Comment
+Act: TypeAlias = Annotated[ButtonAct | FormAct, Field(discriminator="act")]
+
+_ADAPTER: TypeAdapter[ButtonAct | FormAct] = TypeAdapter(Act)
+
+
+def read_act(value: object) -> ButtonAct | FormAct | None:
+    """Return the act in a value; None for what cannot be read, as of another version of the app."""
+    try:
+        return _ADAPTER.validate_json(str(value))
+    except ValidationError:
+        return None
+
+
+def clicked_act(action: Mapping[str, Any]) -> ButtonAct | None:
+    """Return the act of a clicked element as Slack sends it; None for what cannot be read."""
+    if action.get("action_id") == SEARCH:
+        return Position(of=" ".join(str(action.get("value") or "").split()))
+    chosen = action.get("selected_option") or action
+    act = read_act(chosen.get("value"))
+    return act if isinstance(act, ButtonAct) else None
+
+
+def submitted_act(view: Mapping[str, Any]) -> FormAct | None:
+    """Return the act of a submitted form; None for what cannot be read."""
+    act = read_act(view.get("private_metadata"))
+    return act if isinstance(act, FormAct) else None

@@ -1,0 +1,103 @@
+"""Which memories are about which thing, and what they are before something is said about them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from memory.model.namespace import DM, MemoryView, Person
+from memory.model.schemas import thing
+from memory.postgres.statements import load_statements
+from memory.store.memories import Memory, merged
+from memory.store.projection import read_rows
+
+_SQL = load_statements("memory", "statements")
+
+Content: TypeAlias = tuple[str, Mapping[str, Any]]
+"""A kind with a content of it."""
+Thing: TypeAlias = tuple[str, str]
+"""What a memory is about: a kind, and `memory.model.schemas.thing`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a person's log says about some things, read under their lock before it is changed.
+
+    `keys` are those of all memories about each thing that was ever spoken of, whoever heard it:
+    first what is remembered, then what was taken back, of each the newest first. What is said
+    about a thing again is said about the same memory; not where that is about something else by
+    now. `rows` are the rows of `store` by key, as each audience knows the memory.
+    """
+
+    keys: Mapping[Thing, Sequence[str]]
+    rows: Mapping[str, Sequence[Memory]]
+
+    @property
+    def first_keys(self) -> dict[Thing, str]:
+        """The key of the memory about each thing."""
+        return {about: keys[0] for about, keys in self.keys.items()}
+
+    @property
+    def remembered(self) -> set[str]:
+        """The keys of those that are remembered: direct messages know every memory."""
+        return {
+            key
+            for key, rows in self.rows.items()
+            if any(_is_in_force(row) and row.namespace.audience == DM for row in rows)
+        }
+
+    def in_view(self, view: MemoryView) -> dict[str, Memory]:
+        """Return the memories as a conversation knows them, by key."""
+        rows = [row for rows in self.rows.values() for row in rows]
+        seen = [row for row in rows if view.allows(row.namespace) and _is_in_force(row)]
+        return {row.key: row for row in merged(seen, view)}
+
+
+def _is_in_force(row: Memory) -> bool:
+    """Return whether a row is not over, as one may be until the next refresh."""
+    return row.expires_at is None or row.expires_at > datetime.now(UTC)
+
+
+async def read_known(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    contents: Iterable[Content],
+    keys: Collection[str] = (),
+) -> Known:
+    """Return what is known about the things of `contents`, and of the memories `keys`."""
+    keys_of_things = await keys_by_thing(connection, person, contents)
+    known_keys = {key for found in keys_of_things.values() for key in found}
+    rows: dict[str, list[Memory]] = {key: [] for key in (*keys, *known_keys)}
+    for row in await read_rows(connection, person, rows):
+        rows[row.key].append(row)
+    return Known(keys=keys_of_things, rows=rows)
+
+
+async def keys_by_thing(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    contents: Iterable[Content],
+    *,
+    remembered: bool = False,
+) -> dict[Thing, list[str]]:
+    """Return the keys of all memories about each thing, or of those that are `remembered`."""
+    wanted = {(kind, thing(kind, content)) for kind, content in contents}
+    values = {
+        **person.ids,
+        "prefix": person.namespace(DM).prefix,
+        "kinds": [kind for kind, _ in wanted],
+        "subjects": [subject for _, subject in wanted],
+    }
+    found = await connection.execute(_SQL["memories_of_subjects"], values)
+    keys: dict[Thing, list[str]] = {}
+    for row in await found.fetchall():
+        kind, subject, content = row["kind"], row["subject"], row["content"]
+        counts = not remembered if content is None else thing(kind, content) == subject
+        if counts:
+            keys.setdefault((kind, subject), []).append(row["key"])
+    return keys
