@@ -25,6 +25,9 @@ _SQL = load_statements("bot", "access")
 _TOLD = load_statements("bot", "told")
 _REQUESTS = load_statements("bot", "requests")
 
+MODEL_AWAY = "model_away"
+"""What an interim reply tells a person, for `claim_refusal`."""
+
 
 class QuotaExceeded(Exception):
     """The person has used up `limit` messages and requests of an hour; in `seconds` one is free."""
@@ -102,13 +105,18 @@ async def claim_refusal(
 ) -> bool:
     """Return whether to show `refusal` to the person; start its period of `seconds`.
 
-    `refusal` is the key of a quota's sentence (``quota_messages``), ``model_away`` for an interim
+    `refusal` is the key of a quota's sentence (``quota_messages``), `MODEL_AWAY` for an interim
     reply, or what the policy refuses with the conversation. Until the period ends only the same
     message gets True again, because an earlier attempt at it may have failed before the sentence
     was sent.
     """
     values = {**person.ids, "kind": refusal, "message": message_id, "seconds": seconds}
     return bool(await person_statement(pool, person, _TOLD["claim"], values))
+
+
+async def end_refusal(connection: AsyncConnection[DictRow], person: Person, refusal: str) -> None:
+    """End the period of a refusal, in the caller's transaction: its reason is gone."""
+    await connection.execute(_TOLD["end"], {**person.ids, "kind": refusal})
 
 
 class AlreadyUnderWay(Exception):

@@ -9,3 +9,7 @@ ON CONFLICT (team_id, user_id, kind) DO UPDATE
 SET message_id = excluded.message_id, until = GREATEST(known.until, excluded.until)
 WHERE known.until < now() OR known.message_id = excluded.message_id
 RETURNING kind;
+
+-- name: end
+-- Ends the period of a sentence.
+DELETE FROM told WHERE team_id = %(team)s AND user_id = %(user)s AND kind = %(kind)s;
