@@ -139,18 +139,19 @@ async def _settle_interrupted(app: App, person: Person) -> None:
 
     In a conversation whose id is not known nothing can be looked for, and nothing is posted again.
     """
-    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
-    author = await app.slack.bot_user_id(person.team_id)
     values: dict[str, Any] = {**person.ids, "dm": DM}
     for row in await person_statement(app.pool, person, _SQL["interrupted"], values):
-        message = row["message_id"]
         ts: str | None = _REFUSED
         if row["channel"] is not None:
-            since = row["posting_since"].timestamp()
-            metadata = _metadata(message)
-            ts = await find_posted(client, row["channel"], metadata, author=author, since=since)
+            ts = await find_posted(
+                app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
+                row["channel"],
+                _metadata(row["message_id"]),
+                author=await app.slack.bot_user_id(person.team_id),
+                since=row["posting_since"].timestamp(),
+            )
         statement = "note_posted" if ts else "take_back"
-        settled = {**values, "message": message, "ts": ts}
+        settled = {**values, "message": row["message_id"], "ts": ts}
         await person_statement(app.pool, person, _SQL[statement], settled)
 
 
