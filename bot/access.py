@@ -22,6 +22,11 @@ from memory.postgres import (
 )
 
 _SQL = load_statements("bot", "access")
+_TOLD = load_statements("bot", "told")
+_REQUESTS = load_statements("bot", "requests")
+
+MODEL_AWAY = "model_away"
+"""What an interim reply tells a person, for `claim_refusal`."""
 
 
 class QuotaExceeded(Exception):
@@ -100,15 +105,18 @@ async def claim_refusal(
 ) -> bool:
     """Return whether to show `refusal` to the person; start its period of `seconds`.
 
-    `refusal` is the key of a quota's sentence (``quota_messages``), ``model_away`` for an interim
+    `refusal` is the key of a quota's sentence (``quota_messages``), `MODEL_AWAY` for an interim
     reply, or what the policy refuses with the conversation. Until the period ends only the same
     message gets True again, because an earlier attempt at it may have failed before the sentence
     was sent.
     """
-    values = {"refusal": refusal, "message": str(message_id), "seconds": seconds}
-    return bool(
-        await person_statement(pool, person, _SQL["claim_refusal"], {**person.ids, **values})
-    )
+    values = {**person.ids, "kind": refusal, "message": message_id, "seconds": seconds}
+    return bool(await person_statement(pool, person, _TOLD["claim"], values))
+
+
+async def end_refusal(connection: AsyncConnection[DictRow], person: Person, refusal: str) -> None:
+    """End the period of a refusal, in the caller's transaction: its reason is gone."""
+    await connection.execute(_TOLD["end"], {**person.ids, "kind": refusal})
 
 
 class AlreadyUnderWay(Exception):
@@ -145,12 +153,13 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
     """Store that a request begins, before a model is called; return its id for `check_request`.
 
     `channel` and `ts` name the message that it is about, if there is one. The request is a row in
-    `notices` for an hour. Erasing the person deletes it; no other row says so, because settings are
-    there again as soon as Slack is asked who the person is.
+    `requests_under_way` for an hour. Erasing the person deletes it; no other row says so, because
+    settings are there again as soon as Slack is asked who the person is.
     """
-    request = f"{_about(channel, ts)}{uuid4()}"
+    request = str(uuid4())
     async with person_transaction(pool, person, shared=True) as connection:
-        await connection.execute(_SQL["begin_request"], {**person.ids, "request": request})
+        values = {**person.ids, "id": request, "channel": channel, "ts": ts}
+        await connection.execute(_REQUESTS["begin"], values)
     return request
 
 
@@ -162,8 +171,8 @@ async def note_message_changed(
     Waits for a transaction that has checked such a request: the next statement of the caller's
     transaction sees what that one stored.
     """
-    values = {**person.ids, "about": _about(channel, ts)}
-    await connection.execute(_SQL["note_message_changed"], values)
+    values = {**person.ids, "channel": channel, "ts": ts}
+    await connection.execute(_REQUESTS["note_message_changed"], values)
 
 
 async def check_request(connection: AsyncConnection[DictRow], person: Person, request: str) -> None:
@@ -172,14 +181,9 @@ async def check_request(connection: AsyncConnection[DictRow], person: Person, re
     Raises `memory.MemoryOff` if the person was erased since it began, and `NotRemembered` if its
     message was edited or deleted. Until the transaction ends `note_message_changed` waits.
     """
-    values = {**person.ids, "request": request}
-    found = await connection.execute(_SQL["check_request"], values)
+    found = await connection.execute(_REQUESTS["check"], {**person.ids, "id": request})
     row = await found.fetchone()
     if row is None:
         raise MemoryOff("The person was erased meanwhile.")
-    if row["message_id"]:
+    if row["changed"]:
         raise NotRemembered("remember_changed")
-
-
-def _about(channel: str, ts: str) -> str:
-    return f"request {channel} {ts} " if ts else "request "

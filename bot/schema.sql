@@ -105,7 +105,7 @@ CREATE INDEX feedback_comments ON feedback (changed_at) WHERE comment <> '';
 CREATE INDEX feedback_person ON feedback (team_id, user_id);
 
 -- That a formation or a tool changed something, to be shown below the reply.
-CREATE TABLE change_notices (
+CREATE TABLE notices (
     turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
     team_id text NOT NULL,
     user_id text NOT NULL,
@@ -113,23 +113,87 @@ CREATE TABLE change_notices (
     -- Of its message in a direct message: what one person alone sees cannot be changed.
     ts text
 );
-CREATE INDEX change_notices_person ON change_notices (team_id, user_id);
+CREATE INDEX notices_person ON notices (team_id, user_id);
 
--- What a person was told under which message, and until when it is not told again. The kind of a
--- reminder of a promise names its key, for the day and time it is due, and 1 or 2: the row is written
--- before it is posted, and has its ts afterwards, '-' where Slack refused it.
-CREATE TABLE notices (
+-- A message with words that the memory model could not read.
+CREATE TABLE unread_messages (
+    turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    found_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX unread_messages_person ON unread_messages (team_id, user_id, found_at);
+
+-- What a person was told, below which message, and until when they are not told it again.
+CREATE TABLE told (
     team_id text NOT NULL,
     user_id text NOT NULL,
     kind text NOT NULL,
-    message_id text NOT NULL,
-    expires_at timestamptz NOT NULL,
+    message_id uuid NOT NULL,
+    until timestamptz NOT NULL,
     PRIMARY KEY (team_id, user_id, kind)
 );
-ALTER TABLE notices ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_notices ON notices USING (
+ALTER TABLE told ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_told ON told USING (
     team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
-    OR expires_at < now()
+    OR until < now()
+) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
+
+-- Requests of people that ask a model or Slack before they store something. A request about a message
+-- names its conversation and ts, and says whether that message has changed since.
+CREATE TABLE requests_under_way (
+    id uuid PRIMARY KEY,
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    channel_id text NOT NULL,
+    ts text NOT NULL,
+    changed boolean NOT NULL DEFAULT false,
+    begun_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX requests_under_way_person ON requests_under_way (team_id, user_id);
+ALTER TABLE requests_under_way ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_requests_under_way ON requests_under_way USING (
+    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
+    OR begun_at < now() - interval '1 hour'
+) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
+
+-- Each time that a person is reminded of a promise: in the morning of a day (`due_time` is ''), or before
+-- the time that the promise names. A row is stored with the job that posts it; those that are due at
+-- the same time share a message. `message_id`: of the message's metadata, stored before it is posted.
+-- `ts`: of the posted message, '-' where Slack refused it.
+CREATE TABLE reminders (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    key text NOT NULL,
+    day date NOT NULL,
+    due_time text NOT NULL,
+    message_id uuid,
+    posting_since timestamptz,
+    ts text,
+    PRIMARY KEY (team_id, user_id, key, day, due_time)
+);
+CREATE INDEX reminders_day ON reminders USING brin (day);
+ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_reminders ON reminders USING (
+    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
+    OR day < current_date - 60
+) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
+
+-- The day to which a person has put off the reminders of a promise. The newest row of a promise counts,
+-- until something is said about the promise later.
+CREATE TABLE snoozes (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    key text NOT NULL,
+    day date NOT NULL,
+    asked_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (team_id, user_id, key, day)
+);
+CREATE INDEX snoozes_day ON snoozes USING brin (day);
+ALTER TABLE snoozes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_snoozes ON snoozes USING (
+    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
+    OR day < current_date - 60
 ) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
 -- What a person decided about their memory, and what Slack says about them.
@@ -223,15 +287,16 @@ CREATE TABLE listening (
     heard_at timestamptz NOT NULL
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, change_notices, notices,
-    person_settings, memory_off, person_requests, sent_files, workspaces, interactions, listening
-    TO kioku_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, notices, unread_messages, told,
+    requests_under_way, reminders, snoozes, person_settings, memory_off, person_requests, sent_files,
+    workspaces, interactions, listening TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY '{feedback,change_notices,person_settings,memory_off,sent_files}'::text[] LOOP
+    FOREACH name IN ARRAY '{feedback,notices,unread_messages,person_settings,memory_off,
+        sent_files}'::text[] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY own_rows ON %I USING (team_id = %s AND user_id = %s)', name,
             'current_setting(''kioku.team'', true)', 'current_setting(''kioku.user'', true)');
@@ -301,41 +366,119 @@ CREATE FUNCTION may_ask_again_at(team text, person text, moment text, most int)
 
 CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
     WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
+CREATE INDEX store_open_promises_of_person ON store (team_id, user_id)
+    WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
 
--- Open promises of the last thirty days, of today and, for zones ahead of UTC, of tomorrow, of which
--- a person whose memory is on has not been reminded twice.
-CREATE FUNCTION promises_to_remind_of(most int)
-    RETURNS TABLE (team_id text, user_id text, key text, due text, said_at timestamptz,
-        time_zone text, posted int, last_at timestamptz)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+-- When a person is reminded of a promise, at most three times: at 9:00 of its day in their zone; two
+-- hours before the time that it names; and at 9:00 of the next day. Of a promise whose day had
+-- passed when it was made (`said_at`) the day it was made counts, and of one that was put off the day it
+-- was put off to. Nothing is said at 9:00 where the other reminder comes no later, or where the promise
+-- was made after 9:00. A moment before `said_at` is replaced: by the middle of the time that was left
+-- then, or an hour later.
+CREATE FUNCTION reminder_moments(due date, due_time time, said_at timestamptz, snoozed_to date, zone text)
+    RETURNS TABLE (day date, due_time text, at timestamptz)
+    LANGUAGE sql STABLE
     AS $$
-        SELECT promise.team, promise.person, promise.key, promise.due, promise.said_at,
-            settings.time_zone, earlier.posted, earlier.last_at
-        FROM (SELECT store.team_id AS team, store.user_id AS person, store.key,
-                concat_ws(' ', value->'content'->>'due', value->'content'->>'due_time') AS due,
-                COALESCE((SELECT max(statement.said_at) FROM statements AS statement
-                    WHERE statement.team_id = store.team_id AND statement.user_id = store.user_id
-                        AND statement.key = store.key AND statement.act = 'say'
-                        AND statement.audience <> 'colleagues' AND statement.withdrawn_at IS NULL
-                        AND statement.forgotten_id IS NULL), store.updated_at) AS said_at
-            FROM store WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'
-                AND split_part(prefix, '.', 4) = 'dm'
-                AND value->'content'->>'due' BETWEEN to_char(now() - interval '30 days', 'YYYY-MM-DD')
+        WITH promise AS (
+            SELECT COALESCE(snoozed_to, GREATEST(due, (said_at AT TIME ZONE zone)::date)) AS first_day
+            WHERE due IS NOT NULL OR snoozed_to IS NOT NULL
+        ), timed AS (
+            SELECT due AS day, to_char(reminder_moments.due_time, 'HH24:MI') AS due_time,
+                (due + reminder_moments.due_time) AT TIME ZONE zone AS ends_at
+            FROM promise
+            WHERE first_day = due AND snoozed_to IS NULL AND reminder_moments.due_time IS NOT NULL
+        ), morning AS (
+            SELECT first_day AS day, (first_day + time '09:00') AT TIME ZONE zone AS at FROM promise
+        ), planned AS (
+            SELECT morning.day, '' AS due_time, morning.at, NULL::timestamptz AS ends_at FROM morning
+            WHERE NOT EXISTS (SELECT FROM timed
+                WHERE timed.ends_at - interval '2 hours' <= morning.at OR morning.at < said_at)
+            UNION ALL
+            SELECT timed.day, timed.due_time, timed.ends_at - interval '2 hours', timed.ends_at FROM timed
+            UNION ALL
+            SELECT first_day + 1, '', (first_day + 1 + time '09:00') AT TIME ZONE zone, NULL FROM promise
+        )
+        SELECT planned.day, planned.due_time,
+            CASE WHEN planned.at > said_at THEN planned.at
+                WHEN planned.ends_at > said_at THEN said_at + (planned.ends_at - said_at) / 2
+                ELSE said_at + interval '1 hour' END
+        FROM planned
+    $$;
+
+-- When people are reminded of their open promises, and which of these reminders were stored.
+CREATE VIEW promise_reminders WITH (security_invoker = true) AS
+    SELECT store.prefix, store.team_id, store.user_id, store.key, value->'content'->>'due' AS due,
+        moment.day, moment.due_time, moment.at, stored.key IS NOT NULL AS is_stored, stored.ts
+    FROM store
+    LEFT JOIN person_settings AS settings
+        ON settings.team_id = store.team_id AND settings.user_id = store.user_id
+    CROSS JOIN LATERAL (
+        SELECT COALESCE(max(statement.said_at), store.updated_at) AS at FROM statements AS statement
+        WHERE statement.team_id = store.team_id AND statement.user_id = store.user_id
+            AND statement.key = store.key AND statement.act = 'say'
+            AND statement.audience <> 'colleagues' AND statement.withdrawn_at IS NULL
+            AND statement.forgotten_id IS NULL
+    ) AS said
+    LEFT JOIN LATERAL (
+        SELECT snooze.day FROM snoozes AS snooze
+        WHERE snooze.team_id = store.team_id AND snooze.user_id = store.user_id
+            AND snooze.key = store.key AND snooze.asked_at > said.at
+        ORDER BY snooze.asked_at DESC LIMIT 1
+    ) AS snoozed ON true
+    -- Text that is no day, no time or no zone counts as none.
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN pg_input_is_valid(value->'content'->>'due', 'date')
+                THEN (value->'content'->>'due')::date END AS due,
+            CASE WHEN pg_input_is_valid(value->'content'->>'due_time', 'time')
+                THEN (value->'content'->>'due_time')::time END AS due_time,
+            CASE WHEN pg_input_is_valid('2000-01-01 00:00 ' || settings.time_zone, 'timestamptz')
+                THEN settings.time_zone ELSE 'UTC' END AS zone
+    ) AS promise
+    CROSS JOIN LATERAL reminder_moments(
+        promise.due, promise.due_time, said.at, snoozed.day, promise.zone) AS moment
+    -- With LIMIT it is looked up by its key, however few promises the planner expects.
+    LEFT JOIN LATERAL (
+        SELECT reminder.key, reminder.ts FROM reminders AS reminder
+        WHERE reminder.team_id = store.team_id AND reminder.user_id = store.user_id
+            AND reminder.key = store.key AND reminder.day = moment.day
+            AND reminder.due_time = moment.due_time
+        LIMIT 1
+    ) AS stored ON true
+    WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open'
+        AND split_part(store.prefix, '.', 4) = 'dm';
+GRANT SELECT ON promise_reminders TO kioku_app;
+
+-- People who are to be reminded now of a promise of the last thirty days, and whose memory is on. Many
+-- promises of one person are one row. A plan that was made while tables were empty stays: it may read
+-- none of them whole.
+CREATE FUNCTION people_to_remind()
+    RETURNS TABLE (team_id text, user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off
+    AS $$
+        WITH people AS MATERIALIZED (
+            SELECT reminder.team_id, reminder.user_id FROM promise_reminders AS reminder
+            WHERE reminder.due BETWEEN to_char(now() - interval '30 days', 'YYYY-MM-DD')
                     AND to_char(now() + interval '14 hours', 'YYYY-MM-DD')
-            ORDER BY value->'content'->>'due' DESC LIMIT most) AS promise
-        LEFT JOIN person_settings AS settings
-            ON settings.team_id = promise.team AND settings.user_id = promise.person
-        CROSS JOIN LATERAL (SELECT count(*)::int AS posted,
-                max(one.expires_at) - interval '60 days' AS last_at
-            FROM notices AS one WHERE one.team_id = promise.team AND one.user_id = promise.person
-                AND one.message_id <> '' AND one.kind IN (
-                    concat_ws(' ', 'reminder', promise.key, promise.due, 1),
-                    concat_ws(' ', 'reminder', promise.key, promise.due, 2))) AS earlier
-        WHERE earlier.posted < 2 AND settings.deactivated_at IS NULL
+                AND NOT reminder.is_stored
+                AND reminder.at BETWEEN now() - interval '30 days' AND now()
+            UNION
+            SELECT reminder.team_id, reminder.user_id FROM snoozes AS snooze
+            JOIN promise_reminders AS reminder
+                ON reminder.prefix = concat_ws('.', 'chat', snooze.team_id, snooze.user_id, 'dm')
+                AND reminder.key = snooze.key
+            WHERE snooze.day BETWEEN current_date - 30 AND current_date + 1
+                AND NOT reminder.is_stored
+                AND reminder.at BETWEEN now() - interval '30 days' AND now()
+        )
+        SELECT people.team_id, people.user_id FROM people
+        WHERE NOT EXISTS (SELECT FROM person_settings AS settings
+                WHERE settings.team_id = people.team_id AND settings.user_id = people.user_id
+                    AND settings.deactivated_at IS NOT NULL)
             AND NOT EXISTS (SELECT FROM workspaces AS here
-                WHERE here.team_id = promise.team AND here.left_at IS NOT NULL)
-            AND NOT EXISTS (SELECT FROM off_now AS off WHERE off.team_id = promise.team
-                AND off.user_id = promise.person AND off.scope = '')
+                WHERE here.team_id = people.team_id AND here.left_at IS NOT NULL)
+            AND NOT EXISTS (SELECT FROM off_now AS off
+                WHERE off.team_id = people.team_id AND off.user_id = people.user_id
+                    AND off.scope = '')
     $$;
 
 -- Threads with a message that has waited for two minutes and is not being answered: their job was lost.
@@ -568,7 +711,10 @@ CREATE FUNCTION purge_workspace(team text)
             RETURN;
         END IF;
         DELETE FROM messages WHERE team_id = team;
-        DELETE FROM notices WHERE team_id = team;
+        DELETE FROM told WHERE team_id = team;
+        DELETE FROM requests_under_way WHERE team_id = team;
+        DELETE FROM reminders WHERE team_id = team;
+        DELETE FROM snoozes WHERE team_id = team;
         DELETE FROM person_settings WHERE team_id = team;
         DELETE FROM person_requests WHERE team_id = team;
         DELETE FROM memory_off WHERE team_id = team;
@@ -582,14 +728,14 @@ CREATE FUNCTION purge_workspace(team text)
 REVOKE ALL ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    operating_state, workspaces_with_message, thread_of_message, promises_to_remind_of,
+    operating_state, workspaces_with_message, thread_of_message, people_to_remind,
     people_of_channel,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
-    operating_state, workspaces_with_message, thread_of_message, promises_to_remind_of,
+    operating_state, workspaces_with_message, thread_of_message, people_to_remind,
     people_of_channel,
     people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

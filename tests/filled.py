@@ -27,14 +27,23 @@ ROWS: tuple[LiteralString, ...] = (
     " 'words', 'UTC', gen_random_uuid(), now() + interval '1 hour')",
     "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, channel, ts)"
     " VALUES (gen_random_uuid(), %(team)s, %(user)s, 'D1', '1.0')",
-    "INSERT INTO change_notices (turn_id, team_id, user_id)"
+    "INSERT INTO notices (turn_id, team_id, user_id)"
     " SELECT id, team_id, user_id FROM messages"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
     "INSERT INTO feedback (turn_id, team_id, user_id, rating)"
     " SELECT id, team_id, user_id, 'good' FROM messages"
     " WHERE team_id = %(team)s AND user_id = %(user)s",
-    "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
-    " VALUES (%(team)s, %(user)s, 'outage', '1', now() + interval '1 hour')",
+    "INSERT INTO unread_messages (turn_id, team_id, user_id)"
+    " SELECT id, team_id, user_id FROM messages"
+    " WHERE team_id = %(team)s AND user_id = %(user)s",
+    "INSERT INTO told (team_id, user_id, kind, message_id, until)"
+    " VALUES (%(team)s, %(user)s, 'outage', gen_random_uuid(), now() + interval '1 hour')",
+    "INSERT INTO requests_under_way (id, team_id, user_id, channel_id, ts)"
+    " VALUES (gen_random_uuid(), %(team)s, %(user)s, '', '')",
+    "INSERT INTO reminders (team_id, user_id, key, day, due_time)"
+    " VALUES (%(team)s, %(user)s, 'k', current_date, '')",
+    "INSERT INTO snoozes (team_id, user_id, key, day)"
+    " VALUES (%(team)s, %(user)s, 'k', current_date + 1)",
     "INSERT INTO person_requests (team_id, user_id, kind) VALUES (%(team)s, %(user)s, 'model')",
     "INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, 'F1')",
 )

@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import check_quota
+from bot.access import MODEL_AWAY, check_quota, end_refusal
 from bot.config import Settings
 from bot.conversation.inbox import ClaimedMessage, finish, values_of
 from bot.conversation.run import THREAD_SETTING, Stopped, Superseded
@@ -216,6 +216,9 @@ class Turns:
         lock = message.person.prefix
         async with transaction(self.pool, _scope(message), lock=lock, shared=True) as connection:
             await finish(connection, turn.claimed, outcome)
+            # A sentence in place of an answer does not say that a model answers again.
+            if outcome == "answered" and reply is not None:
+                await end_refusal(connection, message.person, MODEL_AWAY)
             # A sentence in place of an answer asks for no consent.
             if turn.memory_state.is_first and (reply is not None or not turn.memory_state.asks):
                 await note_informed(connection, message.person)

@@ -38,7 +38,7 @@ from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
 from bot.ui.acts import Place, Position, clicked_act, position_in, submitted_act
 from bot.ui.blocks import Payload, SlackView, section
 from bot.ui.forms import final_view
-from bot.ui.messages import done_payload
+from bot.ui.messages import done_payload, is_row, with_row_replaced
 from bot.ui.panel import Click, Done, panel
 from memory import Person
 from memory.postgres import execute_statement, load_statements, transaction_timeout
@@ -212,6 +212,8 @@ class Interactions:
         # A message of ours without a panel is replaced by what its button did.
         is_done_there = "actions" in body and position is None and not beside
         replaces = in_panel or is_done_there
+        if is_done_there:
+            shown = _in_clicked_row(body, shown)
         try:
             if not replaces and await show_in_thread(self._client(body), body, shown):
                 return
@@ -274,6 +276,14 @@ class Interactions:
             yield
         finally:
             self._running -= running
+
+
+def _in_clicked_row(body: Body, shown: Payload) -> Payload:
+    """Return what a click did; of a click in a reminder, the reminder with that in its row."""
+    block_id = str(body["actions"][0].get("block_id") or "")
+    if not is_row(block_id):
+        return shown
+    return with_row_replaced(body.get("message") or {}, block_id, shown)
 
 
 async def _open_form(

@@ -22,6 +22,7 @@ from bot.access import (
 )
 from bot.app import App
 from bot.locale import Reader
+from bot.notices import next_reminders
 from bot.people import Off, person_refusal, read_memory_state
 from bot.slack.messages import author_key, typed
 from bot.ui.acts import Remember, Undo
@@ -311,8 +312,10 @@ class _Request:
         left |= {one.sentence: refusal_line(reader, one.reason, one.sentence) for one in refused}
         lines = [changes_line(reader, stored)] if stored else []
         buttons: Sequence[Block] = ()
-        if len(stored) == 1 and (promised := promise_told(reader, stored[0])):
-            lines[0], buttons = promised
+        if len(stored) == 1:
+            reminders = await next_reminders(pool, person, [stored[0].key])
+            if promised := promise_told(reader, stored[0], reminders.get(stored[0].key)):
+                lines[0], buttons = promised
         if questions:
             lines.append(question_line(reader, questions[0]))
             buttons = answer_buttons(reader, questions[0])

@@ -7,9 +7,9 @@ person.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, assert_never
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import forget_selected, undo_forgotten
 from bot.memories.panel import recalled_keys
+from bot.memories.promises import snooze, undo_snooze
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
@@ -50,14 +51,23 @@ from bot.ui.acts import (
     SaveSettings,
     Share,
     ShareSentence,
+    Snooze,
     Switch,
     Undo,
+    UndoSnooze,
 )
 from bot.ui.blocks import SlackView, bulleted
 from bot.ui.cards import sentence_of
-from bot.ui.lines import audience_of, changes_line, not_remembered_line
-from bot.ui.messages import forget_button
+from bot.ui.lines import (
+    audience_of,
+    changes_line,
+    not_remembered_line,
+    promise_details,
+    promise_line,
+)
+from bot.ui.messages import forget_button, promise_buttons
 from bot.ui.panel import Click, Done, undo_of
+from bot.ui.promises import is_open
 from memory import (
     Change,
     ChangeGone,
@@ -131,6 +141,10 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             return await _changed(app, click, [hidden])
         case ChangePromise():
             return await _change_promise(app, click, act)
+        case Snooze():
+            return await _snooze(app, click, act)
+        case UndoSnooze():
+            return await _undo_snooze(app, click, act)
         case Remember():
             return await remember_as_typed(app, click, act)
         case Rate():
@@ -217,12 +231,7 @@ def _schema_of(app: App, kind: str) -> type[BaseModel] | None:
 
 async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
     memory = await _memory(app, click, act.key)
-    if act.to == "tomorrow":
-        tomorrow = datetime.now(click.reader.zone).date() + timedelta(days=1)
-        changed = {"state": "open", "due": tomorrow.isoformat()}
-    else:
-        changed = {"state": act.to}
-    content = {**memory.content, **changed}
+    content = {**memory.content, "state": act.to}
     if content == memory.content:
         return Done(line=click.reader.say("nothing_changed"))
     # Nothing is typed: when the message is deleted, the promise goes with it.
@@ -231,6 +240,28 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
         app.pool, app.embedder, click.person, act.key, content, origin, schemas=app.schemas
     )
     return await _changed(app, click, made)
+
+
+async def _snooze(app: App, click: Click, act: Snooze) -> Done:
+    """Remind the person of a promise tomorrow; what they promised stays as it is."""
+    memory = await _memory(app, click, act.key)
+    if not is_open(memory.kind, memory.content):
+        raise ChangeGone
+    today = datetime.now(click.reader.zone).date()
+    day = await snooze(app.pool, click.person, act.key, today)
+    await _update_notices_of(app, click, {act.key})
+    line = click.reader.say("snoozed", what=promise_line(click.reader, memory))
+    return Done(line=line, undo=UndoSnooze(key=act.key, day=day))
+
+
+async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Done:
+    """Remind the person as if they had not put it off, and show the promise as it was shown."""
+    memory = await _memory(app, click, act.key)
+    if not await undo_snooze(app.pool, click.person, act.key, act.day):
+        return Done(line=click.reader.say("undo_gone"), beside=True)
+    await _update_notices_of(app, click, {act.key})
+    text = promise_details(click.reader, memory)
+    return Done(line=text, buttons=promise_buttons(click.reader, memory))
 
 
 async def _forget(app: App, click: Click, act: Forget) -> Done:
@@ -265,17 +296,22 @@ async def _undone(app: App, click: Click, made: Sequence[Change]) -> Done:
 
 async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     """Return changes that were just made, as one line with their Undo; update their notices."""
-    batches: set[UUID] = set()
-    for key in {one.key for one in done}:
-        found = await list_changes(app.pool, click.person, key=key)
-        batches |= {one.batch for one in found if one.batch}
-    async with person_transaction(app.pool, click.person) as connection:
-        await update_notices(app, connection, click.person, batches)
+    await _update_notices_of(app, click, {one.key for one in done})
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     line = changes_line(click.reader, made)
     if not line:
         return Done(line=click.reader.say("nothing_changed"))
     return Done(line=line, undo=undo_of(made))
+
+
+async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:
+    """Update the notices that told of these memories."""
+    batches: set[UUID] = set()
+    for key in keys:
+        found = await list_changes(app.pool, click.person, key=key)
+        batches |= {one.batch for one in found if one.batch}
+    async with person_transaction(app.pool, click.person) as connection:
+        await update_notices(app, connection, click.person, batches)
 
 
 # --- forms -------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ _GONE = frozenset({"file_not_found", "file_deleted"})
 
 TABLES = tuple(_ERASING)
 """Every table of ours that holds rows of a person; a test compares it with the database."""
-_PARTS = ("messages", "feedback", "settings", "memory_off", "files")
+_PARTS = ("messages", "feedback", "settings", "memory_off", "snoozes", "files")
 EXPORTED = ("memories", "statements", "proposals", "forgotten", *_PARTS)
 """The parts of an export that are about the person; all are empty for an unknown person."""
 

@@ -1,131 +1,223 @@
-"""Reminders of promises: found each minute, posted once in the person's direct messages.
+"""Reminders of promises, in the person's direct messages: one message for all that are due.
 
-When a reminder is due follows from the promise and the person's time zone as they are now, so
-nothing has to be moved or cancelled when either changes. A row of `notices` is written before the
-message is posted; after a crash the message is looked for before it is posted again.
+Once a minute the people are found who are to be reminded of something. For each of them, in a
+transaction of their own, the reminders that are due are stored with a job that posts them; so
+nobody's promises delay what others are told. When a reminder is due follows from the promise, the
+time zone and *Tomorrow* as they are now (`promise_reminders` of bot/schema.sql): nothing has to be
+moved or cancelled when one of them changes.
+
+    due ──add_due──▶ stored ──begin_post──▶ being posted ──note_posted──▶ posted, or refused
+                        ◀──────not in Slack after a crash──────┘
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
+import time
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
 
-from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import App
-from bot.people import PersonSettings, person_refusal, read_settings
-from bot.queue.queue import REPLIES, Queue
+from bot.logs import fault
+from bot.people import person_refusal, read_settings
+from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import NOTICE_METADATA, PATIENCE_SECONDS, error_code, is_passing
 from bot.slack.messages import API_TEAM
+from bot.slack.posting import find_posted, post_once
 from bot.ui.blocks import Payload
-from bot.ui.lines import memory_line
 from bot.ui.messages import reminder_payload
-from bot.ui.promises import due_of, is_open, remind_at
+from bot.ui.promises import Reminder
 from memory import DM, Person, Pool
-from memory.postgres import execute_statement, person_statement, person_transaction
-from memory.store import find_memory
+from memory.postgres import (
+    execute_statement,
+    is_unavailable,
+    load_statements,
+    person_statement,
+    person_transaction,
+)
+from memory.store import reread
 
 log = logging.getLogger(__name__)
 
 REMIND = "remind"
-AGAIN = timedelta(days=1)
-"""After which an unanswered reminder comes once more."""
-_AT_ONCE = 5_000
-_KIND, _REFUSED = "reminder", "-"
-_DUE: LiteralString = "SELECT * FROM promises_to_remind_of(%s)"
-_INTEND: LiteralString = (
-    "INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)"
-    " VALUES (%(team)s, %(user)s, %(kind)s, '', now() + interval '60 days')"
-    " ON CONFLICT (team_id, user_id, kind) DO UPDATE SET kind = excluded.kind"
-    " RETURNING message_id, expires_at - interval '60 days' AS begun_at,"
-    " expires_at = now() + interval '60 days' AS is_first, (SELECT channel_id FROM messages"
-    " WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1) AS channel"
-)
-_POSTED: LiteralString = (
-    "UPDATE notices SET message_id = %(ts)s"
-    " WHERE (team_id, user_id, kind) = (%(team)s, %(user)s, %(kind)s)"
-)
+_SQL = load_statements("bot", "reminders")
+_REFUSED = "-"
+
+
+class _TakenOver(Exception):
+    """Another process has settled what became of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A message that is posted: its id in the metadata, and since when, by the monotonic clock."""
+
+    person: Person
+    id: UUID
+    begun_at: float
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters of the statements about it."""
+        return {**self.person.ids, "dm": DM, "message": self.id}
 
 
 async def remind_of_due(pool: Pool, queue: Queue) -> None:
-    """Add a job for each reminder that is due."""
-    now = datetime.now(UTC)
-    jobs: dict[str, Mapping[str, Any]] = {}
-    for row in await execute_statement(pool, _DUE, (_AT_ONCE,)):
-        zone = PersonSettings(time_zone=row["time_zone"]).zone
-        at = remind_at(row["due"], row["said_at"], zone)
-        if at is not None and row["last_at"] is not None:
-            at = max(at, row["last_at"]) + AGAIN
-        if at is not None and at <= now and row["team_id"] != API_TEAM:
-            ids = {"team": row["team_id"], "user": row["user_id"], "key": row["key"]}
-            number = row["posted"] + 1
-            lock = f"{REMIND}:{':'.join(ids.values())}:{row['due']}:{number}"
-            jobs[lock] = {**ids, "due": row["due"], "number": number}
-    await queue.defer(pool, REMIND, jobs, queue=REPLIES)
+    """Store the reminders that are due, with a job for each person.
+
+    A failure for one person is logged; the next minute tries again.
+    """
+    for row in await execute_statement(pool, _SQL["people"]):
+        try:
+            await _add_due(pool, queue, Person(row["team_id"], row["user_id"]))
+        except Exception as error:
+            if is_unavailable(error):
+                raise
+            log.warning("the reminders of a person were not stored: %s", fault(error))
 
 
-async def remind(app: App, team: str, user: str, key: str, due: str, number: int) -> None:
-    """Remind a person of a promise, once; run as a job.
+async def _add_due(pool: Pool, queue: Queue, person: Person) -> None:
+    async with person_transaction(pool, person) as connection:
+        added = await connection.execute(_SQL["add_due"], person.ids)
+        if added.rowcount:
+            jobs = {f"{REMIND}:{person.scope}": person.ids}
+            await queue.defer(connection, REMIND, jobs, queue=BACKGROUND)
 
-    Nothing is posted where it was kept, dropped, moved or forgotten since, and while memory is off.
-    Raises a fault of Slack's that may pass.
+
+async def remind(app: App, team: str, user: str) -> None:
+    """Post a person's stored reminders as one message; run as a job.
+
+    Nothing is posted of promises that were kept, dropped, moved or forgotten since, and while
+    memory is off. Raises a fault of Slack's that may pass.
     """
     person = Person(team, user)
-    memory = await find_memory(app.pool, person, key)
-    if memory is None or not is_open(memory.kind, memory.content) or due_of(memory.content) != due:
+    if person.team_id == API_TEAM:
         return
-    values = {**person.ids, "kind": f"{_KIND} {key} {due} {number}", "dm": DM}
+    await _settle_interrupted(app, person)
+    reminders = await _reminders_to_post(app, person)
+    if not reminders:
+        return
+    reader = await app.people.reader(person)
+    payload = reminder_payload(reader, reminders)
+    message = _Message(person, uuid4(), time.monotonic())
+    keys = [one.memory.key for one in reminders]
+    values = {**message.values, "keys": keys}
+    [begun] = await person_statement(app.pool, person, _SQL["begin_post"], values)
+    if not begun["reminders"]:
+        return
+    try:
+        ts = await _post(app, message, begun["channel"], payload)
+    except _TakenOver:
+        log.info("another process has posted a reminder")
+        return
+    await person_statement(app.pool, person, _SQL["note_posted"], {**message.values, "ts": ts})
+
+
+async def _reminders_to_post(app: App, person: Person) -> list[Reminder]:
+    """Return the newest stored reminder of each promise; none for who is not to be reminded."""
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
         if settings.off(app.settings.consent) or person_refusal(app.settings, person):
-            return
-        [row] = await (await connection.execute(_INTEND, values)).fetchall()
-    if row["message_id"]:
-        return
-    client, kind = app.slack.client(person.team_id, patience=PATIENCE_SECONDS), values["kind"]
-    ts = None if row["is_first"] else await _posted(client, row, kind)
-    if ts is None:
-        reader = await app.people.reader(person, settings=settings)
-        payload = reminder_payload(reader, memory, memory_line(reader, memory))
-        ts = await _post(client, row["channel"] or person.user_id, payload, kind)
-    await person_statement(app.pool, person, _POSTED, {**values, "ts": ts})
+            return []
+        found = await connection.execute(_SQL["to_post"], person.ids)
+        newest = {row["key"]: row for row in await found.fetchall()}
+        memories = await reread(connection, person, newest)
+    return [
+        Reminder(memory=memories[key], day=row["day"], due_time=row["due_time"])
+        for key, row in newest.items()
+        if key in memories
+    ]
 
 
-async def _post(client: AsyncWebClient, channel: str, payload: Payload, kind: str) -> str:
-    """Post a reminder and return its ts; ``-`` where Slack refuses it."""
-    metadata = {**NOTICE_METADATA, "event_payload": {"reply": False, "reminder": kind}}
+async def _settle_interrupted(app: App, person: Person) -> None:
+    """Find out which messages were posted though their job ended before it could store that.
+
+    In a conversation whose id is not known nothing can be looked for, and nothing is posted again.
+    """
+    values: dict[str, Any] = {**person.ids, "dm": DM}
+    for row in await person_statement(app.pool, person, _SQL["interrupted"], values):
+        ts: str | None = _REFUSED
+        if row["channel"] is not None:
+            ts = await find_posted(
+                app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
+                row["channel"],
+                _metadata(row["message_id"]),
+                author=await app.slack.bot_user_id(person.team_id),
+                since=row["posting_since"].timestamp(),
+            )
+        statement = "note_posted" if ts else "take_back"
+        settled = {**values, "message": row["message_id"], "ts": ts}
+        await person_statement(app.pool, person, _SQL[statement], settled)
+
+
+async def _post(app: App, message: _Message, channel: str | None, payload: Payload) -> str:
+    """Post a reminder and return its ts; ``-`` where Slack refuses it.
+
+    In a conversation whose id is not known, `channel` is None, nothing can be looked for. Raises
+    `_TakenOver`, and a fault of Slack's that may pass.
+    """
+    person = message.person
+    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
+    metadata = _metadata(message.id)
     try:
-        answer = await client.chat_postMessage(
-            channel=channel, unfurl_links=False, unfurl_media=False, metadata=metadata, **payload
-        )
+        if channel is None:
+            await _confirm(app, message)
+            answer = await client.chat_postMessage(
+                channel=person.user_id,
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata=metadata,
+                **payload,
+            )
+            ts = str(answer["ts"])
+        else:
+            ts = await post_once(
+                client,
+                channel,
+                payload,
+                metadata,
+                author=await app.slack.bot_user_id(person.team_id),
+                confirm=partial(_confirm, app, message),
+            )
     except SlackApiError as error:
         if is_passing(error):
             raise
         log.warning("a reminder was refused: %s", error_code(error))
         return _REFUSED
-    log.info("a person was reminded of a promise")
-    return str(answer["ts"])
+    log.info("a person was reminded of their promises")
+    return ts
 
 
-async def _posted(client: AsyncWebClient, row: DictRow, kind: str) -> str | None:
-    """Return the ts of a reminder that an earlier attempt may have posted; None: it has not.
+async def _confirm(app: App, message: _Message) -> None:
+    """Raise `_TakenOver` if another process has settled what became of the message.
 
-    In a conversation whose id is not known nothing can be looked for, and nothing is posted again.
+    PostgreSQL is asked only if this process was out of touch with it since the message was begun.
     """
-    if row["channel"] is None:
-        return _REFUSED
-    answer = await client.conversations_history(
-        channel=row["channel"],
-        oldest=f"{row['begun_at'].timestamp() - 60:.6f}",
-        limit=100,
-        include_all_metadata=True,
-    )
-    for one in answer.get("messages") or []:
-        said = (one.get("metadata") or {}).get("event_payload") or {}
-        if said.get("reminder") == kind:
-            return str(one["ts"])
-    return None
+    if app.queue.pulse.unbroken_since() <= message.begun_at:
+        return
+    if not await person_statement(app.pool, message.person, _SQL["find_begun"], message.values):
+        raise _TakenOver
+
+
+def _metadata(message: UUID) -> dict[str, Any]:
+    """Return what the reminder with this id alone has in Slack."""
+    payload = {**NOTICE_METADATA["event_payload"], "reminder": str(message)}
+    return {**NOTICE_METADATA, "event_payload": payload}
+
+
+async def snooze(pool: Pool, person: Person, key: str, today: date) -> date:
+    """Put the reminders of a promise off to the morning after `today`; return that day."""
+    day = today + timedelta(days=1)
+    await person_statement(pool, person, _SQL["snooze"], {**person.ids, "key": key, "day": day})
+    return day
+
+
+async def undo_snooze(pool: Pool, person: Person, key: str, day: date) -> bool:
+    """Take back that the reminders of a promise were put off; return whether they were."""
+    values = {**person.ids, "key": key, "day": day}
+    return bool(await person_statement(pool, person, _SQL["undo_snooze"], values))

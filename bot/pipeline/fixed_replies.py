@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from slack_sdk.errors import SlackApiError
 
-from bot.access import QuotaExceeded, claim_refusal
+from bot.access import MODEL_AWAY, QuotaExceeded, claim_refusal
 from bot.app import App
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.run import Interrupted
@@ -32,8 +32,9 @@ log = logging.getLogger(__name__)
 _DAY_SECONDS = 86_400.0
 MAX_HELD_ATTEMPTS = 121
 """Runs of a job that waits for a model, about half an hour, after which it gives up."""
-# So long one interim reply tells a person of an outage, whatever else they write.
-_INTERIM_SECONDS = 300.0
+# So long, or until they get an answer, one interim reply tells a person of an outage, whatever else
+# they write. A message waits no longer.
+_INTERIM_SECONDS = 1_800.0
 _HELD_SECONDS = 5.0
 _LONGEST_HELD_SECONDS = 15.0
 # The interim reply by the cause, where it is not the one of a model that does not answer.
@@ -61,7 +62,7 @@ class FixedReplies:
             log.error("message %s was given up: no model answered in time", claimed.id)
             await self.reply(claimed, "held_too_long", form_words=True)
             return
-        if not claimed.replied and await self._may_tell(claimed, "model_away", _INTERIM_SECONDS):
+        if not claimed.replied and await self._may_tell(claimed, MODEL_AWAY, _INTERIM_SECONDS):
             await self.reply(claimed, _HELD.get(cause, "held"), outcome=None, form_words=True)
         await self.app.inbox.release(claimed)
         delay = _HELD_SECONDS * (1 + claimed.attempts)

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from bot.app import App
 from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
-from bot.notices import add_notice, add_unread, show_now
+from bot.notices import add_notice, add_unread
 from bot.people import PersonSettings, read_settings
 from bot.queue.retries import RunLater
 from memory import (
@@ -98,14 +98,12 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         async with person_transaction(app.pool, person) as connection:
             await mark_formed(connection, person, ids, words)
         return len(ids) == _TURNS_AT_ONCE
-    noticed = False
 
     async def in_commit(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
-        nonlocal noticed
         now = await mark_formed(connection, person, ids, words)
         if now is None or now.off(app.settings.consent):
             raise _Overtaken
-        noticed = await add_notice(app, connection, person, ids[-1], formed)
+        await add_notice(app, connection, person, ids[-1], formed)
         unread = _unread(formed, ids, words)
         if unread:
             await add_unread(app, connection, person, unread)
@@ -138,8 +136,6 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
             count("formations", outcome="unavailable")
             raise
         _report(formed, len(words))
-        if noticed:
-            await show_now(app, person, ids[-1])
     # What was said since has a job of its own.
     characters = sum(len(one.text) for one in words)
     return len(ids) == _TURNS_AT_ONCE or characters >= MAX_CHARACTERS

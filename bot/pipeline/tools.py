@@ -211,7 +211,7 @@ class Toolbox:
         # It has other words after an edit, and none after it was deleted, forgotten or erased.
         if now.off or not now.on_record or await found.fetchone() is None:
             raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
-        await add_notice(app, connection, message.person, turn.id, formed)
+        await add_notice(app, connection, message.person, turn.id, formed, in_turn=True)
 
     async def _settings(self, given: Arguments) -> Definition:
         match given.get("action"):

@@ -100,7 +100,10 @@ async def answer_unanswered(pool: Pool, queue: Queue) -> None:
 async def delete_expired(pool: Pool) -> None:
     """Delete what is only kept for a while; end memories whose time is over."""
     await execute_statement(pool, _SQL["delete_expired_interactions"])
-    await execute_statement(pool, _SQL["delete_expired_notices"])
+    await execute_statement(pool, _SQL["delete_expired_told"])
+    await execute_statement(pool, _SQL["delete_requests_under_way"])
+    await execute_statement(pool, _SQL["delete_old_reminders"])
+    await execute_statement(pool, _SQL["delete_old_snoozes"])
     await execute_statement(pool, _SQL["delete_old_requests"])
     await execute_statement(pool, _SQL["clear_away"], {"most": _AT_ONCE})
     await expire_due(pool, delete_texts=delete_forgotten_texts)

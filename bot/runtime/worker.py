@@ -52,7 +52,7 @@ def register_work(dependencies: TurnDependencies) -> None:
         (SHOW_NOTICE, REPLIES, partial(show_notice, app)),
         (TELL_UNREAD, REPLIES, partial(tell_unread, app)),
         (PUBLISH, REPLIES, partial(publish_home, app)),
-        (REMIND, REPLIES, partial(remind, app)),
+        (REMIND, BACKGROUND, partial(remind, app)),
         (DELETE_ANSWER, REPLIES, partial(delete_answer, app)),
         (backfill.CATCH_UP, BACKGROUND, partial(backfill.plan, app)),
         (backfill.READ_MISSED, BACKGROUND, partial(backfill.read, app)),

@@ -1,4 +1,4 @@
--- How often people may use Kioku, and requests that are under way.
+-- How often people may use Kioku.
 
 -- name: seconds_to_wait
 -- Until a person may ask a model again; NULL: they may now.
@@ -31,26 +31,3 @@ WHERE (
         AND at > now() - interval '1 hour'
 ) < %(most)s
 RETURNING id;
-
--- name: claim_refusal
--- The period of a sentence begins, unless it has begun with another message.
-INSERT INTO notices AS known (team_id, user_id, kind, message_id, expires_at)
-VALUES (%(team)s, %(user)s, %(refusal)s, %(message)s, now() + make_interval(secs => %(seconds)s))
-ON CONFLICT (team_id, user_id, kind) DO UPDATE
-SET message_id = excluded.message_id,
-    expires_at = GREATEST(known.expires_at, excluded.expires_at)
-WHERE known.expires_at < now() OR known.message_id = excluded.message_id
-RETURNING kind;
-
--- name: begin_request
-INSERT INTO notices (team_id, user_id, kind, message_id, expires_at)
-VALUES (%(team)s, %(user)s, %(request)s, '', now() + interval '1 hour');
-
--- name: note_message_changed
-UPDATE notices SET message_id = 'changed'
-WHERE team_id = %(team)s AND user_id = %(user)s AND starts_with(kind, %(about)s);
-
--- name: check_request
-SELECT message_id FROM notices
-WHERE team_id = %(team)s AND user_id = %(user)s AND kind = %(request)s
-FOR UPDATE;

@@ -31,6 +31,12 @@ SELECT to_jsonb(switch) AS row FROM (
 ) AS switch
 ORDER BY scope;
 
+-- name: snoozes
+SELECT to_jsonb(snooze) AS row FROM (
+    SELECT key, day, asked_at FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s
+) AS snooze
+ORDER BY asked_at, key;
+
 -- name: files
 SELECT to_jsonb(file) AS row FROM (
     SELECT file_id AS id, sent_at FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s
@@ -56,10 +62,15 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message';
 -- By the name of the table.
 SELECT
     (SELECT count(*) FROM feedback WHERE team_id = %(team)s AND user_id = %(user)s) AS feedback,
-    (SELECT count(*) FROM change_notices WHERE team_id = %(team)s AND user_id = %(user)s)
-        AS change_notices,
-    (SELECT count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s) AS messages,
     (SELECT count(*) FROM notices WHERE team_id = %(team)s AND user_id = %(user)s) AS notices,
+    (SELECT count(*) FROM unread_messages WHERE team_id = %(team)s AND user_id = %(user)s)
+        AS unread_messages,
+    (SELECT count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s) AS messages,
+    (SELECT count(*) FROM told WHERE team_id = %(team)s AND user_id = %(user)s) AS told,
+    (SELECT count(*) FROM requests_under_way WHERE team_id = %(team)s AND user_id = %(user)s)
+        AS requests_under_way,
+    (SELECT count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s) AS reminders,
+    (SELECT count(*) FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s) AS snoozes,
     (SELECT count(*) FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s)
         AS person_settings,
     (SELECT count(*) FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s) AS memory_off,

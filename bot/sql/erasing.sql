@@ -3,8 +3,11 @@
 -- name: feedback
 DELETE FROM feedback WHERE team_id = %(team)s AND user_id = %(user)s;
 
--- name: change_notices
-DELETE FROM change_notices WHERE team_id = %(team)s AND user_id = %(user)s;
+-- name: notices
+DELETE FROM notices WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: unread_messages
+DELETE FROM unread_messages WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: messages
 -- Slack delivers an event again for some minutes, and after an outage messages of a day are read: what
@@ -13,8 +16,17 @@ DELETE FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND ts::float8 < extract(epoch FROM now() - interval '1 day');
 
--- name: notices
-DELETE FROM notices WHERE team_id = %(team)s AND user_id = %(user)s;
+-- name: told
+DELETE FROM told WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: requests_under_way
+DELETE FROM requests_under_way WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: reminders
+DELETE FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: snoozes
+DELETE FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: person_settings
 DELETE FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;

@@ -14,8 +14,18 @@ SELECT end_lost_requests();
 -- Signatures are valid for five minutes, by a clock that may be five minutes off.
 DELETE FROM interactions WHERE at < now() - interval '15 minutes';
 
--- name: delete_expired_notices
-DELETE FROM notices WHERE expires_at < now();
+-- name: delete_expired_told
+DELETE FROM told WHERE until < now();
+
+-- name: delete_requests_under_way
+-- Those whose process died.
+DELETE FROM requests_under_way WHERE begun_at < now() - interval '1 hour';
+
+-- name: delete_old_reminders
+DELETE FROM reminders WHERE day < current_date - 60;
+
+-- name: delete_old_snoozes
+DELETE FROM snoozes WHERE day < current_date - 60;
 
 -- name: delete_old_requests
 -- The quota counts the last hour.

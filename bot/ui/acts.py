@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -36,7 +36,7 @@ _LAST_PAGE = 1_000_000
 
 List: TypeAlias = Literal["memories", "changes", "notice", "used"]
 SwitchTo: TypeAlias = Literal["on", "off", "hour", "tomorrow"]
-PromiseTo: TypeAlias = Literal["done", "dropped", "tomorrow"]
+PromiseTo: TypeAlias = Literal["done", "dropped"]
 AnswerTo: TypeAlias = Literal["yes", "no", "both"]
 
 
@@ -209,11 +209,26 @@ class Hide(_Act):
 
 
 class ChangePromise(_Act):
-    """Say that a promise is kept or dropped, or move it to tomorrow."""
+    """Say that a promise is kept or dropped."""
 
     act: Literal["promise"] = "promise"
     key: str
     to: PromiseTo
+
+
+class Snooze(_Act):
+    """Put the reminders of a promise off to tomorrow."""
+
+    act: Literal["snooze"] = "snooze"
+    key: str
+
+
+class UndoSnooze(_Act):
+    """Take back that the reminders of a promise were put off to `day`."""
+
+    act: Literal["undo_snooze"] = "undo_snooze"
+    key: str
+    day: date
 
 
 class Remember(_Act):
@@ -306,6 +321,8 @@ class Comment(_FormAct):
 
 # --- reading -----------------------------------------------------------------------------------
 
+UndoAct: TypeAlias = Undo | Redo | UndoSnooze
+"""What an *Undo* button does."""
 ButtonAct: TypeAlias = (
     Position
     | PreviewCard
@@ -319,6 +336,8 @@ ButtonAct: TypeAlias = (
     | Share
     | Hide
     | ChangePromise
+    | Snooze
+    | UndoSnooze
     | Remember
     | Rate
     | Export

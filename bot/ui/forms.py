@@ -36,6 +36,7 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.lines import audience_name, audience_of, kept_for
+from bot.ui.promises import is_past
 from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory
 from memory.credentials import redact
 from memory.model import PROMISE_KIND
@@ -265,7 +266,31 @@ def edit_errors(reader: Reader, view: Mapping[str, Any], schema: type[BaseModel]
             # A field that no input can hold keeps its value, which is not here.
             if name in content
         }
+    return _past_due(reader, view, content) if schema.__name__ == PROMISE_KIND else {}
+
+
+def _past_due(
+    reader: Reader, view: Mapping[str, Any], content: Mapping[str, str | None]
+) -> dict[str, str]:
+    """Return that a promise was given a day or a time that is over; what it had before may stay."""
+    day = content.get("due") or ""
+    at = content.get("due_time") or ""
+    if (day, at) == (_begun_with(view, "due"), _begun_with(view, "due_time")):
+        return {}
+    if is_past(reader, day, ""):
+        return {_block_id("due"): reader.say("form_past_day")}
+    if is_past(reader, day, at):
+        return {_block_id("due_time"): reader.say("form_past_time")}
     return {}
+
+
+def _begun_with(view: Mapping[str, Any], field: str) -> str:
+    """Return the day or time that the input of a field began with; empty for none."""
+    for block in view.get("blocks") or []:
+        if block.get("block_id") == _block_id(field):
+            element = block["element"]
+            return str(element.get("initial_date") or element.get("initial_time") or "")
+    return ""
 
 
 def field_error(reader: Reader, code: str, rules: Rules | None = None) -> str:

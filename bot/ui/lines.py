@@ -65,13 +65,39 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
 
 def _promise(reader: Reader, what: str, content: Mapping[str, Any]) -> str:
     """Return a promise: to whom, until when, and what became of it."""
-    details = [reader.say("promise_to", who=to)] if (to := content.get("to")) else []
-    if due := due_of(content):
-        details.append(reader.say("promise_by", when=due_line(reader, due)))
-    listed = reader.say("listed").join(details)
-    line = reader.say("detailed", what=what, details=listed) if details else what
+    line = _with_details(reader, what, content)
     state = content.get("state")
     return reader.say(f"promise_line_{state if state in _ENDED else 'open'}", what=line)
+
+
+def _with_details(reader: Reader, what: str, content: Mapping[str, Any]) -> str:
+    details = _promise_details(reader, content)
+    if not details:
+        return what
+    return reader.say("detailed", what=what, details=reader.say("listed").join(details))
+
+
+def _promise_details(reader: Reader, content: Mapping[str, Any]) -> list[str]:
+    """Return to whom a promise was made, and by when it is to be kept."""
+    details: list[str] = []
+    if to := content.get("to"):
+        details.append(reader.say("promise_to", who=to))
+    if due := due_of(content):
+        details.append(reader.say("promise_by", when=due_line(reader, due)))
+    return details
+
+
+def promise_line(reader: Reader, memory: Memory) -> str:
+    """Return what was promised, to whom and by when, as one line of mrkdwn."""
+    what = subject(memory.kind, memory.content)
+    return as_mrkdwn(_one_line(_with_details(reader, what, memory.content)))
+
+
+def promise_details(reader: Reader, memory: Memory) -> str:
+    """Return a promise as the row of a reminder: what, and below it to whom and by when."""
+    what = as_mrkdwn(_one_line(subject(memory.kind, memory.content)))
+    details = as_mrkdwn(" · ".join(_promise_details(reader, memory.content)))
+    return f"*{what}*\n{details}" if details else f"*{what}*"
 
 
 def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:

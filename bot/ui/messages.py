@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
-from typing import Literal, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from bot.locale import Reader
 from bot.people import Off
-from bot.ui.acts import ChangePromise, Edit, Forget, Position, Remember, Switch, Undo
+from bot.ui.acts import (
+    ButtonAct,
+    ChangePromise,
+    Edit,
+    Forget,
+    Position,
+    Remember,
+    Snooze,
+    Switch,
+    Undo,
+)
 from bot.ui.blocks import (
-    LINE_LIMIT,
+    FALLBACK_LIMIT,
     VALUE_LIMIT,
     Block,
     Payload,
     actions,
-    as_mrkdwn,
     button,
+    fitted,
     note,
     payload,
     section,
-    shortened,
 )
-from bot.ui.cards import sentence_of
 from bot.ui.lines import (
     changes_line,
     notable_changes,
     off_line,
+    promise_details,
+    promise_line,
     question_line,
     refusal_line,
     value_line,
 )
 from bot.ui.panel import Done, answer_buttons, consent_buttons, undo_button
-from bot.ui.promises import due_of, is_open, remind_at
+from bot.ui.promises import Reminder, is_open, is_past
 from memory import Change, Memory, Person, Question, Reason, Refusal
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
@@ -41,6 +51,11 @@ _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 PayloadMaker: TypeAlias = Callable[[Person, Reader], Awaitable[Payload]]
 """A function that returns a private message to a person."""
 _MOST_BUTTONS = 3
+# Each takes two blocks, and a message has at most fifty.
+_MOST_REMINDERS = 15
+_HEADINGS = ("reminder_soon", "reminder_today", "reminder_open")
+_ROW = "promise-"
+_ROW_BUTTONS = "-buttons"
 
 
 def done_payload(reader: Reader, done: Done) -> Payload:
@@ -54,29 +69,36 @@ def notice_payload(
     changes: Sequence[Change],
     questions: Sequence[Question],
     newest: Sequence[Change],
+    reminders: Mapping[str, datetime],
 ) -> Payload:
     """Return a notice: the changes of a batch in one line, and the first question that is open.
 
-    `newest` are the newest changes of its promises: what is said of one is as it is now.
+    `newest` are the newest changes of its promises: what is said of one is as it is now. Their
+    next `reminders` are by key.
     """
     blocks: list[Block] = []
     lines: list[str] = []
     if told := notable_changes(changes):
         lines.append(changes_line(reader, told))
+        promises = [promise_told(reader, one, reminders.get(one.key)) for one in newest]
+        open_promises = [promise for promise in promises if promise is not None]
+        asked: list[Block] | None = None
+        if len(open_promises) == 1:
+            [(line, asked)] = open_promises
+            lines = [line] if len(told) == 1 else [*lines, line]
         undoable = [one for one in changes if one.undone_at is None]
         undo_notice = Undo(what="notice", ids=(batch,))
         undo = [undo_button(reader, undo_notice, lines[0])] if undoable else []
-        notice = Position(list="notice", of=str(batch))
-        buttons = [*undo, button(reader.say("show_button"), notice)]
-        promises = [found for one in newest if (found := promise_told(reader, one))]
-        if len(promises) == 1:
-            [(line, asked)] = promises
-            lines = [line] if len(told) == 1 else [*lines, line]
+        if asked is None:
+            notice = Position(list="notice", of=str(batch))
+            buttons = [*undo, button(reader.say("show_button"), notice)]
+        else:
             buttons = [*asked, *undo][:_MOST_BUTTONS]
         blocks = [*map(note, lines), actions(*buttons)]
     if questions:
         lines.append(question_line(reader, questions[0]))
-        blocks += [section(lines[-1]), actions(*answer_buttons(reader, questions[0]))]
+        blocks.append(section(lines[-1]))
+        blocks.append(actions(*answer_buttons(reader, questions[0])))
     if len(questions) > 1:
         blocks.append(note(reader.say("notice_questions", count=len(questions) - 1)))
     return {"text": "\n".join(lines), "blocks": blocks}
@@ -135,37 +157,107 @@ def refusal_done(reader: Reader, refusal: Refusal, *, facts: bool) -> Done:
     return Done(line=line, buttons=[button(reader.say("remember_button"), remember)])
 
 
-def promise_told(reader: Reader, change: Change) -> tuple[str, list[Block]] | None:
+def promise_told(
+    reader: Reader, change: Change, reminder: datetime | None
+) -> tuple[str, list[Block]] | None:
     """Return the line and the buttons of a change that made or changed an open promise.
 
-    None for any other change. Of a promise without a day the person is asked for one.
+    None for any other change. `reminder` is when the person is reminded next; where that is never,
+    they are asked for a day.
     """
     content = (change.after or {}).get("content") or {}
     if not change.after or change.undone_at is not None or not is_open(change.kind, content):
         return None
-    at = remind_at(due_of(content), change.at, reader.zone)
-    dateless = {**change.after, "content": {**content, "due": None, "due_time": None}}
-    line, key = value_line(reader, dateless), change.key
-    if at is None:
-        tomorrow = button(reader.say("promise_tomorrow"), ChangePromise(key=key, to="tomorrow"))
+    line = value_line(reader, change.after)
+    key = change.key
+    if reminder is None:
+        tomorrow = button(reader.say("promise_tomorrow"), Snooze(key=key))
         pick = button(reader.say("promise_pick"), Edit(key=key))
         return reader.say("promise_when", line=line), [tomorrow, pick]
     edit = button(reader.say("menu_edit"), Edit(key=key))
-    return reader.say("promise_remind", line=line, when=reader.plain_minute(at)), [edit]
+    when = reader.plain_minute(reminder)
+    return reader.say("promise_remind", line=line, when=when), [edit]
 
 
-def reminder_payload(reader: Reader, memory: Memory, line: str) -> Payload:
-    """Return the reminder: the person's own sentence, or `line` where it was forgotten."""
-    sentence = sentence_of(memory)
-    quoted = as_mrkdwn(shortened(sentence, LINE_LIMIT)) if sentence else line
-    day = reader.plain_day(date.fromisoformat(memory.said_on))
-    text = reader.say("reminder", day=day, what=quoted)
-    done = ChangePromise(key=memory.key, to="done")
-    tomorrow = ChangePromise(key=memory.key, to="tomorrow")
-    dropped = ChangePromise(key=memory.key, to="dropped")
-    return payload(
-        text,
-        button(reader.say("promise_done"), done, style="primary"),
-        button(reader.say("promise_tomorrow"), tomorrow),
-        button(reader.say("promise_drop"), dropped),
+# --- reminders ---------------------------------------------------------------------------------
+
+
+def reminder_payload(reader: Reader, reminders: Sequence[Reminder]) -> Payload:
+    """Return the message that reminds of promises, one row with its buttons for each.
+
+    Those whose time is near come first, then those of the day, then those that are late or were put
+    off. Promises that do not fit are counted.
+    """
+    shown = reminders[:_MOST_REMINDERS]
+    lines: list[str] = []
+    blocks: list[Block] = []
+    for heading in _HEADINGS:
+        promises = [one for one in shown if _heading_of(reader, one) == heading]
+        if promises:
+            lines.append(reader.say(heading))
+            blocks.append(section(lines[-1]))
+        for one in promises:
+            lines.append(promise_line(reader, one.memory))
+            blocks += _reminder_row(reader, one)
+    if len(reminders) > _MOST_REMINDERS:
+        lines.append(reader.say("reminder_more", count=len(reminders) - _MOST_REMINDERS))
+        show = button(reader.say("show_button"), Position())
+        blocks.append(section(lines[-1], show))
+    return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
+
+
+def _heading_of(reader: Reader, reminder: Reminder) -> str:
+    content = reminder.memory.content
+    day = str(content.get("due") or "")
+    if is_past(reader, day, str(content.get("due_time") or "")):
+        return "reminder_open"
+    if reminder.due_time:
+        return "reminder_soon"
+    today = datetime.now(reader.zone).date()
+    return "reminder_today" if day == today.isoformat() else "reminder_open"
+
+
+def _reminder_row(reader: Reader, reminder: Reminder) -> list[Block]:
+    text = promise_details(reader, reminder.memory)
+    buttons = promise_buttons(reader, reminder.memory)
+    row = f"{_ROW}{reminder.memory.key}"
+    return [section(text, block_id=row), actions(*buttons, block_id=f"{row}{_ROW_BUTTONS}")]
+
+
+def promise_buttons(reader: Reader, memory: Memory) -> list[Block]:
+    """Return what a person may answer to a reminder."""
+    what = promise_line(reader, memory)
+    answers: tuple[tuple[str, ButtonAct], ...] = (
+        ("promise_done", ChangePromise(key=memory.key, to="done")),
+        ("promise_tomorrow", Snooze(key=memory.key)),
+        ("promise_drop", ChangePromise(key=memory.key, to="dropped")),
     )
+    buttons: list[Block] = []
+    for sentence, act in answers:
+        text = reader.say(sentence)
+        label = reader.say("promise_label", button=text, what=what)
+        buttons.append(button(text, act, label=label))
+    buttons[0]["style"] = "primary"
+    return buttons
+
+
+def is_row(block_id: str) -> bool:
+    """Return whether a clicked block is the row of a promise in a reminder."""
+    return block_id.startswith(_ROW)
+
+
+def with_row_replaced(message: Mapping[str, Any], block_id: str, shown: Payload) -> Payload:
+    """Return a reminder with what a click has done in the place of the row that was clicked.
+
+    The new blocks keep the row's ids, so that *Undo* replaces it again.
+    """
+    row = block_id.removesuffix(_ROW_BUTTONS)
+    ids = [row, f"{row}{_ROW_BUTTONS}"]
+    done = [{**block, "block_id": name} for block, name in zip(shown["blocks"], ids, strict=False)]
+    blocks: list[Block] = []
+    for block in message.get("blocks") or []:
+        if block.get("block_id") == row:
+            blocks += done
+        elif block.get("block_id") not in ids:
+            blocks.append(block)
+    return {"text": shown["text"], "blocks": blocks}

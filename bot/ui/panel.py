@@ -35,6 +35,7 @@ from bot.ui.acts import (
     Switch,
     SwitchTo,
     Undo,
+    UndoAct,
 )
 from bot.ui.blocks import (
     Block,
@@ -99,7 +100,7 @@ class Done:
     """
 
     line: str
-    undo: Undo | Redo | None = None
+    undo: UndoAct | None = None
     buttons: Sequence[Block] = ()
     beside: bool = False
     position: Position | None = None
@@ -392,7 +393,7 @@ def undo_of(changes: Sequence[Change]) -> Undo | Redo:
     return Undo(what="changes", ids=ids)
 
 
-def undo_button(reader: Reader, undo: Undo | Redo, what: str) -> Block:
+def undo_button(reader: Reader, undo: UndoAct, what: str) -> Block:
     """Return the button that undoes `what`."""
     return button(reader.say("undo_button"), undo, label=reader.say("undo_label", what=what))
 

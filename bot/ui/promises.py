@@ -1,16 +1,24 @@
-"""Promises: which are open, and when the person is reminded of them."""
+"""Promises: which are open, and how a person reads their day and time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Any
 
 from bot.locale import Reader
+from memory import Memory
 from memory.model import PROMISE_KIND
 
-_MORNING = time(9)
-_LATER = timedelta(hours=1)
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """One reminder of a promise: in the morning of `day`, or before its `due_time`, ``HH:MM``."""
+
+    memory: Memory
+    day: date
+    due_time: str = ""
 
 
 def is_open(kind: str, content: Mapping[str, Any]) -> bool:
@@ -31,18 +39,15 @@ def due_line(reader: Reader, due: str) -> str:
         return due
 
 
-def remind_at(due: str, said: datetime, zone: tzinfo) -> datetime | None:
-    """Return when the person is reminded of a promise with this `due_of`; None: never.
-
-    At its time in their zone; 9:00 for a day without a time. An hour after the promise, `said`, if
-    that was past by then. Never, too, for a text that is none of a day and a time.
-    """
+def is_past(reader: Reader, day: str, at: str) -> bool:
+    """Return whether a day, or a time on it, is over for the person; False for other texts."""
     try:
-        day, at = _day_and_time(due)
-        moment = datetime.combine(day, at or _MORNING, zone).astimezone(UTC)
-    except (OverflowError, ValueError):
-        return None
-    return moment if moment > said else said + _LATER
+        due_day = date.fromisoformat(day)
+        due_time = time.fromisoformat(at) if at else time.max
+    except ValueError:
+        return False
+    now = datetime.now(reader.zone)
+    return (due_day, due_time) < (now.date(), now.time())
 
 
 def _day_and_time(due: str) -> tuple[date, time | None]:

@@ -31,3 +31,11 @@ WHERE (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embed
 FOR KEY SHARE OF store
 ON CONFLICT DO NOTHING
 RETURNING key;
+
+-- name: change_space
+-- Vectors are of this model from now on. Changes nothing where they are already.
+UPDATE kioku_embedding_space SET model = %(model)s, dimensions = %(dimensions)s
+WHERE (model, dimensions) <> (%(model)s, %(dimensions)s);
+
+-- name: delete_vectors
+TRUNCATE store_vectors;

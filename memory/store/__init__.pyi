@@ -16,6 +16,7 @@ from .forgetting import (
 from .memories import (
     MAX_MEMORIES as MAX_MEMORIES,
     find_memory as find_memory,
+    reread as reread,
     message_of as message_of,
     read_card as read_card,
 )

@@ -9,12 +9,15 @@ from psycopg.rows import DictRow
 
 from memory.model.namespace import Person
 from memory.postgres.database import Pool, execute_statement, is_unavailable, person_transaction
+from memory.postgres.statements import load_statements
 from memory.store.forgetting import DeleteTexts, purge
 from memory.store.memories import reread
 from memory.store.proposals import delete_ended_proposals
 from memory.store.statements import delete_ended, delete_old
 
 _log = logging.getLogger(__name__)
+
+_SQL = load_statements("memory", "expiry")
 
 
 async def expire_due(
@@ -27,7 +30,7 @@ async def expire_due(
     A failure for one person is logged and does not stop the others.
     """
     gone: list[str] = []
-    for row in await execute_statement(pool, "SELECT * FROM people_with_due(%s)", (limit,)):
+    for row in await execute_statement(pool, _SQL["people_with_due"], {"most": limit}):
         try:
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person, locked=True) as connection:

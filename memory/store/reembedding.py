@@ -106,12 +106,8 @@ def _text(row: DictRow) -> str:
 
 async def _delete_others(connection: AsyncConnection[DictRow], space: EmbeddingSpace) -> None:
     async with connection.transaction():
-        found = await connection.execute(
-            "UPDATE kioku_embedding_space SET model = %(model)s, dimensions = %(dimensions)s"
-            " WHERE (model, dimensions) <> (%(model)s, %(dimensions)s)",
-            asdict(space),
-        )
-        if found.rowcount:
+        changed = await connection.execute(_SQL["change_space"], asdict(space))
+        if changed.rowcount:
             size = sql.SQL("TYPE vector({})").format(sql.Literal(space.dimensions))
-            await connection.execute("TRUNCATE store_vectors")
+            await connection.execute(_SQL["delete_vectors"])
             await connection.execute(sql.SQL("ALTER TABLE store_vectors ALTER embedding ") + size)

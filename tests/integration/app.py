@@ -30,6 +30,7 @@ from bot.listeners.interactions import Interactions
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
+from bot.notices import SHOW_NOTICE, show_notice
 from bot.people import People
 from bot.pipeline.changes import delete_answer, follow_change, update_from_message
 from bot.pipeline.formation import form_memories
@@ -239,7 +240,13 @@ class App:
         # A formation that reads what it cannot mark as formed would never end.
         async with asyncio.timeout(60):
             await self.form_words(message.team_id, message.user_id, audience)
+        await self.show_notices()
         return [memory.content for memory in await self.memories(message.person)]
+
+    async def show_notices(self) -> None:
+        """Run the waiting jobs that show notices."""
+        for job in self.take_jobs(SHOW_NOTICE):
+            await show_notice(self.wiring.app, **job)
 
     async def memories(self, person: Person) -> list[Memory]:
         """Return a person's memories."""

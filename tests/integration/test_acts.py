@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import date
 from typing import TypeAlias
 
 import pytest
@@ -21,7 +22,9 @@ from bot.ui.acts import (
     Rate,
     Redo,
     Share,
+    Snooze,
     Undo,
+    UndoSnooze,
 )
 from memory import COLLEAGUES, PUBLIC, Selection, forget, list_changes
 from memory.postgres import person_transaction
@@ -379,6 +382,8 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         Share(key=memory.key),
         Hide(key=memory.key),
         ChangePromise(key=memory.key, to="done"),
+        Snooze(key=memory.key),
+        UndoSnooze(key=memory.key, day=date(2026, 11, 27)),
         Position(list="changes", of=memory.key),
         Position(list="notice", of=str(change.batch)),
         Position(list="used", of=str(turn)),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.conversation.inbox import ANSWER
 from bot.locale import Reader, say
 from bot.memories import data
 from bot.memories.data import DELETE_FILE, TABLES, delete_file, erase_person
@@ -87,6 +88,8 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert events == [{"message": None, "status": "deleted"}] * 3
     assert naming(app.database, person.user_id).keys() == NAMED
     await deleted(app)
+    for job in jobs(app, ANSWER):
+        await app.answering.drain(job["args"]["thread"])
     for job in jobs(app):
         await WORK[job["task_name"]](app.wiring.app, **job["args"])
     left = naming(app.database, person.user_id)

@@ -118,6 +118,23 @@ async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(app: A
     assert app.turn(second)["user_id"] == bob
 
 
+async def test_an_answer_ends_what_a_person_was_told_of_an_outage(app: App) -> None:
+    """The next outage is told again, by one interim reply; others' answers do not matter."""
+    place = app.slack.place()
+    first = await held(app, "one", place)
+    assert app.replies(first) == [WAITING]
+    back(app)
+    await app.ask(app.slack.place(), "Somebody else's")
+    app.fault(status=500, times=-1)
+    elsewhere = await held(app, "two", place)
+    assert app.replies(elsewhere) == []
+    back(app)
+    for message in (first, elsewhere):
+        await drain(app, message)
+    again = await held(app, "three", place)
+    assert app.replies(again) == [WAITING]
+
+
 async def test_what_waits_for_half_an_hour_is_given_up(app: App) -> None:
     """After half an hour the person is told in one sentence; the operator finds it as failed."""
     asked = await held(app, "I like ramen")

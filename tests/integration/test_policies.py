@@ -57,7 +57,7 @@ async def test_channels_that_are_not_listed_are_closed(
     ts, root = said["ts"], asked.thread_ts
     more = app.slack.message(closed, ts=ts, thread_ts=root, text="and more", addressed=False)
     assert await app.inbox.store(more)
-    app.rows("UPDATE notices SET expires_at = now() - interval '1 day' RETURNING kind")
+    app.rows("UPDATE told SET until = now() - interval '1 day' RETURNING kind")
     await app.answering.drain(more.thread)
     assert len(told(app, closed)) == 1
     nothing_is_kept(app, closed.user)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, get_args
 
 import pytest
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.acts import ChangePromise
-from memory import DM, Origin, add_memories
+from bot.ui.acts import ChangePromise, PromiseTo, Snooze, clicked_act
+from memory import DM, FormationResult, Origin, add_memories, list_changes
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson
-from tests.integration.test_promises import SENTENCE, minute
-from tests.person import Place, shown
+from tests.integration.test_promises import SENTENCE, asks, minute
+from tests.person import Place, elements, shown
 from tests.waiting import until
 
 pytestmark = pytest.mark.own_slack
@@ -48,9 +47,9 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
     return {**seen["messages"][-1], "channel": "dm"}
 
 
-async def due(ann: SlackPerson) -> tuple[str, str | None, str]:
+async def due(ann: SlackPerson) -> tuple[str | None, str | None, str]:
     """Return day, time and state of the person's promise."""
-    found = {one.kind: one.content for one in await ann.app.memories(ann.person)}[PROMISE_KIND]
+    found = (await ann.memory("Q3")).content
     return found["due"], found["due_time"], found["state"]
 
 
@@ -63,13 +62,9 @@ async def becomes(ann: SlackPerson, *expected: tuple[str | None, str | None, str
     await until(same)
 
 
-def day(ann: SlackPerson, later: int) -> str:
-    """Return a day from today on in the person's zone."""
-    [row] = ann.app.rows(
-        "SELECT time_zone FROM person_settings WHERE user_id = %s", ann.person.user_id
-    )
-    zone = ZoneInfo(row["time_zone"])
-    return (datetime.now(zone) + timedelta(days=later)).date().isoformat()
+def days_ago(days: int) -> str:
+    """Return the day of a promise that was due so many days ago."""
+    return (datetime.now(UTC) - timedelta(days=days)).date().isoformat()
 
 
 async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
@@ -88,56 +83,125 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     assert [[one["evidence"] for one in sources] for sources in said] == [[SENTENCE]]
 
 
-async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
-    """*Tomorrow* sets it, and its notice asks no more; a second click changes nothing.
-
-    Home lists the open promise first, and its menu ends it.
-    """
-    notice = await told(ann)
-    assert ann.sentence("promise_pick") in shown(notice)
-    await ann.press(notice, "promise", to="tomorrow")
-    await becomes(ann, (day(ann, 1), None, "open"))
-    await ann.changed(notice)
-    [job] = ann.app.take_jobs(SHOW_NOTICE)
-    await show_notice(ann.app.wiring.app, **job)
-    [notice] = [one for one in await ann.seen() if one["ts"] == notice["ts"]]
-    assert ann.sentence("promise_pick") not in shown(notice)
-    assert "9:00" in shown(notice)
-    promise = await ann.memory("Mia")
-    again = await ann.app.click(ann.person, ChangePromise(key=promise.key, to="tomorrow"))
-    assert again.line == ann.sentence("nothing_changed")
-    assert await ann.memory("Mia") == promise
-    await ann.remember("ramen")
-    home = shown(await ann.open_home())
-    title = f"*{ann.sentence('promises_title')}*"
-    assert home.index(title) < home.index("Q3") < home.index("ramen")
-    await ann.click(await ann.home(), "promise", to="done")
-    await becomes(ann, (day(ann, 1), None, "done"))
-    assert ann.sentence("promises_title") not in shown(await ann.home())
-
-
-@pytest.mark.parametrize(
-    ("button", "expected"),
-    [("done", (None, "done")), ("tomorrow", (1, "open")), ("dropped", (None, "dropped"))],
-)
-async def test_each_button_of_a_reminder_does_what_it_says(
-    ann: SlackPerson, button: str, expected: tuple[int | None, str]
-) -> None:
-    """The reminder quotes the person; a click changes the promise, with *Undo*."""
-    before = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
-    await told(ann, due=before)
+async def reminded(ann: SlackPerson) -> Place:
+    """Let the reminders of a minute come; return the newest message."""
     ann.app.rows(
         "UPDATE statements SET said_at = '2020-01-01' WHERE kind = 'Promise' AND user_id = %s"
         " RETURNING key",
         ann.person.user_id,
     )
     await minute(ann.app)
-    [reminder] = [one for one in await ann.seen() if SENTENCE in shown(one)]
-    place = {**reminder, "channel": "dm"}
-    await ann.press(place, "promise", to=button)
-    later, state = expected
-    expected_day = before if later is None else day(ann, later)
-    await becomes(ann, (expected_day, None, state))
-    undone = await ann.changed(place)
-    await ann.press(undone, "undo", what="changes")
+    found = [one for one in await ann.seen() if asks(one) and "Q3" in shown(one)]
+    return {**found[-1], "channel": "dm"}
+
+
+async def update_notice(ann: SlackPerson, notice: Place) -> Place:
+    """Do the jobs that update notices; return a notice as it is then."""
+    for job in ann.app.take_jobs(SHOW_NOTICE):
+        await show_notice(ann.app.wiring.app, **job)
+    [found] = [one for one in await ann.seen() if one["ts"] == notice["ts"]]
+    return {**found, "channel": "dm"}
+
+
+async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
+    """*Tomorrow* sets a reminder, and its notice asks no more; the promise stays without a day.
+
+    Home lists the open promise first, and its menu ends it.
+    """
+    notice = await told(ann)
+    assert ann.sentence("promise_pick") in shown(notice)
+    await ann.press(notice, "snooze")
+    await ann.changed(notice)
+    notice = await update_notice(ann, notice)
+    assert ann.sentence("promise_pick") not in shown(notice)
+    assert "9:00" in shown(notice)
+    assert await due(ann) == (None, None, "open")
+    await ann.remember("ramen")
+    home = shown(await ann.open_home())
+    title = f"*{ann.sentence('promises_title')}*"
+    assert home.index(title) < home.index("Q3") < home.index("ramen")
+    await ann.click(await ann.home(), "promise", to="done")
+    await becomes(ann, (None, None, "done"))
+    assert ann.sentence("promises_title") not in shown(await ann.home())
+
+
+@pytest.mark.parametrize("state", get_args(PromiseTo))
+async def test_an_answer_to_a_reminder_changes_the_promise(ann: SlackPerson, state: str) -> None:
+    """The result takes the place of the promise's row, with *Undo*; the other row stays."""
+    before = days_ago(2)
+    await told(ann, due=before)
+    content = {"promise": "the minutes", "due": before}
+    source = Origin(actor="command", evidence="I promised the minutes")
+    await add_memories(
+        ann.app.pool,
+        ann.app.embedder,
+        ann.person.namespace(DM),
+        PROMISE_KIND,
+        [(content, source)],
+    )
+    key = (await ann.memory("Q3")).key
+    reminder = await reminded(ann)
+    await ann.press(reminder, "promise", key=key, to=state)
+    await becomes(ann, (before, None, state))
+    answered = {**await ann.changed(reminder), "channel": "dm"}
+    assert "*the minutes*" in shown(answered)
+    assert "*the Q3 figures*" not in shown(answered)
+    assert ann.sentence(f"promise_line_{state}", what="").strip("：") in shown(answered)
+    await ann.press(answered, "undo", what="changes")
     await becomes(ann, (before, None, "open"))
+
+
+async def test_tomorrow_says_when_the_reminder_comes_and_undo_shows_the_promise_again(
+    ann: SlackPerson,
+) -> None:
+    """What was promised stays as it was said; the notice says when the person is reminded next."""
+    before = days_ago(2)
+    notice = await told(ann, due=before)
+    reminder = await reminded(ann)
+    await ann.press(reminder, "snooze")
+    answered = {**await ann.changed(reminder), "channel": "dm"}
+    assert ann.sentence("snoozed", what="") in shown(answered)
+    assert await due(ann) == (before, None, "open")
+    assert "9:00" in shown(await update_notice(ann, notice))
+    await ann.press(answered, "undo_snooze")
+    again = await ann.changed(answered)
+    acts = [clicked_act(one) for one in elements(again)]
+    assert [type(act) for act in acts] == [ChangePromise, Snooze, ChangePromise]
+    assert ann.app.rows("SELECT day FROM snoozes WHERE user_id = %s", ann.user) == []
+
+
+async def test_a_notice_follows_what_later_words_change(ann: SlackPerson) -> None:
+    """After “by Monday instead” the first notice says the new day."""
+    notice = await told(ann, due="2098-11-27")
+    message = await ann.say("By the 28th of November, 2097 instead")
+    turn = ann.app.turn(message)["id"]
+    source = Origin(
+        actor="formation", evidence=message.text, channel=message.channel_id, ts=message.ts
+    )
+    given = [({"promise": "the Q3 figures", "due": "2097-11-28"}, source)]
+    app = ann.app
+    await add_memories(
+        app.pool, app.embedder, ann.person.namespace(DM), PROMISE_KIND, given, batch=turn
+    )
+    changes = await list_changes(app.pool, ann.person, batch=turn)
+    async with person_transaction(app.pool, ann.person) as connection:
+        formed = FormationResult(changes=tuple(changes))
+        await add_notice(app.wiring.app, connection, ann.person, turn, formed)
+    text = shown(await update_notice(ann, notice))
+    assert "2097" in text
+    assert "2098" not in text
+
+
+async def test_a_promise_takes_no_day_that_has_passed(ann: SlackPerson) -> None:
+    """The form says so at its field; an overdue promise whose day is left alone can be edited."""
+    notice = await told(ann, due=days_ago(2))
+    await ann.press(notice, "edit")
+    form = await ann.form_opens()
+    refused = await ann.submit(form, **{"field.due": "2020-01-01"})
+    assert refused["ack"]["errors"] == {"field.due": ann.sentence("form_past_day")}
+    await ann.submit(form, **{"field.due": days_ago(2), "field.promise": "the Q3 numbers"})
+
+    async def is_edited() -> bool:
+        return str((await ann.memory("Q3")).content["promise"]) == "the Q3 numbers"
+
+    await until(is_edited)

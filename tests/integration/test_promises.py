@@ -1,28 +1,62 @@
-"""Promises: reminded of once, at their time, and only while the person wants to be."""
+"""Promises: reminded of in time, once a day for all of them, while the person wants to be."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias, get_args
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import pytest
+from psycopg.types.json import Jsonb
 
-from bot.memories.promises import REMIND, remind, remind_of_due
+from bot.locale import Reader, say
+from bot.memories.promises import REMIND, remind, remind_of_due, snooze, undo_snooze
 from bot.memories.switches import turn_off
-from bot.slack.client import SLACK_FAULTS
-from bot.ui.acts import ChangePromise, PromiseTo
-from bot.ui.promises import remind_at
+from bot.notices import next_reminders
+from bot.queue.pulse import SILENCE_SECONDS
+from bot.ui.acts import ButtonAct, ChangePromise, Snooze, clicked_act
+from bot.ui.promises import due_line, due_of
 from memory import DM, Memory, Origin, Selection, add_memories, forget, undo_forgetting
 from memory.model import PROMISE_KIND
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
-from tests.person import shown
+from tests.person import elements, shown
+from tests.waiting import until
 
 SENTENCE = "I promised Mia the Q3 figures"
+WHAT = "the Q3 figures"
+EARLY, NINE = 7, 9
+"""Hours of people's clocks: before the morning's reminders, and when they have come."""
+# From UTC, when these tests are read, to a clock that shows `EARLY`.
+_OFFSET = (EARLY - datetime.now(UTC).hour + 11) % 24 - 11
+
+
+def zone_at(hour: int) -> str:
+    """Return a time zone where the clock shows this hour of the same day, whichever hour it is."""
+    offset = _OFFSET + hour - EARLY
+    return f"Etc/GMT{-offset:+d}"
+
+
+def local_now() -> datetime:
+    """Return the time of a person's clock that shows `EARLY`."""
+    return datetime.now(ZoneInfo(zone_at(EARLY)))
+
+
+def in_hours(hours: float) -> dict[str, str]:
+    """Return the day and time of a promise that is due in so many hours."""
+    moment = local_now() + timedelta(hours=hours)
+    return {"due": moment.date().isoformat(), "due_time": f"{moment:%H:%M}"}
+
+
+def in_days(days: int) -> dict[str, str]:
+    """Return the day of a promise that is due in so many days."""
+    return {"due": (local_now().date() + timedelta(days=days)).isoformat()}
+
+
+SOON, LATER = in_hours(1.9), in_hours(2.5)
+TODAY, YESTERDAY = in_days(0), in_days(-1)
 
 
 @pytest.fixture(autouse=True)
@@ -32,23 +66,17 @@ async def idle(app: App) -> None:
     app.rows("DELETE FROM store RETURNING key")
 
 
-async def promised(app: App, place: PersonThread, **content: Any) -> Memory:
+async def promised(app: App, place: PersonThread, what: str = WHAT, **content: Any) -> Memory:
     """Let a person promise something, four days ago; return the memory."""
-    await zone(app, place, "UTC")
+    await zone(app, place, zone_at(EARLY))
     person = app.person(place)
     said_at = datetime.now(UTC) - timedelta(hours=100)
     ts = f"{said_at.timestamp():.6f}"
     origin = Origin(actor="command", evidence=SENTENCE, channel=place.channel, ts=ts)
-    given = [({"promise": "the Q3 figures", "to": "Mia", **content}, origin)]
+    given = [({"promise": what, "to": "Mia", **content}, origin)]
     await add_memories(app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given)
-    [memory] = [one for one in await app.memories(person) if one.kind == PROMISE_KIND]
+    [memory] = [one for one in await app.memories(person) if one.content.get("promise") == what]
     return memory
-
-
-def ago(hours: float = 0, minutes: float = 0) -> dict[str, str]:
-    """Return the day and time of a promise that was due so long ago, in UTC."""
-    moment = datetime.now(UTC) - timedelta(hours=hours, minutes=minutes)
-    return {"due": moment.date().isoformat(), "due_time": f"{moment:%H:%M}"}
 
 
 async def minute(app: App) -> None:
@@ -60,8 +88,13 @@ async def minute(app: App) -> None:
 
 def reminders(app: App, place: PersonThread) -> list[dict[str, Any]]:
     """Return the reminders in a person's direct messages."""
-    seen = app.slack.seen(place.user)
-    return [one for one in seen if SENTENCE in json.dumps(one) and "promised this" in shown(one)]
+    return [one for one in app.slack.seen(place.user) if "Mia" in shown(one) and asks(one)]
+
+
+def asks(message: dict[str, Any]) -> bool:
+    """Return whether a message asks what became of a promise."""
+    acts = map(clicked_act, elements(message))
+    return any(isinstance(act, ChangePromise) for act in acts)
 
 
 Happens: TypeAlias = Callable[[App, PersonThread, Memory], Awaitable[None]]
@@ -71,11 +104,17 @@ async def nothing(app: App, place: PersonThread, memory: Memory) -> None:
     """Nothing happens."""
 
 
-def clicked(button: PromiseTo) -> Happens:
-    """Return that the person presses a button: it was done, dropped, moved or not wanted."""
+def clicked(button: str) -> Happens:
+    """Return that the person presses a button: it was done, dropped, or not wanted today."""
 
     async def happens(app: App, place: PersonThread, memory: Memory) -> None:
-        await app.click(app.person(place), ChangePromise(key=memory.key, to=button))
+        key = memory.key
+        acts: dict[str, ButtonAct] = {
+            "done": ChangePromise(key=key, to="done"),
+            "dropped": ChangePromise(key=key, to="dropped"),
+            "tomorrow": Snooze(key=key),
+        }
+        await app.click(app.person(place), acts[button])
 
     happens.__name__ = button
     return happens
@@ -141,18 +180,21 @@ async def stays(app: App) -> AsyncIterator[None]:
 @pytest.mark.parametrize(
     ("due", "happens", "expected"),
     [
-        (ago(minutes=1), nothing, 1),
-        (ago(minutes=-30), nothing, 0),
-        (ago(hours=-30), nothing, 0),
+        (SOON, nothing, 1),
+        (LATER, nothing, 0),
+        (YESTERDAY, nothing, 1),
+        (TODAY, nothing, 0),
+        (TODAY, moved(zone_at(NINE)), 1),
+        (in_days(1), moved(zone_at(NINE)), 0),
         ({"due": None}, nothing, 0),
-        *((ago(minutes=1), clicked(one), 0) for one in get_args(PromiseTo)),
-        (ago(minutes=1), forgotten, 0),
-        (ago(minutes=1), forgotten_and_back, 1),
-        (ago(minutes=1), off, 0),
-        (ago(minutes=1), deactivated, 0),
-        (ago(minutes=1), uninstalled, 0),
-        (ago(minutes=1), moved("Etc/GMT+4"), 0),
-        (ago(hours=-2), moved("Etc/GMT-4"), 1),
+        *((SOON, clicked(one), 0) for one in ("done", "dropped", "tomorrow")),
+        (SOON, forgotten, 0),
+        (SOON, forgotten_and_back, 1),
+        (SOON, off, 0),
+        (SOON, deactivated, 0),
+        (SOON, uninstalled, 0),
+        (SOON, moved(zone_at(EARLY - 1)), 0),
+        (LATER, moved(zone_at(EARLY + 1)), 1),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
 )
@@ -170,9 +212,9 @@ async def test_what_happens_before_its_time_decides_whether_a_reminder_comes(
 
 async def test_what_happens_between_two_minutes_counts(app: App) -> None:
     """A job that was added before the person kept the promise posts nothing."""
-    for happens in (clicked("done"), forgotten, off):
+    for happens in (clicked("done"), clicked("tomorrow"), forgotten, off):
         place = app.slack.place()
-        memory = await promised(app, place, **ago(minutes=1))
+        memory = await promised(app, place, **SOON)
         await remind_of_due(app.pool, app.wiring.app.queue)
         await happens(app, place, memory)
         for job in app.take_jobs(REMIND):
@@ -180,61 +222,250 @@ async def test_what_happens_between_two_minutes_counts(app: App) -> None:
         assert reminders(app, place) == []
 
 
-async def test_an_unanswered_reminder_comes_once_more_after_a_day(app: App) -> None:
-    """Not within a day, once after it, and never a third time."""
+async def test_an_unanswered_reminder_comes_once_more_the_next_morning(app: App) -> None:
+    """Not before 9:00 of the day after, and never a third time."""
     place = app.slack.place()
-    await promised(app, place, **ago(hours=48))
+    await promised(app, place, **YESTERDAY)
     seen = []
-    for hours in (0, 1, 24, 24, 24):
-        app.rows(
-            "UPDATE notices SET expires_at = expires_at - make_interval(hours => %s)"
-            " WHERE starts_with(kind, 'reminder ') RETURNING kind",
-            hours,
-        )
+    for hour in (EARLY, EARLY, NINE, NINE):
+        await zone(app, place, zone_at(hour))
         await minute(app)
         seen.append(len(reminders(app, place)))
-    assert seen == [1, 1, 2, 2, 2]
+    assert seen == [1, 1, 2, 2]
 
 
-async def test_two_processes_remind_once(app: App) -> None:
-    """Of two that take the same job one posts."""
+async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
+    """Each has a row that says what, to whom and by when; the headings say which are late."""
     place = app.slack.place()
-    await promised(app, place, **ago(minutes=1))
+    await promised(app, place, "the minutes", **TODAY)
+    await promised(app, place, "a review", **YESTERDAY)
+    await promised(app, place, "the slides", **in_hours(10))
+    await promised(app, place, "the plan", **in_days(1))
+    await zone(app, place, zone_at(NINE))
+    await minute(app)
+    [reminder] = reminders(app, place)
+    text = shown(reminder)
+    order = [
+        say("en", "reminder_today"),
+        "the minutes",
+        say("en", "reminder_open"),
+        "a review",
+    ]
+    places = [text.index(one) for one in order]
+    assert places == sorted(places)
+    assert text.index("the slides") < places[2]
+    assert "the plan" not in text
+    for due in (TODAY, YESTERDAY, in_hours(10)):
+        assert f"to Mia · by {due_line(Reader('en'), due_of(due))}" in text
+
+
+@pytest.mark.parametrize(
+    ("due", "heading"),
+    [
+        (SOON, "reminder_soon"),
+        (in_hours(-1), "reminder_open"),
+        (YESTERDAY, "reminder_open"),
+    ],
+)
+async def test_a_reminder_says_whether_there_is_time_left(
+    app: App, due: dict[str, str], heading: str
+) -> None:
+    """What is due within two hours is coming up; what is over is still to be done."""
+    place = app.slack.place()
+    await promised(app, place, **due)
+    await minute(app)
+    [reminder] = reminders(app, place)
+    assert say("en", heading) in shown(reminder)
+
+
+async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
+    """However many are due, they are one message; whoever else has a promise is told as before."""
+    heavy, place = app.slack.place(), app.slack.place()
+    memory = await promised(app, heavy, **YESTERDAY)
+    await promised(app, place, **YESTERDAY)
+    app.rows(
+        "INSERT INTO store (prefix, key, value, updated_at)"
+        " SELECT prefix, gen_random_uuid(), value, now() - interval '100 hours'"
+        " FROM store, generate_series(1, 400) WHERE key = %s RETURNING key",
+        memory.key,
+    )
     await remind_of_due(app.pool, app.wiring.app.queue)
-    await remind_of_due(app.pool, app.wiring.app.queue)
-    [job] = app.take_jobs(REMIND)
-    await asyncio.gather(*(remind(app.wiring.app, **job) for _ in range(2)))
+    jobs = app.take_jobs(REMIND)
+    assert sorted(job["user"] for job in jobs) == sorted([heavy.user, place.user])
+    for job in jobs:
+        await remind(app.wiring.app, **job)
+    assert len(reminders(app, place)) == 1
+    [many] = reminders(app, heavy)
+    assert say("en", "reminder_more", count=386) in shown(many)
+    await minute(app)
+    assert len(reminders(app, heavy)) == 1
+
+
+async def test_rows_that_cannot_be_read_hide_nobodys_reminder(app: App) -> None:
+    """Another tool may have written a day that does not exist, or a person who cannot be one."""
+    place = app.slack.place()
+    memory = await promised(app, place, **YESTERDAY)
+    prefix = memory.namespace.prefix
+    strange = [
+        (prefix, {**memory.content, "due": local_now().strftime("%Y-%m-3x")}),
+        (prefix, {**memory.content, **YESTERDAY, "due_time": "noon"}),
+        ("chat.T 1.nobody.dm", memory.content),
+    ]
+    for number, (where, content) in enumerate(strange):
+        app.rows(
+            "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s) RETURNING key",
+            where,
+            f"strange-{number}",
+            Jsonb({"kind": PROMISE_KIND, "content": content}),
+        )
+    await minute(app)
     assert len(reminders(app, place)) == 1
 
 
-@pytest.mark.parametrize("moment", ["before", "during", "after"])
-async def test_a_crash_around_the_post_leads_to_one_message(app: App, moment: str) -> None:
+async def test_a_job_that_runs_twice_reminds_once(app: App) -> None:
+    """Two processes that look at the same minute add one job, and its second run posts nothing."""
+    place = app.slack.place()
+    await promised(app, place, **SOON)
+    await remind_of_due(app.pool, app.wiring.app.queue)
+    await remind_of_due(app.pool, app.wiring.app.queue)
+    [job] = app.take_jobs(REMIND)
+    for _ in range(2):
+        await remind(app.wiring.app, **job)
+    assert len(reminders(app, place)) == 1
+
+
+async def asked_for(app: App, place: PersonThread) -> tuple[dict[str, str], asyncio.Task[None]]:
+    """Let a reminder be posted by a call that Slack loses a second later; return its job."""
+    await app.ask(place, "Hello")
+    await promised(app, place, **SOON)
+    await remind_of_due(app.pool, app.wiring.app.queue)
+    [job] = app.take_jobs(REMIND)
+    app.slack.forget_calls()
+    app.slack.fault("chat.postMessage", delay_ms=1_000, drop="before")
+    posting = asyncio.create_task(remind(app.wiring.app, **job))
+    await until(lambda: app.slack.calls("chat.postMessage"))
+    return job, posting
+
+
+@pytest.mark.parametrize("is_posted", [False, True])
+async def test_a_crash_around_the_post_leads_to_one_message(app: App, is_posted: bool) -> None:
     """Whether Slack has carried out the post or not, the next attempt leaves one reminder."""
     place = app.slack.place()
-    await app.ask(place, "Hello")
-    await promised(app, place, **ago(minutes=1))
-    await remind_of_due(app.pool, app.wiring.app.queue)
-    [job] = app.take_jobs(REMIND)
-    if moment == "after":
-        await remind(app.wiring.app, **job)
-        app.rows("UPDATE notices SET message_id = '' RETURNING kind")
+    job, posting = await asked_for(app, place)
+    if is_posted:
+        await posting
+        app.rows("UPDATE reminders SET ts = NULL RETURNING key")
     else:
-        app.slack.fault("chat.postMessage", drop="after" if moment == "during" else "before")
-        with pytest.raises(SLACK_FAULTS):
-            await remind(app.wiring.app, **job)
+        posting.cancel()
+        await asyncio.wait({posting})
     await minute(app)
     await remind(app.wiring.app, **job)
-    assert len(reminders(app, place)) == 1
+    [reminder] = reminders(app, place)
+    assert app.rows("SELECT ts FROM reminders WHERE ts <> ''") == [{"ts": reminder["ts"]}]
 
 
-def test_a_days_reminder_comes_at_nine_in_the_persons_zone() -> None:
-    """Its moment follows from the day and the zone, over the change of summer time, too."""
-    said = datetime(2026, 3, 1, tzinfo=UTC)
-    berlin = ZoneInfo("Europe/Berlin")
-    assert remind_at("2026-03-28", said, berlin) == datetime(2026, 3, 28, 8, tzinfo=UTC)
-    assert remind_at("2026-03-29", said, berlin) == datetime(2026, 3, 29, 7, tzinfo=UTC)
-    # A time that the clock leaves out, and one that it shows twice.
-    assert remind_at("2026-03-29 02:30", said, berlin) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
-    assert remind_at("2026-10-25 02:30", said, berlin) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    noon = datetime(2026, 3, 28, 12, tzinfo=UTC)
-    assert remind_at("2026-03-28", noon, berlin) == noon + timedelta(hours=1)
+@pytest.mark.parametrize(("is_taken_over", "expected"), [(False, 1), (True, 0)])
+async def test_a_process_that_was_out_of_touch_posts_what_is_still_its_own(
+    app: App, is_taken_over: bool, expected: int
+) -> None:
+    """It was suspended, say: another one may have settled meanwhile what became of its post."""
+    place = app.slack.place()
+    _, posting = await asked_for(app, place)
+    app.wiring.app.queue.pulse._last_beat -= 2 * SILENCE_SECONDS
+    if is_taken_over:
+        app.rows("UPDATE reminders SET message_id = gen_random_uuid() RETURNING key")
+    await posting
+    assert len(reminders(app, place)) == expected
+
+
+async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -> None:
+    """The next reminder is at 9:00 tomorrow; *Undo*, or what is said later, ends that."""
+    place = app.slack.place()
+    memory = await promised(app, place, **in_days(3))
+    person = app.person(place)
+
+    async def next_day() -> date:
+        found = await next_reminders(app.pool, person, [memory.key])
+        moment = found[memory.key].astimezone(ZoneInfo(zone_at(EARLY)))
+        assert (moment.hour, moment.minute) == (9, 0)
+        return moment.date()
+
+    today = local_now().date()
+    assert await next_day() == today + timedelta(days=3)
+    day = await snooze(app.pool, person, memory.key, today)
+    assert (day, await next_day()) == (today + timedelta(days=1), today + timedelta(days=1))
+    assert await undo_snooze(app.pool, person, memory.key, day)
+    assert await next_day() == today + timedelta(days=3)
+    await snooze(app.pool, person, memory.key, today)
+    origin = Origin(actor="command", evidence="", zone="UTC")
+    given = [({**memory.content, **in_days(2)}, origin)]
+    await add_memories(app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given)
+    assert await next_day() == today + timedelta(days=2)
+    [kept] = await app.memories(person)
+    assert kept.content["due"] == in_days(2)["due"]
+
+
+BERLIN = "Europe/Berlin"
+MARCH = "2026-03-01 12:00+00"
+
+
+@pytest.mark.parametrize(
+    ("due", "due_time", "said_at", "snoozed_to", "expected"),
+    [
+        # Over the change of summer time, too.
+        ("2026-03-28", None, MARCH, None, ["28 09:00", "29 09:00"]),
+        # A time in the afternoon: in the morning as well.
+        ("2026-03-27", "15:00", MARCH, None, ["27 09:00", "27 13:00", "28 09:00"]),
+        # Two hours before it is no later than the morning.
+        ("2026-03-27", "11:00", MARCH, None, ["27 09:00", "28 09:00"]),
+        ("2026-03-27", "01:30", MARCH, None, ["26 23:30", "28 09:00"]),
+        # A time that the clock leaves out.
+        ("2026-03-29", "02:30", MARCH, None, ["29 00:30", "30 09:00"]),
+        # Made on its day, in the afternoon: in an hour, or between now and its time.
+        ("2026-03-27", None, "2026-03-27 14:00+00", None, ["27 16:00", "28 09:00"]),
+        ("2026-03-27", "19:00", "2026-03-27 14:00+00", None, ["27 17:00", "28 09:00"]),
+        ("2026-03-27", "16:00", "2026-03-27 14:00+00", None, ["27 15:30", "28 09:00"]),
+        # Made when its time, or its day, was over.
+        ("2026-03-27", "12:00", "2026-03-27 14:00+00", None, ["27 16:00", "28 09:00"]),
+        ("2026-03-20", "12:00", "2026-03-27 07:00+00", None, ["27 09:00", "28 09:00"]),
+        # Put off: its day and its time do not count.
+        ("2026-03-27", "15:00", MARCH, "2026-03-28", ["28 09:00", "29 09:00"]),
+        (None, None, MARCH, "2026-03-28", ["28 09:00", "29 09:00"]),
+        (None, None, MARCH, None, []),
+        (None, "15:00", MARCH, None, []),
+    ],
+)
+def test_when_a_promise_is_reminded_of(
+    app: App,
+    due: str | None,
+    due_time: str | None,
+    said_at: str,
+    snoozed_to: str | None,
+    expected: list[str],
+) -> None:
+    """At 9:00 in the person's zone, before a time that is named, and at 9:00 of the next day.
+
+    Expected are the day and the time of the person's clock.
+    """
+    found = app.rows(
+        "SELECT at FROM reminder_moments(%s::date, %s::time, %s::timestamptz, %s::date, %s)"
+        " ORDER BY at",
+        due,
+        due_time,
+        said_at,
+        snoozed_to,
+        BERLIN,
+    )
+    moments = [row["at"].astimezone(ZoneInfo(BERLIN)) for row in found]
+    assert [f"{moment:%d %H:%M}" for moment in moments] == expected
+
+
+async def test_the_model_reads_what_was_promised_and_what_became_of_it(app: App) -> None:
+    """“What did I promise?” is answered from the prompt: what, to whom, by when, and its state."""
+    place = app.slack.place()
+    await promised(app, place, **LATER)
+    await promised(app, place, "the minutes", state="done", **YESTERDAY)
+    await app.ask(place, "What did I promise?")
+    context = app.context()
+    for word in (WHAT, "Mia", LATER["due"], LATER["due_time"], '"open"', "the minutes", '"done"'):
+        assert word in context

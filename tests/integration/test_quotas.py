@@ -37,7 +37,7 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
     theirs = await app.ask(other, "Hello")
     assert app.turn(theirs)["status"] == "answered"
     app.rows("UPDATE messages SET ts = (ts::numeric - 3600)::text RETURNING 1")
-    app.rows("UPDATE notices SET expires_at = now() - interval '1 second'")
+    app.rows("UPDATE told SET until = now() - interval '1 second'")
     again = await app.ask(place, "Hello again")
     assert app.turn(again)["reply"]
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 ANN = Person("T1", "U1")
 MEMORIES, TURNS = 5_000, 20_000
 MOST = 20
-TABLES = ("store", "statements", "change_notices", "forgotten_sources")
+TABLES = ("store", "statements", "notices", "forgotten_sources")
 _FILL = """
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
     evidence, channel, ts, said_at, zone, until, batch)
@@ -41,10 +41,10 @@ SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
     (1763600000 + n) || '.000100', 'question ' || n, 'words ' || n, 'a reply', 'answered',
     now() - interval '1 hour', now(), now(), now()
 FROM generate_series(1, %(turns)s) AS n;
-INSERT INTO change_notices (turn_id, team_id, user_id, ts)
+INSERT INTO notices (turn_id, team_id, user_id, ts)
 SELECT id, %(team)s, %(user)s, '1763600000.000100' FROM messages LIMIT %(memories)s;
 UPDATE statements SET batch = told.turn_id
-FROM (SELECT turn_id, row_number() OVER () AS n FROM change_notices) told
+FROM (SELECT turn_id, row_number() OVER () AS n FROM notices) told
 JOIN (SELECT id, row_number() OVER () AS n FROM statements) known USING (n)
 WHERE statements.id = known.id
 """
@@ -84,7 +84,7 @@ async def test_everything_is_forgotten_and_taken_back(
     """
     await fill(pool, database)
     app = app_of(pool=pool, queue=Queue(pool))
-    before = printed(database, "statements", "change_notices")
+    before = printed(database, "statements", "notices")
     values = {row["key"]: row["value"] for row in owner_rows(database, "SELECT * FROM store")}
     with counted() as sent:
         done = await forget_all_of(app, ANN, Selection(everything=True))
@@ -99,7 +99,7 @@ async def test_everything_is_forgotten_and_taken_back(
             count_back, _ = await undo_forgetting_within(connection, ANN, done.id)
             assert count_back == MEMORIES
             assert len(sent) <= MOST, sent
-    assert printed(database, "statements", "change_notices") == before
+    assert printed(database, "statements", "notices") == before
     assert {r["key"]: r["value"] for r in owner_rows(database, "SELECT * FROM store")} == values
     await forget_all_of(app, ANN, Selection(everything=True))
     owner_rows(

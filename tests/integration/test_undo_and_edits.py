@@ -6,12 +6,12 @@ import pytest
 
 from bot.locale import say
 from bot.slack.messages import Message
-from bot.ui.acts import Forget, Redo, Undo
+from bot.ui.acts import Forget, Undo, UndoAct
 from memory import list_changes
 from tests.integration.app import App
 
 
-async def forget_everything(app: App, message: Message) -> Undo | Redo | None:
+async def forget_everything(app: App, message: Message) -> UndoAct | None:
     """Forget all of the message's author; return what its *Undo* does."""
     return (await app.click(message.person, Forget(everything=True))).undo
 

@@ -90,8 +90,8 @@ def test_every_function_of_the_owner_looks_for_temporary_tables_last(
         " WHERE prosecdef AND pronamespace = 'public'::regnamespace"
     ).fetchall()
     assert len(found) >= 10
-    wanted = ["search_path=public, pg_temp"]
-    assert {name: config for name, config in found if config != wanted} == {}
+    wanted = "search_path=public, pg_temp"
+    assert {name: config for name, config in found if wanted not in config} == {}
 
 
 def test_only_the_application_may_call_functions_of_the_owner(

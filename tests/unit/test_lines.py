@@ -149,7 +149,7 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
 def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     """A single change is told in its words, several by their number, with Undo until undone."""
     batch = changes[0].id
-    payload = notice_payload(EN, batch, changes, [], [])
+    payload = notice_payload(EN, batch, changes, [], [], {})
     assert payload["text"] == line
     [said, row] = payload["blocks"]
     assert (said["type"], [one["text"] for one in said["elements"]]) == ("context", [line])
@@ -162,7 +162,7 @@ def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
 def test_of_several_questions_the_first_is_asked() -> None:
     """It has a button for each answer; how many others there are is said."""
     asked = [question("replace"), question("remove"), question("store")]
-    _, row, more = notice_payload(EN, asked[0].id, [], asked, [])["blocks"]
+    _, row, more = notice_payload(EN, asked[0].id, [], asked, [], {})["blocks"]
     values = [element["value"] for element in row["elements"]]
     assert values == [f"{asked[0].id} {answer}" for answer in ("yes", "both", "no")]
     assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)

@@ -45,8 +45,10 @@ from bot.ui.acts import (
     SaveSettings,
     Share,
     ShareSentence,
+    Snooze,
     Switch,
     Undo,
+    UndoSnooze,
     clicked_act,
     position_in,
     read_act,
@@ -68,6 +70,7 @@ from bot.ui.messages import (
     consent_question,
     done_payload,
     forget_button,
+    is_row,
     notice_payload,
     off_button,
     off_done,
@@ -75,8 +78,11 @@ from bot.ui.messages import (
     on_question,
     open_payload,
     refusal_done,
+    reminder_payload,
+    with_row_replaced,
 )
 from bot.ui.panel import PAGE_SIZE, Content, Done, panel
+from bot.ui.promises import Reminder
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from memory.model.text import MAX_TEXT
 from slack_playground.blocks import (
@@ -412,11 +418,12 @@ PLACES = st.builds(
 )
 ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     POSITIONS,
-    *(st.builds(act, key=KEYS) for act in (Edit, Share, Hide)),
+    *(st.builds(act, key=KEYS) for act in (Edit, Share, Hide, Snooze)),
     st.builds(Switch, scope=st.sampled_from(["", "C0123456789"])),
     st.builds(Answer, question=st.uuids()),
     st.builds(Undo, ids=st.lists(st.uuids(), min_size=1, max_size=9).map(tuple)),
     st.builds(ChangePromise, key=KEYS),
+    st.builds(UndoSnooze, key=KEYS, day=st.dates()),
     st.builds(Remember, text=TEXTS),
     st.builds(Rate, turn=st.uuids()),
     st.builds(SaveMemory, place=PLACES, key=KEYS, kind=TEXTS, seen=MOMENTS),
@@ -464,9 +471,41 @@ def test_every_notice_fits(
     reader: Reader, changes: list[Change], questions: list[Question]
 ) -> None:
     """Whatever was remembered and is asked."""
-    payload = notice_payload(reader, TURN, changes, questions, changes)
+    told = {one.key: one.at for one in changes[::2]}
+    payload = notice_payload(reader, TURN, changes, questions, changes, told)
     if payload["blocks"]:
         message_fits(payload)
+
+
+PROMISES = st.builds(
+    Memory,
+    namespace=st.just(PERSON.namespace("dm")),
+    key=st.uuids().map(str),
+    value=st.fixed_dictionaries({"kind": st.just("Promise"), "content": contents("Promise")}),
+    created_at=MOMENTS,
+    updated_at=MOMENTS,
+)
+REMINDERS = st.builds(
+    Reminder,
+    PROMISES,
+    st.sampled_from([date(2026, 11, 27), datetime.now(UTC).date()]),
+    st.sampled_from(["", "12:00"]),
+)
+
+
+@given(READERS, st.lists(REMINDERS, min_size=1, max_size=20), done())
+def test_every_reminder_fits(reader: Reader, reminders: list[Reminder], said: Done) -> None:
+    """Each promise that is shown has its row; what was done takes the place of one row alone."""
+    message = reminder_payload(reader, reminders)
+    message_fits(message)
+    rows = [block["block_id"] for block in message["blocks"] if is_row(block.get("block_id", ""))]
+    assert len(rows) == 2 * min(len(reminders), 15)
+    for clicked in rows[:2]:
+        answered = with_row_replaced(message, clicked, done_payload(reader, said))
+        message_fits(answered)
+        left = {block.get("block_id") for block in answered["blocks"]}
+        assert set(rows[2:]) <= left
+        assert rows[0] in left
 
 
 @given(READERS, done(), TEXTS, OFFS, MEMORIES, st.sampled_from(["", "C0123456789"]))

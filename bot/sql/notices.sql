@@ -1,0 +1,52 @@
+-- Notices of remembered changes, and words that the memory model could not read.
+
+-- name: add
+-- Adds the notice of a turn, or lets it be shown again.
+INSERT INTO notices (turn_id, team_id, user_id) VALUES (%(turn)s, %(team)s, %(user)s)
+ON CONFLICT (turn_id) DO UPDATE SET shown_at = NULL;
+
+-- name: find
+SELECT turn_id FROM notices WHERE turn_id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;
+
+-- name: shown_of_turns
+-- Those whose message can be changed.
+SELECT turn_id FROM notices
+WHERE team_id = %(team)s AND user_id = %(user)s AND turn_id = ANY(%(turns)s) AND ts IS NOT NULL;
+
+-- name: shown_of_memories
+-- Those of other turns that told of these memories, and whose message can be changed.
+SELECT notices.turn_id FROM notices
+WHERE notices.team_id = %(team)s AND notices.user_id = %(user)s AND notices.ts IS NOT NULL
+    AND notices.turn_id <> %(turn)s
+    AND EXISTS (SELECT FROM statements
+        WHERE statements.team_id = %(team)s AND statements.user_id = %(user)s
+            AND statements.batch = notices.turn_id AND statements.key = ANY(%(keys)s));
+
+-- name: place
+-- A notice, its message, and where its turn was asked and answered. `above`: an answer that was given
+-- again is below it.
+SELECT messages.channel_id AS channel, messages.thread, messages.audience, messages.reply,
+    messages.ts AS question_ts, messages.reply_ts <> '{}' AS replied,
+    notices.ts, notices.shown_at IS NOT NULL AS shown,
+    notices.ts::numeric < messages.reply_ts[1]::numeric AS above
+FROM notices JOIN messages ON messages.id = notices.turn_id
+    AND messages.team_id = notices.team_id AND messages.user_id = notices.user_id
+WHERE notices.turn_id = %(turn)s AND notices.team_id = %(team)s AND notices.user_id = %(user)s;
+
+-- name: note_shown
+UPDATE notices SET ts = %(ts)s, shown_at = COALESCE(shown_at, now())
+WHERE turn_id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;
+
+-- name: add_unread
+INSERT INTO unread_messages (turn_id, team_id, user_id)
+SELECT turn, %(team)s, %(user)s FROM unnest(%(turns)s::uuid[]) AS turn
+ON CONFLICT DO NOTHING;
+
+-- name: count_unread
+-- Those of the last seven days.
+SELECT count(*) AS unread FROM unread_messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND found_at > now() - interval '7 days';
+
+-- name: place_of_turn
+SELECT channel_id AS channel, thread, audience, ts AS question_ts, reply_ts <> '{}' AS replied
+FROM messages WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;

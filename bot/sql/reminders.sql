@@ -1,0 +1,66 @@
+-- Reminders of promises. promise_reminders of bot/schema.sql says when each is due.
+
+-- name: people
+SELECT team_id, user_id FROM people_to_remind();
+
+-- name: add_due
+-- Stores the reminders of a person that are due.
+INSERT INTO reminders (team_id, user_id, key, day, due_time)
+SELECT team_id, user_id, key, day, due_time FROM promise_reminders
+WHERE team_id = %(team)s AND user_id = %(user)s AND NOT is_stored
+    AND at BETWEEN now() - interval '30 days' AND now()
+ON CONFLICT DO NOTHING;
+
+-- name: interrupted
+-- The messages that were being posted when their job ended, and where they are.
+SELECT reminders.message_id, min(reminders.posting_since) AS posting_since,
+    (SELECT channel_id FROM messages
+        WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1) AS channel
+FROM reminders
+WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NOT NULL AND ts IS NULL
+GROUP BY reminders.message_id;
+
+-- name: to_post
+-- The stored reminders of promises that are still open and due then, the earliest first.
+SELECT key, day, due_time FROM promise_reminders
+WHERE team_id = %(team)s AND user_id = %(user)s AND is_stored AND ts IS NULL
+ORDER BY at, key;
+
+-- name: begin_post
+-- Names the message that is posted next. Returns its conversation, where that is known.
+WITH begun AS (
+    UPDATE reminders SET message_id = %(message)s, posting_since = now()
+    WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NULL AND key = ANY(%(keys)s)
+    RETURNING key
+)
+SELECT (SELECT count(*) FROM begun) AS reminders,
+    (SELECT channel_id FROM messages
+        WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1) AS channel;
+
+-- name: find_begun
+-- The reminders of a message that is being posted.
+SELECT key FROM reminders
+WHERE team_id = %(team)s AND user_id = %(user)s AND message_id = %(message)s AND ts IS NULL;
+
+-- name: note_posted
+UPDATE reminders SET ts = %(ts)s
+WHERE team_id = %(team)s AND user_id = %(user)s AND message_id = %(message)s;
+
+-- name: take_back
+-- The message is not in Slack: its reminders are posted by another.
+UPDATE reminders SET message_id = NULL, posting_since = NULL
+WHERE team_id = %(team)s AND user_id = %(user)s AND message_id = %(message)s;
+
+-- name: next
+-- When the person is reminded next of each of these promises.
+SELECT key, min(at) AS at FROM promise_reminders
+WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s) AND NOT is_stored AND at > now()
+GROUP BY key;
+
+-- name: snooze
+INSERT INTO snoozes (team_id, user_id, key, day) VALUES (%(team)s, %(user)s, %(key)s, %(day)s)
+ON CONFLICT (team_id, user_id, key, day) DO UPDATE SET asked_at = now();
+
+-- name: undo_snooze
+DELETE FROM snoozes
+WHERE team_id = %(team)s AND user_id = %(user)s AND key = %(key)s AND day = %(day)s RETURNING key;

@@ -1,0 +1,15 @@
+-- What people were told, and until when they are not told it again.
+
+-- name: claim
+-- Starts the period of a sentence. Returns a row if it may be told below this message: no other
+-- message's period runs.
+INSERT INTO told AS known (team_id, user_id, kind, message_id, until)
+VALUES (%(team)s, %(user)s, %(kind)s, %(message)s, now() + make_interval(secs => %(seconds)s))
+ON CONFLICT (team_id, user_id, kind) DO UPDATE
+SET message_id = excluded.message_id, until = GREATEST(known.until, excluded.until)
+WHERE known.until < now() OR known.message_id = excluded.message_id
+RETURNING kind;
+
+-- name: end
+-- Ends the period of a sentence.
+DELETE FROM told WHERE team_id = %(team)s AND user_id = %(user)s AND kind = %(kind)s;
