@@ -26,7 +26,8 @@ def main() -> int:
     if missing():
         install(*PROGRAMS)
     if lacking := missing():
-        sentence = f"The tests of the image or of the pooler will fail: missing are {', '.join(lacking)}.\n"
+        named = ", ".join(lacking)
+        sentence = f"The tests of the image or of the pooler will fail: missing are {named}.\n"
         sys.stderr.write(sentence)
     return int(bool(lacking))
 

@@ -241,5 +241,6 @@ async def test_what_changes_while_it_is_remembered_is_not_remembered(
     assert say("en", "remember_changed") in await pointed_at(app, here)
     assert await app.memories(said.person) == []
     if answered and text:
+        await app.answering.drain(said.thread)
         [sushi] = await app.form(said)
         assert sushi["food_name"] == "sushi"

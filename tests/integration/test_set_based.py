@@ -36,10 +36,10 @@ SELECT gen_random_uuid(), %(team)s, %(user)s, 'k' || n, 'dm', 'UserFact', 'say',
     CASE WHEN n %% 10 = 0 THEN timestamptz '2090-01-01' END, gen_random_uuid()
 FROM generate_series(1, %(memories)s) AS n;
 INSERT INTO messages (id, team_id, user_id, channel_id, thread, audience, ts, question,
-    words, reply, status, received_at, begun_at, ended_at, formed_at)
+    words, reply, status, begun_at, ended_at, formed_at)
 SELECT gen_random_uuid(), %(team)s, %(user)s, 'D1', 'T1.D1.' || n, 'dm',
     (1763600000 + n) || '.000100', 'question ' || n, 'words ' || n, 'a reply', 'answered',
-    now() - interval '1 hour', now(), now(), now()
+    now(), now(), now()
 FROM generate_series(1, %(turns)s) AS n;
 INSERT INTO notices (turn_id, team_id, user_id, ts)
 SELECT id, %(team)s, %(user)s, '1763600000.000100' FROM messages LIMIT %(memories)s;

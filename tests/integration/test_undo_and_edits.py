@@ -41,6 +41,7 @@ async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:
     """What was forgotten after the edit is restored as the edited message says it."""
     message = await app.ask(app.slack.place(), "I love ramen")
     await app.change(message, "I love sushi")
+    await app.answering.drain(message.thread)
     await app.form(message)
     undo = await forget_everything(app, message)
     await app.click(message.person, undo)
