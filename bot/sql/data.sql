@@ -50,6 +50,10 @@ ON CONFLICT DO NOTHING;
 -- name: file_ids
 SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s;
 
+-- name: threads_being_answered
+SELECT thread FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND token IS NOT NULL;
+
 -- name: forget_author_of_messages
 SELECT forget_author_of_messages() AS kept;
 
