@@ -39,8 +39,6 @@ CREATE TABLE messages (
     reply_ts text[] NOT NULL DEFAULT '{}',
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
     posting_since timestamptz,
-    -- The keys of the memories in the prompt, for *Memories Used*.
-    recalled text[] NOT NULL DEFAULT '{}',
     -- The person was asked whether to forget what the message names: its words remove nothing.
     removal_proposed boolean NOT NULL DEFAULT false,
     -- NULL: it is still to be answered. One that is 'stopped' then is still to be told so.
@@ -587,7 +585,7 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
     AS $$
         WITH kept AS (UPDATE messages SET user_id = '', status = 'deleted', message = NULL,
             token = NULL, begun_at = NULL, question = '', words = '', reply = NULL,
-            reply_ts = '{}', posting_since = NULL, recalled = '{}', formed_at = NULL,
+            reply_ts = '{}', posting_since = NULL, formed_at = NULL,
             audience = NULL, on_record = true, removal_proposed = false, failures = 0,
             ended_at = now() - interval '13 days'
         WHERE team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)

@@ -8,7 +8,7 @@ model reads can mislead it: the person's click decides.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, tzinfo
 from functools import cache
 from typing import Any
@@ -45,6 +45,7 @@ from memory import (
     DM,
     PUBLIC,
     FormationResult,
+    Memory,
     MemoryOff,
     MemoryTools,
     Person,
@@ -144,9 +145,9 @@ class Toolbox:
         return [words for shown in self._memory.shown for words in evidence_of(shown)]
 
     @property
-    def recalled(self) -> list[str]:
-        """The keys of the memories that the model has looked up."""
-        return [one.key for one in self._memory.shown]
+    def looked_up(self) -> Sequence[Memory]:
+        """The memories that the model has looked up."""
+        return self._memory.shown
 
     @property
     def noticed(self) -> bool:

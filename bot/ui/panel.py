@@ -163,8 +163,6 @@ def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Bl
     if position.list == "memories":
         blocks += _question(reader, content) if not position.of else []
         blocks += _memories(reader, content)
-    elif position.list == "used":
-        blocks += [section(reader.say("used_note")), *_rows(reader, content)]
     else:
         blocks += _changes(reader, content)
     blocks += _pages(reader, content)

@@ -22,6 +22,7 @@ from bot.ui.acts import (
     Rate,
     Redo,
     Share,
+    ShowShaping,
     Snooze,
     Undo,
     UndoSnooze,
@@ -386,7 +387,7 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         UndoSnooze(key=memory.key, day=date(2026, 11, 27)),
         Position(list="changes", of=memory.key),
         Position(list="notice", of=str(change.batch)),
-        Position(list="used", of=str(turn)),
+        ShowShaping(turn=turn),
         Rate(turn=turn, rating="good"),
         Answer(question=change.id, answer="yes"),
     ]
@@ -413,8 +414,8 @@ async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
     before = await ann.app.memories(ann.person)
     for act in acts:
         answer = await ann.app.click(bo.person, act)
-        is_used = isinstance(act, Position) and act.list == "used"
-        assert is_used == (answer.line == ann.sentence("used_others"))
+        is_refused = answer.line == ann.sentence("shaping_others")
+        assert is_refused == isinstance(act, ShowShaping)
         said = f"{answer} {shown(await bo.open_home())}"
         assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (act, said)
     assert await ann.app.memories(ann.person) == before

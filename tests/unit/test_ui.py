@@ -45,6 +45,7 @@ from bot.ui.acts import (
     SaveSettings,
     Share,
     ShareSentence,
+    ShowShaping,
     Snooze,
     Switch,
     Undo,
@@ -83,6 +84,7 @@ from bot.ui.messages import (
 )
 from bot.ui.panel import PAGE_SIZE, Content, Done, panel
 from bot.ui.promises import Reminder
+from bot.ui.shaping import Shaping, shaping_view
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from memory.model.text import MAX_TEXT
 from slack_playground.blocks import (
@@ -425,7 +427,7 @@ ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     st.builds(ChangePromise, key=KEYS),
     st.builds(UndoSnooze, key=KEYS, day=st.dates()),
     st.builds(Remember, text=TEXTS),
-    st.builds(Rate, turn=st.uuids()),
+    *(st.builds(act, turn=st.uuids()) for act in (Rate, ShowShaping)),
     st.builds(SaveMemory, place=PLACES, key=KEYS, kind=TEXTS, seen=MOMENTS),
     st.builds(ShareSentence, place=PLACES, key=KEYS, sentence=TEXTS),
     *(st.builds(act, place=PLACES) for act in (AddLines, SaveSettings, DeleteData)),
@@ -605,6 +607,7 @@ def test_every_form_fits(
         comment_form(reader, TURN, text[:COMMENT_LIMIT], place),
         share_form(reader, memory.key, text[:MAX_TEXT], place),
         receipt_view(reader, erased),
+        shaping_view(reader, Shaping(memories=[memory], in_answer=frozenset({memory.key}))),
         final_view(reader, "feedback_title", reader.say("feedback_thanks")),
     ]
     for view in forms:
