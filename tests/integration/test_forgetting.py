@@ -127,7 +127,7 @@ class Data:
     async def undo(self, done: Forgotten, person: Person = ALICE) -> int:
         """Take it back; return the number of memories."""
         assert done.id is not None
-        return await undo_forgetting(self.pool, self.embedder, person, done.id)
+        return len(await undo_forgetting(self.pool, self.embedder, person, done.id))
 
 
 async def waiting_for(pool: Pool, ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:

@@ -36,14 +36,14 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
     ("language", "kind", "content", "line"),
     [
         ("en", FOOD, {"food_name": "ramen"}, "Likes ramen"),
-        ("ja", TECH, {"topic": "AWS", "interest_level": 0}, "AWSに関心がない"),
+        ("ja", TECH, {"topic": "AWS", "interest_level": 0}, "AWSにあまり関心がない"),
         (
             "ja",
             FOOD,
             {"food_name": "ラーメン", "description": "私はラーメンが好きです。"},
             "ラーメンが好き",
         ),
-        ("en", FOOD, {"food_name": "natto", "preference": 5}, "Does not like natto"),
+        ("en", FOOD, {"food_name": "natto", "preference": 5}, "Doesn’t like natto"),
         ("en", FOOD, {"food_name": "udon", "preference": 59}, "Thinks udon is okay"),
         ("en", FOOD, WEEKLY, "Likes ramen very much (Japanese): every week"),
         ("ja", FOOD, WEEKLY, "ramenが大好き（Japanese）：every week"),
