@@ -259,7 +259,9 @@ async def _payload(
         newest += await list_changes(app.pool, person, key=key, limit=1)
     reminders = await next_reminders(app.pool, person, promises)
     reader = settings.reader(notice.reply)
-    return notice_payload(reader, notice.turn, told, questions, newest, reminders)
+    return notice_payload(
+        reader, notice.turn, told, questions, newest, reminders, thread=notice.thread
+    )
 
 
 async def next_reminders(pool: Pool, person: Person, keys: Collection[str]) -> dict[str, datetime]:

@@ -60,11 +60,16 @@ def refusal_in(
 class Off:
     """Memory is neither read nor written: until a time, or until the person switches it on.
 
-    `here`: in one conversation only, not everywhere.
+    `scope`: in which conversation, by its id, or in which thread, by its key; "": everywhere.
     """
 
     until: Until | None = None
-    here: bool = False
+    scope: str = ""
+
+    @property
+    def here(self) -> bool:
+        """Whether it is off in one conversation or thread only, not everywhere."""
+        return self.scope != ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,9 +175,9 @@ async def read_language(connection: AsyncConnection[DictRow], person: Person) ->
     return settings.reply_language()
 
 
-async def read_off_conversations(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
-    """Return the ids of the conversations in which memory is off now."""
-    found = await connection.execute(_SQL["off_conversations"], person.ids)
+async def read_off_scopes(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
+    """Return the conversations and threads in which memory is off now."""
+    found = await connection.execute(_SQL["off_scopes"], person.ids)
     return [row["scope"] for row in await found.fetchall()]
 
 
@@ -189,8 +194,8 @@ async def read_memory_state(
     found = await connection.execute(_SQL["message_state"], values, prepare=True)
     [row] = await found.fetchall()
     off = settings.off(mode)
-    if off is None and row["off_here"]:
-        off = Off(here=True)
+    if off is None and row["off_scope"]:
+        off = Off(scope=row["off_scope"])
     return MemoryState(
         settings=settings,
         off=off,

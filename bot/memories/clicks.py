@@ -204,7 +204,8 @@ async def _switch(app: App, click: Click, act: Switch) -> Result:
     done = await switch(app, click, act)
     position = click.place.position
     if position is None:
-        return done
+        # The notice whose button switches memory off in its thread keeps its Undo.
+        return replace(done, beside=act.to == "off" and "." in act.scope)
     # The panel says itself whether memory is on.
     if act.to == "on":
         return position

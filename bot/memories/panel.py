@@ -11,7 +11,7 @@ from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Reader
 from bot.notices import count_unread
-from bot.people import Off, PersonSettings, person_refusal, read_off_conversations, read_settings
+from bot.people import Off, PersonSettings, person_refusal, read_off_scopes, read_settings
 from bot.ui.acts import Position
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
@@ -46,11 +46,12 @@ async def read_panel(
     # Read here and now: what another process knows of the person may be half a minute old.
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
-        off_in = await read_off_conversations(connection, person)
+        off_in = await read_off_scopes(connection, person)
     questions = await open_questions(app.pool, person)
     content = Content(
         position=position,
-        off=settings.off(app.settings.consent) or (Off(here=True) if channel in off_in else None),
+        off=settings.off(app.settings.consent)
+        or (Off(scope=channel) if channel in off_in else None),
         asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
         off_in=off_in,
         refusal=person_refusal(app.settings, person),

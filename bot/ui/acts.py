@@ -124,7 +124,7 @@ class Open(_Act):
 
 
 class Switch(_Act):
-    """Switch memory on, or off for a while: everywhere, or in the conversation `scope`."""
+    """Switch memory on, or off for a while: everywhere, or in the `scope` of `bot.people.Off`."""
 
     act: Literal["switch"] = "switch"
     to: SwitchTo

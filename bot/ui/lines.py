@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from bot.locale import Reader
 from bot.people import Off
+from bot.slack.messages import is_direct
 from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, shortened
 from bot.ui.promises import due_line, due_of
 from memory import (
@@ -292,10 +293,23 @@ def not_remembered_line(reader: Reader, refused: NotRemembered) -> str:
 def off_line(reader: Reader, off: Off) -> str:
     """Return that memory is off, where and until when."""
     if off.here:
-        return reader.say("off_here")
+        return reader.say("off_here", where=place_name(reader, off.scope))
     if off.until is None:
         return reader.say("off")
     return reader.say("off_until", until=reader.minute(off.until))
+
+
+def off_sentences(reader: Reader, off: Off) -> str:
+    """Return that memory is off, and what that means."""
+    return f"{off_line(reader, off)} {reader.say('off_effect')}"
+
+
+def place_name(reader: Reader, scope: str) -> str:
+    """Return the conversation or thread of `bot.people.Off`, to somebody who is there."""
+    if "." in scope:
+        return reader.say("place_thread")
+    # Slack shows the link to a direct message with a name that it has for itself.
+    return reader.say("place_dm") if is_direct(scope) else f"<#{scope}>"
 
 
 def kept_for(reader: Reader, days: int | None) -> str:

@@ -70,7 +70,8 @@ async def _panel_of_words(ann: SlackPerson) -> Place:
 
 async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
     """Wait for a message of the app in a thread that says a sentence."""
-    text = ann.sentence(key, what="{", until="{").split("{")[0]
+    place = ann.sentence("place_thread")
+    text = ann.sentence(key, what="{", until="{", where=place).split("{")[0]
 
     async def found() -> Place | None:
         seen = await ann.control(f"channels/dm/messages?as={ann.user}&thread_ts={thread}")
@@ -148,11 +149,11 @@ async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
     )
     await ann.press(panel, "edit", key=memory.key)
     form = await ann.form_opens()
-    await ann.submit(form, **{"field.food_name": "udon", "field.preference": "70"})
+    await ann.submit(form, **{"field.food_name": "udon", "field.preference": "50"})
     panel = await ann.changed(panel)
     await ann.remembers("sushi", "udon")
     assert (await ann.memory("udon")).sources[-1]["evidence"] == "udon"
-    assert "Likes udon" in shown(panel)
+    assert "Thinks udon is okay" in shown(panel)
     await ann.click(panel, "undo", what="changes")
     await ann.remembers("ramen", "sushi")
 
@@ -308,7 +309,8 @@ async def test_typed_command_is_answered(ann: SlackPerson, typed: str) -> None:
     """The few words after a command do what they say; any other is searched for."""
     key, text = TYPED[typed]
     answer = await ann.command(typed)
-    beginning = ann.sentence(key, words=typed.split()[1]).split("{")[0].split("\n")[0]
+    said = ann.sentence(key, words=typed.split()[1], where=ann.sentence("place_dm"))
+    beginning = said.split("{")[0].split("\n")[0]
     assert beginning in answer["text"] + shown(answer).replace('\\"', '"')
     assert text in shown(answer)
 
@@ -321,7 +323,8 @@ async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
     The panel says there that memory is off, also after a form, and elsewhere where it is off.
     """
     answer = await ann.command("/memories incognito")
-    here, where = ann.sentence("off_here"), ann.sentence("place_dm")
+    where = ann.sentence("place_dm")
+    here = ann.sentence("off_here", where=where)
     panel = await ann.command("/memories")
     await ann.press(panel, "open", form="settings")
     await ann.submit(await ann.form_opens())

@@ -192,7 +192,8 @@ QUESTIONS = st.builds(
     at=MOMENTS,
     batch=st.just(TURN),
 )
-OFFS = st.builds(Off, until=st.none() | MOMENTS, here=st.booleans())
+SCOPES = st.sampled_from(["", "C0123456789", "D0123456789", "T1.C0123456789.1795737600.000100"])
+OFFS = st.builds(Off, until=st.none() | MOMENTS, scope=SCOPES)
 POSITIONS = st.builds(
     Position,
     list=st.sampled_from(get_args(List)),
@@ -474,7 +475,7 @@ def test_every_notice_fits(
 ) -> None:
     """Whatever was remembered and is asked."""
     told = {one.key: one.at for one in changes[::2]}
-    payload = notice_payload(reader, TURN, changes, questions, changes, told)
+    payload = notice_payload(reader, TURN, changes, questions, changes, told, thread="T1.D1.1.0")
     if payload["blocks"]:
         message_fits(payload)
 
@@ -510,9 +511,9 @@ def test_every_reminder_fits(reader: Reader, reminders: list[Reminder], said: Do
         assert rows[0] in left
 
 
-@given(READERS, done(), TEXTS, OFFS, MEMORIES, st.sampled_from(["", "C0123456789"]))
+@given(READERS, done(), TEXTS, OFFS, MEMORIES)
 def test_every_other_message_fits(
-    reader: Reader, said: Done, text: str, off: Off, memory: Memory, scope: str
+    reader: Reader, said: Done, text: str, off: Off, memory: Memory
 ) -> None:
     """What was done, what is asked, and what is offered."""
     forget = reader.say("forget_ask", what=", ".join([memory_line(reader, memory)] * 5))
@@ -520,8 +521,8 @@ def test_every_other_message_fits(
     for payload in (
         done_payload(reader, said),
         consent_question(reader),
-        done_payload(reader, off_done(reader, off, scope)),
-        on_question(reader, off, scope),
+        done_payload(reader, off_done(reader, off)),
+        on_question(reader, off),
         done_payload(reader, Done(line=forget, buttons=[everything])),
         open_payload(reader, "memories", text),
         open_payload(reader, "changes", text),
