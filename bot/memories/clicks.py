@@ -338,8 +338,13 @@ def form_errors(
     return {}
 
 
-async def submit(app: App, click: Click, act: FormAct, view: Mapping[str, Any]) -> Done | SlackView:
-    """Do what a submitted form says; `view` holds what was entered."""
+async def submit(
+    app: App, click: Click, act: FormAct, view: Mapping[str, Any]
+) -> Done | SlackView | None:
+    """Do what a submitted form says; `view` holds what was entered.
+
+    None: the form closes, and nothing is shown.
+    """
     match act:
         case AddLines():
             lines = forms.added_lines(view)

@@ -454,8 +454,9 @@ def receipt_view(reader: Reader, receipt: PersonErased) -> SlackView:
 
 def comment_form(reader: Reader, turn: UUID, comment: str, place: Place) -> SlackView:
     """Return the form that asks what was wrong with an answer, with the earlier comment."""
+    field = text_input(COMMENT_LIMIT, comment)
     blocks = [
-        input_block(_COMMENT, reader.say("feedback_comment"), text_input(COMMENT_LIMIT, comment)),
+        input_block(_COMMENT, reader.say("feedback_comment"), field, optional=True),
         note(reader.say("feedback_who_reads")),
     ]
     act = Comment(place=place, turn=turn)

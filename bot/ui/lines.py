@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from bot.locale import Reader
 from bot.people import Off
 from bot.slack.messages import is_direct
-from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, shortened
+from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, shortened, spoken
 from bot.ui.promises import due_line, due_of
 from memory import (
     COLLEAGUES,
@@ -56,6 +56,7 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFact": (),
 }
 _ENDED = frozenset({"done", "dropped"})
+_TITLE_LIMIT = 100  # characters of a memory in a title, of which Slack takes 150
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
 
 
@@ -224,6 +225,16 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
         case "updated":
             return reader.say("change_updated_same", what=after)
     return reader.say("change_remembered", what=after)
+
+
+def history_title(reader: Reader, changes: Sequence[Change]) -> str:
+    """Return the title of the changes of one memory, in plain text."""
+    stored = (one.after or one.before for one in changes)
+    newest = next((value for value in stored if value), None)
+    if newest is None:
+        return reader.say("changes_title")
+    what = shortened(spoken(value_line(reader, newest)), _TITLE_LIMIT)
+    return reader.say("history_title", what=what)
 
 
 def changes_line(reader: Reader, entries: Sequence[Change]) -> str:

@@ -57,6 +57,7 @@ from bot.ui.lines import (
     audience_name,
     audience_of,
     change_line,
+    history_title,
     memory_line,
     not_remembered_line,
     off_sentences,
@@ -364,7 +365,10 @@ def _forget_shown(reader: Reader, content: Content) -> Block:
 
 def _changes(reader: Reader, content: Content) -> list[Block]:
     position = content.position
-    blocks = [_DIVIDER, header(reader.say("changes_title"))]
+    title = reader.say("changes_title")
+    if position.list == "changes" and position.of:
+        title = history_title(reader, content.changes)
+    blocks = [_DIVIDER, header(title)]
     if not content.changes:
         blocks.append(section(reader.say("changes_none")))
     for entry in content.changes:

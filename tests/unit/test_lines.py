@@ -15,6 +15,7 @@ from bot.ui.blocks import LINE_LIMIT
 from bot.ui.lines import (
     change_line,
     describe,
+    history_title,
     memory_line,
     notable_changes,
 )
@@ -170,6 +171,23 @@ def test_of_several_questions_the_first_is_asked() -> None:
     answers = [Answer(question=asked[0].id, answer=one) for one in ANSWERS]
     assert [*map(clicked_act, row["elements"])] == answers
     assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "language", "title"),
+    [
+        ([change("updated", OSAKA, TOKYO)], "en", "History of “I live in Tokyo”"),
+        ([change("removed", OSAKA, None)], "en", "History of “I live in Osaka”"),
+        ([change("updated", OSAKA, TOKYO)], "ja", "「I live in Tokyo」の履歴"),
+        ([change("remembered", None, value("a <b> & c"))], "en", "History of “a <b> & c”"),
+        ([], "en", "Changes"),
+    ],
+)
+def test_the_history_of_a_memory_names_it(
+    changes: list[Change], language: Language, title: str
+) -> None:
+    """By its newest state, in plain text; the list of all changes has another title."""
+    assert history_title(Reader(language), changes) == title
 
 
 def test_people_are_shown_by_their_names() -> None:
