@@ -609,7 +609,7 @@ def test_every_form_fits(
         share_form(reader, memory.key, text[:MAX_TEXT], place),
         receipt_view(reader, erased),
         shaping_view(reader, Shaping(memories=[memory], in_answer=frozenset({memory.key}))),
-        final_view(reader, "feedback_title", reader.say("feedback_thanks")),
+        final_view(reader, "feedback_title", reader.say("feedback_others")),
     ]
     for view in forms:
         view_fits(view)
