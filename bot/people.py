@@ -229,6 +229,8 @@ async def store_choices(
 # --- what Slack says of people -----------------------------------------------------------------
 
 _PATIENCE_SECONDS = 3.0
+# With PostgreSQL, before Slack alone says who reads a sentence.
+_DATABASE_SECONDS = 1.0
 _FAILED = timedelta(seconds=20)
 
 
@@ -264,11 +266,12 @@ class People:
         """Return a person's settings with what Slack says of them; `settings` if just read.
 
         What Slack says is stored; without `keep_new` only for a person who has a row already, so
-        that showing something to a person who was erased stores nothing about them.
+        that showing something to a person who was erased stores nothing about them. While
+        PostgreSQL is away, they are what Slack says.
         """
         try:
             if settings is None:
-                with transaction_timeout(_PATIENCE_SECONDS):
+                with transaction_timeout(_DATABASE_SECONDS):
                     async with person_transaction(self._pool, person) as connection:
                         settings = await read_settings(connection, person)
             if settings.profile_is_fresh or person.team_id == API_TEAM:
@@ -281,7 +284,12 @@ class People:
                     return await _note_lookup(connection, person, settings, user)
         except OperationalError as error:
             log.warning("a person's settings could not be read or kept: %s", fault(error))
-            return settings or PersonSettings()
+            if settings is not None or person.team_id == API_TEAM:
+                return settings or PersonSettings()
+            user = await self._user(person) or {}
+            return PersonSettings(
+                locale=user.get("locale") or None, time_zone=user.get("tz") or None
+            )
 
     async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
         """Take note of a ``user_change``; what it does not say is asked of Slack next time."""

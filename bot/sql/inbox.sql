@@ -45,6 +45,12 @@ RETURNING messages.id, process_died, message, status, failures, changed_ts, begu
 -- What a run must know of its message's row.
 SELECT token, status, changed_ts FROM messages WHERE id = %(id)s;
 
+-- name: progress
+-- How far a message is: it waits for its turn, its turn has begun, or it has ended.
+SELECT CASE WHEN ended_at IS NOT NULL THEN 'ended' WHEN begun_at IS NOT NULL THEN 'begun' ELSE 'waiting' END
+    AS progress
+FROM messages WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s;
+
 -- name: stop
 -- The person pressed Stop at `stopped_ts`: what is being answered in a thread, or waits for the model
 -- after it was begun, and was written or edited before that, is to end.
