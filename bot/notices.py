@@ -194,8 +194,9 @@ async def _show_later(
     delay: float = 0.0,
     message_deleted: bool = False,
 ) -> None:
-    deleted = "yes" if message_deleted else ""
-    arguments = {**person.ids, "message_deleted": deleted}
+    arguments = dict(person.ids)
+    if message_deleted:
+        arguments["message_deleted"] = "yes"
     jobs = {_lock(turn): {**arguments, "turn": str(turn)} for turn in turns}
     await queue.defer(where, SHOW_NOTICE, jobs, queue=REPLIES, delay=delay)
 
