@@ -112,15 +112,15 @@ class ReplyStream:
         self._reply.start_over()
 
     async def finish(
-        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
+        self, text: str, *, is_shaped: bool = False, can_be_rated: bool = False
     ) -> None:
-        """Deliver the whole reply, below it buttons for the memories it `recalled` and a rating.
+        """Deliver the whole reply, below it a rating and the button for what has shaped it.
 
         Raises `DeliveryFailed` when Slack refuses it in every way, what the Slack client raises
         when Slack is unavailable for too long, and `Interrupted`; Stop does not interrupt it,
         because the text is complete.
         """
-        below = await self._below(text, recalled=recalled, can_be_rated=can_be_rated)
+        below = await self._below(text, is_shaped=is_shaped, can_be_rated=can_be_rated)
         was_set = await self._processing_is_set()
         has_ended = await self._reply.finish(text, below)
         self._is_active = has_ended and was_set
@@ -165,7 +165,7 @@ class ReplyStream:
             self._shown_at = time.monotonic()
 
     async def _below(
-        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
+        self, text: str, *, is_shaped: bool = False, can_be_rated: bool = False
     ) -> list[Block]:
         reader = await self.reader()
         memory_state = self._turn.memory_state
@@ -175,7 +175,7 @@ class ReplyStream:
             stand_in=self._stand_in,
             memory_state=memory_state,
             off=off_line(reader, memory_state.off) if memory_state.off else "",
-            recalled_turn=self._turn.id if recalled else None,
+            shaped_turn=self._turn.id if is_shaped else None,
             rated_turn=self._turn.id if can_be_rated else None,
         )
 

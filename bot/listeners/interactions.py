@@ -138,7 +138,7 @@ class Interactions:
         view = body["view"]
         act = submitted_act(view)
 
-        async def work(click: Click) -> Done | SlackView:
+        async def work(click: Click) -> Done | SlackView | None:
             if act is None:
                 log.info("a form could not be read")
                 return final_view(click.reader, "memories_title", click.reader.say("old_button"))

@@ -23,8 +23,8 @@ from bot.memories.cards import shown_card, why_not_shown
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import forget_selected, undo_forgotten
-from bot.memories.panel import recalled_keys
 from bot.memories.promises import snooze, undo_snooze
+from bot.memories.shaping import read_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
@@ -51,6 +51,7 @@ from bot.ui.acts import (
     SaveSettings,
     Share,
     ShareSentence,
+    ShowShaping,
     Snooze,
     Switch,
     Undo,
@@ -68,6 +69,7 @@ from bot.ui.lines import (
 from bot.ui.messages import forget_button, promise_buttons
 from bot.ui.panel import Click, Done, undo_of
 from bot.ui.promises import is_open
+from bot.ui.shaping import shaping_view
 from memory import (
     Change,
     ChangeGone,
@@ -115,7 +117,9 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
     """
     match act:
         case Position():
-            return await _show(app, click, act)
+            return act
+        case ShowShaping():
+            return await _show_shaping(app, click, act)
         case PreviewCard():
             card = await shown_card(app, click.person, click.person, click.reader)
             return forms.final_view(click.reader, "card_title", card["text"])
@@ -154,10 +158,11 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
     assert_never(act)
 
 
-async def _show(app: App, click: Click, act: Position) -> Result:
-    if act.list == "used" and await recalled_keys(app, click.person, act.of) is None:
-        return Done(line=click.reader.say("used_others"), beside=True)
-    return act
+async def _show_shaping(app: App, click: Click, act: ShowShaping) -> Done | SlackView:
+    shaping = await read_shaping(app, click.person, act.turn)
+    if shaping is None:
+        return Done(line=click.reader.say("shaping_others"), beside=True)
+    return shaping_view(click.reader, shaping)
 
 
 async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
@@ -199,7 +204,8 @@ async def _switch(app: App, click: Click, act: Switch) -> Result:
     done = await switch(app, click, act)
     position = click.place.position
     if position is None:
-        return done
+        # The notice whose button switches memory off in its thread keeps its Undo.
+        return replace(done, beside=act.to == "off" and "." in act.scope)
     # The panel says itself whether memory is on.
     if act.to == "on":
         return position
@@ -332,8 +338,13 @@ def form_errors(
     return {}
 
 
-async def submit(app: App, click: Click, act: FormAct, view: Mapping[str, Any]) -> Done | SlackView:
-    """Do what a submitted form says; `view` holds what was entered."""
+async def submit(
+    app: App, click: Click, act: FormAct, view: Mapping[str, Any]
+) -> Done | SlackView | None:
+    """Do what a submitted form says; `view` holds what was entered.
+
+    None: the form closes, and nothing is shown.
+    """
     match act:
         case AddLines():
             lines = forms.added_lines(view)

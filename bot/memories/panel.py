@@ -11,7 +11,7 @@ from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Reader
 from bot.notices import count_unread
-from bot.people import Off, PersonSettings, person_refusal, read_off_conversations, read_settings
+from bot.people import Off, PersonSettings, person_refusal, read_off_scopes, read_settings
 from bot.ui.acts import Position
 from bot.ui.blocks import escaped
 from bot.ui.cards import MOST_LINES
@@ -20,11 +20,10 @@ from bot.ui.panel import PAGE_SIZE, Content
 from memory import (
     Person,
     list_changes,
-    list_memories,
     open_questions,
 )
 from memory.formation import provider_and_name
-from memory.postgres import load_statements, person_statement, person_transaction
+from memory.postgres import load_statements, person_transaction
 from memory.store import memory_page, not_remembered, read_card
 
 _SQL = load_statements("bot", "panel")
@@ -47,11 +46,12 @@ async def read_panel(
     # Read here and now: what another process knows of the person may be half a minute old.
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
-        off_in = await read_off_conversations(connection, person)
+        off_in = await read_off_scopes(connection, person)
     questions = await open_questions(app.pool, person)
     content = Content(
         position=position,
-        off=settings.off(app.settings.consent) or (Off(here=True) if channel in off_in else None),
+        off=settings.off(app.settings.consent)
+        or (Off(scope=channel) if channel in off_in else None),
         asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
         off_in=off_in,
         refusal=person_refusal(app.settings, person),
@@ -66,8 +66,6 @@ async def read_panel(
     match position.list:
         case "changes" | "notice":
             content = await _with_changes(app, person, content)
-        case "used":
-            content = await _with_used(app, person, content)
         case _:
             content = await _with_memories(app, person, content)
     sources = {one.key: one.source_messages[-1] for one in content.memories if one.source_messages}
@@ -97,24 +95,6 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
         content = replace(content, not_remembered=await not_remembered(app.pool, person))
     end = position.page * PAGE_SIZE
     return replace(content, changes=found[end - PAGE_SIZE : end], found=len(found))
-
-
-async def _with_used(app: App, person: Person, content: Content) -> Content:
-    """Return the memories in view of the answer of a turn, if that is one of the person."""
-    recalled = await recalled_keys(app, person, content.position.of)
-    keys = {key: place for place, key in enumerate(recalled or [])}
-    memories = [one for one in await list_memories(app.pool, person) if one.key in keys]
-    memories.sort(key=lambda one: keys[one.key])
-    begin = (content.position.page - 1) * PAGE_SIZE
-    shown = memories[begin : begin + PAGE_SIZE]
-    return replace(content, memories=shown, found=len(memories), total=len(memories))
-
-
-async def recalled_keys(app: App, person: Person, turn: str) -> list[str] | None:
-    """Return the keys of the memories in view of a turn; None if it is not one of the person."""
-    values = {**person.ids, "turn": UUID(turn)}
-    found = await person_statement(app.pool, person, _SQL["recalled"], values)
-    return found[0]["recalled"] if found else None
 
 
 def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:

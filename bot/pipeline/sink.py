@@ -47,9 +47,9 @@ class ReplySink(AnswerSink, Protocol):
         """Return who reads the reply."""
 
     async def finish(
-        self, text: str, *, recalled: bool = False, can_be_rated: bool = False
+        self, text: str, *, is_shaped: bool = False, can_be_rated: bool = False
     ) -> None:
-        """Deliver the whole answer; `recalled`: the model was shown memories."""
+        """Deliver the whole answer; `is_shaped`: words of memories are in it."""
 
     async def stop(self) -> str:
         """End the answer where it is, because the person pressed Stop.

@@ -3,7 +3,7 @@
 -- name: messages
 SELECT to_jsonb(said) AS row FROM (
     SELECT channel_id AS channel, thread, ts, audience, status, on_record, ended_at, formed_at,
-        message->>'text' AS text, question, reply, reply_ts, recalled
+        message->>'text' AS text, question, reply, reply_ts
     FROM messages
     WHERE team_id = %(team)s AND user_id = %(user)s
 ) AS said

@@ -13,7 +13,6 @@ from datetime import date
 
 from bot.locale import Reader
 from bot.people import Off, Refusal
-from bot.slack.messages import is_direct
 from bot.ui.acts import (
     ACT,
     QUERY_LIMIT,
@@ -58,9 +57,11 @@ from bot.ui.lines import (
     audience_name,
     audience_of,
     change_line,
+    history_title,
     memory_line,
     not_remembered_line,
-    off_line,
+    off_sentences,
+    place_name,
     question_line,
 )
 from bot.ui.promises import is_open
@@ -163,8 +164,6 @@ def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Bl
     if position.list == "memories":
         blocks += _question(reader, content) if not position.of else []
         blocks += _memories(reader, content)
-    elif position.list == "used":
-        blocks += [section(reader.say("used_note")), *_rows(reader, content)]
     else:
         blocks += _changes(reader, content)
     blocks += _pages(reader, content)
@@ -192,7 +191,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
             actions(*consent_buttons(reader), block_id=content.position.block_id("consent")),
         ]
     off = content.off
-    text = reader.say("panel_on") if off is None else off_line(reader, off)
+    text = reader.say("panel_on") if off is None else off_sentences(reader, off)
     options = [option(reader.say(key), Switch(to=to).value) for to, key in _SWITCHES]
     # Slack sends nothing for the option that is shown as chosen.
     chosen = _chosen_switch(content)
@@ -213,8 +212,8 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     if content.unread:
         lines.append(reader.say("memories_unread", count=content.unread))
     if content.off_in:
-        names = (_place(reader, channel) for channel in content.off_in[:5])
-        where = reader.say("listed").join(names)
+        places = dict.fromkeys(_place(reader, scope) for scope in content.off_in)
+        where = reader.say("listed").join([*places][:5])
         lines.append(reader.say("panel_off_in", where=where))
     if lines:
         blocks.append(note(*lines))
@@ -231,9 +230,8 @@ def _chosen_switch(content: Content) -> SwitchTo | None:
     return "off" if off.until is None else None
 
 
-def _place(reader: Reader, channel: str) -> str:
-    # Slack shows the link to a direct message with a name that it has for itself.
-    return reader.say("place_dm") if is_direct(channel) else f"<#{channel}>"
+def _place(reader: Reader, scope: str) -> str:
+    return reader.say("place_other_thread") if "." in scope else place_name(reader, scope)
 
 
 def consent_buttons(reader: Reader) -> list[Block]:
@@ -367,7 +365,10 @@ def _forget_shown(reader: Reader, content: Content) -> Block:
 
 def _changes(reader: Reader, content: Content) -> list[Block]:
     position = content.position
-    blocks = [_DIVIDER, header(reader.say("changes_title"))]
+    title = reader.say("changes_title")
+    if position.list == "changes" and position.of:
+        title = history_title(reader, content.changes)
+    blocks = [_DIVIDER, header(title)]
     if not content.changes:
         blocks.append(section(reader.say("changes_none")))
     for entry in content.changes:

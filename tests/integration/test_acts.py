@@ -22,6 +22,7 @@ from bot.ui.acts import (
     Rate,
     Redo,
     Share,
+    ShowShaping,
     Snooze,
     Undo,
     UndoSnooze,
@@ -69,7 +70,8 @@ async def _panel_of_words(ann: SlackPerson) -> Place:
 
 async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
     """Wait for a message of the app in a thread that says a sentence."""
-    text = ann.sentence(key, what="{", until="{").split("{")[0]
+    place = ann.sentence("place_thread")
+    text = ann.sentence(key, what="{", until="{", where=place).split("{")[0]
 
     async def found() -> Place | None:
         seen = await ann.control(f"channels/dm/messages?as={ann.user}&thread_ts={thread}")
@@ -147,11 +149,11 @@ async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
     )
     await ann.press(panel, "edit", key=memory.key)
     form = await ann.form_opens()
-    await ann.submit(form, **{"field.food_name": "udon", "field.preference": "70"})
+    await ann.submit(form, **{"field.food_name": "udon", "field.preference": "50"})
     panel = await ann.changed(panel)
     await ann.remembers("sushi", "udon")
     assert (await ann.memory("udon")).sources[-1]["evidence"] == "udon"
-    assert "Likes udon" in shown(panel)
+    assert "Thinks udon is okay" in shown(panel)
     await ann.click(panel, "undo", what="changes")
     await ann.remembers("ramen", "sushi")
 
@@ -307,7 +309,8 @@ async def test_typed_command_is_answered(ann: SlackPerson, typed: str) -> None:
     """The few words after a command do what they say; any other is searched for."""
     key, text = TYPED[typed]
     answer = await ann.command(typed)
-    beginning = ann.sentence(key, words=typed.split()[1]).split("{")[0].split("\n")[0]
+    said = ann.sentence(key, words=typed.split()[1], where=ann.sentence("place_dm"))
+    beginning = said.split("{")[0].split("\n")[0]
     assert beginning in answer["text"] + shown(answer).replace('\\"', '"')
     assert text in shown(answer)
 
@@ -320,7 +323,8 @@ async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
     The panel says there that memory is off, also after a form, and elsewhere where it is off.
     """
     answer = await ann.command("/memories incognito")
-    here, where = ann.sentence("off_here"), ann.sentence("place_dm")
+    where = ann.sentence("place_dm")
+    here = ann.sentence("off_here", where=where)
     panel = await ann.command("/memories")
     await ann.press(panel, "open", form="settings")
     await ann.submit(await ann.form_opens())
@@ -386,7 +390,7 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         UndoSnooze(key=memory.key, day=date(2026, 11, 27)),
         Position(list="changes", of=memory.key),
         Position(list="notice", of=str(change.batch)),
-        Position(list="used", of=str(turn)),
+        ShowShaping(turn=turn),
         Rate(turn=turn, rating="good"),
         Answer(question=change.id, answer="yes"),
     ]
@@ -413,8 +417,8 @@ async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
     before = await ann.app.memories(ann.person)
     for act in acts:
         answer = await ann.app.click(bo.person, act)
-        is_used = isinstance(act, Position) and act.list == "used"
-        assert is_used == (answer.line == ann.sentence("used_others"))
+        is_refused = answer.line == ann.sentence("shaping_others")
+        assert is_refused == isinstance(act, ShowShaping)
         said = f"{answer} {shown(await bo.open_home())}"
         assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (act, said)
     assert await ann.app.memories(ann.person) == before
