@@ -164,8 +164,8 @@ def _welcome(settings: Settings, port: int, playground: str, servers: Sequence[s
     print(f"Kioku is ready {where}")
     if settings.stand_in:
         print(
-            "  Answers come from the stand-in model, which quotes what you told it. Set OPENAI_API_KEY"
-            " for a language model."
+            "  Answers come from the stand-in model, which quotes what you told it. Set"
+            " OPENAI_API_KEY for a language model."
         )
         for address in servers[:1]:
             print(

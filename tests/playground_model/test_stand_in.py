@@ -125,7 +125,7 @@ NOTHING_EN, NOTHING_JA = SCRIPT["replies"]["nothing"]
         (
             "What did I promise?",
             [promise("the Q3 figures"), fact("I live in Osaka")],
-            ["the Q3 figures"],
+            ["the Q3 figures, for Mia"],
         ),
     ],
 )
@@ -179,6 +179,8 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
         ("Is Rust hard?", NOTHING_EN),
         ("明日の天気は？", NOTHING_JA),
         ("It rains.", HONEST_EN),
+        ("わかりました", SCRIPT["replies"]["ok"][1]),
+        ("Can you write me a status update?", SCRIPT["replies"]["cannot"][0]),
         ("<@U1> hello", SCRIPT["replies"]["hello"][0]),
         ("I love ramen. It rains.", "Understood: **I love ramen**."),
         ("I love ramen, just so you know", "Understood: **I love ramen, just so you know**."),

@@ -201,6 +201,8 @@ def _quoting(texts: list[str], say: Mapping[str, str]) -> str:
 
 def text_of(memory: Memory, say: Mapping[str, str]) -> str:
     """Return a memory in words that the person could have said."""
+    if "to" in memory:
+        return say["promised"].format(memory["clause"], memory["to"])
     if "thing" not in memory:
         return str(memory.get("clause", ""))
     opinion = "like" if int(memory.get("level", 100)) >= 50 else "dislike"
