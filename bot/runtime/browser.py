@@ -20,14 +20,14 @@ def can_open_browser(environment: Mapping[str, str], *, platform: str, is_termin
     return is_terminal and has_display and not any(map(environment.get, _ELSEWHERE))
 
 
-def open_browser(url: str) -> None:
-    """Open `url` if it can be seen.
+def open_browser(url: str) -> bool:
+    """Open `url` if it can be seen there; return whether that was tried.
 
     Nothing waits for the browser, which neither writes to this terminal nor ends with Ctrl-C.
     """
     is_terminal = sys.stdout.isatty()
     if not can_open_browser(os.environ, platform=sys.platform, is_terminal=is_terminal):
-        return
+        return False
     subprocess.Popen(  # noqa: S603 - no shell, and an address of this program
         [sys.executable, "-m", "webbrowser", url],
         stdin=subprocess.DEVNULL,
@@ -35,3 +35,4 @@ def open_browser(url: str) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    return True
