@@ -67,7 +67,7 @@ def test_setup_asks_in_a_terminal_until_it_works(tmp_path: Path, slack: Server) 
     assert "SLACK_APP_TOKEN (hidden as you type): " in shown
     assert "✓ Connected to Playground as @kioku: https://slack.com/app_redirect?app=" in shown
     assert create_app_url() in shown.replace("\r\n", "\n")
-    assert f"kept in {tmp_path / '.env'}" in shown
+    assert f"kept in\r\n{tmp_path / '.env'}." in shown
     assert "-playground" not in shown
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     tokens = {name: value for name, value in values(slack).items() if name != KEY}

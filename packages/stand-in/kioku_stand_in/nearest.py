@@ -33,7 +33,7 @@ def _score(asked: set[str], pieces: set[str], weights: dict[str, float]) -> floa
     shared = asked & pieces
     if shared <= _RELATED.keys():
         return 0.0
-    return sum(weights[piece] for piece in shared) / (4 + len(pieces)) ** 0.5
+    return sum(weights[piece] for piece in shared) / math.sqrt(4 + len(pieces))
 
 
 def _pieces(text: str) -> set[str]:
