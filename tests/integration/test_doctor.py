@@ -356,7 +356,7 @@ async def test_a_clock_that_is_off_is_told(set_up: SetUp) -> None:
             assert re.match(pattern, said), said
         ahead = timedelta(seconds=30)
         said = await set_up.check("Bot token", SLACK_API_URL=f"{url}/api/")
-        assert said.startswith("Kioku is ")
+        assert said.startswith("Connected to ")
 
 
 async def test_what_has_come_to_a_processs_notice_is_told(set_up: SetUp) -> None:
