@@ -38,7 +38,8 @@ def _score(asked: set[str], pieces: set[str], weights: dict[str, float]) -> floa
 
 def _pieces(text: str) -> set[str]:
     """Return the stems of words; of Japanese, characters and their pairs; and their relations."""
-    words = {one.rstrip("s") for one in re.findall(r"[a-z0-9]+", text.casefold())}
+    american = text.casefold().replace("our", "or")
+    words = {one.rstrip("s") for one in re.findall(r"[a-z0-9]{2,}", american)}
     pieces = {one[:_STEM] for one in words}
     for run in re.findall(r"[ァ-ヺー一-鿿々]+", text):
         pieces |= {run[at : at + 2] for at in range(len(run) - 1)}
