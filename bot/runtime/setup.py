@@ -31,6 +31,8 @@ _PRINTED: Final = """1. Open this address. Slack's form is filled in: choose you
 
 {url}
 """
+_MADE: Final = """1. An app-level token is set, so the app is made: open it at https://api.slack.com/apps.
+"""
 _KEY: Final = "OPENAI_API_KEY"
 
 
@@ -71,7 +73,9 @@ def set_up(settings: Settings, *, browser: bool = True) -> None:
     """
     dotenv = Path(".env").resolve()
     print(_BEGIN.format(dotenv=dotenv))
-    if browser and open_browser(create_app_url()):
+    if settings.slack_app_token is not None:
+        print(_MADE)
+    elif browser and open_browser(create_app_url()):
         print(_OPENED)
     else:
         print(_PRINTED.format(url=create_app_url(), manifest=manifest_path()))

@@ -91,8 +91,9 @@ def test_setup_opens_slacks_form_and_keeps_what_it_got(tmp_path: Path, slack: Se
     wait_until(lambda: opened.read_text("utf-8") == f"{create_app_url()}\n")
     assert dotenv_values(tmp_path / ".env") == {APP: slack.info["app_token"]}
     typed = ["", slack.info["bot_token"], ""]
-    code, shown = on_terminal(tmp_path, "): ", typed, "setup", "--no-browser", **given)
+    code, shown = on_terminal(tmp_path, "): ", typed, "setup", **given, **seen)
     assert code == 0, shown
+    assert "so the app is made: open it at" in shown, "no second app"
     assert "SLACK_APP_TOKEN (hidden as you type, Enter: as it is): " in shown
     [model] = re.findall(r"✓ (None is set: .*)\r", shown)
     assert f"✓ Model: {model}\n" in ended(tmp_path, "doctor", **given).out, "the same sentence"
