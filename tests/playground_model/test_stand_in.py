@@ -179,6 +179,7 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
         ("Is Rust hard?", NOTHING_EN),
         ("明日の天気は？", NOTHING_JA),
         ("It rains.", HONEST_EN),
+        ("Hi, I'm Ben from design", "Understood: **I'm Ben from design**."),
         ("わかりました", SCRIPT["replies"]["ok"][1]),
         ("Can you write me a status update?", SCRIPT["replies"]["cannot"][0]),
         ("<@U1> hello", SCRIPT["replies"]["hello"][0]),
@@ -262,7 +263,7 @@ async def test_a_request_calls_the_tool_that_is_for_it(
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ({"error": "Memory stays off."}, "could not"),
+        ({"error": "Memory stays off."}, "couldn’t"),
         ({"shown_privately": True}, "Here it is"),
         ({"proposed": True, "done": False}, "Please confirm"),
         ({"done": True}, "Done"),
