@@ -36,7 +36,7 @@ $(DOCS)/.installed: docs/requirements.lock
 	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check $(FROM_LOCKS) -r $< && touch $@
 
 up: $(VENV)/.app  ## Run Kioku here: real Slack if its tokens are set, else the playground
-	@exec $(BIN)/kioku up
+	@exec $(BIN)/kioku up $(ARGS)
 
 test: install  ## Check style, types, imports and pages, and run the tests but the slow ones
 	@$(MAKE) -j2 lint tests

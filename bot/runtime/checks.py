@@ -118,7 +118,7 @@ async def check_bot_token(settings: Settings) -> str:
         )
     link = urlencode({"app": answer.get("app_id"), "team": answer.get("team_id")})
     found = (
-        f"Kioku is {answer.get('user')} in workspace {answer.get('team')}:"
+        f"Connected to {answer.get('team')} as @{answer.get('user')}:"
         f" https://slack.com/app_redirect?{link}"
     )
     if granted and (lacking := sorted(optional - granted)):
@@ -206,9 +206,13 @@ async def check_database(settings: Settings) -> str:
 async def check_model(settings: Settings) -> str:
     """Hold a conversation with each model that replies: the key, the names, and what it takes."""
     if not settings.has_model:
-        if settings.slack_bot_token is not None:
-            raise Problem(NO_MODEL)
-        return "None is set: `kioku up` answers with the stand-in, which is a script."
+        is_by_socket = settings.slack_app_token is not None
+        if settings.slack_bot_token is not None and not is_by_socket:
+            raise Problem(NO_MODEL)  # only `kioku run` serves this
+        return (
+            "None is set: `kioku up` answers with the stand-in, which is no language model."
+            " `kioku run` needs one."
+        )
     from bot.runtime.model_checks import check_replies
     from bot.runtime.wiring import open_model_clients
 

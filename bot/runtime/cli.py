@@ -36,9 +36,13 @@ def _parser() -> argparse.ArgumentParser:
         return added.add_argument
 
     text = "run everything here: real Slack if its tokens are set, else the playground"
-    command("up", "local:up", text)
+    add = command("up", "local:up", text)
+    text = "print the playground's address only, and open no browser"
+    add("--no-browser", action="store_false", dest="browser", help=text)
     text = "connect Kioku to your Slack workspace: asks for each token and checks it"
-    command("setup", "setup:set_up", text)
+    add = command("setup", "setup:set_up", text)
+    text = "print the address of Slack's form, and open no browser"
+    add("--no-browser", action="store_false", dest="browser", help=text)
     add = command("migrate", "database:migrate", "bring the database up to this version")
     text = "embed all memories again if KIOKU_EMBEDDING_MODEL has changed"
     add("--yes", action="store_true", help=text)

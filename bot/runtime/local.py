@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +24,7 @@ from pydantic import SecretStr
 
 from bot.cancellation import stopped_by_signal
 from bot.config import OPENAI_ADDRESS, STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
+from bot.runtime.browser import open_browser
 from bot.runtime.checks import check_settings
 from bot.runtime.database import database, migrated
 from bot.runtime.manifest import create_app_url, manifest_path
@@ -33,11 +34,11 @@ _FORMATION_DELAY = 1.0
 _READY_SECONDS = 20.0
 
 
-async def up(settings: Settings) -> None:
+async def up(settings: Settings, *, browser: bool = True) -> None:
     """Run everything on this machine until SIGINT or SIGTERM.
 
-    Real Slack by Socket Mode if its tokens are set, else the playground; a real model if one is
-    set, else the stand-in.
+    Real Slack by Socket Mode if its tokens are set, else the playground, which `browser` shows; a
+    real model if one is set, else the stand-in.
     """
     stop = stopped_by_signal()
     if settings.slack_client_id is not None:
@@ -55,14 +56,20 @@ async def up(settings: Settings) -> None:
         started = None
         if not in_slack or not settings.has_model:
             started = await stack.enter_async_context(_playground(settings, in_slack=in_slack))
+        from bot.runtime.local_servers import local_model_servers
         from bot.runtime.service import open_service
 
+        # Asked while the rest starts, which takes longer.
+        servers = None if settings.has_model else asyncio.create_task(local_model_servers())
         told = await _told(settings, started) if started is not None else {}
         adapted = _adapted(settings, told, in_slack=in_slack)
         await migrated(adapted, addresses)
         host = adapted.listens_on if settings.api_token else None
         port = await stack.enter_async_context(open_service(adapted, addresses.login, host=host))
-        _welcome(adapted, port, "" if in_slack else told["url"])
+        playground = "" if in_slack else told["url"]
+        _welcome(adapted, port, playground, await servers if servers else [])
+        if playground and browser:
+            open_browser(playground)
         try:
             await stop.wait()
         finally:
@@ -152,13 +159,19 @@ def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Set
     return settings.model_copy(update=changes)
 
 
-def _welcome(settings: Settings, port: int, playground: str) -> None:
-    print(f"Kioku is ready {f'at {playground}' if playground else 'in your Slack workspace'}")
+def _welcome(settings: Settings, port: int, playground: str, servers: Sequence[str]) -> None:
+    where = f"at {playground}" if playground else "in your Slack workspace"
+    print(f"Kioku is ready {where}")
     if settings.stand_in:
         print(
-            "  Answers come from the stand-in model: scripted replies for trying the flow, not a"
-            " language model. Set OPENAI_API_KEY for a real one."
+            "  Answers come from the stand-in model, which quotes what you told it. Set"
+            " OPENAI_API_KEY for a language model."
         )
+        for address in servers[:1]:
+            print(
+                f"  A model server runs on this machine: OPENAI_BASE_URL={address} and the names of"
+                " its models would use it (docs/how-to/models.md)."
+            )
     else:
         address = settings.openai_base_url or OPENAI_ADDRESS
         print(f"  Answers come from {settings.reply_model} at {address}.")

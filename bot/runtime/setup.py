@@ -1,4 +1,4 @@
-"""`kioku setup`: asks for each token and the key, checks each at once, writes them to `.env`."""
+"""`kioku setup`: asks for each token and the key, checks each, and writes it to `.env` at once."""
 
 from __future__ import annotations
 
@@ -8,106 +8,123 @@ import re
 import sys
 from getpass import getpass
 from pathlib import Path
+from typing import Final
 
 from dotenv import set_key
 from pydantic import SecretStr
 
 from bot.config import FIELDS, Settings
-from bot.runtime.checks import CHECKS, check_model, check_settings
+from bot.runtime.browser import open_browser
+from bot.runtime.checks import CHECKS, Check, check_settings
 from bot.runtime.manifest import create_app_url, manifest_path
 from bot.runtime.problems import APP_TOKEN, BOT_TOKEN, Problem, explained
 
-_CREATE = """Use Kioku in your Slack, in about five minutes:
-
-1. Open this address. Slack's form is filled in: choose your workspace, then Next and Create. If it
-   is empty, choose From a manifest and YAML, and paste {manifest}.
+_BEGIN: Final = """Use Kioku in your Slack, in about five minutes. What you give is kept in
+{dotenv}.
+"""
+_OPENED: Final = """1. Slack's form for a new app opens in your browser, filled in: choose your
+   workspace, then Next and Create. If it is empty or does not open, end this with Ctrl-C:
+   `kioku setup --no-browser` prints its address, and what to do.
+"""
+_PRINTED: Final = """1. Open this address. Slack's form is filled in: choose your workspace, then
+   Next and Create. If it is empty, choose From a manifest and YAML, and paste {manifest}.
 
 {url}
 """
-_KEY = "OPENAI_API_KEY"
+_MADE: Final = """1. An app-level token is set, so the app is made: open it at https://api.slack.com/apps.
+"""
+_KEY: Final = "OPENAI_API_KEY"
 
 
 async def _check_key(settings: Settings) -> str:
-    if not settings.has_model:
-        return "No key: Kioku answers with the stand-in."
     await check_settings(settings)
-    return await check_model(settings)
+    return await CHECKS["Model"](settings)
 
 
-_STEPS = {
-    BOT_TOKEN: (
-        "2. In the app's settings choose Install App, then Install and Allow. Copy the Bot User"
-        " OAuth Token.",
-        CHECKS["Bot token"],
-    ),
+_STEPS: Final[dict[str, tuple[str, Check]]] = {
     APP_TOKEN: (
-        "3. Choose Basic Information, then App-Level Tokens and Generate Token and Scopes. Give it"
-        " any name, add the scope connections:write, choose Generate, and copy the token.",
+        "2. Slack now shows Basic Information. Under App-Level Tokens choose Generate Token and"
+        " Scopes, give it any name, add the scope connections:write, choose Generate, and copy the"
+        " token.",
         CHECKS["Events"],
     ),
+    BOT_TOKEN: (
+        "3. Choose Install App, then Install and Allow. Copy the Bot User OAuth Token. If an admin"
+        " has to approve the app first, end this with Ctrl-C and come back: what you gave is kept.",
+        CHECKS["Bot token"],
+    ),
     _KEY: (
-        "4. Create a key at https://platform.openai.com/api-keys and copy it. Without a key Kioku"
-        " answers with the stand-in, which is a script.",
+        "4. Create a key at https://platform.openai.com/api-keys and copy it. Without a key the"
+        " stand-in answers, which is no language model. For another server than OpenAI's write"
+        " OPENAI_BASE_URL into .env (docs/how-to/models.md).",
         _check_key,
     ),
 }
 # Needs no quotes in the file, which other programs read, too.
-_VALUE = re.compile(r"[A-Za-z0-9._~+/=:-]*")
+_VALUE: Final = re.compile(r"[A-Za-z0-9._~+/=:-]*")
 
 
-def set_up(settings: Settings) -> None:
-    """Ask for each value until it works, then write all of them.
+def set_up(settings: Settings, *, browser: bool = True) -> None:
+    """Ask for each value until it works, and write it.
 
     In a terminal what is typed is not shown. From a pipe each line is one value. Raises `Problem`
-    where the input ends, a value from a pipe is wrong, or the file cannot be written.
+    where the input ends, a value from a pipe is wrong, or the file cannot be written; what worked
+    before that is kept, also after Ctrl-C.
     """
-    print(_CREATE.format(url=create_app_url(), manifest=manifest_path()))
-    given: dict[str, str] = {}
+    dotenv = Path(".env").resolve()
+    print(_BEGIN.format(dotenv=dotenv))
+    if settings.slack_app_token is not None:
+        print(_MADE)
+    elif browser and open_browser(create_app_url()):
+        print(_OPENED)
+    else:
+        print(_PRINTED.format(url=create_app_url(), manifest=manifest_path()))
     for name, (text, check) in _STEPS.items():
         print(text)
-        while True:
-            value = _read(settings, name)
-            changed = {FIELDS[name]: SecretStr(value)} if value else {}
-            tried = settings.model_copy(update=changed)
-            try:
-                _check_form(tried, name, value)
-                print(f"   ✓ {asyncio.run(check(tried))}\n")
-                break
-            except Exception as error:
-                if (sentence := explained(error)) is None:
-                    raise
-                print(f"   ✗ {sentence}\n")
-            if not sys.stdin.isatty():
-                raise Problem(f"{name} does not work, and nothing was written.")
-        settings = tried
-        given |= {name: value} if value else {}
-    dotenv = Path(".env").resolve()
-    try:
-        dotenv.touch()
-        dotenv.chmod(0o600)
-        for name, value in given.items():
-            set_key(dotenv, name, value, quote_mode="never")
-    except (OSError, UnicodeDecodeError) as error:
-        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else "not UTF-8"
-        raise Problem(f"{dotenv} cannot be written ({why}): make it writable for you.") from None
+        settings, value = _ask(settings, name, check)
+        if value:
+            _write(dotenv, name, value)
     print(
-        f"Written to {dotenv}. Start Kioku with `make up` or `kioku up`, then send it a direct"
-        " message in your workspace."
+        "Everything is set. Start Kioku with `make up` or `kioku up`, then send it a direct message"
+        " in your workspace."
     )
+
+
+def _ask(settings: Settings, name: str, check: Check) -> tuple[Settings, str]:
+    """Ask for a setting until it works; return the settings with it, and what was typed."""
+    while True:
+        value = _read(settings, name)
+        changed = {FIELDS[name]: SecretStr(value)} if value else {}
+        tried = settings.model_copy(update=changed)
+        try:
+            _check_form(tried, name, value)
+            print(f"   ✓ {asyncio.run(check(tried))}\n")
+        except Exception as error:
+            sentence = explained(error)
+            if sentence is None:
+                raise
+            print(f"   ✗ {sentence}\n")
+        else:
+            return tried, value
+        if not sys.stdin.isatty():
+            raise Problem(f"{name} does not work, and was not written.")
 
 
 def _read(settings: Settings, name: str) -> str:
     """Return what is typed for a setting; "" keeps what is set. Raises `Problem` at the end."""
-    kept = getattr(settings, FIELDS[name]) is not None
-    hint = " (Enter: as it is)" if kept else " (Enter: none)" if name == _KEY else ""
+    hints = ["hidden as you type"]
+    if getattr(settings, FIELDS[name]) is not None:
+        hints.append("Enter: as it is")
+    elif name == _KEY:
+        hints.append("Enter: none")
     try:
         if sys.stdin.isatty():
-            return getpass(f"   {name}{hint}: ").strip()
+            return getpass(f"   {name} ({', '.join(hints)}): ").strip()
         if line := sys.stdin.readline():
             return line.strip()
     except EOFError:
         pass
-    raise Problem("The input has ended, and nothing was written.")
+    raise Problem(f"The input has ended before {name}: run `kioku setup` again to go on with it.")
 
 
 def _check_form(tried: Settings, name: str, value: str) -> None:
@@ -119,3 +136,14 @@ def _check_form(tried: Settings, name: str, value: str) -> None:
         )
     if name != _KEY and getattr(tried, FIELDS[name]) is None:
         raise Problem("Nothing was pasted.")
+
+
+def _write(dotenv: Path, name: str, value: str) -> None:
+    """Write a setting into a file that only its owner can read. Raises `Problem`."""
+    try:
+        dotenv.touch()
+        dotenv.chmod(0o600)
+        set_key(dotenv, name, value, quote_mode="never")
+    except (OSError, UnicodeDecodeError) as error:
+        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else "not UTF-8"
+        raise Problem(f"{dotenv} cannot be written ({why}): make it writable for you.") from None

@@ -99,7 +99,7 @@ def test_a_healthy_installation_has_nothing_wrong(set_up: SetUp, tmp_path: Path)
     assert (empty, last) == ("", "Nothing is wrong.")
     patterns = [
         r"Settings: No value is missing or of a wrong form\.",
-        r"Bot token: Kioku is kioku in workspace Playground: https://slack\.com/app_redirect\?app=A"
+        r"Bot token: Connected to Playground as @kioku: https://slack\.com/app_redirect\?app=A"
         r"\w+&team=T\w+",
         r"Events: Socket Mode works\.",
         r"Database: PostgreSQL \d[\d.]+.*, up to date\. Kioku \S+ in \d+ process\(es\); messages: 0"
@@ -157,7 +157,7 @@ def test_a_newcomer_is_told_what_there_is(tmp_path: Path) -> None:
 
 
 OAUTH = {"SLACK_BOT_TOKEN": "", "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "secret"}
-ONE = {"OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""}
+NO_MODEL = {"OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""}
 BROKEN: list[tuple[str, Mapping[str, str], str]] = [
     ("Settings", {"SLACK_CLIENT_ID": "1.2"}, "✗ SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set"),
     (
@@ -200,7 +200,12 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
         {"KIOKU_EMBEDDING_MODEL": "nobodys-embedding"},
         "✗ The embedding model nobodys-embedding did not answer, so its size is not known:",
     ),
-    ("Model", ONE, "✗ No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that"),
+    ("Model", NO_MODEL, "None is set: `kioku up` answers with the stand-in, which is no language"),
+    (
+        "Model",
+        {**NO_MODEL, "SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2"},
+        "✗ No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that",
+    ),
     (
         "Model",
         {"KIOKU_REPLY_MODEL": "no-such"},
@@ -351,7 +356,7 @@ async def test_a_clock_that_is_off_is_told(set_up: SetUp) -> None:
             assert re.match(pattern, said), said
         ahead = timedelta(seconds=30)
         said = await set_up.check("Bot token", SLACK_API_URL=f"{url}/api/")
-        assert said.startswith("Kioku is ")
+        assert said.startswith("Connected to ")
 
 
 async def test_what_has_come_to_a_processs_notice_is_told(set_up: SetUp) -> None:
@@ -435,7 +440,7 @@ async def test_work_that_waits_or_failed_is_counted(set_up: SetUp, database: str
 @pytest.mark.slow
 async def test_the_embedded_database_is_looked_at_running_or_not(set_up: SetUp) -> None:
     """What `kioku up` left is started for the look and stopped; one that runs is left alone."""
-    embedded = {**ONE, "DATABASE_URL": "", "KIOKU_EMBEDDING_MODEL": ""}
+    embedded = {**NO_MODEL, "DATABASE_URL": "", "KIOKU_EMBEDDING_MODEL": ""}
     data = {"KIOKU_DATA_DIR": str(set_up.folder / ".kioku")}
     assert ended(set_up.folder, "migrate", KIOKU_EMBEDDING_MODEL=SPACE.model, **data).code == 0
     stopped = await set_up.check("Database", **embedded)

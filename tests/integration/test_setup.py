@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import stat
 import subprocess
@@ -17,6 +18,7 @@ from dotenv import dotenv_values
 from bot.runtime.manifest import create_app_url
 from tests.conftest import ROOT, Server, json_server
 from tests.kioku_process import PYTHON_M_BOT, ended, environment, on_terminal
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -40,8 +42,8 @@ def elsewhere(slack: Server) -> dict[str, str]:
 
 
 def values(slack: Server) -> dict[str, str]:
-    """Return what a person copies from Slack's and OpenAI's pages."""
-    return {BOT: slack.info["bot_token"], APP: slack.info["app_token"], KEY: "sk-1"}
+    """Return what a person copies from Slack's and OpenAI's pages, as it is asked for."""
+    return {APP: slack.info["app_token"], BOT: slack.info["bot_token"], KEY: "sk-1"}
 
 
 def test_the_link_fills_in_slacks_form() -> None:
@@ -58,22 +60,48 @@ def test_the_link_fills_in_slacks_form() -> None:
 def test_setup_asks_in_a_terminal_until_it_works(tmp_path: Path, slack: Server) -> None:
     """What is typed is not shown; a wrong token is asked for again; the end is a written file."""
     (tmp_path / ".env").write_text("KIOKU_LOG_LEVEL=debug", "utf-8")
-    typed = [slack.info["app_token"], slack.info["bot_token"], slack.info["app_token"], ""]
-    code, shown = on_terminal(tmp_path, ": ", typed, "setup", **elsewhere(slack))
+    typed = [slack.info["bot_token"], slack.info["app_token"], slack.info["bot_token"], ""]
+    code, shown = on_terminal(tmp_path, ": ", typed, "setup", "--no-browser", **elsewhere(slack))
     assert code == 0, shown
-    assert "✗ SLACK_BOT_TOKEN must begin with xoxb-: copy it" in shown
-    assert "✓ Kioku is kioku in workspace Playground: https://slack.com/app_redirect?app=" in shown
+    assert "✗ SLACK_APP_TOKEN must begin with xapp-: copy it" in shown
+    assert "SLACK_APP_TOKEN (hidden as you type): " in shown
+    assert "✓ Connected to Playground as @kioku: https://slack.com/app_redirect?app=" in shown
     assert create_app_url() in shown.replace("\r\n", "\n")
-    assert f"Written to {tmp_path / '.env'}. Start Kioku with `make up`" in shown
+    assert f"kept in\r\n{tmp_path / '.env'}." in shown
     assert "-playground" not in shown
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     tokens = {name: value for name, value in values(slack).items() if name != KEY}
     assert dotenv_values(tmp_path / ".env") == {"KIOKU_LOG_LEVEL": "debug", **tokens}
 
 
-@pytest.mark.failed_calls("auth.test: invalid_auth", because="The bot token is wrong.")
+def test_setup_opens_slacks_form_and_keeps_what_it_got(tmp_path: Path, slack: Server) -> None:
+    """Ctrl-C in the middle loses nothing, and the next time Enter keeps it."""
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n', "utf-8")
+    browser.chmod(0o700)
+    seen = {"DISPLAY": ":0", "CI": "", "SSH_CONNECTION": "", "BROWSER": f"{browser} %s"}
+    given = {**elsewhere(slack), "OPENAI_BASE_URL": ""}
+    typed = [slack.info["app_token"], "\x03"]
+    code, shown = on_terminal(tmp_path, "): ", typed, "setup", **given, **seen)
+    assert code == 130
+    assert "Slack's form for a new app opens in your browser" in shown
+    assert create_app_url() not in shown
+    wait_until(opened.exists)
+    wait_until(lambda: opened.read_text("utf-8") == f"{create_app_url()}\n")
+    assert dotenv_values(tmp_path / ".env") == {APP: slack.info["app_token"]}
+    typed = ["", slack.info["bot_token"], ""]
+    code, shown = on_terminal(tmp_path, "): ", typed, "setup", **given, **seen)
+    assert code == 0, shown
+    assert "so the app is made: open it at" in shown, "no second app"
+    assert "SLACK_APP_TOKEN (hidden as you type, Enter: as it is): " in shown
+    [model] = re.findall(r"✓ (None is set: .*)\r", shown)
+    assert f"✓ Model: {model}\n" in ended(tmp_path, "doctor", **given).out, "the same sentence"
+
+
+@pytest.mark.failed_calls("apps.connections.open: invalid_auth", because="The token is wrong.")
 def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
-    """Each line is one value; a wrong one and a missing one end it, with nothing written."""
+    """Each line is one value; a wrong one and a missing one end it, and what worked is written."""
 
     def piped(*lines: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -87,13 +115,17 @@ def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
             timeout=60,
         )
 
-    wrong = piped("xoxb-no", "xapp-no")
+    wrong = piped("xapp-no", "xoxb-no")
     assert wrong.returncode == 1
-    assert wrong.stderr == "kioku: SLACK_BOT_TOKEN does not work, and nothing was written.\n"
-    assert "Slack refuses SLACK_BOT_TOKEN (invalid_auth)" in wrong.stdout
-    short = piped(slack.info["bot_token"])
-    assert short.stderr == "kioku: The input has ended, and nothing was written.\n"
+    assert wrong.stderr == "kioku: SLACK_APP_TOKEN does not work, and was not written.\n"
+    assert "Slack refuses SLACK_APP_TOKEN (invalid_auth)" in wrong.stdout
     assert not (tmp_path / ".env").exists()
+    short = piped(slack.info["app_token"])
+    assert short.stderr == (
+        "kioku: The input has ended before SLACK_BOT_TOKEN: run `kioku setup` again to go on with"
+        " it.\n"
+    )
+    assert dotenv_values(tmp_path / ".env") == {APP: slack.info["app_token"]}
     assert piped(*values(slack).values()).returncode == 0
     assert dotenv_values(tmp_path / ".env") == values(slack)
     again = piped("", "", "")

@@ -19,6 +19,7 @@ from kioku_stand_in.memories import (
     memory_of,
     verdicts,
 )
+from kioku_stand_in.nearest import nearest
 from kioku_stand_in.sentences import SCRIPT, Said, is_japanese, read
 from openai_double.answer import Answer, Call, call, said
 from openai_double.prompt import Prompt, Tool
@@ -84,7 +85,8 @@ def _as_fields(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(prompt: Prompt) -> Answer:
-    words, kind = prompt.last_user_text, kind_of(prompt)
+    words = prompt.last_user_text
+    kind = kind_of(prompt)
     say = {name: text[is_japanese(words)] for name, text in SCRIPT["replies"].items()}
     if kind == "verdict":
         return said("", call(_VERDICTS, verdicts(words)))
@@ -102,9 +104,11 @@ def _answer(prompt: Prompt) -> Answer:
         return said(json.dumps(_filled(prompt.schema, say["form"])))
     if kind == "formation":
         return said(say["nothing"])
-    told = _outcomes(prompt, say) or _replies(prompt, say)
-    # A sentence that it does not understand is no answer: it is neither rated nor made of memories.
-    return said("\n\n".join(dict.fromkeys(told)), refuses={*told} == {say["unknown"]})
+    told = dict.fromkeys(_outcomes(prompt, say) or _replies(prompt, say))
+    if len(told) > 1:
+        told.pop(say["unknown"], None)
+    # What it does not understand has no answer: it is neither rated nor made of memories.
+    return said("\n\n".join(told), refuses=[*told] == [say["unknown"]])
 
 
 def _filled(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -170,32 +174,36 @@ def _replies(prompt: Prompt, say: dict[str, str]) -> list[str]:
     found = [str(one["value"]["content"]) for one in _found(prompt)]
     recent = map(str, framed(prompt.instructions, "recent_words"))
     learn(known, "\n".join([*texts, *found, *recent, *typed]))
-    told = [_reply(one, [*known.values()], say) for one in read(prompt.last_user_text)]
+    told = [reply(one, [*known.values()], say) for one in read(prompt.last_user_text)]
     return told or [say["unknown"]]
 
 
-def _reply(said: Said, known: list[Memory], say: dict[str, str]) -> str:
+def reply(said: Said, known: list[Memory], say: Mapping[str, str]) -> str:
+    """Return what is said to one clause, in the words `say`, by what is known of the person."""
     if said.states:
         return say["said"].format(said.parts["whole"])
+    texts = [text_of(one, say) for one in known]
+    if said.name == "question":
+        return _quoting(nearest(said.parts["quote"], texts), say)
     if "recalls" not in said.rule:
         return say.get(said.name, say["cannot"])
-    kind, minds = said.rule["recalls"], said.rule.get("minds", ())
-    asked = [one for one in known if not kind or (one["kind"] == kind and _likes(one))]
-    names = [*(_text(one, say) for one in asked), *said.rule.get("otherwise", ())]
-    if not names:
+    recalled = re.compile(said.rule["recalls"], re.I)
+    pairs = zip(known, texts, strict=True)
+    return _quoting([text for one, text in pairs if recalled.search(f"{one['kind']} {text}")], say)
+
+
+def _quoting(texts: list[str], say: Mapping[str, str]) -> str:
+    """Return a reply that quotes what the person said."""
+    if not texts:
         return say["nothing"]
-    listed = "\n".join(f"- **{name}**" for name in names)
-    minded = [one for one in known if one["kind"] == kind or one.get("topic") in minds]
-    told = [say["mind"].format(_text(one, say)) for one in minded if one not in asked]
-    return "\n".join([say.get(said.name, say["recall"]).format(*names, listed=listed), *told])
+    return say["quote"].format("\n".join(f"- {text}" for text in texts))
 
 
-def _likes(memory: Memory) -> bool:
-    return int(memory.get("level", 100)) >= 50
-
-
-def _text(memory: Memory, say: dict[str, str]) -> str:
-    """Return a memory as it is told to the person."""
-    if "thing" in memory and not _likes(memory):
-        return say["dislike"].format(memory["thing"])
-    return next((str(memory[one]) for one in ("detail", "thing", "clause") if one in memory), "")
+def text_of(memory: Memory, say: Mapping[str, str]) -> str:
+    """Return a memory in words that the person could have said."""
+    if "to" in memory:
+        return say["promised"].format(memory["clause"], memory["to"])
+    if "thing" not in memory:
+        return str(memory.get("clause", ""))
+    opinion = "like" if int(memory.get("level", 100)) >= 50 else "dislike"
+    return say[opinion].format(memory.get("detail") or memory["thing"])

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any, Final
 
-from kioku_stand_in.sentences import SCRIPT, Said, read
+from kioku_stand_in.sentences import SCRIPT, Said, pattern, read
 from openai_double.answer import Call, call
 from openai_double.prompt import Prompt
 
@@ -20,6 +20,8 @@ _INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*
 _SPOKEN: Final = re.compile(
     r"^=+ Human Message =+$\n(.*?)(?=^=+ \w+ Message =+$|^</session_)", re.M | re.S
 )
+_LIMIT: Final = pattern("<limit>")
+_HEALTH: Final = pattern("<health>")
 
 
 def json_list(text: str) -> list[Any]:
@@ -50,12 +52,13 @@ def content_of(memory: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_about(memory: Memory, said: Said) -> bool:
     """Return whether a clause is about a memory: its topic, its thing, or its words."""
-    if "unique" in said.rule:
-        return str(said.parts["topic"]) == memory.get("topic")
+    if "topic" in said.parts:
+        return str(said.parts["topic"]).casefold() == str(memory.get("topic", "")).casefold()
     about = str(said.parts["about"]).casefold().removesuffix("s")
     if thing := str(memory.get("thing", "")):
         return about == thing.casefold().removesuffix("s")
-    words = about if "removes" in said.rule else said.parts["clause"].casefold()
+    is_request = not {"removes", "corrects"}.isdisjoint(said.rule)
+    words = about if is_request else said.parts["clause"].casefold()
     return words in str(memory.get("clause", "")).casefold()
 
 
@@ -63,13 +66,24 @@ def learn(known: dict[str, Memory], text: str) -> None:
     """Change what is known, memories by their ids, as a text says."""
     for said in read(text):
         about = [key for key, memory in known.items() if is_about(memory, said)]
-        if "removes" in said.rule and about:
+        if "corrects" in said.rule:
+            for key in about:
+                known[key] = _corrected(known[key], said)
+        elif "removes" in said.rule and about:
             for key in about:
                 del known[key]
         elif said.states:
             same = (key for key in about if known[key]["kind"] == said.parts["kind"])
             key = next(same, f"{len(known)} {said.parts['quote']}")
             known[key] = {**known.get(key, {}), **said.parts}
+
+
+def _corrected(memory: Memory, said: Said) -> Memory:
+    """Return a memory with the new words of a correction in place of the old."""
+    part = "thing" if "thing" in memory else "clause"
+    old = re.compile(re.escape(said.parts["of"]), re.I)
+    text = old.sub(lambda _: str(said.parts["x"]), memory[part])
+    return {**memory, part: text, "quote": said.parts["quote"]}
 
 
 def formed(prompt: Prompt) -> list[Call]:
@@ -101,39 +115,55 @@ def _patch(key: str, new: Mapping[str, Any]) -> Call:
 
 def verdicts(request: str) -> dict[str, Any]:
     """Return the arguments of MemoryVerdicts: one verdict for each proposal of the request."""
-    now, typed, proposals = (framed(request, name) for name in ("now", "typed", "proposals"))
-    today = date.fromisoformat(now[0]["date"])
-    return {"verdicts": [_verdict(one, "\n".join(typed), today) for one in proposals]}
+    [now] = framed(request, "now")
+    typed = "\n".join(framed(request, "typed"))
+    today = date.fromisoformat(now["date"])
+    return {"verdicts": [_verdict(one, typed, today) for one in framed(request, "proposals")]}
 
 
 def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any]:
-    """Judge a proposal by the first clause that says so; `typed` is all that was typed."""
-    kind, old, sentence = proposal["kind"], proposal["old"] or {}, proposal["sentence"] or ""
-    if proposal["change"] == "remove":
-        memory = memory_of(kind, old)
-        said = [one for one in read(f"{typed}\n{sentence}") if "removes" in one.rule]
-        found = [one for one in said if is_about(memory, one)]
-    else:
-        holds = str({**old, **proposal["values"]}).casefold()
-        said = [one for one in read(sentence) if one.states]
-        found = [one for one in said if one.parts["x"].casefold() in holds]
-    parts, rule = (found[0].parts, found[0].rule) if found else ({}, {})
-    until = _day(parts["day"], today) if "day" in parts else None
-    due = {"due": until, "due_time": "12:00" if "noon" in parts else None}
-    return {
+    """Judge a proposal by the clause that says so; `typed` is all that was typed."""
+    sentence = proposal["sentence"] or ""
+    said = _said_of(proposal, typed)
+    verdict = {
         "index": proposal["index"],
-        "supported": bool(found),
+        "supported": said is not None,
         "about": "speaker",
-        "modality": "asserted",
-        **(due if kind == "Promise" else {"valid_until": until}),
-        "conflict": "replaces",
-        **rule.get("verdict", {}),
-        **({} if old else {"conflict": "none"}),
+        "modality": said.rule.get("modality", "asserted") if said else "asserted",
+        "conflict": "replaces" if proposal["old"] else "none",
     }
+    corrects = {"corrects", "訂正", "now"}
+    if said and proposal["old"] and "unclear" in said.rule and corrects.isdisjoint(said.parts):
+        verdict["conflict"] = "unclear"
+    if _HEALTH.search(sentence):
+        verdict["sensitive"] = "health"
+    if limit := _LIMIT.search(sentence):
+        is_promise = proposal["kind"] == "Promise"
+        verdict["due" if is_promise else "valid_until"] = _day(limit["day"] or limit["日"], today)
+        if limit["noon"] or limit["正午"]:
+            verdict["due_time"] = "12:00"
+    return verdict
 
 
-def _day(name: str, today: date) -> str:
-    """Return the date of the next weekday of that name, in Japanese of its first letter."""
+def _said_of(proposal: dict[str, Any], typed: str) -> Said | None:
+    """Return the clause that says what a proposal does, None if there is none."""
+    old = proposal["old"] or {}
+    sentence = proposal["sentence"] or ""
+    if proposal["change"] == "remove":
+        memory = memory_of(proposal["kind"], old)
+        removals = [one for one in read(f"{typed}\n{sentence}") if "removes" in one.rule]
+        return next((one for one in removals if is_about(memory, one)), None)
+    values = str({**old, **proposal["values"]}).casefold()
+    stated = [one for one in read(sentence) if one.states and one.parts["x"].casefold() in values]
+    whole = (one for one in stated if one.parts["clause"].casefold() in values)
+    return next(whole, stated[0] if stated else None)
+
+
+def _day(name: str, today: date) -> str | None:
+    """Return the date of the next weekday of that name, in Japanese of its first letters."""
     days = [today + timedelta(days=ahead) for ahead in range(1, 8)]
-    names = {f"{day:%A} {'月火水木金土日'[day.weekday()]}".lower(): day for day in days}
-    return next(f"{day}" for names, day in names.items() if name.lower() in names.split())
+    named = {f"{day:%A}".lower(): day for day in days}
+    named |= {f"{'月火水木金土日'[day.weekday()]}曜": day for day in days}
+    named |= {"tomorrow": days[0], "明日": days[0]}
+    found = named.get(name.lower())
+    return None if found is None else f"{found}"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
 SCRIPT: Final = tomllib.loads(files("kioku_stand_in").joinpath("script.toml").read_text("utf-8"))
-_GRAMMAR: Final = SCRIPT["grammar"]
 _SHORT: Final = {**SCRIPT["short"], **SCRIPT["words"]}
 _SENTENCE: Final = re.compile(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)")
 _LONGEST: Final = 300  # characters of a clause
+_TO_REMEMBER: Final = {"remember", "remember_after"}
 
 
 @dataclass(frozen=True)
@@ -37,22 +37,27 @@ class Said:
     @property
     def to_remember(self) -> bool:
         """Whether it is a statement that the sentence asks to remember."""
-        return self.states and not {"remember", "remember_after"}.isdisjoint(self.parts)
+        return self.states and not _TO_REMEMBER.isdisjoint(self.parts)
 
 
-def _pattern(says: str) -> re.Pattern[str]:
-    """Compile a pattern of a rule, with its abbreviations written out."""
-    whole = f"{_GRAMMAR['before']}(?P<whole>{says}){_GRAMMAR['after']}"
-    return re.compile(re.sub(r"(?<!\?P)<(\w+)>", lambda gap: str(_SHORT[gap[1]]), whole), re.I)
+def pattern(text: str) -> re.Pattern[str]:
+    """Compile a pattern of the script; ``<name>`` stands for an entry of `short` or `words`."""
+    while (written_out := re.sub(r"(?<!\?P)<(\w+)>", lambda gap: _SHORT[gap[1]], text)) != text:
+        text = written_out
+    return re.compile(text, re.I)
 
 
 _PATTERNS: Final = [
-    (name, _pattern(says)) for name, rule in SCRIPT["rules"].items() for says in rule["says"]
+    (name, pattern(f"<before>(?P<whole>{says})<after>"))
+    for name, rule in SCRIPT["rules"].items()
+    for says in rule["says"]
 ]
+_JOINTS: Final = [(pattern(joint), apart) for joint, apart in SCRIPT["joints"]]
+_QUESTION: Final = pattern("<question>")
+_SEPARATOR: Final = pattern("<separator>")
 # A known word is a whole word of an English name, or the end of a Japanese one.
 _WORDS: Final = {
-    kind: re.compile(rf"(?:^|.*[^a-z])(?:{words})s?(?: .*)?", re.I)
-    for kind, words in SCRIPT["words"].items()
+    kind: pattern(rf"(?:^|.*[^a-z])(?:<{kind}>)s?(?: .*)?") for kind in SCRIPT["words"]
 }
 
 
@@ -65,38 +70,44 @@ def is_japanese(text: str) -> bool:
 @lru_cache(maxsize=512)
 def read(text: str) -> tuple[Said, ...]:
     """Return the clauses of `text` in order."""
-    sentences = [one for one in map(str.strip, _SENTENCE.findall(text)) if re.search(r"\w", one)]
-    return tuple(said for sentence in sentences for said in _sentence(sentence))
+    sentences = [one.strip() for one in _SENTENCE.findall(text)]
+    return tuple(said for one in sentences if re.search(r"\w", one) for said in _sentence(one))
 
 
-def _sentence(sentence: str) -> list[Said]:
-    """Return the clauses of a sentence; a question states nothing."""
+def _sentence(sentence: str) -> Iterator[Said]:
+    """Yield the clauses of a sentence."""
     words = " ".join(re.sub(r"[\s。！？!?.、,]+$", "", sentence).split())
-    for joint, apart in _GRAMMAR["joints"]:
-        words = re.sub(joint, apart, words, flags=re.I)
-    said = [one for clause in words.split("\n") for one in _clause(clause, sentence)]
-    told = [one for one in said if one.states and not one.to_remember]
-    return _clause("", sentence) if told and sentence.endswith(("?", "？")) else said
+    asks = sentence.endswith(("?", "？")) or _QUESTION.fullmatch(words) is not None
+    for joint, apart in _JOINTS:
+        words = joint.sub(apart, words)
+    for clause in words.split("\n"):
+        name, groups = _match(clause if len(clause) <= _LONGEST else "", asks=asks)
+        rule = SCRIPT["rules"][name]
+        things = groups.get("x") or groups.get("of", "")
+        is_single = "kind" in rule.get("states", {})
+        for thing in [things] if is_single else _SEPARATOR.split(things):
+            yield Said(name, rule, {"quote": sentence, **_parts(rule, groups, thing)})
 
 
-def _clause(clause: str, quote: str) -> list[Said]:
-    """Return a clause by the first rule that matches it; the last one matches everything."""
-    clause = clause if len(clause) <= _LONGEST else ""
-    matches = ((name, pattern.fullmatch(clause)) for name, pattern in _PATTERNS)
-    name, match = next((name, match) for name, match in matches if match)
-    parts = {"quote": quote, **{part: text for part, text in match.groupdict().items() if text}}
-    name = "forget" if "forget" in parts else name
-    rule = SCRIPT["rules"][name]
-    things = re.split(_GRAMMAR["list"], parts.get("x", parts.get("of", "")))
-    return [Said(name, rule, _parts(rule, parts, thing)) for thing in things]
+def _match(clause: str, *, asks: bool) -> tuple[str, dict[str, str]]:
+    """Return the first rule that fits a clause, and its groups; a question states nothing."""
+    for name, says in _PATTERNS:
+        match = says.fullmatch(clause)
+        groups = {part: text for part, text in match.groupdict().items() if text} if match else {}
+        if "forget" in groups:
+            return "forget", groups
+        is_statement = "states" in SCRIPT["rules"][name]
+        if groups and not (asks and is_statement and groups.keys().isdisjoint(_TO_REMEMBER)):
+            return name, groups
+    return "question" if asks else "unknown", {"whole": clause}
 
 
-def _parts(rule: Mapping[str, Any], groups: dict[str, str], thing: str) -> dict[str, Any]:
+def _parts(rule: Mapping[str, Any], groups: Mapping[str, str], thing: str) -> dict[str, Any]:
     """Add the kind of the memory, its `thing` if the kind has one, and what is spoken of."""
     states = rule.get("states", {})
     kinds = (kind for kind, words in _WORDS.items() if words.fullmatch(thing))
     kind = states.get("kind") or next(kinds, "UserFact")
-    whole = groups.get("whole", "")
-    about = groups.get("of") or thing or whole
     named = {"thing": thing} if kind in _WORDS else {}
-    return {"clause": whole, **groups, **states, **named, "kind": kind, "x": thing, "about": about}
+    about = groups.get("of") or thing or groups["whole"]
+    spoken_of = {"kind": kind, "x": thing, "about": about}
+    return {"clause": groups["whole"], **groups, **states, **named, **spoken_of}

@@ -71,7 +71,6 @@ export function drawNotices() {
   const shown = [];
   if (!store.online) shown.push(make("p", { class: "notice problem", role: "alert" }, icon("warning", 16), t("offline")));
   else if (store.workspace?.delivery === "socket" && !store.workspace.connections) shown.push(make("p", { class: "notice problem", role: "status" }, icon("info", 16), t("noApp")));
-  if (store.workspace?.stand_in_model) shown.push(make("p", { class: "notice" }, icon("info", 16), make("span", {}, make("strong", {}, t("standIn")), " ", t("standInNote"))));
   fill(notices, store.workspace ? installNotice() : null, shown);
 }
 

@@ -1,0 +1,47 @@
+"""Model servers that run on this machine, for a hint: `kioku up` names them and uses none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+
+from bot.config import STAND_IN_MODEL
+
+USUAL_PORTS: Final = (11434, 1234, 8080)
+"""Of Ollama, LM Studio, and llama.cpp's server."""
+_SECONDS = 0.5
+_MOST_BYTES = 1_000_000
+
+
+class _Model(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Model]
+
+
+async def local_model_servers(ports: Iterable[int] = USUAL_PORTS) -> list[str]:
+    """Return the address of each server that lists its models; takes half a second at most.
+
+    Nothing is sent but ``GET /v1/models``. A stand-in of another `kioku up` is none.
+    """
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
+        addresses = [f"http://127.0.0.1:{port}/v1" for port in ports]
+        answers = await asyncio.gather(*(_serves_models(session, one) for one in addresses))
+    return [address for address, serves in zip(addresses, answers, strict=True) if serves]
+
+
+async def _serves_models(session: aiohttp.ClientSession, address: str) -> bool:
+    try:
+        async with session.get(f"{address}/models", allow_redirects=False) as answer:
+            listed = _Models.model_validate_json(await answer.content.read(_MOST_BYTES))
+    except (aiohttp.ClientError, TimeoutError, ValidationError):
+        return False
+    names = {model.id for model in listed.data}
+    return answer.status == 200 and bool(names) and STAND_IN_MODEL not in names
