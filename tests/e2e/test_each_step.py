@@ -22,8 +22,8 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.slow
 
 _MOST = 110
-# Nearly all of the time is spent waiting until the killed process is taken for dead. Each app may open
-# fourteen connections, and PostgreSQL allows a hundred.
+# Nearly all of the time is spent waiting until the killed process is taken for dead. Each app may
+# open fourteen connections, and PostgreSQL allows a hundred.
 _AT_ONCE = 7
 
 
