@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, assert_never
 from uuid import UUID
@@ -20,9 +19,14 @@ from bot.app import App
 from bot.locale import Reader
 from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not, why_not_now
 from bot.memories.cards import shown_card, why_not_shown
-from bot.memories.data import erase_person, send_export
+from bot.memories.data import erase_person, holdings, send_export
 from bot.memories.feedback import comment, rate
-from bot.memories.forgetting import forget_selected, undo_forgotten
+from bot.memories.forgetting import (
+    forget_everything_question,
+    forget_selected,
+    forget_words_question,
+    undo_forgotten,
+)
 from bot.memories.panel import recalled_keys
 from bot.memories.promises import snooze, undo_snooze
 from bot.memories.switches import change_settings, switch
@@ -65,7 +69,7 @@ from bot.ui.lines import (
     promise_details,
     promise_line,
 )
-from bot.ui.messages import forget_button, promise_buttons
+from bot.ui.messages import promise_buttons
 from bot.ui.panel import Click, Done, undo_of
 from bot.ui.promises import is_open
 from memory import (
@@ -84,7 +88,6 @@ from memory.postgres import person_transaction, transaction_timeout
 from memory.store import (
     find_memory,
     hide_from_colleagues,
-    memory_page,
     not_remembered,
     show_to_colleagues,
 )
@@ -115,7 +118,7 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
     """
     match act:
         case Position():
-            return await _show(app, click, act)
+            return await show_position(app, click, act)
         case PreviewCard():
             card = await shown_card(app, click.person, click.person, click.reader)
             return forms.final_view(click.reader, "card_title", card["text"])
@@ -128,7 +131,7 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
         case Edit():
             return await _open_edit(app, click, act)
         case Forget():
-            return await _forget(app, click, act)
+            return await forget_selected(app, click, act)
         case Undo():
             return await _undo(app, click, act)
         case Redo():
@@ -154,7 +157,8 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
     assert_never(act)
 
 
-async def _show(app: App, click: Click, act: Position) -> Result:
+async def show_position(app: App, click: Click, act: Position) -> Done | Position:
+    """Return the position to show, or why a list is not the person's to see."""
     if act.list == "used" and await recalled_keys(app, click.person, act.of) is None:
         return Done(line=click.reader.say("used_others"), beside=True)
     return act
@@ -168,15 +172,33 @@ async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
         case "settings":
             return await _open_settings(app, click)
         case "delete":
-            asks = app.settings.consent == "ask"
-            return forms.delete_form(click.reader, click.place, asks=asks)
+            return await _open_delete(app, click)
 
 
 async def _open_settings(app: App, click: Click) -> SlackView:
+    person = click.person
+    async with person_transaction(app.pool, person) as connection:
+        settings = await read_settings(connection, person)
+    kept = await holdings(app, person)
+    return forms.settings_form(
+        click.reader,
+        settings,
+        app.settings.retention_days,
+        click.place,
+        can_forget=kept.memories > 0,
+        can_delete=kept.anything,
+    )
+
+
+async def _open_delete(app: App, click: Click) -> SlackView:
+    """Return the form that says what is deleted, and that memory is then as it was."""
     async with person_transaction(app.pool, click.person) as connection:
         settings = await read_settings(connection, click.person)
-    most = app.settings.retention_days
-    return forms.settings_form(click.reader, settings, most, click.place)
+    if settings.switched_off:
+        then = "delete_then_off"
+    else:
+        then = "delete_then_asks" if app.settings.consent == "ask" else "delete_then_on"
+    return forms.delete_form(click.reader, click.place, click.reader.say(then))
 
 
 async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
@@ -197,13 +219,8 @@ async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
 
 async def _switch(app: App, click: Click, act: Switch) -> Result:
     done = await switch(app, click, act)
-    position = click.place.position
-    if position is None:
-        return done
     # The panel says itself whether memory is on.
-    if act.to == "on":
-        return position
-    return Done(line=click.reader.say("off_means"))
+    return click.place.position or done
 
 
 async def _answer(app: App, click: Click, act: Answer) -> Done:
@@ -262,16 +279,6 @@ async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Done:
     await _update_notices_of(app, click, {act.key})
     text = promise_details(click.reader, memory)
     return Done(line=text, buttons=promise_buttons(click.reader, memory))
-
-
-async def _forget(app: App, click: Click, act: Forget) -> Done:
-    done = await forget_selected(app, click, act)
-    position = click.place.position
-    if position is None or position.list != "memories":
-        return done
-    # Of a search that finds nothing any more, the panel shows all memories that are left.
-    found = await memory_page(app.pool, click.person, position.of, size=1)
-    return done if found.total else replace(done, position=Position())
 
 
 async def _undo(app: App, click: Click, act: Undo) -> Done:
@@ -411,7 +418,7 @@ async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
 async def _delete_data(app: App, click: Click) -> SlackView:
     person = click.person
     with app.under_way.once(f"erase {person.scope}"), transaction_timeout(_ERASING_SECONDS):
-        erased = await erase_person(app.pool, person)
+        erased = await erase_person(app.pool, person, keeps_off=True)
     return forms.receipt_view(click.reader, erased)
 
 
@@ -428,11 +435,19 @@ _WORDS: Mapping[str, str] = {
 _EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
 
 
+def memories_searched(words: str) -> Position | None:
+    """Return what ``/memories`` with these words shows of the panel; None: they mean something."""
+    return None if words.casefold() in _WORDS else Position(of=words)
+
+
+def forget_searched(words: str) -> Position | None:
+    """Return the panel for ``/forget`` alone, in which the person chooses; None for words."""
+    return None if words else Position()
+
+
 async def memories_typed(app: App, click: Click, words: str) -> Result:
-    """Answer ``/memories``: one of a few words, or words that are searched for."""
-    match _WORDS.get(words.casefold()):
-        case "help":
-            return Done(line=click.reader.say("help"))
+    """Answer ``/memories`` with a word that means something."""
+    match _WORDS[words.casefold()]:
         case "pause":
             return await switch(app, click, Switch(to="off"))
         case "resume":
@@ -443,7 +458,7 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
             return await _open_settings(app, click)
         case "why":
             return await _why(app, click)
-    return Position(of=words)
+    return Done(line=click.reader.say("help"))
 
 
 async def _why(app: App, click: Click) -> Done:
@@ -453,10 +468,11 @@ async def _why(app: App, click: Click) -> Done:
     return Done(line=bulleted(lines) if lines else click.reader.say("not_remembered_none"))
 
 
-async def forget_typed(app: App, click: Click, words: str) -> Result:
-    """Answer ``/forget``: the panel with the question what to forget."""
-    del app
-    if words.casefold() in _EVERYTHING:
-        everything = forget_button(click.reader, Forget(everything=True))
-        return Done(line=click.reader.say("forget_everything_ask"), buttons=[everything])
-    return Done(line=click.reader.say("forget_what"), position=Position(of=words))
+async def forget_typed(app: App, click: Click, words: str) -> Done:
+    """Answer ``/forget`` with words: ask whether to forget what has them, or everything."""
+    if words.casefold() not in _EVERYTHING:
+        return await forget_words_question(app, click.person, click.reader, words)
+    kept = await holdings(app, click.person)
+    if not kept.anything:
+        return Done(line=click.reader.say("nothing_yet"))
+    return forget_everything_question(click.reader)

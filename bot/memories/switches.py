@@ -18,7 +18,7 @@ from bot.people import (
     store_choices,
 )
 from bot.ui.acts import Switch
-from bot.ui.messages import off_button, off_done
+from bot.ui.messages import off_done, on_done
 from bot.ui.panel import Click, Done
 from memory import Person
 from memory.model import Until, until
@@ -70,8 +70,7 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
     reader = click.reader
     if act.to == "on":
         await turn_on(app, click.person, act.scope or None)
-        line = reader.say("switched_on_here" if act.scope else "switched_on")
-        return Done(line=line, buttons=[off_button(reader, act.scope)])
+        return on_done(reader, act.scope)
     now = datetime.now(UTC)
     ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(reader, now), "off": None}
     off = await turn_off(app, click.person, act.scope, until=until(ends[act.to]))
