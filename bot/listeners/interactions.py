@@ -172,10 +172,10 @@ class Interactions:
 
     async def _submitted(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         view = body["view"]
-        act = submitted_act(view)
-        if act is None and panel_position(view):
+        if panel_position(view):
             await self._searched(ack, body)
             return
+        act = submitted_act(view)
 
         async def work(click: Click) -> Done | SlackView:
             if act is None:
@@ -207,14 +207,18 @@ class Interactions:
             await self._show(body, click, result)
 
     async def _searched(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        """Show what the words that were submitted with the panel find."""
-        position = Position(of=searched_words(body["view"]))
-        await ack(response_action="update", view=loading_view(position))
-
-        async def work(_: Click) -> Position:
-            return position
-
-        await self._do(body, place_of(body), work)
+        """Show in the panel what the words that were submitted with it find."""
+        view = body["view"]
+        position = Position(of=searched_words(view))
+        with self._counted():
+            click = await self._click(body, place_of(body))
+            running = asyncio.ensure_future(self._panel(body, click, position, None))
+            await asyncio.wait({running}, timeout=_ACK_SECONDS)
+            if running.done():
+                await ack(response_action="update", view=running.result())
+                return
+            await ack(response_action="update", view=loading_view(position))
+            await self._update(body, view["id"], await running)
 
     async def _open_panel(self, body: Body, place: Place, position: Position) -> None:
         """Open the panel for a command or a click in a message.
@@ -305,43 +309,50 @@ class Interactions:
         self, body: Body, click: Click, position: Position, done: Done | None
     ) -> None:
         """Show a position of the panel, and what was done, in Home or in the panel's modal."""
-        place = click.place
-        row = place.row if done and not done.beside else None
-        app = self._app
+        if not click.place.is_home:
+            view = await self._panel(body, click, position, done)
+            await self._update(body, click.place.view, view)
+            return
+        row = click.place.row if done and not done.beside else None
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                if place.is_home:
-                    await show_home(app, click.person, position, done, row=row)
-                    return
-                # Read again: the person may just have chosen another language.
-                reader = await app.people.reader(click.person, keep_new=False)
-                content = await read_panel(app, click.person, reader, position)
-            view = panel_view(reader, content, done, row)
+                await show_home(self._app, click.person, position, done, row=row)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            if done:
-                log.warning("a panel could not be shown: %s", fault(error))
-            failed = done or Done(line=_sentence(click.reader, error))
-            view = self._with_line(body, click, failed)
-        await self._update(body, place.view, view)
+            view = self._failed_panel(body, click, done, error)
+            if view["type"] == "home":
+                await self._client(body).views_publish(user_id=click.person.user_id, view=view)
 
-    def _with_line(self, body: Body, click: Click, done: Done) -> SlackView:
-        """Return the panel as it is, with a line above a page that does not show what was done."""
+    async def _panel(
+        self, body: Body, click: Click, position: Position, done: Done | None
+    ) -> SlackView:
+        """Return the panel's modal at a position, with what was done."""
+        row = click.place.row if done and not done.beside else None
+        try:
+            with transaction_timeout(_DATABASE_SECONDS):
+                # Read again: the person may just have chosen another language.
+                reader = await self._app.people.reader(click.person, keep_new=False)
+                content = await read_panel(self._app, click.person, reader, position)
+            return panel_view(reader, content, done, row)
+        except Exception as error:  # noqa: BLE001 - logged, and the person is told
+            return self._failed_panel(body, click, done, error)
+
+    def _failed_panel(
+        self, body: Body, click: Click, done: Done | None, error: Exception
+    ) -> SlackView:
+        """Return the panel as it was, with what was done or that it cannot be shown."""
+        if done:
+            log.warning("a panel could not be shown: %s", fault(error))
+        line = done.line if done else _sentence(click.reader, error)
         view = body.get("view") or {}
         if panel_position(view):
-            return view_with_line(click.reader, view, done)
-        return final_view(click.reader, "panel_title", done.line)
+            return view_with_line(click.reader, view, Done(line=line))
+        return final_view(click.reader, "panel_title", line)
 
     async def _update(self, body: Body, view_id: str, view: SlackView) -> None:
-        """Replace a view that is open; without an id, the person's Home."""
-        client = self._client(body)
+        """Replace a modal, unless the person has closed it meanwhile."""
         try:
-            if view_id:
-                await client.views_update(view_id=view_id, view=view)
-            elif view["type"] == "home":
-                user = str(body["user"]["id"])
-                await client.views_publish(user_id=user, view=view)
+            await self._client(body).views_update(view_id=view_id, view=view)
         except SLACK_FAULTS as error:
-            # Such as one that the person has closed meanwhile.
             log.warning("a view was not updated: %s", error_code(error) or fault(error))
 
     @contextmanager
