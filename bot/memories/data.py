@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -261,12 +261,13 @@ def _file_of(document: dict[str, Any]) -> bytes:
     return f"{text}\n".encode()
 
 
-async def _note_file(pool: Pool, person: Person, request: str, file: str) -> None:
-    """Store the id of a file before it is sent to the person."""
+async def _note_files(pool: Pool, person: Person, request: str, files: Sequence[str]) -> None:
+    """Store the ids of files before they are sent to the person."""
     async with person_transaction(pool, person, locked=True) as connection:
         # The next statement sees an erasing that came before, and a later one sees the file.
         await check_request(connection, person, request)
-        await connection.execute(_SQL["note_file"], {**person.ids, "file": file})
+        for file in files:
+            await connection.execute(_SQL["note_file"], {**person.ids, "file": file})
 
 
 async def _delete_files_later(
@@ -306,16 +307,13 @@ async def _send_files(
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     sent: AsyncSlackResponse | None = None
     try:
-        uploaded: list[dict[str, str | None]] = []
-        for name, content in files.items():
-            file = await _upload(client, name, content)
-            await _note_file(app.pool, person, request, file)
-            uploaded.append({"id": file, "title": name})
+        titles = {await _upload(client, name, content): name for name, content in files.items()}
+        await _note_files(app.pool, person, request, [*titles])
         sent = await client.chat_postMessage(
             channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
         )
         await client.files_completeUploadExternal(
-            files=uploaded,
+            files=[{"id": file, "title": name} for file, name in titles.items()],
             channel_id=str(sent["channel"]),
             thread_ts=str(sent["ts"]),
         )

@@ -150,8 +150,11 @@ def _named_fields(content: Mapping[str, Any], what: str) -> list[str]:
 
 
 def memory_line(reader: Reader, memory: Memory) -> str:
-    """Return a memory as a line of mrkdwn without markup of its own, with its last day."""
-    text = as_mrkdwn(describe(reader, memory.kind, memory.content))
+    """Return a memory as a line of mrkdwn without markup of its own, with its last day.
+
+    “…” is one without words, as of another version of its kind.
+    """
+    text = as_mrkdwn(describe(reader, memory.kind, memory.content)) or "…"
     return f"{text} {_last_day(reader, memory.expires_at)}" if memory.expires_at else text
 
 

@@ -13,7 +13,7 @@ def test_answer_to_a_command_survives_a_refusal(world: World, status: int) -> No
     """What Slack fails to take is sent again; of what it refuses the text is sent."""
     ann = world.human()
     world.fault("response_url", status=status)
-    shown = ann.command("/memories")
+    shown = ann.command("/memories why")
     refused, sent = world.calls("response_url")
     assert (refused["status"], sent["outcome"]) == (status, "ok")
     assert sent["args"]["text"] == refused["args"]["text"] == shown["text"]

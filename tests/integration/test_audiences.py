@@ -14,7 +14,7 @@ from bot.locale import Reader
 from bot.slack.client import Installations
 from bot.slack.messages import read_message, user_key
 from bot.ui.acts import Position
-from bot.ui.panel import Content, panel
+from bot.ui.panel import Content, panel_view
 from bot.workspaces import only
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
@@ -118,7 +118,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     turn = app.turn(message)
     assert set(turn["recalled"]) == {case.keys[said] for said in case.seen}
     used = Position(list="used", of=str(turn["id"]))
-    assert case.shows(panel(Reader("en"), await case.panel(case.person, used))) == case.seen
+    assert case.shows(panel_view(Reader("en"), await case.panel(case.person, used))) == case.seen
     assert (await case.panel(case.bystander, used)).memories == []
 
     view = await app.turns.view(message)
@@ -151,7 +151,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     """What shows everything is for the person alone, wherever they ask; nobody else gets it."""
     app = case.app
-    mine = panel(Reader("en"), await case.panel(case.person))
+    mine = panel_view(Reader("en"), await case.panel(case.person))
     assert case.shows(mine) == set(KINDS)
     for position in (Position(), Position(of="stew"), Position(list="changes")):
         theirs = await case.panel(case.bystander, position)

@@ -41,6 +41,7 @@ from bot.ui.acts import (
     Position,
     Rate,
     Remember,
+    Row,
     SaveMemory,
     SaveSettings,
     Share,
@@ -50,7 +51,7 @@ from bot.ui.acts import (
     Undo,
     UndoSnooze,
     clicked_act,
-    position_in,
+    panel_position,
     read_act,
 )
 from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted
@@ -70,18 +71,30 @@ from bot.ui.messages import (
     consent_question,
     done_payload,
     forget_button,
+    forget_question,
+    forgotten_among,
     is_row,
+    list_payload,
     notice_payload,
     off_button,
     off_done,
     on_button,
-    on_question,
+    on_done,
     open_payload,
     refusal_done,
     reminder_payload,
     with_row_replaced,
 )
-from bot.ui.panel import PAGE_SIZE, Content, Done, panel
+from bot.ui.panel import (
+    PAGE_SIZE,
+    Content,
+    Done,
+    clicked_row,
+    home_view,
+    loading_view,
+    panel_view,
+    view_with_line,
+)
 from bot.ui.promises import Reminder
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from memory.model.text import MAX_TEXT
@@ -368,52 +381,60 @@ def heard(blocks: Sequence[Block]) -> None:
         assert "\n" not in label
 
 
+ROWS = st.none() | st.builds(
+    Row,
+    id=st.integers(0, 4).map(lambda number: f"memory-{UUID(int=number)}"),
+    above=st.integers(0, 4).map(lambda number: f"memory-{UUID(int=number)}"),
+)
+
+
 @settings(max_examples=50)
-@given(READERS, panels(), st.none() | done())
-def test_every_panel_fits(reader: Reader, content: Content, said: Done | None) -> None:
-    """Whatever is remembered, changed, asked and searched for: in Home and in a message."""
-    view_fits({"type": "home", "blocks": panel(reader, content, said)})
-    blocks = panel(reader, replace(content, handling=[]), said)
-    message_fits({"text": reader.say("memories_title"), "blocks": [*_at_most_three(blocks)]})
-    for block in blocks:
-        if any("action_id" in element for element in elements_of(block)):
-            assert position_in(block["block_id"]) in (content.position, _without_words(content))
+@given(READERS, panels(), st.none() | done(), ROWS)
+def test_every_panel_fits(
+    reader: Reader, content: Content, said: Done | None, row: Row | None
+) -> None:
+    """Whatever is remembered, changed, asked and searched for: in Home and in a modal.
 
-
-def _without_words(content: Content) -> Position:
-    return Position(list=content.position.list)
-
-
-def _at_most_three(blocks: Sequence[Block]) -> Iterable[Block]:
-    """Leave out the panel's own row of controls, which alone has more than three buttons."""
-    return (block for block in blocks if not block.get("block_id", "").startswith("controls|"))
-
-
-@given(POSITIONS, st.sampled_from(["said", "controls", f"memory-{TURN}", "state-1795737600"]))
-def test_a_position_survives_the_id_of_a_block(position: Position, name: str) -> None:
-    """What Slack returns of a click says where it was, also where words hold separators.
-
-    Words that are mostly quotation marks or backslashes are left out.
+    What the click did is said once, and what the panel shows comes back with each click in it.
     """
-    block_id = position.block_id(name)
-    assert len(block_id) <= 255
-    has_room = len(f"{name}|{position.value}") <= 255
-    assert position_in(block_id) == (position if has_room else Position(list=position.list))
-    assert has_room or len(re.findall(r'["\\]|[^ -~]', position.of)) > 20
+    row = row if said else None
+    modal = panel_view(reader, replace(content, handling=[]), said, row)
+    for view in (home_view(reader, content, said, row), modal):
+        view_fits(view)
+        assert panel_position(view) == content.position
+        named = [block.get("block_id") for block in view["blocks"]]
+        assert named.count("said") == bool(said)
+    again = view_with_line(reader, modal, Done(line="Done."))
+    view_fits(again)
+    assert again["blocks"][0]["text"]["text"] == "Done."
 
 
-@given(TEXTS)
-def test_any_text_in_a_block_id_is_a_position(text: str) -> None:
-    """A value of another version leads to the first page of all."""
-    assert position_in(f"said|{text}") == Position()
-    assert (position_in(text) is None) is ("|" not in text)
+@given(READERS, panels(), st.integers(0, PAGE_SIZE))
+def test_a_clicked_row_is_found_with_the_row_above(
+    reader: Reader, content: Content, number: int
+) -> None:
+    """Of a click elsewhere in the panel there is no row."""
+    view = panel_view(reader, content)
+    begins = ("memory-", "change-")
+    rows = [one["block_id"] for one in view["blocks"] if one.get("block_id", "").startswith(begins)]
+    assert clicked_row(view, "controls") is None
+    if number < len(rows):
+        above = rows[number - 1] if number else ""
+        assert clicked_row(view, rows[number]) == Row(id=rows[number], above=above)
+
+
+def test_the_panel_is_opened_in_both_languages() -> None:
+    """Before the database has said who reads it."""
+    view_fits(loading_view(Position()))
 
 
 KEYS = st.uuids().map(str)
 PLACES = st.builds(
     Place,
     url=st.sampled_from(["", f"https://hooks.slack.com/{'x' * 200}"]),
+    view=st.sampled_from(["", "V0123456789"]),
     position=st.none() | POSITIONS,
+    row=ROWS,
     channel=st.sampled_from(["", "C0123456789"]),
 )
 ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
@@ -513,16 +534,27 @@ def test_every_other_message_fits(
     reader: Reader, said: Done, text: str, off: Off, memory: Memory, scope: str
 ) -> None:
     """What was done, what is asked, and what is offered."""
-    forget = reader.say("forget_ask", what=", ".join([memory_line(reader, memory)] * 5))
     everything = forget_button(reader, Forget(everything=True))
+    question = forget_question(reader, _many([memory] * 3))
+    among = [one.key for one in _many([memory])][:10]
+    left = [replace(memory, key=key) for key in among[:3] + among[4:]]
+    gone = Done(line=reader.say("forgotten", what=escaped(text)))
     for payload in (
         done_payload(reader, said),
         consent_question(reader),
         done_payload(reader, off_done(reader, off, scope)),
-        on_question(reader, off, scope),
-        done_payload(reader, Done(line=forget, buttons=[everything])),
-        open_payload(reader, "memories", text),
-        open_payload(reader, "changes", text),
+        done_payload(reader, on_done(reader, scope)),
+        done_payload(reader, Done(line=reader.say("forget_everything_ask"), buttons=[everything])),
+        done_payload(reader, question),
+        done_payload(reader, forget_question(reader, [memory])),
+        done_payload(reader, forgotten_among(reader, gone, among[3], among, left)),
+        list_payload(
+            reader,
+            reader.say("changes_title"),
+            [memory_line(reader, memory)] * 5,
+            Position(of=text),
+        ),
+        open_payload(reader, Position(list="changes")),
     ):
         message_fits(payload)
 
@@ -587,7 +619,7 @@ def test_every_form_fits(
         created_at=NOON,
         updated_at=NOON,
     )
-    place = Place(url=f"https://hooks.slack.com/{'x' * 200}", position=Position(of=text))
+    place = Place(url=f"https://hooks.slack.com/{'x' * 200}", view="V1", position=Position(of=text))
     erased = PersonErased(
         counts=counts,
         left={"turns": 1},
@@ -595,13 +627,18 @@ def test_every_form_fits(
         at=NOON,
         files=len(text),
         never_formed_messages=len(counts),
+        switches=len(counts),
     )
     forms = [
         edit_form(reader, schema, memory, place),
         add_form(reader, place),
-        settings_form(reader, chosen, chosen.retention_days, place),
-        settings_form(reader, chosen, None, place),
-        delete_form(reader, place, asks=True),
+        *(
+            settings_form(
+                reader, chosen, most, place, can_forget=most is None, can_delete=bool(counts)
+            )
+            for most in (chosen.retention_days, None)
+        ),
+        delete_form(reader, place, reader.say("delete_then_off")),
         comment_form(reader, TURN, text[:COMMENT_LIMIT], place),
         share_form(reader, memory.key, text[:MAX_TEXT], place),
         receipt_view(reader, erased),
