@@ -50,8 +50,14 @@ class Person:
         return views[-1] if views else None
 
     def form_opens(self) -> Place:
-        """Wait until a form is open."""
-        return wait_until(self.form, "a form")
+        """Wait until a form is open, on top of the panel or alone."""
+
+        def opened() -> Place | None:
+            view = self.form()
+            is_panel = view is not None and view["private_metadata"].startswith('{"act":"show"')
+            return None if is_panel else view
+
+        return wait_until(opened, "a form")
 
     def form_says(self, text: str) -> Place:
         """Wait until the modal on top says a text."""

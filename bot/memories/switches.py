@@ -52,15 +52,18 @@ async def turn_off(
     return Off(until=until, here=scope != EVERYWHERE)
 
 
-async def turn_on(app: App, person: Person, scope: str | None = None) -> bool:
-    """Switch memory on in one conversation, with None in all and everywhere: the person agrees.
+async def turn_on(
+    app: App, person: Person, scope: str | None = None, *, agrees: bool = True
+) -> bool:
+    """Switch memory on in one conversation, with None in all and everywhere.
 
-    What was stored meanwhile stays off the record. Returns False where it was on.
+    `agrees`: by switching it on everywhere, the person agrees to memory. What was stored meanwhile
+    stays off the record. Returns False where it was on.
     """
     async with person_transaction(app.pool, person) as connection:
         ended = await connection.execute(_SQL["switch_on"], {**person.ids, "scope": scope})
         switches = await ended.fetchall()
-        if scope is None:
+        if scope is None and agrees:
             await note_agreed(connection, person)
     return any(switch["was_off"] for switch in switches)
 

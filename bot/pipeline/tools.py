@@ -86,6 +86,7 @@ _COLLEAGUE = (
     " in a message that you do not see: say only that it follows, and never answer yourself."
 )
 ACTIONS = ("open", "pause", "incognito", "resume", "forget", "do_not_remember")
+_TOLD = "They read this in a message. Answer what else they asked; if nothing, write nothing."
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
 _PARAMETERS: dict[str, Definition] = {
     "action": {"type": "string", "enum": list(ACTIONS)},
@@ -103,6 +104,7 @@ class Toolbox:
     """The tools that the model may call while it answers one message.
 
     `definitions` are the tools as the Responses API takes them. `zone` is the person's time zone.
+    `switched_on`: a call has switched memory on.
     """
 
     def __init__(self, app: App, turn: Turn, names: MessageNames, zone: tzinfo) -> None:
@@ -139,7 +141,7 @@ class Toolbox:
         self._shown: dict[str, PayloadMaker] = {}
         self._calls = 0
         self._switched_off = False
-        self._switched_on = False
+        self.switched_on = False
 
     @property
     def own_words(self) -> list[str]:
@@ -160,7 +162,7 @@ class Toolbox:
     @property
     def acted(self) -> bool:
         """Whether calls have changed something; what was only shown or proposed is no change."""
-        return self.noticed or self._switched_off or self._switched_on
+        return self.noticed or self._switched_off or self.switched_on
 
     @property
     def removal_proposed(self) -> bool:
@@ -181,6 +183,15 @@ class Toolbox:
             shown.append(self._forget_question(Selection(keys=keys)))
         return [*shown, *self._shown.values()]
 
+    @property
+    def answer(self) -> PayloadMaker | None:
+        """The one message that says all that the calls did; None: there is none, or several.
+
+        In a direct message it is the whole answer where the model adds nothing to it.
+        """
+        shown = self.shown
+        return shown[0] if len(shown) == 1 and self._message.audience == DM else None
+
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
@@ -199,6 +210,8 @@ class Toolbox:
             output = await self._settings(given)
             if self._switched_off:
                 self._memory.switch_off()
+            if "error" not in output and self.answer is not None:
+                output = {**output, "told": _TOLD}
             return _json(output)
         if name == COLLEAGUE_TOOL:
             return _json(await self._ask_about(str(given.get("name") or "")))
@@ -298,12 +311,13 @@ class Toolbox:
         state = self._turn.memory_state
         if state.off is None:
             return _error("Memory is on.")
-        if state.asks:
+        if self._app.settings.consent == "ask" and not state.settings.agreed:
             self._shown["resume"] = _made(consent_question)
             return {"proposed": True, "done": False}
         scope = self._message.channel_id if state.off.here else EVERYWHERE
-        await turn_on(self._app, self._message.person, scope or None)
-        self._switched_on = True
+        # A model may be misled, so that its call is no consent.
+        await turn_on(self._app, self._message.person, scope or None, agrees=False)
+        self.switched_on = True
         self._shown["resume"] = _made(on_done, scope)
         return {"done": True, "memory": "on"}
 
