@@ -170,6 +170,8 @@ async def erase_person(
         language = await read_language(connection, person)
         files = await _delete_files_later(connection, queue, person)
         counts = await _erase_ours(connection, person, keeps_off=keeps_off)
+        if keeps_off:
+            await connection.execute(_SQL["keep_off"], person.ids)
         # Home shows memories until it is published without them.
         await publish_later(connection, queue, person, erased=language)
         return counts
@@ -181,9 +183,10 @@ async def erase_person(
         references = row["places"]
         found = await connection.execute(_SQL["count_left"], person.ids)
         [left] = await found.fetchall()
-        if keeps_off:
+        if keeps_off and left["memory_off"]:
             switches = left["memory_off"]
             left["memory_off"] = 0
+            left["person_settings"] = 0
         return left
 
     erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)

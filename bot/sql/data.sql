@@ -53,6 +53,12 @@ ON CONFLICT DO NOTHING;
 -- name: file_ids
 SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s;
 
+-- name: keep_off
+-- Whether memory is off for a person is read with their settings.
+INSERT INTO person_settings (team_id, user_id)
+SELECT DISTINCT team_id, user_id FROM memory_off
+WHERE team_id = %(team)s AND user_id = %(user)s;
+
 -- name: forget_author_of_messages
 SELECT forget_author_of_messages() AS kept;
 

@@ -426,6 +426,48 @@ async def test_plain_words_do_or_propose(ann: SlackPerson, words: str) -> None:
     assert len(ann.app.shown(message)) == 1
 
 
+async def test_memory_turned_on_in_words_is_on_and_said_once(ann: SlackPerson) -> None:
+    """The message has the button for the opposite, and nothing says that memory is off."""
+    await ann.command("/memories pause")
+    message = await ann.say("Turn memory on")
+    [told] = ann.app.shown(message)
+    assert told["text"] == ann.sentence("switched_on")
+    assert "off" not in told["text"]
+    assert ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
+    await ann.click({**told, "channel": "dm"}, "switch", to="off")
+    assert len(ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user)) == 1
+
+
+async def test_who_deletes_everything_while_memory_is_off_keeps_it_off(ann: SlackPerson) -> None:
+    """The form says so before, the receipt and the panel after; nothing else is kept."""
+    await ann.command("/memories pause")
+    panel = await ann.panel()
+    await ann.press(panel, "open", form="settings")
+    form = await ann.click(await ann.form_opens(), "open", form="delete")
+    assert ann.sentence("delete_then_off") in shown(form)
+    await ann.submit(form, word="DELETE")
+    receipt = await ann.form_says("All your data is deleted.")
+    assert ann.sentence("stays_off") in shown(receipt)
+    after = shown(await ann.changed(panel))
+    assert "*Memory is off.*" in after
+    assert ann.sentence("panel_example_food") in after
+    await ann.publish_home()
+    assert "*Memory is off.*" in shown(await ann.home())
+    assert await ann.foods() == []
+
+
+@pytest.mark.parametrize("typed", ["/forget ramen", "/forget everything"])
+async def test_who_has_nothing_is_offered_to_delete_nothing(ann: SlackPerson, typed: str) -> None:
+    """There is nothing to forget, export or delete, and nobody is asked about it."""
+    bo = SlackPerson(ann.app)
+    answer = await bo.command(typed)
+    assert answer["text"] == bo.sentence("nothing_yet")
+    assert elements(answer) == []
+    await bo.press(await bo.panel(), "open", form="settings")
+    settings = await bo.form_opens()
+    assert not any(acts_in(settings, act) for act in ("export", "forget", "open"))
+
+
 async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
     """Return an act of each kind that names something of Ann's."""
     app = ann.app

@@ -330,6 +330,17 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     assert foods == ["tempura"]
 
 
+async def test_a_model_cannot_agree_for_a_person(make_app: MakeApp) -> None:
+    """With KIOKU_CONSENT=ask, “turn memory on” asks them: their click is the consent."""
+    app = await make_app(consent="ask")
+    place = app.slack.place()
+    app.script_calls(setting("resume"))
+    asked = await app.ask(place, "turn memory on")
+    assert app.outputs()[0]["proposed"] is True
+    assert pressable(app.shown(asked)[-1:], Switch) == [Switch(to="on"), Switch(to="off")]
+    assert nothing_kept(app, await app.ask(place, "I love ramen"))
+
+
 async def test_consent_asked_later_keeps_waiting_words_from_the_model(make_app: MakeApp) -> None:
     """With KIOKU_CONSENT=ask set meanwhile, words that wait are formed after a Yes only."""
     app = await make_app()

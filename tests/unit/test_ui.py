@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any, get_args
 from uuid import UUID
@@ -55,6 +56,7 @@ from bot.ui.acts import (
     read_act,
 )
 from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted
+from bot.ui.export_page import export_page
 from bot.ui.forms import (
     COMMENT_LIMIT,
     add_form,
@@ -653,6 +655,61 @@ def _stored(schema: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(
         st.sampled_from([*schema.model_fields]), _SCALARS | st.lists(st.text()) | st.floats()
     )
+
+
+EXPORTS = st.fixed_dictionaries(
+    {
+        "memories": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "kind": st.just("UserFact"),
+                    "content": st.fixed_dictionaries({"fact": TEXTS}),
+                    "said_on": st.just("2026-11-26"),
+                    "sources": st.just([]) | st.lists(st.fixed_dictionaries({"evidence": TEXTS})),
+                }
+            ),
+            max_size=3,
+        ),
+        "messages": st.lists(
+            st.fixed_dictionaries(
+                {"ts": st.just("1795737600.000100"), "question": TEXTS, "reply": st.none() | TEXTS}
+            ),
+            max_size=3,
+        ),
+    }
+)
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        """Keep the name of an element."""
+        self.found.add(tag)
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text between the elements."""
+        self.text += data
+
+
+@given(READERS, EXPORTS)
+def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
+    reader: Reader, document: dict[str, Any]
+) -> None:
+    """What was said and answered is on it, and nothing in it leads anywhere."""
+    page = export_page(reader, document)
+    read = _Tags()
+    read.feed(page)
+    read.close()
+    ours = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "ul", "li", "br"}
+    assert read.found <= ours | {"small", "blockquote"}
+    assert "href" not in page
+    said = [text for one in document["messages"] for text in (one["question"], one["reply"] or "")]
+    shown = "".join(read.text.split())
+    assert all("".join(text.split()) in shown for text in said)
 
 
 # --- a few words about looks --------------------------------------------------------------------
