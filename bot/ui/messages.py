@@ -187,7 +187,7 @@ def _forget_row(reader: Reader, memory: Memory, among: Sequence[str]) -> Block:
 
 def list_payload(reader: Reader, title: str, lines: Sequence[str], position: Position) -> Payload:
     """Return the newest lines of a list, with the button that opens the panel there."""
-    return payload(f"{title}\n{bulleted(lines)}", button(reader.say("show_all"), position))
+    return payload(f"*{title}*\n{bulleted(lines)}", button(reader.say("show_all"), position))
 
 
 def open_payload(reader: Reader, opens: Position | Open) -> Payload:

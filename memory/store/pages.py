@@ -18,7 +18,7 @@ _SQL = load_statements("memory", "pages")
 class MemoryPage:
     """One page of memories: open promises, the first due first, then wishes about answers.
 
-    Then come the other kinds, each with its newest first.
+    Then come the other kinds, each with its newest first: a change moves no memory.
     `total` is the number of memories on all pages; `page` starts at 1.
     """
 
