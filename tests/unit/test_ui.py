@@ -94,6 +94,7 @@ from bot.ui.panel import (
     clicked_row,
     home_view,
     loading_view,
+    memory_row,
     panel_view,
     view_with_line,
 )
@@ -655,6 +656,84 @@ def _stored(schema: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(
         st.sampled_from([*schema.model_fields]), _SCALARS | st.lists(st.text()) | st.floats()
     )
+
+
+def remembered(
+    content: dict[str, Any], kind: str, evidence: str = "", audience: str = "dm", day: str = ""
+) -> Memory:
+    """Return a memory with the sentence that it comes from."""
+    said_on = day or NOON.date().isoformat()
+    value = {
+        "kind": kind,
+        "content": content,
+        "said_on": said_on,
+        "sources": [{"actor": "formation", "evidence": evidence, "said_on": said_on}],
+        **({} if audience == "dm" else {"audiences": [audience]}),
+    }
+    return Memory(
+        namespace=PERSON.namespace("dm"),
+        key=str(TURN),
+        value=value,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+
+
+RAMEN = {"food_name": "ramen", "preference": 70}
+MORNING = {"fact": "I hate meetings before 10am"}
+
+
+@pytest.mark.parametrize(
+    ("content", "evidence", "more"),
+    [
+        (RAMEN, "I like ramen", ""),
+        (RAMEN, "ラーメン", "\n“ラーメン”"),
+        (RAMEN, "I like ramen, but not at night", "\n“I like ramen, but not at night”"),
+        (MORNING, "I hate meetings before 10am.", ""),
+        (MORNING, "i hate meetings before 10AM！", ""),
+        (MORNING, "Mondays are bad, and I hate meetings before 10am", "\n“Mondays are bad, and"),
+        (MORNING, "", ""),
+    ],
+)
+def test_a_row_quotes_what_says_more(content: dict[str, Any], evidence: str, more: str) -> None:
+    """The sentence of a memory is shown where it is not the memory in other punctuation."""
+    kind = "UserFact" if "fact" in content else "UserFoodPreference"
+    row = memory_row(Reader("en"), remembered(content, kind, evidence), None)
+    first, quote, rest = row["text"]["text"].partition("\n")
+    assert first.startswith(memory_line(Reader("en"), remembered(content, kind)))
+    assert f"{quote}{rest}".startswith(more)
+    assert bool(quote) is bool(more)
+
+
+def test_a_row_says_no_default() -> None:
+    """Where a memory is used is said of an exception, a year of another one; a source is a link."""
+    reader = Reader("en")
+    year = datetime.now(UTC).year
+    now = memory_row(reader, remembered(RAMEN, "UserFoodPreference", day=f"{year}-03-02"), LINK)
+    line = now["text"]["text"]
+    assert str(year) not in line
+    assert line.endswith(f" · <{LINK}|message>")
+    assert line.count(" · ") == 2
+    old = remembered(RAMEN, "UserFoodPreference", audience="public", day=f"{year - 1}-03-02")
+    text = memory_row(reader, old, None)["text"]["text"]
+    assert str(year - 1) in text
+    assert text.endswith("Used everywhere in this workspace")
+
+
+def test_the_panel_has_a_heading_for_each_group() -> None:
+    """Wishes about answers are apart; what is about the person alone needs no heading."""
+    wish = remembered({"instruction": "answer briefly"}, "UserInstruction")
+    food = replace(remembered(RAMEN, "UserFoodPreference"), key="food")
+    reader = Reader("en")
+
+    def headings(*memories: Memory) -> list[str]:
+        content = Content(memories=memories, total=len(memories), found=len(memories))
+        blocks = panel_view(reader, content)["blocks"]
+        return [one["block_id"] for one in blocks if one.get("block_id", "").endswith("_title")]
+
+    assert headings(wish, food) == ["instructions_title", "about_title"]
+    assert headings(food) == []
+    assert headings(wish) == ["instructions_title"]
 
 
 EXPORTS = st.fixed_dictionaries(
