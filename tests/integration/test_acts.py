@@ -401,6 +401,8 @@ async def test_result_of_click_in_row_stands_in_its_place(ann: SlackPerson, surf
 PLAIN = {
     "Turn memory off": "off",
     "Show me my memories": "memories_title",
+    "Show me the history of your memory": "changes_title",
+    "Open my settings": "open_line",
     "Turn incognito on": "off_here",
     "Forget ramen": "forget_ask",
     "Forget what I said today": "forget_these",
