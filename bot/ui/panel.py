@@ -305,8 +305,13 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     )
     # Slack keeps a choice for as long as the id of its block stays the same.
     state = int(off.until.timestamp()) if off and off.until else chosen
-    blocks = [section(text, switch, f"state-{state}")]
-    lines = [reader.say("off_means")] if off else []
+    lines = _state_notes(reader, content)
+    return [section(text, switch, f"state-{state}"), *([note(*lines)] if lines else [])]
+
+
+def _state_notes(reader: Reader, content: Content) -> list[str]:
+    """Return what off means, how much is remembered and not read yet, and where memory is off."""
+    lines = [reader.say("off_means")] if content.off else []
     if content.total:
         lines.append(reader.say("counted_memories", count=content.total))
     if content.unformed:
@@ -317,9 +322,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
         names = (_place(reader, channel) for channel in content.off_in[:5])
         where = reader.say("listed").join(names)
         lines.append(reader.say("panel_off_in", where=where))
-    if lines:
-        blocks.append(note(*lines))
-    return blocks
+    return lines
 
 
 def _chosen_switch(content: Content) -> SwitchTo | None:
@@ -370,11 +373,9 @@ def _memories(reader: Reader, content: Content, rows: Sequence[Block]) -> list[B
         examples = bulleted([reader.say(key) for key in _EXAMPLES])
         return [section(f"{reader.say('panel_none')}\n{examples}")]
     blocks: list[Block] = [_search(reader, position)]
-    words = as_mrkdwn(position.of)
     if position.of and not rows:
+        words = as_mrkdwn(position.of)
         blocks.append(section(reader.say("panel_no_match", words=words)))
-    elif position.of:
-        blocks.append(section(reader.say("search_title", words=words)))
     blocks += rows
     if position.of and len(content.memories) > 1:
         keys = tuple(memory.key for memory in content.memories)
