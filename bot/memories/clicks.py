@@ -45,6 +45,7 @@ from bot.ui.acts import (
     Forget,
     FormAct,
     Hide,
+    Move,
     Open,
     Position,
     PreviewCard,
@@ -137,6 +138,12 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
         case Redo():
             made = await redo_changes(app.pool, app.embedder, click.person, act.ids)
             return await _undone(app, click, made)
+        case Move():
+            person = click.person
+            moved = await move_memory(
+                app.pool, app.embedder, person, act.key, act.to, actor="command"
+            )
+            return await _changed(app, click, [moved])
         case Share():
             return await _open_share(app, click, act)
         case Hide():

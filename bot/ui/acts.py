@@ -174,6 +174,14 @@ class Redo(_Act):
     ids: tuple[UUID, ...] = Field(min_length=1)
 
 
+class Move(_Act):
+    """Use a memory in direct messages only, or in the whole workspace."""
+
+    act: Literal["move"] = "move"
+    key: str
+    to: Literal["dm", "public"]
+
+
 class Share(_Act):
     """Open the form that shows a memory to colleagues."""
 
@@ -331,6 +339,7 @@ ButtonAct: TypeAlias = (
     | Forget
     | Undo
     | Redo
+    | Move
     | Share
     | Hide
     | ChangePromise

@@ -25,6 +25,7 @@ from bot.ui.acts import (
     Edit,
     Forget,
     Hide,
+    Move,
     Open,
     Place,
     Position,
@@ -450,8 +451,13 @@ def _row_acts(memory: Memory) -> list[tuple[str, ButtonAct]]:
     """Return what the menu of a memory offers: the key of each sentence, and the act."""
     key = memory.key
     acts: list[tuple[str, ButtonAct]] = []
+    # Slack has room for five.
     if is_open(memory.kind, memory.content):
         acts.append(("promise_done", ChangePromise(key=key, to="done")))
+    elif audience_of(memory) == DM:
+        acts.append(("menu_everywhere", Move(key=key, to="public")))
+    else:
+        acts.append(("menu_dm_only", Move(key=key, to="dm")))
     acts.append(("menu_edit", Edit(key=key)))
     acts.append(("menu_forget", Forget(keys=(key,))))
     acts.append(("menu_history", Position(list="changes", of=key)))

@@ -18,6 +18,7 @@ from bot.ui.acts import (
     Edit,
     Forget,
     Hide,
+    Move,
     Position,
     Rate,
     Redo,
@@ -165,6 +166,19 @@ async def use_elsewhere(ann: SlackPerson, panel: Place) -> None:
     assert (moved.key, moved.audiences) == (memory.key, (PUBLIC,))
 
 
+async def use_everywhere_and_only_here_again(ann: SlackPerson, panel: Place) -> None:
+    """A row's menu moves a memory at once, and says where it is used now, with *Undo*."""
+    memory = await ann.memory("ramen")
+    panel = await ann.click(panel, "move", key=memory.key, to="public")
+    assert (await ann.memory("ramen")).audiences == (PUBLIC,)
+    assert ann.sentence("audience_public") in shown(panel)
+    panel = await ann.click(panel, "undo", what="changes")
+    assert (await ann.memory("ramen")).audiences == ()
+    panel = await ann.click(panel, "move", key=memory.key, to="public")
+    await ann.click(panel, "move", key=memory.key, to="dm")
+    assert (await ann.memory("ramen")).audiences == ()
+
+
 async def see_history(ann: SlackPerson, panel: Place) -> None:
     """A row's history has its changes alone; *Changes* has all of them."""
     memory = await ann.memory("ramen")
@@ -273,6 +287,7 @@ ACTS = (
     forget_everything_and_undo,
     edit_and_undo,
     use_elsewhere,
+    use_everywhere_and_only_here_again,
     see_history,
     undo_a_change,
     turn_off_and_on,
@@ -489,6 +504,7 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         Forget(keys=(memory.key,)),
         Forget(messages=((message.channel_id, message.ts),)),
         Edit(key=memory.key),
+        Move(key=memory.key, to="public"),
         Share(key=memory.key),
         Hide(key=memory.key),
         ChangePromise(key=memory.key, to="done"),

@@ -38,6 +38,7 @@ from bot.ui.acts import (
     FormAct,
     Hide,
     List,
+    Move,
     Place,
     Position,
     Rate,
@@ -443,6 +444,7 @@ PLACES = st.builds(
 ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     POSITIONS,
     *(st.builds(act, key=KEYS) for act in (Edit, Share, Hide, Snooze)),
+    st.builds(Move, key=KEYS, to=st.sampled_from(["dm", "public"])),
     st.builds(Switch, scope=st.sampled_from(["", "C0123456789"])),
     st.builds(Answer, question=st.uuids()),
     st.builds(Undo, ids=st.lists(st.uuids(), min_size=1, max_size=9).map(tuple)),
