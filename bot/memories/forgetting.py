@@ -58,7 +58,7 @@ async def forget_words_question(app: App, person: Person, reader: Reader, words:
     if not (await memory_page(app.pool, person, size=1)).total:
         return Done(line=reader.say("nothing_yet"))
     line = reader.say("panel_no_match", words=as_mrkdwn(words))
-    return Done(line=line, buttons=[button(reader.say("search"), Position())])
+    return Done(line=line, buttons=[button(reader.say("search_submit"), Position())])
 
 
 async def forget_question_about(

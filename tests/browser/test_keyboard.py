@@ -41,6 +41,7 @@ async def test_the_whole_story_by_keyboard(kioku: Playground, visit: Visit) -> N
     await expect(ann.messages).to_have_count(2)
     await expect(ann.box).to_be_focused()
     await ann.remembered("Likes ramen")
+    await expect(ann.box).to_be_focused()
     count = await ann.messages.count()
     await keyboard.type("/for")
     await expect(ann.page.locator("#composer-options .option")).to_have_count(1)
