@@ -13,7 +13,18 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import costs, load, plan, public, report, results, search, side_by_side, starts
+from bench import (
+    costs,
+    load,
+    plan,
+    public,
+    report,
+    results,
+    search,
+    side_by_side,
+    starts,
+    threads,
+)
 from bench.plan import Plan
 from bench.testbed import ROOT, Testbed, open_testbed
 
@@ -23,6 +34,7 @@ PARTS: dict[str, Part] = {
     "side_by_side": side_by_side.measure,
     "costs": costs.measure,
     "search": search.measure,
+    "threads": threads.measure,
     "load": load.measure,
     "starts": starts.measure,
 }

@@ -159,13 +159,21 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
 
 
 async def update_notices(
-    app: App, connection: AsyncConnection[DictRow], person: Person, batches: Collection[UUID]
+    app: App,
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    batches: Collection[UUID],
+    *,
+    message_deleted: bool = False,
 ) -> None:
-    """Update the notices of these batches in direct messages; one that says nothing is deleted."""
+    """Update the notices of these batches in direct messages; one that says nothing is deleted.
+
+    If the person has deleted a message, one that then says nothing says that.
+    """
     values = {**person.ids, "turns": list(batches)}
     found = await connection.execute(_SQL["shown_of_turns"], values)
     turns = [row["turn_id"] for row in await found.fetchall()]
-    await _show_later(app.queue, connection, person, turns)
+    await _show_later(app.queue, connection, person, turns, message_deleted=message_deleted)
 
 
 async def repeat_notice(
@@ -184,18 +192,29 @@ async def _show_later(
     turns: Iterable[UUID],
     *,
     delay: float = 0.0,
+    message_deleted: bool = False,
 ) -> None:
-    jobs = {_lock(turn): {**person.ids, "turn": str(turn)} for turn in turns}
+    arguments = dict(person.ids)
+    if message_deleted:
+        arguments["message_deleted"] = "yes"
+    jobs = {_lock(turn): {**arguments, "turn": str(turn)} for turn in turns}
     await queue.defer(where, SHOW_NOTICE, jobs, queue=REPLIES, delay=delay)
 
 
-async def show_notice(app: App, team: str, user: str, turn: str, unless_shown: str = "") -> None:
+async def show_notice(
+    app: App,
+    team: str,
+    user: str,
+    turn: str,
+    unless_shown: str = "",
+    message_deleted: str = "",
+) -> None:
     """Post the notice of a turn, or update or delete its message; run as a job.
 
     A message above the answer, which was given again, is deleted, and posted again below it. With
-    `unless_shown` nothing is done for a notice that was shown already. Postponed while Slack's rate
-    limit refuses a call. Raises a fault of Slack's that may pass; where Slack refuses it, that is
-    logged.
+    `unless_shown` nothing is done for a notice that was shown already. After `message_deleted` one
+    that has nothing left to tell says so. Postponed while Slack's rate limit refuses a call. Raises
+    a fault of Slack's that may pass; where Slack refuses it, that is logged.
     """
     person = Person(team, user)
     found = await _find(app.pool, person, "place", UUID(turn))
@@ -206,6 +225,8 @@ async def show_notice(app: App, team: str, user: str, turn: str, unless_shown: s
         return
     said = await _payload(app, person, notice, settings)
     ts = notice.ts
+    if said is None and message_deleted and ts is not None:
+        said = payload(settings.reader().say("notice_deleted"))
     try:
         if ts is not None and (notice.above or said is None):
             await _delete(app, person, notice.channel, ts)
@@ -216,7 +237,14 @@ async def show_notice(app: App, team: str, user: str, turn: str, unless_shown: s
     except SLACK_FAULTS as error:
         if error_code(error) == "ratelimited":
             delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
-            await _show_later(app.queue, app.pool, person, [notice.turn], delay=delay)
+            await _show_later(
+                app.queue,
+                app.pool,
+                person,
+                [notice.turn],
+                delay=delay,
+                message_deleted=bool(message_deleted),
+            )
             return
         if not error_code(error):
             raise
@@ -259,7 +287,9 @@ async def _payload(
         newest += await list_changes(app.pool, person, key=key, limit=1)
     reminders = await next_reminders(app.pool, person, promises)
     reader = settings.reader(notice.reply)
-    return notice_payload(reader, notice.turn, told, questions, newest, reminders)
+    return notice_payload(
+        reader, notice.turn, told, questions, newest, reminders, thread=notice.thread
+    )
 
 
 async def next_reminders(pool: Pool, person: Person, keys: Collection[str]) -> dict[str, datetime]:

@@ -60,11 +60,16 @@ def refusal_in(
 class Off:
     """Memory is neither read nor written: until a time, or until the person switches it on.
 
-    `here`: in one conversation only, not everywhere.
+    `scope`: in which conversation, by its id, or in which thread, by its key; "": everywhere.
     """
 
     until: Until | None = None
-    here: bool = False
+    scope: str = ""
+
+    @property
+    def here(self) -> bool:
+        """Whether it is off in one conversation or thread only, not everywhere."""
+        return self.scope != ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,9 +175,9 @@ async def read_language(connection: AsyncConnection[DictRow], person: Person) ->
     return settings.reply_language()
 
 
-async def read_off_conversations(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
-    """Return the ids of the conversations in which memory is off now."""
-    found = await connection.execute(_SQL["off_conversations"], person.ids)
+async def read_off_scopes(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
+    """Return the conversations and threads in which memory is off now."""
+    found = await connection.execute(_SQL["off_scopes"], person.ids)
     return [row["scope"] for row in await found.fetchall()]
 
 
@@ -189,8 +194,8 @@ async def read_memory_state(
     found = await connection.execute(_SQL["message_state"], values, prepare=True)
     [row] = await found.fetchall()
     off = settings.off(mode)
-    if off is None and row["off_here"]:
-        off = Off(here=True)
+    if off is None and row["off_scope"]:
+        off = Off(scope=row["off_scope"])
     return MemoryState(
         settings=settings,
         off=off,
@@ -224,6 +229,8 @@ async def store_choices(
 # --- what Slack says of people -----------------------------------------------------------------
 
 _PATIENCE_SECONDS = 3.0
+# With PostgreSQL, before Slack alone says who reads a sentence.
+_DATABASE_SECONDS = 1.0
 _FAILED = timedelta(seconds=20)
 
 
@@ -259,11 +266,12 @@ class People:
         """Return a person's settings with what Slack says of them; `settings` if just read.
 
         What Slack says is stored; without `keep_new` only for a person who has a row already, so
-        that showing something to a person who was erased stores nothing about them.
+        that showing something to a person who was erased stores nothing about them. While
+        PostgreSQL is away, they are what Slack says.
         """
         try:
             if settings is None:
-                with transaction_timeout(_PATIENCE_SECONDS):
+                with transaction_timeout(_DATABASE_SECONDS):
                     async with person_transaction(self._pool, person) as connection:
                         settings = await read_settings(connection, person)
             if settings.profile_is_fresh or person.team_id == API_TEAM:
@@ -276,7 +284,12 @@ class People:
                     return await _note_lookup(connection, person, settings, user)
         except OperationalError as error:
             log.warning("a person's settings could not be read or kept: %s", fault(error))
-            return settings or PersonSettings()
+            if settings is not None or person.team_id == API_TEAM:
+                return settings or PersonSettings()
+            user = await self._user(person) or {}
+            return PersonSettings(
+                locale=user.get("locale") or None, time_zone=user.get("tz") or None
+            )
 
     async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
         """Take note of a ``user_change``; what it does not say is asked of Slack next time."""

@@ -39,8 +39,6 @@ CREATE TABLE messages (
     reply_ts text[] NOT NULL DEFAULT '{}',
     -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
     posting_since timestamptz,
-    -- The keys of the memories in the prompt, for *Memories Used*.
-    recalled text[] NOT NULL DEFAULT '{}',
     -- The person was asked whether to forget what the message names: its words remove nothing.
     removal_proposed boolean NOT NULL DEFAULT false,
     -- NULL: it is still to be answered. One that is 'stopped' then is still to be told so.
@@ -219,7 +217,8 @@ CREATE TABLE person_settings (
 CREATE INDEX person_settings_deactivated ON person_settings (deactivated_at)
     WHERE deactivated_at IS NOT NULL;
 
--- Where a person's memory is neither read nor written. `scope`: a conversation, '' for everywhere.
+-- Where a person's memory is neither read nor written. `scope`: a conversation, the key of a thread, or ''
+-- for everywhere.
 -- `until_at`: when it ends by itself; NULL: when the person switches it on.
 CREATE TABLE memory_off (
     team_id text NOT NULL,
@@ -324,7 +323,7 @@ GRANT SELECT ON off_now, person_states TO kioku_app;
 
 -- Whether what a person writes in a conversation is on the record: memory is on there now, and they
 -- agreed to it where they must. False in a transaction that is not this person's, which cannot know.
-CREATE FUNCTION on_record(team text, person text, channel text, must_agree boolean)
+CREATE FUNCTION on_record(team text, person text, channel text, thread text, must_agree boolean)
     RETURNS boolean
     LANGUAGE sql STABLE SET search_path FROM CURRENT
     AS $$
@@ -334,7 +333,7 @@ CREATE FUNCTION on_record(team text, person text, channel text, must_agree boole
             AND NOT EXISTS (
                 SELECT FROM off_now
                 WHERE off_now.team_id = team AND off_now.user_id = person
-                    AND off_now.scope IN ('', channel))
+                    AND off_now.scope IN ('', channel, thread))
             AND NOT EXISTS (
                 SELECT FROM person_states AS state
                 WHERE state.team_id = team AND state.user_id = person AND state.deactivated)
@@ -587,7 +586,7 @@ CREATE FUNCTION forget_author_of_messages() RETURNS bigint
     AS $$
         WITH kept AS (UPDATE messages SET user_id = '', status = 'deleted', message = NULL,
             token = NULL, begun_at = NULL, question = '', words = '', reply = NULL,
-            reply_ts = '{}', posting_since = NULL, recalled = '{}', formed_at = NULL,
+            reply_ts = '{}', posting_since = NULL, formed_at = NULL,
             audience = NULL, on_record = true, removal_proposed = false, failures = 0,
             ended_at = now() - interval '13 days'
         WHERE team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
@@ -686,7 +685,8 @@ CREATE FUNCTION people_of_channel(team text, channel text)
             AND (statement.audience = people_of_channel.channel
                 OR statement.channel = people_of_channel.channel)
         UNION SELECT off.user_id FROM memory_off AS off
-        WHERE off.team_id = team AND off.scope = channel
+        WHERE off.team_id = team
+            AND (off.scope = channel OR starts_with(off.scope, team || '.' || channel || '.'))
     $$;
 
 -- How many messages wait, and how old the oldest of them is.

@@ -32,6 +32,7 @@ _FOLLOWED_SECONDS = 30 * 60
 _AT_ONCE = 1
 
 Status: TypeAlias = Literal["answered", "failed", "stopped", "skipped"]
+Progress: TypeAlias = Literal["waiting", "begun", "ended"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,15 @@ class Inbox:
         values = _new_row(message)
         scope = {THREAD_SETTING: message.thread}
         await execute_statement(self._pool, _SQL["store_deleted"], values, scope=scope)
+
+    async def read_progress(self, message: Message) -> Progress | None:
+        """Return how far a message is; None for one that is not stored."""
+        scope = {THREAD_SETTING: message.thread}
+        found = await execute_statement(
+            self._pool, _SQL["progress"], values_of(message), scope=scope
+        )
+        progress: Progress | None = found[0]["progress"] if found else None
+        return progress
 
     @step("claim")
     async def take(self, thread: str, token: UUID, *, attempts: int = 0) -> ClaimedMessage | None:

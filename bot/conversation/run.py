@@ -12,6 +12,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 
+from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.queue.pulse import Pulse
 from memory import Pool
@@ -90,8 +91,7 @@ class Run:
                 self.raise_if_interrupted()
             return await task
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            await cancel_until_done(task)
 
     async def confirm(self) -> None:
         """Raise `Interrupted` if the message is no longer this run's.

@@ -196,7 +196,6 @@ class Turns:
         outcome: Outcome,
         *,
         reply: str | None,
-        recalled: Sequence[str] = (),
         removal_proposed: bool = False,
         noticed: bool = False,
     ) -> None:
@@ -229,7 +228,6 @@ class Turns:
                 "ts": message.ts,
                 "forgettings": list(turn.forgettings),
                 "reply": kept.text if reply is not None and turn.is_kept else None,
-                "recalled": list(recalled),
                 "removal_proposed": removal_proposed,
             }
             ended = await connection.execute(_SQL["end"], values, prepare=True)

@@ -115,11 +115,11 @@ class ReplyStream:
         self,
         text: str,
         *,
-        recalled: bool = False,
+        is_shaped: bool = False,
         can_be_rated: bool = False,
         says_off: bool = True,
     ) -> None:
-        """Deliver the whole reply, below it buttons for the memories it `recalled` and a rating.
+        """Deliver the whole reply, below it a rating and the button for what has shaped it.
 
         `says_off`: where memory was off for the message, a line says so.
 
@@ -128,7 +128,7 @@ class ReplyStream:
         because the text is complete.
         """
         below = await self._below(
-            text, recalled=recalled, can_be_rated=can_be_rated, says_off=says_off
+            text, is_shaped=is_shaped, can_be_rated=can_be_rated, says_off=says_off
         )
         was_set = await self._processing_is_set()
         has_ended = await self._reply.finish(text, below)
@@ -188,7 +188,7 @@ class ReplyStream:
         self,
         text: str,
         *,
-        recalled: bool = False,
+        is_shaped: bool = False,
         can_be_rated: bool = False,
         says_off: bool = True,
     ) -> list[Block]:
@@ -201,7 +201,7 @@ class ReplyStream:
             stand_in=self._stand_in,
             memory_state=memory_state,
             off=off_line(reader, off) if off else "",
-            recalled_turn=self._turn.id if recalled else None,
+            shaped_turn=self._turn.id if is_shaped else None,
             rated_turn=self._turn.id if can_be_rated else None,
         )
 

@@ -10,9 +10,12 @@ import logging
 import math
 import re
 import time
-from collections.abc import Coroutine
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Literal, TypeAlias
 
+from psycopg import OperationalError
+
+from bot.conversation.inbox import Progress
 from bot.logs import fault
 from bot.slack.client import (
     PATIENCE_SECONDS,
@@ -23,6 +26,7 @@ from bot.slack.client import (
     error_code,
 )
 from bot.slack.messages import Message, split_thread_key
+from memory.postgres import transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,13 @@ SESSION_SECONDS = 2.0
 """How long the end of a stream waits for the call that began its session, and the end of the
 process for all calls."""
 
+WAIT_SECONDS = 2.0
+"""How long a message waits for its turn, or for PostgreSQL, before Slack shows that it waits."""
+
+# Between two looks at a message that is shown to wait.
+_LOOK_SECONDS = 5.0
+# Slack repeats a failed delivery for six minutes; after that the message may never come.
+_DELIVERY_SECONDS = 420.0
 # The request to the model goes first: the person waits for its answer.
 _MODEL_FIRST_SECONDS = 0.02
 # Errors that say that a workspace has no agent sessions.
@@ -43,6 +54,10 @@ TITLE_CHARACTERS = 80
 """The longest title the app gives a session. Slack takes 200; its list of sessions shows fewer."""
 
 
+ReadProgress: TypeAlias = Callable[[Message], Awaitable[Progress | None]]
+"""Returns how far a message is; None for one that is not stored."""
+
+
 class Sessions:
     """Sets the agent session status of threads in tasks; a failed call never fails an answer.
 
@@ -53,12 +68,15 @@ class Sessions:
     def __init__(self, slack: Installations) -> None:
         self._slack = slack
         self._tasks: set[asyncio.Task[None]] = set()
+        # What shows that a message waits, by its thread.
+        self._waits: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, message: Message, title: str) -> asyncio.Task[None]:
         """Set the session of the message's thread to `processing`; return the call under way.
 
         A new session gets the `title`, if it is not empty.
         """
+        self._end_wait(message.thread)
         more = {"title": title} if title else {}
         # Slack does not know every person of another workspace by id.
         if message.user_team_id == message.team_id:
@@ -70,10 +88,59 @@ class Sessions:
 
         Also one that a process which died may have left in `processing`.
         """
+        self._end_wait(thread)
         self._start(self._set(thread, "active", after))
+
+    def show_wait(
+        self, message: Message, read_progress: ReadProgress, *, after: float = WAIT_SECONDS
+    ) -> None:
+        """Set the session to `processing` if the message still waits `after` so many seconds.
+
+        A turn of this process that begins in the thread ends that. `read_progress` raises
+        `psycopg.OperationalError` while PostgreSQL is away: then the message waits for it.
+        """
+        thread = message.thread
+        if thread in self._waits:
+            return
+        waits = asyncio.create_task(self._show_wait(message, read_progress, after))
+        self._waits[thread] = waits
+
+        def forget(ended: asyncio.Task[None]) -> None:
+            if self._waits.get(thread) is ended:
+                del self._waits[thread]
+
+        waits.add_done_callback(forget)
+
+    def _end_wait(self, thread: str) -> None:
+        waits = self._waits.pop(thread, None)
+        if waits is not None:
+            waits.cancel()
+
+    async def _show_wait(self, message: Message, read_progress: ReadProgress, after: float) -> None:
+        """Show that a message waits, until its turn has begun, which then ends the status."""
+        await asyncio.sleep(after)
+        progress = await _progress(message, read_progress)
+        if progress in ("begun", "ended"):
+            return
+        await self._set(message.thread, "processing", None)
+        missing_since = math.inf
+        while progress != "ended":
+            # Another process may have begun and ended it while the status was set.
+            progress = await _progress(message, read_progress)
+            if progress == "begun":
+                return
+            now = time.monotonic()
+            missing_since = min(missing_since, now) if progress == "missing" else math.inf
+            if now - missing_since > _DELIVERY_SECONDS:
+                break
+            if progress != "ended":
+                await asyncio.sleep(_LOOK_SECONDS)
+        self._start(self._set(message.thread, "active", None))
 
     async def close(self) -> None:
         """Wait for the calls under way, two seconds at most, and cancel the others."""
+        for thread in [*self._waits]:
+            self._end_wait(thread)
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=SESSION_SECONDS)
             for task in late:
@@ -120,6 +187,18 @@ class Sessions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _progress(
+    message: Message, read_progress: ReadProgress
+) -> Progress | Literal["missing", "away"]:
+    """Return how far a message is, if it is stored and PostgreSQL says so."""
+    try:
+        with transaction_timeout(WAIT_SECONDS):
+            return await read_progress(message) or "missing"
+    except OperationalError as error:
+        log.info("whether a message waits could not be read: %s", fault(error))
+        return "away"
 
 
 def title_of(text: str) -> str:

@@ -13,10 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from psycopg import OperationalError
+
 from bot.app import App
 from bot.conversation.edits import MessageChange, root_of
+from bot.delivery.sessions import WAIT_SECONDS
 from bot.memories.channels import change_channel_later
 from bot.memories.home import publish_later
+from bot.people import refusal_in
 from bot.pipeline.backfill import read_follow_ups
 from bot.pipeline.changes import follow_change
 from bot.slack.client import NotInstalled
@@ -160,13 +164,30 @@ async def enqueue(app: App, message: Message) -> bool:
 
     After a mention that was delivered late its thread is read: what people wrote below the mention
     meanwhile addressed nobody, so it was not stored.
+
+    Slack shows that the message waits, if it does, also for a PostgreSQL that does not take it.
     """
-    is_new = await app.inbox.store(message)
+    try:
+        is_new = await app.inbox.store(message)
+    except OperationalError:
+        _show_wait(app, message, after=0.0)
+        raise
+    if is_new:
+        _show_wait(app, message, after=WAIT_SECONDS)
     is_mention = message.addressed and message.audience != DM
     seconds_under_way = time.time() - float(message.ts)
     if is_mention and seconds_under_way >= _LATE_DELIVERY_SECONDS:
         await read_follow_ups(app, message)
     return is_new
+
+
+def _show_wait(app: App, message: Message, *, after: float) -> None:
+    """Show that a message waits, unless it may be none to answer."""
+    if not message.addressed:
+        return
+    refusal = refusal_in(app.settings, message.person, message.channel_id, message.audience)
+    if refusal is None:
+        app.sessions.show_wait(message, app.inbox.read_progress, after=after)
 
 
 # --- changed messages --------------------------------------------------------------------------

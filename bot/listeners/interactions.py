@@ -29,7 +29,6 @@ from bot.memories.clicks import (
     memories_typed,
     perform,
     run_action,
-    show_position,
     submit,
 )
 from bot.memories.home import show_home
@@ -177,7 +176,7 @@ class Interactions:
             return
         act = submitted_act(view)
 
-        async def work(click: Click) -> Done | SlackView:
+        async def work(click: Click) -> Done | SlackView | None:
             if act is None:
                 log.info("a form could not be read")
                 return final_view(click.reader, "panel_title", click.reader.say("old_button"))
@@ -231,10 +230,10 @@ class Interactions:
             opened = Place(view=view, position=position, channel=place.channel)
             click = await self._click(body, opened if view else place)
 
-            async def work(click: Click) -> Done | Position:
-                return await show_position(self._app, click, position)
+            async def work(_: Click) -> Position:
+                return position
 
-            result = await self._result(body, click, work)
+            result: Done | Position | None = await self._result(body, click, work)
             if result is None:
                 return
             if not view:

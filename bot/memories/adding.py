@@ -159,8 +159,7 @@ async def why_not_now(app: App, click: Click, channel: str = "", ts: str = "") -
     async with person_transaction(app.pool, person) as connection:
         off, may_form = await _read_state(app, connection, person, channel, ts)
     if off:
-        scope = channel if off.here else ""
-        return Done(line=off_line(reader, off), buttons=[on_button(reader, scope)])
+        return Done(line=off_line(reader, off), buttons=[on_button(reader, off.scope)])
     return None if may_form else Done(line=reader.say("remember_off_record"))
 
 

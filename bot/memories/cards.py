@@ -1,4 +1,4 @@
-"""*How to work with me*: what a person shows to colleagues, and how a colleague asks for it.
+"""*What colleagues can see*: what a person shows to colleagues, and how a colleague asks for it.
 
 A sentence gets onto the card by its owner's click below that very sentence, after the verdict on it
 says that it is not sensitive. It goes with its message, and when it is not true any more. A

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, assert_never
 from uuid import UUID
@@ -27,8 +28,8 @@ from bot.memories.forgetting import (
     forget_words_question,
     undo_forgotten,
 )
-from bot.memories.panel import recalled_keys
 from bot.memories.promises import snooze, undo_snooze
+from bot.memories.shaping import read_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
@@ -56,6 +57,7 @@ from bot.ui.acts import (
     SaveSettings,
     Share,
     ShareSentence,
+    ShowShaping,
     Snooze,
     Switch,
     Undo,
@@ -73,6 +75,7 @@ from bot.ui.lines import (
 from bot.ui.messages import promise_buttons
 from bot.ui.panel import Click, Done, undo_of
 from bot.ui.promises import is_open
+from bot.ui.shaping import shaping_view
 from memory import (
     Change,
     ChangeGone,
@@ -119,7 +122,9 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
     """
     match act:
         case Position():
-            return await show_position(app, click, act)
+            return act
+        case ShowShaping():
+            return await _show_shaping(app, click, act)
         case PreviewCard():
             card = await shown_card(app, click.person, click.person, click.reader)
             return forms.final_view(click.reader, "card_title", card["text"])
@@ -164,11 +169,11 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
     assert_never(act)
 
 
-async def show_position(app: App, click: Click, act: Position) -> Done | Position:
-    """Return the position to show, or why a list is not the person's to see."""
-    if act.list == "used" and await recalled_keys(app, click.person, act.of) is None:
-        return Done(line=click.reader.say("used_others"), beside=True)
-    return act
+async def _show_shaping(app: App, click: Click, act: ShowShaping) -> Done | SlackView:
+    shaping = await read_shaping(app, click.person, act.turn)
+    if shaping is None:
+        return Done(line=click.reader.say("shaping_others"), beside=True)
+    return shaping_view(click.reader, shaping)
 
 
 async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
@@ -226,8 +231,12 @@ async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
 
 async def _switch(app: App, click: Click, act: Switch) -> Result:
     done = await switch(app, click, act)
+    position = click.place.position
+    if position is None:
+        # The notice whose button switches memory off in its thread keeps its Undo.
+        return replace(done, beside=act.to == "off" and "." in act.scope)
     # The panel says itself whether memory is on.
-    return click.place.position or done
+    return position
 
 
 async def _answer(app: App, click: Click, act: Answer) -> Done:
@@ -346,8 +355,13 @@ def form_errors(
     return {}
 
 
-async def submit(app: App, click: Click, act: FormAct, view: Mapping[str, Any]) -> Done | SlackView:
-    """Do what a submitted form says; `view` holds what was entered."""
+async def submit(
+    app: App, click: Click, act: FormAct, view: Mapping[str, Any]
+) -> Done | SlackView | None:
+    """Do what a submitted form says; `view` holds what was entered.
+
+    None: the form closes, and nothing is shown.
+    """
     match act:
         case AddLines():
             lines = forms.added_lines(view)

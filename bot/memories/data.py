@@ -161,13 +161,17 @@ async def erase_person(
     effect of erasing once.
     """
     queue = Queue(pool)
+    await queue.open()
     files = 0
     references = 0
     switches = 0
+    answering: list[str] = []
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
         nonlocal files
         language = await read_language(connection, person)
+        found = await connection.execute(_SQL["threads_being_answered"], person.ids)
+        answering.extend(row["thread"] for row in await found.fetchall())
         files = await _delete_files_later(connection, queue, person)
         counts = await _erase_ours(connection, person, keeps_off=keeps_off)
         if keeps_off:
@@ -190,6 +194,7 @@ async def erase_person(
         return left
 
     erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)
+    await queue.abort(answering)
     log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
     return PersonErased(
         at=erased.at,

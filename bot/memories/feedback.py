@@ -8,7 +8,7 @@ from typing import Any
 from bot.app import App
 from bot.ui.acts import Comment, Rate
 from bot.ui.blocks import SlackView
-from bot.ui.forms import comment_form, final_view, read_comment
+from bot.ui.forms import comment_form, read_comment
 from bot.ui.panel import Click, Done
 from memory.credentials import redact_texts
 from memory.postgres import load_statements, person_transaction
@@ -34,13 +34,14 @@ async def rate(app: App, click: Click, act: Rate) -> Done | SlackView | None:
     return comment_form(click.reader, act.turn, row["comment"], click.place)
 
 
-async def comment(app: App, click: Click, act: Comment, view: Mapping[str, Any]) -> SlackView:
-    """Store the comment of a submitted form; return the thanks."""
+async def comment(app: App, click: Click, act: Comment, view: Mapping[str, Any]) -> Done | None:
+    """Store the comment of a submitted form, which closes; it may be empty."""
     [redacted] = redact_texts(read_comment(view))
     async with person_transaction(app.pool, click.person) as connection:
         done = await connection.execute(
             _SQL["comment"], {**click.person.ids, "turn": act.turn, "comment": redacted.text}
         )
+    if done.rowcount:
+        return None
     # The turn was erased, or grew too old, while the form was open.
-    key = "feedback_thanks" if done.rowcount else "feedback_others"
-    return final_view(click.reader, "feedback_title", click.reader.say(key))
+    return Done(line=click.reader.say("feedback_others"), beside=True)

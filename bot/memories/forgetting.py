@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -229,12 +229,22 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
 
     try:
         with transaction_timeout(FORGETTING_SECONDS):
-            count = await undo_forgetting(
+            restored = await undo_forgetting(
                 app.pool, app.embedder, person, forgetting, in_commit=in_commit
             )
     except ChangeGone:
         return Done(line=reader.say("undo_gone"), beside=True)
-    return Done(line=reader.say("undone", count=count))
+    return Done(line=_restored_line(reader, restored))
+
+
+def _restored_line(reader: Reader, restored: Sequence[Memory]) -> str:
+    """Return what an Undo has brought back: a memory by its line, several by their number."""
+    if not restored:
+        return reader.say("restored_words")
+    what = reader.say("counted_memories", count=len(restored))
+    if len(restored) == 1:
+        what = memory_line(reader, restored[0])
+    return reader.say("restored", what=what)
 
 
 async def embed_memories(app: App, team: str, user: str) -> None:

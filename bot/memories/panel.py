@@ -11,7 +11,7 @@ from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Reader
 from bot.notices import count_unread
-from bot.people import PersonSettings, person_refusal, read_off_conversations, read_settings
+from bot.people import PersonSettings, person_refusal, read_off_scopes, read_settings
 from bot.ui.acts import Position
 from bot.ui.blocks import Payload, as_mrkdwn, escaped, payload
 from bot.ui.cards import MOST_LINES
@@ -25,7 +25,7 @@ from memory import (
     open_questions,
 )
 from memory.formation import provider_and_name
-from memory.postgres import load_statements, person_statement, person_transaction
+from memory.postgres import load_statements, person_transaction
 from memory.store import memory_page, not_remembered, read_card
 
 _SQL = load_statements("bot", "panel")
@@ -49,7 +49,7 @@ async def read_panel(
     # Read here and now: what another process knows of the person may be half a minute old.
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
-        off_in = await read_off_conversations(connection, person)
+        off_in = await read_off_scopes(connection, person)
     questions = await open_questions(app.pool, person)
     content = Content(
         position=position,
@@ -68,8 +68,6 @@ async def read_panel(
     match position.list:
         case "changes" | "notice":
             content = await _with_changes(app, person, content)
-        case "used":
-            content = await _with_used(app, person, content)
         case _:
             content = await _with_memories(app, person, content)
     sources = {one.key: one.source_messages[-1] for one in content.memories if one.source_messages}
@@ -101,17 +99,6 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
     return replace(content, changes=found[end - PAGE_SIZE : end], found=len(found))
 
 
-async def _with_used(app: App, person: Person, content: Content) -> Content:
-    """Return the memories in view of the answer of a turn, if that is one of the person."""
-    recalled = await recalled_keys(app, person, content.position.of)
-    keys = {key: place for place, key in enumerate(recalled or [])}
-    memories = [one for one in await list_memories(app.pool, person) if one.key in keys]
-    memories.sort(key=lambda one: keys[one.key])
-    begin = (content.position.page - 1) * PAGE_SIZE
-    shown = memories[begin : begin + PAGE_SIZE]
-    return replace(content, memories=shown, found=len(memories), total=len(memories))
-
-
 async def newest_payload(app: App, person: Person, reader: Reader, position: Position) -> Payload:
     """Return the newest memories, those with some words, or changes, with *Show All*."""
     if position.list == "changes":
@@ -131,13 +118,6 @@ async def newest_payload(app: App, person: Person, reader: Reader, position: Pos
         return payload(none)
     lines = [memory_line(reader, memory) for memory in found]
     return list_payload(reader, reader.say("memories_title"), lines, position)
-
-
-async def recalled_keys(app: App, person: Person, turn: str) -> list[str] | None:
-    """Return the keys of the memories in view of a turn; None if it is not one of the person."""
-    values = {**person.ids, "turn": UUID(turn)}
-    found = await person_statement(app.pool, person, _SQL["recalled"], values)
-    return found[0]["recalled"] if found else None
 
 
 def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:

@@ -29,14 +29,16 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("bot", "switches")
 
 EVERYWHERE = ""
-"""The scope of `turn_off` for all conversations; any other is the id of one."""
+"""The scope of `turn_off` for all conversations; any other is a conversation or a thread."""
 MORNING = 8
 
 
 async def turn_off(
     app: App, person: Person, scope: str = EVERYWHERE, *, until: Until | None = None
 ) -> Off:
-    """Switch memory off: in the conversation `scope` or everywhere, until a time or `turn_on`.
+    """Switch memory off in a scope, until a time or `turn_on`.
+
+    The scope is a conversation by its id, a thread by its key, or everywhere.
 
     What is stored from now on is off the record, and what is still to be answered, such as the
     message that asks for it. Words that are not formed yet are discarded. Waits for memory writes
@@ -49,13 +51,13 @@ async def turn_off(
         await connection.execute(_SQL["take_off_record"], values)
         await connection.execute(_SQL["discard_words"], values)
     log.info("a person switched memory off")
-    return Off(until=until, here=scope != EVERYWHERE)
+    return Off(until=until, scope=scope)
 
 
 async def turn_on(
     app: App, person: Person, scope: str | None = None, *, agrees: bool = True
 ) -> bool:
-    """Switch memory on in one conversation, with None in all and everywhere.
+    """Switch memory on in one scope, with None in all and everywhere.
 
     `agrees`: by switching it on everywhere, the person agrees to memory. What was stored meanwhile
     stays off the record. Returns False where it was on.
@@ -77,7 +79,7 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
     now = datetime.now(UTC)
     ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(reader, now), "off": None}
     off = await turn_off(app, click.person, act.scope, until=until(ends[act.to]))
-    return off_done(reader, off, act.scope)
+    return off_done(reader, off)
 
 
 def tomorrow(reader: Reader, now: datetime) -> datetime:

@@ -66,7 +66,7 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
         await note_message_changed(connection, person, *place)
         was_formed = changed is not None and changed.reworded and changed.formed
         if was_formed or await messages_among(connection, person, [place]):
-            root = split_thread_key(change.thread)[2] if words else ""
+            root = "" if change.text is None else split_thread_key(change.thread)[2]
             await edits.update_from_message_later(connection, app.queue, person, *place, root)
     if changed is not None and changed.interrupts:
         await app.queue.abort([change.thread])
@@ -128,7 +128,7 @@ async def update_from_message(
         words = read.text
 
     async def in_commit(connection: AsyncConnection[DictRow], batches: Collection[UUID]) -> None:
-        await update_notices(app, connection, person, batches)
+        await update_notices(app, connection, person, batches, message_deleted=not root)
 
     said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
     keys = await follow_message(

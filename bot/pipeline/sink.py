@@ -50,11 +50,11 @@ class ReplySink(AnswerSink, Protocol):
         self,
         text: str,
         *,
-        recalled: bool = False,
+        is_shaped: bool = False,
         can_be_rated: bool = False,
         says_off: bool = True,
     ) -> None:
-        """Deliver the whole answer; `recalled`: the model was shown memories.
+        """Deliver the whole answer; `is_shaped`: words of memories are in it.
 
         `says_off`: where memory was off for the message, a line below the answer says so.
         """

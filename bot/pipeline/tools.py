@@ -8,7 +8,7 @@ mislead it: the person's click decides. So does it where memory needs their cons
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, tzinfo
 from functools import cache
 from typing import Any
@@ -47,6 +47,7 @@ from memory import (
     DM,
     PUBLIC,
     FormationResult,
+    Memory,
     MemoryOff,
     MemoryTools,
     Person,
@@ -75,7 +76,8 @@ Show or change how this person is remembered, only when they ask for it. Actions
 open: shows the newest of what you remember of them, and a button for all; `words` search it; \
 list changes: recent changes with Undo; list settings: settings, export, deleting. Do not repeat it.
 pause: nothing is read or remembered until `until`, without it until resume.
-incognito: the same in this conversation only. resume: memory on again.
+incognito: the same in this thread only; `where` is whole_conversation if they say that.
+resume: memory on again.
 forget: what has all of `words`, or what they told you from `since` to `until`, or everything; \
 only proposed, by a button; say so.
 do_not_remember: delete the text of this message, as for off the record; which previous_message \
@@ -96,6 +98,7 @@ _PARAMETERS: dict[str, Definition] = {
     "since": _MOMENT,
     "everything": {"type": "boolean"},
     "which": {"type": "string", "enum": ["this_message", "previous_message"]},
+    "where": {"type": "string", "enum": ["this_thread", "whole_conversation"]},
 }
 _NAME = {"name": {"type": "string", "description": "their whole name, with @ if it is mentioned"}}
 
@@ -149,9 +152,9 @@ class Toolbox:
         return [words for shown in self._memory.shown for words in evidence_of(shown)]
 
     @property
-    def recalled(self) -> list[str]:
-        """The keys of the memories that the model has looked up."""
-        return [one.key for one in self._memory.shown]
+    def looked_up(self) -> Sequence[Memory]:
+        """The memories that the model has looked up."""
+        return self._memory.shown
 
     @property
     def noticed(self) -> bool:
@@ -236,8 +239,7 @@ class Toolbox:
             case "pause":
                 return await self._pause(given)
             case "incognito":
-                off = await self._turn_off(self._message.channel_id)
-                return {"done": True, "memory": "off in this conversation", "off": off}
+                return await self._incognito(given)
             case "resume":
                 return await self._resume()
             case "forget":
@@ -289,9 +291,18 @@ class Toolbox:
         """Switch memory off, also for this message; say so with the button for the opposite."""
         off = await turn_off(self._app, self._message.person, scope, until=end)
         self._switched_off = True
-        # Off everywhere and off in this conversation are two switches, each with its own button.
-        self._shown[f"off {scope}"] = _made(off_done, off, scope)
+        # Off everywhere and off in one place are two switches, each with its own button.
+        self._shown[f"off {scope}"] = _made(off_done, off)
         return end.isoformat(timespec="minutes") if end else "until they switch it on"
+
+    async def _incognito(self, given: Arguments) -> Definition:
+        """Switch memory off in this thread, or in the whole conversation."""
+        message = self._message
+        if given.get("where") == "whole_conversation":
+            off = await self._turn_off(message.channel_id)
+            return {"done": True, "memory": "off in the whole conversation", "off": off}
+        off = await self._turn_off(message.thread)
+        return {"done": True, "memory": "off in this thread", "off": off}
 
     async def _pause(self, given: Arguments) -> Definition:
         if self._turn.memory_state.off is not None:
@@ -314,7 +325,7 @@ class Toolbox:
         if self._app.settings.consent == "ask" and not state.settings.agreed:
             self._shown["resume"] = _made(consent_question)
             return {"proposed": True, "done": False}
-        scope = self._message.channel_id if state.off.here else EVERYWHERE
+        scope = state.off.scope
         # A model may be misled, so that its call is no consent.
         await turn_on(self._app, self._message.person, scope or None, agrees=False)
         self.switched_on = True

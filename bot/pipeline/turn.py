@@ -32,6 +32,7 @@ from bot.conversation.turns import Outcome, Turn, Turns
 from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.locale import Reader
 from bot.logs import add_log_field, fault, log_fields
+from bot.memories.shaping import in_answer
 from bot.people import refusal_in
 from bot.pipeline.attachments import Attachments, Brought, unseen_lines
 from bot.pipeline.context import Thread, read_thread
@@ -270,10 +271,12 @@ class _Result:
     left_out: Sequence[str] = ()
 
     @property
-    def recalled(self) -> list[str]:
-        """The keys of the memories that the model has seen."""
-        shown = [memory.key for memory in self.prompt.memories]
-        return list(dict.fromkeys([*shown, *self.tools.recalled]))
+    def is_shaped(self) -> bool:
+        """Whether words of memories are in the answer, which is not the work of a control tool."""
+        if self.model is None or self.tools.acted or self.tools.shown:
+            return False
+        seen = [*self.prompt.memories, *self.tools.looked_up]
+        return bool(in_answer(seen, self.prompt.question, self.text))
 
 
 def create_turn(
@@ -305,7 +308,7 @@ def create_turn(
                 text = text or reader.say("nothing_said")
                 await sink.finish(
                     with_notes(reader, text, left_out=left_out, newest_only=newest_only),
-                    recalled=bool(result.recalled and result.model),
+                    is_shaped=result.is_shaped,
                     can_be_rated=result.model is not None,
                     says_off=not result.tools.switched_on,
                 )
@@ -316,7 +319,6 @@ def create_turn(
             turn,
             result.outcome,
             reply=None if result.outcome == "failed" else text,
-            recalled=result.recalled,
             removal_proposed=result.tools.removal_proposed,
             noticed=result.tools.noticed,
         )

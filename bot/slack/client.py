@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Self, TypeAlias
 
 import aiohttp
+from psycopg import OperationalError
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
@@ -253,12 +254,18 @@ class Installations:
     async def get(self, team_id: str) -> Installation:
         """Return the installation of a team, as it was in the last ten seconds.
 
-        Raises `NotInstalled`.
+        While PostgreSQL is away, as it was last known. Raises `NotInstalled`.
         """
         known = self._known.get(team_id)
         if known is not None and time.monotonic() < known[0]:
             return known[1]
-        found = await self._find(team_id)
+        try:
+            found = await self._find(team_id)
+        except OperationalError as error:
+            if known is None:
+                raise
+            log.warning("an installation could not be read: %s", fault(error))
+            return known[1]
         if found is None:
             self.invalidate(team_id)
             raise NotInstalled(team_id)

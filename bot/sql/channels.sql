@@ -17,9 +17,19 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(old)s
     );
 
 -- name: change_off
-UPDATE memory_off SET scope = %(new)s
-WHERE team_id = %(team)s AND user_id = %(user)s AND scope = %(old)s
+-- In the conversation, and in its threads.
+WITH changed AS (
+    SELECT scope AS old_scope,
+        CASE WHEN scope = %(old)s THEN %(new)s
+            ELSE replace(scope, '.' || %(old)s || '.', '.' || %(new)s || '.') END AS new_scope
+    FROM memory_off
+    WHERE team_id = %(team)s AND user_id = %(user)s
+        AND (scope = %(old)s OR starts_with(scope, %(team)s || '.' || %(old)s || '.'))
+)
+UPDATE memory_off SET scope = new_scope
+FROM changed
+WHERE team_id = %(team)s AND user_id = %(user)s AND scope = old_scope
     AND NOT EXISTS (
         SELECT FROM memory_off AS known
-        WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.scope = %(new)s
+        WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.scope = new_scope
     );

@@ -3,7 +3,7 @@
 -- name: messages
 SELECT to_jsonb(said) AS row FROM (
     SELECT channel_id AS channel, thread, ts, audience, status, on_record, ended_at, formed_at,
-        message->>'text' AS text, question, reply, reply_ts, recalled
+        message->>'text' AS text, question, reply, reply_ts
     FROM messages
     WHERE team_id = %(team)s AND user_id = %(user)s
 ) AS said
@@ -58,6 +58,10 @@ SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s;
 INSERT INTO person_settings (team_id, user_id)
 SELECT DISTINCT team_id, user_id FROM memory_off
 WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: threads_being_answered
+SELECT thread FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND token IS NOT NULL;
 
 -- name: forget_author_of_messages
 SELECT forget_author_of_messages() AS kept;

@@ -29,7 +29,7 @@ UPDATE messages SET changed_ts = %(changed)s WHERE id = %(id)s;
 UPDATE messages
 SET message = jsonb_set(message, '{text}', to_jsonb(%(text)s::text)), changed_ts = %(changed)s,
     status = 'waiting', token = NULL, failures = 0,
-    on_record = on_record AND on_record(team_id, user_id, channel_id, %(must_agree)s)
+    on_record = on_record AND on_record(team_id, user_id, channel_id, thread, %(must_agree)s)
 WHERE id = %(id)s;
 
 -- name: answer_again
@@ -37,7 +37,7 @@ WHERE id = %(id)s;
 UPDATE messages
 SET message = %(message)s, changed_ts = %(changed)s, status = 'waiting', token = NULL,
     failures = 0, ended_at = NULL,
-    on_record = on_record AND on_record(team_id, user_id, channel_id, %(must_agree)s)
+    on_record = on_record AND on_record(team_id, user_id, channel_id, thread, %(must_agree)s)
 WHERE id = %(id)s;
 
 -- name: reword
@@ -46,7 +46,7 @@ WHERE id = %(id)s;
 UPDATE messages
 SET question = %(question)s, words = %(words)s, formed_at = NULL,
     audience = CASE WHEN %(is_less_public)s THEN channel_id ELSE audience END,
-    on_record = on_record AND on_record(team_id, user_id, channel_id, %(must_agree)s)
+    on_record = on_record AND on_record(team_id, user_id, channel_id, thread, %(must_agree)s)
 WHERE id = %(id)s
 RETURNING audience, on_record;
 

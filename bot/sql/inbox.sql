@@ -6,7 +6,7 @@
 -- addressed to the bot nor in a thread that is followed. Returns how many messages of its person waited.
 INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, message, on_record)
 SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, %(message)s,
-    on_record(%(team)s, %(user)s, %(channel)s, %(must_agree)s)
+    on_record(%(team)s, %(user)s, %(channel)s, %(thread)s, %(must_agree)s)
 WHERE (%(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s))
     AND NOT EXISTS (
         SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND left_at IS NOT NULL)
@@ -44,6 +44,12 @@ RETURNING messages.id, process_died, message, status, failures, changed_ts, begu
 -- name: read_run
 -- What a run must know of its message's row.
 SELECT token, status, changed_ts FROM messages WHERE id = %(id)s;
+
+-- name: progress
+-- How far a message is: it waits for its turn, its turn has begun, or it has ended.
+SELECT CASE WHEN ended_at IS NOT NULL THEN 'ended' WHEN begun_at IS NOT NULL THEN 'begun' ELSE 'waiting' END
+    AS progress
+FROM messages WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s;
 
 -- name: stop
 -- The person pressed Stop at `stopped_ts`: what is being answered in a thread, or waits for the model

@@ -1,8 +1,5 @@
 -- What a person's panel shows of their messages.
 
--- name: recalled
-SELECT recalled FROM messages WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;
-
 -- name: unformed
 SELECT audience, count(*) AS messages FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at IS NULL AND ended_at IS NOT NULL

@@ -9,23 +9,26 @@ WHERE team_id = %(team)s AND user_id = %(user)s;
 -- name: language
 SELECT language, locale FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;
 
--- name: off_conversations
+-- name: off_scopes
 SELECT scope FROM off_now
 WHERE team_id = %(team)s AND user_id = %(user)s AND scope <> ''
 ORDER BY scope;
 
 -- name: message_state
--- Whether memory is off in a conversation, and whether a message there is on the record; NULL for a
--- message that is not stored.
+-- The conversation in which memory is off for a message there, or else its thread; and whether the message
+-- is on the record. NULL for a message that is not stored.
+WITH stored AS (
+    SELECT thread, on_record FROM messages
+    WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
+)
 SELECT
-    EXISTS (
-        SELECT FROM off_now
-        WHERE team_id = %(team)s AND user_id = %(user)s AND scope = %(channel)s
-    ) AS off_here,
     (
-        SELECT on_record FROM messages
-        WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
-    ) AS on_record;
+        SELECT scope FROM off_now
+        WHERE team_id = %(team)s AND user_id = %(user)s
+            AND (scope = %(channel)s OR scope = (SELECT thread FROM stored))
+        ORDER BY length(scope) LIMIT 1
+    ) AS off_scope,
+    (SELECT on_record FROM stored) AS on_record;
 
 -- name: insert
 INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s) ON CONFLICT DO NOTHING;

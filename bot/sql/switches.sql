@@ -1,4 +1,5 @@
--- A person switches memory off and on. `scope` is a conversation, or '' for everywhere.
+-- A person switches memory off and on. `scope` is a conversation, the key of a thread, or '' for
+-- everywhere.
 
 -- name: switch_off
 -- Until a time; NULL: until it is switched on.
@@ -7,7 +8,7 @@ VALUES (%(team)s, %(user)s, %(scope)s, %(until)s)
 ON CONFLICT (team_id, user_id, scope) DO UPDATE SET until_at = excluded.until_at;
 
 -- name: switch_on
--- In one conversation; NULL: in all, and everywhere. Returns whether each was off.
+-- In one conversation or thread; NULL: in all, and everywhere. Returns whether each was off.
 DELETE FROM memory_off
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (%(scope)s::text IS NULL OR scope = %(scope)s)
@@ -16,11 +17,11 @@ RETURNING COALESCE(until_at > now(), true) AS was_off;
 -- name: take_off_record
 -- Keep nothing of what is still to be answered.
 UPDATE messages SET on_record = false, question = '', words = ''
-WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, '')
+WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, thread, '')
     AND ended_at IS NULL;
 
 -- name: discard_words
 -- Form no memory of what was said and is not formed yet.
 UPDATE messages SET words = '', formed_at = now()
-WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, '')
+WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, thread, '')
     AND ended_at IS NOT NULL AND formed_at IS NULL AND begun_at IS NOT NULL;

@@ -79,7 +79,7 @@ UPDATE messages
 SET question = CASE WHEN forgotten.message THEN '' ELSE question END,
     words = CASE WHEN forgotten.message THEN '' ELSE words END,
     reply = CASE WHEN on_record AND NOT forgotten.anything THEN %(reply)s END,
-    recalled = %(recalled)s, removal_proposed = %(removal_proposed)s,
+    removal_proposed = %(removal_proposed)s,
     formed_at = CASE WHEN forgotten.message THEN now() ELSE formed_at END
 FROM (
     SELECT

@@ -32,7 +32,7 @@ SEARCH = "search"
 QUERY_LIMIT = 100  # characters of the words that are searched for
 _LAST_PAGE = 1_000_000
 
-List: TypeAlias = Literal["memories", "changes", "notice", "used"]
+List: TypeAlias = Literal["memories", "changes", "notice"]
 SwitchTo: TypeAlias = Literal["on", "off", "hour", "tomorrow"]
 PromiseTo: TypeAlias = Literal["done", "dropped"]
 AnswerTo: TypeAlias = Literal["yes", "no", "both"]
@@ -63,8 +63,7 @@ class Position(_Act):
     """Show a list in the panel: a page of it from 1, and what narrows the list.
 
     `of`: of ``memories`` the words that are searched for, of ``changes`` the key of a memory, of
-    ``notice`` (the changes of one notice) its batch, of ``used`` (memories that an answer was given
-    with) its turn; empty: all.
+    ``notice`` (the changes of one notice) its batch; empty: all.
     """
 
     act: Literal["show"] = "show"
@@ -75,6 +74,13 @@ class Position(_Act):
     def on_page(self, page: int) -> Position:
         """Return the same list on another page."""
         return Position(list=self.list, of=self.of, page=page)
+
+
+class ShowShaping(_Act):
+    """Show the memories that shaped the answer of a turn."""
+
+    act: Literal["shaping"] = "shaping"
+    turn: UUID
 
 
 class PreviewCard(_Act):
@@ -94,7 +100,7 @@ class Open(_Act):
 
 
 class Switch(_Act):
-    """Switch memory on, or off for a while: everywhere, or in the conversation `scope`."""
+    """Switch memory on, or off for a while: everywhere, or in the `scope` of `bot.people.Off`."""
 
     act: Literal["switch"] = "switch"
     to: SwitchTo
@@ -331,6 +337,7 @@ UndoAct: TypeAlias = Undo | Redo | UndoSnooze
 """What an *Undo* button does."""
 ButtonAct: TypeAlias = (
     Position
+    | ShowShaping
     | PreviewCard
     | Open
     | Switch

@@ -11,7 +11,7 @@ from uuid import UUID
 from bot.locale import Reader
 from bot.people import MemoryState
 from bot.types import COMMENTARY, WEB_SEARCH, Reply, Task
-from bot.ui.acts import ACT, ButtonAct, Position, Rate
+from bot.ui.acts import ACT, ButtonAct, Rate, ShowShaping
 
 Block = dict[str, Any]
 SlackView = dict[str, Any]
@@ -243,15 +243,15 @@ def footer(
     stand_in: bool,
     memory_state: MemoryState | None = None,
     off: str = "",
-    recalled_turn: UUID | None = None,
+    shaped_turn: UUID | None = None,
     rated_turn: UUID | None = None,
 ) -> list[Block]:
     """Return what appears below every answer with this text.
 
     `stand_in`: no language model wrote the answer, which the first one to a person says.
     `memory_state` says whether memory was on for it, and `off` is the sentence that it was not.
-    `recalled_turn` is the turn whose recalled memories the button shows, `rated_turn` the turn that
-    the rating names; None leaves them out.
+    `shaped_turn` is the turn of which a button shows what shaped its answer, `rated_turn` the turn
+    that the rating names; None leaves them out.
     """
     lines = [] if stand_in else [reader.say("footer")]
     if stand_in and memory_state is not None and memory_state.is_first:
@@ -262,11 +262,12 @@ def footer(
         lines.append(reader.say("footer_memory"))
     if _UNLINKED.search(text):
         lines.append(reader.say("footer_links"))
-    return [*([note(*lines)] if lines else []), *controls_row(reader, rated_turn, recalled_turn)]
+    notes = [note(*lines)] if lines else []
+    return [*notes, *controls_row(reader, rated_turn, shaped_turn)]
 
 
-def controls_row(reader: Reader, rated: UUID | None, recalled: UUID | None) -> list[Block]:
-    """Return the row of small controls below an answer: its rating, and the memories it used.
+def controls_row(reader: Reader, rated: UUID | None, shaped: UUID | None) -> list[Block]:
+    """Return the small controls below an answer: its rating, and what shaped it.
 
     Source: https://docs.slack.dev/reference/block-kit/blocks/context-actions-block
     """
@@ -274,9 +275,8 @@ def controls_row(reader: Reader, rated: UUID | None, recalled: UUID | None) -> l
     rows: list[Block] = []
     if rated:
         rows.append({"type": "context_actions", "elements": [_feedback_buttons(reader, rated)]})
-    if recalled:
-        used = Position(list="used", of=str(recalled))
-        rows.append(actions(button(reader.say("used_button"), used)))
+    if shaped:
+        rows.append(actions(button(reader.say("shaping_button"), ShowShaping(turn=shaped))))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""*How to work with me*: the card as a colleague sees it."""
+"""*What colleagues can see*: the card as a colleague sees it."""
 
 from __future__ import annotations
 

@@ -40,11 +40,11 @@ from bot.ui.blocks import (
     select,
     text_input,
 )
-from bot.ui.lines import audience_name, audience_of, kept_for
+from bot.ui.lines import LEVELS, audience_name, audience_of, kept_for, level_of
 from bot.ui.promises import is_past
-from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory
+from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory, subject
 from memory.credentials import redact
-from memory.model import PROMISE_KIND
+from memory.model import LEVEL_FIELDS, PROMISE_KIND
 from memory.store import validated
 
 _CALLBACK_ID = "form"
@@ -167,16 +167,18 @@ def edit_form(reader: Reader, schema: type[BaseModel], memory: Memory, place: Pl
     """Return the form of a memory with what it says now; `schema` is that of its kind."""
     # Our own kinds have labels in each language; an operator's have their titles.
     own = schema in SCHEMAS
-    blocks = [
-        input_block(
-            _block_id(name),
-            reader.say(f"field_{name}") if own else str(rules.get("title", name))[:100],
-            _element(rules, text_of(memory.content, name)),
-            optional=not rules["required"],
-            hint=_range(reader, rules),
-        )
-        for name, rules in fields_of(schema, memory.content).items()
-    ]
+    blocks: list[Block] = []
+    for name, rules in fields_of(schema, memory.content).items():
+        label = reader.say(f"field_{name}") if own else str(rules.get("title", name))[:100]
+        if own and LEVEL_FIELDS.get(memory.kind) == name:
+            element = _level_input(reader, memory.kind, memory.content)
+            hint = ""
+        else:
+            element = _element(rules, text_of(memory.content, name))
+            hint = _range(reader, rules)
+        optional = not rules["required"]
+        block = input_block(_block_id(name), label, element, optional=optional, hint=hint)
+        blocks.append(block)
     blocks.append(_audience_input(reader, audience_of(memory)))
     act = SaveMemory(place=place, key=memory.key, kind=memory.kind, seen=memory.updated_at)
     return _form(reader, act, "form_edit_title", "form_save", blocks)
@@ -213,6 +215,21 @@ def _element(rules: Rules, value: str) -> Block:
         return _number_input(rules, value)
     multiline = len(value) > _MULTILINE_LENGTH or "\n" in value
     return text_input(_length(rules), value, multiline=multiline)
+
+
+def _level_input(reader: Reader, kind: str, content: Mapping[str, Any]) -> Block:
+    """Return the menu of a level, whose options say what the list of memories will say.
+
+    The option of the level as it is has its stored score, so that saving changes nothing.
+    """
+    score = content.get(LEVEL_FIELDS[kind])
+    stored = level_of(kind, score) if isinstance(score, int) and 0 < score <= 100 else None
+    what = subject(kind, content)
+    options: list[Block] = []
+    for level in LEVELS[kind]:
+        value = str(score if level is stored else level.typical)
+        options.append(option(reader.say(level.key, what=what), value))
+    return select(options, str(score) if stored else "")
 
 
 def _number_input(rules: Rules, value: str) -> Block:
@@ -475,8 +492,9 @@ def receipt_view(reader: Reader, receipt: PersonErased) -> SlackView:
 
 def comment_form(reader: Reader, turn: UUID, comment: str, place: Place) -> SlackView:
     """Return the form that asks what was wrong with an answer, with the earlier comment."""
+    field = text_input(COMMENT_LIMIT, comment)
     blocks = [
-        input_block(_COMMENT, reader.say("feedback_comment"), text_input(COMMENT_LIMIT, comment)),
+        input_block(_COMMENT, reader.say("feedback_comment"), field, optional=True),
         note(reader.say("feedback_who_reads")),
     ]
     act = Comment(place=place, turn=turn)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.locale import Reader
 from bot.people import Off
-from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, shortened
+from bot.slack.messages import is_direct
+from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, shortened, spoken
 from bot.ui.promises import due_line, due_of
 from memory import (
     COLLEAGUES,
@@ -19,12 +20,33 @@ from memory import (
     Question,
     subject,
 )
-from memory.model import EPISODE_KIND, PROMISE_KIND
+from memory.model import EPISODE_KIND, LEVEL_FIELDS, PROMISE_KIND
 from memory.store import MAX_MEMORIES, NotRemembered
 
-# What a score from 0 to 100 is in words: the least one of each, with the key of its sentence.
-_TASTES = ((90, "food_loved"), (60, "food"), (40, "food_fine"), (0, "food_disliked"))
-_INTERESTS = ((85, "tech_very"), (40, "tech"), (1, "tech_little"), (0, "tech_not"))
+
+class Level(NamedTuple):
+    """A word for scores from `least` on: the score that stands for it, and its sentence's key."""
+
+    least: int
+    typical: int
+    key: str
+
+
+LEVELS: Mapping[str, Sequence[Level]] = {
+    "UserFoodPreference": (
+        Level(90, 95, "food_loved"),
+        Level(60, 75, "food"),
+        Level(40, 50, "food_fine"),
+        Level(0, 10, "food_disliked"),
+    ),
+    "UserTechInterest": (
+        Level(85, 90, "tech_very"),
+        Level(40, 60, "tech"),
+        Level(15, 25, "tech_little"),
+        Level(0, 10, "tech_hardly"),
+    ),
+}
+"""The words for the scores of the built-in kinds, from 0 to 100: nobody is shown a number."""
 # Of “I like …” and 「…が好きです」; and what ends a word before the subject in Japanese.
 _FEW_LETTERS, _ENDS = 8, "はがもの"
 _FINAL_MARKS = " .!。！"
@@ -35,6 +57,7 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFact": (),
 }
 _ENDED = frozenset({"done", "dropped"})
+_TITLE_LIMIT = 100  # characters of a memory in a title, of which Slack takes 150
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
 
 
@@ -128,16 +151,18 @@ def _one_line(text: str) -> str:
 
 def _sentence(reader: Reader, kind: str, what: str, content: Mapping[str, Any]) -> str:
     """Return what is liked, or of interest, and how much: a score says nothing to a person."""
-    match kind:
-        case "UserFoodPreference":
-            level, usual, words = content.get("preference"), "food", _TASTES
-        case "UserTechInterest":
-            level, usual, words = content.get("interest_level"), "tech", _INTERESTS
-        case _:
-            return what
-    if isinstance(level, int):
-        usual = next((key for least, key in words if level >= least), usual)
-    return reader.say(usual, what=what)
+    levels = LEVELS.get(kind)
+    if levels is None:
+        return what
+    level = level_of(kind, content.get(LEVEL_FIELDS[kind])) or levels[1]
+    return reader.say(level.key, what=what)
+
+
+def level_of(kind: str, score: object) -> Level | None:
+    """Return the level of a score of a built-in kind; None for what is no score."""
+    if not isinstance(score, int):
+        return None
+    return next((one for one in LEVELS[kind] if score >= one.least), None)
 
 
 def _named_fields(content: Mapping[str, Any], what: str) -> list[str]:
@@ -212,6 +237,16 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
     return reader.say("change_remembered", what=after)
 
 
+def history_title(reader: Reader, changes: Sequence[Change]) -> str:
+    """Return the title of the changes of one memory, in plain text."""
+    stored = (one.after or one.before for one in changes)
+    newest = next((value for value in stored if value), None)
+    if newest is None:
+        return reader.say("changes_title")
+    what = shortened(spoken(value_line(reader, newest)), _TITLE_LIMIT)
+    return reader.say("history_title", what=what)
+
+
 def changes_line(reader: Reader, entries: Sequence[Change]) -> str:
     """Return changes in one line: a single one in its words, several by their number.
 
@@ -279,10 +314,23 @@ def not_remembered_line(reader: Reader, refused: NotRemembered) -> str:
 def off_line(reader: Reader, off: Off) -> str:
     """Return that memory is off, where and until when."""
     if off.here:
-        return reader.say("off_here")
+        return reader.say("off_here", where=place_name(reader, off.scope))
     if off.until is None:
         return reader.say("off")
     return reader.say("off_until", until=reader.minute(off.until))
+
+
+def off_sentences(reader: Reader, off: Off) -> str:
+    """Return that memory is off, and what that means."""
+    return f"{off_line(reader, off)} {reader.say('off_effect')}"
+
+
+def place_name(reader: Reader, scope: str) -> str:
+    """Return the conversation or thread of `bot.people.Off`, to somebody who is there."""
+    if "." in scope:
+        return reader.say("place_thread")
+    # Slack shows the link to a direct message with a name that it has for itself.
+    return reader.say("place_dm") if is_direct(scope) else f"<#{scope}>"
 
 
 def kept_for(reader: Reader, days: int | None) -> str:

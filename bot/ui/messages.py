@@ -39,7 +39,8 @@ from bot.ui.lines import (
     changes_line,
     memory_line,
     notable_changes,
-    off_line,
+    off_sentences,
+    place_name,
     promise_details,
     promise_line,
     question_line,
@@ -82,11 +83,14 @@ def notice_payload(
     questions: Sequence[Question],
     newest: Sequence[Change],
     reminders: Mapping[str, datetime],
+    *,
+    thread: str,
 ) -> Payload:
     """Return a notice: the changes of a batch in one line, and the first question that is open.
 
     `newest` are the newest changes of its promises: what is said of one is as it is now. Their
-    next `reminders` are by key.
+    next `reminders` are by key. `thread` is the thread it stands in, by its key: a button switches
+    memory off there, because Slack takes no command in a thread.
     """
     blocks: list[Block] = []
     lines: list[str] = []
@@ -103,7 +107,8 @@ def notice_payload(
         undo = [undo_button(reader, undo_notice, lines[0])] if undoable else []
         if asked is None:
             notice = Position(list="notice", of=str(batch))
-            buttons = [*undo, button(reader.say("show_button"), notice)]
+            off_here = button(reader.say("off_thread_button"), Switch(to="off", scope=thread))
+            buttons = [*undo, button(reader.say("show_button"), notice), off_here]
         else:
             buttons = [*asked, *undo][:_MOST_BUTTONS]
         blocks = [*map(note, lines), actions(*buttons)]
@@ -121,25 +126,27 @@ def consent_question(reader: Reader) -> Payload:
     return payload(reader.say("consent_ask"), *consent_buttons(reader))
 
 
-def off_done(reader: Reader, off: Off, scope: str) -> Done:
+def off_done(reader: Reader, off: Off) -> Done:
     """Return that memory was switched off, with the button that switches it on."""
-    line = f"{off_line(reader, off)} {reader.say('off_means')}"
-    return Done(line=line, buttons=[on_button(reader, scope)])
+    line = f"{off_sentences(reader, off)} {reader.say('off_means')}"
+    return Done(line=line, buttons=[on_button(reader, off.scope)])
 
 
 def on_done(reader: Reader, scope: str) -> Done:
     """Return that memory was switched on, with the button that switches it off."""
-    line = reader.say("switched_on_here" if scope else "switched_on")
+    line = reader.say("switched_on")
+    if scope:
+        line = reader.say("switched_on_here", where=place_name(reader, scope))
     return Done(line=line, buttons=[off_button(reader, scope)])
 
 
 def on_button(reader: Reader, scope: str = "") -> Block:
-    """Return the button that switches memory on: everywhere, or in the conversation `scope`."""
+    """Return the button that switches memory on: everywhere, or in the scope of `Off`."""
     return button(reader.say("on_button"), Switch(to="on", scope=scope))
 
 
 def off_button(reader: Reader, scope: str = "") -> Block:
-    """Return the button that switches memory off: everywhere, or in the conversation `scope`."""
+    """Return the button that switches memory off: everywhere, or in the scope of `Off`."""
     return button(reader.say("off_button"), Switch(to="off", scope=scope))
 
 

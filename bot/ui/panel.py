@@ -13,7 +13,6 @@ from itertools import groupby
 
 from bot.locale import LANGUAGES, Reader, say
 from bot.people import Off, Refusal
-from bot.slack.messages import is_direct
 from bot.ui.acts import (
     ACT,
     QUERY_LIMIT,
@@ -60,9 +59,11 @@ from bot.ui.lines import (
     audience_name,
     audience_of,
     change_line,
+    history_title,
     memory_line,
     not_remembered_line,
-    off_line,
+    off_sentences,
+    place_name,
     question_line,
     says_more,
 )
@@ -246,10 +247,8 @@ def _panel(reader: Reader, content: Content, said: Done | None, row: Row | None)
     match position.list:
         case "memories":
             blocks += _memories(reader, content, rows)
-        case "used":
-            blocks += [section(reader.say("used_note")), *rows]
         case "changes" | "notice":
-            blocks += [header(reader.say("changes_title")), *rows]
+            blocks += [header(_changes_title(reader, content)), *rows]
             blocks += _not_remembered(reader, content)
     return [*blocks, *_pages(reader, content)]
 
@@ -294,7 +293,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
             actions(*consent_buttons(reader), block_id="consent"),
         ]
     off = content.off
-    text = reader.say("panel_on") if off is None else off_line(reader, off)
+    text = reader.say("panel_on") if off is None else off_sentences(reader, off)
     options = [option(reader.say(key), Switch(to=to).value) for to, key in _SWITCHES]
     # Slack sends nothing for the option that is shown as chosen.
     chosen = _chosen_switch(content)
@@ -320,8 +319,8 @@ def _state_notes(reader: Reader, content: Content) -> list[str]:
     if content.unread:
         lines.append(reader.say("memories_unread", count=content.unread))
     if content.off_in:
-        names = (_place(reader, channel) for channel in content.off_in[:5])
-        where = reader.say("listed").join(names)
+        places = dict.fromkeys(_place(reader, scope) for scope in content.off_in)
+        where = reader.say("listed").join([*places][:5])
         lines.append(reader.say("panel_off_in", where=where))
     return lines
 
@@ -336,9 +335,8 @@ def _chosen_switch(content: Content) -> SwitchTo | None:
     return "off" if off.until is None else None
 
 
-def _place(reader: Reader, channel: str) -> str:
-    # Slack shows the link to a direct message with a name that it has for itself.
-    return reader.say("place_dm") if is_direct(channel) else f"<#{channel}>"
+def _place(reader: Reader, scope: str) -> str:
+    return reader.say("place_other_thread") if "." in scope else place_name(reader, scope)
 
 
 def consent_buttons(reader: Reader) -> list[Block]:
@@ -489,6 +487,12 @@ def _changes(reader: Reader, content: Content) -> list[Block]:
         undo = undo_button(reader, undo_of([entry]), changed)
         blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
     return blocks
+
+
+def _changes_title(reader: Reader, content: Content) -> str:
+    if content.position.list == "changes" and content.position.of:
+        return history_title(reader, content.changes)
+    return reader.say("changes_title")
 
 
 def _not_remembered(reader: Reader, content: Content) -> list[Block]:

@@ -64,7 +64,7 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
     left = [*await memory.list_memories(pool, alice), *await memory.list_changes(pool, alice)]
     print(forgotten.count, left)
     if forgotten.id:
-        print(await memory.undo_forgetting(pool, embedder, alice, forgotten.id))
+        print(len(await memory.undo_forgetting(pool, embedder, alice, forgotten.id)))
 
 
 async def main() -> None:

@@ -42,7 +42,8 @@ async def follow_message(
     `words` is the new version of the message, None if it was deleted. Statements whose evidence it
     still contains stay; the caller forms its new text. What others have said of the memories stays;
     a memory of which only clicks are left goes. Questions that quote the message are deleted.
-    `in_commit` is awaited in the transaction, unless nothing is gone.
+    `in_commit` is awaited in the transaction with the batches that told of the memories, unless
+    nothing is gone.
     """
     typed = None if words is None else [TypedMessage(words)]
     async with writing(pool, embedder, person) as connection:
@@ -51,7 +52,9 @@ async def follow_message(
             gone = [one for one in said if not _is_still_said(one.evidence, typed)]
             keys = {one.key for one in gone}
             ids = {one.id for one in gone}
+            batches: set[UUID] = set()
             for statements in (await read_statements(connection, person, keys)).values():
+                batches |= {one.batch for one in statements}
                 others = [one for one in statements if one.id not in ids]
                 if not any(map(_says_something, others)):
                     ids.update(one.id for one in others)
@@ -59,7 +62,7 @@ async def follow_message(
             await delete_proposals_of_message(connection, person, message)
         await refresh_keys(connection, person, keys)
         if in_commit is not None and gone:
-            await in_commit(connection, {one.batch for one in gone})
+            await in_commit(connection, batches)
     return keys
 
 

@@ -1,4 +1,5 @@
 from .search import (
+    NEAREST as NEAREST,
     first_memories as first_memories,
     nearest_memories as nearest_memories,
 )

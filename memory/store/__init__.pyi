@@ -18,6 +18,7 @@ from .memories import (
     find_memory as find_memory,
     reread as reread,
     message_of as message_of,
+    newest as newest,
     read_card as read_card,
 )
 from .proposals import (

@@ -245,26 +245,26 @@ async def undo_forgetting(
     identity: UUID,
     *,
     in_commit: InUndo | None = None,
-) -> int:
-    """Undo a forgetting: its statements count again, with their quotes; return how many memories.
+) -> list[Memory]:
+    """Undo a forgetting: its statements count again, with their quotes; return its memories.
 
     Where a memory about the same thing was made in the meantime, what comes back joins it: what was
     said last counts, and where the two contradict each other the person is asked.
     Raises `ChangeGone` after `UNDO_MINUTES`, and a second time.
     """
     async with writing(pool, embedder, person) as connection:
-        count, forgotten_at = await undo_forgetting_within(connection, person, identity)
+        restored, forgotten_at = await undo_forgetting_within(connection, person, identity)
         if in_commit is not None:
             await in_commit(connection, forgotten_at)
-    return count
+    return restored
 
 
 async def undo_forgetting_within(
     connection: AsyncConnection[DictRow], person: Person, identity: UUID
-) -> tuple[int, datetime]:
+) -> tuple[list[Memory], datetime]:
     """Undo a forgetting as `undo_forgetting` does, within a transaction that holds the lock.
 
-    Returns how many memories come back, and when they were forgotten.
+    Returns the memories that come back, and when they were forgotten.
     """
     values = {**person_range(person), "id": identity, "minutes": UNDO_MINUTES}
     async with seeing_forgotten(connection):
@@ -278,7 +278,7 @@ async def undo_forgetting_within(
     joined = await join_same_things(connection, person, views)
     await _ask_about_contradictions(connection, person, views, joined)
     back = await reread(connection, person, {joined.get(key, key) for key in keys})
-    return len(back), record["forgotten_at"]
+    return [*back.values()], record["forgotten_at"]
 
 
 async def _ask_about_contradictions(

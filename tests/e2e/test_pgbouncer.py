@@ -74,6 +74,8 @@ def folder() -> Iterator[Path]:
     """A folder that the user of PgBouncer may read, too."""
     with TemporaryDirectory(prefix="kb-", dir="/tmp") as made:
         Path(made).chmod(0o755)
+        database = Path(made) / "database"
+        database.mkdir(mode=0o711)
         yield Path(made)
 
 

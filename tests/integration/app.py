@@ -20,6 +20,7 @@ from procrastinate.jobs import Job
 from slack_bolt.async_app import AsyncBoltRequest
 
 import bot.app
+from bot.cancellation import cancel_until_done
 from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER, Inbox
@@ -88,9 +89,8 @@ class Answering:
             self.attempts.pop(thread, None)
             self.put_off.pop(thread, None)
         finally:
-            running.cancel()
-            watching.cancel()
-            await asyncio.wait({running, watching})
+            await cancel_until_done(running)
+            await cancel_until_done(watching)
             self._rows("DELETE FROM procrastinate_jobs WHERE id = %s", job.id)
 
     def _begin(self, thread: str) -> Job:

@@ -23,6 +23,7 @@ from bot.ui.acts import (
     Rate,
     Redo,
     Share,
+    ShowShaping,
     Snooze,
     Undo,
     UndoSnooze,
@@ -65,7 +66,8 @@ async def _panel_of_words(ann: SlackPerson) -> Place:
 
 async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
     """Wait for a message of the app in a thread that says a sentence."""
-    text = ann.sentence(key, what="{", until="{").split("{")[0]
+    place = ann.sentence("place_thread")
+    text = ann.sentence(key, what="{", until="{", where=place).split("{")[0]
 
     async def found() -> Place | None:
         seen = await ann.control(f"channels/dm/messages?as={ann.user}&thread_ts={thread}")
@@ -147,11 +149,11 @@ async def edit_and_undo(ann: SlackPerson, panel: Place) -> None:
     )
     await ann.press(panel, "edit", key=memory.key)
     form = await ann.form_opens()
-    await ann.submit(form, **{"field.food_name": "udon", "field.preference": "70"})
+    await ann.submit(form, **{"field.food_name": "udon", "field.preference": "50"})
     panel = await ann.changed(panel)
     await ann.remembers("sushi", "udon")
     assert (await ann.memory("udon")).sources[-1]["evidence"] == "udon"
-    assert "Likes udon" in shown(panel)
+    assert "Thinks udon is okay" in shown(panel)
     await ann.click(panel, "undo", what="changes")
     await ann.remembers("ramen", "sushi")
 
@@ -325,9 +327,9 @@ async def test_typed_command_is_answered(ann: SlackPerson, typed: str) -> None:
     """The few words after a command do what they say; ``/forget`` asks about what has others."""
     key, text = TYPED[typed]
     answer = await ann.command(typed)
-    beginning = (
-        ann.sentence(key, words=typed.split()[1], what="Likes ramen").split("{")[0].split("\n")[0]
-    )
+    where = ann.sentence("place_dm")
+    said = ann.sentence(key, words=typed.split()[1], where=where, what="Likes ramen")
+    beginning = said.split("{")[0].split("\n")[0]
     assert beginning in answer["text"] + shown(answer).replace('\\"', '"')
     assert text in shown(answer)
 
@@ -466,10 +468,10 @@ async def test_who_deletes_everything_while_memory_is_off_keeps_it_off(ann: Slac
     receipt = await ann.form_says("All your data is deleted.")
     assert ann.sentence("stays_off") in shown(receipt)
     after = shown(await ann.changed(panel))
-    assert "*Memory is off.*" in after
+    assert "*Memory is off" in after
     assert ann.sentence("panel_example_food") in after
     await ann.publish_home()
-    assert "*Memory is off.*" in shown(await ann.home())
+    assert "*Memory is off" in shown(await ann.home())
     assert await ann.foods() == []
 
 
@@ -512,7 +514,7 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         UndoSnooze(key=memory.key, day=date(2026, 11, 27)),
         Position(list="changes", of=memory.key),
         Position(list="notice", of=str(change.batch)),
-        Position(list="used", of=str(turn)),
+        ShowShaping(turn=turn),
         Rate(turn=turn, rating="good"),
         Answer(question=change.id, answer="yes"),
     ]
@@ -539,8 +541,8 @@ async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
     before = await ann.app.memories(ann.person)
     for act in acts:
         answer = await ann.app.click(bo.person, act)
-        if isinstance(act, Position) and act.list == "used":
-            assert ann.sentence("used_others") in f"{answer.form}"
+        is_refused = answer.line == ann.sentence("shaping_others")
+        assert is_refused == isinstance(act, ShowShaping)
         said = f"{answer} {shown(await bo.open_home())}"
         assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (act, said)
     assert await ann.app.memories(ann.person) == before

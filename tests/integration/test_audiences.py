@@ -11,10 +11,12 @@ import pytest
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import person_of
 from bot.locale import Reader
+from bot.memories.shaping import MOST_SHOWN, read_shaping
 from bot.slack.client import Installations
 from bot.slack.messages import read_message, user_key
 from bot.ui.acts import Position
 from bot.ui.panel import Content, panel_view
+from bot.ui.shaping import shaping_view
 from bot.workspaces import only
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
@@ -116,10 +118,12 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(prompt) == case.seen
 
     turn = app.turn(message)
-    assert set(turn["recalled"]) == {case.keys[said] for said in case.seen}
-    used = Position(list="used", of=str(turn["id"]))
-    assert case.shows(panel_view(Reader("en"), await case.panel(case.person, used))) == case.seen
-    assert (await case.panel(case.bystander, used)).memories == []
+    shaping = await read_shaping(app.wiring.app, case.person, turn["id"])
+    assert shaping is not None
+    shaped = case.shows(json.dumps(shaping_view(Reader("en"), shaping)))
+    assert shaped <= case.seen
+    assert len(shaped) == min(MOST_SHOWN, len(case.seen))
+    assert await read_shaping(app.wiring.app, case.bystander, turn["id"]) is None
 
     view = await app.turns.view(message)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)

@@ -9,12 +9,14 @@ from uuid import UUID
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from bot.locale import say
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.acts import Forget
-from memory import Origin, Person, Pool, add_memories
+from memory import DM, Origin, Person, Pool, add_memories
 from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
+from tests.person import elements
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +140,36 @@ async def test_a_notice_that_has_nothing_left_to_say_is_deleted(
     await show(app, job)
     assert len(notices_seen(app, place)) == (1 if error else 0)
     assert app.jobs(SHOW_NOTICE) == []
+
+
+async def test_a_notice_says_that_its_message_was_deleted(app: App) -> None:
+    """It offers no Undo then, and another notice no longer says what the message had said."""
+    place = app.slack.place()
+    first = await app.ask(place, "I love ramen")
+    await app.form(first)
+    second = await app.ask(place, "Ramen is okay")
+    said = Origin(actor="command", evidence="Ramen is okay", channel=place.channel, ts=second.ts)
+    await add_memories(
+        app.pool,
+        app.embedder,
+        first.person.namespace(DM),
+        "UserFoodPreference",
+        [({"food_name": "ramen", "preference": 50}, said)],
+        batch=app.turn(second)["id"],
+    )
+    await added(app, first.person, app.turn(second)["id"])
+    for job in app.take_jobs(SHOW_NOTICE):
+        await show(app, job)
+    assert "was: Likes ramen very much" in str(app.shown(second))
+
+    await app.change(first, None)
+    for job in app.take_jobs(SHOW_NOTICE):
+        await show(app, job)
+    told = say("en", "notice_deleted")
+    [notice] = [one for one in app.slack.seen(place.user, place.channel) if one["text"] == told]
+    assert elements(notice) == []
+    assert "was:" not in str(app.shown(second))
+    assert "Thinks ramen is okay" in str(app.shown(second))
 
 
 def _answers(app: App, place: PersonThread) -> list[dict[str, Any]]:

@@ -283,7 +283,7 @@ async def test_what_comes_back_beside_something_newer_is_asked_about(ledger: Led
     forgotten = await forget(ledger.pool, ALICE, Selection(everything=True))
     assert forgotten.id is not None
     await ledger.like("ramen", ts="1700000005.0", level=5)
-    assert await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id) == 1
+    assert len(await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id)) == 1
     assert await ledger.contents() == [food("ramen", 5)]
     [question] = await open_questions(ledger.pool, ALICE)
     assert (question.asks, question.after) == (

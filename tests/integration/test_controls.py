@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.locale import say
+from bot.memories.channels import change_channel
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.people import Off
@@ -20,12 +21,13 @@ from bot.pipeline.changes import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.slack.names import MessageNames
-from bot.ui.acts import Forget, Switch, Undo
+from bot.ui.acts import Forget, Switch, Undo, clicked_act
 from memory import Person, Selection, list_changes
 from memory.postgres import person_statement
 from tests.integration.app import App, MakeApp
 from tests.integration.messages import change_of, elements, pressable, says
 from tests.integration.playground_slack import PersonThread
+from tests.person import elements as person_elements
 from tests.waiting import until
 
 # The name and the arguments of a tool that the model calls.
@@ -77,7 +79,6 @@ async def test_off_is_no_read_and_no_write(app: App) -> None:
     assert "<memories>\\n" not in prompt
     assert "memory_search" not in prompt
     assert nothing_kept(app, asked)
-    assert app.turn(asked)["recalled"] == []
     assert "*Memory is off until " in footer(app, asked)
     before = app.model_requests()
     assert len(await app.form(fresh)) == 1
@@ -118,7 +119,7 @@ async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> Non
     await app.off(place, place.channel)
     later = await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
     assert "ramen" not in app.request_texts()[-1]
-    assert say("en", "off_here") in footer(app, later)
+    assert say("en", "off_here", where=f"<#{place.channel}>") in footer(app, later)
     assert nothing_kept(app, later)
     there = app.slack.say(place.user, elsewhere, "hello")
     far = PersonThread(place.user, place.team, elsewhere, there["ts"], there["ts"])
@@ -134,6 +135,57 @@ async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> Non
     await app.click(root.person, Switch(to="on", scope=place.channel))
     await app.ask(place, "<@BOT> What shall I eat?", thread_ts=root.ts)
     assert "ramen" in app.request_texts()[-1]
+
+
+@pytest.mark.parametrize("way", ["words", "button"])
+@pytest.mark.parametrize("channel", ["dm", "public"])
+async def test_off_in_a_thread_is_off_in_no_other(app: App, channel: str, way: str) -> None:
+    """Words or the button of a notice switch it off there, where Slack takes no command.
+
+    The notice keeps its *Undo*; nothing there is read or kept until the person switches it on.
+    """
+    audience = "dm" if channel == "dm" else "public"
+    begun = app.slack.place(channel=channel)
+    root = await app.ask(begun, "<@BOT> I love ramen")
+    place = PersonThread(begun.user, begun.team, root.channel_id, root.ts, root.ts)
+    await app.form(root, audience)
+    [notice] = [one for one in app.shown(root) if pressable([one], Undo)]
+    off = Switch(to="off", scope=root.thread)
+    if way == "button":
+        [button] = [one for one in person_elements(notice) if clicked_act(one) == off]
+        where = {**notice, "channel": root.channel_id}
+        answer = await app.interface.press(root.person, where, button)
+        assert say("en", "off_here", where=say("en", "place_thread")) in answer.line
+        assert not answer.replaces
+    else:
+        app.script_calls(setting("incognito"))
+        await app.ask(place, "<@BOT> turn memory off in this thread", thread_ts=root.ts)
+    assert notice in app.shown(root)
+
+    there = await app.ask(place, "<@BOT> I love natto. What shall I eat?", thread_ts=root.ts)
+    assert "ramen" not in app.context()
+    assert nothing_kept(app, there)
+    assert say("en", "off_here", where=say("en", "place_thread")) in footer(app, there)
+    elsewhere = app.slack.say(place.user, place.channel, "-")
+    other = PersonThread(place.user, place.team, place.channel, elsewhere["ts"], elsewhere["ts"])
+    asked = await app.ask(other, "<@BOT> I love udon. What shall I eat?")
+    assert "ramen" in app.context()
+    assert "Memory is off" not in footer(app, asked)
+    panel_now = await app.panel(root.person)
+    assert (panel_now.off, panel_now.off_in) == (None, [root.thread])
+    await app.click(root.person, Switch(to="on", scope=root.thread))
+    await app.ask(place, "<@BOT> I love soba", thread_ts=root.ts)
+    foods = [one["food_name"] for one in await app.form(asked, audience)]
+    assert sorted(foods) == ["ramen", "soba", "udon"]
+
+
+async def test_off_follows_the_new_id_of_a_conversation(app: App) -> None:
+    """In the conversation, and in its threads; what is off in another stays as it is."""
+    for scope in ("C1", "T1.C1.1.0", "T1.C2.1.0", "C2", ""):
+        app.rows(f"{_OFF} RETURNING 1", scope, None)
+    await change_channel(app.wiring.app, "T1", "C1", "C9")
+    found = {row["scope"] for row in app.rows("SELECT scope FROM memory_off")}
+    assert found == {"C9", "T1.C9.1.0", "T1.C2.1.0", "C2", ""}
 
 
 async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) -> None:
@@ -156,7 +208,7 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     for message in (edited, answered, waiting, queued):
         await app.answering.drain(message.thread)
         assert nothing_kept(app, message)
-        assert say("en", "off_here") not in footer(app, message)
+        assert "Memory is off" not in footer(app, message)
     assert [content["food_name"] for content in await app.form(queued)] == ["ramen"]
 
 
@@ -174,6 +226,8 @@ _SETTINGS = "INSERT INTO person_settings (team_id, user_id, {}) VALUES ('T1', 'U
         ([(_OFF, "", "2020-01-01")], "U1", False, True),
         ([(_OFF, "C1", None)], "U1", False, False),
         ([(_OFF, "C2", None)], "U1", False, True),
+        ([(_OFF, "T1.C1.1.0", None)], "U1", False, False),
+        ([(_OFF, "T1.C1.2.0", None)], "U1", False, True),
         ([(_OFF, "C1", "2020-01-01"), (_OFF, "", None)], "U1", False, False),
         ([(_SETTINGS.format("told_at"),)], "U1", True, False),
         ([(_SETTINGS.format("agreed_at"),)], "U1", True, True),
@@ -193,7 +247,7 @@ async def test_what_is_on_the_record(
     found = await person_statement(
         app.pool,
         Person("T1", "U1"),
-        "SELECT on_record('T1', %s, 'C1', %s) AS kept",
+        "SELECT on_record('T1', %s, 'C1', 'T1.C1.1.0', %s) AS kept",
         (person, must_agree),
     )
     assert found == [{"kept": expected}]
@@ -290,11 +344,12 @@ async def test_off_until_a_year_that_is_not_stored_is_off_without_an_end(
 async def test_two_switches_in_one_message_are_told_each_with_its_button(app: App) -> None:
     """Off everywhere, and off in this conversation, are both said; each button ends its own."""
     place = app.slack.place()
-    app.script_calls(setting("pause"), setting("incognito"))
+    whole = setting("incognito", where="whole_conversation")
+    app.script_calls(setting("pause"), whole)
     asked = await app.ask(place, "pause, and keep this conversation out of it")
     shown = app.shown(asked)
     assert says(shown, "off")
-    assert says(shown, "off_here")
+    assert says(shown, "off_here", where=say("en", "place_dm"))
     here = Switch(to="on", scope=place.channel)
     assert pressable(app.shown(asked), Switch) == [Switch(to="on"), here]
 

@@ -13,7 +13,6 @@ from bot.ui.acts import Forget
 from memory import Person
 from tests.integration.app import App
 from tests.integration.interface import Answer
-from tests.integration.messages import says
 from tests.person import Place, elements
 
 
@@ -40,7 +39,10 @@ def stored(app: App, person: Person) -> list[dict[str, Any]]:
 
 
 async def test_a_second_rating_replaces_the_first(app: App) -> None:
-    """A good rating is stored without an answer; a bad one asks for a comment, which it keeps."""
+    """A good rating is stored without an answer; a bad one asks for a comment, which may be empty.
+
+    The form keeps what was written, and closes.
+    """
     asked = await app.ask(app.slack.place(), "What shall I eat?")
     who = asked.person
     answered = app.shown(asked)
@@ -52,11 +54,14 @@ async def test_a_second_rating_replaces_the_first(app: App) -> None:
 
     bad = await rate(app, who, asked, "negative")
     done = await app.submit(who, bad, comment="I said ramen.")
-    assert says(done.form, "feedback_thanks")
+    assert done == Answer()
     [row] = stored(app, who)
     assert (row["rating"], row["comment"]) == ("bad", "I said ramen.")
     again = await rate(app, who, asked, "negative")
     assert "I said ramen." in json.dumps(again.form)
+    assert await app.submit(who, again, comment="") == Answer()
+    [row] = stored(app, who)
+    assert (row["rating"], row["comment"]) == ("bad", "")
     await rate(app, who, asked, "positive")
     [row] = stored(app, who)
     assert (row["rating"], row["comment"]) == ("good", "")
@@ -75,12 +80,12 @@ async def test_only_who_asked_can_rate(app: App) -> None:
 
 
 async def test_a_comment_on_the_answer_to_another_is_not_stored(app: App) -> None:
-    """The form says so, as it does where the turn is gone."""
+    """The person is told so, also where the turn is gone."""
     asked = await app.ask(app.slack.place(), "hello")
     opened = await rate(app, asked.person, asked, "negative")
     app.rows("DELETE FROM feedback WHERE user_id = %s RETURNING 1", asked.user_id)
     done = await app.submit(asked.person, opened, comment="x")
-    assert says(done.form, "feedback_others")
+    assert (done.line, done.form) == (say("en", "feedback_others"), None)
     assert stored(app, asked.person) == []
 
 

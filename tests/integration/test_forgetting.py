@@ -74,7 +74,6 @@ class Data:
         ts: str,
         question: str,
         reply: str,
-        *recalled: str,
         person: Person = ALICE,
         formed: bool = True,
         removal_proposed: bool = False,
@@ -90,7 +89,6 @@ class Data:
             turn,
             "answered",
             reply=reply,
-            recalled=recalled,
             removal_proposed=removal_proposed,
         )
         if formed:
@@ -129,7 +127,7 @@ class Data:
     async def undo(self, done: Forgotten, person: Person = ALICE) -> int:
         """Take it back; return the number of memories."""
         assert done.id is not None
-        return await undo_forgetting(self.pool, self.embedder, person, done.id)
+        return len(await undo_forgetting(self.pool, self.embedder, person, done.id))
 
 
 async def waiting_for(pool: Pool, ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
@@ -181,7 +179,7 @@ async def test_texts_that_name_it_are_gone(data: Data) -> None:
     """Questions, answers and comments that contain the subject are blank, and no others."""
     ramen = data.remember("miso ramen", "1.1")
     await data.turn("1.2", "what shall I eat?", "How about Miso-Ramen?")
-    await data.turn("1.3", "what shall I drink?", "Tea.", ramen)
+    await data.turn("1.3", "what shall I drink?", "Tea.")
     await data.turn("1.4", "forget my miso ramen", "Press the button.", removal_proposed=True)
     await data.turn("1.5", "what is ramen?", "A soup.")
     await data.forget(ramen)
@@ -208,7 +206,7 @@ async def test_a_reply_that_is_being_made_while_it_is_forgotten_is_not_kept(
         if undone:
             await data.undo(done[0])
 
-    await data.turn("1.2", "more ramen?", "Since you love ramen: yes.", ramen, meanwhile=meanwhile)
+    await data.turn("1.2", "more ramen?", "Since you love ramen: yes.", meanwhile=meanwhile)
     words = "more ramen?" if undone else ""
     assert data.texts()["1.2"] == (words, words, "Since you love ramen: yes." if undone else None)
     await data.turn("1.3", "and tea?", "Green tea.")
@@ -219,7 +217,7 @@ async def test_nothing_of_it_is_left_anywhere(data: Data) -> None:
     """What an Undo needs is hidden from the application; ten minutes later no table has a word."""
     await data.turn("1.1", "I love zanzibar-noodles", "You like zanzibar-noodles!")
     noodles = data.remember("zanzibar-noodles", "1.1")
-    await data.turn("1.2", "lunch?", "zanzibar-noodles!", noodles)
+    await data.turn("1.2", "lunch?", "zanzibar-noodles!")
     await data.forget(noodles)
     async with person_transaction(data.pool, ALICE) as connection:
         assert (await connection.execute("SELECT FROM statements")).rowcount == 0

@@ -141,7 +141,7 @@ async def test_restored_memories_get_vectors_by_a_job(
         put_memory(database, ANN.namespace(DM), value, key=f"k{number}")
     forgotten = await forget(remembered, ANN, Selection(everything=True))
     assert forgotten.id is not None
-    assert await undo_forgetting(remembered, embedder, ANN, forgotten.id) == 360
+    assert len(await undo_forgetting(remembered, embedder, ANN, forgotten.id)) == 360
     owner_rows(database, "DELETE FROM store_vectors RETURNING 1")
     assert (await memory_page(remembered, ANN, size=9, words="book number 69")).total == 1
     assert (await recall_memories(remembered, embedder, view, "books")).newest_only
@@ -183,7 +183,7 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
     content = {"kind": "UserFact", "fact": said.text}
     created = {"action": "create", "content": content, "evidence": said.text}
     assert '"later"' in await tools.call("memory_change", created)
-    assert await undo_forgetting(remembered, embedder, ANN, forgotten.id) == 1
+    assert len(await undo_forgetting(remembered, embedder, ANN, forgotten.id)) == 1
     assert await reembed(database, Small(model_client, space), progress=silent) == 2
     recalled = await recall_memories(remembered, embedder, memory_view(ANN.namespace(DM)), "books")
     assert recalled.newest_only

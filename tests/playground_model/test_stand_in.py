@@ -184,7 +184,7 @@ async def test_a_request_calls_the_tool_that_is_for_it(
     [
         ({"error": "Memory stays off."}, "could not"),
         ({"shown_privately": True}, "Here it is"),
-        ({"proposed": True, "done": False}, "confirm it below"),
+        ({"proposed": True, "done": False}, "Please confirm"),
         ({"done": True}, "Done"),
     ],
 )

@@ -26,7 +26,9 @@ from bot.ui.forms import (
     read_settings_form,
     settings_form,
 )
-from memory import SCHEMAS, Promise, UserFact
+from bot.ui.lines import describe
+from memory import SCHEMAS, Promise, UserFact, UserTechInterest
+from memory.model import LEVEL_FIELDS
 from memory.model.schemas import UserFoodPreference
 from tests.unit.memories import Pet, memory
 
@@ -96,10 +98,47 @@ def test_a_form_holds_what_is_stored() -> None:
     asked = ["food_name", "preference", "description"]
     assert list(found) == [*(f"field.{name}" for name in asked), "audience"]
     assert found["field.food_name"]["initial_value"] == "ramen"
-    assert found["field.preference"]["initial_value"] == "80"
+    assert found["field.preference"]["initial_option"]["value"] == "80"
     assert found["field.description"]["multiline"] is True
     home = elements(form(UserFact, {"fact": "I live in Osaka", "topic": "home"}))
     assert list(home) == ["field.fact", "audience"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "says"),
+    [
+        (UserFoodPreference, {"food_name": "ramen", "preference": 97}, "Likes ramen very much"),
+        (UserFoodPreference, {"food_name": "ramen", "preference": 61}, "Likes ramen"),
+        (UserFoodPreference, {"food_name": "ramen", "preference": 40}, "Thinks ramen is okay"),
+        (UserFoodPreference, {"food_name": "ramen", "preference": 1}, "Doesn’t like ramen"),
+        (UserFoodPreference, {"food_name": "ramen"}, None),
+        (UserFoodPreference, {"food_name": "ramen", "preference": 10**12}, None),
+        (UserTechInterest, {"topic": "AWS", "interest_level": 85}, "Very interested in AWS"),
+        (UserTechInterest, {"topic": "AWS", "interest_level": 84}, "Interested in AWS"),
+        (UserTechInterest, {"topic": "AWS", "interest_level": 15}, "A little interested in AWS"),
+        (UserTechInterest, {"topic": "AWS", "interest_level": 14}, "Hardly interested in AWS"),
+        (UserTechInterest, {"topic": "AWS", "interest_level": "x"}, None),
+    ],
+)
+def test_a_level_is_chosen_among_the_sentences_of_the_list(
+    kind: type[BaseModel], content: dict[str, Any], says: str | None
+) -> None:
+    """Each choice says what its score says in the list, and the stored one keeps its score."""
+    name = LEVEL_FIELDS[kind.__name__]
+    element = elements(form(kind, content))[f"field.{name}"]
+    begun = element.get("initial_option")
+    assert (begun and begun["text"]["text"]) == says
+    assert begun is None or begun["value"] == str(content[name])
+    assert len(element["options"]) == 4
+    for one in element["options"]:
+        chosen = {**content, name: int(one["value"])}
+        assert describe(EN, kind.__name__, chosen) == one["text"]["text"]
+        assert edit_errors(EN, submitted(kind, _entered(chosen)), kind) == {}
+
+
+def _entered(content: dict[str, Any]) -> Answers:
+    """Return a submission of a level and a subject."""
+    return state(**{name: str(value) for name, value in content.items()})
 
 
 def test_each_shape_of_field() -> None:

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.locale import LANGUAGES, Language, Reader
-from bot.ui.acts import Answer, Position, Remember, Undo, read_act
+from bot.ui.acts import Answer, AnswerTo, Position, Remember, Switch, Undo, clicked_act
 from bot.ui.blocks import LINE_LIMIT
 from bot.ui.lines import (
     change_line,
     describe,
+    history_title,
     memory_line,
     notable_changes,
 )
@@ -23,6 +24,8 @@ from memory import Change
 from tests.unit.memories import NOON, PERSON, REASONS, change, memory, question, refusal, value
 
 EN = Reader("en")
+THREAD = "T1.D1.1795737600.000100"
+ANSWERS: tuple[AnswerTo, ...] = ("yes", "both", "no")
 OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
 FOOD, TECH = "UserFoodPreference", "UserTechInterest"
 WEEKLY = {"food_name": "ramen", "cuisine": "Japanese", "preference": 90}
@@ -36,14 +39,14 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
     ("language", "kind", "content", "line"),
     [
         ("en", FOOD, {"food_name": "ramen"}, "Likes ramen"),
-        ("ja", TECH, {"topic": "AWS", "interest_level": 0}, "AWSに関心がない"),
+        ("ja", TECH, {"topic": "AWS", "interest_level": 0}, "AWSにあまり関心がない"),
         (
             "ja",
             FOOD,
             {"food_name": "ラーメン", "description": "私はラーメンが好きです。"},
             "ラーメンが好き",
         ),
-        ("en", FOOD, {"food_name": "natto", "preference": 5}, "Does not like natto"),
+        ("en", FOOD, {"food_name": "natto", "preference": 5}, "Doesn’t like natto"),
         ("en", FOOD, {"food_name": "udon", "preference": 59}, "Thinks udon is okay"),
         ("en", FOOD, WEEKLY, "Likes ramen very much (Japanese): every week"),
         ("ja", FOOD, WEEKLY, "ramenが大好き（Japanese）：every week"),
@@ -149,25 +152,42 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
 def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     """A single change is told in its words, several by their number, with Undo until undone."""
     batch = changes[0].id
-    payload = notice_payload(EN, batch, changes, [], [], {})
+    payload = notice_payload(EN, batch, changes, [], [], {}, thread=THREAD)
     assert payload["text"] == line
     [said, row] = payload["blocks"]
     assert (said["type"], [one["text"] for one in said["elements"]]) == ("context", [line])
     undone = all(one.undone_at for one in changes)
-    values = [element["value"] for element in row["elements"]]
-    acts = [read_act(value) for value in values]
     undo = [] if undone else [Undo(what="notice", ids=(batch,))]
-    assert acts == [*undo, Position(list="notice", of=str(batch))]
+    show = Position(list="notice", of=str(batch))
+    off = Switch(to="off", scope=THREAD)
+    assert [*map(clicked_act, row["elements"])] == [*undo, show, off]
     assert undone or row["elements"][0]["accessibility_label"] == f"Undo: {line}"
 
 
 def test_of_several_questions_the_first_is_asked() -> None:
     """It has a button for each answer; how many others there are is said."""
     asked = [question("replace"), question("remove"), question("store")]
-    _, row, more = notice_payload(EN, asked[0].id, [], asked, [], {})["blocks"]
-    acts = [read_act(element["value"]) for element in row["elements"]]
-    assert acts == [Answer(question=asked[0].id, answer=answer) for answer in ("yes", "both", "no")]
+    _, row, more = notice_payload(EN, asked[0].id, [], asked, [], {}, thread=THREAD)["blocks"]
+    answers = [Answer(question=asked[0].id, answer=one) for one in ANSWERS]
+    assert [*map(clicked_act, row["elements"])] == answers
     assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "language", "title"),
+    [
+        ([change("updated", OSAKA, TOKYO)], "en", "History of “I live in Tokyo”"),
+        ([change("removed", OSAKA, None)], "en", "History of “I live in Osaka”"),
+        ([change("updated", OSAKA, TOKYO)], "ja", "「I live in Tokyo」の履歴"),
+        ([change("remembered", None, value("a <b> & c"))], "en", "History of “a <b> & c”"),
+        ([], "en", "Changes"),
+    ],
+)
+def test_the_history_of_a_memory_names_it(
+    changes: list[Change], language: Language, title: str
+) -> None:
+    """By its newest state, in plain text; the list of all changes has another title."""
+    assert history_title(Reader(language), changes) == title
 
 
 def test_people_are_shown_by_their_names() -> None:
@@ -193,13 +213,9 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
                 refused = refusal(reason, "My <b>colleague</b> is on leave")
                 payload = done_payload(reader, refusal_done(reader, refused, facts=True))
                 assert "<b>" not in payload["text"]
-                offered = [
-                    element
-                    for block in payload["blocks"]
-                    for element in block.get("elements", [])
-                    if "value" in element and isinstance(read_act(element["value"]), Remember)
-                ]
-                assert bool(offered) == (reason not in ("secret", "sensitive", "full"))
+                acts = map(clicked_act, payload["blocks"][-1].get("elements", []))
+                offered = any(isinstance(act, Remember) for act in acts)
+                assert offered == (reason not in ("secret", "sensitive", "full"))
                 bare = refusal_done(reader, refusal(reason, None), facts=True)
                 kindless = refusal_done(reader, refused, facts=False)
                 assert not [*bare.buttons, *kindless.buttons]

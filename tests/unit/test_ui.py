@@ -48,6 +48,7 @@ from bot.ui.acts import (
     SaveSettings,
     Share,
     ShareSentence,
+    ShowShaping,
     Snooze,
     Switch,
     Undo,
@@ -100,6 +101,7 @@ from bot.ui.panel import (
     view_with_line,
 )
 from bot.ui.promises import Reminder
+from bot.ui.shaping import Shaping, shaping_view
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from memory.model.text import MAX_TEXT
 from slack_playground.blocks import (
@@ -207,7 +209,8 @@ QUESTIONS = st.builds(
     at=MOMENTS,
     batch=st.just(TURN),
 )
-OFFS = st.builds(Off, until=st.none() | MOMENTS, here=st.booleans())
+SCOPES = st.sampled_from(["", "C0123456789", "D0123456789", "T1.C0123456789.1795737600.000100"])
+OFFS = st.builds(Off, until=st.none() | MOMENTS, scope=SCOPES)
 POSITIONS = st.builds(
     Position,
     list=st.sampled_from(get_args(List)),
@@ -451,7 +454,7 @@ ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     st.builds(ChangePromise, key=KEYS),
     st.builds(UndoSnooze, key=KEYS, day=st.dates()),
     st.builds(Remember, text=TEXTS),
-    st.builds(Rate, turn=st.uuids()),
+    *(st.builds(act, turn=st.uuids()) for act in (Rate, ShowShaping)),
     st.builds(SaveMemory, place=PLACES, key=KEYS, kind=TEXTS, seen=MOMENTS),
     st.builds(ShareSentence, place=PLACES, key=KEYS, sentence=TEXTS),
     *(st.builds(act, place=PLACES) for act in (AddLines, SaveSettings, DeleteData)),
@@ -498,7 +501,7 @@ def test_every_notice_fits(
 ) -> None:
     """Whatever was remembered and is asked."""
     told = {one.key: one.at for one in changes[::2]}
-    payload = notice_payload(reader, TURN, changes, questions, changes, told)
+    payload = notice_payload(reader, TURN, changes, questions, changes, told, thread="T1.D1.1.0")
     if payload["blocks"]:
         message_fits(payload)
 
@@ -534,9 +537,9 @@ def test_every_reminder_fits(reader: Reader, reminders: list[Reminder], said: Do
         assert rows[0] in left
 
 
-@given(READERS, done(), TEXTS, OFFS, MEMORIES, st.sampled_from(["", "C0123456789"]))
+@given(READERS, done(), TEXTS, OFFS, MEMORIES)
 def test_every_other_message_fits(
-    reader: Reader, said: Done, text: str, off: Off, memory: Memory, scope: str
+    reader: Reader, said: Done, text: str, off: Off, memory: Memory
 ) -> None:
     """What was done, what is asked, and what is offered."""
     everything = forget_button(reader, Forget(everything=True))
@@ -547,8 +550,8 @@ def test_every_other_message_fits(
     for payload in (
         done_payload(reader, said),
         consent_question(reader),
-        done_payload(reader, off_done(reader, off, scope)),
-        done_payload(reader, on_done(reader, scope)),
+        done_payload(reader, off_done(reader, off)),
+        done_payload(reader, on_done(reader, off.scope)),
         done_payload(reader, Done(line=reader.say("forget_everything_ask"), buttons=[everything])),
         done_payload(reader, question),
         done_payload(reader, forget_question(reader, [memory])),
@@ -647,7 +650,8 @@ def test_every_form_fits(
         comment_form(reader, TURN, text[:COMMENT_LIMIT], place),
         share_form(reader, memory.key, text[:MAX_TEXT], place),
         receipt_view(reader, erased),
-        final_view(reader, "feedback_title", reader.say("feedback_thanks")),
+        shaping_view(reader, Shaping(memories=[memory], in_answer=frozenset({memory.key}))),
+        final_view(reader, "feedback_title", reader.say("feedback_others")),
     ]
     for view in forms:
         view_fits(view)

@@ -1,0 +1,143 @@
+"""What shaped an answer: the memories whose words are in it, and those that are near it.
+
+Whether an answer has such words is asked when it is given. Which memories are near is computed when
+the person asks for it, from the question and the answer as they are stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from uuid import UUID
+
+from bot.app import App
+from bot.ui.shaping import Shaping
+from memory import DM, EmbeddingsUnavailable, Memory, MemoryView, Person, memory_view, subject
+from memory.model import folded
+from memory.postgres import load_statements, person_statement
+from memory.recall import NEAREST, nearest_memories
+from memory.store import newest
+
+log = logging.getLogger(__name__)
+
+MOST_SHOWN = 5
+# Slack opens a window for three seconds after the click.
+_EMBEDDING_SECONDS = 1.5
+_SQL = load_statements("bot", "shaping")
+# What a memory says beside its subject; other fields hold dates, states and categories.
+_SAID_BESIDE = ("description", "action", "result", "to")
+
+# --- words -------------------------------------------------------------------------------------
+
+_HIRAGANA = r"\u3040-\u309f"
+_KATAKANA = r"\u30a0-\u30ff"
+_HAN = r"\u3400-\u9fff\uf900-\ufaff々"
+_HANGUL = r"\uac00-\ud7af"
+# A reference to a person, channel or group is no word.
+_REFERENCE = re.compile(r"<[@#!][^<>]*>")
+# Scripts without spaces: a run of katakana is a word; Han and Hangul are compared two by two; one
+# Han character is a word before a particle, as in 「猫を」, not in 「好き」; hiragana is grammar.
+_WORD = re.compile(
+    rf"[{_KATAKANA}]{{2,}}"
+    rf"|(?P<pairs>[{_HAN}]{{2,}}|[{_HANGUL}]{{2,}})"
+    rf"|(?<![{_HAN}])[{_HAN}](?=[をがはのにともでへや]|$|[^\w])"
+    rf"|[^\W_{_HIRAGANA}{_KATAKANA}{_HAN}{_HANGUL}]{{2,}}"
+)
+_SHORTEST = 3
+# Words that nearly every text has: those of Snowball's English list with three letters or more,
+# verbs by which people speak of themselves, and Japanese ones of the same kind.
+_COMMON_WORDS = """
+about above after again against all and any are because been before being below between both but can
+did does doing don down during each few for from further had has have having her here hers herself
+him himself his how into its itself just more most myself nor not now off once only other our ours
+ourselves out over own same she should some such than that the their theirs them themselves then
+there these they this those through too under until very was were what when where which while who
+whom why will with would you your yours yourself yourselves
+also always could day days feel get give good got help know let like live may might much need never
+often one please really say see sure take tell thank thing think time today tomorrow use used want
+way well yes
+私 僕 俺 何 人 日 時 方 事 今 年 月 中 前 後
+自分 場合 必要 今日 明日 時間 以上 以下 一緒 可能 利用 使用
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+
+
+def words_of(text: str) -> set[str]:
+    """Return the words of a text by which it can be told from others."""
+    words: set[str] = set()
+    for found in _WORD.finditer(folded(_REFERENCE.sub(" ", text))):
+        run = found[0]
+        if found["pairs"]:
+            words.update(run[place : place + 2] for place in range(len(run) - 1))
+        elif not run.isascii() or len(run) >= _SHORTEST or not run.isalpha():
+            words.add(_singular(run))
+    return words - _COMMON
+
+
+def _singular(word: str) -> str:
+    """Return a word without the ending of the English plural."""
+    is_plural = len(word) > _SHORTEST and word.endswith("s") and not word.endswith("ss")
+    return word[:-1] if is_plural and word not in _COMMON else word
+
+
+def memory_words(memory: Memory) -> set[str]:
+    """Return the words of what a memory says."""
+    content = memory.content
+    beside = [content.get(name) for name in _SAID_BESIDE]
+    said = [subject(memory.kind, content), *(one for one in beside if isinstance(one, str))]
+    return words_of("\n".join(said))
+
+
+def in_answer(memories: Sequence[Memory], question: str, answer: str) -> list[Memory]:
+    """Return the memories that have words in an answer which its question does not have.
+
+    So an acknowledgement, which repeats what the person has just said, has none of them.
+    """
+    brought = words_of(answer) - words_of(question)
+    return [memory for memory in memories if brought & memory_words(memory)]
+
+
+# --- on the click ------------------------------------------------------------------------------
+
+
+async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
+    """Return what shaped the answer of a turn; None if it is not one of the person.
+
+    Memories that the conversation may know now are considered. Those with words in the answer are
+    among the `MOST_SHOWN` in any case.
+    """
+    values = {**person.ids, "turn": turn}
+    rows = await person_statement(app.pool, person, _SQL["texts"], values)
+    if not rows:
+        return None
+    [row] = rows
+    question = row["question"]
+    reply = row["reply"]
+    if not (question and reply):
+        return Shaping(texts_kept=False)
+    view = await _view(app, person, row["channel"], row["ts"], row["audience"])
+    near = await _nearest(app, view, f"{question}\n{reply}")
+    marked = frozenset(one.key for one in in_answer(near, question, reply))
+    first = sorted(near, key=lambda one: one.key not in marked)[:MOST_SHOWN]
+    kept = {one.key for one in first}
+    shown = [one for one in near if one.key in kept]
+    return Shaping(memories=shown, in_answer=marked & kept)
+
+
+async def _view(app: App, person: Person, channel: str, ts: str, audience: str) -> MemoryView:
+    if audience == DM:
+        return memory_view(person.namespace(DM))
+    return await app.audiences.view_of(person, channel, ts, audience)
+
+
+async def _nearest(app: App, view: MemoryView, text: str) -> list[Memory]:
+    """Return the memories nearest to a text; the newest where they cannot be compared with it."""
+    found: list[Memory] = []
+    try:
+        async with asyncio.timeout(_EMBEDDING_SECONDS):
+            found = await nearest_memories(app.pool, app.embedder, view, [text], NEAREST)
+    except (EmbeddingsUnavailable, TimeoutError) as error:
+        log.info("what shaped an answer is shown by date: %s", type(error).__name__)
+    return found or await newest(app.pool, view, None, NEAREST)

@@ -1,0 +1,123 @@
+"""A message that waits for its turn, or for PostgreSQL, is seen to wait: its session says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from psycopg import OperationalError
+
+from bot.slack.client import Installations
+from bot.slack.messages import Installation, Message
+from memory import EmbeddedPostgres, Person
+from tests.frozen import frozen
+from tests.integration.app import App, MakeApp
+from tests.integration.playground_slack import PersonThread, PlaygroundSlack
+from tests.waiting import until
+
+
+def event(message: Message) -> dict[str, Any]:
+    """Return the event by which Slack delivers a direct message."""
+    return {
+        "type": "message",
+        "channel_type": "im",
+        "channel": message.channel_id,
+        "user": message.user_id,
+        "team": message.user_team_id,
+        "text": message.text,
+        "ts": message.ts,
+    }
+
+
+def session(app: App, message: Message) -> str:
+    """Return the status of the agent session of a message's thread, "" where there is none."""
+    shown = app.slack.control(f"channels/{message.channel_id}/messages?as={message.user_id}")
+    return next((str(one["session"]) for one in shown["threads"] if one["ts"] == message.ts), "")
+
+
+def written(app: App, place: PersonThread) -> Message:
+    """Let a person write a direct message, whose event is still on its way."""
+    return app.written(place, "hello")
+
+
+async def test_a_message_that_no_worker_takes_is_seen_to_wait_until_it_is_answered(
+    app: App,
+) -> None:
+    """Slack shows its indicator, and the answer ends it."""
+    message = written(app, app.slack.place())
+    assert await app.deliver(event(message)) == 200
+    await until(lambda: session(app, message) == "processing")
+    await app.answering.drain(message.thread)
+    assert app.replies(message)
+    await until(lambda: session(app, message) == "active")
+
+
+async def test_a_message_that_postgresql_does_not_take_is_seen_to_wait(
+    app: App, postgres: EmbeddedPostgres
+) -> None:
+    """Slack delivers it again, and it is answered once PostgreSQL is back."""
+    message = written(app, app.slack.place())
+    with frozen(postgres):
+        assert await app.deliver(event(message)) == 503
+        await until(lambda: session(app, message) == "processing")
+    assert await app.deliver(event(message)) == 200
+    await app.answering.drain(message.thread)
+    assert app.replies(message)
+    await until(lambda: session(app, message) == "active")
+
+
+async def test_a_wait_that_ends_without_an_answer_is_not_seen_any_more(app: App) -> None:
+    """Its author has deleted the message."""
+    message = written(app, app.slack.place())
+    assert await app.deliver(event(message)) == 200
+    await until(lambda: session(app, message) == "processing")
+    await app.change(message, None)
+    await until(lambda: session(app, message) == "active")
+
+
+async def test_who_may_not_use_the_app_is_not_shown_a_wait(
+    make_app: MakeApp, slack: PlaygroundSlack, postgres: EmbeddedPostgres
+) -> None:
+    """Nothing of theirs is answered, also while PostgreSQL is away."""
+    user, team = slack.person()
+    app = await make_app(allowed_users=[user])
+    refused = written(app, slack.place())
+    dm = slack.control(f"channels/dm/messages?as={user}")["channel"]
+    allowed = written(app, PersonThread(user, team, dm, "1.0", "1.0"))
+    with frozen(postgres):
+        for message in (refused, allowed):
+            assert await app.deliver(event(message)) == 503
+        await until(lambda: session(app, allowed) == "processing")
+    assert session(app, refused) == ""
+    await app.wiring.app.sessions.close()
+
+
+@pytest.mark.parametrize(("locale", "language"), [("ja-JP", "ja"), ("en-US", "en")])
+async def test_what_is_said_while_postgresql_is_away_is_in_the_language_of_slack(
+    app: App, postgres: EmbeddedPostgres, locale: str, language: str
+) -> None:
+    """Slack is asked who reads it."""
+    user, _ = app.slack.person(locale=locale)
+    with frozen(postgres):
+        reader = await app.wiring.app.people.reader(Person(app.slack.team_id, user))
+    assert reader.language == language
+
+
+async def test_an_installation_is_as_it_was_last_known_while_postgresql_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that Slack can be told that a message waits; one that is not known stays unknown."""
+    monkeypatch.setattr("bot.slack.client._TRUSTED_SECONDS", 0.0)
+    stored = Installation(team_id="T1", bot_user_id="UBOT")
+    answers: list[Installation | Exception] = [stored, OperationalError(), OperationalError()]
+
+    async def find(_: str) -> Installation:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    installations = Installations(find, base_url="http://127.0.0.1/")
+    assert await installations.get("T1") == await installations.get("T1") == stored
+    with pytest.raises(OperationalError):
+        await installations.get("T2")
