@@ -63,8 +63,10 @@ class PersonErased(Erased):
     """The receipt: what was erased, what will be deleted in Slack, and what stays.
 
     `files` is the number of the app's files that will be deleted in Slack. `never_formed_messages`
-    counts messages (channel and time) that no memory is formed from again.
+    counts messages (channel and time) that no memory is formed from again, and `switches` the
+    conversations, or all, in which memory stays off.
     """
 
     files: int
     never_formed_messages: int
+    switches: int = 0

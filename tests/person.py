@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -46,12 +46,18 @@ class Person:
 
     def form(self) -> Place | None:
         """Return the form on top, if there is one."""
-        views = self.slack.control(f"views?as={self.id}")["views"]
+        views = self.views()
         return views[-1] if views else None
 
     def form_opens(self) -> Place:
-        """Wait until a form is open."""
-        return wait_until(self.form, "a form")
+        """Wait until a form is open, on top of the panel or alone."""
+
+        def opened() -> Place | None:
+            view = self.form()
+            is_panel = view is not None and view["private_metadata"].startswith('{"act":"show"')
+            return None if is_panel else view
+
+        return wait_until(opened, "a form")
 
     def form_says(self, text: str) -> Place:
         """Wait until the modal on top says a text."""
@@ -102,6 +108,26 @@ class Person:
 
         return wait_until(answer, f"an answer to {name_of(text)}")
 
+    def panel(self, typed: str = "/memories") -> Place:
+        """Type a command that opens the panel; return it once it is filled."""
+        before = {view["id"] for view in self.views()}
+        self.type(typed)
+        return self.panel_opens(before)
+
+    def panel_opens(self, before: Collection[str] = ()) -> Place:
+        """Wait until a modal that was not there `before` shows more than that it loads."""
+
+        def opened() -> Place | None:
+            view = self.form()
+            is_new = view is not None and view["id"] not in before
+            return view if view and is_new and len(view["blocks"]) > 1 else None
+
+        return wait_until(opened, "the panel")
+
+    def views(self) -> list[Place]:
+        """Return the modals that are open, the one on top last."""
+        return list(self.slack.control(f"views?as={self.id}")["views"])
+
     def press(self, place: Place, act: str, *, by: str = "", **fields: object) -> None:
         """Click the element of a message or view whose value is an act with these fields.
 
@@ -124,12 +150,13 @@ class Person:
         assert done["ok"], done
 
     def changed(self, place: Place) -> Place:
-        """Wait until a message or the Home is no more what it was; return it."""
+        """Wait until a message or a view is no more what it was; return it."""
 
         def now() -> Place | None:
             if "hash" in place:
-                view = self.home()
-                return view if view.get("hash") != place["hash"] else None
+                views = [self.home(), *self.views()]
+                view = next((one for one in views if one.get("id") == place["id"]), place)
+                return view if view["hash"] != place["hash"] else None
             channel = place.get("channel", "dm")
             found = next((m for m in self.seen(channel) if m["ts"] == place["ts"]), None)
             if found is None or {**place, "channel": None} == {**found, "channel": None}:
@@ -152,7 +179,7 @@ class Person:
 
     def listed_memories(self) -> str:
         """Return the lines of all pages that `/memories` shows."""
-        page = self.command("/memories")
+        page = self.panel()
         lines = sections(page)
         number = 1
         while acts_in(page, "show", page=number + 1):

@@ -56,6 +56,7 @@ from bot.ui.blocks import (
     PART_LIMIT,
     Block,
     Chunk,
+    Payload,
     as_mrkdwn,
     markdown,
     note,
@@ -241,6 +242,15 @@ class ReplyInSlack:
             return True
         await self._post_rest(below)
         return False
+
+    async def tell(self, payload: Payload) -> None:
+        """Post a message of the app's own as the whole reply; raises as `finish` does."""
+        await self._answered()
+        self.start_over()
+        self.text = payload["text"]
+        await self._prepare()
+        await self._post(payload)
+        self.state = State.ENDED
 
     async def stop(self, line: str, below: list[Block]) -> bool:
         """End the reply where it is, with a `line` under it; return as `finish` does.

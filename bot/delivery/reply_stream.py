@@ -112,18 +112,38 @@ class ReplyStream:
         self._reply.start_over()
 
     async def finish(
-        self, text: str, *, is_shaped: bool = False, can_be_rated: bool = False
+        self,
+        text: str,
+        *,
+        is_shaped: bool = False,
+        can_be_rated: bool = False,
+        says_off: bool = True,
     ) -> None:
         """Deliver the whole reply, below it a rating and the button for what has shaped it.
+
+        `says_off`: where memory was off for the message, a line says so.
 
         Raises `DeliveryFailed` when Slack refuses it in every way, what the Slack client raises
         when Slack is unavailable for too long, and `Interrupted`; Stop does not interrupt it,
         because the text is complete.
         """
-        below = await self._below(text, is_shaped=is_shaped, can_be_rated=can_be_rated)
+        below = await self._below(
+            text, is_shaped=is_shaped, can_be_rated=can_be_rated, says_off=says_off
+        )
         was_set = await self._processing_is_set()
         has_ended = await self._reply.finish(text, below)
         self._is_active = has_ended and was_set
+
+    async def tell(self, make_payload: PayloadMaker) -> str:
+        """Post a message of the app's own as the whole reply; return its text.
+
+        Raises as `finish` does.
+        """
+        # Read again: the person may just have chosen another language.
+        reader = await self._people.reader(self._message.person, self._message.text)
+        payload = await make_payload(self._message.person, reader)
+        await self._reply.tell(payload)
+        return payload["text"]
 
     async def stop(self) -> str:
         """End the reply where it is, with a line that says so; return what the person sees."""
@@ -165,16 +185,22 @@ class ReplyStream:
             self._shown_at = time.monotonic()
 
     async def _below(
-        self, text: str, *, is_shaped: bool = False, can_be_rated: bool = False
+        self,
+        text: str,
+        *,
+        is_shaped: bool = False,
+        can_be_rated: bool = False,
+        says_off: bool = True,
     ) -> list[Block]:
         reader = await self.reader()
         memory_state = self._turn.memory_state
+        off = memory_state.off if says_off else None
         return footer(
             reader,
             text,
             stand_in=self._stand_in,
             memory_state=memory_state,
-            off=off_line(reader, memory_state.off) if memory_state.off else "",
+            off=off_line(reader, off) if off else "",
             shaped_turn=self._turn.id if is_shaped else None,
             rated_turn=self._turn.id if can_be_rated else None,
         )

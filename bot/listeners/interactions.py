@@ -22,8 +22,10 @@ from bot.logs import fault
 from bot.memories.adding import remember_message
 from bot.memories.clicks import (
     Result,
+    forget_searched,
     forget_typed,
     form_errors,
+    memories_searched,
     memories_typed,
     perform,
     run_action,
@@ -35,11 +37,25 @@ from bot.network import proxy_for
 from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
 from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
 from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
-from bot.ui.acts import Place, Position, clicked_act, position_in, submitted_act
+from bot.ui.acts import (
+    Place,
+    Position,
+    clicked_act,
+    panel_position,
+    searched_words,
+    submitted_act,
+)
 from bot.ui.blocks import Payload, SlackView, section
 from bot.ui.forms import final_view
 from bot.ui.messages import done_payload, is_row, with_row_replaced
-from bot.ui.panel import Click, Done, panel
+from bot.ui.panel import (
+    Click,
+    Done,
+    clicked_row,
+    loading_view,
+    panel_view,
+    view_with_line,
+)
 from memory import Person
 from memory.postgres import execute_statement, load_statements, transaction_timeout
 
@@ -52,7 +68,6 @@ _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
 _PATIENCE_SECONDS = 3.0  # with Slack, as a response URL is answered
-_ERROR_BLOCK = "error"
 _ANY = re.compile("")
 
 Body: TypeAlias = Mapping[str, Any]
@@ -60,14 +75,27 @@ Body: TypeAlias = Mapping[str, Any]
 _Result = TypeVar("_Result", bound=Result | None)
 
 
+Typed: TypeAlias = Callable[[App, Click, str], Awaitable[Result]]
+Searched: TypeAlias = Callable[[str], Position | None]
+
+
 def place_of(body: Body, block_id: str = "") -> Place:
-    """Return where a command, shortcut or click in the block `block_id` was made."""
-    url = str(body.get("response_url") or "")
-    position = position_in(block_id)
-    if position is None and not url:
-        position = Position()
-    channel = str(body.get("channel_id") or (body.get("channel") or {}).get("id") or "")
-    return Place(url=url, position=position, channel=channel)
+    """Return where a command, shortcut or click in the block `block_id` was made.
+
+    A click in a form counts as one where the form was opened.
+    """
+    view = body.get("view")
+    if view is None:
+        channel = str(body.get("channel_id") or (body.get("channel") or {}).get("id") or "")
+        return Place(url=str(body.get("response_url") or ""), channel=channel)
+    if form := submitted_act(view):
+        return form.place
+    is_modal = view.get("type") == "modal"
+    return Place(
+        view=str(view["id"]) if is_modal else "",
+        position=panel_position(view),
+        row=clicked_row(view, block_id),
+    )
 
 
 def person_of(body: Body, installation: Installation) -> Person:
@@ -89,8 +117,8 @@ class Interactions:
 
     def register(self, bolt: AsyncApp) -> None:
         """Register every command and shortcut of the app, and all clicks and forms."""
-        bolt.command("/memories")(self._command(memories_typed))
-        bolt.command("/forget")(self._command(forget_typed))
+        bolt.command("/memories")(self._command(memories_searched, memories_typed))
+        bolt.command("/forget")(self._command(forget_searched, forget_typed))
         bolt.message_shortcut(REMEMBER_THIS)(self._shortcut)
         bolt.action(_ANY)(self._clicked)
         bolt.view(_ANY)(self._submitted)
@@ -102,13 +130,17 @@ class Interactions:
             if left:
                 log.warning("%d command(s) or click(s) were not answered", len(left))
 
-    def _command(
-        self, typed: Callable[[App, Click, str], Awaitable[Result]]
-    ) -> Callable[..., Awaitable[None]]:
+    def _command(self, searched: Searched, typed: Typed) -> Callable[..., Awaitable[None]]:
+        """Return the listener of a command: what is `searched` is shown in the panel."""
+
         async def command(ack: AsyncAck, command: dict[str, Any]) -> None:
             await ack()
             words = " ".join(plain(str(command.get("text") or "")).split())
-            await self._do(command, place_of(command), lambda click: typed(self._app, click, words))
+            place = place_of(command)
+            if position := searched(words):
+                await self._open_panel(command, place, position)
+                return
+            await self._do(command, place, lambda click: typed(self._app, click, words))
 
         return command
 
@@ -125,6 +157,9 @@ class Interactions:
         await ack()
         place = place_of(body, str(action.get("block_id") or ""))
         act = clicked_act(action)
+        if isinstance(act, Position) and "view" not in body:
+            await self._open_panel(body, place, act)
+            return
 
         async def work(click: Click) -> Result | None:
             if act is None:
@@ -136,12 +171,15 @@ class Interactions:
 
     async def _submitted(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         view = body["view"]
+        if panel_position(view):
+            await self._searched(ack, body)
+            return
         act = submitted_act(view)
 
         async def work(click: Click) -> Done | SlackView | None:
             if act is None:
                 log.info("a form could not be read")
-                return final_view(click.reader, "memories_title", click.reader.say("old_button"))
+                return final_view(click.reader, "panel_title", click.reader.say("old_button"))
             return await submit(self._app, click, act, view)
 
         with self._counted():
@@ -154,6 +192,8 @@ class Interactions:
             await asyncio.wait({running}, timeout=_ACK_SECONDS)
             if running.done() and isinstance(view_shown := running.result(), dict):
                 await ack(response_action="update", view=view_shown)
+                if click.place.view:
+                    await self._show_panel(body, click, Position(), None)
                 return
             # The form closes; what was done is shown where it was opened from.
             await ack()
@@ -165,6 +205,41 @@ class Interactions:
                 result = Done(line="\n".join(texts))
             await self._show(body, click, result)
 
+    async def _searched(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Show in the panel what the words that were submitted with it find."""
+        view = body["view"]
+        position = Position(of=searched_words(view))
+        with self._counted():
+            click = await self._click(body, place_of(body))
+            running = asyncio.ensure_future(self._panel(body, click, position, None))
+            await asyncio.wait({running}, timeout=_ACK_SECONDS)
+            if running.done():
+                await ack(response_action="update", view=running.result())
+                return
+            await ack(response_action="update", view=loading_view(position))
+            await self._update(body, view["id"], await running)
+
+    async def _open_panel(self, body: Body, place: Place, position: Position) -> None:
+        """Open the panel for a command or a click in a message.
+
+        A modal is opened at once, because Slack gives three seconds for it, and filled when the
+        database has answered.
+        """
+        with self._counted():
+            view = await _open(self._client(body), body, loading_view(position))
+            opened = Place(view=view, position=position, channel=place.channel)
+            click = await self._click(body, opened if view else place)
+
+            async def work(_: Click) -> Position:
+                return position
+
+            result: Done | Position | None = await self._result(body, click, work)
+            if result is None:
+                return
+            if not view:
+                result = Done(line=click.reader.say("modal_not_opened"), beside=True)
+            await self._show(body, click, result)
+
     async def _do(
         self, body: Body, place: Place, work: Callable[[Click], Awaitable[Result | None]]
     ) -> None:
@@ -173,7 +248,10 @@ class Interactions:
             click = await self._click(body, place)
             result = await self._result(body, click, work)
             if isinstance(result, dict):
-                result = await _open_form(self._client(body), body, click, result)
+                opened = await _open(self._client(body), body, result)
+                if opened:
+                    return
+                result = Done(line=click.reader.say("modal_not_opened"), beside=True)
             if result is not None:
                 await self._show(body, click, result)
 
@@ -199,73 +277,82 @@ class Interactions:
             return Done(line=_sentence(click.reader, error), beside=True)
 
     async def _show(self, body: Body, click: Click, result: Done | Position) -> None:
-        """Show a position or what was done: in the panel that was clicked in, else as a message."""
+        """Show a position or what was done where it was clicked or typed."""
         place = click.place
         done = result if isinstance(result, Done) else None
-        position = result if isinstance(result, Position) else result.position
-        if not place.url:
-            await self._show_home(body, click, position or place.position or Position(), done)
-            return
-        in_panel = place.position is not None
-        beside = done is not None and done.beside and not in_panel
-        shown = await self._message(click, result, None if beside else place.position)
-        # A message of ours without a panel is replaced by what its button did.
-        is_done_there = "actions" in body and position is None and not beside
-        replaces = in_panel or is_done_there
-        if is_done_there:
+        position = result if isinstance(result, Position) else place.position
+        if done and "actions" in body and submitted_act(body.get("view") or {}):
+            await self._update(
+                body, body["view"]["id"], view_with_line(click.reader, body["view"], done)
+            )
+            done = None
+        if position is not None:
+            await self._show_panel(body, click, position, done)
+        elif done:
+            await self._show_message(body, click, done)
+
+    async def _show_message(self, body: Body, click: Click, done: Done) -> None:
+        """Say what was done in a message, or in the place of the one that was clicked."""
+        shown = done_payload(click.reader, done)
+        replaces = "actions" in body and not done.beside
+        if replaces:
             shown = _in_clicked_row(body, shown)
         try:
             if not replaces and await show_in_thread(self._client(body), body, shown):
                 return
-            await _respond(place.url, shown, replace=replaces)
+            await _respond(click.place.url, shown, replace=replaces)
         except SLACK_FAULTS as error:
             log.warning("an answer was not shown: %s", fault(error))
 
-    async def _message(
-        self, click: Click, result: Done | Position, panel_at: Position | None
-    ) -> Payload:
-        """Return a result as a message, in the panel `panel_at` if there is one.
-
-        A result that names a position is shown in a panel at that one.
-        """
-        try:
-            if isinstance(result, Position):
-                return await self._panel(click, result, None)
-            if where := result.position or panel_at:
-                return await self._panel(click, where, result)
-            return done_payload(click.reader, result)
-        except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            failed = Done(line=_sentence(click.reader, error), beside=True)
-            return done_payload(click.reader, failed)
-
-    async def _show_home(
-        self, body: Body, click: Click, where: Position, done: Done | None
+    async def _show_panel(
+        self, body: Body, click: Click, position: Position, done: Done | None
     ) -> None:
+        """Show a position of the panel, and what was done, in Home or in the panel's modal."""
+        if not click.place.is_home:
+            view = await self._panel(body, click, position, done)
+            await self._update(body, click.place.view, view)
+            return
+        row = click.place.row if done and not done.beside else None
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                await show_home(self._app, click.person, where, done)
+                await show_home(self._app, click.person, position, done, row=row)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            # What the click has done is said above a page that does not show it yet.
-            line = done.line if done else _sentence(click.reader, error)
-            if done:
-                log.warning("a Home could not be published: %s", fault(error))
-            view = body.get("view") or {}
-            if view.get("type") != "home":
-                return
-            shown = [b for b in view.get("blocks") or () if b.get("block_id") != _ERROR_BLOCK]
-            blocks = [section(line, block_id=_ERROR_BLOCK), *shown][:100]
-            await self._client(body).views_publish(
-                user_id=click.person.user_id, view={"type": "home", "blocks": blocks}
-            )
+            view = self._failed_panel(body, click, done, error)
+            if view["type"] == "home":
+                await self._client(body).views_publish(user_id=click.person.user_id, view=view)
 
-    async def _panel(self, click: Click, position: Position, done: Done | None) -> Payload:
-        # Read again: the person may just have chosen another language.
-        with transaction_timeout(_DATABASE_SECONDS):
-            reader = await self._app.people.reader(click.person)
-            channel = click.place.channel
-            content = await read_panel(self._app, click.person, reader, position, channel=channel)
-        text = done.line if done else reader.say("memories_title")
-        return {"text": text, "blocks": panel(reader, content, done)}
+    async def _panel(
+        self, body: Body, click: Click, position: Position, done: Done | None
+    ) -> SlackView:
+        """Return the panel's modal at a position, with what was done."""
+        row = click.place.row if done and not done.beside else None
+        try:
+            with transaction_timeout(_DATABASE_SECONDS):
+                # Read again: the person may just have chosen another language.
+                reader = await self._app.people.reader(click.person, keep_new=False)
+                content = await read_panel(self._app, click.person, reader, position)
+            return panel_view(reader, content, done, row)
+        except Exception as error:  # noqa: BLE001 - logged, and the person is told
+            return self._failed_panel(body, click, done, error)
+
+    def _failed_panel(
+        self, body: Body, click: Click, done: Done | None, error: Exception
+    ) -> SlackView:
+        """Return the panel as it was, with what was done or that it cannot be shown."""
+        if done:
+            log.warning("a panel could not be shown: %s", fault(error))
+        line = done.line if done else _sentence(click.reader, error)
+        view = body.get("view") or {}
+        if panel_position(view):
+            return view_with_line(click.reader, view, Done(line=line))
+        return final_view(click.reader, "panel_title", line)
+
+    async def _update(self, body: Body, view_id: str, view: SlackView) -> None:
+        """Replace a modal, unless the person has closed it meanwhile."""
+        try:
+            await self._client(body).views_update(view_id=view_id, view=view)
+        except SLACK_FAULTS as error:
+            log.warning("a view was not updated: %s", error_code(error) or fault(error))
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -286,18 +373,24 @@ def _in_clicked_row(body: Body, shown: Payload) -> Payload:
     return with_row_replaced(body.get("message") or {}, block_id, shown)
 
 
-async def _open_form(
-    client: AsyncWebClient, body: Body, click: Click, view: SlackView
-) -> Done | None:
-    """Open a form; return what is said where Slack does not open it."""
+async def _open(client: AsyncWebClient, body: Body, view: SlackView) -> str:
+    """Open a form or the panel; return its id, empty if Slack does not open it.
+
+    It comes on top of the panel if that was clicked in, and in the place of another form.
+    """
     trigger = str(body.get("trigger_id") or "")
+    below = body.get("view") or {}
     try:
-        await client.views_open(trigger_id=trigger, view=view)
+        if submitted_act(below):
+            opened = await client.views_update(view_id=str(below["id"]), view=view)
+        elif below.get("type") == "modal":
+            opened = await client.views_push(trigger_id=trigger, view=view)
+        else:
+            opened = await client.views_open(trigger_id=trigger, view=view)
     except SLACK_FAULTS as error:
-        reason = error_code(error) or fault(error)
-        log.warning("a form could not be opened: %s", reason)
-        return Done(line=click.reader.say("modal_not_opened"), beside=True)
-    return None
+        log.warning("a view could not be opened: %s", error_code(error) or fault(error))
+        return ""
+    return str(opened["view"]["id"])
 
 
 def _sentence(reader: Reader, error: Exception) -> str:

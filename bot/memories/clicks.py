@@ -20,9 +20,14 @@ from bot.app import App
 from bot.locale import Reader
 from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not, why_not_now
 from bot.memories.cards import shown_card, why_not_shown
-from bot.memories.data import erase_person, send_export
+from bot.memories.data import erase_person, holdings, send_export
 from bot.memories.feedback import comment, rate
-from bot.memories.forgetting import forget_selected, undo_forgotten
+from bot.memories.forgetting import (
+    forget_everything_question,
+    forget_selected,
+    forget_words_question,
+    undo_forgotten,
+)
 from bot.memories.promises import snooze, undo_snooze
 from bot.memories.shaping import read_shaping
 from bot.memories.switches import change_settings, switch
@@ -41,6 +46,7 @@ from bot.ui.acts import (
     Forget,
     FormAct,
     Hide,
+    Move,
     Open,
     Position,
     PreviewCard,
@@ -66,7 +72,7 @@ from bot.ui.lines import (
     promise_details,
     promise_line,
 )
-from bot.ui.messages import forget_button, promise_buttons
+from bot.ui.messages import promise_buttons
 from bot.ui.panel import Click, Done, undo_of
 from bot.ui.promises import is_open
 from bot.ui.shaping import shaping_view
@@ -86,7 +92,6 @@ from memory.postgres import person_transaction, transaction_timeout
 from memory.store import (
     find_memory,
     hide_from_colleagues,
-    memory_page,
     not_remembered,
     show_to_colleagues,
 )
@@ -132,12 +137,18 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
         case Edit():
             return await _open_edit(app, click, act)
         case Forget():
-            return await _forget(app, click, act)
+            return await forget_selected(app, click, act)
         case Undo():
             return await _undo(app, click, act)
         case Redo():
             made = await redo_changes(app.pool, app.embedder, click.person, act.ids)
             return await _undone(app, click, made)
+        case Move():
+            person = click.person
+            moved = await move_memory(
+                app.pool, app.embedder, person, act.key, act.to, actor="command"
+            )
+            return await _changed(app, click, [moved])
         case Share():
             return await _open_share(app, click, act)
         case Hide():
@@ -173,15 +184,33 @@ async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
         case "settings":
             return await _open_settings(app, click)
         case "delete":
-            asks = app.settings.consent == "ask"
-            return forms.delete_form(click.reader, click.place, asks=asks)
+            return await _open_delete(app, click)
 
 
 async def _open_settings(app: App, click: Click) -> SlackView:
+    person = click.person
+    async with person_transaction(app.pool, person) as connection:
+        settings = await read_settings(connection, person)
+    kept = await holdings(app, person)
+    return forms.settings_form(
+        click.reader,
+        settings,
+        app.settings.retention_days,
+        click.place,
+        can_forget=kept.memories > 0,
+        can_delete=kept.anything,
+    )
+
+
+async def _open_delete(app: App, click: Click) -> SlackView:
+    """Return the form that says what is deleted, and that memory is then as it was."""
     async with person_transaction(app.pool, click.person) as connection:
         settings = await read_settings(connection, click.person)
-    most = app.settings.retention_days
-    return forms.settings_form(click.reader, settings, most, click.place)
+    if settings.switched_off:
+        then = "delete_then_off"
+    else:
+        then = "delete_then_asks" if app.settings.consent == "ask" else "delete_then_on"
+    return forms.delete_form(click.reader, click.place, click.reader.say(then))
 
 
 async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
@@ -207,9 +236,7 @@ async def _switch(app: App, click: Click, act: Switch) -> Result:
         # The notice whose button switches memory off in its thread keeps its Undo.
         return replace(done, beside=act.to == "off" and "." in act.scope)
     # The panel says itself whether memory is on.
-    if act.to == "on":
-        return position
-    return Done(line=click.reader.say("off_means"))
+    return position
 
 
 async def _answer(app: App, click: Click, act: Answer) -> Done:
@@ -268,16 +295,6 @@ async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Done:
     await _update_notices_of(app, click, {act.key})
     text = promise_details(click.reader, memory)
     return Done(line=text, buttons=promise_buttons(click.reader, memory))
-
-
-async def _forget(app: App, click: Click, act: Forget) -> Done:
-    done = await forget_selected(app, click, act)
-    position = click.place.position
-    if position is None or position.list != "memories":
-        return done
-    # Of a search that finds nothing any more, the panel shows all memories that are left.
-    found = await memory_page(app.pool, click.person, position.of, size=1)
-    return done if found.total else replace(done, position=Position())
 
 
 async def _undo(app: App, click: Click, act: Undo) -> Done:
@@ -422,7 +439,7 @@ async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
 async def _delete_data(app: App, click: Click) -> SlackView:
     person = click.person
     with app.under_way.once(f"erase {person.scope}"), transaction_timeout(_ERASING_SECONDS):
-        erased = await erase_person(app.pool, person)
+        erased = await erase_person(app.pool, person, keeps_off=True)
     return forms.receipt_view(click.reader, erased)
 
 
@@ -439,11 +456,19 @@ _WORDS: Mapping[str, str] = {
 _EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
 
 
+def memories_searched(words: str) -> Position | None:
+    """Return what ``/memories`` with these words shows of the panel; None: they mean something."""
+    return None if words.casefold() in _WORDS else Position(of=words)
+
+
+def forget_searched(words: str) -> Position | None:
+    """Return the panel for ``/forget`` alone, in which the person chooses; None for words."""
+    return None if words else Position()
+
+
 async def memories_typed(app: App, click: Click, words: str) -> Result:
-    """Answer ``/memories``: one of a few words, or words that are searched for."""
-    match _WORDS.get(words.casefold()):
-        case "help":
-            return Done(line=click.reader.say("help"))
+    """Answer ``/memories`` with a word that means something."""
+    match _WORDS[words.casefold()]:
         case "pause":
             return await switch(app, click, Switch(to="off"))
         case "resume":
@@ -454,7 +479,7 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
             return await _open_settings(app, click)
         case "why":
             return await _why(app, click)
-    return Position(of=words)
+    return Done(line=click.reader.say("help"))
 
 
 async def _why(app: App, click: Click) -> Done:
@@ -464,10 +489,11 @@ async def _why(app: App, click: Click) -> Done:
     return Done(line=bulleted(lines) if lines else click.reader.say("not_remembered_none"))
 
 
-async def forget_typed(app: App, click: Click, words: str) -> Result:
-    """Answer ``/forget``: the panel with the question what to forget."""
-    del app
-    if words.casefold() in _EVERYTHING:
-        everything = forget_button(click.reader, Forget(everything=True))
-        return Done(line=click.reader.say("forget_everything_ask"), buttons=[everything])
-    return Done(line=click.reader.say("forget_what"), position=Position(of=words))
+async def forget_typed(app: App, click: Click, words: str) -> Done:
+    """Answer ``/forget`` with words: ask whether to forget what has them, or everything."""
+    if words.casefold() not in _EVERYTHING:
+        return await forget_words_question(app, click.person, click.reader, words)
+    kept = await holdings(app, click.person)
+    if not kept.anything:
+        return Done(line=click.reader.say("nothing_yet"))
+    return forget_everything_question(click.reader)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +21,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.access import begin_request, check_request
 from bot.app import App
 from bot.config import Settings
+from bot.locale import Reader
 from bot.logs import fault
 from bot.memories.home import publish_later
 from bot.memories.panel import data_flows
@@ -33,10 +36,17 @@ from bot.slack.client import (
     error_code,
 )
 from bot.types import PersonErased
+from bot.ui.export_page import export_page
 from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
 from memory.credentials import redact
-from memory.postgres import load_statements, person_transaction, transaction_timeout
+from memory.postgres import (
+    load_statements,
+    person_statement,
+    person_transaction,
+    transaction_timeout,
+)
+from memory.store import memory_page
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +125,29 @@ def _redacted(messages: list[DictRow]) -> list[DictRow]:
     return messages
 
 
-async def erase_person(pool: Pool, person: Person, identity: UUID | None = None) -> PersonErased:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """What is kept of a person: how many memories, and how many messages."""
+
+    memories: int
+    messages: int
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is something to forget, to export or to delete."""
+        return bool(self.memories or self.messages)
+
+
+async def holdings(app: App, person: Person) -> Holdings:
+    """Return how much is kept of a person."""
+    page = await memory_page(app.pool, person, size=1)
+    [row] = await person_statement(app.pool, person, _SQL["count_messages"], person.ids)
+    return Holdings(memories=page.total, messages=row["messages"])
+
+
+async def erase_person(
+    pool: Pool, person: Person, identity: UUID | None = None, *, keeps_off: bool = False
+) -> PersonErased:
     """Erase everything of a person: memories, ledger, conversation, settings.
 
     Jobs delete in Slack the files that the app has sent them; messages there stay. The ids of
@@ -123,6 +155,7 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
     again. Jobs that wait hold the person's ids, find nothing to do, and end.
 
     `identity` is that of the erasure that a backup does not have, for `forgotten_since`.
+    `keeps_off`: where memory is off it stays off, for a person who goes on writing to the app.
 
     Work that runs for the person at that moment stores nothing afterwards. Erasing twice has the
     effect of erasing once.
@@ -131,6 +164,7 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
     await queue.open()
     files = 0
     references = 0
+    switches = 0
     answering: list[str] = []
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
@@ -139,18 +173,24 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
         found = await connection.execute(_SQL["threads_being_answered"], person.ids)
         answering.extend(row["thread"] for row in await found.fetchall())
         files = await _delete_files_later(connection, queue, person)
-        counts = await _erase_ours(connection, person)
+        counts = await _erase_ours(connection, person, keeps_off=keeps_off)
+        if keeps_off:
+            await connection.execute(_SQL["keep_off"], person.ids)
         # Home shows memories until it is published without them.
         await publish_later(connection, queue, person, erased=language)
         return counts
 
     async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
-        nonlocal references
+        nonlocal references, switches
         found = await connection.execute(_SQL["count_references"], person.ids)
         [row] = await found.fetchall()
         references = row["places"]
         found = await connection.execute(_SQL["count_left"], person.ids)
         [left] = await found.fetchall()
+        if keeps_off and left["memory_off"]:
+            switches = left["memory_off"]
+            left["memory_off"] = 0
+            left["person_settings"] = 0
         return left
 
     erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)
@@ -163,13 +203,18 @@ async def erase_person(pool: Pool, person: Person, identity: UUID | None = None)
         left=erased.left,
         files=files,
         never_formed_messages=references,
+        switches=switches,
     )
 
 
-async def _erase_ours(connection: AsyncConnection[DictRow], person: Person) -> dict[str, int]:
+async def _erase_ours(
+    connection: AsyncConnection[DictRow], person: Person, *, keeps_off: bool
+) -> dict[str, int]:
     """Delete the person's rows in each table of the app; return how many, by table."""
     counts: dict[str, int] = {}
     for table, statement in _ERASING.items():
+        if keeps_off and table == "memory_off":
+            continue
         gone = await connection.execute(statement, person.ids)
         counts[table] = gone.rowcount
     # What is being answered stops; the ids of what Slack may deliver again are kept.
@@ -203,13 +248,20 @@ async def _export(app: App, click: Click) -> Done:
         memories=reader.say("counted_memories", count=len(document["memories"])),
         messages=reader.say("counted_messages", count=len(document["messages"])),
     )
-    content = await asyncio.to_thread(_file_of, document)
-    name = f"kioku-{datetime.now(UTC).date().isoformat()}.json"
+    name = f"kioku-{datetime.now(UTC).date().isoformat()}"
+    files = {
+        f"{name}.html": await asyncio.to_thread(_page_of, reader, document),
+        f"{name}.json": await asyncio.to_thread(_file_of, document),
+    }
     try:
-        key = await _send_file(app, person, request, name, content, text)
+        key = await _send_files(app, person, request, files, text)
     except MemoryOff:
         key = "export_erased"
     return Done(line=reader.say(key))
+
+
+def _page_of(reader: Reader, document: dict[str, Any]) -> bytes:
+    return export_page(reader, document).encode()
 
 
 def _file_of(document: dict[str, Any]) -> bytes:
@@ -217,12 +269,13 @@ def _file_of(document: dict[str, Any]) -> bytes:
     return f"{text}\n".encode()
 
 
-async def _note_file(pool: Pool, person: Person, request: str, file: str) -> None:
-    """Store the id of a file before it is sent to the person."""
+async def _note_files(pool: Pool, person: Person, request: str, files: Sequence[str]) -> None:
+    """Store the ids of files before they are sent to the person."""
     async with person_transaction(pool, person, locked=True) as connection:
         # The next statement sees an erasing that came before, and a later one sees the file.
         await check_request(connection, person, request)
-        await connection.execute(_SQL["note_file"], {**person.ids, "file": file})
+        for file in files:
+            await connection.execute(_SQL["note_file"], {**person.ids, "file": file})
 
 
 async def _delete_files_later(
@@ -251,10 +304,10 @@ async def delete_file(slack: Installations, team: str, file: str) -> None:
             raise
 
 
-async def _send_file(
-    app: App, person: Person, request: str, name: str, content: bytes, text: str
+async def _send_files(
+    app: App, person: Person, request: str, files: Mapping[str, bytes], text: str
 ) -> str:
-    """Send a file to a person's direct messages with the app, below a message with `text`.
+    """Send files, by their names, to a person's direct messages with the app, below `text`.
 
     No step is repeated that may have been carried out. Returns the key of the sentence for the
     person; raises `MemoryOff` if they were erased since the `request` began.
@@ -262,13 +315,13 @@ async def _send_file(
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     sent: AsyncSlackResponse | None = None
     try:
-        file = await _upload(client, name, content)
-        await _note_file(app.pool, person, request, file)
+        titles = {await _upload(client, name, content): name for name, content in files.items()}
+        await _note_files(app.pool, person, request, [*titles])
         sent = await client.chat_postMessage(
             channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
         )
         await client.files_completeUploadExternal(
-            files=[{"id": file, "title": name}],
+            files=[{"id": file, "title": name} for file, name in titles.items()],
             channel_id=str(sent["channel"]),
             thread_ts=str(sent["ts"]),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -16,10 +16,10 @@ from bot.locale import Reader
 from bot.memories.home import publish_later
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
-from bot.ui.acts import Forget, Undo
-from bot.ui.blocks import Payload, as_mrkdwn, payload, shortened
+from bot.ui.acts import Forget, Position, Undo
+from bot.ui.blocks import Payload, as_mrkdwn, bulleted, button, payload, shortened
 from bot.ui.lines import memory_line
-from bot.ui.messages import forget_button
+from bot.ui.messages import done_payload, forget_button, forget_question, forgotten_among
 from bot.ui.panel import Click, Done
 from memory import (
     ChangeGone,
@@ -28,11 +28,12 @@ from memory import (
     Person,
     Selection,
     forget,
+    list_memories,
     undo_forgetting,
 )
 from memory.model import MessageKey
 from memory.postgres import load_statements, person_statement, transaction_timeout
-from memory.store import Gone, Purged, embed_missing, selected
+from memory.store import Gone, Purged, embed_missing, memory_page, selected
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,20 @@ _WORDS_LIMIT = 80  # characters of a message in the question whether to forget i
 EMBED = "embed_memories"
 
 
+async def forget_words_question(app: App, person: Person, reader: Reader, words: str) -> Done:
+    """Return the question whether to forget the memories that have these words.
+
+    Where there are none, it says so and offers the search.
+    """
+    found = await memory_page(app.pool, person, words, size=MAX_KEYS)
+    if found.memories:
+        return forget_question(reader, found.memories)
+    if not (await memory_page(app.pool, person, size=1)).total:
+        return Done(line=reader.say("nothing_yet"))
+    line = reader.say("panel_no_match", words=as_mrkdwn(words))
+    return Done(line=line, buttons=[button(reader.say("search_submit"), Position())])
+
+
 async def forget_question_about(
     app: App, person: Person, reader: Reader, selection: Selection
 ) -> Payload | None:
@@ -54,18 +69,32 @@ async def forget_question_about(
     What was said at a time may be stored without a memory of it.
     """
     if selection.everything:
-        everything = forget_button(reader, Forget(everything=True))
-        return payload(reader.say("forget_everything_ask"), everything)
+        return done_payload(reader, forget_everything_question(reader))
+    if selection.keys:
+        memories = await _memories(app, person, selection.keys)
+        return done_payload(reader, forget_question(reader, memories)) if memories else None
     found = await selected(app.pool, person, selection)
     if not (found.count or selection.messages or selection.until):
         return None
-    what = reader.say("listed").join(memory_line(reader, one) for one in found.memories[:_NAMED])
-    if (more := found.count - _NAMED) > 0:
-        what = reader.say("and_more", what=what, count=more)
+    lines = [memory_line(reader, one) for one in found.memories[:_NAMED]]
     if selection.messages or selection.until:
-        what = f"{await _texts_of(app, person, reader, selection)} {what}".strip()
-    button = forget_button(reader, Forget.of(selection))
-    return payload(reader.say("forget_ask", what=what), button)
+        lines.insert(0, await _texts_of(app, person, reader, selection))
+    if (more := found.count - _NAMED) > 0:
+        lines.append(reader.say("forget_more", count=more))
+    line = f"{reader.say('forget_these')}\n{bulleted(lines)}"
+    return payload(line, forget_button(reader, Forget.of(selection)))
+
+
+async def _memories(app: App, person: Person, keys: Iterable[str]) -> list[Memory]:
+    """Return the memories with these keys that are still there, in this order."""
+    found = {memory.key: memory for memory in await list_memories(app.pool, person)}
+    return [found[key] for key in keys if key in found]
+
+
+def forget_everything_question(reader: Reader) -> Done:
+    """Return the question whether to forget everything."""
+    everything = forget_button(reader, Forget(everything=True))
+    return Done(line=reader.say("forget_everything_ask"), buttons=[everything])
 
 
 async def _texts_of(app: App, person: Person, reader: Reader, selection: Selection) -> str:
@@ -88,12 +117,13 @@ async def _texts_of(app: App, person: Person, reader: Reader, selection: Selecti
 async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     """Forget what a button names; pressing it twice does no harm.
 
-    After a click in Home the caller publishes it: a job would not say what was forgotten. Raises
+    A list of several memories stays, with what was forgotten in the place of its row. After a click
+    in Home the caller publishes it: a job would not say what was forgotten. Raises
     `AlreadyUnderWay` for a second click while the first is being carried out.
     """
     reader = click.reader
     selection = act.selection
-    is_elsewhere = bool(click.place.url)
+    is_elsewhere = not click.place.is_home
     with app.under_way.once(f"forget {click.person.scope} {act.value}"):
         forgotten = await forget_all_of(app, click.person, selection, publish=is_elsewhere)
     if forgotten.id is None:
@@ -104,7 +134,11 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     elif forgotten.count:
         lines.append(reader.say("forgotten_many", count=forgotten.count))
     line = "\n".join(lines) or reader.say("forgotten_words")
-    return _receipt(reader, line, forgotten)
+    done = _receipt(reader, line, forgotten)
+    if not act.among:
+        return done
+    left = await _memories(app, click.person, act.among)
+    return forgotten_among(reader, done, act.keys[0], act.among, left)
 
 
 def not_remembered(reader: Reader, forgotten: Forgotten) -> Done:

@@ -10,13 +10,12 @@ from slack_sdk.errors import SlackApiError
 
 from bot.app import App
 from bot.locale import Reader, known_language
-from bot.memories.panel import data_handling, read_panel
-from bot.people import PersonSettings, person_refusal
+from bot.memories.panel import read_panel
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
 from bot.slack.messages import API_TEAM
-from bot.ui.acts import Position, Undo
-from bot.ui.panel import Content, Done, panel
+from bot.ui.acts import Position, Row, Undo
+from bot.ui.panel import Done, home_view
 from memory import Person, Pool
 from memory.store import undoable_forgetting
 
@@ -42,30 +41,27 @@ async def publish_later(
 async def publish_home(app: App, team: str, user: str, erased: str = "") -> None:
     """Publish the first page of a Home; run as a job.
 
-    `erased` is the language of an erased person, of whom nothing is stored any more: their Home
-    shows nothing. Raises what Slack raised where a later attempt may do better.
+    `erased` is the language of an erased person, of whom it is not stored any more. Raises what
+    Slack raised where a later attempt may do better.
     """
-    person = Person(team, user)
-    if not erased:
-        await show_home(app, person, Position())
-        return
-    reader = Reader(known_language(erased) or "en")
-    nothing, consent = PersonSettings(), app.settings.consent
-    content = Content(
-        off=nothing.off(consent),
-        asks=consent == "ask",
-        refusal=person_refusal(app.settings, person),
-        handling=data_handling(app, reader, nothing),
-    )
-    await _publish(app, person, reader, content)
+    reader = Reader(known_language(erased) or "en") if erased else None
+    await show_home(app, Person(team, user), Position(), reader=reader)
 
 
-async def show_home(app: App, person: Person, position: Position, said: Done | None = None) -> None:
-    """Publish a Home at a position; `said` is what the click that led to it did.
+async def show_home(
+    app: App,
+    person: Person,
+    position: Position,
+    said: Done | None = None,
+    *,
+    row: Row | None = None,
+    reader: Reader | None = None,
+) -> None:
+    """Publish a Home at a position; `said` is what the click in `row` did.
 
     Without it, the newest forgetting is said, while it can be undone.
     """
-    reader = await app.people.reader(person, keep_new=False)
+    reader = reader or await app.people.reader(person, keep_new=False)
     if said is None and (found := await undoable_forgetting(app.pool, person)):
         forgotten, end = found
         memories = reader.say("counted_memories", count=forgotten.count)
@@ -73,15 +69,9 @@ async def show_home(app: App, person: Person, position: Position, said: Done | N
         line = f"{reader.say('forgotten', what=memories)}\n{note}"
         said = Done(line=line, undo=Undo(what="forgetting", ids=(forgotten.id,)))
     content = await read_panel(app, person, reader, position, home=True)
-    await _publish(app, person, reader, content, said)
-
-
-async def _publish(
-    app: App, person: Person, reader: Reader, content: Content, said: Done | None = None
-) -> None:
     client = app.slack.client(person.team_id, patience=_PATIENCE_SECONDS)
     try:
-        view = {"type": "home", "blocks": panel(reader, content, said)}
+        view = home_view(reader, content, said, row)
         await client.views_publish(user_id=person.user_id, view=view)
     except SlackApiError as error:
         if is_passing(error):

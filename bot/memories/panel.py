@@ -11,15 +11,17 @@ from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Reader
 from bot.notices import count_unread
-from bot.people import Off, PersonSettings, person_refusal, read_off_scopes, read_settings
+from bot.people import PersonSettings, person_refusal, read_off_scopes, read_settings
 from bot.ui.acts import Position
-from bot.ui.blocks import escaped
+from bot.ui.blocks import Payload, as_mrkdwn, escaped, payload
 from bot.ui.cards import MOST_LINES
-from bot.ui.lines import kept_for
+from bot.ui.lines import change_line, kept_for, memory_line
+from bot.ui.messages import list_payload
 from bot.ui.panel import PAGE_SIZE, Content
 from memory import (
     Person,
     list_changes,
+    list_memories,
     open_questions,
 )
 from memory.formation import provider_and_name
@@ -27,6 +29,8 @@ from memory.postgres import load_statements, person_transaction
 from memory.store import memory_page, not_remembered, read_card
 
 _SQL = load_statements("bot", "panel")
+
+_NEWEST = 5  # memories or changes that are listed in a message
 
 
 async def read_panel(
@@ -36,9 +40,8 @@ async def read_panel(
     position: Position,
     *,
     home: bool = False,
-    channel: str = "",
 ) -> Content:
-    """Return what the panel shows at a position: in Home, or in the conversation `channel`.
+    """Return what the panel shows at a position, in Home or in its modal.
 
     Unread messages of the person are formed now.
     """
@@ -50,8 +53,7 @@ async def read_panel(
     questions = await open_questions(app.pool, person)
     content = Content(
         position=position,
-        off=settings.off(app.settings.consent)
-        or (Off(scope=channel) if channel in off_in else None),
+        off=settings.off(app.settings.consent),
         asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
         off_in=off_in,
         refusal=person_refusal(app.settings, person),
@@ -95,6 +97,27 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
         content = replace(content, not_remembered=await not_remembered(app.pool, person))
     end = position.page * PAGE_SIZE
     return replace(content, changes=found[end - PAGE_SIZE : end], found=len(found))
+
+
+async def newest_payload(app: App, person: Person, reader: Reader, position: Position) -> Payload:
+    """Return the newest memories, those with some words, or changes, with *Show All*."""
+    if position.list == "changes":
+        changes = await list_changes(app.pool, person, limit=_NEWEST)
+        if not changes:
+            return payload(reader.say("changes_none"))
+        lines = [change_line(reader, one) for one in changes]
+        return list_payload(reader, reader.say("changes_title"), lines, position)
+    if position.of:
+        page = await memory_page(app.pool, person, position.of, size=_NEWEST)
+        found = [*page.memories]
+        none = reader.say("panel_no_match", words=as_mrkdwn(position.of))
+    else:
+        found = (await list_memories(app.pool, person))[:_NEWEST]
+        none = reader.say("nothing_yet")
+    if not found:
+        return payload(none)
+    lines = [memory_line(reader, memory) for memory in found]
+    return list_payload(reader, reader.say("memories_title"), lines, position)
 
 
 def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:

@@ -18,8 +18,7 @@ from bot.people import (
     store_choices,
 )
 from bot.ui.acts import Switch
-from bot.ui.lines import place_name
-from bot.ui.messages import off_button, off_done
+from bot.ui.messages import off_done, on_done
 from bot.ui.panel import Click, Done
 from memory import Person
 from memory.model import Until, until
@@ -55,15 +54,18 @@ async def turn_off(
     return Off(until=until, scope=scope)
 
 
-async def turn_on(app: App, person: Person, scope: str | None = None) -> bool:
-    """Switch memory on in one scope, with None in all and everywhere: the person agrees.
+async def turn_on(
+    app: App, person: Person, scope: str | None = None, *, agrees: bool = True
+) -> bool:
+    """Switch memory on in one scope, with None in all and everywhere.
 
-    What was stored meanwhile stays off the record. Returns False where it was on.
+    `agrees`: by switching it on everywhere, the person agrees to memory. What was stored meanwhile
+    stays off the record. Returns False where it was on.
     """
     async with person_transaction(app.pool, person) as connection:
         ended = await connection.execute(_SQL["switch_on"], {**person.ids, "scope": scope})
         switches = await ended.fetchall()
-        if scope is None:
+        if scope is None and agrees:
             await note_agreed(connection, person)
     return any(switch["was_off"] for switch in switches)
 
@@ -73,10 +75,7 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
     reader = click.reader
     if act.to == "on":
         await turn_on(app, click.person, act.scope or None)
-        line = reader.say("switched_on")
-        if act.scope:
-            line = reader.say("switched_on_here", where=place_name(reader, act.scope))
-        return Done(line=line, buttons=[off_button(reader, act.scope)])
+        return on_done(reader, act.scope)
     now = datetime.now(UTC)
     ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(reader, now), "off": None}
     off = await turn_off(app, click.person, act.scope, until=until(ends[act.to]))

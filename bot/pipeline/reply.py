@@ -222,7 +222,7 @@ class _Attempt:
                 await self._round(conversation, [] if is_last else self.tools)
                 calls = [item for item in written.output if item["type"] == "function_call"]
                 if written.is_over or not (self.tools and calls):
-                    return written.whole()
+                    return self._whole()
                 conversation += sent_back(written.output)
                 for call in calls:
                     answered = {"call_id": call["call_id"], "output": await self._called(call)}
@@ -233,6 +233,16 @@ class _Attempt:
             return written.whole("model_slow")
         written.cut = "cut_short"
         return written.whole()
+
+    def _whole(self) -> Reply:
+        """Return the answer; an empty one where a message of the tools says all of it.
+
+        Raises `ReplyFailed`.
+        """
+        is_told = self.toolbox is not None and self.toolbox.answer is not None
+        if is_told and not self.written.characters:
+            return Reply(text="")
+        return self.written.whole()
 
     async def _round(self, conversation: Sequence[Any], tools: Sequence[dict[str, Any]]) -> None:
         """Read one response of the model. Raises TimeoutError at the deadline."""

@@ -47,9 +47,20 @@ class ReplySink(AnswerSink, Protocol):
         """Return who reads the reply."""
 
     async def finish(
-        self, text: str, *, is_shaped: bool = False, can_be_rated: bool = False
+        self,
+        text: str,
+        *,
+        is_shaped: bool = False,
+        can_be_rated: bool = False,
+        says_off: bool = True,
     ) -> None:
-        """Deliver the whole answer; `is_shaped`: words of memories are in it."""
+        """Deliver the whole answer; `is_shaped`: words of memories are in it.
+
+        `says_off`: where memory was off for the message, a line below the answer says so.
+        """
+
+    async def tell(self, make_payload: PayloadMaker) -> str:
+        """Deliver a message of the app's own as the whole answer; return its text."""
 
     async def stop(self) -> str:
         """End the answer where it is, because the person pressed Stop.

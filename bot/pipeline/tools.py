@@ -1,8 +1,8 @@
 """The tools of one turn: those for memories, and those by which the person controls them.
 
-What switches memory off is done at once, and the message that says so has the button for the
-opposite. What would delete memories or switch memory on is proposed, because files and pages that a
-model reads can mislead it: the person's click decides.
+What switches memory off or on is done at once, and the message that says so has the button for the
+opposite. What would delete memories is proposed, because files and pages that a model reads can
+mislead it: the person's click decides. So does it where memory needs their consent.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Reader
 from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
-from bot.memories.switches import EVERYWHERE, MORNING, turn_off
+from bot.memories.panel import newest_payload
+from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
 from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
 from bot.slack.messages import mentions
 from bot.slack.names import MessageNames
+from bot.ui.acts import Open, Position
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import (
@@ -36,7 +38,7 @@ from bot.ui.messages import (
     consent_question,
     done_payload,
     off_done,
-    on_question,
+    on_done,
     open_payload,
     refusal_done,
 )
@@ -71,11 +73,11 @@ COLLEAGUE_TOOL = "ask_about_colleague"
 
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask for it. Actions:
-open: a button for the list of what you remember of them, settings and the rest; `words` \
-search it; list changes: recent changes with Undo. Do not repeat the list.
+open: shows the newest of what you remember of them, and a button for all; `words` search it; \
+list changes: recent changes with Undo; list settings: settings, export, deleting. Do not repeat it.
 pause: nothing is read or remembered until `until`, without it until resume.
 incognito: the same in this thread only; `where` is whole_conversation if they say that.
-resume: memory on again (only proposed).
+resume: memory on again.
 forget: what has all of `words`, or what they told you from `since` to `until`, or everything; \
 only proposed, by a button; say so.
 do_not_remember: delete the text of this message, as for off the record; which previous_message \
@@ -86,11 +88,12 @@ _COLLEAGUE = (
     " in a message that you do not see: say only that it follows, and never answer yourself."
 )
 ACTIONS = ("open", "pause", "incognito", "resume", "forget", "do_not_remember")
+_TOLD = "They read this in a message. Answer what else they asked; if nothing, write nothing."
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
 _PARAMETERS: dict[str, Definition] = {
     "action": {"type": "string", "enum": list(ACTIONS)},
     "words": {"type": "string"},
-    "list": {"type": "string", "enum": ["memories", "changes"]},
+    "list": {"type": "string", "enum": ["memories", "changes", "settings"]},
     "until": _MOMENT,
     "since": _MOMENT,
     "everything": {"type": "boolean"},
@@ -104,6 +107,7 @@ class Toolbox:
     """The tools that the model may call while it answers one message.
 
     `definitions` are the tools as the Responses API takes them. `zone` is the person's time zone.
+    `switched_on`: a call has switched memory on.
     """
 
     def __init__(self, app: App, turn: Turn, names: MessageNames, zone: tzinfo) -> None:
@@ -140,6 +144,7 @@ class Toolbox:
         self._shown: dict[str, PayloadMaker] = {}
         self._calls = 0
         self._switched_off = False
+        self.switched_on = False
 
     @property
     def own_words(self) -> list[str]:
@@ -160,7 +165,7 @@ class Toolbox:
     @property
     def acted(self) -> bool:
         """Whether calls have changed something; what was only shown or proposed is no change."""
-        return self.noticed or self._switched_off
+        return self.noticed or self._switched_off or self.switched_on
 
     @property
     def removal_proposed(self) -> bool:
@@ -181,6 +186,15 @@ class Toolbox:
             shown.append(self._forget_question(Selection(keys=keys)))
         return [*shown, *self._shown.values()]
 
+    @property
+    def answer(self) -> PayloadMaker | None:
+        """The one message that says all that the calls did; None: there is none, or several.
+
+        In a direct message it is the whole answer where the model adds nothing to it.
+        """
+        shown = self.shown
+        return shown[0] if len(shown) == 1 and self._message.audience == DM else None
+
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
@@ -199,6 +213,8 @@ class Toolbox:
             output = await self._settings(given)
             if self._switched_off:
                 self._memory.switch_off()
+            if "error" not in output and self.answer is not None:
+                output = {**output, "told": _TOLD}
             return _json(output)
         if name == COLLEAGUE_TOOL:
             return _json(await self._ask_about(str(given.get("name") or "")))
@@ -219,21 +235,38 @@ class Toolbox:
     async def _settings(self, given: Arguments) -> Definition:
         match given.get("action"):
             case "open":
-                kind = "changes" if given.get("list") == "changes" else "memories"
-                words = await self._stored(" ".join(str(given.get("words") or "").split()))
-                self._shown["open"] = _made(open_payload, kind, words)
-                return {"shown_privately": True}
+                return await self._open(given)
             case "pause":
                 return await self._pause(given)
             case "incognito":
                 return await self._incognito(given)
             case "resume":
-                return self._resume()
+                return await self._resume()
             case "forget":
                 return await self._forget(given)
             case "do_not_remember":
                 return await self._do_not_remember(given)
         return _error(f"`action` is one of {', '.join(ACTIONS)}.")
+
+    async def _open(self, given: Arguments) -> Definition:
+        """Show the newest of a list in a direct message; elsewhere the button that opens it."""
+        words = await self._stored(" ".join(str(given.get("words") or "").split()))
+        position = Position(of=words)
+        if given.get("list") == "changes":
+            position = Position(list="changes")
+        if given.get("list") == "settings":
+            self._shown["open"] = _made(open_payload, Open(form="settings"))
+        elif self._message.audience == DM:
+            self._shown["open"] = self._newest(position)
+        else:
+            self._shown["open"] = _made(open_payload, position)
+        return {"shown_privately": True}
+
+    def _newest(self, position: Position) -> PayloadMaker:
+        async def newest(person: Person, reader: Reader) -> Payload:
+            return await newest_payload(self._app, person, reader, position)
+
+        return newest
 
     async def _ask_about(self, who: str) -> Definition:
         asker = self._message.person
@@ -285,12 +318,19 @@ class Toolbox:
         ends = await self._turn_off(EVERYWHERE, until(moment))
         return {"done": True, "memory": "off", "until": ends}
 
-    def _resume(self) -> Definition:
-        off = self._turn.memory_state.off
-        if off is None:
+    async def _resume(self) -> Definition:
+        state = self._turn.memory_state
+        if state.off is None:
             return _error("Memory is on.")
-        self._shown["resume"] = _made(on_question, off)
-        return {"proposed": True, "done": False}
+        if self._app.settings.consent == "ask" and not state.settings.agreed:
+            self._shown["resume"] = _made(consent_question)
+            return {"proposed": True, "done": False}
+        scope = state.off.scope
+        # A model may be misled, so that its call is no consent.
+        await turn_on(self._app, self._message.person, scope or None, agrees=False)
+        self.switched_on = True
+        self._shown["resume"] = _made(on_done, scope)
+        return {"done": True, "memory": "on"}
 
     async def _forget(self, given: Arguments) -> Definition:
         selection = await self._selection(given)

@@ -292,21 +292,29 @@ def create_turn(
         async with open_reply_sink(turn) as sink, _brought(dependencies, turn) as brought:
             result = await _ask_model(dependencies, turn, question, brought, sink)
             reader, prompt = await sink.reader(), result.prompt
-            text, newest_only = result.text, False
+            text = result.text
+            newest_only = False
             if result.outcome == "answered":
-                text, newest_only = _with_unread(reader, result), prompt.newest_only
+                text = _with_unread(reader, result)
+                newest_only = prompt.newest_only
             left_out = bool(turn.removed) and turn.memory_state.on_record
+            shown = result.tools.shown
             if result.outcome == "stopped":
                 text = await sink.stop()
+            elif result.tools.answer is not None and not (text or left_out):
+                text = await sink.tell(result.tools.answer)
+                shown = []
             else:
+                text = text or reader.say("nothing_said")
                 await sink.finish(
                     with_notes(reader, text, left_out=left_out, newest_only=newest_only),
                     is_shaped=result.is_shaped,
                     can_be_rated=result.model is not None,
+                    says_off=not result.tools.switched_on,
                 )
             if result.outcome == "answered":
                 step_ended("reply ready", began - claimed.waited)
-            await sink.show(result.tools.shown)
+            await sink.show(shown)
         await dependencies.turns.end(
             turn,
             result.outcome,
@@ -342,7 +350,10 @@ def _brought(dependencies: TurnDependencies, turn: Turn) -> AbstractAsyncContext
 
 
 def _with_unread(reader: Reader, result: _Result) -> str:
-    """Return the text of an answer and what says which files and messages were not read."""
+    """Return the text of an answer and what says which files and messages were not read.
+
+    Empty where neither says anything.
+    """
     files = result.prompt.files
     unread = unseen_lines(reader.language, files) if files else []
     if result.prompt.unread:
@@ -350,7 +361,7 @@ def _with_unread(reader: Reader, result: _Result) -> str:
     if result.prompt.thread_unread:
         unread.append(reader.say("thread_not_now"))
     unread += result.left_out
-    return "\n\n".join(filter(None, [result.text, *unread])) or reader.say("nothing_said")
+    return "\n\n".join(filter(None, [result.text, *unread]))
 
 
 async def _ask_model(

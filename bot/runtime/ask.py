@@ -18,6 +18,7 @@ from bot.locale import Reader, language_of
 from bot.pipeline.turn import TurnDependencies, create_turn
 from bot.slack.messages import API_TEAM, MAX_CHARACTERS, Message, storable
 from bot.types import Task
+from bot.ui.messages import PayloadMaker
 from memory import DM
 
 
@@ -56,6 +57,9 @@ class _Collected:
 
     async def finish(self, text: str, **_: bool) -> None:
         self.text = text
+
+    async def tell(self, make_payload: PayloadMaker) -> str:
+        raise NotImplementedError("Its callers are offered no tools that show something.")
 
     async def stop(self) -> str:
         return self.received_text

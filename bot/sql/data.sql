@@ -43,12 +43,21 @@ SELECT to_jsonb(file) AS row FROM (
 ) AS file
 ORDER BY sent_at;
 
+-- name: count_messages
+SELECT count(*) AS messages FROM messages WHERE team_id = %(team)s AND user_id = %(user)s;
+
 -- name: note_file
 INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, %(file)s)
 ON CONFLICT DO NOTHING;
 
 -- name: file_ids
 SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s;
+
+-- name: keep_off
+-- Whether memory is off for a person is read with their settings.
+INSERT INTO person_settings (team_id, user_id)
+SELECT DISTINCT team_id, user_id FROM memory_off
+WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: threads_being_answered
 SELECT thread FROM messages

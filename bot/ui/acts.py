@@ -30,8 +30,6 @@ ACT = "act"
 SEARCH = "search"
 """The action id of the input whose value is words to search for."""
 QUERY_LIMIT = 100  # characters of the words that are searched for
-# Source: https://docs.slack.dev/reference/block-kit/blocks
-_BLOCK_ID_LIMIT = 255
 _LAST_PAGE = 1_000_000
 
 List: TypeAlias = Literal["memories", "changes", "notice"]
@@ -76,28 +74,6 @@ class Position(_Act):
     def on_page(self, page: int) -> Position:
         """Return the same list on another page."""
         return Position(list=self.list, of=self.of, page=page)
-
-    def block_id(self, name: str) -> str:
-        """Return the id of a block: its name, which differs within a panel, and the position.
-
-        Words are left out if Slack's limit has no room for their JSON.
-        """
-        whole = f"{name}|{self.value}"
-        if len(whole) <= _BLOCK_ID_LIMIT:
-            return whole
-        return f"{name}|{Position(list=self.list).value}"
-
-
-def position_in(block_id: str) -> Position | None:
-    """Return the position in the id of a clicked block; None: the block is not one of a panel.
-
-    A position that cannot be read is the first page of all memories.
-    """
-    _, separator, value = block_id.partition("|")
-    if not separator:
-        return None
-    act = read_act(value)
-    return act if isinstance(act, Position) else Position()
 
 
 class ShowShaping(_Act):
@@ -147,10 +123,14 @@ class Edit(_Act):
 
 
 class Forget(_Act):
-    """Forget a `memory.Selection`: memories by their keys, messages, a time, or everything."""
+    """Forget a `memory.Selection`: memories by their keys, messages, a time, or everything.
+
+    `among`: the keys of the list of memories that the button is in, which is shown again.
+    """
 
     act: Literal["forget"] = "forget"
     keys: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
     messages: tuple[MessageKey, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -158,7 +138,7 @@ class Forget(_Act):
 
     @model_validator(mode="after")
     def _selects_something(self) -> Forget:
-        if self == Forget.model_construct():
+        if not (self.keys or self.messages or self.since or self.until or self.everything):
             raise ValueError("This button selects nothing.")
         return self
 
@@ -198,6 +178,14 @@ class Redo(_Act):
 
     act: Literal["redo"] = "redo"
     ids: tuple[UUID, ...] = Field(min_length=1)
+
+
+class Move(_Act):
+    """Use a memory in direct messages only, or in the whole workspace."""
+
+    act: Literal["move"] = "move"
+    key: str
+    to: Literal["dm", "public"]
 
 
 class Share(_Act):
@@ -263,18 +251,36 @@ class Export(_Act):
 # --- forms -------------------------------------------------------------------------------------
 
 
+class Row(BaseModel):
+    """The row of a panel that was clicked: the id of its block, and that of the row above it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    above: str = ""
+
+
 class Place(BaseModel):
     """Where a person clicked or typed, which is where the result is shown.
 
-    `url`: where Slack takes the answer; there is none for Home. `position`: that of the panel in
-    which the click was; None: it was in another message, or typed. `channel`: the conversation.
+    `url`: where Slack takes the answer to a command or to a click in a message. `view`: the id of
+    the modal that holds the panel. `position`: that of the panel in which the click was, Home's
+    where there is no `view`; None: it was in a message, or typed. `row`: the row of the panel that
+    was clicked. `channel`: the conversation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str = ""
+    view: str = ""
     position: Position | None = None
+    row: Row | None = None
     channel: str = ""
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the click was in Home."""
+        return self.position is not None and not self.view
 
 
 class _FormAct(_Act):
@@ -340,6 +346,7 @@ ButtonAct: TypeAlias = (
     | Forget
     | Undo
     | Redo
+    | Move
     | Share
     | Hide
     | ChangePromise
@@ -370,6 +377,24 @@ def clicked_act(action: Mapping[str, Any]) -> ButtonAct | None:
     chosen = action.get("selected_option") or action
     act = read_act(chosen.get("value"))
     return act if isinstance(act, ButtonAct) else None
+
+
+def panel_position(view: Mapping[str, Any]) -> Position | None:
+    """Return what the panel in a view shows; None: the view is none of a panel."""
+    act = read_act(view.get("private_metadata"))
+    if isinstance(act, Position):
+        return act
+    # Home of another version.
+    return Position() if view.get("type") == "home" else None
+
+
+def searched_words(view: Mapping[str, Any]) -> str:
+    """Return the words in the search of a panel."""
+    values = (view.get("state") or {}).get("values") or {}
+    for elements in values.values():
+        if SEARCH in elements:
+            return " ".join(str(elements[SEARCH].get("value") or "").split())
+    return ""
 
 
 def submitted_act(view: Mapping[str, Any]) -> FormAct | None:

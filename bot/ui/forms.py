@@ -16,7 +16,10 @@ from bot.ui.acts import (
     AddLines,
     Comment,
     DeleteData,
+    Export,
+    Forget,
     FormAct,
+    Open,
     Place,
     SaveMemory,
     SaveSettings,
@@ -25,7 +28,9 @@ from bot.ui.acts import (
 from bot.ui.blocks import (
     Block,
     SlackView,
+    actions,
     bulleted,
+    button,
     escaped,
     input_block,
     note,
@@ -361,11 +366,18 @@ def share_form(reader: Reader, key: str, sentence: str, place: Place) -> SlackVi
 
 
 def settings_form(
-    reader: Reader, settings: PersonSettings, most_days: int | None, place: Place
+    reader: Reader,
+    settings: PersonSettings,
+    most_days: int | None,
+    place: Place,
+    *,
+    can_forget: bool,
+    can_delete: bool,
 ) -> SlackView:
-    """Return the form with a person's settings as they are.
+    """Return the form with a person's settings as they are, and what they can do with their data.
 
     Memories are kept for `most_days` (None: without limit) unless the person chooses fewer.
+    `can_forget`: something is remembered; `can_delete`: something is kept.
     """
     languages = [option(reader.say("settings_as_slack"), "slack")]
     languages += [option(LANGUAGE_NAMES[one], one) for one in LANGUAGES]
@@ -385,7 +397,34 @@ def settings_form(
         input_block(name, reader.say(f"settings_{name}"), element)
         for name, element in selects.items()
     ]
+    if can_delete:
+        blocks.append({"type": "divider"})
+        blocks.append(_data_buttons(reader, can_forget=can_forget))
     return _form(reader, SaveSettings(place=place), "settings_title", "form_save", blocks)
+
+
+def _data_buttons(reader: Reader, *, can_forget: bool) -> Block:
+    """Return the buttons that export, forget and delete what is kept of a person."""
+    buttons = [export_button(reader)]
+    if can_forget:
+        confirm = {
+            "title": plain_text(reader.say("forget_everything_button")),
+            "text": plain_text(reader.say("forget_everything_ask")),
+            "confirm": plain_text(reader.say("menu_forget")),
+            "deny": plain_text(reader.say("modal_cancel")),
+            "style": "danger",
+        }
+        everything = Forget(everything=True)
+        text = reader.say("forget_everything_button")
+        buttons.append(button(text, everything, confirm=confirm))
+    delete = Open(form="delete")
+    buttons.append(button(reader.say("delete_title"), delete, style="danger"))
+    return actions(*buttons, block_id="data")
+
+
+def export_button(reader: Reader) -> Block:
+    """Return the button that sends the person all that is kept of them."""
+    return button(reader.say("export_title"), Export())
 
 
 def _period(reader: Reader, days: int | None) -> str:
@@ -406,15 +445,12 @@ def read_settings_form(view: Mapping[str, Any]) -> dict[str, Any]:
 # --- Delete all my data ------------------------------------------------------------------------
 
 
-def delete_form(reader: Reader, place: Place, *, asks: bool) -> SlackView:
-    """Return the question: what goes, what stays, and the word to type.
-
-    `asks`: memory is off for somebody new until they agree.
-    """
-    then = reader.say("delete_then_asks" if asks else "delete_then_on")
+def delete_form(reader: Reader, place: Place, then: str) -> SlackView:
+    """Return the question: what goes, what stays, what is `then`, and the word to type."""
     word = text_input(20, multiline=False)
     blocks = [
         section(reader.say("delete_ask", then=then)),
+        section(reader.say("delete_export"), export_button(reader), "export"),
         note(reader.say("delete_stays")),
         input_block(_WORD, reader.say("delete_type", word=reader.say("delete_word")), word),
     ]
@@ -439,6 +475,8 @@ def receipt_view(reader: Reader, receipt: PersonErased) -> SlackView:
     stays = [reader.say("stays_messages"), reader.say("stays_titles"), reader.say("stays_ids")]
     if receipt.never_formed_messages:
         stays.append(reader.say("stays_sources", count=receipt.never_formed_messages))
+    if receipt.switches:
+        stays.append(reader.say("stays_off"))
     stays.append(reader.say("stays_backups"))
     return final_view(
         reader,

@@ -49,6 +49,7 @@ LEVELS: Mapping[str, Sequence[Level]] = {
 """The words for the scores of the built-in kinds, from 0 to 100: nobody is shown a number."""
 # Of “I like …” and 「…が好きです」; and what ends a word before the subject in Japanese.
 _FEW_LETTERS, _ENDS = 8, "はがもの"
+_FINAL_MARKS = " .!。！"
 # The fields of a built-in kind that are shown beside its subject; of an operator's own, all.
 _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFoodPreference": ("cuisine",),
@@ -81,7 +82,7 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
         listed = reader.say("listed").join(details)
         line = reader.say("detailed", what=sentence, details=listed)
     description = str(content.get("description") or "")
-    if description and description not in line and not says_nothing_more(kind, content):
+    if description and description not in line and not _only_names(what, description):
         line = reader.say("explained", what=line, more=description)
     return _one_line(line)
 
@@ -123,16 +124,22 @@ def promise_details(reader: Reader, memory: Memory) -> str:
     return f"*{what}*\n{details}" if details else f"*{what}*"
 
 
-def says_nothing_more(kind: str, content: Mapping[str, Any]) -> bool:
-    """Say whether a description only names the subject again: “I like ramen” of ramen.
+def says_more(memory: Memory, sentence: str, line: str) -> bool:
+    """Say whether the sentence of a memory says more than its line, which is mrkdwn."""
+    bare = as_mrkdwn(sentence).strip(_FINAL_MARKS).casefold()
+    if bare in line.casefold():
+        return False
+    return not _only_names(subject(memory.kind, memory.content), sentence)
+
+
+def _only_names(what: str, text: str) -> bool:
+    """Say whether a text only names a subject: “I like ramen” of ramen.
 
     Few letters are left of it without the subject, and they do not belong to it, as in “miso
     ramen” or 「味噌ラーメン」.
     """
-    what = subject(kind, content).casefold()
-    description = str(content.get("description") or "").casefold()
-    before, found, after = description.partition(what) if what else ("", "", "")
-    left = (before + after).strip(" .!。！")
+    before, found, after = text.casefold().partition(what.casefold()) if what else ("", "", "")
+    left = (before + after).strip(_FINAL_MARKS)
     if not found or len(left) > _FEW_LETTERS or (before[-1:].isalnum() and before[-1] not in _ENDS):
         return False
     return not left.isascii() or len(left.split()) != 1
@@ -168,8 +175,11 @@ def _named_fields(content: Mapping[str, Any], what: str) -> list[str]:
 
 
 def memory_line(reader: Reader, memory: Memory) -> str:
-    """Return a memory as a line of mrkdwn without markup of its own, with its last day."""
-    text = as_mrkdwn(describe(reader, memory.kind, memory.content))
+    """Return a memory as a line of mrkdwn without markup of its own, with its last day.
+
+    “…” is one without words, as of another version of its kind.
+    """
+    text = as_mrkdwn(describe(reader, memory.kind, memory.content)) or "…"
     return f"{text} {_last_day(reader, memory.expires_at)}" if memory.expires_at else text
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from bot.locale import Reader
@@ -14,6 +15,7 @@ from bot.ui.acts import (
     ChangePromise,
     Edit,
     Forget,
+    Open,
     Position,
     Remember,
     Snooze,
@@ -26,6 +28,7 @@ from bot.ui.blocks import (
     Block,
     Payload,
     actions,
+    bulleted,
     button,
     fitted,
     note,
@@ -34,16 +37,23 @@ from bot.ui.blocks import (
 )
 from bot.ui.lines import (
     changes_line,
+    memory_line,
     notable_changes,
-    off_line,
     off_sentences,
+    place_name,
     promise_details,
     promise_line,
     question_line,
     refusal_line,
     value_line,
 )
-from bot.ui.panel import Done, answer_buttons, consent_buttons, undo_button
+from bot.ui.panel import (
+    Done,
+    answer_buttons,
+    consent_buttons,
+    forget_all_button,
+    undo_button,
+)
 from bot.ui.promises import Reminder, is_open, is_past
 from memory import Change, Memory, Person, Question, Reason, Refusal
 
@@ -57,11 +67,13 @@ _MOST_REMINDERS = 15
 _HEADINGS = ("reminder_soon", "reminder_today", "reminder_open")
 _ROW = "promise-"
 _ROW_BUTTONS = "-buttons"
+_MOST_ROWS = 10  # of memories of which each can be forgotten
 
 
 def done_payload(reader: Reader, done: Done) -> Payload:
     """Return what a click did, in the place of the message that was clicked."""
-    return payload(done.line, *done.shown_buttons(reader))
+    shown = payload(done.line, *done.shown_buttons(reader))
+    return {"text": shown["text"], "blocks": [*done.above, *shown["blocks"], *done.below]}
 
 
 def notice_payload(
@@ -120,6 +132,14 @@ def off_done(reader: Reader, off: Off) -> Done:
     return Done(line=line, buttons=[on_button(reader, off.scope)])
 
 
+def on_done(reader: Reader, scope: str) -> Done:
+    """Return that memory was switched on, with the button that switches it off."""
+    line = reader.say("switched_on")
+    if scope:
+        line = reader.say("switched_on_here", where=place_name(reader, scope))
+    return Done(line=line, buttons=[off_button(reader, scope)])
+
+
 def on_button(reader: Reader, scope: str = "") -> Block:
     """Return the button that switches memory on: everywhere, or in the scope of `Off`."""
     return button(reader.say("on_button"), Switch(to="on", scope=scope))
@@ -130,20 +150,56 @@ def off_button(reader: Reader, scope: str = "") -> Block:
     return button(reader.say("off_button"), Switch(to="off", scope=scope))
 
 
-def on_question(reader: Reader, off: Off) -> Payload:
-    """Return that memory is off, with the button that switches it on."""
-    return payload(off_line(reader, off), on_button(reader, off.scope))
+def forget_button(reader: Reader, forget: Forget, what: str = "") -> Block:
+    """Return the button that forgets what it selects; `what` names it for screen readers."""
+    label = reader.say("forget_label", what=what) if what else ""
+    return button(reader.say("menu_forget"), forget, label=label, style="danger")
 
 
-def forget_button(reader: Reader, forget: Forget) -> Block:
-    """Return the button that forgets what it selects."""
-    return button(reader.say("menu_forget"), forget, style="danger")
+def forget_question(reader: Reader, memories: Sequence[Memory]) -> Done:
+    """Return the question whether to forget a memory, or which of several."""
+    if len(memories) == 1:
+        [memory] = memories
+        line = reader.say("forget_ask", what=memory_line(reader, memory))
+        return Done(line=line, buttons=[forget_button(reader, Forget(keys=(memory.key,)))])
+    shown = memories[:_MOST_ROWS]
+    among = tuple(memory.key for memory in shown)
+    rows = [_forget_row(reader, memory, among) for memory in shown]
+    if len(memories) > len(shown):
+        rows.append(note(reader.say("forget_more", count=len(memories) - len(shown))))
+    forget_all = forget_all_button(reader, [memory.key for memory in memories])
+    return Done(line=reader.say("forget_which"), below=[*rows, actions(forget_all)])
 
 
-def open_payload(reader: Reader, kind: Literal["memories", "changes"], words: str) -> Payload:
-    """Return the button that opens the panel, for somebody who asked for it in plain words."""
-    position = Position(list=kind, of=words if kind == "memories" else "")
-    return payload(reader.say("open_line"), button(reader.say("show_button"), position))
+def forgotten_among(
+    reader: Reader, done: Done, key: str, among: Sequence[str], left: Sequence[Memory]
+) -> Done:
+    """Return that a memory was forgotten, in its place in the question which of several to forget.
+
+    `among`: the keys of the question; `left`: those memories that are still there.
+    """
+    place = among.index(key)
+    above = [_forget_row(reader, one, among) for one in left if among.index(one.key) < place]
+    below = [_forget_row(reader, one, among) for one in left if among.index(one.key) > place]
+    if len(left) > 1:
+        below.append(actions(forget_all_button(reader, [one.key for one in left])))
+    return replace(done, above=above, below=below)
+
+
+def _forget_row(reader: Reader, memory: Memory, among: Sequence[str]) -> Block:
+    line = memory_line(reader, memory)
+    forget = Forget(keys=(memory.key,), among=tuple(among))
+    return section(line, forget_button(reader, forget, line))
+
+
+def list_payload(reader: Reader, title: str, lines: Sequence[str], position: Position) -> Payload:
+    """Return the newest lines of a list, with the button that opens the panel there."""
+    return payload(f"*{title}*\n{bulleted(lines)}", button(reader.say("show_all"), position))
+
+
+def open_payload(reader: Reader, opens: Position | Open) -> Payload:
+    """Return the button that opens the panel or a form, for somebody who asked for it in words."""
+    return payload(reader.say("open_line"), button(reader.say("show_button"), opens))
 
 
 def refusal_done(reader: Reader, refusal: Refusal, *, facts: bool) -> Done:

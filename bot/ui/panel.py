@@ -1,8 +1,7 @@
 """The panel: every list of memories and changes that a person sees.
 
-It is the content of App Home, and the answer to ``/memories`` and ``/forget``. Where it is in its
-lists travels in the id of each block that can be clicked, because Slack returns that from Home and
-from an ephemeral message alike.
+It is the content of App Home and of the modal that ``/memories`` opens. What it shows travels in
+the metadata of the view, which Slack returns with each click in it.
 """
 
 from __future__ import annotations
@@ -10,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 
-from bot.locale import Reader
+from bot.locale import LANGUAGES, Reader, say
 from bot.people import Off, Refusal
 from bot.ui.acts import (
     ACT,
@@ -22,14 +22,15 @@ from bot.ui.acts import (
     ButtonAct,
     ChangePromise,
     Edit,
-    Export,
     Forget,
     Hide,
+    Move,
     Open,
     Place,
     Position,
     PreviewCard,
     Redo,
+    Row,
     Share,
     Switch,
     SwitchTo,
@@ -38,6 +39,7 @@ from bot.ui.acts import (
 )
 from bot.ui.blocks import (
     Block,
+    SlackView,
     actions,
     as_mrkdwn,
     bulleted,
@@ -63,15 +65,18 @@ from bot.ui.lines import (
     off_sentences,
     place_name,
     question_line,
+    says_more,
 )
 from bot.ui.promises import is_open
 from memory import (
     COLLEAGUES,
+    DM,
     Change,
     Memory,
     Person,
     Question,
 )
+from memory.model import INSTRUCTION_KIND
 from memory.store import NotRemembered
 
 PAGE_SIZE = 15
@@ -89,6 +94,13 @@ _ANSWERS: Mapping[str, tuple[tuple[AnswerTo, str], ...]] = {
     "store": (("yes", "remember_button"), ("no", "ask_not_store")),
 }
 _DIVIDER: Block = {"type": "divider"}
+_SAID = "said"
+# How the ids of rows begin, before the key of a memory or the id of a change.
+_MEMORY_ROW = "memory-"
+_CHANGE_ROW = "change-"
+_OF_CHANGES = ("changes", "notice")
+_MOST_BLOCKS = 100  # of a view
+_VIEW_FIELDS = ("type", "callback_id", "title", "submit", "close", "private_metadata")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +108,15 @@ class Done:
     """What a click did, as one line; `undo` is what its *Undo* does, `buttons` are others.
 
     Raises `ValueError` without a line: Slack refuses a message that says nothing. `beside`: the
-    line answers a message that is to stay. `position` is what a panel shows then; None: what it
-    showed.
+    line answers a message that is to stay. `above` and `below` are the other rows of the message.
     """
 
     line: str
     undo: UndoAct | None = None
     buttons: Sequence[Block] = ()
     beside: bool = False
-    position: Position | None = None
+    above: Sequence[Block] = ()
+    below: Sequence[Block] = ()
 
     def __post_init__(self) -> None:
         if not self.line.strip():
@@ -156,29 +168,119 @@ class Content:
     card: Sequence[Memory] | None = None
 
 
-def panel(reader: Reader, content: Content, said: Done | None = None) -> list[Block]:
-    """Return the panel; `said` is what the click that led to it did."""
-    position = content.position
-    blocks = _said(reader, position, said) if said else []
-    blocks += [header(reader.say("memories_title")), *_state(reader, content)]
-    if position.list == "memories":
-        blocks += _question(reader, content) if not position.of else []
-        blocks += _memories(reader, content)
-    else:
-        blocks += _changes(reader, content)
-    blocks += _pages(reader, content)
-    blocks += _card(reader, content) if content.card is not None else []
-    blocks.append(_controls(reader, content))
+def home_view(
+    reader: Reader, content: Content, said: Done | None = None, row: Row | None = None
+) -> SlackView:
+    """Return the panel as Home; `said` is what the click in `row` did."""
+    title = header(reader.say("memories_title"))
+    blocks = [*_panel(reader, content, said, row)]
+    if content.card is not None:
+        blocks += _card(reader, content.card)
     if content.handling:
         blocks += [_DIVIDER, header(reader.say("home_where"))]
         blocks += [section(bulleted(content.handling)), note(reader.say("home_end"))]
-    return blocks
+    metadata = content.position.value
+    return {"type": "home", "private_metadata": metadata, "blocks": [title, *blocks]}
 
 
-def _said(reader: Reader, position: Position, said: Done) -> list[Block]:
+def panel_view(
+    reader: Reader, content: Content, said: Done | None = None, row: Row | None = None
+) -> SlackView:
+    """Return the panel as a modal; `said` is what the click in `row` did.
+
+    Slack wants something to submit where there is an input: the words to search for.
+    """
+    view: SlackView = {
+        "type": "modal",
+        "title": plain_text(reader.say("panel_title")),
+        "close": plain_text(reader.say("modal_close")),
+        "private_metadata": content.position.value,
+        "blocks": _panel(reader, content, said, row),
+    }
+    if any(block["type"] == "input" for block in view["blocks"]):
+        view["submit"] = plain_text(reader.say("search_submit"))
+    return view
+
+
+def loading_view(position: Position) -> SlackView:
+    """Return the modal in which the panel will be, before it is known who reads it."""
+    words = " / ".join(say(language, "loading") for language in LANGUAGES)
+    return {
+        "type": "modal",
+        "title": plain_text("Kioku"),
+        "private_metadata": position.value,
+        "blocks": [section(words)],
+    }
+
+
+def view_with_line(reader: Reader, view: SlackView, said: Done) -> SlackView:
+    """Return a view as Slack returned it, with what a click did above its content."""
+    kept = {name: view[name] for name in _VIEW_FIELDS if view.get(name)}
+    blocks = [block for block in view["blocks"] if not _is_said(block)]
+    return {**kept, "blocks": [*_said(reader, said), *blocks][:_MOST_BLOCKS]}
+
+
+def clicked_row(view: SlackView, block_id: str) -> Row | None:
+    """Return the row of the panel in `view` that was clicked; None: it was no row."""
+    above = ""
+    for block in view.get("blocks") or ():
+        name = str(block.get("block_id"))
+        if not name.startswith((_MEMORY_ROW, _CHANGE_ROW)):
+            continue
+        if name == block_id:
+            return Row(id=name, above=above)
+        above = name
+    return None
+
+
+def _panel(reader: Reader, content: Content, said: Done | None, row: Row | None) -> list[Block]:
+    position = content.position
+    shown = _said(reader, said) if said else []
+    rows = _changes(reader, content) if position.list in _OF_CHANGES else _rows(reader, content)
+    if row is not None:
+        rows = _in_place(rows, shown, row)
+        shown = []
+    blocks = [*shown, *_state(reader, content)]
+    if position == Position():
+        blocks += _question(reader, content)
+    blocks += [_DIVIDER, _controls(reader, content)]
+    match position.list:
+        case "memories":
+            blocks += _memories(reader, content, rows)
+        case "changes" | "notice":
+            blocks += [header(_changes_title(reader, content)), *rows]
+            blocks += _not_remembered(reader, content)
+    return [*blocks, *_pages(reader, content)]
+
+
+def _said(reader: Reader, said: Done) -> list[Block]:
+    """Return what a click did, and its buttons."""
     buttons = said.shown_buttons(reader)
-    row = [actions(*buttons, block_id=position.block_id("said"))] if buttons else []
-    return [section(said.line), *row, _DIVIDER]
+    row = [actions(*buttons, block_id=f"{_SAID}-buttons")] if buttons else []
+    return [section(said.line, block_id=_SAID), *row]
+
+
+def _is_said(block: Block) -> bool:
+    return block.get("block_id") in (_SAID, f"{_SAID}-buttons")
+
+
+def _in_place(rows: Sequence[Block], said: Sequence[Block], clicked: Row) -> list[Block]:
+    """Return rows with what a click did in the place of the row that was clicked.
+
+    Where the memory of that row is still there, its menu stays beside the line.
+    """
+    names = [str(row.get("block_id")) for row in rows]
+    line, *buttons = said
+    if clicked.id in names:
+        accessory = rows[names.index(clicked.id)].get("accessory")
+        if accessory and accessory["type"] == "overflow":
+            line = {**line, "accessory": accessory}
+    others = [row for row in rows if row.get("block_id") != clicked.id]
+    others_names = [str(row.get("block_id")) for row in others]
+    place = 0
+    if clicked.above in others_names:
+        place = others_names.index(clicked.above) + 1
+    return [*others[:place], line, *buttons, *others[place:]]
 
 
 def _state(reader: Reader, content: Content) -> list[Block]:
@@ -188,7 +290,7 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     if content.asks:
         return [
             section(reader.say("consent_ask")),
-            actions(*consent_buttons(reader), block_id=content.position.block_id("consent")),
+            actions(*consent_buttons(reader), block_id="consent"),
         ]
     off = content.off
     text = reader.say("panel_on") if off is None else off_sentences(reader, off)
@@ -203,8 +305,13 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     )
     # Slack keeps a choice for as long as the id of its block stays the same.
     state = int(off.until.timestamp()) if off and off.until else chosen
-    blocks = [section(text, switch, content.position.block_id(f"state-{state}"))]
-    lines: list[str] = []
+    lines = _state_notes(reader, content)
+    return [section(text, switch, f"state-{state}"), *([note(*lines)] if lines else [])]
+
+
+def _state_notes(reader: Reader, content: Content) -> list[str]:
+    """Return what off means, how much is remembered and not read yet, and where memory is off."""
+    lines = [reader.say("off_means")] if content.off else []
     if content.total:
         lines.append(reader.say("counted_memories", count=content.total))
     if content.unformed:
@@ -215,15 +322,13 @@ def _state(reader: Reader, content: Content) -> list[Block]:
         places = dict.fromkeys(_place(reader, scope) for scope in content.off_in)
         where = reader.say("listed").join([*places][:5])
         lines.append(reader.say("panel_off_in", where=where))
-    if lines:
-        blocks.append(note(*lines))
-    return blocks
+    return lines
 
 
 def _chosen_switch(content: Content) -> SwitchTo | None:
     """Return the option that the state of memory is, if one says all of it."""
     off = content.off
-    if content.off_in and (off is None or off.here):
+    if content.off_in and off is None:
         return None
     if off is None:
         return "on"
@@ -246,7 +351,7 @@ def _question(reader: Reader, content: Content) -> list[Block]:
     if not content.questions:
         return []
     first = content.questions[0]
-    name = content.position.block_id(f"question-{first.id}")
+    name = f"question-{first.id}"
     return [
         section(f"*{reader.say('panel_question')}* {question_line(reader, first)}"),
         actions(*answer_buttons(reader, first), block_id=name),
@@ -261,21 +366,26 @@ def answer_buttons(reader: Reader, question: Question) -> list[Block]:
     ]
 
 
-def _memories(reader: Reader, content: Content) -> list[Block]:
+def _memories(reader: Reader, content: Content, rows: Sequence[Block]) -> list[Block]:
     position = content.position
-    if not content.total:
+    if not content.total and not rows:
         examples = bulleted([reader.say(key) for key in _EXAMPLES])
         return [section(f"{reader.say('panel_none')}\n{examples}")]
-    blocks: list[Block] = [_DIVIDER, _search(reader, position)]
-    words = as_mrkdwn(position.of)
-    if position.of and not content.memories:
+    blocks: list[Block] = [_search(reader, position)]
+    if position.of and not rows:
+        words = as_mrkdwn(position.of)
         blocks.append(section(reader.say("panel_no_match", words=words)))
-    elif position.of:
-        blocks.append(section(reader.say("search_title", words=words)))
-    blocks += _rows(reader, content)
-    if position.of and content.memories:
-        blocks.append(_forget_shown(reader, content))
+    blocks += rows
+    if position.of and len(content.memories) > 1:
+        keys = tuple(memory.key for memory in content.memories)
+        blocks.append(actions(forget_all_button(reader, keys), block_id="forget"))
     return blocks
+
+
+def forget_all_button(reader: Reader, keys: Sequence[str]) -> Block:
+    """Return the button that forgets several memories."""
+    text = reader.say("forget_all", count=len(keys))
+    return button(text, Forget(keys=tuple(keys)), style="danger")
 
 
 def _search(reader: Reader, position: Position) -> Block:
@@ -286,50 +396,66 @@ def _search(reader: Reader, position: Position) -> Block:
         "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
     }
     # Slack keeps what was typed for as long as the id of its block stays the same.
-    block = input_block(position.block_id("search"), reader.say("search"), element)
+    block = input_block(f"search-{position.of}", reader.say("search"), element)
     return {**block, "dispatch_action": True}
 
 
 def _rows(reader: Reader, content: Content) -> list[Block]:
-    rows = [
-        memory_row(reader, memory, content.links.get(memory.key), content.position)
-        for memory in content.memories
+    """Return the memories, below a heading for each group where there are several."""
+    is_grouped = content.position == Position().on_page(content.position.page)
+    groups = [
+        (heading, [memory_row(reader, one, content.links.get(one.key)) for one in memories])
+        for heading, memories in groupby(content.memories, _heading)
     ]
-    # Open promises come first in the list of all memories.
-    promises = sum(is_open(one.kind, one.content) for one in content.memories)
-    if promises and content.position.list == "memories" and not content.position.of:
-        others = [_DIVIDER] if promises < len(rows) else []
-        title = section(f"*{reader.say('promises_title')}*")
-        return [title, *rows[:promises], *others, *rows[promises:]]
-    return rows
+    blocks: list[Block] = []
+    for heading, rows in groups:
+        if is_grouped and (len(groups) > 1 or heading != "about_title"):
+            blocks.append(section(f"*{reader.say(heading)}*", block_id=heading))
+        blocks += rows
+    return blocks
 
 
-def memory_row(reader: Reader, memory: Memory, link: str | None, position: Position) -> Block:
-    """Return a memory with the sentence it comes from, its audience, date, source and menu."""
+def _heading(memory: Memory) -> str:
+    """Return the key of the heading that a memory is below."""
+    if is_open(memory.kind, memory.content):
+        return "promises_title"
+    return "instructions_title" if memory.kind == INSTRUCTION_KIND else "about_title"
+
+
+def memory_row(reader: Reader, memory: Memory, link: str | None) -> Block:
+    """Return a memory with its day, its source and its menu.
+
+    Its sentence is shown where that says more; where it is used, where that is not the rule.
+    """
     line = memory_line(reader, memory)
-    said = as_mrkdwn(shortened(sentence_of(memory), _SAID_LIMIT))
-    said_on = date.fromisoformat(memory.said_on)
-    details: list[str] = []
-    if said not in line:
-        details.append(reader.say("row_said", what=said))
-    details.append(reader.say("row_where", where=audience_name(reader, audience_of(memory))))
-    details.append(reader.say("row_since", day=reader.plain_day(said_on)))
+    details = [line, reader.plain_day(date.fromisoformat(memory.said_on))]
     if link:
         details.append(f"<{link}|{reader.say('row_source')}>")
+    audience = audience_of(memory)
+    if audience != DM:
+        details.append(reader.say("row_where", where=audience_name(reader, audience)))
     if COLLEAGUES in memory.audiences:
         details.append(reader.say("row_colleagues"))
+    text = " · ".join(details)
+    sentence = shortened(sentence_of(memory), _SAID_LIMIT)
+    if says_more(memory, sentence, line):
+        text += f"\n{reader.say('row_said', what=as_mrkdwn(sentence))}"
     options = [option(reader.say(key), act.value) for key, act in _row_acts(memory)]
     menu = {"type": "overflow", "action_id": ACT, "options": options}
-    text = f"{line}\n{' · '.join(details)}"
-    return section(text, menu, position.block_id(f"memory-{memory.key[:40]}"))
+    return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
 
 
 def _row_acts(memory: Memory) -> list[tuple[str, ButtonAct]]:
     """Return what the menu of a memory offers: the key of each sentence, and the act."""
     key = memory.key
     acts: list[tuple[str, ButtonAct]] = []
+    # Slack has room for five.
     if is_open(memory.kind, memory.content):
         acts.append(("promise_done", ChangePromise(key=key, to="done")))
+    elif audience_of(memory) == DM:
+        acts.append(("menu_everywhere", Move(key=key, to="public")))
+    else:
+        acts.append(("menu_dm_only", Move(key=key, to="dm")))
     acts.append(("menu_edit", Edit(key=key)))
     acts.append(("menu_forget", Forget(keys=(key,))))
     acts.append(("menu_history", Position(list="changes", of=key)))
@@ -340,50 +466,43 @@ def _row_acts(memory: Memory) -> list[tuple[str, ButtonAct]]:
     return acts
 
 
-def _card(reader: Reader, content: Content) -> list[Block]:
+def _card(reader: Reader, memories: Sequence[Memory]) -> list[Block]:
     """Return what the person shows to colleagues, with its preview."""
     title = header(reader.say("card_title"))
-    if not (lines := card_lines(reader, content.card or ())):
+    if not (lines := card_lines(reader, memories)):
         return [_DIVIDER, title, section(reader.say("card_none"))]
     preview = button(reader.say("card_preview"), PreviewCard())
-    return [
-        _DIVIDER,
-        title,
-        section(bulleted(lines)),
-        actions(preview, block_id=content.position.block_id("card")),
-    ]
-
-
-def _forget_shown(reader: Reader, content: Content) -> Block:
-    keys = tuple(memory.key for memory in content.memories)
-    text = reader.say("forget_shown", count=len(content.memories))
-    return actions(
-        button(text, Forget(keys=keys), style="danger"),
-        block_id=content.position.block_id("forget"),
-    )
+    return [_DIVIDER, title, section(bulleted(lines)), actions(preview, block_id="card")]
 
 
 def _changes(reader: Reader, content: Content) -> list[Block]:
-    position = content.position
-    title = reader.say("changes_title")
-    if position.list == "changes" and position.of:
-        title = history_title(reader, content.changes)
-    blocks = [_DIVIDER, header(title)]
     if not content.changes:
-        blocks.append(section(reader.say("changes_none")))
+        return [section(reader.say("changes_none"))]
+    blocks: list[Block] = []
     for entry in content.changes:
         changed = change_line(reader, entry)
         line = f"{changed}\n{reader.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
             line += f" · <{link}|{reader.say('row_source')}>"
         undo = undo_button(reader, undo_of([entry]), changed)
-        blocks.append(section(line, undo, position.block_id(f"change-{entry.id}")))
-    if content.not_remembered:
-        blocks.append(header(reader.say("not_remembered_title")))
-    for refused in content.not_remembered:
-        line = f"{not_remembered_line(reader, refused)}\n{reader.minute(refused.at)}"
-        blocks.append(section(line))
+        blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
     return blocks
+
+
+def _changes_title(reader: Reader, content: Content) -> str:
+    if content.position.list == "changes" and content.position.of:
+        return history_title(reader, content.changes)
+    return reader.say("changes_title")
+
+
+def _not_remembered(reader: Reader, content: Content) -> list[Block]:
+    if not content.not_remembered:
+        return []
+    lines = [
+        f"{not_remembered_line(reader, refused)}\n{reader.minute(refused.at)}"
+        for refused in content.not_remembered
+    ]
+    return [header(reader.say("not_remembered_title")), *map(section, lines)]
 
 
 def undo_of(changes: Sequence[Change]) -> Undo | Redo:
@@ -416,31 +535,15 @@ def _pages(reader: Reader, content: Content) -> list[Block]:
     if position.of or position.list != "memories":
         buttons.append(button(reader.say("all_memories"), Position()))
     if buttons:
-        blocks.append(actions(*buttons, block_id=position.block_id("pages")))
+        blocks.append(actions(*buttons, block_id="pages"))
     return blocks
 
 
 def _controls(reader: Reader, content: Content) -> Block:
     """Return the buttons for everything else."""
-    is_on = content.off is None or content.off.here
     buttons: list[Block] = []
-    if is_on and not content.asks and content.refusal is None:
+    if content.off is None and not content.asks and content.refusal is None:
         buttons.append(button(reader.say("add_button"), Open(form="add"), style="primary"))
-    buttons += [
-        button(reader.say("changes_title"), Position(list="changes")),
-        button(reader.say("settings_title"), Open(form="settings")),
-        button(reader.say("export_title"), Export()),
-        button(
-            reader.say("forget_everything_button"),
-            Forget(everything=True),
-            confirm={
-                "title": plain_text(reader.say("forget_everything_button")),
-                "text": plain_text(reader.say("forget_everything_ask")),
-                "confirm": plain_text(reader.say("menu_forget")),
-                "deny": plain_text(reader.say("modal_cancel")),
-                "style": "danger",
-            },
-        ),
-        button(reader.say("delete_title"), Open(form="delete"), style="danger"),
-    ]
-    return actions(*buttons, block_id=content.position.block_id("controls"))
+    buttons.append(button(reader.say("changes_title"), Position(list="changes")))
+    buttons.append(button(reader.say("settings_title"), Open(form="settings")))
+    return actions(*buttons, block_id="controls")

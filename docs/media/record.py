@@ -29,11 +29,11 @@ MOST_BYTES = 3_000_000
 # A locale, a colleague, steps: @ a person, ~ the menu of a memory, ! a click; any other is typed.
 STORIES = {
     "kioku": """en-US|Mia|@Ben|I like ramen|What shall I eat today?|/forget ramen
-        |!Forget All Shown (1)|I like short reviews|I promised Mia the Q3 figures by Friday noon
+        |!Forget|I like short reviews|I promised Mia the Q3 figures by Friday noon
         |~short reviews|!Show to Colleagues|!Preview as a Colleague|!Close
         |@Mia|How does Ben like reviews?""",
     "kioku.ja": """ja-JP|ミア|@Aya|ラーメンが大好きです!!|今日のランチは何を食べようかな？
-        |/forget ラーメン|!表示中の1件を忘れる|短いレビューが好きです
+        |/forget ラーメン|!忘れる|短いレビューが好きです
         |金曜日の正午までにミアさんに数字を送ると約束しました|~短いレビュー|!同僚に見せる
         |!同僚からの見え方|!閉じる|@ミア|Ayaさんはどんなレビューを好みますか？""",
 }

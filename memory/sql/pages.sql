@@ -1,8 +1,8 @@
 -- The list of a person's memories.
 
 -- name: page
--- A page of memories: open promises by the day they are due, then kinds, the newest first. With words,
--- those whose content has all of them, or, where there are none, whose content and quotes have.
+-- A page of memories: open promises by the day they are due, then wishes about answers, then the other
+-- kinds, the newest first. A memory stays in its place when it is changed. With words, those whose content has all of them, or, where there are none, whose content and quotes have.
 WITH wanted AS (
     SELECT array_agg(
         CASE WHEN %(whole)s AND word ~ '^[!-~]+$' THEN ' ' || word || ' ' ELSE needle(word) END
@@ -34,11 +34,11 @@ WITH wanted AS (
         END AS rank
     FROM mine CROSS JOIN wanted
 ), found AS MATERIALIZED (
-    SELECT *, count(*) OVER () AS total, max(updated_at) OVER (PARTITION BY kind) AS newest
+    SELECT *, count(*) OVER () AS total, max(created_at) OVER (PARTITION BY kind) AS newest
     FROM ranked WHERE rank = (SELECT min(rank) FROM ranked)
 )
 SELECT prefix, key, value, created_at, updated_at, expires_at, total FROM found
-ORDER BY open_until, newest DESC, kind, updated_at DESC, key
+ORDER BY open_until, kind <> 'UserInstruction', newest DESC, kind, created_at DESC, key
 LIMIT %(size)s
 OFFSET %(size)s * GREATEST(LEAST(%(page)s - 1,
     ((SELECT total FROM found LIMIT 1) - 1) / %(size)s), 0);

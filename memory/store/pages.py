@@ -16,8 +16,9 @@ _SQL = load_statements("memory", "pages")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPage:
-    """One page of memories: open promises by the day they are due, then kinds, newest first.
+    """One page of memories: open promises, the first due first, then wishes about answers.
 
+    Then come the other kinds, each with its newest first: a change moves no memory.
     `total` is the number of memories on all pages; `page` starts at 1.
     """
 

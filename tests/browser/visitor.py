@@ -16,6 +16,7 @@ from playwright.async_api import Locator, Page, expect
 _SECONDS = 60
 expect.set_options(timeout=_SECONDS * 1_000)
 _SHOW = re.compile("^(Show|表示する)$")
+_SETTINGS = re.compile("^(Settings|設定)$")
 _numbers = itertools.count(1)
 
 
@@ -103,14 +104,18 @@ class Visitor:
         await expect(self.messages).to_have_count(before + 1)
         return self.last
 
-    async def remembered(self, *words: str, without: str = "\0") -> Locator:
+    async def remembered(self, *words: str, without: str = "\0") -> None:
         """Look at /memories until these words are there, and `without` is not."""
         end = time.monotonic() + _SECONDS
+        panel = self.page.get_by_role("dialog")
         while time.monotonic() < end:
-            answer = await self.command("/memories")
-            text = await answer.inner_text()
+            await self.say("/memories")
+            await expect(panel.get_by_role("button", name=_SETTINGS)).to_be_visible()
+            text = await panel.inner_text()
+            await self.page.keyboard.press("Escape")
+            await expect(panel).to_have_count(0)
             if all(word in text for word in words) and without not in text:
-                return answer
+                return
             await self.page.wait_for_timeout(400)
         raise AssertionError(f"{words} were not remembered in time: {text}")
 

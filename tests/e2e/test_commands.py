@@ -12,8 +12,9 @@ from tests.e2e.world import World
 def test_answer_to_a_command_survives_a_refusal(world: World, status: int) -> None:
     """What Slack fails to take is sent again; of what it refuses the text is sent."""
     ann = world.human()
+    world.remember(ann, "ramen")
     world.fault("response_url", status=status)
-    shown = ann.command("/memories")
+    shown = ann.command("/forget ramen")
     refused, sent = world.calls("response_url")
     assert (refused["status"], sent["outcome"]) == (status, "ok")
     assert sent["args"]["text"] == refused["args"]["text"] == shown["text"]

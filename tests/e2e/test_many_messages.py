@@ -41,7 +41,7 @@ def test_more_people_are_served_at_the_same_time_than_there_are_connections(
         model.open.clear()
         said = [human.say("I love ramen") for human in people]
         world.until(lambda: len(requests) >= PEOPLE, "twenty requests under way")
-        people[0].command("/memories")
+        people[0].panel()
         model.open.set()
         for one in said:
             assert world.reply(one).text

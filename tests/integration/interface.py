@@ -33,7 +33,7 @@ _SHOWING = ("response_url", "chat.postEphemeral")
 class Answer:
     """What a person is shown for a click, a shortcut or a submitted form.
 
-    `message`: as the app sent it, empty if there was none. `form`: the one that is open then.
+    `message`: as the app sent it, empty if there was none. `form`: the view that is open then.
     `errors`: what is wrong with the values of a form, by block.
     """
 

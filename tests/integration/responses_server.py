@@ -191,6 +191,10 @@ class LookTool(Toolbox):
         """The calls bring no words of the person's."""
         return []
 
+    @property
+    def answer(self) -> None:
+        """The calls show the person nothing."""
+
     async def call(self, name: str, arguments: str) -> str:
         """Record a call and answer it."""
         self.calls.append(arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from typing import TypeAlias
@@ -9,7 +10,6 @@ from typing import TypeAlias
 import pytest
 
 from bot.people import read_memory_state
-from bot.slack.client import NOTICE_METADATA
 from bot.ui.acts import (
     Answer,
     ButtonAct,
@@ -18,6 +18,7 @@ from bot.ui.acts import (
     Edit,
     Forget,
     Hide,
+    Move,
     Position,
     Rate,
     Redo,
@@ -31,7 +32,7 @@ from memory import COLLEAGUES, PUBLIC, Selection, forget, list_changes
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson
-from tests.person import Place, shown
+from tests.person import Place, acts_in, elements, sections, shown
 from tests.waiting import until
 
 pytestmark = pytest.mark.own_slack
@@ -50,22 +51,17 @@ Open: TypeAlias = Callable[[SlackPerson], Awaitable[Place]]
 
 
 async def _panel_of_command(ann: SlackPerson) -> Place:
-    place: Place = await ann.command("/memories")
+    place: Place = await ann.panel("/memories")
     return place
 
 
 async def _panel_of_words(ann: SlackPerson) -> Place:
-    """Ask in plain words, and press the button that opens the panel."""
+    """Ask in plain words, and press the button below the newest that opens the panel."""
     message = await ann.say("Show me my memories")
-    opened = await _below(ann, message.ts, "open_line")
-    before = {one["ts"] for one in await ann.seen()}
-    await ann.press({**opened, "channel": "dm"}, "show")
-
-    async def new() -> Place | None:
-        found = [one for one in await ann.seen() if one["ts"] not in before]
-        return {**found[-1], "channel": "dm"} if found else None
-
-    return await until(new)
+    listed = await _below(ann, message.ts, "memories_title")
+    await ann.press({**listed, "channel": "dm"}, "show")
+    place: Place = await ann.panel_opens()
+    return place
 
 
 async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
@@ -114,22 +110,26 @@ async def forget_one_and_undo(ann: SlackPerson, panel: Place) -> None:
 
 
 async def forget_all_shown(ann: SlackPerson, panel: Place) -> None:
-    """What a search shows is forgotten at once."""
+    """What a search shows is forgotten at once, and *Undo* stands there."""
+    await ann.remember("salmon sushi")
     found = await ann.search(panel, "sushi")
-    sushi = await ann.memory("sushi")
-    panel = await ann.click(found, "forget", keys=sushi.key)
+    keys = [(await ann.memory(one)).key for one in ("salmon sushi", "'sushi'")]
+    panel = await ann.click(found, "forget", keys=keys)
     assert await ann.foods() == ["ramen"]
-    assert "Likes ramen" in shown(panel)
+    await ann.click(panel, "undo", what="forgetting")
+    assert await ann.foods() == ["ramen", "salmon sushi", "sushi"]
 
 
 async def forget_everything_and_undo(ann: SlackPerson, panel: Place) -> None:
     """Everything is forgotten, and *Undo* brings it back: until then Home has one, too."""
-    panel = await ann.click(panel, "forget", everything=True)
+    await ann.press(panel, "open", form="settings")
+    settings = await ann.form_opens()
+    settings = await ann.click(settings, "forget", everything=True)
     assert await ann.foods() == []
-    assert ann.sentence("panel_none").split("*")[1] in shown(panel)
-    home = await ann.open_home()
-    assert ann.sentence("forgotten", what="2 memories") in shown(home)
-    await ann.click(home if panel.get("type") == "home" else panel, "undo", what="forgetting")
+    assert "Forgotten: 2 memories" in shown(settings)
+    assert ann.sentence("panel_none").split("*")[1] in shown(await ann.changed(panel))
+    assert ann.sentence("forgotten", what="2 memories") in shown(await ann.open_home())
+    await ann.click(settings, "undo", what="forgetting")
     assert await ann.foods() == ["ramen", "sushi"]
     assert ann.sentence("undo_button") not in shown(await ann.open_home())
 
@@ -166,6 +166,19 @@ async def use_elsewhere(ann: SlackPerson, panel: Place) -> None:
     await ann.changed(panel)
     moved = await ann.memory("ramen")
     assert (moved.key, moved.audiences) == (memory.key, (PUBLIC,))
+
+
+async def use_everywhere_and_only_here_again(ann: SlackPerson, panel: Place) -> None:
+    """A row's menu moves a memory at once, and says where it is used now, with *Undo*."""
+    memory = await ann.memory("ramen")
+    panel = await ann.click(panel, "move", key=memory.key, to="public")
+    assert (await ann.memory("ramen")).audiences == (PUBLIC,)
+    assert ann.sentence("audience_public") in shown(panel)
+    panel = await ann.click(panel, "undo", what="changes")
+    assert (await ann.memory("ramen")).audiences == ()
+    panel = await ann.click(panel, "move", key=memory.key, to="public")
+    await ann.click(panel, "move", key=memory.key, to="dm")
+    assert (await ann.memory("ramen")).audiences == ()
 
 
 async def see_history(ann: SlackPerson, panel: Place) -> None:
@@ -246,15 +259,20 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
 
 async def export(ann: SlackPerson, panel: Place) -> None:
     """The file comes in the direct messages."""
-    panel = await ann.click(panel, "export")
-    assert ann.sentence("exported") in shown(panel)
-    assert any("files" in message for message in await ann.seen())
+    await ann.press(panel, "open", form="settings")
+    settings = await ann.click(await ann.form_opens(), "export")
+    assert ann.sentence("exported") in shown(settings)
+    [sent] = [message for message in await ann.seen() if message.get("files")]
+    assert [file["name"].rpartition(".")[2] for file in sent["files"]] == ["html", "json"]
 
 
 async def delete_all(ann: SlackPerson, panel: Place) -> None:
-    """A typed word deletes everything; the form becomes the receipt."""
-    await ann.press(panel, "open", form="delete")
-    form = await ann.form_opens()
+    """A typed word deletes everything; the form becomes the receipt. A copy is offered before."""
+    await ann.press(panel, "open", form="settings")
+    form = await ann.click(await ann.form_opens(), "open", form="delete")
+    assert ann.sentence("delete_then_on") in shown(form)
+    form = await ann.click(form, "export")
+    assert ann.sentence("exported") in shown(form)
     refused = await ann.submit(form, word="yes")
     assert "DELETE" in str(refused)
     await ann.submit(form, word="DELETE")
@@ -271,6 +289,7 @@ ACTS = (
     forget_everything_and_undo,
     edit_and_undo,
     use_elsewhere,
+    use_everywhere_and_only_here_again,
     see_history,
     undo_a_change,
     turn_off_and_on,
@@ -292,24 +311,24 @@ async def test_act_on_surface_has_its_effect(
 
 
 TYPED: dict[str, tuple[str, str]] = {
-    "/memories ramen": ("search_title", "Likes ramen"),
-    "/forget ramen": ("search_title", "Forget All Shown"),
+    "/forget ramen": ("forget_ask", "Forget “Likes ramen”?"),
+    "/forget Likes": ("panel_no_match", "Search"),
     "/memories help": ("help", "/forget everything"),
     "/memories pause": ("off", "Turn Memory On"),
     "/memories 停止": ("off", "Turn Memory On"),
     "/memories resume": ("switched_on", "Turn Memory Off"),
     "/memories incognito": ("off_here", "Turn Memory On"),
     "/forget everything": ("forget_everything_ask", "Forget"),
-    "/memories zebras": ("panel_no_match", "zebras"),
 }
 
 
 @pytest.mark.parametrize("typed", TYPED)
 async def test_typed_command_is_answered(ann: SlackPerson, typed: str) -> None:
-    """The few words after a command do what they say; any other is searched for."""
+    """The few words after a command do what they say; ``/forget`` asks about what has others."""
     key, text = TYPED[typed]
     answer = await ann.command(typed)
-    said = ann.sentence(key, words=typed.split()[1], where=ann.sentence("place_dm"))
+    where = ann.sentence("place_dm")
+    said = ann.sentence(key, words=typed.split()[1], where=where, what="Likes ramen")
     beginning = said.split("{")[0].split("\n")[0]
     assert beginning in answer["text"] + shown(answer).replace('\\"', '"')
     assert text in shown(answer)
@@ -320,19 +339,15 @@ async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
 ) -> None:
     """Nothing said meanwhile is remembered, in that conversation; the button ends it.
 
-    The panel says there that memory is off, also after a form, and elsewhere where it is off.
+    The panel says where memory is off, also after a form.
     """
     answer = await ann.command("/memories incognito")
     where = ann.sentence("place_dm")
-    here = ann.sentence("off_here", where=where)
-    panel = await ann.command("/memories")
+    panel = await ann.panel()
     await ann.press(panel, "open", form="settings")
     await ann.submit(await ann.form_opens())
-    for one in (panel, await ann.changed(panel)):
-        assert here in shown(one)
-    home = shown(await ann.open_home())
-    assert here not in home
-    assert ann.sentence("panel_off_in", where=where) in home
+    for one in (panel, await ann.changed(panel), await ann.open_home()):
+        assert ann.sentence("panel_off_in", where=where) in shown(one)
     await ann.say("I love natto")
     await ann.click(answer, "switch", to="on")
     message = await ann.say("I love curry")
@@ -340,11 +355,74 @@ async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
     assert await ann.foods() == ["curry", "ramen", "sushi"]
 
 
+@pytest.mark.parametrize("typed", ["/memories ramen", "/memories", "/forget"])
+async def test_command_opens_panel_and_leaves_no_message(ann: SlackPerson, typed: str) -> None:
+    """The panel is a modal: nothing of it stays in the conversation. Words narrow it."""
+    words = typed.partition(" ")[2]
+    panel = await ann.panel(typed)
+    assert "Likes ramen" in shown(panel)
+    assert ("Likes sushi" in shown(panel)) is (not words)
+    await ann.submit(panel, **{f"search-{words}": "zebras"})
+    await ann.form_says(ann.sentence("panel_no_match", words="zebras"))
+    assert await ann.seen() == []
+
+
+async def test_forget_with_several_matches_forgets_each_in_its_place(ann: SlackPerson) -> None:
+    """A row each and one button for all; what went stands in the place of its row."""
+    await ann.remember("miso ramen", "soba")
+    await ann.remember("shio ramen")
+    asked = await ann.command("/forget ramen")
+    assert asked["text"] == ann.sentence("forget_which")
+    assert "soba" not in shown(asked)
+    [*_, button] = elements(asked)
+    assert button["text"]["text"] == ann.sentence("forget_all", count=3)
+    middle = await ann.memory("miso ramen")
+    after = await ann.click(asked, "forget", keys=middle.key)
+    assert await ann.foods() == ["ramen", "shio ramen", "soba", "sushi"]
+    gone = ann.sentence("forgotten", what="Likes miso ramen")
+    lines = [text.splitlines()[0] for text in sections(after)]
+    assert lines == ["Likes shio ramen", gone, "Likes ramen"]
+    assert acts_in(after, "undo")
+    [*_, button] = elements(after)
+    await ann.click(after, "forget", keys=list(json.loads(button["value"])["keys"]))
+    assert await ann.foods() == ["soba", "sushi"]
+
+
+@pytest.mark.parametrize("surface", ["Home", "command"])
+async def test_result_of_click_in_row_stands_in_its_place(ann: SlackPerson, surface: str) -> None:
+    """Between its neighbours, with *Undo*; a row that is still there keeps its menu."""
+    await ann.remember("soba", "udon", "curry")
+    panel = await SURFACES[surface](ann)
+
+    def lines(place: Place) -> list[str]:
+        shown = [text.split(" · ")[0].splitlines()[0] for text in sections(place)]
+        return [line for line in shown if line.split()[0] in ("Likes", "Forgotten:", "Updated:")]
+
+    listed = ["Likes curry", "Likes udon", "Likes soba", "Likes sushi", "Likes ramen"]
+    assert lines(panel) == listed
+    panel = await ann.click(panel, "forget", keys=(await ann.memory("soba")).key)
+    gone = ann.sentence("forgotten", what="Likes soba")
+    assert lines(panel) == ["Likes curry", "Likes udon", gone, "Likes sushi", "Likes ramen"]
+    sushi = await ann.memory("sushi")
+    await ann.press(panel, "edit", key=sushi.key)
+    await ann.submit(await ann.form_opens(), **{"field.food_name": "salmon"})
+    panel = await ann.changed(panel)
+    changed = "Updated: Likes salmon (was: Likes sushi)"
+    assert lines(panel) == ["Likes curry", "Likes udon", changed, "Likes ramen"]
+    [edit, *_] = [
+        one for one in acts_in(panel, "edit") if (await ann.memory("salmon")).key in one["chosen"]
+    ]
+    assert edit["type"] == "overflow"
+
+
 PLAIN = {
     "Turn memory off": "off",
+    "Show me my memories": "memories_title",
+    "Show me the history of your memory": "changes_title",
+    "Open my settings": "open_line",
     "Turn incognito on": "off_here",
     "Forget ramen": "forget_ask",
-    "Forget what I said today": "forget_ask",
+    "Forget what I said today": "forget_these",
     "Forget everything about me": "forget_everything_ask",
     "Don't remember this": "not_remembered",
 }
@@ -352,7 +430,10 @@ PLAIN = {
 
 @pytest.mark.parametrize("words", PLAIN)
 async def test_plain_words_do_or_propose(ann: SlackPerson, words: str) -> None:
-    """What can be undone is done; the rest is a question, and the click decides."""
+    """What can be undone is done; the rest is a question, and the click decides.
+
+    One message says it.
+    """
     await ann.app.form(await ann.say("I love curry"))
     before = await ann.foods()
     message = await ann.say(words)
@@ -361,7 +442,49 @@ async def test_plain_words_do_or_propose(ann: SlackPerson, words: str) -> None:
     if "forget" in PLAIN[words]:
         await ann.click(below, "forget")
         assert await ann.foods() != before
-    assert below.get("metadata") == NOTICE_METADATA
+    assert len(ann.app.shown(message)) == 1
+
+
+async def test_memory_turned_on_in_words_is_on_and_said_once(ann: SlackPerson) -> None:
+    """The message has the button for the opposite, and nothing says that memory is off."""
+    await ann.command("/memories pause")
+    message = await ann.say("Turn memory on")
+    [told] = ann.app.shown(message)
+    assert told["text"] == ann.sentence("switched_on")
+    assert "off" not in told["text"]
+    assert ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
+    await ann.click({**told, "channel": "dm"}, "switch", to="off")
+    assert len(ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user)) == 1
+
+
+async def test_who_deletes_everything_while_memory_is_off_keeps_it_off(ann: SlackPerson) -> None:
+    """The form says so before, the receipt and the panel after; nothing else is kept."""
+    await ann.command("/memories pause")
+    panel = await ann.panel()
+    await ann.press(panel, "open", form="settings")
+    form = await ann.click(await ann.form_opens(), "open", form="delete")
+    assert ann.sentence("delete_then_off") in shown(form)
+    await ann.submit(form, word="DELETE")
+    receipt = await ann.form_says("All your data is deleted.")
+    assert ann.sentence("stays_off") in shown(receipt)
+    after = shown(await ann.changed(panel))
+    assert "*Memory is off" in after
+    assert ann.sentence("panel_example_food") in after
+    await ann.publish_home()
+    assert "*Memory is off" in shown(await ann.home())
+    assert await ann.foods() == []
+
+
+@pytest.mark.parametrize("typed", ["/forget ramen", "/forget everything"])
+async def test_who_has_nothing_is_offered_to_delete_nothing(ann: SlackPerson, typed: str) -> None:
+    """There is nothing to forget, export or delete, and nobody is asked about it."""
+    bo = SlackPerson(ann.app)
+    answer = await bo.command(typed)
+    assert answer["text"] == bo.sentence("nothing_yet")
+    assert elements(answer) == []
+    await bo.press(await bo.panel(), "open", form="settings")
+    settings = await bo.form_opens()
+    assert not any(acts_in(settings, act) for act in ("export", "forget", "open"))
 
 
 async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
@@ -383,6 +506,7 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         Forget(keys=(memory.key,)),
         Forget(messages=((message.channel_id, message.ts),)),
         Edit(key=memory.key),
+        Move(key=memory.key, to="public"),
         Share(key=memory.key),
         Hide(key=memory.key),
         ChangePromise(key=memory.key, to="done"),

@@ -15,7 +15,7 @@ from bot.memories.shaping import MOST_SHOWN, read_shaping
 from bot.slack.client import Installations
 from bot.slack.messages import read_message, user_key
 from bot.ui.acts import Position
-from bot.ui.panel import Content, panel
+from bot.ui.panel import Content, panel_view
 from bot.ui.shaping import shaping_view
 from bot.workspaces import only
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
@@ -155,7 +155,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     """What shows everything is for the person alone, wherever they ask; nobody else gets it."""
     app = case.app
-    mine = panel(Reader("en"), await case.panel(case.person))
+    mine = panel_view(Reader("en"), await case.panel(case.person))
     assert case.shows(mine) == set(KINDS)
     for position in (Position(), Position(of="stew"), Position(list="changes")):
         theirs = await case.panel(case.bystander, position)

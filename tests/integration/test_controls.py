@@ -259,7 +259,7 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
     app.script_calls(setting("do_not_remember", which="this_message"), REMEMBER)
     said = await app.ask(place, "I love natto. But don't remember this.")
     done, refused = app.outputs()
-    assert done == {"not_remembered": "this_message", "done": True}
+    assert (done["not_remembered"], done["done"]) == ("this_message", True)
     assert "error" in refused
     assert nothing_kept(app, said)
     assert says(app.shown(said), "not_remembered")
@@ -383,6 +383,17 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     third = await app.ask(place, f"{mention}I love tempura")
     foods = [one["food_name"] for one in await app.form(third, audience)]
     assert foods == ["tempura"]
+
+
+async def test_a_model_cannot_agree_for_a_person(make_app: MakeApp) -> None:
+    """With KIOKU_CONSENT=ask, “turn memory on” asks them: their click is the consent."""
+    app = await make_app(consent="ask")
+    place = app.slack.place()
+    app.script_calls(setting("resume"))
+    asked = await app.ask(place, "turn memory on")
+    assert app.outputs()[0]["proposed"] is True
+    assert pressable(app.shown(asked)[-1:], Switch) == [Switch(to="on"), Switch(to="off")]
+    assert nothing_kept(app, await app.ask(place, "I love ramen"))
 
 
 async def test_consent_asked_later_keeps_waiting_words_from_the_model(make_app: MakeApp) -> None:

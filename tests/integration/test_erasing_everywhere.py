@@ -119,19 +119,19 @@ async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(ap
 
 
 async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
-    """The file with everything is deleted; messages stay, and the receipt says so."""
+    """The files with everything are deleted; messages stay, and the receipt says so."""
     place = app.slack.place()
     person = await lived(app, place)
-    [file] = [one for message in seen(app, place) for one in message.get("files", [])]
+    files = [one for message in seen(app, place) for one in message.get("files", [])]
     before = [m["ts"] for m in seen(app, place)]
     erased = await erase_person(app.pool, person)
-    assert erased.files == 1
+    assert erased.files == 2
     receipt = json.dumps(receipt_view(Reader("en"), erased), ensure_ascii=False)
-    assert say("en", "deleted_files", count=1) in receipt
+    assert say("en", "deleted_files", count=2) in receipt
     assert say("en", "stays_messages") in receipt
-    assert await deleted(app) == 1
-    [gone] = [one for message in seen(app, place) for one in message.get("files", [])]
-    assert gone == {"id": file["id"], "mode": "tombstone"}
+    assert await deleted(app) == 2
+    gone = [one for message in seen(app, place) for one in message.get("files", [])]
+    assert gone == [{"id": file["id"], "mode": "tombstone"} for file in files]
     assert [m["ts"] for m in seen(app, place)] == before
 
 
@@ -164,24 +164,24 @@ async def test_a_file_that_was_sent_as_its_person_was_erased_is_deleted(
     """Once it is there, also where Slack's answer to the upload was lost."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
-    note = data._note_file
+    note = data._note_files
 
     async def erased(*about: Any) -> None:
         await note(*about)
         await erase_person(app.pool, message.person)
 
-    monkeypatch.setattr(data, "_note_file", erased)
+    monkeypatch.setattr(data, "_note_files", erased)
     if not answered:
         app.slack.control("faults", {"method": "files.completeUploadExternal", "drop": "after"})
     told = await app.click(message.person, Export())
     assert told.line == say("en", "exported" if answered else "export_failed")
-    [job] = app.rows(
+    waiting = app.rows(
         "SELECT scheduled_at > now() + interval '20 seconds' AS waits FROM procrastinate_jobs"
         " WHERE task_name = %s AND status = 'todo'",
         DELETE_FILE,
     )
-    assert job["waits"]
+    assert [job["waits"] for job in waiting] == [True, True]
     await deleted(app)
     files = [file for one in seen(app, place) for file in one.get("files", [])]
-    assert [file["mode"] for file in files] == ["tombstone"]
+    assert [file["mode"] for file in files] == ["tombstone", "tombstone"]
     assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []

@@ -50,9 +50,9 @@ async def test_erased_while_it_is_open(make_app: MakeApp, consent: str) -> None:
     async with receiving(app):
         ann = SlackPerson(app)
         await ann.remember("natto")
-        await ann.press(await ann.open_home(), "open", form="delete")
-        then = ann.sentence("delete_then_asks" if asks else "delete_then_on")
-        assert then in shown(await ann.form_opens())
+        await ann.press(await ann.open_home(), "open", form="settings")
+        form = await ann.click(await ann.form_opens(), "open", form="delete")
+        assert ann.sentence("delete_then_asks" if asks else "delete_then_on") in shown(form)
         erased = await erase_person(ann.app.pool, ann.person)
         assert sum(erased.left.values()) == 0
         [job] = ann.app.jobs(PUBLISH)

@@ -68,6 +68,9 @@ async def wiretap(app: App) -> AsyncIterator[Wiretap]:
                 app.slack.control("delivery", {"mode": "socket"})
 
 
+@pytest.mark.failed_calls(
+    "views.open: exchanged_trigger_id", because="the panel is opened before it is known as a replay"
+)
 async def test_what_was_carried_out_is_not_carried_out_again(wiretap: Wiretap) -> None:
     """A command, shortcut, click and form, undone and then sent again as they were, change nothing.
 
@@ -77,7 +80,7 @@ async def test_what_was_carried_out_is_not_carried_out_again(wiretap: Wiretap) -
     await ann.command("/memories pause")
     assert len(wiretap.state(ann)) == 1
     await ann.command("/memories resume")
-    panel = await ann.command("/memories")
+    panel = await ann.panel()
     await ann.press(panel, "open", form="add")
     await ann.submit(await ann.form_opens(), lines="I love udon")
     await ann.remembers("udon")

@@ -20,7 +20,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from tests.e2e.workspace import Workspace
-from tests.person import Person, Said
+from tests.person import Person, Place, Said, acts_in
 from tests.soak.stage import Stage
 from tests.soak.table import Table, tell
 from tests.waiting import wait_until
@@ -94,12 +94,22 @@ def _is_answered(workspace: Workspace, said: Said) -> bool:
     )
 
 
+def _settings(mallory: Person) -> Place | None:
+    form = mallory.form()
+    return form if form and acts_in(form, "export") else None
+
+
 @contextmanager
 def _attack(mallory: Person, port: int) -> Iterator[dict[str, int]]:
     """Attack while the block runs; gives how often each attack was made."""
     stop = threading.Event()
     made = dict.fromkeys(("messages", "clicks", "bodies", "half requests", "checks"), 0)
-    panel = mallory.command("/memories")
+    panel = mallory.panel()
+    mallory.press(panel, "open", form="add")
+    mallory.submit(mallory.form_opens(), lines="I love ramen")
+    mallory.changed(panel)
+    mallory.type("/memories settings")
+    settings = wait_until(lambda: _settings(mallory), "the settings")
     texts = cycle([*(unit * _CHARACTERS for unit in _UNITS), _MARKS])
     bomb = _gzip_bomb()
     held: list[socket.socket] = []
@@ -111,9 +121,9 @@ def _attack(mallory: Person, port: int) -> Iterator[dict[str, int]]:
     def click() -> None:
         made["clicks"] += 1
         if made["clicks"] % 2:
-            mallory.press(panel, "export")
+            mallory.press(settings, "export")
         else:
-            mallory.press(panel, "forget", everything=True)
+            mallory.press(settings, "forget", everything=True)
 
     def inflate() -> None:
         made["bodies"] += 1

@@ -268,9 +268,9 @@ def test_a_person_can_only_shorten_the_retention(
     chosen: int | None, most: int | None, offered: list[str], begun: str
 ) -> None:
     """The days of the installation are the upper limit of what a person chooses."""
-    retention = elements(settings_form(EN, PersonSettings(retention_days=chosen), most, Place()))[
-        "retention"
-    ]
+    settings = PersonSettings(retention_days=chosen)
+    form = settings_form(EN, settings, most, Place(), can_forget=False, can_delete=False)
+    retention = elements(form)["retention"]
     assert [one["value"] for one in retention["options"]] == offered
     assert retention["initial_option"]["value"] == begun
     values = {"retention": {"value": {"selected_option": {"value": begun}}}}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any, get_args
 from uuid import UUID
@@ -37,10 +38,12 @@ from bot.ui.acts import (
     FormAct,
     Hide,
     List,
+    Move,
     Place,
     Position,
     Rate,
     Remember,
+    Row,
     SaveMemory,
     SaveSettings,
     Share,
@@ -51,10 +54,11 @@ from bot.ui.acts import (
     Undo,
     UndoSnooze,
     clicked_act,
-    position_in,
+    panel_position,
     read_act,
 )
 from bot.ui.blocks import Block, Payload, SlackView, escaped, fitted
+from bot.ui.export_page import export_page
 from bot.ui.forms import (
     COMMENT_LIMIT,
     add_form,
@@ -71,18 +75,31 @@ from bot.ui.messages import (
     consent_question,
     done_payload,
     forget_button,
+    forget_question,
+    forgotten_among,
     is_row,
+    list_payload,
     notice_payload,
     off_button,
     off_done,
     on_button,
-    on_question,
+    on_done,
     open_payload,
     refusal_done,
     reminder_payload,
     with_row_replaced,
 )
-from bot.ui.panel import PAGE_SIZE, Content, Done, panel
+from bot.ui.panel import (
+    PAGE_SIZE,
+    Content,
+    Done,
+    clicked_row,
+    home_view,
+    loading_view,
+    memory_row,
+    panel_view,
+    view_with_line,
+)
 from bot.ui.promises import Reminder
 from bot.ui.shaping import Shaping, shaping_view
 from memory import SCHEMAS, Change, Memory, Question, Selection
@@ -371,57 +388,66 @@ def heard(blocks: Sequence[Block]) -> None:
         assert "\n" not in label
 
 
+ROWS = st.none() | st.builds(
+    Row,
+    id=st.integers(0, 4).map(lambda number: f"memory-{UUID(int=number)}"),
+    above=st.integers(0, 4).map(lambda number: f"memory-{UUID(int=number)}"),
+)
+
+
 @settings(max_examples=50)
-@given(READERS, panels(), st.none() | done())
-def test_every_panel_fits(reader: Reader, content: Content, said: Done | None) -> None:
-    """Whatever is remembered, changed, asked and searched for: in Home and in a message."""
-    view_fits({"type": "home", "blocks": panel(reader, content, said)})
-    blocks = panel(reader, replace(content, handling=[]), said)
-    message_fits({"text": reader.say("memories_title"), "blocks": [*_at_most_three(blocks)]})
-    for block in blocks:
-        if any("action_id" in element for element in elements_of(block)):
-            assert position_in(block["block_id"]) in (content.position, _without_words(content))
+@given(READERS, panels(), st.none() | done(), ROWS)
+def test_every_panel_fits(
+    reader: Reader, content: Content, said: Done | None, row: Row | None
+) -> None:
+    """Whatever is remembered, changed, asked and searched for: in Home and in a modal.
 
-
-def _without_words(content: Content) -> Position:
-    return Position(list=content.position.list)
-
-
-def _at_most_three(blocks: Sequence[Block]) -> Iterable[Block]:
-    """Leave out the panel's own row of controls, which alone has more than three buttons."""
-    return (block for block in blocks if not block.get("block_id", "").startswith("controls|"))
-
-
-@given(POSITIONS, st.sampled_from(["said", "controls", f"memory-{TURN}", "state-1795737600"]))
-def test_a_position_survives_the_id_of_a_block(position: Position, name: str) -> None:
-    """What Slack returns of a click says where it was, also where words hold separators.
-
-    Words that are mostly quotation marks or backslashes are left out.
+    What the click did is said once, and what the panel shows comes back with each click in it.
     """
-    block_id = position.block_id(name)
-    assert len(block_id) <= 255
-    has_room = len(f"{name}|{position.value}") <= 255
-    assert position_in(block_id) == (position if has_room else Position(list=position.list))
-    assert has_room or len(re.findall(r'["\\]|[^ -~]', position.of)) > 20
+    row = row if said else None
+    modal = panel_view(reader, replace(content, handling=[]), said, row)
+    for view in (home_view(reader, content, said, row), modal):
+        view_fits(view)
+        assert panel_position(view) == content.position
+        named = [block.get("block_id") for block in view["blocks"]]
+        assert named.count("said") == bool(said)
+    again = view_with_line(reader, modal, Done(line="Done."))
+    view_fits(again)
+    assert again["blocks"][0]["text"]["text"] == "Done."
 
 
-@given(TEXTS)
-def test_any_text_in_a_block_id_is_a_position(text: str) -> None:
-    """A value of another version leads to the first page of all."""
-    assert position_in(f"said|{text}") == Position()
-    assert (position_in(text) is None) is ("|" not in text)
+@given(READERS, panels(), st.integers(0, PAGE_SIZE))
+def test_a_clicked_row_is_found_with_the_row_above(
+    reader: Reader, content: Content, number: int
+) -> None:
+    """Of a click elsewhere in the panel there is no row."""
+    view = panel_view(reader, content)
+    begins = ("memory-", "change-")
+    rows = [one["block_id"] for one in view["blocks"] if one.get("block_id", "").startswith(begins)]
+    assert clicked_row(view, "controls") is None
+    if number < len(rows):
+        above = rows[number - 1] if number else ""
+        assert clicked_row(view, rows[number]) == Row(id=rows[number], above=above)
+
+
+def test_the_panel_is_opened_in_both_languages() -> None:
+    """Before the database has said who reads it."""
+    view_fits(loading_view(Position()))
 
 
 KEYS = st.uuids().map(str)
 PLACES = st.builds(
     Place,
     url=st.sampled_from(["", f"https://hooks.slack.com/{'x' * 200}"]),
+    view=st.sampled_from(["", "V0123456789"]),
     position=st.none() | POSITIONS,
+    row=ROWS,
     channel=st.sampled_from(["", "C0123456789"]),
 )
 ACTS: st.SearchStrategy[ButtonAct | FormAct] = st.one_of(
     POSITIONS,
     *(st.builds(act, key=KEYS) for act in (Edit, Share, Hide, Snooze)),
+    st.builds(Move, key=KEYS, to=st.sampled_from(["dm", "public"])),
     st.builds(Switch, scope=st.sampled_from(["", "C0123456789"])),
     st.builds(Answer, question=st.uuids()),
     st.builds(Undo, ids=st.lists(st.uuids(), min_size=1, max_size=9).map(tuple)),
@@ -516,16 +542,27 @@ def test_every_other_message_fits(
     reader: Reader, said: Done, text: str, off: Off, memory: Memory
 ) -> None:
     """What was done, what is asked, and what is offered."""
-    forget = reader.say("forget_ask", what=", ".join([memory_line(reader, memory)] * 5))
     everything = forget_button(reader, Forget(everything=True))
+    question = forget_question(reader, _many([memory] * 3))
+    among = [one.key for one in _many([memory])][:10]
+    left = [replace(memory, key=key) for key in among[:3] + among[4:]]
+    gone = Done(line=reader.say("forgotten", what=escaped(text)))
     for payload in (
         done_payload(reader, said),
         consent_question(reader),
         done_payload(reader, off_done(reader, off)),
-        on_question(reader, off),
-        done_payload(reader, Done(line=forget, buttons=[everything])),
-        open_payload(reader, "memories", text),
-        open_payload(reader, "changes", text),
+        done_payload(reader, on_done(reader, off.scope)),
+        done_payload(reader, Done(line=reader.say("forget_everything_ask"), buttons=[everything])),
+        done_payload(reader, question),
+        done_payload(reader, forget_question(reader, [memory])),
+        done_payload(reader, forgotten_among(reader, gone, among[3], among, left)),
+        list_payload(
+            reader,
+            reader.say("changes_title"),
+            [memory_line(reader, memory)] * 5,
+            Position(of=text),
+        ),
+        open_payload(reader, Position(list="changes")),
     ):
         message_fits(payload)
 
@@ -590,7 +627,7 @@ def test_every_form_fits(
         created_at=NOON,
         updated_at=NOON,
     )
-    place = Place(url=f"https://hooks.slack.com/{'x' * 200}", position=Position(of=text))
+    place = Place(url=f"https://hooks.slack.com/{'x' * 200}", view="V1", position=Position(of=text))
     erased = PersonErased(
         counts=counts,
         left={"turns": 1},
@@ -598,13 +635,18 @@ def test_every_form_fits(
         at=NOON,
         files=len(text),
         never_formed_messages=len(counts),
+        switches=len(counts),
     )
     forms = [
         edit_form(reader, schema, memory, place),
         add_form(reader, place),
-        settings_form(reader, chosen, chosen.retention_days, place),
-        settings_form(reader, chosen, None, place),
-        delete_form(reader, place, asks=True),
+        *(
+            settings_form(
+                reader, chosen, most, place, can_forget=most is None, can_delete=bool(counts)
+            )
+            for most in (chosen.retention_days, None)
+        ),
+        delete_form(reader, place, reader.say("delete_then_off")),
         comment_form(reader, TURN, text[:COMMENT_LIMIT], place),
         share_form(reader, memory.key, text[:MAX_TEXT], place),
         receipt_view(reader, erased),
@@ -620,6 +662,139 @@ def _stored(schema: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(
         st.sampled_from([*schema.model_fields]), _SCALARS | st.lists(st.text()) | st.floats()
     )
+
+
+def remembered(
+    content: dict[str, Any], kind: str, evidence: str = "", audience: str = "dm", day: str = ""
+) -> Memory:
+    """Return a memory with the sentence that it comes from."""
+    said_on = day or NOON.date().isoformat()
+    value = {
+        "kind": kind,
+        "content": content,
+        "said_on": said_on,
+        "sources": [{"actor": "formation", "evidence": evidence, "said_on": said_on}],
+        **({} if audience == "dm" else {"audiences": [audience]}),
+    }
+    return Memory(
+        namespace=PERSON.namespace("dm"),
+        key=str(TURN),
+        value=value,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+
+
+RAMEN = {"food_name": "ramen", "preference": 70}
+MORNING = {"fact": "I hate meetings before 10am"}
+
+
+@pytest.mark.parametrize(
+    ("content", "evidence", "more"),
+    [
+        (RAMEN, "I like ramen", ""),
+        (RAMEN, "ラーメン", "\n“ラーメン”"),
+        (RAMEN, "I like ramen, but not at night", "\n“I like ramen, but not at night”"),
+        (MORNING, "I hate meetings before 10am.", ""),
+        (MORNING, "i hate meetings before 10AM！", ""),
+        (MORNING, "Mondays are bad, and I hate meetings before 10am", "\n“Mondays are bad, and"),
+        (MORNING, "", ""),
+    ],
+)
+def test_a_row_quotes_what_says_more(content: dict[str, Any], evidence: str, more: str) -> None:
+    """The sentence of a memory is shown where it is not the memory in other punctuation."""
+    kind = "UserFact" if "fact" in content else "UserFoodPreference"
+    row = memory_row(Reader("en"), remembered(content, kind, evidence), None)
+    first, quote, rest = row["text"]["text"].partition("\n")
+    assert first.startswith(memory_line(Reader("en"), remembered(content, kind)))
+    assert f"{quote}{rest}".startswith(more)
+    assert bool(quote) is bool(more)
+
+
+def test_a_row_says_no_default() -> None:
+    """Where a memory is used is said of an exception, a year of another one; a source is a link."""
+    reader = Reader("en")
+    year = datetime.now(UTC).year
+    now = memory_row(reader, remembered(RAMEN, "UserFoodPreference", day=f"{year}-03-02"), LINK)
+    line = now["text"]["text"]
+    assert str(year) not in line
+    assert line.endswith(f" · <{LINK}|message>")
+    assert line.count(" · ") == 2
+    old = remembered(RAMEN, "UserFoodPreference", audience="public", day=f"{year - 1}-03-02")
+    text = memory_row(reader, old, None)["text"]["text"]
+    assert str(year - 1) in text
+    assert text.endswith("Used everywhere in this workspace")
+
+
+def test_the_panel_has_a_heading_for_each_group() -> None:
+    """Wishes about answers are apart; what is about the person alone needs no heading."""
+    wish = remembered({"instruction": "answer briefly"}, "UserInstruction")
+    food = replace(remembered(RAMEN, "UserFoodPreference"), key="food")
+    reader = Reader("en")
+
+    def headings(*memories: Memory) -> list[str]:
+        content = Content(memories=memories, total=len(memories), found=len(memories))
+        blocks = panel_view(reader, content)["blocks"]
+        return [one["block_id"] for one in blocks if one.get("block_id", "").endswith("_title")]
+
+    assert headings(wish, food) == ["instructions_title", "about_title"]
+    assert headings(food) == []
+    assert headings(wish) == ["instructions_title"]
+
+
+EXPORTS = st.fixed_dictionaries(
+    {
+        "memories": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "kind": st.just("UserFact"),
+                    "content": st.fixed_dictionaries({"fact": TEXTS}),
+                    "said_on": st.just("2026-11-26"),
+                    "sources": st.just([]) | st.lists(st.fixed_dictionaries({"evidence": TEXTS})),
+                }
+            ),
+            max_size=3,
+        ),
+        "messages": st.lists(
+            st.fixed_dictionaries(
+                {"ts": st.just("1795737600.000100"), "question": TEXTS, "reply": st.none() | TEXTS}
+            ),
+            max_size=3,
+        ),
+    }
+)
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        """Keep the name of an element."""
+        self.found.add(tag)
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text between the elements."""
+        self.text += data
+
+
+@given(READERS, EXPORTS)
+def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
+    reader: Reader, document: dict[str, Any]
+) -> None:
+    """What was said and answered is on it, and nothing in it leads anywhere."""
+    page = export_page(reader, document)
+    read = _Tags()
+    read.feed(page)
+    read.close()
+    ours = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "ul", "li", "br"}
+    assert read.found <= ours | {"small", "blockquote"}
+    assert "href" not in page
+    said = [text for one in document["messages"] for text in (one["question"], one["reply"] or "")]
+    shown = "".join(read.text.split())
+    assert all("".join(text.split()) in shown for text in said)
 
 
 # --- a few words about looks --------------------------------------------------------------------

@@ -23,7 +23,11 @@ export function dialog({ title, lang, body, foot, className = "", closable = tru
   element.addEventListener("close", () => {
     element.remove();
     // The browser has given the focus back, unless the element that had it was drawn again meanwhile.
-    if (document.activeElement === document.body && back?.isConnected) back.focus({ preventScroll: true });
+    if (!back?.isConnected || document.querySelector("dialog[open]")) return;
+    // In a field that got the focus back while another dialog opened, Chromium takes no text until
+    // it is focused again.
+    if (document.activeElement === back) back.blur();
+    if (document.activeElement === document.body) back.focus({ preventScroll: true });
   });
   document.body.append(element);
   element.showModal();

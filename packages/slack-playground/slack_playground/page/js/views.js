@@ -134,6 +134,8 @@ async function close(view) {
 export function drawViews() {
   const view = store.views.at(-1);
   if (shown && shown.id === view?.id && shown.hash === view.hash) return;
+  // A view that the app updates stays where the person has scrolled it to.
+  const scrolled = shown?.id === view?.id ? shown?.element.querySelector(".dialog-body")?.scrollTop : undefined;
   if (shown) {
     typed.set(shown.id, shown.values());
     const { element } = shown;
@@ -143,10 +145,10 @@ export function drawViews() {
   for (const id of typed.keys()) {
     if (!closed.has(id) && !store.views.some((entry) => entry.id === id)) typed.delete(id);
   }
-  if (view) show(view);
+  if (view) show(view, scrolled);
 }
 
-function show(view) {
+function show(view, scrolled) {
   const { nodes, inputs, values, nested } = viewParts(view.blocks, { view_id: view.id }, typed.get(view.id));
   const trouble = make("p", { class: "problem", role: "alert", hidden: true });
   const submitButton = view.submit ? make("button", { class: "primary" }, withEmoji(view.submit.text)) : null;
@@ -178,6 +180,7 @@ function show(view) {
   shown = { id: view.id, hash: view.hash, element, values };
   const first = inputs.find(({ block }) => block.element.focus_on_load) ?? inputs[0];
   if (first) focusOn(first.made.control);
+  if (scrolled !== undefined) element.querySelector(".dialog-body").scrollTop = scrolled;
   announce(t("newView", { title: view.title.text }));
 }
 

@@ -1,0 +1,73 @@
+"""The page to read beside the JSON of an export: what is remembered, and the conversations."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from bot.locale import Reader
+from bot.ui.blocks import LINE_LIMIT, shortened
+from bot.ui.lines import describe
+
+_STYLE = (
+    "body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem;"
+    " font: 1rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }"
+    " small { color: #555; } blockquote { margin: 0; white-space: pre-wrap; }"
+)
+
+
+def export_page(reader: Reader, document: Mapping[str, Any]) -> str:
+    """Return an export as a page of HTML that names nothing outside itself.
+
+    `document` is described in docs/reference/export.md.
+    """
+    title = html.escape(reader.say("export_page_title"))
+    sections = [
+        _section(reader.say("memories_title"), _memory_items(reader, document["memories"])),
+        _section(reader.say("export_page_talks"), _message_items(reader, document["messages"])),
+    ]
+    return (
+        f'<!doctype html>\n<html lang="{reader.language}">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{title}</h1>\n<p>{html.escape(reader.say('export_page_json'))}</p>\n"
+        f"{''.join(sections)}</body>\n</html>\n"
+    )
+
+
+def _section(title: str, items: Sequence[str]) -> str:
+    if not items:
+        return ""
+    return f"<h2>{html.escape(title)}</h2>\n<ul>\n{''.join(items)}</ul>\n"
+
+
+def _memory_items(reader: Reader, memories: Sequence[Mapping[str, Any]]) -> list[str]:
+    items: list[str] = []
+    for memory in memories:
+        line = describe(reader, str(memory["kind"]), memory["content"])
+        day = str(memory.get("said_on") or "")
+        details = [reader.plain_day(date.fromisoformat(day))] if day else []
+        sources = memory.get("sources") or [{}]
+        if sentence := str(sources[-1].get("evidence") or ""):
+            details.append(reader.say("row_said", what=shortened(sentence, LINE_LIMIT)))
+        items.append(_item(line, " · ".join(details)))
+    return items
+
+
+def _message_items(reader: Reader, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    items: list[str] = []
+    for message in messages:
+        said = str(message.get("question") or message.get("text") or "")
+        if not said:
+            continue
+        when = datetime.fromtimestamp(float(message["ts"]), UTC)
+        reply = html.escape(str(message.get("reply") or ""))
+        answer = f"<blockquote>{reply}</blockquote>" if reply else ""
+        items.append(_item(said, reader.plain_minute(when), answer))
+    return items
+
+
+def _item(text: str, details: str, more: str = "") -> str:
+    small = f"<br><small>{html.escape(details)}</small>" if details else ""
+    return f"<li>{html.escape(text)}{small}{more}</li>\n"
