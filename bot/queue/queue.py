@@ -39,9 +39,10 @@ sets no role."""
 REPLIES = "replies"
 """Jobs whose result a person waits for."""
 BACKGROUND = "background"
+# Recovery must not wait until the jobs of a slow model leave a place free.
+_RECOVERY = "recovery"
 _RECOVER = "recover_jobs"
 _EVERY_TWO_SECONDS = "* * * * * */2"
-_FIRST = 100
 # A notification announces a new job at once. Polling finds one that has become due, one whose lock
 # was freed, and, behind a pooler that carries no notifications, every job.
 _POLL_SECONDS = 0.5
@@ -166,6 +167,8 @@ class Queue:
         works = (
             self._work(REPLIES, replies, _REPLIES_PATIENCE_SECONDS),
             self._work(BACKGROUND, background, _BACKGROUND_PATIENCE_SECONDS),
+            # What is done every two seconds needs no notification, and no connection for it.
+            self._work(_RECOVERY, 1, _BACKGROUND_PATIENCE_SECONDS, listens=False),
         )
         self._workers = [asyncio.create_task(work, name="worker") for work in works]
 
@@ -191,12 +194,15 @@ class Queue:
             wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
         )
 
-    async def _work(self, queue: str, at_once: int, patience: float) -> None:
+    async def _work(
+        self, queue: str, at_once: int, patience: float, *, listens: bool = True
+    ) -> None:
         while not self._stopping.is_set():
             try:
                 await self.app.run_worker_async(
                     queues=[queue],
                     concurrency=at_once,
+                    listen_notify=listens,
                     fetch_job_polling_interval=_POLL_SECONDS,
                     abort_job_polling_interval=_ABORT_POLL_SECONDS,
                     shutdown_graceful_timeout=patience,
@@ -214,9 +220,7 @@ class Queue:
             await recover_jobs(self.app, self.pool)
 
         # Without a lock: the one of a process that died would keep all others from recovering it.
-        task = self.app.task(
-            name=_RECOVER, queue=BACKGROUND, queueing_lock=_RECOVER, priority=_FIRST
-        )(recover)
+        task = self.app.task(name=_RECOVER, queue=_RECOVERY, queueing_lock=_RECOVER)(recover)
         self.app.periodic(cron=_EVERY_TWO_SECONDS)(task)
 
 

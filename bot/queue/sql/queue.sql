@@ -8,9 +8,9 @@ FROM pg_stat_activity
 WHERE usename = session_user AND datname = current_database();
 
 -- name: state
--- What waits in the queue. A process has a worker for each of its two queues.
+-- What waits in the queue. A process has three workers.
 SELECT
-    (SELECT (count(*) + 1) / 2 FROM procrastinate_workers
+    (SELECT (count(*) + 2) / 3 FROM procrastinate_workers
         WHERE last_heartbeat > now() - make_interval(secs => %(alive)s)) AS processes,
     count(*) FILTER (WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()))
         AS jobs_due,
