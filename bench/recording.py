@@ -21,7 +21,14 @@ from bench.testbed import ROOT
 _OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("bot", "memory"))
 # Coroutines of the app and of procrastinate that run at intervals, not for a message.
 _BY_THE_CLOCK = frozenset(
-    {"_beat", "_update_heartbeat", "_periodic_deferrer", "mark", "keep_up", "listen_notify"}
+    {
+        "_update_heartbeat",
+        "_periodic_deferrer",
+        "_poll_jobs_to_abort",
+        "recover",
+        "mark",
+        "listen_notify",
+    }
 )
 # A check of the tests, and a statement that is sent in one message with the next one.
 _NOT_COUNTED = ("SELECT current_user = session_user", "SELECT set_config(name,")

@@ -64,11 +64,13 @@ async def _answered(address: str, ts: str) -> None:
 def report(title: str, trace: Trace) -> Iterator[str]:
     """Yield the lines of the report of one message."""
     functions = sum(len(names) for names in trace.files.values())
+    # A worker looks for jobs twice a second, too, and most find none.
+    statements = [one for one in trace.statements if "procrastinate_fetch_job" not in one.text]
     yield f"\n== {title}"
-    yield f"{len(trace.files)} files, {functions} functions; {len(trace.statements)} statements"
+    yield f"{len(trace.files)} files, {functions} functions; {len(statements)} statements"
     for file, names in trace.files.items():
         yield f"  {file}: {', '.join(names)}"
-    for one in trace.statements:
+    for one in statements:
         yield f"  {one.connection % 9973:4d} {one.caller}\n       {one.text[:_SHOWN_CHARACTERS]}"
 
 
