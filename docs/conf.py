@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
@@ -34,6 +35,7 @@ nitpicky = True
 html_theme = "furo"
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
+html_search_scorer = str(ROOT / "docs" / "search.js")
 html_copy_source = False
 html_show_sourcelink = False
 
@@ -100,17 +102,32 @@ def _contents(page: str, pages: dict[str, str | None], caption: str | None) -> n
     return nodes.compound("", contents, classes=["toctree-wrapper"])
 
 
-def join_lines(_app: Sphinx, doctree: nodes.document) -> None:
-    """Remove the ends of lines between Japanese words, which a browser would show as spaces."""
+def join_lines(app: Sphinx, doctree: nodes.document) -> None:
+    """Remove the ends of lines of a Japanese page, which a browser would show as spaces.
+
+    Between two words in Latin letters they stay.
+    """
+    if not _is_japanese(app.env.docname):
+        return
     for text in list(doctree.findall(nodes.Text)):
         if text == "\n" and text.parent is not None:
             at = text.parent.index(text)
-            around = text.parent.children[at - 1 : at] + text.parent.children[at + 1 : at + 2]
-            ends = "".join(
-                one.astext()[end:][:1] for one, end in zip(around, (-1, 0), strict=False)
-            )
-            if not ends.isascii():
+            before = "".join(one.astext() for one in text.parent.children[:at])
+            after = "".join(one.astext() for one in text.parent.children[at + 1 :])
+            if not (before[-1:] + after[:1]).isascii():
                 text.parent.remove(text)
+
+
+def _is_japanese(page: str) -> bool:
+    return page.endswith(".ja")
+
+
+def set_language(
+    _app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Name the language of a Japanese page, for fonts and screen readers."""
+    if _is_japanese(page):
+        context["language"] = "ja"
 
 
 def copy_raw_pictures(app: Sphinx, doctree: nodes.document) -> None:
@@ -145,4 +162,5 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", add_navigation, priority=200)
     app.connect("doctree-read", join_lines, priority=250)
     app.connect("doctree-read", copy_raw_pictures, priority=300)
+    app.connect("html-page-context", set_language)
     app.connect("build-finished", finish)

@@ -1,8 +1,9 @@
-"""Records the moving pictures of the READMEs: ``python docs/media/record.py``.
+"""Records the pictures of the pages: ``python docs/media/record.py``, for both languages.
 
-Starts Kioku with its playground and the stand-in model in an empty folder, plays a story of food, a
-promise and a card on the page in Chromium, and writes kioku.webp and kioku.ja.webp beside this
-file: Chromium takes each picture as WebP, and they are put into one animated file here
+Starts Kioku with its playground and the stand-in model in an empty folder, plays a story of work on
+the page in Chromium, and writes beside this file kioku.webp, the moving picture of the README, and
+the stills that the story names, such as notice.webp; in Japanese kioku.ja.webp, notice.ja.webp.
+Chromium takes each picture as WebP, and they are put into one animated file here
 (developers.google.com/speed/webp/docs/riff_container).
 """
 
@@ -16,27 +17,31 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.async_api import CDPSession, Page, async_playwright
+from playwright.async_api import CDPSession, FloatRect, Locator, Page, async_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT, QUALITY = 1000, 640, 65
 MOST_BYTES = 3_000_000
-# A locale, a colleague, steps: @ a person, ~ the menu of a memory, ! a click; any other is typed.
+# The end of the files' names, then a locale, a colleague and the steps: @ a person, ~ the menu of a
+# memory, ! a click, = a still of this name; any other is typed.
 STORIES = {
-    "kioku": """en-US|Mia|@Ben|I like ramen|What shall I eat today?|/forget ramen
-        |!Forget|I like short reviews|I promised Mia the Q3 figures by Friday noon
-        |~short reviews|!Show to Colleagues|!Preview as a Colleague|!Close
-        |@Mia|How does Ben like reviews?""",
-    "kioku.ja": """ja-JP|ミア|@Aya|ラーメンが大好きです!!|今日のランチは何を食べようかな？
-        |/forget ラーメン|!忘れる|短いレビューが好きです
-        |金曜日の正午までにミアさんに数字を送ると約束しました|~短いレビュー|!同僚に見せる
-        |!同僚からの見え方|!閉じる|@ミア|Ayaさんはどんなレビューを好みますか？""",
+    "": """en-US|Mia|@Ben|I hate meetings before 10am|When shall we have the design meeting?
+        |My manager is Sarah|=notice|I promised Mia the Q3 figures by Friday noon
+        |~hate meetings|=home|!Show to Colleagues|!Show|@Ben|/forget manager|=forget|!Forget
+        |@Mia|How does Ben like meetings?|=colleague""",
+    ".ja": """ja-JP|ミア|@Aya|午前10時より前の会議は苦手です|デザイン会議はいつがいい？
+        |上司は佐藤さんです|=notice|金曜日の正午までにミアさんに数字を送ると約束しました
+        |~午前10時|=home|!同僚に見せる|!見せる|@Aya|/forget 上司|=forget|!忘れる
+        |@ミア|Ayaさんはどんな会議を好みますか？|=colleague""",
 }
+# A still shows the three newest messages, and nothing of the frame of the message box below them.
+STILL_MESSAGES = 3
+FOCUS_RING = 4
 Rectangle = tuple[int, int, int, int]
 """x, y, width, height; x and y are even."""
 
@@ -52,10 +57,7 @@ class Film:
         """Take a picture; one that looks like the last only makes that one stay longer."""
         x, y, width, height = place
         clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
-        shot = await self.session.send(
-            "Page.captureScreenshot", {"format": "webp", "quality": QUALITY, "clip": clip}
-        )
-        picture = base64.b64decode(shot["data"])
+        picture = await _picture(self.session, clip)
         if self.frames and self.frames[-1][0] == picture:
             milliseconds += self.frames.pop()[2]
         self.frames.append((picture, place, milliseconds))
@@ -75,6 +77,12 @@ class Film:
             parts.append(_chunk(b"ANMF", head + _image(picture)))
         content = b"WEBP" + b"".join(parts)
         return b"RIFF" + struct.pack("<I", len(content)) + content
+
+
+async def _picture(session: CDPSession, clip: Mapping[str, object]) -> bytes:
+    options: dict[str, object] = {"format": "webp", "quality": QUALITY, "clip": clip}
+    shot = await session.send("Page.captureScreenshot", options)
+    return base64.b64decode(shot["data"])
 
 
 def _numbers(*values: int) -> bytes:
@@ -127,13 +135,19 @@ def kioku(folder: str) -> Iterator[str]:
         process.communicate(timeout=30)
 
 
+async def _box(part: Locator) -> FloatRect:
+    """Return where a part of the page is."""
+    box = await part.bounding_box()
+    if box is None:
+        raise SystemExit(f"This is not on the page: {part}")
+    return box
+
+
 async def _type(page: Page, film: Film, text: str) -> None:
     box = page.locator("#composer-text")
     await box.focus()
     await film.take(300)
-    frame = await page.locator("#conversation .composer").bounding_box()
-    if frame is None:
-        raise SystemExit("The message box is not there.")
+    frame = await _box(page.locator("#conversation .composer"))
     x, y = int(frame["x"]) // 2 * 2, int(frame["y"]) // 2 * 2
     place = (x, y, WIDTH - x, HEIGHT - y)
     for start in range(0, len(text), 3):
@@ -143,12 +157,32 @@ async def _type(page: Page, film: Film, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
-async def record(page: Page, steps: list[str]) -> Film:
-    """Play a story."""
+async def _still(page: Page, film: Film) -> bytes:
+    """Take a still, in twice the size, of the open dialog, the Home tab or the newest messages."""
+    panes = page.locator("#conversation :is(.scroller, .page), dialog[open]")
+    pane = await _box(panes.locator("visible=true").last)
+    top = pane["y"]
+    messages = page.locator("#conversation .messages > .message:visible")
+    if count := await messages.count():
+        oldest = await _box(messages.nth(max(0, count - STILL_MESSAGES)))
+        top = max(top, oldest["y"])
+    bottom = pane["y"] + pane["height"] - FOCUS_RING
+    clip = {**pane, "y": top, "height": bottom - top, "scale": 2}
+    return await _picture(film.session, clip)
+
+
+async def record(page: Page, steps: list[str], ending: str) -> Film:
+    """Play a story; write its stills."""
     film = Film(await page.context.new_cdp_session(page))
     answered = page.locator(".message:not(.live) .markdown")
     for step in steps:
-        before, what, name = await answered.count(), step[0], step[1:]
+        before = await answered.count()
+        what = step[0]
+        name = step[1:]
+        if what == "=":
+            file = Path(__file__).parent / f"{name}{ending}.webp"
+            await asyncio.to_thread(file.write_bytes, await _still(page, film))
+            continue
         if what == "@":
             await page.locator(".person", has_text=name).click()
             await page.get_by_role("tab").first.click()
@@ -176,7 +210,7 @@ async def main() -> None:
 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=system_chromium())
-        for name, story in STORIES.items():
+        for ending, story in STORIES.items():
             locale, colleague, *steps = (one.strip() for one in story.split("|"))
             with tempfile.TemporaryDirectory() as folder, kioku(folder) as url:
                 settings = {"first_token_ms": 900, "token_ms": 70, "chunk_chars": 3}
@@ -190,15 +224,16 @@ async def main() -> None:
                 await page.request.get(f"{url}/_playground/channels/dm/messages?as={user}&only=0")
                 await page.goto(url)
                 await page.wait_for_selector("[data-ready]")
-                film = await record(page, steps)
+                film = await record(page, steps, ending)
                 await page.close()
             content = film.webp()
+            name = f"kioku{ending}.webp"
             if len(content) > MOST_BYTES:
-                raise SystemExit(f"{name}.webp has {len(content)} bytes: lower QUALITY.")
-            await asyncio.to_thread((Path(__file__).parent / f"{name}.webp").write_bytes, content)
+                raise SystemExit(f"{name} has {len(content)} bytes: lower QUALITY.")
+            await asyncio.to_thread((Path(__file__).parent / name).write_bytes, content)
             seconds = sum(milliseconds for _, _, milliseconds in film.frames) / 1000
             sys.stdout.write(
-                f"{name}.webp: {len(film.frames)} pictures, {seconds:.0f} s, {len(content)} bytes\n"
+                f"{name}: {len(film.frames)} pictures, {seconds:.0f} s, {len(content)} bytes\n"
             )
         await browser.close()
 

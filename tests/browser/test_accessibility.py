@@ -26,10 +26,13 @@ async def findings(page: Page) -> list[str]:
 
 
 async def overflowing(page: Page) -> list[str]:
-    """Return the classes of what is wider than the window."""
+    """Return the classes of what is wider than the window, or scrolls sideways."""
     wide: list[str] = await page.evaluate(
-        """() => [...document.querySelectorAll("#conversation, .message, .composer, .block")]
-          .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
+        """() => [
+          ...document.querySelectorAll("#conversation, .scroller, .message, .composer, .block"),
+        ]
+          .filter((element) => element.getBoundingClientRect().right > innerWidth + 1
+            || element.matches(".scroller") && element.scrollWidth > element.clientWidth)
           .map((element) => element.className)"""
     )
     return wide
@@ -51,8 +54,9 @@ async def test_conversations(
     user = show.person(name)
     one = await visit(show.playground, user, phone=phone, theme=theme, reduced_motion="reduce")
     await one.say("hello")
+    await one.say("long" * 100)
     await one.say("/show")
-    await expect(one.messages).to_have_count(3)
+    await expect(one.messages).to_have_count(4)
     await one.last.scroll_into_view_if_needed()
     assert await findings(one.page) == []
     ground = await one.page.locator("#conversation").evaluate(

@@ -36,7 +36,7 @@ async def test_every_element_tells_the_app(show: Showcase, ben: Visitor) -> None
     await blocks.get_by_label("Find").press("Enter")
     await blocks.get_by_role("button", name="Plain").click()
     await blocks.get_by_role("combobox", name="A city").select_option("lima")
-    await blocks.locator(".overflow").click()
+    await blocks.get_by_role("button", name="More actions: With a menu of more").click()
     await ben.page.get_by_role("menuitem", name="History").click()
     await blocks.get_by_label("Alerts").check()
     await blocks.get_by_label("Weekly").check()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.browser.setup import system_chromium
 from tests.conftest import ROOT
 
 PYTHON = ROOT / ".venv-docs" / "bin" / "python"
@@ -30,9 +33,10 @@ class Page(HTMLParser):
             self.loads.add(given[LOADED[tag]])
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as `make docs` builds it."""
+    tmp_path = tmp_path_factory.mktemp("docs")
     assert PYTHON.is_file(), "`make docs` installs what builds the site"
     folder = tmp_path / "site"
     command = [str(PYTHON), "-m", "sphinx", "-q", "-n", "-W", "--keep-going", "-c", "docs"]
@@ -47,6 +51,15 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or Playwright's own."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=system_chromium())
+        yield started
+        started.close()
+
+
 def test_the_site(site: Path) -> None:
     """No font, style, script or picture is loaded from elsewhere."""
     loaded = {
@@ -57,3 +70,25 @@ def test_the_site(site: Path) -> None:
     }
     styles = [path for path in site.rglob("*.css") if "url(http" in path.read_text("utf-8")]
     assert (loaded, styles) == (set(), [])
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("undo", "What people can do with their memories"),
+        ("forget", "Kioku, for the people who use it"),
+        ("元に戻す", "自分の記憶についてできること"),
+        ("systemd", "Run Kioku on one server with systemd"),
+    ],
+)
+def test_a_search_brings_the_pages_of_people_first(
+    site: Path, browser: Browser, words: str, title: str
+) -> None:
+    """The page is among the first three that are found."""
+    page = browser.new_page()
+    page.goto(f"{(site / 'search.html').as_uri()}?q={words}")
+    found = page.locator("ul.search > li > a")
+    expect(found.filter(has_text=title)).to_have_count(1)
+    expect(page.locator(".search-summary")).to_contain_text("found")
+    assert title in found.all_inner_texts()[:3]
+    page.close()

@@ -68,6 +68,13 @@ def test_links_lead_to_files_and_headings() -> None:
     assert wrong == []
 
 
+def test_links_are_named_by_titles() -> None:
+    """No link to a page shows the name of its file; of a program it may."""
+    named = re.compile(r"\[[^\]\n]*\.md\]\([^)]*\)")
+    wrong = [f"{name}: {link}" for name in NAMES for link in named.findall(prose(name))]
+    assert wrong == []
+
+
 def test_settings_and_commands_that_are_named_exist() -> None:
     """Each KIOKU_ name of a page is a setting, each `kioku` command in code is one."""
     settings = {field.alias for field in Settings.model_fields.values()}
@@ -94,8 +101,9 @@ def test_command_line_page_is_generated() -> None:
 
 
 def test_japanese_pages_name_what_they_follow() -> None:
-    """The first line of each names an English page and a commit; there are three."""
+    """The first line of each names an English page and a commit; there are four."""
     pages = {page.name for page in (ROOT / "docs").rglob("*.ja.md")}
     followed = translations.followed()
-    assert pages == set(followed) == {"README.ja.md", "controls.ja.md", "privacy.ja.md"}
+    japanese = {"README.ja.md", "controls.ja.md", "people.ja.md", "privacy.ja.md"}
+    assert pages == set(followed) == japanese
     assert all((ROOT / english).is_file() for english, _ in followed.values())

@@ -3,7 +3,7 @@
 
 import { ask, menuButton } from "./dialogs.js";
 import { button, icon, make, toast } from "./dom.js";
-import { link, mrkdwn, plainOrMrkdwn, renderMarkdown, richText, withEmoji } from "./text.js";
+import { asPlain, link, mrkdwn, plainOrMrkdwn, renderMarkdown, richText, withEmoji } from "./text.js";
 import { statusWord, t } from "./words.js";
 
 // Buttons, menus and feedback. `act(element, block, value)` tells the app.
@@ -11,7 +11,7 @@ import { statusWord, t } from "./words.js";
 export function renderElement(element, block, act) {
   const send = (value, control) => confirmed(element.confirm, () => busy(control, () => act(element, block, value)));
   if (element.type === "button") return plainButton(element, send);
-  if (element.type === "overflow") return overflow(element, send);
+  if (element.type === "overflow") return overflow(element, send, block);
   if (element.type === "feedback_buttons") return feedback(element, send, block);
   if (element.type === "image") return image(element);
   return make("span", { class: "unknown" }, t("unknownBlock", { type: element.type }));
@@ -51,8 +51,11 @@ function plainButton(element, send) {
   return control;
 }
 
-function overflow(element, send) {
-  return menuButton({ class: "plain overflow", "aria-label": t("moreActions"), "data-focus": element.action_id }, [icon("more")], () => element.options.map((option) => ({
+// Menus look alike, so the name of each says what it belongs to: the first line beside it.
+function overflow(element, send, block) {
+  const beside = asPlain(block.text?.text.split("\n")[0]).slice(0, 80);
+  const name = beside ? `${t("moreActions")}: ${beside}` : t("moreActions");
+  return menuButton({ class: "plain overflow", "aria-label": name, "data-focus": element.action_id }, [icon("more")], () => element.options.map((option) => ({
     label: withEmoji(option.text.text), note: option.description?.text,
     choose: () => {
       if (option.url) toast(t("notFollowed", { url: option.url }));
