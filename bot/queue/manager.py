@@ -43,6 +43,23 @@ class PatientJobManager(manager.JobManager):
         self._pulse = pulse
         self._stopping = stopping
         self._fetched_at: dict[int, float] = {}
+        self._workers: set[int] = set()
+
+    async def register_worker(self) -> int:
+        """Record a worker of this process; return its id."""
+        worker_id = await super().register_worker()
+        self._workers.add(worker_id)
+        return worker_id
+
+    async def unregister_worker(self, worker_id: int) -> None:
+        """Delete the record of a worker that has ended."""
+        self._workers.discard(worker_id)
+        await super().unregister_worker(worker_id)
+
+    async def beat_for_all(self) -> None:
+        """Record that the workers of this process live, also while they end."""
+        for worker_id in [*self._workers]:
+            await self.update_heartbeat(worker_id)
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         """Take a job that is due; None without one, and while the process stops."""

@@ -11,19 +11,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.resources import files
 from typing import Any
 
 import procrastinate
-from procrastinate import JobContext
+from procrastinate import JobContext, exceptions
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.schema import SchemaManager
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.queue.manager import PatientJobManager
 from bot.queue.pulse import Pulse
@@ -77,8 +79,10 @@ class Queue:
         connector = procrastinate.PsycopgConnector()
         self.app = procrastinate.App(connector=connector)
         self._stopping = asyncio.Event()
-        self.app.job_manager = PatientJobManager(connector, self.pulse, self._stopping)
+        self._manager = PatientJobManager(connector, self.pulse, self._stopping)
+        self.app.job_manager = self._manager
         self._workers: list[asyncio.Task[None]] = []
+        self._beating: asyncio.Task[None] | None = None
         self._register_upkeep()
 
     async def open(self) -> None:
@@ -180,6 +184,7 @@ class Queue:
         self._stopping.set()
         for worker in self._workers:
             worker.cancel()
+        self._beating = asyncio.create_task(self._beat_until_ended(), name="last heartbeats")
 
     async def stop(self) -> None:
         """Take no more jobs; let running ones end, for 25 seconds, or hand them back."""
@@ -187,6 +192,15 @@ class Queue:
         if self._workers:
             await asyncio.wait(self._workers, timeout=2 * _REPLIES_PATIENCE_SECONDS)
         self._workers = []
+        if self._beating is not None:
+            await cancel_until_done(self._beating)
+
+    async def _beat_until_ended(self) -> None:
+        """Record that this process lives while its last jobs end: a worker that stops does not."""
+        while any(not worker.done() for worker in self._workers):
+            with suppress(exceptions.ConnectorException):
+                await self._manager.beat_for_all()
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def run_until_empty(self) -> None:
         """Run the jobs that are due, of both queues, until none is left."""

@@ -67,9 +67,9 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
         host = adapted.listens_on if settings.api_token else None
         port = await stack.enter_async_context(open_service(adapted, addresses.login, host=host))
         playground = "" if in_slack else told["url"]
-        _welcome(adapted, port, playground, await servers if servers else [])
         if playground and browser:
             open_browser(playground)
+        _welcome(adapted, port, playground, await servers if servers else [])
         try:
             await stop.wait()
         finally:

@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer a call, then form memories from it; `event` has the format 2.0 of Function URLs.
 
     If no memory is formed within two minutes, the answer is returned all the same: the words stay,
-    and the next call forms memories from them. `LIMIT` of `functions` is longer than both.
+    and a later call forms memories from them. `LIMIT` of `functions` is longer than both.
     Everything is opened for the call and closed after it, so that Aurora can pause.
     Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     """

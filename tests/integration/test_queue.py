@@ -285,6 +285,34 @@ async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
     assert found == [("running", "todo"), ("waiting", "todo")]
 
 
+async def test_a_process_that_stops_lives_until_its_last_job_has_ended(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """Others do not take over what it is still doing."""
+    begun = asyncio.Event()
+    may_end = asyncio.Event()
+
+    async def work(label: str) -> None:
+        del label
+        begun.set()
+        await may_end.wait()
+
+    queue.register("work", REPLIES, work, retry=RETRY)
+    queue.start(replies=1, background=1)
+    await put(pool, queue, "L1", "last")
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    queue.begin_to_stop()
+    later: LiteralString = (
+        "SELECT 1 FROM procrastinate_jobs JOIN procrastinate_workers AS worker"
+        " ON worker.id = worker_id WHERE task_name = 'work' AND last_heartbeat > %s"
+    )
+    [now] = owner_rows(database, "SELECT now() + interval '1 second' AS later")
+    await until(lambda: owner_rows(database, later, now["later"]))
+    may_end.set()
+    await asyncio.wait_for(queue.stop(), SECONDS)
+    assert jobs(database) == []
+
+
 async def test_without_a_worker_what_is_due_is_run_until_nothing_is_left(
     database: str, pool: Pool, queue: Queue, work: Work
 ) -> None:

@@ -150,6 +150,15 @@ class IdleTools(Toolbox):
         """The calls bring no words of the person's."""
         return []
 
+    @property
+    def acted(self) -> bool:
+        """The calls change nothing."""
+        return False
+
+    @property
+    def answer(self) -> None:
+        """The calls answer nothing by themselves."""
+
     async def call(self, name: str, arguments: str) -> str:
         """Answer a call."""
         return json.dumps({"done": True})

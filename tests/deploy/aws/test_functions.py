@@ -101,7 +101,7 @@ def test_ask_remembers_as_in_the_article(
 def test_an_answer_is_returned_although_no_memory_can_be_formed(
     on_lambda: pytest.MonkeyPatch, database: str, stand_in: Server
 ) -> None:
-    """Its words stay, and the person's next call forms memories from them."""
+    """Its words stay, and a later call forms memories from them."""
     _secret("login", _database(login_of(database)))
     for endpoint, kind in product(("responses", "chat"), ("formation", "probe")):
         broken = {"endpoint": endpoint, "kind": kind, "status": 500, "times": -1}
@@ -111,6 +111,7 @@ def test_an_answer_is_returned_although_no_memory_can_be_formed(
     finally:
         stand_in.call("/_model/faults", method="DELETE")
     assert owner_rows(database, "SELECT 1 FROM store") == []
+    owner_rows(database, "UPDATE procrastinate_jobs SET scheduled_at = now()")
     assert post(TOPICS)[0] == 200
     assert owner_rows(database, "SELECT 1 FROM store WHERE value::text LIKE '%AWS%'")
 
