@@ -62,13 +62,27 @@ class PatientJobManager(manager.JobManager):
             await self.update_heartbeat(worker_id)
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """Take a job that is due; None without one, and while the process stops."""
+        """Take a job that is due; None without one, and while the process stops.
+
+        When the connection is lost, PostgreSQL may have given the worker a job that it did not
+        hear of. Such a job is looked for, and taken.
+        """
         if self._stopping.is_set():
             return None
-        job = await self._call(partial(super().fetch_job, queues, worker_id))
+        try:
+            job = await super().fetch_job(queues, worker_id)
+        except exceptions.ConnectorException as error:
+            self._raise_unless_passing(error)
+            await asyncio.sleep(_PAUSE_SECONDS)
+            job = await self._call(partial(self._find_unheard, worker_id))
         if job is not None and job.id is not None:
             self._fetched_at[job.id] = time.monotonic()
         return job
+
+    async def _find_unheard(self, worker_id: int) -> Job | None:
+        """Return a job that the worker has by its row, and that it does not run."""
+        found = await self.list_jobs_async(status=Status.DOING.value, worker_id=worker_id)
+        return next((job for job in found if job.id not in self._fetched_at), None)
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Store the end of a job, if it is still this process's."""
@@ -110,18 +124,21 @@ class PatientJobManager(manager.JobManager):
 
     async def _store_end(self, job: Job, store: Callable[[], Awaitable[None]]) -> None:
         """Store the end of a job until PostgreSQL takes it; not where it is no longer ours."""
-        fetched_at = self._fetched_at.pop(job.id or 0, 0.0)
+        fetched_at = self._fetched_at.get(job.id or 0, 0.0)
         is_certain = self._pulse.unbroken_since() <= fetched_at
-        while is_certain or await self._call(partial(self._is_ours, job)):
-            try:
-                await store()
-            except exceptions.ConnectorException as error:
-                self._raise_unless_passing(error)
-            else:
-                return
-            # PostgreSQL may have stored it before the connection was lost.
-            is_certain = False
-            await asyncio.sleep(_PAUSE_SECONDS)
+        try:
+            while is_certain or await self._call(partial(self._is_ours, job)):
+                try:
+                    await store()
+                except exceptions.ConnectorException as error:
+                    self._raise_unless_passing(error)
+                else:
+                    return
+                # PostgreSQL may have stored it before the connection was lost.
+                is_certain = False
+                await asyncio.sleep(_PAUSE_SECONDS)
+        finally:
+            self._fetched_at.pop(job.id or 0, None)
 
     async def _is_ours(self, job: Job) -> bool:
         """Return whether this process's worker still has the job."""

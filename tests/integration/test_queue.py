@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from typing import Any, LiteralString
 
 import pytest
-from procrastinate import JobContext
+from procrastinate import JobContext, manager
+from procrastinate.exceptions import ConnectorException
 from procrastinate.job_context import AbortReason
+from procrastinate.jobs import Job
+from psycopg.errors import AdminShutdown
 
 from bot.queue.pulse import SILENCE_SECONDS
 from bot.queue.queue import BACKGROUND, REPLIES, Queue, delete_old_jobs
@@ -106,6 +109,30 @@ async def test_jobs_of_a_lock_run_in_order_and_leave_nothing(
     queue.start(replies=4, background=1)
     await until(lambda: len(work.done) == 4)
     assert work.done == ["0", "1", "2", "3"]
+    await until(lambda: jobs(database) == [])
+
+
+async def test_a_job_given_while_the_connection_was_lost_runs(
+    database: str, pool: Pool, queue: Queue, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL gave it to the worker, which did not hear of it; the later ones run, too."""
+    fetch = manager.JobManager.fetch_job
+    unheard: list[int | None] = []
+
+    async def fetch_unheard(
+        self: manager.JobManager, queues: Iterable[str] | None, worker_id: int
+    ) -> Job | None:
+        job = await fetch(self, queues, worker_id)
+        if job is not None and job.task_name == "work" and not unheard:
+            unheard.append(job.id)
+            raise ConnectorException from AdminShutdown()
+        return job
+
+    monkeypatch.setattr(manager.JobManager, "fetch_job", fetch_unheard)
+    await put(pool, queue, "L", "unheard")
+    await put(pool, queue, "L", "behind")
+    queue.start(replies=1, background=1)
+    await until(lambda: work.done == ["unheard", "behind"])
     await until(lambda: jobs(database) == [])
 
 
