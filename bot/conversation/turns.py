@@ -310,18 +310,16 @@ async def _begin(
     if message.team_id == API_TEAM:
         await connection.execute(_SQL["begin_request"], values)
         return {}
-    found = await connection.execute(_SQL["earlier_attempt"], values, prepare=True)
-    earlier = await found.fetchone()
-    if earlier is None:
+    begun = await connection.execute(_SQL["begin"], values, prepare=True)
+    row = await begun.fetchone()
+    if row is None:
         await run.check(connection)
         raise Superseded("Another run answers the message.")
-    begun = await connection.execute(_SQL["begin"], values, prepare=True)
-    [row] = await begun.fetchall()
     if row["stopped"]:
         run.interrupt(Stopped("The person pressed Stop."))
-    if earlier["again"]:
+    if row["again"]:
         await connection.execute(_SQL["delete_rating"], values)
-    return {**earlier, "reply_ts": tuple(row["reply_ts"])}
+    return {"again": row["again"], "asked": row["asked"], "reply_ts": tuple(row["reply_ts"])}
 
 
 def _scope(message: Message) -> dict[str, str]:

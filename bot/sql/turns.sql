@@ -44,22 +44,21 @@ ORDER BY ts DESC LIMIT %(most)s;
 
 -- name: begin
 -- A turn begins, or begins again. A fixed sentence in the place of an earlier answer has no texts, and
--- leaves those that are stored. Returns what earlier attempts posted.
+-- leaves those that are stored. Returns what earlier attempts posted: whether the turn was begun before,
+-- and how many seconds ago a message of its reply may have been posted that is not recorded.
+WITH earlier AS (
+    SELECT id, begun_at IS NOT NULL AS again,
+        extract(epoch FROM now() - posting_since)::float8 AS asked
+    FROM messages WHERE id = %(id)s AND token = %(token)s FOR NO KEY UPDATE
+)
 UPDATE messages
 SET audience = %(audience)s, begun_at = COALESCE(begun_at, now()),
     on_record = on_record AND %(on_record)s,
     posting_since = COALESCE(posting_since, now()),
     question = CASE WHEN %(keep_texts)s AND reply IS NOT NULL THEN question ELSE %(question)s END,
     words = CASE WHEN %(keep_texts)s AND reply IS NOT NULL THEN words ELSE %(words)s END
-WHERE id = %(id)s AND token = %(token)s
-RETURNING reply_ts, status = 'stopped' AS stopped;
-
--- name: earlier_attempt
--- Whether the turn was begun before, and how many seconds ago a message of its reply may have been posted
--- that is not recorded.
-SELECT begun_at IS NOT NULL AS again,
-    extract(epoch FROM now() - posting_since)::float8 AS asked
-FROM messages WHERE id = %(id)s AND token = %(token)s FOR NO KEY UPDATE;
+FROM earlier WHERE messages.id = earlier.id
+RETURNING again, asked, reply_ts, status = 'stopped' AS stopped;
 
 -- name: begin_request
 -- A request to POST /ask, whose row is stored as its turn begins.
