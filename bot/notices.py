@@ -27,7 +27,7 @@ from bot.access import claim_refusal
 from bot.app import App
 from bot.people import PersonSettings, read_settings
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.client import SLACK_FAULTS, error_code, show_privately
+from bot.slack.client import SLACK_FAULTS, error_code, is_passing, show_privately
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
@@ -108,9 +108,20 @@ async def _update_promises(
 ) -> None:
     """Update the earlier notices of promises that this turn has changed."""
     keys = [change.key for change in changes if change.kind == PROMISE_KIND]
-    if not keys:
-        return
-    values = {**person.ids, "turn": turn, "keys": keys}
+    if keys:
+        await update_notices_of(app, connection, person, keys, except_turn=turn)
+
+
+async def update_notices_of(
+    app: App,
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    keys: Iterable[str],
+    *,
+    except_turn: UUID | None = None,
+) -> None:
+    """Update the notices in direct messages that told of these memories."""
+    values = {**person.ids, "turn": except_turn, "keys": list(keys)}
     found = await connection.execute(_SQL["shown_of_memories"], values)
     turns = [row["turn_id"] for row in await found.fetchall()]
     await _show_later(app.queue, connection, person, turns)
@@ -153,7 +164,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     try:
         await _send(app, person, notice, payload(line))
     except SLACK_FAULTS as error:
-        if error_code(error) in ("", "ratelimited"):
+        if is_passing(error):
             raise
         log.info("a line about unread messages could not be shown: %s", error_code(error))
 
@@ -305,7 +316,7 @@ async def _delete(app: App, person: Person, channel: str, ts: str) -> None:
     try:
         await app.slack.client(person.team_id).chat_delete(channel=channel, ts=ts)
     except SlackApiError as error:
-        if error_code(error) in ("", "ratelimited"):
+        if is_passing(error):
             raise
         log.info("a notice could not be deleted: %s", error_code(error))
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.conversation.inbox import answer_at_once, values_of
+from bot.conversation.inbox import answer_at_once, message_body, values_of
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.slack.messages import Message, split_thread_key
 from memory import DM, PUBLIC, Person, Pool
@@ -93,8 +93,8 @@ async def edit_message(
     if interrupts:
         await connection.execute(_SQL["edit_waiting"], values)
     elif change.again is not None and is_answered_again:
-        message = values_of(change.again)["message"]
-        await connection.execute(_SQL["answer_again"], {**values, "message": message})
+        body = message_body(change.again)
+        await connection.execute(_SQL["answer_again"], {**values, "message": body})
     else:
         await connection.execute(_SQL["note_change"], values)
     if interrupts or is_answered_again:

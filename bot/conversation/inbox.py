@@ -83,7 +83,11 @@ class Inbox:
         The more messages of a person wait, the later further ones of theirs begin.
         Raises `psycopg.OperationalError`.
         """
-        values = {**_new_row(message), "must_agree": self._must_agree}
+        values = {
+            **_new_row(message),
+            "message": message_body(message),
+            "must_agree": self._must_agree,
+        }
         scope = {THREAD_SETTING: message.thread, **message.person.settings}
         async with transaction(self._pool, scope) as connection:
             found = await connection.execute(_SQL["store"], values, prepare=True)
@@ -214,13 +218,18 @@ async def finish(
 
 
 def _new_row(message: Message) -> dict[str, Any]:
-    """Return the columns of a message's row, and what decides whether it is stored."""
+    """Return what names a message in its row, and what decides whether it is stored."""
     since = f"{float(message.ts) - _FOLLOWED_SECONDS:.6f}"
     return {**values_of(message), "addressed": message.addressed, "since": since}
 
 
+def message_body(message: Message) -> Jsonb:
+    """Return the column `message` of a message's row: what its run needs of it."""
+    return Jsonb(asdict(message))
+
+
 def values_of(message: Message) -> dict[str, Any]:
-    """Return the columns of a message's row."""
+    """Return the columns of a message's row that name it, its author and its conversation."""
     return {
         "team": message.team_id,
         "user": message.user_id,
@@ -228,5 +237,4 @@ def values_of(message: Message) -> dict[str, Any]:
         "ts": message.ts,
         "thread": message.thread,
         "audience": message.audience,
-        "message": Jsonb(asdict(message)),
     }

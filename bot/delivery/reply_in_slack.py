@@ -563,7 +563,7 @@ class ReplyInSlack:
             code = error_code(error)
             if code:
                 self._asked_at = None
-            if code in ("", RATE_LIMITED):
+            if is_passing(error):
                 raise
             raise DeliveryFailed(code) from error
         self._ended_pages.append(ts)

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, assert_never
-from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -31,7 +30,7 @@ from bot.memories.forgetting import (
 from bot.memories.promises import snooze, undo_snooze
 from bot.memories.shaping import read_shaping
 from bot.memories.switches import change_settings, switch
-from bot.notices import update_notices
+from bot.notices import update_notices_of
 from bot.people import read_settings
 from bot.ui import forms
 from bot.ui.acts import (
@@ -328,13 +327,9 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
 
 
 async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:
-    """Update the notices that told of these memories."""
-    batches: set[UUID] = set()
-    for key in keys:
-        found = await list_changes(app.pool, click.person, key=key)
-        batches |= {one.batch for one in found if one.batch}
+    """Update the notices that told of these memories, in a transaction of their own."""
     async with person_transaction(app.pool, click.person) as connection:
-        await update_notices(app, connection, click.person, batches)
+        await update_notices_of(app, connection, click.person, keys)
 
 
 # --- forms -------------------------------------------------------------------------------------

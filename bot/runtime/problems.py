@@ -143,15 +143,15 @@ async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackRes
 
     It is called again as `SlackRetries` says, for some seconds. Raises `Problem`.
     """
-    from bot.slack.client import SLACK_FAULTS, create_client, error_code
+    from bot.slack.client import SLACK_FAULTS, create_client, error_code, is_passing
 
     given = token(settings, name)
     client = create_client(given, settings.slack_api_url, patience=_PATIENCE_SECONDS)
     try:
         return await client.api_call(method)
     except SLACK_FAULTS as error:
-        code = error_code(error)
-        if code in ("", "ratelimited"):
+        if is_passing(error):
             raise away(settings.slack_api_url) from None
+        code = error_code(error)
         sentence = _REFUSED.get(code, _REFUSED[""])
         raise Problem(sentence.format(name=name, code=code, where=TOKENS[name][1])) from None

@@ -161,9 +161,9 @@ def error_code(error: BaseException) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether a read that failed may succeed later: a rate limit, a 5xx, a lost connection.
+    """Return whether a call that failed may succeed later: a rate limit, a 5xx, a lost connection.
 
-    Any other error is Slack's answer about what was to be read.
+    Any other error is Slack's answer to it.
     """
     return error_code(error) in (RATE_LIMITED, "")
 

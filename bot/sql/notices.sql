@@ -14,10 +14,10 @@ SELECT turn_id FROM notices
 WHERE team_id = %(team)s AND user_id = %(user)s AND turn_id = ANY(%(turns)s) AND ts IS NOT NULL;
 
 -- name: shown_of_memories
--- Those of other turns that told of these memories, and whose message can be changed.
+-- Those that told of these memories, and whose message can be changed; not that of `turn`, if given.
 SELECT notices.turn_id FROM notices
 WHERE notices.team_id = %(team)s AND notices.user_id = %(user)s AND notices.ts IS NOT NULL
-    AND notices.turn_id <> %(turn)s
+    AND notices.turn_id IS DISTINCT FROM %(turn)s::uuid
     AND EXISTS (SELECT FROM statements
         WHERE statements.team_id = %(team)s AND statements.user_id = %(user)s
             AND statements.batch = notices.turn_id AND statements.key = ANY(%(keys)s));
