@@ -27,8 +27,10 @@ from bot.access import claim_refusal
 from bot.app import App
 from bot.people import PersonSettings, read_settings
 from bot.queue.queue import REPLIES, Queue
+from bot.queue.retries import RunLater
 from bot.slack.client import SLACK_FAULTS, error_code, is_passing, show_privately
 from bot.slack.messages import API_TEAM, split_thread_key
+from bot.slack.retries import RATE_LIMITED
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.messages import notice_payload
@@ -198,18 +200,17 @@ async def repeat_notice(
 
 async def _show_later(
     queue: Queue,
-    where: AsyncConnection[DictRow] | Pool,
+    connection: AsyncConnection[DictRow],
     person: Person,
     turns: Iterable[UUID],
     *,
-    delay: float = 0.0,
     message_deleted: bool = False,
 ) -> None:
     arguments = dict(person.ids)
     if message_deleted:
         arguments["message_deleted"] = "yes"
     jobs = {_lock(turn): {**arguments, "turn": str(turn)} for turn in turns}
-    await queue.defer(where, SHOW_NOTICE, jobs, queue=REPLIES, delay=delay)
+    await queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
 
 async def show_notice(
@@ -224,8 +225,8 @@ async def show_notice(
 
     A message above the answer, which was given again, is deleted, and posted again below it. With
     `unless_shown` nothing is done for a notice that was shown already. After `message_deleted` one
-    that has nothing left to tell says so. Postponed while Slack's rate limit refuses a call. Raises
-    a fault of Slack's that may pass; where Slack refuses it, that is logged.
+    that has nothing left to tell says so. Raises `RunLater` while Slack's rate limit refuses a
+    call, and any other fault of Slack's that may pass; where Slack refuses it, that is logged.
     """
     person = Person(team, user)
     found = await _find(app.pool, person, "place", UUID(turn))
@@ -246,17 +247,8 @@ async def show_notice(
         if said is not None and (ts is not None or not notice.shown):
             ts = await _send(app, person, notice, said)
     except SLACK_FAULTS as error:
-        if error_code(error) == "ratelimited":
-            delay = random.uniform(*_LATER_SECONDS)  # noqa: S311
-            await _show_later(
-                app.queue,
-                app.pool,
-                person,
-                [notice.turn],
-                delay=delay,
-                message_deleted=bool(message_deleted),
-            )
-            return
+        if error_code(error) == RATE_LIMITED:
+            raise RunLater(random.uniform(*_LATER_SECONDS)) from error  # noqa: S311
         if not error_code(error):
             raise
         log.info("a notice could not be shown: %s", error_code(error))

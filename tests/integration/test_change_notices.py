@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.locale import say
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
+from bot.queue.retries import RunLater
 from bot.ui.acts import Forget
 from memory import DM, Origin, Person, Pool, add_memories
 from memory.postgres import person_transaction
@@ -104,11 +105,17 @@ async def test_a_notice_of_a_tool_is_shown_when_the_answer_is_there(app: App) ->
     assert app.slack.calls("chat.update") == before
 
 
-async def test_a_notice_that_slack_refuses_is_shown_by_its_next_attempt(app: App) -> None:
+@pytest.mark.parametrize(
+    ("fault", "raised"),
+    [({"status": 500}, SlackApiError), ({"error": "ratelimited", "retry_after": 1}, RunLater)],
+)
+async def test_a_notice_that_slack_refuses_is_shown_by_its_next_attempt(
+    app: App, fault: dict[str, Any], raised: type[Exception]
+) -> None:
     """While Slack is in trouble the job fails, to be run again; then it shows the notice."""
     place, job = await formed(app)
-    app.slack.fault("chat.postMessage", status=500)
-    with pytest.raises(SlackApiError):
+    app.slack.fault("chat.postMessage", **fault)
+    with pytest.raises(raised):
         await show(app, job)
     assert notices_seen(app, place) == []
     await show(app, job)
