@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby
 
 from bot.locale import LANGUAGES, Reader, say
 from bot.people import Off, Refusal
@@ -403,12 +402,12 @@ def _search(reader: Reader, position: Position) -> Block:
 def _rows(reader: Reader, content: Content) -> list[Block]:
     """Return the memories, below a heading for each group where there are several."""
     is_grouped = content.position == Position().on_page(content.position.page)
-    groups = [
-        (heading, [memory_row(reader, one, content.links.get(one.key)) for one in memories])
-        for heading, memories in groupby(content.memories, _heading)
-    ]
+    groups: dict[str, list[Block]] = {}
+    for memory in content.memories:
+        row = memory_row(reader, memory, content.links.get(memory.key))
+        groups.setdefault(_heading(memory), []).append(row)
     blocks: list[Block] = []
-    for heading, rows in groups:
+    for heading, rows in groups.items():
         if is_grouped and (len(groups) > 1 or heading != "about_title"):
             blocks.append(section(f"*{reader.say(heading)}*", block_id=heading))
         blocks += rows
