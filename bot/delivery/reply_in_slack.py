@@ -449,14 +449,7 @@ class ReplyInSlack:
         """End the stream with its last text; return False, as `_break` says, if that failed."""
         self._end_open_tasks()
         try:
-            await client.chat_stopStream(
-                channel=self._message.channel_id,
-                ts=self._page.ts,
-                chunks=_chunks(piece, self._tasks.values()) or None,
-                blocks=below or None,
-                metadata=turn_metadata(self._turn.id),
-                session_status=session,
-            )
+            await self._ask_for_end(client, _chunks(piece, self._tasks.values()), below, session)
         except SLACK_FAULTS as error:
             self._break(error)
             return False
@@ -466,17 +459,23 @@ class ReplyInSlack:
     async def _close_stream(self, below: list[Block]) -> bool:
         """End a stream that takes no more text; return whether Slack took `below`."""
         try:
-            await self._patient.chat_stopStream(
-                channel=self._message.channel_id,
-                ts=self._page.ts,
-                blocks=below or None,
-                metadata=turn_metadata(self._turn.id),
-                session_status="active",
-            )
+            await self._ask_for_end(self._patient, [], below, "active")
         except SLACK_FAULTS as error:
             log.info("a stream had ended: %s", error_code(error) or fault(error))
             return False
         return True
+
+    async def _ask_for_end(
+        self, client: AsyncWebClient, chunks: list[Chunk], below: list[Block], session: str
+    ) -> None:
+        await client.chat_stopStream(
+            channel=self._message.channel_id,
+            ts=self._page.ts,
+            chunks=chunks or None,
+            blocks=below or None,
+            metadata=turn_metadata(self._turn.id),
+            session_status=session,
+        )
 
     def _break(self, error: Exception) -> None:
         """STREAMING → BROKEN, unless a rate limit is all that is in the way.
