@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench import (
     costs,
+    known,
     load,
     plan,
     public,
@@ -32,6 +33,7 @@ Part = Callable[[Testbed, Plan], Awaitable[dict[str, float]]]
 
 PARTS: dict[str, Part] = {
     "side_by_side": side_by_side.measure,
+    "known": known.measure,
     "costs": costs.measure,
     "search": search.measure,
     "threads": threads.measure,

@@ -13,6 +13,7 @@ class Plan:
     name: str = "usual"
     rounds: int = 5
     people: int = 100  # the largest number at once
+    known_questions: int = 30  # of each person whom a system knows
     counted: int = 6  # messages whose calls and statements are counted
     replicas: tuple[int, ...] = (1, 2, 4)
     writers: tuple[int, ...] = (4, 16, 64)  # people who write at the same time, to saturation
@@ -27,6 +28,7 @@ QUICK = Plan(
     name="quick",
     rounds=1,
     people=20,
+    known_questions=4,
     counted=2,
     replicas=(1, 2),
     writers=(32,),

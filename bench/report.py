@@ -53,7 +53,7 @@ def _to_explain(metrics: Metrics) -> list[str]:
         for name, (goal, _) in TEXTS["goals"].items()
         if name in metrics and not _met(goal, metrics[name])
     ]
-    for name in {**TEXTS["side_by_side"], **TEXTS["costs"]}:
+    for name in {**TEXTS["side_by_side"], **TEXTS["known"], **TEXTS["costs"]}:
         peers = [metrics[peer + name] for peer in SYSTEMS[1:] if peer + name in metrics]
         if name in metrics and name not in found and any(one < metrics[name] for one in peers):
             found.append(name)
@@ -138,6 +138,7 @@ def page(result: Mapping[str, Any]) -> str:
         embedding=EMBEDDING_MS,
         floor=number(metrics["floor_ms_p50"]),
         side_by_side=_compared(metrics, TEXTS["side_by_side"]),
+        known=_compared(metrics, TEXTS["known"]),
         costs=_compared(metrics, TEXTS["costs"]),
         reasons=_list(reasons),
         search=_search(metrics),

@@ -126,6 +126,7 @@ class Settings(BaseModel):
     reasoning_effort: _Effort | None = None
     reply_api: Literal["responses", "chat"] = "responses"
     max_output_tokens: Annotated[int, Field(ge=16, le=1_000_000)] = 25_000
+    memory_tokens: Annotated[int, Field(ge=500, le=100_000)] = 4_000
     model_timeout: Annotated[float, Field(ge=1, le=3_600)] = 300.0
     fallback_model: str | None = None
     style: Annotated[str, Field(max_length=2_000)] | None = None

@@ -93,6 +93,8 @@ CREATE TABLE statements (
     -- the person's time zone then
     zone text NOT NULL,
     until timestamptz,
+    -- somebody may come to harm where it is not known
+    may_harm boolean NOT NULL DEFAULT false,
     -- the statements of one notice
     batch uuid NOT NULL,
     withdrawn_at timestamptz,
@@ -131,6 +133,7 @@ CREATE TABLE proposals (
     ts text,
     zone text NOT NULL,
     until timestamptz,
+    may_harm boolean NOT NULL DEFAULT false,
     batch uuid NOT NULL,
     reason text,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),

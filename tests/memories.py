@@ -27,8 +27,9 @@ from memory import (
 )
 from memory.formation.commit import InCommit, commit
 from memory.formation.evidence import TypedMessage
-from memory.formation.extract import CollectingStore, known_memories
+from memory.formation.extract import CollectingStore
 from memory.formation.former import pair
+from memory.formation.known import known_memories
 from memory.formation.proposal import Verdict, read_writes
 from memory.model.schemas import thing
 from tests.databases import SPACE, owner_rows

@@ -64,7 +64,8 @@ class Turn:
 
     `exchanges` are earlier turns of the thread, in a direct message also of the last day, in order;
     `recent_words` the person's words that are not formed yet; `memories` what
-    `memory.recall_memories` reads first. All three are empty where memory is off.
+    `memory.recall_memories` reads first. Where memory is off the first two are empty, and
+    `memories` is None.
 
     `forgotten_messages` are the timestamps of messages in this channel that the person had
     forgotten, those of other threads too, since the thread began; `forgettings` the ids of what
@@ -82,7 +83,7 @@ class Turn:
     asked: float | None = None
     exchanges: tuple[Exchange, ...] = ()
     recent_words: tuple[str, ...] = ()
-    memories: Sequence[Mapping[str, Any]] = ()
+    memories: Sequence[Mapping[str, Any]] | None = None
     forgotten_messages: frozenset[str] = frozenset()
     forgettings: tuple[UUID, ...] = ()
     history_from: float = 0.0
@@ -166,7 +167,9 @@ class Turns:
             forgettings = await _read_forgettings(connection, message)
             context = {}
             if memory_state.off is None:
-                context = await _read_context(connection, view, message, forgettings)
+                context = await _read_context(
+                    connection, view, message, forgettings, self.settings.memory_tokens
+                )
             is_kept = memory_state.on_record and message.ts not in forgettings["messages"]
             stored = await _begin(
                 connection,
@@ -257,6 +260,7 @@ async def _read_context(
     view: MemoryView,
     message: Message,
     forgettings: DictRow,
+    memory_tokens: int,
 ) -> dict[str, Any]:
     """Read the `exchanges`, `recent_words` and `memories` that a turn begins with."""
     in_dm = view.own.audience == DM
@@ -271,7 +275,7 @@ async def _read_context(
     words = _SQL["unformed_words"]
     found = await connection.execute(words, {**values, "most": _UNFORMED_WORDS}, prepare=True)
     unformed = await found.fetchall()
-    statement, parameters = first_memories(view)
+    statement, parameters = first_memories(view, memory_tokens)
     found = await connection.execute(statement, parameters)
     shown = {exchange.ts for exchange in exchanges}
     recent_words = [row["words"] for row in unformed if row["ts"] not in shown]

@@ -10,10 +10,10 @@ from bot.pipeline.model_failures import Cause, ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.tools import Toolbox
 
-Step: TypeAlias = Literal["files", "file texts", "thread", "history", "tools"]
+Step: TypeAlias = Literal["files", "file texts", "thread", "history", "memories", "tools"]
 
 _STEPS: Final[Mapping[Cause, tuple[Step, ...]]] = {
-    "model_too_long": ("files", "file texts", "thread", "history"),
+    "model_too_long": ("files", "file texts", "thread", "history", "memories"),
     "model_images": ("files",),
     "model_failed": ("files", "tools"),
     "model_this_message": ("files", "tools"),
@@ -25,7 +25,8 @@ class Reduction:
 
     ::
 
-        whole ─┬─ too long ───────────────▶ without files ─▶ thread ─▶ history ─▶ given up
+        whole ─┬─ too long ───────────────▶ without files ─▶ thread ─▶ history
+               │                              ─▶ with few memories ─▶ given up
                ├─ an image is refused ────▶ without files ─▶ given up
                ├─ refused, or failed as the
                │  only one of several ────▶ without files ─▶ tools ─▶ given up
@@ -42,7 +43,7 @@ class Reduction:
         self.prompt = prompt
         self.tools = tools
         self.may_search = may_search
-        self.left_out: list[Literal["thread", "history", "tools"]] = []
+        self.left_out: list[Literal["thread", "history", "memories", "tools"]] = []
         self._repeated = False
 
     def after(self, failed: ReplyFailed, *, half_done: bool) -> bool:
@@ -77,7 +78,7 @@ class Reduction:
         if reduced is None:
             return False
         self.prompt = reduced
-        if step in ("thread", "history"):
+        if step in ("thread", "history", "memories"):
             self.left_out.append(step)
         return True
 
@@ -92,4 +93,6 @@ def _without(prompt: Prompt, step: Step) -> Prompt | None:
         return replace(prompt, thread=())
     if step == "history" and (prompt.exchanges or prompt.recent_words):
         return replace(prompt, exchanges=(), recent_words=())
+    if step == "memories":
+        return prompt.with_fewer_memories()
     return None

@@ -54,7 +54,7 @@ from bot.pipeline.output_items import (
     sent_back,
     text_of,
 )
-from bot.pipeline.prompt import Prompt, estimated_tokens
+from bot.pipeline.prompt import Prompt
 from bot.pipeline.sink import AnswerSink
 from bot.pipeline.thoughts import ThoughtFilter
 from bot.pipeline.tools import Toolbox
@@ -69,7 +69,7 @@ from bot.slack.messages import objects
 from bot.types import COMMENTARY, WEB_SEARCH, Citation, CutReason, Reply, Task, TaskState
 from memory import Person
 from memory.metrics import count_tokens, step, step_ended
-from memory.model import References
+from memory.model import References, estimated_tokens
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any
 from uuid import UUID, uuid4
@@ -58,6 +58,7 @@ from memory import DM, Memory, Person, recall_memories
 from memory.metrics import count, step, step_ended
 from memory.model import texts
 from memory.postgres import is_unavailable, transaction
+from memory.recall import Recalled
 
 log = logging.getLogger(__name__)
 
@@ -275,7 +276,7 @@ class _Result:
         """Whether words of memories are in the answer, which is not the work of a control tool."""
         if self.model is None or self.tools.acted or self.tools.shown:
             return False
-        seen = [*self.prompt.memories, *self.tools.looked_up]
+        seen = [*self.prompt.recalled.memories, *self.tools.looked_up]
         return bool(in_answer(seen, self.prompt.question, self.text))
 
 
@@ -289,14 +290,18 @@ def create_turn(
         began = time.perf_counter()
         turn, question = await _begun(dependencies, claimed)
         add_log_field("turn", str(turn.id))
-        async with open_reply_sink(turn) as sink, _brought(dependencies, turn) as brought:
-            result = await _ask_model(dependencies, turn, question, brought, sink)
+        async with (
+            _recalling(dependencies.app, turn, question) as recalling,
+            open_reply_sink(turn) as sink,
+            _brought(dependencies, turn) as brought,
+        ):
+            result = await _ask_model(dependencies, turn, question, brought, recalling, sink)
             reader, prompt = await sink.reader(), result.prompt
             text = result.text
             newest_only = False
             if result.outcome == "answered":
                 text = _with_unread(reader, result)
-                newest_only = prompt.newest_only
+                newest_only = prompt.recalled.newest_only
             left_out = bool(turn.removed) and turn.memory_state.on_record
             shown = result.tools.shown
             if result.outcome == "stopped":
@@ -341,6 +346,35 @@ async def _begun(dependencies: TurnDependencies, claimed: ClaimedMessage) -> tup
     return turn, question
 
 
+@asynccontextmanager
+async def _recalling(app: App, turn: Turn, question: str) -> AsyncIterator[asyncio.Task[Recalled]]:
+    """Recall while everything else is prepared: a large set takes an embedding call."""
+    task = asyncio.create_task(_recall(app, turn, question))
+    try:
+        yield task
+    finally:
+        await cancel_until_done(task)
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _recall(app: App, turn: Turn, question: str) -> Recalled:
+    if turn.memories is None:
+        return Recalled()
+    recalled = await recall_memories(
+        app.pool,
+        app.embedder,
+        turn.view,
+        question or FILES_ALONE,
+        budget=app.settings.memory_tokens,
+        first=turn.memories,
+    )
+    return replace(
+        recalled,
+        always=_said_elsewhere(recalled.always, turn.message),
+        nearest=_said_elsewhere(recalled.nearest, turn.message),
+    )
+
+
 def _brought(dependencies: TurnDependencies, turn: Turn) -> AbstractAsyncContextManager[Brought]:
     """Return what the message brings, or an earlier message of its thread that it may ask about."""
     earlier = latest_brought(turn.exchanges, turn.message)
@@ -365,7 +399,12 @@ def _with_unread(reader: Reader, result: _Result) -> str:
 
 
 async def _ask_model(
-    dependencies: TurnDependencies, turn: Turn, question: str, brought: Brought, sink: ReplySink
+    dependencies: TurnDependencies,
+    turn: Turn,
+    question: str,
+    brought: Brought,
+    recalling: asyncio.Task[Recalled],
+    sink: ReplySink,
 ) -> _Result:
     """Ask the model; a failure is a sentence as the text.
 
@@ -387,7 +426,8 @@ async def _ask_model(
             question="", user_id=person.user_id, files=brought.files, unread=message.unread
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
-    prompt = await _prompt(dependencies.app, turn, question, brought, names, datetime.now(zone))
+    now = datetime.now(zone)
+    prompt = await _prompt(dependencies.app, turn, question, brought, recalling, names, now)
     replier = dependencies.replier
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=replier.may_search)
@@ -453,32 +493,24 @@ async def _prompt(
     turn: Turn,
     question: str,
     brought: Brought,
+    recalling: asyncio.Task[Recalled],
     names: MessageNames,
     now: datetime,
 ) -> Prompt:
     message = turn.message
     off = turn.memory_state.off
-    # Where memory is off there are no first memories, so nothing is searched for either.
     recalled, thread, _ = await asyncio.gather(
-        recall_memories(
-            app.pool,
-            app.embedder,
-            turn.view,
-            question or FILES_ALONE,
-            first=turn.memories,
-        ),
+        recalling,
         _thread(app, turn),
         names.find(_texts_known(turn, question, brought)),
     )
-    memories = _said_elsewhere(recalled.memories, message)
-    read = [*thread.lines, *(memory.content for memory in memories)]
+    read = [*thread.lines, *(memory.content for memory in recalled.memories)]
     references = await names.find(texts(read))
     mentioned = mentions(message.text) - {await app.slack.bot_user_id(message.team_id)}
     return Prompt(
         question=question,
         user_id=message.user_id,
-        recalled=memories,
-        newest_only=recalled.newest_only,
+        recalled=recalled,
         recent_words=turn.recent_words,
         exchanges=turn.exchanges,
         thread=thread.lines,
@@ -504,7 +536,7 @@ def _texts_known(turn: Turn, question: str, brought: Brought) -> list[str]:
     found = [person_reference(message.user_id), question, *texts([*brought.forwarded])]
     for exchange in reversed(turn.exchanges):
         found += [person_reference(exchange.user_id), exchange.question, exchange.reply or ""]
-    found += [*turn.recent_words, *texts([*turn.memories])]
+    found += [*turn.recent_words, *texts([*(turn.memories or ())])]
     # A caller of POST /ask is nobody of Slack's.
     return found[1:] if message.team_id == API_TEAM else found
 
@@ -521,7 +553,7 @@ async def _thread(app: App, turn: Turn) -> Thread:
     )
 
 
-def _said_elsewhere(memories: Sequence[Memory], message: Message) -> list[Memory]:
+def _said_elsewhere(memories: Sequence[Memory], message: Message) -> tuple[Memory, ...]:
     """Return the memories that have another source, too: an edit may have removed what they say."""
     this_message = {(message.channel_id, message.ts)}
-    return [memory for memory in memories if set(memory.source_messages) != this_message]
+    return tuple(one for one in memories if set(one.source_messages) != this_message)

@@ -154,6 +154,7 @@ def _statement(
         said_at=said.said_at,
         zone=str(said.zone),
         until=None if content is None else _until(proposal, content),
+        may_harm=proposal.verdict is not None and proposal.verdict.may_harm,
         batch=batch,
     )
 

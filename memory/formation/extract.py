@@ -10,23 +10,19 @@ from typing import TYPE_CHECKING, Any
 from langgraph.store.base import BaseStore, Op, PutOp, Result, SearchItem, SearchOp
 from pydantic import BaseModel
 
-from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.formation_model import FormationModel, Way
+from memory.formation.known import MOST_KNOWN
 from memory.metrics import step
 from memory.model.errors import WordsUnreadable
-from memory.model.namespace import DM, MemoryView, Namespace, Person
-from memory.model.schemas import BUILT_IN_KINDS, PURPOSES, SCHEMAS, with_evidence
-from memory.postgres.database import Pool
-from memory.recall.search import SMALL_SET, nearest_memories
-from memory.store.memories import Memory, newest
+from memory.model.namespace import DM, Namespace, Person
+from memory.model.schemas import PURPOSES, SCHEMAS, with_evidence
+from memory.store.memories import Memory
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-NEIGHBOURS = 60  # memories shown of a larger set: the nearest to each sentence, in turn
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
-_SENTENCES = 24  # typed sentences that are looked up individually
 # The parts of a namespace, which LangMem takes from the configuration of a run.
 _PLACE = ("app", "team", "user", "audience")
 _NAMESPACE = tuple(f"{{{part}}}" for part in _PLACE)
@@ -60,27 +56,6 @@ def instructions_for(schemas: Sequence[type[BaseModel]], *, eager: bool = False)
     return f"Record {'; '.join(purposes)}.{_RULES}{details}"
 
 
-async def known_memories(
-    pool: Pool,
-    embedder: Embedder,
-    view: MemoryView,
-    messages: Sequence[TypedMessage],
-    kinds: Iterable[str] = BUILT_IN_KINDS,
-) -> dict[str, Memory]:
-    """Return the memories of `kinds`, by key: all, or the nearest to what was typed.
-
-    Makes at most one embedding call, with no connection held. Raises `EmbeddingsUnavailable`,
-    also if the stored vectors are of another model by now.
-    """
-    kinds = [*kinds]
-    shown = await newest(pool, view, kinds, SMALL_SET + 1)
-    if len(shown) > SMALL_SET:
-        said = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
-        texts = list(dict.fromkeys(said))[:_SENTENCES]
-        shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS, kinds=kinds)
-    return {row.key: row for row in shown}
-
-
 class CollectingStore(BaseStore):
     """LangGraph's store interface over some rows of a person: searches return them all.
 
@@ -103,9 +78,8 @@ class CollectingStore(BaseStore):
 
 
 def _item(row: Memory) -> SearchItem:
-    """Return a memory as the memory model sees it: with its newest evidence only."""
-    evidence = str(row.sources[-1].get("evidence") or "") if row.sources else ""
-    value = {"kind": row.kind, "content": {**row.content, "evidence": evidence}}
+    """Return a memory as LangMem reads it: its schema wants a quote, which is not sent."""
+    value = {"kind": row.kind, "content": {**row.content, "evidence": ""}}
     return SearchItem(row.namespace.parts, row.key, value, row.created_at, row.updated_at)
 
 
@@ -130,8 +104,8 @@ class Extractor:
                 instructions=instructions_for(self._schemas, eager=eager),
                 enable_inserts=True,
                 enable_deletes=True,
-                # LangMem makes `query_limit // 4` searches and keeps `query_limit` rows.
-                query_limit=NEIGHBOURS + 4,
+                # LangMem keeps `query_limit` rows of what its searches return.
+                query_limit=MOST_KNOWN + 4,
                 namespace=_NAMESPACE,
                 store=LangMemStore(),
             )

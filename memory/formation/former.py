@@ -15,9 +15,10 @@ from pydantic import BaseModel
 from memory.embeddings.embedder import Embedder
 from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
-from memory.formation.extract import Extractor, known_memories, load
+from memory.formation.extract import Extractor, load
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
+from memory.formation.known import NEIGHBOURS, known_memories
 from memory.formation.proposal import Proposal, Refusal, read_writes
 from memory.formation.verdict import SensitivePolicy, judge
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, WordsUnreadable
@@ -26,7 +27,6 @@ from memory.model.references import References
 from memory.model.schemas import SCHEMAS, register_schemas, thing
 from memory.model.text import texts
 from memory.postgres.database import Pool, person_transaction
-from memory.recall.search import SMALL_SET
 from memory.store.memories import Memory
 from memory.store.things import read_known
 
@@ -161,7 +161,7 @@ class Former:
                 # A small context may be full of memories.
                 if not unreadable.refused or len(rows) <= _FEW or not is_smallest(part):
                     raise
-                return await self._extractor.extract(rows[:_FEW], view.own, part, eager=eager)
+                return await self._extractor.extract(rows[-_FEW:], view.own, part, eager=eager)
 
         writes, unread = await read_in_halves(extract, typed, halves_of_messages)
         # Their words are not shown as what was said before and after, either.
@@ -254,7 +254,7 @@ async def pair(
     """
     new = [one for one in proposals if one.target is None]
     rows = dict(known)
-    if new and len(rows) >= SMALL_SET:
+    if new and len(rows) >= NEIGHBOURS:
         async with person_transaction(pool, view.person) as connection:
             contents = [(one.kind, one.content) for one in new]
             about_them = await read_known(connection, view.person, contents)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,20 +16,41 @@ from langchain_core.runnables import Runnable
 from langgraph.store.base import BaseStore, Op, Result
 
 from memory.formation.formation_model import FormationModel
-from memory.formation.tool_definitions import tool_definition
+from memory.formation.known import known_line
+from memory.formation.tool_definitions import ToolDefinition, tool_definition
 from memory.model.errors import FormationUnavailable
 
 PATCH_TOOL = "PatchDoc"
 REMOVE_TOOL = "RemoveDoc"
 """trustcall's tools that change and remove a memory."""
 
-_MEMORY_ID = re.compile(r"<instance id=([0-9a-f]{32}) ")
+# A memory in trustcall's request: its content is the text of a Python dictionary.
+_INSTANCE = re.compile(
+    r'<instance id=(?P<id>[0-9a-f]{32}) schema_type="(?P<kind>\w+)">\n(?P<content>.*)\n</instance>'
+)
+_REMOVE_DESCRIPTION = "The number of the memory to remove."
 
 
-def _replaced(text: str, numbers: Mapping[str, str]) -> str:
-    for one, number in numbers.items():
-        text = text.replace(one, number)
-    return text
+def _numbered(text: str, numbers: dict[str, str]) -> str:
+    """Return a request with a line for each memory: its number, its kind and its fields.
+
+    `numbers` get the number of each id: LangMem's ids have 32 digits, some 20 tokens.
+    """
+
+    def line(found: re.Match[str]) -> str:
+        number = numbers.setdefault(found["id"], str(len(numbers)))
+        return f"{number} {known_line(found['kind'], ast.literal_eval(found['content']))}"
+
+    return _INSTANCE.sub(line, text)
+
+
+def _definition(tool: Any) -> ToolDefinition:
+    """Return the definition of a tool; that of RemoveDoc would list the ids of all memories."""
+    definition = tool_definition(tool)
+    if definition["function"]["name"] == REMOVE_TOOL:
+        identity = definition["function"]["parameters"]["properties"]["json_doc_id"]
+        identity["description"] = _REMOVE_DESCRIPTION
+    return definition
 
 
 @dataclass(slots=True)
@@ -61,20 +82,13 @@ class Run:
         return self._one_patch_each(answer or AIMessage(""))
 
     async def _ask(self, messages: Sequence[BaseMessage], tools: Sequence[Any]) -> AIMessage:
-        """Ask with a number for each memory: LangMem's ids have 32 digits, some 20 tokens."""
-        shown = "\n".join(str(one.text) for one in messages)
-        ids = list(dict.fromkeys(_MEMORY_ID.findall(shown)))
-        numbers = {one: str(number) for number, one in enumerate(ids)}
-        definitions = [tool_definition(one) for one in tools]
-        if not numbers:
-            return await self.model.ask(messages, definitions)
+        """Ask with short lines and numbers in the place of LangMem's memories and ids."""
+        numbers: dict[str, str] = {}
         numbered = [
-            one.model_copy(update={"content": _replaced(str(one.text), numbers)})
+            one.model_copy(update={"content": _numbered(str(one.text), numbers)})
             for one in messages
         ]
-        # RemoveDoc's definition lists the ids.
-        listed = _replaced(json.dumps(definitions, ensure_ascii=False), numbers)
-        answer = await self.model.ask(numbered, json.loads(listed))
+        answer = await self.model.ask(numbered, [_definition(one) for one in tools])
         by_number = {number: one for one, number in numbers.items()}
         for call in answer.tool_calls:
             number = str(call["args"].get("json_doc_id"))

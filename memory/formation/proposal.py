@@ -71,6 +71,7 @@ class Verdict(BaseModel):
     valid_until: Day | None = None
     conflict: Literal["none", "replaces", "unclear"]
     sensitive: Sensitive = "none"
+    may_harm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

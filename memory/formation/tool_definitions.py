@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -35,7 +36,7 @@ _cached_definition = lru_cache(maxsize=64)(_definition)
 
 
 def _compact(schema: Any) -> Any:
-    """Return a JSON schema without examples, long descriptions, defaults and types of null.
+    """Return a JSON schema without examples, long descriptions, defaults and needless types.
 
     trustcall's tools come with pages of them in each request. LangChain's package for Google takes
     a list of types for a text (langchain-google-genai 4.4.2).
@@ -51,8 +52,16 @@ def _compact(schema: Any) -> Any:
         kept[key] = _compact(value)
         if key == "description" and isinstance(value, str):
             kept[key] = value[:_MAX_DESCRIPTION]
-    options = [one for one in kept.get("anyOf", []) if one != {"type": "null"}]
-    if len(options) == 1:
-        del kept["anyOf"]
-        kept = {**options[0], **kept}
+    if "anyOf" in kept:
+        options = _options(kept.pop("anyOf"))
+        kept = {**options[0], **kept} if len(options) == 1 else {**kept, "anyOf": options}
     return kept
+
+
+def _options(options: Sequence[Any]) -> list[Any]:
+    """Return the first option of each type, without null: trustcall spells out lists of lists."""
+    by_type: dict[object, Any] = {}
+    for one in options:
+        if one != {"type": "null"}:
+            by_type.setdefault(one.get("type") or str(one), one)
+    return list(by_type.values())

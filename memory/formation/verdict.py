@@ -54,7 +54,9 @@ sentence says them, counted from <now> or `said_on`, in the speaker's zone; else
 valid_until: the last day on which it holds, where the sentence says so ("until Friday"), else null.
 conflict: "replaces" where it takes the place of `old`; "unclear" where both may hold or the person
 may mean something else; else "none".
-sensitive: the special category that the values reveal, else "none"."""
+sensitive: the special category that the values reveal, else "none".
+may_harm: true where somebody may come to harm if it is not known: allergies, illnesses, medicines,
+pregnancy, what they must never have or do; else false."""
 
 
 class MemoryVerdicts(BaseModel):

@@ -18,6 +18,7 @@ from .schemas import (
 from .statement import MessageKey as MessageKey
 from .text import (
     THOUGHT_TAG as THOUGHT_TAG,
+    estimated_tokens as estimated_tokens,
     folded as folded,
     texts as texts,
     without_thoughts as without_thoughts,

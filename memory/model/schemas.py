@@ -3,7 +3,8 @@
 ``UserTechInterest`` and ``UserFoodPreference`` come from two articles by noboru-kudo
 (docs/examples), with their names and fields, ``Episode`` from LangMem's guide to episodic memories
 without the assistant's thoughts: only the person's words are evidence. Fields may be added; stored
-ones keep their names. Descriptions are part of what the memory model reads.
+ones keep their names. Models read the descriptions, which are in English: Japanese costs most
+tokenizers two to three times as many tokens.
 """
 
 from __future__ import annotations
@@ -26,80 +27,66 @@ Score = Annotated[int, Field(ge=0, le=100)]
 
 
 class UserTechInterest(BaseModel):
-    """本人が興味を持つ、または学んでいる技術"""
+    """A technology that the person is interested in, uses or learns"""
 
     model_config = ConfigDict(json_schema_extra={"kioku": {"level": "interest_level"}})
 
-    topic: Annotated[str, Field(description="技術の名前（言語、ツール、サービス、手法など）")]
-    category: Annotated[
-        str | None, Field(description="その技術が属する領域（例：クラウド、データベース、AI）")
-    ] = None
-    interest_level: Annotated[
-        Score | None, Field(description="興味の強さ。0が最も弱く、100が最も強い")
-    ] = None
+    topic: Annotated[str, Field(description="Name of the technology")]
+    category: Annotated[str | None, Field(description="Its field, such as databases")] = None
+    interest_level: Annotated[Score | None, Field(description="0 none, 100 strongest")] = None
     description: Annotated[
-        str | None, Field(description="目的、経験、使い方など、本人が添えた詳細")
+        str | None, Field(description="Purpose, experience or use, as they say it")
     ] = None
 
 
 class UserFoodPreference(BaseModel):
-    """本人の食べ物や飲み物の好き嫌い"""
+    """Food or drink that the person likes or dislikes"""
 
     model_config = ConfigDict(json_schema_extra={"kioku": {"level": "preference"}})
 
-    food_name: Annotated[str, Field(description="食べ物や飲み物の名前")]
-    cuisine: Annotated[
-        str | None, Field(description="どこの、または何の料理か（例：和食、イタリア料理、菓子）")
-    ] = None
-    preference: Annotated[
-        Score | None, Field(description="どれくらい好きか。0が最低、100が最高")
-    ] = None
+    food_name: Annotated[str, Field(description="Name of the food or drink")]
+    cuisine: Annotated[str | None, Field(description="Such as Japanese, Italian, sweets")] = None
+    preference: Annotated[Score | None, Field(description="0 hates, 100 loves")] = None
     description: Annotated[
-        str | None, Field(description="味、具、食べ方など、本人が添えた詳細")
+        str | None, Field(description="Taste, ingredients or occasion, as they say it")
     ] = None
 
 
 class UserFact(BaseModel):
-    """ユーザー本人についてのその他の事実（アレルギー、住まい、仕事、予定など）"""
+    """Another fact about the person: allergies, home, work, plans"""
 
     fact: str = Field(
         ...,
-        description="本人が述べた事実を一文で（例：ピーナッツアレルギーがある、大阪に住んでいる）",
+        description="One sentence, as they say it",
     )
-    topic: str | None = Field(None, description="何についての事実か（例：健康、住まい、仕事）")
+    topic: str | None = Field(None, description="Such as health, home, work")
 
 
 class UserInstruction(BaseModel):
-    """アシスタントの答え方についての、ユーザー本人の継続的な希望（形式、長さ、言語、口調）"""
+    """A lasting wish about the form, length, language or tone of answers"""
 
     instruction: str = Field(
         ...,
-        description="答え方の希望を本人の言葉で一文に（例：箇条書きで答える、敬語は使わない）",
+        description="One sentence, as they say it",
     )
 
 
 class Episode(BaseModel):
-    """ユーザー本人が語った経験：ある状況で何を試し、どうなったか（似た場面で例として思い出す）"""
+    """An experience that the person tells: a situation, what they tried, what came of it"""
 
-    observation: str = Field(
-        ..., description="どんな状況で、何が問題だったか（例：デプロイのたびに10分止まっていた）"
-    )
-    action: str | None = Field(None, description="何を試したか（例：マイグレーションを分けた）")
-    result: str | None = Field(None, description="どうなったか（例：停止なしで出せるようになった）")
+    observation: str = Field(..., description="The situation and its problem")
+    action: str | None = Field(None, description="What they tried")
+    result: str | None = Field(None, description="What came of it")
 
 
 class Promise(BaseModel):
-    """ユーザー本人が誰かに「する」と約束したこと（他の人の約束、予定、願望は含まない）"""
+    """What the person has given their word to somebody to do; no plan or wish"""
 
-    promise: str = Field(
-        ..., description="何をすると約束したか、本人の言葉で（例：第3四半期の数字を送る）"
-    )
-    to: str | None = Field(None, description="誰に約束したか")
-    due: date | None = Field(None, description="期日")
-    due_time: ClockTime | None = Field(None, description="時刻（HH:MM）")
-    state: Literal["open", "done", "dropped"] = Field(
-        "open", description="open：まだ、done：果たした、dropped：取りやめた"
-    )
+    promise: str = Field(..., description="What they will do, in their words")
+    to: str | None = Field(None, description="To whom")
+    due: date | None = Field(None, description="Day")
+    due_time: ClockTime | None = Field(None, description="HH:MM")
+    state: Literal["open", "done", "dropped"] = Field("open", description="dropped: called off")
 
 
 # The built-in kinds, with what each records in the memory model's instructions, which are English.

@@ -39,8 +39,9 @@ class Statement:
     unless `act` is ``say``. `audience` is where it was said; of a move, where the memory goes.
     `evidence` are the person's words as typed, from the message at `channel` and `ts`, both None
     for a form or a tool. `said_at` is the time of the message, and `zone` the person's time zone
-    then. After `until` the statement does not count any more. `batch` is the same for all
-    statements of one notice. `number` is the order in which they were stored.
+    then. After `until` the statement does not count any more. `may_harm`: somebody may come to harm
+    where it is not known. `batch` is the same for all statements of one notice. `number` is the
+    order in which they were stored.
     """
 
     id: UUID
@@ -57,6 +58,7 @@ class Statement:
     ts: str | None = None
     zone: str = "UTC"
     until: datetime | None = None
+    may_harm: bool = False
     number: int = 0
     withdrawn_at: datetime | None = None
 
@@ -85,6 +87,7 @@ class Statement:
             "said_at": self.said_at,
             "zone": self.zone,
             "until": self.until,
+            "may_harm": self.may_harm,
             "batch": self.batch,
         }
 
@@ -116,7 +119,8 @@ class View:
 
     `sources` are the statements that it comes from, oldest first, `said_on` is the day from which
     what it says counts. At `expires_at` the view may change, because a statement ends. `audiences`
-    names, in the view of direct messages, the other audiences that know the memory.
+    names, in the view of direct messages, the other audiences that know the memory. `may_harm`: one
+    of the statements says so.
     """
 
     audience: str
@@ -127,17 +131,20 @@ class View:
     said_on: str
     created_at: datetime
     expires_at: datetime | None
+    may_harm: bool = False
     audiences: Sequence[str] = ()
 
     @property
     def value(self) -> dict[str, Any]:
         """The value of the row, in LangMem's shape, with what Kioku shows beside it."""
-        value = {
+        value: dict[str, Any] = {
             "kind": self.kind,
             "content": dict(self.content),
             "sources": list(self.sources),
             "said_on": self.said_on,
         }
+        if self.may_harm:
+            value["may_harm"] = True
         if self.audiences:
             value["audiences"] = list(self.audiences)
         return value
@@ -249,6 +256,7 @@ def _view(audience: str, statements: Collection[Statement]) -> View | None:
         said_on=_said_on(said),
         created_at=said[0].said_at,
         expires_at=_next_change(said, content),
+        may_harm=any(one.may_harm for one in said),
     )
 
 

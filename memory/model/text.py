@@ -84,6 +84,15 @@ def _clean_value(value: Any, limit: int | None) -> Any:
     return value
 
 
+def estimated_tokens(text: str) -> int:
+    """Estimate tokens without a tokenizer: four ASCII characters each, one for any other.
+
+    Errs on the high side for Japanese, so budgets hold.
+    """
+    ascii_count = sum(character < "\x80" for character in text)
+    return (ascii_count + 3) // 4 + len(text) - ascii_count
+
+
 def texts(value: Any) -> list[str]:
     """Return every string in a JSON value."""
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Recall: small sets are returned whole, larger ones by exact vector distance."""
+"""Recall: a set within a budget of tokens is returned whole, a larger one by vector distance."""
 
 from __future__ import annotations
 
@@ -17,27 +17,40 @@ from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, person_statement
 from memory.postgres.statements import load_statements
+from memory.recall.lines import line_tokens, memories_within
 from memory.store.memories import Memory, merged, newest, read_within
 
 _log = logging.getLogger(__name__)
 
-SMALL_SET = 50
-"""Sets of up to this many memories are shown whole, to the chat model and to the memory model."""
+MEMORY_TOKENS = 4_000
+"""The tokens that the lines of a person's memories may have in a prompt."""
 
 NEAREST = 40
-MAX_INSTRUCTIONS = 20
+# Of a large set: how the person wants to be answered, and what may harm.
+_INSTRUCTION_TOKENS = 600
+_HARM_TOKENS = 1_000
+_LEAST_TOKENS = 10  # of a line: a budget holds no more lines than this allows
 _SQL = load_statements("memory", "memories")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """The memories for one reply: instructions first, then by relevance, a small set by date.
+    """The memories for one reply.
 
-    `newest_only`: embeddings were unavailable, so the newest memories are returned instead.
+    `always` are shown whatever is asked, oldest first: all of a set within the budget; of a larger
+    one how the person wants to be answered, and what may harm. `nearest` are found for the
+    question, nearest first. `newest_only`: embeddings were unavailable, so that `nearest` are the
+    newest memories instead.
     """
 
-    memories: tuple[Memory, ...]
+    always: tuple[Memory, ...] = ()
+    nearest: tuple[Memory, ...] = ()
     newest_only: bool = False
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        """All of them."""
+        return (*self.always, *self.nearest)
 
 
 @step("search")
@@ -47,61 +60,85 @@ async def recall_memories(
     view: MemoryView,
     question: str,
     *,
-    instructions: bool = True,
+    budget: int = MEMORY_TOKENS,
     first: Sequence[Mapping[str, Any]] | None = None,
 ) -> Recalled:
-    """Return the memories in `view` that are relevant to `question`.
+    """Return the memories in `view` that a reply to `question` is given.
 
-    With `instructions`, the person's instructions come first and are always included. Sets of up
-    to `SMALL_SET` memories are returned whole, without an embedding call; of larger sets, the
-    `NEAREST` by exact cosine distance, without a cut-off. No connection is held while embedding.
-    `first` are the rows of `first_memories`, where the caller has already read them for this view.
+    A set whose lines have at most `budget` tokens is returned whole, without an embedding call. Of
+    a larger one also the `NEAREST` by exact cosine distance, without a cut-off, as far as the
+    budget goes. No connection is held while embedding. `first` are the rows of `first_memories`,
+    where the caller has already read them for this view and budget.
     """
     if first is None:
-        rows = await person_statement(pool, view.person, _SQL["first"], _first_values(view))
-    else:
-        rows = [dict(row) for row in first]
-    if len(rows) <= SMALL_SET:
-        rows.sort(key=lambda row: row["updated_at"], reverse=True)
-        memories = merged(read_within(rows, view), view)
-        if instructions:
-            memories.sort(key=lambda memory: memory.kind != INSTRUCTION_KIND)
-        return Recalled(memories=tuple(memories))
-    always = await _instructions(pool, view) if instructions else []
+        statement, values = first_memories(view, budget)
+        first = await person_statement(pool, view.person, statement, values)
+    rows = [row for row in first if row["key"] is not None]
+    memories = sorted(merged(read_within(rows, view), view), key=_age)
+    is_complete = first[0]["size"] <= _most_lines(budget)
+    if is_complete and sum(map(line_tokens, memories)) <= budget:
+        return Recalled(always=tuple(memories))
+    always = _always_shown(memories)
+    left = budget - sum(map(line_tokens, always))
+    known = {memory.key for memory in always}
     try:
-        nearest = await nearest_memories(pool, embedder, view, [question], NEAREST)
+        found = await nearest_memories(pool, embedder, view, [question], NEAREST)
     except EmbeddingsUnavailable as error:
         _log.warning("memories were recalled without a search: %s", type(error).__name__)
-        nearest = []
-    if nearest:
-        return Recalled(memories=_once(view, always, nearest))
+        found = []
     # Without an embedding model, or before the memories have vectors.
-    found = await newest(pool, view, None, NEAREST)
-    return Recalled(memories=_once(view, always, found), newest_only=True)
+    newest_only = not found
+    if newest_only:
+        found = await newest(pool, view, None, NEAREST)
+    nearest = memories_within((one for one in found if one.key not in known), left)
+    return Recalled(always=tuple(always), nearest=tuple(nearest), newest_only=newest_only)
 
 
-def first_memories(view: MemoryView) -> tuple[LiteralString, dict[str, Any]]:
+async def search_memories(
+    pool: Pool, embedder: Embedder, view: MemoryView, query: str, limit: int
+) -> list[Memory]:
+    """Return the memories in `view` nearest to `query`, at most `limit`.
+
+    They are the newest where embeddings are unavailable. A set of no more than that is returned
+    whole, without an embedding call.
+    """
+    found = await newest(pool, view, None, limit + 1)
+    if len(found) <= limit:
+        return found
+    try:
+        nearest = await nearest_memories(pool, embedder, view, [query], limit)
+    except EmbeddingsUnavailable as error:
+        _log.warning("memories were searched by age only: %s", type(error).__name__)
+        nearest = []
+    return nearest or found[:limit]
+
+
+def first_memories(
+    view: MemoryView, budget: int = MEMORY_TOKENS
+) -> tuple[LiteralString, dict[str, Any]]:
     """Return the statement for the rows that `recall_memories` reads first, and its parameters.
 
-    More than `SMALL_SET` rows mean that the set is large. Execute it in a transaction of
-    `view.person`.
+    Execute it in a transaction of `view.person`.
     """
-    return _SQL["first"], _first_values(view)
+    return _SQL["first"], {"prefixes": view.prefixes, "limit": _most_lines(budget)}
 
 
-def _first_values(view: MemoryView) -> dict[str, Any]:
-    return {"prefixes": view.prefixes, "limit": SMALL_SET + 1}
+def _most_lines(budget: int) -> int:
+    return budget // _LEAST_TOKENS
 
 
-async def _instructions(pool: Pool, view: MemoryView) -> list[Memory]:
-    """Return how the person wants to be answered, newest first."""
-    values = {"prefixes": view.prefixes, "limit": MAX_INSTRUCTIONS}
-    found = await person_statement(pool, view.person, _SQL["instructions"], values)
-    return merged(read_within(found, view), view)
+def _age(memory: Memory) -> tuple[Any, ...]:
+    return memory.said_on, memory.created_at, memory.key
 
 
-def _once(view: MemoryView, *several: Sequence[Memory]) -> tuple[Memory, ...]:
-    return tuple(merged([memory for memories in several for memory in memories], view))
+def _always_shown(memories: Sequence[Memory]) -> list[Memory]:
+    """Return how the person wants to be answered and what may harm, the newest that fit, by age."""
+    shown = [one for one in memories if one.is_always_shown]
+    instructions = [one for one in shown if one.kind == INSTRUCTION_KIND]
+    harmful = [one for one in shown if one.kind != INSTRUCTION_KIND]
+    kept = memories_within(reversed(instructions), _INSTRUCTION_TOKENS)
+    kept += memories_within(reversed(harmful), _HARM_TOKENS)
+    return sorted(kept, key=_age)
 
 
 async def nearest_memories(

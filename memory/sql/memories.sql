@@ -33,17 +33,25 @@ WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
 ORDER BY updated_at DESC, key LIMIT %(limit)s;
 
 -- name: first
--- The memories of a small set; more rows than the limit mean that the set is large.
-SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
-WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
+-- What recall begins with: all memories of a set of at most `limit`, and of a larger one those that are
+-- always shown: how the person wants to be answered, and what may harm. `size` is the number of
+-- memories, `limit` + 1 for any larger one; a row without a key says that there is none to show.
+SELECT store.prefix, store.key, store.value, store.created_at, store.updated_at, store.expires_at,
+    counted.size
+FROM (
+    SELECT count(*) AS size FROM (
+        SELECT FROM store
+        WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
+        LIMIT %(limit)s + 1
+    ) AS found
+) AS counted
+LEFT JOIN store ON store.prefix = ANY(%(prefixes)s)
+    AND (store.expires_at IS NULL OR store.expires_at > now())
+    AND (counted.size <= %(limit)s
+        OR store.value->>'kind' = 'UserInstruction'
+        OR store.value->'may_harm' = 'true')
+ORDER BY store.updated_at DESC
 LIMIT %(limit)s;
-
--- name: instructions
--- How the person wants to be answered.
-SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
-WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
-    AND value->>'kind' = 'UserInstruction'
-ORDER BY updated_at DESC LIMIT %(limit)s;
 
 -- name: nearest
 -- The memories nearest to each of several vectors, exactly; none if the stored vectors are of another

@@ -3,13 +3,13 @@
 -- name: insert
 -- New proposals, from a JSON array.
 INSERT INTO proposals (id, team_id, user_id, key, audience, kind, act, content, evidence, channel, ts,
-    zone, until, batch, reason, expires_at)
+    zone, until, may_harm, batch, reason, expires_at)
 SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act,
     NULLIF(new.content, 'null'::jsonb), new.evidence, new.channel, new.ts, new.zone, new.until,
-    new.batch, new.reason, now() + make_interval(days => new.days)
+    new.may_harm, new.batch, new.reason, now() + make_interval(days => new.days)
 FROM jsonb_to_recordset(%(proposals)s) AS new (id uuid, key text, audience text, kind text, act text,
-    content jsonb, evidence text, channel text, ts text, zone text, until timestamptz, batch uuid,
-    reason text, days int);
+    content jsonb, evidence text, channel text, ts text, zone text, until timestamptz, may_harm boolean,
+    batch uuid, reason text, days int);
 
 -- name: delete_replaced
 -- One question about a memory is open at a time, and a sentence has one reason why it was not
@@ -24,7 +24,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 -- The open questions, the oldest first, with what the memory amounts to now.
 SELECT proposals.id, proposals.key, proposals.audience, proposals.kind, proposals.act,
     proposals.content, proposals.evidence, proposals.channel, proposals.ts, proposals.zone,
-    proposals.until, proposals.batch, proposals.at, store.value AS now
+    proposals.until, proposals.may_harm, proposals.batch, proposals.at, store.value AS now
 FROM proposals
 LEFT JOIN store ON store.prefix = %(prefix)s AND store.key = proposals.key
 WHERE proposals.team_id = %(team)s AND proposals.user_id = %(user)s AND reason IS NULL

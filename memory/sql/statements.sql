@@ -10,7 +10,7 @@ SELECT set_config('kioku.forgotten', %(shown)s, true), set_config('enable_nestlo
 -- name: read_by_keys
 -- The statements of these memories, in the order in which they were stored.
 SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,
-    until, batch, withdrawn_at
+    until, may_harm, batch, withdrawn_at
 FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
 ORDER BY number;
@@ -33,15 +33,16 @@ ORDER BY store.key IS NULL, said.newest DESC;
 -- New statements, from a JSON array. What a message has said before in the same words is not stored
 -- twice: a formation may run again.
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
-    evidence, channel, ts, said_at, zone, until, batch)
+    evidence, channel, ts, said_at, zone, until, may_harm, batch)
 SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act, new.actor,
     NULLIF(new.content, 'null'::jsonb), new.subject, new.evidence, new.channel, new.ts,
-    new.said_at, new.zone, new.until, new.batch
+    new.said_at, new.zone, new.until, new.may_harm, new.batch
 FROM ROWS FROM (jsonb_to_recordset(%(statements)s) AS (id uuid, key text, audience text, kind text,
     act text, actor text, content jsonb, subject text, evidence text, channel text, ts text,
-    said_at timestamptz, zone text, until timestamptz, batch uuid))
+    said_at timestamptz, zone text, until timestamptz, may_harm boolean,
+    batch uuid))
     WITH ORDINALITY AS new (id, key, audience, kind, act, actor, content, subject, evidence, channel,
-    ts, said_at, zone, until, batch, place)
+    ts, said_at, zone, until, may_harm, batch, place)
 WHERE NOT EXISTS (
     SELECT FROM statements AS known
     WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.key = new.key
@@ -76,7 +77,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND statements.id = joined.id;
 -- name: read_of_message
 -- What a message says.
 SELECT id, number, key, audience, kind, act, actor, content, evidence, channel, ts, said_at, zone,
-    until, batch, withdrawn_at
+    until, may_harm, batch, withdrawn_at
 FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s;
 

@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import COLLEAGUES, DM, MemoryView, Namespace, Person
+from memory.model.schemas import INSTRUCTION_KIND
 from memory.model.statement import MessageKey
 from memory.postgres.database import (
     Pool,
@@ -68,6 +69,16 @@ class Memory(Keyed):
         """The day on which it was said last, where the person was, such as ``2026-11-26``."""
         said_on = self.value.get("said_on")
         return said_on if isinstance(said_on, str) else self.updated_at.date().isoformat()
+
+    @property
+    def may_harm(self) -> bool:
+        """Whether somebody may come to harm where it is not known, as by an allergy."""
+        return self.value.get("may_harm") is True
+
+    @property
+    def is_always_shown(self) -> bool:
+        """Whether every reply needs it: how the person wants to be answered, or what may harm."""
+        return self.may_harm or self.kind == INSTRUCTION_KIND
 
     @property
     def audiences(self) -> tuple[str, ...]:

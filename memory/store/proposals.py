@@ -213,7 +213,7 @@ def _question(person: Person, row: DictRow) -> Question:
         act=row["act"],
         until=row["until"],
     )
-    said = replace(said, said_at=datetime.now(UTC))
+    said = replace(said, said_at=datetime.now(UTC), may_harm=row["may_harm"])
     after = None
     if said.act == "say":
         content = before["content"] if before else {}

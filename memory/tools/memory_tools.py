@@ -27,7 +27,7 @@ from memory.model.namespace import MemoryView
 from memory.model.references import References
 from memory.model.schemas import level, subject
 from memory.model.text import texts
-from memory.recall.search import recall_memories
+from memory.recall.search import search_memories
 from memory.store.changes import Change
 from memory.store.memories import Memory, find_in_view
 from memory.store.proposals import Question
@@ -117,10 +117,7 @@ class MemoryTools:
         former = self.former
         references = await self._references([])
         query = references.stored(str(given.get("query") or " "))
-        recalled = await recall_memories(
-            former.pool, former.embedder, self.view, query, instructions=False
-        )
-        found = recalled.memories[:bounded]
+        found = await search_memories(former.pool, former.embedder, self.view, query, bounded)
         kept = _first_that_fit(found)
         self.shown = _with(self.shown, kept)
         left_out = len(found) - len(kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -35,6 +36,7 @@ from bot.notices import SHOW_NOTICE, show_notice
 from bot.people import People
 from bot.pipeline.changes import delete_answer, follow_change, update_from_message
 from bot.pipeline.formation import form_memories
+from bot.pipeline.prompt import REPLY_INSTRUCTIONS
 from bot.pipeline.turn import ThreadWorker, TurnDependencies
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.queue.retries import RunLater
@@ -122,6 +124,9 @@ class Answering:
 
     def _rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         return owner_rows(self._database, statement, *values)
+
+
+_CONTEXT = re.compile(r"<context>\n(.*?\n)</context>\n\n", re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,9 +352,9 @@ class App:
         return [job for job in self.jobs(FORM_MEMORIES) if job["args"]["user"] == person.user_id]
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return the body of each request for a reply."""
+        """Return the body of each request for a reply, as `without_context` does."""
         return [
-            entry["body"]
+            without_context(entry["body"])
             for entry in self.stand_in.call("/_model/journal")["entries"]
             if entry["endpoint"] == "responses" and entry["kind"] == "reply"
         ]
@@ -364,7 +369,7 @@ class App:
 
     def context(self) -> str:
         """Return what the newest prompt holds below its instructions: memories, recent words."""
-        return str(self.prompts()[-1][0]["content"]).split("nothing of anyone else.", 1)[1]
+        return str(self.prompts()[-1][0]["content"]).removeprefix(REPLY_INSTRUCTIONS)
 
     def model_requests(self) -> int:
         """Return the number of requests to any model."""
@@ -405,6 +410,27 @@ class App:
             "".join(b["text"] for b in one.get("blocks", []) if b["type"] == "markdown")
             for one in shown
         ]
+
+
+def without_context(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a request with the context before its question at the end of its instructions."""
+    system, *others = body["input"]
+    shown = [system]
+    for item in others:
+        content = item.get("content")
+        parts = [{"text": content}] if isinstance(content, str) else content or [{}]
+        found = _CONTEXT.match(str(parts[0].get("text") or ""))
+        if found is None:
+            shown.append(item)
+            continue
+        shown[0] = {**system, "content": f"{system['content']}\n{found[1]}"}
+        rest = parts[0]["text"][found.end() :]
+        if isinstance(content, str):
+            shown.append({**item, "content": rest})
+        else:
+            texts = [{**parts[0], "text": rest}] if rest else []
+            shown.append({**item, "content": [*texts, *parts[1:]]})
+    return {**body, "input": shown}
 
 
 def app_of(**given: Any) -> bot.app.App:

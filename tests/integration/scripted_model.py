@@ -284,7 +284,7 @@ def _shown(body: dict[str, Any]) -> Shown:
 
 def shown_in(text: str) -> Shown:
     """Return what a request for proposals shows, whose texts are `text`."""
-    found = re.findall(r'<instance id=(\S+) schema_type="(\w+)">\n(.*?)\n</instance>', text, re.S)
+    found = re.findall(r"^(\d+) (\w+) (\{.*\})$", text, re.M)
     return Shown(text, found)
 
 

@@ -64,9 +64,7 @@ def reply(app: App, message: Message) -> str:
 
 def shown(app: App) -> list[dict[str, Any]]:
     """Return what the model was asked last, part by part."""
-    entries = app.stand_in.call("/_model/journal")["entries"]
-    last = [e for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"][-1]
-    content = last["body"]["input"][-1]["content"]
+    content = app.prompts()[-1][-1]["content"]
     return content if isinstance(content, list) else [{"type": "input_text", "text": content}]
 
 
@@ -98,7 +96,7 @@ async def told_as(app: App, file: dict[str, Any], content: bytes = b"") -> dict[
     await sent(app, place, "What is in it?", files=[{"id": "F1", "name": "it", **file}])
     entries = app.stand_in.call("/_model/journal")["entries"]
     told = [e for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"][-1]
-    [_, line, _] = told["body"]["input"][-2]["content"].split("\n")
+    line = told["body"]["input"][-2]["content"].split("\n")[-2]
     found: dict[str, Any] = json.loads(line)
     return found
 
@@ -236,7 +234,7 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, co
     system, *_, others, asked = app.prompts()[-1]
     assert asked["content"] == (comment or "[forwarded]")
     assert (others["role"], "natto" in str(system)) == ("user", False)
-    start, line, end = others["content"].split("\n")
+    *_, start, line, end = others["content"].split("\n")
     told = json.loads(line)
     assert (start, end) == ("<forwarded>", "</forwarded>")
     assert told["text"] == "I love natto, and <ramen> & [access key removed]"

@@ -11,9 +11,9 @@ import openai
 import pytest
 from aiohttp import web
 
-from bot.pipeline.prompt import estimated_tokens
 from memory import Embedder, EmbeddingSpace, EmbeddingsUnavailable, embedding_space
 from memory.embeddings.embedder import MAX_BYTES, beginning
+from memory.model import estimated_tokens
 from tests.conformance.traffic import recorded
 from tests.conftest import Server
 from tests.databases import SPACE

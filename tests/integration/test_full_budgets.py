@@ -24,7 +24,7 @@ async def test_embeddings_that_are_down_are_told(
         "WITH made AS (INSERT INTO store (prefix, key, value, updated_at) SELECT %s, 'm' || i,"
         " jsonb_build_object('kind', 'UserFact', 'content',"
         " jsonb_build_object('fact', 'fact ' || i)), now() - make_interval(mins => 99 - i)"
-        " FROM generate_series(1, 60) i RETURNING prefix, key)"
+        " FROM generate_series(1, 600) i RETURNING prefix, key)"
         " INSERT INTO store_vectors (prefix, key, field_name, embedding)"
         " SELECT prefix, key, 'content', array_fill(1, ARRAY[256])::vector FROM made",
         told.person.namespace("dm").prefix,
@@ -36,7 +36,7 @@ async def test_embeddings_that_are_down_are_told(
     assert shown.startswith(f"Here you are.\n\n{say(language, 'newest_only')}")
     # The line is no part of what was said: the next prompt does not repeat it.
     assert app.turn(asked)["reply"] == "Here you are."
-    assert re.findall(r"fact (\d+)", app.context())[:3] == ["60", "59", "58"]
+    assert re.findall(r"fact (\d+)", app.context())[:3] == ["600", "599", "598"]
     app.stand_in.call("/_model/faults", method="DELETE")
     app.script("Here it is.")
     again = await app.ask(place, question)

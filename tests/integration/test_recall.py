@@ -28,7 +28,8 @@ from memory.embeddings.embedder import literal
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.postgres import person_transaction
 from memory.recall import nearest_memories
-from memory.recall.search import NEAREST, SMALL_SET
+from memory.recall.lines import line_tokens
+from memory.recall.search import NEAREST, Recalled, search_memories
 from tests.databases import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel, vector
 from tests.memories import ApprovedStore
@@ -90,24 +91,35 @@ def distance(one: Sequence[float], two: Sequence[float]) -> float:
     return 1 - dot / math.dist(one, [0] * len(one)) / math.dist(two, [0] * len(two))
 
 
-async def test_a_small_set_comes_whole_and_costs_no_embedding(
+async def test_a_set_within_the_budget_comes_whole_and_costs_no_embedding(
     pool: Pool, model_embedder: Embedder, model: ScriptedModel
 ) -> None:
-    """Up to fifty memories all come, newest first, and the model is not asked."""
+    """All memories come, oldest first, as long as their lines are within the budget."""
     person = Person("T1", "SMALL")
-    await remember(pool, model_embedder, person, [f"topic {i}" for i in range(SMALL_SET)])
+    view = memory_view(person.namespace(DM))
+    topics = [f"topic {i}" for i in range(200)]
+    await remember(pool, model_embedder, person, topics)
     model.embedding_requests.clear()
-    found = await recall_memories(
-        pool, model_embedder, memory_view(person.namespace(DM)), "anything"
-    )
-    assert texts(found.memories) == [f"topic {i}" for i in reversed(range(SMALL_SET))]
-    assert not found.newest_only
+    found = await recall_memories(pool, model_embedder, view, "anything")
+    assert texts(found.always) == topics
+    assert (found.nearest, found.newest_only) == ((), False)
     assert model.embedding_requests == []
+    tokens = sum(map(line_tokens, found.always))
+    assert (await recall_memories(pool, model_embedder, view, "?", budget=tokens)).always
+    assert model.embedding_requests == []
+    less = await recall_memories(pool, model_embedder, view, "?", budget=tokens - 1)
+    assert (less.always, len(less.nearest)) == ((), NEAREST)
 
 
-@pytest.mark.parametrize("count", [3, 60], ids=["small", "large"])
+async def test_nothing_is_recalled_of_somebody_new(pool: Pool, model_embedder: Embedder) -> None:
+    """Neither memories nor a sign that some are missing."""
+    view = memory_view(Person("T1", "NEW").namespace(DM))
+    assert await recall_memories(pool, model_embedder, view, "anything") == Recalled()
+
+
+@pytest.mark.parametrize("count", [3, 600], ids=["whole", "large"])
 @pytest.mark.parametrize("down", [False, True], ids=["exact", "newest"])
-async def test_how_to_answer_is_always_recalled(
+async def test_how_to_answer_and_what_may_harm_is_always_recalled(
     pool: Pool,
     database: str,
     model_embedder: Embedder,
@@ -116,30 +128,55 @@ async def test_how_to_answer_is_always_recalled(
     down: bool,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """How the person wants to be answered comes first, however old and whatever the question."""
+    """However old and whatever the question, and once."""
     person = Person("T1", f"WISH{count}{down}".upper())
     topics = [f"topic {i}" for i in range(count)]
     await remember(pool, model_embedder, person, topics)
-    owner_rows(
-        database,
-        "UPDATE store SET value = value || %s WHERE prefix = %s AND key IN ('topic 0', 'topic 1')",
-        Jsonb({"kind": "UserInstruction"}),
-        person.namespace(DM).prefix,
-    )
+    marks = {"topic 0": {"kind": "UserInstruction"}, "topic 1": {"may_harm": True}}
+    for key, mark in marks.items():
+        owner_rows(
+            database,
+            "UPDATE store SET value = value || %s WHERE prefix = %s AND key = %s",
+            Jsonb(mark),
+            person.namespace(DM).prefix,
+            key,
+        )
     model.embeddings_status = 500 if down else 200
     own = memory_view(person.namespace(DM))
-    found = await recall_memories(pool, model_embedder, own, "unheard of")
-    assert texts(found.memories)[:2] == ["topic 1", "topic 0"]
-    assert {m.kind for m in found.memories[2:]} == {"UserTechInterest"}
+    found = await recall_memories(pool, model_embedder, own, "the topic 0")
+    assert texts(found.always)[:2] == ["topic 0", "topic 1"]
+    assert len(set(texts(found.memories))) == len(found.memories) > 2
     assert found.newest_only == (down and count > 3)
     warning = "memories were recalled without a search: EmbeddingsUnavailable"
     assert (warning in caplog.messages) == found.newest_only
     with pytest.raises(EmbeddingsUnavailable) if down else nullcontext():
         assert await nearest_memories(pool, model_embedder, own, ["unheard of"], 9)
     if found.newest_only:
-        assert texts(found.memories)[2:] == topics[: -NEAREST - 1 : -1]
-    searched = await recall_memories(pool, model_embedder, own, "unheard of", instructions=False)
-    assert searched.memories[0].kind == "UserTechInterest"
+        assert texts(found.nearest) == topics[: -NEAREST - 1 : -1]
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["nearest", "newest"])
+@pytest.mark.parametrize(("count", "limit"), [(3, 20), (60, 20)], ids=["whole", "large"])
+async def test_a_search_finds_the_nearest(
+    pool: Pool,
+    model_embedder: Embedder,
+    model: ScriptedModel,
+    down: bool,
+    count: int,
+    limit: int,
+) -> None:
+    """The nearest first, however many memories there are; the newest without embeddings."""
+    person = Person("T1", f"SEARCH{count}{down}".upper())
+    topics = [f"topic {i}" for i in range(count)]
+    await remember(pool, model_embedder, person, topics)
+    model.embeddings_status = 500 if down else 200
+    view = memory_view(person.namespace(DM))
+    found = await search_memories(pool, model_embedder, view, "topic 2!", limit)
+    newest_first = topics[::-1][:limit]
+    if count <= limit or down:
+        assert texts(found) == newest_first
+    else:
+        assert (texts(found)[0], len(found)) == ("topic 2", limit)
 
 
 @pytest.mark.parametrize("read", ["nearest", "newest", "formation"])
@@ -148,7 +185,7 @@ async def test_what_several_audiences_know_of_a_memory_is_shown_once(
 ) -> None:
     """Of a large set as well; a direct message knows everything by itself."""
     person = Person("T4", read.upper())
-    topics = [f"Java {number}" for number in range(70)]
+    topics = [f"Java {number}" for number in range(600)]
     for audience in (DM, PUBLIC, "G1"):
         await remember(pool, model_embedder, person, topics, audience=audience)
     model.embeddings_status = 500 if read == "newest" else 200
@@ -181,7 +218,7 @@ async def test_nearest_of_many_memories_come_in_exact_order(
     person, question = Person("T5", place.upper()), "what do I like to eat?"
     await remember(pool, model_embedder, Person("T5", f"{place.upper()}2"), [question])
     for audience in (DM, PUBLIC, "G1"):
-        topics = [f"{audience} {number} {number**3}" for number in range(100)]
+        topics = [f"{audience} {number} {number**3}" for number in range(400)]
         await remember(pool, model_embedder, person, topics, audience=audience)
     view = memory_view(person.namespace(own), shared=shared)
     found = await recall_memories(pool, model_embedder, view, question)
@@ -192,6 +229,6 @@ async def test_nearest_of_many_memories_come_in_exact_order(
     )
     asked = vector(question)
     distances = {row["key"]: distance(asked, json.loads(row["vector"])) for row in rows}
-    assert [distances[memory.key] for memory in found.memories] == pytest.approx(
+    assert [distances[memory.key] for memory in found.nearest] == pytest.approx(
         sorted(distances.values())[:NEAREST], abs=1e-6
     )

@@ -323,6 +323,22 @@ async def test_sensitive_matters(
     assert await facts(database) == ["has diabetes"] * (becomes == "stored")
 
 
+@pytest.mark.parametrize("asked", [False, True], ids=["stored", "asked"])
+async def test_what_may_harm_is_marked(
+    pool: Pool, model_embedder: Embedder, model: ScriptedModel, asked: bool
+) -> None:
+    """By the verdict, however the memory comes to count, and whatever is said of it later."""
+    former = verifying(pool, model_embedder, model, sensitive="ask" if asked else "store")
+    view = memory_view(ALICE.namespace(DM))
+    model.answer([fact("is allergic to nuts", "I am allergic to nuts"), fact("has a cat", "a cat")])
+    model.verdicts.append({0: {"sensitive": "health", "may_harm": True}})
+    formed = await former.form(view, typed("I am allergic to nuts, I have a cat"))
+    for question in formed.questions:
+        await answer_question(pool, model_embedder, ALICE, question.id, "yes")
+    marked = {one.content["fact"]: one.may_harm for one in await list_memories(pool, ALICE)}
+    assert marked == {"is allergic to nuts": True, "has a cat": False}
+
+
 @pytest.mark.parametrize(("answer", "stored"), [("yes", ["has diabetes"]), ("no", [])])
 async def test_the_answer_to_whether_to_store(
     pool: Pool,

@@ -39,20 +39,20 @@ TOOLS: list[Any] = [
 ]
 
 
-def food(name: str, preference: int | None = 100, description: str = "") -> dict[str, Any]:
+def food(name: str, preference: int = 100, description: str = "") -> str:
     """A memory of a dish, as a line of the prompt has it."""
-    content = {"food_name": name, "preference": preference, "description": description or None}
-    return {"kind": "UserFoodPreference", "content": content}
+    detail = f"; description: {description}" if description else ""
+    return f"2026-11-20 UserFoodPreference: {name}; preference: {preference}{detail}"
 
 
-def fact(text: str, topic: str | None = None) -> dict[str, Any]:
+def fact(text: str, topic: str | None = None) -> str:
     """A memory of a fact."""
-    return {"kind": "UserFact", "content": {"fact": text, "topic": topic}}
+    return f"2026-11-20 {text}; topic: {topic}" if topic else f"2026-11-20 {text}"
 
 
-def promise(text: str) -> dict[str, Any]:
+def promise(text: str) -> str:
     """A memory of a promise."""
-    return {"kind": "Promise", "content": {"promise": text, "to": "Mia"}}
+    return f"2026-11-20 Promise: {text}; to: Mia; state: open"
 
 
 def as_line(value: Any) -> str:
@@ -330,7 +330,7 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
             ),
             {"conflict": "replaces"},
         ),
-        (proposed_fact("糖尿病です", "糖尿病です。"), {"sensitive": "health"}),
+        (proposed_fact("糖尿病です", "糖尿病です。"), {"sensitive": "health", "may_harm": True}),
         (
             proposed_fact("I moved to Tokyo", "I moved to Tokyo", old={"fact": "I live in Osaka"}),
             {"conflict": "replaces"},

@@ -33,6 +33,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("KIOKU_REPLY_MODEL", "gpt-6.1-sol", "gpt-6.1-sol"),
     ("KIOKU_REPLY_API", "chat", "chat"),
     ("KIOKU_MAX_OUTPUT_TOKENS", "4000", 4_000),
+    ("KIOKU_MEMORY_TOKENS", "2000", 2_000),
     ("KIOKU_MODEL_TIMEOUT", "900", 900.0),
     ("KIOKU_REASONING_EFFORT", "low", "low"),
     ("KIOKU_FALLBACK_MODEL", "gpt-5.6-luna", "gpt-5.6-luna"),
@@ -65,6 +66,7 @@ GOOD: list[tuple[str, str, Any]] = [
 BAD: list[tuple[str, str, str]] = [
     ("KIOKU_REPLY_API", "completions", "input should be 'responses' or 'chat'"),
     ("KIOKU_MAX_OUTPUT_TOKENS", "8", "input should be greater than or equal to 16"),
+    ("KIOKU_MEMORY_TOKENS", "100", "input should be greater than or equal to 500"),
     ("KIOKU_MODEL_TIMEOUT", "0", "input should be greater than or equal to 1"),
     ("KIOKU_SECRET_KEY", "secret", "what `openssl rand -base64 32` prints is needed"),
     ("KIOKU_SECRET_KEY", f"{KEY},", "what `openssl rand -base64 32` prints is needed"),

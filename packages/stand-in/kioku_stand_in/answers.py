@@ -16,7 +16,7 @@ from kioku_stand_in.memories import (
     framed,
     json_list,
     learn,
-    memory_of,
+    memory_of_line,
     verdicts,
 )
 from kioku_stand_in.nearest import nearest
@@ -27,6 +27,7 @@ from openai_double.prompt import Prompt, Tool
 KINDS: Final = ("reply", "formation", "verdict", "search", "probe")
 _PROBE: Final = "RepeatWord"
 _VERDICTS: Final = "MemoryVerdicts"
+_CONTEXT: Final = re.compile(r"<context>\n(.*?\n)</context>\n\n", re.S)
 _SEARCH: Final = "search_memory"  # of LangMem: its output is a list of memories
 
 
@@ -57,8 +58,20 @@ def with_tools(prompt: Prompt) -> Prompt:
     return replace(prompt, tools=tuple(tools), schema=None, instructions=text)
 
 
+def without_context(prompt: Prompt) -> Prompt:
+    """Return a prompt with the context before the last message among its instructions."""
+    *earlier, last = prompt.turns or (None,)
+    found = _CONTEXT.match(last.text) if last else None
+    if last is None or found is None:
+        return prompt
+    words = replace(last, text=last.text[found.end() :])
+    instructions = f"{prompt.instructions}\n{found[1]}"
+    return replace(prompt, turns=(*earlier, words), instructions=instructions)
+
+
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
+    prompt = without_context(prompt)
     if not _calls_of_schema(prompt.schema):
         return _answer(prompt)
     made = [item for item in _answer(with_tools(prompt)).items if isinstance(item, Call)]
@@ -167,8 +180,9 @@ def _replies(prompt: Prompt, say: dict[str, str]) -> list[str]:
     if files := [f"- {file}" for turn in turns[-1:] for file in turn.files]:
         return [say["files"].format("\n".join(files))]
     shown = framed(prompt.instructions, "memories")
-    texts = [one for one in shown if isinstance(one, str)]  # as mem0 has them
-    known = {str(one): memory_of(one["kind"], one["content"]) for one in shown if one not in texts}
+    lines = {str(one): memory_of_line(one) for one in shown}
+    known = {line: memory for line, memory in lines.items() if memory is not None}
+    texts = [line for line in lines if line not in known]  # as mem0 has them
     # A frame is what others wrote.
     typed = [turn.text for turn in turns if not re.match(r"<\w+>\n", turn.text)]
     found = [str(one["value"]["content"]) for one in _found(prompt)]

@@ -16,7 +16,10 @@ from openai_double.prompt import Prompt
 
 Memory = dict[str, Any]
 
+# A stored memory in a formation request, of LangMem as released and of Kioku.
 _INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>')
+_KNOWN: Final = re.compile(r"^(\d+) (\w+) (\{.*\})$", re.M)
+_LINE: Final = re.compile(r"\d{4}-\d\d-\d\d (?:(?P<kind>\w+): )?(?P<about>.*)", re.S)
 _SPOKEN: Final = re.compile(
     r"^=+ Human Message =+$\n(.*?)(?=^=+ \w+ Message =+$|^</session_)", re.M | re.S
 )
@@ -42,6 +45,24 @@ def memory_of(kind: str, content: Mapping[str, Any]) -> Memory:
     """Return a memory that is stored."""
     fields = SCRIPT["kinds"].get(kind, {}).items()
     return {"kind": kind, **{part: content[name] for name, part in fields if content.get(name)}}
+
+
+def memory_of_line(line: object) -> Memory | None:
+    """Return the memory of a line in a prompt; None for a text of another form.
+
+    Kioku writes ``2026-11-26 UserFoodPreference: ramen; preference: 90``, without a kind for a
+    fact; LangMem has an object.
+    """
+    if isinstance(line, dict):
+        return memory_of(line["kind"], line["content"])
+    found = _LINE.fullmatch(str(line))
+    if found is None:
+        return None
+    kind = found["kind"] or "UserFact"
+    about, *fields = found["about"].split("; ")
+    subject = next(iter(SCRIPT["kinds"].get(kind, {})), "")
+    named = (field.partition(": ") for field in fields)
+    return memory_of(kind, {subject: about, **{name: value for name, _, value in named}})
 
 
 def content_of(memory: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,8 +110,10 @@ def _corrected(memory: Memory, said: Said) -> Memory:
 def formed(prompt: Prompt) -> list[Call]:
     """Return LangMem's tool calls for a formation request; none if nothing is to be remembered."""
     tools = {tool.name: tool.fields for tool in prompt.tools}
-    found = _INSTANCE.findall(prompt.instructions)
-    stored = {key: memory_of(kind, ast.literal_eval(content)) for key, kind, content in found}
+    shown = prompt.instructions
+    stored = {k: memory_of(kind, json.loads(text)) for k, kind, text in _KNOWN.findall(shown)}
+    for key, kind, text in _INSTANCE.findall(shown):
+        stored[key] = memory_of(kind, ast.literal_eval(text))
     known = {**stored}
     learn(known, "\n".join(_SPOKEN.findall(prompt.last_user_text)))
     calls = [call("RemoveDoc", {"json_doc_id": key}) for key in stored if key not in known]
@@ -137,6 +160,7 @@ def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any
         verdict["conflict"] = "unclear"
     if _HEALTH.search(sentence):
         verdict["sensitive"] = "health"
+        verdict["may_harm"] = True
     if limit := _LIMIT.search(sentence):
         is_promise = proposal["kind"] == "Promise"
         verdict["due" if is_promise else "valid_until"] = _day(limit["day"] or limit["日"], today)

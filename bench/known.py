@@ -1,0 +1,121 @@
+"""The time until a reply is ready for people whom a system knows for longer: by memories stored."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections import defaultdict
+from collections.abc import Mapping
+from statistics import median
+
+import psycopg
+
+from bench.plan import Plan
+from bench.results import spread
+from bench.side_by_side import SYSTEMS, prefix
+from bench.systems import PEERS, Systems, open_systems
+from bench.testbed import Testbed
+
+SIZES = (5, 200, 2_000)
+_TOPICS = ("Rust", "Go", "Kubernetes", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
+# The model answers at once, however many memories it is shown: only the systems are compared.
+_SCRIPT = {
+    "endpoint": "responses",
+    "times": -1,
+    "pattern": r"について、\d+番目の質問です",
+    "output": {"text": "はい、まとめるとこうなります。" * 6},
+}
+_VECTOR = (
+    "(SELECT array_agg(random() - 0.5) FROM generate_series(1, 1536) WHERE made.n > 0)::vector"
+)
+# Memories by number, in each system's own tables; vectors are random.
+_LOAD = {
+    "app": f"""
+WITH made AS (
+    SELECT n,
+        (SELECT regexp_replace(prefix, '^(chat[.][^.]+).*', '\\1') FROM store LIMIT 1)
+            || '.' || %(person)s || '.dm' AS prefix,
+        md5(%(person)s || n)::uuid::text AS key
+    FROM generate_series(1, %(size)s::int) AS n
+), stored AS (
+    INSERT INTO store (prefix, key, value)
+    SELECT prefix, key, jsonb_build_object('kind', 'UserFact', 'content', jsonb_build_object(
+        'fact', 'I read ' || n || ' pages of a novel on the way to work'), 'said_on', '2026-11-01')
+    FROM made
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO store_vectors (prefix, key, field_name, embedding)
+SELECT prefix, key, 'content', {_VECTOR} FROM made ON CONFLICT DO NOTHING
+""",
+    "articles": f"""
+WITH made AS (
+    SELECT n, 'chat.' || %(person)s AS prefix, md5(%(person)s || n)::uuid::text AS key
+    FROM generate_series(1, %(size)s::int) AS n
+), stored AS (
+    INSERT INTO store (prefix, key, value)
+    SELECT prefix, key, jsonb_build_object('kind', 'UserTechInterest', 'content',
+        jsonb_build_object('topic', 'I read ' || n || ' pages of a novel on the way to work'))
+    FROM made
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO store_vectors (prefix, key, field_name, embedding)
+SELECT prefix, key, '$', {_VECTOR} FROM made ON CONFLICT DO NOTHING
+""",
+    "mem0": f"""
+INSERT INTO mem0 (id, vector, payload)
+SELECT md5(%(person)s || n)::uuid, {_VECTOR}, jsonb_build_object('data',
+    'I read ' || n || ' pages of a novel on the way to work', 'user_id', %(person)s,
+    'hash', md5(n::text), 'created_at', now())
+FROM generate_series(1, %(size)s::int) AS made (n)
+""",
+}
+
+
+async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
+    """Let one person at a time ask each system, by number of memories, a new question each time."""
+    over = defaultdict[tuple[str, int], list[float]](list)
+    numbers = itertools.count(1)
+    shuffled = random.Random(plan.rounds)
+    await testbed.model("script", _SCRIPT)
+    async with open_systems(testbed, "known") as systems:
+        await systems.warm(len(SIZES))
+        people = dict(zip(SIZES, systems.people, strict=True))
+        for size, person in people.items():
+            await _load(systems, person, size)
+        for at in range(plan.known_questions + 1):
+            for size in shuffled.sample(SIZES, len(SIZES)):
+                number = next(numbers)
+                asked = (people[size], f"{_TOPICS[at % 8]}について、{number}番目の質問です")
+                ready = {
+                    system: await _ready(systems, system, asked)
+                    for system in shuffled.sample(SYSTEMS, len(SYSTEMS))
+                }
+                floor = ready.pop("floor")
+                for system, took in ready.items():
+                    if at:
+                        over[system, size].append(took - floor)
+    found: dict[str, float] = {}
+    for (system, size), times in over.items():
+        found |= spread(f"{prefix(system)}turn_overhead_ms_knowing_{size}", times)
+    return found
+
+
+async def _ready(systems: Systems, system: str, asked: tuple[str, str]) -> float:
+    replies = await systems.turns(system, [asked])
+    return median(one.ready for one in replies if one.ready is not None)
+
+
+async def _load(systems: Systems, person: str, size: int) -> None:
+    """Let each system know so many memories of a person."""
+    values = {"person": person, "size": size}
+    addresses = {peer: systems.testbed.database(f"{peer}_known") for peer in PEERS}
+    addresses["app"] = systems.testbed.database("app_known")
+    for system, address in addresses.items():
+        await asyncio.to_thread(_execute, address, _LOAD[system], values)
+
+
+def _execute(address: str, statement: str, values: Mapping[str, object]) -> None:
+    with psycopg.connect(address, autocommit=True) as owner:
+        owner.execute(statement.encode(), values)
+        owner.execute("VACUUM ANALYZE")

@@ -1,0 +1,64 @@
+"""The memories that the memory model is shown: a set within a budget, or the nearest ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from memory.embeddings.embedder import Embedder
+from memory.formation.evidence import TypedMessage
+from memory.model.namespace import MemoryView
+from memory.model.schemas import BUILT_IN_KINDS
+from memory.model.text import estimated_tokens
+from memory.postgres.database import Pool
+from memory.recall.search import nearest_memories
+from memory.store.memories import Memory, newest
+
+KNOWN_TOKENS = 3_000
+"""The tokens that the lines of the memories may have in a request."""
+
+NEIGHBOURS = 60
+"""The memories shown of a larger set: the nearest to each sentence, in turn."""
+
+MOST_KNOWN = KNOWN_TOKENS // 10
+_NUMBER_TOKENS = 2
+_SENTENCES = 24  # typed sentences that are looked up individually
+
+
+def known_line(kind: str, content: Mapping[str, Any]) -> str:
+    """Return a memory for the memory model, which patches fields by their names.
+
+    Such as ``UserFact {"fact": "Lives in Osaka"}``. Its old quote says nothing more, and fields
+    without a value are left out.
+    """
+    said = {
+        name: value for name, value in content.items() if name != "evidence" and value is not None
+    }
+    return f"{kind} {json.dumps(said, ensure_ascii=False, default=str)}"
+
+
+async def known_memories(
+    pool: Pool,
+    embedder: Embedder,
+    view: MemoryView,
+    messages: Sequence[TypedMessage],
+    kinds: Iterable[str] = BUILT_IN_KINDS,
+) -> dict[str, Memory]:
+    """Return the memories of `kinds`, by key: all, or the nearest to what was typed.
+
+    What matters most comes last: the newest, or the nearest. Makes at most one embedding call, with
+    no connection held. Raises `EmbeddingsUnavailable`, also if the stored vectors are of another
+    model by now.
+    """
+    kinds = [*kinds]
+    shown = await newest(pool, view, kinds, MOST_KNOWN + 1)
+    if len(shown) > MOST_KNOWN or sum(map(_tokens, shown)) > KNOWN_TOKENS:
+        said = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
+        texts = list(dict.fromkeys(said))[:_SENTENCES]
+        shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS, kinds=kinds)
+    return {row.key: row for row in reversed(shown)}
+
+
+def _tokens(memory: Memory) -> int:
+    return estimated_tokens(known_line(memory.kind, memory.content)) + _NUMBER_TOKENS
