@@ -24,8 +24,8 @@ from memory import (
     create_pool,
     memory_view,
     migrate,
-    recall_memories,
 )
+from memory.recall import search_memories
 
 TEAM = "TBENCH"
 OWNERS = {
@@ -84,7 +84,7 @@ def _load(address: str, first: int, last: int) -> None:
 
 
 async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
-    """Load memories up to each size, and measure the app's whole recall and mem0's statement."""
+    """Load memories up to each size, and measure the app's search and mem0's statement."""
     found, loaded, address = dict[str, float](), 0, testbed.database("search")
     migrate(address, _SPACE, migrations())
     for count in plan.memories:
@@ -106,8 +106,8 @@ async def _ask(address: str, count: int, questions: int) -> dict[str, float]:
         async def ours(user: str, vector: list[float]) -> list[str]:
             embedder.vector = vector
             view = memory_view(Person(TEAM, user).namespace(DM))
-            recalled = await recall_memories(pool, embedder, view, "the question")
-            return [one.key for one in recalled.memories][:WANTED]
+            nearest = await search_memories(pool, embedder, view, "the question", WANTED)
+            return [one.key for one in nearest]
 
         async def theirs(user: str, vector: list[float]) -> list[str]:
             cursor = await owner.execute(_MEM0, (vector, "user_id", user, WANTED))

@@ -26,16 +26,16 @@ _NUMBER_TOKENS = 2
 _SENTENCES = 24  # typed sentences that are looked up individually
 
 
-def known_line(kind: str, content: Mapping[str, Any]) -> str:
+def known_line(content: Mapping[str, Any]) -> str:
     """Return a memory for the memory model, which patches fields by their names.
 
-    Such as ``UserFact {"fact": "Lives in Osaka"}``. Its old quote says nothing more, and fields
-    without a value are left out.
+    Such as ``{"fact":"Lives in Osaka"}``. The names of its fields tell its kind, its old quote says
+    nothing more, and fields without a value are left out.
     """
     said = {
         name: value for name, value in content.items() if name != "evidence" and value is not None
     }
-    return f"{kind} {json.dumps(said, ensure_ascii=False, default=str)}"
+    return json.dumps(said, ensure_ascii=False, default=str, separators=(",", ":"))
 
 
 async def known_memories(
@@ -61,4 +61,4 @@ async def known_memories(
 
 
 def _tokens(memory: Memory) -> int:
-    return estimated_tokens(known_line(memory.kind, memory.content)) + _NUMBER_TOKENS
+    return estimated_tokens(known_line(memory.content)) + _NUMBER_TOKENS

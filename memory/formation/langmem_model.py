@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,31 +26,61 @@ REMOVE_TOOL = "RemoveDoc"
 
 # A memory in trustcall's request: its content is the text of a Python dictionary.
 _INSTANCE = re.compile(
-    r'<instance id=(?P<id>[0-9a-f]{32}) schema_type="(?P<kind>\w+)">\n(?P<content>.*)\n</instance>'
+    r'<instance id=(?P<id>[0-9a-f]{32}) schema_type="\w+">\n(?P<content>.*)\n</instance>'
 )
-_REMOVE_DESCRIPTION = "The number of the memory to remove."
+_PARAMETERS: Mapping[str, Mapping[str, str]] = {
+    PATCH_TOOL: {
+        "json_doc_id": "The number of the memory.",
+        "planned_edits": "What changes, and why.",
+        "patches": "JSON Patch (RFC 6902) of its fields.",
+    },
+    REMOVE_TOOL: {"json_doc_id": "The number of the memory."},
+}
 
 
 def _numbered(text: str, numbers: dict[str, str]) -> str:
-    """Return a request with a line for each memory: its number, its kind and its fields.
+    """Return a request with a line for each memory: its number and its fields.
 
     `numbers` get the number of each id: LangMem's ids have 32 digits, some 20 tokens.
     """
 
     def line(found: re.Match[str]) -> str:
         number = numbers.setdefault(found["id"], str(len(numbers)))
-        return f"{number} {known_line(found['kind'], ast.literal_eval(found['content']))}"
+        return f"{number} {known_line(ast.literal_eval(found['content']))}"
 
     return _INSTANCE.sub(line, text)
 
 
+def _without_descriptions(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_descriptions(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: _without_descriptions(value)
+        for name, value in schema.items()
+        if name != "description"
+    }
+
+
 def _definition(tool: Any) -> ToolDefinition:
-    """Return the definition of a tool; that of RemoveDoc would list the ids of all memories."""
+    """Return the definition of a tool, those of trustcall with short descriptions of parameters.
+
+    RemoveDoc's would list the ids of all memories.
+    """
     definition = tool_definition(tool)
-    if definition["function"]["name"] == REMOVE_TOOL:
-        identity = definition["function"]["parameters"]["properties"]["json_doc_id"]
-        identity["description"] = _REMOVE_DESCRIPTION
-    return definition
+    function = definition["function"]
+    if function["name"] not in _PARAMETERS:
+        return definition
+    properties = {
+        name: {
+            **_without_descriptions(parameter),
+            "description": _PARAMETERS[function["name"]].get(name, ""),
+        }
+        for name, parameter in function["parameters"]["properties"].items()
+    }
+    parameters = {**function["parameters"], "properties": properties}
+    return {**definition, "function": {**function, "parameters": parameters}}
 
 
 @dataclass(slots=True)

@@ -89,16 +89,14 @@ class Promise(BaseModel):
     state: Literal["open", "done", "dropped"] = Field("open", description="dropped: called off")
 
 
-# The built-in kinds, with what each records in the memory model's instructions, which are English.
-PURPOSES: Mapping[type[BaseModel], str] = {
-    UserTechInterest: "technologies that the person is interested in, uses or learns",
-    UserFoodPreference: "food and drink that they like or dislike",
-    UserFact: "other facts about them",
-    UserInstruction: "lasting wishes about how answers are given",
-    Episode: "experiences that they tell: the situation, what was tried, what came of it",
-    Promise: "what they have promised somebody to do; `state` once it is done or dropped",
-}
-SCHEMAS = tuple(PURPOSES)
+SCHEMAS: tuple[type[BaseModel], ...] = (
+    UserTechInterest,
+    UserFoodPreference,
+    UserFact,
+    UserInstruction,
+    Episode,
+    Promise,
+)
 BUILT_IN_KINDS: Mapping[str, type[BaseModel]] = {schema.__name__: schema for schema in SCHEMAS}
 INSTRUCTION_KIND = UserInstruction.__name__
 EPISODE_KIND = Episode.__name__
@@ -217,7 +215,7 @@ def _default_json_schema(kind: type[_ExtractedKind]) -> dict[str, Any]:
 
 def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     """Return `schema` as the memory model sees it: with `evidence`, and without due dates."""
-    fields: dict[str, Any] = {"evidence": (str, Field(..., description="Verbatim quote."))}
+    fields: dict[str, Any] = {"evidence": (str, ...)}
     if schema is Promise:
         unseen = Annotated[str | None, SkipJsonSchema()]
         fields |= dict.fromkeys(DUE_FIELDS, (unseen, None))

@@ -1,6 +1,7 @@
 from .lines import (
+    dated_lines as dated_lines,
     memories_within as memories_within,
-    memory_line as memory_line,
+    memory_text as memory_text,
 )
 from .search import (
     MEMORY_TOKENS as MEMORY_TOKENS,
@@ -8,6 +9,7 @@ from .search import (
     Recalled as Recalled,
     first_memories as first_memories,
     nearest_memories as nearest_memories,
+    search_memories as search_memories,
 )
 
 __all__: list[str]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 from memory.model.schemas import EPISODE_KIND, INSTRUCTION_KIND, subject, subject_fields
 from memory.model.text import estimated_tokens
 from memory.store.memories import Memory
 
-_LINE_END_TOKENS = 1
+_DAY_TOKENS = 2  # and the end of the line
 # A fact names itself, and each of the others is in a frame of its own.
 _WITHOUT_KIND = frozenset({"UserFact", INSTRUCTION_KIND, EPISODE_KIND})
 
 
-def memory_line(kind: str, content: Mapping[str, Any], since: str) -> str:
-    """Return what a memory says, and since when, such as ``2026-11-26 Lives in Osaka``.
+def memory_text(kind: str, content: Mapping[str, Any]) -> str:
+    """Return what a memory says, such as ``UserFoodPreference: ramen; preference: 90``.
 
     The subject comes first, then each other field that has a value, by its name.
     """
@@ -25,13 +26,26 @@ def memory_line(kind: str, content: Mapping[str, Any], since: str) -> str:
     for name, value in content.items():
         if value is not None and value != about:
             parts.append(f"{name}: {value}")
-    return f"{since} {'; '.join(parts)}"
+    return "; ".join(parts)
+
+
+def dated_lines(said: Iterable[tuple[str, str]]) -> list[str]:
+    """Return texts, each with its day, as lines: a line for each month, such as ``2026-11``.
+
+    The texts of the month follow it, each after its day of the month, as in ``26 Lives in Osaka``:
+    a date in each line would be a third of its tokens.
+    """
+    in_order = sorted(said, key=lambda one: one[0])
+    lines: list[str] = []
+    for month, texts in groupby(in_order, key=lambda one: one[0][:7]):
+        lines.append(month)
+        lines += [f"{day[8:]} {text}" for day, text in texts]
+    return lines
 
 
 def line_tokens(memory: Memory) -> int:
     """Return an estimate of the tokens of a memory's line."""
-    line = memory_line(memory.kind, memory.content, memory.said_on)
-    return estimated_tokens(line) + _LINE_END_TOKENS
+    return estimated_tokens(memory_text(memory.kind, memory.content)) + _DAY_TOKENS
 
 
 def memories_within(memories: Iterable[Memory], budget: int) -> list[Memory]:

@@ -25,11 +25,11 @@ _log = logging.getLogger(__name__)
 MEMORY_TOKENS = 4_000
 """The tokens that the lines of a person's memories may have in a prompt."""
 
-NEAREST = 40
+NEAREST = 80
 # Of a large set: how the person wants to be answered, and what may harm.
 _INSTRUCTION_TOKENS = 600
 _HARM_TOKENS = 1_000
-_LEAST_TOKENS = 10  # of a line: a budget holds no more lines than this allows
+_LEAST_TOKENS = 8  # of a line: a budget holds no more lines than this allows
 _SQL = load_statements("memory", "memories")
 
 

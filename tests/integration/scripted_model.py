@@ -27,14 +27,14 @@ VerdictStep: TypeAlias = dict[int, dict[str, Any]] | int | str
 
 @dataclass(frozen=True)
 class Shown:
-    """What one request held: its whole text, and the memories shown as (id, kind, text)."""
+    """What one request held: its whole text, and the memories shown as (id, text)."""
 
     text: str
-    memories: list[tuple[str, str, str]]
+    memories: list[tuple[str, str]]
 
     def id_of(self, text: str) -> str:
         """Return the id of the one memory that holds `text`."""
-        (found,) = [identity for identity, _, shown in self.memories if text in shown]
+        (found,) = [identity for identity, shown in self.memories if text in shown]
         return found
 
 
@@ -284,7 +284,7 @@ def _shown(body: dict[str, Any]) -> Shown:
 
 def shown_in(text: str) -> Shown:
     """Return what a request for proposals shows, whose texts are `text`."""
-    found = re.findall(r"^(\d+) (\w+) (\{.*\})$", text, re.M)
+    found = re.findall(r"^(\d+) (\{.*\})$", text, re.M)
     return Shown(text, found)
 
 

@@ -148,7 +148,7 @@ async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_lar
     said = words(f"{target}は大好きになりました", *[f"今日は{i}時に起きました" for i in range(9)])
     await former.form(ALICE_DM, said)
     assert len(model.last.memories) == shown
-    assert any(target in text for _, _, text in model.last.memories)
+    assert any(target in text for _, text in model.last.memories)
 
 
 @pytest.mark.parametrize("status", [500, 429, 408])
@@ -310,7 +310,7 @@ async def test_three_removals_at_most(trial: Trial) -> None:
     """A run removes three memories at most; about further ones the person is asked."""
     names = ["寿司", "天丼", "蕎麦", "焼肉", "餃子"]
     await trial.know(*[food(n, 80, f"{n}が好きです") for n in names])
-    trial.model.answer(lambda shown: [remove(identity) for identity, _, _ in shown.memories])
+    trial.model.answer(lambda shown: [remove(identity) for identity, _ in shown.memories])
     formed = await trial.form(words(*[f"{n}は嫌いになりました" for n in names]))
     assert not formed.refused
     assert [(c.action) for c in formed.changes] == ["removed"] * 3

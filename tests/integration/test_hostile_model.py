@@ -61,7 +61,7 @@ def proposals(chance: random.Random, own: list[str], shown: Shown) -> list[Call]
             "topic": chance.choice([None, "password: hunter2secret"]),
             "evidence": evidence,
         }
-        known = [identity for identity, _, _ in shown.memories]
+        known = [identity for identity, _ in shown.memories]
         act = chance.random()
         if act < 0.15 and known:
             calls.append(remove(chance.choice(known)))

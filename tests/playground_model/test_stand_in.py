@@ -42,17 +42,17 @@ TOOLS: list[Any] = [
 def food(name: str, preference: int = 100, description: str = "") -> str:
     """A memory of a dish, as a line of the prompt has it."""
     detail = f"; description: {description}" if description else ""
-    return f"2026-11-20 UserFoodPreference: {name}; preference: {preference}{detail}"
+    return f"20 UserFoodPreference: {name}; preference: {preference}{detail}"
 
 
 def fact(text: str, topic: str | None = None) -> str:
     """A memory of a fact."""
-    return f"2026-11-20 {text}; topic: {topic}" if topic else f"2026-11-20 {text}"
+    return f"20 {text}; topic: {topic}" if topic else f"20 {text}"
 
 
 def promise(text: str) -> str:
     """A memory of a promise."""
-    return f"2026-11-20 Promise: {text}; to: Mia; state: open"
+    return f"20 Promise: {text}; to: Mia; state: open"
 
 
 def as_line(value: Any) -> str:
@@ -65,7 +65,7 @@ async def respond(
     client: openai.AsyncOpenAI, *conversation: Any, known: Any = (), tools: Any = TOOLS
 ) -> Any:
     """The next response to a conversation, in which a text is the person's."""
-    lines = [NOW, "<memories>", *map(as_line, known), "</memories>"]
+    lines = [NOW, "<memories>", "2026-11", *known, "</memories>"]
     items: list[Any] = [{"role": "system", "content": "\n".join(lines)}]
     items += [{"role": "user", "content": c} if isinstance(c, str) else c for c in conversation]
     return await client.responses.create(model=MODEL, input=items, tools=tools)

@@ -29,11 +29,12 @@ def parameters() -> xllamacpp.CommonParams:
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
     parser.add_argument("--context", type=int, default=2048)
+    parser.add_argument("--model", default=model_path())
     parser.add_argument("--template")
     parser.add_argument("--embeddings", action="store_true")
     given = parser.parse_args()
     chosen = xllamacpp.CommonParams()
-    chosen.model.path = model_path()
+    chosen.model.path = given.model
     chosen.model_alias = {"smollm2"}
     chosen.port = given.port
     chosen.n_ctx = given.context

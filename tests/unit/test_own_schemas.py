@@ -11,7 +11,6 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from memory import SCHEMAS, UserFact, load_schemas, subject
-from memory.formation.extract import instructions_for
 from memory.formation.tool_definitions import tool_definition
 from memory.model.custom_schemas import checked_schemas
 from memory.model.errors import InvalidSchemas
@@ -124,8 +123,7 @@ def test_models_that_cannot_work(schema: type[BaseModel], reason: str) -> None:
 
 
 def test_own_kinds_are_described_to_the_memory_model() -> None:
-    """The instructions say what each kind records; of an own kind, its docstring."""
-    text = instructions_for((UserFact, Project))
-    record = text.split(".")[0]
-    assert record == f"Record other facts about them; Project: {Project.__doc__}".rstrip(".")
-    assert "technologies" not in text
+    """Its tool has the name of an own kind and its docstring, besides the quote."""
+    function = tool_definition(with_evidence(Project))["function"]
+    assert (function["name"], function["description"]) == ("Project", Project.__doc__)
+    assert "evidence" in function["parameters"]["required"]

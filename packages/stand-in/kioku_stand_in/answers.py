@@ -15,8 +15,8 @@ from kioku_stand_in.memories import (
     formed,
     framed,
     json_list,
+    known_in,
     learn,
-    memory_of_line,
     verdicts,
 )
 from kioku_stand_in.nearest import nearest
@@ -179,10 +179,7 @@ def _replies(prompt: Prompt, say: dict[str, str]) -> list[str]:
     turns = [turn for turn in prompt.turns if turn.role == "user"]
     if files := [f"- {file}" for turn in turns[-1:] for file in turn.files]:
         return [say["files"].format("\n".join(files))]
-    shown = framed(prompt.instructions, "memories")
-    lines = {str(one): memory_of_line(one) for one in shown}
-    known = {line: memory for line, memory in lines.items() if memory is not None}
-    texts = [line for line in lines if line not in known]  # as mem0 has them
+    known, texts = known_in(prompt.instructions)
     # A frame is what others wrote.
     typed = [turn.text for turn in turns if not re.match(r"<\w+>\n", turn.text)]
     found = [str(one["value"]["content"]) for one in _found(prompt)]

@@ -18,8 +18,8 @@ Memory = dict[str, Any]
 
 # A stored memory in a formation request, of LangMem as released and of Kioku.
 _INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>')
-_KNOWN: Final = re.compile(r"^(\d+) (\w+) (\{.*\})$", re.M)
-_LINE: Final = re.compile(r"\d{4}-\d\d-\d\d (?:(?P<kind>\w+): )?(?P<about>.*)", re.S)
+_KNOWN: Final = re.compile(r"^(\d+) (\{.*\})$", re.M)
+_LINE: Final = re.compile(r"\d\d (?:(?P<kind>\w+): )?(?P<about>.*)", re.S)
 _SPOKEN: Final = re.compile(
     r"^=+ Human Message =+$\n(.*?)(?=^=+ \w+ Message =+$|^</session_)", re.M | re.S
 )
@@ -41,21 +41,38 @@ def framed(text: str, frame: str) -> list[Any]:
     return [one for line in "\n".join(bodies).splitlines() for one in json_list(f"[{line}]")]
 
 
+def known_in(text: str) -> tuple[dict[str, Memory], list[str]]:
+    """Return the memories in the frames of a prompt, by line, and what is said there besides.
+
+    Kioku has lines of text, the articles objects, and mem0 JSON strings.
+    """
+    known: dict[str, Memory] = {}
+    texts: list[str] = []
+    for body in re.findall(r"<memories>\n(.*?)\n?</memories>", text, re.S):
+        for line in body.splitlines():
+            values = json_list(f"[{line}]" if line[:1] in '{"' else f'["{line}"]')
+            for value in values:
+                memory = memory_of_line(value) if isinstance(value, str) else memory_of(**value)
+                if memory is not None:
+                    known[line] = memory
+                elif line[:1] == '"':
+                    texts.append(value)
+    return known, texts
+
+
 def memory_of(kind: str, content: Mapping[str, Any]) -> Memory:
     """Return a memory that is stored."""
     fields = SCRIPT["kinds"].get(kind, {}).items()
     return {"kind": kind, **{part: content[name] for name, part in fields if content.get(name)}}
 
 
-def memory_of_line(line: object) -> Memory | None:
-    """Return the memory of a line in a prompt; None for a text of another form.
+def memory_of_line(line: str) -> Memory | None:
+    """Return the memory of a line in Kioku's prompt; None for a text of another form.
 
-    Kioku writes ``2026-11-26 UserFoodPreference: ramen; preference: 90``, without a kind for a
-    fact; LangMem has an object.
+    Such as ``26 UserFoodPreference: ramen; preference: 90``, without a kind for a fact. A line that
+    names the month is before it.
     """
-    if isinstance(line, dict):
-        return memory_of(line["kind"], line["content"])
-    found = _LINE.fullmatch(str(line))
+    found = _LINE.fullmatch(line)
     if found is None:
         return None
     kind = found["kind"] or "UserFact"
@@ -111,7 +128,12 @@ def formed(prompt: Prompt) -> list[Call]:
     """Return LangMem's tool calls for a formation request; none if nothing is to be remembered."""
     tools = {tool.name: tool.fields for tool in prompt.tools}
     shown = prompt.instructions
-    stored = {k: memory_of(kind, json.loads(text)) for k, kind, text in _KNOWN.findall(shown)}
+    stored: dict[str, Memory] = {}
+    for key, text in _KNOWN.findall(shown):
+        content = json.loads(text)
+        subject = next(iter(content), "")
+        named = (kind for kind, fields in SCRIPT["kinds"].items() if subject == next(iter(fields)))
+        stored[key] = memory_of(next(named, ""), content)
     for key, kind, text in _INSTANCE.findall(shown):
         stored[key] = memory_of(kind, ast.literal_eval(text))
     known = {**stored}

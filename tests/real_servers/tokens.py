@@ -1,0 +1,206 @@
+"""Tokens of Kioku's requests, by real tokenizers: ``python -m tests.real_servers.tokens [GGUF]``.
+
+llama.cpp's server renders each request by a chat template and counts it with the tokenizer of
+SmolLM2, or of another model in the file GGUF. The same text is counted with o200k_base, that of
+OpenAI's models. The person has 200 memories of everyday life in English, five of Japanese food,
+and a conversation of four turns. Then three turns are asked of the server, each in another minute
+and one after something was learnt, and it says how many tokens it found in its cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from langchain_core.messages import AIMessage
+
+from bench.needed import everyday
+from bot.conversation.turns import Exchange
+from bot.pipeline.prompt import Prompt
+from bot.pipeline.tools import tool_definitions
+from memory import DM, SCHEMAS, Memory, Person
+from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
+from memory.formation.extract import Extractor
+from memory.formation.proposal import Proposal
+from memory.formation.tool_definitions import tool_definition
+from memory.formation.verdict import VERDICT_INSTRUCTIONS, MemoryVerdicts, request_text
+from memory.recall import Recalled
+from tests.loopback import call
+from tests.real_servers.servers import llama_server
+from tests.real_servers.setup import PYTHON
+
+OWNER = Person("T0", "U0").namespace(DM)
+NOW = datetime(2026, 11, 26, 15, 10, tzinfo=ZoneInfo("Asia/Tokyo"))
+SAID = "By the way, I moved to Osaka last month and I like udon now."
+# As ChatML has it, with the tools as JSON in the system message: the models' own templates differ.
+_TEMPLATE = """
+{%- if tools %}<|im_start|>system
+{{ tools | tojson }}<|im_end|>
+{% endif %}
+{%- for message in messages %}<|im_start|>{{ message.role }}
+{{ message.content }}<|im_end|>
+{% endfor %}
+{%- if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+_COUNT_O200K = """
+import os, sys
+import litellm.litellm_core_utils.tokenizers as bundled
+os.environ["TIKTOKEN_CACHE_DIR"] = os.path.dirname(bundled.__file__)
+import tiktoken
+text = sys.stdin.read()
+print(len(tiktoken.get_encoding("o200k_base").encode(text, disallowed_special=())))
+"""
+
+
+def memory(number: int, kind: str, content: dict[str, Any]) -> Memory:
+    """Return a memory that is as many days old."""
+    at = NOW.astimezone(UTC) - timedelta(days=300 - number)
+    value = {"kind": kind, "content": content, "said_on": at.date().isoformat()}
+    return Memory(namespace=OWNER, key=str(number), value=value, created_at=at, updated_at=at)
+
+
+def memories(count: int) -> list[Memory]:
+    """Return so many memories, one in forty about food."""
+    dishes = ("ラーメン", "うどん", "味噌汁", "寿司", "カレー")
+    found = []
+    for number, text in enumerate(everyday(count)):
+        kind = "UserFact"
+        content: dict[str, Any] = {"fact": text, "topic": None}
+        if number % 40 == 0:
+            food = {"food_name": dishes[number // 40 % 5], "cuisine": None, "preference": 90}
+            kind = "UserFoodPreference"
+            content = {**food, "description": None}
+        found.append(memory(number, kind, content))
+    return found
+
+
+def reply(known: Sequence[Memory], minute: int, asked: str, turns: int = 4) -> dict[str, Any]:
+    """Return a request for a reply."""
+    began = NOW.timestamp() - 600
+    history = [
+        Exchange(
+            ts=f"{began + turn:.6f}",
+            thread="t",
+            user_id="U0",
+            question=f"What shall I cook on day {turn}?",
+            reply="You could make something light with vegetables. " * 4,
+        )
+        for turn in range(turns)
+    ]
+    prompt = Prompt(
+        question=asked,
+        user_id="U0",
+        recalled=Recalled(always=tuple(known)),
+        exchanges=history,
+        now=NOW + timedelta(minutes=minute),
+    )
+    return {"model": "m", "input": prompt.input, "tools": tool_definitions(tuple(SCHEMAS), False)}
+
+
+class _Kept:
+    """A memory model that keeps the request, and answers nothing."""
+
+    def __init__(self) -> None:
+        self.request: dict[str, Any] = {}
+
+    async def ask(self, messages: Sequence[Any], tools: Sequence[Any]) -> AIMessage:
+        """Keep a request."""
+        self.request = _request([(one.type, str(one.text)) for one in messages], tools)
+        return AIMessage("")
+
+
+def _request(messages: Sequence[tuple[str, str]], tools: Sequence[Any]) -> dict[str, Any]:
+    roles = {"human": "user"}
+    items = [
+        {"type": "message", "role": roles.get(role, role), "content": text}
+        for role, text in messages
+    ]
+    return {
+        "model": "m",
+        "input": items,
+        "tools": [{"type": "function", **one["function"]} for one in tools],
+    }
+
+
+async def formation(known: Sequence[Memory]) -> dict[str, Any]:
+    """Return a request for a formation."""
+    kept = _Kept()
+    said = [TypedMessage(PersonMessage(text=SAID, channel="D1", ts=f"{NOW.timestamp():.6f}"))]
+    await Extractor(kept, SCHEMAS).extract(known, OWNER, said)  # type: ignore[arg-type]
+    return kept.request
+
+
+def verdict() -> dict[str, Any]:
+    """Return a request for verdicts on two proposals."""
+    said = TypedMessage(PersonMessage(text=SAID, channel="D1", ts=f"{NOW.timestamp():.6f}"))
+    contents = (
+        ("UserFact", {"fact": "moved to Osaka last month", "topic": "home"}),
+        ("UserFoodPreference", {"food_name": "udon", "preference": 80}),
+    )
+    proposals = [
+        Proposal(kind=kind, content=content, said=content, evidence=whole_message(said))
+        for kind, content in contents
+    ]
+    asked = [("system", VERDICT_INSTRUCTIONS), ("user", request_text(proposals, [said]))]
+    return _request(asked, [tool_definition(MemoryVerdicts)])
+
+
+def counted(url: str, body: dict[str, Any]) -> tuple[int, int]:
+    """Return the tokens of a request by the server's tokenizer and by o200k_base."""
+    served = call(f"{url}/responses/input_tokens", body)["input_tokens"]
+    tools = [
+        {"type": "function", "function": {k: v for k, v in one.items() if k != "type"}}
+        for one in body["tools"]
+    ]
+    messages = [{"role": one["role"], "content": one["content"]} for one in body["input"]]
+    template = {"messages": messages, "tools": tools}
+    rendered = call(f"{url.removesuffix('/v1')}/apply-template", template)["prompt"]
+    command = [str(PYTHON), "-c", _COUNT_O200K]
+    told = subprocess.run(command, input=rendered, capture_output=True, text=True, check=True)
+    return int(served), int(told.stdout)
+
+
+def _print(name: str, tokens: Sequence[int]) -> None:
+    print(f"{name}: {tokens[0]:,} (its model), {tokens[1]:,} (o200k)")  # noqa: T201
+
+
+async def main() -> None:
+    """Print the tokens of each request, and how many the server found in its cache."""
+    options = ["--context", "16384", "--template", _TEMPLATE]
+    if sys.argv[1:]:
+        options += ["--model", sys.argv[1]]
+    with llama_server(*options) as server:
+        for size in (5, 200):
+            known = memories(size)
+            asked = {
+                "reply": reply(known, 0, "What shall I eat tonight?"),
+                "formation": await formation(known),
+                "verdict": verdict(),
+            }
+            total = [0, 0]
+            for name, body in asked.items():
+                tokens = counted(server.url, body)
+                total = [sum(pair) for pair in zip(total, tokens, strict=True)]
+                _print(f"{size:4} memories, {name}", tokens)
+            _print(f"{size:4} memories, teaching", total)
+        known = memories(20)
+        old = memory(299, "UserFact", {"fact": "Likes udon"})
+        learnt = replace(old, updated_at=NOW.astimezone(UTC))
+        for turn in range(3):
+            more = [learnt] if turn == 2 else []
+            body = reply([*known, *more], turn, f"And what shall I eat on day {turn}?", 4 + turn)
+            limits = {"max_output_tokens": 4, "store": False}
+            answer = call(f"{server.url}/responses", {**body, **limits})
+            used = answer["usage"]
+            cached = used["input_tokens_details"]["cached_tokens"]
+            print(f"turn {turn + 1}: {cached:,} of {used['input_tokens']:,} tokens cached")  # noqa: T201
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
