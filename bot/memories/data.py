@@ -256,7 +256,7 @@ async def _export(app: App, click: Click) -> Done:
     try:
         key = await _send_files(app, person, request, files, text)
     except MemoryOff:
-        key = "export_erased"
+        key = "changed_meanwhile"
     return Done(line=reader.say(key))
 
 

@@ -276,7 +276,7 @@ def controls_row(reader: Reader, rated: UUID | None, shaped: UUID | None) -> lis
     if rated:
         rows.append({"type": "context_actions", "elements": [_feedback_buttons(reader, rated)]})
     if shaped:
-        rows.append(actions(button(reader.say("shaping_button"), ShowShaping(turn=shaped))))
+        rows.append(actions(button(reader.say("shaping_title"), ShowShaping(turn=shaped))))
     return rows
 
 
@@ -286,16 +286,8 @@ def _feedback_buttons(reader: Reader, turn: UUID) -> Block:
     return {
         "type": "feedback_buttons",
         "action_id": ACT,
-        "positive_button": {
-            "text": plain_text(reader.say("feedback_good")),
-            "value": good.value,
-            "accessibility_label": reader.say("feedback_good_label"),
-        },
-        "negative_button": {
-            "text": plain_text(reader.say("feedback_bad")),
-            "value": bad.value,
-            "accessibility_label": reader.say("feedback_bad_label"),
-        },
+        "positive_button": option(reader.say("feedback_good"), good.value),
+        "negative_button": option(reader.say("feedback_bad"), bad.value),
     }
 
 
@@ -314,6 +306,6 @@ def task_chunk(reader: Reader, task: Task) -> Chunk:
 
     Source: https://docs.slack.dev/reference/methods/chat.appendStream
     """
-    title = reader.say(_TITLES.get(task.name, "task_memory"))
+    title = reader.say(_TITLES.get(task.name, "panel_title"))
     chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
     return {**chunk, "details": shortened(task.detail, _DETAIL_LIMIT)} if task.detail else chunk

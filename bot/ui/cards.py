@@ -22,9 +22,9 @@ def card_lines(reader: Reader, memories: Sequence[Memory]) -> list[str]:
     """Return each line of a card: the person's own sentence, and its day."""
     return [
         reader.say(
-            "card_line",
-            what=as_mrkdwn(shortened(sentence, LINE_LIMIT)),
-            day=reader.plain_day(date.fromisoformat(memory.said_on)),
+            "detailed",
+            what=reader.say("row_said", what=as_mrkdwn(shortened(sentence, LINE_LIMIT))),
+            details=reader.plain_day(date.fromisoformat(memory.said_on)),
         )
         for memory in memories
         if (sentence := sentence_of(memory))

@@ -25,13 +25,13 @@ def export_page(reader: Reader, document: Mapping[str, Any]) -> str:
     """
     title = html.escape(reader.say("export_page_title"))
     sections = [
-        _section(reader.say("memories_title"), _memory_items(reader, document["memories"])),
+        _section(reader.say("panel_title"), _memory_items(reader, document["memories"])),
         _section(reader.say("export_page_talks"), _message_items(reader, document["messages"])),
     ]
     return (
         f'<!doctype html>\n<html lang="{reader.language}">\n<head>\n<meta charset="utf-8">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{title}</h1>\n<p>{html.escape(reader.say('export_page_json'))}</p>\n"
+        f"<h1>{title}</h1>\n"
         f"{''.join(sections)}</body>\n</html>\n"
     )
 

@@ -58,6 +58,8 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
 }
 _ENDED = frozenset({"done", "dropped"})
 _TITLE_LIMIT = 100  # characters of a memory in a title, of which Slack takes 150
+# Reasons that mean the same to a person as another one.
+_REFUSED_AS = {"no_evidence": "unusable", "unreadable": "unusable"}
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
 
 
@@ -232,8 +234,6 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
             return reader.say("change_confirmed", what=after)
         case "updated" if before and before != after:
             return reader.say("change_updated", what=after, was=before)
-        case "updated":
-            return reader.say("change_updated_same", what=after)
     return reader.say("change_remembered", what=after)
 
 
@@ -294,7 +294,7 @@ def question_line(reader: Reader, question: Question) -> str:
             day = reader.plain_day(date.fromisoformat(question.said_on))
             return reader.say("ask_replace_line", was=before, day=day, what=after)
         case "remove":
-            return reader.say("ask_remove_line", what=before)
+            return reader.say("forget_ask", what=before)
     where = audience_name(reader, question.namespace.audience)
     return reader.say("ask_store_line", what=after, where=where)
 
@@ -302,7 +302,7 @@ def question_line(reader: Reader, question: Question) -> str:
 def refusal_line(reader: Reader, reason: str, sentence: str) -> str:
     """Return why a sentence of the person was not stored; `reason` is a `memory.Reason`."""
     what = as_mrkdwn(" ".join(sentence.split()))
-    key = "unusable" if reason == "no_evidence" else reason
+    key = _REFUSED_AS.get(reason, reason)
     return reader.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 
 

@@ -17,20 +17,14 @@ _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shaping:
-    """The memories that may have shaped an answer, nearest first; `in_answer` are keys.
-
-    `texts_kept`: the question and the answer are still stored. Without them nothing is near.
-    """
+    """The memories that may have shaped an answer, nearest first; `in_answer` are keys."""
 
     memories: Sequence[Memory] = ()
     in_answer: frozenset[str] = frozenset()
-    texts_kept: bool = True
 
 
 def shaping_view(reader: Reader, shaping: Shaping) -> SlackView:
     """Return the memories near an answer, those with words in it marked."""
-    if not shaping.texts_kept:
-        return final_view(reader, "shaping_title", reader.say("shaping_gone"))
     if not shaping.memories:
         return final_view(reader, "shaping_title", reader.say("shaping_none"))
     view = final_view(reader, "shaping_title", reader.say("shaping_note"))

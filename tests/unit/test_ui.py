@@ -646,12 +646,12 @@ def test_every_form_fits(
             )
             for most in (chosen.retention_days, None)
         ),
-        delete_form(reader, place, reader.say("delete_then_off")),
+        delete_form(reader, place),
         comment_form(reader, TURN, text[:COMMENT_LIMIT], place),
         share_form(reader, memory.key, text[:MAX_TEXT], place),
         receipt_view(reader, erased),
         shaping_view(reader, Shaping(memories=[memory], in_answer=frozenset({memory.key}))),
-        final_view(reader, "feedback_title", reader.say("feedback_others")),
+        final_view(reader, "feedback_bad", reader.say("others_answer")),
     ]
     for view in forms:
         view_fits(view)
