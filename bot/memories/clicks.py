@@ -63,13 +63,13 @@ from bot.ui.acts import (
     UndoSnooze,
 )
 from bot.ui.blocks import SlackView, bulleted
-from bot.ui.cards import sentence_of
 from bot.ui.lines import (
     audience_of,
     changes_line,
     not_remembered_line,
     promise_details,
     promise_line,
+    sentence_of,
 )
 from bot.ui.messages import promise_buttons
 from bot.ui.panel import Click, Done, undo_of

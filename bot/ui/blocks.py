@@ -11,7 +11,7 @@ from uuid import UUID
 from bot.locale import Reader
 from bot.people import MemoryState
 from bot.types import COMMENTARY, WEB_SEARCH, Reply, Task
-from bot.ui.acts import ACT, ButtonAct, Rate, ShowShaping
+from bot.ui.acts import ACT, ButtonAct, FormAct, Rate, ShowShaping
 
 Block = dict[str, Any]
 SlackView = dict[str, Any]
@@ -61,6 +61,20 @@ def payload(text: str, *buttons: Block) -> Payload:
     """Return a message: one text, and at most a few buttons below it."""
     blocks = [section(text), *([actions(*buttons)] if buttons else [])]
     return {"text": fitted(text, _TEXT_LIMIT), "blocks": blocks}
+
+
+def modal(
+    reader: Reader, title: str, blocks: Sequence[Block], act: ButtonAct | FormAct | None = None
+) -> SlackView:
+    """Return a modal; `act` is what Slack returns with each click in it."""
+    metadata = {"private_metadata": act.value} if act else {}
+    return {
+        "type": "modal",
+        "title": plain_text(reader.say(title)),
+        "close": plain_text(reader.say("modal_close")),
+        "blocks": list(blocks),
+        **metadata,
+    }
 
 
 def section(text: str, accessory: Block | None = None, block_id: str = "") -> Block:

@@ -7,15 +7,10 @@ from datetime import date
 
 from bot.locale import Reader
 from bot.ui.blocks import LINE_LIMIT, Payload, as_mrkdwn, bulleted, payload, shortened
+from bot.ui.lines import sentence_of
 from memory import Memory
 
 MOST_LINES = 12
-
-
-def sentence_of(memory: Memory) -> str:
-    """Return the sentence of a memory's newest source, which a verdict saw; "" if it is gone."""
-    said = [str(one.get("evidence") or "") for one in memory.sources]
-    return " ".join("".join(said[-1:]).split())
 
 
 def card_lines(reader: Reader, memories: Sequence[Memory]) -> list[str]:

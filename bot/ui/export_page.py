@@ -9,7 +9,8 @@ from typing import Any
 
 from bot.locale import Reader
 from bot.ui.blocks import LINE_LIMIT, shortened
-from bot.ui.lines import describe
+from bot.ui.lines import describe, says_more
+from memory import subject
 
 _STYLE = (
     "body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem;"
@@ -45,11 +46,13 @@ def _section(title: str, items: Sequence[str]) -> str:
 def _memory_items(reader: Reader, memories: Sequence[Mapping[str, Any]]) -> list[str]:
     items: list[str] = []
     for memory in memories:
-        line = describe(reader, str(memory["kind"]), memory["content"])
+        kind = str(memory["kind"])
+        line = describe(reader, kind, memory["content"])
         day = str(memory.get("said_on") or "")
         details = [reader.plain_day(date.fromisoformat(day))] if day else []
         sources = memory.get("sources") or [{}]
-        if sentence := str(sources[-1].get("evidence") or ""):
+        sentence = str(sources[-1].get("evidence") or "")
+        if says_more(subject(kind, memory["content"]), sentence, line):
             details.append(reader.say("row_said", what=shortened(sentence, LINE_LIMIT)))
         items.append(_item(line, " · ".join(details)))
     return items

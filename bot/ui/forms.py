@@ -33,6 +33,7 @@ from bot.ui.blocks import (
     button,
     escaped,
     input_block,
+    modal,
     note,
     option,
     plain_text,
@@ -83,24 +84,16 @@ def _form(
 ) -> SlackView:
     """Return a modal with something to submit; `act` comes back with the submission."""
     return {
-        "type": "modal",
+        **modal(reader, title, blocks, act),
         "callback_id": _CALLBACK_ID,
-        "title": plain_text(reader.say(title)),
         "submit": plain_text(reader.say(submit)),
         "close": plain_text(reader.say("modal_cancel")),
-        "private_metadata": act.value,
-        "blocks": list(blocks),
     }
 
 
 def final_view(reader: Reader, title: str, *texts: str) -> SlackView:
     """Return a modal that says how a submission ended."""
-    return {
-        "type": "modal",
-        "title": plain_text(reader.say(title)),
-        "close": plain_text(reader.say("modal_close")),
-        "blocks": [section(text) for text in texts],
-    }
+    return modal(reader, title, [section(text) for text in texts])
 
 
 def _entered(view: Mapping[str, Any], block_id: str) -> str:

@@ -56,6 +56,7 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserTechInterest": ("category",),
     "UserFact": (),
 }
+_SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 _ENDED = frozenset({"done", "dropped"})
 _TITLE_LIMIT = 100  # characters of a memory in a title, of which Slack takes 150
 # Reasons that mean the same to a person as another one.
@@ -126,12 +127,26 @@ def promise_details(reader: Reader, memory: Memory) -> str:
     return f"*{what}*\n{details}" if details else f"*{what}*"
 
 
-def says_more(memory: Memory, sentence: str, line: str) -> bool:
-    """Say whether the sentence of a memory says more than its line, which is mrkdwn."""
+def sentence_of(memory: Memory) -> str:
+    """Return the sentence of a memory's newest source, which a verdict saw; "" if it is gone."""
+    said = [str(one.get("evidence") or "") for one in memory.sources]
+    return " ".join("".join(said[-1:]).split())
+
+
+def said_line(reader: Reader, memory: Memory, line: str) -> str:
+    """Return the quoted sentence of a memory; empty where it says no more than its `line`."""
+    sentence = shortened(sentence_of(memory), _SAID_LIMIT)
+    if not says_more(subject(memory.kind, memory.content), sentence, line):
+        return ""
+    return reader.say("row_said", what=as_mrkdwn(sentence))
+
+
+def says_more(what: str, sentence: str, line: str) -> bool:
+    """Say whether the sentence of a memory says more than its line; `what` is its subject."""
     bare = as_mrkdwn(sentence).strip(_FINAL_MARKS).casefold()
     if bare in line.casefold():
         return False
-    return not _only_names(subject(memory.kind, memory.content), sentence)
+    return not _only_names(what, sentence)
 
 
 def _only_names(what: str, text: str) -> bool:

@@ -137,17 +137,13 @@ def on_done(reader: Reader, scope: str) -> Done:
     line = reader.say("panel_on")
     if scope:
         line = reader.say("switched_on_here", where=place_name(reader, scope))
-    return Done(line=line, buttons=[off_button(reader, scope)])
+    off = button(reader.say("off_button"), Switch(to="off", scope=scope))
+    return Done(line=line, buttons=[off])
 
 
 def on_button(reader: Reader, scope: str = "") -> Block:
     """Return the button that switches memory on: everywhere, or in the scope of `Off`."""
     return button(reader.say("on_button"), Switch(to="on", scope=scope))
-
-
-def off_button(reader: Reader, scope: str = "") -> Block:
-    """Return the button that switches memory off: everywhere, or in the scope of `Off`."""
-    return button(reader.say("off_button"), Switch(to="off", scope=scope))
 
 
 def forget_button(reader: Reader, forget: Forget, what: str = "") -> Block:

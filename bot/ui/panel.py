@@ -45,15 +45,15 @@ from bot.ui.blocks import (
     button,
     header,
     input_block,
+    modal,
     note,
     option,
     plain_text,
     section,
     select,
-    shortened,
     text_input,
 )
-from bot.ui.cards import card_lines, sentence_of
+from bot.ui.cards import card_lines
 from bot.ui.lines import (
     audience_name,
     audience_of,
@@ -64,7 +64,7 @@ from bot.ui.lines import (
     off_sentences,
     place_name,
     question_line,
-    says_more,
+    said_line,
 )
 from bot.ui.promises import is_open
 from memory import (
@@ -79,7 +79,6 @@ from memory.model import INSTRUCTION_KIND
 from memory.store import NotRemembered
 
 PAGE_SIZE = 15
-_SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 _SWITCHES: tuple[tuple[SwitchTo, str], ...] = (
     ("on", "switch_on"),
     ("hour", "switch_hour"),
@@ -188,14 +187,9 @@ def panel_view(
 
     Slack wants something to submit where there is an input: the words to search for.
     """
-    view: SlackView = {
-        "type": "modal",
-        "title": plain_text(reader.say("panel_title")),
-        "close": plain_text(reader.say("modal_close")),
-        "private_metadata": content.position.value,
-        "blocks": _panel(reader, content, said, row),
-    }
-    if any(block["type"] == "input" for block in view["blocks"]):
+    blocks = _panel(reader, content, said, row)
+    view = modal(reader, "panel_title", blocks, content.position)
+    if any(block["type"] == "input" for block in blocks):
         view["submit"] = plain_text(reader.say("search_submit"))
     return view
 
@@ -316,7 +310,7 @@ def _state_notes(reader: Reader, content: Content) -> list[str]:
         lines.append(reader.say("messages_unformed", count=content.unformed))
     if content.unread:
         lines.append(reader.say("messages_unread", count=content.unread))
-    if content.off_in:
+    if content.off_in and content.off is None:
         places = dict.fromkeys(_place(reader, scope) for scope in content.off_in)
         where = reader.say("listed").join([*places][:5])
         lines.append(reader.say("off_here", where=where))
@@ -434,9 +428,8 @@ def memory_row(reader: Reader, memory: Memory, link: str | None) -> Block:
     if COLLEAGUES in memory.audiences:
         details.append(reader.say("row_colleagues"))
     text = " · ".join(details)
-    sentence = shortened(sentence_of(memory), _SAID_LIMIT)
-    if says_more(memory, sentence, line):
-        text += f"\n{reader.say('row_said', what=as_mrkdwn(sentence))}"
+    if said := said_line(reader, memory, line):
+        text += f"\n{said}"
     options = [option(reader.say(key), act.value) for key, act in _row_acts(memory)]
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
@@ -531,7 +524,7 @@ def _pages(reader: Reader, content: Content) -> list[Block]:
     if position.page < pages:
         buttons.append(button(reader.say("older"), position.on_page(position.page + 1)))
     if position.of or position.list != "memories":
-        buttons.append(button(reader.say("panel_title"), Position()))
+        buttons.append(button(reader.say("all_memories"), Position()))
     if buttons:
         blocks.append(actions(*buttons, block_id="pages"))
     return blocks

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.locale import Reader
-from bot.ui.blocks import Block, SlackView, as_mrkdwn, section, shortened
-from bot.ui.cards import sentence_of
+from bot.ui.blocks import Block, SlackView, section
 from bot.ui.forms import final_view
-from bot.ui.lines import memory_line
+from bot.ui.lines import memory_line, said_line
 from memory import Memory
-
-_SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +32,9 @@ def shaping_view(reader: Reader, shaping: Shaping) -> SlackView:
 def _row(reader: Reader, memory: Memory, shaping: Shaping) -> Block:
     """Return a memory, its mark, and the sentence it comes from where that says more."""
     line = memory_line(reader, memory)
-    said = as_mrkdwn(shortened(sentence_of(memory), _SAID_LIMIT))
     details: list[str] = []
     if memory.key in shaping.in_answer:
         details.append(f"*{reader.say('shaping_in_answer')}*")
-    if said and said not in line:
-        details.append(reader.say("row_said", what=said))
+    if said := said_line(reader, memory, line):
+        details.append(said)
     return section("\n".join([line, " · ".join(details)]).rstrip())

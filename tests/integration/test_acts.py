@@ -91,7 +91,7 @@ async def see(ann: SlackPerson, panel: Place) -> None:
 
 
 async def search(ann: SlackPerson, panel: Place) -> None:
-    """Words leave what has them; *Your Memories* leads back."""
+    """Words leave what has them; *All Memories* leads back."""
     found = await ann.search(panel, "ramen")
     assert "Likes ramen" in shown(found)
     assert "Likes sushi" not in shown(found)
@@ -542,7 +542,7 @@ async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
     for act in acts:
         answer = await ann.app.click(bo.person, act)
         is_refused = answer.line == ann.sentence("others_answer")
-        assert is_refused == isinstance(act, ShowShaping)
+        assert is_refused == isinstance(act, Rate | ShowShaping)
         said = f"{answer} {shown(await bo.open_home())}"
         assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (act, said)
     assert await ann.app.memories(ann.person) == before

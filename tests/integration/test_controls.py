@@ -293,7 +293,7 @@ async def test_the_message_before_can_be_meant(app: App) -> None:
     assert not says(app.shown(asked), "not_remembered")
     assert say("en", "forget_message", words="I love natto") in str(app.shown(asked))
     done = await app.click(said.person, proposed)
-    assert done.line.startswith(f"{say('en', 'forgotten_message')}\nForgotten: Likes natto")
+    assert done.line.startswith(f"{say('en', 'not_remembered')}\nForgotten: Likes natto")
     assert await app.memories(said.person) == []
     await app.end_undo(said.person)
     assert nothing_kept(app, said)

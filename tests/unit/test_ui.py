@@ -80,7 +80,6 @@ from bot.ui.messages import (
     is_row,
     list_payload,
     notice_payload,
-    off_button,
     off_done,
     on_button,
     on_done,
@@ -257,7 +256,7 @@ def done(draw: st.DrawFn) -> Done:
     return Done(
         line="\n".join(reader.say("forgotten", what=escaped(line)) for line in lines),
         undo=draw(st.none() | st.just(Undo(what="notice", ids=(TURN,)))),
-        buttons=draw(st.sampled_from([(), (on_button(reader),), (off_button(reader, "C1"),)])),
+        buttons=draw(st.sampled_from([(), (on_button(reader),), (on_button(reader, "C1"),)])),
         beside=draw(st.booleans()),
     )
 
