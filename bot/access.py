@@ -39,8 +39,8 @@ class QuotaExceeded(Exception):
         self.minutes = max(1, math.ceil(seconds / 60))
 
     def refusal(self, reader: Reader) -> str:
-        """Return the sentence for a request, not a message, that was not carried out."""
-        return reader.say("limit_requests", limit=self.limit, count=self.minutes)
+        """Return the sentence for what was not carried out."""
+        return reader.say("limit_reached", limit=self.limit, count=self.minutes)
 
 
 @step("quotas")
@@ -105,7 +105,7 @@ async def claim_refusal(
 ) -> bool:
     """Return whether to show `refusal` to the person; start its period of `seconds`.
 
-    `refusal` is the key of a quota's sentence (``quota_messages``), `MODEL_AWAY` for an interim
+    `refusal` is the key of a quota's sentence (``limit_reached``), `MODEL_AWAY` for an interim
     reply, or what the policy refuses with the conversation. Until the period ends only the same
     message gets True again, because an earlier attempt at it may have failed before the sentence
     was sent.
@@ -186,4 +186,4 @@ async def check_request(connection: AsyncConnection[DictRow], person: Person, re
     if row is None:
         raise MemoryOff("The person was erased meanwhile.")
     if row["changed"]:
-        raise NotRemembered("remember_changed")
+        raise NotRemembered("changed_meanwhile")

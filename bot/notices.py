@@ -162,7 +162,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     if not await claim_refusal(app.pool, person, notice.turn, "unread", _DAY_SECONDS):
         return
     unread = await count_unread(app.pool, person)
-    line = settings.reader().say("unread_told", count=unread)
+    line = settings.reader().say("messages_unread", count=unread)
     try:
         await _send(app, person, notice, payload(line))
     except SLACK_FAULTS as error:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from memory import Erased
 
-CutReason: TypeAlias = Literal["cut_short", "cut_slow", "cut_filtered", "cut_loop"]
+CutReason: TypeAlias = Literal["cut_short", "cut_filtered", "cut_loop"]
 TaskState: TypeAlias = Literal["in_progress", "complete", "error"]
 
 WEB_SEARCH = "web_search"
@@ -45,8 +45,8 @@ class Citation:
 class Reply:
     """A whole answer in Markdown.
 
-    `cut` is set if the answer ended before the model did, at a limit of length (``cut_short``) or
-    of time (``cut_slow``), at the provider's content filter (``cut_filtered``), or because it only
+    `cut` is set if the answer ended before the model did, at a limit of length or
+    time (``cut_short``), at the provider's content filter (``cut_filtered``), or because it only
     repeated itself (``cut_loop``); `refused` if the
     model declined to answer. `model` is the name of the model that answered.
     """

@@ -89,7 +89,7 @@ def why_not(reader: Reader, problem: Exception) -> str:
         case ChangeGone():
             return reader.say("memory_gone")
         case ChangedSince():
-            return reader.say("ask_changed")
+            return reader.say("changed_meanwhile")
         case QuotaExceeded():
             return problem.refusal(reader)
         case AlreadyUnderWay():
@@ -206,7 +206,7 @@ class _Request:
         if refused := await why_not_now(self.app, self.click, self.channel, self.ts):
             return refused
         secret = any(redact(one).removed for one in self.lines)
-        return Done(line=self.click.reader.say("form_secret")) if secret else None
+        return Done(line=self.click.reader.say("refused_secret")) if secret else None
 
     async def begin(self) -> str:
         """Store that the request begins; return its id."""
@@ -326,4 +326,6 @@ class _Request:
 
 def _left_line(reader: Reader, line: str, reason: str) -> str:
     shown = as_mrkdwn(redact(line).text)
-    return reason if shown in reason else reader.say("add_left", what=shown, why=reason)
+    if shown in reason:
+        return reason
+    return reader.say("explained", what=reader.say("row_said", what=shown), more=reason)

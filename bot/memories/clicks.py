@@ -63,13 +63,13 @@ from bot.ui.acts import (
     UndoSnooze,
 )
 from bot.ui.blocks import SlackView, bulleted
-from bot.ui.cards import sentence_of
 from bot.ui.lines import (
     audience_of,
     changes_line,
     not_remembered_line,
     promise_details,
     promise_line,
+    sentence_of,
 )
 from bot.ui.messages import promise_buttons
 from bot.ui.panel import Click, Done, undo_of
@@ -171,7 +171,7 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
 async def _show_shaping(app: App, click: Click, act: ShowShaping) -> Done | SlackView:
     shaping = await read_shaping(app, click.person, act.turn)
     if shaping is None:
-        return Done(line=click.reader.say("shaping_others"), beside=True)
+        return Done(line=click.reader.say("others_answer"), beside=True)
     return shaping_view(click.reader, shaping)
 
 
@@ -183,7 +183,7 @@ async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
         case "settings":
             return await _open_settings(app, click)
         case "delete":
-            return await _open_delete(app, click)
+            return forms.delete_form(click.reader, click.place)
 
 
 async def _open_settings(app: App, click: Click) -> SlackView:
@@ -199,17 +199,6 @@ async def _open_settings(app: App, click: Click) -> SlackView:
         can_forget=kept.memories > 0,
         can_delete=kept.anything,
     )
-
-
-async def _open_delete(app: App, click: Click) -> SlackView:
-    """Return the form that says what is deleted, and that memory is then as it was."""
-    async with person_transaction(app.pool, click.person) as connection:
-        settings = await read_settings(connection, click.person)
-    if settings.switched_off:
-        then = "delete_then_off"
-    else:
-        then = "delete_then_asks" if app.settings.consent == "ask" else "delete_then_on"
-    return forms.delete_form(click.reader, click.place, click.reader.say(then))
 
 
 async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
@@ -245,7 +234,7 @@ async def _answer(app: App, click: Click, act: Answer) -> Done:
         return Done(line=click.reader.say("ask_gone"))
     log.info("a person answered a question about a memory")
     if not made:
-        return Done(line=click.reader.say("nothing_changed"))
+        return Done(line=click.reader.say("no_changes"))
     return await _changed(app, click, made)
 
 
@@ -265,7 +254,7 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
     memory = await _memory(app, click, act.key)
     content = {**memory.content, "state": act.to}
     if content == memory.content:
-        return Done(line=click.reader.say("nothing_changed"))
+        return Done(line=click.reader.say("no_changes"))
     # Nothing is typed: when the message is deleted, the promise goes with it.
     origin = Origin(actor="command", zone=str(click.reader.zone))
     made = await edit_memory(
@@ -322,7 +311,7 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
     line = changes_line(click.reader, made)
     if not line:
-        return Done(line=click.reader.say("nothing_changed"))
+        return Done(line=click.reader.say("no_changes"))
     return Done(line=line, undo=undo_of(made))
 
 
@@ -416,7 +405,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[st
         moved = await move_memory(app.pool, app.embedder, person, key, audience, actor="modal")
         made.append(moved)
     if not made:
-        return Done(line=click.reader.say("nothing_changed"))
+        return Done(line=click.reader.say("no_changes"))
     log.info("a person edited a memory")
     return await _changed(app, click, made)
 
@@ -490,5 +479,5 @@ async def forget_typed(app: App, click: Click, words: str) -> Done:
         return await forget_words_question(app, click.person, click.reader, words)
     kept = await holdings(app, click.person)
     if not kept.anything:
-        return Done(line=click.reader.say("nothing_yet"))
+        return Done(line=click.reader.say("panel_none"))
     return forget_everything_question(click.reader)

@@ -35,6 +35,7 @@ from bot.slack.client import (
     Installations,
     error_code,
 )
+from bot.slack.names import find_names
 from bot.types import PersonErased
 from bot.ui.export_page import export_page
 from bot.ui.panel import Click, Done
@@ -250,18 +251,22 @@ async def _export(app: App, click: Click) -> Done:
     )
     name = f"kioku-{datetime.now(UTC).date().isoformat()}"
     files = {
-        f"{name}.html": await asyncio.to_thread(_page_of, reader, document),
+        f"{name}.html": await _page_of(app, person, reader, document),
         f"{name}.json": await asyncio.to_thread(_file_of, document),
     }
     try:
         key = await _send_files(app, person, request, files, text)
     except MemoryOff:
-        key = "export_erased"
+        key = "changed_meanwhile"
     return Done(line=reader.say(key))
 
 
-def _page_of(reader: Reader, document: dict[str, Any]) -> bytes:
-    return export_page(reader, document).encode()
+async def _page_of(app: App, person: Person, reader: Reader, document: dict[str, Any]) -> bytes:
+    """Return the page to read, with names in the place of Slack's ids."""
+    shown = {part: document[part] for part in ("memories", "messages")}
+    references = await find_names(app.names, person, [json.dumps(shown)])
+    page = await asyncio.to_thread(export_page, reader, references.shown_in(shown))
+    return page.encode()
 
 
 def _file_of(document: dict[str, Any]) -> bytes:

@@ -56,7 +56,7 @@ async def forget_words_question(app: App, person: Person, reader: Reader, words:
     if found.memories:
         return forget_question(reader, found.memories)
     if not (await memory_page(app.pool, person, size=1)).total:
-        return Done(line=reader.say("nothing_yet"))
+        return Done(line=reader.say("panel_none"))
     line = reader.say("panel_no_match", words=as_mrkdwn(words))
     return Done(line=line, buttons=[button(reader.say("search_submit"), Position())])
 
@@ -127,12 +127,13 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     with app.under_way.once(f"forget {click.person.scope} {act.value}"):
         forgotten = await forget_all_of(app, click.person, selection, publish=is_elsewhere)
     if forgotten.id is None:
-        return Done(line=reader.say("forgotten_already"), beside=True)
-    lines = [reader.say("forgotten_message")] if selection.messages else []
+        return Done(line=reader.say("memory_gone"), beside=True)
+    lines = [reader.say("not_remembered")] if selection.messages else []
     if forgotten.count == 1 and forgotten.memories:
         lines.append(reader.say("forgotten", what=memory_line(reader, forgotten.memories[0])))
     elif forgotten.count:
-        lines.append(reader.say("forgotten_many", count=forgotten.count))
+        memories = reader.say("counted_memories", count=forgotten.count)
+        lines.append(reader.say("forgotten", what=memories))
     line = "\n".join(lines) or reader.say("forgotten_words")
     done = _receipt(reader, line, forgotten)
     if not act.among:

@@ -104,7 +104,7 @@ async def newest_payload(app: App, person: Person, reader: Reader, position: Pos
     if position.list == "changes":
         changes = await list_changes(app.pool, person, limit=_NEWEST)
         if not changes:
-            return payload(reader.say("changes_none"))
+            return payload(reader.say("no_changes"))
         lines = [change_line(reader, one) for one in changes]
         return list_payload(reader, reader.say("changes_title"), lines, position)
     if position.of:
@@ -113,11 +113,11 @@ async def newest_payload(app: App, person: Person, reader: Reader, position: Pos
         none = reader.say("panel_no_match", words=as_mrkdwn(position.of))
     else:
         found = (await list_memories(app.pool, person))[:_NEWEST]
-        none = reader.say("nothing_yet")
+        none = reader.say("panel_none")
     if not found:
         return payload(none)
     lines = [memory_line(reader, memory) for memory in found]
-    return list_payload(reader, reader.say("memories_title"), lines, position)
+    return list_payload(reader, reader.say("panel_title"), lines, position)
 
 
 def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:
@@ -132,8 +132,9 @@ def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[st
         )
     most, texts = app.settings.retention_days, app.settings.history_days
     days = min((one for one in (most, settings.retention_days) if one), default=None)
-    lines.append(reader.say("settings_kept", period=kept_for(reader, days)))
-    lines.append(reader.say("home_texts_kept", period=kept_for(reader, min(texts, days or texts))))
+    kept = kept_for(reader, days)
+    texts_kept = kept_for(reader, min(texts, days or texts))
+    lines.append(reader.say("settings_kept", memories=kept, texts=texts_kept))
     if app.settings.web_search and not app.settings.stand_in:  # the stand-in does not search
         lines.append(reader.say("home_policy_web"))
     return lines

@@ -103,7 +103,7 @@ def in_answer(memories: Sequence[Memory], question: str, answer: str) -> list[Me
 
 
 async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
-    """Return what shaped the answer of a turn; None if it is not one of the person.
+    """Return what shaped the answer of a turn; None if it is not one of the person, or has no text.
 
     Memories that the conversation may know now are considered. Those with words in the answer are
     among the `MOST_SHOWN` in any case.
@@ -116,7 +116,7 @@ async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
     question = row["question"]
     reply = row["reply"]
     if not (question and reply):
-        return Shaping(texts_kept=False)
+        return None
     view = await _view(app, person, row["channel"], row["ts"], row["audience"])
     near = await _nearest(app, view, f"{question}\n{reply}")
     marked = frozenset(one.key for one in in_answer(near, question, reply))

@@ -206,7 +206,7 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
     mimetype, name = str(file.get("mimetype") or ""), file_name(file)
     # From another organization Slack sends a file's id alone.
     if access in ("access_denied", "check_file_info"):
-        raise FileUnreadable("files_connect")
+        raise FileUnreadable("files_elsewhere")
     if access == "file_not_found" or mode in ("tombstone", "hidden_by_limit"):
         raise FileUnreadable("files_gone")
     if file.get("is_external") or mode == "external":

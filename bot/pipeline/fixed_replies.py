@@ -7,7 +7,6 @@ person gets an interim reply, which says so and is replaced by the answer.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,7 +18,6 @@ from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.run import Interrupted
 from bot.conversation.turns import Outcome, Turns
 from bot.people import Refusal
-from bot.pipeline.model_failures import Cause
 from bot.pipeline.sink import OpenReplySink
 from bot.queue.retries import RunLater
 from bot.slack.client import PATIENCE_SECONDS, error_code, show_privately
@@ -37,11 +35,6 @@ MAX_HELD_ATTEMPTS = 121
 _INTERIM_SECONDS = 1_800.0
 _HELD_SECONDS = 5.0
 _LONGEST_HELD_SECONDS = 15.0
-# The interim reply by the cause, where it is not the one of a model that does not answer.
-_HELD: Mapping[Cause, str] = {
-    "model_loading": "held_loading",
-    "model_this_message": "held_this_message",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +45,7 @@ class FixedReplies:
     turns: Turns
     open_reply_sink: OpenReplySink
 
-    async def postpone(self, claimed: ClaimedMessage, cause: Cause) -> None:
+    async def postpone(self, claimed: ClaimedMessage) -> None:
         """Postpone a message; send its author an interim reply if it is the first one that waits.
 
         Raises `RunLater`, unless the job has waited for half an hour: then the author is told
@@ -63,7 +56,7 @@ class FixedReplies:
             await self.reply(claimed, "held_too_long", form_words=True)
             return
         if not claimed.replied and await self._may_tell(claimed, MODEL_AWAY, _INTERIM_SECONDS):
-            await self.reply(claimed, _HELD.get(cause, "held"), outcome=None, form_words=True)
+            await self.reply(claimed, "held", outcome=None, form_words=True)
         await self.app.inbox.release(claimed)
         delay = _HELD_SECONDS * (1 + claimed.attempts)
         raise RunLater(min(delay, _LONGEST_HELD_SECONDS))
@@ -118,13 +111,13 @@ class FixedReplies:
         earlier text, are told, too.
         """
         seconds = max(used_up.seconds, 60.0)
-        told = not await self._may_tell(claimed, "quota_messages", seconds)
+        told = not await self._may_tell(claimed, "limit_reached", seconds)
         if told and not claimed.begun:
             self.activate(claimed)
             await self.app.inbox.finish_without_turn(claimed, "skipped")
             return
         limit, minutes = used_up.limit, used_up.minutes
-        await self.reply(claimed, "quota_messages", outcome="answered", limit=limit, count=minutes)
+        await self.reply(claimed, "limit_reached", outcome="answered", limit=limit, count=minutes)
 
     async def reply(
         self,

@@ -37,6 +37,13 @@ Cause: TypeAlias = Literal[
     "model_slow",
 ]
 
+_SAID_AS: Final[Mapping[Cause, Cause]] = {
+    "model_busy": "model_down",
+    "model_loading": "model_down",
+    "model_this_message": "model_failed",
+    "model_malformed": "model_empty",
+}
+
 # What an error code contains, in the order in which it is looked for.
 _CODES: Final[Mapping[Cause, str]] = {
     "model_images": "image",
@@ -113,6 +120,11 @@ class ReplyFailed(Exception):
         self.status = status
         self.silent = silent
         self.excess = excess
+
+    @property
+    def sentence(self) -> str:
+        """The key of the sentence for the person, who can do the same about several causes."""
+        return _SAID_AS.get(self.cause, self.cause)
 
     @property
     def passes(self) -> bool:

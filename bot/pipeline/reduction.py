@@ -43,7 +43,7 @@ class Reduction:
         self.prompt = prompt
         self.tools = tools
         self.may_search = may_search
-        self.left_out: list[Literal["thread", "history", "memories", "tools"]] = []
+        self.left_out: list[Literal["earlier", "memories", "tools"]] = []
         self._repeated = False
 
     def after(self, failed: ReplyFailed, *, half_done: bool) -> bool:
@@ -78,7 +78,9 @@ class Reduction:
         if reduced is None:
             return False
         self.prompt = reduced
-        if step in ("thread", "history", "memories"):
+        if step in ("thread", "history") and "earlier" not in self.left_out:
+            self.left_out.append("earlier")
+        elif step == "memories":
             self.left_out.append(step)
         return True
 

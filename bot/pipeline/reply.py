@@ -99,12 +99,12 @@ class Replier:
     may_search: bool
     answer_seconds: float = ANSWER_SECONDS
 
-    async def unavailable(self) -> Cause | None:
-        """Return why no model answers anybody just now; None if one of them does."""
+    async def is_away(self) -> bool:
+        """Return whether no model answers anybody just now."""
         for model in self.models:
             if await model.breaker.admit():
-                return None
-        return self.models[0].breaker.cause
+                return False
+        return True
 
     @step("model")
     async def reply(
@@ -229,7 +229,7 @@ class _Attempt:
                     conversation.append({"type": "function_call_output", **answered})
         except TimeoutError:
             log.warning("an answer was ended at its deadline")
-            written.cut = "cut_slow"
+            written.cut = "cut_short"
             return written.whole("model_slow")
         written.cut = "cut_short"
         return written.whole()

@@ -346,7 +346,7 @@ class Toolbox:
     def _forget_question(self, selection: Selection) -> PayloadMaker:
         async def ask(person: Person, reader: Reader) -> Payload:
             question = await forget_question_about(self._app, person, reader, selection)
-            return question or payload(reader.say("forgotten_already"))
+            return question or payload(reader.say("memory_gone"))
 
         return ask
 

@@ -241,8 +241,8 @@ class ThreadWorker:
             await self._fixed.reply(claimed, "turn_failed")
         elif claimed.stopped:
             await self._fixed.reply(claimed, "stopped", outcome="stopped", form_words=True)
-        elif cause := await self._replier.unavailable():
-            await self._fixed.postpone(claimed, cause)
+        elif await self._replier.is_away():
+            await self._fixed.postpone(claimed)
         else:
             await self._answer(claimed)
 
@@ -252,8 +252,8 @@ class ThreadWorker:
             await self._turn.ainvoke(claimed)
         except QuotaExceeded as exceeded:
             await self._fixed.refuse_quota(claimed, exceeded)
-        except ReplyFailed as failed:
-            await self._fixed.postpone(claimed, failed.cause)
+        except ReplyFailed:
+            await self._fixed.postpone(claimed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -441,7 +441,7 @@ async def _ask_model(
         if sink.interactive and not tools.acted and _is_tried_again(failed, turn):
             raise
         sink.start_over()
-        text = (await sink.reader()).say(failed.cause)
+        text = (await sink.reader()).say(failed.sentence)
         return _Result(outcome="failed", text=text, prompt=request.prompt, tools=tools)
     except Stopped:
         return _Result(outcome="stopped", text="", prompt=request.prompt, tools=tools)

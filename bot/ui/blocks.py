@@ -11,7 +11,7 @@ from uuid import UUID
 from bot.locale import Reader
 from bot.people import MemoryState
 from bot.types import COMMENTARY, WEB_SEARCH, Reply, Task
-from bot.ui.acts import ACT, ButtonAct, Rate, ShowShaping
+from bot.ui.acts import ACT, ButtonAct, FormAct, Rate, ShowShaping
 
 Block = dict[str, Any]
 SlackView = dict[str, Any]
@@ -61,6 +61,20 @@ def payload(text: str, *buttons: Block) -> Payload:
     """Return a message: one text, and at most a few buttons below it."""
     blocks = [section(text), *([actions(*buttons)] if buttons else [])]
     return {"text": fitted(text, _TEXT_LIMIT), "blocks": blocks}
+
+
+def modal(
+    reader: Reader, title: str, blocks: Sequence[Block], act: ButtonAct | FormAct | None = None
+) -> SlackView:
+    """Return a modal; `act` is what Slack returns with each click in it."""
+    metadata = {"private_metadata": act.value} if act else {}
+    return {
+        "type": "modal",
+        "title": plain_text(reader.say(title)),
+        "close": plain_text(reader.say("modal_close")),
+        "blocks": list(blocks),
+        **metadata,
+    }
 
 
 def section(text: str, accessory: Block | None = None, block_id: str = "") -> Block:
@@ -276,7 +290,7 @@ def controls_row(reader: Reader, rated: UUID | None, shaped: UUID | None) -> lis
     if rated:
         rows.append({"type": "context_actions", "elements": [_feedback_buttons(reader, rated)]})
     if shaped:
-        rows.append(actions(button(reader.say("shaping_button"), ShowShaping(turn=shaped))))
+        rows.append(actions(button(reader.say("shaping_title"), ShowShaping(turn=shaped))))
     return rows
 
 
@@ -286,16 +300,8 @@ def _feedback_buttons(reader: Reader, turn: UUID) -> Block:
     return {
         "type": "feedback_buttons",
         "action_id": ACT,
-        "positive_button": {
-            "text": plain_text(reader.say("feedback_good")),
-            "value": good.value,
-            "accessibility_label": reader.say("feedback_good_label"),
-        },
-        "negative_button": {
-            "text": plain_text(reader.say("feedback_bad")),
-            "value": bad.value,
-            "accessibility_label": reader.say("feedback_bad_label"),
-        },
+        "positive_button": option(reader.say("feedback_good"), good.value),
+        "negative_button": option(reader.say("feedback_bad"), bad.value),
     }
 
 
@@ -314,6 +320,6 @@ def task_chunk(reader: Reader, task: Task) -> Chunk:
 
     Source: https://docs.slack.dev/reference/methods/chat.appendStream
     """
-    title = reader.say(_TITLES.get(task.name, "task_memory"))
+    title = reader.say(_TITLES.get(task.name, "panel_title"))
     chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
     return {**chunk, "details": shortened(task.detail, _DETAIL_LIMIT)} if task.detail else chunk

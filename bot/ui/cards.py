@@ -7,24 +7,19 @@ from datetime import date
 
 from bot.locale import Reader
 from bot.ui.blocks import LINE_LIMIT, Payload, as_mrkdwn, bulleted, payload, shortened
+from bot.ui.lines import sentence_of
 from memory import Memory
 
 MOST_LINES = 12
-
-
-def sentence_of(memory: Memory) -> str:
-    """Return the sentence of a memory's newest source, which a verdict saw; "" if it is gone."""
-    said = [str(one.get("evidence") or "") for one in memory.sources]
-    return " ".join("".join(said[-1:]).split())
 
 
 def card_lines(reader: Reader, memories: Sequence[Memory]) -> list[str]:
     """Return each line of a card: the person's own sentence, and its day."""
     return [
         reader.say(
-            "card_line",
-            what=as_mrkdwn(shortened(sentence, LINE_LIMIT)),
-            day=reader.plain_day(date.fromisoformat(memory.said_on)),
+            "detailed",
+            what=reader.say("row_said", what=as_mrkdwn(shortened(sentence, LINE_LIMIT))),
+            details=reader.plain_day(date.fromisoformat(memory.said_on)),
         )
         for memory in memories
         if (sentence := sentence_of(memory))

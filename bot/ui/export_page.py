@@ -9,7 +9,8 @@ from typing import Any
 
 from bot.locale import Reader
 from bot.ui.blocks import LINE_LIMIT, shortened
-from bot.ui.lines import describe
+from bot.ui.lines import describe, says_more
+from memory import subject
 
 _STYLE = (
     "body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem;"
@@ -25,13 +26,13 @@ def export_page(reader: Reader, document: Mapping[str, Any]) -> str:
     """
     title = html.escape(reader.say("export_page_title"))
     sections = [
-        _section(reader.say("memories_title"), _memory_items(reader, document["memories"])),
+        _section(reader.say("panel_title"), _memory_items(reader, document["memories"])),
         _section(reader.say("export_page_talks"), _message_items(reader, document["messages"])),
     ]
     return (
         f'<!doctype html>\n<html lang="{reader.language}">\n<head>\n<meta charset="utf-8">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{title}</h1>\n<p>{html.escape(reader.say('export_page_json'))}</p>\n"
+        f"<h1>{title}</h1>\n"
         f"{''.join(sections)}</body>\n</html>\n"
     )
 
@@ -45,11 +46,13 @@ def _section(title: str, items: Sequence[str]) -> str:
 def _memory_items(reader: Reader, memories: Sequence[Mapping[str, Any]]) -> list[str]:
     items: list[str] = []
     for memory in memories:
-        line = describe(reader, str(memory["kind"]), memory["content"])
+        kind = str(memory["kind"])
+        line = describe(reader, kind, memory["content"])
         day = str(memory.get("said_on") or "")
         details = [reader.plain_day(date.fromisoformat(day))] if day else []
         sources = memory.get("sources") or [{}]
-        if sentence := str(sources[-1].get("evidence") or ""):
+        sentence = str(sources[-1].get("evidence") or "")
+        if says_more(subject(kind, memory["content"]), sentence, line):
             details.append(reader.say("row_said", what=shortened(sentence, LINE_LIMIT)))
         items.append(_item(line, " · ".join(details)))
     return items

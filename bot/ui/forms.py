@@ -33,6 +33,7 @@ from bot.ui.blocks import (
     button,
     escaped,
     input_block,
+    modal,
     note,
     option,
     plain_text,
@@ -61,7 +62,7 @@ _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
 _AUDIENCE, _LINES, _WORD, _COMMENT = "audience", "lines", "word", "comment"
 # Markers of lists, with which pasted lines begin.
 _BULLETS = "-–*•·▪◦ \t"
-_ERRORS = frozenset({"missing", "number", "secret", "ended"})
+_ERRORS = {"missing": "form_missing", "secret": "refused_secret"}
 _RETENTION = (30, 90, 180, 365)
 # The types that have an input; pickers by format, and numbers, with the values they begin with.
 _TYPES = ("string", "integer", "number")
@@ -83,24 +84,16 @@ def _form(
 ) -> SlackView:
     """Return a modal with something to submit; `act` comes back with the submission."""
     return {
-        "type": "modal",
+        **modal(reader, title, blocks, act),
         "callback_id": _CALLBACK_ID,
-        "title": plain_text(reader.say(title)),
         "submit": plain_text(reader.say(submit)),
         "close": plain_text(reader.say("modal_cancel")),
-        "private_metadata": act.value,
-        "blocks": list(blocks),
     }
 
 
 def final_view(reader: Reader, title: str, *texts: str) -> SlackView:
     """Return a modal that says how a submission ended."""
-    return {
-        "type": "modal",
-        "title": plain_text(reader.say(title)),
-        "close": plain_text(reader.say("modal_close")),
-        "blocks": [section(text) for text in texts],
-    }
+    return modal(reader, title, [section(text) for text in texts])
 
 
 def _entered(view: Mapping[str, Any], block_id: str) -> str:
@@ -181,7 +174,7 @@ def edit_form(reader: Reader, schema: type[BaseModel], memory: Memory, place: Pl
         blocks.append(block)
     blocks.append(_audience_input(reader, audience_of(memory)))
     act = SaveMemory(place=place, key=memory.key, kind=memory.kind, seen=memory.updated_at)
-    return _form(reader, act, "form_edit_title", "form_save", blocks)
+    return _form(reader, act, "menu_edit", "form_save", blocks)
 
 
 def add_form(reader: Reader, place: Place) -> SlackView:
@@ -299,11 +292,10 @@ def _past_due(
     at = content.get("due_time") or ""
     if (day, at) == (_begun_with(view, "due"), _begun_with(view, "due_time")):
         return {}
-    if is_past(reader, day, ""):
-        return {_block_id("due"): reader.say("form_past_day")}
-    if is_past(reader, day, at):
-        return {_block_id("due_time"): reader.say("form_past_time")}
-    return {}
+    if not is_past(reader, day, at):
+        return {}
+    field = "due" if is_past(reader, day, "") else "due_time"
+    return {_block_id(field): reader.say("form_past")}
 
 
 def _begun_with(view: Mapping[str, Any], field: str) -> str:
@@ -317,11 +309,11 @@ def _begun_with(view: Mapping[str, Any], field: str) -> str:
 
 def field_error(reader: Reader, code: str, rules: Rules | None = None) -> str:
     """Return why a field cannot be stored; `code` is of `memory.InvalidContent`."""
-    if code == "range" and (sentence := _range(reader, rules or {})):
+    if code in ("number", "range") and (sentence := _range(reader, rules or {})):
         return sentence
     if code == "long":
         return reader.say("form_long", count=_length(rules or {}))
-    return reader.say(f"form_{code}" if code in _ERRORS else "form_invalid")
+    return reader.say(_ERRORS.get(code, "form_invalid"))
 
 
 def lines_of(text: str) -> list[str]:
@@ -341,11 +333,11 @@ def add_errors(reader: Reader, view: Mapping[str, Any]) -> dict[str, str]:
     if not lines:
         error = reader.say("form_missing")
     elif len(lines) > LINES_LIMIT:
-        error = reader.say("add_too_many", limit=LINES_LIMIT)
+        error = reader.say("add_lines_hint", limit=LINES_LIMIT)
     elif any(len(line) > FIELD_LIMIT for line in lines):
         error = reader.say("form_long", count=FIELD_LIMIT)
     elif any(redact(line).removed for line in lines):
-        error = reader.say("form_secret")
+        error = reader.say("refused_secret")
     return {_LINES: error} if error else {}
 
 
@@ -359,7 +351,7 @@ def share_form(reader: Reader, key: str, sentence: str, place: Place) -> SlackVi
         note(reader.say("card_who_asks")),
     ]
     act = ShareSentence(place=place, key=key, sentence=sentence)
-    return _form(reader, act, "card_title", "card_show_submit", blocks)
+    return _form(reader, act, "card_title", "card_show", blocks)
 
 
 # --- settings ----------------------------------------------------------------------------------
@@ -445,11 +437,11 @@ def read_settings_form(view: Mapping[str, Any]) -> dict[str, Any]:
 # --- Delete all my data ------------------------------------------------------------------------
 
 
-def delete_form(reader: Reader, place: Place, then: str) -> SlackView:
-    """Return the question: what goes, what stays, what is `then`, and the word to type."""
+def delete_form(reader: Reader, place: Place) -> SlackView:
+    """Return the question: what goes, what stays, and the word to type."""
     word = text_input(20, multiline=False)
     blocks = [
-        section(reader.say("delete_ask", then=then)),
+        section(reader.say("delete_ask")),
         section(reader.say("delete_export"), export_button(reader), "export"),
         note(reader.say("delete_stays")),
         input_block(_WORD, reader.say("delete_type", word=reader.say("delete_word")), word),
@@ -472,7 +464,7 @@ def receipt_view(reader: Reader, receipt: PersonErased) -> SlackView:
         lines.append(reader.say("deleted_files", count=receipt.files))
     left = sum(receipt.left.values())
     end = reader.say("deleted_left", count=left) if left else reader.say("deleted_none_left")
-    stays = [reader.say("stays_messages"), reader.say("stays_titles"), reader.say("stays_ids")]
+    stays = [reader.say("stays_messages"), reader.say("stays_ids")]
     if receipt.never_formed_messages:
         stays.append(reader.say("stays_sources", count=receipt.never_formed_messages))
     if receipt.switches:
@@ -498,7 +490,7 @@ def comment_form(reader: Reader, turn: UUID, comment: str, place: Place) -> Slac
         note(reader.say("feedback_who_reads")),
     ]
     act = Comment(place=place, turn=turn)
-    return _form(reader, act, "feedback_title", "feedback_send", blocks)
+    return _form(reader, act, "feedback_bad", "feedback_send", blocks)
 
 
 def read_comment(view: Mapping[str, Any]) -> str:

@@ -56,8 +56,11 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserTechInterest": ("category",),
     "UserFact": (),
 }
+_SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 _ENDED = frozenset({"done", "dropped"})
 _TITLE_LIMIT = 100  # characters of a memory in a title, of which Slack takes 150
+# Reasons that mean the same to a person as another one.
+_REFUSED_AS = {"no_evidence": "unusable", "unreadable": "unusable"}
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
 
 
@@ -124,12 +127,26 @@ def promise_details(reader: Reader, memory: Memory) -> str:
     return f"*{what}*\n{details}" if details else f"*{what}*"
 
 
-def says_more(memory: Memory, sentence: str, line: str) -> bool:
-    """Say whether the sentence of a memory says more than its line, which is mrkdwn."""
+def sentence_of(memory: Memory) -> str:
+    """Return the sentence of a memory's newest source, which a verdict saw; "" if it is gone."""
+    said = [str(one.get("evidence") or "") for one in memory.sources]
+    return " ".join("".join(said[-1:]).split())
+
+
+def said_line(reader: Reader, memory: Memory, line: str) -> str:
+    """Return the quoted sentence of a memory; empty where it says no more than its `line`."""
+    sentence = shortened(sentence_of(memory), _SAID_LIMIT)
+    if not says_more(subject(memory.kind, memory.content), sentence, line):
+        return ""
+    return reader.say("row_said", what=as_mrkdwn(sentence))
+
+
+def says_more(what: str, sentence: str, line: str) -> bool:
+    """Say whether the sentence of a memory says more than its line; `what` is its subject."""
     bare = as_mrkdwn(sentence).strip(_FINAL_MARKS).casefold()
     if bare in line.casefold():
         return False
-    return not _only_names(subject(memory.kind, memory.content), sentence)
+    return not _only_names(what, sentence)
 
 
 def _only_names(what: str, text: str) -> bool:
@@ -232,8 +249,6 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
             return reader.say("change_confirmed", what=after)
         case "updated" if before and before != after:
             return reader.say("change_updated", what=after, was=before)
-        case "updated":
-            return reader.say("change_updated_same", what=after)
     return reader.say("change_remembered", what=after)
 
 
@@ -294,7 +309,7 @@ def question_line(reader: Reader, question: Question) -> str:
             day = reader.plain_day(date.fromisoformat(question.said_on))
             return reader.say("ask_replace_line", was=before, day=day, what=after)
         case "remove":
-            return reader.say("ask_remove_line", what=before)
+            return reader.say("forget_ask", what=before)
     where = audience_name(reader, question.namespace.audience)
     return reader.say("ask_store_line", what=after, where=where)
 
@@ -302,7 +317,7 @@ def question_line(reader: Reader, question: Question) -> str:
 def refusal_line(reader: Reader, reason: str, sentence: str) -> str:
     """Return why a sentence of the person was not stored; `reason` is a `memory.Reason`."""
     what = as_mrkdwn(" ".join(sentence.split()))
-    key = "unusable" if reason == "no_evidence" else reason
+    key = _REFUSED_AS.get(reason, reason)
     return reader.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 
 

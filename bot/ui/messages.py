@@ -134,10 +134,11 @@ def off_done(reader: Reader, off: Off) -> Done:
 
 def on_done(reader: Reader, scope: str) -> Done:
     """Return that memory was switched on, with the button that switches it off."""
-    line = reader.say("switched_on")
+    line = reader.say("panel_on")
     if scope:
         line = reader.say("switched_on_here", where=place_name(reader, scope))
-    return Done(line=line, buttons=[off_button(reader, scope)])
+    off = button(reader.say("off_button"), Switch(to="off", scope=scope))
+    return Done(line=line, buttons=[off])
 
 
 def on_button(reader: Reader, scope: str = "") -> Block:
@@ -145,15 +146,11 @@ def on_button(reader: Reader, scope: str = "") -> Block:
     return button(reader.say("on_button"), Switch(to="on", scope=scope))
 
 
-def off_button(reader: Reader, scope: str = "") -> Block:
-    """Return the button that switches memory off: everywhere, or in the scope of `Off`."""
-    return button(reader.say("off_button"), Switch(to="off", scope=scope))
-
-
 def forget_button(reader: Reader, forget: Forget, what: str = "") -> Block:
     """Return the button that forgets what it selects; `what` names it for screen readers."""
-    label = reader.say("forget_label", what=what) if what else ""
-    return button(reader.say("menu_forget"), forget, label=label, style="danger")
+    text = reader.say("menu_forget")
+    label = reader.say("explained", what=text, more=what) if what else ""
+    return button(text, forget, label=label, style="danger")
 
 
 def forget_question(reader: Reader, memories: Sequence[Memory]) -> Done:
@@ -261,7 +258,7 @@ def reminder_payload(reader: Reader, reminders: Sequence[Reminder]) -> Payload:
             lines.append(promise_line(reader, one.memory))
             blocks += _reminder_row(reader, one)
     if len(reminders) > _MOST_REMINDERS:
-        lines.append(reader.say("reminder_more", count=len(reminders) - _MOST_REMINDERS))
+        lines.append(reader.say("forget_more", count=len(reminders) - _MOST_REMINDERS))
         show = button(reader.say("show_button"), Position())
         blocks.append(section(lines[-1], show))
     return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
@@ -296,7 +293,7 @@ def promise_buttons(reader: Reader, memory: Memory) -> list[Block]:
     buttons: list[Block] = []
     for sentence, act in answers:
         text = reader.say(sentence)
-        label = reader.say("promise_label", button=text, what=what)
+        label = reader.say("explained", what=text, more=what)
         buttons.append(button(text, act, label=label))
     buttons[0]["style"] = "primary"
     return buttons

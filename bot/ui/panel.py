@@ -45,15 +45,15 @@ from bot.ui.blocks import (
     button,
     header,
     input_block,
+    modal,
     note,
     option,
     plain_text,
     section,
     select,
-    shortened,
     text_input,
 )
-from bot.ui.cards import card_lines, sentence_of
+from bot.ui.cards import card_lines
 from bot.ui.lines import (
     audience_name,
     audience_of,
@@ -64,7 +64,7 @@ from bot.ui.lines import (
     off_sentences,
     place_name,
     question_line,
-    says_more,
+    said_line,
 )
 from bot.ui.promises import is_open
 from memory import (
@@ -79,8 +79,6 @@ from memory.model import INSTRUCTION_KIND
 from memory.store import NotRemembered
 
 PAGE_SIZE = 15
-_SAID_LIMIT = 120  # characters of the sentence of a memory in its row
-_EXAMPLES = ("panel_example_fact", "panel_example_food", "panel_example_answer")
 _SWITCHES: tuple[tuple[SwitchTo, str], ...] = (
     ("on", "switch_on"),
     ("hour", "switch_hour"),
@@ -171,13 +169,13 @@ def home_view(
     reader: Reader, content: Content, said: Done | None = None, row: Row | None = None
 ) -> SlackView:
     """Return the panel as Home; `said` is what the click in `row` did."""
-    title = header(reader.say("memories_title"))
+    title = header(reader.say("panel_title"))
     blocks = [*_panel(reader, content, said, row)]
     if content.card is not None:
         blocks += _card(reader, content.card)
     if content.handling:
         blocks += [_DIVIDER, header(reader.say("home_where"))]
-        blocks += [section(bulleted(content.handling)), note(reader.say("home_end"))]
+        blocks.append(section(bulleted(content.handling)))
     metadata = content.position.value
     return {"type": "home", "private_metadata": metadata, "blocks": [title, *blocks]}
 
@@ -189,14 +187,9 @@ def panel_view(
 
     Slack wants something to submit where there is an input: the words to search for.
     """
-    view: SlackView = {
-        "type": "modal",
-        "title": plain_text(reader.say("panel_title")),
-        "close": plain_text(reader.say("modal_close")),
-        "private_metadata": content.position.value,
-        "blocks": _panel(reader, content, said, row),
-    }
-    if any(block["type"] == "input" for block in view["blocks"]):
+    blocks = _panel(reader, content, said, row)
+    view = modal(reader, "panel_title", blocks, content.position)
+    if any(block["type"] == "input" for block in blocks):
         view["submit"] = plain_text(reader.say("search_submit"))
     return view
 
@@ -314,13 +307,13 @@ def _state_notes(reader: Reader, content: Content) -> list[str]:
     if content.total:
         lines.append(reader.say("counted_memories", count=content.total))
     if content.unformed:
-        lines.append(reader.say("memories_unformed", count=content.unformed))
+        lines.append(reader.say("messages_unformed", count=content.unformed))
     if content.unread:
-        lines.append(reader.say("memories_unread", count=content.unread))
-    if content.off_in:
+        lines.append(reader.say("messages_unread", count=content.unread))
+    if content.off_in and content.off is None:
         places = dict.fromkeys(_place(reader, scope) for scope in content.off_in)
         where = reader.say("listed").join([*places][:5])
-        lines.append(reader.say("panel_off_in", where=where))
+        lines.append(reader.say("off_here", where=where))
     return lines
 
 
@@ -352,7 +345,7 @@ def _question(reader: Reader, content: Content) -> list[Block]:
     first = content.questions[0]
     name = f"question-{first.id}"
     return [
-        section(f"*{reader.say('panel_question')}* {question_line(reader, first)}"),
+        section(question_line(reader, first)),
         actions(*answer_buttons(reader, first), block_id=name),
     ]
 
@@ -368,8 +361,7 @@ def answer_buttons(reader: Reader, question: Question) -> list[Block]:
 def _memories(reader: Reader, content: Content, rows: Sequence[Block]) -> list[Block]:
     position = content.position
     if not content.total and not rows:
-        examples = bulleted([reader.say(key) for key in _EXAMPLES])
-        return [section(f"{reader.say('panel_none')}\n{examples}")]
+        return [section(reader.say("panel_none"))]
     blocks: list[Block] = [_search(reader, position)]
     if position.of and not rows:
         words = as_mrkdwn(position.of)
@@ -395,7 +387,7 @@ def _search(reader: Reader, position: Position) -> Block:
         "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
     }
     # Slack keeps what was typed for as long as the id of its block stays the same.
-    block = input_block(f"search-{position.of}", reader.say("search"), element)
+    block = input_block(f"search-{position.of}", reader.say("search_submit"), element)
     return {**block, "dispatch_action": True}
 
 
@@ -436,9 +428,8 @@ def memory_row(reader: Reader, memory: Memory, link: str | None) -> Block:
     if COLLEAGUES in memory.audiences:
         details.append(reader.say("row_colleagues"))
     text = " · ".join(details)
-    sentence = shortened(sentence_of(memory), _SAID_LIMIT)
-    if says_more(memory, sentence, line):
-        text += f"\n{reader.say('row_said', what=as_mrkdwn(sentence))}"
+    if said := said_line(reader, memory, line):
+        text += f"\n{said}"
     options = [option(reader.say(key), act.value) for key, act in _row_acts(memory)]
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
@@ -476,7 +467,7 @@ def _card(reader: Reader, memories: Sequence[Memory]) -> list[Block]:
 
 def _changes(reader: Reader, content: Content) -> list[Block]:
     if not content.changes:
-        return [section(reader.say("changes_none"))]
+        return [section(reader.say("no_changes"))]
     blocks: list[Block] = []
     for entry in content.changes:
         changed = change_line(reader, entry)
@@ -514,7 +505,8 @@ def undo_of(changes: Sequence[Change]) -> Undo | Redo:
 
 def undo_button(reader: Reader, undo: UndoAct, what: str) -> Block:
     """Return the button that undoes `what`."""
-    return button(reader.say("undo_button"), undo, label=reader.say("undo_label", what=what))
+    text = reader.say("undo_button")
+    return button(text, undo, label=reader.say("explained", what=text, more=what))
 
 
 def _pages(reader: Reader, content: Content) -> list[Block]:

@@ -32,11 +32,11 @@ MOST_BYTES = 3_000_000
 STORIES = {
     "": """en-US|Mia|@Ben|I hate meetings before 10am|When shall we have the design meeting?
         |My manager is Sarah|=notice|I promised Mia the Q3 figures by Friday noon
-        |~hate meetings|=home|!Show to Colleagues|!Show|@Ben|/forget manager|=forget|!Forget
-        |@Mia|How does Ben like meetings?|=colleague""",
+        |~hate meetings|=home|!Show to Colleagues|!Show to Colleagues
+        |@Ben|/forget manager|=forget|!Forget|@Mia|How does Ben like meetings?|=colleague""",
     ".ja": """ja-JP|ミア|@Aya|午前10時より前の会議は苦手です|デザイン会議はいつがいい？
         |上司は佐藤さんです|=notice|金曜日の正午までにミアさんに数字を送ると約束しました
-        |~午前10時|=home|!同僚に見せる|!見せる|@Aya|/forget 上司|=forget|!忘れる
+        |~午前10時|=home|!同僚に見せる|!同僚に見せる|@Aya|/forget 上司|=forget|!忘れる
         |@ミア|Ayaさんはどんな会議を好みますか？|=colleague""",
 }
 # A still shows the three newest messages, and nothing of the frame of the message box below them.

@@ -58,7 +58,7 @@ async def _panel_of_command(ann: SlackPerson) -> Place:
 async def _panel_of_words(ann: SlackPerson) -> Place:
     """Ask in plain words, and press the button below the newest that opens the panel."""
     message = await ann.say("Show me my memories")
-    listed = await _below(ann, message.ts, "memories_title")
+    listed = await _below(ann, message.ts, "panel_title")
     await ann.press({**listed, "channel": "dm"}, "show")
     place: Place = await ann.panel_opens()
     return place
@@ -270,7 +270,7 @@ async def delete_all(ann: SlackPerson, panel: Place) -> None:
     """A typed word deletes everything; the form becomes the receipt. A copy is offered before."""
     await ann.press(panel, "open", form="settings")
     form = await ann.click(await ann.form_opens(), "open", form="delete")
-    assert ann.sentence("delete_then_on") in shown(form)
+    assert ann.sentence("delete_ask") in shown(form)
     form = await ann.click(form, "export")
     assert ann.sentence("exported") in shown(form)
     refused = await ann.submit(form, word="yes")
@@ -316,7 +316,7 @@ TYPED: dict[str, tuple[str, str]] = {
     "/memories help": ("help", "/forget everything"),
     "/memories pause": ("off", "Turn Memory On"),
     "/memories 停止": ("off", "Turn Memory On"),
-    "/memories resume": ("switched_on", "Turn Memory Off"),
+    "/memories resume": ("panel_on", "Turn Memory Off"),
     "/memories incognito": ("off_here", "Turn Memory On"),
     "/forget everything": ("forget_everything_ask", "Forget"),
 }
@@ -347,7 +347,7 @@ async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
     await ann.press(panel, "open", form="settings")
     await ann.submit(await ann.form_opens())
     for one in (panel, await ann.changed(panel), await ann.open_home()):
-        assert ann.sentence("panel_off_in", where=where) in shown(one)
+        assert ann.sentence("off_here", where=where) in shown(one)
     await ann.say("I love natto")
     await ann.click(answer, "switch", to="on")
     message = await ann.say("I love curry")
@@ -417,7 +417,7 @@ async def test_result_of_click_in_row_stands_in_its_place(ann: SlackPerson, surf
 
 PLAIN = {
     "Turn memory off": "off",
-    "Show me my memories": "memories_title",
+    "Show me my memories": "panel_title",
     "Show me the history of your memory": "changes_title",
     "Open my settings": "open_line",
     "Turn incognito on": "off_here",
@@ -450,7 +450,7 @@ async def test_memory_turned_on_in_words_is_on_and_said_once(ann: SlackPerson) -
     await ann.command("/memories pause")
     message = await ann.say("Turn memory on")
     [told] = ann.app.shown(message)
-    assert told["text"] == ann.sentence("switched_on")
+    assert told["text"] == ann.sentence("panel_on")
     assert "off" not in told["text"]
     assert ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
     await ann.click({**told, "channel": "dm"}, "switch", to="off")
@@ -463,13 +463,13 @@ async def test_who_deletes_everything_while_memory_is_off_keeps_it_off(ann: Slac
     panel = await ann.panel()
     await ann.press(panel, "open", form="settings")
     form = await ann.click(await ann.form_opens(), "open", form="delete")
-    assert ann.sentence("delete_then_off") in shown(form)
+    assert ann.sentence("delete_ask") in shown(form)
     await ann.submit(form, word="DELETE")
     receipt = await ann.form_says("All your data is deleted.")
     assert ann.sentence("stays_off") in shown(receipt)
     after = shown(await ann.changed(panel))
     assert "*Memory is off" in after
-    assert ann.sentence("panel_example_food") in after
+    assert ann.sentence("panel_none") in after
     await ann.publish_home()
     assert "*Memory is off" in shown(await ann.home())
     assert await ann.foods() == []
@@ -480,7 +480,7 @@ async def test_who_has_nothing_is_offered_to_delete_nothing(ann: SlackPerson, ty
     """There is nothing to forget, export or delete, and nobody is asked about it."""
     bo = SlackPerson(ann.app)
     answer = await bo.command(typed)
-    assert answer["text"] == bo.sentence("nothing_yet")
+    assert answer["text"] == bo.sentence("panel_none")
     assert elements(answer) == []
     await bo.press(await bo.panel(), "open", form="settings")
     settings = await bo.form_opens()
@@ -541,8 +541,8 @@ async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
     before = await ann.app.memories(ann.person)
     for act in acts:
         answer = await ann.app.click(bo.person, act)
-        is_refused = answer.line == ann.sentence("shaping_others")
-        assert is_refused == isinstance(act, ShowShaping)
+        is_refused = answer.line == ann.sentence("others_answer")
+        assert is_refused == isinstance(act, Rate | ShowShaping)
         said = f"{answer} {shown(await bo.open_home())}"
         assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (act, said)
     assert await ann.app.memories(ann.person) == before

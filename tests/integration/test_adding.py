@@ -184,7 +184,7 @@ async def test_credentials_are_never_stored(verified: Verified) -> None:
     who = app.person(place)
     verified.model.answer(500)
     secret = "My password is hunter2hunter2"
-    told = say("en", "form_secret")
+    told = say("en", "refused_secret")
     assert (await app.add(who, secret)).line == told
     for where in ({}, {"channel": place.channel, "ts": place.ts}):
         assert (await app.click(who, Remember(text=secret, **where))).line == told

@@ -182,8 +182,8 @@ async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
         ({"mode": "hidden_by_limit", "mimetype": "image/png"}, "files_gone"),
         ({"mimetype": "image/png", "url_private": "https://elsewhere.invalid/x"}, "files_gone"),
         ({"mimetype": "image/png", "url_private": "{slack}/files-pri/TX-F1/x"}, "files_scope"),
-        ({"file_access": "check_file_info"}, "files_connect"),
-        ({"file_access": "access_denied"}, "files_connect"),
+        ({"file_access": "check_file_info"}, "files_elsewhere"),
+        ({"file_access": "access_denied"}, "files_elsewhere"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -98,7 +98,6 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert left == {}
     receipt = json.dumps(receipt_view(Reader("en"), erased), ensure_ascii=False)
     assert say("en", "stays_sources", count=erased.never_formed_messages) in receipt
-    assert say("en", "stays_titles") in receipt
     assert (await erase_person(app.pool, person)).total == 0
 
 
@@ -152,7 +151,7 @@ async def test_an_export_under_way_is_not_sent_to_an_erased_person(
     monkeypatch.setattr(data, "_upload", erased)
     before = seen(app, place)
     told = await app.click(message.person, Export())
-    assert told.line == say("en", "export_erased")
+    assert told.line == say("en", "changed_meanwhile")
     assert seen(app, place) == before
     assert app.rows("SELECT 1 FROM sent_files WHERE user_id = %s", place.user) == []
 

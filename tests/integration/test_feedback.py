@@ -75,7 +75,7 @@ async def test_only_who_asked_can_rate(app: App) -> None:
     app.slack.control("channels/update", {"channel": asked.channel_id, "add": [user]})
     for side in ("positive", "negative"):
         answer = await rate(app, other, asked, side)
-        assert (answer.line, answer.replaces) == (say("en", "feedback_others"), False)
+        assert (answer.line, answer.replaces) == (say("en", "others_answer"), False)
     assert stored(app, other) == stored(app, asked.person) == []
 
 
@@ -85,7 +85,7 @@ async def test_a_comment_on_the_answer_to_another_is_not_stored(app: App) -> Non
     opened = await rate(app, asked.person, asked, "negative")
     app.rows("DELETE FROM feedback WHERE user_id = %s RETURNING 1", asked.user_id)
     done = await app.submit(asked.person, opened, comment="x")
-    assert (done.line, done.form) == (say("en", "feedback_others"), None)
+    assert (done.line, done.form) == (say("en", "others_answer"), None)
     assert stored(app, asked.person) == []
 
 

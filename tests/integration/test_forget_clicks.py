@@ -67,7 +67,7 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     assert "sushi" not in shown
     assert "natto" not in shown
     again = await app.click(who, proposed)
-    assert (again.line, again.replaces) == (say("en", "forgotten_already"), False)
+    assert (again.line, again.replaces) == (say("en", "memory_gone"), False)
     await app.click(who, done.undo)
     assert await foods(app, who) == ["ramen", "sushi", "tempura"]
     vectors = "SELECT key FROM store_vectors WHERE prefix = %s"

@@ -265,7 +265,7 @@ async def test_a_model_that_is_being_loaded_is_waited_for(
     app = await open_app(pool, database, slack, stand_in, client)
     app.fault(status=503, times=-1)
     asked = await app.ask(slack.place(), "Hello")
-    assert app.replies(asked) == [say("en", "held_loading")]
+    assert app.replies(asked) == [say("en", "held")]
     stand_in.call("/_model/faults", method="DELETE")
     app.wiring.replier.models[0].breaker.answered()
     app.script("Hello!")
@@ -322,7 +322,7 @@ async def test_the_fallback_answers_when_the_first_model_does_not(
     reply = await replier.reply(ALICE, PROMPT, Shown())
     assert (reply.model, bool(reply.text)) == (fallback.model, True)
     assert len(second.requests) == 1
-    assert await replier.unavailable() is None
+    assert not await replier.is_away()
     assert (await replier.reply(ALICE, PROMPT, Shown())).model == STAND_IN_MODEL
     assert len(second.requests) == 1
 
@@ -362,9 +362,9 @@ async def test_messages_wait_only_where_every_model_is_away(
 
         assert [await ask(number) for number in range(4)] == [fallback.model] * 4
         assert replier.models[0].breaker.is_away
-        assert await replier.unavailable() is None
+        assert not await replier.is_away()
         fault(stand_in, status=500, times=-1)
         with pytest.raises(ReplyFailed) as raised:
             await ask(4)
         assert raised.value.passes
-        assert await replier.unavailable() == "model_down"
+        assert await replier.is_away()

@@ -143,4 +143,4 @@ async def test_a_second_click_on_a_forgetting_under_way_is_answered_at_once(app:
         assert why_not(click.reader, told.value) == click.reader.say("under_way")
     assert (await first).undo
     again = await forget_selected(core, click, act)
-    assert again.line == click.reader.say("forgotten_already")
+    assert again.line == click.reader.say("memory_gone")

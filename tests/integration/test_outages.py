@@ -250,8 +250,8 @@ async def test_what_fails_by_itself_is_given_up_after_three_tries(app: App) -> N
         assert due_in(app, asked) is not None
         await drain(app, asked)
         replies += app.replies(asked)
-    again = say("en", "held_this_message")
-    assert replies == [again, again, say("en", "model_this_message")]
+    again = say("en", "held")
+    assert replies == [again, again, say("en", "model_failed")]
     assert app.event(asked)["status"] == "failed"
     assert due_in(app, asked) is None
 
@@ -275,7 +275,7 @@ async def test_a_context_that_is_exceeded_leaves_out_and_says_so(app: App) -> No
     asked = await app.ask(place, "And now?")
     roles = [item["role"] for item in app.prompts()[-1]]
     assert roles == ["system", "user"]
-    assert app.replies(asked)[0].endswith(say("en", "without_history"))
+    assert app.replies(asked)[0].endswith(say("en", "without_earlier"))
     app.fault(match="And then?", times=-1, error_code="context_length_exceeded")
     asked = await app.ask(place, "And then?")
     assert app.replies(asked) == [say("en", "model_too_long")]

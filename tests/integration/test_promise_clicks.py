@@ -198,7 +198,7 @@ async def test_a_promise_takes_no_day_that_has_passed(ann: SlackPerson) -> None:
     await ann.press(notice, "edit")
     form = await ann.form_opens()
     refused = await ann.submit(form, **{"field.due": "2020-01-01"})
-    assert refused["ack"]["errors"] == {"field.due": ann.sentence("form_past_day")}
+    assert refused["ack"]["errors"] == {"field.due": ann.sentence("form_past")}
     await ann.submit(form, **{"field.due": days_ago(2), "field.promise": "the Q3 numbers"})
 
     async def is_edited() -> bool:

@@ -296,7 +296,7 @@ async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
         await remind(app.wiring.app, **job)
     assert len(reminders(app, place)) == 1
     [many] = reminders(app, heavy)
-    assert say("en", "reminder_more", count=386) in shown(many)
+    assert say("en", "forget_more", count=386) in shown(many)
     await minute(app)
     assert len(reminders(app, heavy)) == 1
 

@@ -25,7 +25,7 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
     assert [len(answer) for answer in answers] == [1, 1, 1, 0, 0]
     [sentence] = answers[2]
     assert any(
-        sentence == say("en", "quota_messages", limit=2, count=minutes) for minutes in range(61)
+        sentence == say("en", "limit_reached", limit=2, count=minutes) for minutes in range(61)
     )
     assert [prompt[-1]["content"] for prompt in app.prompts()] == [
         "I like food 0",
@@ -44,7 +44,7 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
 
 def hourly(limit: int) -> list[str]:
     """Return every sentence about a person's limit."""
-    return [say("en", "limit_requests", limit=limit, count=minutes) for minutes in range(61)]
+    return [say("en", "limit_reached", limit=limit, count=minutes) for minutes in range(61)]
 
 
 async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:

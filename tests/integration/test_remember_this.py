@@ -81,7 +81,7 @@ def own(text: str, **more: Any) -> Callable[[App, PersonThread], str]:
         (by_the_app, "remember_not_own"),
         (own("> I love ramen"), "remember_no_words"),
         (own("", files=[{"id": "F1"}]), "remember_no_words"),
-        (own("password=hunter2hunter2"), "form_secret"),
+        (own("password=hunter2hunter2"), "refused_secret"),
     ],
 )
 async def test_what_teaches_nothing_is_said(
@@ -238,7 +238,7 @@ async def test_what_changes_while_it_is_remembered_is_not_remembered(
         said = await app.ask(place, "I love ramen")
     here = PersonThread(place.user, place.team, place.channel, said.ts, said.thread_ts)
     meanwhile(monkeypatch, lambda: app.change(said, text))
-    assert say("en", "remember_changed") in await pointed_at(app, here)
+    assert say("en", "changed_meanwhile") in await pointed_at(app, here)
     assert await app.memories(said.person) == []
     if answered and text:
         await app.answering.drain(said.thread)

@@ -61,7 +61,7 @@ def test_every_code_of_the_schema_is_in_the_table() -> None:
     """Each `ResponseErrorCode` can be sent by the stand-in and has its cause; each a sentence."""
     published = read(OPENAI)["schemas"]["ResponseErrorCode"]["enum"]
     assert set(published) == set(RESPONSE_ERROR_CODES) <= set(CAUSES)
-    assert all(say("en", cause) for cause in get_args(Cause))
+    assert all(say("en", ReplyFailed(cause).sentence) for cause in get_args(Cause))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -83,7 +83,7 @@ async def test_final_errors_do_not_open_the_breaker(replier: Replier, stand_in: 
     for number in range(4):
         fault(stand_in, event="failed", error_code="invalid_prompt")
         assert (await failure(replier, f"Question {number}")).cause == "model_policy"
-    assert await replier.unavailable() is None
+    assert not await replier.is_away()
     assert (await replier.reply(ALICE, PROMPT, Shown())).text
 
 

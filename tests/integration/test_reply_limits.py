@@ -175,7 +175,7 @@ async def test_an_answer_that_takes_too_long_is_ended() -> None:
     model = ResponsesServer(thinking("It begins "))
     reply = await asyncio.wait_for(model.reply(answer_seconds=0.6), 60)
     await asyncio.wait_for(model.left.wait(), 60)
-    assert (reply.text, reply.cut) == ("It begins ", "cut_slow")
+    assert (reply.text, reply.cut) == ("It begins ", "cut_short")
 
 
 MALFORMED: list[Sequence[str | dict[str, Any]]] = [

@@ -42,7 +42,7 @@ async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(app
     assert (content.unformed, content.unread) == (0, 1)
     [job] = app.take_jobs(TELL_UNREAD)
     await tell_unread(app.wiring.app, **job)
-    told = say("en", "unread_told", count=1)
+    told = say("en", "messages_unread", count=1)
     assert [one["text"] for one in app.shown(unread) if one["text"] == told] == [told]
 
     again = await app.ask(place, POISON)

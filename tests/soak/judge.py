@@ -11,12 +11,11 @@ from tests.person import Person
 from tests.soak.questions import MARKER, Question
 
 APOLOGIES = (
-    *("turn_failed", "model_down", "model_busy", "model_refused", "model_empty"),
-    *("model_malformed", "model_slow", "model_policy", "model_images", "model_too_long"),
-    *("model_quota", "model_failed", "model_this_message", "model_loading", "held_too_long"),
+    *("turn_failed", "model_down", "model_refused", "model_empty", "model_slow", "model_policy"),
+    *("model_images", "model_too_long", "model_quota", "model_failed", "held_too_long"),
 )
 # The answer takes the place of it.
-INTERIM = ("held", "held_loading", "held_this_message")
+INTERIM = ("held",)
 # These stand below an answer for which Slack did not show the thread, or the model took no tools.
 NOTES = ("thread_not_now", "without_tools")
 

@@ -195,11 +195,14 @@ def test_what_was_entered_is_read() -> None:
             {"food_name": "x", "preference": "101"},
             {"field.preference": say("en", "form_range", low=0, high=100)},
         ),
-        ({"food_name": "x", "preference": "many"}, {"field.preference": say("en", "form_number")}),
-        ({"food_name": "x", "preference": "0"}, {"field.preference": say("en", "form_ended")}),
+        (
+            {"food_name": "x", "preference": "many"},
+            {"field.preference": say("en", "form_range", low=0, high=100)},
+        ),
+        ({"food_name": "x", "preference": "0"}, {"field.preference": say("en", "form_invalid")}),
         (
             {"food_name": "my password is hunter2hunter2"},
-            {"field.food_name": say("en", "form_secret")},
+            {"field.food_name": say("en", "refused_secret")},
         ),
     ],
     ids=["missing", "range", "number", "ended", "secret"],
@@ -241,10 +244,10 @@ def test_pasted_lines_are_read_without_bullets(text: str, lines: list[str]) -> N
         ("\n".join(f"I like food {n}" for n in range(LINES_LIMIT)), ""),
         (
             "\n".join(f"I like food {n}" for n in range(LINES_LIMIT + 1)),
-            say("en", "add_too_many", limit=LINES_LIMIT),
+            say("en", "add_lines_hint", limit=LINES_LIMIT),
         ),
         ("x" * 2_001, say("en", "form_long", count=2_000)),
-        ("tea\nmy password is hunter2hunter2", say("en", "form_secret")),
+        ("tea\nmy password is hunter2hunter2", say("en", "refused_secret")),
     ],
     ids=["nothing", "most", "too many", "long", "secret"],
 )

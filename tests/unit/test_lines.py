@@ -60,8 +60,8 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
         ),
         ("en", "Episode", STORY, "builds were slow → a cache → twice as fast"),
         ("en", "Promise", NOON_OF_2020, "Promised: notes (to Mia, by Fri, Nov 27, 2020, 12:00 PM)"),
-        ("ja", "Promise", NOON_OF_2020, "約束：notes（Miaさんへ、期日：2020年11月27日(金)12:00）"),
-        ("ja", "Promise", TO_MIA, "約束：notes（Miaさんへ）"),
+        ("ja", "Promise", NOON_OF_2020, "約束：notes（相手：Mia、期日：2020年11月27日(金)12:00）"),
+        ("ja", "Promise", TO_MIA, "約束：notes（相手：Mia）"),
     ],
 )
 def test_a_memory_is_described_in_one_plain_line(
@@ -81,7 +81,7 @@ def test_a_memory_is_described_in_one_plain_line(
     [
         (change("remembered", None, OSAKA), "Remembered: I live in Osaka"),
         (change("updated", OSAKA, TOKYO), "Updated: I live in Tokyo (was: I live in Osaka)"),
-        (change("updated", OSAKA, OSAKA), "Updated: I live in Osaka"),
+        (change("updated", OSAKA, OSAKA), "Remembered: I live in Osaka"),
         (
             change("removed", None, None),
             "Forgotten: something you told me for a limited time",

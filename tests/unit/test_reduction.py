@@ -64,7 +64,10 @@ def test_each_failure_takes_one_thing_away(cause: Cause, steps: list[set[str]]) 
         assert parts(request) == left
     assert not request.after(ReplyFailed(cause), half_done=False)
     assert parts(request) == left
-    said = [name for step in steps for name in step if name not in ("image", "text")]
+    taken = ALL - left
+    said = ["earlier"] if taken & {"thread", "history"} else []
+    if "tools" in taken:
+        said.append("tools")
     assert request.left_out == said
 
 
@@ -74,7 +77,7 @@ def test_what_is_not_there_costs_no_request() -> None:
         Prompt(question="q", user_id="U1", exchanges=(EARLIER,)), None, may_search=False
     )
     assert request.after(ReplyFailed("model_too_long"), half_done=False)
-    assert request.left_out == ["history"]
+    assert request.left_out == ["earlier"]
     assert not request.after(ReplyFailed("model_this_message"), half_done=False)
 
 

@@ -27,7 +27,7 @@ def test_reply_text() -> None:
         cut="cut_short",
     )
     assert reply_text(EN, reply) == (
-        "Yes.\n\n_The answer was cut off here because it became very long. Ask me to continue._"
+        "Yes.\n\n_The answer was cut off here because it became too long. Ask me to continue._"
         "\n\n**Sources**\n- [A (draft) of x](https://a.example/?q=[1])\n- [link](https://b.example)"
         "\n- [C](https://c.example/%28a%29%20b)"
     )

@@ -80,7 +80,6 @@ from bot.ui.messages import (
     is_row,
     list_payload,
     notice_payload,
-    off_button,
     off_done,
     on_button,
     on_done,
@@ -257,7 +256,7 @@ def done(draw: st.DrawFn) -> Done:
     return Done(
         line="\n".join(reader.say("forgotten", what=escaped(line)) for line in lines),
         undo=draw(st.none() | st.just(Undo(what="notice", ids=(TURN,)))),
-        buttons=draw(st.sampled_from([(), (on_button(reader),), (off_button(reader, "C1"),)])),
+        buttons=draw(st.sampled_from([(), (on_button(reader),), (on_button(reader, "C1"),)])),
         beside=draw(st.booleans()),
     )
 
@@ -646,12 +645,12 @@ def test_every_form_fits(
             )
             for most in (chosen.retention_days, None)
         ),
-        delete_form(reader, place, reader.say("delete_then_off")),
+        delete_form(reader, place),
         comment_form(reader, TURN, text[:COMMENT_LIMIT], place),
         share_form(reader, memory.key, text[:MAX_TEXT], place),
         receipt_view(reader, erased),
         shaping_view(reader, Shaping(memories=[memory], in_answer=frozenset({memory.key}))),
-        final_view(reader, "feedback_title", reader.say("feedback_others")),
+        final_view(reader, "feedback_bad", reader.say("others_answer")),
     ]
     for view in forms:
         view_fits(view)
