@@ -22,14 +22,14 @@ from bench.public import SPACE, SentenceEncoder
 from bench.testbed import open_testbed
 from bot.queue.queue import migrations
 from memory import DM, Embedder, Person, create_pool, memory_view, migrate, recall_memories
-from memory.embeddings.embedder import literal
 
 SIZES = (50, 200, 1_000)
 _DATA = tomllib.loads(Path(__file__).with_name("needed.toml").read_text("utf-8"))
 _TEAM = "TBENCH"
 _STORE = "INSERT INTO store (prefix, key, value) VALUES (%s, %s, %s)"
 _VECTOR = (
-    "INSERT INTO store_vectors (prefix, key, field_name, embedding) VALUES (%s, %s, 'content', %s)"
+    "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
+    " VALUES (%s, %s, 'content', %s::real[]::vector)"
 )
 
 
@@ -62,7 +62,7 @@ async def store(address: str, embedder: Embedder, person: Person, size: int) -> 
             if needed.get(text):
                 value["may_harm"] = True
             await owner.execute(_STORE, (prefix, text, Jsonb(value)))
-            await owner.execute(_VECTOR, (prefix, text, literal(vector)))
+            await owner.execute(_VECTOR, (prefix, text, vector))
 
 
 async def found(address: str, embedder: Embedder, person: Person) -> tuple[list[str], int]:

@@ -16,6 +16,7 @@ from bot.people import People
 from bot.queue.queue import Queue
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations
+from bot.slack.members import Members
 from bot.slack.names import Names
 from bot.workspaces import Workspaces
 from memory import Embedder, Former, Pool, UserFact
@@ -41,6 +42,7 @@ class App:
     people: People
     names: Names
     audiences: Audiences
+    members: Members
     under_way: UnderWay = field(default_factory=UnderWay)
     pending_replies: PendingReplies = field(default_factory=PendingReplies)
 

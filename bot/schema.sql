@@ -194,6 +194,27 @@ CREATE POLICY own_snoozes ON snoozes USING (
     OR day < current_date - 60
 ) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
+-- The line of the app below a message that its author keeps for a conversation. `key`: of the memory.
+-- `is_kept`: what the line says; a row of one that is kept no more is deleted after a day. `ts`: of the
+-- line, NULL until it is posted.
+CREATE TABLE kept_lines (
+    team_id text NOT NULL,
+    user_id text NOT NULL,
+    key text NOT NULL,
+    channel_id text NOT NULL,
+    thread_ts text NOT NULL,
+    is_kept boolean NOT NULL DEFAULT true,
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    posting_since timestamptz,
+    ts text,
+    PRIMARY KEY (team_id, user_id, key)
+);
+ALTER TABLE kept_lines ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_kept_lines ON kept_lines USING (
+    team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true)
+    OR NOT is_kept AND changed_at < now() - interval '1 day'
+) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
+
 -- What a person decided about their memory, and what Slack says about them.
 CREATE TABLE person_settings (
     team_id text NOT NULL,
@@ -287,7 +308,7 @@ CREATE TABLE listening (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, notices, unread_messages, told,
-    requests_under_way, reminders, snoozes, person_settings, memory_off, person_requests, sent_files,
+    requests_under_way, reminders, snoozes, kept_lines, person_settings, memory_off, person_requests, sent_files,
     workspaces, interactions, listening TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
@@ -689,6 +710,18 @@ CREATE FUNCTION people_of_channel(team text, channel text)
             AND (off.scope = channel OR starts_with(off.scope, team || '.' || channel || '.'))
     $$;
 
+-- People with a line below a message that says no more whether the message is kept.
+CREATE FUNCTION people_with_changed_lines(most int)
+    RETURNS TABLE (team_id text, user_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+    AS $$
+        SELECT DISTINCT line.team_id, line.user_id FROM kept_lines AS line
+        WHERE line.is_kept <> EXISTS (SELECT FROM store
+            WHERE store.prefix = concat_ws('.', 'chat', line.team_id, line.user_id, 'dm')
+                AND store.key = line.key)
+        LIMIT most
+    $$;
+
 -- How many messages wait, and how old the oldest of them is.
 CREATE FUNCTION operating_state()
     RETURNS TABLE (messages_waiting bigint, oldest_message_seconds float)
@@ -715,6 +748,7 @@ CREATE FUNCTION purge_workspace(team text)
         DELETE FROM requests_under_way WHERE team_id = team;
         DELETE FROM reminders WHERE team_id = team;
         DELETE FROM snoozes WHERE team_id = team;
+        DELETE FROM kept_lines WHERE team_id = team;
         DELETE FROM person_settings WHERE team_id = team;
         DELETE FROM person_requests WHERE team_id = team;
         DELETE FROM memory_off WHERE team_id = team;
@@ -729,13 +763,13 @@ REVOKE ALL ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, people_to_remind,
-    people_of_channel,
+    people_of_channel, people_with_changed_lines,
     people_past_retention, people_deactivated_for, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, people_to_remind,
-    people_of_channel,
+    people_of_channel, people_with_changed_lines,
     people_past_retention, people_deactivated_for, purge_workspace
     TO kioku_app;

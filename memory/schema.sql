@@ -16,7 +16,9 @@ ALTER TABLE store
     ADD COLUMN team_id text GENERATED ALWAYS AS (
         CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 2) END) STORED,
     ADD COLUMN user_id text GENERATED ALWAYS AS (
-        CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 3) END) STORED;
+        CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 3) END) STORED,
+    -- the conversation that the row is kept for: of the audience 'kept:CHANNEL'
+    ADD COLUMN kept_in text GENERATED ALWAYS AS (substring(prefix from '[.]kept:([A-Z0-9]+)$')) STORED;
 ALTER TABLE store ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_memories ON store
     USING (team_id = current_setting('kioku.team', true)
@@ -26,6 +28,11 @@ CREATE POLICY card_of_colleague ON store FOR SELECT
     USING (team_id = current_setting('kioku.team', true)
         AND user_id = current_setting('kioku.colleague', true)
         AND split_part(prefix, '.', 4) = 'colleagues');
+-- What anybody of the same workspace keeps for the conversations in kioku.kept, with commas between.
+CREATE POLICY kept_for_conversation ON store FOR SELECT
+    USING (team_id = current_setting('kioku.team', true)
+        AND kept_in = ANY (string_to_array(current_setting('kioku.kept', true), ',')));
+CREATE INDEX store_kept ON store (team_id, kept_in, created_at) WHERE kept_in IS NOT NULL;
 -- Python has no date below year 1: one such row would end every read of its person's rows.
 ALTER TABLE store ADD CONSTRAINT store_dates CHECK (
     (created_at >= '2000-01-01 00:00:00+00' AND created_at < '2100-01-01 00:00:00+00'
@@ -39,11 +46,16 @@ ALTER TABLE store_vectors
     ADD COLUMN team_id text GENERATED ALWAYS AS (
         CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 2) END) STORED,
     ADD COLUMN user_id text GENERATED ALWAYS AS (
-        CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 3) END) STORED;
+        CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 3) END) STORED,
+    ADD COLUMN kept_in text GENERATED ALWAYS AS (substring(prefix from '[.]kept:([A-Z0-9]+)$')) STORED;
 ALTER TABLE store_vectors ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_vectors ON store_vectors
     USING (team_id = current_setting('kioku.team', true)
         AND user_id = current_setting('kioku.user', true));
+CREATE POLICY kept_for_conversation ON store_vectors FOR SELECT
+    USING (team_id = current_setting('kioku.team', true)
+        AND kept_in = ANY (string_to_array(current_setting('kioku.kept', true), ',')));
+CREATE INDEX store_vectors_kept ON store_vectors (team_id, kept_in) WHERE kept_in IS NOT NULL;
 -- A vector of 1,536 dimensions is 6 kB and fits into a page with its row; beside the row, as
 -- PostgreSQL keeps values from 2 kB on, each costs a search four more reads.
 ALTER TABLE store_vectors SET (toast_tuple_target = 8160);
@@ -75,7 +87,8 @@ CREATE TABLE statements (
     team_id text NOT NULL,
     user_id text NOT NULL,
     key text NOT NULL,
-    -- where it was said; of a move, where the memory goes; 'colleagues': what was shown to them
+    -- where it was said; of a move, where the memory goes; 'colleagues': what was shown to them;
+    -- 'kept:CHANNEL': what is kept for that conversation
     audience text NOT NULL,
     kind text NOT NULL,
     act text NOT NULL CHECK (act IN ('say', 'remove', 'move')),
@@ -245,6 +258,15 @@ CREATE FUNCTION people_with_due(most int)
         ORDER BY random() LIMIT most
     $$;
 
+-- The conversations of a workspace for which something is kept.
+CREATE FUNCTION channels_with_kept(team text)
+    RETURNS TABLE (channel_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+    AS $$
+        SELECT DISTINCT store.kept_in FROM store
+        WHERE store.team_id = team AND store.kept_in IS NOT NULL
+    $$;
+
 -- Deletes the memories of a workspace and what belongs to them. The application's own function
 -- calls it, once it has found that the workspace removed the app.
 CREATE FUNCTION purge_workspace_memories(team text)
@@ -258,5 +280,5 @@ CREATE FUNCTION purge_workspace_memories(team text)
         DELETE FROM forgotten_sources WHERE team_id = team;
     $$;
 
-REVOKE ALL ON FUNCTION people_with_due, purge_workspace_memories FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION people_with_due TO kioku_app;
+REVOKE ALL ON FUNCTION people_with_due, channels_with_kept, purge_workspace_memories FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION people_with_due, channels_with_kept TO kioku_app;

@@ -16,12 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from bot.runtime.problems import Problem
 
-Category: TypeAlias = Literal["kept", "not_kept", "changed", "taken_back", "until"]
+Category: TypeAlias = Literal["kept", "not_kept", "changed", "taken_back", "until", "for_channel"]
 
 _ZONES = {
     "de": "Europe/Berlin",
     "es": "Europe/Madrid",
     "fr": "Europe/Paris",
+    "it": "Europe/Rome",
     "ja": "Asia/Tokyo",
     "ko": "Asia/Seoul",
     "zh": "Asia/Shanghai",
@@ -70,7 +71,11 @@ class Expected(_Strict):
 
 
 class Case(_Strict):
-    """One case: what a person writes, and what happens to their memories."""
+    """One case: what a person writes, and what happens to their memories.
+
+    Of the class ``for_channel``: whether a message may be kept for everybody in its channel, as a
+    `decision` or not; ``keep`` says that it may.
+    """
 
     id: str = Field(pattern=_ID)
     category: Category = Field(alias="class")
@@ -78,6 +83,7 @@ class Case(_Strict):
     question: str | None = None  # of Kioku, which the first message answers
     existing: tuple[Existing, ...] = ()
     audience: Literal["dm", "public"] = "dm"
+    decision: bool = False
     days_ago: int = Field(0, ge=0, le=30)  # days before the run when the messages were written
     keep: tuple[Expected, ...] = ()  # new memories
     change: tuple[Expected, ...] = ()  # existing ones, patched, or removed and replaced

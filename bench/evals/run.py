@@ -148,6 +148,8 @@ class _Runner:
             )
             for number, text in enumerate(case.messages)
         ]
+        if case.category == "for_channel":
+            return await self._judged(case, person, words[0])
         formed = await self._former.form(memory.memory_view(namespace), words)
         after = await memory.list_memories(self._pool, person)
         return Outcome(
@@ -156,6 +158,17 @@ class _Runner:
             after=tuple(_stored(one, zone) for one in after),
             asked=tuple(_asked(one) for one in formed.questions),
         )
+
+    async def _judged(
+        self, case: Case, person: memory.Person, message: memory.PersonMessage
+    ) -> Outcome:
+        """Return what may be kept of a message for its channel: the message, or nothing."""
+        said_on = message.said_at.astimezone(case.zone).date()
+        judged = await self._former.judge_kept(person, message, None, decision=case.decision)
+        if isinstance(judged, memory.Refusal):
+            return Outcome(said_on=said_on)
+        line = Stored(key=message.ts, kind="KeptLine", content={"text": judged.text})
+        return Outcome(said_on=said_on, after=(line,))
 
 
 def _stored(one: memory.Memory, zone: ZoneInfo) -> Stored:

@@ -20,6 +20,7 @@ from bot.conversation.edits import MessageChange, root_of
 from bot.delivery.sessions import WAIT_SECONDS
 from bot.memories.channels import change_channel_later
 from bot.memories.home import publish_later
+from bot.memories.keeping import take_all_back
 from bot.people import refusal_in
 from bot.pipeline.backfill import read_follow_ups
 from bot.pipeline.changes import follow_change
@@ -290,8 +291,17 @@ async def update_person(app: App, event: Event) -> None:
     """Take a person's new language, time zone and name."""
     user = event.fields.get("user") or {}
     user_id = user_key(user.get("id"), user.get("team_id"), event.installation)
-    await app.people.changed(Person(event.team, user_id), user)
+    person = Person(event.team, user_id)
+    await app.people.changed(person, user)
     app.names.note_user(event.team, user)
+    app.members.invalidate(person)
+    if user.get("deleted"):
+        await take_all_back(app, person)
+
+
+async def note_membership(app: App, event: Event) -> None:
+    """Ask Slack again which conversations a person is in."""
+    app.members.invalidate(Person(event.team, str(event.fields.get("user"))))
 
 
 async def change_channel_id(app: App, event: Event) -> None:
@@ -313,6 +323,8 @@ HANDLERS: Mapping[str | None, Handler] = {
     "app_home_opened": publish_opened_home,
     "user_change": update_person,
     "channel_id_changed": change_channel_id,
+    "member_joined_channel": note_membership,
+    "member_left_channel": note_membership,
     **dict.fromkeys(CONVERSATION_CHANGES, invalidate_audience),
 }
 """What handles each kind of event besides a person's messages and departures."""

@@ -32,6 +32,7 @@ from bot.memories.clicks import (
     submit,
 )
 from bot.memories.home import show_home
+from bot.memories.keeping import keep_message
 from bot.memories.panel import read_panel
 from bot.network import proxy_for
 from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
@@ -64,6 +65,8 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("bot", "interactions")
 
 REMEMBER_THIS = "remember_this"
+KEEP_FOR_CHANNEL = "keep_for_channel"
+KEEP_AS_DECISION = "keep_as_decision"
 _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
@@ -76,7 +79,7 @@ _Result = TypeVar("_Result", bound=Result | None)
 
 
 Typed: TypeAlias = Callable[[App, Click, str], Awaitable[Result]]
-Searched: TypeAlias = Callable[[str], Position | None]
+Searched: TypeAlias = Callable[[str, str], Position | None]
 
 
 def place_of(body: Body, block_id: str = "") -> Place:
@@ -119,7 +122,9 @@ class Interactions:
         """Register every command and shortcut of the app, and all clicks and forms."""
         bolt.command("/memories")(self._command(memories_searched, memories_typed))
         bolt.command("/forget")(self._command(forget_searched, forget_typed))
-        bolt.message_shortcut(REMEMBER_THIS)(self._shortcut)
+        bolt.message_shortcut(REMEMBER_THIS)(self._remember)
+        bolt.message_shortcut(KEEP_FOR_CHANNEL)(self._keep)
+        bolt.message_shortcut(KEEP_AS_DECISION)(self._keep)
         bolt.action(_ANY)(self._clicked)
         bolt.view(_ANY)(self._submitted)
 
@@ -137,14 +142,24 @@ class Interactions:
             await ack()
             words = " ".join(plain(str(command.get("text") or "")).split())
             place = place_of(command)
-            if position := searched(words):
+            if position := searched(words, place.channel):
                 await self._open_panel(command, place, position)
                 return
             await self._do(command, place, lambda click: typed(self._app, click, words))
 
         return command
 
-    async def _shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+    async def _keep(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        message = body.get("message") or {}
+        decision = body.get("callback_id") == KEEP_AS_DECISION
+
+        async def keep(click: Click) -> Done:
+            return await keep_message(self._app, click, message, decision=decision)
+
+        await self._do(body, place_of(body), keep)
+
+    async def _remember(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         message = body.get("message") or {}
 

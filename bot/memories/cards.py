@@ -19,6 +19,7 @@ from bot.app import App
 from bot.locale import Reader
 from bot.people import person_refusal
 from bot.slack.client import SLACK_FAULTS, error_code
+from bot.slack.members import is_member
 from bot.slack.messages import slack_user
 from bot.ui.blocks import Payload
 from bot.ui.cards import MOST_LINES, card_payload
@@ -130,7 +131,7 @@ class ColleagueQuestions:
         """Return whether Slack says that a user is a member of the workspace, and no guest."""
         if user_id not in self._colleagues:
             user = await self._user(user_id)
-            self._colleagues[user_id] = _is_member(user, self._asker.team_id)
+            self._colleagues[user_id] = is_member(user, self._asker.team_id)
         return self._colleagues[user_id]
 
     async def _user(self, user_id: str) -> Mapping[str, Any]:
@@ -152,12 +153,6 @@ async def shown_card(app: App, asker: Person, owner: Person, reader: Reader) -> 
     if settings.off(app.settings.consent) is None and not person_refusal(app.settings, owner):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
     return card_payload(reader, slack_user(owner.user_id), lines)
-
-
-def _is_member(user: Mapping[str, Any], team_id: str) -> bool:
-    of_team = user.get("team_id") in (None, team_id) or bool(user.get("enterprise_user"))
-    others = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
-    return bool(user) and of_team and not any(user.get(one) for one in others)
 
 
 def _words(name: str) -> list[str]:

@@ -46,4 +46,5 @@ async def _change(connection: AsyncConnection[DictRow], person: Person, old: str
     await change_channel_of_memories(connection, person, old, new)
     values = {**person.ids, "old": old, "new": new}
     await connection.execute(_SQL["change_messages"], values)
+    await connection.execute(_SQL["change_lines"], values)
     await connection.execute(_SQL["change_off"], values)

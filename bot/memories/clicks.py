@@ -27,6 +27,8 @@ from bot.memories.forgetting import (
     forget_words_question,
     undo_forgotten,
 )
+from bot.memories.keeping import keep_as_author, replace_older, take_back
+from bot.memories.kept_lines import update_lines
 from bot.memories.promises import snooze, undo_snooze
 from bot.memories.shaping import read_shaping
 from bot.memories.switches import change_settings, switch
@@ -45,6 +47,7 @@ from bot.ui.acts import (
     Forget,
     FormAct,
     Hide,
+    Keep,
     Move,
     Open,
     Position,
@@ -52,6 +55,7 @@ from bot.ui.acts import (
     Rate,
     Redo,
     Remember,
+    Replace,
     SaveMemory,
     SaveSettings,
     Share,
@@ -59,6 +63,7 @@ from bot.ui.acts import (
     ShowShaping,
     Snooze,
     Switch,
+    TakeBack,
     Undo,
     UndoSnooze,
 )
@@ -161,6 +166,12 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             return await _undo_snooze(app, click, act)
         case Remember():
             return await remember_as_typed(app, click, act)
+        case Keep():
+            return await keep_as_author(app, click, act)
+        case Replace():
+            return await replace_older(app, click, act)
+        case TakeBack():
+            return await take_back(app, click, act)
         case Rate():
             return await rate(app, click, act)
         case Export():
@@ -316,9 +327,10 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
 
 
 async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:
-    """Update the notices that told of these memories, in a transaction of their own."""
+    """Update what told of these memories in Slack, in a transaction of its own."""
     async with person_transaction(app.pool, click.person) as connection:
         await update_notices_of(app, connection, click.person, keys)
+        await update_lines(app.queue, connection, click.person, keys=keys)
 
 
 # --- forms -------------------------------------------------------------------------------------
@@ -437,15 +449,18 @@ _WORDS: Mapping[str, str] = {
     **dict.fromkeys(("settings", "設定"), "settings"),
     **dict.fromkeys(("why", "理由"), "why"),
 }
+_CHANNEL_WORDS = frozenset({"channel", "チャンネル"})
 _EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "ぜんぶ"})
 
 
-def memories_searched(words: str) -> Position | None:
+def memories_searched(words: str, channel: str) -> Position | None:
     """Return what ``/memories`` with these words shows of the panel; None: they mean something."""
+    if words.casefold() in _CHANNEL_WORDS:
+        return Position(list="kept", of=channel)
     return None if words.casefold() in _WORDS else Position(of=words)
 
 
-def forget_searched(words: str) -> Position | None:
+def forget_searched(words: str, channel: str) -> Position | None:  # noqa: ARG001 - as of the other
     """Return the panel for ``/forget`` alone, in which the person chooses; None for words."""
     return None if words else Position()
 

@@ -24,6 +24,7 @@ from bot.config import Settings
 from bot.locale import Reader
 from bot.logs import fault
 from bot.memories.home import publish_later
+from bot.memories.kept_lines import update_lines
 from bot.memories.panel import data_flows
 from bot.network import proxy_for
 from bot.people import read_language
@@ -174,6 +175,7 @@ async def erase_person(
         found = await connection.execute(_SQL["threads_being_answered"], person.ids)
         answering.extend(row["thread"] for row in await found.fetchall())
         files = await _delete_files_later(connection, queue, person)
+        await update_lines(queue, connection, person, erased=True)
         counts = await _erase_ours(connection, person, keeps_off=keeps_off)
         if keeps_off:
             await connection.execute(_SQL["keep_off"], person.ids)

@@ -14,6 +14,7 @@ from bot.app import App
 from bot.conversation.turns import schedule_formation
 from bot.locale import Reader
 from bot.memories.home import publish_later
+from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
 from bot.ui.acts import Forget, Position, Undo
@@ -168,6 +169,7 @@ async def forget_all_of(
         if forgotten.id is None:
             return
         await update_notices(app, connection, person, forgotten.batches)
+        await update_lines(app.queue, connection, person)
         if publish:
             await publish_later(connection, app.queue, person)
 
@@ -227,6 +229,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
             await schedule_formation(connection, app.queue, app.settings, namespace)
         jobs = {f"{EMBED}:{person.scope}": person.ids}
         await app.queue.defer(connection, EMBED, jobs, queue=BACKGROUND)
+        await update_lines(app.queue, connection, person)
 
     try:
         with transaction_timeout(FORGETTING_SECONDS):

@@ -11,7 +11,13 @@ from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Reader
 from bot.notices import count_unread
-from bot.people import PersonSettings, person_refusal, read_off_scopes, read_settings
+from bot.people import (
+    PersonSettings,
+    person_refusal,
+    read_off_scopes,
+    read_settings,
+    refusal_in,
+)
 from bot.ui.acts import Position
 from bot.ui.blocks import Payload, as_mrkdwn, escaped, payload
 from bot.ui.cards import MOST_LINES
@@ -26,7 +32,7 @@ from memory import (
 )
 from memory.formation import provider_and_name
 from memory.postgres import load_statements, person_transaction
-from memory.store import memory_page, not_remembered, read_card
+from memory.store import count_kept, memory_page, not_remembered, read_card, read_kept
 
 _SQL = load_statements("bot", "panel")
 
@@ -68,10 +74,14 @@ async def read_panel(
     match position.list:
         case "changes" | "notice":
             content = await _with_changes(app, person, content)
+        case "kept":
+            content = await _with_kept(app, person, content)
         case _:
             content = await _with_memories(app, person, content)
     sources = {one.key: one.source_messages[-1] for one in content.memories if one.source_messages}
     sources |= {str(one.id): one.message for one in content.changes if one.message}
+    for line in content.kept or ():
+        sources |= dict.fromkeys([line.memory.key], line.memory.source_messages[-1])
     links = await app.slack.permalinks(person.team_id, sources)
     return replace(content, links=links)
 
@@ -97,6 +107,20 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
         content = replace(content, not_remembered=await not_remembered(app.pool, person))
     end = position.page * PAGE_SIZE
     return replace(content, changes=found[end - PAGE_SIZE : end], found=len(found))
+
+
+async def _with_kept(app: App, person: Person, content: Content) -> Content:
+    """Add what is kept for a conversation, if Slack says that the person is in it now."""
+    channel = content.position.of
+    conversations = await app.members.conversations(person)
+    if content.refusal or channel not in conversations:
+        return content
+    if refusal_in(app.settings, person, channel, None):
+        return content
+    skipped = (content.position.page - 1) * PAGE_SIZE
+    lines = await read_kept(app.pool, person, [channel], most=PAGE_SIZE, skipped=skipped)
+    found = await count_kept(app.pool, person, channel)
+    return replace(content, kept=lines, viewer=person, found=found)
 
 
 async def newest_payload(app: App, person: Person, reader: Reader, position: Position) -> Payload:

@@ -17,6 +17,7 @@ from bot.conversation import edits
 from bot.conversation.run import THREAD_SETTING
 from bot.conversation.turns import WORDS_LIMIT, schedule_formation
 from bot.logs import fault
+from bot.memories.kept_lines import keeper_of, update_lines
 from bot.notices import update_notices
 from bot.people import refusal_in
 from bot.slack.client import (
@@ -49,11 +50,12 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
     them from Slack. Credentials are never stored.
     """
     scope = {THREAD_SETTING: change.thread}
-    if change.author:
-        scope |= Person(change.team_id, change.author).settings
+    author = change.author or await keeper_of(app, change.team_id, change.channel_id, change.ts)
+    if author:
+        scope |= Person(change.team_id, author).settings
     async with transaction(app.pool, scope) as connection:
         changed, words = await _store_change(app, connection, change)
-        user = changed.user_id if changed else change.author
+        user = changed.user_id if changed else author
         if not user:
             return
         person = Person(change.team_id, user)
@@ -129,6 +131,7 @@ async def update_from_message(
 
     async def in_commit(connection: AsyncConnection[DictRow], batches: Collection[UUID]) -> None:
         await update_notices(app, connection, person, batches, message_deleted=not root)
+        await update_lines(app.queue, connection, person)
 
     said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
     keys = await follow_message(

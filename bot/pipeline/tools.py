@@ -21,8 +21,10 @@ from bot.app import App
 from bot.conversation.edits import message_before
 from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Reader
+from bot.memories.adding import EXPECTED, why_not
 from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
+from bot.memories.keeping import NotKept, keep_words
 from bot.memories.panel import newest_payload
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
@@ -70,6 +72,7 @@ MAX_CALLS = 20
 _REFUSALS_SHOWN = 3
 SETTINGS_TOOL = "memory_settings"
 COLLEAGUE_TOOL = "ask_about_colleague"
+KEEP_TOOL = "keep_for_channel"
 
 _SETTINGS = """\
 Show or change how this person is remembered, only when they ask for it. Actions:
@@ -87,6 +90,22 @@ _COLLEAGUE = (
     " ask how that colleague likes reviews, meetings, messages and the like. It follows your answer"
     " in a message that you do not see: say only that it follows, and never answer yourself."
 )
+_KEEP = (
+    "Keep words of this person's message for everybody in this channel, only when they ask in this"
+    " message that you remember or keep something for the channel, the team or everybody, or note a"
+    " decision. Never on your own, and for nobody else's words. A line in the thread says so; say"
+    " only that it is done."
+)
+_KEPT_PARAMETERS: dict[str, Any] = {
+    "quote": {
+        "type": "string",
+        "description": "the words to keep, verbatim and in one piece, without the request itself",
+    },
+    "is_decision": {
+        "type": "boolean",
+        "description": "they say that something has been decided",
+    },
+}
 ACTIONS = ("open", "pause", "incognito", "resume", "forget", "do_not_remember")
 _TOLD = "They read this in a message. Answer what else they asked; if nothing, write nothing."
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
@@ -119,7 +138,8 @@ class Toolbox:
         self._message = message
         self._names = names
         self._zone = zone
-        self.definitions = tool_definitions(tuple(app.schemas), off)
+        in_channel = message.audience != DM and PUBLIC in turn.view.audiences
+        self.definitions = tool_definitions(tuple(app.schemas), off, in_channel=in_channel)
         said = PersonMessage(
             text=turn.words,
             channel=message.channel_id,
@@ -144,6 +164,7 @@ class Toolbox:
         self._shown: dict[str, PayloadMaker] = {}
         self._calls = 0
         self._switched_off = False
+        self._kept = False
         self.switched_on = False
 
     @property
@@ -165,7 +186,7 @@ class Toolbox:
     @property
     def acted(self) -> bool:
         """Whether calls have changed something; what was only shown or proposed is no change."""
-        return self.noticed or self._switched_off or self.switched_on
+        return self.noticed or self._switched_off or self.switched_on or self._kept
 
     @property
     def removal_proposed(self) -> bool:
@@ -216,6 +237,8 @@ class Toolbox:
             if "error" not in output and self.answer is not None:
                 output = {**output, "told": _TOLD}
             return _json(output)
+        if name == KEEP_TOOL:
+            return _json(await self._keep(given))
         if name == COLLEAGUE_TOOL:
             return _json(await self._ask_about(str(given.get("name") or "")))
         return await self._memory.call(name, given)
@@ -282,6 +305,32 @@ class Toolbox:
 
         self._shown[f"card {owner.user_id}"] = shown
         return {"shown_privately": True}
+
+    async def _keep(self, given: Arguments) -> Definition:
+        """Keep a part of the message for its conversation; the person is told why it is not."""
+        message = self._message
+        place = (message.channel_id, message.ts, message.thread_ts)
+        reader = await self._app.people.reader(message.person)
+        try:
+            done = await keep_words(
+                self._app,
+                message.person,
+                reader,
+                place,
+                self._turn.words,
+                str(given.get("quote") or ""),
+                decision=given.get("is_decision") is True,
+            )
+        except NotKept as refused:
+            self._shown["keep"] = _made(_told, refused.line)
+            return {"done": False, "told": _TOLD}
+        except EXPECTED as problem:
+            self._shown["keep"] = _made(_told, why_not(reader, problem))
+            return {"done": False, "told": _TOLD}
+        self._kept = True
+        if done.buttons:
+            self._shown["keep"] = _made(_as_is, done)
+        return {"done": True, "kept": "a line in the thread says so"}
 
     async def _stored(self, words: str) -> str:
         """Return words of the model with references to those whom it knows by name."""
@@ -392,13 +441,28 @@ class Toolbox:
         return {"not_remembered": "this_message", "done": True}
 
 
+def _told(_: Reader, line: str) -> Done:
+    return Done(line=line)
+
+
+def _as_is(_: Reader, done: Done) -> Done:
+    return done
+
+
 @cache
-def tool_definitions(schemas: tuple[type[BaseModel], ...], off: bool) -> list[Definition]:
-    """Return the tools that the model may call; `off`: memory is off."""
+def tool_definitions(
+    schemas: tuple[type[BaseModel], ...], off: bool, *, in_channel: bool = False
+) -> list[Definition]:
+    """Return the tools that the model may call; `off`: memory is off.
+
+    `in_channel`: something may be kept for the conversation.
+    """
     tools = [] if off else memory_tools(schemas)
     tools = [*tools, function_tool(SETTINGS_TOOL, _SETTINGS, _PARAMETERS, ["action"])]
     if not off:
         tools.append(function_tool(COLLEAGUE_TOOL, _COLLEAGUE, _NAME, ["name"]))
+    if in_channel and not off:
+        tools.append(function_tool(KEEP_TOOL, _KEEP, _KEPT_PARAMETERS, ["quote"]))
     return tools
 
 

@@ -32,11 +32,13 @@ from bot.conversation.turns import Outcome, Turn, Turns
 from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.locale import Reader
 from bot.logs import add_log_field, fault, log_fields
+from bot.memories.kept_lines import lines_for_answer, most_quoted, quoted_in
 from bot.memories.shaping import in_answer
 from bot.people import refusal_in
 from bot.pipeline.attachments import Attachments, Brought, unseen_lines
 from bot.pipeline.context import Thread, read_thread
 from bot.pipeline.fixed_replies import FixedReplies
+from bot.pipeline.links import checked
 from bot.pipeline.model_failures import ReplyFailed
 from bot.pipeline.prompt import (
     FILES_ALONE,
@@ -54,11 +56,13 @@ from bot.slack.messages import API_TEAM, Message, mentions, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import Reply
 from bot.ui.blocks import reply_text, with_notes
+from bot.ui.kept import one_line, quotes
 from memory import DM, Memory, Person, recall_memories
 from memory.metrics import count, step, step_ended
-from memory.model import texts
+from memory.model import KEPT_KIND, texts
 from memory.postgres import is_unavailable, transaction
 from memory.recall import Recalled
+from memory.store import KeptMemory
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +70,8 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _RELEASE_SECONDS = 2.0
 _SPREAD_SECONDS = 2.0
+KEPT_ANSWER = "(answered from what is kept here)"
+"""What is stored of an answer that repeats what somebody keeps for a conversation."""
 MOST_TRIES = 3
 """Attempts at a message at which the model fails while it answers others."""
 
@@ -302,6 +308,9 @@ def create_turn(
             if result.outcome == "answered":
                 text = _with_unread(reader, result)
                 newest_only = prompt.recalled.newest_only
+            quoted = quoted_in(prompt.kept, prompt.question, text)
+            if result.outcome == "answered" and quoted:
+                text = f"{text}\n\n{await _quotes(dependencies.app, reader, prompt, quoted)}"
             left_out = bool(turn.removed) and turn.memory_state.on_record
             shown = result.tools.shown
             if result.outcome == "stopped":
@@ -320,6 +329,9 @@ def create_turn(
             if result.outcome == "answered":
                 step_ended("reply ready", began - claimed.waited)
             await sink.show(shown)
+        # What is kept may be taken back: no answer that repeats it is stored.
+        if quoted or quoted_in(prompt.kept, prompt.question, text):
+            text = KEPT_ANSWER
         await dependencies.turns.end(
             turn,
             result.outcome,
@@ -381,6 +393,24 @@ def _brought(dependencies: TurnDependencies, turn: Turn) -> AbstractAsyncContext
     if earlier is None and not turn.message.brings:
         return nullcontext(Brought())
     return dependencies.attachments.read(turn.message, earlier=earlier)
+
+
+async def _quotes(app: App, reader: Reader, prompt: Prompt, quoted: Sequence[KeptMemory]) -> str:
+    """Return the kept lines that are in an answer, quoted with their authors, days and links."""
+    lines = most_quoted(quoted)
+    references = prompt.references
+    words = {
+        one.memory.key: checked(one_line(references.shown(one.text)), prompt.links) for one in lines
+    }
+    names = {one.memory.key: checked(references.shown(_author(one))) for one in lines}
+    sources = {one.memory.key: one.memory.source_messages[0] for one in lines}
+    links = await app.slack.permalinks(lines[0].author.team_id, sources)
+    return quotes(reader, lines, words, names, links)
+
+
+def _author(line: KeptMemory) -> str:
+    """Return the reference to who keeps a line."""
+    return person_reference(line.author.user_id)
 
 
 def _with_unread(reader: Reader, result: _Result) -> str:
@@ -499,13 +529,16 @@ async def _prompt(
 ) -> Prompt:
     message = turn.message
     off = turn.memory_state.off
-    recalled, thread, _ = await asyncio.gather(
+    recalled, thread, kept, _ = await asyncio.gather(
         recalling,
         _thread(app, turn),
+        _kept(app, turn, question),
         names.find(_texts_known(turn, question, brought)),
     )
-    read = [*thread.lines, *(memory.content for memory in recalled.memories)]
+    read = [*thread.lines, *(memory.content for memory in recalled.memories), *map(_named_in, kept)]
     references = await names.find(texts(read))
+    # Their last event may have been missed; Slack has just said who they are.
+    kept = [one for one in kept if not app.names.is_gone(message.team_id, _author(one))]
     mentioned = mentions(message.text) - {await app.slack.bot_user_id(message.team_id)}
     return Prompt(
         question=question,
@@ -522,6 +555,7 @@ async def _prompt(
         in_dm=message.audience == DM,
         files=brought.files,
         forwarded=brought.forwarded,
+        kept=kept,
         now=now,
         style=app.settings.style,
     )
@@ -553,7 +587,24 @@ async def _thread(app: App, turn: Turn) -> Thread:
     )
 
 
+async def _kept(app: App, turn: Turn, question: str) -> list[KeptMemory]:
+    """Return what is kept where the person asks; nothing while memory is off for them."""
+    if turn.memory_state.off is not None:
+        return []
+    message = turn.message
+    return await lines_for_answer(app, message.person, turn.view, message.channel_id, question)
+
+
+def _named_in(line: KeptMemory) -> dict[str, str]:
+    """Return a kept line with the references whose names are shown beside it."""
+    return {"text": line.text, "from": _author(line), "in": f"<#{line.channel}>"}
+
+
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> tuple[Memory, ...]:
-    """Return the memories that have another source, too: an edit may have removed what they say."""
+    """Return the memories that have another source, too: an edit may have removed what they say.
+
+    What the person keeps for a conversation is no memory about them: others read it there as well.
+    """
     this_message = {(message.channel_id, message.ts)}
-    return tuple(one for one in memories if set(one.source_messages) != this_message)
+    own = [memory for memory in memories if memory.kind != KEPT_KIND]
+    return tuple(one for one in own if set(one.source_messages) != this_message)

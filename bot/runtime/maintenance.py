@@ -12,6 +12,7 @@ from bot.conversation.inbox import answer_later
 from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.forgetting import delete_forgotten_texts
+from bot.memories.kept_lines import update_changed_lines
 from bot.memories.promises import remind_of_due
 from bot.people import People
 from bot.queue.queue import Queue, delete_old_jobs
@@ -43,6 +44,7 @@ def periodic_work(app: App) -> dict[str, tuple[str, Callable[[], Awaitable[None]
     return {
         "remind_of_due": (EVERY_MINUTE, partial(remind_of_due, pool, app.queue)),
         "answer_unanswered": (EVERY_MINUTE, partial(answer_unanswered, pool, app.queue)),
+        "update_changed_lines": (EVERY_MINUTE, partial(update_changed_lines, pool, app.queue)),
         "delete_expired": (EVERY_MINUTE, partial(delete_expired, pool)),
         "purge": (EVERY_MINUTE, partial(purge_due, pool, days=1)),
         "end_history": (EVERY_MINUTE, partial(end_history, pool, settings.history_days)),
@@ -104,6 +106,7 @@ async def delete_expired(pool: Pool) -> None:
     await execute_statement(pool, _SQL["delete_requests_under_way"])
     await execute_statement(pool, _SQL["delete_old_reminders"])
     await execute_statement(pool, _SQL["delete_old_snoozes"])
+    await execute_statement(pool, _SQL["delete_ended_lines"])
     await execute_statement(pool, _SQL["delete_old_requests"])
     await execute_statement(pool, _SQL["clear_away"], {"most": _AT_ONCE})
     await expire_due(pool, delete_texts=delete_forgotten_texts)

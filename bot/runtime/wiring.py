@@ -31,6 +31,7 @@ from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained, token
 from bot.slack.audiences import Audiences
 from bot.slack.client import Installations, create_session
+from bot.slack.members import Members
 from bot.slack.messages import Installation
 from bot.slack.names import Names, find_names
 from bot.workspaces import Workspaces, installation_from, only, purge_due, token_accepted
@@ -91,6 +92,7 @@ def create_turn_dependencies(
         people=People(pool, slack),
         names=names,
         audiences=Audiences(pool, slack),
+        members=Members(slack),
     )
     turns = Turns(
         pool, app.audiences.view, queue=queue, settings=settings, repeat_notice=repeat_notice

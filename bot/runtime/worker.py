@@ -18,6 +18,7 @@ from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.forgetting import EMBED, embed_memories
 from bot.memories.home import PUBLISH, publish_home
+from bot.memories.kept_lines import SHOW_LINE, show_line
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, TELL_UNREAD, show_notice, tell_unread
 from bot.pipeline import backfill
@@ -57,6 +58,7 @@ def register_work(dependencies: TurnDependencies) -> None:
         (backfill.CATCH_UP, BACKGROUND, partial(backfill.plan, app)),
         (backfill.READ_MISSED, BACKGROUND, partial(backfill.read, app)),
         (UPDATE_FROM_MESSAGE, BACKGROUND, partial(update_from_message, app)),
+        (SHOW_LINE, BACKGROUND, partial(show_line, app)),
         (CHANGE_CHANNEL, BACKGROUND, partial(change_channel, app)),
         (DELETE_FILE, BACKGROUND, partial(delete_file, app.slack)),
         (EMBED, BACKGROUND, partial(embed_memories, app)),

@@ -99,6 +99,11 @@ class Names:
             if reference.startswith(_PERSON) and name.text and name.until > now and not name.gone
         }
 
+    def is_gone(self, team_id: str, reference: str) -> bool:
+        """Return whether a person's account is known to be deactivated."""
+        name = self.find(team_id, reference)
+        return name is not None and name.gone
+
     @step("names")
     async def look_up(self, team_id: str, references: Sequence[str], seconds: float) -> None:
         """Ask Slack for names at once, for so many seconds; no database connection is held.

@@ -16,6 +16,10 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(old)s
         WHERE known.team_id = %(team)s AND known.channel_id = %(new)s AND known.ts = messages.ts
     );
 
+-- name: change_lines
+UPDATE kept_lines SET channel_id = %(new)s
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(old)s;
+
 -- name: change_off
 -- In the conversation, and in its threads.
 WITH changed AS (

@@ -84,6 +84,7 @@ SELECT
         AS requests_under_way,
     (SELECT count(*) FROM reminders WHERE team_id = %(team)s AND user_id = %(user)s) AS reminders,
     (SELECT count(*) FROM snoozes WHERE team_id = %(team)s AND user_id = %(user)s) AS snoozes,
+    (SELECT count(*) FROM kept_lines WHERE team_id = %(team)s AND user_id = %(user)s) AS kept_lines,
     (SELECT count(*) FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s)
         AS person_settings,
     (SELECT count(*) FROM memory_off WHERE team_id = %(team)s AND user_id = %(user)s) AS memory_off,

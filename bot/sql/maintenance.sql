@@ -27,6 +27,9 @@ DELETE FROM reminders WHERE day < current_date - 60;
 -- name: delete_old_snoozes
 DELETE FROM snoozes WHERE day < current_date - 60;
 
+-- name: delete_ended_lines
+DELETE FROM kept_lines WHERE NOT is_kept AND changed_at < now() - interval '1 day';
+
 -- name: delete_old_requests
 -- The quota counts the last hour.
 DELETE FROM person_requests WHERE at < now() - interval '1 day';

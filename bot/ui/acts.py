@@ -32,7 +32,7 @@ SEARCH = "search"
 QUERY_LIMIT = 100  # characters of the words that are searched for
 _LAST_PAGE = 1_000_000
 
-List: TypeAlias = Literal["memories", "changes", "notice"]
+List: TypeAlias = Literal["memories", "changes", "notice", "kept"]
 SwitchTo: TypeAlias = Literal["on", "off", "hour", "tomorrow"]
 PromiseTo: TypeAlias = Literal["done", "dropped"]
 AnswerTo: TypeAlias = Literal["yes", "no", "both"]
@@ -63,7 +63,8 @@ class Position(_Act):
     """Show a list in the panel: a page of it from 1, and what narrows the list.
 
     `of`: of ``memories`` the words that are searched for, of ``changes`` the key of a memory, of
-    ``notice`` (the changes of one notice) its batch; empty: all.
+    ``notice`` (the changes of one notice) its batch, of ``kept`` (what is kept for a conversation)
+    its id; empty: all.
     """
 
     act: Literal["show"] = "show"
@@ -234,6 +235,31 @@ class Remember(_Act):
     ts: str = ""
 
 
+class Keep(_Act):
+    """Keep a message of the person for its conversation, as a decision if it is one."""
+
+    act: Literal["keep"] = "keep"
+    channel: str
+    ts: str
+    thread_ts: str = ""
+    decision: bool = False
+
+
+class Replace(_Act):
+    """Let a decision that the person keeps take the place of an older one of its conversation."""
+
+    act: Literal["replace"] = "replace"
+    key: str
+    old: str
+
+
+class TakeBack(_Act):
+    """Keep a line of the person's for its conversation no longer."""
+
+    act: Literal["take_back"] = "take_back"
+    key: str
+
+
 class Rate(_Act):
     """Rate the answer of a turn."""
 
@@ -353,6 +379,9 @@ ButtonAct: TypeAlias = (
     | Snooze
     | UndoSnooze
     | Remember
+    | Keep
+    | Replace
+    | TakeBack
     | Rate
     | Export
 )

@@ -20,7 +20,7 @@ from memory import (
     Question,
     subject,
 )
-from memory.model import EPISODE_KIND, LEVEL_FIELDS, PROMISE_KIND
+from memory.model import EPISODE_KIND, KEPT_KIND, LEVEL_FIELDS, PROMISE_KIND, kept_channel
 from memory.store import MAX_MEMORIES, NotRemembered
 
 
@@ -75,6 +75,8 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
         return _one_line(" → ".join(str(part) for part in parts if part))
     if kind == PROMISE_KIND:
         return _one_line(_promise(reader, what, content))
+    if kind == KEPT_KIND:
+        return _one_line(str(content.get("text", "")))
     if kind in _DETAILS:
         values = (content.get(name) for name in _DETAILS[kind])
         details = [str(value) for value in values if value not in (None, "", what)]
@@ -216,6 +218,8 @@ def audience_name(reader: Reader, audience: str) -> str:
         return reader.say("audience_public")
     if audience == COLLEAGUES:
         return reader.say("audience_colleagues")
+    if (channel := kept_channel(audience)) is not None:
+        return reader.say("audience_kept", channel=f"<#{channel}>")
     return reader.say("audience_own", channel=f"<#{audience}>")
 
 

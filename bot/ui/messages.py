@@ -18,6 +18,7 @@ from bot.ui.acts import (
     Open,
     Position,
     Remember,
+    Replace,
     Snooze,
     Switch,
     Undo,
@@ -28,6 +29,7 @@ from bot.ui.blocks import (
     Block,
     Payload,
     actions,
+    as_mrkdwn,
     bulleted,
     button,
     fitted,
@@ -35,6 +37,7 @@ from bot.ui.blocks import (
     payload,
     section,
 )
+from bot.ui.kept import described, one_line
 from bot.ui.lines import (
     changes_line,
     memory_line,
@@ -56,6 +59,7 @@ from bot.ui.panel import (
 )
 from bot.ui.promises import Reminder, is_open, is_past
 from memory import Change, Memory, Person, Question, Reason, Refusal
+from memory.store import KeptMemory
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
@@ -213,6 +217,22 @@ def refusal_done(reader: Reader, refusal: Refusal, *, facts: bool) -> Done:
     if len(remember.value) > VALUE_LIMIT:
         return Done(line=line)
     return Done(line=line, buttons=[button(reader.say("remember_button"), remember)])
+
+
+def kept_done(reader: Reader, channel: str, key: str, older: Sequence[KeptMemory]) -> Done:
+    """Return that a message is kept, with the older decisions that it may replace."""
+    line = reader.say("kept_done", channel=f"<#{channel}>")
+    if not older:
+        return Done(line=line)
+    lines = [line, reader.say("kept_replaces_ask")]
+    lines += [f"{n}. {described(reader, one)}" for n, one in enumerate(older, 1)]
+    buttons = []
+    for number, one in enumerate(older, 1):
+        words = as_mrkdwn(one_line(one.text))
+        text = reader.say("kept_replace_button", number=number)
+        replace = Replace(key=key, old=one.memory.key)
+        buttons.append(button(text, replace, label=f"{text}: {words}"))
+    return Done(line="\n".join(lines), buttons=buttons)
 
 
 def promise_told(

@@ -54,6 +54,7 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import card_lines
+from bot.ui.kept import kept_row
 from bot.ui.lines import (
     audience_name,
     audience_of,
@@ -75,8 +76,8 @@ from memory import (
     Person,
     Question,
 )
-from memory.model import INSTRUCTION_KIND
-from memory.store import NotRemembered
+from memory.model import INSTRUCTION_KIND, KEPT_KIND
+from memory.store import KeptMemory, NotRemembered
 
 PAGE_SIZE = 15
 _SWITCHES: tuple[tuple[SwitchTo, str], ...] = (
@@ -144,7 +145,8 @@ class Content:
     a memory, by its key, or a change, by its id, came from. `unformed` messages are not read yet,
     `unread` ones could not be read. With the changes come sentences of the last day that were
     `not_remembered`.
-    In Home, `handling` says where data goes, and `card` what colleagues see.
+    In Home, `handling` says where data goes, and `card` what colleagues see. `kept` are the lines
+    that are kept for a conversation, for `viewer`, who is in it; None: nobody is shown them.
     """
 
     position: Position = field(default_factory=Position)
@@ -163,6 +165,8 @@ class Content:
     unread: int = 0
     handling: Sequence[str] = ()
     card: Sequence[Memory] | None = None
+    kept: Sequence[KeptMemory] | None = None
+    viewer: Person | None = None
 
 
 def home_view(
@@ -188,10 +192,15 @@ def panel_view(
     Slack wants something to submit where there is an input: the words to search for.
     """
     blocks = _panel(reader, content, said, row)
-    view = modal(reader, "panel_title", blocks, content.position)
+    view = modal(reader, _title(content.position), blocks, content.position)
     if any(block["type"] == "input" for block in blocks):
         view["submit"] = plain_text(reader.say("search_submit"))
     return view
+
+
+def _title(position: Position) -> str:
+    """Return the key of the title of the panel's modal."""
+    return "kept_panel_title" if position.list == "kept" else "panel_title"
 
 
 def loading_view(position: Position) -> SlackView:
@@ -228,20 +237,31 @@ def clicked_row(view: SlackView, block_id: str) -> Row | None:
 def _panel(reader: Reader, content: Content, said: Done | None, row: Row | None) -> list[Block]:
     position = content.position
     shown = _said(reader, said) if said else []
-    rows = _changes(reader, content) if position.list in _OF_CHANGES else _rows(reader, content)
+    if position.list == "kept":
+        rows = _kept(reader, content)
+    else:
+        rows = _changes(reader, content) if position.list in _OF_CHANGES else _rows(reader, content)
     if row is not None:
         rows = _in_place(rows, shown, row)
         shown = []
-    blocks = [*shown, *_state(reader, content)]
+    blocks = [*shown]
+    # What others keep, too, is none of the person's memories.
+    if position.list != "kept":
+        blocks += _state(reader, content)
     if position == Position():
         blocks += _question(reader, content)
-    blocks += [_DIVIDER, _controls(reader, content)]
+    if position.list != "kept":
+        blocks += [_DIVIDER, _controls(reader, content)]
     match position.list:
         case "memories":
             blocks += _memories(reader, content, rows)
         case "changes" | "notice":
             blocks += [header(_changes_title(reader, content)), *rows]
             blocks += _not_remembered(reader, content)
+        case "kept":
+            if content.kept is not None:
+                blocks.append(section(reader.say("kept_title", channel=f"<#{position.of}>")))
+            blocks += rows
     return [*blocks, *_pages(reader, content)]
 
 
@@ -410,6 +430,8 @@ def _heading(memory: Memory) -> str:
     """Return the key of the heading that a memory is below."""
     if is_open(memory.kind, memory.content):
         return "promises_title"
+    if memory.kind == KEPT_KIND:
+        return "kept_own_title"
     return "instructions_title" if memory.kind == INSTRUCTION_KIND else "about_title"
 
 
@@ -439,6 +461,12 @@ def _row_acts(memory: Memory) -> list[tuple[str, ButtonAct]]:
     """Return what the menu of a memory offers: the key of each sentence, and the act."""
     key = memory.key
     acts: list[tuple[str, ButtonAct]] = []
+    if memory.kind == KEPT_KIND:
+        # It is edited where it was said, and used nowhere else.
+        return [
+            ("menu_forget", Forget(keys=(key,))),
+            ("menu_history", Position(list="changes", of=key)),
+        ]
     # Slack has room for five.
     if is_open(memory.kind, memory.content):
         acts.append(("promise_done", ChangePromise(key=key, to="done")))
@@ -477,6 +505,18 @@ def _changes(reader: Reader, content: Content) -> list[Block]:
         undo = undo_button(reader, undo_of([entry]), changed)
         blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
     return blocks
+
+
+def _kept(reader: Reader, content: Content) -> list[Block]:
+    """Return what is kept for a conversation, or why it is not shown."""
+    viewer = content.viewer
+    if content.kept is None or viewer is None:
+        return [section(reader.say("kept_no_list"))]
+    if not content.kept:
+        return [section(reader.say("kept_none"))]
+    return [
+        kept_row(reader, one, viewer, content.links.get(one.memory.key)) for one in content.kept
+    ]
 
 
 def _changes_title(reader: Reader, content: Content) -> str:

@@ -221,6 +221,20 @@ def whole_message(message: TypedMessage) -> Evidence:
     return Evidence(message=message, text=message.typed(0, len(message.text))[:MAX_TEXT])
 
 
+def quoted_part(message: TypedMessage, quote: str) -> Evidence | None:
+    """Return just the part of a message that is quoted, as typed; None if it is not in it."""
+    found = message.find(quote)
+    if found is None:
+        return None
+    start, end = found
+    return Evidence(
+        message=message,
+        text=message.typed(start, end)[:MAX_TEXT],
+        before=message.text[:start].strip()[-_CONTEXT:],
+        after=message.text[end:].strip()[:_CONTEXT],
+    )
+
+
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:
     """Return the links in a JSON value that occur in none of `messages`."""
     found = [link for text in texts(content) for link in _LINK.findall(folded(text))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
@@ -12,19 +13,26 @@ from uuid import UUID
 from langgraph.store.base import PutOp
 from pydantic import BaseModel
 
+from memory.credentials.redaction import find_credentials, is_redacted
 from memory.embeddings.embedder import Embedder
 from memory.formation.commit import FormationResult, InCommit, commit
-from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
+from memory.formation.evidence import (
+    Evidence,
+    PersonMessage,
+    TypedMessage,
+    quoted_part,
+    whole_message,
+)
 from memory.formation.extract import Extractor, load
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
 from memory.formation.known import NEIGHBOURS, known_memories
 from memory.formation.proposal import Proposal, Refusal, read_writes
-from memory.formation.verdict import SensitivePolicy, judge
+from memory.formation.verdict import SensitivePolicy, judge, refusal
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, WordsUnreadable
 from memory.model.namespace import MemoryView, Person
 from memory.model.references import References
-from memory.model.schemas import SCHEMAS, register_schemas, thing
+from memory.model.schemas import KEPT_KIND, SCHEMAS, register_schemas, thing
 from memory.model.text import texts
 from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import Memory
@@ -209,6 +217,32 @@ class Former:
             return True
         verdict = judged.verdict
         return verdict is None or verdict.sensitive != "none" or verdict.about != "speaker"
+
+    async def judge_kept(
+        self, person: Person, message: PersonMessage, quote: str | None, *, decision: bool
+    ) -> Evidence | Refusal:
+        """Return the words of a message that may be kept for its conversation, or why they may not.
+
+        They are those that `quote` quotes, character for character; without one, the whole message.
+        A verdict finds whether they are asserted, as a decision if they are to be one, and neither
+        about somebody else nor sensitive. Raises `FormationUnavailable`.
+        """
+        TEAM.set(person.team_id)
+        references = await self.find_references(person, _stored_texts(message))
+        said = TypedMessage(message, references)
+        evidence = whole_message(said) if quote is None else quoted_part(said, quote)
+        if evidence is None or not evidence.text:
+            return Refusal(reason="no_evidence", kind=KEPT_KIND)
+        content = {"text": evidence.text, "decision": decision}
+        asked = Proposal(kind=KEPT_KIND, content=content, said=content, evidence=evidence)
+        if find_credentials(evidence.text) or is_redacted(evidence.text):
+            return asked.refused("secret")
+        try:
+            [judged] = await judge(self._memory_model, [asked], [said])
+        except WordsUnreadable:
+            return asked.refused("unreadable")
+        reason = refusal(judged, datetime.now(UTC), "never")
+        return judged.refused(reason) if reason else evidence
 
     # Each is created at its first use.
 

@@ -23,7 +23,7 @@ from memory.formation.tool_definitions import tool_definition
 from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
-from memory.model.schemas import INSTRUCTION_KIND, PROMISE_KIND
+from memory.model.schemas import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND
 from memory.model.text import clean_content, without_thoughts
 
 if TYPE_CHECKING:
@@ -59,6 +59,16 @@ may_harm: true where somebody may come to harm if it is not known: allergies, il
 pregnancy, what they must never have or do; else false."""
 
 
+KEPT_INSTRUCTIONS = """
+Kind KeptLine is what the speaker keeps for everybody of their channel. There `values` are their own
+words. about: "other" only where they tell of a person's life, health, character, conduct or
+whereabouts; that somebody is responsible, or is to be asked, for a piece of work is "speaker".
+modality: with `decision` true "asserted" only where it says that something has been decided, agreed
+or settled; a proposal, wish, option or plan to decide is "hypothetical", an open question
+"question". Advice to colleagues ("ask Ana before a reset") is "asserted"; what tells an assistant
+or a model how to answer or what to do is "request"."""
+
+
 class MemoryVerdicts(BaseModel):
     """One verdict for each proposal, by its index."""
 
@@ -81,7 +91,9 @@ async def judge(
     """
     from langsmith import tracing_context
 
-    prompt = [("system", VERDICT_INSTRUCTIONS), ("user", request_text(proposals, messages))]
+    is_kept = any(one.kind == KEPT_KIND for one in proposals)
+    instructions = VERDICT_INSTRUCTIONS + (KEPT_INSTRUCTIONS if is_kept else "")
+    prompt = [("system", instructions), ("user", request_text(proposals, messages))]
     with tracing_context(enabled=False):
         for _ in range(2):
             answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])

@@ -4,6 +4,7 @@ from .dates import (
     Until as Until,
     until as until,
 )
+from .namespace import kept_channel as kept_channel
 from .references import (
     References as References,
     names_pattern as names_pattern,
@@ -12,6 +13,7 @@ from .references import (
 from .schemas import (
     EPISODE_KIND as EPISODE_KIND,
     INSTRUCTION_KIND as INSTRUCTION_KIND,
+    KEPT_KIND as KEPT_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     PROMISE_KIND as PROMISE_KIND,
 )

@@ -14,7 +14,7 @@ from memory.model.schemas import BUILT_IN_KINDS, declaration, first_text, regist
 # Names that LangMem, trustcall or this package uses for fields and tools.
 _RESERVED_FIELDS = ("kind", "evidence")
 _RESERVED_NAMES = frozenset(
-    {"PatchDoc", "RemoveDoc", "Done", "PatchFunctionErrors", "PatchFunctionName"}
+    {"PatchDoc", "RemoveDoc", "Done", "PatchFunctionErrors", "PatchFunctionName", "KeptLine"}
 )
 _TOOL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
 

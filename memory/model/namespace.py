@@ -10,6 +10,7 @@ from memory.model.errors import InvalidNamespace
 DM = "dm"
 PUBLIC = "public"
 COLLEAGUES = "colleagues"
+_KEPT = "kept:"
 
 _ID = re.compile(r"[A-Z0-9]+")
 _USER = re.compile(rf"{_ID.pattern}(?:-[TE]{_ID.pattern})?")
@@ -19,6 +20,21 @@ def _checked(name: str, value: str, form: re.Pattern[str] = _ID) -> str:
     if not isinstance(value, str) or not form.fullmatch(value):
         raise InvalidNamespace(f"The {name} is missing or is not a Slack id; nothing was read.")
     return value
+
+
+def kept_audience(channel: str) -> str:
+    """Return the audience of what is kept for a conversation, ``kept:CHANNEL``."""
+    return f"{_KEPT}{channel}"
+
+
+def kept_channel(audience: str) -> str | None:
+    """Return the conversation for which this audience keeps something; None for any other one."""
+    return audience.removeprefix(_KEPT) if audience.startswith(_KEPT) else None
+
+
+def is_shown_by_click(audience: str) -> bool:
+    """Return whether an audience knows only what a person has shown to it: no move changes that."""
+    return audience == COLLEAGUES or kept_channel(audience) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +83,9 @@ class Namespace:
     """The namespace of one person's memories for one audience.
 
     `audience` is ``dm``, ``public``, ``colleagues`` (what the person shows to them: chosen by a
-    click only), or the id of the private channel, group DM or Slack Connect
-    channel where it was said. Raises `InvalidNamespace` for anything else.
+    click only), ``kept:CHANNEL`` (what they keep for a conversation), or the id of the private
+    channel, group DM or Slack Connect channel where it was said. Raises `InvalidNamespace` for
+    anything else.
     """
 
     person: Person
@@ -76,7 +93,8 @@ class Namespace:
 
     def __post_init__(self) -> None:
         if self.audience not in (DM, PUBLIC, COLLEAGUES):
-            _checked("audience", self.audience)
+            channel = kept_channel(self.audience)
+            _checked("audience", self.audience if channel is None else channel)
 
     @property
     def parts(self) -> tuple[str, str, str, str]:

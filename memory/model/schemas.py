@@ -89,6 +89,18 @@ class Promise(BaseModel):
     state: Literal["open", "done", "dropped"] = Field("open", description="dropped: called off")
 
 
+class KeptLine(BaseModel):
+    """What a person keeps for a conversation, in their own words; never formed, chosen by a click.
+
+    `public`: the conversation was a public channel then. `replaces`: the key of an older decision.
+    """
+
+    text: str
+    decision: bool = False
+    public: bool = False
+    replaces: str | None = None
+
+
 SCHEMAS: tuple[type[BaseModel], ...] = (
     UserTechInterest,
     UserFoodPreference,
@@ -101,6 +113,7 @@ BUILT_IN_KINDS: Mapping[str, type[BaseModel]] = {schema.__name__: schema for sch
 INSTRUCTION_KIND = UserInstruction.__name__
 EPISODE_KIND = Episode.__name__
 PROMISE_KIND = Promise.__name__
+KEPT_KIND = KeptLine.__name__
 DUE_FIELDS = ("due", "due_time")
 """The fields of a promise that its verdict fills in: the memory model is not told the date."""
 
@@ -223,4 +236,4 @@ def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     return create_model(schema.__name__, __base__=bases, __doc__=schema.__doc__, **fields)
 
 
-register_schemas(SCHEMAS)
+register_schemas([*SCHEMAS, KeptLine])

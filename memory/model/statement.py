@@ -15,7 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from memory.model.dates import is_slack_ts
-from memory.model.namespace import COLLEAGUES, DM
+from memory.model.namespace import COLLEAGUES, DM, is_shown_by_click
 from memory.model.schemas import level, subject_fields, thing, validated_content
 from memory.model.text import name_of
 
@@ -198,7 +198,7 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
 def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     """Return the statements that count at `now`, each with the audience that knows it then.
 
-    A move gives its audience to all statements before it, but not to what colleagues were shown.
+    A move gives its audience to all statements before it, but not to what was shown by a click.
     """
     counted = [one for one in statements if counts(one, now)]
     moves = [one for one in counted if one.act == "move"]
@@ -207,7 +207,7 @@ def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
         if one.act == "move":
             continue
         later = [move for move in moves if move.number > one.number]
-        if later and one.audience != COLLEAGUES:
+        if later and not is_shown_by_click(one.audience):
             newest = max(later, key=lambda move: move.number)
             one = replace(one, audience=newest.audience)
         placed.append(one)

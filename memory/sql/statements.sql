@@ -116,9 +116,11 @@ LIMIT %(limit)s;
 -- name: change_channel
 -- Give what was said in a conversation the id that Slack has given it since.
 UPDATE statements SET
-    audience = CASE WHEN audience = %(old)s THEN %(new)s ELSE audience END,
+    audience = CASE audience WHEN %(old)s THEN %(new)s WHEN 'kept:' || %(old)s THEN 'kept:' || %(new)s
+        ELSE audience END,
     channel = CASE WHEN channel = %(old)s THEN %(new)s ELSE channel END
-WHERE team_id = %(team)s AND user_id = %(user)s AND (audience = %(old)s OR channel = %(old)s)
+WHERE team_id = %(team)s AND user_id = %(user)s
+    AND (audience IN (%(old)s, 'kept:' || %(old)s) OR channel = %(old)s)
 RETURNING key;
 
 -- name: change_channel_of_proposals

@@ -13,6 +13,17 @@ from .forgetting import (
     selected as selected,
     undoable_forgetting as undoable_forgetting,
 )
+from .kept import (
+    KeptMemory as KeptMemory,
+    channels_with_kept as channels_with_kept,
+    count_kept as count_kept,
+    keep as keep,
+    kept_author as kept_author,
+    keys_of_kept as keys_of_kept,
+    nearest_kept as nearest_kept,
+    read_kept as read_kept,
+    replace_decision as replace_decision,
+)
 from .memories import (
     MAX_MEMORIES as MAX_MEMORIES,
     find_memory as find_memory,

@@ -20,8 +20,8 @@ from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable
-from memory.model.namespace import COLLEAGUES, DM, Person
-from memory.model.schemas import thing
+from memory.model.namespace import DM, Person, is_shown_by_click
+from memory.model.schemas import KEPT_KIND, thing
 from memory.model.statement import MessageKey, Statement, View, current, since_removal
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.statements import load_statements, rows_parameter
@@ -107,7 +107,7 @@ async def add_statements(
 
 
 def _names_a_thing(statement: Statement) -> bool:
-    return statement.act == "say" and statement.audience != COLLEAGUES
+    return statement.act == "say" and not is_shown_by_click(statement.audience)
 
 
 def _about_their_things(statements: Sequence[Statement], known: Known) -> list[Statement]:
@@ -272,7 +272,9 @@ async def join_same_things(
     to the audiences that know it; what does not count stays, and comes back by itself. Returns, by
     key of a memory that has joined another one, the key of that.
     """
-    contents = [(view.kind, view.content) for view in views if view.audience == DM]
+    # The same words may be kept for two conversations.
+    own = [view for view in views if view.audience == DM and view.kind != KEPT_KIND]
+    contents = [(view.kind, view.content) for view in own]
     if not contents:
         return {}
     keys_of_things = await keys_by_thing(connection, person, contents, remembered=True)

@@ -104,6 +104,12 @@ class Interface:
         names = {name: element[name] for name in ("action_id", "block_id", "value")}
         return await self._act("actions", person, **where, **names)
 
+    async def press_in_form(self, person: Person, form: Place, act: str) -> Answer:
+        """Click the first element of an open view whose value is this act."""
+        [element, *_] = [one for one in elements(form) if f'"{act}"' in str(one.get("value"))]
+        names = {name: element[name] for name in ("action_id", "block_id", "value")}
+        return await self._act("actions", person, view_id=form["id"], **names)
+
     async def click(self, person: Person, act: ButtonAct | str | None) -> Answer:
         """Click a button below an earlier message that the app shows the person.
 
@@ -118,10 +124,17 @@ class Interface:
         where = {"channel": channel, "ts": made["message_ts"]}
         return await self._act("actions", person, **where, action_id=f"{ACT}_0", value=value)
 
-    async def point_at(self, place: PersonThread, person: Person) -> Answer:
-        """Use *Remember This* on the message of a place."""
+    async def point_at(
+        self, place: PersonThread, person: Person, shortcut: str = REMEMBER_THIS
+    ) -> Answer:
+        """Use a shortcut on the message of a place."""
         where = {"channel": place.channel, "ts": place.ts}
-        return await self._act("shortcuts", person, **where, callback_id=REMEMBER_THIS)
+        return await self._act("shortcuts", person, **where, callback_id=shortcut)
+
+    async def type_command(self, person: Person, channel: str, command: str, text: str) -> Answer:
+        """Type a command in a conversation."""
+        what = {"channel": channel, "command": command, "text": text}
+        return await self._act("commands", person, **what)
 
     async def submit(self, person: Person, form: Place, **values: Any) -> Answer:
         """Submit an open form with these values, by block."""

@@ -104,15 +104,17 @@ def offered(app: App) -> dict[str, list[str]]:
 
 
 async def test_tools_depend_on_the_conversation_and_on_memory(app: App) -> None:
-    """They are the same in a channel; while memory is off it can be switched on."""
+    """In a channel something can be kept for it; while memory is off it can be switched on."""
     place = app.slack.place()
     await app.ask(place, "hello")
     in_dm = offered(app)
     await app.ask(app.slack.place(channel="public"), "<@BOT> hello")
     in_channel = offered(app)
-    assert set(in_dm) == set(in_channel)
+    await app.ask(app.slack.place(channel="connect"), "<@BOT> hello")
+    in_connect = offered(app)
     memory = {"memory_search", "memory_change", "ask_about_colleague"}
-    assert set(in_channel) == {"search_web", "memory_settings", *memory}
+    assert set(in_dm) == set(in_connect) == {"search_web", "memory_settings", *memory}
+    assert set(in_channel) == {*in_dm, "keep_for_channel"}
     await app.off(place)
     await app.ask(place, "hello")
     assert set(offered(app)) == {"search_web", "memory_settings"}

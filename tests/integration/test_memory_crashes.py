@@ -30,6 +30,7 @@ from memory import (
     undo_forgetting,
 )
 from memory.formation import follow_message
+from memory.store import keep
 from tests.databases import login_of, printed
 from tests.memories import add_memory
 
@@ -96,6 +97,9 @@ ACTS: dict[str, Act] = {
         pool, embedder, ANN, made.forgotten
     ),
     "erase": lambda pool, _, __, ___: erase(pool, ANN),
+    "keep": lambda pool, embedder, _, __: keep(
+        pool, embedder, ANN, "C1", ORIGIN, decision=True, public=True
+    ),
 }
 
 

@@ -38,6 +38,7 @@ TABLES = [
     "requests_under_way",
     "reminders",
     "snoozes",
+    "kept_lines",
     "person_requests",
     "sent_files",
 ]

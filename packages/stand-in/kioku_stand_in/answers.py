@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from kioku_stand_in.memories import (
+    KEPT,
     Memory,
     content_of,
     formed,
@@ -185,6 +186,8 @@ def _replies(prompt: Prompt, say: dict[str, str]) -> list[str]:
     found = [str(one["value"]["content"]) for one in _found(prompt)]
     recent = map(str, framed(prompt.instructions, "recent_words"))
     learn(known, "\n".join([*texts, *found, *recent, *typed]))
+    kept = [line["text"] for turn in turns for line in framed(turn.text, "kept")]
+    known |= {f"kept {text}": {"kind": KEPT, "clause": text} for text in kept}
     told = [reply(one, [*known.values()], say) for one in read(prompt.last_user_text)]
     return told or [say["unknown"]]
 
@@ -195,7 +198,9 @@ def reply(said: Said, known: list[Memory], say: Mapping[str, str]) -> str:
         return say["said"].format(said.parts["whole"])
     texts = [text_of(one, say) for one in known]
     if said.name == "question":
-        return _quoting(nearest(said.parts["quote"], texts), say)
+        found = nearest(said.parts["quote"], texts)
+        kept = {one["clause"] for one in known if one["kind"] == KEPT}
+        return _quoting(found, say, "quote" if kept.isdisjoint(found) else "quote_kept")
     if "recalls" not in said.rule:
         return say.get(said.name, say["cannot"])
     recalled = re.compile(said.rule["recalls"], re.I)
@@ -203,11 +208,11 @@ def reply(said: Said, known: list[Memory], say: Mapping[str, str]) -> str:
     return _quoting([text for one, text in pairs if recalled.search(f"{one['kind']} {text}")], say)
 
 
-def _quoting(texts: list[str], say: Mapping[str, str]) -> str:
-    """Return a reply that quotes what the person said."""
+def _quoting(texts: list[str], say: Mapping[str, str], name: str = "quote") -> str:
+    """Return a reply that quotes what the person, or others, said."""
     if not texts:
         return say["nothing"]
-    return say["quote"].format("\n".join(f"- {text}" for text in texts))
+    return say[name].format("\n".join(f"- {text}" for text in texts))
 
 
 def text_of(memory: Memory, say: Mapping[str, str]) -> str:

@@ -25,6 +25,9 @@ _SPOKEN: Final = re.compile(
 )
 _LIMIT: Final = pattern("<limit>")
 _HEALTH: Final = pattern("<health>")
+_OPEN: Final = {name: pattern(words) for name, words in SCRIPT["open"].items()}
+_MODALITIES: Final = ("question", "joke", "hypothetical", "request")
+KEPT: Final = "KeptLine"
 
 
 def json_list(text: str) -> list[Any]:
@@ -169,6 +172,8 @@ def verdicts(request: str) -> dict[str, Any]:
 def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any]:
     """Judge a proposal by the clause that says so; `typed` is all that was typed."""
     sentence = proposal["sentence"] or ""
+    if proposal["kind"] == KEPT:
+        return _verdict_on_kept(proposal["index"], sentence)
     said = _said_of(proposal, typed)
     verdict = {
         "index": proposal["index"],
@@ -189,6 +194,21 @@ def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any
         if limit["noon"] or limit["正午"]:
             verdict["due_time"] = "12:00"
     return verdict
+
+
+def _verdict_on_kept(index: int, sentence: str) -> dict[str, Any]:
+    """Judge words that somebody wants to keep for a channel."""
+    modality = next(
+        (name for name in _MODALITIES if _OPEN[name].fullmatch(sentence.strip())), "asserted"
+    )
+    return {
+        "index": index,
+        "supported": True,
+        "about": "other" if _OPEN["other"].fullmatch(sentence.strip()) else "speaker",
+        "modality": modality,
+        "conflict": "none",
+        "sensitive": "health" if _HEALTH.search(sentence) else "none",
+    }
 
 
 def _said_of(proposal: dict[str, Any], typed: str) -> Said | None:

@@ -1,0 +1,212 @@
+"""What is kept for a conversation: read for an answer, and told by one line in its thread.
+
+Each kept message has one line of the app below it. A job makes it say what is so: that the message
+is kept, or, once it was taken back, edited, deleted, forgotten or erased, that it is kept no more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.app import App
+from bot.memories.shaping import words_of
+from bot.queue.queue import BACKGROUND, Queue
+from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, is_passing
+from bot.slack.messages import API_TEAM, is_direct
+from bot.slack.posting import post_once
+from bot.ui.kept import gone_payload, kept_payload
+from memory import DM, PUBLIC, MemoryView, Person, Pool
+from memory.postgres import (
+    execute_statement,
+    load_statements,
+    person_statement,
+    person_transaction,
+)
+from memory.store import (
+    KeptMemory,
+    channels_with_kept,
+    find_memory,
+    kept_author,
+    nearest_kept,
+    read_kept,
+)
+
+log = logging.getLogger(__name__)
+
+SHOW_LINE = "show_kept_line"
+WHOLE = 40
+"""The lines that an answer is given whole; of more the nearest to the question."""
+_MOST_QUOTED = 3
+_MOST_PEOPLE = 500
+_SQL = load_statements("bot", "kept_lines")
+
+
+# --- read for an answer ------------------------------------------------------------------------
+
+
+async def lines_for_answer(
+    app: App, person: Person, view: MemoryView, channel: str, question: str
+) -> list[KeptMemory]:
+    """Return what is kept where a person asks: for the conversation, to anybody there.
+
+    In a direct message it is what was said in the public channels that the person is in now. Guests
+    and people of other workspaces get nothing, nor does a conversation that is shared with other
+    workspaces or whose kind is not known, nor anybody while Slack does not say who they are.
+    """
+    if person.team_id == API_TEAM:
+        return []
+    in_dm = view.own.audience == DM
+    if in_dm:
+        channels = await _public_channels(app, person)
+    else:
+        channels = {channel} if PUBLIC in view.audiences else set()
+    lines = await read_kept(app.pool, person, channels, most=WHOLE + 1, public=in_dm)
+    if not lines:
+        return []
+    if not await app.members.is_member(person):
+        return []
+    if len(lines) > WHOLE:
+        nearest = await nearest_kept(
+            app.pool, app.embedder, person, channels, question, most=WHOLE, public=in_dm
+        )
+        lines = nearest or lines[:WHOLE]
+    return lines
+
+
+async def _public_channels(app: App, person: Person) -> set[str]:
+    kept_in = await channels_with_kept(app.pool, person.team_id)
+    if allowed := app.settings.allowed_channels:
+        kept_in &= allowed
+    if not kept_in:
+        return set()
+    conversations = await app.members.conversations(person)
+    return {channel for channel in kept_in if conversations.get(channel)}
+
+
+def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list[KeptMemory]:
+    """Return the lines that have words in an answer which its question does not have.
+
+    Those with the most such words come first.
+    """
+    brought = words_of(answer) - words_of(question)
+    shared = {one.memory.key: len(brought & words_of(one.text)) for one in lines}
+    found = [one for one in lines if shared[one.memory.key]]
+    return sorted(found, key=lambda one: -shared[one.memory.key])
+
+
+def most_quoted(lines: Collection[KeptMemory]) -> list[KeptMemory]:
+    """Return the lines that are quoted below an answer."""
+    return list(lines)[:_MOST_QUOTED]
+
+
+async def keeper_of(app: App, team: str, channel: str, ts: str) -> str:
+    """Return the author of a message that is kept for its conversation; ``""`` of any other one.
+
+    Slack's reference shows a deletion without the message.
+    """
+    if is_direct(channel):
+        return ""
+    return await kept_author(app.pool, team, channel, ts)
+
+
+# --- the line in the thread --------------------------------------------------------------------
+
+
+async def add_line(
+    app: App,
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    key: str,
+    channel: str,
+    thread_ts: str,
+) -> None:
+    """Add the line of what is kept in this transaction, with the job that posts it."""
+    values = {**person.ids, "key": key, "channel": channel, "thread_ts": thread_ts}
+    await connection.execute(_SQL["add"], values)
+    await _show_later(app.queue, connection, person, [{**values, "ts": ""}])
+
+
+async def update_lines(
+    queue: Queue,
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    *,
+    keys: Collection[str] = (),
+    erased: bool = False,
+) -> None:
+    """Let the lines of a person say what is kept no more, or again, after this transaction.
+
+    Those of `keys` in any case. `erased`: all lines, whose rows are deleted in it.
+    """
+    changed = _SQL["all"] if erased else _SQL["note_changed"]
+    found = await connection.execute(changed, {**person.ids, "keys": list(keys)})
+    await _show_later(queue, connection, person, await found.fetchall())
+
+
+async def update_changed_lines(pool: Pool, queue: Queue) -> None:
+    """Do so for all people: of what ended by itself, such as by the operator's retention."""
+    people = await execute_statement(pool, _SQL["people_with_changed"], {"most": _MOST_PEOPLE})
+    for row in people:
+        person = Person(row["team_id"], row["user_id"])
+        async with person_transaction(pool, person) as connection:
+            await update_lines(queue, connection, person)
+
+
+async def _show_later(
+    queue: Queue,
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    lines: Collection[DictRow],
+) -> None:
+    jobs = {}
+    for line in lines:
+        arguments = {name: line[name] or "" for name in ("key", "channel", "thread_ts", "ts")}
+        jobs[f"{SHOW_LINE}:{line['key']}"] = {**person.ids, **arguments}
+    await queue.defer(connection, SHOW_LINE, jobs, queue=BACKGROUND)
+
+
+async def show_line(
+    app: App, team: str, user: str, key: str, channel: str, thread_ts: str, ts: str
+) -> None:
+    """Post or update the line of a kept message; run as a job.
+
+    Raises a fault of Slack's that may pass; where Slack refuses it, that is logged.
+    """
+    person = Person(team, user)
+    begun = await person_statement(app.pool, person, _SQL["begin_post"], {**person.ids, "key": key})
+    if begun:
+        ts = begun[0]["ts"] or ts
+        channel = begun[0]["channel"]
+    memory = await find_memory(app.pool, person, key)
+    if memory is None and not ts:
+        return
+    reader = await app.people.reader(person, keep_new=False)
+    shown = (
+        gone_payload(reader, channel) if memory is None else kept_payload(reader, memory, channel)
+    )
+    client = app.slack.client(team, patience=PATIENCE_SECONDS)
+    try:
+        if ts:
+            await client.chat_update(channel=channel, ts=ts, **shown)
+            return
+        # Its metadata keep the models from reading it as a part of the thread.
+        posted = await post_once(
+            client,
+            channel,
+            shown,
+            {"event_type": "kioku_notice", "event_payload": {"reply": False, "kept": key}},
+            author=await app.slack.bot_user_id(team),
+            thread_ts=thread_ts,
+            since=begun[0]["posting_since"] if begun else None,
+        )
+    except SLACK_FAULTS as error:
+        if is_passing(error):
+            raise
+        log.info("the line of a kept message was not shown: %s", error_code(error))
+        return
+    values = {**person.ids, "key": key, "ts": posted}
+    await person_statement(app.pool, person, _SQL["note_posted"], values)

@@ -1,0 +1,133 @@
+"""Who is a member of the workspace, and of which conversations, as Slack says now."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.logs import fault
+from bot.slack.audiences import kind_of
+from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_cursor
+from memory import PUBLIC, Person
+
+log = logging.getLogger(__name__)
+
+_MEMBER_SECONDS = 600.0
+_CONVERSATIONS_SECONDS = 60.0
+_PATIENCE_SECONDS = 3.0
+_KINDS = "public_channel,private_channel,mpim"
+_PAGE = 999
+_PAGES = 5
+_MOST_KEPT = 5_000
+
+_Answer = TypeVar("_Answer")
+
+
+class _Answers(Generic[_Answer]):
+    """Slack's answers about people, each for so many seconds; of too many the oldest go."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._known: OrderedDict[Person, tuple[float, _Answer]] = OrderedDict()
+
+    def find(self, person: Person) -> _Answer | None:
+        known = self._known.get(person)
+        if known is None or known[0] < time.monotonic():
+            return None
+        return known[1]
+
+    def keep(self, person: Person, answer: _Answer) -> None:
+        self._known[person] = (time.monotonic() + self._seconds, answer)
+        self._known.move_to_end(person)
+        while len(self._known) > _MOST_KEPT:
+            self._known.popitem(last=False)
+
+    def drop(self, person: Person) -> None:
+        self._known.pop(person, None)
+
+
+class Members:
+    """``users.info`` and ``users.conversations`` of people, kept in this process.
+
+    Whether somebody is a guest is kept for ten minutes, where they are for one. What an event of
+    Slack's changes is asked for again at once in the process that gets it. Nobody of whom Slack
+    does not answer for certain is a member of anything.
+    """
+
+    def __init__(self, slack: Installations) -> None:
+        self._slack = slack
+        self._members: _Answers[bool] = _Answers(_MEMBER_SECONDS)
+        self._conversations: _Answers[Mapping[str, bool]] = _Answers(_CONVERSATIONS_SECONDS)
+
+    def invalidate(self, person: Person) -> None:
+        """Ask Slack again the next time."""
+        self._members.drop(person)
+        self._conversations.drop(person)
+
+    async def is_member(self, person: Person) -> bool:
+        """Return whether a person is a member of the workspace, and no guest."""
+        if "-" in person.user_id:
+            return False
+        known = self._members.find(person)
+        if known is not None:
+            return known
+        client = self._slack.client(person.team_id)
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                answer = await client.users_info(user=person.user_id)
+        except SLACK_FAULTS as error:
+            log.info("who a person is is not known: %s", error_code(error) or fault(error))
+            return False
+        found = is_member(answer.get("user") or {}, person.team_id)
+        self._members.keep(person, found)
+        return found
+
+    async def conversations(self, person: Person) -> Mapping[str, bool]:
+        """Return the conversations that a member is in, each with whether it is a public channel.
+
+        Those that are shared with other workspaces are left out.
+        """
+        if not await self.is_member(person):
+            return {}
+        known = self._conversations.find(person)
+        if known is not None:
+            return known
+        client = self._slack.client(person.team_id)
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                found = await _conversations(client, person)
+        except SLACK_FAULTS as error:
+            log.info("where a person is is not known: %s", error_code(error) or fault(error))
+            return {}
+        self._conversations.keep(person, found)
+        return found
+
+
+async def _conversations(client: AsyncWebClient, person: Person) -> dict[str, bool]:
+    found: dict[str, bool] = {}
+    cursor = ""
+    for _ in range(_PAGES):
+        answer = await client.users_conversations(
+            user=person.user_id, types=_KINDS, limit=_PAGE, cursor=cursor or None
+        )
+        for channel in answer.get("channels") or []:
+            audience, shared = kind_of(channel, str(channel["id"]))
+            if not shared:
+                found[str(channel["id"])] = audience == PUBLIC
+        cursor = next_cursor(answer)
+        if not cursor:
+            break
+    return found
+
+
+def is_member(user: Mapping[str, Any], team_id: str) -> bool:
+    """Return whether Slack's user object is of a member of a workspace, and of no guest."""
+    of_team = user.get("team_id") in (None, team_id) or bool(user.get("enterprise_user"))
+    others = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
+    return bool(user) and of_team and not any(user.get(one) for one in others)

@@ -1,0 +1,60 @@
+-- What people keep for a conversation. Row-level security shows the lines of the conversations that the
+-- transaction names in kioku.kept.
+
+-- name: newest
+-- The newest lines of conversations; in `public` those that were said in public channels only. The
+-- decision that another one replaces is told by that one, which anybody may have kept.
+SELECT prefix, key, value, created_at, updated_at, expires_at, key IN (
+        SELECT newer.value->'content'->>'replaces' FROM store AS newer
+        WHERE newer.team_id = %(team)s AND newer.kept_in = ANY(%(channels)s)
+            AND (newer.expires_at IS NULL OR newer.expires_at > now())
+            AND newer.value->'content'->>'replaces' IS NOT NULL
+    ) AS is_replaced
+FROM store
+WHERE team_id = %(team)s AND kept_in = ANY(%(channels)s)
+    AND (expires_at IS NULL OR expires_at > now())
+    AND (NOT %(public)s OR (value->'content'->>'public')::boolean)
+ORDER BY created_at DESC, key
+LIMIT %(most)s OFFSET %(skipped)s;
+
+-- name: nearest
+-- The lines nearest to a vector, exactly; of `decisions` only those that none has replaced. No rows: the
+-- stored vectors are of another model, or there are none yet.
+SELECT prefix, key, value, created_at, updated_at, expires_at, is_replaced FROM (
+    SELECT store.*, made.embedding <=> %(vector)s::vector AS distance, store.key IN (
+            SELECT newer.value->'content'->>'replaces' FROM store AS newer
+            WHERE newer.team_id = %(team)s AND newer.kept_in = ANY(%(channels)s)
+                AND (newer.expires_at IS NULL OR newer.expires_at > now())
+                AND newer.value->'content'->>'replaces' IS NOT NULL
+        ) AS is_replaced
+    FROM store_vectors AS made
+    JOIN store USING (prefix, key)
+    WHERE made.team_id = %(team)s AND made.kept_in = ANY(%(channels)s)
+        AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
+) AS lines
+WHERE (expires_at IS NULL OR expires_at > now())
+    AND (NOT %(public)s OR (value->'content'->>'public')::boolean)
+    AND (NOT %(decisions)s OR (value->'content'->>'decision')::boolean AND NOT is_replaced)
+ORDER BY distance, key
+LIMIT %(most)s;
+
+-- name: count
+-- How many lines are kept for a conversation.
+SELECT count(*) AS count FROM store
+WHERE team_id = %(team)s AND kept_in = %(channel)s AND (expires_at IS NULL OR expires_at > now());
+
+-- name: author
+-- Who keeps what a message says.
+SELECT user_id FROM store
+WHERE team_id = %(team)s AND kept_in = %(channel)s
+    AND value->'sources' @> jsonb_build_array(jsonb_build_object('ts', %(ts)s::text))
+LIMIT 1;
+
+-- name: channels
+-- The conversations of a workspace for which something is kept.
+SELECT channel_id FROM channels_with_kept(%(team)s);
+
+-- name: keys_of_person
+-- What a person keeps for conversations.
+SELECT key FROM store
+WHERE team_id = %(team)s AND user_id = %(user)s AND kept_in IS NOT NULL;

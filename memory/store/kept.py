@@ -1,0 +1,238 @@
+"""What people keep for a conversation: lines of their own words that others there may read.
+
+A line is a memory of its author, of the kind `memory.model.schemas.KeptLine` and with a key of its
+own: whatever forgets, deletes or exports memories does so with it. Others read its row of the
+audience ``kept:CHANNEL``, by a policy of row-level security that compares the conversations which
+the transaction names.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg import DataError
+
+from memory.embeddings.embedder import Embedder, literal
+from memory.model.errors import ChangedSince, ChangeGone, EmbeddingsUnavailable, MemoryFull
+from memory.model.namespace import Person, kept_audience, kept_channel
+from memory.model.schemas import KEPT_KIND
+from memory.postgres.database import Pool, execute_statement, person_statement
+from memory.postgres.statements import load_statements
+from memory.store.changes import Change, changes_of
+from memory.store.edits import AfterWrite, Origin, statement_of
+from memory.store.memories import Memory, read, reread
+from memory.store.projection import remaining_capacity
+from memory.store.statements import add_statements, statements_of_message, writing
+
+_log = logging.getLogger(__name__)
+
+_SQL = load_statements("memory", "kept")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptMemory:
+    """A line that somebody keeps for a conversation, `channel`, as others there read it.
+
+    `is_replaced`: a newer decision has taken its place.
+    """
+
+    memory: Memory
+    channel: str
+    is_replaced: bool = False
+
+    @property
+    def author(self) -> Person:
+        """Who said it, and keeps it."""
+        return self.memory.namespace.person
+
+    @property
+    def text(self) -> str:
+        """The words, as they were typed."""
+        return str(self.memory.content.get("text", ""))
+
+    @property
+    def is_decision(self) -> bool:
+        """Whether it is kept as a decision."""
+        return bool(self.memory.content.get("decision"))
+
+
+def _settings(reader: Person, channels: Iterable[str]) -> dict[str, str]:
+    """Return the settings of a transaction that reads what is kept for these conversations.
+
+    Raises `InvalidNamespace` for what is no id of a conversation.
+    """
+    checked = [reader.namespace(channel).audience for channel in channels]
+    return {**reader.settings, "kioku.kept": ",".join(checked)}
+
+
+def _line(row: Mapping[str, Any]) -> KeptMemory:
+    memory = read(row)
+    channel = kept_channel(memory.namespace.audience) or ""
+    return KeptMemory(memory=memory, channel=channel, is_replaced=bool(row["is_replaced"]))
+
+
+async def read_kept(
+    pool: Pool,
+    reader: Person,
+    channels: Collection[str],
+    *,
+    most: int,
+    skipped: int = 0,
+    public: bool = False,
+) -> list[KeptMemory]:
+    """Return the newest lines that are kept for these conversations, newest first.
+
+    The caller has made sure that `reader` is in each of them. `public`: only what was said in a
+    public channel.
+    """
+    if not channels:
+        return []
+    values = {
+        "team": reader.team_id,
+        "channels": list(channels),
+        "public": public,
+        "most": most,
+        "skipped": skipped,
+    }
+    scope = _settings(reader, channels)
+    return [
+        _line(row) for row in await execute_statement(pool, _SQL["newest"], values, scope=scope)
+    ]
+
+
+async def nearest_kept(
+    pool: Pool,
+    embedder: Embedder,
+    reader: Person,
+    channels: Collection[str],
+    text: str,
+    *,
+    most: int,
+    public: bool = False,
+    decisions: bool = False,
+) -> list[KeptMemory]:
+    """Return the lines nearest to a text, as `read_kept` does the newest; by exact distance.
+
+    `decisions`: only decisions that none has replaced. Nothing while the embedding model does not
+    answer.
+    """
+    try:
+        [vector] = await embedder.embed([text])
+    except EmbeddingsUnavailable as error:
+        _log.warning("what is kept was read without a search: %s", type(error).__name__)
+        return []
+    values = {
+        **asdict(embedder.space),
+        "team": reader.team_id,
+        "channels": list(channels),
+        "vector": literal(vector),
+        "public": public,
+        "decisions": decisions,
+        "most": most,
+    }
+    scope = _settings(reader, channels)
+    try:
+        rows = await execute_statement(pool, _SQL["nearest"], values, scope=scope)
+    except DataError:  # the vectors were just replaced by those of another model
+        return []
+    return [_line(row) for row in rows]
+
+
+async def count_kept(pool: Pool, reader: Person, channel: str) -> int:
+    """Return how many lines are kept for a conversation that `reader` is in."""
+    values = {"team": reader.team_id, "channel": channel}
+    scope = _settings(reader, [channel])
+    [row] = await execute_statement(pool, _SQL["count"], values, scope=scope)
+    return int(row["count"])
+
+
+async def kept_author(pool: Pool, team_id: str, channel: str, ts: str) -> str:
+    """Return who keeps what a message says; ``""`` where nobody does."""
+    values = {"team": team_id, "channel": channel, "ts": ts}
+    scope = {"kioku.team": team_id, "kioku.kept": channel}
+    rows = await execute_statement(pool, _SQL["author"], values, scope=scope)
+    return str(rows[0]["user_id"]) if rows else ""
+
+
+async def channels_with_kept(pool: Pool, team_id: str) -> set[str]:
+    """Return the conversations of a workspace for which something is kept."""
+    rows = await execute_statement(pool, _SQL["channels"], {"team": team_id})
+    return {row["channel_id"] for row in rows}
+
+
+async def keys_of_kept(pool: Pool, person: Person) -> list[str]:
+    """Return the keys of what a person keeps for conversations."""
+    rows = await person_statement(pool, person, _SQL["keys_of_person"], person.ids)
+    return [row["key"] for row in rows]
+
+
+async def keep(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    channel: str,
+    origin: Origin,
+    *,
+    decision: bool,
+    public: bool,
+    batch: UUID | None = None,
+    in_commit: AfterWrite | None = None,
+) -> Change:
+    """Keep words of a person for a conversation: the evidence of `origin`, from its message.
+
+    The caller has judged them. `in_commit` is awaited in the transaction; what it raises rolls it
+    back. Raises `ChangedSince` (the message keeps the same words already) and `MemoryFull`.
+    """
+    audience = person.namespace(kept_audience(channel)).audience
+    content = {"text": origin.evidence, "decision": decision, "public": public}
+    kept = statement_of(str(uuid4()), KEPT_KIND, audience, content, origin, batch=batch or uuid4())
+    async with writing(pool, embedder, person) as connection:
+        if origin.channel and origin.ts:
+            said = await statements_of_message(connection, person, (origin.channel, origin.ts))
+            known = [one for one in said if one.audience == audience and not one.withdrawn_at]
+            if any(one.evidence == origin.evidence for one in known):
+                raise ChangedSince("The message keeps these words already.")
+        if await remaining_capacity(connection, person) < 1:
+            raise MemoryFull("The person has as many memories as are kept.")
+        written = await add_statements(connection, person, [kept])
+        [change] = changes_of(person, kept.batch, written)
+        if in_commit is not None:
+            await in_commit(connection, [change])
+    return change
+
+
+async def replace_decision(
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    key: str,
+    replaced: str,
+    *,
+    in_commit: AfterWrite | None = None,
+) -> Change:
+    """Let a person's decision take the place of an older one of its conversation, by its key.
+
+    The older one, which anybody may have kept, stays as it is and is shown as replaced. Raises
+    `ChangeGone` where the person keeps no such decision.
+    """
+    async with writing(pool, embedder, person) as connection:
+        found = (await reread(connection, person, [key])).get(key)
+        if found is None or not found.content.get("decision"):
+            raise ChangeGone("The person keeps no such decision.")
+        [audience] = found.audiences
+        content = {"text": found.content["text"], "replaces": replaced}
+        # Nothing is typed: it goes with the message of the decision.
+        said = statement_of(
+            key, KEPT_KIND, audience, content, Origin(actor="command"), batch=uuid4()
+        )
+        [source] = found.source_messages
+        said = replace(said, channel=source[0], ts=source[1])
+        written = await add_statements(connection, person, [said])
+        [change] = changes_of(person, said.batch, written)
+        if in_commit is not None:
+            await in_commit(connection, [change])
+    return change
