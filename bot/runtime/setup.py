@@ -79,11 +79,18 @@ def set_up(settings: Settings, *, browser: bool = True) -> None:
         print(_OPENED)
     else:
         print(_PRINTED.format(url=create_app_url(), manifest=manifest_path()))
-    for name, (text, check) in _STEPS.items():
-        print(text)
-        settings, value = _ask(settings, name, check)
-        if value:
-            _write(dotenv, name, value)
+    written: list[str] = []
+    try:
+        for name, (text, check) in _STEPS.items():
+            print(text)
+            settings, value = _ask(settings, name, check)
+            if value:
+                _write(dotenv, name, value)
+                written.append(name)
+    except KeyboardInterrupt:
+        kept = f"{', '.join(written)} in {dotenv}" if written else "nothing"
+        print(f"\nStopped. Kept: {kept}. Run `kioku setup` again to go on.")
+        raise
     print(
         "Everything is set. Start Kioku with `make up` or `kioku up`, then send it a direct message"
         " in your workspace."
@@ -98,6 +105,7 @@ def _ask(settings: Settings, name: str, check: Check) -> tuple[Settings, str]:
         tried = settings.model_copy(update=changed)
         try:
             _check_form(tried, name, value)
+            print("   Checking …")
             print(f"   ✓ {asyncio.run(check(tried))}\n")
         except Exception as error:
             sentence = explained(error)

@@ -35,7 +35,7 @@ async def embed_missing(
 
     While somebody waits, only one batch of them is embedded, and the next call continues.
 
-    Until then recall finds them in small sets only. No connection is held while embedding. Nothing
+    Until then recall finds them only in a set that it returns whole. No connection is held while embedding. Nothing
     is done while the stored vectors are of another model: `reembed` embeds these memories, too.
     Returns how many were embedded. Raises `EmbeddingsUnavailable`; another call continues.
     """

@@ -194,6 +194,8 @@ def _replies(prompt: Prompt, say: dict[str, str]) -> list[str]:
 
 def reply(said: Said, known: list[Memory], say: Mapping[str, str]) -> str:
     """Return what is said to one clause, in the words `say`, by what is known of the person."""
+    if "corrects" in said.rule and not any(str(said.parts["x"]) in text_of(m, say) for m in known):
+        return say["unknown"]
     if said.states:
         return say["said"].format(said.parts["whole"])
     texts = [text_of(one, say) for one in known]
