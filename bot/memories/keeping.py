@@ -300,7 +300,7 @@ async def _keep(app: App, said: _Said, quote: str | None) -> Change:
     except ChangedSince as known:
         raise NotKept(reader.say("kept_already")) from known
     except (MemoryOff, NotRemembered) as changed:
-        raise NotKept(reader.say("remember_changed")) from changed
+        raise NotKept(reader.say("changed_meanwhile")) from changed
     log.info("a person keeps a message for its conversation")
     return kept
 

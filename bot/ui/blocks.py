@@ -54,7 +54,6 @@ _TITLES = {
     COMMENTARY: "task_commentary",
     "memory_search": "task_recall",
     "ask_about_colleague": "task_recall",
-    "keep_for_channel": "task_memory",
 }
 
 

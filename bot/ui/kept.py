@@ -40,8 +40,8 @@ def kept_payload(reader: Reader, memory: Memory, channel: str) -> Payload:
     if content.get("replaces"):
         line = f"{line} {reader.say('kept_line_replaces')}"
     undo = TakeBack(key=memory.key)
-    label = reader.say("undo_label", what=line)
-    return payload(line, button(reader.say("undo_button"), undo, label=label))
+    text = reader.say("undo_button")
+    return payload(line, button(text, undo, label=reader.say("explained", what=text, more=line)))
 
 
 def gone_payload(reader: Reader, channel: str) -> Payload:

@@ -133,7 +133,7 @@ async def test_two_patches_of_one_memory_both_count(trial: Trial, renamed: int |
     assert [one["evidence"] for one in row["value"]["sources"][1:]] in ([*said], [*said[::-1]])
 
 
-@pytest.mark.parametrize(("stored", "shown"), [(12, 12), (80, 80), (200, 60)])
+@pytest.mark.parametrize(("stored", "shown"), [(12, 12), (80, 80), (260, 60)])
 async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_large_one(
     former: Former, model: ScriptedModel, stored: int, shown: int
 ) -> None:

@@ -49,7 +49,7 @@ TABLE = (
     " ON tablename = relname WHERE pg_class.oid = 'store_vectors'::regclass"
 )
 COUNT = 70
-LITTLE = 500  # tokens, less than those of what Ann says
+LITTLE = 200  # tokens, less than those of what Ann says
 
 
 @pytest.fixture
