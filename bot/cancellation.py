@@ -23,7 +23,9 @@ async def cancel_until_done(task: asyncio.Task[Any]) -> None:
 
 def stopped_by_signal() -> asyncio.Event:
     """Return an event that SIGINT and SIGTERM set; the first one cancels the calling task, too."""
-    loop, task, stop = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    stop = asyncio.Event()
 
     def stopped() -> None:
         if not stop.is_set() and task is not None:

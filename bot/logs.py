@@ -139,7 +139,8 @@ class _Discreet(logging.Filter):
         library = record.name.split(".", 1)[0]
         withheld = library in _INDISCREET or record.name.startswith(_OAUTH)
         if withheld or (record.exc_info and library in _QUOTING):
-            record.msg, record.args = "a fault was reported; its text is withheld", ()
+            record.msg = "a fault was reported; its text is withheld"
+            record.args = ()
         if str(record.msg).startswith(_EXPECTED) or _from_broken_client(record):
             return False
         return library in _OURS or record.levelno >= logging.WARNING

@@ -76,7 +76,8 @@ class Workspaces:
         found = await execute_statement(self.pool, _SQL["left"], {"team": team_id})
         if not found:
             return None
-        left_at, purge_at = found[0]["left_at"], found[0]["purge_at"]
+        left_at = found[0]["left_at"]
+        purge_at = found[0]["purge_at"]
         what = "uninstalled the app" if purge_at else "revoked its bot token"
         return (
             f"Workspace {team_id} {what} on {left_at:%Y-%m-%d}: to serve it again, install the app;"

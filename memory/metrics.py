@@ -66,7 +66,8 @@ def recorded(steps: StepRecorder, counts: CountRecorder | None = None) -> Iterat
     """Call `steps` with names and seconds of what ends in this block, `counts` with counts."""
     global _steps, _counts
     before = _steps, _counts
-    _steps, _counts = steps, counts
+    _steps = steps
+    _counts = counts
     try:
         yield
     finally:

@@ -213,7 +213,8 @@ class Turns:
         message before the turn began, or anything since: it may repeat that. The words of a message
         that was forgotten while its turn began are blanked.
         """
-        message, person = turn.message, turn.view.person
+        message = turn.message
+        person = turn.view.person
         [kept] = redact_texts(reply or "", known=turn.removed)
         lock = message.person.prefix
         async with transaction(self.pool, _scope(message), lock=lock, shared=True) as connection:

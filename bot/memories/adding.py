@@ -63,7 +63,8 @@ _SQL = load_statements("bot", "adding")
 
 # Deadline of the model calls, in seconds, and more for each further line; after it the words are
 # stored as typed.
-_DEADLINE, _DEADLINE_OF_LINE = 5.0, 1.0
+_DEADLINE = 5.0
+_DEADLINE_OF_LINE = 1.0
 # What a verdict says. After any other refusal the words are stored as typed: the words of a command
 # are their own evidence.
 _VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "sensitive"})
@@ -113,7 +114,9 @@ async def remember_message(
     No memory is formed from a message that the person forgot or that was written while memory was
     off.
     """
-    ts, person, reader = str(message.get("ts") or ""), click.person, click.reader
+    ts = str(message.get("ts") or "")
+    person = click.person
+    reader = click.reader
     author = author_key(message, await app.slack.get(person.team_id), shared="user_team" in message)
     if not (author == person.user_id and not message.get("bot_id") and ts and channel):
         return Done(line=reader.say("remember_not_own"))
@@ -153,7 +156,8 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
 
 async def why_not_now(app: App, click: Click, channel: str = "", ts: str = "") -> Done | None:
     """Return why nothing may be stored of the person, or of a message of theirs; None if it may."""
-    person, reader = click.person, click.reader
+    person = click.person
+    reader = click.reader
     if refusal := person_refusal(app.settings, person):
         return Done(line=reader.say(refusal))
     async with person_transaction(app.pool, person) as connection:
@@ -210,7 +214,9 @@ class _Request:
 
     async def begin(self) -> str:
         """Store that the request begins; return its id."""
-        person, channel, ts = self.click.person, self.channel, self.ts
+        person = self.click.person
+        channel = self.channel
+        ts = self.ts
         return await begin_request(self.app.pool, person, channel=channel, ts=ts)
 
     async def _form(self) -> tuple[dict[str, str], list[Refusal]]:
@@ -219,14 +225,17 @@ class _Request:
         Returns why some were not stored, by their text, and what the verdict refused. Raises one of
         `EXPECTED`.
         """
-        app, reader, request = self.app, self.click.reader, await self.begin()
+        app = self.app
+        reader = self.click.reader
+        request = await self.begin()
         words = {
             PersonMessage(
                 text=line, channel=self.channel, ts=self.ts, origin=self.origin, zone=reader.zone
             ): line
             for line in self.lines
         }
-        formed, in_time = FormationResult(), True
+        formed = FormationResult()
+        in_time = True
         try:
             formed = await app.former.form(
                 self.view,
@@ -255,7 +264,8 @@ class _Request:
 
     async def _is_known(self, line: str) -> bool:
         """Return whether a memory that may be used there contains the line."""
-        pool, person = self.app.pool, self.click.person
+        pool = self.app.pool
+        person = self.click.person
         found = await memory_page(pool, person, line, size=MAX_MEMORIES, whole_words=True)
         here = set(self.view.audiences)
         return any(here & {DM, *memory.audiences} for memory in found.memories)
@@ -303,7 +313,9 @@ class _Request:
 
     async def done(self, left: dict[str, str], refused: Sequence[Refusal]) -> Done:
         """Return what was stored and asked, and what was not stored and why."""
-        pool, person, reader = self.app.pool, self.click.person, self.click.reader
+        pool = self.app.pool
+        person = self.click.person
+        reader = self.click.reader
         stored = notable_changes(await list_changes(pool, person, batch=self.batch))
         questions = await open_questions(pool, person, batch=self.batch)
         if not (stored or questions or left) and len(refused) == 1:

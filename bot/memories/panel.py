@@ -154,7 +154,8 @@ def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[st
         lines.append(
             reader.say("home_flow_replies", receivers=reader.say("listed").join(receivers))
         )
-    most, texts = app.settings.retention_days, app.settings.history_days
+    most = app.settings.retention_days
+    texts = app.settings.history_days
     days = min((one for one in (most, settings.retention_days) if one), default=None)
     kept = kept_for(reader, days)
     texts_kept = kept_for(reader, min(texts, days or texts))

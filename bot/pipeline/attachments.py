@@ -202,8 +202,10 @@ def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[
 
 def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
     """Return how a file is read: from its download or thumbnail, or already from what is known."""
-    mode, access = file.get("mode"), file.get("file_access")
-    mimetype, name = str(file.get("mimetype") or ""), file_name(file)
+    mode = file.get("mode")
+    access = file.get("file_access")
+    mimetype = str(file.get("mimetype") or "")
+    name = file_name(file)
     # From another organization Slack sends a file's id alone.
     if access in ("access_denied", "check_file_info"):
         raise FileUnreadable("files_elsewhere")
@@ -211,7 +213,8 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
         raise FileUnreadable("files_gone")
     if file.get("is_external") or mode == "external":
         raise FileUnreadable("files_elsewhere")
-    size, most = int(file.get("size") or 0), min(FILE_BYTES, left)
+    size = int(file.get("size") or 0)
+    most = min(FILE_BYTES, left)
     url = str(file.get("url_private_download") or file.get("url_private") or "")
     thumbnail = next((str(file[one]) for one in THUMBNAILS if file.get(one)), "")
     named = name.rpartition(".")[2].lower()
@@ -220,11 +223,15 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
     if file.get("transcript"):
         if not (file.get("has_more") and file.get("vtt")):
             return AttachedFile(name=name, kind="transcript", size=size, text=file["transcript"])
-        url, kind, size = str(file["vtt"]), "text/vtt", _TEXT_BYTES
+        url = str(file["vtt"])
+        kind = "text/vtt"
+        size = _TEXT_BYTES
     elif mode == "snippet" or mimetype == "text/plain":
         kind = "text/plain"
     elif thumbnail and mimetype.startswith("image/") and (size > most or mimetype not in _IMAGES):
-        url, kind, size = thumbnail, "", _THUMBNAIL_BYTES
+        url = thumbnail
+        kind = ""
+        size = _THUMBNAIL_BYTES
     elif mimetype in _IMAGES:
         kind = ""
     elif not kind and (mimetype.startswith("text/") or _CODE.fullmatch(named)):
@@ -241,7 +248,8 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
 def read(file: AttachedFile, content: bytes) -> AttachedFile:
     """Return a file that was downloaded as the model is shown it; raises `FileUnreadable`."""
     image = next((one for begins, one in _BEGINNINGS.items() if content.startswith(begins)), "")
-    name, kind = file.name, file.kind or image
+    name = file.name
+    kind = file.kind or image
     if not kind:
         raise FileUnreadable("files_kind")
     if kind in ("text/plain", "text/vtt"):

@@ -84,8 +84,10 @@ class FixedReplies:
         if claimed.begun:
             await self.reply(claimed, refusal, outcome="answered")
             return
-        app, message = self.app, claimed.message
-        here, in_dm = f"{refusal} {message.channel_id}", message.audience == DM
+        app = self.app
+        message = claimed.message
+        here = f"{refusal} {message.channel_id}"
+        in_dm = message.audience == DM
         if in_dm or (message.addressed and await self._may_tell(claimed, here, _DAY_SECONDS)):
             reader = await app.people.reader(message.person, message.text)
             try:
@@ -116,7 +118,8 @@ class FixedReplies:
             self.activate(claimed)
             await self.app.inbox.finish_without_turn(claimed, "skipped")
             return
-        limit, minutes = used_up.limit, used_up.minutes
+        limit = used_up.limit
+        minutes = used_up.minutes
         await self.reply(claimed, "limit_reached", outcome="answered", limit=limit, count=minutes)
 
     async def reply(
@@ -133,7 +136,8 @@ class FixedReplies:
         Without an `outcome` the turn does not end: the answer will replace the sentence.
         `form_words`: memories may be formed from the message.
         """
-        app, turns = self.app, self.turns
+        app = self.app
+        turns = self.turns
         text = claimed.message.text if form_words else ""
         bot_user_id = await app.slack.bot_user_id(claimed.message.team_id)
         turn = await turns.begin(

@@ -65,7 +65,8 @@ it answers the question, say who said it and when; where two lines differ, say b
 links below your answer.
 """
 _FRAMES = {INSTRUCTION_KIND: "preferences", EPISODE_KIND: "episodes"}
-FILES_ALONE, FORWARDED_ALONE = "[files]", "[forwarded]"
+FILES_ALONE = "[files]"
+FORWARDED_ALONE = "[forwarded]"
 NO_ANSWER = "(no answer)"
 """The answer in the history to a question that got none: some models want one for each question."""
 _BROUGHT_TURNS = 5

@@ -276,7 +276,9 @@ class _Attempt:
 
     async def _called(self, call: Mapping[str, Any]) -> str:
         """Run a tool call of the model and return its output."""
-        identity, name, arguments = call["call_id"], call["name"], call["arguments"]
+        identity = call["call_id"]
+        name = call["name"]
+        arguments = call["arguments"]
         self.calls += 1
         if name == SEARCH_TOOL and SEARCH_DEFINITION in self.tools:
             if self.searches == MAX_SEARCHES:

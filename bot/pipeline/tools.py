@@ -245,8 +245,11 @@ class Toolbox:
 
     async def _note(self, connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""
-        app, turn, message = self._app, self._turn, self._message
-        where, mode = (message.channel_id, message.ts), app.settings.consent
+        app = self._app
+        turn = self._turn
+        message = self._message
+        where = (message.channel_id, message.ts)
+        mode = app.settings.consent
         now = await read_memory_state(connection, message.person, *where, mode)
         values = {"id": turn.id, "words": turn.words[:WORDS_LIMIT]}
         found = await connection.execute(_SQL["still_says"], values)
@@ -423,7 +426,8 @@ class Toolbox:
         return Selection(since=until(since), until=until(before) or datetime.now(UTC))
 
     async def _do_not_remember(self, given: Arguments) -> Definition:
-        message, person = self._message, self._message.person
+        message = self._message
+        person = self._message.person
         async with person_transaction(self._app.pool, person) as connection:
             last = await message_before(connection, message)
         # The request itself repeats what is meant, so it is never remembered either.

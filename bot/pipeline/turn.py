@@ -302,7 +302,8 @@ def create_turn(
             _brought(dependencies, turn) as brought,
         ):
             result = await _ask_model(dependencies, turn, question, brought, recalling, sink)
-            reader, prompt = await sink.reader(), result.prompt
+            reader = await sink.reader()
+            prompt = result.prompt
             text = result.text
             newest_only = False
             if result.outcome == "answered":
@@ -346,7 +347,8 @@ def create_turn(
 
 async def _begun(dependencies: TurnDependencies, claimed: ClaimedMessage) -> tuple[Turn, str]:
     """Begin the turn; return it with the person's question, without the mention of the bot."""
-    app, message = dependencies.app, claimed.message
+    app = dependencies.app
+    message = claimed.message
     bot_user_id = await app.slack.bot_user_id(message.team_id)
     question = plain(message.text, bot_user_id)
     turn = await dependencies.turns.begin(

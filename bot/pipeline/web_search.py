@@ -83,7 +83,8 @@ async def search_web(
         log.warning("a web search failed: %s", fault(error))
         return _failed("The web search failed. Answer without it, and say so.")
     response = response if isinstance(response, dict) else {}
-    tokens, items = tokens_of(response, model.model), objects(response.get("output"))
+    tokens = tokens_of(response, model.model)
+    items = objects(response.get("output"))
     done = [(one.get("type"), one.get("status")) for one in items]
     if ("web_search_call", "completed") not in done:
         # The model answered without a search: what it says and cites is no result of one.

@@ -82,7 +82,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             f"{given[0]} is set without {lacks}: copy it from your app's {TOKENS[lacks][1]}, or"
             " run `kioku setup`, which asks for both."
         )
-    key, url = settings.openai_api_key, settings.openai_base_url
+    key = settings.openai_api_key
+    url = settings.openai_base_url
     own = url is None or urlsplit(url).hostname == "api.openai.com"
     if key is not None and own and not key.get_secret_value().startswith("sk-"):
         yield (
@@ -259,7 +260,8 @@ def _refused(what: str, name: str, status: int, code: str | None) -> Problem:
 
 async def check_remembering(settings: Settings) -> str:
     """Let the memory model call a tool for an invented sentence; nothing is stored."""
-    model, name = settings.memory_model, "KIOKU_MEMORY_MODEL"
+    model = settings.memory_model
+    name = "KIOKU_MEMORY_MODEL"
     if not settings.has_model or settings.formation == "off":
         return "No model forms memories."
     from bot.runtime.memory_models import create_chat_model

@@ -38,7 +38,8 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
 
     Raises `Problem`, also if something is still there.
     """
-    typed, person = user, Person(team, user)
+    typed = user
+    person = Person(team, user)
     if not yes:
         try:
             ask = f"Type {user} to erase everything about this person: "

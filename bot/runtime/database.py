@@ -88,7 +88,8 @@ async def migrated(
         client = clients.embeddings
         space = await embedding_space(client, settings.embedding_model)
         step = partial(apply, addresses.owner, space, migrations(), login=addresses.login)
-        embedder, shown = Embedder(client, space), progress("memories")
+        embedder = Embedder(client, space)
+        shown = progress("memories")
         try:
             done = await asyncio.to_thread(step)
         except EmbeddingSpaceMismatch as mismatch:

@@ -94,7 +94,8 @@ class Metrics(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record of the log."""
-        level, logger = record.levelname.lower(), record.name.split(".")[0]
+        level = record.levelname.lower()
+        logger = record.name.split(".")[0]
         self.count("log_records", 1, {"level": level, "logger": logger})
 
     async def page(self, _: web.Request) -> web.Response:
@@ -115,7 +116,8 @@ async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int
 
     Raises `Problem` if it is taken.
     """
-    metrics, application = Metrics(pool), web.Application()
+    metrics = Metrics(pool)
+    application = web.Application()
     application.router.add_get("/metrics", metrics.page)
     logging.getLogger().addHandler(metrics)
     try:

@@ -33,7 +33,8 @@ from memory.postgres import execute_statement, load_statements, transaction
 log = logging.getLogger(__name__)
 
 # Their addresses hold a state or a code.
-INSTALL, REDIRECT = "/slack/install", "/slack/oauth_redirect"
+INSTALL = "/slack/install"
+REDIRECT = "/slack/oauth_redirect"
 STATE_SECONDS = 600
 _SQL = load_statements("bot", "workspaces")
 

@@ -98,7 +98,8 @@ async def open_service(
         async def served_teams() -> list[str]:
             if await unreached():
                 return []
-            one, store = wiring.installation, wiring.store
+            one = wiring.installation
+            store = wiring.store
             teams = [one.team_id] if one else await store.teams() if store else []
             # Messages written while a workspace is not served are read when it is served again.
             return [team for team in teams if await app.workspaces.serves(team)]

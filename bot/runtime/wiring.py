@@ -235,7 +235,8 @@ async def connected(
 
 async def database_problem(app: App) -> str | None:
     """Return one sentence about what is wrong with the database, if anything is."""
-    space, wait = app.embedder.space, _READY_WAIT_SECONDS
+    space = app.embedder.space
+    wait = _READY_WAIT_SECONDS
     try:
         await check_database(app.pool, space, migrations(), wait=wait)
     except (OperationalError, KiokuMemoryError) as error:

@@ -27,7 +27,8 @@ MAX_DEPTH = 60
 """Levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
 NAME_CHARACTERS = 40
 
-_MOST_PARTS, _MOST_FILES = 10, 20
+_MOST_PARTS = 10
+_MOST_FILES = 20
 _MOST_BLOCKS = 100
 _MOST_PIECES = 5_000  # texts that are looked at in one block or attachment
 _FORWARDS = ("is_share", "is_msg_unfurl", "is_reply_unfurl")

@@ -114,7 +114,8 @@ async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 def _is_slacks(client: AsyncWebClient, url: str) -> bool:
-    target, api = urlsplit(url), urlsplit(client.base_url)
+    target = urlsplit(url)
+    api = urlsplit(client.base_url)
     if (target.scheme, target.netloc) == (api.scheme, api.netloc):
         return True
     return target.scheme == "https" and (target.hostname or "").endswith(_HOSTS)

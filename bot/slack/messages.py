@@ -318,7 +318,8 @@ def _as_typed(link: re.Match[str]) -> str:
     ``<http://b.c|b.c>`` and a telephone number into ``<tel:5551234|555-1234>``: the label is what
     was typed. Any other label is shown with its target.
     """
-    url, label = link[1], link[2]
+    url = link[1]
+    label = link[2]
     scheme, _, address = url.partition(":")
     if label and _compared(label, scheme) == _compared(address, scheme):
         return label

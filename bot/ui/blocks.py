@@ -27,10 +27,13 @@ class Payload(TypedDict):
 
 LINE_LIMIT = 240
 # Source: https://docs.slack.dev/reference/block-kit/block-elements/button-element
-_LABEL_LIMIT, VALUE_LIMIT = 75, 2_000
+_LABEL_LIMIT = 75
+VALUE_LIMIT = 2_000
 # Source: https://docs.slack.dev/reference/block-kit/composition-objects/option-object
-_OPTION_TEXT, OPTION_VALUE = 75, 150
-_TEXT_LIMIT, _SECTION_LIMIT = 3_900, 2_900
+_OPTION_TEXT = 75
+OPTION_VALUE = 150
+_TEXT_LIMIT = 3_900
+_SECTION_LIMIT = 2_900
 # A markdown block takes 12,000 characters a message.
 PART_LIMIT = 11_500
 # Slack cuts a longer text. Source: https://docs.slack.dev/reference/methods/chat.postMessage

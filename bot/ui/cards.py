@@ -31,7 +31,8 @@ def card_payload(reader: Reader, user: str, memories: Sequence[Memory]) -> Paylo
 
     Slack sends no notification for a mention to somebody who cannot see it.
     """
-    who, lines = f"<@{user}>", card_lines(reader, memories)
+    who = f"<@{user}>"
+    lines = card_lines(reader, memories)
     if not lines:
         return payload(reader.say("card_nothing", who=who))
     return payload(f"{reader.say('card_says', who=who)}\n{bulleted(lines)}")

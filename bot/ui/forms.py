@@ -55,11 +55,15 @@ COMMENT_LIMIT = 1_000
 _LINES_LENGTH = 3_000
 FIELD_LIMIT = 2_000  # as `MAX_TEXT` of memory.model.text
 # Slack asks for six inputs at most, and one says where a memory may be used.
-_MAX_FIELDS, _MAX_CHOICES = 5, 100
+_MAX_FIELDS = 5
+_MAX_CHOICES = 100
 _MULTILINE_LENGTH = 60
 # Of our own kinds: fields without a label.
 _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
-_AUDIENCE, _LINES, _WORD, _COMMENT = "audience", "lines", "word", "comment"
+_AUDIENCE = "audience"
+_LINES = "lines"
+_WORD = "word"
+_COMMENT = "comment"
 # Markers of lists, with which pasted lines begin.
 _BULLETS = "-–*•·▪◦ \t"
 _ERRORS = {"missing": "form_missing", "secret": "refused_secret"}
@@ -227,7 +231,8 @@ def _level_input(reader: Reader, kind: str, content: Mapping[str, Any]) -> Block
 
 def _number_input(rules: Rules, value: str) -> Block:
     """Return the input of a number; it begins empty where it cannot show `value`."""
-    kind, ends = rules["type"], {"min_value": "minimum", "max_value": "maximum"}
+    kind = rules["type"]
+    ends = {"min_value": "minimum", "max_value": "maximum"}
     limits = {name: str(rules[end]) for name, end in ends.items() if end in rules}
     low, high = (limits.get(name, value) for name in ends)
     shown = _NUMBERS[kind].match(value) and float(low) <= float(value) <= float(high)
@@ -329,7 +334,8 @@ def added_lines(view: Mapping[str, Any]) -> list[str]:
 
 def add_errors(reader: Reader, view: Mapping[str, Any]) -> dict[str, str]:
     """Return why the lines of a submitted form cannot be added, by block."""
-    lines, error = added_lines(view), ""
+    lines = added_lines(view)
+    error = ""
     if not lines:
         error = reader.say("form_missing")
     elif len(lines) > LINES_LIMIT:

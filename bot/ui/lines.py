@@ -48,7 +48,8 @@ LEVELS: Mapping[str, Sequence[Level]] = {
 }
 """The words for the scores of the built-in kinds, from 0 to 100: nobody is shown a number."""
 # Of “I like …” and 「…が好きです」; and what ends a word before the subject in Japanese.
-_FEW_LETTERS, _ENDS = 8, "はがもの"
+_FEW_LETTERS = 8
+_ENDS = "はがもの"
 _FINAL_MARKS = " .!。！"
 # The fields of a built-in kind that are shown beside its subject; of an operator's own, all.
 _DETAILS: Mapping[str, tuple[str, ...]] = {
@@ -233,7 +234,8 @@ def _last_day(reader: Reader, end: datetime) -> str:
 
 def change_line(reader: Reader, entry: Change) -> str:
     """Return a change as one line of mrkdwn."""
-    before, after = value_line(reader, entry.before), value_line(reader, entry.after)
+    before = value_line(reader, entry.before)
+    after = value_line(reader, entry.after)
     line = _change_line(reader, entry, before, after)
     if entry.undone_at is not None:
         return reader.say("change_undone", line=line)
@@ -307,7 +309,8 @@ def value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
 
 def question_line(reader: Reader, question: Question) -> str:
     """Return a question that formation left to the person, as one line of mrkdwn."""
-    before, after = value_line(reader, question.before), value_line(reader, question.after)
+    before = value_line(reader, question.before)
+    after = value_line(reader, question.after)
     match question.asks:
         case "replace":
             day = reader.plain_day(date.fromisoformat(question.said_on))

@@ -88,7 +88,8 @@ def memory_model(
 def tokens_used(model: str, reported: UsageMetadata) -> TokenUse:
     """Return the tokens that LangChain reports of a call."""
     details = reported.get("input_token_details", {})
-    cached, written = details.get("cache_read") or 0, details.get("cache_creation") or 0
+    cached = details.get("cache_read") or 0
+    written = details.get("cache_creation") or 0
     used: TokenUse = Counter()
     used[model, "input"] = max(reported["input_tokens"] - cached - written, 0)
     used[model, "cache_write"] = written

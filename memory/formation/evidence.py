@@ -175,7 +175,8 @@ class Evidence:
     @property
     def key(self) -> MessageKey | None:
         """The channel and ts of that message; None if it has none."""
-        channel, ts = self.original.channel, self.original.ts
+        channel = self.original.channel
+        ts = self.original.ts
         return (channel, ts) if channel and ts else None
 
 
@@ -201,7 +202,8 @@ def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | No
 
 def _window(message: TypedMessage, first: int, last: int, start: int, end: int) -> str:
     """Return the sentences, or of very long ones the part around the quote."""
-    begin, close = message.sentences[first][0], message.sentences[last][1]
+    begin = message.sentences[first][0]
+    close = message.sentences[last][1]
     if close - begin > MAX_TEXT:
         begin = max(begin, min(start, (start + end - MAX_TEXT) // 2))
         close = min(close, begin + MAX_TEXT)

@@ -148,7 +148,8 @@ def _read(
         return Refusal(reason="unusable")
     if write.value is None:
         return _removal(target, messages)
-    kind, content = str(write.value.get("kind")), dict(write.value.get("content") or {})
+    kind = str(write.value.get("kind"))
+    content = dict(write.value.get("content") or {})
     evidence = find_evidence(str(content.pop("evidence", "") or ""), messages)
     if evidence is None:
         return Refusal(reason="no_evidence", kind=kind)

@@ -118,7 +118,8 @@ def _number(text: str) -> float:
 
 def depth(value: Any) -> int:
     """Return how many objects and lists are within each other in a JSON value; not recursive."""
-    levels, level = 0, [value]
+    levels = 0
+    level = [value]
     while level:
         levels += 1
         level = [

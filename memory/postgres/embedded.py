@@ -26,7 +26,8 @@ from psycopg.conninfo import make_conninfo
 from memory.model.errors import KiokuMemoryError
 
 START_SECONDS, STOP_SECONDS = 300.0, 60.0  # recovery after a power failure may read a lot of WAL
-_OWNER, _LOGIN = "kioku", "kioku_login"
+_OWNER = "kioku"
+_LOGIN = "kioku_login"
 _INITDB = f"-U {_OWNER} -E UTF8 --locale=C --auth=trust --no-instructions --locale-provider=builtin"
 _FEWER = "wal_level=minimal max_wal_senders=0 io_method=sync shared_buffers=64MB"
 _QUIET = "log_min_messages=log log_min_error_statement=panic"  # errors have people's texts
@@ -69,7 +70,8 @@ class EmbeddedPostgres:
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = Path(data_dir).expanduser().resolve()
-        self._cluster, self._log = self._folder / "pg", self._folder / "postgres.log"
+        self._cluster = self._folder / "pg"
+        self._log = self._folder / "postgres.log"
         self._socket = self._folder / "socket"
         # A socket's address has 103 characters at most; libpq and PostgreSQL split it at commas.
         if not re.fullmatch(r"[A-Za-z0-9/._+-]{1,88}", str(self._socket)):
@@ -169,7 +171,8 @@ class EmbeddedPostgres:
         self._remove_stale_files()
         settings = ["listen_addresses=", f"unix_socket_directories={self._socket}"]
         options = [f"--{one}" for one in (*settings, *_FEWER.split(), *_QUIET.split())]
-        program, end = binaries / "postgres", time.monotonic() + START_SECONDS
+        program = binaries / "postgres"
+        end = time.monotonic() + START_SECONDS
         self._server = self._launch(self._cluster, program, "-D", self._cluster, *options)
         while not self.is_running():
             if self.pid is None or time.monotonic() > end:

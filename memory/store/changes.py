@@ -102,11 +102,13 @@ def change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> C
     Those that were withdrawn count as if they had not been; other withdrawn ones do not count.
     """
     own = [one for one in statements if one.batch == batch]
-    first, last = own[0], own[-1]
+    first = own[0]
+    last = own[-1]
     counted = [one for one in statements if one.batch == batch or one.withdrawn_at is None]
     earlier = [one for one in counted if one.batch != batch and one.number < first.number]
     then = [replace(one, withdrawn_at=None) for one in [*earlier, *own]]
-    before, after = _value(earlier), _value(then)
+    before = _value(earlier)
+    after = _value(then)
     undone = None if any(one.withdrawn_at is None for one in own) else last.withdrawn_at
     return Change(
         id=first.id,

@@ -68,7 +68,8 @@ class Selection:
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the statements that select by it."""
-        since, until = LATEST, LATEST
+        since = LATEST
+        until = LATEST
         if self.is_ranged:
             since = self.since or datetime.min.replace(tzinfo=UTC)
             until = self.until or LATEST

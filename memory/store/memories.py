@@ -93,7 +93,8 @@ class Memory(Keyed):
 
 def message_of(source: Mapping[str, Any]) -> MessageKey | None:
     """Return the message of an entry of `sources`; None for words without one."""
-    channel, ts = source.get("channel"), source.get("ts")
+    channel = source.get("channel")
+    ts = source.get("ts")
     return (str(channel), str(ts)) if channel and ts else None
 
 

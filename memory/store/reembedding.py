@@ -37,7 +37,8 @@ async def embed_missing(
 
     Until then recall finds them only in a set that it returns whole. No connection is held while
     embedding. Nothing is done while the stored vectors are of another model: `reembed` embeds these
-    memories, too. Returns how many were embedded. Raises `EmbeddingsUnavailable`; another call continues.
+    memories, too. Returns how many were embedded. Raises `EmbeddingsUnavailable`; another call
+    continues.
     """
     run = partial(person_statement, pool, person)
     select = _SQL["missing_of_person"]

@@ -96,7 +96,9 @@ async def keys_by_thing(
     found = await connection.execute(_SQL["memories_of_subjects"], values)
     keys: dict[Thing, list[str]] = {}
     for row in await found.fetchall():
-        kind, subject, content = row["kind"], row["subject"], row["content"]
+        kind = row["kind"]
+        subject = row["subject"]
+        content = row["content"]
         counts = not remembered if content is None else thing(kind, content) == subject
         if counts:
             keys.setdefault((kind, subject), []).append(row["key"])

@@ -98,7 +98,8 @@ def _values(schema: type[BaseModel], name: str, field: Mapping[str, Any]) -> str
     [taken] = options if len(options) == 1 else [{}]
     if "enum" in taken:
         return f" {'|'.join(map(str, taken['enum']))}"
-    low, high = taken.get("minimum"), taken.get("maximum")
+    low = taken.get("minimum")
+    high = taken.get("maximum")
     if low is not None and high is not None:
         # Level 0 is a deletion.
         return f" {1 if LEVEL_FIELDS.get(schema.__name__) == name and low == 0 else low}-{high}"

@@ -125,7 +125,8 @@ class MemoryTools:
         return await self._as_shown([*map(_shown, kept), *more])
 
     async def _change(self, given: Mapping[str, Any]) -> str:
-        action, identity = given.get("action"), given.get("id")
+        action = given.get("action")
+        identity = given.get("id")
         if action not in ("create", "update", "delete"):
             return _error("`action` is create, update or delete.")
         target: Memory | None = None
@@ -179,7 +180,8 @@ class MemoryTools:
 
     def _content(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
         """Return the value to write, with its evidence, or an error message."""
-        content, evidence = given.get("content"), given.get("evidence")
+        content = given.get("content")
+        evidence = given.get("evidence")
         if not isinstance(evidence, str) or not evidence.strip():
             return "`evidence` is empty: quote the person's own words from this message."
         kind = content.get("kind") if isinstance(content, dict) else None
