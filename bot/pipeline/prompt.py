@@ -269,8 +269,8 @@ class Prompt:
         None if these are all that it has.
         """
         memories = self.recalled.always
-        newest = memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)
-        kept = tuple(one for one in memories if one.is_always_shown or one in newest)
+        newest = {one.key for one in memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)}
+        kept = tuple(one for one in memories if one.is_always_shown or one.key in newest)
         if kept == memories and not self.recalled.nearest:
             return None
         return replace(self, recalled=replace(self.recalled, always=kept, nearest=()))
