@@ -52,7 +52,8 @@ def scripts(*, parts: int) -> list[Json]:
         {
             "endpoint": "responses",
             "kind": "reply",
-            "pattern": rf"zq\d{{4}}{digit}",
+            # The question comes last: recent words before it have markers of their own.
+            "pattern": rf"zq\d{{4}}{digit}(?=(?: made\?| soup\. What else is there\?)$)",
             "output": {"text": _text(r"\g<0>", digit, parts)},
             "times": -1,
         }
