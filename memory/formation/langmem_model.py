@@ -70,15 +70,13 @@ def _definition(tool: Any) -> ToolDefinition:
     """
     definition = tool_definition(tool)
     function = definition["function"]
-    if function["name"] not in _PARAMETERS:
+    descriptions = _PARAMETERS.get(function["name"])
+    if descriptions is None:
         return definition
-    properties = {
-        name: {
-            **_without_descriptions(parameter),
-            "description": _PARAMETERS[function["name"]].get(name, ""),
-        }
-        for name, parameter in function["parameters"]["properties"].items()
-    }
+    properties = {}
+    for name, parameter in function["parameters"]["properties"].items():
+        description = descriptions.get(name, "")
+        properties[name] = {**_without_descriptions(parameter), "description": description}
     parameters = {**function["parameters"], "properties": properties}
     return {**definition, "function": {**function, "parameters": parameters}}
 
