@@ -205,9 +205,7 @@ async def _keep_found(app: App, click: Click, wanted: Keep, message: Mapping[str
     async with person_transaction(app.pool, said.person) as connection:
         await _check_state(app, connection, said)
     await admit(app.pool, app.settings, said.person)
-    kept = await _keep(app, said, None)
-    older = await _older_decisions(app, said, kept) if said.decision else []
-    return kept_done(said.reader, said.channel, kept.key, older)
+    return await _kept(app, said, None)
 
 
 async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Said) -> None:
@@ -248,12 +246,17 @@ async def keep_words(
         words=words,
         decision=decision,
     )
-    kept = await _keep(app, said, quote)
-    older = await _older_decisions(app, said, kept) if decision else []
-    return kept_done(reader, channel, kept.key, older)
+    return await _kept(app, said, quote)
 
 
 # --- both --------------------------------------------------------------------------------------
+
+
+async def _kept(app: App, said: _Said, quote: str | None) -> Done:
+    """Keep words, and offer older decisions that they may replace. Raises `NotKept`."""
+    kept = await _keep(app, said, quote)
+    older = await _older_decisions(app, said, kept) if said.decision else []
+    return kept_done(said.reader, said.channel, kept.key, older)
 
 
 async def _keep(app: App, said: _Said, quote: str | None) -> Change:

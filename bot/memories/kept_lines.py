@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.memories.shaping import words_of
+from bot.memories.shaping import brought_words, words_of
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, is_passing
 from bot.slack.messages import API_TEAM, is_direct
@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 SHOW_LINE = "show_kept_line"
 WHOLE = 40
 """The lines that an answer is given whole; of more the nearest to the question."""
-_MOST_QUOTED = 3
+MOST_QUOTED = 3
+"""The lines that are quoted below an answer."""
 _MOST_PEOPLE = 500
 _SQL = load_statements("bot", "kept_lines")
 
@@ -92,15 +93,10 @@ def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list
 
     Those with the most such words come first.
     """
-    brought = words_of(answer) - words_of(question)
+    brought = brought_words(question, answer)
     shared = {one.memory.key: len(brought & words_of(one.text)) for one in lines}
     found = [one for one in lines if shared[one.memory.key]]
     return sorted(found, key=lambda one: -shared[one.memory.key])
-
-
-def most_quoted(lines: Collection[KeptMemory]) -> list[KeptMemory]:
-    """Return the lines that are quoted below an answer."""
-    return list(lines)[:_MOST_QUOTED]
 
 
 async def keeper_of(app: App, team: str, channel: str, ts: str) -> str:

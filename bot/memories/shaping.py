@@ -90,12 +90,17 @@ def memory_words(memory: Memory) -> set[str]:
     return words_of("\n".join(said))
 
 
+def brought_words(question: str, answer: str) -> set[str]:
+    """Return the words of an answer which its question does not have."""
+    return words_of(answer) - words_of(question)
+
+
 def in_answer(memories: Sequence[Memory], question: str, answer: str) -> list[Memory]:
     """Return the memories that have words in an answer which its question does not have.
 
     So an acknowledgement, which repeats what the person has just said, has none of them.
     """
-    brought = words_of(answer) - words_of(question)
+    brought = brought_words(question, answer)
     return [memory for memory in memories if brought & memory_words(memory)]
 
 

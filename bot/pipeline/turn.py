@@ -32,7 +32,7 @@ from bot.conversation.turns import Outcome, Turn, Turns
 from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.locale import Reader
 from bot.logs import add_log_field, fault, log_fields
-from bot.memories.kept_lines import lines_for_answer, most_quoted, quoted_in
+from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, quoted_in
 from bot.memories.shaping import in_answer
 from bot.people import refusal_in
 from bot.pipeline.attachments import Attachments, Brought, unseen_lines
@@ -331,7 +331,7 @@ def create_turn(
                 step_ended("reply ready", began - claimed.waited)
             await sink.show(shown)
         # What is kept may be taken back: no answer that repeats it is stored.
-        if quoted or quoted_in(prompt.kept, prompt.question, text):
+        if quoted_in(prompt.kept, prompt.question, text):
             text = KEPT_ANSWER
         await dependencies.turns.end(
             turn,
@@ -399,7 +399,7 @@ def _brought(dependencies: TurnDependencies, turn: Turn) -> AbstractAsyncContext
 
 async def _quotes(app: App, reader: Reader, prompt: Prompt, quoted: Sequence[KeptMemory]) -> str:
     """Return the kept lines that are in an answer, quoted with their authors, days and links."""
-    lines = most_quoted(quoted)
+    lines = quoted[:MOST_QUOTED]
     references = prompt.references
     words = {
         one.memory.key: checked(one_line(references.shown(one.text)), prompt.links) for one in lines
