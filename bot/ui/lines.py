@@ -58,7 +58,7 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFact": (),
 }
 _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
-_ENDED = frozenset({"done", "dropped"})
+_ENDED = ("done", "dropped")
 _TITLE_LIMIT = 100  # characters of a memory in a title, of which Slack takes 150
 # Reasons that mean the same to a person as another one.
 _REFUSED_AS = {"no_evidence": "unusable", "unreadable": "unusable"}
