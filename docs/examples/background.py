@@ -33,6 +33,9 @@ def main() -> None:
         for question in from_user(MESSAGES):
             conversation.append(question)
             conversation.append(model.invoke(conversation))
+            # LangMem 0.0.30 cancels the one that waits, but not once it has discarded an earlier one.
+            for earlier in submitted:
+                earlier.cancel()
             submitted.append(
                 executor.submit(
                     {"messages": [*conversation]},

@@ -157,6 +157,8 @@ def test_hot_path_suggests_what_was_said_in_another_conversation(
 @plain_langmem
 def test_background_forms_once_after_the_pause(run: Run, stand_in: Server) -> None:
     """Three messages cost one call of the memory model, and nothing is stored before it."""
+    # So slow that LangMem discards one canceled run before the next message.
+    stand_in.call("/_model/settings", {"first_token_ms": 1_500})
     printed = parts(run("background"))
     assert "right after the replies: 0 memories" in printed
     foods = printed["after the pause: 1 run"]
