@@ -56,6 +56,8 @@ _PUNCTUATION = "(*_~'.,;:!?"
 _GLUED = regex.compile(rf"[!-~{_DOTS}](?:.*[!-~{_DOTS}])?")  # without Japanese before and after it
 _WEB = regex.compile(r"(?:https?|ftp)://[/\\]*+", regex.I)
 _SLASH = regex.compile(r"/(?=/)")
+# A text without any of these carries nothing.
+_MAY_CARRY = regex.compile(rf"[.:/{_DOTS}]")
 _SCHEME = regex.compile(
     r"://|//.|www\.|(?<![a-z0-9])(?:mailto|tel|sms|callto|facetime|skype|xmpp):\S"
     # An IPv4 address with a path; not a network, as 10.0.0.0/8.
@@ -232,7 +234,7 @@ def checked(text: str, known: Iterable[str] = ()) -> str:
 def links_in(texts: Iterable[str]) -> set[str]:
     """Return the addresses that are words of these texts, in normal form."""
     found: set[str] = set()
-    for text in texts:
+    for text in filter(_MAY_CARRY.search, texts):
         for word in _WORD.findall(text):
             if len(word) <= MAX_ADDRESS and carries(word):
                 found.update(map(normal, _readings(word)))
@@ -267,6 +269,8 @@ def carries(word: str) -> bool:
     with a path, a query or a fragment, or a domain with a subdomain. A registrable domain alone,
     such as ``example.com``, ``README.md`` or ``self.id``, carries nothing but its name.
     """
+    if not _MAY_CARRY.search(word):
+        return False
     word = word.translate(_TO_FULL_STOPS).lower()
     if _SCHEME.search(word):
         return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from bot.slack.messages import Message, slack_user
 from bot.slack.names import UNKNOWN_ASKER
 from memory import Memory
 from memory.metrics import step
-from memory.model import EPISODE_KIND, INSTRUCTION_KIND, References, estimated_tokens
+from memory.model import EPISODE_KIND, INSTRUCTION_KIND, References, estimated_tokens, framed
 from memory.recall import Recalled, dated_lines, memories_within, memory_text
 from memory.store import KeptMemory
 
@@ -286,12 +285,6 @@ class Prompt:
             else:
                 total += estimated_tokens(self.question)
         return total
-
-
-def framed(value: object) -> str:
-    """Return one line of JSON that cannot close the frame around it."""
-    line = json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
-    return line.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", " ")
 
 
 def lines_within(lines: Iterable[str], budget: int) -> list[str]:

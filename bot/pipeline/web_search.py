@@ -16,10 +16,11 @@ from bot.logs import fault
 from bot.pipeline.links import is_web_address
 from bot.pipeline.model import ModelRequests, tokens_of
 from bot.pipeline.output_items import printable, text_of
-from bot.pipeline.prompt import framed, shortened
+from bot.pipeline.prompt import shortened
 from bot.slack.messages import objects
 from bot.types import COMMENTARY, Citation
 from memory.formation import TokenUse
+from memory.model import framed
 from memory.tools import function_tool, read_arguments
 
 log = logging.getLogger(__name__)

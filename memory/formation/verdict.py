@@ -24,7 +24,7 @@ from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND
-from memory.model.text import clean_content, without_thoughts
+from memory.model.text import clean_content, framed, without_thoughts
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -232,12 +232,6 @@ def _line(index: int, one: Proposal, today: datetime) -> dict[str, Any]:
         "question": one.evidence.message.question,
     }
     return line if said_on == today.date() else {**line, "said_on": said_on.isoformat()}
-
-
-def framed(value: object) -> str:
-    """Return one line of JSON that cannot close the frame around it."""
-    line = json.dumps(value, ensure_ascii=False, default=str)
-    return line.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", " ")
 
 
 def _frame(name: str, values: Iterable[object]) -> list[str]:

@@ -21,6 +21,7 @@ from .statement import MessageKey as MessageKey
 from .text import (
     THOUGHT_TAG as THOUGHT_TAG,
     estimated_tokens as estimated_tokens,
+    framed as framed,
     folded as folded,
     texts as texts,
     without_thoughts as without_thoughts,

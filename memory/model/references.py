@@ -46,7 +46,7 @@ class References:
 
     def shown(self, text: str) -> str:
         """Return a stored text as a model reads it."""
-        return self.rendered(text).text
+        return self.rendered(text).text if "<" in text else text
 
     def rendered(self, text: str) -> RenderedText:
         """Return a stored text as a model reads it, with the places of what was replaced."""

@@ -28,6 +28,7 @@ _INVISIBLE = regex.compile(
     r"|[[\p{Cc}\p{Cf}\p{Cs}\p{Co}]--[\n\t]]",
     regex.VERSION1,
 )
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _JOINER = "\u034f"  # of no width and no class: marks are not moved across it
 _IN_NAMES = frozenset("#")  # C# is not C
 # A tag behind a backtick is quoted: an answer may explain what the tag is.
@@ -89,7 +90,7 @@ def estimated_tokens(text: str) -> int:
 
     Errs on the high side for Japanese, so budgets hold.
     """
-    ascii_count = sum(character < "\x80" for character in text)
+    ascii_count = len(text.encode("ascii", "ignore"))
     return (ascii_count + 3) // 4 + len(text) - ascii_count
 
 
@@ -114,6 +115,12 @@ def _number(text: str) -> float:
     if not isfinite(number):
         raise ValueError("JSON has no such number.")
     return number
+
+
+def framed(value: object) -> str:
+    """Return a value as one line of JSON that cannot close the frame around it in a prompt."""
+    line = _JSON.encode(value)
+    return line.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", " ")
 
 
 def depth(value: Any) -> int:

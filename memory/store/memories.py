@@ -109,8 +109,12 @@ def person_range(person: Person) -> dict[str, Any]:
 
 def read(row: Mapping[str, Any]) -> Memory:
     """Convert a `store` row; raises `InvalidNamespace` if it is outside a person's namespace."""
+    return _read_in(Namespace.from_prefix(row["prefix"]), row)
+
+
+def _read_in(namespace: Namespace, row: Mapping[str, Any]) -> Memory:
     return Memory(
-        namespace=Namespace.from_prefix(row["prefix"]),
+        namespace=namespace,
         key=row["key"],
         value=row["value"],
         created_at=row["created_at"],
@@ -133,9 +137,14 @@ def read_own(rows: Iterable[Mapping[str, Any]], person: Person) -> list[Memory]:
 
 def read_within(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Memory]:
     """Convert `rows`; raises `InvalidNamespace` for a row outside `view`: the query was wrong."""
-    memories = [read(row) for row in rows]
-    if not all(view.allows(memory.namespace) for memory in memories):
-        raise InvalidNamespace("A query returned a memory of another audience; nothing was done.")
+    namespaces = {namespace.prefix: namespace for namespace in view.namespaces}
+    memories: list[Memory] = []
+    for row in rows:
+        namespace = namespaces.get(row["prefix"])
+        if namespace is None:
+            message = "A query returned a memory of another audience; nothing was done."
+            raise InvalidNamespace(message)
+        memories.append(_read_in(namespace, row))
     return memories
 
 

@@ -20,7 +20,7 @@ from bot.pipeline.links import LinkFilter
 from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import printable
-from bot.pipeline.prompt import framed, shortened
+from bot.pipeline.prompt import shortened
 from bot.pipeline.thoughts import ThoughtFilter
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
@@ -32,7 +32,7 @@ from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
-from memory.model import References, estimated_tokens
+from memory.model import References, estimated_tokens, framed
 from memory.model.schemas import thing
 from memory.model.text import (
     clean,

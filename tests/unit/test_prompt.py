@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from bot.conversation.turns import Exchange
 from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.prompt import framed, lines_within, shortened
+from bot.pipeline.prompt import lines_within, shortened
 from memory import Memory, Person
-from memory.model import References, estimated_tokens
+from memory.model import References, estimated_tokens, framed
 from memory.recall import MEMORY_TOKENS, Recalled, memories_within
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
