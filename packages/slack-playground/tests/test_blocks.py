@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from slack_playground.block_kit import LIMITS, limit
 from slack_playground.blocks import block_errors, view_errors, with_ids
 from slack_playground.form_values import state_of
 
@@ -124,3 +125,28 @@ def test_what_elements_of_one_block_hold() -> None:
     held = state_of([block], {"both": {"boxes": ["x"]}})["both"]
     assert held["s"]["selected_option"] is None
     assert held["boxes"]["selected_options"] == [boxes["options"][0]]
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "field", "most"),
+    [
+        ("interactive", "button", "value", 2_000),
+        ("interactive", "button", "action_id", 255),
+        ("blocks", "section", "fields", 10),
+        ("blocks", "header", "text", 150),
+    ],
+)
+def test_limit_of_a_field_is_read_from_the_table(
+    section: str, name: str, field: str, most: int
+) -> None:
+    """The limit of a text and of a list, also of a field that another object has."""
+    assert limit(section, name, field) == most
+
+
+def test_field_without_a_limit_has_none() -> None:
+    """What is no text or list of a limited length is refused, and so is an unknown field."""
+    assert LIMITS["message_blocks"] == 50
+    with pytest.raises(ValueError, match="invalid literal"):
+        limit("typed", "plain_text_input", "multiline")
+    with pytest.raises(KeyError):
+        limit("interactive", "button", "colour")
