@@ -28,12 +28,12 @@ def main() -> None:
         namespace=("chat", "{user_id}"),
     )
     conversation: list[Any] = []
-    submitted = []
+    submitted: list[Any] = []
     with ReflectionExecutor(manager, store=store) as executor:
         for question in from_user(MESSAGES):
             conversation.append(question)
             conversation.append(model.invoke(conversation))
-            # LangMem 0.0.30 cancels the one that waits, but not once it has discarded an earlier one.
+            # LangMem 0.0.30 cancels the one that waits, but not once it discarded an earlier one.
             for earlier in submitted:
                 earlier.cancel()
             submitted.append(
