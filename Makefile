@@ -53,6 +53,7 @@ lint: install  ## ruff, mypy --strict, import-linter, and the tests in tests/lin
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for one in $(PACKAGES); do $(BIN)/mypy $$one/tests || exit; done
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/lint
 	$(BIN)/python -m docs.translations

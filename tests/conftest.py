@@ -32,9 +32,8 @@ from memory import (
     Pool,
     create_pool,
 )
-from tests import fork_server
-from tests.conformance import plugin
-from tests.conformance.traffic import TRAFFIC
+from openai_double.conformance import TRAFFIC, verify
+from tests import conformance, fork_server
 from tests.databases import (
     SPACE,
     EmptiedDatabase,
@@ -76,10 +75,10 @@ def remove_settings() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the traffic of models, and keep the settings of the shell out of the tests."""
+    """Count the traffic of models, and keep the settings of the shell out of the tests."""
     use_memory()
     _read_certificates_once()
-    config.pluginmanager.register(plugin)
+    config.pluginmanager.register(conformance)
     # No test depends on an idle machine.
     slow = [hypothesis.HealthCheck.too_slow]
     hypothesis.settings.register_profile(
@@ -239,6 +238,17 @@ def payloads(calls_servers: bool) -> Iterator[None]:
     """
     yield
     assert PAYLOADS.violations(ask=calls_servers) == []
+
+
+@pytest.fixture(autouse=True)
+def model_traffic(request: pytest.FixtureRequest, calls_servers: bool) -> Iterator[None]:
+    """Every request, event and object of a test conforms to OpenAI's schemas.
+
+    A test marked ``nonconforming`` sends something else on purpose, and fails if it does not.
+    """
+    yield
+    nonconforming = request.node.get_closest_marker("nonconforming") is not None
+    verify(TRAFFIC, nonconforming=nonconforming, ask=calls_servers)
 
 
 # Slack's answer to a `hash` when a click published the Home first: what the argument is for.

@@ -1,7 +1,7 @@
 """Events made of the shapes that Slack publishes, and the places in them that may be mutated.
 
 The shapes are those of slackapi/java-slack-sdk, with every value blanked: see the first lines of
-tests/data/slack/events.json.
+events.json.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Any
 
 from tests.conftest import ROOT
 
-PUBLISHED: dict[str, dict[str, Any]] = json.loads(
-    (ROOT / "tests/data/slack/events.json").read_text(encoding="utf-8")
-)["events"]
+_COPY = ROOT / "packages/slack-playground/tests/data/events.json"
+PUBLISHED: dict[str, dict[str, Any]] = json.loads(_COPY.read_text("utf-8"))["events"]
 TEAM, GONE, USER, CHANNEL = "T0SHAPE0001", "T0GONE00001", "U0SHAPE0001", "C0SHAPE0001"
 WORDS = "I collect xylophone records"
 _DEPARTURES = frozenset({"app_uninstalled", "tokens_revoked"})

@@ -39,7 +39,7 @@ def main(option: str = "") -> int:
 
 def _marked() -> list[str]:
     """Return the modules that have a mark of slow tests."""
-    modules = sorted((ROOT / "tests").rglob("test_*.py"))
+    modules = sorted([*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("packages/*/tests/test_*.py")])
     return [str(path) for path in modules if "pytest.mark.slow" in path.read_text("utf-8")]
 
 

@@ -52,6 +52,7 @@ from bot.slack.posting import CLOCKS_DIFFER_SECONDS, messages_since, post_once, 
 from bot.slack.retries import RATE_LIMITED
 from bot.ui.blocks import (
     FALLBACK_LIMIT,
+    MESSAGE_BLOCKS_LIMIT,
     MESSAGE_TEXT_LIMIT,
     PART_LIMIT,
     Block,
@@ -69,8 +70,8 @@ log = logging.getLogger(__name__)
 
 # A reply is not dropped for a rate limit, nor is a place held for ever.
 _PATIENCE_SECONDS = 600.0
-# Of the fifty blocks of a message four are left for what is below the text.
-PAGE_LIMITS = Limits(PART_LIMIT, 46)
+# Four blocks of a message are left for what is below the text.
+PAGE_LIMITS = Limits(PART_LIMIT, MESSAGE_BLOCKS_LIMIT - 4)
 # Slack counts the cards of tasks with the text. Source: docs/reality.md, "Streams"
 _CARD_CHARACTERS = 300
 # So near its limits a page ends at the next paragraph.

@@ -26,20 +26,22 @@ class Payload(TypedDict):
 
 
 LINE_LIMIT = 240
-# Source: https://docs.slack.dev/reference/block-kit/block-elements/button-element
-_LABEL_LIMIT = 75
+# Slack's limits by which texts are cut. `tests/unit/test_block_limits.py` compares them with the
+# table of the playground, block_kit.toml, which names their source.
+LABEL_LIMIT = 75
 VALUE_LIMIT = 2_000
-# Source: https://docs.slack.dev/reference/block-kit/composition-objects/option-object
-_OPTION_TEXT = 75
-OPTION_VALUE = 150
-_TEXT_LIMIT = 3_900
-_SECTION_LIMIT = 2_900
-# A markdown block takes 12,000 characters a message.
-PART_LIMIT = 11_500
-# Slack cuts a longer text. Source: https://docs.slack.dev/reference/methods/chat.postMessage
+OPTION_TEXT_LIMIT = 75
+OPTION_VALUE_LIMIT = 150
+OPTIONS_LIMIT = 100
+INPUT_LIMIT = 3_000
+VIEW_BLOCKS_LIMIT = 100
+MESSAGE_BLOCKS_LIMIT = 50
 MESSAGE_TEXT_LIMIT = 40_000
-# Of the plain text for notifications and screen readers.
+# These are below Slack's.
+SECTION_LIMIT = 2_900
+PART_LIMIT = 11_500
 FALLBACK_LIMIT = 3_900
+DETAIL_LIMIT = 200
 # An address that was made text.
 _UNLINKED = re.compile(r"\w\[\.\]\w")
 # A reference to a person, channel or group, escaped; and one whose end was cut off.
@@ -49,8 +51,6 @@ _CUT_REFERENCE = re.compile(r"&lt;(?:@|#|!subteam\^)[A-Z0-9]*…\Z")
 _ID = re.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]+>")
 # A mention, link or date of mrkdwn: what it is, and the words that are shown for it.
 _MARKUP = re.compile(r"<(?:[^<>|]*\|)?([^<>|]*)>")
-
-_DETAIL_LIMIT = 200
 
 _TITLES = {
     WEB_SEARCH: "task_web_search",
@@ -63,7 +63,7 @@ _TITLES = {
 def payload(text: str, *buttons: Block) -> Payload:
     """Return a message: one text, and at most a few buttons below it."""
     blocks = [section(text), *([actions(*buttons)] if buttons else [])]
-    return {"text": fitted(text, _TEXT_LIMIT), "blocks": blocks}
+    return {"text": fitted(text, FALLBACK_LIMIT), "blocks": blocks}
 
 
 def modal(
@@ -87,7 +87,7 @@ def section(text: str, accessory: Block | None = None, block_id: str = "") -> Bl
     """
     return {
         "type": "section",
-        "text": {"type": "mrkdwn", "text": fitted(text, _SECTION_LIMIT), "verbatim": True},
+        "text": {"type": "mrkdwn", "text": fitted(text, SECTION_LIMIT), "verbatim": True},
         **({"accessory": accessory} if accessory else {}),
         **({"block_id": block_id} if block_id else {}),
     }
@@ -128,14 +128,15 @@ def button(text: str, act: ButtonAct, *, label: str = "", **more: Any) -> Block:
         "action_id": ACT,
         "text": plain_text(text),
         "value": act.value,
-        **({"accessibility_label": shortened(spoken(label), _LABEL_LIMIT)} if label else {}),
+        **({"accessibility_label": shortened(spoken(label), LABEL_LIMIT)} if label else {}),
         **more,
     }
 
 
 def option(text: str, value: str) -> Block:
     """Return an option of a menu, cut to Slack's limits."""
-    return {"text": plain_text(text[:_OPTION_TEXT]), "value": value[:OPTION_VALUE]}
+    shown = plain_text(text[:OPTION_TEXT_LIMIT])
+    return {"text": shown, "value": value[:OPTION_VALUE_LIMIT]}
 
 
 def select(options: Sequence[Block], chosen: str = "", **more: Any) -> Block:
@@ -325,4 +326,4 @@ def task_chunk(reader: Reader, task: Task) -> Chunk:
     """
     title = reader.say(_TITLES.get(task.name, "panel_title"))
     chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
-    return {**chunk, "details": shortened(task.detail, _DETAIL_LIMIT)} if task.detail else chunk
+    return {**chunk, "details": shortened(task.detail, DETAIL_LIMIT)} if task.detail else chunk

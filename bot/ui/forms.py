@@ -26,6 +26,8 @@ from bot.ui.acts import (
     ShareSentence,
 )
 from bot.ui.blocks import (
+    INPUT_LIMIT,
+    OPTIONS_LIMIT,
     Block,
     SlackView,
     actions,
@@ -51,12 +53,9 @@ from memory.store import validated
 _CALLBACK_ID = "form"
 LINES_LIMIT = 20  # of one run of formation, where a line may be proposed twice
 COMMENT_LIMIT = 1_000
-# Source: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
-_LINES_LENGTH = 3_000
 FIELD_LIMIT = 2_000  # as `MAX_TEXT` of memory.model.text
 # Slack asks for six inputs at most, and one says where a memory may be used.
 _MAX_FIELDS = 5
-_MAX_CHOICES = 100
 _MULTILINE_LENGTH = 60
 # Of our own kinds: fields without a label.
 _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
@@ -184,7 +183,7 @@ def edit_form(reader: Reader, schema: type[BaseModel], memory: Memory, place: Pl
 def add_form(reader: Reader, place: Place) -> SlackView:
     """Return the form that adds memories: one field, whose lines are formed like messages."""
     hint = reader.say("add_lines_hint", limit=LINES_LIMIT)
-    field = input_block(_LINES, reader.say("field_fact"), text_input(_LINES_LENGTH), hint=hint)
+    field = input_block(_LINES, reader.say("field_fact"), text_input(INPUT_LIMIT), hint=hint)
     blocks = [field, _audience_input(reader, DM)]
     return _form(reader, AddLines(place=place), "add_button", "remember_button", blocks)
 
@@ -203,7 +202,7 @@ def _range(reader: Reader, rules: Rules) -> str:
 def _element(rules: Rules, value: str) -> Block:
     """Return the input of a field; a picker or number begins empty where it cannot show `value`."""
     if "enum" in rules:
-        return select([option(one, one) for one in rules["enum"][:_MAX_CHOICES]], value)
+        return select([option(one, one) for one in rules["enum"][:OPTIONS_LIMIT]], value)
     kind = str(rules.get("format"))
     if kind in _PICKERS:
         begun = {f"initial_{kind}": value} if _PICKERS[kind].match(value) else {}

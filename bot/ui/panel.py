@@ -37,6 +37,7 @@ from bot.ui.acts import (
     UndoAct,
 )
 from bot.ui.blocks import (
+    VIEW_BLOCKS_LIMIT,
     Block,
     SlackView,
     actions,
@@ -97,7 +98,6 @@ _SAID = "said"
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
 _OF_CHANGES = ("changes", "notice")
-_MOST_BLOCKS = 100  # of a view
 _VIEW_FIELDS = ("type", "callback_id", "title", "submit", "close", "private_metadata")
 
 
@@ -218,7 +218,7 @@ def view_with_line(reader: Reader, view: SlackView, said: Done) -> SlackView:
     """Return a view as Slack returned it, with what a click did above its content."""
     kept = {name: view[name] for name in _VIEW_FIELDS if view.get(name)}
     blocks = [block for block in view["blocks"] if not _is_said(block)]
-    return {**kept, "blocks": [*_said(reader, said), *blocks][:_MOST_BLOCKS]}
+    return {**kept, "blocks": [*_said(reader, said), *blocks][:VIEW_BLOCKS_LIMIT]}
 
 
 def clicked_row(view: SlackView, block_id: str) -> Row | None:

@@ -11,10 +11,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from memory.postgres.embedded import EmbeddedPostgres
+from openai_double.conformance import TRAFFIC
 from tests.browser.setup import system_chromium
 from tests.browser.showcase import Showcase, showcase
 from tests.browser.visitor import Playground, Visitor
-from tests.conformance.traffic import TRAFFIC
 from tests.kioku_process import running
 from tests.payloads import PAYLOADS
 

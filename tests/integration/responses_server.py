@@ -22,7 +22,7 @@ from bot.pipeline.tools import Toolbox
 from bot.types import Reply, Task
 from memory import Person
 from memory.formation import TokenUse
-from tests.conformance.traffic import recorded
+from openai_double.conformance import recorded
 from tests.conftest import Server
 from tests.loopback import serving
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from aiohttp import web
 
-from tests.conformance.traffic import recorded
+from openai_double.conformance import recorded
 from tests.loopback import serving
 
 DIMENSIONS = 256

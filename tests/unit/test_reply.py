@@ -10,7 +10,8 @@ from bot.locale import LANGUAGES, Language, Reader, say
 from bot.people import MemoryState, PersonSettings
 from bot.types import Citation, Reply
 from bot.ui.blocks import FALLBACK_LIMIT, PART_LIMIT, footer, markdown, reply_text, shortened
-from slack_playground.blocks import ALL_CHARACTERS, block_errors, characters
+from slack_playground.block_kit import LIMITS
+from slack_playground.blocks import block_errors, characters
 
 EN = Reader("en")
 
@@ -45,7 +46,7 @@ def test_the_longest_part_fits_with_its_footer(
     below = footer(Reader(language), "Yes.", stand_in=stand_in, memory_state=state)
     blocks = [markdown("あ" * PART_LIMIT), *below]
     assert block_errors(blocks) == []
-    assert characters(blocks) <= ALL_CHARACTERS
+    assert characters(blocks) <= LIMITS["message_characters"]
     texts = [element["text"] for block in below for element in block["elements"]]
     first = [] if informed else ["footer_stand_in"]
     keys = (first if stand_in else ["footer"]) + ([] if informed else ["footer_memory"])

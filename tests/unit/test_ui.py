@@ -103,8 +103,8 @@ from bot.ui.promises import Reminder
 from bot.ui.shaping import Shaping, shaping_view
 from memory import SCHEMAS, Change, Memory, Question, Selection
 from memory.model.text import MAX_TEXT
+from slack_playground.block_kit import LIMITS, limit
 from slack_playground.blocks import (
-    ALL_CHARACTERS,
     block_errors,
     characters,
     elements_of,
@@ -334,7 +334,8 @@ def _fits(element: Block) -> None:
         assert None not in acts
     begun = element.get("initial_value", "")
     if element["type"] == "plain_text_input":
-        assert len(begun) <= element["max_length"] <= 3_000
+        assert len(begun) <= element["max_length"]
+        assert element["max_length"] <= limit("typed", "plain_text_input", "initial_value")
     if element["type"] == "number_input" and begun:
         low, high = (str(element.get(end, begun)) for end in ("min_value", "max_value"))
         assert float(low) <= float(begun) <= float(high)
@@ -343,9 +344,9 @@ def _fits(element: Block) -> None:
 def message_fits(payload: Payload) -> None:
     """Check that Slack takes a message, and that it has at most three buttons in a row."""
     assert block_errors(payload["blocks"]) == []
-    assert characters(payload["blocks"]) <= ALL_CHARACTERS
+    assert characters(payload["blocks"]) <= LIMITS["message_characters"]
     assert message_advice({**payload}) == []
-    assert 0 < len(payload["text"]) <= 4_000
+    assert 0 < len(payload["text"]) <= LIMITS["updated_text"]
     holds_no_markup(payload["text"])
     assert all(len(one["elements"]) <= 3 for one in payload["blocks"] if one["type"] == "actions")
     fits(payload["blocks"])
@@ -598,7 +599,7 @@ def test_a_button_holds_what_it_forgets(selection: Selection) -> None:
     act = read_act(value)
     assert isinstance(act, Forget)
     assert act.selection == selection
-    assert len(value) <= 2_000
+    assert len(value) <= limit("interactive", "button", "value")
 
 
 @given(
@@ -654,7 +655,8 @@ def test_every_form_fits(
     ]
     for view in forms:
         view_fits(view)
-        assert len(view.get("private_metadata", "")) <= 3_000
+        metadata = view.get("private_metadata", "")
+        assert len(metadata) <= limit("views", "modal", "private_metadata")
 
 
 def _stored(schema: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:

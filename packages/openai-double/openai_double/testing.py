@@ -17,6 +17,17 @@ from aiohttp import web
 
 from openai_double.server import create_app
 
+# Of loopback, whatever proxy is set.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def call(url: str, body: Any = None, method: str | None = None) -> Any:
+    """Send JSON to a double, POST with a body and else GET, and return the JSON of its answer."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data, method=method)  # noqa: S310 - loopback
+    with _OPENER.open(asked, timeout=30) as answer:
+        return json.load(answer)
+
 
 class Double:
     """The address and the controls of a running double."""
@@ -26,10 +37,7 @@ class Double:
 
     def call(self, path: str, body: Any = None, method: str | None = None) -> dict[str, Any]:
         """Make a call of the controls under ``/_model/``: POST with a body, else GET."""
-        data = None if body is None else json.dumps(body).encode()
-        asked = urllib.request.Request(f"{self.url}/_model/{path}", data, method=method)  # noqa: S310
-        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - loopback
-            return dict(json.load(answer))
+        return dict(call(f"{self.url}/_model/{path}", body, method))
 
     def script(self, output: str | dict[str, Any], **where: Any) -> None:
         """Answer the next request with a text or other output; `match`, `pattern`, `times` …"""
@@ -63,14 +71,15 @@ class Double:
 
 
 @contextmanager
-def running() -> Iterator[Double]:
-    """Run a double in a thread."""
+def running(app: web.Application | None = None) -> Iterator[Double]:
+    """Run a double in a thread; `app` is one made by `openai_double.create_app`."""
+    served = app or create_app()
     started = Future[tuple[Double, Callable[[], object]]]()
 
     async def serving() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         runner = web.AppRunner(
-            create_app(), access_log=None, shutdown_timeout=0.1, handler_cancellation=True
+            served, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
         )
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

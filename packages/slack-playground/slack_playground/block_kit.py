@@ -9,11 +9,14 @@ from importlib.resources import files
 from typing import Any
 
 Errors = list[str]
-MESSAGE_BLOCKS = 50
-MARKDOWN_CHARACTERS = 12_000
-_TABLE: dict[str, dict[str, str]] = tomllib.loads(
+_WHOLE: dict[str, Any] = tomllib.loads(
     files("slack_playground").joinpath("block_kit.toml").read_text("utf-8")
 )
+LIMITS: dict[str, int] = _WHOLE["limits"]
+"""The rules over several fields, in characters, blocks or inputs."""
+_TABLE: dict[str, dict[str, str]] = {
+    name: part for name, part in _WHOLE.items() if name != "limits"
+}
 _OBJECTS, _INTERACTIVE = _TABLE["objects"], _TABLE["interactive"]
 HELD = _TABLE["held"]
 """The name of the value of each type of element that holds one."""
@@ -35,6 +38,17 @@ _SETS = {
     "message_blocks": {**_BLOCKS, **_MESSAGE_ONLY},
 }
 _SCALARS = {"bool": (bool, "a boolean"), "int": (int, "an integer")}
+
+
+def limit(section: str, name: str, field: str) -> int:
+    """Return the most characters of a text, or items of a list, in a field of the table.
+
+    ``limit("interactive", "button", "value")`` is 2,000. Raises `KeyError` for what the table does
+    not have, and `ValueError` for a field without a limit.
+    """
+    spec, _ = _fields(_TABLE[section][name])[field]
+    _, most, *_ = f"{spec}:".split(":")
+    return int(most)
 
 
 def fail(errors: Errors, what: str, pointer: str) -> None:

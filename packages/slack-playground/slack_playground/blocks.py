@@ -4,8 +4,7 @@ import secrets
 from typing import Any
 
 from slack_playground.block_kit import (
-    MARKDOWN_CHARACTERS,
-    MESSAGE_BLOCKS,
+    LIMITS,
     UNCHECKED_BLOCKS,
     Errors,
     check,
@@ -14,7 +13,8 @@ from slack_playground.block_kit import (
 from slack_playground.records import Json
 from slack_playground.rich_text import translated
 
-ALL_CHARACTERS = 13_200
+MESSAGE_BLOCKS = LIMITS["message_blocks"]
+MARKDOWN_CHARACTERS = LIMITS["message_markdown"]
 
 
 def block_errors(blocks: Any) -> Errors:

@@ -7,11 +7,11 @@ chat.postMessage on `text`.
 import re
 import unicodedata
 
-from slack_playground.block_kit import Errors, fail
+from slack_playground.block_kit import LIMITS, Errors, fail
 from slack_playground.blocks import elements_of
 from slack_playground.records import Json
 
-MOST_INPUTS = 6
+MOST_INPUTS = LIMITS["modal_inputs"]
 
 
 def message_advice(content: Json) -> Errors:

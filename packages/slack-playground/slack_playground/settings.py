@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
 
+from slack_playground.block_kit import LIMITS
+
 DOWNLOAD = "url_private"
 """The method name of faults of downloads."""
 _STRICT = ConfigDict(extra="forbid", strict=True, validate_assignment=True)
@@ -22,7 +24,7 @@ class Settings(BaseModel):
     model_config = _STRICT
     rate_limits: bool = False
     stream_seconds: NonNegativeFloat = 300.0
-    stream_characters: int = 12_000
+    stream_characters: int = LIMITS["message_markdown"]
     code_seconds: NonNegativeFloat = 600.0
     token_seconds: NonNegativeFloat = 43_200.0
     refresh_grace_seconds: NonNegativeFloat = 60.0

@@ -4,7 +4,7 @@ import copy
 import time
 
 from slack_playground import posting
-from slack_playground.block_kit import MARKDOWN_CHARACTERS
+from slack_playground.block_kit import LIMITS
 from slack_playground.records import Channel, Json, Message
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.chat import check_blocks, read_blocks, read_metadata
@@ -70,7 +70,7 @@ def _pieces(call: Call, message: Message) -> tuple[str, list[Json]]:
     every = [*message.stream_chunks, *chunks]
     cards = {chunk["id"] for chunk in every if chunk["type"] == "task_update"}
     length = len(whole) + _CARD_CHARACTERS * len(cards)
-    if len(text) > MARKDOWN_CHARACTERS or length > call.slack.settings.stream_characters:
+    if len(text) > LIMITS["message_markdown"] or length > call.slack.settings.stream_characters:
         raise SlackError("msg_too_long")
     message.stream_mode = message.stream_mode or named
     return text, chunks

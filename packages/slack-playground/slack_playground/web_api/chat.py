@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 from slack_playground import interactions, posting
-from slack_playground.block_kit import MARKDOWN_CHARACTERS, MESSAGE_BLOCKS
-from slack_playground.blocks import ALL_CHARACTERS, block_errors, characters, with_ids
+from slack_playground.block_kit import LIMITS
+from slack_playground.blocks import block_errors, characters, with_ids
 from slack_playground.calls import STREAMED, UNSEEN
 from slack_playground.interactions import RESPONSE_URL
 from slack_playground.objects import added
@@ -14,9 +14,9 @@ from slack_playground.records import Json
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
 
-CUT = 40_000
+CUT = LIMITS["message_text"]
 """chat.postMessage cuts a longer text."""
-TEXT_CHARACTERS = {"chat.update": 4_000, "chat.postEphemeral": CUT}
+TEXT_CHARACTERS = {"chat.update": LIMITS["updated_text"], "chat.postEphemeral": CUT}
 RESPONSE_URL_SECONDS = 1800.0
 RESPONSE_URL_USES = 5
 METADATA_BYTES = 16_384
@@ -34,7 +34,7 @@ def read_content(call: Call) -> Json:
         if "text" in args or "blocks" in args:
             raise SlackError("markdown_text_conflict")
         content["text"] = args["markdown_text"]
-        if len(content["text"]) > MARKDOWN_CHARACTERS:
+        if len(content["text"]) > LIMITS["message_markdown"]:
             raise SlackError("msg_too_long")
         content["blocks"] = with_ids([{"type": "markdown", "text": content["text"]}])
     if "text" in args:
@@ -53,7 +53,7 @@ def read_content(call: Call) -> Json:
 def read_blocks(call: Call) -> list[Json]:
     """The checked `blocks` argument; more than 50 have an error of their own in some methods."""
     blocks, too_many = call.args["blocks"], "msg_blocks_too_many"
-    if too_many in call.method.errors and len(blocks) > MESSAGE_BLOCKS:
+    if too_many in call.method.errors and len(blocks) > LIMITS["message_blocks"]:
         raise SlackError(too_many)
     check_blocks(blocks)
     return with_ids(blocks)
@@ -63,7 +63,7 @@ def check_blocks(blocks: Any, error: str = "invalid_blocks") -> None:
     """Refuse blocks that break Block Kit's rules, with this error."""
     if errors := block_errors(blocks):
         raise SlackError(error, *errors)
-    if characters(blocks) > ALL_CHARACTERS:
+    if characters(blocks) > LIMITS["message_characters"]:
         raise SlackError("msg_blocks_too_long")
 
 

@@ -1,0 +1,20 @@
+"""The reduced copy of OpenAI's published schemas, schemas.json."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+Json: TypeAlias = dict[str, Any]
+
+
+@cache
+def published() -> Json:
+    """Return the copy: its ``origin``, the ``schemas`` by name, and the ``bodies`` by path.
+
+    A path has the names of the schemas of its ``request``, ``object`` and ``event``.
+    """
+    copy: Json = json.loads(files(__package__).joinpath("schemas.json").read_text("utf-8"))
+    return copy

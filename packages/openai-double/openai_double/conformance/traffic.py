@@ -1,0 +1,154 @@
+"""Validates what models receive and send by OpenAI's schemas.
+
+A double records its traffic while a test process watches it, and a model that a test serves itself
+records the requests that it receives with the middleware `recorded`. After each test everything
+recorded since the last one is validated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from openai_double.conformance.schemas import published
+from openai_double.conformance.shape import Shapes
+from openai_double.conformance.validator import Schemas, openai_schemas
+from openai_double.testing import call
+
+COUNTED: Final = ("requests", "events", "objects", "errors", "violations")
+_PATH_OF: Final = {
+    "responses": "/responses",
+    "chat": "/chat/completions",
+    "embeddings": "/embeddings",
+    "models": "/models",
+}
+_ADVICE: Final = (
+    "Correct what sends it: for a request the app (or the test), otherwise openai_double. Where"
+    " OpenAI itself differs from its schemas, add it to openai_double.conformance.departures with"
+    " the reason."
+)
+
+
+class Checked:
+    """Validates one body at a time; of equal shapes only the first is validated."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._schemas: Schemas = openai_schemas()
+        self._shapes = Shapes(self._schemas.given)
+        self._known: dict[tuple[str, Hashable], list[str]] = {}
+
+    def problems(self, what: str, path: str, body: Any) -> list[str]:
+        """Return what is wrong with a ``request``, ``event``, ``object`` or ``error`` of `path`."""
+        name = self.name_of(what, path)
+        key = (name, self._shapes.shape(body))
+        if key not in self._known:
+            self._known[key] = self._schemas.problems(name, body)
+        found = self._known[key]
+        self.counts[f"{what}s"] += 1
+        typed = what == "event" and isinstance(body, dict) and "type" in body
+        kind = f" {body['type']}" if typed else ""
+        return [f"{path} {what}{kind}: {problem}" for problem in found]
+
+    @staticmethod
+    def name_of(what: str, path: str) -> str:
+        """Return the name of the schema of such a body."""
+        return "ErrorResponse" if what == "error" else str(published()["bodies"][path][what])
+
+
+class Traffic:
+    """The traffic of every model that the tests of this process use."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[str, str, Any]] = []
+        self._taken: dict[str, int] = {}
+        self._alive: dict[str, Callable[[], bool]] = {}
+        self._checked: Checked | None = None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many bodies of each kind were validated, and the violations."""
+        return self._checked.counts if self._checked else {}
+
+    @contextmanager
+    def watched(self, url: str, alive: Callable[[], bool]) -> Iterator[None]:
+        """Record the traffic of the double at `url` meanwhile; `alive`: whether it still runs."""
+        call(f"{url}/_model/settings", {"record_traffic": True})
+        self._taken[url], self._alive[url] = 0, alive
+        try:
+            yield
+        finally:
+            self._take(url)
+            del self._taken[url], self._alive[url]
+
+    def add(self, what: str, path: str, body: Any) -> None:
+        """Add one body that a test's own model received."""
+        self._waiting.append((what, path, body))
+
+    def take(self, told: dict[str, Any]) -> None:
+        """Add the records in an answer of ``/_model/traffic``."""
+        for record in told["records"]:
+            path = _PATH_OF[record["endpoint"]]
+            if path == "/models" and record["body"].get("object") == "model":
+                path = "/models/{model}"
+            self.add(record["what"], path, record["body"])
+
+    def violations(self, *, expected: bool = False, ask: bool = True) -> list[str]:
+        """Validate what is new and return what is wrong with it, each problem once.
+
+        What is `expected` is not counted. Without `ask` the models that still run are not asked.
+        """
+        for url in self._taken if ask else ():
+            self._take(url)
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return []
+        checked = self._checked = self._checked or Checked()
+        found = [problem for one in waiting for problem in checked.problems(*one)]
+        if not expected:
+            checked.counts["violations"] += len(found)
+        return list(dict.fromkeys(found))
+
+    def _take(self, url: str) -> None:
+        if self._alive[url]():
+            told = call(f"{url}/_model/traffic?since={self._taken[url]}")
+            self._taken[url] = told["last"]
+            self.take(told)
+
+
+TRAFFIC: Final = Traffic()
+
+
+def verify(traffic: Traffic, *, nonconforming: bool = False, ask: bool = True) -> None:
+    """Raise an `AssertionError` that lists what new traffic differs from OpenAI's schemas.
+
+    Of a test that is `nonconforming` on purpose it raises one if everything conforms. Without `ask`
+    the models that still run are not asked for their traffic.
+    """
+    violations = traffic.violations(expected=nonconforming, ask=ask)
+    if nonconforming and not violations:
+        raise AssertionError("Everything conformed: remove the mark of the test.")
+    if violations and not nonconforming:
+        found = ["This differs from OpenAI's schemas:", *violations, _ADVICE]
+        raise AssertionError("\n".join(found))
+
+
+def summary(counts: Mapping[str, int]) -> str:
+    """Return one line with the counts."""
+    told = ", ".join(f"{counts.get(name, 0):,} {name}" for name in COUNTED[:-1])
+    return f"OpenAI's schemas: {told} validated; {counts.get('violations', 0):,} violations"
+
+
+@web.middleware
+async def recorded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Record each request to a model that a test serves itself."""
+    for path in _PATH_OF.values():
+        if request.method == "POST" and request.path.endswith(path):
+            TRAFFIC.add("request", path, json.loads(await request.read()))
+    return await handler(request)

@@ -1,0 +1,126 @@
+"""Validates JSON against the copied OpenAI schemas, with errors that name the place and the rule.
+
+The verdict is JSON Schema's (draft 2020-12, by ``jsonschema``) with these readings of OpenAPI:
+
+- An object that lists its properties has no others, unless it says ``additionalProperties``:
+  OpenAI refuses unknown parameters (``unknown_parameter``).
+- ``oneOf`` means ``anyOf``: OpenAI's alternatives overlap (EasyInputMessage and InputMessage).
+- ``nullable: true`` allows null, as OpenAPI 3.0 defines; the file says 3.1, which lacks it.
+- ``allOf`` is one object with the properties of all parts.
+- Of alternatives that all fail, the one that fits best is reported (``best_match``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
+
+from openai_double.conformance.departures import DEPARTURES, Departure
+from openai_double.conformance.schemas import Json, published
+
+_LOCAL: Final = "#/components/schemas/"
+_SHOWN: Final = 200
+
+
+class Schemas:
+    """The schemas of one copy, ready to validate with; each is prepared when it is first used."""
+
+    def __init__(self, given: Mapping[str, Any], departures: Sequence[Departure] = ()) -> None:
+        self.given = given
+        self._departures = departures
+        self._ready: dict[str, Json] = {}
+        kind: Any = extend(Draft202012Validator, {"$ref": self._reference})  # type: ignore[no-untyped-call]
+        self._validator = kind({})
+
+    def problems(self, name: str, value: Any) -> list[str]:
+        """Return what is wrong with `value` by the schema `name`, each with place and rule."""
+        validator = self._validator.evolve(schema={"$ref": _LOCAL + name})
+        return sorted({_sentence(best_match([one])) for one in validator.iter_errors(value)})
+
+    def schema(self, name: str) -> Json:
+        """Return a schema as it is validated with."""
+        if name not in self._ready:
+            prepared = self._prepared(self.given[name], name)
+            for one in self._departures:
+                if one.schema == name:
+                    prepared = _departed(prepared, one)
+            self._ready[name] = prepared
+        return self._ready[name]
+
+    def _prepared(self, node: Any, name: str) -> Any:
+        if isinstance(node, list):
+            return [self._prepared(one, name) for one in node]
+        if not isinstance(node, dict):
+            return node
+        if node.get("nullable"):
+            rest = {key: value for key, value in node.items() if key != "nullable"}
+            return {"anyOf": [self._prepared(rest, name), {"type": "null"}]}
+        if "$recursiveRef" in node:
+            return {"$ref": _LOCAL + name}
+        if "allOf" in node:
+            return self._prepared(self._merged(node), name)
+        prepared = {
+            "anyOf" if key == "oneOf" else key: (
+                {field: self._prepared(one, name) for field, one in value.items()}
+                if key == "properties"
+                else self._prepared(value, name)
+            )
+            for key, value in node.items()
+        }
+        if "properties" in prepared:
+            prepared.setdefault("additionalProperties", False)
+        return prepared
+
+    def _merged(self, node: Json) -> Json:
+        """One object in place of ``allOf``."""
+        properties: Json = {}
+        required: list[str] = []
+        for part in node["allOf"]:
+            whole = self.given[part["$ref"].removeprefix(_LOCAL)] if "$ref" in part else part
+            if "allOf" in whole:
+                whole = self._merged(whole)
+            properties |= whole.get("properties", {})
+            required += whole.get("required", [])
+        return {"type": "object", "properties": properties, "required": required}
+
+    def _reference(
+        self, validator: Any, reference: str, instance: Any, _: Json
+    ) -> Iterator[ValidationError]:
+        name = reference.removeprefix(_LOCAL)
+        yield from validator.descend(instance, self.schema(name), schema_path=_Named(name))
+
+
+def _departed(prepared: Json, departure: Departure) -> Json:
+    """A prepared schema that also takes what `departure` says."""
+    if not departure.field:
+        return {"anyOf": [prepared, departure.accepts]}
+    fields = prepared["properties"]
+    known = [fields[departure.field]] if departure.field in fields else []
+    return {
+        **prepared,
+        "properties": {**fields, departure.field: {"anyOf": [*known, departure.accepts]}},
+    }
+
+
+class _Named(str):
+    """The name of a schema within the path of an error."""
+
+    __slots__ = ()
+
+
+@cache
+def openai_schemas() -> Schemas:
+    """The schemas of the copy in this package."""
+    return Schemas(published()["schemas"], DEPARTURES)
+
+
+def _sentence(error: ValidationError) -> str:
+    """The place, what is wrong with it, and the schema that says so."""
+    names = [one for one in error.absolute_schema_path if isinstance(one, _Named)]
+    schema = f" (schema {names[-1]})" if names else ""
+    return f"{error.json_path}: {error.message[:_SHOWN]}{schema}"

@@ -1,0 +1,68 @@
+"""A double on a loopback port, checked against OpenAI's schemas, and the real `openai` client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import openai
+import pytest
+from aiohttp import web
+
+from openai_double import Answer, Prompt, create_app, said
+from openai_double.conformance import TRAFFIC, verify
+
+from .controls import Controls
+
+
+def answer_politely(prompt: Prompt) -> Answer:
+    """Return the answer to what no script of a test answers."""
+    if "thanks" in prompt.last_user_text:
+        return said("You're welcome!")
+    return said("Hello! Tell me about yourself and your work, then ask me.")
+
+
+@pytest.fixture
+async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The address of a double with one more model of each kind; all it sends conforms to OpenAI's.
+
+    A test marked ``nonconforming`` sends something else on purpose, and fails if it does not. The
+    double shares the event loop of the test: a connection that it resets has been read until then.
+    """
+    app = create_app(
+        answer_politely,
+        kinds=("reply", "formation"),
+        models={"local-model": 0, "local-embedding": 256},
+    )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as http:
+        await http.post(f"{address}/_model/settings", json={"record_traffic": True})
+        yield address
+        async with http.get(f"{address}/_model/traffic") as answer:
+            TRAFFIC.take(await answer.json())
+    await runner.cleanup()
+    nonconforming = request.node.get_closest_marker("nonconforming") is not None
+    verify(TRAFFIC, nonconforming=nonconforming)
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[openai.AsyncOpenAI]:
+    """The real client, without retries."""
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0) as one:
+        yield one
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Plain HTTP."""
+    async with aiohttp.ClientSession() as one:
+        yield one
+
+
+@pytest.fixture
+def controls(url: str, session: aiohttp.ClientSession) -> Controls:
+    """The controls of the double."""
+    return Controls(url, session)

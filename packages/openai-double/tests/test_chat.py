@@ -1,0 +1,80 @@
+"""`/v1/chat/completions`, read by the real `openai` client."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import openai
+import pytest
+
+from .controls import Controls
+
+MODEL = "local-model"
+HELLO: list[Any] = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hello"}]
+TOOL: Any = {
+    "type": "function",
+    "function": {
+        "name": "save",
+        "parameters": {
+            "type": "object",
+            "properties": {"content": {"type": "string"}},
+            "required": ["content"],
+        },
+    },
+}
+
+
+async def test_a_stream_brings_text_and_usage_in_chunks(client: openai.AsyncOpenAI) -> None:
+    """The chunks make up the text; usage comes last when it is asked for."""
+    stream = await client.chat.completions.create(
+        model=MODEL, messages=HELLO, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = [chunk async for chunk in stream]
+    pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+    assert "".join(pieces).startswith("Hello!")
+    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert chunks[-1].usage is not None
+
+
+async def test_scripted_tool_calls_are_streamed(
+    client: openai.AsyncOpenAI, controls: Controls
+) -> None:
+    """Arguments come in pieces that join to the script's JSON."""
+    calls = [{"name": "save", "arguments": {"content": "a longer piece of text"}}]
+    await controls.post("script", {"endpoint": "chat", "output": {"function_calls": calls}})
+    stream = await client.chat.completions.create(
+        model=MODEL, messages=HELLO, tools=[TOOL], stream=True
+    )
+    arguments, name = "", None
+    async for chunk in stream:
+        for call in chunk.choices[0].delta.tool_calls or []:
+            assert call.function is not None
+            name = name or call.function.name
+            arguments += call.function.arguments or ""
+    assert (name, json.loads(arguments)) == ("save", {"content": "a longer piece of text"})
+
+
+@pytest.mark.parametrize(
+    ("model", "change", "status"),
+    [
+        ("gpt-6-luna", {"tools": [TOOL]}, 400),
+        ("ft:gpt-5.6-terra:acme::x", {"tools": [TOOL]}, 400),
+        ("gpt-5.6-luna", {"tools": [TOOL], "reasoning_effort": "none"}, 200),
+        ("gpt-5.4", {"tools": [TOOL]}, 200),
+        ("gpt-5-chat-latest", {"temperature": 0.2}, 200),
+        ("o3-mini", {"temperature": 1}, 400),
+        ("ft:gpt-5-none:acme::x", {}, 404),
+    ],
+)
+async def test_models_that_reason_refuse_tools_and_temperature(
+    client: openai.AsyncOpenAI, model: str, change: dict[str, Any], status: int
+) -> None:
+    """Tools and temperature are refused where OpenAI refuses them, and unknown models."""
+    body = {"model": model, "messages": HELLO, **change}
+    if status == 200:
+        await client.post("/chat/completions", body=body, cast_to=object)
+        return
+    with pytest.raises(openai.APIStatusError) as refused:
+        await client.post("/chat/completions", body=body, cast_to=object)
+    assert refused.value.status_code == status

@@ -1,0 +1,293 @@
+"""The stand-in: what it replies, and which tools it calls, over Kioku's prompts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import openai
+import pytest
+
+from kioku_stand_in.answers import text_of
+from kioku_stand_in.memories import Memory, learn
+from kioku_stand_in.sentences import SCRIPT, read
+
+MODEL = "gpt-6-luna"
+HONEST_EN, _ = SCRIPT["replies"]["unknown"]
+NOW = "It is Friday, 2026-11-20T19:58+09:00, in the time zone Asia/Tokyo."
+PAUSE_FOR_TWO_HOURS = {"action": "pause", "until": "2026-11-20T21:58+09:00"}
+TEXT = {"type": "string"}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "memory_search": {"query": TEXT},
+    "memory_change": {"action": TEXT, "evidence": TEXT, "id": TEXT, "content": {"type": "object"}},
+    "memory_settings": {"action": TEXT, "until": TEXT, "since": TEXT, "words": TEXT},
+    "ask_about_colleague": {"name": TEXT},
+    "search_web": {"query": TEXT},
+}
+TOOLS: list[Any] = [
+    {
+        "type": "function",
+        "name": name,
+        "strict": False,
+        "parameters": {"type": "object", "properties": properties},
+    }
+    for name, properties in PARAMETERS.items()
+]
+
+
+def food(name: str, preference: int = 100, description: str = "") -> str:
+    """A memory of a dish, as a line of the prompt has it."""
+    detail = f"; description: {description}" if description else ""
+    return f"20 UserFoodPreference: {name}; preference: {preference}{detail}"
+
+
+def fact(text: str, topic: str | None = None) -> str:
+    """A memory of a fact."""
+    return f"20 {text}; topic: {topic}" if topic else f"20 {text}"
+
+
+def promise(text: str) -> str:
+    """A memory of a promise."""
+    return f"20 Promise: {text}; to: Mia; state: open"
+
+
+def as_line(value: Any) -> str:
+    """One JSON line whose angle brackets cannot close a frame."""
+    line = json.dumps(value, ensure_ascii=False)
+    return line.replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+async def respond(
+    client: openai.AsyncOpenAI, *conversation: Any, known: Any = (), tools: Any = TOOLS
+) -> Any:
+    """The next response to a conversation, in which a text is the person's."""
+    lines = [NOW, "<memories>", "2026-11", *known, "</memories>"]
+    items: list[Any] = [{"role": "system", "content": "\n".join(lines)}]
+    items += [{"role": "user", "content": c} if isinstance(c, str) else c for c in conversation]
+    return await client.responses.create(model=MODEL, input=items, tools=tools)
+
+
+def said(response: Any) -> str:
+    """The text of a reply or of a refusal."""
+    [message] = [one for one in response.output if one.type == "message"]
+    [part] = message.content
+    return str(part.refusal if part.type == "refusal" else part.text)
+
+
+def calls(response: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The calls of a response: name and arguments."""
+    found = [item for item in response.output if item.type == "function_call"]
+    return [(item.name, json.loads(item.arguments)) for item in found]
+
+
+def output(response: Any, value: Any) -> dict[str, Any]:
+    """What the one call of `response` brought."""
+    (call,) = response.output
+    return {"type": "function_call_output", "call_id": call.call_id, "output": json.dumps(value)}
+
+
+QUOTES_EN, QUOTES_JA = SCRIPT["replies"]["quote"]
+NOTHING_EN, NOTHING_JA = SCRIPT["replies"]["nothing"]
+
+
+@pytest.mark.parametrize(
+    ("question", "known", "quoted"),
+    [
+        (
+            "what shall I eat?",
+            [food("soba", 90), food("natto", 5), fact("I'm allergic to peanuts", "allergy")],
+            ["I like soba", "I don't like natto", "I'm allergic to peanuts"],
+        ),
+        (
+            "今日は何を食べよう？",
+            [food("ラーメン", 100, "味噌ラーメン")],
+            ["味噌ラーメンが好きです"],
+        ),
+        (
+            "what do you know about me?",
+            [food("natto", 5), fact("I live in Osaka")],
+            ["I don't like natto", "I live in Osaka"],
+        ),
+        (
+            "Who is my manager?",
+            [fact("My manager is Sarah"), fact("I live in Osaka"), fact("I hate meetings at 9")],
+            ["My manager is Sarah"],
+        ),
+        (
+            "上司は誰？",
+            [fact("上司は佐藤さんです"), fact("猫を飼っています")],
+            ["上司は佐藤さんです"],
+        ),
+        (
+            "What did I promise?",
+            [promise("the Q3 figures"), fact("I live in Osaka")],
+            ["the Q3 figures, for Mia"],
+        ),
+    ],
+)
+async def test_an_answer_quotes_the_memories(
+    client: openai.AsyncOpenAI, question: str, known: list[Any], quoted: list[str]
+) -> None:
+    """A known question has the memories of its kind, any other those that are nearest."""
+    is_japanese = question.endswith("？")
+    quotes = (QUOTES_JA if is_japanese else QUOTES_EN).format(
+        "\n".join(f"- {one}" for one in quoted)
+    )
+    assert said(await respond(client, question, known=known, tools=[])) == quotes
+    nothing = NOTHING_JA if is_japanese else NOTHING_EN
+    assert said(await respond(client, question, tools=[])) == nothing
+
+
+async def test_a_reply_uses_what_was_said_before_it(client: openai.AsyncOpenAI) -> None:
+    """Words of the conversation count as memories, and the newer ones of two."""
+    told = ["I like natto. I hate Emacs. I live in Osaka", "I don't like natto. I moved to Tokyo"]
+    answer = await respond(client, *told, "what do you remember about me?", tools=[])
+    lines = "- I don't like natto\n- I hate Emacs\n- I moved to Tokyo"
+    assert answer.output_text.endswith(lines)
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        (["My manager is Sarah", "I meant Tom, not Sarah"], ["My manager is Tom"]),
+        (["My manager is Sarah", "It's Tom, not Sarah."], ["My manager is Tom"]),
+        (["My manager is Sarah", "Actually, my manager is Tom"], ["my manager is Tom"]),
+        (["上司は佐藤さんです", "佐藤さんではなく田中さんです"], ["上司は田中さんです"]),
+        (["上司は佐藤さんです", "佐藤さんじゃなくて、田中さんです"], ["上司は田中さんです"]),
+        (["I like ramen", "I meant miso ramen, not ramen"], ["I like miso ramen"]),
+        (["I like ramen", "I don't like ramen any more"], []),
+        (["I play chess on Mondays", "I no longer play chess on Mondays"], []),
+        (["ラーメンが好きです", "ラーメンは嫌いになりました"], []),
+        (["I live in Osaka", "I live in Tokyo now"], ["I live in Tokyo now"]),
+    ],
+)
+def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -> None:
+    """The new words take the place of the old, in the sentence that has them."""
+    memories: dict[str, Memory] = {}
+    learn(memories, "\n".join(told))
+    say = {name: text[0] for name, text in SCRIPT["replies"].items()}
+    assert [text_of(one, say) for one in memories.values()] == known
+
+
+@pytest.mark.parametrize(
+    ("message", "reply"),
+    [
+        ("Is Rust hard?", NOTHING_EN),
+        ("明日の天気は？", NOTHING_JA),
+        ("It rains.", HONEST_EN),
+        ("Hi, I'm Ben from design", "Understood: **I'm Ben from design**."),
+        ("わかりました", SCRIPT["replies"]["ok"][1]),
+        ("Can you write me a status update?", SCRIPT["replies"]["cannot"][0]),
+        ("<@U1> hello", SCRIPT["replies"]["hello"][0]),
+        ("I love ramen. It rains.", "Understood: **I love ramen**."),
+        ("I love ramen, just so you know", "Understood: **I love ramen, just so you know**."),
+        ("そばが好きです。ありがとう", "わかりました：**そばが好きです**。\n\nどういたしまして！"),
+    ],
+)
+async def test_what_it_does_not_understand_gets_one_honest_sentence(
+    client: openai.AsyncOpenAI, message: str, reply: str
+) -> None:
+    """Alone it is a refusal: no answer, which nobody needs to rate."""
+    response = await respond(client, message)
+    assert said(response) == reply
+    refused = response.output[0].content[0].type == "refusal"
+    assert refused is (reply == HONEST_EN)
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "arguments"),
+    [
+        ("pause your memory for 2 hours", "memory_settings", PAUSE_FOR_TWO_HOURS),
+        (
+            "forget what I said today",
+            "memory_settings",
+            {"action": "forget", "since": "2026-11-20"},
+        ),
+        *(
+            (text, "memory_settings", {"action": "forget", "words": "ramen"})
+            for text in (
+                "forget ramen",
+                "forget that I like ramen",
+                "Please forget about ramen.",
+                "Can you forget that I love ramen?",
+                "Delete what you know about ramen",
+                "remove ramen from your memory",
+            )
+        ),
+        *(
+            (text, "memory_settings", {"action": "forget", "words": "ラーメン"})
+            for text in (
+                "ラーメンが好きなことは忘れて",
+                "ラーメンのことは忘れてください",
+                "ラーメンについて忘れてほしい",
+                "ラーメンの記憶を消して",
+            )
+        ),
+        *(
+            (text, "ask_about_colleague", {"name": name})
+            for text, name in (
+                ("How does Aya like reviews?", "Aya"),
+                ("How does @Mia Tanaka like reviews?", "@Mia Tanaka"),
+                ("What does Aya prefer?", "Aya"),
+                ("How should I best reach Mia Tanaka?", "Mia Tanaka"),
+                ("How do I work with Aya?", "Aya"),
+                ("What are Aya's preferences?", "Aya"),
+                ("田中 太郎さんはどんなレビューを好みますか？", "田中 太郎"),
+                ("あやさんについて教えて", "あや"),
+                ("あやさんはどう連絡するのがいいですか？", "あや"),
+            )
+        ),
+        ("search the web for ramen", "search_web", {"query": "ramen"}),
+        (
+            "remember that I live in Osaka",
+            "memory_change",
+            {
+                "action": "create",
+                "evidence": "remember that I live in Osaka",
+                "content": {"kind": "UserFact", "fact": "I live in Osaka", "topic": "home"},
+            },
+        ),
+    ],
+)
+async def test_a_request_calls_the_tool_that_is_for_it(
+    client: openai.AsyncOpenAI, text: str, tool: str, arguments: dict[str, Any]
+) -> None:
+    """Times are computed from the line of the prompt that says what time it is."""
+    assert calls(await respond(client, text)) == [(tool, arguments)]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"error": "Memory stays off."}, "couldn’t"),
+        ({"shown_privately": True}, "Here it is"),
+        ({"proposed": True, "done": False}, "Please confirm"),
+        ({"done": True}, "Done"),
+    ],
+)
+async def test_the_words_fit_what_came_of_it(
+    client: openai.AsyncOpenAI, value: Any, words: str
+) -> None:
+    """The reply says what the tool did, and an older output says nothing of newer words."""
+    called = await respond(client, "forget everything about me")
+    told = ["forget everything about me", *called.output, output(called, value)]
+    answer = await respond(client, *told)
+    assert calls(answer) == []
+    assert words in answer.output_text
+    assert (await respond(client, *told, "ok thanks")).output_text == "You're welcome!"
+
+
+@pytest.mark.parametrize(
+    ("text", "subjects"),
+    [
+        ("I love ramen and I write Rust.", ["ramen", "Rust"]),
+        ("I like soba, but I don't like natto", ["soba", "natto"]),
+        ("ラーメンが好きで、Rustを書いています", ["ラーメン", "Rust"]),
+        ("AWSを勉強していて、大阪に住んでいます", ["AWS", "大阪"]),
+    ],
+)
+def test_each_fact_of_a_sentence_is_understood(text: str, subjects: list[str]) -> None:
+    """Each is a memory of its own, and quotes the whole sentence."""
+    said = read(text)
+    assert [one.parts["x"] for one in said] == subjects
+    assert {one.parts["quote"] for one in said if one.states} == {text}

@@ -1,1 +1,0 @@
-"""Copies of published specifications in ``tests/data``, and the checks of traffic against them."""

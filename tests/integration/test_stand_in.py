@@ -1,0 +1,132 @@
+"""The stand-in beside Kioku: its verdicts are Kioku's, and it understands the pages' sentences."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import openai
+import pytest
+from openai.types.responses import ResponseFunctionToolCall
+
+from kioku_stand_in.sentences import read
+from memory.formation.proposal import Verdict
+from tests.conftest import ROOT, Server
+
+
+def as_line(value: Any) -> str:
+    """One JSON line whose angle brackets cannot close a frame."""
+    line = json.dumps(value, ensure_ascii=False)
+    return line.replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def test_every_sentence_of_the_pages_is_understood() -> None:
+    """The tables name only what matches a form, but for kept promises."""
+    page = (ROOT / "docs/reference/stand-in-model.md").read_text("utf-8")
+    rows = re.findall(r"^\| [a-z ]+ \| (.*) \|$", page.partition("## As a test")[0], re.M)
+    sentences = [one for row in rows for one in row.split(" · ")]
+    for name in ("docs/controls.md", "docs/controls.ja.md", "README.md", "docs/README.ja.md"):
+        text = (ROOT / name).read_text("utf-8")
+        told = re.findall(r"^\| \d+\. .* \| (.*) \|$|^[14]\. ((?:.|\n   )*)", text, re.M)
+        sentences += re.findall("[“「`](.+?)[”」`]", "\n".join(map("".join, told)))
+    assert len(sentences) > 60
+    assert [one for one in sentences if "unknown" in {said.name for said in read(one)}] == [
+        *("I sent Mia the figures", "ミアさんに数字を送りました"),
+    ]
+
+
+RAMEN = {"food_name": "ramen"}
+TODAY = {"date": "2026-11-20"}
+PLAIN = {
+    "index": 0,
+    "supported": True,
+    "about": "speaker",
+    "modality": "asserted",
+    "conflict": "none",
+}
+
+
+def proposal(sentence: str, **given: Any) -> dict[str, Any]:
+    """One proposal as the app writes it; an addition of a liked dish unless `given` says more."""
+    values = {"food_name": "ramen", "preference": 80}
+    plain = {"index": 0, "change": "add", "kind": "UserFoodPreference", "values": values}
+    return {**plain, "old": None, "sentence": sentence, **given}
+
+
+def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
+    """A proposed fact."""
+    return proposal(sentence, kind="UserFact", values={"fact": text}, **given)
+
+
+@pytest.mark.parametrize(
+    ("proposed", "expected"),
+    [
+        (proposal("I like ramen"), {}),
+        (proposal("I don't think I like ramen"), {"supported": False}),
+        (
+            proposal(
+                "I meant miso ramen, not ramen", old=RAMEN, values={"food_name": "miso ramen"}
+            ),
+            {"conflict": "replaces"},
+        ),
+        (proposed_fact("糖尿病です", "糖尿病です。"), {"sensitive": "health", "may_harm": True}),
+        (
+            proposed_fact("I moved to Tokyo", "I moved to Tokyo", old={"fact": "I live in Osaka"}),
+            {"conflict": "replaces"},
+        ),
+        (
+            proposed_fact("I live in Tokyo", "I live in Tokyo", old={"fact": "I live in Osaka"}),
+            {"conflict": "unclear"},
+        ),
+        (
+            proposed_fact(
+                "My manager is Tom", "My manager is Tom", old={"fact": "My manager is Sarah"}
+            ),
+            {"conflict": "unclear"},
+        ),
+        (
+            proposed_fact(
+                "My manager is Tom", "I meant Tom, not Sarah", old={"fact": "My manager is Sarah"}
+            ),
+            {"conflict": "replaces"},
+        ),
+        (
+            proposed_fact("I am on a diet until Friday", "I am on a diet until Friday"),
+            {"valid_until": "2026-11-27"},
+        ),
+        *(
+            (
+                proposal(text, kind="Promise", values={"promise": ""}),
+                {"modality": "promised", "due": due, "due_time": time},
+            )
+            for text, due, time in (
+                ("I promised Mia the figures by Monday noon", "2026-11-23", "12:00"),
+                ("I'll send Mia the figures by Monday", "2026-11-23", None),
+                ("I told Mia I'd review her draft by tomorrow", "2026-11-21", None),
+                ("I owe Mia the figures by Friday", "2026-11-27", None),
+                ("月曜日の正午までにミアさんに数字を送ると約束しました", "2026-11-23", "12:00"),
+                ("明日までにミアさんに数字を送ります", "2026-11-21", None),
+            )
+        ),
+        (proposal("I'm sick of ramen", change="remove", old=RAMEN), {"conflict": "replaces"}),
+    ],
+)
+async def test_a_verdict_says_what_the_sentence_says(
+    model_client: openai.AsyncOpenAI,
+    stand_in: Server,
+    proposed: dict[str, Any],
+    expected: dict[str, Any],
+) -> None:
+    """Supported or not, whether it is a promise, until when, and whether it is about health."""
+    frames = {"now": TODAY, "proposals": proposed}
+    request = "\n".join(f"<{name}>\n{as_line(one)}\n</{name}>" for name, one in frames.items())
+    tools: Any = [{"type": "function", "name": "MemoryVerdicts", "strict": False, "parameters": {}}]
+    answer = await model_client.responses.create(model="kioku-stand-in", input=request, tools=tools)
+    [call] = answer.output
+    assert isinstance(call, ResponseFunctionToolCall)
+    assert call.name == "MemoryVerdicts"
+    [verdict] = map(Verdict.model_validate, json.loads(call.arguments)["verdicts"])
+    assert verdict == Verdict.model_validate(PLAIN | expected)
+    entries = stand_in.call("/_model/journal")["entries"]
+    assert [one["kind"] for one in entries] == ["verdict"]
