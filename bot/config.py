@@ -169,6 +169,11 @@ class Settings(BaseModel):
         return self.reply_model == STAND_IN_MODEL
 
     @property
+    def may_search(self) -> bool:
+        """Whether models may search the web, which only the Responses API has."""
+        return self.web_search and self.reply_api == "responses"
+
+    @property
     def memory_model_name(self) -> str:
         """Return the memory model's name for LangChain; ``chat:`` before it chooses the API."""
         return self.memory_model.removeprefix("chat:")

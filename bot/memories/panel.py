@@ -196,5 +196,5 @@ async def _form_now(app: App, person: Person) -> int:
         found = await connection.execute(_SQL["unformed"], person.ids)
         rows = await found.fetchall()
         for row in rows:
-            await form_after(connection, app.queue, person.namespace(row["audience"]), 0.0)
+            await form_after(app, connection, person.namespace(row["audience"]), 0.0)
     return sum(row["messages"] for row in rows)

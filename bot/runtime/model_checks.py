@@ -19,14 +19,14 @@ from bot.config import OPENAI_ADDRESS, Settings
 from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import LinkFilter
-from bot.pipeline.model import ModelRequests
-from bot.pipeline.model_failures import ReplyFailed, failure_of, lacks_endpoint
 from bot.pipeline.output_items import Item, sent_back
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
 from bot.pipeline.tools import tool_definitions
+from bot.reply_models.failures import ReplyFailed, failure_of, lacks_endpoint
+from bot.reply_models.requests import ModelRequests
 from bot.runtime.problems import Problem, way_to, without_secrets
-from bot.runtime.wiring import create_replier
+from bot.runtime.wiring import create_reply_models
 from bot.types import Task
 from memory import load_schemas
 
@@ -227,9 +227,9 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
     server = without_secrets(settings.openai_base_url or OPENAI_ADDRESS)
     tools = tool_definitions(load_schemas(settings.schemas), False)
     limit = min(settings.max_output_tokens, ANSWER_TOKENS)
-    replier = create_replier(settings.model_copy(update={"max_output_tokens": limit}), client)
+    models = create_reply_models(settings.model_copy(update={"max_output_tokens": limit}), client)
     found = []
-    for model in replier.models:
+    for model in models:
         name = "KIOKU_REPLY_MODEL"
         if model.model != settings.reply_model:
             name = "KIOKU_FALLBACK_MODEL"

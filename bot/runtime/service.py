@@ -32,6 +32,7 @@ from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, ask_sl
 from bot.runtime.wiring import connected, database_problem
 from bot.runtime.worker import open_worker
 from bot.slack.messages import UNREADABLE
+from bot.workspaces import teams_with_tokens
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +74,11 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        wiring = await enter(connected(settings, conninfo))
-        dependencies = wiring.turn_dependencies
-        app = dependencies.app
+        app = await enter(connected(settings, conninfo))
         if settings.metrics_port:
             await enter(serving_metrics(app.pool, settings.listens_on, settings.metrics_port))
         await app.queue.open()
-        await enter(open_worker(dependencies))
+        await enter(open_worker(app))
         interactions = Interactions(app)
         bolt = create_bolt_app(app, interactions)
         stack.push_async_callback(interactions.wait_until_idle, _ANSWER_SECONDS)
@@ -98,14 +97,15 @@ async def open_service(
         async def served_teams() -> list[str]:
             if await unreached():
                 return []
-            one = wiring.installation
-            store = wiring.store
-            teams = [one.team_id] if one else await store.teams() if store else []
+            if app.installation is not None:
+                teams = [app.installation.team_id]
+            else:
+                teams = await teams_with_tokens(app.pool)
             # Messages written while a workspace is not served are read when it is served again.
             return [team for team in teams if await app.workspaces.serves(team)]
 
         async def unready() -> str | None:
-            one = wiring.installation
+            one = app.installation
             return (
                 await unreached()
                 or await database_problem(app)
@@ -123,9 +123,9 @@ async def open_service(
                 secret.get_secret_value() if secret else None,
             )
             if settings.api_token is not None:
-                add_ask(web, dependencies, settings.api_token.get_secret_value())
-            if wiring.store is not None:
-                add_oauth(web, settings, wiring.store)
+                add_ask(web, app, settings.api_token.get_secret_value())
+            if app.installation is None:
+                add_oauth(web, settings, app.pool)
             port = await enter(serving(web, host, port))
         try:
             yield port
