@@ -23,7 +23,7 @@ from bot.network import proxy_for
 from bot.pipeline.backfill import marked
 from bot.runtime.ask import add_ask
 from bot.runtime.checks import check_settings
-from bot.runtime.connections import ConnectionCount, NoteMessage
+from bot.runtime.connections import ConnectionCount
 from bot.runtime.database import database
 from bot.runtime.http import Readiness, create_web_app, serving
 from bot.runtime.metrics import serving_metrics
@@ -87,7 +87,7 @@ async def open_service(
         if by_socket:
             count = ConnectionCount(app.pool, app.slack.warnings)
             stack.push_async_callback(count.close)
-            socket = await enter(socket_mode(bolt, settings, count.note))
+            socket = await enter(socket_mode(bolt, settings, count))
 
         async def unreached() -> str | None:
             if socket is not None and not await socket.is_connected():
@@ -138,11 +138,11 @@ async def open_service(
 async def socket_mode(
     app: AsyncApp,
     settings: Settings,
-    note: NoteMessage | None = None,
+    count: ConnectionCount | None = None,
     *,
     ping_seconds: float = _PING_SECONDS,
 ) -> AsyncIterator[SocketModeClient]:
-    """Let Slack deliver to `app` while this is open; `note` gets each message of the connection.
+    """Let Slack deliver to `app` while this is open; `count` gets each message of the connection.
 
     Raises `bot.runtime.problems.Problem`.
     """
@@ -158,8 +158,8 @@ async def socket_mode(
             await client.send_socket_mode_response(SocketModeResponse(request.envelope_id))
 
     client.socket_mode_request_listeners = [dispatch]
-    if note is not None:
-        client.message_listeners.append(note)
+    if count is not None:
+        client.message_listeners.append(count.note)
     keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")
     try:
         # The SDK would ask for an address for ever, whatever Slack says of the token.

@@ -124,7 +124,7 @@ async def test_another_installation_on_the_same_app_token_is_a_warning(
     process = "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id"
     await execute_statement(pool, process)
     double.counted = 2
-    async with socket_mode(bolt_app(double), settings_of(double), count.note):
+    async with socket_mode(bolt_app(double), settings_of(double), count):
         await until(lambda: warnings.sentences)
         [sentence] = warnings.sentences
         assert "Slack counted 2 connections of this app, but 1 process(es) share this" in sentence
@@ -132,7 +132,7 @@ async def test_another_installation_on_the_same_app_token_is_a_warning(
         # Each process has three workers.
         for _ in range(3):
             await execute_statement(pool, process)
-    async with socket_mode(bolt_app(double), settings_of(double), count.note):
+    async with socket_mode(bolt_app(double), settings_of(double), count):
         await until(lambda: not warnings.sentences)
     await count.close()
 
