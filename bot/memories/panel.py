@@ -30,7 +30,7 @@ from memory import (
     list_memories,
     open_questions,
 )
-from memory.formation import provider_and_name
+from memory.model import provider_and_name
 from memory.postgres import load_statements, person_transaction
 from memory.store import count_kept, memory_page, not_remembered, read_card, read_kept
 

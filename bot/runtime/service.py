@@ -22,13 +22,14 @@ from bot.logs import fault
 from bot.network import proxy_for
 from bot.pipeline.backfill import marked
 from bot.runtime.ask import add_ask
-from bot.runtime.checks import check_settings
+from bot.runtime.ask_slack import ask_slack
 from bot.runtime.connections import ConnectionCount
 from bot.runtime.database import database
 from bot.runtime.http import Readiness, create_web_app, serving
 from bot.runtime.metrics import serving_metrics
 from bot.runtime.oauth import add_oauth
-from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, ask_slack, away, token
+from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, away, token
+from bot.runtime.settings_check import check_settings
 from bot.runtime.wiring import connected, database_problem
 from bot.runtime.worker import open_worker
 from bot.slack.messages import UNREADABLE

@@ -19,9 +19,11 @@ from bot.network import proxy_for
 from bot.people import People
 from bot.queue.queue import Queue, migrations
 from bot.reply_models.requests import ModelRequests
+from bot.runtime.ask_slack import ask_slack
+from bot.runtime.database import database
 from bot.runtime.memory_models import create_former
 from bot.runtime.oauth import InstallationStore
-from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained, token
+from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, explained, token
 from bot.slack.client import FindInstallation, Installations, create_session
 from bot.slack.members import Members
 from bot.slack.messages import Installation
@@ -223,3 +225,10 @@ async def database_problem(app: App) -> str | None:
     except (OperationalError, KiokuMemoryError) as error:
         return explained(error)
     return None
+
+
+@asynccontextmanager
+async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
+    """Open a small pool on the database of `settings`, also beside a running `kioku up`."""
+    async with database(settings, beside=True) as addresses, open_pool(addresses.login) as pool:
+        yield pool
