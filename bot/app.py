@@ -9,15 +9,16 @@ from pydantic import BaseModel
 
 from bot.access import UnderWay
 from bot.config import Settings
-from bot.conversation.inbox import Inbox
-from bot.conversation.pending import PendingReplies
-from bot.delivery.sessions import Sessions
 from bot.people import People
 from bot.queue.queue import Queue
-from bot.slack.audiences import Audiences
+from bot.reply_models.pending import PendingReplies
+from bot.reply_models.requests import ModelRequests
 from bot.slack.client import Installations
+from bot.slack.files import FileBytes
 from bot.slack.members import Members
+from bot.slack.messages import Installation
 from bot.slack.names import Names
+from bot.slack.sessions import Sessions
 from bot.workspaces import Workspaces
 from memory import Embedder, Former, Pool, UserFact
 
@@ -26,23 +27,26 @@ from memory import Embedder, Former, Pool, UserFact
 class App:
     """Connections, settings, and what is known for a while of people and conversations.
 
-    `names` are the names by which models know people, channels and groups.
+    It is made once, by `bot.runtime.wiring`. `models` write replies: the first of them that answers
+    is asked. `installation` is that of SLACK_BOT_TOKEN, None with OAuth. `names` are the names by
+    which models know people, channels and groups.
     """
 
     settings: Settings
     pool: Pool
     queue: Queue
-    inbox: Inbox
     slack: Installations
+    installation: Installation | None
     workspaces: Workspaces
     sessions: Sessions
+    models: Sequence[ModelRequests]
     embedder: Embedder
     former: Former
     schemas: Sequence[type[BaseModel]]
     people: People
     names: Names
-    audiences: Audiences
     members: Members
+    file_bytes: FileBytes = field(default_factory=FileBytes)
     under_way: UnderWay = field(default_factory=UnderWay)
     pending_replies: PendingReplies = field(default_factory=PendingReplies)
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -53,10 +55,6 @@ def _split(value: object) -> object:
 
 
 def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
-    # Only now: `kioku up` starts other processes before this import.
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
     try:
         conninfo_to_dict(value.get_secret_value())
     except ProgrammingError:  # its text quotes the address, password and all
@@ -167,6 +165,11 @@ class Settings(BaseModel):
     def stand_in(self) -> bool:
         """Say whether replies come from the stand-in model."""
         return self.reply_model == STAND_IN_MODEL
+
+    @property
+    def may_search(self) -> bool:
+        """Whether models may search the web, which only the Responses API has."""
+        return self.web_search and self.reply_api == "responses"
 
     @property
     def memory_model_name(self) -> str:

@@ -190,12 +190,12 @@ async def update_notices(
 
 
 async def repeat_notice(
-    queue: Queue, connection: AsyncConnection[DictRow], person: Person, turn: UUID
+    app: App, connection: AsyncConnection[DictRow], person: Person, turn: UUID
 ) -> None:
-    """Show the notice of a turn, if it has one, when its answer has been given."""
+    """Show the notice of a turn, if it has one, once the caller's transaction is committed."""
     found = await connection.execute(_SQL["find"], {**person.ids, "turn": turn})
     if await found.fetchone() is not None:
-        await _show_later(queue, connection, person, [turn])
+        await _show_later(app.queue, connection, person, [turn])
 
 
 async def _show_later(

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection, OperationalError
@@ -70,6 +70,15 @@ class Off:
     def here(self) -> bool:
         """Whether it is off in one conversation or thread only, not everywhere."""
         return self.scope != ""
+
+
+class Choices(TypedDict, total=False):
+    """The fields of `PersonSettings` that a person chooses in a form."""
+
+    notices: bool
+    eagerness: Eagerness
+    language: Language | None
+    retention_days: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,12 @@ class Workspaces:
         return served
 
 
+async def teams_with_tokens(pool: Pool) -> list[str]:
+    """Return the ids of the workspaces that have installed the app with OAuth."""
+    found = await execute_statement(pool, _SQL["with_tokens"])
+    return [str(row["team_id"]) for row in found]
+
+
 async def token_accepted(
     connection: AsyncConnection[DictRow], team_id: str, bot_user_id: str | None
 ) -> None:

@@ -1,7 +1,8 @@
 """Long-term memory of people: recall, formation, undo and erasure. It does not know Slack.
 
-The public names are listed once, in ``__init__.pyi``. Each is imported when it is first used, so
-that importing this package is cheap: LangMem is imported by the first `Former.form` or `warm_up`.
+The public names are listed once, in ``__init__.pyi``. Each is imported when it is first used:
+`kioku up` starts `EmbeddedPostgres` half a second before OpenAI's client and LangGraph are
+imported. LangMem is imported by the first `Former.form` or `Former.warm_up`.
 """
 
 import lazy_loader

@@ -21,7 +21,8 @@ from bot import VERSION
 from bot.config import Settings, load_settings
 from bot.locale import Reader
 from bot.logs import fault
-from bot.runtime.problems import BOT_TOKEN, Problem, ask_slack, token
+from bot.runtime.ask_slack import ask_slack
+from bot.runtime.problems import BOT_TOKEN, Problem, token
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,

@@ -17,10 +17,10 @@ from bench.evals.report import Report, Result
 from bench.evals.scoring import Outcome, Stored, score
 from bot.config import STAND_IN_MODEL, Settings
 from bot.queue.queue import migrations
-from bot.runtime.database import operators_pool, progress
 from bot.runtime.memory_models import create_former
+from bot.runtime.migration import progress
 from bot.runtime.problems import Problem
-from bot.runtime.wiring import ModelClients, open_model_clients
+from bot.runtime.wiring import ModelClients, open_model_clients, operators_pool
 from memory.postgres import check_database
 
 CASES = Path(__file__).parent

@@ -13,11 +13,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from bot.config import Settings
-from bot.conversation.run import THREAD_SETTING, Run
+from bot.app import App
+from bot.conversation.run import Run
 from bot.queue.queue import REPLIES, Queue
-from bot.slack.messages import Message
-from memory import Pool
+from bot.slack.messages import THREAD_SETTING, Message
 from memory.metrics import step
 from memory.postgres import execute_statement, load_statements, transaction
 
@@ -32,7 +31,6 @@ _FOLLOWED_SECONDS = 30 * 60
 _AT_ONCE = 1
 
 Status: TypeAlias = Literal["answered", "failed", "stopped", "skipped"]
-Progress: TypeAlias = Literal["waiting", "begun", "ended"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,129 +62,110 @@ class ClaimedMessage:
         return self.run.id
 
 
-class Inbox:
-    """The rows of `messages` that wait, are answered, stopped and ended."""
+@step("inbox")
+async def store_message(app: App, message: Message) -> bool:
+    """Store a message and the job that answers it in one transaction; return whether it did.
 
-    def __init__(self, pool: Pool, queue: Queue, settings: Settings) -> None:
-        self._pool = pool
-        self._queue = queue
-        self._must_agree = settings.consent == "ask"
+    A message is not stored if it is already known: the same (team, channel, ts), as for a mention
+    that comes both as ``message`` and ``app_mention``. Nor is one that does not address the bot,
+    except in a thread in which its author had asked the bot before, and the bot was asked or
+    answered in the 30 minutes before; nor one of a workspace that has removed the app. The more
+    messages of a person wait, the later further ones of theirs begin. Raises
+    `psycopg.OperationalError`.
+    """
+    values = {
+        **_new_row(message),
+        "message": message_body(message),
+        "must_agree": app.settings.consent == "ask",
+    }
+    scope = {THREAD_SETTING: message.thread, **message.person.settings}
+    async with transaction(app.pool, scope) as connection:
+        found = await connection.execute(_SQL["store"], values, prepare=True)
+        row = await found.fetchone()
+        if row is None:
+            return False
+        await answer_later(connection, app.queue, message.thread, priority=-row["waiting"])
+    return True
 
-    @step("inbox")
-    async def store(self, message: Message) -> bool:
-        """Store a message and the job that answers it in one transaction; return whether it did.
 
-        A message is not stored if it is already known: the same (team, channel, ts), as for a
-        mention that comes both as ``message`` and ``app_mention``. Nor is one that does not address
-        the bot, except in a thread in which its author had asked the bot before, and the bot was
-        asked or answered in the 30 minutes before; nor one of a workspace that has removed the app.
-        The more messages of a person wait, the later further ones of theirs begin.
-        Raises `psycopg.OperationalError`.
-        """
-        values = {
-            **_new_row(message),
-            "message": message_body(message),
-            "must_agree": self._must_agree,
-        }
-        scope = {THREAD_SETTING: message.thread, **message.person.settings}
-        async with transaction(self._pool, scope) as connection:
-            found = await connection.execute(_SQL["store"], values, prepare=True)
-            row = await found.fetchone()
-            if row is None:
-                return False
-            await answer_later(connection, self._queue, message.thread, priority=-row["waiting"])
-        return True
+async def store_withdrawn(app: App, message: Message) -> None:
+    """Record a message that was deleted before its delivery, so that it is never answered."""
+    scope = {THREAD_SETTING: message.thread}
+    await execute_statement(app.pool, _SQL["store_deleted"], _new_row(message), scope=scope)
 
-    async def store_withdrawn(self, message: Message) -> None:
-        """Record a message that was deleted before its delivery, so that it is never answered."""
-        values = _new_row(message)
-        scope = {THREAD_SETTING: message.thread}
-        await execute_statement(self._pool, _SQL["store_deleted"], values, scope=scope)
 
-    async def read_progress(self, message: Message) -> Progress | None:
-        """Return how far a message is; None for one that is not stored."""
-        scope = {THREAD_SETTING: message.thread}
-        found = await execute_statement(
-            self._pool, _SQL["progress"], values_of(message), scope=scope
-        )
-        progress: Progress | None = found[0]["progress"] if found else None
-        return progress
+@step("claim")
+async def take_message(
+    app: App, thread: str, token: UUID, *, attempts: int = 0
+) -> ClaimedMessage | None:
+    """Take the oldest message of `thread` that is still to be answered, for a run.
 
-    @step("claim")
-    async def take(self, thread: str, token: UUID, *, attempts: int = 0) -> ClaimedMessage | None:
-        """Take the oldest message of `thread` that is still to be answered, for a run.
+    None if there is none. `attempts`: how often the job of the run ran before.
+    """
+    rows = await execute_statement(
+        app.pool,
+        _SQL["take"],
+        {"thread": thread, "token": token},
+        scope={THREAD_SETTING: thread},
+        prepare=True,
+    )
+    if not rows:
+        return None
+    [row] = rows
+    return ClaimedMessage(
+        run=Run(app, row["id"], token=token, thread=thread, changed_ts=row["changed_ts"]),
+        message=Message(**row["message"]),
+        attempts=attempts,
+        failures=row["failures"],
+        begun=row["begun"],
+        replied=row["replied"],
+        stopped=row["status"] == "stopped",
+        process_died=row["process_died"],
+        unserved=row["unserved"],
+        waited=max(row["waited"], 0.0),
+    )
 
-        None if there is none. `attempts`: how often the job of the run ran before.
-        """
-        rows = await execute_statement(
-            self._pool,
-            _SQL["take"],
-            {"thread": thread, "token": token},
-            scope={THREAD_SETTING: thread},
-            prepare=True,
-        )
-        if not rows:
-            return None
-        [row] = rows
-        run = Run(
-            self._pool,
-            self._queue.pulse,
-            row["id"],
-            token=token,
-            thread=thread,
-            changed_ts=row["changed_ts"],
-        )
-        return ClaimedMessage(
-            run=run,
-            message=Message(**row["message"]),
-            attempts=attempts,
-            failures=row["failures"],
-            begun=row["begun"],
-            replied=row["replied"],
-            stopped=row["status"] == "stopped",
-            process_died=row["process_died"],
-            unserved=row["unserved"],
-            waited=max(row["waited"], 0.0),
-        )
 
-    async def interrupt(self, thread: str, *, stopped_ts: str) -> bool:
-        """End what is being answered in `thread`: the person pressed Stop.
+async def stop_thread(app: App, thread: str, *, stopped_ts: str) -> bool:
+    """End what is being answered in `thread`: the person pressed Stop.
 
-        Also a message that was begun and waits for the model. `stopped_ts` is the ts of the event:
-        what was written or edited later is answered. Returns whether there was anything to stop.
-        """
-        async with transaction(self._pool, {THREAD_SETTING: thread}) as connection:
-            values = {"thread": thread, "stopped_ts": stopped_ts}
-            stopped = await connection.execute(_SQL["stop"], values)
-            if not stopped.rowcount:
-                return False
-            await answer_at_once(connection, self._queue, thread)
-        await self._queue.abort([thread])
-        return True
+    Also a message that was begun and waits for the model. `stopped_ts` is the ts of the event: what
+    was written or edited later is answered. Returns whether there was anything to stop.
+    """
+    async with transaction(app.pool, {THREAD_SETTING: thread}) as connection:
+        values = {"thread": thread, "stopped_ts": stopped_ts}
+        stopped = await connection.execute(_SQL["stop"], values)
+        if not stopped.rowcount:
+            return False
+        await answer_at_once(connection, app.queue, thread)
+    await app.queue.abort([thread])
+    return True
 
-    async def release(self, claimed: ClaimedMessage, *, failed: bool = False) -> None:
-        """Record that this attempt ended without an answer; `failed`: in an error.
 
-        Raises `Interrupted` if the message is no longer this run's.
-        """
-        run = claimed.run
-        async with transaction(self._pool, {THREAD_SETTING: run.thread}) as connection:
-            values = {**run.ownership, "failed": failed}
-            released = await connection.execute(_SQL["release"], values)
-            if not released.rowcount:
-                await run.check(connection)
+async def release_message(app: App, claimed: ClaimedMessage, *, failed: bool = False) -> None:
+    """Record that this attempt ended without an answer; `failed`: in an error.
 
-    async def finish_without_turn(
-        self, claimed: ClaimedMessage, status: Literal["skipped", "failed"]
-    ) -> None:
-        """Mark a message as handled without an answer. Raises `Interrupted`.
+    Raises `Interrupted` if the message is no longer this run's.
+    """
+    run = claimed.run
+    async with transaction(app.pool, {THREAD_SETTING: run.thread}) as connection:
+        values = {**run.ownership, "failed": failed}
+        released = await connection.execute(_SQL["release"], values)
+        if not released.rowcount:
+            await run.check(connection)
 
-        `failed`: it can be neither answered nor apologised for.
-        """
-        scope = {THREAD_SETTING: claimed.message.thread}
-        lock = claimed.message.person.prefix
-        async with transaction(self._pool, scope, lock=lock, shared=True) as connection:
-            await finish(connection, claimed, status)
+
+async def finish_without_turn(
+    app: App, claimed: ClaimedMessage, status: Literal["skipped", "failed"]
+) -> None:
+    """Mark a message as handled without an answer. Raises `Interrupted`.
+
+    `failed`: it can be neither answered nor apologised for.
+    """
+    scope = {THREAD_SETTING: claimed.message.thread}
+    lock = claimed.message.person.prefix
+    async with transaction(app.pool, scope, lock=lock, shared=True) as connection:
+        await finish(connection, claimed, status)
 
 
 async def answer_later(

@@ -12,15 +12,14 @@ from uuid import UUID
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 
+from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
-from bot.queue.pulse import Pulse
-from memory import Pool
+from bot.slack.messages import THREAD_SETTING
 from memory.postgres import load_statements, transaction
 
 log = logging.getLogger(__name__)
 
-THREAD_SETTING = "kioku.thread"
 _SQL = load_statements("bot", "inbox")
 _PAUSE_SECONDS = 0.5
 _Result = TypeVar("_Result")
@@ -55,14 +54,14 @@ class Run:
     """
 
     def __init__(
-        self, pool: Pool, pulse: Pulse, message: UUID, *, token: UUID, thread: str, changed_ts: str
+        self, app: App, message: UUID, *, token: UUID, thread: str, changed_ts: str
     ) -> None:
         self.id = message
         self.token = token
         self.thread = thread
         self._changed_ts = changed_ts
-        self._pool = pool
-        self._pulse = pulse
+        self._pool = app.pool
+        self._pulse = app.queue.pulse
         self._confirmed_at = time.monotonic()
         self._interruption: asyncio.Future[Interrupted] = asyncio.get_running_loop().create_future()
 

@@ -1,10 +1,13 @@
-"""How a turn begins and ends in its message's row; what its reply asks; when words are formed."""
+"""How a turn begins and ends in its message's row; what its reply asks; when words are formed.
+
+Its beginning and its end are one transaction each, in the scope of the person and the thread.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -12,13 +15,15 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.access import MODEL_AWAY, check_quota, end_refusal
-from bot.config import Settings
+from bot.app import App
+from bot.conversation.audiences import view_of_message
 from bot.conversation.inbox import ClaimedMessage, finish, values_of
-from bot.conversation.run import THREAD_SETTING, Stopped, Superseded
+from bot.conversation.run import Stopped, Superseded
+from bot.notices import repeat_notice
 from bot.people import MemoryState, note_informed, read_memory_state
-from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.messages import API_TEAM, Message
-from memory import DM, MemoryView, Namespace, Person, Pool, memory_view
+from bot.queue.queue import BACKGROUND
+from bot.slack.messages import API_TEAM, THREAD_SETTING, Message
+from memory import DM, MemoryView, Namespace
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
 from memory.postgres import load_statements, transaction
@@ -34,9 +39,6 @@ _MAX_QUESTION = 300  # characters
 _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
 
 Outcome: TypeAlias = Literal["answered", "failed", "stopped"]
-ReadView: TypeAlias = Callable[[Message], Awaitable[MemoryView]]
-RepeatNotice: TypeAlias = Callable[[Queue, AsyncConnection[DictRow], Person, UUID], Awaitable[None]]
-"""Shows the notice of a turn, if it has one, once the caller's transaction is committed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,127 +123,108 @@ class Turn:
         return own[-1] if own else None
 
 
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """Reads and writes of one turn; each is one transaction in the person's and thread's scope.
+@step("begin")
+async def begin_turn(
+    app: App,
+    claimed: ClaimedMessage,
+    *,
+    question: str,
+    words: str,
+    limited: bool = False,
+) -> Turn:
+    """Store the turn of a message that is about to be answered; read what it begins with.
 
-    `read_view` returns what may be seen in the conversation of a message that is not direct.
+    What is not to be kept is not stored, and credentials never are. Raises `Superseded` and, if
+    it is `limited`, `bot.access.QuotaExceeded`: then nothing is stored.
     """
-
-    pool: Pool
-    read_view: ReadView
-    _: KW_ONLY
-    queue: Queue
-    settings: Settings
-    repeat_notice: RepeatNotice
-
-    async def view(self, message: Message) -> MemoryView:
-        """Return what may be seen, and where it is remembered, in the message's conversation."""
-        if message.audience == DM:
-            return memory_view(message.person.namespace(DM))
-        return await self.read_view(message)
-
-    @step("begin")
-    async def begin(
-        self,
-        claimed: ClaimedMessage,
-        *,
-        question: str,
-        words: str,
-        limited: bool = False,
-    ) -> Turn:
-        """Store the turn of a message that is about to be answered; read what it begins with.
-
-        What is not to be kept is not stored, and credentials never are. Raises `Superseded` and, if
-        it is `limited`, `bot.access.QuotaExceeded`: then nothing is stored.
-        """
-        message = claimed.message
-        view = await self.view(message)
-        [redacted_question, redacted_words] = redact_texts(question, words)
-        async with transaction(self.pool, _scope(message)) as connection:
-            if limited and message.team_id != API_TEAM:
-                await check_quota(connection, self.settings, message.person, claimed.id)
-            memory_state = await read_memory_state(
-                connection, message.person, message.channel_id, message.ts, self.settings.consent
-            )
-            forgettings = await _read_forgettings(connection, message)
-            context = {}
-            if memory_state.off is None:
-                context = await _read_context(
-                    connection, view, message, forgettings, self.settings.memory_tokens
-                )
-            is_kept = memory_state.on_record and message.ts not in forgettings["messages"]
-            stored = await _begin(
-                connection,
-                claimed,
-                view.own.audience,
-                redacted_question.text if is_kept else "",
-                redacted_words.text[:WORDS_LIMIT] if is_kept else "",
-                on_record=memory_state.on_record,
-            )
-        return Turn(
-            claimed=claimed,
-            view=view,
-            memory_state=memory_state,
-            removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
-            words=redacted_words.text,
-            forgotten_messages=frozenset(forgettings["messages"]),
-            forgettings=tuple(forgettings["ids"]),
-            history_from=forgettings["history_from"],
-            **stored,
-            **context,
+    message = claimed.message
+    view = await view_of_message(app, message)
+    [redacted_question, redacted_words] = redact_texts(question, words)
+    async with transaction(app.pool, _scope(message)) as connection:
+        if limited and message.team_id != API_TEAM:
+            await check_quota(connection, app.settings, message.person, claimed.id)
+        memory_state = await read_memory_state(
+            connection, message.person, message.channel_id, message.ts, app.settings.consent
         )
+        forgettings = await _read_forgettings(connection, message)
+        context = {}
+        if memory_state.off is None:
+            context = await _read_context(
+                connection, view, message, forgettings, app.settings.memory_tokens
+            )
+        is_kept = memory_state.on_record and message.ts not in forgettings["messages"]
+        stored = await _begin(
+            connection,
+            claimed,
+            view.own.audience,
+            redacted_question.text if is_kept else "",
+            redacted_words.text[:WORDS_LIMIT] if is_kept else "",
+            on_record=memory_state.on_record,
+        )
+    return Turn(
+        claimed=claimed,
+        view=view,
+        memory_state=memory_state,
+        removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
+        words=redacted_words.text,
+        forgotten_messages=frozenset(forgettings["messages"]),
+        forgettings=tuple(forgettings["ids"]),
+        history_from=forgettings["history_from"],
+        **stored,
+        **context,
+    )
 
-    @step("end")
-    async def end(
-        self,
-        turn: Turn,
-        outcome: Outcome,
-        *,
-        reply: str | None,
-        removal_proposed: bool = False,
-        noticed: bool = False,
-    ) -> None:
-        """End the turn and its message, and schedule formation if there are words to form.
 
-        `removal_proposed`: the person is asked by a button whether to forget something, so the
-        words themselves remove nothing. `noticed`: tools changed memories, and the notice of that
-        is shown now.
+@step("end")
+async def end_turn(
+    app: App,
+    turn: Turn,
+    outcome: Outcome,
+    *,
+    reply: str | None,
+    removal_proposed: bool = False,
+    noticed: bool = False,
+) -> None:
+    """End the turn and its message, and schedule formation if there are words to form.
 
-        All in one transaction. Raises `Interrupted` where the message was edited or deleted
-        meanwhile. No credential of the reply is stored, and no reply if the person forgot the
-        message before the turn began, or anything since: it may repeat that. The words of a message
-        that was forgotten while its turn began are blanked.
-        """
-        message = turn.message
-        person = turn.view.person
-        [kept] = redact_texts(reply or "", known=turn.removed)
-        lock = message.person.prefix
-        async with transaction(self.pool, _scope(message), lock=lock, shared=True) as connection:
-            await finish(connection, turn.claimed, outcome)
-            # A sentence in place of an answer does not say that a model answers again.
-            if outcome == "answered" and reply is not None:
-                await end_refusal(connection, message.person, MODEL_AWAY)
-            # A sentence in place of an answer asks for no consent.
-            if turn.memory_state.is_first and (reply is not None or not turn.memory_state.asks):
-                await note_informed(connection, message.person)
-            values = {
-                **message.person.ids,
-                "id": turn.id,
-                "channel": message.channel_id,
-                "ts": message.ts,
-                "forgettings": list(turn.forgettings),
-                "reply": kept.text if reply is not None and turn.is_kept else None,
-                "removal_proposed": removal_proposed,
-            }
-            ended = await connection.execute(_SQL["end"], values, prepare=True)
-            row = await ended.fetchone()
-            if row is not None and row["unformed"]:
-                namespace = person.namespace(row["audience"])
-                await schedule_formation(connection, self.queue, self.settings, namespace)
-            if noticed or turn.again:
-                await self.repeat_notice(self.queue, connection, person, turn.id)
-        count("turns", outcome=outcome)
+    `removal_proposed`: the person is asked by a button whether to forget something, so the
+    words themselves remove nothing. `noticed`: tools changed memories, and the notice of that
+    is shown now.
+
+    All in one transaction. Raises `Interrupted` where the message was edited or deleted
+    meanwhile. No credential of the reply is stored, and no reply if the person forgot the
+    message before the turn began, or anything since: it may repeat that. The words of a message
+    that was forgotten while its turn began are blanked.
+    """
+    message = turn.message
+    person = turn.view.person
+    [kept] = redact_texts(reply or "", known=turn.removed)
+    lock = message.person.prefix
+    async with transaction(app.pool, _scope(message), lock=lock, shared=True) as connection:
+        await finish(connection, turn.claimed, outcome)
+        # A sentence in place of an answer does not say that a model answers again.
+        if outcome == "answered" and reply is not None:
+            await end_refusal(connection, message.person, MODEL_AWAY)
+        # A sentence in place of an answer asks for no consent.
+        if turn.memory_state.is_first and (reply is not None or not turn.memory_state.asks):
+            await note_informed(connection, message.person)
+        values = {
+            **message.person.ids,
+            "id": turn.id,
+            "channel": message.channel_id,
+            "ts": message.ts,
+            "forgettings": list(turn.forgettings),
+            "reply": kept.text if reply is not None and turn.is_kept else None,
+            "removal_proposed": removal_proposed,
+        }
+        ended = await connection.execute(_SQL["end"], values, prepare=True)
+        row = await ended.fetchone()
+        if row is not None and row["unformed"]:
+            namespace = person.namespace(row["audience"])
+            await schedule_formation(app, connection, namespace)
+        if noticed or turn.again:
+            await repeat_notice(app, connection, person, turn.id)
+    count("turns", outcome=outcome)
 
 
 async def _read_forgettings(connection: AsyncConnection[DictRow], message: Message) -> DictRow:
@@ -340,21 +323,22 @@ def final_question(reply: str) -> str | None:
 
 
 async def schedule_formation(
-    connection: AsyncConnection[DictRow], queue: Queue, settings: Settings, namespace: Namespace
+    app: App, connection: AsyncConnection[DictRow], namespace: Namespace
 ) -> None:
     """Schedule formation of unformed words, in the transaction that stores them.
 
     Each message adds a job. It runs after the seconds of quiet, and waits on while the person
     writes: a burst of messages is one formation that sees all of them.
     """
+    settings = app.settings
     if settings.formation != "off":
         delay = 0.0 if settings.formation == "hot" else settings.formation_delay
-        await form_after(connection, queue, namespace, delay)
+        await form_after(app, connection, namespace, delay)
 
 
 async def form_after(
+    app: App,
     connection: AsyncConnection[DictRow],
-    queue: Queue,
     namespace: Namespace,
     delay: float,
     *,
@@ -370,7 +354,7 @@ async def form_after(
         "user": namespace.person.user_id,
         "audience": namespace.audience,
     }
-    await queue.defer(
+    await app.queue.defer(
         connection,
         FORM_MEMORIES,
         {lock: arguments},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.run import THREAD_SETTING, Superseded
+from bot.conversation.run import Superseded
+from bot.slack.messages import THREAD_SETTING
 from memory import Pool
 from memory.metrics import step
 from memory.postgres import execute_statement, load_statements
@@ -15,7 +16,7 @@ class ReplyRecord:
     """The columns `posting_since` and `reply_ts` of a message's row.
 
     `posting_since` is set before Slack is asked for a message, and cleared as its ts is added to
-    `reply_ts`; `Turns.begin` has set it for the first one. The methods that write raise
+    `reply_ts`; `begin_turn` has set it for the first one. The methods that write raise
     `Superseded` when another worker answers, and all raise `psycopg.OperationalError`.
     """
 

@@ -23,6 +23,7 @@ from uuid import UUID, uuid4
 from psycopg import OperationalError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.app import App
 from bot.conversation.run import Interrupted, Stopped, Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.record import ReplyRecord
@@ -43,7 +44,6 @@ from bot.slack.client import (
     SLACK_FAULTS,
     START,
     STOP,
-    Installations,
     delete_message,
     error_code,
     is_passing,
@@ -64,7 +64,6 @@ from bot.ui.blocks import (
     shortened,
     text_chunk,
 )
-from memory import Pool
 
 log = logging.getLogger(__name__)
 
@@ -156,13 +155,13 @@ class ReplyInSlack:
     The methods raise what the Slack client raises, `psycopg.OperationalError`, and `Interrupted`.
     """
 
-    def __init__(self, pool: Pool, slack: Installations, turn: Turn) -> None:
-        self._slack = slack
+    def __init__(self, app: App, turn: Turn) -> None:
+        self._slack = app.slack
         self._turn = turn
         self._message = turn.message
-        self._client = slack.client(self._message.team_id)
-        self._patient = slack.client(self._message.team_id, patience=_PATIENCE_SECONDS)
-        self._record = ReplyRecord(pool, turn.claimed)
+        self._client = app.slack.client(self._message.team_id)
+        self._patient = app.slack.client(self._message.team_id, patience=_PATIENCE_SECONDS)
+        self._record = ReplyRecord(app.pool, turn.claimed)
         self.state = State.EMPTY
         self.text = ""
         self._page = _Page()

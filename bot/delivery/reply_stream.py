@@ -8,25 +8,24 @@ import time
 from collections.abc import Sequence
 from typing import Self
 
+from bot.app import App
 from bot.conversation.run import Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.reply_in_slack import ReplyInSlack, State
-from bot.delivery.sessions import SESSION_SECONDS, Sessions, title_of
 from bot.locale import Reader
 from bot.logs import fault
-from bot.people import People
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
-    Installations,
     error_code,
     show_privately,
 )
+from bot.slack.sessions import SESSION_SECONDS, title_of
 from bot.types import Task
 from bot.ui.blocks import Block, footer, task_chunk
 from bot.ui.lines import off_line
 from bot.ui.messages import PayloadMaker
-from memory import DM, Pool
+from memory import DM
 
 log = logging.getLogger(__name__)
 
@@ -41,27 +40,15 @@ class ReplyStream:
 
     interactive = True
 
-    def __init__(
-        self,
-        pool: Pool,
-        slack: Installations,
-        sessions: Sessions,
-        people: People,
-        turn: Turn,
-        *,
-        stand_in: bool,
-    ) -> None:
-        self._slack = slack
-        self._sessions = sessions
-        self._people = people
+    def __init__(self, app: App, turn: Turn) -> None:
+        self._app = app
         self._turn = turn
         self._message = turn.message
-        self._stand_in = stand_in
         self._reader: Reader | None = None
-        self._reply = ReplyInSlack(pool, slack, turn)
+        self._reply = ReplyInSlack(app, turn)
         titled = turn.memory_state.on_record and self._message.opens_thread
         title = title_of(turn.words) if titled and self._message.audience == DM else ""
-        self._processing = sessions.begin(self._message, title)
+        self._processing = app.sessions.begin(self._message, title)
         self._is_active = False
         self._shown_at = float("-inf")
 
@@ -71,11 +58,11 @@ class ReplyStream:
     async def __aexit__(self, kind: object = None, *_: object) -> None:
         superseded = isinstance(kind, type) and issubclass(kind, Superseded)
         if not (self._is_active or superseded):
-            self._sessions.activate(self._message.thread, after=self._processing)
+            self._app.sessions.activate(self._message.thread, after=self._processing)
         await self._reply.leave()
 
     @property
-    def received_text(self) -> str:
+    def text(self) -> str:
         """The text of the reply so far."""
         return self._reply.text
 
@@ -84,7 +71,9 @@ class ReplyStream:
         if self._reader is None:
             person = self._message.person
             settings = self._turn.memory_state.settings
-            self._reader = await self._people.reader(person, self._message.text, settings=settings)
+            self._reader = await self._app.people.reader(
+                person, self._message.text, settings=settings
+            )
         return self._reader
 
     async def check(self) -> None:
@@ -140,7 +129,7 @@ class ReplyStream:
         Raises as `finish` does.
         """
         # Read again: the person may just have chosen another language.
-        reader = await self._people.reader(self._message.person, self._message.text)
+        reader = await self._app.people.reader(self._message.person, self._message.text)
         payload = await make_payload(self._message.person, reader)
         await self._reply.tell(payload)
         return payload["text"]
@@ -160,9 +149,9 @@ class ReplyStream:
         in_dm = self._turn.view.own.audience == DM
         for make_payload in makers:
             # Read again: the person may just have chosen another one.
-            reader = await self._people.reader(person, self._message.text)
+            reader = await self._app.people.reader(person, self._message.text)
             payload = await make_payload(person, reader)
-            client = self._slack.client(self._message.team_id, patience=PATIENCE_SECONDS)
+            client = self._app.slack.client(self._message.team_id, patience=PATIENCE_SECONDS)
             try:
                 await show_privately(
                     client,
@@ -198,7 +187,7 @@ class ReplyStream:
         return footer(
             reader,
             text,
-            stand_in=self._stand_in,
+            stand_in=self._app.settings.stand_in,
             memory_state=memory_state,
             off=off_line(reader, off) if off else "",
             shaped_turn=self._turn.id if is_shaped else None,

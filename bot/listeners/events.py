@@ -16,8 +16,9 @@ from typing import Any, TypeAlias
 from psycopg import OperationalError
 
 from bot.app import App
+from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import MessageChange, root_of
-from bot.delivery.sessions import WAIT_SECONDS
+from bot.conversation.inbox import stop_thread, store_message, store_withdrawn
 from bot.memories.channels import change_channel_later
 from bot.memories.home import publish_later
 from bot.memories.keeping import take_all_back
@@ -35,6 +36,7 @@ from bot.slack.messages import (
     thread_key,
     user_key,
 )
+from bot.slack.sessions import WAIT_SECONDS
 from memory import DM, Person
 
 log = logging.getLogger(__name__)
@@ -169,7 +171,7 @@ async def enqueue(app: App, message: Message) -> bool:
     Slack shows that the message waits, if it does, also for a PostgreSQL that does not take it.
     """
     try:
-        is_new = await app.inbox.store(message)
+        is_new = await store_message(app, message)
     except OperationalError:
         _show_wait(app, message, after=0.0)
         raise
@@ -188,7 +190,7 @@ def _show_wait(app: App, message: Message, *, after: float) -> None:
         return
     refusal = refusal_in(app.settings, message.person, message.channel_id, message.audience)
     if refusal is None:
-        app.sessions.show_wait(message, app.inbox.read_progress, after=after)
+        app.sessions.show_wait(message, after=after)
 
 
 # --- changed messages --------------------------------------------------------------------------
@@ -208,7 +210,7 @@ async def follow_edit(app: App, event: Event) -> None:
         return
     on_its_way = _message_on_its_way(event, before)
     if on_its_way is not None:
-        await app.inbox.store(replace(on_its_way, text=text))
+        await store_message(app, replace(on_its_way, text=text))
     again = _read_found(event, edited) if "text" in before else None
     author = author_key(before, event.installation, shared=event.is_shared)
     await follow_change(app, _change_of(event, edited, author=author, text=text, again=again))
@@ -227,7 +229,7 @@ async def follow_deletion(app: App, event: Event) -> None:
 async def _withdraw(app: App, event: Event, deleted: Mapping[str, Any]) -> None:
     on_its_way = _message_on_its_way(event, deleted)
     if on_its_way is not None:
-        await app.inbox.store_withdrawn(on_its_way)
+        await store_withdrawn(app, on_its_way)
     author = author_key(deleted, event.installation, shared=event.is_shared)
     await follow_change(app, _change_of(event, deleted, author=author, text=None))
 
@@ -276,7 +278,7 @@ async def stop_turn(app: App, event: Event) -> None:
     """Interrupt the turn of a thread; where there is none, end the session's ``processing``."""
     thread = thread_key(event.team, event.channel, str(event.fields.get("thread_ts")))
     stopped_ts = str(event.fields.get("event_ts") or "")
-    if not await app.inbox.interrupt(thread, stopped_ts=stopped_ts):
+    if not await stop_thread(app, thread, stopped_ts=stopped_ts):
         app.sessions.activate(thread)
 
 
@@ -313,7 +315,7 @@ async def change_channel_id(app: App, event: Event) -> None:
 
 async def invalidate_audience(app: App, event: Event) -> None:
     """Look up again what kind of conversation this is when it is needed next."""
-    await app.audiences.invalidate(event.team, event.channel)
+    await invalidate_kind(app, event.team, event.channel)
 
 
 HANDLERS: Mapping[str | None, Handler] = {

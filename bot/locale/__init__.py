@@ -15,6 +15,8 @@ from typing import Literal, TypeAlias, get_args
 
 from babel.dates import format_date, format_skeleton, format_time
 
+from bot.locale.compiling import compiled
+
 Language: TypeAlias = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "ja": "日本語"}
@@ -27,8 +29,6 @@ _BETWEEN = {"en": ", ", "ja": ""}
 @cache
 def _texts(language: Language) -> GNUTranslations:
     folder = Path(__file__).parent / language / "LC_MESSAGES"
-    from bot.locale.compiling import compiled  # only now: Babel takes long to import
-
     return GNUTranslations(BytesIO(compiled((folder / "kioku.po").read_bytes())))
 
 

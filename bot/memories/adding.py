@@ -21,6 +21,7 @@ from bot.access import (
     check_request,
 )
 from bot.app import App
+from bot.conversation.audiences import view_at
 from bot.locale import Reader
 from bot.notices import next_reminders
 from bot.people import Off, person_refusal, read_memory_state
@@ -151,7 +152,7 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
     values = {**person.ids, "channel": channel, "ts": ts}
     found = await person_statement(app.pool, person, _SQL["audience"], values)
     audience = found[0]["audience"] if found else None
-    return await app.audiences.view_of(person, channel, ts, audience)
+    return await view_at(app, person, channel, ts, audience)
 
 
 async def why_not_now(app: App, click: Click, channel: str = "", ts: str = "") -> Done | None:

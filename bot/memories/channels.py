@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
+from bot.conversation.audiences import invalidate_kind
 from bot.queue.queue import BACKGROUND
 from memory import Person
 from memory.postgres import execute_statement, load_statements, person_transaction
@@ -26,7 +27,7 @@ _SQL = load_statements("bot", "channels")
 async def change_channel_later(app: App, team: str, old: str, new: str) -> None:
     """Add the job that changes the id everywhere, and look both conversations up again."""
     for channel in (old, new):
-        await app.audiences.invalidate(team, channel)
+        await invalidate_kind(app, team, channel)
     arguments = {"team": team, "old": old, "new": new}
     jobs = {f"{CHANGE_CHANNEL}:{team}.{old}": arguments}
     await app.queue.defer(app.pool, CHANGE_CHANNEL, jobs, queue=BACKGROUND)

@@ -226,7 +226,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
         found = await connection.execute(_SQL["unform"], {**person.ids, "at": forgotten_at})
         for audience in {row["audience"] for row in await found.fetchall()}:
             namespace = person.namespace(audience)
-            await schedule_formation(connection, app.queue, app.settings, namespace)
+            await schedule_formation(app, connection, namespace)
         jobs = {f"{EMBED}:{person.scope}": person.ids}
         await app.queue.defer(connection, EMBED, jobs, queue=BACKGROUND)
         await update_lines(app.queue, connection, person)

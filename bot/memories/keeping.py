@@ -17,6 +17,7 @@ from psycopg.rows import DictRow
 
 from bot.access import NotRemembered, admit, admit_question, begin_request, check_request
 from bot.app import App
+from bot.conversation.audiences import look_up_kind
 from bot.locale import Reader
 from bot.memories.forgetting import forget_all_of
 from bot.memories.kept_lines import WHOLE, add_line, update_lines
@@ -150,7 +151,7 @@ async def _check_place(app: App, person: Person, reader: Reader, channel: str) -
     if refused := refusal_in(app.settings, person, channel, None):
         raise NotKept(reader.say(refused))
     try:
-        kind = await app.audiences.look_up(person.team_id, channel)
+        kind = await look_up_kind(app, person.team_id, channel)
     except SLACK_FAULTS as error:
         log.info("the kind of a conversation is not known: %s", error_code(error))
         raise NotKept(reader.say("kept_place")) from error

@@ -30,7 +30,7 @@ from memory import (
     list_memories,
     open_questions,
 )
-from memory.formation import provider_and_name
+from memory.model import provider_and_name
 from memory.postgres import load_statements, person_transaction
 from memory.store import count_kept, memory_page, not_remembered, read_card, read_kept
 
@@ -196,5 +196,5 @@ async def _form_now(app: App, person: Person) -> int:
         found = await connection.execute(_SQL["unformed"], person.ids)
         rows = await found.fetchall()
         for row in rows:
-            await form_after(connection, app.queue, person.namespace(row["audience"]), 0.0)
+            await form_after(app, connection, person.namespace(row["audience"]), 0.0)
     return sum(row["messages"] for row in rows)

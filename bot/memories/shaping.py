@@ -13,6 +13,7 @@ from collections.abc import Sequence, Set
 from uuid import UUID
 
 from bot.app import App
+from bot.conversation.audiences import view_at
 from bot.ui.shaping import Shaping
 from memory import DM, EmbeddingsUnavailable, Memory, MemoryView, Person, memory_view, subject
 from memory.model import folded
@@ -138,7 +139,7 @@ async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
 async def _view(app: App, person: Person, channel: str, ts: str, audience: str) -> MemoryView:
     if audience == DM:
         return memory_view(person.namespace(DM))
-    return await app.audiences.view_of(person, channel, ts, audience)
+    return await view_at(app, person, channel, ts, audience)
 
 
 async def _nearest(app: App, view: MemoryView, text: str) -> list[Memory]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Unpack
 
 from bot.app import App
 from bot.locale import Reader
 from bot.people import (
+    Choices,
     Off,
     PersonSettings,
     insert_person,
@@ -88,7 +89,7 @@ def tomorrow(reader: Reader, now: datetime) -> datetime:
     return datetime(day.year, day.month, day.day, MORNING, tzinfo=reader.zone)
 
 
-async def change_settings(app: App, person: Person, **chosen: Any) -> PersonSettings:
+async def change_settings(app: App, person: Person, **chosen: Unpack[Choices]) -> PersonSettings:
     """Store these fields of `PersonSettings`; the others stay."""
     async with person_transaction(app.pool, person) as connection:
         settings = replace(await read_settings(connection, person), **chosen)

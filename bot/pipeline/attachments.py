@@ -14,13 +14,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.app import App
 from bot.locale import Language, say
 from bot.logs import fault
 from bot.pipeline.links import checked
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
-    Installations,
     error_code,
     find_message,
 )
@@ -30,8 +30,6 @@ from bot.slack.messages import Message, excerpt
 
 log = logging.getLogger(__name__)
 
-PROCESS_BYTES = 40_000_000
-"""Bytes of the files of all messages that one process answers at a time."""
 MOST_FILES = 4
 FILE_BYTES = 8_000_000
 # Of one message: all of it is held, as base64, until its answer is complete.
@@ -118,76 +116,71 @@ class Brought:
         return bool(now) or any(one.shown and not one.earlier for one in self.files)
 
 
-class Attachments:
-    """Reads what messages bring, from the event itself; files are downloaded when the turn runs.
+@asynccontextmanager
+async def read_brought(
+    app: App, message: Message, *, earlier: str | None = None
+) -> AsyncIterator[Brought]:
+    """Yield what a message brought, from its event; files are downloaded now, in their order.
 
-    While those of other messages take up `process_bytes`, a file is said to be unreadable just now.
+    Their bytes count until the end: a file for which none of `app.file_bytes` are free is said to
+    be unreadable just now. If the message brought nothing, and `earlier` is the ts of another
+    message of its thread, what that one brought is read from Slack, except files that cannot be
+    shown.
     """
+    forwarded = message.forwarded
+    found = message.files
+    if earlier is not None and not message.brings:
+        content = await _read_earlier(app, message, earlier)
+        forwarded = [{"sent": "earlier", **one} for one in content.parts]
+        found = content.files
+    if not (forwarded or found):
+        yield Brought()
+        return
+    bot_user_id = await app.slack.bot_user_id(message.team_id)
+    lines = await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
+    held = list[int]()
+    try:
+        files = [
+            await _read_attached(app, message.team_id, file, held, number)
+            for number, file in enumerate(found)
+        ]
+        if not message.brings:
+            files = [replace(file, earlier=True) for file in files if file.shown]
+        if files:
+            seen = sum(file.shown for file in files)
+            log.info("a message brought %d file(s), %d of them shown", len(files), seen)
+        yield Brought(files, lines)
+    finally:
+        app.file_bytes.give_back(sum(held))
 
-    def __init__(self, slack: Installations, *, process_bytes: int = PROCESS_BYTES) -> None:
-        self._slack = slack
-        self._free = process_bytes
 
-    @asynccontextmanager
-    async def read(self, message: Message, *, earlier: str | None = None) -> AsyncIterator[Brought]:
-        """Yield what a message brought, files in their order; their bytes count until the end.
+async def _read_attached(
+    app: App, team_id: str, file: Mapping[str, Any], held: list[int], number: int
+) -> AttachedFile:
+    """Return a file of a message as the model is shown it; add the bytes for it to `held`."""
+    name = file_name(file)
+    if number >= MOST_FILES:
+        return AttachedFile(name=name, trouble="files_many")
+    try:
+        one = planned(file, ALL_BYTES - sum(held))
+        if not one.url:
+            return one
+        if not app.file_bytes.take(one.size):
+            return AttachedFile(name=name, trouble="files_not_now")
+        held.append(one.size)
+        return read(one, await read_file(app.slack, team_id, one.url, most=one.size))
+    except FileUnreadable as unreadable:
+        return AttachedFile(name=name, trouble=unreadable.trouble)
 
-        If it brought nothing, and `earlier` is the ts of another message of its thread, what that
-        one brought is read from Slack, except files that cannot be shown.
-        """
-        forwarded = message.forwarded
-        found = message.files
-        if earlier is not None and not message.brings:
-            content = await self._earlier(message, earlier)
-            forwarded = [{"sent": "earlier", **one} for one in content.parts]
-            found = content.files
-        if not (forwarded or found):
-            yield Brought()
-            return
-        bot_user_id = await self._slack.bot_user_id(message.team_id)
-        lines = await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
-        held = list[int]()
-        try:
-            files = [
-                await self._read(message.team_id, file, held, number)
-                for number, file in enumerate(found)
-            ]
-            if not message.brings:
-                files = [replace(file, earlier=True) for file in files if file.shown]
-            if files:
-                seen = sum(file.shown for file in files)
-                log.info("a message brought %d file(s), %d of them shown", len(files), seen)
-            yield Brought(files, lines)
-        finally:
-            self._free += sum(held)
 
-    async def _read(
-        self, team_id: str, file: Mapping[str, Any], held: list[int], number: int
-    ) -> AttachedFile:
-        """Return a file of a message as the model is shown it; add the bytes for it to `held`."""
-        name = file_name(file)
-        if number >= MOST_FILES:
-            return AttachedFile(name=name, trouble="files_many")
-        try:
-            one = planned(file, ALL_BYTES - sum(held))
-            if not one.url:
-                return one
-            if one.size > self._free:
-                return AttachedFile(name=name, trouble="files_not_now")
-            held.append(one.size)
-            self._free -= one.size
-            return read(one, await read_file(self._slack, team_id, one.url, most=one.size))
-        except FileUnreadable as unreadable:
-            return AttachedFile(name=name, trouble=unreadable.trouble)
-
-    async def _earlier(self, message: Message, ts: str) -> Content:
-        try:
-            client = self._slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
-            found = await find_message(client, message.channel_id, message.thread_ts, ts)
-        except SLACK_FAULTS as error:
-            log.warning("an earlier message was not read: %s", error_code(error) or fault(error))
-            return Content()
-        return read_content(found or {})
+async def _read_earlier(app: App, message: Message, ts: str) -> Content:
+    try:
+        client = app.slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
+        found = await find_message(client, message.channel_id, message.thread_ts, ts)
+    except SLACK_FAULTS as error:
+        log.warning("an earlier message was not read: %s", error_code(error) or fault(error))
+        return Content()
+    return read_content(found or {})
 
 
 def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[dict[str, str]]:

@@ -22,9 +22,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.app import App
 from bot.cancellation import cancel_until_done
+from bot.conversation.audiences import invalidate_kinds, look_up_kind
+from bot.conversation.inbox import store_message
 from bot.logs import fault
 from bot.queue.queue import BACKGROUND
-from bot.slack.audiences import invalidate_kinds
 from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, error_code, is_passing, next_cursor
 from bot.slack.messages import Message, found_message, is_direct, split_thread_key
 from memory import Pool
@@ -137,14 +138,14 @@ async def read(
     # A thread is returned with its first message, however old.
     found = [one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)]
     # A delivered event says whether its conversation is shared; one that is read does not.
-    is_shared = bool(found) and (await app.audiences.look_up(team, channel)).shared
+    is_shared = bool(found) and (await look_up_kind(app, team, channel)).shared
     installation = await app.slack.get(team)
     following = next_cursor(answer)
     later = [_reading(team, channel, thread, oldest, following)] if following else []
     for one in sorted(found, key=lambda one: float(one["ts"])):
         message = found_message(one, installation, channel_id=channel, is_shared=is_shared)
         if message is not None:
-            await app.inbox.store(message)
+            await store_message(app, message)
         addressed = is_direct(channel) or (message is not None and message.addressed)
         if one.get("reply_count") and not thread and addressed:
             later.append(_reading(team, channel, str(one["ts"]), oldest))

@@ -14,7 +14,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.access import note_edit, note_message_changed
 from bot.app import App
 from bot.conversation import edits
-from bot.conversation.run import THREAD_SETTING
 from bot.conversation.turns import WORDS_LIMIT, schedule_formation
 from bot.logs import fault
 from bot.memories.kept_lines import keeper_of, update_lines
@@ -28,7 +27,7 @@ from bot.slack.client import (
     find_message,
     is_passing,
 )
-from bot.slack.messages import plain, split_thread_key, typed
+from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
 from memory import (
     Person,
     PersonMessage,
@@ -110,7 +109,7 @@ async def _follow_new_words(
         await edits.delete_texts(connection, person, changed.id)
     elif words:
         namespace = person.namespace(changed.audience)
-        await schedule_formation(connection, app.queue, app.settings, namespace)
+        await schedule_formation(app, connection, namespace)
 
 
 async def update_from_message(

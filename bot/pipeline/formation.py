@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
+from bot.conversation.audiences import is_shared
 from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
 from bot.notices import add_notice, add_unread
@@ -66,7 +67,7 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     if wait > _SOON_SECONDS:
         raise RunLater(wait)
     await app.pending_replies.wait_until_none()
-    view = memory_view(namespace, shared=await app.audiences.is_shared(namespace))
+    view = memory_view(namespace, shared=await is_shared(app, namespace))
     while await _form_oldest(app, view):
         pass
     # What an outage, or a crash after the commit, left without a vector.
@@ -125,8 +126,8 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
             # message, which brings the next attempt forward.
             async with person_transaction(app.pool, person) as connection:
                 await form_after(
+                    app,
                     connection,
-                    app.queue,
                     view.own,
                     MODEL_REFUSED_RETRY_SECONDS,
                     priority=-1,

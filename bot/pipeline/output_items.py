@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import openai
 
-from bot.pipeline.model_failures import ReplyFailed
+from bot.reply_models.failures import ReplyFailed
 from bot.slack.messages import CONTROL, objects, storable
 from bot.types import COMMENTARY
 from memory.model import without_thoughts

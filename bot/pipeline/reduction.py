@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
-from bot.pipeline.model_failures import Cause, ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.tools import Toolbox
+from bot.reply_models.failures import Cause, ReplyFailed
 
 Step: TypeAlias = Literal["files", "file texts", "thread", "history", "memories", "tools"]
 

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import openai
@@ -37,14 +37,6 @@ from bot.delivery.splitting import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter, checked, links_in, normal
 from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
-from bot.pipeline.model import ModelRequests, tokens_of
-from bot.pipeline.model_failures import (
-    Cause,
-    ReplyFailed,
-    failure_of,
-    failure_of_code,
-    log_failure,
-)
 from bot.pipeline.output_items import (
     Item,
     as_json,
@@ -65,6 +57,14 @@ from bot.pipeline.web_search import (
     query_in,
     search_web,
 )
+from bot.reply_models.failures import (
+    Cause,
+    ReplyFailed,
+    failure_of,
+    failure_of_code,
+    log_failure,
+)
+from bot.reply_models.requests import ModelRequests, tokens_of
 from bot.slack.messages import objects
 from bot.types import COMMENTARY, WEB_SEARCH, Citation, CutReason, Reply, Task, TaskState
 from memory import Person
@@ -77,87 +77,77 @@ MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_SEARCHES = 5  # web searches for one answer
 ANSWER_SECONDS = 300.0  # in which the model writes one answer, from the first event of a response
 CHECK_SECONDS = 1.0
-
-
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
 
 
-@dataclass(frozen=True, slots=True)
-class Replier:
-    """Asks the first of `models` that answers, as a stream.
+async def no_model_answers(models: Iterable[ModelRequests]) -> bool:
+    """Return whether none of the models answers anybody just now."""
+    for model in models:
+        if await model.breaker.admit():
+            return False
+    return True
+
+
+@step("model")
+async def ask_models(
+    models: Iterable[ModelRequests],
+    person: Person,
+    prompt: Prompt,
+    sink: AnswerSink,
+    toolbox: Toolbox | None = None,
+    *,
+    may_search: bool,
+    answer_seconds: float = ANSWER_SECONDS,
+) -> Reply:
+    """Return the answer of the first of `models` that answers; its pieces are written to `sink`.
 
     The next model is asked only while nothing of an answer was written and no tool was called.
     `may_search`: the model may search the web. After `answer_seconds`, or `MAX_ANSWER` characters,
     an answer ends where it is.
 
+    Links in it are the person's own or citations of a web search: see `bot.pipeline.links`. While
+    no piece comes, `sink.check` is awaited about once a second. An exception that the sink raises
+    ends the request. One answer takes at most `MAX_ROUNDS` responses, between which the model's
+    calls of `toolbox` and of the web search are carried out.
+
+    Raises `ReplyFailed`, possibly after pieces were passed on. If the model answers others it is
+    ``model_this_message``, or ``model_slow`` where no answer began in time. A response that breaks
+    the format of the Responses API is not asked for again.
+
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
-
-    models: Sequence[ModelRequests]
-    _: KW_ONLY
-    may_search: bool
-    answer_seconds: float = ANSWER_SECONDS
-
-    async def is_away(self) -> bool:
-        """Return whether no model answers anybody just now."""
-        for model in self.models:
-            if await model.breaker.admit():
-                return False
-        return True
-
-    @step("model")
-    async def reply(
-        self,
-        person: Person,
-        prompt: Prompt,
-        sink: AnswerSink,
-        toolbox: Toolbox | None = None,
-        *,
-        may_search: bool = True,
-    ) -> Reply:
-        """Return the model's answer, each piece of which is written to `sink` as it comes.
-
-        Links in it are the person's own or citations of a web search: see `bot.pipeline.links`.
-        While no piece comes, `sink.check` is awaited about once a second. An exception that the
-        sink raises ends the request. One answer takes at most `MAX_ROUNDS` responses, between which
-        the model's calls of `toolbox` and of the web search are carried out.
-
-        Raises `ReplyFailed`, possibly after pieces were passed on. If the model answers others it
-        is ``model_this_message``, or ``model_slow`` where no answer began in time. A response that
-        breaks the format of the Responses API is not asked for again.
-        """
-        tools = [SEARCH_DEFINITION] if self.may_search and may_search else []
-        if toolbox is not None:
-            tools += toolbox.definitions
-        failures: list[tuple[ModelRequests, ReplyFailed]] = []
-        for model in self.models:
-            if not await model.breaker.admit():
-                failures.append((model, ReplyFailed(model.breaker.cause)))
-                continue
-            attempt = _Attempt(
-                model=model,
-                person=person,
-                prompt=prompt,
-                tools=tools,
-                toolbox=toolbox,
-                written=StreamedAnswer(
-                    LinkFilter(prompt.links), sink, AnswerNames(prompt.references, prompt.mentioned)
-                ),
-                seconds_left=self.answer_seconds,
-            )
-            try:
-                reply = await _attended(attempt.answer(), sink)
-            except (openai.OpenAIError, ReplyFailed) as error:
-                failed = _recorded(model, error)
-                failures.append((model, failed))
-                is_half_done = attempt.written.has_shown or attempt.calls > 0
-                if is_half_done or not (failed.passes or failed.needs_operator):
-                    break
-            else:
-                model.breaker.answered()
-                return replace(reply, model=model.model)
-        raise await _whose(failures)
+    tools = [SEARCH_DEFINITION] if may_search else []
+    if toolbox is not None:
+        tools += toolbox.definitions
+    failures: list[tuple[ModelRequests, ReplyFailed]] = []
+    for model in models:
+        if not await model.breaker.admit():
+            failures.append((model, ReplyFailed(model.breaker.cause)))
+            continue
+        attempt = _Attempt(
+            model=model,
+            person=person,
+            prompt=prompt,
+            tools=tools,
+            toolbox=toolbox,
+            written=StreamedAnswer(
+                LinkFilter(prompt.links), sink, AnswerNames(prompt.references, prompt.mentioned)
+            ),
+            seconds_left=answer_seconds,
+        )
+        try:
+            reply = await _attended(attempt.answer(), sink)
+        except (openai.OpenAIError, ReplyFailed) as error:
+            failed = _recorded(model, error)
+            failures.append((model, failed))
+            is_half_done = attempt.written.has_shown or attempt.calls > 0
+            if is_half_done or not (failed.passes or failed.needs_operator):
+                break
+        else:
+            model.breaker.answered()
+            return replace(reply, model=model.model)
+    raise await _whose(failures)
 
 
 def _recorded(model: ModelRequests, error: openai.OpenAIError | ReplyFailed) -> ReplyFailed:

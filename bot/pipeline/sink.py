@@ -1,20 +1,30 @@
-"""The interface by which a turn writes its answer: to Slack, or to the caller of POST /ask."""
+"""What an answer is written to: a stream in Slack, or a text for the caller of POST /ask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, TypeAlias
 
+from bot.app import App
 from bot.conversation.turns import Turn
-from bot.locale import Reader
+from bot.delivery.collected_reply import CollectedReply
+from bot.delivery.reply_stream import ReplyStream
+from bot.slack.messages import API_TEAM
 from bot.types import Task
-from bot.ui.messages import PayloadMaker
+
+ReplySink: TypeAlias = ReplyStream | CollectedReply
+
+
+def open_sink(app: App, turn: Turn) -> ReplySink:
+    """Return what the reply of a turn is written to, as a context manager."""
+    if turn.message.team_id == API_TEAM:
+        return CollectedReply(turn)
+    return ReplyStream(app, turn)
 
 
 class AnswerSink(Protocol):
-    """What an answer is written to while the model gives it: a stream in Slack, or a buffer.
+    """What an answer is written to while the model gives it: a `ReplySink`, or that of a check.
 
-    Each method may raise `bot.conversation.inbox.Interrupted`: the answer must end.
+    Each method may raise `bot.conversation.run.Interrupted`: the answer must end.
     """
 
     async def check(self) -> None:
@@ -28,48 +38,3 @@ class AnswerSink(Protocol):
 
     def start_over(self) -> None:
         """Discard the text so far: it was no answer, or another attempt at the answer begins."""
-
-
-class ReplySink(AnswerSink, Protocol):
-    """The destination of an answer: `bot.delivery.reply_stream` or `bot.runtime.ask`."""
-
-    interactive: bool
-    """Whether the person can be shown lists and buttons there, and be answered later."""
-
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(self, *_: object) -> None: ...
-
-    @property
-    def received_text(self) -> str:
-        """The text of the answer so far."""
-
-    async def reader(self) -> Reader:
-        """Return who reads the reply."""
-
-    async def finish(
-        self,
-        text: str,
-        *,
-        is_shaped: bool = False,
-        can_be_rated: bool = False,
-        says_off: bool = True,
-    ) -> None:
-        """Deliver the whole answer; `is_shaped`: words of memories are in it.
-
-        `says_off`: where memory was off for the message, a line below the answer says so.
-        """
-
-    async def tell(self, make_payload: PayloadMaker) -> str:
-        """Deliver a message of the app's own as the whole answer; return its text."""
-
-    async def stop(self) -> str:
-        """End the answer where it is, because the person pressed Stop.
-
-        Return the text of it that the person sees.
-        """
-
-    async def show(self, makers: Sequence[PayloadMaker]) -> None:
-        """Send the messages that these functions return to the person only."""
-
-
-OpenReplySink: TypeAlias = Callable[[Turn], ReplySink]

@@ -8,10 +8,10 @@ mislead it: the person's click decides. So does it where memory needs their cons
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time, tzinfo
 from functools import cache
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -67,6 +67,7 @@ _SQL = load_statements("bot", "tools")
 
 Arguments = Mapping[str, Any]
 Definition = dict[str, Any]
+_Given = ParamSpec("_Given")
 
 MAX_CALLS = 20
 _REFUSALS_SHOWN = 3
@@ -325,10 +326,10 @@ class Toolbox:
                 decision=given.get("is_decision") is True,
             )
         except NotKept as refused:
-            self._shown["keep"] = _made(_told, refused.line)
+            self._shown["keep"] = _made(_as_is, Done(line=refused.line))
             return {"done": False, "told": _TOLD}
         except EXPECTED as problem:
-            self._shown["keep"] = _made(_told, why_not(reader, problem))
+            self._shown["keep"] = _made(_as_is, Done(line=why_not(reader, problem)))
             return {"done": False, "told": _TOLD}
         self._kept = True
         if done.buttons:
@@ -445,10 +446,6 @@ class Toolbox:
         return {"not_remembered": "this_message", "done": True}
 
 
-def _told(_: Reader, line: str) -> Done:
-    return Done(line=line)
-
-
 def _as_is(_: Reader, done: Done) -> Done:
     return done
 
@@ -470,11 +467,15 @@ def tool_definitions(
     return tools
 
 
-def _made(make: Any, *arguments: Any, **named: Any) -> PayloadMaker:
+def _made(
+    make: Callable[Concatenate[Reader, _Given], Payload | Done],
+    *arguments: _Given.args,
+    **named: _Given.kwargs,
+) -> PayloadMaker:
     """Return what makes a message of `make(reader, *arguments, **named)`."""
 
     async def made(_: Person, reader: Reader) -> Payload:
-        shown: Payload | Done = make(reader, *arguments, **named)
+        shown = make(reader, *arguments, **named)
         return done_payload(reader, shown) if isinstance(shown, Done) else shown
 
     return made

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from langgraph.func import entrypoint
-from langgraph.pregel import Pregel
+from langgraph.runtime import Runtime
 from procrastinate import JobContext
 from procrastinate.job_context import AbortReason
 from psycopg import OperationalError
@@ -22,24 +22,32 @@ from psycopg import OperationalError
 from bot.access import QuotaExceeded
 from bot.app import App
 from bot.cancellation import cancel_until_done
-from bot.conversation.inbox import MAX_FAILURES, ClaimedMessage
-from bot.conversation.run import (
-    THREAD_SETTING,
-    Interrupted,
-    Stopped,
+from bot.conversation.inbox import (
+    MAX_FAILURES,
+    ClaimedMessage,
+    finish_without_turn,
+    release_message,
+    take_message,
 )
-from bot.conversation.turns import Outcome, Turn, Turns
+from bot.conversation.run import Interrupted, Stopped
+from bot.conversation.turns import Outcome, Turn, begin_turn, end_turn
 from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.locale import Reader
 from bot.logs import add_log_field, fault, log_fields
 from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, quoted_in
 from bot.memories.shaping import brought_words, says_any
 from bot.people import refusal_in
-from bot.pipeline.attachments import Attachments, Brought, unseen_lines
+from bot.pipeline.attachments import Brought, read_brought, unseen_lines
 from bot.pipeline.context import Thread, read_thread
-from bot.pipeline.fixed_replies import FixedReplies
+from bot.pipeline.fixed_replies import (
+    activate,
+    give_up,
+    postpone,
+    refuse_access,
+    refuse_quota,
+    reply_fixed,
+)
 from bot.pipeline.links import checked
-from bot.pipeline.model_failures import ReplyFailed
 from bot.pipeline.prompt import (
     FILES_ALONE,
     Prompt,
@@ -48,11 +56,12 @@ from bot.pipeline.prompt import (
     person_reference,
 )
 from bot.pipeline.reduction import Reduction
-from bot.pipeline.reply import Replier
-from bot.pipeline.sink import OpenReplySink, ReplySink
+from bot.pipeline.reply import ask_models, no_model_answers
+from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
 from bot.queue.retries import RunLater
-from bot.slack.messages import API_TEAM, Message, mentions, plain, typed
+from bot.reply_models.failures import ReplyFailed
+from bot.slack.messages import API_TEAM, THREAD_SETTING, Message, mentions, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import Reply
 from bot.ui.blocks import reply_text, with_notes
@@ -76,190 +85,176 @@ MOST_TRIES = 3
 """Attempts at a message at which the model fails while it answers others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnDependencies:
-    """The collaborators of a turn, bound in `bot.runtime.wiring`."""
+@step("drain")
+async def answer_thread(app: App, context: JobContext, thread: str) -> None:
+    """Answer the waiting messages of `thread` in the order they were written; run as a job.
 
-    app: App
-    turns: Turns
-    replier: Replier
-    attachments: Attachments
-
-
-class ThreadWorker:
-    """Answers the waiting messages of a thread: the job `bot.conversation.inbox.ANSWER`.
-
-    A job of the thread goes on until no message of it waits: the next job could not begin before
-    this one has ended, and would not be told. Others of the thread then find nothing to do. It ends
-    early by `RunLater`, and is run again then.
+    It goes on until no message of the thread waits: the thread's next job could not begin before
+    this one has ended, and would not be told. Others of the thread then find nothing to do. A job
+    that ran before answers one message: how often it ran counts for that one. Raises `RunLater`,
+    to be run again, and `asyncio.CancelledError` if the process ends.
     """
-
-    def __init__(self, dependencies: TurnDependencies, open_reply_sink: OpenReplySink) -> None:
-        self.app = dependencies.app
-        self._replier = dependencies.replier
-        self._fixed = FixedReplies(dependencies.app, dependencies.turns, open_reply_sink)
-        self._turn = create_turn(dependencies, open_reply_sink)
-
-    @step("drain")
-    async def run_job(self, context: JobContext, thread: str) -> None:
-        """Answer the waiting messages of `thread` in the order they were written.
-
-        A job that ran before answers one message: how often it ran counts for that one. Raises
-        `RunLater`, and `asyncio.CancelledError` if the process ends.
-        """
-        token = uuid4()
-        attempts = context.job.attempts
-        while claimed := await self._take(thread, token, attempts):
-            await self._spread_after_crashes(claimed)
-            with log_fields(team=claimed.message.team_id):
-                if not await self._attempt_until_interrupted(claimed, context) or attempts:
-                    return
-
-    async def _take(self, thread: str, token: UUID, attempts: int) -> ClaimedMessage | None:
-        try:
-            return await self.app.inbox.take(thread, token, attempts=attempts)
-        except OperationalError as error:
-            log.warning("a thread waits for PostgreSQL: %s", fault(error))
-            raise RunLater(_FIRST_PAUSE_SECONDS) from error
-
-    async def _spread_after_crashes(self, claimed: ClaimedMessage) -> None:
-        """Put a message off for a random while whose processes died again and again.
-
-        One of those that were in progress may be what ends the processes: the others get a chance
-        to be answered without it.
-        """
-        crashes = claimed.failures
-        if claimed.process_died and 1 < crashes < MAX_FAILURES:
-            with suppress(Interrupted):
-                await self.app.inbox.release(claimed)
-            raise RunLater(random.uniform(0.0, _SPREAD_SECONDS * (crashes - 1)))  # noqa: S311
-
-    async def _attempt_until_interrupted(
-        self, claimed: ClaimedMessage, context: JobContext
-    ) -> bool:
-        """Answer a message; return False if the attempt was interrupted, and the job is to end.
-
-        A job is aborted for a Stop, an edit or a deletion of the message, each of which has added
-        another job, or because the process ends: then the message is released.
-        """
-        attempt = asyncio.create_task(self._handle(claimed))
-        try:
-            return await asyncio.shield(attempt)
-        except asyncio.CancelledError:
-            interruption = None
-            if context.abort_reason() is AbortReason.USER_REQUEST:
-                interruption = await self._read_interruption(claimed)
-            if interruption is None:
-                await self._hand_back(claimed, attempt)
-                raise
-            claimed.run.interrupt(interruption)
-            await attempt
-            return False
-
-    async def _read_interruption(self, claimed: ClaimedMessage) -> Interrupted | None:
-        """Return why the job was aborted; None: for another message, or it cannot be known now."""
-        run = claimed.run
-        try:
-            async with transaction(self.app.pool, {THREAD_SETTING: run.thread}) as connection:
-                return await run.read_interruption(connection)
-        except OperationalError as error:
-            log.warning("why an answer is to end could not be read: %s", fault(error))
-            return None
-
-    async def _hand_back(self, claimed: ClaimedMessage, attempt: asyncio.Task[bool]) -> None:
-        """Cancel an attempt, and let another job begin the message again."""
-        await cancel_until_done(attempt)
-        try:
-            async with asyncio.timeout(_RELEASE_SECONDS):
-                await self.app.inbox.release(claimed)
-        except (Interrupted, OperationalError, TimeoutError) as error:
-            log.info("a message was not handed back: %s", fault(error))
-
-    async def _handle(self, claimed: ClaimedMessage) -> bool:
-        """Answer a message; return False if the attempt was interrupted.
-
-        Raises `RunLater` where it is to be tried again.
-        """
-        try:
-            await self._attempt(claimed)
-        except Interrupted as interruption:
-            log.info("an answer was interrupted: %s", type(interruption).__name__)
-            return False
-        except DeliveryFailed as failed:
-            if failed.is_expected:
-                log.warning("a conversation takes no answer from the app: %s", failed.code)
-            else:
-                count("errors", kind="delivery")
-                log.exception("a reply could not be delivered: %s", failed.code)
-            await self._fixed.give_up(claimed)
-        except RunLater:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it was, the person gets an answer
-            await self._handle_error(claimed, error)
-        return True
-
-    async def _handle_error(self, claimed: ClaimedMessage, error: Exception) -> None:
-        """Let an attempt that failed be made again, or give the message up."""
-        if is_unavailable(error):
-            count("errors", kind="database_away")
-            log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
-            await self._release_when_back(claimed)
-            raise RunLater(0.0) from error
-        count("errors", kind="turn")
-        if claimed.failures > MAX_FAILURES:
-            log.exception("a message was given up after %d failures", claimed.failures)
-            await self._fixed.give_up(claimed)
-            return
-        log.warning("a turn failed and is begun again: %s", fault(error))
-        with suppress(Interrupted):
-            await self.app.inbox.release(claimed, failed=True)
-            pause = _FIRST_PAUSE_SECONDS * 2**claimed.failures
-            raise RunLater(min(pause, _LONGEST_PAUSE_SECONDS))
-
-    async def _release_when_back(self, claimed: ClaimedMessage) -> None:
-        """Release a message once PostgreSQL is back: an outage is no failure of the message."""
-        while True:
-            await asyncio.sleep(_FIRST_PAUSE_SECONDS)
-            try:
-                with suppress(Interrupted):
-                    await self.app.inbox.release(claimed)
-            except OperationalError as error:
-                log.warning("a message waits for PostgreSQL: %s", fault(error))
-            else:
+    token = uuid4()
+    attempts = context.job.attempts
+    while claimed := await _take(app, thread, token, attempts):
+        await _spread_after_crashes(app, claimed)
+        with log_fields(team=claimed.message.team_id):
+            if not await _attempt_until_interrupted(app, claimed, context) or attempts:
                 return
 
-    @step("turn")
-    async def _attempt(self, claimed: ClaimedMessage) -> None:
-        """Answer a message. Raises `RunLater` if it is postponed until the model is back."""
-        message = claimed.message
-        if claimed.unserved:
-            log.info("a message of a workspace that is not served was passed over")
-            await self.app.inbox.finish_without_turn(claimed, "skipped")
-        elif claimed.failures > MAX_FAILURES:
-            log.error("message %s was given up: even the apology fails", claimed.id)
-            self._fixed.activate(claimed)
-            await self._fixed.give_up(claimed)
-        elif refusal := refusal_in(
-            self.app.settings, message.person, message.channel_id, message.audience
-        ):
-            await self._fixed.refuse_access(claimed, refusal)
-        elif claimed.failures >= MAX_FAILURES:
-            await self._fixed.reply(claimed, "turn_failed")
-        elif claimed.stopped:
-            await self._fixed.reply(claimed, "stopped", outcome="stopped", form_words=True)
-        elif await self._replier.is_away():
-            await self._fixed.postpone(claimed)
-        else:
-            await self._answer(claimed)
 
-    async def _answer(self, claimed: ClaimedMessage) -> None:
-        """Answer a message by the model."""
+async def _take(app: App, thread: str, token: UUID, attempts: int) -> ClaimedMessage | None:
+    try:
+        return await take_message(app, thread, token, attempts=attempts)
+    except OperationalError as error:
+        log.warning("a thread waits for PostgreSQL: %s", fault(error))
+        raise RunLater(_FIRST_PAUSE_SECONDS) from error
+
+
+async def _spread_after_crashes(app: App, claimed: ClaimedMessage) -> None:
+    """Put a message off for a random while whose processes died again and again.
+
+    One of those that were in progress may be what ends the processes: the others get a chance
+    to be answered without it.
+    """
+    crashes = claimed.failures
+    if claimed.process_died and 1 < crashes < MAX_FAILURES:
+        with suppress(Interrupted):
+            await release_message(app, claimed)
+        raise RunLater(random.uniform(0.0, _SPREAD_SECONDS * (crashes - 1)))  # noqa: S311
+
+
+async def _attempt_until_interrupted(
+    app: App, claimed: ClaimedMessage, context: JobContext
+) -> bool:
+    """Answer a message; return False if the attempt was interrupted, and the job is to end.
+
+    A job is aborted for a Stop, an edit or a deletion of the message, each of which has added
+    another job, or because the process ends: then the message is released.
+    """
+    attempt = asyncio.create_task(_handle(app, claimed))
+    try:
+        return await asyncio.shield(attempt)
+    except asyncio.CancelledError:
+        interruption = None
+        if context.abort_reason() is AbortReason.USER_REQUEST:
+            interruption = await _read_interruption(app, claimed)
+        if interruption is None:
+            await _hand_back(app, claimed, attempt)
+            raise
+        claimed.run.interrupt(interruption)
+        await attempt
+        return False
+
+
+async def _read_interruption(app: App, claimed: ClaimedMessage) -> Interrupted | None:
+    """Return why the job was aborted; None: for another message, or it cannot be known now."""
+    run = claimed.run
+    try:
+        async with transaction(app.pool, {THREAD_SETTING: run.thread}) as connection:
+            return await run.read_interruption(connection)
+    except OperationalError as error:
+        log.warning("why an answer is to end could not be read: %s", fault(error))
+        return None
+
+
+async def _hand_back(app: App, claimed: ClaimedMessage, attempt: asyncio.Task[bool]) -> None:
+    """Cancel an attempt, and let another job begin the message again."""
+    await cancel_until_done(attempt)
+    try:
+        async with asyncio.timeout(_RELEASE_SECONDS):
+            await release_message(app, claimed)
+    except (Interrupted, OperationalError, TimeoutError) as error:
+        log.info("a message was not handed back: %s", fault(error))
+
+
+async def _handle(app: App, claimed: ClaimedMessage) -> bool:
+    """Answer a message; return False if the attempt was interrupted.
+
+    Raises `RunLater` where it is to be tried again.
+    """
+    try:
+        await _attempt(app, claimed)
+    except Interrupted as interruption:
+        log.info("an answer was interrupted: %s", type(interruption).__name__)
+        return False
+    except DeliveryFailed as failed:
+        if failed.is_expected:
+            log.warning("a conversation takes no answer from the app: %s", failed.code)
+        else:
+            count("errors", kind="delivery")
+            log.exception("a reply could not be delivered: %s", failed.code)
+        await give_up(app, claimed)
+    except RunLater:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it was, the person gets an answer
+        await _handle_error(app, claimed, error)
+    return True
+
+
+async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> None:
+    """Let an attempt that failed be made again, or give the message up."""
+    if is_unavailable(error):
+        count("errors", kind="database_away")
+        log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
+        await _release_when_back(app, claimed)
+        raise RunLater(0.0) from error
+    count("errors", kind="turn")
+    if claimed.failures > MAX_FAILURES:
+        log.exception("a message was given up after %d failures", claimed.failures)
+        await give_up(app, claimed)
+        return
+    log.warning("a turn failed and is begun again: %s", fault(error))
+    with suppress(Interrupted):
+        await release_message(app, claimed, failed=True)
+        pause = _FIRST_PAUSE_SECONDS * 2**claimed.failures
+        raise RunLater(min(pause, _LONGEST_PAUSE_SECONDS))
+
+
+async def _release_when_back(app: App, claimed: ClaimedMessage) -> None:
+    """Release a message once PostgreSQL is back: an outage is no failure of the message."""
+    while True:
+        await asyncio.sleep(_FIRST_PAUSE_SECONDS)
         try:
-            await self._turn.ainvoke(claimed)
-        except QuotaExceeded as exceeded:
-            await self._fixed.refuse_quota(claimed, exceeded)
-        except ReplyFailed:
-            await self._fixed.postpone(claimed)
+            with suppress(Interrupted):
+                await release_message(app, claimed)
+        except OperationalError as error:
+            log.warning("a message waits for PostgreSQL: %s", fault(error))
+        else:
+            return
+
+
+@step("turn")
+async def _attempt(app: App, claimed: ClaimedMessage) -> None:
+    """Answer a message. Raises `RunLater` if it is postponed until the model is back."""
+    message = claimed.message
+    if claimed.unserved:
+        log.info("a message of a workspace that is not served was passed over")
+        await finish_without_turn(app, claimed, "skipped")
+    elif claimed.failures > MAX_FAILURES:
+        log.error("message %s was given up: even the apology fails", claimed.id)
+        activate(app, claimed)
+        await give_up(app, claimed)
+    elif refusal := refusal_in(app.settings, message.person, message.channel_id, message.audience):
+        await refuse_access(app, claimed, refusal)
+    elif claimed.failures >= MAX_FAILURES:
+        await reply_fixed(app, claimed, "turn_failed")
+    elif claimed.stopped:
+        await reply_fixed(app, claimed, "stopped", outcome="stopped", form_words=True)
+    elif await no_model_answers(app.models):
+        await postpone(app, claimed)
+    else:
+        await _answer(app, claimed)
+
+
+async def _answer(app: App, claimed: ClaimedMessage) -> None:
+    """Answer a message by the model."""
+    try:
+        await answer_message(app, claimed)
+    except QuotaExceeded as exceeded:
+        await refuse_quota(app, claimed, exceeded)
+    except ReplyFailed:
+        await postpone(app, claimed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,72 +282,86 @@ class _Result:
         return any(says_any(memory, brought) for memory in seen)
 
 
-def create_turn(
-    dependencies: TurnDependencies, open_reply_sink: OpenReplySink
-) -> Pregel[Any, Any, Any, Any]:
-    """Return the turn as a LangGraph entrypoint: a `ClaimedMessage` in, its `Outcome` out."""
+class Answered(NamedTuple):
+    """What became of a message, and the text of its reply."""
 
-    @entrypoint()
-    async def answer(claimed: ClaimedMessage) -> Outcome:
-        began = time.perf_counter()
-        turn, question = await _begun(dependencies, claimed)
-        add_log_field("turn", str(turn.id))
-        async with (
-            _recalling(dependencies.app, turn, question) as recalling,
-            open_reply_sink(turn) as sink,
-            _brought(dependencies, turn) as brought,
-        ):
-            result = await _ask_model(dependencies, turn, question, brought, recalling, sink)
-            reader = await sink.reader()
-            prompt = result.prompt
-            text = result.text
-            newest_only = False
-            if result.outcome == "answered":
-                text = _with_unread(reader, result)
-                newest_only = prompt.recalled.newest_only
-            quoted = quoted_in(prompt.kept, prompt.question, text)
-            if result.outcome == "answered" and quoted:
-                text = f"{text}\n\n{await _quotes(dependencies.app, reader, prompt, quoted)}"
-            left_out = bool(turn.removed) and turn.memory_state.on_record
-            shown = result.tools.shown
-            if result.outcome == "stopped":
-                text = await sink.stop()
-            elif result.tools.answer is not None and not (text or left_out):
-                text = await sink.tell(result.tools.answer)
-                shown = []
-            else:
-                text = text or reader.say("nothing_said")
-                await sink.finish(
-                    with_notes(reader, text, left_out=left_out, newest_only=newest_only),
-                    is_shaped=result.is_shaped,
-                    can_be_rated=result.model is not None,
-                    says_off=not result.tools.switched_on,
-                )
-            if result.outcome == "answered":
-                step_ended("reply ready", began - claimed.waited)
-            await sink.show(shown)
-        # What is kept may be taken back: no answer that repeats it is stored.
-        if quoted_in(prompt.kept, prompt.question, text):
-            text = KEPT_ANSWER
-        await dependencies.turns.end(
-            turn,
-            result.outcome,
-            reply=None if result.outcome == "failed" else text,
-            removal_proposed=result.tools.removal_proposed,
-            noticed=result.tools.noticed,
-        )
-        return result.outcome
-
-    return answer
+    outcome: Outcome
+    text: str
 
 
-async def _begun(dependencies: TurnDependencies, claimed: ClaimedMessage) -> tuple[Turn, str]:
+async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
+    """Answer a message.
+
+    Raises `bot.access.QuotaExceeded`, `ReplyFailed` where it is to be answered later, and
+    `Interrupted`.
+    """
+    # The type of an entrypoint has no context.
+    answered: Answered = await _turn.ainvoke(claimed, context=app)  # type: ignore[call-overload]
+    return answered
+
+
+@entrypoint(context_schema=App)
+async def _turn(claimed: ClaimedMessage, runtime: Runtime[App]) -> Answered:
+    """Answer a message: the whole turn, as a LangGraph entrypoint without a checkpointer."""
+    app = runtime.context
+    began = time.perf_counter()
+    turn, question = await _begun(app, claimed)
+    add_log_field("turn", str(turn.id))
+    async with (
+        _recalling(app, turn, question) as recalling,
+        open_sink(app, turn) as sink,
+        _brought(app, turn) as brought,
+    ):
+        result = await _ask_model(app, turn, question, brought, recalling, sink)
+        reader = await sink.reader()
+        prompt = result.prompt
+        text = result.text
+        newest_only = False
+        if result.outcome == "answered":
+            text = _with_unread(reader, result)
+            newest_only = prompt.recalled.newest_only
+        quoted = quoted_in(prompt.kept, prompt.question, text)
+        if result.outcome == "answered" and quoted:
+            text = f"{text}\n\n{await _quotes(app, reader, prompt, quoted)}"
+        left_out = bool(turn.removed) and turn.memory_state.on_record
+        shown = result.tools.shown
+        if result.outcome == "stopped":
+            text = await sink.stop()
+        elif result.tools.answer is not None and not (text or left_out):
+            text = await sink.tell(result.tools.answer)
+            shown = []
+        else:
+            text = text or reader.say("nothing_said")
+            await sink.finish(
+                with_notes(reader, text, left_out=left_out, newest_only=newest_only),
+                is_shaped=result.is_shaped,
+                can_be_rated=result.model is not None,
+                says_off=not result.tools.switched_on,
+            )
+        if result.outcome == "answered":
+            step_ended("reply ready", began - claimed.waited)
+        await sink.show(shown)
+    # What is kept may be taken back: no answer that repeats it is stored.
+    if quoted_in(prompt.kept, prompt.question, text):
+        text = KEPT_ANSWER
+    await end_turn(
+        app,
+        turn,
+        result.outcome,
+        reply=None if result.outcome == "failed" else text,
+        removal_proposed=result.tools.removal_proposed,
+        noticed=result.tools.noticed,
+    )
+    return Answered(result.outcome, sink.text)
+
+
+async def _begun(app: App, claimed: ClaimedMessage) -> tuple[Turn, str]:
     """Begin the turn; return it with the person's question, without the mention of the bot."""
-    app = dependencies.app
     message = claimed.message
     bot_user_id = await app.slack.bot_user_id(message.team_id)
     question = plain(message.text, bot_user_id)
-    turn = await dependencies.turns.begin(
+    turn = await begin_turn(
+        app,
         claimed,
         question=kept_question(question, message),
         words=typed(message.text, bot_user_id),
@@ -390,12 +399,12 @@ async def _recall(app: App, turn: Turn, question: str) -> Recalled:
     )
 
 
-def _brought(dependencies: TurnDependencies, turn: Turn) -> AbstractAsyncContextManager[Brought]:
+def _brought(app: App, turn: Turn) -> AbstractAsyncContextManager[Brought]:
     """Return what the message brings, or an earlier message of its thread that it may ask about."""
     earlier = latest_brought(turn.exchanges, turn.message)
     if earlier is None and not turn.message.brings:
         return nullcontext(Brought())
-    return dependencies.attachments.read(turn.message, earlier=earlier)
+    return read_brought(app, turn.message, earlier=earlier)
 
 
 async def _quotes(app: App, reader: Reader, prompt: Prompt, quoted: Sequence[KeptMemory]) -> str:
@@ -432,7 +441,7 @@ def _with_unread(reader: Reader, result: _Result) -> str:
 
 
 async def _ask_model(
-    dependencies: TurnDependencies,
+    app: App,
     turn: Turn,
     question: str,
     brought: Brought,
@@ -447,27 +456,26 @@ async def _ask_model(
     message_run = turn.claimed.run
     person = message.person
     names = MessageNames(
-        dependencies.app.names,
+        app.names,
         message.team_id,
         asker=person_reference(message.user_id),
         channel_id=message.channel_id,
     )
     zone = await _zone(turn, sink)
-    tools = Toolbox(dependencies.app, turn, names, zone)
+    tools = Toolbox(app, turn, names, zone)
     if not (question or brought.asks):
         nothing = Prompt(
             question="", user_id=person.user_id, files=brought.files, unread=message.unread
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
     now = datetime.now(zone)
-    prompt = await _prompt(dependencies.app, turn, question, brought, recalling, names, now)
-    replier = dependencies.replier
+    prompt = await _prompt(app, turn, question, brought, recalling, names, now)
     offered = tools if sink.interactive else None
-    request = Reduction(prompt, offered, may_search=replier.may_search)
+    request = Reduction(prompt, offered, may_search=app.settings.may_search)
     try:
         await message_run.confirm()
-        answering = _reply(replier, person, request, sink, tools)
-        with dependencies.app.pending_replies.one():
+        answering = _reply(app, person, request, sink, tools)
+        with app.pending_replies.one():
             reply = await message_run.unless_interrupted(answering)
     except ReplyFailed as failed:
         # A later attempt might change again what the tools have changed.
@@ -498,16 +506,21 @@ async def _zone(turn: Turn, sink: ReplySink) -> tzinfo:
 
 
 async def _reply(
-    replier: Replier, person: Person, request: Reduction, sink: ReplySink, tools: Toolbox
+    app: App, person: Person, request: Reduction, sink: ReplySink, tools: Toolbox
 ) -> Reply:
     """Return the answer to the whole request, or to what the model can answer of it."""
     while True:
         try:
-            return await replier.reply(
-                person, request.prompt, sink, request.tools, may_search=request.may_search
+            return await ask_models(
+                app.models,
+                person,
+                request.prompt,
+                sink,
+                request.tools,
+                may_search=request.may_search,
             )
         except ReplyFailed as failed:
-            half_done = bool(sink.received_text) or tools.acted
+            half_done = bool(sink.text) or tools.acted
             if not request.after(failed, half_done=half_done):
                 raise
             # What was shown was the half of an answer: the whole one takes its place.

@@ -14,9 +14,9 @@ from babel.core import get_global
 
 from bot.logs import fault
 from bot.pipeline.links import is_web_address
-from bot.pipeline.model import ModelRequests, tokens_of
 from bot.pipeline.output_items import printable, text_of
 from bot.pipeline.prompt import shortened
+from bot.reply_models.requests import ModelRequests, tokens_of
 from bot.slack.messages import objects
 from bot.types import COMMENTARY, Citation
 from memory.formation import TokenUse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import uuid4
 
 from aiohttp import web
@@ -12,13 +12,12 @@ from psycopg import OperationalError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from bot.access import QuotaExceeded, admit
+from bot.app import App
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.run import Interrupted, Run
 from bot.locale import Reader, language_of
-from bot.pipeline.turn import TurnDependencies, create_turn
+from bot.pipeline.turn import answer_message
 from bot.slack.messages import API_TEAM, MAX_CHARACTERS, Message, storable
-from bot.types import Task
-from bot.ui.messages import PayloadMaker
 from memory import DM
 
 
@@ -29,49 +28,11 @@ class _Call(BaseModel):
     ]
 
 
-class _Collected:
-    """An answer that is gathered and returned whole: there are no buttons, and no Stop."""
-
-    interactive = False
-    received_text = text = ""
-
-    def __init__(self, reader: Reader) -> None:
-        self.who = reader
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
-    async def check(self) -> None: ...
-    async def task(self, task: Task) -> None: ...
-    async def show(self, makers: object) -> None: ...
-
-    async def reader(self) -> Reader:
-        return self.who
-
-    async def write(self, piece: str) -> None:
-        self.received_text += piece
-
-    def start_over(self) -> None:
-        self.received_text = ""
-
-    async def finish(self, text: str, **_: bool) -> None:
-        self.text = text
-
-    async def tell(self, make_payload: PayloadMaker) -> str:
-        raise NotImplementedError("Its callers are offered no tools that show something.")
-
-    async def stop(self) -> str:
-        return self.received_text
-
-
-async def answer(dependencies: TurnDependencies, user_id: str, prompt: str) -> str:
+async def answer(app: App, user_id: str, prompt: str) -> str:
     """Answer a call in the namespace ``("chat", "API", user_id, "dm")``.
 
     Raises `aiohttp.web.HTTPException`.
     """
-    app = dependencies.app
-    sink = _Collected(Reader(language_of(None, prompt)))
     ts = f"{time.time():.6f}"
     message = Message(
         team_id=API_TEAM,
@@ -86,26 +47,20 @@ async def answer(dependencies: TurnDependencies, user_id: str, prompt: str) -> s
     )
     try:
         await admit(app.pool, app.settings, message.person)
-        turn = create_turn(dependencies, lambda *_: sink)
-        run = Run(
-            app.pool,
-            app.queue.pulse,
-            uuid4(),
-            token=uuid4(),
-            thread=message.thread,
-            changed_ts="",
-        )
-        outcome = await turn.ainvoke(ClaimedMessage(run=run, message=message))
+        run = Run(app, uuid4(), token=uuid4(), thread=message.thread, changed_ts="")
+        claimed = ClaimedMessage(run=run, message=message)
+        answered = await answer_message(app, claimed)
     except QuotaExceeded as used_up:
-        raise web.HTTPTooManyRequests(text=used_up.refusal(sink.who) + "\n") from None
+        refusal = used_up.refusal(Reader(language_of(None, prompt)))
+        raise web.HTTPTooManyRequests(text=f"{refusal}\n") from None
     except Interrupted:
         raise web.HTTPConflict(text="The person was erased meanwhile.\n") from None
     except OperationalError:
         away = "The memory cannot be reached just now: please ask again in a minute.\n"
         raise web.HTTPServiceUnavailable(text=away) from None
-    if outcome == "failed":
-        raise web.HTTPServiceUnavailable(text=sink.text)
-    return sink.text
+    if answered.outcome == "failed":
+        raise web.HTTPServiceUnavailable(text=answered.text)
+    return answered.text
 
 
 def read_call(authorization: str, body: str | bytes, token: str) -> tuple[str, str]:
@@ -127,11 +82,11 @@ def read_call(authorization: str, body: str | bytes, token: str) -> tuple[str, s
     return sent.user_id, sent.prompt
 
 
-def add_ask(application: web.Application, dependencies: TurnDependencies, token: str) -> None:
+def add_ask(application: web.Application, app: App, token: str) -> None:
     """Add ``POST /ask`` for callers that show `token`."""
 
     async def ask(request: web.Request) -> web.Response:
         call = read_call(request.headers.get("authorization", ""), await request.read(), token)
-        return web.Response(text=await answer(dependencies, *call))
+        return web.Response(text=await answer(app, *call))
 
     application.router.add_post("/ask", ask)

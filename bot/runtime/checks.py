@@ -1,38 +1,55 @@
 """One function for each thing that can be wrong: it returns what is right, or raises `Problem`.
 
 `kioku run` and `up` end with the first problem, `doctor` prints all of them, and `setup` calls the
-check of each value that is typed. Large packages are imported where they are used, as in
-`bot.runtime.problems`.
+check of each value that is typed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TypeAlias
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
+
+import aiohttp
+import openai
 
 from bot import VERSION
-from bot.config import FIELDS, STAND_IN_EMBEDDING_MODEL, Settings
+from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.logs import fault
+from bot.runtime.ask_slack import ask_slack
+from bot.runtime.database import database
+from bot.runtime.http import WARNING
+from bot.runtime.manifest import manifest_scopes
+from bot.runtime.memory_models import create_chat_model
+from bot.runtime.metrics import read_operating_state
+from bot.runtime.model_checks import check_replies
 from bot.runtime.problems import (
     APP_TOKEN,
     BOT_TOKEN,
     NO_EVENTS,
     NO_MODEL,
-    TOKENS,
     UNBOUND_LOGIN,
     Problem,
-    ask_slack,
     explained,
-    token,
     way_to,
     without_secrets,
 )
-from memory import load_schemas
+from bot.runtime.settings_check import check_settings
+from bot.runtime.wiring import open_model_clients, open_pool
+from bot.slack.client import clock_problem
+from memory import (
+    Embedder,
+    EmbeddingsUnavailable,
+    FormationUnavailable,
+    MemoryModelRefused,
+    embedding_space,
+)
+from memory.formation import calls_memory_tools
+from memory.model import WordsUnreadable
+from memory.postgres import check_access
 
 Check: TypeAlias = Callable[[Settings], Coroutine[None, None, str]]
 
-_OAUTH = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "KIOKU_SECRET_KEY", "KIOKU_PUBLIC_URL")
 _TODO = {
     401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
     403: "allow the model for this key, or set {name} to another",
@@ -50,51 +67,6 @@ _ASK_SECONDS = 20.0
 _LONG_TEXT = "One word after another. " * 120  # 600 tokens; llama.cpp takes 512 at once
 
 
-async def check_settings(settings: Settings) -> str:
-    """Check what needs no connection: tokens' forms, settings that need each other, packages."""
-    for problem in _contradictions(settings):
-        raise Problem(problem)
-    load_schemas(settings.schemas)
-    return "No value is missing or of a wrong form."
-
-
-def _contradictions(settings: Settings) -> Iterator[str]:
-    from bot.runtime.memory_models import missing_extra
-
-    several = settings.slack_client_id is not None or settings.slack_client_secret is not None
-    if several and settings.slack_bot_token is not None:
-        yield (
-            "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: keep SLACK_BOT_TOKEN for one"
-            " workspace, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET for several."
-        )
-    for name in _OAUTH if several else ():
-        if getattr(settings, FIELDS[name]) is None:
-            yield (
-                f"To install Kioku in several workspaces {name} is needed:"
-                " docs/how-to/several-workspaces.md says where it comes from."
-            )
-    given = [name for name in TOKENS if getattr(settings, FIELDS[name]) is not None]
-    for name in given:
-        token(settings, name)
-    if not several and settings.slack_signing_secret is None and len(given) == 1:
-        [lacks] = TOKENS.keys() - given
-        yield (
-            f"{given[0]} is set without {lacks}: copy it from your app's {TOKENS[lacks][1]}, or"
-            " run `kioku setup`, which asks for both."
-        )
-    key = settings.openai_api_key
-    url = settings.openai_base_url
-    own = url is None or urlsplit(url).hostname == "api.openai.com"
-    if key is not None and own and not key.get_secret_value().startswith("sk-"):
-        yield (
-            "OPENAI_API_KEY has to begin with sk-: copy it from"
-            " https://platform.openai.com/api-keys, or set OPENAI_BASE_URL to your provider's"
-            " address."
-        )
-    if settings.formation != "off" and (missing := missing_extra(settings.memory_model_name)):
-        yield missing
-
-
 async def check_bot_token(settings: Settings) -> str:
     """Ask Slack whose token it is; compare its scopes with the manifest's."""
     if (url := settings.public_url) and settings.slack_client_id is not None:
@@ -104,9 +76,6 @@ async def check_bot_token(settings: Settings) -> str:
         )
     if settings.slack_bot_token is None and settings.slack_app_token is None:
         return "None is set: `kioku up` opens the playground; `kioku setup` connects a workspace."
-    from bot.runtime.manifest import manifest_scopes
-    from bot.slack.client import clock_problem
-
     answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
     if wrong := clock_problem(answer):
         raise Problem(wrong)
@@ -150,10 +119,6 @@ async def check_events(settings: Settings) -> str:
 
 async def _raise_warnings(settings: Settings) -> None:
     """Raise `Problem` with the warnings of the process that serves `PORT` here, if it has any."""
-    import aiohttp
-
-    from bot.runtime.http import WARNING
-
     host = _THIS_MACHINE.get(settings.listens_on, settings.listens_on)
     bracketed = f"[{host}]" if ":" in host else host
     url = f"http://{bracketed}:{settings.port}/readyz"
@@ -174,12 +139,6 @@ async def check_database(settings: Settings) -> str:
     folder = settings.data_dir.resolve()
     if settings.database_url is None and not (folder / "pg").exists():
         return f"The first `kioku up` makes one in {folder}."
-    from bot.runtime.database import database
-    from bot.runtime.metrics import read_operating_state
-    from bot.runtime.wiring import open_model_clients, open_pool
-    from memory import embedding_space
-    from memory.postgres import check_access
-
     model = settings.embedding_model
     if not settings.has_model and "embedding_model" not in settings.model_fields_set:
         model = STAND_IN_EMBEDDING_MODEL  # as `kioku up` does
@@ -214,9 +173,6 @@ async def check_model(settings: Settings) -> str:
             "None is set: `kioku up` answers with the stand-in, which is no language model."
             " `kioku run` needs one."
         )
-    from bot.runtime.model_checks import check_replies
-    from bot.runtime.wiring import open_model_clients
-
     async with open_model_clients(settings) as clients:
         return await check_replies(settings, clients.replies)
 
@@ -225,11 +181,6 @@ async def check_embeddings(settings: Settings) -> str:
     """Let the embedding model embed a text that is longer than the batch of small servers."""
     if not settings.has_model:
         return "No model makes embeddings: `kioku up` searches with the stand-in."
-    import openai
-
-    from bot.runtime.wiring import open_model_clients
-    from memory import Embedder, EmbeddingsUnavailable, embedding_space
-
     model = settings.embedding_model
     server = without_secrets(settings.embedding_server.base_url)
     async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
@@ -264,12 +215,6 @@ async def check_remembering(settings: Settings) -> str:
     name = "KIOKU_MEMORY_MODEL"
     if not settings.has_model or settings.formation == "off":
         return "No model forms memories."
-    from bot.runtime.memory_models import create_chat_model
-    from bot.runtime.wiring import open_model_clients
-    from memory import FormationUnavailable, MemoryModelRefused
-    from memory.formation import calls_memory_tools
-    from memory.model import WordsUnreadable
-
     try:
         async with open_model_clients(settings) as clients:
             way = await calls_memory_tools(create_chat_model(settings, clients.memories))

@@ -17,6 +17,7 @@ from bot import VERSION
 from bot.config import load_settings
 from bot.logs import set_up_logging
 from bot.network import use_network_settings
+from bot.runtime.problems import explained
 from bot.telemetry import disable_telemetry
 
 # The others say themselves what they did and what went wrong.
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     add = command("setup", "setup:set_up", text)
     text = "print the address of Slack's form, and open no browser"
     add("--no-browser", action="store_false", dest="browser", help=text)
-    add = command("migrate", "database:migrate", "bring the database up to this version")
+    add = command("migrate", "migration:migrate", "bring the database up to this version")
     text = "embed all memories again if KIOKU_EMBEDDING_MODEL has changed"
     add("--yes", action="store_true", help=text)
     command("run", "service:run", "run the app on a server, by Socket Mode or HTTP")
@@ -100,8 +101,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except Exception as error:
-        from bot.runtime.problems import explained
-
         if (sentence := explained(error)) is None:
             raise
         print(f"kioku: {sentence}", file=sys.stderr)

@@ -9,9 +9,9 @@ Source: https://docs.slack.dev/apis/events-api/using-socket-mode/
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from psycopg import OperationalError
 
@@ -19,9 +19,6 @@ from bot.cancellation import cancel_until_done
 from bot.logs import StandingWarnings
 from bot.runtime.metrics import read_operating_state
 from memory import Pool
-
-NoteMessage: TypeAlias = Callable[[object, Mapping[str, Any], str | None], Awaitable[None]]
-"""A function that the Socket Mode client calls with itself, a message, and the message's text."""
 
 _CAUSE = "connections"
 # Processes that start together connect before all of them are in the database.

@@ -1,8 +1,4 @@
-"""`kioku up`: everything on one machine.
-
-Importing the whole application takes about a second, so it is done only after PostgreSQL and the
-playground have begun to start.
-"""
+"""`kioku up`: everything on one machine."""
 
 from __future__ import annotations
 
@@ -25,10 +21,10 @@ from pydantic import SecretStr
 from bot.cancellation import stopped_by_signal
 from bot.config import OPENAI_ADDRESS, STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.runtime.browser import open_browser
-from bot.runtime.checks import check_settings
-from bot.runtime.database import database, migrated
+from bot.runtime.database import database
 from bot.runtime.manifest import create_app_url, manifest_path
 from bot.runtime.problems import Problem, cannot_open
+from bot.runtime.settings_check import check_settings
 
 _FORMATION_DELAY = 1.0
 _READY_SECONDS = 20.0
@@ -56,7 +52,9 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
         started = None
         if not in_slack or not settings.has_model:
             started = await stack.enter_async_context(_playground(settings, in_slack=in_slack))
+        # The whole application takes a second, in which PostgreSQL and the playground start.
         from bot.runtime.local_servers import local_model_servers
+        from bot.runtime.migration import migrated
         from bot.runtime.service import open_service
 
         # Asked while the rest starts, which takes longer.

@@ -4,41 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
+from langchain_core.language_models import BaseChatModel
+from openai import AsyncOpenAI
 from pydantic import BaseModel
 
 from bot.config import Settings
 from memory import Embedder, Former, Pool, memory_model
-from memory.formation import provider_and_name
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-    from openai import AsyncOpenAI
-
-# By the provider of a LangChain name: its package, and the extra of Kioku that installs it.
-_EXTRAS = {
-    "anthropic": ("langchain_anthropic", "anthropic"),
-    "bedrock": ("langchain_aws", "bedrock"),
-    "bedrock_converse": ("langchain_aws", "bedrock"),
-    "google_genai": ("langchain_google_genai", "google"),
-}
-
-
-def missing_extra(model: str) -> str | None:
-    """Return one sentence if the package for a model's provider is known and not installed."""
-    package, extra = _EXTRAS.get(provider_and_name(model)[0], (None, None))
-    if package is None or find_spec(package) is not None:
-        return None
-    return (
-        f"{model} needs the package {package.replace('_', '-')}: run `pip install '.[{extra}]'` in"
-        " the folder of Kioku's source."
-    )
+from memory.model import provider_and_name
 
 
 def create_chat_model(settings: Settings, client: AsyncOpenAI | None = None) -> BaseChatModel:
-    """Return the LangChain chat model that forms memories; LangChain is imported only here.
+    """Return the LangChain chat model that forms memories.
 
     Raises what `memory.memory_model` raises. A model that speaks OpenAI's API shares the
     connections of `client`.

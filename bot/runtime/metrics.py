@@ -25,8 +25,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg import OperationalError
 
 from bot.conversation.turns import Outcome
-from bot.pipeline.model_failures import Cause
 from bot.queue.queue import read_queue_state
+from bot.reply_models.failures import Cause
 from bot.runtime.http import serving
 from memory import Pool
 from memory.metrics import recorded

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Final
 
 import openai
@@ -19,14 +20,14 @@ from bot.config import OPENAI_ADDRESS, Settings
 from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import LinkFilter
-from bot.pipeline.model import ModelRequests
-from bot.pipeline.model_failures import ReplyFailed, failure_of, lacks_endpoint
 from bot.pipeline.output_items import Item, sent_back
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
 from bot.pipeline.tools import tool_definitions
+from bot.reply_models.failures import ReplyFailed, failure_of, lacks_endpoint
+from bot.reply_models.requests import ModelRequests
 from bot.runtime.problems import Problem, way_to, without_secrets
-from bot.runtime.wiring import create_replier
+from bot.runtime.wiring import create_reply_models
 from bot.types import Task
 from memory import load_schemas
 
@@ -38,6 +39,7 @@ LOADING_PAUSE_SECONDS = 2.0
 ANSWER_TOKENS = 500
 """Tokens of an answer, a thought before it included."""
 _USER = "U0"
+_PROMPT: Final = Prompt(question="Say OK.", user_id=_USER)
 _EARLIER: Final = Exchange(
     ts="1.0", thread="T0/D0/1.0", user_id=_USER, question="Say Hello.", reply="Hello."
 )
@@ -102,8 +104,9 @@ class Conversation:
     async def check(self) -> str:
         """Return what works and what does not. Raises `Problem` where a message gets no answer."""
         await self._begin()
-        await self._try("a second message", _prompt(exchanges=[_EARLIER, _UNANSWERED]))
-        await self._try("a message with a file", _prompt(exchanges=[_EARLIER], files=[_FILE]))
+        await self._try("a second message", replace(_PROMPT, exchanges=[_EARLIER, _UNANSWERED]))
+        with_file = replace(_PROMPT, exchanges=[_EARLIER], files=[_FILE])
+        await self._try("a message with a file", with_file)
         called = await self._try_tools()
         found = [f"{self._model.model} at {self._server} answers a conversation and reads files."]
         if not called:
@@ -120,7 +123,7 @@ class Conversation:
         end = loop.time() + LOADING_SECONDS
         while True:
             try:
-                await self._ask(_prompt().input)
+                await self._ask(_PROMPT.input)
             except (openai.OpenAIError, ReplyFailed) as error:
                 failed = _failure(error)
                 if failed.cause == "model_loading" and loop.time() < end:
@@ -145,7 +148,7 @@ class Conversation:
 
         With its own call goes what it thought; a call that it did not make has no thought.
         """
-        prompt = _prompt("Open my settings.")
+        prompt = replace(_PROMPT, question="Open my settings.")
         try:
             output = await self._ask(prompt.input)
         except (openai.OpenAIError, ReplyFailed):
@@ -164,7 +167,7 @@ class Conversation:
 
     async def _reads_pictures(self) -> bool:
         try:
-            await self._ask(_prompt(files=[_PICTURE]).input)
+            await self._ask(replace(_PROMPT, files=[_PICTURE]).input)
         except (openai.OpenAIError, ReplyFailed) as error:
             log.info("a picture was not read (%s)", _failure(error).named)
             return False
@@ -227,18 +230,14 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
     server = without_secrets(settings.openai_base_url or OPENAI_ADDRESS)
     tools = tool_definitions(load_schemas(settings.schemas), False)
     limit = min(settings.max_output_tokens, ANSWER_TOKENS)
-    replier = create_replier(settings.model_copy(update={"max_output_tokens": limit}), client)
+    models = create_reply_models(settings.model_copy(update={"max_output_tokens": limit}), client)
     found = []
-    for model in replier.models:
+    for model in models:
         name = "KIOKU_REPLY_MODEL"
         if model.model != settings.reply_model:
             name = "KIOKU_FALLBACK_MODEL"
         found.append(await Conversation(model, tools, name=name, server=server).check())
     return " ".join(found)
-
-
-def _prompt(question: str = "Say OK.", **more: Any) -> Prompt:
-    return Prompt(question=question, user_id=_USER, **more)
 
 
 def _failure(error: openai.OpenAIError | ReplyFailed) -> ReplyFailed:

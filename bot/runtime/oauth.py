@@ -56,11 +56,6 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
             client=create_client(None, settings.slack_api_url),
         )
 
-    async def teams(self) -> list[str]:
-        """Return the ids of the workspaces that have the app."""
-        found = await execute_statement(self._pool, _SQL["with_tokens"])
-        return [str(row["team_id"]) for row in found]
-
     async def async_save(self, installation: Installed) -> None:
         """Store an installation in place of an earlier one; the workspace is served from now on."""
         team_id = installation.team_id
@@ -136,8 +131,9 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
             return False
 
 
-def add_oauth(application: web.Application, settings: Settings, store: InstallationStore) -> None:
+def add_oauth(application: web.Application, settings: Settings, pool: Pool) -> None:
     """Add ``/slack/install`` and ``/slack/oauth_redirect`` to an HTTP application."""
+    store = InstallationStore(pool, settings)
     oauth = AsyncOAuthSettings(
         client_id=store.rotator.client_id,
         client_secret=store.rotator.client_secret,

@@ -1,23 +1,17 @@
-"""What stops a command: one sentence for the operator, with what to do and without a secret.
-
-Other processes are started before Slack's SDK, psycopg and openai are imported, so those are
-imported where they are used.
-"""
+"""What stops a command: one sentence for the operator, with what to do and without a secret."""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from psycopg import OperationalError, errors
 
 from bot.config import FIELDS, Settings, SettingsError
 from bot.network import certificate_problem, proxy_for
 from memory import KiokuMemoryError
-
-if TYPE_CHECKING:
-    from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 BOT_TOKEN, APP_TOKEN = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
 TOKENS = {
@@ -26,14 +20,6 @@ TOKENS = {
         "xapp-",
         "Basic Information, App-Level Tokens (xapp-…, with the scope connections:write)",
     ),
-}
-_REFUSED = {
-    "access_denied": "Socket Mode is off: turn it on in your app's Socket Mode page.",
-    "token_expired": "{name} has expired: turn token rotation off in your app's OAuth &"
-    " Permissions, install it again and copy the new token.",
-    "missing_scope": "{name} lacks a scope that it needs: make a new one at {where}.",
-    "": "Slack refuses {name} ({code}): install the app again if it was removed, and copy the token"
-    " from your app's {where}.",
 }
 NO_MODEL = (
     "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that speaks the"
@@ -48,7 +34,6 @@ UNBOUND_LOGIN = (
     " into DATABASE_OWNER_URL and another user's into DATABASE_URL, then run `kioku migrate`, which"
     " creates that user."
 )
-_PATIENCE_SECONDS = 5.0
 
 
 class Problem(Exception):
@@ -57,8 +42,6 @@ class Problem(Exception):
 
 def explained(error: Exception) -> str | None:
     """Return what to tell the operator of an error that ended a command; None: it is a bug."""
-    from psycopg import OperationalError, errors
-
     if refused := certificate_problem(error):
         return refused
     if isinstance(error, (Problem, SettingsError, KiokuMemoryError)):
@@ -136,22 +119,3 @@ def way_to(url: str) -> str:
         f"the proxy {without_secrets(proxy)} (HTTPS_PROXY, HTTP_PROXY), whether {host} belongs into"
         " NO_PROXY"
     )
-
-
-async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackResponse:
-    """Call a method without arguments, with the token of setting `name`.
-
-    It is called again as `SlackRetries` says, for some seconds. Raises `Problem`.
-    """
-    from bot.slack.client import SLACK_FAULTS, create_client, error_code, is_passing
-
-    given = token(settings, name)
-    client = create_client(given, settings.slack_api_url, patience=_PATIENCE_SECONDS)
-    try:
-        return await client.api_call(method)
-    except SLACK_FAULTS as error:
-        if is_passing(error):
-            raise away(settings.slack_api_url) from None
-        code = error_code(error)
-        sentence = _REFUSED.get(code, _REFUSED[""])
-        raise Problem(sentence.format(name=name, code=code, where=TOKENS[name][1])) from None

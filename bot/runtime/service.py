@@ -22,16 +22,18 @@ from bot.logs import fault
 from bot.network import proxy_for
 from bot.pipeline.backfill import marked
 from bot.runtime.ask import add_ask
-from bot.runtime.checks import check_settings
-from bot.runtime.connections import ConnectionCount, NoteMessage
+from bot.runtime.ask_slack import ask_slack
+from bot.runtime.connections import ConnectionCount
 from bot.runtime.database import database
 from bot.runtime.http import Readiness, create_web_app, serving
 from bot.runtime.metrics import serving_metrics
 from bot.runtime.oauth import add_oauth
-from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, ask_slack, away, token
+from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, away, token
+from bot.runtime.settings_check import check_settings
 from bot.runtime.wiring import connected, database_problem
 from bot.runtime.worker import open_worker
 from bot.slack.messages import UNREADABLE
+from bot.workspaces import teams_with_tokens
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +75,11 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        wiring = await enter(connected(settings, conninfo))
-        dependencies = wiring.turn_dependencies
-        app = dependencies.app
+        app = await enter(connected(settings, conninfo))
         if settings.metrics_port:
             await enter(serving_metrics(app.pool, settings.listens_on, settings.metrics_port))
         await app.queue.open()
-        await enter(open_worker(dependencies))
+        await enter(open_worker(app))
         interactions = Interactions(app)
         bolt = create_bolt_app(app, interactions)
         stack.push_async_callback(interactions.wait_until_idle, _ANSWER_SECONDS)
@@ -88,7 +88,7 @@ async def open_service(
         if by_socket:
             count = ConnectionCount(app.pool, app.slack.warnings)
             stack.push_async_callback(count.close)
-            socket = await enter(socket_mode(bolt, settings, count.note))
+            socket = await enter(socket_mode(bolt, settings, count))
 
         async def unreached() -> str | None:
             if socket is not None and not await socket.is_connected():
@@ -98,14 +98,15 @@ async def open_service(
         async def served_teams() -> list[str]:
             if await unreached():
                 return []
-            one = wiring.installation
-            store = wiring.store
-            teams = [one.team_id] if one else await store.teams() if store else []
+            if app.installation is not None:
+                teams = [app.installation.team_id]
+            else:
+                teams = await teams_with_tokens(app.pool)
             # Messages written while a workspace is not served are read when it is served again.
             return [team for team in teams if await app.workspaces.serves(team)]
 
         async def unready() -> str | None:
-            one = wiring.installation
+            one = app.installation
             return (
                 await unreached()
                 or await database_problem(app)
@@ -123,9 +124,9 @@ async def open_service(
                 secret.get_secret_value() if secret else None,
             )
             if settings.api_token is not None:
-                add_ask(web, dependencies, settings.api_token.get_secret_value())
-            if wiring.store is not None:
-                add_oauth(web, settings, wiring.store)
+                add_ask(web, app, settings.api_token.get_secret_value())
+            if app.installation is None:
+                add_oauth(web, settings, app.pool)
             port = await enter(serving(web, host, port))
         try:
             yield port
@@ -138,11 +139,11 @@ async def open_service(
 async def socket_mode(
     app: AsyncApp,
     settings: Settings,
-    note: NoteMessage | None = None,
+    count: ConnectionCount | None = None,
     *,
     ping_seconds: float = _PING_SECONDS,
 ) -> AsyncIterator[SocketModeClient]:
-    """Let Slack deliver to `app` while this is open; `note` gets each message of the connection.
+    """Let Slack deliver to `app` while this is open; `count` gets each message of the connection.
 
     Raises `bot.runtime.problems.Problem`.
     """
@@ -158,8 +159,8 @@ async def socket_mode(
             await client.send_socket_mode_response(SocketModeResponse(request.envelope_id))
 
     client.socket_mode_request_listeners = [dispatch]
-    if note is not None:
-        client.message_listeners.append(note)
+    if count is not None:
+        client.message_listeners.append(count.note)
     keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")
     try:
         # The SDK would ask for an address for ever, whatever Slack says of the token.

@@ -15,9 +15,10 @@ from pydantic import SecretStr
 
 from bot.config import FIELDS, Settings
 from bot.runtime.browser import open_browser
-from bot.runtime.checks import CHECKS, Check, check_settings
+from bot.runtime.checks import CHECKS, Check
 from bot.runtime.manifest import create_app_url, manifest_path
 from bot.runtime.problems import APP_TOKEN, BOT_TOKEN, Problem, explained
+from bot.runtime.settings_check import check_settings
 
 _BEGIN: Final = """Use Kioku in your Slack, in about five minutes. What you give is kept in
 {dotenv}.

@@ -15,26 +15,28 @@ from psycopg import OperationalError
 
 from bot.app import App
 from bot.config import ModelServer, Settings
-from bot.conversation.inbox import Inbox
-from bot.conversation.turns import Turns
-from bot.delivery.sessions import Sessions
 from bot.network import proxy_for
-from bot.notices import repeat_notice
 from bot.people import People
-from bot.pipeline.attachments import Attachments
-from bot.pipeline.model import ModelRequests
-from bot.pipeline.reply import Replier
-from bot.pipeline.turn import TurnDependencies
 from bot.queue.queue import Queue, migrations
+from bot.reply_models.requests import ModelRequests
+from bot.runtime.ask_slack import ask_slack
+from bot.runtime.database import database
 from bot.runtime.memory_models import create_former
 from bot.runtime.oauth import InstallationStore
-from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, ask_slack, explained, token
-from bot.slack.audiences import Audiences
-from bot.slack.client import Installations, create_session
+from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, explained, token
+from bot.slack.client import FindInstallation, Installations, create_session
 from bot.slack.members import Members
 from bot.slack.messages import Installation
 from bot.slack.names import Names, find_names
-from bot.workspaces import Workspaces, installation_from, only, purge_due, token_accepted
+from bot.slack.sessions import Sessions
+from bot.workspaces import (
+    Workspaces,
+    installation_from,
+    only,
+    purge_due,
+    teams_with_tokens,
+    token_accepted,
+)
 from memory import (
     Embedder,
     EmbeddingSpace,
@@ -53,61 +55,43 @@ _CLOSE_SECONDS = 2.0
 _READY_WAIT_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wiring:
-    """What a process serves with.
-
-    `installation` is the one of SLACK_BOT_TOKEN; with OAuth they are in `store`.
-    """
-
-    turn_dependencies: TurnDependencies
-    installation: Installation | None
-    store: InstallationStore | None
-
-
-def create_turn_dependencies(
+def create_app(
     settings: Settings,
     clients: ModelClients,
     space: EmbeddingSpace,
     pool: Pool,
     slack: Installations,
-) -> TurnDependencies:
+    installation: Installation | None,
+) -> App:
     """Return the objects of the application. Creating them starts no task and no request."""
     schemas = load_schemas(settings.schemas)
     embedder = Embedder(clients.embeddings, space)
-    queue = Queue(pool)
     names = Names(slack)
     former = create_former(settings, pool, embedder, clients.memories, schemas=schemas)
-    app = App(
+    return App(
         settings=settings,
         pool=pool,
-        queue=queue,
-        inbox=Inbox(pool, queue, settings),
+        queue=Queue(pool),
         slack=slack,
+        installation=installation,
         workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
-        sessions=Sessions(slack),
+        sessions=Sessions(pool, slack),
+        models=create_reply_models(settings, clients.replies),
         embedder=embedder,
         former=replace(former, find_references=partial(find_names, names)),
         schemas=schemas,
         people=People(pool, slack),
         names=names,
-        audiences=Audiences(pool, slack),
         members=Members(slack),
     )
-    turns = Turns(
-        pool, app.audiences.view, queue=queue, settings=settings, repeat_notice=repeat_notice
-    )
-    replier = create_replier(settings, clients.replies)
-    attachments = Attachments(slack)
-    return TurnDependencies(app=app, turns=turns, replier=replier, attachments=attachments)
 
 
-def create_replier(settings: Settings, client: openai.AsyncOpenAI) -> Replier:
+def create_reply_models(settings: Settings, client: openai.AsyncOpenAI) -> list[ModelRequests]:
     """Return what asks the reply model, and the fallback model if there is one."""
     named = {settings.reply_model: settings.reasoning_effort}
     if settings.fallback_model is not None:
         named.setdefault(settings.fallback_model, None)
-    models = [
+    return [
         ModelRequests(
             client,
             model=name,
@@ -118,9 +102,6 @@ def create_replier(settings: Settings, client: openai.AsyncOpenAI) -> Replier:
         )
         for name, effort in named.items()
     ]
-    # Only the Responses API has a web search.
-    may_search = settings.web_search and settings.reply_api == "responses"
-    return Replier(models, may_search=may_search)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +178,7 @@ async def open_pool(
 @asynccontextmanager
 async def connected(
     settings: Settings, conninfo: str, *, installation: Installation | None = None
-) -> AsyncIterator[Wiring]:
+) -> AsyncIterator[App]:
     """Open and check all of it, and close it afterwards; create the objects of the application.
 
     First it deletes what is due of workspaces that removed the app. Slack is asked which workspace
@@ -215,22 +196,24 @@ async def connected(
         await purge_due(pool)
         session = await stack.enter_async_context(create_session())
         answer = None
-        store = None
+        find: FindInstallation
         if several:
             store = InstallationStore(pool, settings)
-            for team in await store.teams():
+            for team in await teams_with_tokens(pool):
                 await store.find(team)
+            find = store.find
         elif installation is None:
             answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
             installation = installation_from(answer, token(settings, BOT_TOKEN))
             async with transaction(pool) as connection:
                 await token_accepted(connection, installation.team_id, installation.bot_user_id)
-        find = store.find if store else only(installation)
+            find = only(installation)
+        else:
+            find = only(installation)
         slack = Installations(find, base_url=settings.slack_api_url, session=session)
         if answer is not None:
             slack.note_clock(answer)
-        dependencies = create_turn_dependencies(settings, clients, space, pool, slack)
-        yield Wiring(turn_dependencies=dependencies, installation=installation, store=store)
+        yield create_app(settings, clients, space, pool, slack, installation)
 
 
 async def database_problem(app: App) -> str | None:
@@ -242,3 +225,10 @@ async def database_problem(app: App) -> str | None:
     except (OperationalError, KiokuMemoryError) as error:
         return explained(error)
     return None
+
+
+@asynccontextmanager
+async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
+    """Open a small pool on the database of `settings`, also beside a running `kioku up`."""
+    async with database(settings, beside=True) as addresses, open_pool(addresses.login) as pool:
+        yield pool

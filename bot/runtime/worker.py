@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
+from bot.app import App
 from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER
 from bot.conversation.turns import FORM_MEMORIES
-from bot.delivery.reply_stream import ReplyStream
 from bot.locale import LANGUAGES, Reader, say
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import DELETE_FILE, delete_file
@@ -24,7 +24,7 @@ from bot.notices import SHOW_NOTICE, TELL_UNREAD, show_notice, tell_unread
 from bot.pipeline import backfill
 from bot.pipeline.changes import delete_answer, update_from_message
 from bot.pipeline.formation import form_memories
-from bot.pipeline.turn import ThreadWorker, TurnDependencies
+from bot.pipeline.turn import answer_thread
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.queue.retries import Backoff
 from bot.runtime.maintenance import register_periodic_work
@@ -44,10 +44,9 @@ ANSWER_RETRIES = Backoff(base=2, longest=15.0)
 """A message is answered, or apologised for: the job of its thread does not end before."""
 
 
-def register_work(dependencies: TurnDependencies) -> None:
+def register_work(app: App) -> None:
     """Register the function of each job."""
-    app = dependencies.app
-    answer = create_thread_worker(dependencies).run_job
+    answer = partial(answer_thread, app)
     app.queue.register_with_context(ANSWER, REPLIES, answer, retry=ANSWER_RETRIES)
     for name, place, work in (
         (SHOW_NOTICE, REPLIES, partial(show_notice, app)),
@@ -69,10 +68,9 @@ def register_work(dependencies: TurnDependencies) -> None:
 
 
 @asynccontextmanager
-async def open_worker(dependencies: TurnDependencies) -> AsyncIterator[None]:
+async def open_worker(app: App) -> AsyncIterator[None]:
     """Answer messages and work the queue; on leaving, let what runs end, or hand it back."""
-    register_work(dependencies)
-    app = dependencies.app
+    register_work(app)
     app.queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
     # A second of imports: once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
@@ -94,17 +92,3 @@ def _make_ready() -> None:
     # and stop every answer for tenths of a second. A turn makes many times Python's 700 objects.
     gc.freeze()
     gc.set_threshold(20_000)
-
-
-def create_thread_worker(dependencies: TurnDependencies) -> ThreadWorker:
-    """Return what answers the messages that wait."""
-    app = dependencies.app
-    open_reply_sink = partial(
-        ReplyStream,
-        app.pool,
-        app.slack,
-        app.sessions,
-        app.people,
-        stand_in=app.settings.stand_in,
-    )
-    return ThreadWorker(dependencies, open_reply_sink)

@@ -29,6 +29,8 @@ _CHUNK_BYTES = 65_536
 _MOST_REDIRECTS = 3
 # Where Slack keeps files. Source: `url_private` at https://docs.slack.dev/reference/objects/file-object
 _HOSTS = (".slack.com", ".slack-gov.com", ".slack-edge.com", ".slack-files.com")
+PROCESS_BYTES = 40_000_000
+"""Bytes of the files of all messages that one process answers at a time."""
 FileTrouble: TypeAlias = Literal[
     "files_scope",
     "files_kind",
@@ -40,6 +42,24 @@ FileTrouble: TypeAlias = Literal[
     "files_model",
     "files_long",
 ]
+
+
+class FileBytes:
+    """How many bytes of files this process may still hold, of the messages that it answers."""
+
+    def __init__(self, free: int = PROCESS_BYTES) -> None:
+        self._free = free
+
+    def take(self, size: int) -> bool:
+        """Take so many bytes; return False if fewer are free."""
+        if size > self._free:
+            return False
+        self._free -= size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Let other messages have these bytes."""
+        self._free += size
 
 
 class FileUnreadable(Exception):

@@ -12,9 +12,8 @@ from typing import Any, Generic, TypeVar
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
-from bot.slack.audiences import kind_of
 from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_cursor
-from memory import PUBLIC, Person
+from memory import DM, PUBLIC, Person
 
 log = logging.getLogger(__name__)
 
@@ -131,3 +130,22 @@ def is_member(user: Mapping[str, Any], team_id: str) -> bool:
     of_team = user.get("team_id") in (None, team_id) or bool(user.get("enterprise_user"))
     others = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
     return bool(user) and of_team and not any(user.get(one) for one in others)
+
+
+def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:
+    """Return (audience, shared) for a conversation object.
+
+    Source: https://docs.slack.dev/reference/objects/conversation-object
+    """
+    if channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"):
+        return channel_id, True
+    if channel.get("is_im"):
+        return DM, False
+    # With other workspaces of the same organisation, where "public" means other people.
+    if channel.get("is_org_shared") or channel.get("is_shared"):
+        return channel_id, True
+    if channel.get("is_mpim") or channel.get("is_private") is True:
+        return channel_id, False
+    if channel.get("is_channel") and channel.get("is_private") is False:
+        return PUBLIC, False
+    return channel_id, True

@@ -75,6 +75,10 @@ UNREADABLE = (
 """Exceptions of reading a payload of unexpected form."""
 
 
+THREAD_SETTING = "kioku.thread"
+"""The setting of a transaction that names the thread whose messages it may reach."""
+
+
 def thread_key(team_id: str, channel_id: str, thread_ts: str) -> str:
     """Return the key of a thread, ``TEAM.CHANNEL.TS``; work on one thread is done in order."""
     return f"{team_id}.{channel_id}.{thread_ts}"

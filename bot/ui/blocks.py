@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from bot.locale import Reader
@@ -118,19 +118,31 @@ def plain_text(text: str) -> Block:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def button(text: str, act: ButtonAct, *, label: str = "", **more: Any) -> Block:
-    """Return a button; `more` are its other fields, such as ``style`` or ``confirm``.
+def button(
+    text: str,
+    act: ButtonAct,
+    *,
+    label: str = "",
+    style: Literal["", "primary", "danger"] = "",
+    confirm: Block | None = None,
+) -> Block:
+    """Return a button; Slack asks `confirm` before it is clicked.
 
     `label` is its text for screen readers, mrkdwn, made plain and cut to Slack's limit.
     """
-    return {
+    block: Block = {
         "type": "button",
         "action_id": ACT,
         "text": plain_text(text),
         "value": act.value,
-        **({"accessibility_label": shortened(spoken(label), LABEL_LIMIT)} if label else {}),
-        **more,
     }
+    if label:
+        block["accessibility_label"] = shortened(spoken(label), LABEL_LIMIT)
+    if style:
+        block["style"] = style
+    if confirm is not None:
+        block["confirm"] = confirm
+    return block
 
 
 def option(text: str, value: str) -> Block:
@@ -139,11 +151,13 @@ def option(text: str, value: str) -> Block:
     return {"text": shown, "value": value[:OPTION_VALUE_LIMIT]}
 
 
-def select(options: Sequence[Block], chosen: str = "", **more: Any) -> Block:
+def select(options: Sequence[Block], chosen: str = "") -> Block:
     """Return a menu of one choice; `chosen` is the value of the option it begins with."""
-    first = next((one for one in options if one["value"] == chosen), None)
-    begun = {"initial_option": first} if first else {}
-    return {"type": "static_select", "options": list(options), **begun, **more}
+    menu: Block = {"type": "static_select", "options": list(options)}
+    for option in options:
+        if option["value"] == chosen:
+            menu["initial_option"] = option
+    return menu
 
 
 def input_block(

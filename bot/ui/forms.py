@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias, cast, get_args
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from bot.locale import LANGUAGE_NAMES, LANGUAGES, Reader, known_language, say
-from bot.people import Eagerness, PersonSettings
+from bot.people import Choices, Eagerness, PersonSettings
 from bot.types import PersonErased
 from bot.ui.acts import (
     AddLines,
@@ -429,10 +429,10 @@ def _period(reader: Reader, days: int | None) -> str:
     return words[:1].upper() + words[1:]
 
 
-def read_settings_form(view: Mapping[str, Any]) -> dict[str, Any]:
+def read_settings_form(view: Mapping[str, Any]) -> Choices:
     """Return the choices; Slack lets nothing but the options of the form through."""
     return {
-        "eagerness": _entered(view, "eagerness"),
+        "eagerness": cast(Eagerness, _entered(view, "eagerness")),
         "notices": _entered(view, "notices") == "on",
         "language": known_language(_entered(view, "language")),
         "retention_days": int(_entered(view, "retention")) or None,

@@ -309,12 +309,11 @@ def _state(reader: Reader, content: Content) -> list[Block]:
     options = [option(reader.say(key), Switch(to=to).value) for to, key in _SWITCHES]
     # Slack sends nothing for the option that is shown as chosen.
     chosen = _chosen_switch(content)
-    switch = select(
-        options,
-        Switch(to=chosen).value if chosen else "",
-        action_id=ACT,
-        placeholder=plain_text(reader.say("switch_placeholder")),
-    )
+    switch = {
+        **select(options, Switch(to=chosen).value if chosen else ""),
+        "action_id": ACT,
+        "placeholder": plain_text(reader.say("switch_placeholder")),
+    }
     # Slack keeps a choice for as long as the id of its block stays the same.
     state = int(off.until.timestamp()) if off and off.until else chosen
     lines = _state_notes(reader, content)

@@ -12,8 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.app import App
 from bot.config import Settings
-from bot.pipeline.turn import TurnDependencies
 from bot.runtime.ask import answer, read_call
 from bot.runtime.maintenance import keep_up
 from bot.runtime.wiring import connected
@@ -67,26 +67,26 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _dependencies(settings: Settings) -> AsyncIterator[TurnDependencies]:
+async def _open_app(settings: Settings) -> AsyncIterator[App]:
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     installation = Installation(team_id=API_TEAM, bot_user_id="")
-    async with connected(settings, url, installation=installation) as wiring:
-        await wiring.turn_dependencies.app.queue.open()
-        register_work(wiring.turn_dependencies)
-        yield wiring.turn_dependencies
+    async with connected(settings, url, installation=installation) as app:
+        await app.queue.open()
+        register_work(app)
+        yield app
 
 
 async def _keep_up(settings: Settings) -> None:
-    async with _dependencies(settings) as dependencies:
-        await keep_up(dependencies.app)
+    async with _open_app(settings) as app:
+        await keep_up(app)
 
 
 async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
-    async with _dependencies(settings) as dependencies:
-        text = await answer(dependencies, user_id, prompt)
+    async with _open_app(settings) as app:
+        text = await answer(app, user_id, prompt)
         try:
             async with asyncio.timeout(FORMATION_SECONDS):
-                await dependencies.app.queue.run_until_empty()
+                await app.queue.run_until_empty()
         except TimeoutError:
             log.warning("no memory was formed after an answer: it took too long")
         return text

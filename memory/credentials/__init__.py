@@ -1,5 +1,8 @@
 """Find credentials in text and replace them."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from memory.credentials.redaction import (
+    Credential as Credential,
+    redact as redact,
+    redact_json as redact_json,
+    redact_texts as redact_texts,
+)

@@ -1,5 +1,11 @@
 """New memories from what a person typed: extraction, evidence, verdict, commit."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from memory.formation.chat_model import TokenUse as TokenUse
+from memory.formation.evidence import OMITTED as OMITTED, TypedMessage as TypedMessage
+from memory.formation.following import follow_message as follow_message
+from memory.formation.extract import (
+    Extractor as Extractor,
+    calls_memory_tools as calls_memory_tools,
+)
+from memory.formation.formation_model import FormationModel as FormationModel
+from memory.formation.former import FindReferences as FindReferences

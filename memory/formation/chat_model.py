@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages.ai import UsageMetadata
+from openai import AsyncOpenAI
 from pydantic import SecretStr
 
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages.ai import UsageMetadata
-    from openai import AsyncOpenAI
+from memory.model.providers import provider_and_name
 
 # Seconds: an answer comes whole, and what the person says next waits for it.
 MODEL_TIMEOUT = 100.0
@@ -22,17 +22,6 @@ Api: TypeAlias = Literal["responses", "chat"]
 TokenUse: TypeAlias = Counter[tuple[str, str]]
 """Tokens by model and kind: input, cache_write (input that the model put into its cache), cached
 (input that it had there) or output."""
-
-
-def provider_and_name(model: str) -> tuple[str, str]:
-    """Return the provider and the model's own name of a LangChain model name.
-
-    The provider is what precedes the first colon, as `init_chat_model` reads it. Names without one
-    are OpenAI's, and so are those of fine-tuned models (``ft:gpt-4.1-mini:acme::abc``). Source:
-    https://reference.langchain.com/python/langchain/chat_models/base/init_chat_model
-    """
-    provider, colon, name = model.partition(":")
-    return (provider, name) if colon and provider != "ft" else ("openai", model)
 
 
 def memory_model(
@@ -58,10 +47,10 @@ def memory_model(
     if provider != "openai":
         if api_key is not None or base_url is not None:
             raise ValueError(f"{provider} takes its key and address from its own variables.")
-        from langchain.chat_models import init_chat_model
+        from langchain.chat_models import init_chat_model  # for few installations
 
         return init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)
-    from langchain_openai import ChatOpenAI
+    from langchain_openai import ChatOpenAI  # 65 ms that no start waits for
 
     key = SecretStr(api_key) if isinstance(api_key, str) else api_key
     through: dict[str, Any] = {"default_headers": _ONE_CALL}

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from langchain_core.language_models import BaseChatModel
+from langgraph.errors import GraphRecursionError
 from langgraph.store.base import BaseStore, Op, PutOp, Result, SearchItem, SearchOp
+from langsmith import tracing_context
 from pydantic import BaseModel
 
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.formation_model import FormationModel, Way
-from memory.formation.known import MOST_KNOWN
 from memory.metrics import step
 from memory.model.errors import WordsUnreadable
 from memory.model.namespace import DM, Namespace, Person
 from memory.model.schemas import SCHEMAS, with_evidence
 from memory.store.memories import Memory
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
 
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
 # The parts of a namespace, which LangMem takes from the configuration of a run.
@@ -83,25 +80,8 @@ class Extractor:
         self._model = model
         # Created once, because their tool definitions are cached.
         self._kinds = [with_evidence(schema) for schema in schemas]
+        # LangMem's, for all runs: the model and store of each are in `RUN`.
         self._managers: dict[bool, Any] = {}
-
-    def _manager(self, *, eager: bool) -> Any:
-        """Return LangMem's manager for all runs: the model and store of each are in `RUN`."""
-        from memory.formation.langmem_model import LangMemModel, LangMemStore
-
-        if eager not in self._managers:
-            self._managers[eager] = load().create_memory_store_manager(
-                LangMemModel(),
-                schemas=self._kinds,
-                instructions=instructions_for(eager=eager),
-                enable_inserts=True,
-                enable_deletes=True,
-                # LangMem keeps `query_limit` rows of what its searches return.
-                query_limit=MOST_KNOWN + 4,
-                namespace=_NAMESPACE,
-                store=LangMemStore(),
-            )
-        return self._managers[eager]
 
     @step("extract")
     async def extract(
@@ -116,12 +96,13 @@ class Extractor:
 
         Raises `WordsUnreadable`, also if its answer was unusable, and `FormationUnavailable`.
         """
-        from langgraph.errors import GraphRecursionError
-        from langsmith import tracing_context
+        # LangMem takes 60 ms that no start waits for.
+        from memory.formation.langmem_model import RUN, Run, create_manager
 
-        from memory.formation.langmem_model import RUN, Run
-
-        manager = self._manager(eager=eager)
+        if eager not in self._managers:
+            instructions = instructions_for(eager=eager)
+            self._managers[eager] = create_manager(self._kinds, instructions, _NAMESPACE)
+        manager = self._managers[eager]
         store = CollectingStore(rows)
         run = Run(self._model, store)
         shown = {"messages": [part for one in messages for part in _shown(one)]}
@@ -161,14 +142,3 @@ async def calls_memory_tools(model: BaseChatModel) -> Way | None:
     asked = FormationModel(model)
     written = await Extractor(asked, SCHEMAS).extract((), own, [said])
     return asked.way if written else None
-
-
-def load() -> Any:
-    """Import LangMem, which takes about a second, and return it."""
-    with warnings.catch_warnings():
-        # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from a deprecated module.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import langmem  # type: ignore[import-untyped]
-    # trustcall logs answers that it cannot parse, and those quote the person.
-    logging.getLogger("extraction").setLevel(logging.CRITICAL)
-    return langmem

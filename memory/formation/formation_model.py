@@ -7,7 +7,11 @@ import logging
 import re
 from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, convert_to_messages
+from langchain_core.runnables import Runnable
 
 from memory.formation.chat_model import tokens_used
 from memory.formation.schema_calls import read_calls, request_text, response_format
@@ -15,11 +19,6 @@ from memory.formation.tool_definitions import ToolDefinition
 from memory.metrics import count_tokens
 from memory.model.errors import FormationUnavailable, MemoryModelRefused, WordsUnreadable
 from memory.model.text import clean_content, without_thoughts
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
-    from langchain_core.runnables import Runnable
 
 _log = logging.getLogger(__name__)
 
@@ -231,8 +230,6 @@ class FormationModel:
 
 
 def _as_one(messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> list[tuple[str, str]]:
-    from langchain_core.messages import convert_to_messages
-
     return [("user", request_text(convert_to_messages(messages), tools))]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
+from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import PutOp
 from pydantic import BaseModel
 
@@ -23,7 +24,7 @@ from memory.formation.evidence import (
     quoted_part,
     whole_message,
 )
-from memory.formation.extract import Extractor, load
+from memory.formation.extract import Extractor
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
 from memory.formation.known import NEIGHBOURS, known_memories
@@ -37,9 +38,6 @@ from memory.model.text import texts
 from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import Memory
 from memory.store.things import read_known
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
 
 _FEW = 8  # memories that are shown where the model's context takes no more
 
@@ -248,8 +246,6 @@ class Former:
 
     @cached_property
     def _memory_model(self) -> FormationModel:
-        from langchain_core.language_models import BaseChatModel
-
         chat = self.model if isinstance(self.model, BaseChatModel) else self.model()
         return FormationModel(chat)
 
@@ -259,10 +255,10 @@ class Former:
 
     @staticmethod
     def warm_up() -> None:
-        """Import what the first formation needs, about a second; call it in a thread."""
+        """Import what the first formation needs, tenths of a second; call it in a thread."""
         import langchain_openai  # noqa: F401
 
-        load()
+        import memory.formation.langmem_model  # noqa: F401
 
 
 def _stored_texts(message: PersonMessage) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import logging
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,11 +16,19 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from langgraph.store.base import BaseStore, Op, Result
+from pydantic import BaseModel
 
 from memory.formation.formation_model import FormationModel
-from memory.formation.known import known_line
+from memory.formation.known import MOST_KNOWN, known_line
 from memory.formation.tool_definitions import ToolDefinition, tool_definition
 from memory.model.errors import FormationUnavailable
+
+with warnings.catch_warnings():
+    # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from a deprecated module.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import langmem  # type: ignore[import-untyped]
+# trustcall logs answers that it cannot parse, and those quote the person.
+logging.getLogger("extraction").setLevel(logging.CRITICAL)
 
 PATCH_TOOL = "PatchDoc"
 REMOVE_TOOL = "RemoveDoc"
@@ -190,3 +200,20 @@ class LangMemStore(BaseStore):
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Do as the run's store does."""
         return await RUN.get().store.abatch(ops)
+
+
+def create_manager(
+    kinds: Sequence[type[BaseModel]], instructions: str, namespace: tuple[str, ...]
+) -> Any:
+    """Return LangMem's store manager; the model and the store of each run are in `RUN`."""
+    return langmem.create_memory_store_manager(
+        LangMemModel(),
+        schemas=kinds,
+        instructions=instructions,
+        enable_inserts=True,
+        enable_deletes=True,
+        # LangMem keeps `query_limit` rows of what its searches return.
+        query_limit=MOST_KNOWN + 4,
+        namespace=namespace,
+        store=LangMemStore(),
+    )

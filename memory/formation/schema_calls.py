@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from langchain_core.messages import BaseMessage, ToolCall
 
 from memory.formation.tool_definitions import ToolDefinition
 from memory.model.text import parse_json, without_thoughts
-
-if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage, ToolCall
 
 # Together they are no more than the tokens that an answer may have.
 _MOST_CALLS = 12
@@ -68,8 +67,6 @@ def request_text(messages: Sequence[BaseMessage], tools: Sequence[ToolDefinition
 
 def read_calls(text: str, tools: Sequence[ToolDefinition]) -> list[ToolCall]:
     """Return the tool calls of an answer; raises ValueError for any other text."""
-    from langchain_core.messages import ToolCall
-
     answer = without_thoughts(text)
     value = parse_json(answer[answer.find("{") : answer.rfind("}") + 1])
     entries = value.get("calls") if isinstance(value, dict) else None

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
 from memory.model.schemas import DECLARATION
 
 ToolDefinition: TypeAlias = dict[str, Any]
@@ -22,8 +24,6 @@ def tool_definition(tool: Any) -> ToolDefinition:
 
 
 def _definition(tool: Any) -> ToolDefinition:
-    from langchain_core.utils.function_calling import convert_to_openai_tool
-
     definition = convert_to_openai_tool(tool)
     function = definition["function"]
     parameters = _compact(function["parameters"])

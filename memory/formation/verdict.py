@@ -12,8 +12,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from langchain_core.messages import AIMessage
+from langsmith import tracing_context
 from pydantic import BaseModel, Field, ValidationError
 
 from memory.formation.evidence import TypedMessage
@@ -25,9 +27,6 @@ from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND
 from memory.model.text import clean_content, framed, without_thoughts
-
-if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage
 
 _log = logging.getLogger(__name__)
 
@@ -89,8 +88,6 @@ async def judge(
     connection is held. Raises `WordsUnreadable`, or
     `FormationUnavailable` if the model does not answer.
     """
-    from langsmith import tracing_context
-
     is_kept = any(one.kind == KEPT_KIND for one in proposals)
     instructions = VERDICT_INSTRUCTIONS + (KEPT_INSTRUCTIONS if is_kept else "")
     prompt = [("system", instructions), ("user", request_text(proposals, messages))]

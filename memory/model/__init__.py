@@ -1,5 +1,31 @@
 """Persons, namespaces, kinds of memory and errors: types without a database."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from memory.model.errors import WordsUnreadable as WordsUnreadable
+from memory.model.custom_schemas import checked_schemas as checked_schemas
+from memory.model.dates import (
+    Until as Until,
+    until as until,
+)
+from memory.model.namespace import kept_channel as kept_channel
+from memory.model.providers import provider_and_name as provider_and_name
+from memory.model.references import (
+    References as References,
+    names_pattern as names_pattern,
+    references_in as references_in,
+)
+from memory.model.schemas import (
+    EPISODE_KIND as EPISODE_KIND,
+    INSTRUCTION_KIND as INSTRUCTION_KIND,
+    KEPT_KIND as KEPT_KIND,
+    LEVEL_FIELDS as LEVEL_FIELDS,
+    PROMISE_KIND as PROMISE_KIND,
+)
+from memory.model.statement import MessageKey as MessageKey
+from memory.model.text import (
+    THOUGHT_TAG as THOUGHT_TAG,
+    estimated_tokens as estimated_tokens,
+    framed as framed,
+    folded as folded,
+    texts as texts,
+    without_thoughts as without_thoughts,
+)

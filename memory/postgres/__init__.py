@@ -1,5 +1,17 @@
 """The database: connections, transactions of one person, roles and migrations."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from memory.postgres.database import (
+    execute_statement as execute_statement,
+    transaction_timeout as transaction_timeout,
+    is_unavailable as is_unavailable,
+    person_statement as person_statement,
+    person_transaction as person_transaction,
+    transaction as transaction,
+)
+from memory.postgres.migrate import (
+    Migration as Migration,
+    check_access as check_access,
+    check_database as check_database,
+    packaged_migrations as packaged_migrations,
+)
+from memory.postgres.statements import load_statements as load_statements

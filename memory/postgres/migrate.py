@@ -164,6 +164,7 @@ def _refuse_other_schema(applied: Collection[str], wanted: Collection[str]) -> N
 
 
 def _create_langgraph_store(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
+    # LangGraph takes half a second, after PostgreSQL was started.
     from langgraph.store.postgres import PostgresStore
     from langgraph.store.postgres.base import PostgresIndexConfig
 

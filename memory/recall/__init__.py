@@ -1,5 +1,15 @@
 """The memories that are relevant to a message."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from memory.recall.lines import (
+    dated_lines as dated_lines,
+    memories_within as memories_within,
+    memory_text as memory_text,
+)
+from memory.recall.search import (
+    MEMORY_TOKENS as MEMORY_TOKENS,
+    NEAREST as NEAREST,
+    Recalled as Recalled,
+    first_memories as first_memories,
+    nearest_memories as nearest_memories,
+    search_memories as search_memories,
+)

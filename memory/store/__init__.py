@@ -1,5 +1,49 @@
 """The rows of memories: written, undone, forgotten, exported and kept in order."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from memory.store.edits import (
+    hide_from_colleagues as hide_from_colleagues,
+    show_to_colleagues as show_to_colleagues,
+    validated as validated,
+)
+from memory.store.expiry import expire_due as expire_due, expire_unconfirmed as expire_unconfirmed
+from memory.store.forgetting import (
+    Gone as Gone,
+    Purged as Purged,
+    forget_again as forget_again,
+    forgotten_messages as forgotten_messages,
+    forgotten_since as forgotten_since,
+    selected as selected,
+    undoable_forgetting as undoable_forgetting,
+)
+from memory.store.kept import (
+    KeptMemory as KeptMemory,
+    channels_with_kept as channels_with_kept,
+    count_kept as count_kept,
+    keep as keep,
+    kept_author as kept_author,
+    keys_of_kept as keys_of_kept,
+    nearest_kept as nearest_kept,
+    read_kept as read_kept,
+    replace_decision as replace_decision,
+)
+from memory.store.memories import (
+    MAX_MEMORIES as MAX_MEMORIES,
+    find_memory as find_memory,
+    reread as reread,
+    message_of as message_of,
+    newest as newest,
+    read_card as read_card,
+)
+from memory.store.proposals import (
+    NotRemembered as NotRemembered,
+    not_remembered as not_remembered,
+)
+from memory.store.statements import (
+    change_channel as change_channel,
+    messages_among as messages_among,
+)
+from memory.store.pages import memory_page as memory_page
+from memory.store.reembedding import (
+    embed_missing as embed_missing,
+    reembed as reembed,
+)

@@ -1,5 +1,4 @@
 """The memory tools of the model that replies."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from memory.tools.arguments import read_arguments as read_arguments
+from memory.tools.definitions import function_tool as function_tool

@@ -24,8 +24,8 @@ import bot.app
 from bot.cancellation import cancel_until_done
 from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
-from bot.conversation.inbox import ANSWER, Inbox
-from bot.conversation.turns import FORM_MEMORIES, Turns
+from bot.conversation.inbox import ANSWER, store_message
+from bot.conversation.turns import FORM_MEMORIES
 from bot.listeners.app import create_bolt_app
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import Interactions
@@ -37,11 +37,11 @@ from bot.people import People
 from bot.pipeline.changes import delete_answer, follow_change, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.prompt import REPLY_INSTRUCTIONS
-from bot.pipeline.turn import ThreadWorker, TurnDependencies
+from bot.pipeline.turn import answer_thread
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.queue.retries import RunLater
-from bot.runtime.wiring import ModelClients, create_turn_dependencies
-from bot.runtime.worker import create_thread_worker, register_work
+from bot.runtime.wiring import ModelClients, create_app
+from bot.runtime.worker import register_work
 from bot.slack.client import NOTICE_METADATA, Installations
 from bot.slack.messages import Message
 from bot.ui.acts import ButtonAct, Open, Position
@@ -63,9 +63,8 @@ class Answering:
     `attempts`: how often the job of a thread has put itself off; `put_off`: for how many seconds.
     """
 
-    def __init__(self, queue: Queue, worker: ThreadWorker, database: str) -> None:
-        self._queue = queue
-        self._worker = worker
+    def __init__(self, core: bot.app.App, database: str) -> None:
+        self._core = core
         self._database = database
         self.attempts: Counter[str] = Counter()
         self.put_off: dict[str, float] = {}
@@ -75,12 +74,12 @@ class Answering:
         job = self._begin(thread)
         aborted = asyncio.Event()
         context = JobContext(
-            app=self._queue.app,
+            app=self._core.queue.app,
             job=job,
             start_timestamp=time.time(),
             abort_reason=lambda: AbortReason.USER_REQUEST if aborted.is_set() else None,
         )
-        running = asyncio.create_task(self._worker.run_job(context, thread))
+        running = asyncio.create_task(answer_thread(self._core, context, thread))
         watching = asyncio.create_task(self._abort(job, running, aborted))
         try:
             await running
@@ -116,7 +115,7 @@ class Answering:
 
     async def _abort(self, job: Job, running: asyncio.Task[None], aborted: asyncio.Event) -> None:
         """Cancel the job once it is to be aborted."""
-        manager = self._queue.app.job_manager
+        manager = self._core.queue.app.job_manager
         while job.id not in [*await manager.list_jobs_to_abort_async()]:  # noqa: ASYNC110 - the database says it
             await asyncio.sleep(0.05)
         aborted.set()
@@ -136,28 +135,18 @@ class App:
     slack: PlaygroundSlack
     stand_in: Server
     database: str
-    wiring: TurnDependencies
+    core: bot.app.App
     answering: Answering
 
     @property
     def pool(self) -> Pool:
         """The application's connection pool."""
-        return self.wiring.app.pool
+        return self.core.pool
 
     @property
     def embedder(self) -> Embedder:
         """The application's embedder."""
-        return self.wiring.app.embedder
-
-    @property
-    def turns(self) -> Turns:
-        """The application's turns."""
-        return self.wiring.turns
-
-    @property
-    def inbox(self) -> Inbox:
-        """The application's inbox."""
-        return self.wiring.app.inbox
+        return self.core.embedder
 
     async def form_words(self, team: str, user: str, audience: str) -> None:
         """Run the waiting jobs of formation, of which none waits for a pause of the person."""
@@ -165,13 +154,12 @@ class App:
             "DELETE FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo' AND lock = %s",
             *(FORM_MEMORIES, f"{BACKGROUND}:{Person(team, user).namespace(audience).prefix}"),
         )
-        core = self.wiring.app
-        settings = core.settings.model_copy(update={"formation": "hot"})
-        await form_memories(replace(core, settings=settings), team, user, audience)
+        settings = self.core.settings.model_copy(update={"formation": "hot"})
+        await form_memories(replace(self.core, settings=settings), team, user, audience)
 
     async def note(self, event: dict[str, Any]) -> None:
         """Handle an event that is no message of a person's."""
-        await handle_event(self.wiring.app, event)
+        await handle_event(self.core, event)
 
     def person(self, place: PersonThread) -> Person:
         """Return who writes at a place."""
@@ -187,7 +175,7 @@ class App:
             "authorizations": [{"team_id": team, "is_bot": True, **authorization}],
             "event": event,
         }
-        bolt = create_bolt_app(self.wiring.app, Interactions(self.wiring.app))
+        bolt = create_bolt_app(self.core, Interactions(self.core))
         request = AsyncBoltRequest(
             body=json.dumps(body), headers={"content-type": ["application/json"]}
         )
@@ -206,7 +194,7 @@ class App:
     async def receive(self, place: PersonThread, text: str, **more: Any) -> Message:
         """Post `text` as the person of `place` and store its event; do not answer it."""
         message = self.written(place, text, **more)
-        assert await self.inbox.store(message)
+        assert await store_message(self.core, message)
         return message
 
     async def ask(self, place: PersonThread, text: str, **more: Any) -> Message:
@@ -217,11 +205,11 @@ class App:
 
     async def edit(self, message: Message, text: str) -> None:
         """Note that a message was edited, after whatever was noted before."""
-        await follow_change(self.wiring.app, change_of(message, text))
+        await follow_change(self.core, change_of(message, text))
 
     async def withdraw(self, message: Message) -> None:
         """Note that a message was deleted, after whatever was noted before."""
-        await follow_change(self.wiring.app, change_of(message, None, changed_ts=LATER))
+        await follow_change(self.core, change_of(message, None, changed_ts=LATER))
 
     async def change(self, message: Message, text: str | None) -> None:
         """Let its author edit a message or, with None, delete it; do what follows from it."""
@@ -236,9 +224,9 @@ class App:
     async def follow_changes(self) -> None:
         """Run the waiting jobs that delete answers, and that update memories from messages."""
         for job in self.take_jobs(DELETE_ANSWER):
-            await delete_answer(self.wiring.app, **job)
+            await delete_answer(self.core, **job)
         for job in self.take_jobs(UPDATE_FROM_MESSAGE):
-            await update_from_message(self.wiring.app, **job)
+            await update_from_message(self.core, **job)
 
     async def form(self, message: Message, audience: str = "dm") -> list[dict[str, Any]]:
         """Form the memories of a message's author; return the contents of all of them."""
@@ -251,7 +239,7 @@ class App:
     async def show_notices(self) -> None:
         """Run the waiting jobs that show notices."""
         for job in self.take_jobs(SHOW_NOTICE):
-            await show_notice(self.wiring.app, **job)
+            await show_notice(self.core, **job)
 
     async def memories(self, person: Person) -> list[Memory]:
         """Return a person's memories."""
@@ -260,7 +248,7 @@ class App:
     @property
     def interface(self) -> Interface:
         """Slack's interface, in which people click."""
-        return Interface(self.wiring.app, self.slack)
+        return Interface(self.core, self.slack)
 
     async def click(self, person: Person, act: ButtonAct | str | None) -> Answer:
         """Click a button of an earlier message; return what the person is shown for it."""
@@ -293,7 +281,7 @@ class App:
         self, person: Person, position: Position | None = None, *, home: bool = False
     ) -> Content:
         """Return what a person's panel shows."""
-        core = self.wiring.app
+        core = self.core
         reader = await core.people.reader(person)
         return await read_panel(core, person, reader, position or Position(), home=home)
 
@@ -301,7 +289,7 @@ class App:
         self, place: PersonThread, scope: str = "", until: datetime | None = None
     ) -> None:
         """Switch memory off for the person of a place."""
-        await turn_off(self.wiring.app, self.person(place), scope, until=until_of(until))
+        await turn_off(self.core, self.person(place), scope, until=until_of(until))
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Execute a statement as the database's owner; return its rows."""
@@ -470,12 +458,10 @@ async def open_app(
         **settings,
     }
     opened = clients or ModelClients(model, model, model)
-    wiring = create_turn_dependencies(Settings(**given), opened, SPACE, pool, installations)
-    app = wiring.app
-    await app.queue.open()
-    register_work(wiring)
-    worker = create_thread_worker(wiring)
-    return App(slack, stand_in, database, wiring, Answering(app.queue, worker, database))
+    core = create_app(Settings(**given), opened, SPACE, pool, installations, installation)
+    await core.queue.open()
+    register_work(core)
+    return App(slack, stand_in, database, core, Answering(core, database))
 
 
 def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> bot.app.App:
@@ -491,7 +477,7 @@ async def receiving(app: App) -> AsyncIterator[None]:
     patient = {"ack_seconds": 30.0, "retry_delays": [0.0, 0.5, 1.0]}
     app.slack.control("settings", patient)
     try:
-        async with served(app.wiring.app, app.slack.info["signing_secret"]) as endpoint:
+        async with served(app.core, app.slack.info["signing_secret"]) as endpoint:
             app.slack.control("delivery", {"mode": "http", "url": endpoint.url})
             yield
             await endpoint.interactions.wait_until_idle(60)

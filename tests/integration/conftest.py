@@ -9,13 +9,12 @@ import openai
 import pytest
 from langchain_core.language_models import BaseChatModel
 
-from bot.pipeline.reply import Replier
 from memory import Embedder, EmbeddingSpace, Former, Pool, memory_model
 from tests.conftest import Server, open_playground
 from tests.integration.app import App, MakeApp, open_app
 from tests.integration.deliveries import Sender, Thread, open_sender
 from tests.integration.playground_slack import PlaygroundSlack
-from tests.integration.responses_server import create_replier
+from tests.integration.responses_server import Replier, create_replier
 from tests.integration.scripted_model import DIMENSIONS, ScriptedModel, scripted_model
 
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", DIMENSIONS)

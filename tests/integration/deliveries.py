@@ -10,21 +10,21 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from bot.config import Settings
+from bot.app import App
+from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.inbox import ClaimedMessage
-from bot.conversation.run import THREAD_SETTING, Run, Stopped
-from bot.conversation.turns import Turn, Turns
+from bot.conversation.run import Run, Stopped
+from bot.conversation.turns import Turn, begin_turn
 from bot.delivery.reply_stream import ReplyStream
-from bot.delivery.sessions import Sessions
 from bot.locale import Language, say
 from bot.people import MemoryState, People, PersonSettings
-from bot.queue.pulse import Pulse
 from bot.queue.queue import Queue
-from bot.slack.client import Installations
-from bot.slack.messages import Message
-from memory import DM, MemoryView, Pool, create_pool, memory_view
+from bot.slack.messages import THREAD_SETTING, Message
+from bot.slack.sessions import Sessions
+from memory import Pool, create_pool
 from memory.postgres import execute_statement
 from tests.databases import login_of, owner_rows
+from tests.integration.app import app_of
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 FOOTER = say("en", "footer")
@@ -35,9 +35,14 @@ async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Se
     """Open everything an answer is delivered with; Slack refuses nothing."""
     async with create_pool(login_of(database), min_size=1, max_size=4, timeout=5) as pool:
         installations = slack.installations()
-        opened = Sender(slack, database, pool, installations, Sessions(installations))
-        yield opened
-        await opened.sessions.close()
+        app = replace(
+            without_limits(pool),
+            slack=installations,
+            sessions=Sessions(pool, installations),
+            people=People(pool, installations),
+        )
+        yield Sender(slack, database, app)
+        await app.sessions.close()
 
 
 @dataclass
@@ -46,39 +51,23 @@ class Sender:
 
     slack: PlaygroundSlack
     conninfo: str
-    pool: Pool
-    installations: Installations
-    sessions: Sessions
+    app: App
 
     def refuse(self, method: str, seconds: int) -> None:
         """Let Slack have refused a method to another answer of this process."""
-        self.installations.limits.note(self.slack.team_id, method, seconds)
+        self.app.slack.limits.note(self.slack.team_id, method, seconds)
 
 
-async def nothing(*_: object) -> None:
-    """Do nothing, for a callback that a test has no use for."""
+def without_limits(pool: Pool) -> App:
+    """Return what a turn in a direct message needs, without limits and formation."""
+    settings = Settings(reply_model="gpt-6-luna", formation="off", person_messages_per_hour=0)
+    return app_of(pool=pool, queue=Queue(pool), settings=settings)
 
 
-async def direct_view(message: Message) -> MemoryView:
-    """Return what a direct message sees, whatever its conversation is."""
-    return memory_view(message.person.namespace(DM))
-
-
-def turns_alone(pool: Pool) -> Turns:
-    """Return turns without limits, formation and notices."""
-    return Turns(
-        pool,
-        direct_view,
-        queue=Queue(pool),
-        settings=Settings(formation="off", person_messages_per_hour=0),
-        repeat_notice=nothing,
-    )
-
-
-async def claimed_anew(pool: Pool, message: Message, earlier: int = 0) -> ClaimedMessage:
+async def claimed_anew(app: App, message: Message, earlier: int = 0) -> ClaimedMessage:
     """Store a message, unless it is stored, as taken by another run after `earlier` attempts."""
     [row] = await execute_statement(
-        pool,
+        app.pool,
         "INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, token)"
         " VALUES (%s, %s, %s, %s, %s, %s, gen_random_uuid())"
         " ON CONFLICT (team_id, channel_id, ts) DO UPDATE"
@@ -90,16 +79,15 @@ async def claimed_anew(pool: Pool, message: Message, earlier: int = 0) -> Claime
         ),
         scope={THREAD_SETTING: message.thread},
     )
-    return claimed_by_row(pool, message, row, earlier)
+    return claimed_by_row(app, message, row, earlier)
 
 
 def claimed_by_row(
-    pool: Pool, message: Message, row: dict[str, Any], earlier: int = 0
+    app: App, message: Message, row: dict[str, Any], earlier: int = 0
 ) -> ClaimedMessage:
     """Return a message as the run has taken it whose token is in its row."""
     run = Run(
-        pool,
-        Pulse(),
+        app,
         row["id"],
         token=row["token"],
         thread=message.thread,
@@ -162,11 +150,12 @@ class Thread:
         """Begin the turn of its message, or begin it again."""
         message = self.slack.message(self.place)
         if event is None:
-            waiting = await claimed_anew(self.sender.pool, message, attempts)
+            waiting = await claimed_anew(self.sender.app, message, attempts)
         else:
             [row] = self.rows("SELECT id, token, changed_ts FROM messages WHERE id = %s", event)
-            waiting = claimed_by_row(self.sender.pool, message, row, attempts)
-        return await turns_alone(self.sender.pool).begin(
+            waiting = claimed_by_row(self.sender.app, message, row, attempts)
+        return await begin_turn(
+            self.sender.app,
             waiting,
             question="",
             words="",
@@ -186,15 +175,11 @@ class Thread:
         settings = PersonSettings(
             language=language, informed=informed, profile_at=datetime.now(UTC)
         )
-        sender = self.sender
-        stream = ReplyStream(
-            sender.pool,
-            sender.installations,
-            sender.sessions,
-            People(sender.pool, sender.installations),
-            replace(turn, memory_state=MemoryState(settings=settings)),
-            stand_in=stand_in,
-        )
+        app = self.sender.app
+        if stand_in:
+            by_stand_in = app.settings.model_copy(update={"reply_model": STAND_IN_MODEL})
+            app = replace(app, settings=by_stand_in)
+        stream = ReplyStream(app, replace(turn, memory_state=MemoryState(settings=settings)))
         async with stream:
             yield Answering(stream, turn)
 

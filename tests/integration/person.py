@@ -96,4 +96,4 @@ class SlackPerson:
     async def publish_home(self) -> None:
         """Do the job that publishes the person's Home, if one waits."""
         for job in await asyncio.to_thread(self.app.take_jobs, PUBLISH):
-            await publish_home(self.app.wiring.app, **job)
+            await publish_home(self.app.core, **job)

@@ -15,10 +15,11 @@ from aiohttp import web
 
 import memory
 from bot.config import STAND_IN_MODEL
-from bot.pipeline.model import ModelRequests
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import ANSWER_SECONDS, Replier
+from bot.pipeline.reply import ANSWER_SECONDS, ask_models, no_model_answers
+from bot.pipeline.sink import AnswerSink
 from bot.pipeline.tools import Toolbox
+from bot.reply_models.requests import ModelRequests
 from bot.types import Reply, Task
 from memory import Person
 from memory.formation import TokenUse
@@ -146,6 +147,33 @@ class Shown:
     def text(self) -> str:
         """The pieces together."""
         return "".join(self.pieces)
+
+
+@dataclass(frozen=True)
+class Replier:
+    """Models that are asked for answers as the app asks them."""
+
+    models: Sequence[ModelRequests]
+    may_search: bool
+    answer_seconds: float
+
+    async def is_away(self) -> bool:
+        """Return whether no model answers."""
+        return await no_model_answers(self.models)
+
+    async def reply(
+        self, person: Person, prompt: Prompt, sink: AnswerSink, toolbox: Toolbox | None = None
+    ) -> Reply:
+        """Return the answer of the first model that answers."""
+        return await ask_models(
+            self.models,
+            person,
+            prompt,
+            sink,
+            toolbox,
+            may_search=self.may_search,
+            answer_seconds=self.answer_seconds,
+        )
 
 
 def create_replier(

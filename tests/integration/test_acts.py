@@ -231,7 +231,7 @@ async def choose_settings(ann: SlackPerson, panel: Place) -> None:
     await ann.submit(form, language="ja", notices="off", retention="30", eagerness="asked")
     panel = await ann.changed(panel)
     assert "保存しました" in shown(panel)
-    settings = await ann.app.wiring.app.people.settings(ann.person)
+    settings = await ann.app.core.people.settings(ann.person)
     assert (settings.language, settings.notices) == ("ja", False)
     assert (settings.retention_days, settings.eagerness) == (30, "asked")
 

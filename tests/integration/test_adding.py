@@ -198,9 +198,9 @@ async def test_the_button_stores_nothing_that_is_off_the_record(verified: Verifi
     who = app.person(place)
     before = f"{float(place.ts) - 60:.6f}"
     held = Remember(text=LEAVE, channel=place.channel, ts=before)
-    await turn_off(app.wiring.app, who)
+    await turn_off(app.core, who)
     assert (await app.click(who, held)).line == say("en", "off")
-    await turn_on(app.wiring.app, who)
+    await turn_on(app.core, who)
     assert "Remembered" in (await app.click(who, held)).line
     await app.click(who, Forget(everything=True))
     assert (await app.click(who, held)).line == say("en", "remember_off_record")
@@ -217,7 +217,7 @@ async def test_what_is_added_while_its_person_is_erased_is_not_stored(
 
     async def erased() -> None:
         await erase_person(app.pool, who)
-        await app.wiring.app.people.settings(who)
+        await app.core.people.settings(who)
 
     meanwhile(monkeypatch, erased)
     if by_button:

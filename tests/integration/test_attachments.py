@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bot.conversation.inbox import store_message
 from bot.locale import say
-from bot.pipeline.attachments import FILE_BYTES, Attachments
+from bot.pipeline.attachments import FILE_BYTES, read_brought
+from bot.slack.files import FileBytes
 from bot.slack.messages import Installation, Message, found_message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -29,7 +32,7 @@ async def sent(app: App, place: PersonThread, text: str = "", **parts: Any) -> M
     """Let a person send files, and answer them."""
     said = app.slack.say(place.user, place.channel, text, **parts)
     message = written(app, place, said["ts"])
-    assert await app.inbox.store(message)
+    assert await store_message(app.core, message)
     await app.answering.drain(message.thread)
     return message
 
@@ -229,7 +232,7 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, co
     said = app.slack.say(other, channel, "I love natto, and <ramen> & sk-" + "a1" * 24)
     forwarding = {"user": place.user, "text": comment, **said}
     message = written(app, place, app.slack.control("messages/forward", forwarding)["ts"])
-    assert await app.inbox.store(message)
+    assert await store_message(app.core, message)
     await app.answering.drain(message.thread)
     system, *_, others, asked = app.prompts()[-1]
     assert asked["content"] == (comment or "[forwarded]")
@@ -249,9 +252,9 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, co
 async def test_files_beyond_the_memory_for_files_are_not_read(app: App) -> None:
     """While files of other messages take up what a process holds, those of a message are not."""
     message = await sent_image(app, app.slack.place())
-    files = Attachments(app.slack.installations(), process_bytes=len(PNG))
+    core = replace(app.core, file_bytes=FileBytes(len(PNG)))
     for _ in range(2):
-        async with files.read(message) as first, files.read(message) as second:
+        async with read_brought(core, message) as first, read_brought(core, message) as second:
             brought = [*first.files, *second.files]
         assert [file.trouble for file in brought] == [None, "files_not_now"]
 

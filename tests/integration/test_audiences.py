@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from bot.conversation.audiences import view_of_message
+from bot.conversation.inbox import store_message
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import person_of
 from bot.locale import Reader
@@ -118,16 +120,16 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert case.shows(prompt) == case.seen
 
     turn = app.turn(message)
-    shaping = await read_shaping(app.wiring.app, case.person, turn["id"])
+    shaping = await read_shaping(app.core, case.person, turn["id"])
     assert shaping is not None
     shaped = case.shows(json.dumps(shaping_view(Reader("en"), shaping)))
     assert shaped <= case.seen
     assert len(shaped) == min(MOST_SHOWN, len(case.seen))
-    assert await read_shaping(app.wiring.app, case.bystander, turn["id"]) is None
+    assert await read_shaping(app.core, case.bystander, turn["id"]) is None
 
-    view = await app.turns.view(message)
+    view = await view_of_message(app.core, message)
     words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
-    tools = MemoryTools(app.wiring.app.former, view, words)
+    tools = MemoryTools(app.core.former, view, words)
     found = await tools.call("memory_search", {"query": "stew"})
     assert case.shows(found) == case.seen
     for said, key in case.keys.items():
@@ -220,10 +222,10 @@ async def test_the_same_id_in_two_organisations_is_two_people(app: App) -> None:
         "is_ext_shared_channel": True,
         "event": event,
     }
-    here = await app.wiring.app.slack.get(app.slack.team_id)
+    here = await app.core.slack.get(app.slack.team_id)
     foreign = read_message(body, here)
     assert foreign is not None
-    assert await app.inbox.store(foreign)
+    assert await store_message(app.core, foreign)
     await app.answering.drain(foreign.thread)
     assert "ramen" not in json.dumps(app.prompts()[-1])
     assert [one["food_name"] for one in await app.form(foreign, channel)] == ["natto"]
@@ -246,7 +248,7 @@ async def test_only_the_workspaces_that_slack_names_are_of_the_organisation(
     Slack is asked once, and not by an installation that is of no organisation.
     """
     app.slack.control("settings", {"organisation": ["T0SISTER"]})
-    slack = app.wiring.app.slack
+    slack = app.core.slack
     local = await slack.get(app.slack.team_id)
     assert local.organisation == frozenset()
     app.slack.forget_calls()
@@ -269,7 +271,7 @@ async def test_only_the_workspaces_that_slack_names_are_of_the_organisation(
 )
 async def test_in_an_enterprise_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
     """A message and its edit are of one person: the enterprise is known of the installation."""
-    place, wired = app.slack.place(channel="connect"), app.wiring.app
+    place, wired = app.slack.place(channel="connect"), app.core
     here = replace(await wired.slack.get(app.slack.team_id), enterprise_id="E1")
     grid = replace(wired, slack=Installations(only(here), base_url=wired.slack.base_url))
     body = {"type": "event_callback", "team_id": here.team_id, "is_ext_shared_channel": True}

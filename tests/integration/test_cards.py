@@ -138,7 +138,7 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
         case "erase":
             await erase_person(app.pool, aya)
         case "off":
-            await turn_off(app.wiring.app, aya)
+            await turn_off(app.core, aya)
         case "edit":
             words = PersonMessage(text="Never mind", channel="D1", ts="1000000000.000001")
             message = (words.channel, words.ts)
@@ -229,7 +229,7 @@ async def test_a_name_is_taken_for_its_owner_only_if_nobody_elses_has_it_in_it(
     for name in known:
         _, owner = named(app, name)
         await fact(app, owner, f"I am {name}", is_shown=True)
-        app.wiring.app.names.note_user(owner.team_id, {"id": owner.user_id, "real_name": name})
+        app.core.names.note_user(owner.team_id, {"id": owner.user_id, "real_name": name})
     _, seen = await asks(app, jonas, asked)
     [output] = app.outputs()
     if isinstance(expected, str):
@@ -248,7 +248,7 @@ async def test_a_mention_decides_which_of_two_of_a_name_is_meant(app: App) -> No
     _, other = named(app, "Aya Twin")
     for owner in (aya, other):
         await fact(app, owner, f"I am {owner.user_id}", is_shown=True)
-        app.wiring.app.names.note_user(owner.team_id, {"id": owner.user_id, "name": "Aya Twin"})
+        app.core.names.note_user(owner.team_id, {"id": owner.user_id, "name": "Aya Twin"})
     _, unknown = named(app, "Ben Unknown")
     await fact(app, unknown, f"I am {unknown.user_id}", is_shown=True)
     asked = {f"@{aya.user_id}": [aya], "Aya Twin": [aya], f"<@{unknown.user_id}>": []}
@@ -275,9 +275,9 @@ async def test_slack_is_asked_once_about_each_person_of_a_message(app: App) -> N
         await fact(app, owner, is_shown=True)
     jonas = app.slack.place()
     for person in (app.person(jonas), aya):
-        await app.wiring.app.people.settings(person)
+        await app.core.people.settings(person)
         user = {"id": person.user_id, "name": "Known"}
-        app.wiring.app.names.note_user(person.team_id, user)
+        app.core.names.note_user(person.team_id, user)
     app.slack.forget_calls()
     questions = [{"name": "Nobody"}, {"name": f"@{aya.user_id}"}] * (MAX_CALLS // 2)
     app.script_calls(*[("ask_about_colleague", question) for question in questions])

@@ -30,7 +30,7 @@ async def idle(pool: Pool) -> None:
 async def added(app: App, person: Person, turn: UUID) -> None:
     """Add the notice of a turn."""
     async with person_transaction(app.pool, person) as connection:
-        await add_notice(app.wiring.app, connection, person, turn)
+        await add_notice(app.core, connection, person, turn)
 
 
 async def formed(app: App, channel: str = "dm") -> tuple[PersonThread, dict[str, Any]]:
@@ -54,7 +54,7 @@ async def formed(app: App, channel: str = "dm") -> tuple[PersonThread, dict[str,
 
 async def show(app: App, job: dict[str, Any]) -> None:
     """Do the job that shows a notice."""
-    await show_notice(app.wiring.app, **job)
+    await show_notice(app.core, **job)
 
 
 def notices_seen(app: App, place: PersonThread) -> list[dict[str, Any]]:

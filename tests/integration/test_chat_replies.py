@@ -14,7 +14,7 @@ from aiohttp import web
 from bot.conversation.turns import Exchange
 from bot.locale import say
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.model_failures import ReplyFailed
+from bot.reply_models.failures import ReplyFailed
 from tests.conftest import Server
 from tests.integration.app import MakeApp
 from tests.integration.responses_server import (

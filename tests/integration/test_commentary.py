@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bot.locale import Reader
-from bot.pipeline.model_failures import ReplyFailed
-from bot.pipeline.reply import Replier
+from bot.reply_models.failures import ReplyFailed
 from bot.ui.blocks import task_chunk
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
     PROMPT,
     LookTool,
+    Replier,
     Shown,
     requests,
     script,

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.conversation.inbox import take_message
+from bot.conversation.turns import begin_turn
 from bot.locale import say
 from bot.memories.channels import change_channel
 from bot.memories.forgetting import forget_all_of
@@ -83,7 +85,7 @@ async def test_off_is_no_read_and_no_write(app: App) -> None:
     before = app.model_requests()
     assert len(await app.form(fresh)) == 1
     assert app.model_requests() == before
-    assert await turn_on(app.wiring.app, who)
+    assert await turn_on(app.core, who)
     after = await app.ask(place, "What shall I eat?")
     assert "ramen" in app.request_texts()[-1]
     assert "tempura" not in app.request_texts()[-1]
@@ -104,7 +106,7 @@ async def test_off_wins_over_a_formation_under_way(app: App, scope: str) -> None
     await app.off(place, "" if scope == "everywhere" else place.channel)
     app.stand_in.call("/_model/release", {})
     assert await running == []
-    await turn_on(app.wiring.app, said.person)
+    await turn_on(app.core, said.person)
     assert await app.form(said) == []
 
 
@@ -183,7 +185,7 @@ async def test_off_follows_the_new_id_of_a_conversation(app: App) -> None:
     """In the conversation, and in its threads; what is off in another stays as it is."""
     for scope in ("C1", "T1.C1.1.0", "T1.C2.1.0", "C2", ""):
         app.rows(f"{_OFF} RETURNING 1", scope, None)
-    await change_channel(app.wiring.app, "T1", "C1", "C9")
+    await change_channel(app.core, "T1", "C1", "C9")
     found = {row["scope"] for row in app.rows("SELECT scope FROM memory_off")}
     assert found == {"C9", "T1.C9.1.0", "T1.C2.1.0", "C2", ""}
 
@@ -203,8 +205,8 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
     assert nothing_kept(app, answered)
     again = replace(answered, text="I love natto")
     change = change_of(answered, "I love natto", again=again)
-    await follow_change(app.wiring.app, change)
-    assert await turn_on(app.wiring.app, formed.person)
+    await follow_change(app.core, change)
+    assert await turn_on(app.core, formed.person)
     for message in (edited, answered, waiting, queued):
         await app.answering.drain(message.thread)
         assert nothing_kept(app, message)
@@ -338,7 +340,7 @@ async def test_off_until_a_year_that_is_not_stored_is_off_without_an_end(
     assert says(app.shown(asked), "off")
     assert app.replies(await app.ask(place, "hello"))
     assert (await app.panel(asked.person)).off == Off()
-    assert await turn_on(app.wiring.app, asked.person)
+    assert await turn_on(app.core, asked.person)
 
 
 async def test_two_switches_in_one_message_are_told_each_with_its_button(app: App) -> None:
@@ -412,22 +414,22 @@ async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> 
     """With *only when I ask* nothing is formed of what is said, also later; a tool stores it."""
     place = app.slack.place()
     who = app.person(place)
-    await change_settings(app.wiring.app, who, eagerness="asked")
+    await change_settings(app.core, who, eagerness="asked")
     assert await app.form(await app.ask(place, "I love ramen")) == []
     app.script_calls(REMEMBER)
     await app.ask(place, "Remember that I love natto")
-    await change_settings(app.wiring.app, who, eagerness="balanced")
+    await change_settings(app.core, who, eagerness="balanced")
     said = await app.ask(place, "I love soba")
     assert sorted(one["food_name"] for one in await app.form(said)) == ["natto", "soba"]
 
 
 async def begun(app: App, said: Message) -> Toolbox:
     """Begin the turn of a message; return its tools."""
-    waiting = await app.inbox.take(said.thread, uuid4())
+    waiting = await take_message(app.core, said.thread, uuid4())
     assert waiting is not None
-    turn = await app.turns.begin(waiting, question=said.text, words=said.text)
-    names = MessageNames(app.wiring.app.names, said.team_id)
-    return Toolbox(app.wiring.app, turn, names, UTC)
+    turn = await begin_turn(app.core, waiting, question=said.text, words=said.text)
+    names = MessageNames(app.core.names, said.team_id)
+    return Toolbox(app.core, turn, names, UTC)
 
 
 @pytest.mark.parametrize(
@@ -438,7 +440,7 @@ async def test_a_tool_stores_nothing_of_what_changed_meanwhile(app: App, how: st
     place = app.slack.place()
     said = await app.receive(place, "Remember that I love natto")
     tools = await begun(app, said)
-    core, here = app.wiring.app, (said.channel_id, said.ts)
+    core, here = app.core, (said.channel_id, said.ts)
     match how:
         case "off":
             await turn_off(core, said.person)

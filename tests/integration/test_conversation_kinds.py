@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
+from bot.app import App
+from bot.conversation.audiences import is_shared, view_of_message
 from bot.people import People
 from bot.pipeline.context import read_thread
-from bot.slack.audiences import Audiences, kind_of
 from bot.slack.client import NOTICE_METADATA
+from bot.slack.members import kind_of
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
-from tests.integration.deliveries import turns_alone
+from tests.integration.app import app_of
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.waiting import until
 
@@ -29,9 +31,9 @@ FAULTS: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-def audiences(pool: Pool, slack: PlaygroundSlack) -> Audiences:
-    """What is tested."""
-    return Audiences(pool, slack.installations())
+def core(pool: Pool, slack: PlaygroundSlack) -> App:
+    """What conversations are looked up with."""
+    return app_of(pool=pool, slack=slack.installations())
 
 
 @pytest.mark.parametrize(
@@ -58,32 +60,28 @@ def test_kind_of(channel: dict[str, object], kind: tuple[str, bool]) -> None:
     assert kind_of(channel, "C1") == kind
 
 
-async def test_a_direct_message_is_not_looked_up(
-    slack: PlaygroundSlack, audiences: Audiences, pool: Pool
-) -> None:
+async def test_a_direct_message_is_not_looked_up(slack: PlaygroundSlack, core: App) -> None:
     """A DM is known from its event, and not shared; a mention in one is looked up, and is one."""
     place = slack.place()
-    view = await turns_alone(pool).view(slack.message(place))
+    view = await view_of_message(core, slack.message(place))
     assert view.audiences == (DM,)
-    assert not await audiences.is_shared(view.own)
+    assert not await is_shared(core, view.own)
     assert not slack.calls("conversations.info")
     mention = slack.message(place, audience=None)
-    assert (await audiences.view(mention)).own.audience == DM
+    assert (await view_of_message(core, mention)).own.audience == DM
     assert len(slack.calls("conversations.info")) == 1
 
 
-async def test_what_the_event_says_is_shared_is_shared(
-    slack: PlaygroundSlack, audiences: Audiences
-) -> None:
+async def test_what_the_event_says_is_shared_is_shared(slack: PlaygroundSlack, core: App) -> None:
     """A message that comes from a shared channel sees its own alone, whatever was known before."""
     place = slack.place(channel="public")
-    assert (await audiences.view(slack.message(place))).own.audience == PUBLIC
-    view = await audiences.view(slack.message(place, is_shared=True))
+    assert (await view_of_message(core, slack.message(place))).own.audience == PUBLIC
+    view = await view_of_message(core, slack.message(place, is_shared=True))
     assert view.audiences == (place.channel,)
 
 
 async def test_a_change_overtakes_what_slack_said_before(
-    slack: PlaygroundSlack, audiences: Audiences, database: str
+    slack: PlaygroundSlack, core: App, database: str
 ) -> None:
     """What Slack said before a channel was shared is not kept when it arrives afterwards."""
     place = slack.place(channel="public")
@@ -95,7 +93,7 @@ async def test_a_change_overtakes_what_slack_said_before(
             row,
         )
         later = slack.message(place, ts=f"{time.time() + 60:.6f}")
-        looking = asyncio.create_task(audiences.view(later))
+        looking = asyncio.create_task(view_of_message(core, later))
         waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
         await until(lambda: owner_rows(database, waiting))
         await owner.execute(
@@ -104,34 +102,34 @@ async def test_a_change_overtakes_what_slack_said_before(
         )
     assert (await looking).audiences == (place.channel,)
     assert len(slack.calls("conversations.info")) == 1
-    assert (await audiences.view(later)).own.audience == PUBLIC
+    assert (await view_of_message(core, later)).own.audience == PUBLIC
 
 
 async def test_what_was_learned_is_trusted_for_an_hour(
-    slack: PlaygroundSlack, audiences: Audiences, database: str
+    slack: PlaygroundSlack, core: App, database: str
 ) -> None:
     """After an hour Slack is asked again, and its new answer counts."""
     place = slack.place(channel="public")
     message = slack.message(place)
-    assert (await audiences.view(message)).own.audience == PUBLIC
+    assert (await view_of_message(core, message)).own.audience == PUBLIC
     slack.control("channels/update", {"channel": place.channel, "private": True})
-    assert (await audiences.view(message)).own.audience == PUBLIC
+    assert (await view_of_message(core, message)).own.audience == PUBLIC
     owner_rows(database, "UPDATE conversations SET looked_up_at = now() - interval '61 minutes'")
-    assert (await audiences.view(message)).own.audience == place.channel
+    assert (await view_of_message(core, message)).own.audience == place.channel
     assert len(slack.calls("conversations.info")) == 2
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
-    slack: PlaygroundSlack, audiences: Audiences, fault: dict[str, Any]
+    slack: PlaygroundSlack, core: App, fault: dict[str, Any]
 ) -> None:
     """While Slack does not say what a conversation is, it sees and keeps its own alone."""
     place = slack.place(channel="public")
     slack.fault("conversations.info", **fault)
-    view = await audiences.view(slack.message(place))
+    view = await view_of_message(core, slack.message(place))
     assert (view.own.audience, view.audiences) == (place.channel, (place.channel,))
-    assert await audiences.is_shared(view.own)
-    assert (await audiences.view(slack.message(place))).own.audience == PUBLIC
+    assert await is_shared(core, view.own)
+    assert (await view_of_message(core, slack.message(place))).own.audience == PUBLIC
 
 
 async def language(people: People, person: Person, text: str = "") -> str:

@@ -33,7 +33,7 @@ async def begin(answer: Answering, text: str = "Hello ") -> None:
 
 async def end(answer: Answering) -> str:
     """Finish with what was written and one word more; return all of it."""
-    text = answer.stream.received_text + "end."
+    text = answer.stream.text + "end."
     await answer.stream.finish(text)
     return text
 
@@ -270,7 +270,7 @@ async def test_nothing_runs_on_after_an_answer_broke_off(thread: Thread) -> None
     tasks = asyncio.all_tasks()
     with pytest.raises(RuntimeError):
         await _break_off(thread)
-    await thread.sender.sessions.close()
+    await thread.sender.app.sessions.close()
     assert {t for t in asyncio.all_tasks() if not t.done()} <= tasks
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.conversation.inbox import ANSWER
+from bot.conversation.inbox import ANSWER, store_message
 from bot.locale import Reader, say
 from bot.memories import data
 from bot.memories.data import DELETE_FILE, TABLES, delete_file, erase_person
@@ -37,7 +37,7 @@ async def lived(app: App, place: PersonThread) -> Person:
     await app.ask(place, "What shall I eat?")
     await app.receive(place, "what else?")
     await app.click(person, Export())
-    await publish_later(app.pool, app.wiring.app.queue, person)
+    await publish_later(app.pool, app.core.queue, person)
     await app.off(place)
     return person
 
@@ -57,7 +57,7 @@ async def deleted(app: App) -> int:
     waiting = jobs(app, DELETE_FILE)
     for job in waiting:
         assert "user" not in job["args"]
-        await delete_file(app.wiring.app.slack, **job["args"])
+        await delete_file(app.core.slack, **job["args"])
     return len(waiting)
 
 
@@ -91,7 +91,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     for job in jobs(app, ANSWER):
         await app.answering.drain(job["args"]["thread"])
     for job in jobs(app):
-        await WORK[job["task_name"]](app.wiring.app, **job["args"])
+        await WORK[job["task_name"]](app.core, **job["args"])
     left = naming(app.database, person.user_id)
     # And that the person was erased, for a backup that is restored.
     assert left.pop("forgotten_sources") == erased.never_formed_messages + 1 > 1
@@ -106,7 +106,7 @@ async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(ap
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
     await erase_person(app.pool, message.person)
-    assert not await app.inbox.store(message)
+    assert not await store_message(app.core, message)
     [row] = app.rows("SELECT user_id, message, status FROM messages WHERE ts = %s", message.ts)
     assert row == {"user_id": "", "message": None, "status": "deleted"}
     app.rows(
@@ -145,7 +145,7 @@ async def test_an_export_under_way_is_not_sent_to_an_erased_person(
     async def erased(*about: Any) -> str:
         file = await upload(*about)
         await erase_person(app.pool, message.person)
-        await app.wiring.app.people.settings(message.person)  # as App Home does
+        await app.core.people.settings(message.person)  # as App Home does
         return file
 
     monkeypatch.setattr(data, "_upload", erased)

@@ -73,7 +73,7 @@ async def app(make_app: MakeApp) -> App:
 @pytest.fixture
 async def endpoint(app: App) -> AsyncIterator[Endpoint]:
     """The app behind aiohttp's server, with PostgreSQL; no worker runs."""
-    async with aiohttp.ClientSession() as session, served(app.wiring.app, SECRET) as at:
+    async with aiohttp.ClientSession() as session, served(app.core, SECRET) as at:
         yield Endpoint(at.url, session)
 
 

@@ -11,7 +11,6 @@ import pytest
 from bot.conversation.run import Superseded
 from bot.pipeline.changes import delete_answer
 from bot.slack.client import SLACK_FAULTS
-from tests.integration.app import app_of
 from tests.integration.deliveries import Thread
 from tests.waiting import until
 
@@ -182,10 +181,8 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
 
 async def delete(thread: Thread, event: UUID) -> None:
     """Run the job that deletes what was posted of an answer."""
-    sender = thread.sender
     message = thread.slack.message(thread.place)
-    app = app_of(pool=sender.pool, slack=sender.installations, sessions=sender.sessions)
-    await delete_answer(app, message.team_id, message.thread, str(event))
+    await delete_answer(thread.sender.app, message.team_id, message.thread, str(event))
 
 
 @pytest.mark.failed_calls("chat.delete: cant_delete_message", because="The stream still runs.")

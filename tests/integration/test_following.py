@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.conversation.inbox import store_message
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -36,7 +37,7 @@ async def test_a_reply_in_a_thread_is_a_follow_up(
     """A reply without a mention is for who asked before it, within 30 minutes of an answer."""
     place = app.slack.place(channel="public")
     mention = said_in(app, place, "<@BOT> hello", addressed=True)
-    assert await app.inbox.store(mention)
+    assert await store_message(app.core, mention)
     await app.answering.drain(mention.thread)
     person = place if has_asked else app.slack.place(channel="public")
     reply = said_in(app, place, "and what else?", user_id=person.user)
@@ -47,7 +48,7 @@ async def test_a_reply_in_a_thread_is_a_follow_up(
         mention.thread,
     )
     later = f"{begun + minutes * 60 + 1:.6f}"
-    assert await app.inbox.store(replace(reply, ts=later)) is followed
+    assert await store_message(app.core, replace(reply, ts=later)) is followed
 
 
 def titles(app: App) -> list[dict[str, Any]]:

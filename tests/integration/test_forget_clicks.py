@@ -76,7 +76,7 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     # As if no model had embedded them: a job is left to do it.
     app.rows("DELETE FROM store_vectors WHERE prefix = %s RETURNING key", prefix)
     [job] = app.take_jobs(EMBED)
-    await embed_memories(app.wiring.app, **job)
+    await embed_memories(app.core, **job)
     assert len(app.rows(vectors, prefix)) == 3
     await app.form(fresh)
     assert "natto" in await foods(app, who)

@@ -12,6 +12,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from bot.conversation.inbox import ClaimedMessage
+from bot.conversation.turns import begin_turn, end_turn
 from bot.memories.forgetting import delete_forgotten_texts, selected_messages
 from bot.pipeline.formation import form_memories, read_unformed
 from memory import (
@@ -32,7 +33,7 @@ from memory.store import expire_due, forgotten_messages, forgotten_since
 from memory.store.forgetting import Forgotten
 from tests.databases import naming, owner_rows
 from tests.integration.app import App
-from tests.integration.deliveries import claimed_anew, nothing, record, turns_alone
+from tests.integration.deliveries import claimed_anew, record, without_limits
 from tests.integration.messages import message
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, food
 from tests.memories import put_memory
@@ -77,15 +78,17 @@ class Data:
         person: Person = ALICE,
         formed: bool = True,
         removal_proposed: bool = False,
-        meanwhile: Callable[[], Awaitable[None]] = nothing,
+        meanwhile: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Let a person ask and be answered; `meanwhile` is awaited before the answer ends."""
         waiting = await waiting_for(self.pool, ts, question, person)
-        turns = turns_alone(self.pool)
-        turn = await turns.begin(waiting, question=question, words=question)
+        app = without_limits(self.pool)
+        turn = await begin_turn(app, waiting, question=question, words=question)
         await record(self.pool, turn, f"{ts}9")
-        await meanwhile()
-        await turns.end(
+        if meanwhile is not None:
+            await meanwhile()
+        await end_turn(
+            app,
             turn,
             "answered",
             reply=reply,
@@ -134,7 +137,7 @@ async def waiting_for(pool: Pool, ts: str, text: str, person: Person = ALICE) ->
     """Store a direct message; return it as claimed."""
     channel = "D1" if person == ALICE else "D2"
     said = message(text, user_id=person.user_id, channel_id=channel, ts=ts, thread_ts=ts)
-    return await claimed_anew(pool, said)
+    return await claimed_anew(without_limits(pool), said)
 
 
 @pytest.fixture
@@ -300,8 +303,9 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
     await data.forget(data.remember("ramen", "1.1"))
     _, _, words = await read_unformed(data.pool, OWN, 9)
     assert [one.text for one in words] == ["I love sushi"]
-    turns, claimed = turns_alone(data.pool), await waiting_for(data.pool, "1.3", "hello")
-    turn = await turns.begin(
+    claimed = await waiting_for(data.pool, "1.3", "hello")
+    turn = await begin_turn(
+        without_limits(data.pool),
         replace(claimed, message=replace(claimed.message, thread_ts="1.1")),
         question="hello",
         words="hello",
@@ -318,8 +322,8 @@ async def learn(app: App, former: Former) -> None:
         " VALUES ('T1', 'U1', false, now()) ON CONFLICT (team_id, user_id) DO UPDATE"
         " SET notices = false, profile_at = now() RETURNING 1"
     )
-    settings = app.wiring.app.settings.model_copy(update={"formation": "hot"})
-    core = replace(app.wiring.app, former=former, settings=settings)
+    settings = app.core.settings.model_copy(update={"formation": "hot"})
+    core = replace(app.core, former=former, settings=settings)
     await form_memories(core, "T1", "U1", DM)
 
 

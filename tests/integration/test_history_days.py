@@ -6,8 +6,7 @@ from typing import Any, LiteralString
 
 import pytest
 
-from bot.config import Settings
-from bot.conversation.inbox import Inbox
+from bot.conversation.inbox import store_message
 from bot.queue.queue import Queue
 from bot.runtime.maintenance import end_history, keep_up
 from bot.slack.messages import Message
@@ -27,7 +26,6 @@ class Kept:
         self.pool = pool
         self.database = database
         self.app = app_without_slack(pool, Queue(pool), None)
-        self.inbox = Inbox(pool, self.app.queue, Settings())
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Run a statement."""
@@ -94,7 +92,7 @@ async def test_the_function_keeps_the_last_day_whatever_it_is_given(
 ) -> None:
     """The user that serves cannot blank everybody's texts at once."""
     kept.turn(message(), 0.9)
-    await kept.inbox.store(message("SOON"))
+    await store_message(kept.app, message("SOON"))
     statement: LiteralString = "SELECT * FROM end_history(%s, %s)"
     [ended] = await execute_statement(kept.pool, statement, (days, most))
     assert set(ended.values()) == {0}
@@ -106,15 +104,15 @@ async def test_what_was_answered_is_still_known(kept: Kept) -> None:
     old = message(audience="C1", addressed=True)
     kept.turn(old, 40)
     await end_history(kept.pool, 30)
-    assert not await kept.inbox.store(old)
-    assert await kept.inbox.store(following(old, addressed=False))
+    assert not await store_message(kept.app, old)
+    assert await store_message(kept.app, following(old, addressed=False))
 
 
 async def test_a_message_that_waits_for_too_long_fails(kept: Kept) -> None:
     """The text of a message that was not answered in that time is deleted, too; its turn ends."""
     late, waiting = message("LATE"), message("SOON")
     for one in (late, waiting):
-        await kept.inbox.store(one)
+        await store_message(kept.app, one)
     kept.turn(late, 31, status="waiting")
     aged = "UPDATE messages SET ts = (ts::numeric - 31 * 86400)::text WHERE ts = %s"
     kept.rows(aged, late.ts)

@@ -78,9 +78,9 @@ async def test_what_slack_refuses_for_a_while_is_published_later(
     [job] = ann.app.take_jobs(PUBLISH)
     ann.app.slack.fault("views.publish", error="internal_error", times=None)
     with pytest.raises(SlackApiError):
-        await publish_home(ann.app.wiring.app, **job)
+        await publish_home(ann.app.core, **job)
     ann.app.slack.clear()
-    await publish_home(ann.app.wiring.app, **job)
+    await publish_home(ann.app.core, **job)
     assert "natto" in shown(await ann.home())
 
 

@@ -75,7 +75,7 @@ class Channel:
 async def show_lines(app: App) -> None:
     """Run the waiting jobs of the lines in threads."""
     for job in app.take_jobs(SHOW_LINE):
-        await show_line(app.wiring.app, **job)
+        await show_line(app.core, **job)
 
 
 def kept_prompt(app: App) -> list[dict[str, Any]]:
@@ -278,7 +278,7 @@ async def test_what_a_conversation_becomes_decides_where_its_lines_are_used(
 
 async def in_dm(app: App, person: Person) -> list[str]:
     """Let a person ask in a direct message; return the lines of the prompt."""
-    app.wiring.app.members.invalidate(person)
+    app.core.members.invalidate(person)
     said = app.slack.say(person.user_id, "dm", "Which host?")
     place = PersonThread(person.user_id, person.team_id, said["channel"], said["ts"], said["ts"])
     await app.ask(place, "Which staging host is it?")
@@ -331,7 +331,7 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
         case "retention":
             async with person_transaction(app.pool, ben, locked=True) as connection:
                 await expire_unconfirmed(connection, ben, 0)
-            await update_changed_lines(app.pool, app.wiring.app.queue)
+            await update_changed_lines(app.pool, app.core.queue)
     assert await kept_in(app, channel) == []
     await channel.ask("Which host is it?", 1)
     assert kept_prompt(app) == []
@@ -466,7 +466,7 @@ async def test_what_is_kept_goes_to_the_new_id_of_its_conversation(app: App) -> 
     }
     await app.deliver(event)
     for job in app.take_jobs(CHANGE_CHANNEL):
-        await change_channel(app.wiring.app, **job)
+        await change_channel(app.core, **job)
     assert await kept_in(app, channel) == []
     found = await read_kept(app.pool, channel.person(1), ["C0NEWID999"], most=10)
     assert [one.text for one in found] == [LINE]
@@ -558,7 +558,7 @@ async def test_nobody_of_forty_sees_a_line_of_a_conversation_they_are_not_in(app
             content = await app.panel(person, Position(list="kept", of=channel))
             foreign += len(content.kept or ()) if channel not in own else 0
             assert bool(content.kept) == (channel in own and kind != "connect")
-        document = json.dumps(await export_person(app.pool, person, app.wiring.app.settings))
+        document = json.dumps(await export_person(app.pool, person, app.core.settings))
         foreign += sum(f"{words}{one}" in document for one in channels if authors[one] != user)
     for channel, (kind, inside) in channels.items():
         place = PersonThread(sorted(inside)[0], team, channel, "", "")

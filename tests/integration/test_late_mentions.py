@@ -40,12 +40,12 @@ class Thread:
 
     async def delivered(self, message: Message) -> bool:
         """Store a message as an event that Slack delivers; return whether it was stored."""
-        return await enqueue(self.app.wiring.app, message)
+        return await enqueue(self.app.core, message)
 
     async def follow_ups(self) -> dict[str, Any]:
         """Run the one waiting job that reads follow-ups; return its arguments."""
         [job] = self.jobs()
-        await backfill.read(self.app.wiring.app, **job["args"])
+        await backfill.read(self.app.core, **job["args"])
         return dict(job["args"])
 
     def stored(self) -> list[str]:

@@ -46,7 +46,7 @@ async def test_words_that_may_not_be_shown_yet_are_held(sender: Sender, known: b
         for number in range(8):
             await answer.stream.write(f"{number} ")
             await asyncio.sleep(0.11)
-        await answer.stream.finish(answer.stream.received_text)
+        await answer.stream.finish(answer.stream.text)
     Thread(sender, place).whole("0 1 2 3 4 5 6 7 ")
     assert len(sender.slack.calls("chat.appendStream")) == (0 if known else 1)
     assert not sender.slack.calls("chat.postMessage")

@@ -16,7 +16,7 @@ from memory import (
     MemoryModelRefused,
     memory_model,
 )
-from memory.formation import calls_memory_tools, provider_and_name
+from memory.formation import calls_memory_tools
 from memory.formation.chat_model import Api
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.extract import Extractor
@@ -24,6 +24,7 @@ from memory.formation.formation_model import FormationModel
 from memory.formation.schema_calls import read_calls, response_format
 from memory.formation.tool_definitions import ToolDefinition, tool_definition
 from memory.formation.verdict import MemoryVerdicts
+from memory.model import provider_and_name
 from memory.model.namespace import Person
 from memory.model.schemas import SCHEMAS, with_evidence
 from tests.conftest import Server

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.runtime import memory_models
-from bot.runtime.memory_models import missing_extra
+from bot.runtime import settings_check
+from bot.runtime.settings_check import missing_extra
 from memory import Embedder, Former, MemoryModelRefused, Pool, memory_model
 from tests.integration.memory_providers import (
     PROVIDERS,
@@ -98,7 +98,7 @@ def test_a_missing_package_names_its_extra(
 ) -> None:
     """The sentence stops the start, and the doctor says it."""
     assert missing_extra(model) is None
-    monkeypatch.setattr(memory_models, "find_spec", lambda package: None)
+    monkeypatch.setattr(settings_check, "find_spec", lambda package: None)
     assert missing_extra(model) == (
         f"{model} needs the package {package}: run `pip install '.[{extra}]'` in the folder of"
         " Kioku's source."

@@ -14,10 +14,9 @@ from bot.config import STAND_IN_MODEL
 from bot.conversation.turns import Exchange
 from bot.locale import say
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.model import ModelRequests
-from bot.pipeline.model_failures import ReplyFailed
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import Replier
+from bot.reply_models.failures import ReplyFailed
+from bot.reply_models.requests import ModelRequests
 from memory import Pool
 from tests.conftest import Server
 from tests.integration.app import App, open_app
@@ -39,6 +38,7 @@ from tests.integration.responses_server import (
     ALICE,
     PROMPT,
     LookTool,
+    Replier,
     Shown,
     create_replier,
     fault,
@@ -247,7 +247,7 @@ async def test_three_people_whose_pictures_fail_keep_nobody_waiting(
         asked = await app.ask(slack.place(), "I like ramen")
         for message in (shown, asked):
             assert app.turn(message)["status"] == "answered"
-    assert not app.wiring.replier.models[0].breaker.is_away
+    assert not app.core.models[0].breaker.is_away
     kinds = ["image" if "input_image" in json.dumps(one) else "" for one in server.requests]
     # Each picture is tried once, then the probe, then the words; after it somebody else's.
     assert kinds == ["image", "", "", ""] * 3
@@ -267,7 +267,7 @@ async def test_a_model_that_is_being_loaded_is_waited_for(
     asked = await app.ask(slack.place(), "Hello")
     assert app.replies(asked) == [say("en", "held")]
     stand_in.call("/_model/faults", method="DELETE")
-    app.wiring.replier.models[0].breaker.answered()
+    app.core.models[0].breaker.answered()
     app.script("Hello!")
     await app.answering.drain(asked.thread)
     assert app.replies(asked) == ["Hello!"]

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from bot.conversation.inbox import store_message
 from bot.listeners.events import handle_event
 from bot.workspaces import Workspaces, purge_due, token_accepted
 from memory import Person, Pool
@@ -216,7 +217,7 @@ async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner
     )
     await app.answering.drain(waiting.thread)
     assert app.replies(waiting) == []
-    assert not await app.inbox.store(app.written(place, "I love soba"))
+    assert not await store_message(app.core, app.written(place, "I love soba"))
     row = app.event(waiting)
     assert (row["status"], row["message"]) == ("skipped", None)
     assert app.find_turn(waiting) is None
@@ -243,5 +244,5 @@ async def test_an_event_that_names_a_workspace_that_left_is_stored_for_the_other
     text = f"<@{app.slack.bot_user_id}> hello"
     event = {"type": "message", "user": place.user, "channel": place.channel, "ts": place.root}
     body = {"team_id": GONE, "event_id": "Ev1", "is_ext_shared_channel": True}
-    await handle_event(app.wiring.app, {**body, "event": {**event, "text": text}})
+    await handle_event(app.core, {**body, "event": {**event, "text": text}})
     assert [row["team_id"] for row in app.rows("SELECT team_id FROM messages")] == [place.team]

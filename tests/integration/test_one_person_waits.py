@@ -130,7 +130,7 @@ async def test_a_second_click_on_a_forgetting_under_way_is_answered_at_once(app:
     message = await app.ask(place, "I love ramen")
     await app.form(message)
     [memory] = await app.memories(message.person)
-    core = app.wiring.app
+    core = app.core
     reader = await core.people.reader(message.person)
     click = Click(person=message.person, reader=reader, place=Place())
     act = Forget(keys=(memory.key,))

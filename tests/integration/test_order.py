@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.conversation.inbox import store_message
 from tests.integration.app import App
 from tests.integration.messages import changed
 
@@ -26,7 +27,7 @@ async def test_messages_at_once_are_answered_in_order(app: App) -> None:
         *(app.written(place, f"number {number:02}", thread_ts=first.ts) for number in range(1, 8)),
     ]
     shuffled = random.Random(7).sample(messages, len(messages))
-    assert all(await asyncio.gather(*(app.inbox.store(message) for message in shuffled)))
+    assert all(await asyncio.gather(*(store_message(app.core, message) for message in shuffled)))
     await app.answering.drain(first.thread)
     assert asked(app) == [f"number {number:02}" for number in range(8)]
     assert len(app.replies(first)) == 8
@@ -40,7 +41,7 @@ async def test_a_deletion_that_overtakes_its_message_counts(app: App) -> None:
     place = app.slack.place()
     message = app.written(place, "My SECRET")
     await app.note(changed(message, None))
-    assert not await app.inbox.store(message)
+    assert not await store_message(app.core, message)
     await app.answering.drain(message.thread)
     assert asked(app) == []
     row = app.event(message)
@@ -53,7 +54,7 @@ async def test_an_edit_that_overtakes_its_message_counts(app: App) -> None:
     message = app.written(place, "I like ramen")
     edited = changed(message, "I like sushi")
     await app.note(edited)
-    assert not await app.inbox.store(message)
+    assert not await store_message(app.core, message)
     await app.answering.drain(message.thread)
     await app.note(edited)
     assert app.event(message)["status"] == "answered"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.conversation.inbox import stop_thread
 from bot.locale import say
 from bot.pipeline.fixed_replies import MAX_HELD_ATTEMPTS
 from bot.pipeline.turn import MOST_TRIES
@@ -34,7 +35,7 @@ def let_half_an_hour_pass(app: App, message: Message) -> None:
 def back(app: App) -> None:
     """Let the model answer again, and what is asked of it be counted again."""
     app.stand_in.call("/_model/faults", method="DELETE")
-    app.wiring.replier.models[0].breaker.answered()
+    app.core.models[0].breaker.answered()
 
 
 async def forget_everything(app: App, message: Message) -> Answer:
@@ -202,7 +203,7 @@ async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(ap
 async def test_stop_ends_the_wait(app: App) -> None:
     """Stop pressed while the model is away: the next attempt says so and asks nothing."""
     asked = await held(app)
-    await app.inbox.interrupt(asked.thread, stopped_ts=LATER)
+    await stop_thread(app.core, asked.thread, stopped_ts=LATER)
     asks = len(app.prompts())
     await drain(app, asked)
     assert app.replies(asked) == [say("en", "stopped")]

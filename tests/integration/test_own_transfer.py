@@ -50,7 +50,7 @@ async def test_an_export_that_slack_does_not_take(
 async def test_a_second_click_while_an_export_is_made(app: App) -> None:
     """It is told so at once; a click after that gets a file."""
     person = app.person(app.slack.place())
-    with app.wiring.app.under_way.once(f"export {person.scope}"):
+    with app.core.under_way.once(f"export {person.scope}"):
         assert (await app.click(person, Export())).line == say("en", "under_way")
     assert (await app.click(person, Export())).line == say("en", "exported")
 
@@ -69,7 +69,7 @@ async def test_an_export_redacts_what_waits(app: App) -> None:
         Jsonb(texts),
         f"password: {secret}",
     )
-    kept = await export_person(app.pool, person, app.wiring.app.settings)
+    kept = await export_person(app.pool, person, app.core.settings)
     [message] = kept["messages"]
     assert message["text"] == "my password is [password removed]"
     assert message["question"] == f"password: {secret}"

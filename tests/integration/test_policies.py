@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.conversation.inbox import store_message
 from bot.locale import say
 from bot.ui.acts import Export, Forget, Open, Position
 from memory import PUBLIC, list_memories
@@ -56,7 +57,7 @@ async def test_channels_that_are_not_listed_are_closed(
     said = app.slack.say(closed.user, closed.channel, "and more", thread_ts=asked.ts)
     ts, root = said["ts"], asked.thread_ts
     more = app.slack.message(closed, ts=ts, thread_ts=root, text="and more", addressed=False)
-    assert await app.inbox.store(more)
+    assert await store_message(app.core, more)
     app.rows("UPDATE told SET until = now() - interval '1 day' RETURNING kind")
     await app.answering.drain(more.thread)
     assert len(told(app, closed)) == 1

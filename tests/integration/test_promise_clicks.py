@@ -40,9 +40,9 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
     for kind, contents in (("UserFoodPreference", liked), (PROMISE_KIND, [(given, source)])):
         await add_memories(app.pool, app.embedder, namespace, kind, contents, batch=turn)
     async with person_transaction(app.pool, ann.person) as connection:
-        await add_notice(app.wiring.app, connection, ann.person, turn)
+        await add_notice(app.core, connection, ann.person, turn)
     for job in app.take_jobs(SHOW_NOTICE):
-        await show_notice(app.wiring.app, **job)
+        await show_notice(app.core, **job)
     seen = await ann.control(f"channels/dm/messages?as={ann.user}&thread_ts={message.ts}")
     return {**seen["messages"][-1], "channel": "dm"}
 
@@ -98,7 +98,7 @@ async def reminded(ann: SlackPerson) -> Place:
 async def update_notice(ann: SlackPerson, notice: Place) -> Place:
     """Do the jobs that update notices; return a notice as it is then."""
     for job in ann.app.take_jobs(SHOW_NOTICE):
-        await show_notice(ann.app.wiring.app, **job)
+        await show_notice(ann.app.core, **job)
     [found] = [one for one in await ann.seen() if one["ts"] == notice["ts"]]
     return {**found, "channel": "dm"}
 
@@ -186,7 +186,7 @@ async def test_a_notice_follows_what_later_words_change(ann: SlackPerson) -> Non
     changes = await list_changes(app.pool, ann.person, batch=turn)
     async with person_transaction(app.pool, ann.person) as connection:
         formed = FormationResult(changes=tuple(changes))
-        await add_notice(app.wiring.app, connection, ann.person, turn, formed)
+        await add_notice(app.core, connection, ann.person, turn, formed)
     text = shown(await update_notice(ann, notice))
     assert "2097" in text
     assert "2098" not in text

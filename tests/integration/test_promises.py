@@ -81,9 +81,9 @@ async def promised(app: App, place: PersonThread, what: str = WHAT, **content: A
 
 async def minute(app: App) -> None:
     """Do what the job of each minute does for promises, and the jobs that it adds."""
-    await remind_of_due(app.pool, app.wiring.app.queue)
+    await remind_of_due(app.pool, app.core.queue)
     for job in app.take_jobs(REMIND):
-        await remind(app.wiring.app, **job)
+        await remind(app.core, **job)
 
 
 def reminders(app: App, place: PersonThread) -> list[dict[str, Any]]:
@@ -134,14 +134,14 @@ async def forgotten_and_back(app: App, place: PersonThread, memory: Memory) -> N
 
 async def off(app: App, place: PersonThread, memory: Memory) -> None:
     """Memory is switched off."""
-    await turn_off(app.wiring.app, app.person(place))
+    await turn_off(app.core, app.person(place))
 
 
 async def deactivated(app: App, place: PersonThread, memory: Memory) -> None:
     """The person's account is deactivated."""
     person = app.person(place)
-    await app.wiring.app.people.settings(person)
-    await app.wiring.app.people.changed(person, {"deleted": True, "locale": "en-US"})
+    await app.core.people.settings(person)
+    await app.core.people.changed(person, {"deleted": True, "locale": "en-US"})
 
 
 async def uninstalled(app: App, place: PersonThread, memory: Memory) -> None:
@@ -165,8 +165,8 @@ def moved(zone_name: str) -> Happens:
 async def zone(app: App, place: PersonThread, name: str) -> None:
     """Set a person's time zone, as Slack tells of it."""
     person = app.person(place)
-    await app.wiring.app.people.settings(person)
-    await app.wiring.app.people.changed(person, {"locale": "en-US", "tz": name, "deleted": False})
+    await app.core.people.settings(person)
+    await app.core.people.changed(person, {"locale": "en-US", "tz": name, "deleted": False})
 
 
 @pytest.fixture
@@ -215,10 +215,10 @@ async def test_what_happens_between_two_minutes_counts(app: App) -> None:
     for happens in (clicked("done"), clicked("tomorrow"), forgotten, off):
         place = app.slack.place()
         memory = await promised(app, place, **SOON)
-        await remind_of_due(app.pool, app.wiring.app.queue)
+        await remind_of_due(app.pool, app.core.queue)
         await happens(app, place, memory)
         for job in app.take_jobs(REMIND):
-            await remind(app.wiring.app, **job)
+            await remind(app.core, **job)
         assert reminders(app, place) == []
 
 
@@ -289,11 +289,11 @@ async def test_many_promises_of_one_person_hide_nobodys(app: App) -> None:
         " FROM store, generate_series(1, 400) WHERE key = %s RETURNING key",
         memory.key,
     )
-    await remind_of_due(app.pool, app.wiring.app.queue)
+    await remind_of_due(app.pool, app.core.queue)
     jobs = app.take_jobs(REMIND)
     assert sorted(job["user"] for job in jobs) == sorted([heavy.user, place.user])
     for job in jobs:
-        await remind(app.wiring.app, **job)
+        await remind(app.core, **job)
     assert len(reminders(app, place)) == 1
     [many] = reminders(app, heavy)
     assert say("en", "forget_more", count=386) in shown(many)
@@ -326,11 +326,11 @@ async def test_a_job_that_runs_twice_reminds_once(app: App) -> None:
     """Two processes that look at the same minute add one job, and its second run posts nothing."""
     place = app.slack.place()
     await promised(app, place, **SOON)
-    await remind_of_due(app.pool, app.wiring.app.queue)
-    await remind_of_due(app.pool, app.wiring.app.queue)
+    await remind_of_due(app.pool, app.core.queue)
+    await remind_of_due(app.pool, app.core.queue)
     [job] = app.take_jobs(REMIND)
     for _ in range(2):
-        await remind(app.wiring.app, **job)
+        await remind(app.core, **job)
     assert len(reminders(app, place)) == 1
 
 
@@ -338,11 +338,11 @@ async def asked_for(app: App, place: PersonThread) -> tuple[dict[str, str], asyn
     """Let a reminder be posted by a call that Slack loses a second later; return its job."""
     await app.ask(place, "Hello")
     await promised(app, place, **SOON)
-    await remind_of_due(app.pool, app.wiring.app.queue)
+    await remind_of_due(app.pool, app.core.queue)
     [job] = app.take_jobs(REMIND)
     app.slack.forget_calls()
     app.slack.fault("chat.postMessage", delay_ms=1_000, drop="before")
-    posting = asyncio.create_task(remind(app.wiring.app, **job))
+    posting = asyncio.create_task(remind(app.core, **job))
     await until(lambda: app.slack.calls("chat.postMessage"))
     return job, posting
 
@@ -359,7 +359,7 @@ async def test_a_crash_around_the_post_leads_to_one_message(app: App, is_posted:
         posting.cancel()
         await asyncio.wait({posting})
     await minute(app)
-    await remind(app.wiring.app, **job)
+    await remind(app.core, **job)
     [reminder] = reminders(app, place)
     assert app.rows("SELECT ts FROM reminders WHERE ts <> ''") == [{"ts": reminder["ts"]}]
 
@@ -371,7 +371,7 @@ async def test_a_process_that_was_out_of_touch_posts_what_is_still_its_own(
     """It was suspended, say: another one may have settled meanwhile what became of its post."""
     place = app.slack.place()
     _, posting = await asked_for(app, place)
-    app.wiring.app.queue.pulse._last_beat -= 2 * SILENCE_SECONDS
+    app.core.queue.pulse._last_beat -= 2 * SILENCE_SECONDS
     if is_taken_over:
         app.rows("UPDATE reminders SET message_id = gen_random_uuid() RETURNING key")
     await posting

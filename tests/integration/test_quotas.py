@@ -73,7 +73,7 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
         await make_app(person_messages_per_hour=5),
     )
     ann = Person("T1", "U1")
-    settings = app.wiring.app.settings
+    settings = app.core.settings
     admitted = await asyncio.gather(
         *(admit((app, replica)[n % 2].pool, settings, ann) for n in range(20)),
         return_exceptions=True,
@@ -132,11 +132,11 @@ async def test_a_place_is_free_an_hour_after_the_request_so_many_back(app: App, 
 async def test_a_caller_of_the_api_is_refused(make_app: MakeApp) -> None:
     """A user of ``/ask`` gets 429 beyond the limit; another user does not."""
     app = await make_app(person_messages_per_hour=1)
-    assert await answer(app.wiring, "MZ0001", "Hello")
+    assert await answer(app.core, "MZ0001", "Hello")
     with pytest.raises(web.HTTPTooManyRequests) as refused:
-        await answer(app.wiring, "MZ0001", "Hello")
+        await answer(app.core, "MZ0001", "Hello")
     assert (refused.value.text or "").strip() in hourly(1)
-    assert await answer(app.wiring, "MZ0002", "Hello")
+    assert await answer(app.core, "MZ0002", "Hello")
     assert len(app.prompts()) == 2
 
 

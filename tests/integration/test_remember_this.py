@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.access import begin_request
+from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import delete_texts
 from bot.locale import say
 from bot.memories.switches import turn_on
@@ -115,7 +116,7 @@ async def test_pointing_at_a_message_while_memory_is_off_stores_nothing(app: App
     to_others = PersonThread(place.user, place.team, place.channel, said["ts"], said["ts"])
     for here in (to_the_app, to_others):
         assert await pointed_at(app, here) == say("en", "off")
-    await turn_on(app.wiring.app, who)
+    await turn_on(app.core, who)
     assert await pointed_at(app, to_the_app) == say("en", "remember_off_record")
     assert await app.memories(who) == []
     await pointed_at(app, to_others)
@@ -130,8 +131,7 @@ async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered
         said = await app.ask(place, "I love ramen")
         place = PersonThread(place.user, place.team, place.channel, said.ts, said.ts)
     app.slack.control("channels/update", {"channel": place.channel, "private": False})
-    audiences = app.wiring.app.audiences
-    await audiences.invalidate(app.slack.team_id, place.channel)
+    await invalidate_kind(app.core, app.slack.team_id, place.channel)
     await pointed_at(app, place)
     [ramen] = await app.memories(app.person(place))
     assert ramen.audiences == (place.channel,)

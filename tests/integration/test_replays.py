@@ -56,7 +56,7 @@ async def wiretap(app: App) -> AsyncIterator[Wiretap]:
     """The app behind its endpoint for signed requests, with somebody who listens in between."""
     middle = web.Application()
     secret = app.slack.info["signing_secret"]
-    async with served(app.wiring.app, secret) as endpoint, aiohttp.ClientSession() as session:
+    async with served(app.core, secret) as endpoint, aiohttp.ClientSession() as session:
         tap = Wiretap(app, endpoint, session)
         middle.router.add_post("/", tap.pass_on)
         async with serving(middle) as listening:

@@ -16,15 +16,15 @@ import pytest
 
 import memory
 from bot.config import STAND_IN_MODEL
-from bot.pipeline.model_failures import ReplyFailed
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import Replier
 from bot.pipeline.web_search import SEARCH_DEFINITION, SEARCH_TOOL
+from bot.reply_models.failures import ReplyFailed
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
     PROMPT,
     LookTool,
+    Replier,
     ResponsesServer,
     Shown,
     create_replier,

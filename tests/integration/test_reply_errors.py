@@ -8,15 +8,15 @@ from typing import Any, get_args
 import pytest
 
 from bot.locale import say
-from bot.pipeline.model_failures import Cause, ReplyFailed
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import Replier
+from bot.reply_models.failures import Cause, ReplyFailed
 from openai_double.conformance import published
 from openai_double.errors import RESPONSE_ERROR_CODES
 from tests.conftest import Server
 from tests.integration.responses_server import (
     ALICE,
     PROMPT,
+    Replier,
     Shown,
     fault,
 )

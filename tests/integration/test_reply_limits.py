@@ -13,10 +13,10 @@ from langchain_core.messages.ai import UsageMetadata
 
 from bot.locale import Reader
 from bot.pipeline.loops import LOOP_CHARACTERS
-from bot.pipeline.model import MAX_OUTPUT_TOKENS
-from bot.pipeline.model_failures import ReplyFailed
 from bot.pipeline.reply import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.web_search import SEARCH_TOOL
+from bot.reply_models.failures import ReplyFailed
+from bot.reply_models.requests import MAX_OUTPUT_TOKENS
 from bot.ui.blocks import reply_text
 from memory.formation.chat_model import tokens_used
 from tests.integration.responses_server import (
@@ -147,7 +147,7 @@ async def test_waiting_for_the_first_event_has_a_limit_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A server that answers nobody within it is away: the message waits."""
-    monkeypatch.setattr("bot.pipeline.model.PROBE_ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr("bot.reply_models.requests.PROBE_ANSWER_SECONDS", 0.05)
 
     async def late(send: Send, number: int) -> None:
         await asyncio.Event().wait()

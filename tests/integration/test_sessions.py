@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.inbox import MAX_FAILURES, take_message
 from bot.conversation.run import Withdrawn
 from bot.slack.messages import Message
 from tests.integration.app import App
@@ -115,7 +115,7 @@ def session_of(app: App, asked: Message) -> str:
 async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]) -> None:
     """After a crash the session ends `active`: answered, apologised for, or given up."""
     asked = await app.receive(app.slack.place(), "Hello")
-    assert await app.inbox.take(asked.thread, uuid4())
+    assert await take_message(app.core, asked.thread, uuid4())
     left_processing(app, asked)
     for name, value in columns.items():
         app.rows(f"UPDATE messages SET {name} = %s WHERE ts = %s", value, asked.ts)

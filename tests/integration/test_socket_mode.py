@@ -124,7 +124,7 @@ async def test_another_installation_on_the_same_app_token_is_a_warning(
     process = "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id"
     await execute_statement(pool, process)
     double.counted = 2
-    async with socket_mode(bolt_app(double), settings_of(double), count.note):
+    async with socket_mode(bolt_app(double), settings_of(double), count):
         await until(lambda: warnings.sentences)
         [sentence] = warnings.sentences
         assert "Slack counted 2 connections of this app, but 1 process(es) share this" in sentence
@@ -132,7 +132,7 @@ async def test_another_installation_on_the_same_app_token_is_a_warning(
         # Each process has three workers.
         for _ in range(3):
             await execute_statement(pool, process)
-    async with socket_mode(bolt_app(double), settings_of(double), count.note):
+    async with socket_mode(bolt_app(double), settings_of(double), count):
         await until(lambda: not warnings.sentences)
     await count.close()
 
@@ -178,7 +178,7 @@ async def test_only_what_slack_is_to_send_again_is_not_acknowledged(
     double: Slack, app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An event that PostgreSQL does not take comes again; what cannot be read does not."""
-    bolt = create_bolt_app(app.wiring.app, Interactions(app.wiring.app))
+    bolt = create_bolt_app(app.core, Interactions(app.core))
     first = direct_message(app, "I like tea", "1700000000.000100")
     second = direct_message(app, "I like ramen", "1700000000.000200")
     async with socket_mode(bolt, settings_of(double)):
@@ -206,7 +206,7 @@ async def test_a_form_of_another_version_says_so(double: Slack, app: App) -> Non
         "trigger_id": "1.2.abc",
         "view": {**view, "state": {"values": {}}},
     }
-    bolt = create_bolt_app(app.wiring.app, Interactions(app.wiring.app))
+    bolt = create_bolt_app(app.core, Interactions(app.core))
     async with socket_mode(bolt, settings_of(double)):
         await double.deliver("form", submission)
         await until(lambda: "form" in double.acknowledged)

@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from bot.config import Settings
-from bot.runtime.problems import BOT_TOKEN, Problem, ask_slack
+from bot.runtime.ask_slack import ask_slack
+from bot.runtime.problems import BOT_TOKEN, Problem
 from tests.integration.playground_slack import PlaygroundSlack
 
 PASSING: list[list[dict[str, Any]]] = [

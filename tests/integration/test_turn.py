@@ -11,8 +11,9 @@ from uuid import uuid4
 
 import pytest
 
-from bot.conversation.inbox import MAX_FAILURES
+from bot.conversation.inbox import MAX_FAILURES, stop_thread, store_message, take_message
 from bot.conversation.run import Edited
+from bot.conversation.turns import begin_turn, end_turn
 from bot.locale import say
 from bot.slack.messages import Message
 from tests.integration.app import App
@@ -83,7 +84,7 @@ async def test_without_a_question_no_model_is_asked(app: App, where: str) -> Non
     """A bare mention is answered with one sentence, and nothing is formed."""
     place = app.slack.place(channel=where)
     message = app.slack.message(place, text=f"<@{app.slack.bot_user_id}>")
-    assert await app.inbox.store(message)
+    assert await store_message(app.core, message)
     await app.answering.drain(message.thread)
     assert app.replies(message) == [say("en", "nothing_said")]
     assert app.prompts() == []
@@ -168,12 +169,12 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     """A turn whose question was edited after its last look does not end: it is answered again."""
     place = app.slack.place()
     asked = await app.receive(place, "I like ramen")
-    waiting = await app.inbox.take(asked.thread, uuid4())
+    waiting = await take_message(app.core, asked.thread, uuid4())
     assert waiting is not None
-    turn = await app.turns.begin(waiting, question="I like ramen", words="I like ramen")
+    turn = await begin_turn(app.core, waiting, question="I like ramen", words="I like ramen")
     await app.edit(asked, "I like sushi")
     with pytest.raises(Edited):
-        await app.turns.end(turn, "answered", reply="Ramen!")
+        await end_turn(app.core, turn, "answered", reply="Ramen!")
     assert app.turn(asked)["status"] == "waiting"
     await app.answering.drain(asked.thread)
     assert app.turn(asked)["words"] == "I like sushi"
@@ -186,7 +187,7 @@ async def test_stop_counts_while_the_model_is_silent(app: App) -> None:
     asked = await app.receive(place, "Tell me")
     task = asyncio.create_task(app.answering.drain(asked.thread))
     await until(lambda: app.slack.calls("agents.sessions.setStatus"))
-    await app.inbox.interrupt(asked.thread, stopped_ts=LATER)
+    await stop_thread(app.core, asked.thread, stopped_ts=LATER)
     await asyncio.wait_for(task, 30)
     assert app.replies(asked) == [say("en", "stopped")]
 
@@ -195,9 +196,9 @@ async def test_a_turn_that_died_is_finished_not_repeated(app: App) -> None:
     """What a turn begun before had posted already is deleted for the whole answer."""
     place = app.slack.place()
     asked = await app.receive(place, "Hello")
-    waiting = await app.inbox.take(asked.thread, uuid4())
+    waiting = await take_message(app.core, asked.thread, uuid4())
     assert waiting is not None
-    turn = await app.turns.begin(waiting, question="Hello", words="Hello")
+    turn = await begin_turn(app.core, waiting, question="Hello", words="Hello")
     posted = await app.slack.client().chat_postMessage(
         channel=place.channel, thread_ts=asked.ts, text="Half of"
     )
@@ -231,9 +232,9 @@ async def test_a_worker_that_was_taken_over_touches_nothing_more(app: App, momen
     believed_dead = asyncio.create_task(app.answering.drain(asked.thread))
     await until(begun)
     # No worker runs here: the process is out of touch, and may have been suspended.
-    pulse = app.wiring.app.queue.pulse
+    pulse = app.core.queue.pulse
     await until(lambda: pulse.unbroken_since() == inf)
-    assert await app.inbox.take(asked.thread, uuid4())
+    assert await take_message(app.core, asked.thread, uuid4())
     made = len(app.slack.calls(*_WRITES))
     await asyncio.wait_for(believed_dead, 60)
     assert len(app.slack.calls(*_WRITES)) == made

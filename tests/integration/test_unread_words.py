@@ -41,7 +41,7 @@ async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(app
     content = await app.panel(unread.person)
     assert (content.unformed, content.unread) == (0, 1)
     [job] = app.take_jobs(TELL_UNREAD)
-    await tell_unread(app.wiring.app, **job)
+    await tell_unread(app.core, **job)
     told = say("en", "messages_unread", count=1)
     assert [one["text"] for one in app.shown(unread) if one["text"] == told] == [told]
 
@@ -49,7 +49,7 @@ async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(app
     await app.form(again)
     assert (await app.panel(unread.person)).unread == 2
     [job] = app.take_jobs(TELL_UNREAD)
-    await tell_unread(app.wiring.app, **job)
+    await tell_unread(app.core, **job)
     assert told not in [one["text"] for one in app.shown(again)]
 
 

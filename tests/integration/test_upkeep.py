@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.conversation.inbox import ANSWER
+from bot.conversation.inbox import ANSWER, store_message
 from bot.runtime.maintenance import keep_up
 from tests.integration.app import App
 from tests.integration.messages import message
@@ -24,10 +24,10 @@ async def test_a_message_whose_job_was_lost_gets_another(app: App) -> None:
     lost = message()
     answered = message()
     for one in (lost, answered):
-        await app.inbox.store(one)
+        await store_message(app.core, one)
     app.rows("UPDATE messages SET token = gen_random_uuid() WHERE thread = %s", answered.thread)
     assert len(app.take_jobs(ANSWER)) == 2
-    await keep_up(app.wiring.app)
+    await keep_up(app.core)
     assert [job["thread"] for job in app.take_jobs(ANSWER)] == [lost.thread]
 
 
@@ -35,7 +35,7 @@ async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
     """Skipped messages go after two days, failed ones and failed jobs after two weeks."""
     for status in ("skipped", "failed", "deleted", "waiting"):
         one = message()
-        await app.inbox.store(one)
+        await store_message(app.core, one)
         ended = "CASE WHEN status <> 'waiting' THEN now() END"
         app.rows("UPDATE messages SET status = %s WHERE thread = %s", status, one.thread)
         app.rows(f"UPDATE messages SET ended_at = {ended} WHERE thread = %s", one.thread)
@@ -45,7 +45,7 @@ async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
 
     async def left(days: float) -> tuple[set[str], int]:
         age(app, days)
-        await keep_up(app.wiring.app)
+        await keep_up(app.core)
         events = {row["status"] for row in app.rows("SELECT status FROM messages")}
         [jobs] = app.rows("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
         return events, int(jobs["count"])

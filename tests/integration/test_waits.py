@@ -89,7 +89,7 @@ async def test_who_may_not_use_the_app_is_not_shown_a_wait(
             assert await app.deliver(event(message)) == 503
         await until(lambda: session(app, allowed) == "processing")
     assert session(app, refused) == ""
-    await app.wiring.app.sessions.close()
+    await app.core.sessions.close()
 
 
 @pytest.mark.parametrize(("locale", "language"), [("ja-JP", "ja"), ("en-US", "en")])
@@ -99,7 +99,7 @@ async def test_what_is_said_while_postgresql_is_away_is_in_the_language_of_slack
     """Slack is asked who reads it."""
     user, _ = app.slack.person(locale=locale)
     with frozen(postgres):
-        reader = await app.wiring.app.people.reader(Person(app.slack.team_id, user))
+        reader = await app.core.people.reader(Person(app.slack.team_id, user))
     assert reader.language == language
 
 

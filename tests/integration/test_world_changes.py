@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from bot.conversation.audiences import is_shared, view_of_message
 from bot.people import People
 from bot.runtime.maintenance import erase_deactivated
-from bot.slack.audiences import Audiences
 from memory import PUBLIC
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -75,14 +75,13 @@ async def test_the_kind_of_a_changed_channel_is_asked_again(
     later = f"{time.time() + 60:.6f}"
     message = app.slack.message(PersonThread(user, team, channel, later, later), audience=None)
     person = message.person
-    audiences: Audiences = app.wiring.app.audiences
-    await audiences.view(message)
+    await view_of_message(app.core, message)
     if change:
         app.slack.control("channels/update", {"channel": channel, **change})
     await app.note(told(app, **event, channel=channel))
-    assert await audiences.is_shared(person.namespace(channel))
+    assert await is_shared(app.core, person.namespace(channel))
     app.slack.forget_calls()
-    view = await audiences.view(message)
+    view = await view_of_message(app.core, message)
     assert view.own.audience == (channel if audience == "own" else audience)
     assert len(app.slack.calls("conversations.info")) == 1
 
@@ -149,7 +148,7 @@ async def test_what_waited_in_private_does_not_become_public(app: App) -> None:
     await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
     assert "ramen" not in json.dumps(app.prompts()[-1])
     later = replace(app.written(place, "I love sushi"), ts=f"{time.time() + 3:.6f}")
-    assert (await app.wiring.app.audiences.view(later)).own.audience == PUBLIC
+    assert (await view_of_message(app.core, later)).own.audience == PUBLIC
 
 
 async def gone_for(app: App, place: PersonThread, days: float) -> None:

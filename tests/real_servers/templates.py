@@ -26,11 +26,11 @@ from aiohttp import web
 
 from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.model import ModelRequests
-from bot.pipeline.model_failures import ReplyFailed
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import Replier
+from bot.pipeline.reply import ask_models
 from bot.pipeline.tools import Toolbox, tool_definitions
+from bot.reply_models.failures import ReplyFailed
+from bot.reply_models.requests import ModelRequests
 from bot.types import Task
 from memory import Person, load_schemas
 from tests.loopback import serving
@@ -244,11 +244,10 @@ async def examine(name: str, text: str) -> Row:
             tools = IdleTools()
             await _see_what_is_shown(row, renderer, tools)
             model = ModelRequests(client, model=LLAMA_MODEL)
-            replier = Replier([model], may_search=False)
             for number, prompt in enumerate(prompts()):
                 if TURNS[number] == "two tool calls":
                     renderer.calls = [tool["name"] for tool in tools.definitions[:2]]
-                row.answered.append(await _answers(replier, prompt, tools))
+                row.answered.append(await _answers(model, prompt, tools))
             row.learned = model.learned
             row.refusal = renderer.refusals[-1] if renderer.refusals else ""
     return row
@@ -268,14 +267,13 @@ async def _see_what_is_shown(row: Row, renderer: Renderer, tools: IdleTools) -> 
     row.shows_tools = with_tools is not None and with_tools > tokens
 
 
-async def _answers(replier: Replier, prompt: Prompt, tools: IdleTools) -> bool:
+async def _answers(model: ModelRequests, prompt: Prompt, tools: IdleTools) -> bool:
     try:
-        await replier.reply(ALICE, prompt, Unseen(), tools, may_search=False)
+        await ask_models([model], ALICE, prompt, Unseen(), tools, may_search=False)
     except ReplyFailed:
         return False
     finally:
-        for model in replier.models:
-            model.breaker.answered()
+        model.breaker.answered()
     return True
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bot.config import Settings
+from bot.conversation.inbox import store_message
 from bot.locale import say
 from bot.runtime.checks import check_embeddings, check_model
 from bot.runtime.problems import Problem
@@ -64,10 +65,10 @@ async def received(
     said = app.slack.say(place.user, place.channel, text, **parts)
     seen = app.slack.seen(place.user, place.channel)
     [stored] = [one for one in seen if one["ts"] == said["ts"]]
-    here = await app.wiring.app.slack.get(app.slack.team_id)
+    here = await app.core.slack.get(app.slack.team_id)
     message = found_message(stored, here, channel_id=place.channel, is_shared=False)
     assert message is not None
-    assert await app.inbox.store(message)
+    assert await store_message(app.core, message)
     return message
 
 
@@ -182,7 +183,7 @@ async def test_a_server_that_is_restarted_in_the_middle_of_an_answer(
             await answering
             assert app.replies(message) == [say("en", "held")]
             server.start()
-            app.wiring.replier.models[0].breaker.answered()
+            app.core.models[0].breaker.answered()
             await app.answering.drain(message.thread)
             answer(app, message)
 

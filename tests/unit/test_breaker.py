@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.pipeline.breaker import PROBE_SECONDS, CircuitBreaker, Probed
+from bot.reply_models.breaker import PROBE_SECONDS, CircuitBreaker, Probed
 
 
 class Model:

@@ -12,7 +12,6 @@ import pytest
 
 from bot.conversation.turns import final_question
 from bot.delivery import splitting
-from bot.delivery.sessions import title_of
 from bot.delivery.splitting import Limits
 from bot.locale import Reader
 from bot.pipeline import links
@@ -26,6 +25,7 @@ from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
 from bot.slack.content import clean_name, read_content
+from bot.slack.sessions import title_of
 from bot.ui.acts import read_act
 from bot.ui.blocks import as_mrkdwn, escaped, fitted, plain_text, section, spoken
 from bot.ui.forms import lines_of

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from bot.pipeline.message_shapes import SHAPES, alternating, one_call_at_a_time, with_short_call_ids
+from bot.reply_models.message_shapes import (
+    SHAPES,
+    alternating,
+    one_call_at_a_time,
+    with_short_call_ids,
+)
 
 IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
 

@@ -10,7 +10,7 @@ import httpx
 import openai
 import pytest
 
-from bot.pipeline.model_failures import failure_of, is_lost_connection, lacks_endpoint, log_failure
+from bot.reply_models.failures import failure_of, is_lost_connection, lacks_endpoint, log_failure
 
 
 def error_of(status: int, body: Any) -> openai.APIStatusError:

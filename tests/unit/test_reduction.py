@@ -8,9 +8,9 @@ import pytest
 
 from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.model_failures import Cause, ReplyFailed
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reduction import Reduction
+from bot.reply_models.failures import Cause, ReplyFailed
 from tests.integration.responses_server import LookTool
 
 IMAGE = AttachedFile(name="a.png", kind="image/png", content={"type": "input_image"})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.delivery.sessions import TITLE_CHARACTERS, title_of
+from bot.slack.sessions import TITLE_CHARACTERS, title_of
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ import logging
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Literal, TypeAlias
 
 from psycopg import OperationalError
 
-from bot.conversation.inbox import Progress
 from bot.logs import fault
 from bot.slack.client import (
     PATIENCE_SECONDS,
@@ -25,8 +24,9 @@ from bot.slack.client import (
     Installations,
     error_code,
 )
-from bot.slack.messages import Message, split_thread_key
-from memory.postgres import transaction_timeout
+from bot.slack.messages import THREAD_SETTING, Message, split_thread_key
+from memory import Pool
+from memory.postgres import execute_statement, load_statements, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ TITLE_CHARACTERS = 80
 """The longest title the app gives a session. Slack takes 200; its list of sessions shows fewer."""
 
 
-ReadProgress: TypeAlias = Callable[[Message], Awaitable[Progress | None]]
-"""Returns how far a message is; None for one that is not stored."""
+_SQL = load_statements("bot", "inbox")
+_Progress: TypeAlias = Literal["waiting", "begun", "ended", "missing", "away"]
 
 
 class Sessions:
@@ -65,7 +65,8 @@ class Sessions:
     without agent sessions have neither. Source: https://docs.slack.dev/ai/agent-sessions
     """
 
-    def __init__(self, slack: Installations) -> None:
+    def __init__(self, pool: Pool, slack: Installations) -> None:
+        self._pool = pool
         self._slack = slack
         self._tasks: set[asyncio.Task[None]] = set()
         # What shows that a message waits, by its thread.
@@ -91,18 +92,16 @@ class Sessions:
         self._end_wait(thread)
         self._start(self._set(thread, "active", after))
 
-    def show_wait(
-        self, message: Message, read_progress: ReadProgress, *, after: float = WAIT_SECONDS
-    ) -> None:
+    def show_wait(self, message: Message, *, after: float = WAIT_SECONDS) -> None:
         """Set the session to `processing` if the message still waits `after` so many seconds.
 
-        A turn of this process that begins in the thread ends that. `read_progress` raises
-        `psycopg.OperationalError` while PostgreSQL is away: then the message waits for it.
+        A turn of this process that begins in the thread ends that. While PostgreSQL is away the
+        message waits for it.
         """
         thread = message.thread
         if thread in self._waits:
             return
-        waits = asyncio.create_task(self._show_wait(message, read_progress, after))
+        waits = asyncio.create_task(self._show_wait(message, after))
         self._waits[thread] = waits
 
         def forget(ended: asyncio.Task[None]) -> None:
@@ -116,17 +115,17 @@ class Sessions:
         if waits is not None:
             waits.cancel()
 
-    async def _show_wait(self, message: Message, read_progress: ReadProgress, after: float) -> None:
+    async def _show_wait(self, message: Message, after: float) -> None:
         """Show that a message waits, until its turn has begun, which then ends the status."""
         await asyncio.sleep(after)
-        progress = await _progress(message, read_progress)
+        progress = await self._read_progress(message)
         if progress in ("begun", "ended"):
             return
         await self._set(message.thread, "processing", None)
         missing_since = math.inf
         while progress != "ended":
             # Another process may have begun and ended it while the status was set.
-            progress = await _progress(message, read_progress)
+            progress = await self._read_progress(message)
             if progress == "begun":
                 return
             now = time.monotonic()
@@ -136,6 +135,19 @@ class Sessions:
             if progress != "ended":
                 await asyncio.sleep(_LOOK_SECONDS)
         self._start(self._set(message.thread, "active", None))
+
+    async def _read_progress(self, message: Message) -> _Progress:
+        """Return how far a message is, if it is stored and PostgreSQL says so."""
+        values = {"team": message.team_id, "channel": message.channel_id, "ts": message.ts}
+        scope = {THREAD_SETTING: message.thread}
+        try:
+            with transaction_timeout(WAIT_SECONDS):
+                found = await execute_statement(self._pool, _SQL["progress"], values, scope=scope)
+        except OperationalError as error:
+            log.info("whether a message waits could not be read: %s", fault(error))
+            return "away"
+        progress: _Progress = found[0]["progress"] if found else "missing"
+        return progress
 
     async def close(self) -> None:
         """Wait for the calls under way, two seconds at most, and cancel the others."""
@@ -187,18 +199,6 @@ class Sessions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-async def _progress(
-    message: Message, read_progress: ReadProgress
-) -> Progress | Literal["missing", "away"]:
-    """Return how far a message is, if it is stored and PostgreSQL says so."""
-    try:
-        with transaction_timeout(WAIT_SECONDS):
-            return await read_progress(message) or "missing"
-    except OperationalError as error:
-        log.info("whether a message waits could not be read: %s", fault(error))
-        return "away"
 
 
 def title_of(text: str) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeAlias
 
-from bot.pipeline.model_failures import Cause
+from bot.reply_models.failures import Cause
 
 log = logging.getLogger(__name__)
 

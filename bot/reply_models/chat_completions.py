@@ -20,7 +20,7 @@ from openai.types.responses import (
     ResponseTextDeltaEvent,
 )
 
-from bot.pipeline.model_failures import ReplyFailed
+from bot.reply_models.failures import ReplyFailed
 from bot.slack.messages import objects
 
 Json: TypeAlias = dict[str, Any]

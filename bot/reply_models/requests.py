@@ -14,10 +14,10 @@ import openai
 from openai.types.responses import ResponseStreamEvent
 
 from bot.logs import fault
-from bot.pipeline.breaker import CircuitBreaker, Probed
-from bot.pipeline.chat_completions import chat_body, response_events
-from bot.pipeline.message_shapes import SHAPES, Shape
-from bot.pipeline.model_failures import ReplyFailed, failure_of, is_lost_connection, words_of
+from bot.reply_models.breaker import CircuitBreaker, Probed
+from bot.reply_models.chat_completions import chat_body, response_events
+from bot.reply_models.failures import ReplyFailed, failure_of, is_lost_connection, words_of
+from bot.reply_models.message_shapes import SHAPES, Shape
 from memory.formation import TokenUse
 from memory.metrics import step
 
@@ -64,7 +64,8 @@ class ModelRequests:
     an answer: nothing is stored at the model's host. ``max_output_tokens`` is left out for a host
     that has no such parameter or a lower limit, ``safety_identifier`` and ``reasoning`` (with
     `effort`) for one that does not know them. Each is left out after the first refusal, and each of
-    `bot.pipeline.message_shapes` is sent from then on. `breaker` records whether the model answers.
+    `bot.reply_models.message_shapes` is sent from then on. `breaker` records whether the model
+    answers.
 
     `api` is where the server answers: ``/responses``, or ``/chat/completions``, to which requests
     and events are translated. `first_event_seconds`: how long it may take to begin an answer.

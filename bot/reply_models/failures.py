@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import aiohttp
 import openai
@@ -193,7 +193,7 @@ def is_lost_connection(error: openai.APIError) -> bool:
     return isinstance(origin, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
 
 
-def failure_of_code(code: Any, kind: object = None, status: int | None = None) -> ReplyFailed:
+def failure_of_code(code: object, kind: object = None, status: int | None = None) -> ReplyFailed:
     """Return what an error code means; if it is unknown, its type or the HTTP status.
 
     Some servers put a code into the type, and some the status into the code.

@@ -1,0 +1,127 @@
+"""The audience of a conversation: looked up from Slack, never guessed.
+
+The table `conversations` is filled by ``conversations.info``.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from bot.app import App
+from bot.logs import fault
+from bot.slack.client import GAP_SECONDS, SLACK_FAULTS
+from bot.slack.members import kind_of
+from bot.slack.messages import Message
+from memory import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
+from memory.metrics import step
+from memory.postgres import execute_statement, load_statements
+
+log = logging.getLogger(__name__)
+
+_SQL = load_statements("bot", "audiences")
+# A message's time is of Slack's clock, that of a change of the database's.
+_CLOCKS_DIFFER_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationKind:
+    """The kind of a conversation: its audience, and whether it sees only that (`shared`).
+
+    `changed`: when it last changed, in seconds of the epoch; minus infinity if no change is known.
+    """
+
+    audience: str
+    shared: bool
+    changed: float
+
+
+@step("audience")
+async def view_of_message(app: App, message: Message) -> MemoryView:
+    """Return what may be seen, and where it is remembered, in the message's conversation.
+
+    A conversation whose kind cannot be learned for certain sees and keeps only its own.
+    """
+    if message.audience == DM:
+        return memory_view(message.person.namespace(DM))
+    if message.is_shared:
+        return memory_view(message.person.namespace(message.channel_id), shared=True)
+    return await view_at(app, message.person, message.channel_id, message.ts, None)
+
+
+async def view_at(
+    app: App, person: Person, channel_id: str, ts: str, audience: str | None
+) -> MemoryView:
+    """Return where a message of a person is remembered: as narrow as then and now.
+
+    `audience` is that of the message's turn. Without one, a message from before the last change
+    of the conversation that is known belongs to the conversation alone.
+    """
+    try:
+        kind = await look_up_kind(app, person.team_id, channel_id)
+    except SLACK_FAULTS as error:
+        log.warning("a conversation's kind could not be looked up: %s", fault(error))
+        return memory_view(person.namespace(channel_id), shared=True)
+    now = memory_view(person.namespace(kind.audience), shared=kind.shared)
+    if kind.audience != PUBLIC:
+        return now
+    if audience is None and kind.changed >= float(ts) - _CLOCKS_DIFFER_SECONDS:
+        audience = channel_id
+    if audience is None or audience == PUBLIC:
+        return now
+    return memory_view(person.namespace(audience), shared=True)
+
+
+async def is_shared(app: App, namespace: Namespace) -> bool:
+    """Say whether a conversation's own audience sees only itself, as far as is known."""
+    if namespace.audience in (DM, PUBLIC):
+        return False
+    found = await execute_statement(
+        app.pool,
+        _SQL["stored"],
+        {"team": namespace.person.team_id, "channel": namespace.audience},
+    )
+    return not found or found[0]["audience"] != namespace.audience or bool(found[0]["shared"])
+
+
+async def invalidate_kind(app: App, team_id: str, channel_id: str) -> None:
+    """Look the conversation up again next time: it was shared, archived or converted.
+
+    Until then nothing is known of it; an answer of Slack's that is under way is out of date.
+    """
+    values = {"team": team_id, "channel": channel_id}
+    await execute_statement(app.pool, _SQL["invalidate"], values)
+
+
+async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationKind:
+    """Return Slack's answer about a conversation, at most an hour old.
+
+    An answer from before an outage does not count: events about a change may have been missed.
+    If the conversation changes during the request, the result is the narrowest kind. Raises the
+    errors of the Slack client.
+    """
+    named = {"team": team_id, "channel": channel_id}
+    [row] = await execute_statement(app.pool, _SQL["trusted"], {**named, "gap": GAP_SECONDS})
+    asked_at = row.pop("asked_at")
+    if row["audience"] is not None:
+        return ConversationKind(**row)
+    answer = await app.slack.client(team_id).conversations_info(channel=channel_id)
+    audience, shared = kind_of(answer.get("channel") or {}, channel_id)
+    values = {**named, "audience": audience, "shared": shared, "asked_at": asked_at}
+    kept = await execute_statement(app.pool, _SQL["keep"], values)
+    if not kept:
+        return ConversationKind(audience=channel_id, shared=True, changed=math.inf)
+    return ConversationKind(audience=audience, shared=shared, changed=kept[0]["changed"])
+
+
+async def invalidate_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:
+    """Let the kinds of a workspace's conversations be looked up again: events were missed.
+
+    This is part of the transaction that ends the gap, so that no process reads an earlier kind
+    afterwards.
+    """
+    await connection.execute(_SQL["invalidate_all"], {"team": team_id})

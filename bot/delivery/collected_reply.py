@@ -1,0 +1,60 @@
+"""The sink of an answer to POST /ask, which is returned whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+from bot.conversation.turns import Turn
+from bot.locale import Reader, language_of
+from bot.types import Task
+from bot.ui.messages import PayloadMaker
+
+
+class CollectedReply:
+    """The reply to one request, as a context manager: there are no buttons, and no Stop."""
+
+    interactive = False
+
+    def __init__(self, turn: Turn) -> None:
+        self._reader = Reader(language_of(None, turn.message.text))
+        self.text = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+    async def reader(self) -> Reader:
+        """Return who reads the reply."""
+        return self._reader
+
+    async def check(self) -> None:
+        """Nothing ends the reply."""
+
+    async def write(self, piece: str) -> None:
+        """Take a piece of the reply."""
+        self.text += piece
+
+    async def task(self, task: Task) -> None:
+        """Tool calls are not shown."""
+
+    def start_over(self) -> None:
+        """Discard the text so far."""
+        self.text = ""
+
+    async def finish(self, text: str, **_: bool) -> None:
+        """Take the whole reply."""
+        self.text = text
+
+    async def tell(self, make_payload: PayloadMaker) -> str:
+        """Never called: the model is offered no tools that show something."""
+        raise NotImplementedError
+
+    async def stop(self) -> str:
+        """Return the text so far."""
+        return self.text
+
+    async def show(self, makers: Sequence[PayloadMaker]) -> None:
+        """Nothing is shown beside the reply."""

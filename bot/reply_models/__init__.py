@@ -1,0 +1,1 @@
+"""The models that write replies: requests to them, and whether they answer."""

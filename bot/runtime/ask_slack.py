@@ -1,0 +1,36 @@
+"""A call of Slack at the start: its failure is a `Problem`."""
+
+from __future__ import annotations
+
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.config import Settings
+from bot.runtime.problems import TOKENS, Problem, away, token
+from bot.slack.client import SLACK_FAULTS, create_client, error_code, is_passing
+
+_REFUSED = {
+    "access_denied": "Socket Mode is off: turn it on in your app's Socket Mode page.",
+    "token_expired": "{name} has expired: turn token rotation off in your app's OAuth &"
+    " Permissions, install it again and copy the new token.",
+    "missing_scope": "{name} lacks a scope that it needs: make a new one at {where}.",
+    "": "Slack refuses {name} ({code}): install the app again if it was removed, and copy the token"
+    " from your app's {where}.",
+}
+_PATIENCE_SECONDS = 5.0
+
+
+async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackResponse:
+    """Call a method without arguments, with the token of setting `name`.
+
+    It is called again as `SlackRetries` says, for some seconds. Raises `Problem`.
+    """
+    given = token(settings, name)
+    client = create_client(given, settings.slack_api_url, patience=_PATIENCE_SECONDS)
+    try:
+        return await client.api_call(method)
+    except SLACK_FAULTS as error:
+        if is_passing(error):
+            raise away(settings.slack_api_url) from None
+        code = error_code(error)
+        sentence = _REFUSED.get(code, _REFUSED[""])
+        raise Problem(sentence.format(name=name, code=code, where=TOKENS[name][1])) from None

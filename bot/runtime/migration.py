@@ -1,0 +1,66 @@
+"""`kioku migrate`: brings a database up to this version, and makes new vectors."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
+from bot.queue.queue import migrations
+from bot.runtime.database import Addresses, database
+from bot.runtime.wiring import open_model_clients
+from memory import Embedder, EmbeddingSpaceMismatch, embedding_space
+from memory import migrate as apply
+from memory.store import reembed
+
+
+async def migrate(settings: Settings, *, yes: bool) -> None:
+    """Bring the database of `settings` up to this version and say what was done.
+
+    `yes`: memories that were embedded with another model are embedded again.
+    """
+    async with database(settings) as addresses:
+        done = await migrated(settings, addresses, embed_again=yes)
+    print(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
+
+
+async def migrated(
+    settings: Settings, addresses: Addresses, *, embed_again: bool = False
+) -> list[str]:
+    """Bring the database up to date, with the user that serves; return the steps just applied.
+
+    Memories that were embedded with the stand-in are embedded again; others with `embed_again`,
+    without it `EmbeddingSpaceMismatch` is raised. Raises `psycopg.Error`, too.
+    """
+    async with open_model_clients(settings) as clients:
+        client = clients.embeddings
+        space = await embedding_space(client, settings.embedding_model)
+        step = partial(apply, addresses.owner, space, migrations(), login=addresses.login)
+        embedder = Embedder(client, space)
+        shown = progress("memories")
+        try:
+            done = await asyncio.to_thread(step)
+        except EmbeddingSpaceMismatch as mismatch:
+            # The stand-in's vectors are of no use to a model, and its memories are few.
+            stand_in = mismatch.stored.model == STAND_IN_EMBEDDING_MODEL
+            if not (mismatch.empty or stand_in or embed_again):
+                raise
+            await reembed(addresses.owner, embedder, progress=shown)
+            done = await asyncio.to_thread(step)
+        await reembed(addresses.owner, embedder, progress=shown)  # what an interrupted run left
+        return done
+
+
+def progress(what: str) -> Callable[[int, int], None]:
+    """Return a function that tells how many are done of how many, once for each tenth."""
+    told = 0
+
+    def show(done: int, total: int) -> None:
+        nonlocal told
+        if (tenths := done * 10 // max(total, 1)) > told:
+            told = tenths
+            print(f"{done} of {total} {what}", file=sys.stderr, flush=True)
+
+    return show

@@ -1,0 +1,75 @@
+"""What is wrong with settings by themselves: it is known before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from bot.config import FIELDS, Settings
+from bot.runtime.problems import TOKENS, Problem, token
+from memory import load_schemas
+from memory.model import provider_and_name
+
+_OAUTH = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "KIOKU_SECRET_KEY", "KIOKU_PUBLIC_URL")
+# By the provider of a LangChain name: its package, and the extra of Kioku that installs it.
+_EXTRAS = {
+    "anthropic": ("langchain_anthropic", "anthropic"),
+    "bedrock": ("langchain_aws", "bedrock"),
+    "bedrock_converse": ("langchain_aws", "bedrock"),
+    "google_genai": ("langchain_google_genai", "google"),
+}
+
+
+def missing_extra(model: str) -> str | None:
+    """Return one sentence if the package for a model's provider is known and not installed."""
+    package, extra = _EXTRAS.get(provider_and_name(model)[0], (None, None))
+    if package is None or find_spec(package) is not None:
+        return None
+    return (
+        f"{model} needs the package {package.replace('_', '-')}: run `pip install '.[{extra}]'` in"
+        " the folder of Kioku's source."
+    )
+
+
+async def check_settings(settings: Settings) -> str:
+    """Check what needs no connection: tokens' forms, settings that need each other, packages."""
+    for problem in _contradictions(settings):
+        raise Problem(problem)
+    load_schemas(settings.schemas)
+    return "No value is missing or of a wrong form."
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    several = settings.slack_client_id is not None or settings.slack_client_secret is not None
+    if several and settings.slack_bot_token is not None:
+        yield (
+            "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: keep SLACK_BOT_TOKEN for one"
+            " workspace, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET for several."
+        )
+    for name in _OAUTH if several else ():
+        if getattr(settings, FIELDS[name]) is None:
+            yield (
+                f"To install Kioku in several workspaces {name} is needed:"
+                " docs/how-to/several-workspaces.md says where it comes from."
+            )
+    given = [name for name in TOKENS if getattr(settings, FIELDS[name]) is not None]
+    for name in given:
+        token(settings, name)
+    if not several and settings.slack_signing_secret is None and len(given) == 1:
+        [lacks] = TOKENS.keys() - given
+        yield (
+            f"{given[0]} is set without {lacks}: copy it from your app's {TOKENS[lacks][1]}, or"
+            " run `kioku setup`, which asks for both."
+        )
+    key = settings.openai_api_key
+    url = settings.openai_base_url
+    own = url is None or urlsplit(url).hostname == "api.openai.com"
+    if key is not None and own and not key.get_secret_value().startswith("sk-"):
+        yield (
+            "OPENAI_API_KEY has to begin with sk-: copy it from"
+            " https://platform.openai.com/api-keys, or set OPENAI_BASE_URL to your provider's"
+            " address."
+        )
+    if settings.formation != "off" and (missing := missing_extra(settings.memory_model_name)):
+        yield missing

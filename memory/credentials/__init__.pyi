@@ -1,8 +1,0 @@
-from .redaction import (
-    Credential as Credential,
-    redact as redact,
-    redact_json as redact_json,
-    redact_texts as redact_texts,
-)
-
-__all__: list[str]
