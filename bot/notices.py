@@ -33,7 +33,7 @@ from bot.slack.messages import API_TEAM, split_thread_key
 from bot.slack.retries import RATE_LIMITED
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
-from bot.ui.messages import notice_payload
+from bot.ui.payloads import notice_payload
 from memory import DM, Change, FormationResult, Person, Pool, list_changes, open_questions
 from memory.model import PROMISE_KIND
 from memory.postgres import load_statements, person_statement, person_transaction

@@ -8,7 +8,7 @@ from typing import Self
 from bot.conversation.turns import Turn
 from bot.locale import Reader, language_of
 from bot.types import Task
-from bot.ui.messages import PayloadMaker
+from bot.ui.payloads import PayloadMaker
 
 
 class CollectedReply:

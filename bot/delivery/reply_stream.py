@@ -24,7 +24,7 @@ from bot.slack.sessions import SESSION_SECONDS, title_of
 from bot.types import Task
 from bot.ui.blocks import Block, footer, task_chunk
 from bot.ui.lines import off_line
-from bot.ui.messages import PayloadMaker
+from bot.ui.payloads import PayloadMaker
 from memory import DM
 
 log = logging.getLogger(__name__)

@@ -21,10 +21,10 @@ from bot.conversation.edits import MessageChange, root_of
 from bot.conversation.inbox import stop_thread, store_message, store_withdrawn
 from bot.memories.channels import change_channel_later
 from bot.memories.home import publish_later
-from bot.memories.keeping import take_all_back
+from bot.memories.kept_lines_acts import take_all_back
 from bot.people import refusal_in
 from bot.pipeline.backfill import read_follow_ups
-from bot.pipeline.changes import follow_change
+from bot.pipeline.edits import follow_change
 from bot.slack.client import NotInstalled
 from bot.slack.messages import (
     Installation,

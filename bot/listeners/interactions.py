@@ -32,7 +32,7 @@ from bot.memories.clicks import (
     submit,
 )
 from bot.memories.home import show_home
-from bot.memories.keeping import keep_message
+from bot.memories.kept_lines_acts import keep_message
 from bot.memories.panel import read_panel
 from bot.network import proxy_for
 from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
@@ -48,7 +48,6 @@ from bot.ui.acts import (
 )
 from bot.ui.blocks import Payload, SlackView, section
 from bot.ui.forms import final_view
-from bot.ui.messages import done_payload, is_row, with_row_replaced
 from bot.ui.panel import (
     Click,
     Done,
@@ -57,6 +56,8 @@ from bot.ui.panel import (
     panel_view,
     view_with_line,
 )
+from bot.ui.payloads import done_payload
+from bot.ui.promise_payloads import is_row, with_row_replaced
 from memory import Person
 from memory.postgres import execute_statement, load_statements, transaction_timeout
 

@@ -30,8 +30,9 @@ from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block, as_mrkdwn
 from bot.ui.forms import field_error
 from bot.ui.lines import changes_line, notable_changes, off_line, question_line, refusal_line
-from bot.ui.messages import on_button, promise_told, refusal_done
 from bot.ui.panel import Click, Done, answer_buttons
+from bot.ui.payloads import on_button, refusal_done
+from bot.ui.promise_payloads import promise_told
 from memory import (
     DM,
     ChangedSince,

@@ -27,8 +27,8 @@ from bot.memories.forgetting import (
     forget_words_question,
     undo_forgotten,
 )
-from bot.memories.keeping import keep_as_author, replace_older, take_back
 from bot.memories.kept_lines import update_lines
+from bot.memories.kept_lines_acts import keep_as_author, replace_older, take_back
 from bot.memories.promises import snooze, undo_snooze
 from bot.memories.shaping import read_shaping
 from bot.memories.switches import change_settings, switch
@@ -76,8 +76,8 @@ from bot.ui.lines import (
     promise_line,
     sentence_of,
 )
-from bot.ui.messages import promise_buttons
 from bot.ui.panel import Click, Done, undo_of
+from bot.ui.promise_payloads import promise_buttons
 from bot.ui.promises import is_open
 from bot.ui.shaping import shaping_view
 from memory import (

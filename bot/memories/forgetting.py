@@ -20,8 +20,8 @@ from bot.queue.queue import BACKGROUND
 from bot.ui.acts import Forget, Position, Undo
 from bot.ui.blocks import Payload, as_mrkdwn, bulleted, button, payload, shortened
 from bot.ui.lines import memory_line
-from bot.ui.messages import done_payload, forget_button, forget_question, forgotten_among
 from bot.ui.panel import Click, Done
+from bot.ui.payloads import done_payload, forget_button, forget_question, forgotten_among
 from memory import (
     ChangeGone,
     Forgotten,

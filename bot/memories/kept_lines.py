@@ -18,7 +18,7 @@ from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, is_passing
 from bot.slack.messages import API_TEAM, is_direct
 from bot.slack.posting import post_once
-from bot.ui.kept import gone_payload, kept_payload
+from bot.ui.kept_lines import gone_payload, kept_payload
 from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.postgres import (
     execute_statement,

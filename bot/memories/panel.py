@@ -22,8 +22,8 @@ from bot.ui.acts import Position
 from bot.ui.blocks import Payload, as_mrkdwn, escaped, payload
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import change_line, kept_for, memory_line
-from bot.ui.messages import list_payload
 from bot.ui.panel import PAGE_SIZE, Content
+from bot.ui.payloads import list_payload
 from memory import (
     Person,
     list_changes,

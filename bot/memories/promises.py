@@ -30,7 +30,7 @@ from bot.slack.client import NOTICE_METADATA, PATIENCE_SECONDS, error_code, is_p
 from bot.slack.messages import API_TEAM
 from bot.slack.posting import find_posted, post_once
 from bot.ui.blocks import Payload
-from bot.ui.messages import reminder_payload
+from bot.ui.promise_payloads import reminder_payload
 from bot.ui.promises import Reminder
 from memory import DM, Person, Pool
 from memory.postgres import (

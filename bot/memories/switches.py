@@ -19,8 +19,8 @@ from bot.people import (
     store_choices,
 )
 from bot.ui.acts import Switch
-from bot.ui.messages import off_done, on_done
 from bot.ui.panel import Click, Done
+from bot.ui.payloads import off_done, on_done
 from memory import Person
 from memory.model import Until, until
 from memory.postgres import load_statements, person_transaction

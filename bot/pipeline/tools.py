@@ -24,7 +24,7 @@ from bot.locale import Reader
 from bot.memories.adding import EXPECTED, why_not
 from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
-from bot.memories.keeping import NotKept, keep_words
+from bot.memories.kept_lines_acts import NotKept, keep_words
 from bot.memories.panel import newest_payload
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
@@ -35,7 +35,8 @@ from bot.slack.names import MessageNames
 from bot.ui.acts import Open, Position
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
-from bot.ui.messages import (
+from bot.ui.panel import Done
+from bot.ui.payloads import (
     PayloadMaker,
     consent_question,
     done_payload,
@@ -44,7 +45,6 @@ from bot.ui.messages import (
     open_payload,
     refusal_done,
 )
-from bot.ui.panel import Done
 from memory import (
     DM,
     PUBLIC,

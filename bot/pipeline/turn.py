@@ -65,7 +65,7 @@ from bot.slack.messages import API_TEAM, THREAD_SETTING, Message, mentions, plai
 from bot.slack.names import MessageNames
 from bot.types import Reply
 from bot.ui.blocks import reply_text, with_notes
-from bot.ui.kept import one_line, quotes
+from bot.ui.kept_lines import one_line, quotes
 from memory import DM, Memory, Person, recall_memories
 from memory.metrics import count, step, step_ended
 from memory.model import KEPT_KIND, texts

@@ -17,11 +17,10 @@ from bot import VERSION
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.logs import fault
 from bot.runtime.ask_slack import ask_slack
-from bot.runtime.database import database
+from bot.runtime.database_addresses import database
 from bot.runtime.http import WARNING
 from bot.runtime.manifest import manifest_scopes
 from bot.runtime.memory_models import create_chat_model
-from bot.runtime.metrics import read_operating_state
 from bot.runtime.model_checks import check_replies
 from bot.runtime.problems import (
     APP_TOKEN,
@@ -34,6 +33,7 @@ from bot.runtime.problems import (
     way_to,
     without_secrets,
 )
+from bot.runtime.prometheus import read_operating_state
 from bot.runtime.settings_check import check_settings
 from bot.runtime.wiring import open_model_clients, open_pool
 from bot.slack.client import clock_problem

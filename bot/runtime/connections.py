@@ -17,7 +17,7 @@ from psycopg import OperationalError
 
 from bot.cancellation import cancel_until_done
 from bot.logs import StandingWarnings
-from bot.runtime.metrics import read_operating_state
+from bot.runtime.prometheus import read_operating_state
 from memory import Pool
 
 _CAUSE = "connections"

@@ -11,7 +11,7 @@ from uuid import UUID
 from bot.config import Settings
 from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.memories.forgetting import delete_forgotten_texts
-from bot.runtime.database import database
+from bot.runtime.database_addresses import database
 from bot.runtime.problems import Problem
 from bot.runtime.wiring import operators_pool
 from memory import InvalidNamespace, Person, Selection

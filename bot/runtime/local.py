@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from bot.cancellation import stopped_by_signal
 from bot.config import OPENAI_ADDRESS, STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
 from bot.runtime.browser import open_browser
-from bot.runtime.database import database
+from bot.runtime.database_addresses import database
 from bot.runtime.manifest import create_app_url, manifest_path
 from bot.runtime.problems import Problem, cannot_open
 from bot.runtime.settings_check import check_settings

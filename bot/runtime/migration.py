@@ -9,7 +9,7 @@ from functools import partial
 
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.queue.queue import migrations
-from bot.runtime.database import Addresses, database
+from bot.runtime.database_addresses import Addresses, database
 from bot.runtime.wiring import open_model_clients
 from memory import Embedder, EmbeddingSpaceMismatch, embedding_space
 from memory import migrate as apply

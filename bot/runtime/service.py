@@ -16,7 +16,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.cancellation import cancel_until_done, stopped_by_signal
 from bot.config import Settings
-from bot.listeners.app import create_bolt_app
+from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
 from bot.network import proxy_for
@@ -24,11 +24,11 @@ from bot.pipeline.backfill import marked
 from bot.runtime.ask import add_ask
 from bot.runtime.ask_slack import ask_slack
 from bot.runtime.connections import ConnectionCount
-from bot.runtime.database import database
+from bot.runtime.database_addresses import database
 from bot.runtime.http import Readiness, create_web_app, serving
-from bot.runtime.metrics import serving_metrics
 from bot.runtime.oauth import add_oauth
 from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, away, token
+from bot.runtime.prometheus import serving_metrics
 from bot.runtime.settings_check import check_settings
 from bot.runtime.wiring import connected, database_problem
 from bot.runtime.worker import open_worker

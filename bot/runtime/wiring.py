@@ -20,7 +20,7 @@ from bot.people import People
 from bot.queue.queue import Queue, migrations
 from bot.reply_models.requests import ModelRequests
 from bot.runtime.ask_slack import ask_slack
-from bot.runtime.database import database
+from bot.runtime.database_addresses import database
 from bot.runtime.memory_models import create_former
 from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, explained, token

@@ -22,7 +22,7 @@ from bot.memories.kept_lines import SHOW_LINE, show_line
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, TELL_UNREAD, show_notice, tell_unread
 from bot.pipeline import backfill
-from bot.pipeline.changes import delete_answer, update_from_message
+from bot.pipeline.edits import delete_answer, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.turn import answer_thread
 from bot.queue.queue import BACKGROUND, REPLIES

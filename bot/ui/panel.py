@@ -55,7 +55,7 @@ from bot.ui.blocks import (
     text_input,
 )
 from bot.ui.cards import card_lines
-from bot.ui.kept import kept_row
+from bot.ui.kept_lines import kept_row
 from bot.ui.lines import (
     audience_name,
     audience_of,

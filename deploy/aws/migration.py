@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from bot.logs import fault
-from bot.runtime.database import database
+from bot.runtime.database_addresses import database
 from bot.runtime.migration import migrated
 from bot.runtime.problems import Problem, explained
 from deploy.aws.secrets import read_settings

@@ -26,7 +26,7 @@ from bot.config import STAND_IN_MODEL, Settings
 from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER, store_message
 from bot.conversation.turns import FORM_MEMORIES
-from bot.listeners.app import create_bolt_app
+from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import Interactions
 from bot.memories.forgetting import delete_forgotten_texts
@@ -34,7 +34,7 @@ from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.people import People
-from bot.pipeline.changes import delete_answer, follow_change, update_from_message
+from bot.pipeline.edits import delete_answer, follow_change, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.prompt import REPLY_INSTRUCTIONS
 from bot.pipeline.turn import answer_thread

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.app import App
-from bot.listeners.app import create_bolt_app
+from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import REMEMBER_THIS, Interactions
 from bot.runtime.http import Readiness, create_web_app
 from bot.slack.messages import slack_user

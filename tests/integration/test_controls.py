@@ -19,7 +19,7 @@ from bot.memories.channels import change_channel
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.people import Off
-from bot.pipeline.changes import follow_change
+from bot.pipeline.edits import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.slack.messages import Message
 from bot.slack.names import MessageNames

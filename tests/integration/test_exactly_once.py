@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from bot.conversation.run import Superseded
-from bot.pipeline.changes import delete_answer
+from bot.pipeline.edits import delete_answer
 from bot.slack.client import SLACK_FAULTS
 from tests.integration.deliveries import Thread
 from tests.waiting import until

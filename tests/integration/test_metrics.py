@@ -10,7 +10,7 @@ import re
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.runtime.metrics import serving_metrics
+from bot.runtime.prometheus import serving_metrics
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT
 from tests.frozen import frozen

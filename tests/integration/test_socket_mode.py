@@ -14,7 +14,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.config import Settings
-from bot.listeners.app import create_bolt_app
+from bot.listeners.bolt_app import create_bolt_app
 from bot.listeners.interactions import Interactions
 from bot.logs import StandingWarnings
 from bot.runtime.connections import ConnectionCount

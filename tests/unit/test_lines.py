@@ -19,7 +19,7 @@ from bot.ui.lines import (
     memory_line,
     notable_changes,
 )
-from bot.ui.messages import done_payload, notice_payload, refusal_done
+from bot.ui.payloads import done_payload, notice_payload, refusal_done
 from memory import Change
 from tests.unit.memories import NOON, PERSON, REASONS, change, memory, question, refusal, value
 

@@ -71,23 +71,6 @@ from bot.ui.forms import (
     share_form,
 )
 from bot.ui.lines import change_line, changes_line, memory_line, off_line, question_line
-from bot.ui.messages import (
-    consent_question,
-    done_payload,
-    forget_button,
-    forget_question,
-    forgotten_among,
-    is_row,
-    list_payload,
-    notice_payload,
-    off_done,
-    on_button,
-    on_done,
-    open_payload,
-    refusal_done,
-    reminder_payload,
-    with_row_replaced,
-)
 from bot.ui.panel import (
     PAGE_SIZE,
     Content,
@@ -99,6 +82,21 @@ from bot.ui.panel import (
     panel_view,
     view_with_line,
 )
+from bot.ui.payloads import (
+    consent_question,
+    done_payload,
+    forget_button,
+    forget_question,
+    forgotten_among,
+    list_payload,
+    notice_payload,
+    off_done,
+    on_button,
+    on_done,
+    open_payload,
+    refusal_done,
+)
+from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
 from bot.ui.promises import Reminder
 from bot.ui.shaping import Shaping, shaping_view
 from memory import SCHEMAS, Change, Memory, Question, Selection

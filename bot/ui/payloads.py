@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 from bot.locale import Reader
 from bot.people import Off
 from bot.ui.acts import (
-    ButtonAct,
-    ChangePromise,
-    Edit,
     Forget,
     Open,
     Position,
     Remember,
     Replace,
-    Snooze,
     Switch,
     Undo,
 )
 from bot.ui.blocks import (
-    FALLBACK_LIMIT,
     VALUE_LIMIT,
     Block,
     Payload,
@@ -32,23 +27,19 @@ from bot.ui.blocks import (
     as_mrkdwn,
     bulleted,
     button,
-    fitted,
     note,
     payload,
     section,
 )
-from bot.ui.kept import described, one_line
+from bot.ui.kept_lines import described, one_line
 from bot.ui.lines import (
     changes_line,
     memory_line,
     notable_changes,
     off_sentences,
     place_name,
-    promise_details,
-    promise_line,
     question_line,
     refusal_line,
-    value_line,
 )
 from bot.ui.panel import (
     Done,
@@ -57,7 +48,7 @@ from bot.ui.panel import (
     forget_all_button,
     undo_button,
 )
-from bot.ui.promises import Reminder, is_open, is_past
+from bot.ui.promise_payloads import promise_told
 from memory import Change, Memory, Person, Question, Reason, Refusal
 from memory.store import KeptMemory
 
@@ -66,11 +57,6 @@ _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 PayloadMaker: TypeAlias = Callable[[Person, Reader], Awaitable[Payload]]
 """A function that returns a private message to a person."""
 _MOST_BUTTONS = 3
-# Each takes two blocks, and a message has at most fifty.
-_MOST_REMINDERS = 15
-_HEADINGS = ("reminder_soon", "reminder_today", "reminder_open")
-_ROW = "promise-"
-_ROW_BUTTONS = "-buttons"
 _MOST_ROWS = 10  # of memories of which each can be forgotten
 
 
@@ -233,109 +219,3 @@ def kept_done(reader: Reader, channel: str, key: str, older: Sequence[KeptMemory
         replace = Replace(key=key, old=one.memory.key)
         buttons.append(button(text, replace, label=f"{text}: {words}"))
     return Done(line="\n".join(lines), buttons=buttons)
-
-
-def promise_told(
-    reader: Reader, change: Change, reminder: datetime | None
-) -> tuple[str, list[Block]] | None:
-    """Return the line and the buttons of a change that made or changed an open promise.
-
-    None for any other change. `reminder` is when the person is reminded next; where that is never,
-    they are asked for a day.
-    """
-    content = (change.after or {}).get("content") or {}
-    if not change.after or change.undone_at is not None or not is_open(change.kind, content):
-        return None
-    line = value_line(reader, change.after)
-    key = change.key
-    if reminder is None:
-        tomorrow = button(reader.say("promise_tomorrow"), Snooze(key=key))
-        pick = button(reader.say("promise_pick"), Edit(key=key))
-        return reader.say("promise_when", line=line), [tomorrow, pick]
-    edit = button(reader.say("menu_edit"), Edit(key=key))
-    when = reader.plain_minute(reminder)
-    return reader.say("promise_remind", line=line, when=when), [edit]
-
-
-# --- reminders ---------------------------------------------------------------------------------
-
-
-def reminder_payload(reader: Reader, reminders: Sequence[Reminder]) -> Payload:
-    """Return the message that reminds of promises, one row with its buttons for each.
-
-    Those whose time is near come first, then those of the day, then those that are late or were put
-    off. Promises that do not fit are counted.
-    """
-    shown = reminders[:_MOST_REMINDERS]
-    lines: list[str] = []
-    blocks: list[Block] = []
-    for heading in _HEADINGS:
-        promises = [one for one in shown if _heading_of(reader, one) == heading]
-        if promises:
-            lines.append(reader.say(heading))
-            blocks.append(section(lines[-1]))
-        for one in promises:
-            lines.append(promise_line(reader, one.memory))
-            blocks += _reminder_row(reader, one)
-    if len(reminders) > _MOST_REMINDERS:
-        lines.append(reader.say("forget_more", count=len(reminders) - _MOST_REMINDERS))
-        show = button(reader.say("show_button"), Position())
-        blocks.append(section(lines[-1], show))
-    return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
-
-
-def _heading_of(reader: Reader, reminder: Reminder) -> str:
-    content = reminder.memory.content
-    day = str(content.get("due") or "")
-    if is_past(reader, day, str(content.get("due_time") or "")):
-        return "reminder_open"
-    if reminder.due_time:
-        return "reminder_soon"
-    today = datetime.now(reader.zone).date()
-    return "reminder_today" if day == today.isoformat() else "reminder_open"
-
-
-def _reminder_row(reader: Reader, reminder: Reminder) -> list[Block]:
-    text = promise_details(reader, reminder.memory)
-    buttons = promise_buttons(reader, reminder.memory)
-    row = f"{_ROW}{reminder.memory.key}"
-    return [section(text, block_id=row), actions(*buttons, block_id=f"{row}{_ROW_BUTTONS}")]
-
-
-def promise_buttons(reader: Reader, memory: Memory) -> list[Block]:
-    """Return what a person may answer to a reminder."""
-    what = promise_line(reader, memory)
-    answers: tuple[tuple[str, ButtonAct], ...] = (
-        ("promise_done", ChangePromise(key=memory.key, to="done")),
-        ("promise_tomorrow", Snooze(key=memory.key)),
-        ("promise_drop", ChangePromise(key=memory.key, to="dropped")),
-    )
-    buttons: list[Block] = []
-    for sentence, act in answers:
-        text = reader.say(sentence)
-        label = reader.say("explained", what=text, more=what)
-        buttons.append(button(text, act, label=label))
-    buttons[0]["style"] = "primary"
-    return buttons
-
-
-def is_row(block_id: str) -> bool:
-    """Return whether a clicked block is the row of a promise in a reminder."""
-    return block_id.startswith(_ROW)
-
-
-def with_row_replaced(message: Mapping[str, Any], block_id: str, shown: Payload) -> Payload:
-    """Return a reminder with what a click has done in the place of the row that was clicked.
-
-    The new blocks keep the row's ids, so that *Undo* replaces it again.
-    """
-    row = block_id.removesuffix(_ROW_BUTTONS)
-    ids = [row, f"{row}{_ROW_BUTTONS}"]
-    done = [{**block, "block_id": name} for block, name in zip(shown["blocks"], ids, strict=False)]
-    blocks: list[Block] = []
-    for block in message.get("blocks") or []:
-        if block.get("block_id") == row:
-            blocks += done
-        elif block.get("block_id") not in ids:
-            blocks.append(block)
-    return {"text": shown["text"], "blocks": blocks}

@@ -25,10 +25,10 @@ from bot.people import person_refusal, read_memory_state, refusal_in
 from bot.slack.client import SLACK_FAULTS, error_code, find_message, show_privately
 from bot.slack.messages import author_key, is_direct, typed
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
-from bot.ui.kept import author_question
+from bot.ui.kept_lines import author_question
 from bot.ui.lines import off_line, refusal_line
-from bot.ui.messages import kept_done
 from bot.ui.panel import Click, Done
+from bot.ui.payloads import kept_done
 from memory import (
     PUBLIC,
     Change,

@@ -1,0 +1,123 @@
+"""What is said of promises: beside a notice, and in reminders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.locale import Reader
+from bot.ui.acts import ButtonAct, ChangePromise, Edit, Position, Snooze
+from bot.ui.blocks import FALLBACK_LIMIT, Block, Payload, actions, button, fitted, section
+from bot.ui.lines import promise_details, promise_line, value_line
+from bot.ui.promises import Reminder, is_open, is_past
+from memory import Change, Memory
+
+# Each takes two blocks, and a message has at most fifty.
+_MOST_REMINDERS = 15
+_HEADINGS = ("reminder_soon", "reminder_today", "reminder_open")
+_ROW = "promise-"
+_ROW_BUTTONS = "-buttons"
+
+
+def promise_told(
+    reader: Reader, change: Change, reminder: datetime | None
+) -> tuple[str, list[Block]] | None:
+    """Return the line and the buttons of a change that made or changed an open promise.
+
+    None for any other change. `reminder` is when the person is reminded next; where that is never,
+    they are asked for a day.
+    """
+    content = (change.after or {}).get("content") or {}
+    if not change.after or change.undone_at is not None or not is_open(change.kind, content):
+        return None
+    line = value_line(reader, change.after)
+    key = change.key
+    if reminder is None:
+        tomorrow = button(reader.say("promise_tomorrow"), Snooze(key=key))
+        pick = button(reader.say("promise_pick"), Edit(key=key))
+        return reader.say("promise_when", line=line), [tomorrow, pick]
+    edit = button(reader.say("menu_edit"), Edit(key=key))
+    when = reader.plain_minute(reminder)
+    return reader.say("promise_remind", line=line, when=when), [edit]
+
+
+def reminder_payload(reader: Reader, reminders: Sequence[Reminder]) -> Payload:
+    """Return the message that reminds of promises, one row with its buttons for each.
+
+    Those whose time is near come first, then those of the day, then those that are late or were put
+    off. Promises that do not fit are counted.
+    """
+    shown = reminders[:_MOST_REMINDERS]
+    lines: list[str] = []
+    blocks: list[Block] = []
+    for heading in _HEADINGS:
+        promises = [one for one in shown if _heading_of(reader, one) == heading]
+        if promises:
+            lines.append(reader.say(heading))
+            blocks.append(section(lines[-1]))
+        for one in promises:
+            lines.append(promise_line(reader, one.memory))
+            blocks += _reminder_row(reader, one)
+    if len(reminders) > _MOST_REMINDERS:
+        lines.append(reader.say("forget_more", count=len(reminders) - _MOST_REMINDERS))
+        show = button(reader.say("show_button"), Position())
+        blocks.append(section(lines[-1], show))
+    return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
+
+
+def _heading_of(reader: Reader, reminder: Reminder) -> str:
+    content = reminder.memory.content
+    day = str(content.get("due") or "")
+    if is_past(reader, day, str(content.get("due_time") or "")):
+        return "reminder_open"
+    if reminder.due_time:
+        return "reminder_soon"
+    today = datetime.now(reader.zone).date()
+    return "reminder_today" if day == today.isoformat() else "reminder_open"
+
+
+def _reminder_row(reader: Reader, reminder: Reminder) -> list[Block]:
+    text = promise_details(reader, reminder.memory)
+    buttons = promise_buttons(reader, reminder.memory)
+    row = f"{_ROW}{reminder.memory.key}"
+    return [section(text, block_id=row), actions(*buttons, block_id=f"{row}{_ROW_BUTTONS}")]
+
+
+def promise_buttons(reader: Reader, memory: Memory) -> list[Block]:
+    """Return what a person may answer to a reminder."""
+    what = promise_line(reader, memory)
+    answers: tuple[tuple[str, ButtonAct], ...] = (
+        ("promise_done", ChangePromise(key=memory.key, to="done")),
+        ("promise_tomorrow", Snooze(key=memory.key)),
+        ("promise_drop", ChangePromise(key=memory.key, to="dropped")),
+    )
+    buttons: list[Block] = []
+    for sentence, act in answers:
+        text = reader.say(sentence)
+        label = reader.say("explained", what=text, more=what)
+        buttons.append(button(text, act, label=label))
+    buttons[0]["style"] = "primary"
+    return buttons
+
+
+def is_row(block_id: str) -> bool:
+    """Return whether a clicked block is the row of a promise in a reminder."""
+    return block_id.startswith(_ROW)
+
+
+def with_row_replaced(message: Mapping[str, Any], block_id: str, shown: Payload) -> Payload:
+    """Return a reminder with what a click has done in the place of the row that was clicked.
+
+    The new blocks keep the row's ids, so that *Undo* replaces it again.
+    """
+    row = block_id.removesuffix(_ROW_BUTTONS)
+    ids = [row, f"{row}{_ROW_BUTTONS}"]
+    done = [{**block, "block_id": name} for block, name in zip(shown["blocks"], ids, strict=False)]
+    blocks: list[Block] = []
+    for block in message.get("blocks") or []:
+        if block.get("block_id") == row:
+            blocks += done
+        elif block.get("block_id") not in ids:
+            blocks.append(block)
+    return {"text": shown["text"], "blocks": blocks}
