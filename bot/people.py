@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias, TypedDict
 from zoneinfo import ZoneInfo
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow
 
 from bot.config import Settings
@@ -24,7 +24,7 @@ from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM
 from memory import DM, Person, Pool
 from memory.model import Until
-from memory.postgres import load_statements, person_transaction, transaction_timeout
+from memory.postgres import load_statements, person_transaction, pipeline, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +172,10 @@ _DEFAULTS = PersonSettings()
 async def read_settings(connection: AsyncConnection[DictRow], person: Person) -> PersonSettings:
     """Return a person's settings; defaults for a person who never chose any."""
     found = await connection.execute(_SQL["state"], person.ids, prepare=True)
+    return await _settings_in(found)
+
+
+async def _settings_in(found: AsyncCursor[DictRow]) -> PersonSettings:
     row = await found.fetchone()
     return PersonSettings(**row) if row else _DEFAULTS
 
@@ -198,10 +202,12 @@ async def read_memory_state(
     A message that is not stored is on the record while memory is on: it was not written to the app,
     and it is read because the person points at it.
     """
-    settings = await read_settings(connection, person)
     values = {**person.ids, "channel": channel, "ts": ts}
-    found = await connection.execute(_SQL["message_state"], values, prepare=True)
-    [row] = await found.fetchall()
+    async with pipeline(connection):
+        person_row = await connection.execute(_SQL["state"], person.ids, prepare=True)
+        message_row = await connection.execute(_SQL["message_state"], values, prepare=True)
+    settings = await _settings_in(person_row)
+    [row] = await message_row.fetchall()
     off = settings.off(mode)
     if off is None and row["off_scope"]:
         off = Off(scope=row["off_scope"])

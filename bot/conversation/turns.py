@@ -26,8 +26,9 @@ from bot.slack.messages import API_TEAM, THREAD_SETTING, Message
 from memory import DM, MemoryView, Namespace
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
-from memory.postgres import load_statements, transaction
+from memory.postgres import load_statements, pipeline, transaction
 from memory.recall import first_memories
+from memory.store import channels_with_kept
 
 FORM_MEMORIES = "form_memories"
 WORDS_LIMIT = 8_000
@@ -66,8 +67,8 @@ class Turn:
 
     `exchanges` are earlier turns of the thread, in a direct message also of the last day, in order;
     `recent_words` the person's words that are not formed yet; `memories` what
-    `memory.recall_memories` reads first. Where memory is off the first two are empty, and
-    `memories` is None.
+    `memory.recall_memories` reads first; `channels_with_kept` the conversations of the workspace
+    for which something is kept. Where memory is off these are empty, and `memories` is None.
 
     `forgotten_messages` are the timestamps of messages in this channel that the person had
     forgotten, those of other threads too, since the thread began; `forgettings` the ids of what
@@ -86,6 +87,7 @@ class Turn:
     exchanges: tuple[Exchange, ...] = ()
     recent_words: tuple[str, ...] = ()
     memories: Sequence[Mapping[str, Any]] | None = None
+    channels_with_kept: frozenset[str] = frozenset()
     forgotten_messages: frozenset[str] = frozenset()
     forgettings: tuple[UUID, ...] = ()
     history_from: float = 0.0
@@ -246,7 +248,7 @@ async def _read_context(
     forgettings: DictRow,
     memory_tokens: int,
 ) -> dict[str, Any]:
-    """Read the `exchanges`, `recent_words` and `memories` that a turn begins with."""
+    """Read `exchanges`, `recent_words`, `memories` and `channels_with_kept` of a turn."""
     in_dm = view.own.audience == DM
     values = {
         **values_of(message),
@@ -254,19 +256,26 @@ async def _read_context(
         "history_from": forgettings["history_from"],
     }
     history = _SQL["exchanges_of_direct_messages" if in_dm else "exchanges_of_thread"]
-    found = await connection.execute(history, {**values, "most": HISTORY_TURNS}, prepare=True)
-    exchanges = [Exchange(**row) for row in await found.fetchall()]
     words = _SQL["unformed_words"]
-    found = await connection.execute(words, {**values, "most": _UNFORMED_WORDS}, prepare=True)
-    unformed = await found.fetchall()
-    statement, parameters = first_memories(view, memory_tokens)
-    found = await connection.execute(statement, parameters)
+    memories, budget = first_memories(view, memory_tokens)
+    async with pipeline(connection):
+        exchange_rows = await connection.execute(
+            history, {**values, "most": HISTORY_TURNS}, prepare=True
+        )
+        words_rows = await connection.execute(
+            words, {**values, "most": _UNFORMED_WORDS}, prepare=True
+        )
+        memory_rows = await connection.execute(memories, budget)
+        with_kept = await channels_with_kept(connection, message.team_id)
+    exchanges = [Exchange(**row) for row in await exchange_rows.fetchall()]
+    unformed = await words_rows.fetchall()
     shown = {exchange.ts for exchange in exchanges}
     recent_words = [row["words"] for row in unformed if row["ts"] not in shown]
     return {
         "exchanges": tuple(reversed(exchanges)),
         "recent_words": tuple(reversed(recent_words)),
-        "memories": await found.fetchall(),
+        "memories": await memory_rows.fetchall(),
+        "channels_with_kept": with_kept,
     }
 
 

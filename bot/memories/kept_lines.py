@@ -28,7 +28,6 @@ from memory.postgres import (
 )
 from memory.store import (
     KeptMemory,
-    channels_with_kept,
     find_memory,
     kept_author,
     nearest_kept,
@@ -50,19 +49,25 @@ _SQL = load_statements("bot", "kept_lines")
 
 
 async def lines_for_answer(
-    app: App, person: Person, view: MemoryView, channel: str, question: str
+    app: App,
+    person: Person,
+    view: MemoryView,
+    channel: str,
+    question: str,
+    with_kept: frozenset[str],
 ) -> list[KeptMemory]:
     """Return what is kept where a person asks: for the conversation, to anybody there.
 
     In a direct message it is what was said in the public channels that the person is in now. Guests
     and people of other workspaces get nothing, nor does a conversation that is shared with other
     workspaces or whose kind is not known, nor anybody while Slack does not say who they are.
+    `with_kept` are the conversations of the workspace for which something is kept.
     """
     if person.team_id == API_TEAM:
         return []
     in_dm = view.own.audience == DM
     if in_dm:
-        channels = await _public_channels(app, person)
+        channels = await _public_channels(app, person, with_kept)
     else:
         channels = {channel} if PUBLIC in view.audiences else set()
     lines = await read_kept(app.pool, person, channels, most=WHOLE + 1, public=in_dm)
@@ -78,14 +83,13 @@ async def lines_for_answer(
     return lines
 
 
-async def _public_channels(app: App, person: Person) -> set[str]:
-    kept_in = await channels_with_kept(app.pool, person.team_id)
+async def _public_channels(app: App, person: Person, with_kept: frozenset[str]) -> set[str]:
     if allowed := app.settings.allowed_channels:
-        kept_in &= allowed
-    if not kept_in:
+        with_kept &= allowed
+    if not with_kept:
         return set()
     conversations = await app.members.conversations(person)
-    return {channel for channel in kept_in if conversations.get(channel)}
+    return {channel for channel in with_kept if conversations.get(channel)}
 
 
 def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list[KeptMemory]:

@@ -609,7 +609,14 @@ async def _kept(app: App, turn: Turn, question: str) -> list[KeptMemory]:
     if turn.memory_state.off is not None:
         return []
     message = turn.message
-    return await lines_for_answer(app, message.person, turn.view, message.channel_id, question)
+    return await lines_for_answer(
+        app,
+        message.person,
+        turn.view,
+        message.channel_id,
+        question,
+        turn.channels_with_kept,
+    )
 
 
 def _named_in(line: KeptMemory) -> dict[str, str]:

@@ -331,7 +331,7 @@ async def execute_statement(
     for left in reversed(range(_ATTEMPTS)):
         async with _connection(pool, wait, share=_share_of(scope)) as connection:
             try:
-                async with _pipeline(connection):
+                async with pipeline(connection):
                     await connection.execute(_SQL["set"], settings, prepare=True)
                     cursor = await connection.execute(statement, values, prepare=prepare)
                 return await cursor.fetchall() if cursor.rownumber is not None else []
@@ -346,12 +346,13 @@ async def execute_statement(
 
 
 @asynccontextmanager
-async def _pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
-    """Execute what is executed meanwhile as one transaction, which is committed at the end.
+async def pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
+    """Execute what is executed meanwhile in one round trip; results can be fetched afterwards.
 
-    What fails at the end, such as a deferred trigger, is raised as it is, and so is a cancellation:
-    psycopg 3.3 would raise instead that pipeline mode cannot be left. If it is cancelled before the
-    end, nothing is committed.
+    Outside of a transaction it is one, which is committed at the end. What fails at the end, such
+    as a deferred trigger, is raised as it is, and so is a cancellation: psycopg 3.3 would raise
+    instead that pipeline mode cannot be left. A cancellation closes the connection, so that nothing
+    is committed.
     """
     try:
         async with connection.pipeline():

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from psycopg import DataError
+from psycopg import AsyncConnection, DataError
+from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.errors import ChangedSince, ChangeGone, EmbeddingsUnavailable, MemoryFull
@@ -158,10 +159,10 @@ async def kept_author(pool: Pool, team_id: str, channel: str, ts: str) -> str:
     return str(rows[0]["user_id"]) if rows else ""
 
 
-async def channels_with_kept(pool: Pool, team_id: str) -> set[str]:
+async def channels_with_kept(connection: AsyncConnection[DictRow], team_id: str) -> frozenset[str]:
     """Return the conversations of a workspace for which something is kept."""
-    rows = await execute_statement(pool, _SQL["channels"], {"team": team_id})
-    return {row["channel_id"] for row in rows}
+    found = await connection.execute(_SQL["channels"], {"team": team_id}, prepare=True)
+    return frozenset([row["channel_id"] for row in await found.fetchall()])
 
 
 async def keys_of_kept(pool: Pool, person: Person) -> list[str]:
