@@ -3,6 +3,7 @@
 Article 1, "バックグラウンドシナリオ". A crash loses what `ReflectionExecutor` has not run yet.
 """
 
+from concurrent.futures import Future
 from typing import Any
 
 from langchain.chat_models import init_chat_model
@@ -28,12 +29,12 @@ def main() -> None:
         namespace=("chat", "{user_id}"),
     )
     conversation: list[Any] = []
-    submitted = []
+    submitted: list[Future[Any]] = []
     with ReflectionExecutor(manager, store=store) as executor:
         for question in from_user(MESSAGES):
             conversation.append(question)
             conversation.append(model.invoke(conversation))
-            # LangMem 0.0.30 cancels the one that waits, but not once it has discarded an earlier one.
+            # LangMem 0.0.30 loses sight of the run that waits when it discards an earlier one.
             for earlier in submitted:
                 earlier.cancel()
             submitted.append(
