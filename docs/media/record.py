@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT, QUALITY = 1000, 640, 65
 MOST_BYTES = 3_000_000
 # The end of the files' names, then a locale, a colleague and the steps: @ a person, ~ the menu of a
-# memory, ! a click, = a still of this name, # the end of the film and a channel, > a question to the
-# app there, whose thread is opened; any other is typed.
+# memory, ! a click, = a still of this name, # the end of the film and a channel, > a question to
+# the app there, whose thread is opened; any other is typed.
 STORIES = {
     "": """en-US|Mia|@Ben|I hate meetings before 10am|When shall we have the design meeting?
         |My manager is Sarah|=notice|I promised Mia the Q3 figures by Friday noon
