@@ -23,7 +23,7 @@ LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "ja": "日本語"}
 # "Nov 20, 2026" and 「2026年11月20日」; the short Japanese form would be a row of numbers.
 _DAY = {"en": "medium", "ja": "long"}
 # Where Slack writes no date itself: "Fri, Nov 27, 12:00 PM" and 「11月27日(金)12:00」.
-_BETWEEN = {"en": ", ", "ja": ""}
+_BETWEEN = {"en": ", ", "ja": " "}
 
 
 @cache

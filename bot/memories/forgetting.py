@@ -19,8 +19,8 @@ from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
 from bot.ui.acts import Forget, Position, Undo
 from bot.ui.blocks import Payload, as_mrkdwn, bulleted, button, payload, shortened
-from bot.ui.lines import memory_line
-from bot.ui.panel import Click, Done
+from bot.ui.lines import memory_line, question_line
+from bot.ui.panel import Click, Done, answer_buttons
 from bot.ui.payloads import done_payload, forget_button, forget_question, forgotten_among
 from memory import (
     ChangeGone,
@@ -30,6 +30,7 @@ from memory import (
     Selection,
     forget,
     list_memories,
+    open_questions,
     undo_forgetting,
 )
 from memory.model import MessageKey
@@ -238,7 +239,29 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
             )
     except ChangeGone:
         return Done(line=reader.say("undo_gone"), beside=True)
-    return Done(line=_restored_line(reader, restored))
+    return await _restored(app, click, restored)
+
+
+async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
+    """Return what an Undo has brought back, and the first question about what contradicts it.
+
+    The panel shows its questions itself.
+    """
+    reader = click.reader
+    keys = {memory.key for memory in restored}
+    asked = [one for one in await open_questions(app.pool, click.person) if one.key in keys]
+    if not asked:
+        return Done(line=_restored_line(reader, restored))
+    if click.place.position is not None:
+        what = reader.say("counted_memories", count=len(restored))
+        return Done(line=reader.say("restored", what=what))
+    contradicted = {question.key for question in asked}
+    others = [memory for memory in restored if memory.key not in contradicted]
+    lines = [_restored_line(reader, others)] if others else []
+    lines.append(question_line(reader, asked[0]))
+    if len(asked) > 1:
+        lines.append(reader.say("notice_questions", count=len(asked) - 1))
+    return Done(line="\n".join(lines), buttons=answer_buttons(reader, asked[0]))
 
 
 def _restored_line(reader: Reader, restored: Sequence[Memory]) -> str:

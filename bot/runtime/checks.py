@@ -104,7 +104,7 @@ async def check_events(settings: Settings) -> str:
     if settings.slack_app_token is not None:
         await ask_slack(settings, APP_TOKEN, "apps.connections.open")
         await _raise_warnings(settings)
-        return "Socket Mode works."
+        return "Slack can send events here, by Socket Mode."
     if settings.slack_signing_secret is not None:
         await _raise_warnings(settings)
         return (

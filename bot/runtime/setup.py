@@ -28,7 +28,8 @@ _OPENED: Final = """1. Slack's form for a new app opens in your browser, filled 
    `kioku setup --no-browser` prints its address, and what to do.
 """
 _PRINTED: Final = """1. Open this address. Slack's form is filled in: choose your workspace, then
-   Next and Create. If it is empty, choose From a manifest and YAML, and paste {manifest}.
+   Next and Create. If it is empty, choose From a manifest and YAML, and paste
+   {manifest}.
 
 {url}
 """
@@ -44,20 +45,21 @@ async def _check_key(settings: Settings) -> str:
 
 _STEPS: Final[dict[str, tuple[str, Check]]] = {
     APP_TOKEN: (
-        "2. Slack now shows Basic Information. Under App-Level Tokens choose Generate Token and"
-        " Scopes, give it any name, add the scope connections:write, choose Generate, and copy the"
-        " token.",
+        """2. Slack now shows Basic Information. Under App-Level Tokens choose Generate Token
+   and Scopes, give it any name, add the scope connections:write, choose Generate, and
+   copy the token. It begins with xapp-.""",
         CHECKS["Events"],
     ),
     BOT_TOKEN: (
-        "3. Choose Install App, then Install and Allow. Copy the Bot User OAuth Token. If an admin"
-        " has to approve the app first, end this with Ctrl-C and come back: what you gave is kept.",
+        """3. Choose Install App, then Install and Allow. Copy the Bot User OAuth Token. It
+   begins with xoxb-. If an admin has to approve the app first, end this with Ctrl-C and
+   come back: what you gave is kept.""",
         CHECKS["Bot token"],
     ),
     _KEY: (
-        "4. Create a key at https://platform.openai.com/api-keys and copy it. Without a key the"
-        " stand-in answers, which is no language model. For another server than OpenAI's write"
-        " OPENAI_BASE_URL into .env (docs/how-to/models.md).",
+        """4. Create a key at https://platform.openai.com/api-keys and copy it. Without a key
+   the stand-in answers, which is no language model. For another server than OpenAI's
+   write OPENAI_BASE_URL into .env (docs/how-to/models.md).""",
         _check_key,
     ),
 }

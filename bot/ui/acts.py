@@ -278,12 +278,15 @@ class Export(_Act):
 
 
 class Row(BaseModel):
-    """The row of a panel that was clicked: the id of its block, and that of the row above it."""
+    """The row of a panel that was clicked: the id of its block, and those of the two above it.
+
+    They are rows or headings, the nearest one last.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
-    above: str = ""
+    above: tuple[str, ...] = ()
 
 
 class Place(BaseModel):

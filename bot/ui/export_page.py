@@ -15,7 +15,8 @@ from memory import subject
 _STYLE = (
     "body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem;"
     " font: 1rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }"
-    " small { color: #555; } blockquote { margin: 0; white-space: pre-wrap; }"
+    " small { color: #555; } li { white-space: pre-wrap; }"
+    " blockquote { margin: 0; border-left: 3px solid #ddd; padding-left: 1rem; }"
 )
 
 

@@ -10,7 +10,7 @@ from bot.locale import Reader
 from bot.people import Off
 from bot.slack.messages import is_direct
 from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, shortened, spoken
-from bot.ui.promises import due_line, due_of
+from bot.ui.promises import due_line, due_of, is_open
 from memory import (
     COLLEAGUES,
     DM,
@@ -253,9 +253,18 @@ def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
             return reader.say("change_moved", what=after, where=where)
         case "confirmed":
             return reader.say("change_confirmed", what=after)
+        case "updated" if _ends_promise(entry):
+            return after
         case "updated" if before and before != after:
             return reader.say("change_updated", what=after, was=before)
     return reader.say("change_remembered", what=after)
+
+
+def _ends_promise(entry: Change) -> bool:
+    """Return whether a promise was kept or dropped, which its line says."""
+    before = (entry.before or {}).get("content") or {}
+    after = (entry.after or {}).get("content") or {}
+    return is_open(entry.kind, before) and after.get("state") in _ENDED
 
 
 def history_title(reader: Reader, changes: Sequence[Change]) -> str:
@@ -312,9 +321,9 @@ def question_line(reader: Reader, question: Question) -> str:
     before = value_line(reader, question.before)
     after = value_line(reader, question.after)
     match question.asks:
-        case "replace":
+        case "replace" | "older":
             day = reader.plain_day(date.fromisoformat(question.said_on))
-            return reader.say("ask_replace_line", was=before, day=day, what=after)
+            return reader.say(f"ask_{question.asks}_line", was=before, day=day, what=after)
         case "remove":
             return reader.say("forget_ask", what=before)
     where = audience_name(reader, question.namespace.audience)

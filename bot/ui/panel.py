@@ -77,7 +77,7 @@ from memory import (
     Person,
     Question,
 )
-from memory.model import INSTRUCTION_KIND, KEPT_KIND
+from memory.model import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND
 from memory.store import KeptMemory, NotRemembered
 
 PAGE_SIZE = 15
@@ -89,6 +89,7 @@ _SWITCHES: tuple[tuple[SwitchTo, str], ...] = (
 )
 _ANSWERS: Mapping[str, tuple[tuple[AnswerTo, str], ...]] = {
     "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
+    "older": (("yes", "ask_older"), ("both", "ask_keep_both"), ("no", "ask_keep_newer")),
     "remove": (("yes", "menu_forget"), ("no", "ask_keep")),
     "store": (("yes", "remember_button"), ("no", "ask_not_store")),
 }
@@ -97,6 +98,7 @@ _SAID = "said"
 # How the ids of rows begin, before the key of a memory or the id of a change.
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
+_HEADINGS = ("promises_title", "kept_own_title", "instructions_title", "about_title")
 _OF_CHANGES = ("changes", "notice")
 _VIEW_FIELDS = ("type", "callback_id", "title", "submit", "close", "private_metadata")
 
@@ -223,14 +225,14 @@ def view_with_line(reader: Reader, view: SlackView, said: Done) -> SlackView:
 
 def clicked_row(view: SlackView, block_id: str) -> Row | None:
     """Return the row of the panel in `view` that was clicked; None: it was no row."""
-    above = ""
+    above: list[str] = []
     for block in view.get("blocks") or ():
         name = str(block.get("block_id"))
-        if not name.startswith((_MEMORY_ROW, _CHANGE_ROW)):
-            continue
-        if name == block_id:
-            return Row(id=name, above=above)
-        above = name
+        is_row = name.startswith((_MEMORY_ROW, _CHANGE_ROW))
+        if is_row and name == block_id:
+            return Row(id=name, above=tuple(above[-2:]))
+        if is_row or name in _HEADINGS:
+            above.append(name)
     return None
 
 
@@ -289,9 +291,9 @@ def _in_place(rows: Sequence[Block], said: Sequence[Block], clicked: Row) -> lis
             line = {**line, "accessory": accessory}
     others = [row for row in rows if row.get("block_id") != clicked.id]
     others_names = [str(row.get("block_id")) for row in others]
-    place = 0
-    if clicked.above in others_names:
-        place = others_names.index(clicked.above) + 1
+    # The heading above goes with the last of its rows.
+    left = [name for name in clicked.above if name in others_names]
+    place = others_names.index(left[-1]) + 1 if left else 0
     return [*others[:place], line, *buttons, *others[place:]]
 
 
@@ -370,10 +372,13 @@ def _question(reader: Reader, content: Content) -> list[Block]:
 
 
 def answer_buttons(reader: Reader, question: Question) -> list[Block]:
-    """Return a button for each answer to a question."""
+    """Return a button for each answer to a question; of one thing nobody keeps both."""
+    answers = _ANSWERS[question.asks]
+    if question.is_about_one_thing:
+        answers = tuple(one for one in answers if one[0] != "both")
     return [
         button(reader.say(key), Answer(question=question.id, answer=answer))
-        for answer, key in _ANSWERS[question.asks]
+        for answer, key in answers
     ]
 
 
@@ -437,10 +442,13 @@ def _heading(memory: Memory) -> str:
 def memory_row(reader: Reader, memory: Memory, link: str | None) -> Block:
     """Return a memory with its day, its source and its menu.
 
-    Its sentence is shown where that says more; where it is used, where that is not the rule.
+    The day of a promise is the one on which it is due, which its line says. The sentence of a
+    memory is shown where that says more; where it is used, where that is not the rule.
     """
     line = memory_line(reader, memory)
-    details = [line, reader.plain_day(date.fromisoformat(memory.said_on))]
+    details = [line]
+    if memory.kind != PROMISE_KIND:
+        details.append(reader.plain_day(date.fromisoformat(memory.said_on)))
     if link:
         details.append(f"<{link}|{reader.say('row_source')}>")
     audience = audience_of(memory)

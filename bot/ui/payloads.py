@@ -95,13 +95,13 @@ def notice_payload(
         undoable = [one for one in changes if one.undone_at is None]
         undo_notice = Undo(what="notice", ids=(batch,))
         undo = [undo_button(reader, undo_notice, lines[0])] if undoable else []
-        if asked is None:
+        blocks = [*map(note, lines)]
+        if asked is not None:
+            blocks.append(actions(*[*asked, *undo][:_MOST_BUTTONS]))
+        elif undo:
             notice = Position(list="notice", of=str(batch))
             off_here = button(reader.say("off_thread_button"), Switch(to="off", scope=thread))
-            buttons = [*undo, button(reader.say("show_button"), notice), off_here]
-        else:
-            buttons = [*asked, *undo][:_MOST_BUTTONS]
-        blocks = [*map(note, lines), actions(*buttons)]
+            blocks.append(actions(*undo, button(reader.say("show_button"), notice), off_here))
     if questions:
         lines.append(question_line(reader, questions[0]))
         blocks.append(section(lines[-1]))
@@ -128,7 +128,7 @@ def on_done(reader: Reader, scope: str) -> Done:
     if scope:
         line = reader.say("switched_on_here", where=place_name(reader, scope))
     off = button(reader.say("off_button"), Switch(to="off", scope=scope))
-    return Done(line=line, buttons=[off])
+    return Done(line=f"{line} {reader.say('on_means')}", buttons=[off])
 
 
 def on_button(reader: Reader, scope: str = "") -> Block:

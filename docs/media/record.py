@@ -28,16 +28,21 @@ ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT, QUALITY = 1000, 640, 65
 MOST_BYTES = 3_000_000
 # The end of the files' names, then a locale, a colleague and the steps: @ a person, ~ the menu of a
-# memory, ! a click, = a still of this name; any other is typed.
+# memory, ! a click, = a still of this name, # the end of the film and a channel, > a question to
+# the app there, whose thread is opened; any other is typed.
 STORIES = {
     "": """en-US|Mia|@Ben|I hate meetings before 10am|When shall we have the design meeting?
         |My manager is Sarah|=notice|I promised Mia the Q3 figures by Friday noon
         |~hate meetings|=home|!Show to Colleagues|!Show to Colleagues
-        |@Ben|/forget manager|=forget|!Forget|@Mia|How does Ben like meetings?|=colleague""",
+        |@Ben|/forget manager|=forget|!Forget|@Mia|How does Ben like meetings?|=colleague
+        |#platform|>remember for this channel: the staging database is orion
+        |@Ben|#platform|>which staging database do we have?|=kept""",
     ".ja": """ja-JP|ミア|@Aya|午前10時より前の会議は苦手です|デザイン会議はいつがいい？
         |上司は佐藤さんです|=notice|金曜日の正午までにミアさんに数字を送ると約束しました
         |~午前10時|=home|!同僚に見せる|!同僚に見せる|@Aya|/forget 上司|=forget|!忘れる
-        |@ミア|Ayaさんはどんな会議を好みますか？|=colleague""",
+        |@ミア|Ayaさんはどんな会議を好みますか？|=colleague
+        |#platform|>このチャンネルに覚えて：検証用データベースはオリオンです
+        |@Aya|#platform|>検証用データベースはどれですか？|=kept""",
 }
 # A still shows the three newest messages, and nothing of the frame of the message box below them.
 STILL_MESSAGES = 3
@@ -51,10 +56,13 @@ class Film:
     """Pictures, where they lie on the ones before, how long each is shown (milliseconds)."""
 
     session: CDPSession
+    ended: bool = False
     frames: list[tuple[bytes, Rectangle, int]] = field(default_factory=list)
 
     async def take(self, milliseconds: int, place: Rectangle = (0, 0, WIDTH, HEIGHT)) -> None:
         """Take a picture; one that looks like the last only makes that one stay longer."""
+        if self.ended:
+            return
         x, y, width, height = place
         clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
         picture = await _picture(self.session, clip)
@@ -158,17 +166,42 @@ async def _type(page: Page, film: Film, text: str) -> None:
 
 
 async def _still(page: Page, film: Film) -> bytes:
-    """Take a still, in twice the size, of the open dialog, the Home tab or the newest messages."""
-    panes = page.locator("#conversation :is(.scroller, .page), dialog[open]")
-    pane = await _box(panes.locator("visible=true").last)
+    """Take a still, in twice the size, of the dialog, the Home tab or the newest messages."""
+    panes = page.locator(":is(#conversation, #side) :is(.scroller, .page), dialog[open]")
+    shown = panes.locator("visible=true").last
+    pane = await _box(shown)
     top = pane["y"]
-    messages = page.locator("#conversation .messages > .message:visible")
+    messages = shown.locator(".messages > .message:visible")
     if count := await messages.count():
         oldest = await _box(messages.nth(max(0, count - STILL_MESSAGES)))
         top = max(top, oldest["y"])
     bottom = pane["y"] + pane["height"] - FOCUS_RING
+    if count:
+        newest = await _box(messages.last)
+        bottom = min(bottom, newest["y"] + newest["height"] + FOCUS_RING)
     clip = {**pane, "y": top, "height": bottom - top, "scale": 2}
     return await _picture(film.session, clip)
+
+
+async def _go_to_channel(page: Page, name: str) -> None:
+    """Choose a channel, which everybody is in."""
+    place = page.locator(".place", has_text=name)
+    if not await place.count():
+        state = await (await page.request.get(f"{page.url}_playground/state")).json()
+        members = [user["id"] for user in state["users"] if not user["is_bot"]]
+        channel = {"kind": "public", "name": name, "members": members}
+        await page.request.post(f"{page.url}_playground/channels", data=channel)
+    await place.click()
+
+
+async def _ask_in_thread(page: Page, question: str) -> None:
+    """Mention the app in a channel, and open the thread once it has answered."""
+    threads = page.locator("#conversation .replies")
+    before = await threads.count()
+    box = page.locator("#composer-text")
+    await box.fill(f"@Kioku {question}")
+    await box.press("Enter")
+    await threads.nth(before).click()
 
 
 async def record(page: Page, steps: list[str], ending: str) -> Film:
@@ -185,10 +218,16 @@ async def record(page: Page, steps: list[str], ending: str) -> Film:
             continue
         if what == "@":
             await page.locator(".person", has_text=name).click()
+            await page.locator(".place").first.click()
             await page.get_by_role("tab").first.click()
         elif what == "~":
             await page.get_by_role("tab").nth(1).click()
             await page.locator(".home .section", has_text=name).locator(".overflow").click()
+        elif what == "#":
+            film.ended = True
+            await _go_to_channel(page, name)
+        elif what == ">":
+            await _ask_in_thread(page, name)
         elif what == "!":
             item = page.get_by_role("menuitem", name=name)
             await page.get_by_role("button", name=name, exact=True).or_(item).last.click()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
+from memory.model.dates import is_slack_ts
 from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
 from memory.model.namespace import DM, Person
 from memory.model.schemas import thing
@@ -30,17 +31,18 @@ _SQL = load_statements("memory", "proposals")
 OPEN_DAYS = 14
 REFUSED_DAYS = 1
 
-Asks: TypeAlias = Literal["replace", "remove", "store"]
+Asks: TypeAlias = Literal["replace", "older", "remove", "store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question(Keyed):
     """A question to the person, open for `OPEN_DAYS`: should this count?
 
-    ``replace``: replace `before` with `after`? ``remove``: remove it? ``store``: remember `after`?
-    Both are values in LangMem's shape; `before` is what the memory amounts to now, None without
-    one, and `said_on` the day on which that was said last. The namespace says where the answer
-    would be used. `message` is the one that it was asked because of, `batch` is that of its notice.
+    ``replace``: replace `before` with `after`? ``older``: do so, though `after` was said before it?
+    ``remove``: remove it? ``store``: remember `after`? Both are values in LangMem's shape; `before`
+    is what the memory amounts to now, None without one, and `said_on` the day on which that was
+    said last. The namespace says where the answer would be used. `message` is the one that it was
+    asked because of, `batch` is that of its notice.
     """
 
     id: UUID
@@ -56,6 +58,14 @@ class Question(Keyed):
     def message(self) -> MessageKey | None:
         """The message that it was asked because of."""
         return self.said.message
+
+    @property
+    def is_about_one_thing(self) -> bool:
+        """Whether `before` and `after` are about the same thing, so that one of them is true."""
+        if self.before is None or self.after is None:
+            return False
+        things = [thing(one["kind"], one["content"]) for one in (self.before, self.after)]
+        return things[0] == things[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +165,7 @@ async def answer_question(
         said = question.said
         content = said.content or {}
         known = await read_known(connection, person, [(said.kind, content)], [said.key])
-        if question.asks == "store" or (answer == "both" and question.asks == "replace"):
+        if question.asks == "store" or (answer == "both" and said.act == "say"):
             # It is about the memory of its thing, if there is one by now.
             about = (said.kind, thing(said.kind, content))
             said = replace(said, key=known.first_keys.get(about, str(uuid4())))
@@ -218,12 +228,11 @@ def _question(person: Person, row: DictRow) -> Question:
     if said.act == "say":
         content = before["content"] if before else {}
         after = {"kind": said.kind, "content": {**content, **(said.content or {})}}
-    asks: Asks = "remove" if said.act == "remove" else "replace" if before else "store"
     return Question(
         id=row["id"],
         namespace=person.namespace(row["audience"]),
         key=row["key"],
-        asks=asks,
+        asks=_asks(said, now),
         before=before,
         after=after,
         said=said,
@@ -235,3 +244,17 @@ def _question(person: Person, row: DictRow) -> Question:
 
 def _row(one: Statement, *, days: int, reason: str | None = None) -> dict[str, Any]:
     return {**one.columns, "reason": reason, "days": days}
+
+
+def _asks(said: Statement, now: Mapping[str, Any] | None) -> Asks:
+    """Return what is asked about a memory that is `now` so, a value in LangMem's shape, or gone."""
+    if said.act == "remove":
+        return "remove"
+    if now is None:
+        return "store"
+    sources = now.get("sources") or [{}]
+    asked = said.ts or ""
+    newest = sources[-1].get("ts") or ""
+    if is_slack_ts(asked) and is_slack_ts(newest) and float(asked) < float(newest):
+        return "older"
+    return "replace"

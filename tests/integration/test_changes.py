@@ -287,7 +287,7 @@ async def test_what_comes_back_beside_something_newer_is_asked_about(ledger: Led
     assert await ledger.contents() == [food("ramen", 5)]
     [question] = await open_questions(ledger.pool, ALICE)
     assert (question.asks, question.after) == (
-        "replace",
+        "older",
         {"kind": KIND, "content": food("ramen", 90)},
     )
     await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")

@@ -101,7 +101,7 @@ def test_a_healthy_installation_has_nothing_wrong(set_up: SetUp, tmp_path: Path)
         r"Settings: No value is missing or of a wrong form\.",
         r"Bot token: Connected to Playground as @kioku: https://slack\.com/app_redirect\?app=A"
         r"\w+&team=T\w+",
-        r"Events: Socket Mode works\.",
+        r"Events: Slack can send events here, by Socket Mode\.",
         r"Database: PostgreSQL \d[\d.]+.*, up to date\. Kioku \S+ in \d+ process\(es\); messages: 0"
         r" waiting; jobs: 0 due, 0 later, 0 failed in the last two weeks"
         r"\.",
@@ -371,7 +371,7 @@ async def test_what_has_come_to_a_processs_notice_is_told(set_up: SetUp) -> None
     by_http = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2"}
     async with serving(application) as url:
         here = {"PORT": url.rpartition(":")[2]}
-        assert await set_up.check("Events", **here) == "Socket Mode works."
+        assert await set_up.check("Events", **here) == "Slack can send events here, by Socket Mode."
         lines += ["Warning: 2 request(s) are refused.", "Warning: Two connections."]
         for settings in ({}, by_http):
             said = await set_up.check("Events", **settings, **here)

@@ -121,3 +121,22 @@ async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
     assert await open_questions(app.pool, said.person) == []
     facts = [one.content["fact"] for one in await app.memories(said.person)]
     assert facts == ["I live in Osaka"]
+
+
+async def test_an_undo_asks_about_what_was_said_differently_since(app: App) -> None:
+    """The question comes in the place of the *Undo*, says which is the older, and is answered."""
+    place = app.slack.place()
+    said = await app.ask(place, "I love ramen")
+    await app.form(said)
+    await app.form(await app.ask(place, "I love sushi"))
+    done = await app.click(said.person, Forget(everything=True))
+    await app.form(await app.ask(place, "I dislike ramen"))
+    back = await app.click(said.person, done.undo)
+    [restored, asked] = back.line.split("\n")
+    assert restored == say("en", "restored", what="Likes sushi very much")
+    assert "before that “Likes ramen very much”" in asked
+    older, _ = back.acts
+    await app.click(said.person, older)
+    assert await open_questions(app.pool, said.person) == []
+    [ramen] = [one for one in await app.memories(said.person) if "ramen" in str(one.content)]
+    assert ramen.content["preference"] > 50

@@ -62,6 +62,12 @@ def value(text: str, **more: Any) -> dict[str, Any]:
     return {"kind": "UserFact", "content": {"fact": text}, **more}
 
 
+def promise(**more: str) -> dict[str, Any]:
+    """Return a stored promise of notes to Mia."""
+    content = {"promise": "notes", "to": "Mia", "state": "open", **more}
+    return {"kind": "Promise", "content": content}
+
+
 def change(
     action: Any = "remembered",
     before: dict[str, Any] | None = None,
@@ -88,7 +94,7 @@ def change(
 
 
 def question(
-    asks: Literal["replace", "remove", "store"],
+    asks: Literal["replace", "older", "remove", "store"],
     before: str = "I live in Osaka",
     after: str | None = "I live in Tokyo",
 ) -> Question:

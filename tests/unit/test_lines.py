@@ -20,8 +20,18 @@ from bot.ui.lines import (
     notable_changes,
 )
 from bot.ui.payloads import done_payload, notice_payload, refusal_done
-from memory import Change
-from tests.unit.memories import NOON, PERSON, REASONS, change, memory, question, refusal, value
+from memory import Change, Question
+from tests.unit.memories import (
+    NOON,
+    PERSON,
+    REASONS,
+    change,
+    memory,
+    promise,
+    question,
+    refusal,
+    value,
+)
 
 EN = Reader("en")
 THREAD = "T1.D1.1795737600.000100"
@@ -60,7 +70,7 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
         ),
         ("en", "Episode", STORY, "builds were slow → a cache → twice as fast"),
         ("en", "Promise", NOON_OF_2020, "Promised: notes (to Mia, by Fri, Nov 27, 2020, 12:00 PM)"),
-        ("ja", "Promise", NOON_OF_2020, "約束：notes（相手：Mia、期日：2020年11月27日(金)12:00）"),
+        ("ja", "Promise", NOON_OF_2020, "約束：notes（相手：Mia、期日：2020年11月27日(金) 12:00）"),
         ("ja", "Promise", TO_MIA, "約束：notes（相手：Mia）"),
     ],
 )
@@ -82,6 +92,20 @@ def test_a_memory_is_described_in_one_plain_line(
         (change("remembered", None, OSAKA), "Remembered: I live in Osaka"),
         (change("updated", OSAKA, TOKYO), "Updated: I live in Tokyo (was: I live in Osaka)"),
         (change("updated", OSAKA, OSAKA), "Remembered: I live in Osaka"),
+        *(
+            (
+                change("updated", promise(), promise(**new), kind="Promise"),
+                line,
+            )
+            for new, line in (
+                ({"state": "done"}, "Promise kept: notes (to Mia)"),
+                ({"state": "dropped"}, "Promise dropped: notes (to Mia)"),
+                (
+                    {"to": "Ben"},
+                    "Updated: Promised: notes (to Ben) (was: Promised: notes (to Mia))",
+                ),
+            )
+        ),
         (
             change("removed", None, None),
             "Forgotten: something you told me for a limited time",
@@ -154,22 +178,52 @@ def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     batch = changes[0].id
     payload = notice_payload(EN, batch, changes, [], [], {}, thread=THREAD)
     assert payload["text"] == line
-    [said, row] = payload["blocks"]
+    said, *rows = payload["blocks"]
     assert (said["type"], [one["text"] for one in said["elements"]]) == ("context", [line])
-    undone = all(one.undone_at for one in changes)
-    undo = [] if undone else [Undo(what="notice", ids=(batch,))]
+    undo = Undo(what="notice", ids=(batch,))
     show = Position(list="notice", of=str(batch))
     off = Switch(to="off", scope=THREAD)
-    assert [*map(clicked_act, row["elements"])] == [*undo, show, off]
-    assert undone or row["elements"][0]["accessibility_label"] == f"Undo: {line}"
+    undone = all(one.undone_at for one in changes)
+    acts = [clicked_act(button) for row in rows for button in row["elements"]]
+    assert acts == ([] if undone else [undo, show, off])
+    assert undone or rows[0]["elements"][0]["accessibility_label"] == f"Undo: {line}"
 
 
-def test_of_several_questions_the_first_is_asked() -> None:
-    """It has a button for each answer; how many others there are is said."""
-    asked = [question("replace"), question("remove"), question("store")]
-    _, row, more = notice_payload(EN, asked[0].id, [], asked, [], {}, thread=THREAD)["blocks"]
-    answers = [Answer(question=asked[0].id, answer=one) for one in ANSWERS]
-    assert [*map(clicked_act, row["elements"])] == answers
+@pytest.mark.parametrize(
+    ("first", "line", "answers"),
+    [
+        (
+            question("replace"),
+            "You told me “I live in Osaka” on Sun, May 3, and now “I live in Tokyo”."
+            " Which should I remember?",
+            ["Use the New One", "Keep Both", "Keep What I Had"],
+        ),
+        (
+            question("older"),
+            "You told me “I live in Osaka” on Sun, May 3, and before that “I live in Tokyo”."
+            " Which should I remember?",
+            ["Use the Older One", "Keep Both", "Keep the Newer One"],
+        ),
+        (
+            question("older", "I live in Osaka", "I live in Osaka."),
+            "You told me “I live in Osaka” on Sun, May 3, and before that “I live in Osaka.”."
+            " Which should I remember?",
+            ["Use the Older One", "Keep the Newer One"],
+        ),
+    ],
+)
+def test_of_several_questions_the_first_is_asked(
+    first: Question, line: str, answers: list[str]
+) -> None:
+    """It has a button for each answer that can be; how many others there are is said."""
+    asked = [first, question("remove"), question("store")]
+    payload = notice_payload(EN, first.id, [], asked, [], {}, thread=THREAD)
+    said, row, more = payload["blocks"]
+    assert said["text"]["text"].replace(", 2026,", ",") == line
+    assert [one["text"]["text"] for one in row["elements"]] == answers
+    acts = [clicked_act(one) for one in row["elements"]]
+    given = [act.answer for act in acts if isinstance(act, Answer) and act.question == first.id]
+    assert given == [one for one in ANSWERS if len(answers) == 3 or one != "both"]
     assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)
 
 
@@ -232,7 +286,7 @@ LATE = datetime(2020, 11, 20, 20, 5, tzinfo=UTC)
     ("language", "shown", "with_time", "this_year"),
     [
         ("en", "Nov 21, 2020", "Sat, Nov 21, 2020, 5:05\u202fAM", r"\w{3}, Nov 21, 5:05\sAM"),
-        ("ja", "2020年11月21日", "2020年11月21日(土)5:05", r"11月21日\([日月火水木金土]\)5:05"),
+        ("ja", "2020年11月21日", "2020年11月21日(土) 5:05", r"11月21日\([日月火水木金土]\) 5:05"),
     ],
 )
 def test_a_day_is_that_of_the_reader(

@@ -196,7 +196,7 @@ CHANGES = st.builds(
 QUESTIONS = st.builds(
     Question,
     id=st.uuids(),
-    asks=st.sampled_from(["replace", "remove", "store"]),
+    asks=st.sampled_from(["replace", "older", "remove", "store"]),
     namespace=AUDIENCES.map(PERSON.namespace),
     key=st.uuids().map(str),
     before=st.none() | VALUES,
@@ -389,7 +389,7 @@ def heard(blocks: Sequence[Block]) -> None:
 ROWS = st.none() | st.builds(
     Row,
     id=st.integers(0, 4).map(lambda number: f"memory-{UUID(int=number)}"),
-    above=st.integers(0, 4).map(lambda number: f"memory-{UUID(int=number)}"),
+    above=st.integers(0, 4).map(lambda number: ("about_title", f"memory-{UUID(int=number)}")),
 )
 
 
@@ -415,17 +415,25 @@ def test_every_panel_fits(
 
 
 @given(READERS, panels(), st.integers(0, PAGE_SIZE))
-def test_a_clicked_row_is_found_with_the_row_above(
+def test_a_clicked_row_is_found_with_what_is_above(
     reader: Reader, content: Content, number: int
 ) -> None:
-    """Of a click elsewhere in the panel there is no row."""
+    """Of a click elsewhere in the panel there is no row; what it did is said below its heading."""
     view = panel_view(reader, content)
+    names = [one.get("block_id", "") for one in view["blocks"]]
     begins = ("memory-", "change-")
-    rows = [one["block_id"] for one in view["blocks"] if one.get("block_id", "").startswith(begins)]
+    listed = [name for name in names if name.startswith(begins) or name.endswith("_title")]
+    rows = [name for name in listed if name.startswith(begins)]
     assert clicked_row(view, "controls") is None
     if number < len(rows):
-        above = rows[number - 1] if number else ""
-        assert clicked_row(view, rows[number]) == Row(id=rows[number], above=above)
+        place = listed.index(rows[number])
+        row = clicked_row(view, rows[number])
+        assert row == Row(id=rows[number], above=tuple(listed[max(0, place - 2) : place]))
+        after = panel_view(reader, content, Done(line="Done."), row)
+        shown = [one.get("block_id", "") for one in after["blocks"]]
+        assert [name for name in shown if name in (*listed, "said")] == [
+            "said" if name == rows[number] else name for name in listed
+        ]
 
 
 def test_the_panel_is_opened_in_both_languages() -> None:
@@ -719,6 +727,10 @@ def test_a_row_says_no_default() -> None:
     assert str(year) not in line
     assert line.endswith(f" · <{LINK}|message>")
     assert line.count(" · ") == 2
+    kept = remembered({"promise": "notes", "due": f"{year}-05-04", "state": "open"}, "Promise")
+    promised = memory_row(reader, kept, LINK)["text"]["text"]
+    assert promised.count(" · ") == 1, "its day is that on which it is due"
+    assert "May 4" in promised
     old = remembered(RAMEN, "UserFoodPreference", audience="public", day=f"{year - 1}-03-02")
     text = memory_row(reader, old, None)["text"]["text"]
     assert str(year - 1) in text
