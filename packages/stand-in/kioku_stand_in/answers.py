@@ -61,9 +61,9 @@ def _answer(prompt: Prompt) -> Answer:
     if prompt.tool_choice not in {"auto", "none"}:
         named = (one for one in prompt.tools if one.name == prompt.tool_choice)
         tool = next(named, prompt.tools[-1])
-        return said("", call(tool.name, _form(tool.parameters, say["cannot"])))
+        return said("", call(tool.name, _form(tool.parameters, say["form"])))
     if prompt.schema is not None:
-        return said(json.dumps(_form(prompt.schema, say["cannot"])))
+        return said(json.dumps(_form(prompt.schema, say["form"])))
     if kind == "formation":
         return said(say["nothing"])
     return _reply(prompt, say)

@@ -12,11 +12,11 @@ from kioku_stand_in.script import COMMON, SCRIPT, compiled
 
 _CONCEPTS: Final = compiled(SCRIPT["concepts"])
 _STEM: Final = 5  # characters that make two English words the same
-_SHOWN: Final = 3
+_SHOWN: Final = 5
 
 
 def nearest(question: str, sentences: Sequence[str]) -> list[int]:
-    """Return the indexes of the sentences that share most with a question, at most three."""
+    """Return the indexes of the sentences that share most with a question, at most five."""
     asked = _pieces(question)
     pieces = [_pieces(one) for one in sentences]
     frequency = Counter(piece for of_one in pieces for piece in of_one)
