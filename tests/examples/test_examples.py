@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kioku_stand_in.sentences import SCRIPT
+from kioku_stand_in.script import SCRIPT
 from tests.conftest import ROOT, Server
 
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -1,107 +1,55 @@
-"""From a prompt to an answer: formation, a verdict, a search, calls, a filled form, or a reply."""
+"""From a prompt to an answer: a verdict, memories, a search, calls, a filled form, or a reply."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from kioku_stand_in.memories import (
-    KEPT,
-    Memory,
-    content_of,
-    formed,
-    framed,
-    json_list,
-    known_in,
-    learn,
-    verdicts,
-)
+from kioku_stand_in.learning import KEPT, formed, learn, subject, verdicts
+from kioku_stand_in.memories import Memory, framed, shown_in, values_in
 from kioku_stand_in.nearest import nearest
-from kioku_stand_in.sentences import SCRIPT, Said, is_japanese, read
+from kioku_stand_in.schema_calls import as_json, with_tools
+from kioku_stand_in.script import SCRIPT, is_japanese
+from kioku_stand_in.sentences import Said, read
 from openai_double.answer import Answer, Call, call, said
-from openai_double.prompt import Prompt, Tool
+from openai_double.prompt import Prompt
 
 KINDS: Final = ("reply", "formation", "verdict", "search", "probe")
 _PROBE: Final = "RepeatWord"
 _VERDICTS: Final = "MemoryVerdicts"
-_CONTEXT: Final = re.compile(r"<context>\n(.*?\n)</context>\n\n", re.S)
 _SEARCH: Final = "search_memory"  # of LangMem: its output is a list of memories
+_CONTEXT_END: Final = "</context>\n\n"
+_NOW: Final = re.compile(r"It is \w+, (\d{4}-\d\d-\d\dT\d\d:\d\d[^\s,]*)")
 
 
 def kind_of(prompt: Prompt) -> str:
     """Return what Kioku or LangMem asks for, by which faults and scripts choose requests."""
-    prompt = with_tools(prompt)
-    names = {tool.name for tool in prompt.tools}
+    names = {tool.name for tool in with_tools(prompt).tools}
     if _PROBE in names:
         return "probe"
     if _VERDICTS in names:
         return "verdict"
     if prompt.searches_only and not prompt.instructions:
         return "search"
-    return "formation" if prompt.tools and "<session_" in prompt.last_user_text else "reply"
-
-
-def with_tools(prompt: Prompt) -> Prompt:
-    """Return a prompt whose answer is JSON of tool calls as one with these tools."""
-    entries = _calls_of_schema(prompt.schema)
-    if not entries:
-        return prompt
-    forms = [one["properties"] for one in entries]
-    tools = [
-        Tool(name=form["tool"]["const"], description="", parameters={"properties": form})
-        for form in forms
-    ]
-    text = prompt.last_user_text
-    return replace(prompt, tools=tuple(tools), schema=None, instructions=text)
-
-
-def without_context(prompt: Prompt) -> Prompt:
-    """Return a prompt with the context before the last message among its instructions."""
-    *earlier, last = prompt.turns or (None,)
-    found = _CONTEXT.match(last.text) if last else None
-    if last is None or found is None:
-        return prompt
-    words = replace(last, text=last.text[found.end() :])
-    instructions = f"{prompt.instructions}\n{found[1]}"
-    return replace(prompt, turns=(*earlier, words), instructions=instructions)
+    return "formation" if names and "<session_" in prompt.last_user_text else "reply"
 
 
 def answer_to(prompt: Prompt) -> Answer:
     """Return the scripted answer to `prompt`."""
-    prompt = without_context(prompt)
-    if not _calls_of_schema(prompt.schema):
+    asked = with_tools(prompt)
+    if asked is prompt:
         return _answer(prompt)
-    made = [item for item in _answer(with_tools(prompt)).items if isinstance(item, Call)]
-    calls = [{"tool": one.name, **_as_fields(json.loads(one.arguments))} for one in made]
-    return said(json.dumps({"calls": calls}, ensure_ascii=False))
-
-
-def _calls_of_schema(schema: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the forms of the calls that a structured answer may have."""
-    calls = (schema or {}).get("properties", {}).get("calls", {})
-    entries: list[dict[str, Any]] = calls.get("items", {}).get("anyOf", [])
-    return entries
-
-
-def _as_fields(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a call with changes of fields in place of JSON Patch."""
-    if "patches" not in arguments:
-        return arguments
-    changes = [
-        {"field": one["path"].removeprefix("/"), "value": one["value"]}
-        for one in arguments["patches"]
-    ]
-    return {"json_doc_id": arguments["json_doc_id"], "changes": changes}
+    return as_json(_answer(asked))
 
 
 def _answer(prompt: Prompt) -> Answer:
-    words = prompt.last_user_text
+    """Return the answer to a prompt that has its tools."""
+    words = _words(prompt)
     kind = kind_of(prompt)
-    say = {name: text[is_japanese(words)] for name, text in SCRIPT["replies"].items()}
+    say = _say(words)
     if kind == "verdict":
         return said("", call(_VERDICTS, verdicts(words)))
     if kind == "probe":
@@ -113,115 +61,130 @@ def _answer(prompt: Prompt) -> Answer:
     if prompt.tool_choice not in {"auto", "none"}:
         named = (one for one in prompt.tools if one.name == prompt.tool_choice)
         tool = next(named, prompt.tools[-1])
-        return said("", call(tool.name, _filled(tool.parameters, say["form"])))
+        return said("", call(tool.name, _form(tool.parameters, say["form"])))
     if prompt.schema is not None:
-        return said(json.dumps(_filled(prompt.schema, say["form"])))
+        return said(json.dumps(_form(prompt.schema, say["form"])))
     if kind == "formation":
         return said(say["nothing"])
-    told = dict.fromkeys(_outcomes(prompt, say) or _replies(prompt, say))
-    if len(told) > 1:
-        told.pop(say["unknown"], None)
-    # What it does not understand has no answer: it is neither rated nor made of memories.
-    return said("\n\n".join(told), refuses=[*told] == [say["unknown"]])
+    return _reply(prompt, say)
 
 
-def _filled(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+def _words(prompt: Prompt) -> str:
+    """Return the newest words of the person, without the context before them."""
+    return prompt.last_user_text.rpartition(_CONTEXT_END)[2]
+
+
+def _say(words: str) -> dict[str, str]:
+    """Return the replies in the language of the words."""
+    return {name: text[is_japanese(words)] for name, text in SCRIPT["replies"].items()}
+
+
+def _form(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     """Return a value for each field of a tool or of a structured answer: true, or a text."""
     fields = schema.get("properties", {}).items()
     return {name: field.get("type") == "boolean" or text for name, field in fields}
 
 
 def _calls(prompt: Prompt) -> list[Call]:
-    """Return for each clause its next call that is possible; all are calls of the same tool."""
+    """Return the first call that is possible and was not made since the person's words."""
     tools = {tool.name for tool in prompt.tools} - {one.name for one in prompt.fresh_results}
-    calls: list[Call] = []
-    for clause in read(prompt.last_user_text):
-        values = _values(clause, prompt)
-        remember = SCRIPT["remember"] if clause.to_remember else {}
-        for tool, arguments in clause.rule.get("calls", remember).items():
-            given = {name: values.get(value, value) for name, value in arguments.items()}
-            if tool in tools and None not in given.values():
-                calls.append(call(tool, given))
-                break
-    return [one for one in calls if one.name == calls[0].name]
+    for clause in read(_words(prompt)):
+        for tool, arguments in _wanted(clause, prompt):
+            if tool in tools:
+                return [call(tool, arguments)]
+    return []
 
 
-def _values(said: Said, prompt: Prompt) -> dict[str, Any]:
-    """Return what the arguments of a call may name; None for what there is none of."""
-    stated = re.search(r"It is \w+, (\d{4}-\d\d-\d\dT\d\d:\d\d[^\s,]*)", prompt.instructions)
+def _wanted(clause: Said, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the tools, Kioku's or LangMem's, that can do what a clause asks for."""
+    arguments = {**clause.rule.get("with", {}), **clause.parts}
+    words = subject(arguments.get("words", clause.clause))
+    if clause.name == "forget":
+        arguments["words"] = words
+    if "tool" in clause.rule or "with" in clause.rule:
+        yield clause.rule.get("tool", "memory_settings"), _with_times(arguments, prompt)
+    if clause.name == "remember":
+        [memory, *_] = clause.memories
+        content = {"kind": memory.kind, **memory.content}
+        yield "memory_change", {"action": "create", "evidence": clause.quote, "content": content}
+        yield "manage_memory", {"action": "create", "content": arguments["fact"]}
+    if clause.name in ("forget", "question"):
+        yield _SEARCH, {"query": words}
+    if clause.name == "forget":
+        for entry in _found(prompt):
+            if words.casefold() in str(entry["value"]).casefold():
+                yield "manage_memory", {"action": "delete", "id": entry["key"]}
+
+
+def _with_times(arguments: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
+    """Return arguments with their times, by the line of the prompt that says what time it is."""
+    stated = _NOW.search("\n".join([prompt.instructions, prompt.last_user_text]))
     now = datetime.fromisoformat(stated[1]) if stated else datetime.now(UTC)
-    later = now + timedelta(hours=int(said.parts.get("hours", 0)))
-    about = said.parts["about"].casefold()
-    found = (one["key"] for one in _found(prompt) if about in str(one["value"]).casefold())
-    return {
-        **{f"={name}": part for name, part in said.parts.items()},
-        "=content": {"kind": said.parts["kind"], **content_of(said.parts)},
-        "=today": f"{now.date()}",
-        "=later": later.isoformat(timespec="minutes"),
-        "=id": next(found, None),
-    }
+    hours = arguments.pop("hours", None)
+    if hours:
+        arguments["until"] = (now + timedelta(hours=int(hours))).isoformat(timespec="minutes")
+    if "since" in arguments:
+        arguments["since"] = f"{now.date()}"
+    return arguments
 
 
 def _found(prompt: Prompt) -> list[dict[str, Any]]:
     """Return what searches for memories have just found, as LangMem has it."""
     outputs = [one.output for one in prompt.fresh_results if one.name == _SEARCH]
-    return [entry for output in outputs for entry in json_list(output)]
+    return [entry for found in values_in("\n".join(outputs)) for entry in found]
 
 
-def _outcomes(prompt: Prompt, say: dict[str, str]) -> list[str]:
-    """Return what is said of the outputs of the calls."""
+def _reply(prompt: Prompt, say: Mapping[str, str]) -> Answer:
+    """Return what is said of the outputs of calls, of the files, or else to each clause."""
     outputs = [one.output for one in prompt.fresh_results if one.name != _SEARCH]
-    outcomes = SCRIPT["outcomes"].items()
-    return [say[next(name for mark, name in outcomes if mark in output)] for output in outputs]
+    files = [f"- {file}" for turn in prompt.turns[-1:] for file in turn.files]
+    if outputs:
+        outcomes = SCRIPT["outcomes"].items()
+        told = [say[next(name for mark, name in outcomes if mark in one)] for one in outputs]
+    elif files:
+        told = [say["files"].format("\n".join(files))]
+    else:
+        known = _known(prompt)
+        told = [reply(one, known, say) for one in read(_words(prompt))]
+    # What it does not understand has no answer: it is neither rated nor made of memories.
+    understood = [one for one in dict.fromkeys(told) if one != say["unknown"]]
+    if not understood:
+        return said(say["unknown"], refuses=True)
+    return said("\n\n".join(understood))
 
 
-def _replies(prompt: Prompt, say: dict[str, str]) -> list[str]:
-    """Return the replies to the files or else to the sentences of the message."""
-    turns = [turn for turn in prompt.turns if turn.role == "user"]
-    if files := [f"- {file}" for turn in turns[-1:] for file in turn.files]:
-        return [say["files"].format("\n".join(files))]
-    known, texts = known_in(prompt.instructions)
+def _known(prompt: Prompt) -> list[Memory]:
+    """Return the memories in a prompt, changed by what was said since, and the kept lines."""
+    turns = [turn.text for turn in prompt.turns if turn.role == "user"]
+    shown = "\n".join([prompt.instructions, *turns])
+    known = {memory.subject: memory for memory in shown_in(shown)}
+    found = [str(entry["value"]["content"]) for entry in _found(prompt)]
+    recent = map(str, values_in(framed(shown, "recent_words")))
     # A frame is what others wrote.
-    typed = [turn.text for turn in turns if not re.match(r"<\w+>\n", turn.text)]
-    found = [str(one["value"]["content"]) for one in _found(prompt)]
-    recent = map(str, framed(prompt.instructions, "recent_words"))
-    learn(known, "\n".join([*texts, *found, *recent, *typed]))
-    kept = [line["text"] for turn in turns for line in framed(turn.text, "kept")]
-    known |= {f"kept {text}": {"kind": KEPT, "clause": text} for text in kept}
-    told = [reply(one, [*known.values()], say) for one in read(prompt.last_user_text)]
-    return told or [say["unknown"]]
+    words = [text.rpartition(_CONTEXT_END)[2] for text in turns]
+    typed = [text for text in words if not re.match(r"<\w+>\n", text)]
+    learn(known, "\n".join([*found, *recent, *typed]))
+    kept = [Memory(KEPT, {"text": line["text"]}) for line in values_in(framed(shown, "kept"))]
+    return [*known.values(), *kept]
 
 
-def reply(said: Said, known: list[Memory], say: Mapping[str, str]) -> str:
-    """Return what is said to one clause, in the words `say`, by what is known of the person."""
-    if "corrects" in said.rule and not any(str(said.parts["x"]) in text_of(m, say) for m in known):
-        return say["unknown"]
-    if said.states:
-        return say["said"].format(said.parts["whole"])
-    texts = [text_of(one, say) for one in known]
+def reply(said: Said, known: Sequence[Memory], say: Mapping[str, str]) -> str:
+    """Return what is said to a clause, in the words `say`, by what is known of the person."""
+    texts = [memory.text(say) for memory in known]
     if said.name == "question":
-        found = nearest(said.parts["quote"], texts)
-        kept = {one["clause"] for one in known if one["kind"] == KEPT}
-        return _quoting(found, say, "quote" if kept.isdisjoint(found) else "quote_kept")
-    if "recalls" not in said.rule:
-        return say.get(said.name, say["cannot"])
-    recalled = re.compile(said.rule["recalls"], re.I)
-    pairs = zip(known, texts, strict=True)
-    return _quoting([text for one, text in pairs if recalled.search(f"{one['kind']} {text}")], say)
+        found = nearest(said.quote, [f"{memory.kind} {memory.text(say)}" for memory in known])
+        return _quoting([texts[at] for at in found], say)
+    if said.name == "recall":
+        return _quoting(texts, say)
+    if said.name == "correct" and not any(said.parts["new"] in text for text in texts):
+        return say["unknown"]
+    if "kind" in said.rule or said.memories:
+        return say["said"].format(said.clause)
+    return say.get(said.name, say["cannot"])
 
 
-def _quoting(texts: list[str], say: Mapping[str, str], name: str = "quote") -> str:
+def _quoting(texts: Sequence[str], say: Mapping[str, str]) -> str:
     """Return a reply that quotes what the person, or others, said."""
     if not texts:
         return say["nothing"]
-    return say[name].format("\n".join(f"- {text}" for text in texts))
-
-
-def text_of(memory: Memory, say: Mapping[str, str]) -> str:
-    """Return a memory in words that the person could have said."""
-    if "to" in memory:
-        return say["promised"].format(memory["clause"], memory["to"])
-    if "thing" not in memory:
-        return str(memory.get("clause", ""))
-    opinion = "like" if int(memory.get("level", 100)) >= 50 else "dislike"
-    return say[opinion].format(memory.get("detail") or memory["thing"])
+    return say["quote"].format("\n".join(f"- {text}" for text in texts))

@@ -1,235 +1,107 @@
-"""Memories, each the parts of the clause that states it (`kinds` in script.toml), and verdicts."""
+"""Memories as the stand-in knows them, and their forms in the prompts of Kioku and of LangMem."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from kioku_stand_in.sentences import SCRIPT, Said, pattern, read
-from openai_double.answer import Call, call
-from openai_double.prompt import Prompt
+from kioku_stand_in.script import SCRIPT
 
-Memory = dict[str, Any]
-
-# A stored memory in a formation request, of LangMem as released and of Kioku.
+FIELDS: Final = {
+    "UserFoodPreference": ("food_name", "preference", "description"),
+    "UserTechInterest": ("topic", "interest_level", "description"),
+    "UserFact": ("fact", "topic"),
+    "UserInstruction": ("instruction",),
+    "Promise": ("promise", "to"),
+}
+"""The fields of each kind: first what it is about; of what is liked then the level, and how."""
+_LINE: Final = re.compile(r"\d\d (?:(?P<kind>\w+): )?(?P<name>.*)", re.S)
 _INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>')
-_KNOWN: Final = re.compile(r"^(\d+) (\{.*\})$", re.M)
-_LINE: Final = re.compile(r"\d\d (?:(?P<kind>\w+): )?(?P<about>.*)", re.S)
-_SPOKEN: Final = re.compile(
-    r"^=+ Human Message =+$\n(.*?)(?=^=+ \w+ Message =+$|^</session_)", re.M | re.S
-)
-_LIMIT: Final = pattern("<limit>")
-_HEALTH: Final = pattern("<health>")
-_OPEN: Final = {name: pattern(words) for name, words in SCRIPT["open"].items()}
-_MODALITIES: Final = ("question", "joke", "hypothetical", "request")
-KEPT: Final = "KeptLine"
+_NUMBERED: Final = re.compile(r"^(\d+) (\{.*\})$", re.M)
 
 
-def json_list(text: str) -> list[Any]:
-    """Return the JSON list in `text`, an empty one for any other text."""
-    value = None
-    with suppress(ValueError):
-        value = json.loads(text)
-    return value if isinstance(value, list) else []
+@dataclass(frozen=True)
+class Memory:
+    """A memory: its kind, its fields, and the sentence that says it."""
+
+    kind: str
+    content: Mapping[str, Any]
+    quote: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is about: its first field."""
+        first, *_ = FIELDS.get(self.kind, [*self.content])
+        return str(self.content.get(first, ""))
+
+    @property
+    def subject(self) -> str:
+        """What there is one memory of: the topic of a fact that has one, or what it is about."""
+        is_single = self.content.get("topic") in SCRIPT["topics"]
+        return str(self.content["topic"] if is_single else self.name).casefold()
+
+    def corrected(self, old: str, new: str, quote: str) -> Memory:
+        """Return it with new words in place of old ones."""
+        first = FIELDS[self.kind][0]
+        name = re.sub(re.escape(old), lambda _: new, self.name, flags=re.I)
+        return replace(self, content={**self.content, first: name}, quote=quote)
+
+    def text(self, say: Mapping[str, str]) -> str:
+        """Return it in words that the person could have said."""
+        if self.kind == "Promise":
+            return say["promised"].format(self.name, self.content.get("to"))
+        if self.kind not in ("UserFoodPreference", "UserTechInterest"):
+            return self.name
+        _, level, how = FIELDS[self.kind]
+        opinion = "like" if int(self.content.get(level, 100)) >= 50 else "dislike"
+        return say[opinion].format(self.content.get(how) or self.name)
 
 
-def framed(text: str, frame: str) -> list[Any]:
-    """Return the JSON values between ``<frame>`` and ``</frame>``, one a line."""
-    bodies = re.findall(rf"<{frame}>\n(.*?)\n?</{frame}>", text, re.S)
-    return [one for line in "\n".join(bodies).splitlines() for one in json_list(f"[{line}]")]
+def values_in(text: str) -> list[Any]:
+    """Return the values of JSON in the lines of a text; lines of anything else are skipped."""
+    values = []
+    for line in text.splitlines():
+        with suppress(ValueError):
+            values.append(json.loads(line))
+    return values
 
 
-def known_in(text: str) -> tuple[dict[str, Memory], list[str]]:
-    """Return the memories in the frames of a prompt, by line, and what is said there besides.
+def framed(text: str, frame: str) -> str:
+    """Return what is between each ``<frame>`` and ``</frame>``."""
+    return "\n".join(re.findall(rf"<{frame}>\n(.*?)\n?</{frame}>", text, re.S))
 
-    Kioku has lines of text, the articles objects, and mem0 JSON strings.
+
+def shown_in(text: str) -> Iterator[Memory]:
+    """Yield the memories in the frames of a reply's prompt.
+
+    A line of Kioku is ``26 UserFoodPreference: ramen; preference: 90``, without a kind for a fact;
+    the articles have objects of JSON, and mem0 strings.
     """
-    known: dict[str, Memory] = {}
-    texts: list[str] = []
-    for body in re.findall(r"<memories>\n(.*?)\n?</memories>", text, re.S):
-        for line in body.splitlines():
-            values = json_list(f"[{line}]" if line[:1] in '{"' else f'["{line}"]')
-            for value in values:
-                memory = memory_of_line(value) if isinstance(value, str) else memory_of(**value)
-                if memory is not None:
-                    known[line] = memory
-                elif line[:1] == '"':
-                    texts.append(value)
-    return known, texts
+    for line in framed(text, "memories").splitlines():
+        [value] = values_in(line) or values_in(f'"{line}"') or [line]
+        if isinstance(value, dict):
+            yield Memory(value["kind"], value["content"])
+        elif line.startswith('"'):
+            yield Memory("UserFact", {"fact": value})
+        elif found := _LINE.fullmatch(str(value)):
+            kind = found["kind"] or "UserFact"
+            name, *fields = found["name"].split("; ")
+            content = dict(one.split(": ", 1) for one in fields if ": " in one)
+            yield Memory(kind, {FIELDS.get(kind, ("name",))[0]: name, **content})
 
 
-def memory_of(kind: str, content: Mapping[str, Any]) -> Memory:
-    """Return a memory that is stored."""
-    fields = SCRIPT["kinds"].get(kind, {}).items()
-    return {"kind": kind, **{part: content[name] for name, part in fields if content.get(name)}}
-
-
-def memory_of_line(line: str) -> Memory | None:
-    """Return the memory of a line in Kioku's prompt; None for a text of another form.
-
-    Such as ``26 UserFoodPreference: ramen; preference: 90``, without a kind for a fact. A line that
-    names the month is before it.
-    """
-    found = _LINE.fullmatch(line)
-    if found is None:
-        return None
-    kind = found["kind"] or "UserFact"
-    about, *fields = found["about"].split("; ")
-    subject = next(iter(SCRIPT["kinds"].get(kind, {})), "")
-    named = (field.partition(": ") for field in fields)
-    return memory_of(kind, {subject: about, **{name: value for name, _, value in named}})
-
-
-def content_of(memory: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is stored of a memory."""
-    fields = SCRIPT["kinds"].get(memory["kind"], {}).items()
-    return {name: memory[part] for name, part in fields if part in memory}
-
-
-def is_about(memory: Memory, said: Said) -> bool:
-    """Return whether a clause is about a memory: its topic, its thing, or its words."""
-    if "topic" in said.parts:
-        return str(said.parts["topic"]).casefold() == str(memory.get("topic", "")).casefold()
-    about = str(said.parts["about"]).casefold().removesuffix("s")
-    if thing := str(memory.get("thing", "")):
-        return about == thing.casefold().removesuffix("s")
-    is_request = not {"removes", "corrects"}.isdisjoint(said.rule)
-    words = about if is_request else said.parts["clause"].casefold()
-    return words in str(memory.get("clause", "")).casefold()
-
-
-def learn(known: dict[str, Memory], text: str) -> None:
-    """Change what is known, memories by their ids, as a text says."""
-    for said in read(text):
-        about = [key for key, memory in known.items() if is_about(memory, said)]
-        if "corrects" in said.rule:
-            for key in about:
-                known[key] = _corrected(known[key], said)
-        elif "removes" in said.rule and about:
-            for key in about:
-                del known[key]
-        elif said.states:
-            same = (key for key in about if known[key]["kind"] == said.parts["kind"])
-            key = next(same, f"{len(known)} {said.parts['quote']}")
-            known[key] = {**known.get(key, {}), **said.parts}
-
-
-def _corrected(memory: Memory, said: Said) -> Memory:
-    """Return a memory with the new words of a correction in place of the old."""
-    part = "thing" if "thing" in memory else "clause"
-    old = re.compile(re.escape(said.parts["of"]), re.I)
-    text = old.sub(lambda _: str(said.parts["x"]), memory[part])
-    return {**memory, part: text, "quote": said.parts["quote"]}
-
-
-def formed(prompt: Prompt) -> list[Call]:
-    """Return LangMem's tool calls for a formation request; none if nothing is to be remembered."""
-    tools = {tool.name: tool.fields for tool in prompt.tools}
-    shown = prompt.instructions
+def stored_in(text: str) -> dict[str, Memory]:
+    """Return the memories in a request to form some, by their ids, of Kioku and of LangMem."""
     stored: dict[str, Memory] = {}
-    for key, text in _KNOWN.findall(shown):
-        content = json.loads(text)
-        subject = next(iter(content), "")
-        named = (kind for kind, fields in SCRIPT["kinds"].items() if subject == next(iter(fields)))
-        stored[key] = memory_of(next(named, ""), content)
-    for key, kind, text in _INSTANCE.findall(shown):
-        stored[key] = memory_of(kind, ast.literal_eval(text))
-    known = {**stored}
-    learn(known, "\n".join(_SPOKEN.findall(prompt.last_user_text)))
-    calls = [call("RemoveDoc", {"json_doc_id": key}) for key in stored if key not in known]
-    for key, memory in known.items():
-        old = content_of(stored[key]) if key in stored else {}
-        new = {name: value for name, value in content_of(memory).items() if value != old.get(name)}
-        if new and "evidence" in tools.get(memory["kind"], ()):
-            new["evidence"] = memory["quote"]
-        if new and memory["kind"] in tools:
-            calls.append(_patch(key, new) if old else call(memory["kind"], new))
-    if prompt.tool_choice == "required" and not calls:
-        return [_patch(key, {}) for key in [*stored][:1]]
-    return calls
-
-
-def _patch(key: str, new: Mapping[str, Any]) -> Call:
-    """Return a change of a memory; adding a field that is there replaces it (RFC 6902)."""
-    patches = [{"op": "add", "path": f"/{name}", "value": value} for name, value in new.items()]
-    given = {"json_doc_id": key, "planned_edits": "As they said.", "patches": patches}
-    return call("PatchDoc", given)
-
-
-def verdicts(request: str) -> dict[str, Any]:
-    """Return the arguments of MemoryVerdicts: one verdict for each proposal of the request."""
-    [now] = framed(request, "now")
-    typed = "\n".join(framed(request, "typed"))
-    today = date.fromisoformat(now["date"])
-    return {"verdicts": [_verdict(one, typed, today) for one in framed(request, "proposals")]}
-
-
-def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any]:
-    """Judge a proposal by the clause that says so; `typed` is all that was typed."""
-    sentence = proposal["sentence"] or ""
-    if proposal["kind"] == KEPT:
-        return _verdict_on_kept(proposal["index"], sentence)
-    said = _said_of(proposal, typed)
-    verdict = {
-        "index": proposal["index"],
-        "supported": said is not None,
-        "about": "speaker",
-        "modality": said.rule.get("modality", "asserted") if said else "asserted",
-        "conflict": "replaces" if proposal["old"] else "none",
-    }
-    corrects = {"corrects", "訂正", "now"}
-    if said and proposal["old"] and "unclear" in said.rule and corrects.isdisjoint(said.parts):
-        verdict["conflict"] = "unclear"
-    if _HEALTH.search(sentence):
-        verdict["sensitive"] = "health"
-        verdict["may_harm"] = True
-    if limit := _LIMIT.search(sentence):
-        is_promise = proposal["kind"] == "Promise"
-        verdict["due" if is_promise else "valid_until"] = _day(limit["day"] or limit["日"], today)
-        if limit["noon"] or limit["正午"]:
-            verdict["due_time"] = "12:00"
-    return verdict
-
-
-def _verdict_on_kept(index: int, sentence: str) -> dict[str, Any]:
-    """Judge words that somebody wants to keep for a channel."""
-    modality = next(
-        (name for name in _MODALITIES if _OPEN[name].fullmatch(sentence.strip())), "asserted"
-    )
-    return {
-        "index": index,
-        "supported": True,
-        "about": "other" if _OPEN["other"].fullmatch(sentence.strip()) else "speaker",
-        "modality": modality,
-        "conflict": "none",
-        "sensitive": "health" if _HEALTH.search(sentence) else "none",
-    }
-
-
-def _said_of(proposal: dict[str, Any], typed: str) -> Said | None:
-    """Return the clause that says what a proposal does, None if there is none."""
-    old = proposal["old"] or {}
-    sentence = proposal["sentence"] or ""
-    if proposal["change"] == "remove":
-        memory = memory_of(proposal["kind"], old)
-        removals = [one for one in read(f"{typed}\n{sentence}") if "removes" in one.rule]
-        return next((one for one in removals if is_about(memory, one)), None)
-    values = str({**old, **proposal["values"]}).casefold()
-    stated = [one for one in read(sentence) if one.states and one.parts["x"].casefold() in values]
-    whole = (one for one in stated if one.parts["clause"].casefold() in values)
-    return next(whole, stated[0] if stated else None)
-
-
-def _day(name: str, today: date) -> str | None:
-    """Return the date of the next weekday of that name, in Japanese of its first letters."""
-    days = [today + timedelta(days=ahead) for ahead in range(1, 8)]
-    named = {f"{day:%A}".lower(): day for day in days}
-    named |= {f"{'月火水木金土日'[day.weekday()]}曜": day for day in days}
-    named |= {"tomorrow": days[0], "明日": days[0]}
-    found = named.get(name.lower())
-    return None if found is None else f"{found}"
+    for key, shown in _NUMBERED.findall(text):
+        content = json.loads(shown)
+        kinds = [kind for kind, fields in FIELDS.items() if fields[0] == next(iter(content), "")]
+        stored[key] = Memory(kinds[0] if kinds else "", content)
+    for key, kind, shown in _INSTANCE.findall(text):
+        stored[key] = Memory(kind, ast.literal_eval(shown))
+    return stored

@@ -1,69 +1,52 @@
-"""The sentences that the stand-in understands: clauses that match a rule of script.toml."""
+"""What a person's sentences say: requests, statements with their memories, questions, remarks."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any, Final
 
-SCRIPT: Final = tomllib.loads(files("kioku_stand_in").joinpath("script.toml").read_text("utf-8"))
-_SHORT: Final = {**SCRIPT["short"], **SCRIPT["words"]}
+from kioku_stand_in.memories import FIELDS, Memory
+from kioku_stand_in.script import SCRIPT, WORDS, compiled, is_japanese
+
 _SENTENCE: Final = re.compile(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)")
-_LONGEST: Final = 300  # characters of a clause
-_TO_REMEMBER: Final = {"remember", "remember_after"}
+_END: Final = re.compile(r"[\s。！？!?.、,]+$")
+_JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
+_OPENING: Final = re.compile(
+    f"(?:{'|'.join(SCRIPT['openings'].values())})*".replace("<end>", "(?:[,.:!]? +|、|$)"), re.I
+)
+_RULES: Final = [
+    (name, re.compile(says.replace("<name>", SCRIPT["name"]), re.I))
+    for name, rule in SCRIPT["rules"].items()
+    for says in rule["says"]
+]
+_TOPICS: Final = compiled(SCRIPT["topics"])
+_LEVELS: Final = compiled(SCRIPT["levels"])
+_LIKED: Final = compiled(SCRIPT["liked"])
+_SEPARATOR: Final = re.compile(r",? and |, ?| too$|\b(?:for|the|an?|some) ", re.I)
+_RUN: Final = "[ァ-ヺー一-鿿A-Za-z0-9]*"
+_NAMES: Final = re.compile(
+    f"お?{_RUN}(?:{'|'.join(map('|'.join, SCRIPT['liked'].values()))}){_RUN}"
+)
+_LONGEST: Final = 4  # words of a name
 
 
 @dataclass(frozen=True)
 class Said:
-    """A clause: its rule by name and content, and its parts.
+    """A clause: the name of its rule or of what else it is, and the sentence that it is in.
 
-    The parts are the named groups of the pattern, what the rule states, and what `_parts` adds. A
-    clause that names several things is one `Said` for each.
+    `rule` is that of the script, `parts` are the groups of its pattern, and `memories` are what
+    the clause states.
     """
 
     name: str
+    quote: str
+    clause: str
     rule: Mapping[str, Any]
-    parts: Mapping[str, Any]
-
-    @property
-    def states(self) -> bool:
-        """Whether it is a statement of the person about themselves."""
-        return "states" in self.rule
-
-    @property
-    def to_remember(self) -> bool:
-        """Whether it is a statement that the sentence asks to remember."""
-        return self.states and not _TO_REMEMBER.isdisjoint(self.parts)
-
-
-def pattern(text: str) -> re.Pattern[str]:
-    """Compile a pattern of the script; ``<name>`` stands for an entry of `short` or `words`."""
-    while (written_out := re.sub(r"(?<!\?P)<(\w+)>", lambda gap: _SHORT[gap[1]], text)) != text:
-        text = written_out
-    return re.compile(text, re.I)
-
-
-_PATTERNS: Final = [
-    (name, pattern(f"<before>(?P<whole>{says})<after>"))
-    for name, rule in SCRIPT["rules"].items()
-    for says in rule["says"]
-]
-_JOINTS: Final = [(pattern(joint), apart) for joint, apart in SCRIPT["joints"]]
-_QUESTION: Final = pattern("<question>")
-_SEPARATOR: Final = pattern("<separator>")
-# A known word is a whole word of an English name, or the end of a Japanese one.
-_WORDS: Final = {
-    kind: pattern(rf"(?:^|.*[^a-z])(?:<{kind}>)s?(?: .*)?") for kind in SCRIPT["words"]
-}
-
-
-def is_japanese(text: str) -> bool:
-    """Return whether `text` contains kana or kanji."""
-    return re.search(r"[ぁ-ゖァ-ヺ一-鿿]", text) is not None
+    parts: Mapping[str, str]
+    memories: tuple[Memory, ...]
 
 
 # Each request repeats the messages before it.
@@ -75,39 +58,82 @@ def read(text: str) -> tuple[Said, ...]:
 
 
 def _sentence(sentence: str) -> Iterator[Said]:
-    """Yield the clauses of a sentence."""
-    words = " ".join(re.sub(r"[\s。！？!?.、,]+$", "", sentence).split())
-    asks = sentence.endswith(("?", "？")) or _QUESTION.fullmatch(words) is not None
-    for joint, apart in _JOINTS:
-        words = joint.sub(apart, words)
-    for clause in words.split("\n"):
-        name, groups = _match(clause if len(clause) <= _LONGEST else "", asks=asks)
+    """Yield the clauses of a sentence, without what it opens with."""
+    words = " ".join(_END.sub("", sentence).replace("’", "'").split())
+    opening = ""
+    if found := _OPENING.match(words):
+        opening = found.lastgroup or ""
+        words = words[found.end() :]
+    asks = sentence.endswith(("?", "？")) or WORDS["question"].search(words) is not None
+    for clause in _JOINT.split(words):
+        yield _said(clause, sentence, "question" if asks else opening or "unknown")
+
+
+def _said(clause: str, sentence: str, other: str) -> Said:
+    """Return what a clause says: by the first rule that fits, else a statement, else `other`."""
+    asks = other == "question"
+    for name, says in _RULES:
         rule = SCRIPT["rules"][name]
-        things = groups.get("x") or groups.get("of", "")
-        is_single = "kind" in rule.get("states", {})
-        for thing in [things] if is_single else _SEPARATOR.split(things):
-            yield Said(name, rule, {"quote": sentence, **_parts(rule, groups, thing)})
+        found = says.fullmatch(clause)
+        if found is not None and not (asks and "kind" in rule):
+            parts = found.groupdict()
+            memories = _remembered(rule.get("kind"), clause, parts)
+            return Said(name, sentence, clause, rule, parts, memories)
+    memories = () if asks else stated(clause)
+    return Said("statement" if memories else other, sentence, clause, {}, {}, memories)
 
 
-def _match(clause: str, *, asks: bool) -> tuple[str, dict[str, str]]:
-    """Return the first rule that fits a clause, and its groups; a question states nothing."""
-    for name, says in _PATTERNS:
-        match = says.fullmatch(clause)
-        groups = {part: text for part, text in match.groupdict().items() if text} if match else {}
-        if "forget" in groups:
-            return "forget", groups
-        is_statement = "states" in SCRIPT["rules"][name]
-        if groups and not (asks and is_statement and groups.keys().isdisjoint(_TO_REMEMBER)):
-            return name, groups
-    return "question" if asks else "unknown", {"whole": clause}
+def _remembered(kind: str | None, clause: str, parts: Mapping[str, str]) -> tuple[Memory, ...]:
+    """Return the memories of a clause that has a rule of this kind."""
+    if kind is None:
+        return ()
+    if kind == "UserFact":
+        told = parts.get("fact", clause)
+        return stated(told) or (fact(told),)
+    return (Memory(kind, {name: parts.get(name, clause) for name in FIELDS[kind]}),)
 
 
-def _parts(rule: Mapping[str, Any], groups: Mapping[str, str], thing: str) -> dict[str, Any]:
-    """Add the kind of the memory, its `thing` if the kind has one, and what is spoken of."""
-    states = rule.get("states", {})
-    kinds = (kind for kind, words in _WORDS.items() if words.fullmatch(thing))
-    kind = states.get("kind") or next(kinds, "UserFact")
-    named = {"thing": thing} if kind in _WORDS else {}
-    about = groups.get("of") or thing or groups["whole"]
-    spoken_of = {"kind": kind, "x": thing, "about": about}
-    return {"clause": groups["whole"], **groups, **states, **named, **spoken_of}
+def fact(text: str) -> Memory:
+    """Return the memory of a fact, with the topic of which there is one fact only."""
+    content = {"fact": text}
+    for topic, words in _TOPICS.items():
+        if words.search(text):
+            content["topic"] = topic
+    return Memory("UserFact", content)
+
+
+def stated(clause: str) -> tuple[Memory, ...]:
+    """Return the memories of what a clause states, none of one that states nothing."""
+    for level, words in _LEVELS.items():
+        if words.search(clause):
+            names = _NAMES.findall(clause)
+            if not is_japanese(clause):
+                names = _SEPARATOR.split(words.sub(",", clause))
+            likings = tuple(_likings(names, int(level)))
+            if likings:
+                return likings
+    return (fact(clause),) if _is_lasting(clause) else ()
+
+
+def _likings(names: Sequence[str], level: int) -> Iterator[Memory]:
+    """Yield the memories of what is known by name; a longer name of the same thing says how."""
+    for kind, words in _LIKED.items():
+        liked = [one.strip() for one in names if words.search(one) and len(one.split()) <= _LONGEST]
+        name, how_much, how = FIELDS[kind]
+        if len(liked) > 1 and liked[0] in liked[1]:
+            yield Memory(kind, {name: liked[0], how_much: level, how: liked[1]})
+        else:
+            yield from (Memory(kind, {name: one, how_much: level}) for one in liked)
+
+
+def _is_lasting(clause: str) -> bool:
+    """Return whether a clause tells something of the person that is not over soon."""
+    if any(WORDS[reason].search(clause) for reason in ("joke", "hypothetical", "passing")):
+        return False
+    subject = WORDS["speaker"].match(clause)
+    if subject is None:
+        return WORDS["ending"].search(clause) is not None
+    if WORDS["habit"].search(clause):
+        return True
+    told = WORDS["adverb"].sub("", clause[subject.end() :]).strip()
+    return bool(told) and WORDS["fleeting"].match(told) is None

@@ -1,0 +1,39 @@
+"""Requests for JSON of tool calls, as Kioku makes them of a server that calls no tools."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from openai_double.answer import Answer, Call, said
+from openai_double.prompt import Prompt, Tool
+
+
+def with_tools(prompt: Prompt) -> Prompt:
+    """Return a prompt whose answer is JSON of tool calls as one with these tools."""
+    calls = (prompt.schema or {}).get("properties", {}).get("calls", {})
+    tools = []
+    for form in calls.get("items", {}).get("anyOf", []):
+        name = form["properties"]["tool"]["const"]
+        tools.append(Tool(name=name, description="", parameters=form))
+    if not tools:
+        return prompt
+    text = prompt.last_user_text
+    return replace(prompt, tools=tuple(tools), schema=None, instructions=text)
+
+
+def as_json(answer: Answer) -> Answer:
+    """Return the calls of an answer as JSON, changes of fields in place of JSON Patch."""
+    calls = []
+    for one in answer.items:
+        if isinstance(one, Call):
+            arguments: dict[str, Any] = json.loads(one.arguments)
+            if "patches" in arguments:
+                changes = [
+                    {"field": patch["path"].removeprefix("/"), "value": patch["value"]}
+                    for patch in arguments["patches"]
+                ]
+                arguments = {"json_doc_id": arguments["json_doc_id"], "changes": changes}
+            calls.append({"tool": one.name, **arguments})
+    return said(json.dumps({"calls": calls}, ensure_ascii=False))

@@ -1,0 +1,33 @@
+"""The script (script.toml): its rules, lists of phrases, and replies."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Final
+
+SCRIPT: Final = tomllib.loads(files("kioku_stand_in").joinpath("script.toml").read_text("utf-8"))
+
+
+def phrases(listed: Sequence[str]) -> re.Pattern[str]:
+    """Compile a pattern of any of these: whole English words, parts of Japanese sentences."""
+    english = "|".join(one for one in listed if one.isascii())
+    japanese = [one for one in listed if not one.isascii()]
+    words = rf"(?<![a-z0-9'])(?:{english})(?![a-z0-9'])"
+    return re.compile("|".join([words, *japanese] if english else japanese), re.I)
+
+
+def compiled(table: Mapping[str, Sequence[str]]) -> dict[str, re.Pattern[str]]:
+    """Compile each list of phrases of a table of the script."""
+    return {name: phrases(listed) for name, listed in table.items()}
+
+
+WORDS: Final = compiled(SCRIPT["words"])
+COMMON: Final = frozenset(SCRIPT["common"]["words"].split())
+
+
+def is_japanese(text: str) -> bool:
+    """Return whether `text` contains kana or kanji."""
+    return re.search(r"[ぁ-ゖァ-ヺ一-鿿]", text) is not None
