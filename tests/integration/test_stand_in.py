@@ -12,13 +12,8 @@ from openai.types.responses import ResponseFunctionToolCall
 
 from kioku_stand_in.sentences import read
 from memory.formation.proposal import Verdict
+from memory.model import framed
 from tests.conftest import ROOT, Server
-
-
-def as_line(value: Any) -> str:
-    """One JSON line whose angle brackets cannot close a frame."""
-    line = json.dumps(value, ensure_ascii=False)
-    return line.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def test_every_sentence_of_the_pages_is_understood() -> None:
@@ -120,7 +115,7 @@ async def test_a_verdict_says_what_the_sentence_says(
 ) -> None:
     """Supported or not, whether it is a promise, until when, and whether it is about health."""
     frames = {"now": TODAY, "proposals": proposed}
-    request = "\n".join(f"<{name}>\n{as_line(one)}\n</{name}>" for name, one in frames.items())
+    request = "\n".join(f"<{name}>\n{framed(one)}\n</{name}>" for name, one in frames.items())
     tools: Any = [{"type": "function", "name": "MemoryVerdicts", "strict": False, "parameters": {}}]
     answer = await model_client.responses.create(model="kioku-stand-in", input=request, tools=tools)
     [call] = answer.output
