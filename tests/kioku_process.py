@@ -223,7 +223,7 @@ def on_terminal(
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=partial(fcntl.ioctl, 0, termios.TIOCSCTTY, 0),
+        preexec_fn=_take_terminal,
     )
     os.close(theirs)
     shown, left = b"", list(answers)
@@ -234,6 +234,12 @@ def on_terminal(
                 os.write(ours, f"{left.pop(0)}\n".encode())
     os.close(ours)
     return process.wait(END_SECONDS), shown.decode()
+
+
+def _take_terminal() -> None:
+    """Be controlled by the terminal, and end by Ctrl-C although the tests may ignore it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def gone(process: psutil.Process) -> bool:
