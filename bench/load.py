@@ -17,7 +17,8 @@ from bench.testbed import Testbed
 _POLL_SECONDS = 0.2
 _SETTLING_SECONDS = 60.0
 _SUSTAINED_REPLICAS = 2
-_OFFERED_A_SECOND = 60.0
+# A little above the goal of sixty, so that a rate of sixty can be seen.
+_OFFERED_A_SECOND = 62.0
 # The default of the app, where the other measurements set a shorter delay.
 DEFAULT_DELAY = "4"
 
@@ -41,10 +42,7 @@ class Crowd:
             self.waits.append(reply.ready or 0.0)
 
     async def at_once(self, writers: int, seconds: float) -> float:
-        """Let so many people write, each again after each answer; return the answers per second.
-
-        The first quarter of `seconds` is not counted.
-        """
+        """Let so many people write, each again after each answer; return the answers per second."""
         end = time.monotonic() + seconds
 
         async def one(person: str) -> None:
@@ -52,23 +50,28 @@ class Crowd:
                 await self.ask(person)
 
         running = asyncio.gather(*(one(person) for person in self.people[:writers]))
+        rate = await self._rate(seconds)
+        await running
+        return rate
+
+    async def _rate(self, seconds: float) -> float:
+        """Return the answers per second from now on; those of the first quarter do not count."""
         await asyncio.sleep(seconds / 4)
         before = len(self.waits)
         await asyncio.sleep(seconds * 3 / 4)
-        done = len(self.waits)
-        await running
-        return (done - before) / (seconds * 3 / 4)
+        return (len(self.waits) - before) / (seconds * 3 / 4)
 
     async def steadily(self, a_second: float, seconds: float) -> float:
-        """Write at a steady rate; return the answers per second until the last has come."""
-        began, first = time.monotonic(), len(self.waits)
+        """Write at a steady rate; return the answers per second while messages came."""
+        counting = asyncio.create_task(self._rate(seconds))
+        began = time.monotonic()
         asking: list[asyncio.Task[None]] = []
         for number in range(round(a_second * seconds)):
             await asyncio.sleep(max(0.0, began + number / a_second - time.monotonic()))
             person = self.people[number % len(self.people)]
             asking.append(asyncio.create_task(self.ask(person)))
         await asyncio.gather(*asking)
-        return (len(self.waits) - first) / (time.monotonic() - began)
+        return await counting
 
 
 @asynccontextmanager
