@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import Settings
-from bot.locale import Reader
+from bot.locale import Localizer
 from memory import MemoryOff, Person, Pool
 from memory.metrics import step
 from memory.postgres import (
@@ -38,9 +38,9 @@ class QuotaExceeded(Exception):
         self.seconds = seconds
         self.minutes = max(1, math.ceil(seconds / 60))
 
-    def refusal(self, reader: Reader) -> str:
+    def refusal(self, localizer: Localizer) -> str:
         """Return the sentence for what was not carried out."""
-        return reader.say("limit_reached", limit=self.limit, count=self.minutes)
+        return localizer.say("limit_reached", limit=self.limit, count=self.minutes)
 
 
 @step("quotas")

@@ -162,7 +162,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     if not await claim_refusal(app.pool, person, notice.turn, "unread", _DAY_SECONDS):
         return
     unread = await count_unread(app.pool, person)
-    line = settings.reader().say("messages_unread", count=unread)
+    line = settings.localizer().say("messages_unread", count=unread)
     try:
         await _send(app, person, notice, payload(line))
     except SLACK_FAULTS as error:
@@ -238,7 +238,7 @@ async def show_notice(
     said = await _payload(app, person, notice, settings)
     ts = notice.ts
     if said is None and message_deleted and ts is not None:
-        said = payload(settings.reader().say("notice_deleted"))
+        said = payload(settings.localizer().say("notice_deleted"))
     try:
         if ts is not None and (notice.above or said is None):
             await _delete(app, person, notice.channel, ts)
@@ -289,9 +289,9 @@ async def _payload(
     for key in promises:
         newest += await list_changes(app.pool, person, key=key, limit=1)
     reminders = await next_reminders(app.pool, person, promises)
-    reader = settings.reader(notice.reply)
+    localizer = settings.localizer(notice.reply)
     return notice_payload(
-        reader, notice.turn, told, questions, newest, reminders, thread=notice.thread
+        localizer, notice.turn, told, questions, newest, reminders, thread=notice.thread
     )
 
 

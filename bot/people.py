@@ -18,7 +18,7 @@ from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow
 
 from bot.config import Settings
-from bot.locale import Language, Reader, language_of
+from bot.locale import Language, Localizer, language_of
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM
@@ -123,9 +123,9 @@ class PersonSettings:
         """Return the language to answer in: chosen, else Slack's, else that of `text`."""
         return self.language or language_of(self.locale, text)
 
-    def reader(self, text: str = "") -> Reader:
-        """Return the person as the reader of an answer to `text`."""
-        return Reader(self.reply_language(text), self.zone)
+    def localizer(self, text: str = "") -> Localizer:
+        """Return what writes sentences for this person, in the language of an answer to `text`."""
+        return Localizer(self.reply_language(text), self.zone)
 
     def off(self, mode: ConsentMode) -> Off | None:
         """Return whether memory is off for this person everywhere; None while it is on."""
@@ -259,21 +259,21 @@ class People:
         self._pool = pool
         self._slack = slack
 
-    async def reader(
+    async def localizer(
         self,
         person: Person,
         text: str = "",
         *,
         settings: PersonSettings | None = None,
         keep_new: bool = True,
-    ) -> Reader:
+    ) -> Localizer:
         """Return the language to answer a person in, and their time zone.
 
         It is the language they chose, else their Slack's, which Slack does not tell of people of
         other workspaces: then that of `text`. The other arguments are those of `settings`.
         """
         now = await self.settings(person, settings=settings, keep_new=keep_new)
-        return now.reader(text)
+        return now.localizer(text)
 
     async def settings(
         self, person: Person, *, settings: PersonSettings | None = None, keep_new: bool = True

@@ -44,7 +44,7 @@ def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Instal
     )
 
 
-def only(installation: Installation | None) -> FindInstallation:
+def single_installation(installation: Installation | None) -> FindInstallation:
     """Return a function that finds this installation and no other."""
 
     async def find(team_id: str) -> Installation | None:

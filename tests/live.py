@@ -19,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import VERSION
 from bot.config import Settings, load_settings
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.logs import fault
 from bot.runtime.ask_slack import ask_slack
 from bot.runtime.problems import BOT_TOKEN, Problem, token
@@ -142,7 +142,7 @@ class _Live:
         self.posted.append((channel, ts))
         chunks = [{**task, "status": "complete"}, text_chunk("Kioku's trial streams, ")]
         await self.client.chat_appendStream(channel=channel, ts=ts, chunks=chunks)
-        end, blocks = [text_chunk("and stops.")], footer(Reader("en"), "", stand_in=False)
+        end, blocks = [text_chunk("and stops.")], footer(Localizer("en"), "", stand_in=False)
         await self.client.chat_stopStream(channel=channel, ts=ts, chunks=end, blocks=blocks)
         message = await self._read(channel, root, ts)
         if "and stops." not in json.dumps(message):

@@ -28,10 +28,10 @@ from memory import (
 from memory.formation.commit import InCommit, commit
 from memory.formation.evidence import TypedMessage
 from memory.formation.extract import CollectingStore
-from memory.formation.former import pair
+from memory.formation.former import match_stored
 from memory.formation.known import known_memories
 from memory.formation.proposal import Verdict, read_writes
-from memory.model.schemas import thing
+from memory.model.schemas import subject_key
 from tests.databases import SPACE, owner_rows
 
 VECTOR = "[1" + ",0" * (SPACE.dimensions - 1) + "]"
@@ -87,7 +87,7 @@ def put_memory(
                 "audience": namespace.audience,
                 "kind": kind,
                 "content": Jsonb(content),
-                "subject": thing(str(kind), content),
+                "subject": subject_key(str(kind), content),
                 "sources": Jsonb(value.get("sources") or [{}]),
                 "at": at,
             },
@@ -154,7 +154,7 @@ class ApprovedStore(CollectingStore):
         former, own, known = self._former, self._view.own, self._known
         schemas = {schema.__name__: schema for schema in former.schemas}
         proposals, refused = read_writes(self.writes, known, self._said, own=own, schemas=schemas)
-        paired = await pair(former.pool, self._view, proposals, known)
+        paired = await match_stored(former.pool, self._view, proposals, known)
         judged = [replace(one, verdict=APPROVED) for one in paired]
         pool, embedder = former.pool, former.embedder
         return await commit(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from bot.conversation.turns import Turn
-from bot.locale import Reader, language_of
+from bot.locale import Localizer, language_of
 from bot.types import Task
 from bot.ui.payloads import PayloadMaker
 
@@ -17,7 +17,7 @@ class CollectedReply:
     interactive = False
 
     def __init__(self, turn: Turn) -> None:
-        self._reader = Reader(language_of(None, turn.message.text))
+        self._localizer = Localizer(language_of(None, turn.message.text))
         self.text = ""
 
     async def __aenter__(self) -> Self:
@@ -26,9 +26,9 @@ class CollectedReply:
     async def __aexit__(self, *_: object) -> None:
         """Nothing is open."""
 
-    async def reader(self) -> Reader:
+    async def localizer(self) -> Localizer:
         """Return who reads the reply."""
-        return self._reader
+        return self._localizer
 
     async def check(self) -> None:
         """Nothing ends the reply."""

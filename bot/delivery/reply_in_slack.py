@@ -61,8 +61,8 @@ from bot.ui.blocks import (
     as_mrkdwn,
     markdown,
     note,
-    shortened,
     text_chunk,
+    truncate,
 )
 
 log = logging.getLogger(__name__)
@@ -533,7 +533,7 @@ class ReplyInSlack:
         await self._prepare()
         blocks = [markdown(text), *below]
         try:
-            await self._post({"text": shortened(text, FALLBACK_LIMIT), "blocks": blocks})
+            await self._post({"text": truncate(text, FALLBACK_LIMIT), "blocks": blocks})
         except DeliveryFailed as failed:
             if failed.is_expected:
                 raise

@@ -12,7 +12,7 @@ from bot.app import App
 from bot.conversation.run import Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.reply_in_slack import ReplyInSlack, State
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.logs import fault
 from bot.slack.client import (
     PATIENCE_SECONDS,
@@ -44,7 +44,7 @@ class ReplyStream:
         self._app = app
         self._turn = turn
         self._message = turn.message
-        self._reader: Reader | None = None
+        self._localizer: Localizer | None = None
         self._reply = ReplyInSlack(app, turn)
         titled = turn.memory_state.on_record and self._message.opens_thread
         title = title_of(turn.words) if titled and self._message.audience == DM else ""
@@ -66,15 +66,15 @@ class ReplyStream:
         """The text of the reply so far."""
         return self._reply.text
 
-    async def reader(self) -> Reader:
+    async def localizer(self) -> Localizer:
         """Return who reads the reply."""
-        if self._reader is None:
+        if self._localizer is None:
             person = self._message.person
             settings = self._turn.memory_state.settings
-            self._reader = await self._app.people.reader(
+            self._localizer = await self._app.people.localizer(
                 person, self._message.text, settings=settings
             )
-        return self._reader
+        return self._localizer
 
     async def check(self) -> None:
         """Raise `Interrupted` if the reply must end."""
@@ -92,7 +92,7 @@ class ReplyStream:
         """Show the state of a tool call: at once if it takes long, else with the next text."""
         if not self._reply.takes_streams:
             return
-        self._reply.add_task(task_chunk(await self.reader(), task))
+        self._reply.add_task(task_chunk(await self.localizer(), task))
         if task.takes_long:
             await self._show()
 
@@ -129,17 +129,17 @@ class ReplyStream:
         Raises as `finish` does.
         """
         # Read again: the person may just have chosen another language.
-        reader = await self._app.people.reader(self._message.person, self._message.text)
-        payload = await make_payload(self._message.person, reader)
+        localizer = await self._app.people.localizer(self._message.person, self._message.text)
+        payload = await make_payload(self._message.person, localizer)
         await self._reply.tell(payload)
         return payload["text"]
 
     async def stop(self) -> str:
         """End the reply where it is, with a line that says so; return what the person sees."""
-        reader = await self.reader()
+        localizer = await self.localizer()
         below = await self._below(self._reply.text)
         was_set = await self._processing_is_set()
-        has_ended = await self._reply.stop(reader.say("stopped"), below)
+        has_ended = await self._reply.stop(localizer.say("stopped"), below)
         self._is_active = has_ended and was_set
         return self._reply.text
 
@@ -149,8 +149,8 @@ class ReplyStream:
         in_dm = self._turn.view.own.audience == DM
         for make_payload in makers:
             # Read again: the person may just have chosen another one.
-            reader = await self._app.people.reader(person, self._message.text)
-            payload = await make_payload(person, reader)
+            localizer = await self._app.people.localizer(person, self._message.text)
+            payload = await make_payload(person, localizer)
             client = self._app.slack.client(self._message.team_id, patience=PATIENCE_SECONDS)
             try:
                 await show_privately(
@@ -181,15 +181,15 @@ class ReplyStream:
         can_be_rated: bool = False,
         says_off: bool = True,
     ) -> list[Block]:
-        reader = await self.reader()
+        localizer = await self.localizer()
         memory_state = self._turn.memory_state
         off = memory_state.off if says_off else None
         return footer(
-            reader,
+            localizer,
             text,
             stand_in=self._app.settings.stand_in,
             memory_state=memory_state,
-            off=off_line(reader, off) if off else "",
+            off=off_line(localizer, off) if off else "",
             shaped_turn=self._turn.id if is_shaped else None,
             rated_turn=self._turn.id if can_be_rated else None,
         )

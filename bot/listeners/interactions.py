@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.app import App
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.logs import fault
 from bot.memories.adding import remember_message
 from bot.memories.clicks import (
@@ -180,7 +180,7 @@ class Interactions:
         async def work(click: Click) -> Result | None:
             if act is None:
                 log.info("a click could not be read")
-                return Done(line=click.reader.say("old_button"), beside=True)
+                return Done(line=click.localizer.say("old_button"), beside=True)
             return await perform(self._app, click, act)
 
         await self._do(body, place, work)
@@ -195,12 +195,12 @@ class Interactions:
         async def work(click: Click) -> Done | SlackView | None:
             if act is None:
                 log.info("a form could not be read")
-                return final_view(click.reader, "panel_title", click.reader.say("old_button"))
+                return final_view(click.localizer, "panel_title", click.localizer.say("old_button"))
             return await submit(self._app, click, act, view)
 
         with self._counted():
             click = await self._click(body, act.place if act else Place())
-            errors = form_errors(self._app, click.reader, act, view) if act else {}
+            errors = form_errors(self._app, click.localizer, act, view) if act else {}
             if errors:
                 await ack(response_action="errors", errors=dict(errors))
                 return
@@ -253,7 +253,7 @@ class Interactions:
             if result is None:
                 return
             if not view:
-                result = Done(line=click.reader.say("modal_not_opened"), beside=True)
+                result = Done(line=click.localizer.say("modal_not_opened"), beside=True)
             await self._show(body, click, result)
 
     async def _do(
@@ -267,7 +267,7 @@ class Interactions:
                 opened = await _open(self._client(body), body, result)
                 if opened:
                     return
-                result = Done(line=click.reader.say("modal_not_opened"), beside=True)
+                result = Done(line=click.localizer.say("modal_not_opened"), beside=True)
             if result is not None:
                 await self._show(body, click, result)
 
@@ -278,7 +278,7 @@ class Interactions:
     async def _click(self, body: Body, place: Place) -> Click:
         installation = await self._app.slack.get(installation_team(body))
         person = person_of(body, installation)
-        return Click(person=person, reader=await self._app.people.reader(person), place=place)
+        return Click(person=person, localizer=await self._app.people.localizer(person), place=place)
 
     async def _result(
         self, body: Body, click: Click, work: Callable[[Click], Awaitable[_Result]]
@@ -290,7 +290,7 @@ class Interactions:
                 new = await execute_statement(self._app.pool, _SQL["note"], {"trigger": trigger_id})
                 return await run_action(click, work) if new else None
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            return Done(line=_sentence(click.reader, error), beside=True)
+            return Done(line=_sentence(click.localizer, error), beside=True)
 
     async def _show(self, body: Body, click: Click, result: Done | Position) -> None:
         """Show a position or what was done where it was clicked or typed."""
@@ -299,7 +299,7 @@ class Interactions:
         position = result if isinstance(result, Position) else place.position
         if done and "actions" in body and submitted_act(body.get("view") or {}):
             await self._update(
-                body, body["view"]["id"], view_with_line(click.reader, body["view"], done)
+                body, body["view"]["id"], view_with_line(click.localizer, body["view"], done)
             )
             done = None
         if position is not None:
@@ -309,7 +309,7 @@ class Interactions:
 
     async def _show_message(self, body: Body, click: Click, done: Done) -> None:
         """Say what was done in a message, or in the place of the one that was clicked."""
-        shown = done_payload(click.reader, done)
+        shown = done_payload(click.localizer, done)
         replaces = "actions" in body and not done.beside
         if replaces:
             shown = _in_clicked_row(body, shown)
@@ -345,9 +345,9 @@ class Interactions:
         try:
             with transaction_timeout(_DATABASE_SECONDS):
                 # Read again: the person may just have chosen another language.
-                reader = await self._app.people.reader(click.person, keep_new=False)
-                content = await read_panel(self._app, click.person, reader, position)
-            return panel_view(reader, content, done, row)
+                localizer = await self._app.people.localizer(click.person, keep_new=False)
+                content = await read_panel(self._app, click.person, localizer, position)
+            return panel_view(localizer, content, done, row)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return self._failed_panel(body, click, done, error)
 
@@ -357,11 +357,11 @@ class Interactions:
         """Return the panel as it was, with what was done or that it cannot be shown."""
         if done:
             log.warning("a panel could not be shown: %s", fault(error))
-        line = done.line if done else _sentence(click.reader, error)
+        line = done.line if done else _sentence(click.localizer, error)
         view = body.get("view") or {}
         if panel_position(view):
-            return view_with_line(click.reader, view, Done(line=line))
-        return final_view(click.reader, "panel_title", line)
+            return view_with_line(click.localizer, view, Done(line=line))
+        return final_view(click.localizer, "panel_title", line)
 
     async def _update(self, body: Body, view_id: str, view: SlackView) -> None:
         """Replace a modal, unless the person has closed it meanwhile."""
@@ -409,7 +409,7 @@ async def _open(client: AsyncWebClient, body: Body, view: SlackView) -> str:
     return str(opened["view"]["id"])
 
 
-def _sentence(reader: Reader, error: Exception) -> str:
+def _sentence(localizer: Localizer, error: Exception) -> str:
     """Log a failure, and return the sentence that reports it to the person.
 
     Expected are a database that is unavailable or busy, and values of a form that cannot be read.
@@ -417,7 +417,7 @@ def _sentence(reader: Reader, error: Exception) -> str:
     expected = isinstance(error, (OperationalError, *UNREADABLE))
     level = logging.WARNING if expected else logging.ERROR
     log.log(level, "a command, click or form was not carried out", exc_info=error)
-    return reader.say("command_broke")
+    return localizer.say("command_broke")
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> None:

@@ -59,7 +59,7 @@ def language_of(locale: str | None, text: str = "") -> Language:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Localizer:
     """Writes sentences, dates and times for one person.
 
     In mrkdwn Slack writes dates itself (``<!date^…>``), by the clock and language of each reader;

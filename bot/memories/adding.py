@@ -22,7 +22,7 @@ from bot.access import (
 )
 from bot.app import App
 from bot.conversation.audiences import view_at
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.notices import next_reminders
 from bot.people import Off, person_refusal, read_memory_state
 from bot.slack.messages import author_key, typed
@@ -77,29 +77,29 @@ EXPECTED = (
     *(EmbeddingsUnavailable, FormationUnavailable, NotRemembered, QuotaExceeded),
     AlreadyUnderWay,
 )
-"""What `why_not` has a sentence for."""
+"""What `explain` has a sentence for."""
 
 
-def why_not(reader: Reader, problem: Exception) -> str:
+def explain(localizer: Localizer, problem: Exception) -> str:
     """Return the sentence that says why something of `EXPECTED` was not done."""
     match problem:
         case InvalidContent():
-            return field_error(reader, next(iter(problem.codes.values())))
+            return field_error(localizer, next(iter(problem.codes.values())))
         case MemoryOff():
-            return reader.say("off")
+            return localizer.say("off")
         case MemoryFull():
-            return refusal_line(reader, "full", "")
+            return refusal_line(localizer, "full", "")
         case ChangeGone():
-            return reader.say("memory_gone")
+            return localizer.say("memory_gone")
         case ChangedSince():
-            return reader.say("changed_meanwhile")
+            return localizer.say("changed_meanwhile")
         case QuotaExceeded():
-            return problem.refusal(reader)
+            return problem.refusal(localizer)
         case AlreadyUnderWay():
-            return reader.say("under_way")
+            return localizer.say("under_way")
         case NotRemembered():
-            return reader.say(problem.key)
-    return reader.say("command_failed")
+            return localizer.say(problem.key)
+    return localizer.say("command_failed")
 
 
 async def add_lines(app: App, click: Click, lines: Sequence[str], audience: str = DM) -> Done:
@@ -118,13 +118,13 @@ async def remember_message(
     """
     ts = str(message.get("ts") or "")
     person = click.person
-    reader = click.reader
+    localizer = click.localizer
     author = author_key(message, await app.slack.get(person.team_id), shared="user_team" in message)
     if not (author == person.user_id and not message.get("bot_id") and ts and channel):
-        return Done(line=reader.say("remember_not_own"))
+        return Done(line=localizer.say("remember_not_own"))
     words = typed(str(message.get("text") or ""))
     if not words:
-        return Done(line=reader.say("remember_no_words"))
+        return Done(line=localizer.say("remember_no_words"))
     view = await _view(app, person, channel, ts)
     request = _Request(app=app, click=click, lines=[words], view=view, channel=channel, ts=ts)
     return await request.remember()
@@ -133,7 +133,7 @@ async def remember_message(
 async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     """Store a sentence as a fact, as it was typed."""
     if not app.stores_facts:
-        return Done(line=click.reader.say("command_broke"), beside=True)
+        return Done(line=click.localizer.say("command_broke"), beside=True)
     if act.ts:
         view = await _view(app, click.person, act.channel, act.ts)
     else:
@@ -141,7 +141,7 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     request = _Request(
         app=app, click=click, lines=[act.text], view=view, channel=act.channel, ts=act.ts
     )
-    if refused := await request.why_not_now():
+    if refused := await request.blocked():
         return refused
     await request.store(request.lines, await request.begin())
     log.info("a person stored a sentence as it was typed")
@@ -156,17 +156,17 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
     return await view_at(app, person, channel, ts, audience)
 
 
-async def why_not_now(app: App, click: Click, channel: str = "", ts: str = "") -> Done | None:
+async def blocked(app: App, click: Click, channel: str = "", ts: str = "") -> Done | None:
     """Return why nothing may be stored of the person, or of a message of theirs; None if it may."""
     person = click.person
-    reader = click.reader
+    localizer = click.localizer
     if refusal := person_refusal(app.settings, person):
-        return Done(line=reader.say(refusal))
+        return Done(line=localizer.say(refusal))
     async with person_transaction(app.pool, person) as connection:
         off, may_form = await _read_state(app, connection, person, channel, ts)
     if off:
-        return Done(line=off_line(reader, off), buttons=[on_button(reader, off.scope)])
-    return None if may_form else Done(line=reader.say("remember_off_record"))
+        return Done(line=off_line(localizer, off), buttons=[on_button(localizer, off.scope)])
+    return None if may_form else Done(line=localizer.say("remember_off_record"))
 
 
 async def _read_state(
@@ -198,21 +198,21 @@ class _Request:
 
     async def remember(self) -> Done:
         """Form the lines, and say what was stored and what was not."""
-        if refused := await self.why_not_now():
+        if refused := await self.blocked():
             return refused
         try:
             await admit(self.app.pool, self.app.settings, self.click.person)
             return await self.done(*await self._form())
         except EXPECTED as problem:
-            why = why_not(self.click.reader, problem)
+            why = explain(self.click.localizer, problem)
             return await self.done(dict.fromkeys(self.lines, why), [])
 
-    async def why_not_now(self) -> Done | None:
+    async def blocked(self) -> Done | None:
         """Return why nothing of this may be stored; None if it may."""
-        if refused := await why_not_now(self.app, self.click, self.channel, self.ts):
+        if refused := await blocked(self.app, self.click, self.channel, self.ts):
             return refused
         secret = any(redact(one).removed for one in self.lines)
-        return Done(line=self.click.reader.say("refused_secret")) if secret else None
+        return Done(line=self.click.localizer.say("refused_secret")) if secret else None
 
     async def begin(self) -> str:
         """Store that the request begins; return its id."""
@@ -228,11 +228,11 @@ class _Request:
         `EXPECTED`.
         """
         app = self.app
-        reader = self.click.reader
+        localizer = self.click.localizer
         request = await self.begin()
         words = {
             PersonMessage(
-                text=line, channel=self.channel, ts=self.ts, origin=self.origin, zone=reader.zone
+                text=line, channel=self.channel, ts=self.ts, origin=self.origin, zone=localizer.zone
             ): line
             for line in self.lines
         }
@@ -259,7 +259,7 @@ class _Request:
         if in_time:
             others = [line for line in others if not await self._is_known(line)]
         if others and not app.stores_facts:
-            return dict.fromkeys(others, reader.say("form_invalid")), refused
+            return dict.fromkeys(others, localizer.say("form_invalid")), refused
         if others:
             await self.store(others, request)
         return {}, refused
@@ -291,7 +291,7 @@ class _Request:
             evidence=line,
             channel=self.channel or None,
             ts=self.ts or None,
-            zone=str(self.click.reader.zone),
+            zone=str(self.click.localizer.zone),
         )
 
     async def _in_commit(
@@ -317,29 +317,29 @@ class _Request:
         """Return what was stored and asked, and what was not stored and why."""
         pool = self.app.pool
         person = self.click.person
-        reader = self.click.reader
+        localizer = self.click.localizer
         stored = notable_changes(await list_changes(pool, person, batch=self.batch))
         questions = await open_questions(pool, person, batch=self.batch)
         if not (stored or questions or left) and len(refused) == 1:
-            return refusal_done(reader, refused[0], facts=self.app.stores_facts)
-        left |= {one.sentence: refusal_line(reader, one.reason, one.sentence) for one in refused}
-        lines = [changes_line(reader, stored)] if stored else []
+            return refusal_done(localizer, refused[0], facts=self.app.stores_facts)
+        left |= {one.sentence: refusal_line(localizer, one.reason, one.sentence) for one in refused}
+        lines = [changes_line(localizer, stored)] if stored else []
         buttons: Sequence[Block] = ()
         if len(stored) == 1:
             reminders = await next_reminders(pool, person, [stored[0].key])
-            if promised := promise_told(reader, stored[0], reminders.get(stored[0].key)):
+            if promised := promise_told(localizer, stored[0], reminders.get(stored[0].key)):
                 lines[0], buttons = promised
         if questions:
-            lines.append(question_line(reader, questions[0]))
-            buttons = answer_buttons(reader, questions[0])
-        lines += [_left_line(reader, line, reason) for line, reason in left.items()]
-        line = "\n".join(lines) or reader.say("add_known")
+            lines.append(question_line(localizer, questions[0]))
+            buttons = answer_buttons(localizer, questions[0])
+        lines += [_left_line(localizer, line, reason) for line, reason in left.items()]
+        line = "\n".join(lines) or localizer.say("add_known")
         undo = Undo(what="notice", ids=(self.batch,)) if stored else None
         return Done(line=line, undo=undo, buttons=buttons)
 
 
-def _left_line(reader: Reader, line: str, reason: str) -> str:
+def _left_line(localizer: Localizer, line: str, reason: str) -> str:
     shown = as_mrkdwn(redact(line).text)
     if shown in reason:
         return reason
-    return reader.say("explained", what=reader.say("row_said", what=shown), more=reason)
+    return localizer.say("explained", what=localizer.say("row_said", what=shown), more=reason)

@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.access import admit, admit_question
 from bot.app import App
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.people import person_refusal
 from bot.slack.client import SLACK_FAULTS, error_code
 from bot.slack.members import is_member
@@ -38,7 +38,7 @@ _MENTION = re.compile(r"<?@?([UW][A-Z0-9]{7,})>?")
 # --- the owner ---------------------------------------------------------------------------------
 
 
-async def why_not_shown(app: App, person: Person, memory: Memory, sentence: str) -> str | None:
+async def blocked_reason(app: App, person: Person, memory: Memory, sentence: str) -> str | None:
     """Return the key of the reason why a sentence is not shown to colleagues; None if it may be."""
     await admit(app.pool, app.settings, person)
     sensitive = await app.former.is_sensitive(memory, sentence)
@@ -146,13 +146,13 @@ class ColleagueQuestions:
         return user
 
 
-async def shown_card(app: App, asker: Person, owner: Person, reader: Reader) -> Payload:
+async def shown_card(app: App, asker: Person, owner: Person, localizer: Localizer) -> Payload:
     """Return a colleague's card for the asker."""
     settings = await app.people.settings(owner, keep_new=False)
     lines = []
     if settings.off(app.settings.consent) is None and not person_refusal(app.settings, owner):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
-    return card_payload(reader, slack_user(owner.user_id), lines)
+    return card_payload(localizer, slack_user(owner.user_id), lines)
 
 
 def _words(name: str) -> list[str]:

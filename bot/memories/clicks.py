@@ -16,9 +16,9 @@ from pydantic import BaseModel
 
 from bot.access import admit
 from bot.app import App
-from bot.locale import Reader
-from bot.memories.adding import EXPECTED, add_lines, remember_as_typed, why_not, why_not_now
-from bot.memories.cards import shown_card, why_not_shown
+from bot.locale import Localizer
+from bot.memories.adding import EXPECTED, add_lines, blocked, explain, remember_as_typed
+from bot.memories.cards import blocked_reason, shown_card
 from bot.memories.data import erase_person, holdings, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import (
@@ -116,7 +116,7 @@ async def run_action(click: Click, work: Callable[[Click], Awaitable[_Result]]) 
         return await work(click)
     except EXPECTED as problem:
         log.info("a click or form was not carried out: %s", type(problem).__name__)
-        return Done(line=why_not(click.reader, problem), beside=True)
+        return Done(line=explain(click.localizer, problem), beside=True)
 
 
 async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
@@ -130,8 +130,8 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
         case ShowShaping():
             return await _show_shaping(app, click, act)
         case PreviewCard():
-            card = await shown_card(app, click.person, click.person, click.reader)
-            return forms.final_view(click.reader, "card_title", card["text"])
+            card = await shown_card(app, click.person, click.person, click.localizer)
+            return forms.final_view(click.localizer, "card_title", card["text"])
         case Open():
             return await _open(app, click, act)
         case Switch():
@@ -182,19 +182,19 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
 async def _show_shaping(app: App, click: Click, act: ShowShaping) -> Done | SlackView:
     shaping = await read_shaping(app, click.person, act.turn)
     if shaping is None:
-        return Done(line=click.reader.say("others_answer"), beside=True)
-    return shaping_view(click.reader, shaping)
+        return Done(line=click.localizer.say("others_answer"), beside=True)
+    return shaping_view(click.localizer, shaping)
 
 
 async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
     match act.form:
         case "add":
-            refused = await why_not_now(app, click)
-            return refused or forms.add_form(click.reader, click.place)
+            refused = await blocked(app, click)
+            return refused or forms.add_form(click.localizer, click.place)
         case "settings":
             return await _open_settings(app, click)
         case "delete":
-            return forms.delete_form(click.reader, click.place)
+            return forms.delete_form(click.localizer, click.place)
 
 
 async def _open_settings(app: App, click: Click) -> SlackView:
@@ -203,7 +203,7 @@ async def _open_settings(app: App, click: Click) -> SlackView:
         settings = await read_settings(connection, person)
     kept = await holdings(app, person)
     return forms.settings_form(
-        click.reader,
+        click.localizer,
         settings,
         app.settings.retention_days,
         click.place,
@@ -216,16 +216,16 @@ async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
     memory = await _memory(app, click, act.key)
     schema = _schema_of(app, memory.kind)
     if schema is None:
-        return Done(line=click.reader.say("edit_no_form"))
-    return forms.edit_form(click.reader, schema, memory, click.place)
+        return Done(line=click.localizer.say("edit_no_form"))
+    return forms.edit_form(click.localizer, schema, memory, click.place)
 
 
 async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
     memory = await _memory(app, click, act.key)
     sentence = sentence_of(memory)
     if not sentence:
-        return Done(line=click.reader.say("card_no_sentence"), beside=True)
-    return forms.share_form(click.reader, act.key, sentence, click.place)
+        return Done(line=click.localizer.say("card_no_sentence"), beside=True)
+    return forms.share_form(click.localizer, act.key, sentence, click.place)
 
 
 async def _switch(app: App, click: Click, act: Switch) -> Result:
@@ -242,10 +242,10 @@ async def _answer(app: App, click: Click, act: Answer) -> Done:
     try:
         made = await answer_question(app.pool, app.embedder, click.person, act.question, act.answer)
     except ChangeGone:
-        return Done(line=click.reader.say("ask_gone"))
+        return Done(line=click.localizer.say("ask_gone"))
     log.info("a person answered a question about a memory")
     if not made:
-        return Done(line=click.reader.say("no_changes"))
+        return Done(line=click.localizer.say("no_changes"))
     return await _changed(app, click, made)
 
 
@@ -265,9 +265,9 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
     memory = await _memory(app, click, act.key)
     content = {**memory.content, "state": act.to}
     if content == memory.content:
-        return Done(line=click.reader.say("no_changes"))
+        return Done(line=click.localizer.say("no_changes"))
     # Nothing is typed: when the message is deleted, the promise goes with it.
-    origin = Origin(actor="command", zone=str(click.reader.zone))
+    origin = Origin(actor="command", zone=str(click.localizer.zone))
     made = await edit_memory(
         app.pool, app.embedder, click.person, act.key, content, origin, schemas=app.schemas
     )
@@ -279,10 +279,10 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
     memory = await _memory(app, click, act.key)
     if not is_open(memory.kind, memory.content):
         raise ChangeGone
-    today = datetime.now(click.reader.zone).date()
+    today = datetime.now(click.localizer.zone).date()
     day = await snooze(app.pool, click.person, act.key, today)
     await _update_notices_of(app, click, {act.key})
-    line = click.reader.say("snoozed", what=promise_line(click.reader, memory))
+    line = click.localizer.say("snoozed", what=promise_line(click.localizer, memory))
     return Done(line=line, undo=UndoSnooze(key=act.key, day=day))
 
 
@@ -290,10 +290,10 @@ async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Done:
     """Remind the person as if they had not put it off, and show the promise as it was shown."""
     memory = await _memory(app, click, act.key)
     if not await undo_snooze(app.pool, click.person, act.key, act.day):
-        return Done(line=click.reader.say("undo_gone"), beside=True)
+        return Done(line=click.localizer.say("undo_gone"), beside=True)
     await _update_notices_of(app, click, {act.key})
-    text = promise_details(click.reader, memory)
-    return Done(line=text, buttons=promise_buttons(click.reader, memory))
+    text = promise_details(click.localizer, memory)
+    return Done(line=text, buttons=promise_buttons(click.localizer, memory))
 
 
 async def _undo(app: App, click: Click, act: Undo) -> Done:
@@ -311,7 +311,7 @@ async def _undo(app: App, click: Click, act: Undo) -> Done:
 
 async def _undone(app: App, click: Click, made: Sequence[Change]) -> Done:
     if not made:
-        return Done(line=click.reader.say("undo_gone"), beside=True)
+        return Done(line=click.localizer.say("undo_gone"), beside=True)
     log.info("a person undid a change")
     return await _changed(app, click, made)
 
@@ -320,9 +320,9 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
     """Return changes that were just made, as one line with their Undo; update their notices."""
     await _update_notices_of(app, click, {one.key for one in done})
     made = await list_changes(app.pool, click.person, ids=[one.id for one in done])
-    line = changes_line(click.reader, made)
+    line = changes_line(click.localizer, made)
     if not line:
-        return Done(line=click.reader.say("no_changes"))
+        return Done(line=click.localizer.say("no_changes"))
     return Done(line=line, undo=undo_of(made))
 
 
@@ -337,17 +337,17 @@ async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> N
 
 
 def form_errors(
-    app: App, reader: Reader, act: FormAct, view: Mapping[str, Any]
+    app: App, localizer: Localizer, act: FormAct, view: Mapping[str, Any]
 ) -> Mapping[str, str]:
     """Return what is wrong with a submitted form, by block; nothing is looked up."""
     match act:
         case AddLines():
-            return forms.add_errors(reader, view)
+            return forms.add_errors(localizer, view)
         case SaveMemory():
             schema = _schema_of(app, act.kind)
-            return forms.edit_errors(reader, view, schema) if schema else {}
+            return forms.edit_errors(localizer, view, schema) if schema else {}
         case DeleteData():
-            return forms.delete_errors(reader, view)
+            return forms.delete_errors(localizer, view)
     return {}
 
 
@@ -369,7 +369,7 @@ async def submit(
         case SaveSettings():
             chosen = forms.read_settings_form(view)
             settings = await change_settings(app, click.person, **chosen)
-            return Done(line=settings.reader().say("settings_saved"))
+            return Done(line=settings.localizer().say("settings_saved"))
         case DeleteData():
             return await _delete_data(app, click)
         case Comment():
@@ -383,7 +383,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[st
     memory = await _memory(app, click, key)
     schema = _schema_of(app, act.kind)
     if schema is None:
-        return Done(line=click.reader.say("edit_no_form"))
+        return Done(line=click.localizer.say("edit_no_form"))
     changed = {
         name: one
         for name, one in forms.entered_content(view, schema).items()
@@ -398,7 +398,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[st
         origin = Origin(
             actor="modal",
             evidence=forms.typed_text(changed, schema),
-            zone=str(click.reader.zone),
+            zone=str(click.localizer.zone),
         )
         edited = await edit_memory(
             app.pool,
@@ -417,7 +417,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[st
         moved = await move_memory(app.pool, app.embedder, person, key, audience, actor="modal")
         made.append(moved)
     if not made:
-        return Done(line=click.reader.say("no_changes"))
+        return Done(line=click.localizer.say("no_changes"))
     log.info("a person edited a memory")
     return await _changed(app, click, made)
 
@@ -425,9 +425,9 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[st
 async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
     """Show colleagues the sentence that the person saw in the form, once it is judged."""
     memory = await _memory(app, click, act.key)
-    reason = await why_not_shown(app, click.person, memory, act.sentence)
+    reason = await blocked_reason(app, click.person, memory, act.sentence)
     if reason is not None:
-        return Done(line=click.reader.say(reason), beside=True)
+        return Done(line=click.localizer.say(reason), beside=True)
     shown = await show_to_colleagues(app.pool, app.embedder, click.person, act.key, act.sentence)
     return await _changed(app, click, [shown])
 
@@ -436,7 +436,7 @@ async def _delete_data(app: App, click: Click) -> SlackView:
     person = click.person
     with app.under_way.once(f"erase {person.scope}"), transaction_timeout(_ERASING_SECONDS):
         erased = await erase_person(app.pool, person, keeps_off=True)
-    return forms.receipt_view(click.reader, erased)
+    return forms.receipt_view(click.localizer, erased)
 
 
 # --- commands ----------------------------------------------------------------------------------
@@ -478,21 +478,21 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
             return await _open_settings(app, click)
         case "why":
             return await _why(app, click)
-    return Done(line=click.reader.say("help"))
+    return Done(line=click.localizer.say("help"))
 
 
 async def _why(app: App, click: Click) -> Done:
     """Say what was not remembered within the last day, and why."""
     refused = await not_remembered(app.pool, click.person, limit=_REFUSALS_SHOWN)
-    lines = [not_remembered_line(click.reader, one) for one in refused]
-    return Done(line=bulleted(lines) if lines else click.reader.say("not_remembered_none"))
+    lines = [not_remembered_line(click.localizer, one) for one in refused]
+    return Done(line=bulleted(lines) if lines else click.localizer.say("not_remembered_none"))
 
 
 async def forget_typed(app: App, click: Click, words: str) -> Done:
     """Answer ``/forget`` with words: ask whether to forget what has them, or everything."""
     if words.casefold() not in _EVERYTHING:
-        return await forget_words_question(app, click.person, click.reader, words)
+        return await forget_words_question(app, click.person, click.localizer, words)
     kept = await holdings(app, click.person)
     if not kept.anything:
-        return Done(line=click.reader.say("panel_none"))
-    return forget_everything_question(click.reader)
+        return Done(line=click.localizer.say("panel_none"))
+    return forget_everything_question(click.localizer)

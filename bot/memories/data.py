@@ -21,7 +21,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.access import begin_request, check_request
 from bot.app import App
 from bot.config import Settings
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.logs import fault
 from bot.memories.home import publish_later
 from bot.memories.kept_lines import update_lines
@@ -242,32 +242,34 @@ async def send_export(app: App, click: Click) -> Done:
 
 async def _export(app: App, click: Click) -> Done:
     person = click.person
-    reader = click.reader
+    localizer = click.localizer
     request = await begin_request(app.pool, person)
     with transaction_timeout(_DATABASE_SECONDS):
         document = await export_person(app.pool, person, app.settings)
-    text = reader.say(
+    text = localizer.say(
         "export_message",
-        memories=reader.say("counted_memories", count=len(document["memories"])),
-        messages=reader.say("counted_messages", count=len(document["messages"])),
+        memories=localizer.say("counted_memories", count=len(document["memories"])),
+        messages=localizer.say("counted_messages", count=len(document["messages"])),
     )
     name = f"kioku-{datetime.now(UTC).date().isoformat()}"
     files = {
-        f"{name}.html": await _page_of(app, person, reader, document),
+        f"{name}.html": await _page_of(app, person, localizer, document),
         f"{name}.json": await asyncio.to_thread(_file_of, document),
     }
     try:
         key = await _send_files(app, person, request, files, text)
     except MemoryOff:
         key = "changed_meanwhile"
-    return Done(line=reader.say(key))
+    return Done(line=localizer.say(key))
 
 
-async def _page_of(app: App, person: Person, reader: Reader, document: dict[str, Any]) -> bytes:
+async def _page_of(
+    app: App, person: Person, localizer: Localizer, document: dict[str, Any]
+) -> bytes:
     """Return the page to read, with names in the place of Slack's ids."""
     shown = {part: document[part] for part in ("memories", "messages")}
     references = await find_names(app.names, person, [json.dumps(shown)])
-    page = await asyncio.to_thread(export_page, reader, references.shown_in(shown))
+    page = await asyncio.to_thread(export_page, localizer, references.shown_in(shown))
     return page.encode()
 
 

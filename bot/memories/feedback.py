@@ -28,10 +28,10 @@ async def rate(app: App, click: Click, act: Rate) -> Done | SlackView | None:
         )
         row = await found.fetchone()
     if row is None:
-        return Done(line=click.reader.say("others_answer"), beside=True)
+        return Done(line=click.localizer.say("others_answer"), beside=True)
     if act.rating == "good":
         return None
-    return comment_form(click.reader, act.turn, row["comment"], click.place)
+    return comment_form(click.localizer, act.turn, row["comment"], click.place)
 
 
 async def comment(app: App, click: Click, act: Comment, view: Mapping[str, Any]) -> Done | None:
@@ -44,4 +44,4 @@ async def comment(app: App, click: Click, act: Comment, view: Mapping[str, Any])
     if done.rowcount:
         return None
     # The turn was erased, or grew too old, while the form was open.
-    return Done(line=click.reader.say("others_answer"), beside=True)
+    return Done(line=click.localizer.say("others_answer"), beside=True)

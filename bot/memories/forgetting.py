@@ -12,13 +12,13 @@ from psycopg.rows import DictRow
 
 from bot.app import App
 from bot.conversation.turns import schedule_formation
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.memories.home import publish_later
 from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
 from bot.ui.acts import Forget, Position, Undo
-from bot.ui.blocks import Payload, as_mrkdwn, bulleted, button, payload, shortened
+from bot.ui.blocks import Payload, as_mrkdwn, bulleted, button, payload, truncate
 from bot.ui.lines import memory_line, question_line
 from bot.ui.panel import Click, Done, answer_buttons
 from bot.ui.payloads import done_payload, forget_button, forget_question, forgotten_among
@@ -49,42 +49,42 @@ _WORDS_LIMIT = 80  # characters of a message in the question whether to forget i
 EMBED = "embed_memories"
 
 
-async def forget_words_question(app: App, person: Person, reader: Reader, words: str) -> Done:
+async def forget_words_question(app: App, person: Person, localizer: Localizer, words: str) -> Done:
     """Return the question whether to forget the memories that have these words.
 
     Where there are none, it says so and offers the search.
     """
     found = await memory_page(app.pool, person, words, size=MAX_KEYS)
     if found.memories:
-        return forget_question(reader, found.memories)
+        return forget_question(localizer, found.memories)
     if not (await memory_page(app.pool, person, size=1)).total:
-        return Done(line=reader.say("panel_none"))
-    line = reader.say("panel_no_match", words=as_mrkdwn(words))
-    return Done(line=line, buttons=[button(reader.say("search_submit"), Position())])
+        return Done(line=localizer.say("panel_none"))
+    line = localizer.say("panel_no_match", words=as_mrkdwn(words))
+    return Done(line=line, buttons=[button(localizer.say("search_submit"), Position())])
 
 
 async def forget_question_about(
-    app: App, person: Person, reader: Reader, selection: Selection
+    app: App, person: Person, localizer: Localizer, selection: Selection
 ) -> Payload | None:
     """Return the question whether to forget a selection; None for memories that are not there.
 
     What was said at a time may be stored without a memory of it.
     """
     if selection.everything:
-        return done_payload(reader, forget_everything_question(reader))
+        return done_payload(localizer, forget_everything_question(localizer))
     if selection.keys:
         memories = await _memories(app, person, selection.keys)
-        return done_payload(reader, forget_question(reader, memories)) if memories else None
+        return done_payload(localizer, forget_question(localizer, memories)) if memories else None
     found = await selected(app.pool, person, selection)
     if not (found.count or selection.messages or selection.until):
         return None
-    lines = [memory_line(reader, one) for one in found.memories[:_NAMED]]
+    lines = [memory_line(localizer, one) for one in found.memories[:_NAMED]]
     if selection.messages or selection.until:
-        lines.insert(0, await _texts_of(app, person, reader, selection))
+        lines.insert(0, await _texts_of(app, person, localizer, selection))
     if (more := found.count - _NAMED) > 0:
-        lines.append(reader.say("forget_more", count=more))
-    line = f"{reader.say('forget_these')}\n{bulleted(lines)}"
-    return payload(line, forget_button(reader, Forget.of(selection)))
+        lines.append(localizer.say("forget_more", count=more))
+    line = f"{localizer.say('forget_these')}\n{bulleted(lines)}"
+    return payload(line, forget_button(localizer, Forget.of(selection)))
 
 
 async def _memories(app: App, person: Person, keys: Iterable[str]) -> list[Memory]:
@@ -93,16 +93,16 @@ async def _memories(app: App, person: Person, keys: Iterable[str]) -> list[Memor
     return [found[key] for key in keys if key in found]
 
 
-def forget_everything_question(reader: Reader) -> Done:
+def forget_everything_question(localizer: Localizer) -> Done:
     """Return the question whether to forget everything."""
-    everything = forget_button(reader, Forget(everything=True))
-    return Done(line=reader.say("forget_everything_ask"), buttons=[everything])
+    everything = forget_button(localizer, Forget(everything=True))
+    return Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
 
 
-async def _texts_of(app: App, person: Person, reader: Reader, selection: Selection) -> str:
+async def _texts_of(app: App, person: Person, localizer: Localizer, selection: Selection) -> str:
     """Return which texts go with a selection: one message by its beginning, or those of a time."""
     if not selection.messages:
-        return reader.say("forget_said")
+        return localizer.say("forget_said")
     [(channel, ts)] = selection.messages
     found = await person_statement(
         app.pool,
@@ -111,9 +111,9 @@ async def _texts_of(app: App, person: Person, reader: Reader, selection: Selecti
         {**person.ids, "channel": channel, "ts": ts},
     )
     if not found:
-        return reader.say("forget_said")
-    words = shortened(" ".join(found[0]["question"].split()), _WORDS_LIMIT)
-    return reader.say("forget_message", words=as_mrkdwn(words))
+        return localizer.say("forget_said")
+    words = truncate(" ".join(found[0]["question"].split()), _WORDS_LIMIT)
+    return localizer.say("forget_message", words=as_mrkdwn(words))
 
 
 async def forget_selected(app: App, click: Click, act: Forget) -> Done:
@@ -123,38 +123,38 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     in Home the caller publishes it: a job would not say what was forgotten. Raises
     `AlreadyUnderWay` for a second click while the first is being carried out.
     """
-    reader = click.reader
+    localizer = click.localizer
     selection = act.selection
     is_elsewhere = not click.place.is_home
     with app.under_way.once(f"forget {click.person.scope} {act.value}"):
         forgotten = await forget_all_of(app, click.person, selection, publish=is_elsewhere)
     if forgotten.id is None:
-        return Done(line=reader.say("memory_gone"), beside=True)
-    lines = [reader.say("not_remembered")] if selection.messages else []
+        return Done(line=localizer.say("memory_gone"), beside=True)
+    lines = [localizer.say("not_remembered")] if selection.messages else []
     if forgotten.count == 1 and forgotten.memories:
-        lines.append(reader.say("forgotten", what=memory_line(reader, forgotten.memories[0])))
+        lines.append(localizer.say("forgotten", what=memory_line(localizer, forgotten.memories[0])))
     elif forgotten.count:
-        memories = reader.say("counted_memories", count=forgotten.count)
-        lines.append(reader.say("forgotten", what=memories))
-    line = "\n".join(lines) or reader.say("forgotten_words")
-    done = _receipt(reader, line, forgotten)
+        memories = localizer.say("counted_memories", count=forgotten.count)
+        lines.append(localizer.say("forgotten", what=memories))
+    line = "\n".join(lines) or localizer.say("forgotten_words")
+    done = _receipt(localizer, line, forgotten)
     if not act.among:
         return done
     left = await _memories(app, click.person, act.among)
-    return forgotten_among(reader, done, act.keys[0], act.among, left)
+    return forgotten_among(localizer, done, act.keys[0], act.among, left)
 
 
-def not_remembered(reader: Reader, forgotten: Forgotten) -> Done:
+def not_remembered(localizer: Localizer, forgotten: Forgotten) -> Done:
     """Return that a message is not remembered; with *Undo* if it had been."""
-    return _receipt(reader, reader.say("not_remembered"), forgotten)
+    return _receipt(localizer, localizer.say("not_remembered"), forgotten)
 
 
-def _receipt(reader: Reader, line: str, forgotten: Forgotten) -> Done:
+def _receipt(localizer: Localizer, line: str, forgotten: Forgotten) -> Done:
     """Return what was forgotten, and that the conversation of before is not used any more."""
     if forgotten.id is None or not forgotten.can_undo:
-        return Done(line=f"{line}\n{reader.say('forgotten_note')}")
+        return Done(line=f"{line}\n{localizer.say('forgotten_note')}")
     undo = Undo(what="forgetting", ids=(forgotten.id,))
-    return Done(line=f"{line}\n{reader.say('undo_note')}", undo=undo)
+    return Done(line=f"{line}\n{localizer.say('undo_note')}", undo=undo)
 
 
 async def forget_all_of(
@@ -221,7 +221,7 @@ async def delete_forgotten_texts(
 async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     """Undo a forgetting: once, and within ten minutes. A job embeds what is left to embed."""
     person = click.person
-    reader = click.reader
+    localizer = click.localizer
 
     async def in_commit(connection: AsyncConnection[DictRow], forgotten_at: datetime) -> None:
         found = await connection.execute(_SQL["unform"], {**person.ids, "at": forgotten_at})
@@ -238,7 +238,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
                 app.pool, app.embedder, person, forgetting, in_commit=in_commit
             )
     except ChangeGone:
-        return Done(line=reader.say("undo_gone"), beside=True)
+        return Done(line=localizer.say("undo_gone"), beside=True)
     return await _restored(app, click, restored)
 
 
@@ -247,31 +247,31 @@ async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
 
     The panel shows its questions itself.
     """
-    reader = click.reader
+    localizer = click.localizer
     keys = {memory.key for memory in restored}
     asked = [one for one in await open_questions(app.pool, click.person) if one.key in keys]
     if not asked:
-        return Done(line=_restored_line(reader, restored))
+        return Done(line=_restored_line(localizer, restored))
     if click.place.position is not None:
-        what = reader.say("counted_memories", count=len(restored))
-        return Done(line=reader.say("restored", what=what))
+        what = localizer.say("counted_memories", count=len(restored))
+        return Done(line=localizer.say("restored", what=what))
     contradicted = {question.key for question in asked}
     others = [memory for memory in restored if memory.key not in contradicted]
-    lines = [_restored_line(reader, others)] if others else []
-    lines.append(question_line(reader, asked[0]))
+    lines = [_restored_line(localizer, others)] if others else []
+    lines.append(question_line(localizer, asked[0]))
     if len(asked) > 1:
-        lines.append(reader.say("notice_questions", count=len(asked) - 1))
-    return Done(line="\n".join(lines), buttons=answer_buttons(reader, asked[0]))
+        lines.append(localizer.say("notice_questions", count=len(asked) - 1))
+    return Done(line="\n".join(lines), buttons=answer_buttons(localizer, asked[0]))
 
 
-def _restored_line(reader: Reader, restored: Sequence[Memory]) -> str:
+def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:
     """Return what an Undo has brought back: a memory by its line, several by their number."""
     if not restored:
-        return reader.say("restored_words")
-    what = reader.say("counted_memories", count=len(restored))
+        return localizer.say("restored_words")
+    what = localizer.say("counted_memories", count=len(restored))
     if len(restored) == 1:
-        what = memory_line(reader, restored[0])
-    return reader.say("restored", what=what)
+        what = memory_line(localizer, restored[0])
+    return localizer.say("restored", what=what)
 
 
 async def embed_memories(app: App, team: str, user: str) -> None:

@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.app import App
-from bot.locale import Reader, known_language
+from bot.locale import Localizer, known_language
 from bot.memories.panel import read_panel
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
@@ -44,8 +44,8 @@ async def publish_home(app: App, team: str, user: str, erased: str = "") -> None
     `erased` is the language of an erased person, of whom it is not stored any more. Raises what
     Slack raised where a later attempt may do better.
     """
-    reader = Reader(known_language(erased) or "en") if erased else None
-    await show_home(app, Person(team, user), Position(), reader=reader)
+    localizer = Localizer(known_language(erased) or "en") if erased else None
+    await show_home(app, Person(team, user), Position(), localizer=localizer)
 
 
 async def show_home(
@@ -55,23 +55,23 @@ async def show_home(
     said: Done | None = None,
     *,
     row: Row | None = None,
-    reader: Reader | None = None,
+    localizer: Localizer | None = None,
 ) -> None:
     """Publish a Home at a position; `said` is what the click in `row` did.
 
     Without it, the newest forgetting is said, while it can be undone.
     """
-    reader = reader or await app.people.reader(person, keep_new=False)
+    localizer = localizer or await app.people.localizer(person, keep_new=False)
     if said is None and (found := await undoable_forgetting(app.pool, person)):
         forgotten, end = found
-        memories = reader.say("counted_memories", count=forgotten.count)
-        note = reader.say("undo_until", until=reader.plain_minute(end))
-        line = f"{reader.say('forgotten', what=memories)}\n{note}"
+        memories = localizer.say("counted_memories", count=forgotten.count)
+        note = localizer.say("undo_until", until=localizer.plain_minute(end))
+        line = f"{localizer.say('forgotten', what=memories)}\n{note}"
         said = Done(line=line, undo=Undo(what="forgetting", ids=(forgotten.id,)))
-    content = await read_panel(app, person, reader, position, home=True)
+    content = await read_panel(app, person, localizer, position, home=True)
     client = app.slack.client(person.team_id, patience=_PATIENCE_SECONDS)
     try:
-        view = home_view(reader, content, said, row)
+        view = home_view(localizer, content, said, row)
         await client.views_publish(user_id=person.user_id, view=view)
     except SlackApiError as error:
         if is_passing(error):

@@ -184,9 +184,11 @@ async def show_line(
     memory = await find_memory(app.pool, person, key)
     if memory is None and not ts:
         return
-    reader = await app.people.reader(person, keep_new=False)
+    localizer = await app.people.localizer(person, keep_new=False)
     shown = (
-        gone_payload(reader, channel) if memory is None else kept_payload(reader, memory, channel)
+        gone_payload(localizer, channel)
+        if memory is None
+        else kept_payload(localizer, memory, channel)
     )
     client = app.slack.client(team, patience=PATIENCE_SECONDS)
     try:

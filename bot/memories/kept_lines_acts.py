@@ -18,7 +18,7 @@ from psycopg.rows import DictRow
 from bot.access import NotRemembered, admit, admit_question, begin_request, check_request
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.memories.forgetting import forget_all_of
 from bot.memories.kept_lines import WHOLE, add_line, update_lines
 from bot.people import person_refusal, read_memory_state, refusal_in
@@ -81,7 +81,7 @@ class _Said:
     """A message of a person that is to be kept for its conversation; `words` are those typed."""
 
     person: Person
-    reader: Reader
+    localizer: Localizer
     channel: str
     ts: str
     thread_ts: str
@@ -106,7 +106,7 @@ async def keep_message(
         await _ask_author(app, click, wanted, found)
     except NotKept as refused:
         return Done(line=refused.line, beside=True)
-    return Done(line=click.reader.say("kept_asked"))
+    return Done(line=click.localizer.say("kept_asked"))
 
 
 async def keep_as_author(app: App, click: Click, act: Keep) -> Done:
@@ -114,7 +114,7 @@ async def keep_as_author(app: App, click: Click, act: Keep) -> Done:
     try:
         found = await _find(app, click, act)
         if await _author(app, click.person, found) != click.person.user_id:
-            return Done(line=click.reader.say("kept_not_yours"), beside=True)
+            return Done(line=click.localizer.say("kept_not_yours"), beside=True)
         return await _keep_found(app, click, act, found)
     except NotKept as refused:
         return Done(line=refused.line, beside=True)
@@ -122,7 +122,7 @@ async def keep_as_author(app: App, click: Click, act: Keep) -> Done:
 
 async def _find(app: App, click: Click, wanted: Keep) -> Mapping[str, Any]:
     """Return the message as Slack has it now. Raises `NotKept`."""
-    await _check_place(app, click.person, click.reader, wanted.channel)
+    await _check_place(app, click.person, click.localizer, wanted.channel)
     client = app.slack.client(click.person.team_id)
     try:
         found = await find_message(client, wanted.channel, wanted.thread_ts, wanted.ts)
@@ -130,7 +130,7 @@ async def _find(app: App, click: Click, wanted: Keep) -> Mapping[str, Any]:
         log.info("a message to keep could not be read: %s", error_code(error))
         found = None
     if found is None or found.get("bot_id") or found.get("subtype") == "tombstone":
-        raise NotKept(click.reader.say("kept_unread"))
+        raise NotKept(click.localizer.say("kept_unread"))
     return found
 
 
@@ -139,7 +139,7 @@ async def _author(app: App, person: Person, message: Mapping[str, Any]) -> str:
     return author_key(message, installation, shared="user_team" in message)
 
 
-async def _check_place(app: App, person: Person, reader: Reader, channel: str) -> bool:
+async def _check_place(app: App, person: Person, localizer: Localizer, channel: str) -> bool:
     """Return whether a conversation is a public channel. Raises `NotKept` where nothing is kept.
 
     That is in direct messages, in conversations that are shared with other workspaces, that the
@@ -147,18 +147,18 @@ async def _check_place(app: App, person: Person, reader: Reader, channel: str) -
     in the conversation.
     """
     if not channel or is_direct(channel):
-        raise NotKept(reader.say("kept_channels_only"))
+        raise NotKept(localizer.say("kept_channels_only"))
     if refused := refusal_in(app.settings, person, channel, None):
-        raise NotKept(reader.say(refused))
+        raise NotKept(localizer.say(refused))
     try:
         kind = await look_up_kind(app, person.team_id, channel)
     except SLACK_FAULTS as error:
         log.info("the kind of a conversation is not known: %s", error_code(error))
-        raise NotKept(reader.say("kept_place")) from error
+        raise NotKept(localizer.say("kept_place")) from error
     if kind.shared or kind.audience not in (PUBLIC, channel):
-        raise NotKept(reader.say("kept_place"))
+        raise NotKept(localizer.say("kept_place"))
     if channel not in await app.members.conversations(person):
-        raise NotKept(reader.say("kept_members_only"))
+        raise NotKept(localizer.say("kept_members_only"))
     return kind.audience == PUBLIC
 
 
@@ -166,7 +166,7 @@ async def _ask_author(app: App, click: Click, wanted: Keep, message: Mapping[str
     """Ask the author of a message, privately, whether to keep it. Raises `NotKept`."""
     person = click.person
     author = Person(person.team_id, await _author(app, person, message))
-    cannot = NotKept(click.reader.say("kept_cannot_ask"))
+    cannot = NotKept(click.localizer.say("kept_cannot_ask"))
     words = typed(str(message.get("text") or ""))
     settings = await app.people.settings(author, keep_new=False)
     is_off = settings.off(app.settings.consent) is not None
@@ -175,8 +175,8 @@ async def _ask_author(app: App, click: Click, wanted: Keep, message: Mapping[str
     if not await app.members.is_member(author):
         raise cannot
     if not await admit_question(app.pool, person, QUESTIONS_AN_HOUR):
-        raise NotKept(click.reader.say("kept_enough_asked"))
-    question = author_question(settings.reader(), person, words, wanted)
+        raise NotKept(click.localizer.say("kept_enough_asked"))
+    question = author_question(settings.localizer(), person, words, wanted)
     # In a thread it is shown only where that has a reply.
     in_thread = bool(message.get("reply_count")) or wanted.thread_ts != wanted.ts
     client = app.slack.client(person.team_id)
@@ -196,7 +196,7 @@ async def _ask_author(app: App, click: Click, wanted: Keep, message: Mapping[str
 async def _keep_found(app: App, click: Click, wanted: Keep, message: Mapping[str, Any]) -> Done:
     said = _Said(
         person=click.person,
-        reader=click.reader,
+        localizer=click.localizer,
         channel=wanted.channel,
         ts=wanted.ts,
         thread_ts=str(message.get("thread_ts") or wanted.thread_ts or wanted.ts),
@@ -213,10 +213,10 @@ async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Sa
     person = said.person
     state = await read_memory_state(connection, person, said.channel, said.ts, app.settings.consent)
     if state.off:
-        raise NotKept(off_line(said.reader, state.off))
+        raise NotKept(off_line(said.localizer, state.off))
     forgotten = await forgotten_messages(connection, person, said.channel)
     if not state.on_record or said.ts in forgotten:
-        raise NotKept(said.reader.say("remember_off_record"))
+        raise NotKept(said.localizer.say("remember_off_record"))
 
 
 # --- in words to the app -----------------------------------------------------------------------
@@ -225,7 +225,7 @@ async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Sa
 async def keep_words(
     app: App,
     person: Person,
-    reader: Reader,
+    localizer: Localizer,
     message: tuple[str, str, str],
     words: str,
     quote: str,
@@ -237,10 +237,10 @@ async def keep_words(
     `message`: its conversation, ts and thread. Raises `NotKept`.
     """
     channel, ts, thread_ts = message
-    await _check_place(app, person, reader, channel)
+    await _check_place(app, person, localizer, channel)
     said = _Said(
         person=person,
-        reader=reader,
+        localizer=localizer,
         channel=channel,
         ts=ts,
         thread_ts=thread_ts,
@@ -257,28 +257,28 @@ async def _kept(app: App, said: _Said, quote: str | None) -> Done:
     """Keep words, and offer older decisions that they may replace. Raises `NotKept`."""
     kept = await _keep(app, said, quote)
     older = await _older_decisions(app, said, kept) if said.decision else []
-    return kept_done(said.reader, said.channel, kept.key, older)
+    return kept_done(said.localizer, said.channel, kept.key, older)
 
 
 async def _keep(app: App, said: _Said, quote: str | None) -> Change:
     """Judge words and keep them. Raises `NotKept`."""
-    reader = said.reader
+    localizer = said.localizer
     person = said.person
     request = await begin_request(app.pool, person, channel=said.channel, ts=said.ts)
-    message = PersonMessage(text=said.words, channel=said.channel, ts=said.ts, zone=reader.zone)
+    message = PersonMessage(text=said.words, channel=said.channel, ts=said.ts, zone=localizer.zone)
     judged = await app.former.judge_kept(person, message, quote, decision=said.decision)
     if isinstance(judged, Refusal):
-        raise NotKept(_refused(reader, judged))
+        raise NotKept(_refused(localizer, judged))
     if len(judged.text) > _LONGEST:
-        raise NotKept(reader.say("kept_long"))
+        raise NotKept(localizer.say("kept_long"))
     # Asked again: it may have been shared, and the person may have left, since.
-    is_public = await _check_place(app, person, reader, said.channel)
+    is_public = await _check_place(app, person, localizer, said.channel)
     origin = Origin(
         actor="command",
         evidence=judged.text,
         channel=said.channel,
         ts=said.ts,
-        zone=str(reader.zone),
+        zone=str(localizer.zone),
     )
 
     async def in_commit(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
@@ -302,18 +302,18 @@ async def _keep(app: App, said: _Said, quote: str | None) -> Change:
             in_commit=in_commit,
         )
     except ChangedSince as known:
-        raise NotKept(reader.say("kept_already")) from known
+        raise NotKept(localizer.say("kept_already")) from known
     except (MemoryOff, NotRemembered) as changed:
-        raise NotKept(reader.say("changed_meanwhile")) from changed
+        raise NotKept(localizer.say("changed_meanwhile")) from changed
     log.info("a person keeps a message for its conversation")
     return kept
 
 
-def _refused(reader: Reader, refused: Refusal) -> str:
+def _refused(localizer: Localizer, refused: Refusal) -> str:
     key = _REASONS.get(refused.reason)
     if key is None:
-        return refusal_line(reader, refused.reason, refused.sentence)
-    return reader.say(key)
+        return refusal_line(localizer, refused.reason, refused.sentence)
+    return localizer.say(key)
 
 
 async def _older_decisions(app: App, said: _Said, kept: Change) -> list[KeptMemory]:
@@ -343,14 +343,14 @@ async def replace_older(app: App, click: Click, act: Replace) -> Done:
         app.pool, app.embedder, click.person, act.key, act.old, in_commit=in_commit
     )
     undo = Undo(what="changes", ids=(changed.id,))
-    return Done(line=click.reader.say("kept_replaced_done"), undo=undo)
+    return Done(line=click.localizer.say("kept_replaced_done"), undo=undo)
 
 
 async def take_back(app: App, click: Click, act: TakeBack) -> Done:
     """Keep a line of the person's no longer: it is gone for all at once, with *Undo* for them."""
     memory = await find_memory(app.pool, click.person, act.key)
     if memory is None or memory.kind != KEPT_KIND:
-        return Done(line=click.reader.say("kept_not_yours"), beside=True)
+        return Done(line=click.localizer.say("kept_not_yours"), beside=True)
     is_elsewhere = not click.place.is_home
     forgotten = await forget_all_of(
         app, click.person, Selection(keys=[act.key]), publish=is_elsewhere
@@ -360,7 +360,7 @@ async def take_back(app: App, click: Click, act: TakeBack) -> Done:
     channels = [kept_channel(audience) for audience in memory.audiences]
     where = f"<#{channels[0]}>" if channels else ""
     undo = Undo(what="forgetting", ids=(forgotten.id,))
-    line = click.reader.say("kept_taken_back", channel=where)
+    line = click.localizer.say("kept_taken_back", channel=where)
     return Done(line=line, undo=undo, beside=click.place.position is None)
 
 

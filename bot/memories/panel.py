@@ -9,7 +9,7 @@ from uuid import UUID
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.turns import form_after
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.notices import count_unread
 from bot.people import (
     PersonSettings,
@@ -42,7 +42,7 @@ _NEWEST = 5  # memories or changes that are listed in a message
 async def read_panel(
     app: App,
     person: Person,
-    reader: Reader,
+    localizer: Localizer,
     position: Position,
     *,
     home: bool = False,
@@ -66,7 +66,7 @@ async def read_panel(
         questions=questions,
         unformed=unformed,
         unread=await count_unread(app.pool, person),
-        handling=data_handling(app, reader, settings) if home else (),
+        handling=data_handling(app, localizer, settings) if home else (),
     )
     if home and position == Position() and content.refusal is None and not content.asks:
         card = await read_card(app.pool, person, person, most=MOST_LINES)
@@ -123,45 +123,47 @@ async def _with_kept(app: App, person: Person, content: Content) -> Content:
     return replace(content, kept=lines, viewer=person, found=found)
 
 
-async def newest_payload(app: App, person: Person, reader: Reader, position: Position) -> Payload:
+async def newest_payload(
+    app: App, person: Person, localizer: Localizer, position: Position
+) -> Payload:
     """Return the newest memories, those with some words, or changes, with *Show All*."""
     if position.list == "changes":
         changes = await list_changes(app.pool, person, limit=_NEWEST)
         if not changes:
-            return payload(reader.say("no_changes"))
-        lines = [change_line(reader, one) for one in changes]
-        return list_payload(reader, reader.say("changes_title"), lines, position)
+            return payload(localizer.say("no_changes"))
+        lines = [change_line(localizer, one) for one in changes]
+        return list_payload(localizer, localizer.say("changes_title"), lines, position)
     if position.of:
         page = await memory_page(app.pool, person, position.of, size=_NEWEST)
         found = [*page.memories]
-        none = reader.say("panel_no_match", words=as_mrkdwn(position.of))
+        none = localizer.say("panel_no_match", words=as_mrkdwn(position.of))
     else:
         found = (await list_memories(app.pool, person))[:_NEWEST]
-        none = reader.say("panel_none")
+        none = localizer.say("panel_none")
     if not found:
         return payload(none)
-    lines = [memory_line(reader, memory) for memory in found]
-    return list_payload(reader, reader.say("panel_title"), lines, position)
+    lines = [memory_line(localizer, memory) for memory in found]
+    return list_payload(localizer, localizer.say("panel_title"), lines, position)
 
 
-def data_handling(app: App, reader: Reader, settings: PersonSettings) -> list[str]:
+def data_handling(app: App, localizer: Localizer, settings: PersonSettings) -> list[str]:
     """Return who receives a person's data, and how long it is kept."""
-    lines = [reader.say("home_kept_where")]
+    lines = [localizer.say("home_kept_where")]
     if app.settings.stand_in:
-        lines.append(reader.say("home_flow_stand_in"))
+        lines.append(localizer.say("home_flow_stand_in"))
     else:
         receivers = map(escaped, dict.fromkeys(data_flows(app.settings).values()))
         lines.append(
-            reader.say("home_flow_replies", receivers=reader.say("listed").join(receivers))
+            localizer.say("home_flow_replies", receivers=localizer.say("listed").join(receivers))
         )
     most = app.settings.retention_days
     texts = app.settings.history_days
     days = min((one for one in (most, settings.retention_days) if one), default=None)
-    kept = kept_for(reader, days)
-    texts_kept = kept_for(reader, min(texts, days or texts))
-    lines.append(reader.say("settings_kept", memories=kept, texts=texts_kept))
+    kept = kept_for(localizer, days)
+    texts_kept = kept_for(localizer, min(texts, days or texts))
+    lines.append(localizer.say("settings_kept", memories=kept, texts=texts_kept))
     if app.settings.web_search and not app.settings.stand_in:  # the stand-in does not search
-        lines.append(reader.say("home_policy_web"))
+        lines.append(localizer.say("home_policy_web"))
     return lines
 
 

@@ -102,8 +102,8 @@ async def remind(app: App, team: str, user: str) -> None:
     reminders = await _reminders_to_post(app, person)
     if not reminders:
         return
-    reader = await app.people.reader(person)
-    payload = reminder_payload(reader, reminders)
+    localizer = await app.people.localizer(person)
+    payload = reminder_payload(localizer, reminders)
     message = _Message(person, uuid4(), time.monotonic())
     keys = [one.memory.key for one in reminders]
     values = {**message.values, "keys": keys}

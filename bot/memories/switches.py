@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Unpack
 
 from bot.app import App
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.people import (
     Choices,
     Off,
@@ -73,20 +73,20 @@ async def turn_on(
 
 async def switch(app: App, click: Click, act: Switch) -> Done:
     """Switch memory on or off, and say so with the button for the opposite."""
-    reader = click.reader
+    localizer = click.localizer
     if act.to == "on":
         await turn_on(app, click.person, act.scope or None)
-        return on_done(reader, act.scope)
+        return on_done(localizer, act.scope)
     now = datetime.now(UTC)
-    ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(reader, now), "off": None}
+    ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(localizer, now), "off": None}
     off = await turn_off(app, click.person, act.scope, until=until(ends[act.to]))
-    return off_done(reader, off)
+    return off_done(localizer, off)
 
 
-def tomorrow(reader: Reader, now: datetime) -> datetime:
+def tomorrow(localizer: Localizer, now: datetime) -> datetime:
     """Return eight o'clock of the next morning in the reader's zone."""
-    day = (now.astimezone(reader.zone) + timedelta(days=1)).date()
-    return datetime(day.year, day.month, day.day, MORNING, tzinfo=reader.zone)
+    day = (now.astimezone(localizer.zone) + timedelta(days=1)).date()
+    return datetime(day.year, day.month, day.day, MORNING, tzinfo=localizer.zone)
 
 
 async def change_settings(app: App, person: Person, **chosen: Unpack[Choices]) -> PersonSettings:

@@ -83,11 +83,11 @@ async def refuse_access(app: App, claimed: ClaimedMessage, refusal: Refusal) -> 
     here = f"{refusal} {message.channel_id}"
     in_dm = message.audience == DM
     if in_dm or (message.addressed and await _may_tell(app, claimed, here, _DAY_SECONDS)):
-        reader = await app.people.reader(message.person, message.text)
+        localizer = await app.people.localizer(message.person, message.text)
         try:
             await show_privately(
                 app.slack.client(message.team_id, patience=PATIENCE_SECONDS),
-                payload(reader.say(refusal)),
+                payload(localizer.say(refusal)),
                 channel=message.channel_id,
                 user=message.user_id,
                 thread_ts=message.thread_ts if in_dm or not message.opens_thread else None,
@@ -141,6 +141,6 @@ async def reply_fixed(
         words=typed(text, bot_user_id),
     )
     async with open_sink(app, turn) as sink:
-        await sink.finish((await sink.reader()).say(key, **values))
+        await sink.finish((await sink.localizer()).say(key, **values))
     if outcome is not None:
         await end_turn(app, turn, outcome, reply=None)

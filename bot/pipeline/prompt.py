@@ -31,7 +31,7 @@ FORWARDED_TOKENS = 8_000
 KEPT_TOKENS = 1_500
 FILE_TOKENS = 8_000  # of the text files of a message, together
 _FEW_MEMORIES_TOKENS = 500
-_LEFT_OUT_TOKENS = 20  # of the line that takes the place of what `shortened` leaves out
+_LEFT_OUT_TOKENS = 20  # of the line that takes the place of what `cut_middle` leaves out
 
 REPLY_INSTRUCTIONS = """\
 You are Kioku, an assistant in Slack that remembers what each person tells it.
@@ -147,8 +147,8 @@ class Prompt:
         Words are read within the budgets of the prompt: what the model is not given costs nothing.
         """
         own = [one.question for one in self.exchanges if one.user_id == self.user_id]
-        asked = [shortened(question, HISTORY_TOKENS // 2) for question in own]
-        texts = [shortened(self.question, QUESTION_TOKENS), *_newest(asked, HISTORY_TOKENS)]
+        asked = [cut_middle(question, HISTORY_TOKENS // 2) for question in own]
+        texts = [cut_middle(self.question, QUESTION_TOKENS), *_newest(asked, HISTORY_TOKENS)]
         for memory in self.recalled.memories:
             texts += evidence_of(memory)
         texts += [one.text for one in self.kept]
@@ -232,7 +232,7 @@ class Prompt:
         return "\n".join(["<context>", *sections, "</context>\n\n"]) if sections else ""
 
     def _asked(self) -> EasyInputMessageParam:
-        question = shortened(self.references.shown(self.question), QUESTION_TOKENS)
+        question = cut_middle(self.references.shown(self.question), QUESTION_TOKENS)
         shown: list[Any] = [dict(file.content) for file in self.files if file.content]
         if not shown:
             alone = FORWARDED_ALONE if self.forwarded else FILES_ALONE
@@ -298,7 +298,7 @@ def lines_within(lines: Iterable[str], budget: int) -> list[str]:
     return kept
 
 
-def shortened(text: str, budget: int) -> str:
+def cut_middle(text: str, budget: int) -> str:
     """Cut the middle out of a text that is longer than `budget` tokens, and say so in it."""
     if estimated_tokens(text) <= budget:
         return text
@@ -386,7 +386,7 @@ def _shortened(lines: Iterable[Mapping[str, Any]], budget: int) -> list[str]:
     kept: list[str] = []
     for line in lines:
         if text := line.get("text"):
-            line = {**line, "text": shortened(text, max(budget, 100))}
+            line = {**line, "text": cut_middle(text, max(budget, 100))}
             budget -= estimated_tokens(line["text"])
         kept.append(framed(line))
     return kept
@@ -451,8 +451,8 @@ def _fitted(exchange: Exchange, budget: int) -> Exchange:
     if estimated_tokens(exchange.question) + estimated_tokens(reply) <= budget:
         return exchange
     left = budget - 2 * _LEFT_OUT_TOKENS
-    question = shortened(exchange.question, left // 3)
-    reply = shortened(reply, left - estimated_tokens(question))
+    question = cut_middle(exchange.question, left // 3)
+    reply = cut_middle(reply, left - estimated_tokens(question))
     return replace(exchange, question=question, reply=reply or None)
 
 

@@ -20,8 +20,8 @@ from pydantic import BaseModel
 from bot.app import App
 from bot.conversation.edits import message_before
 from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
-from bot.locale import Reader
-from bot.memories.adding import EXPECTED, why_not
+from bot.locale import Localizer
+from bot.memories.adding import EXPECTED, explain
 from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
 from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
 from bot.memories.kept_lines_acts import NotKept, keep_words
@@ -290,8 +290,8 @@ class Toolbox:
         return {"shown_privately": True}
 
     def _newest(self, position: Position) -> PayloadMaker:
-        async def newest(person: Person, reader: Reader) -> Payload:
-            return await newest_payload(self._app, person, reader, position)
+        async def newest(person: Person, localizer: Localizer) -> Payload:
+            return await newest_payload(self._app, person, localizer, position)
 
         return newest
 
@@ -304,8 +304,8 @@ class Toolbox:
             names = {"colleagues": owner.colleagues} if owner.colleagues else {}
             return {**_error(owner.reason), **names}
 
-        async def shown(_: Person, reader: Reader) -> Payload:
-            return await shown_card(self._app, asker, owner, reader)
+        async def shown(_: Person, localizer: Localizer) -> Payload:
+            return await shown_card(self._app, asker, owner, localizer)
 
         self._shown[f"card {owner.user_id}"] = shown
         return {"shown_privately": True}
@@ -314,12 +314,12 @@ class Toolbox:
         """Keep a part of the message for its conversation; the person is told why it is not."""
         message = self._message
         place = (message.channel_id, message.ts, message.thread_ts)
-        reader = await self._app.people.reader(message.person)
+        localizer = await self._app.people.localizer(message.person)
         try:
             done = await keep_words(
                 self._app,
                 message.person,
-                reader,
+                localizer,
                 place,
                 self._turn.words,
                 str(given.get("quote") or ""),
@@ -329,7 +329,7 @@ class Toolbox:
             self._shown["keep"] = _made(_as_is, Done(line=refused.line))
             return {"done": False, "told": _TOLD}
         except EXPECTED as problem:
-            self._shown["keep"] = _made(_as_is, Done(line=why_not(reader, problem)))
+            self._shown["keep"] = _made(_as_is, Done(line=explain(localizer, problem)))
             return {"done": False, "told": _TOLD}
         self._kept = True
         if done.buttons:
@@ -390,16 +390,16 @@ class Toolbox:
         if isinstance(selection, str):
             return _error(selection)
         person = self._message.person
-        reader = await self._app.people.reader(person)
-        if await forget_question_about(self._app, person, reader, selection) is None:
+        localizer = await self._app.people.localizer(person)
+        if await forget_question_about(self._app, person, localizer, selection) is None:
             return {"done": False, "not_found": True}
         self._shown["forget"] = self._forget_question(selection)
         return {"proposed": True, "done": False}
 
     def _forget_question(self, selection: Selection) -> PayloadMaker:
-        async def ask(person: Person, reader: Reader) -> Payload:
-            question = await forget_question_about(self._app, person, reader, selection)
-            return question or payload(reader.say("memory_gone"))
+        async def ask(person: Person, localizer: Localizer) -> Payload:
+            question = await forget_question_about(self._app, person, localizer, selection)
+            return question or payload(localizer.say("memory_gone"))
 
         return ask
 
@@ -446,7 +446,7 @@ class Toolbox:
         return {"not_remembered": "this_message", "done": True}
 
 
-def _as_is(_: Reader, done: Done) -> Done:
+def _as_is(_: Localizer, done: Done) -> Done:
     return done
 
 
@@ -468,15 +468,15 @@ def tool_definitions(
 
 
 def _made(
-    make: Callable[Concatenate[Reader, _Given], Payload | Done],
+    make: Callable[Concatenate[Localizer, _Given], Payload | Done],
     *arguments: _Given.args,
     **named: _Given.kwargs,
 ) -> PayloadMaker:
-    """Return what makes a message of `make(reader, *arguments, **named)`."""
+    """Return what makes a message of `make(localizer, *arguments, **named)`."""
 
-    async def made(_: Person, reader: Reader) -> Payload:
-        shown = make(reader, *arguments, **named)
-        return done_payload(reader, shown) if isinstance(shown, Done) else shown
+    async def made(_: Person, localizer: Localizer) -> Payload:
+        shown = make(localizer, *arguments, **named)
+        return done_payload(localizer, shown) if isinstance(shown, Done) else shown
 
     return made
 

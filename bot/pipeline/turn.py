@@ -32,7 +32,7 @@ from bot.conversation.inbox import (
 from bot.conversation.run import Interrupted, Stopped
 from bot.conversation.turns import Outcome, Turn, begin_turn, end_turn
 from bot.delivery.reply_in_slack import DeliveryFailed
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.logs import add_log_field, fault, log_fields
 from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, quoted_in
 from bot.memories.shaping import brought_words, says_any
@@ -313,16 +313,16 @@ async def _turn(claimed: ClaimedMessage, runtime: Runtime[App]) -> Answered:
         _brought(app, turn) as brought,
     ):
         result = await _ask_model(app, turn, question, brought, recalling, sink)
-        reader = await sink.reader()
+        localizer = await sink.localizer()
         prompt = result.prompt
         text = result.text
         newest_only = False
         if result.outcome == "answered":
-            text = _with_unread(reader, result)
+            text = _with_unread(localizer, result)
             newest_only = prompt.recalled.newest_only
         quoted = quoted_in(prompt.kept, prompt.question, text)
         if result.outcome == "answered" and quoted:
-            text = f"{text}\n\n{await _quotes(app, reader, prompt, quoted)}"
+            text = f"{text}\n\n{await _quotes(app, localizer, prompt, quoted)}"
         left_out = bool(turn.removed) and turn.memory_state.on_record
         shown = result.tools.shown
         if result.outcome == "stopped":
@@ -331,9 +331,9 @@ async def _turn(claimed: ClaimedMessage, runtime: Runtime[App]) -> Answered:
             text = await sink.tell(result.tools.answer)
             shown = []
         else:
-            text = text or reader.say("nothing_said")
+            text = text or localizer.say("nothing_said")
             await sink.finish(
-                with_notes(reader, text, left_out=left_out, newest_only=newest_only),
+                with_notes(localizer, text, left_out=left_out, newest_only=newest_only),
                 is_shaped=result.is_shaped,
                 can_be_rated=result.model is not None,
                 says_off=not result.tools.switched_on,
@@ -407,7 +407,9 @@ def _brought(app: App, turn: Turn) -> AbstractAsyncContextManager[Brought]:
     return read_brought(app, turn.message, earlier=earlier)
 
 
-async def _quotes(app: App, reader: Reader, prompt: Prompt, quoted: Sequence[KeptMemory]) -> str:
+async def _quotes(
+    app: App, localizer: Localizer, prompt: Prompt, quoted: Sequence[KeptMemory]
+) -> str:
     """Return the kept lines that are in an answer, quoted with their authors, days and links."""
     lines = quoted[:MOST_QUOTED]
     references = prompt.references
@@ -417,7 +419,7 @@ async def _quotes(app: App, reader: Reader, prompt: Prompt, quoted: Sequence[Kep
     names = {one.memory.key: checked(references.shown(_author(one))) for one in lines}
     sources = {one.memory.key: one.memory.source_messages[0] for one in lines}
     links = await app.slack.permalinks(lines[0].author.team_id, sources)
-    return quotes(reader, lines, words, names, links)
+    return quotes(localizer, lines, words, names, links)
 
 
 def _author(line: KeptMemory) -> str:
@@ -425,17 +427,17 @@ def _author(line: KeptMemory) -> str:
     return person_reference(line.author.user_id)
 
 
-def _with_unread(reader: Reader, result: _Result) -> str:
+def _with_unread(localizer: Localizer, result: _Result) -> str:
     """Return the text of an answer and what says which files and messages were not read.
 
     Empty where neither says anything.
     """
     files = result.prompt.files
-    unread = unseen_lines(reader.language, files) if files else []
+    unread = unseen_lines(localizer.language, files) if files else []
     if result.prompt.unread:
-        unread.append(reader.say("parts_unread", count=result.prompt.unread))
+        unread.append(localizer.say("parts_unread", count=result.prompt.unread))
     if result.prompt.thread_unread:
-        unread.append(reader.say("thread_not_now"))
+        unread.append(localizer.say("thread_not_now"))
     unread += result.left_out
     return "\n\n".join(filter(None, [result.text, *unread]))
 
@@ -482,18 +484,18 @@ async def _ask_model(
         if sink.interactive and not tools.acted and _is_tried_again(failed, turn):
             raise
         sink.start_over()
-        text = (await sink.reader()).say(failed.sentence)
+        text = (await sink.localizer()).say(failed.sentence)
         return _Result(outcome="failed", text=text, prompt=request.prompt, tools=tools)
     except Stopped:
         return _Result(outcome="stopped", text="", prompt=request.prompt, tools=tools)
-    reader = await sink.reader()
+    localizer = await sink.localizer()
     return _Result(
         outcome="answered",
-        text=reply_text(reader, reply),
+        text=reply_text(localizer, reply),
         prompt=request.prompt,
         tools=tools,
         model=None if reply.refused else reply.model,
-        left_out=[reader.say(f"without_{one}") for one in request.left_out],
+        left_out=[localizer.say(f"without_{one}") for one in request.left_out],
     )
 
 
@@ -502,7 +504,7 @@ async def _zone(turn: Turn, sink: ReplySink) -> tzinfo:
     settings = turn.memory_state.settings
     if settings.time_zone is not None:
         return settings.zone
-    return (await sink.reader()).zone
+    return (await sink.localizer()).zone
 
 
 async def _reply(

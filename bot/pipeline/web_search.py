@@ -15,7 +15,7 @@ from babel.core import get_global
 from bot.logs import fault
 from bot.pipeline.links import is_web_address
 from bot.pipeline.output_items import printable, text_of
-from bot.pipeline.prompt import shortened
+from bot.pipeline.prompt import cut_middle
 from bot.reply_models.requests import ModelRequests, tokens_of
 from bot.slack.messages import objects
 from bot.types import COMMENTARY, Citation
@@ -99,7 +99,7 @@ async def search_web(
         return _failed("The web search found nothing. Answer without it, and say so.", tokens)
     kept = _cited(messages)[:MAX_SOURCES]
     sources = [{"title": one.title, "url": one.url} for one in kept]
-    output = framed({"result": shortened(text, _RESULT_TOKENS), "sources": sources})
+    output = framed({"result": cut_middle(text, _RESULT_TOKENS), "sources": sources})
     return SearchResult(output=output, citations=kept, tokens=tokens)
 
 

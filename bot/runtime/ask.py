@@ -15,7 +15,7 @@ from bot.access import QuotaExceeded, admit
 from bot.app import App
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.run import Interrupted, Run
-from bot.locale import Reader, language_of
+from bot.locale import Localizer, language_of
 from bot.pipeline.turn import answer_message
 from bot.slack.messages import API_TEAM, MAX_CHARACTERS, Message, storable
 from memory import DM
@@ -51,7 +51,7 @@ async def answer(app: App, user_id: str, prompt: str) -> str:
         claimed = ClaimedMessage(run=run, message=message)
         answered = await answer_message(app, claimed)
     except QuotaExceeded as used_up:
-        refusal = used_up.refusal(Reader(language_of(None, prompt)))
+        refusal = used_up.refusal(Localizer(language_of(None, prompt)))
         raise web.HTTPTooManyRequests(text=f"{refusal}\n") from None
     except Interrupted:
         raise web.HTTPConflict(text="The person was erased meanwhile.\n") from None

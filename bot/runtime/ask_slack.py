@@ -5,7 +5,7 @@ from __future__ import annotations
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
-from bot.runtime.problems import TOKENS, Problem, away, token
+from bot.runtime.problems import TOKENS, Problem, slack_unreachable, token
 from bot.slack.client import SLACK_FAULTS, create_client, error_code, is_passing
 
 _REFUSED = {
@@ -30,7 +30,7 @@ async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackRes
         return await client.api_call(method)
     except SLACK_FAULTS as error:
         if is_passing(error):
-            raise away(settings.slack_api_url) from None
+            raise slack_unreachable(settings.slack_api_url) from None
         code = error_code(error)
         sentence = _REFUSED.get(code, _REFUSED[""])
         raise Problem(sentence.format(name=name, code=code, where=TOKENS[name][1])) from None

@@ -102,7 +102,7 @@ def token(settings: Settings, name: str) -> str:
     return value
 
 
-def away(url: str) -> Problem:
+def slack_unreachable(url: str) -> Problem:
     """Return what to say when Slack does not answer at `url`."""
     return Problem(
         f"Slack does not answer at {without_secrets(url)}: check {way_to(url)}, and SLACK_API_URL."

@@ -27,7 +27,7 @@ from bot.runtime.connections import ConnectionCount
 from bot.runtime.database_addresses import database
 from bot.runtime.http import Readiness, create_web_app, serving
 from bot.runtime.oauth import add_oauth
-from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, away, token
+from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, slack_unreachable, token
 from bot.runtime.prometheus import serving_metrics
 from bot.runtime.settings_check import check_settings
 from bot.runtime.wiring import connected, database_problem
@@ -171,7 +171,7 @@ async def socket_mode(
         try:
             await asyncio.wait_for(connecting, _CONNECT_SECONDS)
         except TimeoutError:
-            raise away(settings.slack_api_url) from None
+            raise slack_unreachable(settings.slack_api_url) from None
         yield client
     finally:
         await cancel_until_done(keeper)

@@ -32,8 +32,8 @@ from bot.slack.sessions import Sessions
 from bot.workspaces import (
     Workspaces,
     installation_from,
-    only,
     purge_due,
+    single_installation,
     teams_with_tokens,
     token_accepted,
 )
@@ -207,9 +207,9 @@ async def connected(
             installation = installation_from(answer, token(settings, BOT_TOKEN))
             async with transaction(pool) as connection:
                 await token_accepted(connection, installation.team_id, installation.bot_user_id)
-            find = only(installation)
+            find = single_installation(installation)
         else:
-            find = only(installation)
+            find = single_installation(installation)
         slack = Installations(find, base_url=settings.slack_api_url, session=session)
         if answer is not None:
             slack.note_clock(answer)

@@ -13,7 +13,7 @@ from bot.app import App
 from bot.conversation.edits import DELETE_ANSWER, UPDATE_FROM_MESSAGE
 from bot.conversation.inbox import ANSWER
 from bot.conversation.turns import FORM_MEMORIES
-from bot.locale import LANGUAGES, Reader, say
+from bot.locale import LANGUAGES, Localizer, say
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import DELETE_FILE, delete_file
 from bot.memories.forgetting import EMBED, embed_memories
@@ -85,7 +85,7 @@ async def open_worker(app: App) -> AsyncIterator[None]:
 def _make_ready() -> None:
     """Read what the first message would wait for: both catalogues, how dates are written."""
     for language in LANGUAGES:
-        Reader(language).plain_minute(datetime.now(UTC))
+        Localizer(language).plain_minute(datetime.now(UTC))
         say(language, "stopped")
     Former.warm_up()
     # A full collection would scan the app's own 200,000 objects, which live as long as the process,

@@ -324,7 +324,7 @@ class Installations:
                     channel=channel, message_ts=ts
                 )
         except SLACK_FAULTS as error:
-            log.info("a permalink was not to be had: %s", error_code(error) or fault(error))
+            log.info("a permalink lookup failed: %s", error_code(error) or fault(error))
         else:
             self._links[team_id, message] = str(answer["permalink"])
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 from uuid import UUID
 
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.people import MemoryState
 from bot.types import COMMENTARY, WEB_SEARCH, Reply, Task
 from bot.ui.acts import ACT, ButtonAct, FormAct, Rate, ShowShaping
@@ -67,14 +67,17 @@ def payload(text: str, *buttons: Block) -> Payload:
 
 
 def modal(
-    reader: Reader, title: str, blocks: Sequence[Block], act: ButtonAct | FormAct | None = None
+    localizer: Localizer,
+    title: str,
+    blocks: Sequence[Block],
+    act: ButtonAct | FormAct | None = None,
 ) -> SlackView:
     """Return a modal; `act` is what Slack returns with each click in it."""
     metadata = {"private_metadata": act.value} if act else {}
     return {
         "type": "modal",
-        "title": plain_text(reader.say(title)),
-        "close": plain_text(reader.say("modal_close")),
+        "title": plain_text(localizer.say(title)),
+        "close": plain_text(localizer.say("modal_close")),
         "blocks": list(blocks),
         **metadata,
     }
@@ -137,7 +140,7 @@ def button(
         "value": act.value,
     }
     if label:
-        block["accessibility_label"] = shortened(spoken(label), LABEL_LIMIT)
+        block["accessibility_label"] = truncate(spoken(label), LABEL_LIMIT)
     if style:
         block["style"] = style
     if confirm is not None:
@@ -185,7 +188,7 @@ def bulleted(lines: Sequence[str]) -> str:
     return "\n".join(f"• {line}" for line in lines)
 
 
-def shortened(text: str, limit: int) -> str:
+def truncate(text: str, limit: int) -> str:
     """Return `text`, cut off and ended with “…” if it has more than `limit` characters."""
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
@@ -195,7 +198,7 @@ def fitted(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     end = text.rfind("\n", 0, limit - 1)
-    return f"{text[:end]}\n…" if end > 0 else shortened(text, limit)
+    return f"{text[:end]}\n…" if end > 0 else truncate(text, limit)
 
 
 def spoken(text: str) -> str:
@@ -228,21 +231,21 @@ def as_mrkdwn(text: str, limit: int = LINE_LIMIT) -> str:
 # --- an answer ---------------------------------------------------------------------------------
 
 
-def reply_text(reader: Reader, reply: Reply) -> str:
+def reply_text(localizer: Localizer, reply: Reply) -> str:
     """Return a reply's whole Markdown, citations as links below it."""
     text = reply.text.rstrip()
     if reply.cut:
-        text += "\n\n" + reader.say(reply.cut)
+        text += "\n\n" + localizer.say(reply.cut)
     if reply.citations:
         links = "\n".join(
             f"- [{_link_label(c.title)}]({_link_target(c.url)})" for c in reply.citations
         )
-        text += f"\n\n**{reader.say('sources')}**\n{links}"
+        text += f"\n\n**{localizer.say('sources')}**\n{links}"
     return text
 
 
 def with_notes(
-    reader: Reader,
+    localizer: Localizer,
     text: str,
     *,
     left_out: bool = False,
@@ -253,9 +256,9 @@ def with_notes(
     `newest_only`: not all memories were searched. `left_out`: credentials of the message
     are not stored.
     """
-    lines = [reader.say("newest_only")] if newest_only else []
+    lines = [localizer.say("newest_only")] if newest_only else []
     if left_out:
-        lines.append(reader.say("left_out"))
+        lines.append(localizer.say("left_out"))
     return "\n\n".join([text.rstrip(), *lines]) if lines else text
 
 
@@ -269,7 +272,7 @@ def _link_target(url: str) -> str:
 
 
 def footer(
-    reader: Reader,
+    localizer: Localizer,
     text: str,
     *,
     stand_in: bool,
@@ -285,20 +288,20 @@ def footer(
     `shaped_turn` is the turn of which a button shows what shaped its answer, `rated_turn` the turn
     that the rating names; None leaves them out.
     """
-    lines = [] if stand_in else [reader.say("footer")]
+    lines = [] if stand_in else [localizer.say("footer")]
     if stand_in and memory_state is not None and memory_state.is_first:
-        lines.append(reader.say("footer_stand_in"))
+        lines.append(localizer.say("footer_stand_in"))
     if off:
         lines.append(off)
     elif memory_state is not None and memory_state.needs_introduction:
-        lines.append(reader.say("footer_memory"))
+        lines.append(localizer.say("footer_memory"))
     if _UNLINKED.search(text):
-        lines.append(reader.say("footer_links"))
+        lines.append(localizer.say("footer_links"))
     notes = [note(*lines)] if lines else []
-    return [*notes, *controls_row(reader, rated_turn, shaped_turn)]
+    return [*notes, *controls_row(localizer, rated_turn, shaped_turn)]
 
 
-def controls_row(reader: Reader, rated: UUID | None, shaped: UUID | None) -> list[Block]:
+def controls_row(localizer: Localizer, rated: UUID | None, shaped: UUID | None) -> list[Block]:
     """Return the small controls below an answer: its rating, and what shaped it.
 
     Source: https://docs.slack.dev/reference/block-kit/blocks/context-actions-block
@@ -306,20 +309,20 @@ def controls_row(reader: Reader, rated: UUID | None, shaped: UUID | None) -> lis
 
     rows: list[Block] = []
     if rated:
-        rows.append({"type": "context_actions", "elements": [_feedback_buttons(reader, rated)]})
+        rows.append({"type": "context_actions", "elements": [_feedback_buttons(localizer, rated)]})
     if shaped:
-        rows.append(actions(button(reader.say("shaping_title"), ShowShaping(turn=shaped))))
+        rows.append(actions(button(localizer.say("shaping_title"), ShowShaping(turn=shaped))))
     return rows
 
 
-def _feedback_buttons(reader: Reader, turn: UUID) -> Block:
+def _feedback_buttons(localizer: Localizer, turn: UUID) -> Block:
     good = Rate(turn=turn, rating="good")
     bad = Rate(turn=turn, rating="bad")
     return {
         "type": "feedback_buttons",
         "action_id": ACT,
-        "positive_button": option(reader.say("feedback_good"), good.value),
-        "negative_button": option(reader.say("feedback_bad"), bad.value),
+        "positive_button": option(localizer.say("feedback_good"), good.value),
+        "negative_button": option(localizer.say("feedback_bad"), bad.value),
     }
 
 
@@ -333,11 +336,11 @@ def text_chunk(text: str) -> Chunk:
     return {"type": "markdown_text", "text": text}
 
 
-def task_chunk(reader: Reader, task: Task) -> Chunk:
+def task_chunk(localizer: Localizer, task: Task) -> Chunk:
     """Return the chunk of a stream that shows a task, or changes how it is shown.
 
     Source: https://docs.slack.dev/reference/methods/chat.appendStream
     """
-    title = reader.say(_TITLES.get(task.name, "panel_title"))
+    title = localizer.say(_TITLES.get(task.name, "panel_title"))
     chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
-    return {**chunk, "details": shortened(task.detail, DETAIL_LIMIT)} if task.detail else chunk
+    return {**chunk, "details": truncate(task.detail, DETAIL_LIMIT)} if task.detail else chunk

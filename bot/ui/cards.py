@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from bot.locale import Reader
-from bot.ui.blocks import LINE_LIMIT, Payload, as_mrkdwn, bulleted, payload, shortened
+from bot.locale import Localizer
+from bot.ui.blocks import LINE_LIMIT, Payload, as_mrkdwn, bulleted, payload, truncate
 from bot.ui.lines import sentence_of
 from memory import Memory
 
 MOST_LINES = 12
 
 
-def card_lines(reader: Reader, memories: Sequence[Memory]) -> list[str]:
+def card_lines(localizer: Localizer, memories: Sequence[Memory]) -> list[str]:
     """Return each line of a card: the person's own sentence, and its day."""
     return [
-        reader.say(
+        localizer.say(
             "detailed",
-            what=reader.say("row_said", what=as_mrkdwn(shortened(sentence, LINE_LIMIT))),
-            details=reader.plain_day(date.fromisoformat(memory.said_on)),
+            what=localizer.say("row_said", what=as_mrkdwn(truncate(sentence, LINE_LIMIT))),
+            details=localizer.plain_day(date.fromisoformat(memory.said_on)),
         )
         for memory in memories
         if (sentence := sentence_of(memory))
     ]
 
 
-def card_payload(reader: Reader, user: str, memories: Sequence[Memory]) -> Payload:
+def card_payload(localizer: Localizer, user: str, memories: Sequence[Memory]) -> Payload:
     """Return what a colleague is shown of the card of the user with this id of Slack's.
 
     Slack sends no notification for a mention to somebody who cannot see it.
     """
     who = f"<@{user}>"
-    lines = card_lines(reader, memories)
+    lines = card_lines(localizer, memories)
     if not lines:
-        return payload(reader.say("card_nothing", who=who))
-    return payload(f"{reader.say('card_says', who=who)}\n{bulleted(lines)}")
+        return payload(localizer.say("card_nothing", who=who))
+    return payload(f"{localizer.say('card_says', who=who)}\n{bulleted(lines)}")

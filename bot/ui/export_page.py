@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from bot.locale import Reader
-from bot.ui.blocks import LINE_LIMIT, shortened
+from bot.locale import Localizer
+from bot.ui.blocks import LINE_LIMIT, truncate
 from bot.ui.lines import describe, says_more
 from memory import subject
 
@@ -20,18 +20,20 @@ _STYLE = (
 )
 
 
-def export_page(reader: Reader, document: Mapping[str, Any]) -> str:
+def export_page(localizer: Localizer, document: Mapping[str, Any]) -> str:
     """Return an export as a page of HTML that names nothing outside itself.
 
     `document` is described in docs/reference/export.md.
     """
-    title = html.escape(reader.say("export_page_title"))
+    title = html.escape(localizer.say("export_page_title"))
     sections = [
-        _section(reader.say("panel_title"), _memory_items(reader, document["memories"])),
-        _section(reader.say("export_page_talks"), _message_items(reader, document["messages"])),
+        _section(localizer.say("panel_title"), _memory_items(localizer, document["memories"])),
+        _section(
+            localizer.say("export_page_talks"), _message_items(localizer, document["messages"])
+        ),
     ]
     return (
-        f'<!doctype html>\n<html lang="{reader.language}">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{localizer.language}">\n<head>\n<meta charset="utf-8">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         f"<h1>{title}</h1>\n"
         f"{''.join(sections)}</body>\n</html>\n"
@@ -44,22 +46,22 @@ def _section(title: str, items: Sequence[str]) -> str:
     return f"<h2>{html.escape(title)}</h2>\n<ul>\n{''.join(items)}</ul>\n"
 
 
-def _memory_items(reader: Reader, memories: Sequence[Mapping[str, Any]]) -> list[str]:
+def _memory_items(localizer: Localizer, memories: Sequence[Mapping[str, Any]]) -> list[str]:
     items: list[str] = []
     for memory in memories:
         kind = str(memory["kind"])
-        line = describe(reader, kind, memory["content"])
+        line = describe(localizer, kind, memory["content"])
         day = str(memory.get("said_on") or "")
-        details = [reader.plain_day(date.fromisoformat(day))] if day else []
+        details = [localizer.plain_day(date.fromisoformat(day))] if day else []
         sources = memory.get("sources") or [{}]
         sentence = str(sources[-1].get("evidence") or "")
         if says_more(subject(kind, memory["content"]), sentence, line):
-            details.append(reader.say("row_said", what=shortened(sentence, LINE_LIMIT)))
+            details.append(localizer.say("row_said", what=truncate(sentence, LINE_LIMIT)))
         items.append(_item(line, " · ".join(details)))
     return items
 
 
-def _message_items(reader: Reader, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+def _message_items(localizer: Localizer, messages: Sequence[Mapping[str, Any]]) -> list[str]:
     items: list[str] = []
     for message in messages:
         said = str(message.get("question") or message.get("text") or "")
@@ -68,7 +70,7 @@ def _message_items(reader: Reader, messages: Sequence[Mapping[str, Any]]) -> lis
         when = datetime.fromtimestamp(float(message["ts"]), UTC)
         reply = html.escape(str(message.get("reply") or ""))
         answer = f"<blockquote>{reply}</blockquote>" if reply else ""
-        items.append(_item(said, reader.plain_minute(when), answer))
+        items.append(_item(said, localizer.plain_minute(when), answer))
     return items
 
 

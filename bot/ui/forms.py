@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from bot.locale import LANGUAGE_NAMES, LANGUAGES, Reader, known_language, say
+from bot.locale import LANGUAGE_NAMES, LANGUAGES, Localizer, known_language, say
 from bot.people import Choices, Eagerness, PersonSettings
 from bot.types import PersonErased
 from bot.ui.acts import (
@@ -83,20 +83,20 @@ Rules: TypeAlias = Mapping[str, Any]
 
 
 def _form(
-    reader: Reader, act: FormAct, title: str, submit: str, blocks: Sequence[Block]
+    localizer: Localizer, act: FormAct, title: str, submit: str, blocks: Sequence[Block]
 ) -> SlackView:
     """Return a modal with something to submit; `act` comes back with the submission."""
     return {
-        **modal(reader, title, blocks, act),
+        **modal(localizer, title, blocks, act),
         "callback_id": _CALLBACK_ID,
-        "submit": plain_text(reader.say(submit)),
-        "close": plain_text(reader.say("modal_cancel")),
+        "submit": plain_text(localizer.say(submit)),
+        "close": plain_text(localizer.say("modal_cancel")),
     }
 
 
-def final_view(reader: Reader, title: str, *texts: str) -> SlackView:
+def final_view(localizer: Localizer, title: str, *texts: str) -> SlackView:
     """Return a modal that says how a submission ended."""
-    return modal(reader, title, [section(text) for text in texts])
+    return modal(localizer, title, [section(text) for text in texts])
 
 
 def _entered(view: Mapping[str, Any], block_id: str) -> str:
@@ -159,33 +159,35 @@ def text_of(content: Mapping[str, Any], name: str) -> str:
     return "" if content.get(name) is None else str(content[name])
 
 
-def edit_form(reader: Reader, schema: type[BaseModel], memory: Memory, place: Place) -> SlackView:
+def edit_form(
+    localizer: Localizer, schema: type[BaseModel], memory: Memory, place: Place
+) -> SlackView:
     """Return the form of a memory with what it says now; `schema` is that of its kind."""
     # Our own kinds have labels in each language; an operator's have their titles.
     own = schema in SCHEMAS
     blocks: list[Block] = []
     for name, rules in fields_of(schema, memory.content).items():
-        label = reader.say(f"field_{name}") if own else str(rules.get("title", name))[:100]
+        label = localizer.say(f"field_{name}") if own else str(rules.get("title", name))[:100]
         if own and LEVEL_FIELDS.get(memory.kind) == name:
-            element = _level_input(reader, memory.kind, memory.content)
+            element = _level_input(localizer, memory.kind, memory.content)
             hint = ""
         else:
             element = _element(rules, text_of(memory.content, name))
-            hint = _range(reader, rules)
+            hint = _range(localizer, rules)
         optional = not rules["required"]
         block = input_block(_block_id(name), label, element, optional=optional, hint=hint)
         blocks.append(block)
-    blocks.append(_audience_input(reader, audience_of(memory)))
+    blocks.append(_audience_input(localizer, audience_of(memory)))
     act = SaveMemory(place=place, key=memory.key, kind=memory.kind, seen=memory.updated_at)
-    return _form(reader, act, "menu_edit", "form_save", blocks)
+    return _form(localizer, act, "menu_edit", "form_save", blocks)
 
 
-def add_form(reader: Reader, place: Place) -> SlackView:
+def add_form(localizer: Localizer, place: Place) -> SlackView:
     """Return the form that adds memories: one field, whose lines are formed like messages."""
-    hint = reader.say("add_lines_hint", limit=LINES_LIMIT)
-    field = input_block(_LINES, reader.say("field_fact"), text_input(INPUT_LIMIT), hint=hint)
-    blocks = [field, _audience_input(reader, DM)]
-    return _form(reader, AddLines(place=place), "add_button", "remember_button", blocks)
+    hint = localizer.say("add_lines_hint", limit=LINES_LIMIT)
+    field = input_block(_LINES, localizer.say("field_fact"), text_input(INPUT_LIMIT), hint=hint)
+    blocks = [field, _audience_input(localizer, DM)]
+    return _form(localizer, AddLines(place=place), "add_button", "remember_button", blocks)
 
 
 def _block_id(field: str) -> str:
@@ -193,10 +195,10 @@ def _block_id(field: str) -> str:
     return f"field.{field}"
 
 
-def _range(reader: Reader, rules: Rules) -> str:
+def _range(localizer: Localizer, rules: Rules) -> str:
     if "minimum" not in rules or "maximum" not in rules:
         return ""
-    return reader.say("form_range", low=f"{rules['minimum']:g}", high=f"{rules['maximum']:g}")
+    return localizer.say("form_range", low=f"{rules['minimum']:g}", high=f"{rules['maximum']:g}")
 
 
 def _element(rules: Rules, value: str) -> Block:
@@ -213,7 +215,7 @@ def _element(rules: Rules, value: str) -> Block:
     return text_input(_length(rules), value, multiline=multiline)
 
 
-def _level_input(reader: Reader, kind: str, content: Mapping[str, Any]) -> Block:
+def _level_input(localizer: Localizer, kind: str, content: Mapping[str, Any]) -> Block:
     """Return the menu of a level, whose options say what the list of memories will say.
 
     The option of the level as it is has its stored score, so that saving changes nothing.
@@ -224,7 +226,7 @@ def _level_input(reader: Reader, kind: str, content: Mapping[str, Any]) -> Block
     options: list[Block] = []
     for level in LEVELS[kind]:
         value = str(score if level is stored else level.typical)
-        options.append(option(reader.say(level.key, what=what), value))
+        options.append(option(localizer.say(level.key, what=what), value))
     return select(options, str(score) if stored else "")
 
 
@@ -244,15 +246,15 @@ def _length(rules: Rules) -> int:
     return min(int(rules.get("maxLength") or FIELD_LIMIT), FIELD_LIMIT)
 
 
-def _audience_input(reader: Reader, audience: str) -> Block:
+def _audience_input(localizer: Localizer, audience: str) -> Block:
     """Return the input for where a memory may be used."""
     options = []
     for wide in (DM, PUBLIC):
-        name = audience_name(reader, wide)
+        name = audience_name(localizer, wide)
         options.append(option(name[:1].upper() + name[1:], wide))
     if audience not in (DM, PUBLIC):
-        options.append(option(reader.say("audience_as_now"), audience))
-    return input_block(_AUDIENCE, reader.say("audience_label"), select(options, audience))
+        options.append(option(localizer.say("audience_as_now"), audience))
+    return input_block(_AUDIENCE, localizer.say("audience_label"), select(options, audience))
 
 
 def chosen_audience(view: Mapping[str, Any]) -> str:
@@ -272,7 +274,9 @@ def typed_text(changed: Mapping[str, str | None], schema: type[BaseModel]) -> st
     return " ".join(text for name, text in changed.items() if text and _is_text(fields[name]))
 
 
-def edit_errors(reader: Reader, view: Mapping[str, Any], schema: type[BaseModel]) -> dict[str, str]:
+def edit_errors(
+    localizer: Localizer, view: Mapping[str, Any], schema: type[BaseModel]
+) -> dict[str, str]:
     """Return what is wrong with a submitted edit form, by block, by the schema alone."""
     content = entered_content(view, schema)
     try:
@@ -280,26 +284,26 @@ def edit_errors(reader: Reader, view: Mapping[str, Any], schema: type[BaseModel]
     except InvalidContent as problem:
         rules = _fields(schema)
         return {
-            _block_id(name): field_error(reader, code, rules[name])
+            _block_id(name): field_error(localizer, code, rules[name])
             for name, code in problem.codes.items()
             # A field that no input can hold keeps its value, which is not here.
             if name in content
         }
-    return _past_due(reader, view, content) if schema.__name__ == PROMISE_KIND else {}
+    return _past_due(localizer, view, content) if schema.__name__ == PROMISE_KIND else {}
 
 
 def _past_due(
-    reader: Reader, view: Mapping[str, Any], content: Mapping[str, str | None]
+    localizer: Localizer, view: Mapping[str, Any], content: Mapping[str, str | None]
 ) -> dict[str, str]:
     """Return that a promise was given a day or a time that is over; what it had before may stay."""
     day = content.get("due") or ""
     at = content.get("due_time") or ""
     if (day, at) == (_begun_with(view, "due"), _begun_with(view, "due_time")):
         return {}
-    if not is_past(reader, day, at):
+    if not is_past(localizer, day, at):
         return {}
-    field = "due" if is_past(reader, day, "") else "due_time"
-    return {_block_id(field): reader.say("form_past")}
+    field = "due" if is_past(localizer, day, "") else "due_time"
+    return {_block_id(field): localizer.say("form_past")}
 
 
 def _begun_with(view: Mapping[str, Any], field: str) -> str:
@@ -311,13 +315,13 @@ def _begun_with(view: Mapping[str, Any], field: str) -> str:
     return ""
 
 
-def field_error(reader: Reader, code: str, rules: Rules | None = None) -> str:
+def field_error(localizer: Localizer, code: str, rules: Rules | None = None) -> str:
     """Return why a field cannot be stored; `code` is of `memory.InvalidContent`."""
-    if code in ("number", "range") and (sentence := _range(reader, rules or {})):
+    if code in ("number", "range") and (sentence := _range(localizer, rules or {})):
         return sentence
     if code == "long":
-        return reader.say("form_long", count=_length(rules or {}))
-    return reader.say(_ERRORS.get(code, "form_invalid"))
+        return localizer.say("form_long", count=_length(rules or {}))
+    return localizer.say(_ERRORS.get(code, "form_invalid"))
 
 
 def lines_of(text: str) -> list[str]:
@@ -331,39 +335,39 @@ def added_lines(view: Mapping[str, Any]) -> list[str]:
     return lines_of(_entered(view, _LINES))
 
 
-def add_errors(reader: Reader, view: Mapping[str, Any]) -> dict[str, str]:
+def add_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
     """Return why the lines of a submitted form cannot be added, by block."""
     lines = added_lines(view)
     error = ""
     if not lines:
-        error = reader.say("form_missing")
+        error = localizer.say("form_missing")
     elif len(lines) > LINES_LIMIT:
-        error = reader.say("add_lines_hint", limit=LINES_LIMIT)
+        error = localizer.say("add_lines_hint", limit=LINES_LIMIT)
     elif any(len(line) > FIELD_LIMIT for line in lines):
-        error = reader.say("form_long", count=FIELD_LIMIT)
+        error = localizer.say("form_long", count=FIELD_LIMIT)
     elif any(redact(line).removed for line in lines):
-        error = reader.say("refused_secret")
+        error = localizer.say("refused_secret")
     return {_LINES: error} if error else {}
 
 
 # --- what colleagues can see -------------------------------------------------------------------
 
 
-def share_form(reader: Reader, key: str, sentence: str, place: Place) -> SlackView:
+def share_form(localizer: Localizer, key: str, sentence: str, place: Place) -> SlackView:
     """Return the form that says which sentence colleagues will read."""
     blocks = [
-        section(f"{reader.say('card_will_read')}\n{bulleted([escaped(sentence)])}"),
-        note(reader.say("card_who_asks")),
+        section(f"{localizer.say('card_will_read')}\n{bulleted([escaped(sentence)])}"),
+        note(localizer.say("card_who_asks")),
     ]
     act = ShareSentence(place=place, key=key, sentence=sentence)
-    return _form(reader, act, "card_title", "card_show", blocks)
+    return _form(localizer, act, "card_title", "card_show", blocks)
 
 
 # --- settings ----------------------------------------------------------------------------------
 
 
 def settings_form(
-    reader: Reader,
+    localizer: Localizer,
     settings: PersonSettings,
     most_days: int | None,
     place: Place,
@@ -376,13 +380,13 @@ def settings_form(
     Memories are kept for `most_days` (None: without limit) unless the person chooses fewer.
     `can_forget`: something is remembered; `can_delete`: something is kept.
     """
-    languages = [option(reader.say("settings_as_slack"), "slack")]
+    languages = [option(localizer.say("settings_as_slack"), "slack")]
     languages += [option(LANGUAGE_NAMES[one], one) for one in LANGUAGES]
-    notices = [option(reader.say("switch_on"), "on"), option(reader.say("switch_off"), "off")]
-    eagerness = [option(reader.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)]
+    notices = [option(localizer.say("switch_on"), "on"), option(localizer.say("switch_off"), "off")]
+    eagerness = [option(localizer.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)]
     choices = [days for days in _RETENTION if most_days is None or days < most_days]
-    retention = [option(_period(reader, most_days), "0")]
-    retention += [option(_period(reader, days), str(days)) for days in choices]
+    retention = [option(_period(localizer, most_days), "0")]
+    retention += [option(_period(localizer, days), str(days)) for days in choices]
     kept = settings.retention_days if settings.retention_days in choices else 0
     selects = {
         "eagerness": select(eagerness, settings.eagerness),
@@ -391,41 +395,41 @@ def settings_form(
         "retention": select(retention, str(kept)),
     }
     blocks = [
-        input_block(name, reader.say(f"settings_{name}"), element)
+        input_block(name, localizer.say(f"settings_{name}"), element)
         for name, element in selects.items()
     ]
     if can_delete:
         blocks.append({"type": "divider"})
-        blocks.append(_data_buttons(reader, can_forget=can_forget))
-    return _form(reader, SaveSettings(place=place), "settings_title", "form_save", blocks)
+        blocks.append(_data_buttons(localizer, can_forget=can_forget))
+    return _form(localizer, SaveSettings(place=place), "settings_title", "form_save", blocks)
 
 
-def _data_buttons(reader: Reader, *, can_forget: bool) -> Block:
+def _data_buttons(localizer: Localizer, *, can_forget: bool) -> Block:
     """Return the buttons that export, forget and delete what is kept of a person."""
-    buttons = [export_button(reader)]
+    buttons = [export_button(localizer)]
     if can_forget:
         confirm = {
-            "title": plain_text(reader.say("forget_everything_button")),
-            "text": plain_text(reader.say("forget_everything_ask")),
-            "confirm": plain_text(reader.say("menu_forget")),
-            "deny": plain_text(reader.say("modal_cancel")),
+            "title": plain_text(localizer.say("forget_everything_button")),
+            "text": plain_text(localizer.say("forget_everything_ask")),
+            "confirm": plain_text(localizer.say("menu_forget")),
+            "deny": plain_text(localizer.say("modal_cancel")),
             "style": "danger",
         }
         everything = Forget(everything=True)
-        text = reader.say("forget_everything_button")
+        text = localizer.say("forget_everything_button")
         buttons.append(button(text, everything, confirm=confirm))
     delete = Open(form="delete")
-    buttons.append(button(reader.say("delete_title"), delete, style="danger"))
+    buttons.append(button(localizer.say("delete_title"), delete, style="danger"))
     return actions(*buttons, block_id="data")
 
 
-def export_button(reader: Reader) -> Block:
+def export_button(localizer: Localizer) -> Block:
     """Return the button that sends the person all that is kept of them."""
-    return button(reader.say("export_title"), Export())
+    return button(localizer.say("export_title"), Export())
 
 
-def _period(reader: Reader, days: int | None) -> str:
-    words = kept_for(reader, days)
+def _period(localizer: Localizer, days: int | None) -> str:
+    words = kept_for(localizer, days)
     return words[:1].upper() + words[1:]
 
 
@@ -442,60 +446,60 @@ def read_settings_form(view: Mapping[str, Any]) -> Choices:
 # --- Delete all my data ------------------------------------------------------------------------
 
 
-def delete_form(reader: Reader, place: Place) -> SlackView:
+def delete_form(localizer: Localizer, place: Place) -> SlackView:
     """Return the question: what goes, what stays, and the word to type."""
     word = text_input(20, multiline=False)
     blocks = [
-        section(reader.say("delete_ask")),
-        section(reader.say("delete_export"), export_button(reader), "export"),
-        note(reader.say("delete_stays")),
-        input_block(_WORD, reader.say("delete_type", word=reader.say("delete_word")), word),
+        section(localizer.say("delete_ask")),
+        section(localizer.say("delete_export"), export_button(localizer), "export"),
+        note(localizer.say("delete_stays")),
+        input_block(_WORD, localizer.say("delete_type", word=localizer.say("delete_word")), word),
     ]
-    return _form(reader, DeleteData(place=place), "delete_title", "delete_submit", blocks)
+    return _form(localizer, DeleteData(place=place), "delete_title", "delete_submit", blocks)
 
 
-def delete_errors(reader: Reader, view: Mapping[str, Any]) -> dict[str, str]:
+def delete_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with what was typed, by block; the word of any language counts."""
     if _entered(view, _WORD) in {say(language, "delete_word") for language in LANGUAGES}:
         return {}
-    return {_WORD: reader.say("delete_type", word=reader.say("delete_word"))}
+    return {_WORD: localizer.say("delete_type", word=localizer.say("delete_word"))}
 
 
-def receipt_view(reader: Reader, receipt: PersonErased) -> SlackView:
+def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
     """Return the receipt: what was deleted, what will be in Slack, and what stays and why."""
-    lines = [reader.say("counted_memories", count=receipt.memories)]
-    lines.append(reader.say("deleted_rest", count=receipt.total - receipt.memories))
+    lines = [localizer.say("counted_memories", count=receipt.memories)]
+    lines.append(localizer.say("deleted_rest", count=receipt.total - receipt.memories))
     if receipt.files:
-        lines.append(reader.say("deleted_files", count=receipt.files))
+        lines.append(localizer.say("deleted_files", count=receipt.files))
     left = sum(receipt.left.values())
-    end = reader.say("deleted_left", count=left) if left else reader.say("deleted_none_left")
-    stays = [reader.say("stays_messages"), reader.say("stays_ids")]
+    end = localizer.say("deleted_left", count=left) if left else localizer.say("deleted_none_left")
+    stays = [localizer.say("stays_messages"), localizer.say("stays_ids")]
     if receipt.never_formed_messages:
-        stays.append(reader.say("stays_sources", count=receipt.never_formed_messages))
+        stays.append(localizer.say("stays_sources", count=receipt.never_formed_messages))
     if receipt.switches:
-        stays.append(reader.say("stays_off"))
-    stays.append(reader.say("stays_backups"))
+        stays.append(localizer.say("stays_off"))
+    stays.append(localizer.say("stays_backups"))
     return final_view(
-        reader,
+        localizer,
         "delete_title",
-        f"{reader.say('deleted')}\n{bulleted(lines)}",
+        f"{localizer.say('deleted')}\n{bulleted(lines)}",
         end,
-        f"{reader.say('stays')}\n{bulleted(stays)}",
+        f"{localizer.say('stays')}\n{bulleted(stays)}",
     )
 
 
 # --- a comment ---------------------------------------------------------------------------------
 
 
-def comment_form(reader: Reader, turn: UUID, comment: str, place: Place) -> SlackView:
+def comment_form(localizer: Localizer, turn: UUID, comment: str, place: Place) -> SlackView:
     """Return the form that asks what was wrong with an answer, with the earlier comment."""
     field = text_input(COMMENT_LIMIT, comment)
     blocks = [
-        input_block(_COMMENT, reader.say("feedback_comment"), field, optional=True),
-        note(reader.say("feedback_who_reads")),
+        input_block(_COMMENT, localizer.say("feedback_comment"), field, optional=True),
+        note(localizer.say("feedback_who_reads")),
     ]
     act = Comment(place=place, turn=turn)
-    return _form(reader, act, "feedback_bad", "feedback_send", blocks)
+    return _form(localizer, act, "feedback_bad", "feedback_send", blocks)
 
 
 def read_comment(view: Mapping[str, Any]) -> str:

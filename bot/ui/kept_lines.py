@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.slack.messages import slack_user
 from bot.ui.acts import Keep, TakeBack
 from bot.ui.blocks import (
@@ -16,7 +16,7 @@ from bot.ui.blocks import (
     button,
     payload,
     section,
-    shortened,
+    truncate,
 )
 from memory import Memory, Person
 from memory.store import KeptMemory
@@ -24,68 +24,68 @@ from memory.store import KeptMemory
 
 def one_line(text: str) -> str:
     """Return words without line breaks, shortened to a line."""
-    return shortened(" ".join(text.split()), LINE_LIMIT)
+    return truncate(" ".join(text.split()), LINE_LIMIT)
 
 
 def _who(person: Person) -> str:
     return f"<@{slack_user(person.user_id)}>"
 
 
-def kept_payload(reader: Reader, memory: Memory, channel: str) -> Payload:
+def kept_payload(localizer: Localizer, memory: Memory, channel: str) -> Payload:
     """Return the line in the thread of a message that is kept, with *Undo* for its author."""
     content = memory.content
     key = "kept_line_decision" if content.get("decision") else "kept_line"
     what = as_mrkdwn(one_line(str(content.get("text", ""))))
-    line = reader.say(key, channel=f"<#{channel}>", who=_who(memory.namespace.person), what=what)
+    line = localizer.say(key, channel=f"<#{channel}>", who=_who(memory.namespace.person), what=what)
     if content.get("replaces"):
-        line = f"{line} {reader.say('kept_line_replaces')}"
+        line = f"{line} {localizer.say('kept_line_replaces')}"
     undo = TakeBack(key=memory.key)
-    text = reader.say("undo_button")
-    return payload(line, button(text, undo, label=reader.say("explained", what=text, more=line)))
+    text = localizer.say("undo_button")
+    return payload(line, button(text, undo, label=localizer.say("explained", what=text, more=line)))
 
 
-def gone_payload(reader: Reader, channel: str) -> Payload:
+def gone_payload(localizer: Localizer, channel: str) -> Payload:
     """Return the line in the place of that, once the message is kept no more."""
-    return payload(reader.say("kept_gone", channel=f"<#{channel}>"))
+    return payload(localizer.say("kept_gone", channel=f"<#{channel}>"))
 
 
-def author_question(reader: Reader, asker: Person, words: str, keep: Keep) -> Payload:
+def author_question(localizer: Localizer, asker: Person, words: str, keep: Keep) -> Payload:
     """Return what the author of a message is asked when somebody else wants it to be kept."""
-    line = reader.say(
+    line = localizer.say(
         "kept_ask_decision" if keep.decision else "kept_ask",
         who=_who(asker),
         channel=f"<#{keep.channel}>",
         what=as_mrkdwn(one_line(words)),
     )
-    return payload(line, button(reader.say("kept_ask_button"), keep, style="primary"))
+    return payload(line, button(localizer.say("kept_ask_button"), keep, style="primary"))
 
 
-def described(reader: Reader, line: KeptMemory) -> str:
+def described(localizer: Localizer, line: KeptMemory) -> str:
     """Return the words of a line, who said them, and the day."""
     what = as_mrkdwn(one_line(line.text))
-    day = reader.plain_day(date.fromisoformat(line.memory.said_on))
-    return reader.say("kept_row", what=what, who=_who(line.author), day=day)
+    day = localizer.plain_day(date.fromisoformat(line.memory.said_on))
+    return localizer.say("kept_row", what=what, who=_who(line.author), day=day)
 
 
-def kept_row(reader: Reader, line: KeptMemory, viewer: Person, link: str | None) -> Block:
+def kept_row(localizer: Localizer, line: KeptMemory, viewer: Person, link: str | None) -> Block:
     """Return a line in the list of what is kept; its author can take it back there."""
-    details = [described(reader, line)]
+    details = [described(localizer, line)]
     if line.is_replaced:
-        details.append(reader.say("kept_replaced"))
+        details.append(localizer.say("kept_replaced"))
     elif line.is_decision:
-        details.append(reader.say("kept_decision"))
+        details.append(localizer.say("kept_decision"))
     if link:
-        details.append(f"<{link}|{reader.say('row_source')}>")
+        details.append(f"<{link}|{localizer.say('row_source')}>")
     take_back = None
     if line.author == viewer:
-        text = reader.say("kept_take_back")
+        text = localizer.say("kept_take_back")
         act = TakeBack(key=line.memory.key)
         take_back = button(text, act, label=f"{text}: {details[0]}")
     return section(" · ".join(details), take_back, f"memory-{line.memory.key[:40]}")
 
 
 def quotes(
-    reader: Reader,
+    localizer: Localizer,
     lines: Sequence[KeptMemory],
     words: Mapping[str, str],
     names: Mapping[str, str],
@@ -99,11 +99,11 @@ def quotes(
     shown = []
     for line in lines:
         key = line.memory.key
-        day = reader.plain_day(date.fromisoformat(line.memory.said_on))
-        details = [reader.say("kept_row", what=words[key], who=names[key], day=day)]
+        day = localizer.plain_day(date.fromisoformat(line.memory.said_on))
+        details = [localizer.say("kept_row", what=words[key], who=names[key], day=day)]
         if line.is_replaced:
-            details.append(reader.say("kept_replaced"))
+            details.append(localizer.say("kept_replaced"))
         if link := links.get(key):
-            details.append(f"[{reader.say('row_source')}]({link})")
+            details.append(f"[{localizer.say('row_source')}]({link})")
         shown.append(f"> {' · '.join(details)}")
     return "\n\n".join(shown)

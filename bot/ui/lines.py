@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.people import Off
 from bot.slack.messages import is_direct
-from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, shortened, spoken
+from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, spoken, truncate
 from bot.ui.promises import due_line, due_of, is_open
 from memory import (
     COLLEAGUES,
@@ -68,14 +68,14 @@ _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
 # --- memories ----------------------------------------------------------------------------------
 
 
-def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
+def describe(localizer: Localizer, kind: str, content: Mapping[str, Any]) -> str:
     """Return one memory as a plain line, cut at `LINE_LIMIT`."""
     what = subject(kind, content)
     if kind == EPISODE_KIND:
         parts = (what, content.get("action"), content.get("result"))
         return _one_line(" → ".join(str(part) for part in parts if part))
     if kind == PROMISE_KIND:
-        return _one_line(_promise(reader, what, content))
+        return _one_line(_promise(localizer, what, content))
     if kind == KEPT_KIND:
         return _one_line(str(content.get("text", "")))
     if kind in _DETAILS:
@@ -83,50 +83,50 @@ def describe(reader: Reader, kind: str, content: Mapping[str, Any]) -> str:
         details = [str(value) for value in values if value not in (None, "", what)]
     else:
         details = _named_fields(content, what)
-    line = sentence = _sentence(reader, kind, what, content)
+    line = sentence = _sentence(localizer, kind, what, content)
     if details:
-        listed = reader.say("listed").join(details)
-        line = reader.say("detailed", what=sentence, details=listed)
+        listed = localizer.say("listed").join(details)
+        line = localizer.say("detailed", what=sentence, details=listed)
     description = str(content.get("description") or "")
     if description and description not in line and not _only_names(what, description):
-        line = reader.say("explained", what=line, more=description)
+        line = localizer.say("explained", what=line, more=description)
     return _one_line(line)
 
 
-def _promise(reader: Reader, what: str, content: Mapping[str, Any]) -> str:
+def _promise(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str:
     """Return a promise: to whom, until when, and what became of it."""
-    line = _with_details(reader, what, content)
+    line = _with_details(localizer, what, content)
     state = content.get("state")
-    return reader.say(f"promise_line_{state if state in _ENDED else 'open'}", what=line)
+    return localizer.say(f"promise_line_{state if state in _ENDED else 'open'}", what=line)
 
 
-def _with_details(reader: Reader, what: str, content: Mapping[str, Any]) -> str:
-    details = _promise_details(reader, content)
+def _with_details(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str:
+    details = _promise_details(localizer, content)
     if not details:
         return what
-    return reader.say("detailed", what=what, details=reader.say("listed").join(details))
+    return localizer.say("detailed", what=what, details=localizer.say("listed").join(details))
 
 
-def _promise_details(reader: Reader, content: Mapping[str, Any]) -> list[str]:
+def _promise_details(localizer: Localizer, content: Mapping[str, Any]) -> list[str]:
     """Return to whom a promise was made, and by when it is to be kept."""
     details: list[str] = []
     if to := content.get("to"):
-        details.append(reader.say("promise_to", who=to))
+        details.append(localizer.say("promise_to", who=to))
     if due := due_of(content):
-        details.append(reader.say("promise_by", when=due_line(reader, due)))
+        details.append(localizer.say("promise_by", when=due_line(localizer, due)))
     return details
 
 
-def promise_line(reader: Reader, memory: Memory) -> str:
+def promise_line(localizer: Localizer, memory: Memory) -> str:
     """Return what was promised, to whom and by when, as one line of mrkdwn."""
     what = subject(memory.kind, memory.content)
-    return as_mrkdwn(_one_line(_with_details(reader, what, memory.content)))
+    return as_mrkdwn(_one_line(_with_details(localizer, what, memory.content)))
 
 
-def promise_details(reader: Reader, memory: Memory) -> str:
+def promise_details(localizer: Localizer, memory: Memory) -> str:
     """Return a promise as the row of a reminder: what, and below it to whom and by when."""
     what = as_mrkdwn(_one_line(subject(memory.kind, memory.content)))
-    details = as_mrkdwn(" · ".join(_promise_details(reader, memory.content)))
+    details = as_mrkdwn(" · ".join(_promise_details(localizer, memory.content)))
     return f"*{what}*\n{details}" if details else f"*{what}*"
 
 
@@ -136,12 +136,12 @@ def sentence_of(memory: Memory) -> str:
     return " ".join("".join(said[-1:]).split())
 
 
-def said_line(reader: Reader, memory: Memory, line: str) -> str:
+def said_line(localizer: Localizer, memory: Memory, line: str) -> str:
     """Return the quoted sentence of a memory; empty where it says no more than its `line`."""
-    sentence = shortened(sentence_of(memory), _SAID_LIMIT)
+    sentence = truncate(sentence_of(memory), _SAID_LIMIT)
     if not says_more(subject(memory.kind, memory.content), sentence, line):
         return ""
-    return reader.say("row_said", what=as_mrkdwn(sentence))
+    return localizer.say("row_said", what=as_mrkdwn(sentence))
 
 
 def says_more(what: str, sentence: str, line: str) -> bool:
@@ -166,16 +166,16 @@ def _only_names(what: str, text: str) -> bool:
 
 
 def _one_line(text: str) -> str:
-    return shortened(" ".join(text.split()), LINE_LIMIT)
+    return truncate(" ".join(text.split()), LINE_LIMIT)
 
 
-def _sentence(reader: Reader, kind: str, what: str, content: Mapping[str, Any]) -> str:
+def _sentence(localizer: Localizer, kind: str, what: str, content: Mapping[str, Any]) -> str:
     """Return what is liked, or of interest, and how much: a score says nothing to a person."""
     levels = LEVELS.get(kind)
     if levels is None:
         return what
     level = level_of(kind, content.get(LEVEL_FIELDS[kind])) or levels[1]
-    return reader.say(level.key, what=what)
+    return localizer.say(level.key, what=what)
 
 
 def level_of(kind: str, score: object) -> Level | None:
@@ -194,13 +194,13 @@ def _named_fields(content: Mapping[str, Any], what: str) -> list[str]:
     ]
 
 
-def memory_line(reader: Reader, memory: Memory) -> str:
+def memory_line(localizer: Localizer, memory: Memory) -> str:
     """Return a memory as a line of mrkdwn without markup of its own, with its last day.
 
     “…” is one without words, as of another version of its kind.
     """
-    text = as_mrkdwn(describe(reader, memory.kind, memory.content)) or "…"
-    return f"{text} {_last_day(reader, memory.expires_at)}" if memory.expires_at else text
+    text = as_mrkdwn(describe(localizer, memory.kind, memory.content)) or "…"
+    return f"{text} {_last_day(localizer, memory.expires_at)}" if memory.expires_at else text
 
 
 def audience_of(memory: Memory) -> str:
@@ -211,53 +211,53 @@ def audience_of(memory: Memory) -> str:
     return others[0] if others else DM
 
 
-def audience_name(reader: Reader, audience: str) -> str:
+def audience_name(localizer: Localizer, audience: str) -> str:
     """Return where a memory may be used, as mrkdwn that ends a sentence."""
     if audience == DM:
-        return reader.say("audience_dm")
+        return localizer.say("audience_dm")
     if audience == PUBLIC:
-        return reader.say("audience_public")
+        return localizer.say("audience_public")
     if audience == COLLEAGUES:
-        return reader.say("audience_colleagues")
+        return localizer.say("audience_colleagues")
     if (channel := kept_channel(audience)) is not None:
-        return reader.say("audience_kept", channel=f"<#{channel}>")
-    return reader.say("audience_own", channel=f"<#{audience}>")
+        return localizer.say("audience_kept", channel=f"<#{channel}>")
+    return localizer.say("audience_own", channel=f"<#{audience}>")
 
 
-def _last_day(reader: Reader, end: datetime) -> str:
+def _last_day(localizer: Localizer, end: datetime) -> str:
     """Return the last day of what ends at `end`, often a midnight, in parentheses."""
-    return reader.say("change_until", day=reader.day(end - timedelta(seconds=1)))
+    return localizer.say("change_until", day=localizer.day(end - timedelta(seconds=1)))
 
 
 # --- changes -----------------------------------------------------------------------------------
 
 
-def change_line(reader: Reader, entry: Change) -> str:
+def change_line(localizer: Localizer, entry: Change) -> str:
     """Return a change as one line of mrkdwn."""
-    before = value_line(reader, entry.before)
-    after = value_line(reader, entry.after)
-    line = _change_line(reader, entry, before, after)
+    before = value_line(localizer, entry.before)
+    after = value_line(localizer, entry.after)
+    line = _change_line(localizer, entry, before, after)
     if entry.undone_at is not None:
-        return reader.say("change_undone", line=line)
+        return localizer.say("change_undone", line=line)
     if entry.expires_at and entry.action in ("remembered", "updated"):
-        line += f" {_last_day(reader, entry.expires_at)}"
+        line += f" {_last_day(localizer, entry.expires_at)}"
     return line
 
 
-def _change_line(reader: Reader, entry: Change, before: str, after: str) -> str:
+def _change_line(localizer: Localizer, entry: Change, before: str, after: str) -> str:
     match entry.action:
         case "removed":
-            return reader.say("forgotten", what=before or reader.say("change_nameless"))
+            return localizer.say("forgotten", what=before or localizer.say("change_nameless"))
         case "moved":
-            where = audience_name(reader, entry.namespace.audience)
-            return reader.say("change_moved", what=after, where=where)
+            where = audience_name(localizer, entry.namespace.audience)
+            return localizer.say("change_moved", what=after, where=where)
         case "confirmed":
-            return reader.say("change_confirmed", what=after)
+            return localizer.say("change_confirmed", what=after)
         case "updated" if _ends_promise(entry):
             return after
         case "updated" if before and before != after:
-            return reader.say("change_updated", what=after, was=before)
-    return reader.say("change_remembered", what=after)
+            return localizer.say("change_updated", what=after, was=before)
+    return localizer.say("change_remembered", what=after)
 
 
 def _ends_promise(entry: Change) -> bool:
@@ -267,17 +267,17 @@ def _ends_promise(entry: Change) -> bool:
     return is_open(entry.kind, before) and after.get("state") in _ENDED
 
 
-def history_title(reader: Reader, changes: Sequence[Change]) -> str:
+def history_title(localizer: Localizer, changes: Sequence[Change]) -> str:
     """Return the title of the changes of one memory, in plain text."""
     stored = (one.after or one.before for one in changes)
     newest = next((value for value in stored if value), None)
     if newest is None:
-        return reader.say("changes_title")
-    what = shortened(spoken(value_line(reader, newest)), _TITLE_LIMIT)
-    return reader.say("history_title", what=what)
+        return localizer.say("changes_title")
+    what = truncate(spoken(value_line(localizer, newest)), _TITLE_LIMIT)
+    return localizer.say("history_title", what=what)
 
 
-def changes_line(reader: Reader, entries: Sequence[Change]) -> str:
+def changes_line(localizer: Localizer, entries: Sequence[Change]) -> str:
     """Return changes in one line: a single one in its words, several by their number.
 
     Those that were undone only where no other can be. Empty if none is worth telling.
@@ -289,11 +289,11 @@ def changes_line(reader: Reader, entries: Sequence[Change]) -> str:
     kept = [entry for entry in told if entry.undone_at is None]
     over = bool(undone) and not kept
     shown = undone if over else kept
-    if len(shown) == 1 and len(line := change_line(reader, shown[0])) <= LINE_LIMIT:
+    if len(shown) == 1 and len(line := change_line(localizer, shown[0])) <= LINE_LIMIT:
         return line
     remembered = all(entry.action == "remembered" for entry in shown)
-    line = reader.say("notice_remembered" if remembered else "notice_changed", count=len(shown))
-    return reader.say("change_undone", line=line) if over else line
+    line = localizer.say("notice_remembered" if remembered else "notice_changed", count=len(shown))
+    return localizer.say("change_undone", line=line) if over else line
 
 
 def notable_changes(entries: Sequence[Change]) -> list[Change]:
@@ -306,66 +306,66 @@ def notable_changes(entries: Sequence[Change]) -> list[Change]:
     return list({entry.key: entry for entry in ordered}.values())
 
 
-def value_line(reader: Reader, value: Mapping[str, Any] | None) -> str:
+def value_line(localizer: Localizer, value: Mapping[str, Any] | None) -> str:
     """Return a stored value as one line of mrkdwn; empty for none."""
     if value is None:
         return ""
-    return as_mrkdwn(describe(reader, str(value.get("kind")), value.get("content") or {}))
+    return as_mrkdwn(describe(localizer, str(value.get("kind")), value.get("content") or {}))
 
 
 # --- questions, off ---------------------------------------------------------------
 
 
-def question_line(reader: Reader, question: Question) -> str:
+def question_line(localizer: Localizer, question: Question) -> str:
     """Return a question that formation left to the person, as one line of mrkdwn."""
-    before = value_line(reader, question.before)
-    after = value_line(reader, question.after)
+    before = value_line(localizer, question.before)
+    after = value_line(localizer, question.after)
     match question.asks:
         case "replace" | "older":
-            day = reader.plain_day(date.fromisoformat(question.said_on))
-            return reader.say(f"ask_{question.asks}_line", was=before, day=day, what=after)
+            day = localizer.plain_day(date.fromisoformat(question.said_on))
+            return localizer.say(f"ask_{question.asks}_line", was=before, day=day, what=after)
         case "remove":
-            return reader.say("forget_ask", what=before)
-    where = audience_name(reader, question.namespace.audience)
-    return reader.say("ask_store_line", what=after, where=where)
+            return localizer.say("forget_ask", what=before)
+    where = audience_name(localizer, question.namespace.audience)
+    return localizer.say("ask_store_line", what=after, where=where)
 
 
-def refusal_line(reader: Reader, reason: str, sentence: str) -> str:
+def refusal_line(localizer: Localizer, reason: str, sentence: str) -> str:
     """Return why a sentence of the person was not stored; `reason` is a `memory.Reason`."""
     what = as_mrkdwn(" ".join(sentence.split()))
     key = _REFUSED_AS.get(reason, reason)
-    return reader.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
+    return localizer.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
 
 
-def not_remembered_line(reader: Reader, refused: NotRemembered) -> str:
+def not_remembered_line(localizer: Localizer, refused: NotRemembered) -> str:
     """Return a sentence that was not remembered, and why."""
-    return refusal_line(reader, refused.reason, shortened(refused.sentence, LINE_LIMIT))
+    return refusal_line(localizer, refused.reason, truncate(refused.sentence, LINE_LIMIT))
 
 
-def off_line(reader: Reader, off: Off) -> str:
+def off_line(localizer: Localizer, off: Off) -> str:
     """Return that memory is off, where and until when."""
     if off.here:
-        return reader.say("off_here", where=place_name(reader, off.scope))
+        return localizer.say("off_here", where=place_name(localizer, off.scope))
     if off.until is None:
-        return reader.say("off")
-    return reader.say("off_until", until=reader.minute(off.until))
+        return localizer.say("off")
+    return localizer.say("off_until", until=localizer.minute(off.until))
 
 
-def off_sentences(reader: Reader, off: Off) -> str:
+def off_sentences(localizer: Localizer, off: Off) -> str:
     """Return that memory is off, and what that means."""
-    return f"{off_line(reader, off)} {reader.say('off_effect')}"
+    return f"{off_line(localizer, off)} {localizer.say('off_effect')}"
 
 
-def place_name(reader: Reader, scope: str) -> str:
+def place_name(localizer: Localizer, scope: str) -> str:
     """Return the conversation or thread of `bot.people.Off`, to somebody who is there."""
     if "." in scope:
-        return reader.say("place_thread")
+        return localizer.say("place_thread")
     # Slack shows the link to a direct message with a name that it has for itself.
-    return reader.say("place_dm") if is_direct(scope) else f"<#{scope}>"
+    return localizer.say("place_dm") if is_direct(scope) else f"<#{scope}>"
 
 
-def kept_for(reader: Reader, days: int | None) -> str:
+def kept_for(localizer: Localizer, days: int | None) -> str:
     """Return how long something is kept, in words."""
     if days is None:
-        return reader.say("settings_kept_always")
-    return reader.say("settings_kept_days", count=days)
+        return localizer.say("settings_kept_always")
+    return localizer.say("settings_kept_days", count=days)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from bot.locale import LANGUAGES, Reader, say
+from bot.locale import LANGUAGES, Localizer, say
 from bot.people import Off, Refusal
 from bot.ui.acts import (
     ACT,
@@ -122,11 +122,11 @@ class Done:
         if not self.line.strip():
             raise ValueError("What a click did has no words.")
 
-    def shown_buttons(self, reader: Reader) -> list[Block]:
+    def shown_buttons(self, localizer: Localizer) -> list[Block]:
         """Return its buttons, *Undo* first."""
         if self.undo is None:
             return [*self.buttons]
-        return [undo_button(reader, self.undo, self.line), *self.buttons]
+        return [undo_button(localizer, self.undo, self.line), *self.buttons]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ class Click:
     """A click, a command, a shortcut or a submitted form of a person, and where its result goes."""
 
     person: Person
-    reader: Reader
+    localizer: Localizer
     place: Place
 
 
@@ -172,31 +172,31 @@ class Content:
 
 
 def home_view(
-    reader: Reader, content: Content, said: Done | None = None, row: Row | None = None
+    localizer: Localizer, content: Content, said: Done | None = None, row: Row | None = None
 ) -> SlackView:
     """Return the panel as Home; `said` is what the click in `row` did."""
-    title = header(reader.say("panel_title"))
-    blocks = [*_panel(reader, content, said, row)]
+    title = header(localizer.say("panel_title"))
+    blocks = [*_panel(localizer, content, said, row)]
     if content.card is not None:
-        blocks += _card(reader, content.card)
+        blocks += _card(localizer, content.card)
     if content.handling:
-        blocks += [_DIVIDER, header(reader.say("home_where"))]
+        blocks += [_DIVIDER, header(localizer.say("home_where"))]
         blocks.append(section(bulleted(content.handling)))
     metadata = content.position.value
     return {"type": "home", "private_metadata": metadata, "blocks": [title, *blocks]}
 
 
 def panel_view(
-    reader: Reader, content: Content, said: Done | None = None, row: Row | None = None
+    localizer: Localizer, content: Content, said: Done | None = None, row: Row | None = None
 ) -> SlackView:
     """Return the panel as a modal; `said` is what the click in `row` did.
 
     Slack wants something to submit where there is an input: the words to search for.
     """
-    blocks = _panel(reader, content, said, row)
-    view = modal(reader, _title(content.position), blocks, content.position)
+    blocks = _panel(localizer, content, said, row)
+    view = modal(localizer, _title(content.position), blocks, content.position)
     if any(block["type"] == "input" for block in blocks):
-        view["submit"] = plain_text(reader.say("search_submit"))
+        view["submit"] = plain_text(localizer.say("search_submit"))
     return view
 
 
@@ -216,11 +216,11 @@ def loading_view(position: Position) -> SlackView:
     }
 
 
-def view_with_line(reader: Reader, view: SlackView, said: Done) -> SlackView:
+def view_with_line(localizer: Localizer, view: SlackView, said: Done) -> SlackView:
     """Return a view as Slack returned it, with what a click did above its content."""
     kept = {name: view[name] for name in _VIEW_FIELDS if view.get(name)}
     blocks = [block for block in view["blocks"] if not _is_said(block)]
-    return {**kept, "blocks": [*_said(reader, said), *blocks][:VIEW_BLOCKS_LIMIT]}
+    return {**kept, "blocks": [*_said(localizer, said), *blocks][:VIEW_BLOCKS_LIMIT]}
 
 
 def clicked_row(view: SlackView, block_id: str) -> Row | None:
@@ -236,40 +236,46 @@ def clicked_row(view: SlackView, block_id: str) -> Row | None:
     return None
 
 
-def _panel(reader: Reader, content: Content, said: Done | None, row: Row | None) -> list[Block]:
+def _panel(
+    localizer: Localizer, content: Content, said: Done | None, row: Row | None
+) -> list[Block]:
     position = content.position
-    shown = _said(reader, said) if said else []
+    shown = _said(localizer, said) if said else []
     if position.list == "kept":
-        rows = _kept(reader, content)
+        rows = _kept(localizer, content)
     else:
-        rows = _changes(reader, content) if position.list in _OF_CHANGES else _rows(reader, content)
+        rows = (
+            _changes(localizer, content)
+            if position.list in _OF_CHANGES
+            else _rows(localizer, content)
+        )
     if row is not None:
         rows = _in_place(rows, shown, row)
         shown = []
     blocks = [*shown]
     # What others keep, too, is none of the person's memories.
     if position.list != "kept":
-        blocks += _state(reader, content)
+        blocks += _state(localizer, content)
     if position == Position():
-        blocks += _question(reader, content)
+        blocks += _question(localizer, content)
     if position.list != "kept":
-        blocks += [_DIVIDER, _controls(reader, content)]
+        blocks += [_DIVIDER, _controls(localizer, content)]
     match position.list:
         case "memories":
-            blocks += _memories(reader, content, rows)
+            blocks += _memories(localizer, content, rows)
         case "changes" | "notice":
-            blocks += [header(_changes_title(reader, content)), *rows]
-            blocks += _not_remembered(reader, content)
+            blocks += [header(_changes_title(localizer, content)), *rows]
+            blocks += _not_remembered(localizer, content)
         case "kept":
             if content.kept is not None:
-                blocks.append(section(reader.say("kept_title", channel=f"<#{position.of}>")))
+                blocks.append(section(localizer.say("kept_title", channel=f"<#{position.of}>")))
             blocks += rows
-    return [*blocks, *_pages(reader, content)]
+    return [*blocks, *_pages(localizer, content)]
 
 
-def _said(reader: Reader, said: Done) -> list[Block]:
+def _said(localizer: Localizer, said: Done) -> list[Block]:
     """Return what a click did, and its buttons."""
-    buttons = said.shown_buttons(reader)
+    buttons = said.shown_buttons(localizer)
     row = [actions(*buttons, block_id=f"{_SAID}-buttons")] if buttons else []
     return [section(said.line, block_id=_SAID), *row]
 
@@ -297,44 +303,44 @@ def _in_place(rows: Sequence[Block], said: Sequence[Block], clicked: Row) -> lis
     return [*others[:place], line, *buttons, *others[place:]]
 
 
-def _state(reader: Reader, content: Content) -> list[Block]:
+def _state(localizer: Localizer, content: Content) -> list[Block]:
     """Return whether memory is on, with what switches it, and how much is remembered."""
     if content.refusal is not None:
-        return [section(reader.say(content.refusal))]
+        return [section(localizer.say(content.refusal))]
     if content.asks:
         return [
-            section(reader.say("consent_ask")),
-            actions(*consent_buttons(reader), block_id="consent"),
+            section(localizer.say("consent_ask")),
+            actions(*consent_buttons(localizer), block_id="consent"),
         ]
     off = content.off
-    text = reader.say("panel_on") if off is None else off_sentences(reader, off)
-    options = [option(reader.say(key), Switch(to=to).value) for to, key in _SWITCHES]
+    text = localizer.say("panel_on") if off is None else off_sentences(localizer, off)
+    options = [option(localizer.say(key), Switch(to=to).value) for to, key in _SWITCHES]
     # Slack sends nothing for the option that is shown as chosen.
     chosen = _chosen_switch(content)
     switch = {
         **select(options, Switch(to=chosen).value if chosen else ""),
         "action_id": ACT,
-        "placeholder": plain_text(reader.say("switch_placeholder")),
+        "placeholder": plain_text(localizer.say("switch_placeholder")),
     }
     # Slack keeps a choice for as long as the id of its block stays the same.
     state = int(off.until.timestamp()) if off and off.until else chosen
-    lines = _state_notes(reader, content)
+    lines = _state_notes(localizer, content)
     return [section(text, switch, f"state-{state}"), *([note(*lines)] if lines else [])]
 
 
-def _state_notes(reader: Reader, content: Content) -> list[str]:
+def _state_notes(localizer: Localizer, content: Content) -> list[str]:
     """Return what off means, how much is remembered and not read yet, and where memory is off."""
-    lines = [reader.say("off_means")] if content.off else []
+    lines = [localizer.say("off_means")] if content.off else []
     if content.total:
-        lines.append(reader.say("counted_memories", count=content.total))
+        lines.append(localizer.say("counted_memories", count=content.total))
     if content.unformed:
-        lines.append(reader.say("messages_unformed", count=content.unformed))
+        lines.append(localizer.say("messages_unformed", count=content.unformed))
     if content.unread:
-        lines.append(reader.say("messages_unread", count=content.unread))
+        lines.append(localizer.say("messages_unread", count=content.unread))
     if content.off_in and content.off is None:
-        places = dict.fromkeys(_place(reader, scope) for scope in content.off_in)
-        where = reader.say("listed").join([*places][:5])
-        lines.append(reader.say("off_here", where=where))
+        places = dict.fromkeys(_place(localizer, scope) for scope in content.off_in)
+        where = localizer.say("listed").join([*places][:5])
+        lines.append(localizer.say("off_here", where=where))
     return lines
 
 
@@ -348,84 +354,84 @@ def _chosen_switch(content: Content) -> SwitchTo | None:
     return "off" if off.until is None else None
 
 
-def _place(reader: Reader, scope: str) -> str:
-    return reader.say("place_other_thread") if "." in scope else place_name(reader, scope)
+def _place(localizer: Localizer, scope: str) -> str:
+    return localizer.say("place_other_thread") if "." in scope else place_name(localizer, scope)
 
 
-def consent_buttons(reader: Reader) -> list[Block]:
+def consent_buttons(localizer: Localizer) -> list[Block]:
     """Return the two answers to the question whether a person agrees to memory."""
     return [
-        button(reader.say("consent_agree"), Switch(to="on"), style="primary"),
-        button(reader.say("consent_refuse"), Switch(to="off")),
+        button(localizer.say("consent_agree"), Switch(to="on"), style="primary"),
+        button(localizer.say("consent_refuse"), Switch(to="off")),
     ]
 
 
-def _question(reader: Reader, content: Content) -> list[Block]:
+def _question(localizer: Localizer, content: Content) -> list[Block]:
     if not content.questions:
         return []
     first = content.questions[0]
     name = f"question-{first.id}"
     return [
-        section(question_line(reader, first)),
-        actions(*answer_buttons(reader, first), block_id=name),
+        section(question_line(localizer, first)),
+        actions(*answer_buttons(localizer, first), block_id=name),
     ]
 
 
-def answer_buttons(reader: Reader, question: Question) -> list[Block]:
+def answer_buttons(localizer: Localizer, question: Question) -> list[Block]:
     """Return a button for each answer to a question; of one thing nobody keeps both."""
     answers = _ANSWERS[question.asks]
     if question.is_about_one_thing:
         answers = tuple(one for one in answers if one[0] != "both")
     return [
-        button(reader.say(key), Answer(question=question.id, answer=answer))
+        button(localizer.say(key), Answer(question=question.id, answer=answer))
         for answer, key in answers
     ]
 
 
-def _memories(reader: Reader, content: Content, rows: Sequence[Block]) -> list[Block]:
+def _memories(localizer: Localizer, content: Content, rows: Sequence[Block]) -> list[Block]:
     position = content.position
     if not content.total and not rows:
-        return [section(reader.say("panel_none"))]
-    blocks: list[Block] = [_search(reader, position)]
+        return [section(localizer.say("panel_none"))]
+    blocks: list[Block] = [_search(localizer, position)]
     if position.of and not rows:
         words = as_mrkdwn(position.of)
-        blocks.append(section(reader.say("panel_no_match", words=words)))
+        blocks.append(section(localizer.say("panel_no_match", words=words)))
     blocks += rows
     if position.of and len(content.memories) > 1:
         keys = tuple(memory.key for memory in content.memories)
-        blocks.append(actions(forget_all_button(reader, keys), block_id="forget"))
+        blocks.append(actions(forget_all_button(localizer, keys), block_id="forget"))
     return blocks
 
 
-def forget_all_button(reader: Reader, keys: Sequence[str]) -> Block:
+def forget_all_button(localizer: Localizer, keys: Sequence[str]) -> Block:
     """Return the button that forgets several memories."""
-    text = reader.say("forget_all", count=len(keys))
+    text = localizer.say("forget_all", count=len(keys))
     return button(text, Forget(keys=tuple(keys)), style="danger")
 
 
-def _search(reader: Reader, position: Position) -> Block:
+def _search(localizer: Localizer, position: Position) -> Block:
     element = {
         **text_input(QUERY_LIMIT, position.of, multiline=False),
         "action_id": SEARCH,
-        "placeholder": plain_text(reader.say("search_example")),
+        "placeholder": plain_text(localizer.say("search_example")),
         "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
     }
     # Slack keeps what was typed for as long as the id of its block stays the same.
-    block = input_block(f"search-{position.of}", reader.say("search_submit"), element)
+    block = input_block(f"search-{position.of}", localizer.say("search_submit"), element)
     return {**block, "dispatch_action": True}
 
 
-def _rows(reader: Reader, content: Content) -> list[Block]:
+def _rows(localizer: Localizer, content: Content) -> list[Block]:
     """Return the memories, below a heading for each group where there are several."""
     is_grouped = content.position == Position().on_page(content.position.page)
     groups: dict[str, list[Block]] = {}
     for memory in content.memories:
-        row = memory_row(reader, memory, content.links.get(memory.key))
+        row = memory_row(localizer, memory, content.links.get(memory.key))
         groups.setdefault(_heading(memory), []).append(row)
     blocks: list[Block] = []
     for heading, rows in groups.items():
         if is_grouped and (len(groups) > 1 or heading != "about_title"):
-            blocks.append(section(f"*{reader.say(heading)}*", block_id=heading))
+            blocks.append(section(f"*{localizer.say(heading)}*", block_id=heading))
         blocks += rows
     return blocks
 
@@ -439,27 +445,27 @@ def _heading(memory: Memory) -> str:
     return "instructions_title" if memory.kind == INSTRUCTION_KIND else "about_title"
 
 
-def memory_row(reader: Reader, memory: Memory, link: str | None) -> Block:
+def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
     """Return a memory with its day, its source and its menu.
 
     The day of a promise is the one on which it is due, which its line says. The sentence of a
     memory is shown where that says more; where it is used, where that is not the rule.
     """
-    line = memory_line(reader, memory)
+    line = memory_line(localizer, memory)
     details = [line]
     if memory.kind != PROMISE_KIND:
-        details.append(reader.plain_day(date.fromisoformat(memory.said_on)))
+        details.append(localizer.plain_day(date.fromisoformat(memory.said_on)))
     if link:
-        details.append(f"<{link}|{reader.say('row_source')}>")
+        details.append(f"<{link}|{localizer.say('row_source')}>")
     audience = audience_of(memory)
     if audience != DM:
-        details.append(reader.say("row_where", where=audience_name(reader, audience)))
+        details.append(localizer.say("row_where", where=audience_name(localizer, audience)))
     if COLLEAGUES in memory.audiences:
-        details.append(reader.say("row_colleagues"))
+        details.append(localizer.say("row_colleagues"))
     text = " · ".join(details)
-    if said := said_line(reader, memory, line):
+    if said := said_line(localizer, memory, line):
         text += f"\n{said}"
-    options = [option(reader.say(key), act.value) for key, act in _row_acts(memory)]
+    options = [option(localizer.say(key), act.value) for key, act in _row_acts(memory)]
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
 
@@ -491,55 +497,55 @@ def _row_acts(memory: Memory) -> list[tuple[str, ButtonAct]]:
     return acts
 
 
-def _card(reader: Reader, memories: Sequence[Memory]) -> list[Block]:
+def _card(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
     """Return what the person shows to colleagues, with its preview."""
-    title = header(reader.say("card_title"))
-    if not (lines := card_lines(reader, memories)):
-        return [_DIVIDER, title, section(reader.say("card_none"))]
-    preview = button(reader.say("card_preview"), PreviewCard())
+    title = header(localizer.say("card_title"))
+    if not (lines := card_lines(localizer, memories)):
+        return [_DIVIDER, title, section(localizer.say("card_none"))]
+    preview = button(localizer.say("card_preview"), PreviewCard())
     return [_DIVIDER, title, section(bulleted(lines)), actions(preview, block_id="card")]
 
 
-def _changes(reader: Reader, content: Content) -> list[Block]:
+def _changes(localizer: Localizer, content: Content) -> list[Block]:
     if not content.changes:
-        return [section(reader.say("no_changes"))]
+        return [section(localizer.say("no_changes"))]
     blocks: list[Block] = []
     for entry in content.changes:
-        changed = change_line(reader, entry)
-        line = f"{changed}\n{reader.minute(entry.at)}"
+        changed = change_line(localizer, entry)
+        line = f"{changed}\n{localizer.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
-            line += f" · <{link}|{reader.say('row_source')}>"
-        undo = undo_button(reader, undo_of([entry]), changed)
+            line += f" · <{link}|{localizer.say('row_source')}>"
+        undo = undo_button(localizer, undo_of([entry]), changed)
         blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
     return blocks
 
 
-def _kept(reader: Reader, content: Content) -> list[Block]:
+def _kept(localizer: Localizer, content: Content) -> list[Block]:
     """Return what is kept for a conversation, or why it is not shown."""
     viewer = content.viewer
     if content.kept is None or viewer is None:
-        return [section(reader.say("kept_no_list"))]
+        return [section(localizer.say("kept_no_list"))]
     if not content.kept:
-        return [section(reader.say("kept_none"))]
+        return [section(localizer.say("kept_none"))]
     return [
-        kept_row(reader, one, viewer, content.links.get(one.memory.key)) for one in content.kept
+        kept_row(localizer, one, viewer, content.links.get(one.memory.key)) for one in content.kept
     ]
 
 
-def _changes_title(reader: Reader, content: Content) -> str:
+def _changes_title(localizer: Localizer, content: Content) -> str:
     if content.position.list == "changes" and content.position.of:
-        return history_title(reader, content.changes)
-    return reader.say("changes_title")
+        return history_title(localizer, content.changes)
+    return localizer.say("changes_title")
 
 
-def _not_remembered(reader: Reader, content: Content) -> list[Block]:
+def _not_remembered(localizer: Localizer, content: Content) -> list[Block]:
     if not content.not_remembered:
         return []
     lines = [
-        f"{not_remembered_line(reader, refused)}\n{reader.minute(refused.at)}"
+        f"{not_remembered_line(localizer, refused)}\n{localizer.minute(refused.at)}"
         for refused in content.not_remembered
     ]
-    return [header(reader.say("not_remembered_title")), *map(section, lines)]
+    return [header(localizer.say("not_remembered_title")), *map(section, lines)]
 
 
 def undo_of(changes: Sequence[Change]) -> Undo | Redo:
@@ -550,13 +556,13 @@ def undo_of(changes: Sequence[Change]) -> Undo | Redo:
     return Undo(what="changes", ids=ids)
 
 
-def undo_button(reader: Reader, undo: UndoAct, what: str) -> Block:
+def undo_button(localizer: Localizer, undo: UndoAct, what: str) -> Block:
     """Return the button that undoes `what`."""
-    text = reader.say("undo_button")
-    return button(text, undo, label=reader.say("explained", what=text, more=what))
+    text = localizer.say("undo_button")
+    return button(text, undo, label=localizer.say("explained", what=text, more=what))
 
 
-def _pages(reader: Reader, content: Content) -> list[Block]:
+def _pages(localizer: Localizer, content: Content) -> list[Block]:
     """Return how much of a list is shown, and the ways to the rest of it."""
     position = content.position
     blocks: list[Block] = []
@@ -565,23 +571,25 @@ def _pages(reader: Reader, content: Content) -> list[Block]:
     if content.memories and content.found > PAGE_SIZE:
         first = (position.page - 1) * PAGE_SIZE + 1
         last = min(first + PAGE_SIZE - 1, content.found)
-        blocks.append(note(reader.say("panel_shown", first=first, last=last, count=content.found)))
+        blocks.append(
+            note(localizer.say("panel_shown", first=first, last=last, count=content.found))
+        )
     if position.page > 1:
-        buttons.append(button(reader.say("newer"), position.on_page(position.page - 1)))
+        buttons.append(button(localizer.say("newer"), position.on_page(position.page - 1)))
     if position.page < pages:
-        buttons.append(button(reader.say("older"), position.on_page(position.page + 1)))
+        buttons.append(button(localizer.say("older"), position.on_page(position.page + 1)))
     if position.of or position.list != "memories":
-        buttons.append(button(reader.say("all_memories"), Position()))
+        buttons.append(button(localizer.say("all_memories"), Position()))
     if buttons:
         blocks.append(actions(*buttons, block_id="pages"))
     return blocks
 
 
-def _controls(reader: Reader, content: Content) -> Block:
+def _controls(localizer: Localizer, content: Content) -> Block:
     """Return the buttons for everything else."""
     buttons: list[Block] = []
     if content.off is None and not content.asks and content.refusal is None:
-        buttons.append(button(reader.say("add_button"), Open(form="add"), style="primary"))
-    buttons.append(button(reader.say("changes_title"), Position(list="changes")))
-    buttons.append(button(reader.say("settings_title"), Open(form="settings")))
+        buttons.append(button(localizer.say("add_button"), Open(form="add"), style="primary"))
+    buttons.append(button(localizer.say("changes_title"), Position(list="changes")))
+    buttons.append(button(localizer.say("settings_title"), Open(form="settings")))
     return actions(*buttons, block_id="controls")

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.people import Off
 from bot.ui.acts import (
     Forget,
@@ -54,20 +54,20 @@ from memory.store import KeptMemory
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
-PayloadMaker: TypeAlias = Callable[[Person, Reader], Awaitable[Payload]]
+PayloadMaker: TypeAlias = Callable[[Person, Localizer], Awaitable[Payload]]
 """A function that returns a private message to a person."""
 _MOST_BUTTONS = 3
 _MOST_ROWS = 10  # of memories of which each can be forgotten
 
 
-def done_payload(reader: Reader, done: Done) -> Payload:
+def done_payload(localizer: Localizer, done: Done) -> Payload:
     """Return what a click did, in the place of the message that was clicked."""
-    shown = payload(done.line, *done.shown_buttons(reader))
+    shown = payload(done.line, *done.shown_buttons(localizer))
     return {"text": shown["text"], "blocks": [*done.above, *shown["blocks"], *done.below]}
 
 
 def notice_payload(
-    reader: Reader,
+    localizer: Localizer,
     batch: UUID,
     changes: Sequence[Change],
     questions: Sequence[Question],
@@ -85,8 +85,8 @@ def notice_payload(
     blocks: list[Block] = []
     lines: list[str] = []
     if told := notable_changes(changes):
-        lines.append(changes_line(reader, told))
-        promises = [promise_told(reader, one, reminders.get(one.key)) for one in newest]
+        lines.append(changes_line(localizer, told))
+        promises = [promise_told(localizer, one, reminders.get(one.key)) for one in newest]
         open_promises = [promise for promise in promises if promise is not None]
         asked: list[Block] | None = None
         if len(open_promises) == 1:
@@ -94,128 +94,130 @@ def notice_payload(
             lines = [line] if len(told) == 1 else [*lines, line]
         undoable = [one for one in changes if one.undone_at is None]
         undo_notice = Undo(what="notice", ids=(batch,))
-        undo = [undo_button(reader, undo_notice, lines[0])] if undoable else []
+        undo = [undo_button(localizer, undo_notice, lines[0])] if undoable else []
         blocks = [*map(note, lines)]
         if asked is not None:
             blocks.append(actions(*[*asked, *undo][:_MOST_BUTTONS]))
         elif undo:
             notice = Position(list="notice", of=str(batch))
-            off_here = button(reader.say("off_thread_button"), Switch(to="off", scope=thread))
-            blocks.append(actions(*undo, button(reader.say("show_button"), notice), off_here))
+            off_here = button(localizer.say("off_thread_button"), Switch(to="off", scope=thread))
+            blocks.append(actions(*undo, button(localizer.say("show_button"), notice), off_here))
     if questions:
-        lines.append(question_line(reader, questions[0]))
+        lines.append(question_line(localizer, questions[0]))
         blocks.append(section(lines[-1]))
-        blocks.append(actions(*answer_buttons(reader, questions[0])))
+        blocks.append(actions(*answer_buttons(localizer, questions[0])))
     if len(questions) > 1:
-        blocks.append(note(reader.say("notice_questions", count=len(questions) - 1)))
+        blocks.append(note(localizer.say("notice_questions", count=len(questions) - 1)))
     return {"text": "\n".join(lines), "blocks": blocks}
 
 
-def consent_question(reader: Reader) -> Payload:
+def consent_question(localizer: Localizer) -> Payload:
     """Return the question whether the person wants to be remembered."""
-    return payload(reader.say("consent_ask"), *consent_buttons(reader))
+    return payload(localizer.say("consent_ask"), *consent_buttons(localizer))
 
 
-def off_done(reader: Reader, off: Off) -> Done:
+def off_done(localizer: Localizer, off: Off) -> Done:
     """Return that memory was switched off, with the button that switches it on."""
-    line = f"{off_sentences(reader, off)} {reader.say('off_means')}"
-    return Done(line=line, buttons=[on_button(reader, off.scope)])
+    line = f"{off_sentences(localizer, off)} {localizer.say('off_means')}"
+    return Done(line=line, buttons=[on_button(localizer, off.scope)])
 
 
-def on_done(reader: Reader, scope: str) -> Done:
+def on_done(localizer: Localizer, scope: str) -> Done:
     """Return that memory was switched on, with the button that switches it off."""
-    line = reader.say("panel_on")
+    line = localizer.say("panel_on")
     if scope:
-        line = reader.say("switched_on_here", where=place_name(reader, scope))
-    off = button(reader.say("off_button"), Switch(to="off", scope=scope))
-    return Done(line=f"{line} {reader.say('on_means')}", buttons=[off])
+        line = localizer.say("switched_on_here", where=place_name(localizer, scope))
+    off = button(localizer.say("off_button"), Switch(to="off", scope=scope))
+    return Done(line=f"{line} {localizer.say('on_means')}", buttons=[off])
 
 
-def on_button(reader: Reader, scope: str = "") -> Block:
+def on_button(localizer: Localizer, scope: str = "") -> Block:
     """Return the button that switches memory on: everywhere, or in the scope of `Off`."""
-    return button(reader.say("on_button"), Switch(to="on", scope=scope))
+    return button(localizer.say("on_button"), Switch(to="on", scope=scope))
 
 
-def forget_button(reader: Reader, forget: Forget, what: str = "") -> Block:
+def forget_button(localizer: Localizer, forget: Forget, what: str = "") -> Block:
     """Return the button that forgets what it selects; `what` names it for screen readers."""
-    text = reader.say("menu_forget")
-    label = reader.say("explained", what=text, more=what) if what else ""
+    text = localizer.say("menu_forget")
+    label = localizer.say("explained", what=text, more=what) if what else ""
     return button(text, forget, label=label, style="danger")
 
 
-def forget_question(reader: Reader, memories: Sequence[Memory]) -> Done:
+def forget_question(localizer: Localizer, memories: Sequence[Memory]) -> Done:
     """Return the question whether to forget a memory, or which of several."""
     if len(memories) == 1:
         [memory] = memories
-        line = reader.say("forget_ask", what=memory_line(reader, memory))
-        return Done(line=line, buttons=[forget_button(reader, Forget(keys=(memory.key,)))])
+        line = localizer.say("forget_ask", what=memory_line(localizer, memory))
+        return Done(line=line, buttons=[forget_button(localizer, Forget(keys=(memory.key,)))])
     shown = memories[:_MOST_ROWS]
     among = tuple(memory.key for memory in shown)
-    rows = [_forget_row(reader, memory, among) for memory in shown]
+    rows = [_forget_row(localizer, memory, among) for memory in shown]
     if len(memories) > len(shown):
-        rows.append(note(reader.say("forget_more", count=len(memories) - len(shown))))
-    forget_all = forget_all_button(reader, [memory.key for memory in memories])
-    return Done(line=reader.say("forget_which"), below=[*rows, actions(forget_all)])
+        rows.append(note(localizer.say("forget_more", count=len(memories) - len(shown))))
+    forget_all = forget_all_button(localizer, [memory.key for memory in memories])
+    return Done(line=localizer.say("forget_which"), below=[*rows, actions(forget_all)])
 
 
 def forgotten_among(
-    reader: Reader, done: Done, key: str, among: Sequence[str], left: Sequence[Memory]
+    localizer: Localizer, done: Done, key: str, among: Sequence[str], left: Sequence[Memory]
 ) -> Done:
     """Return that a memory was forgotten, in its place in the question which of several to forget.
 
     `among`: the keys of the question; `left`: those memories that are still there.
     """
     place = among.index(key)
-    above = [_forget_row(reader, one, among) for one in left if among.index(one.key) < place]
-    below = [_forget_row(reader, one, among) for one in left if among.index(one.key) > place]
+    above = [_forget_row(localizer, one, among) for one in left if among.index(one.key) < place]
+    below = [_forget_row(localizer, one, among) for one in left if among.index(one.key) > place]
     if len(left) > 1:
-        below.append(actions(forget_all_button(reader, [one.key for one in left])))
+        below.append(actions(forget_all_button(localizer, [one.key for one in left])))
     return replace(done, above=above, below=below)
 
 
-def _forget_row(reader: Reader, memory: Memory, among: Sequence[str]) -> Block:
-    line = memory_line(reader, memory)
+def _forget_row(localizer: Localizer, memory: Memory, among: Sequence[str]) -> Block:
+    line = memory_line(localizer, memory)
     forget = Forget(keys=(memory.key,), among=tuple(among))
-    return section(line, forget_button(reader, forget, line))
+    return section(line, forget_button(localizer, forget, line))
 
 
-def list_payload(reader: Reader, title: str, lines: Sequence[str], position: Position) -> Payload:
+def list_payload(
+    localizer: Localizer, title: str, lines: Sequence[str], position: Position
+) -> Payload:
     """Return the newest lines of a list, with the button that opens the panel there."""
-    return payload(f"*{title}*\n{bulleted(lines)}", button(reader.say("show_all"), position))
+    return payload(f"*{title}*\n{bulleted(lines)}", button(localizer.say("show_all"), position))
 
 
-def open_payload(reader: Reader, opens: Position | Open) -> Payload:
+def open_payload(localizer: Localizer, opens: Position | Open) -> Payload:
     """Return the button that opens the panel or a form, for somebody who asked for it in words."""
-    return payload(reader.say("open_line"), button(reader.say("show_button"), opens))
+    return payload(localizer.say("open_line"), button(localizer.say("show_button"), opens))
 
 
-def refusal_done(reader: Reader, refusal: Refusal, *, facts: bool) -> Done:
+def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Done:
     """Return why a sentence was not stored, with the button that stores it as it was typed.
 
     `facts`: whether there is a kind of memory for it. A sentence that no button has room for, of
     about 1,900 characters, gets none.
     """
-    line = refusal_line(reader, refusal.reason, refusal.sentence)
+    line = refusal_line(localizer, refusal.reason, refusal.sentence)
     if refusal.evidence is None or not facts or refusal.reason in _FINAL:
         return Done(line=line)
     said = refusal.evidence.original
     remember = Remember(text=refusal.evidence.text, channel=said.channel or "", ts=said.ts or "")
     if len(remember.value) > VALUE_LIMIT:
         return Done(line=line)
-    return Done(line=line, buttons=[button(reader.say("remember_button"), remember)])
+    return Done(line=line, buttons=[button(localizer.say("remember_button"), remember)])
 
 
-def kept_done(reader: Reader, channel: str, key: str, older: Sequence[KeptMemory]) -> Done:
+def kept_done(localizer: Localizer, channel: str, key: str, older: Sequence[KeptMemory]) -> Done:
     """Return that a message is kept, with the older decisions that it may replace."""
-    line = reader.say("kept_done", channel=f"<#{channel}>")
+    line = localizer.say("kept_done", channel=f"<#{channel}>")
     if not older:
         return Done(line=line)
-    lines = [line, reader.say("kept_replaces_ask")]
-    lines += [f"{n}. {described(reader, one)}" for n, one in enumerate(older, 1)]
+    lines = [line, localizer.say("kept_replaces_ask")]
+    lines += [f"{n}. {described(localizer, one)}" for n, one in enumerate(older, 1)]
     buttons = []
     for number, one in enumerate(older, 1):
         words = as_mrkdwn(one_line(one.text))
-        text = reader.say("kept_replace_button", number=number)
+        text = localizer.say("kept_replace_button", number=number)
         replace = Replace(key=key, old=one.memory.key)
         buttons.append(button(text, replace, label=f"{text}: {words}"))
     return Done(line="\n".join(lines), buttons=buttons)

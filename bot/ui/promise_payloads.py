@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.ui.acts import ButtonAct, ChangePromise, Edit, Position, Snooze
 from bot.ui.blocks import FALLBACK_LIMIT, Block, Payload, actions, button, fitted, section
 from bot.ui.lines import promise_details, promise_line, value_line
@@ -21,7 +21,7 @@ _ROW_BUTTONS = "-buttons"
 
 
 def promise_told(
-    reader: Reader, change: Change, reminder: datetime | None
+    localizer: Localizer, change: Change, reminder: datetime | None
 ) -> tuple[str, list[Block]] | None:
     """Return the line and the buttons of a change that made or changed an open promise.
 
@@ -31,18 +31,18 @@ def promise_told(
     content = (change.after or {}).get("content") or {}
     if not change.after or change.undone_at is not None or not is_open(change.kind, content):
         return None
-    line = value_line(reader, change.after)
+    line = value_line(localizer, change.after)
     key = change.key
     if reminder is None:
-        tomorrow = button(reader.say("promise_tomorrow"), Snooze(key=key))
-        pick = button(reader.say("promise_pick"), Edit(key=key))
-        return reader.say("promise_when", line=line), [tomorrow, pick]
-    edit = button(reader.say("menu_edit"), Edit(key=key))
-    when = reader.plain_minute(reminder)
-    return reader.say("promise_remind", line=line, when=when), [edit]
+        tomorrow = button(localizer.say("promise_tomorrow"), Snooze(key=key))
+        pick = button(localizer.say("promise_pick"), Edit(key=key))
+        return localizer.say("promise_when", line=line), [tomorrow, pick]
+    edit = button(localizer.say("menu_edit"), Edit(key=key))
+    when = localizer.plain_minute(reminder)
+    return localizer.say("promise_remind", line=line, when=when), [edit]
 
 
-def reminder_payload(reader: Reader, reminders: Sequence[Reminder]) -> Payload:
+def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Payload:
     """Return the message that reminds of promises, one row with its buttons for each.
 
     Those whose time is near come first, then those of the day, then those that are late or were put
@@ -52,41 +52,41 @@ def reminder_payload(reader: Reader, reminders: Sequence[Reminder]) -> Payload:
     lines: list[str] = []
     blocks: list[Block] = []
     for heading in _HEADINGS:
-        promises = [one for one in shown if _heading_of(reader, one) == heading]
+        promises = [one for one in shown if _heading_of(localizer, one) == heading]
         if promises:
-            lines.append(reader.say(heading))
+            lines.append(localizer.say(heading))
             blocks.append(section(lines[-1]))
         for one in promises:
-            lines.append(promise_line(reader, one.memory))
-            blocks += _reminder_row(reader, one)
+            lines.append(promise_line(localizer, one.memory))
+            blocks += _reminder_row(localizer, one)
     if len(reminders) > _MOST_REMINDERS:
-        lines.append(reader.say("forget_more", count=len(reminders) - _MOST_REMINDERS))
-        show = button(reader.say("show_button"), Position())
+        lines.append(localizer.say("forget_more", count=len(reminders) - _MOST_REMINDERS))
+        show = button(localizer.say("show_button"), Position())
         blocks.append(section(lines[-1], show))
     return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
 
 
-def _heading_of(reader: Reader, reminder: Reminder) -> str:
+def _heading_of(localizer: Localizer, reminder: Reminder) -> str:
     content = reminder.memory.content
     day = str(content.get("due") or "")
-    if is_past(reader, day, str(content.get("due_time") or "")):
+    if is_past(localizer, day, str(content.get("due_time") or "")):
         return "reminder_open"
     if reminder.due_time:
         return "reminder_soon"
-    today = datetime.now(reader.zone).date()
+    today = datetime.now(localizer.zone).date()
     return "reminder_today" if day == today.isoformat() else "reminder_open"
 
 
-def _reminder_row(reader: Reader, reminder: Reminder) -> list[Block]:
-    text = promise_details(reader, reminder.memory)
-    buttons = promise_buttons(reader, reminder.memory)
+def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:
+    text = promise_details(localizer, reminder.memory)
+    buttons = promise_buttons(localizer, reminder.memory)
     row = f"{_ROW}{reminder.memory.key}"
     return [section(text, block_id=row), actions(*buttons, block_id=f"{row}{_ROW_BUTTONS}")]
 
 
-def promise_buttons(reader: Reader, memory: Memory) -> list[Block]:
+def promise_buttons(localizer: Localizer, memory: Memory) -> list[Block]:
     """Return what a person may answer to a reminder."""
-    what = promise_line(reader, memory)
+    what = promise_line(localizer, memory)
     answers: tuple[tuple[str, ButtonAct], ...] = (
         ("promise_done", ChangePromise(key=memory.key, to="done")),
         ("promise_tomorrow", Snooze(key=memory.key)),
@@ -94,8 +94,8 @@ def promise_buttons(reader: Reader, memory: Memory) -> list[Block]:
     )
     buttons: list[Block] = []
     for sentence, act in answers:
-        text = reader.say(sentence)
-        label = reader.say("explained", what=text, more=what)
+        text = localizer.say(sentence)
+        label = localizer.say("explained", what=text, more=what)
         buttons.append(button(text, act, label=label))
     buttons[0]["style"] = "primary"
     return buttons

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from bot.locale import Reader
+from bot.locale import Localizer
 from memory import Memory
 from memory.model import PROMISE_KIND
 
@@ -31,22 +31,22 @@ def due_of(content: Mapping[str, Any]) -> str:
     return f"{content.get('due') or ''} {content.get('due_time') or ''}".strip()
 
 
-def due_line(reader: Reader, due: str) -> str:
+def due_line(localizer: Localizer, due: str) -> str:
     """Return a `due_of` as the person reads it; a text that is no such thing as it is."""
     try:
-        return reader.plain_day(*_day_and_time(due))
+        return localizer.plain_day(*_day_and_time(due))
     except ValueError:
         return due
 
 
-def is_past(reader: Reader, day: str, at: str) -> bool:
+def is_past(localizer: Localizer, day: str, at: str) -> bool:
     """Return whether a day, or a time on it, is over for the person; False for other texts."""
     try:
         due_day = date.fromisoformat(day)
         due_time = time.fromisoformat(at) if at else time.max
     except ValueError:
         return False
-    now = datetime.now(reader.zone)
+    now = datetime.now(localizer.zone)
     return (due_day, due_time) < (now.date(), now.time())
 
 

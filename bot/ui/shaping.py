@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.ui.blocks import Block, SlackView, section
 from bot.ui.forms import final_view
 from bot.ui.lines import memory_line, said_line
@@ -20,21 +20,21 @@ class Shaping:
     in_answer: frozenset[str] = frozenset()
 
 
-def shaping_view(reader: Reader, shaping: Shaping) -> SlackView:
+def shaping_view(localizer: Localizer, shaping: Shaping) -> SlackView:
     """Return the memories near an answer, those with words in it marked."""
     if not shaping.memories:
-        return final_view(reader, "shaping_title", reader.say("shaping_none"))
-    view = final_view(reader, "shaping_title", reader.say("shaping_note"))
-    rows = [_row(reader, one, shaping) for one in shaping.memories]
+        return final_view(localizer, "shaping_title", localizer.say("shaping_none"))
+    view = final_view(localizer, "shaping_title", localizer.say("shaping_note"))
+    rows = [_row(localizer, one, shaping) for one in shaping.memories]
     return {**view, "blocks": [*view["blocks"], *rows]}
 
 
-def _row(reader: Reader, memory: Memory, shaping: Shaping) -> Block:
+def _row(localizer: Localizer, memory: Memory, shaping: Shaping) -> Block:
     """Return a memory, its mark, and the sentence it comes from where that says more."""
-    line = memory_line(reader, memory)
+    line = memory_line(localizer, memory)
     details: list[str] = []
     if memory.key in shaping.in_answer:
-        details.append(f"*{reader.say('shaping_in_answer')}*")
-    if said := said_line(reader, memory, line):
+        details.append(f"*{localizer.say('shaping_in_answer')}*")
+    if said := said_line(localizer, memory, line):
         details.append(said)
     return section("\n".join([line, " · ".join(details)]).rstrip())

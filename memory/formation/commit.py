@@ -27,7 +27,7 @@ from memory.store.forgetting import forgotten_among
 from memory.store.projection import remaining_capacity
 from memory.store.proposals import Question, ask, note_refusals, read_questions
 from memory.store.statements import add_statements, writing
-from memory.store.things import Known, read_known
+from memory.store.subjects import Known, read_known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

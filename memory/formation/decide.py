@@ -17,7 +17,7 @@ from memory.formation.evidence import PersonMessage
 from memory.formation.proposal import Proposal, Reason, Refusal
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
 from memory.model.namespace import DM, Namespace
-from memory.model.schemas import PROMISE_KIND, subject, subject_fields, thing
+from memory.model.schemas import PROMISE_KIND, subject, subject_fields, subject_key
 from memory.model.statement import Actor, MessageKey, Statement
 from memory.store.memories import Memory
 
@@ -30,9 +30,9 @@ class Current:
     """What a person's memories are when they are about to be written.
 
     `known` are the memories that the proposals are about, as their conversation knows them, by key.
-    `keys` has the key of each thing that was ever spoken of, by kind and
-    `memory.model.schemas.thing`. `remaining` is how many new memories may be stored. `forgotten`
-    are messages that nothing is remembered from any more.
+    `keys` has the key of each subject that was ever spoken of, by kind and
+    `memory.model.schemas.subject_key`. `remaining` is how many new memories may be stored.
+    `forgotten` are messages that nothing is remembered from any more.
     """
 
     known: Mapping[str, Memory] = field(default_factory=dict)
@@ -116,7 +116,7 @@ def _key(proposal: Proposal, keys: Mapping[tuple[str, str], str]) -> str:
 
 
 def _subject(proposal: Proposal) -> tuple[str, str]:
-    return proposal.kind, thing(proposal.kind, proposal.content)
+    return proposal.kind, subject_key(proposal.kind, proposal.content)
 
 
 def _has_changed(proposal: Proposal, current: Current) -> bool:

@@ -33,11 +33,11 @@ from memory.formation.verdict import SensitivePolicy, judge, refusal
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, WordsUnreadable
 from memory.model.namespace import MemoryView, Person
 from memory.model.references import References
-from memory.model.schemas import KEPT_KIND, SCHEMAS, register_schemas, thing
+from memory.model.schemas import KEPT_KIND, SCHEMAS, register_schemas, subject_key
 from memory.model.text import texts
 from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import Memory
-from memory.store.things import read_known
+from memory.store.subjects import read_known
 
 _FEW = 8  # memories that are shown where the model's context takes no more
 
@@ -185,7 +185,7 @@ class Former:
         """Return the proposals that quote the person, with verdicts, and what is refused."""
         schemas = {schema.__name__: schema for schema in self.schemas}
         proposals, refused = read_writes(writes, known, typed, own=view.own, schemas=schemas)
-        proposals = await pair(self.pool, view, proposals, known)
+        proposals = await match_stored(self.pool, view, proposals, known)
         if not proposals:
             return [], refused
 
@@ -275,7 +275,7 @@ def _unreadable(message: TypedMessage) -> Refusal:
     return Refusal(reason="unreadable", evidence=whole_message(message))
 
 
-async def pair(
+async def match_stored(
     pool: Pool, view: MemoryView, proposals: Sequence[Proposal], known: Mapping[str, Memory]
 ) -> list[Proposal]:
     """Give each new proposal the memory about the same thing, as its conversation knows it, if any.
@@ -289,12 +289,14 @@ async def pair(
             contents = [(one.kind, one.content) for one in new]
             about_them = await read_known(connection, view.person, contents)
         rows |= about_them.in_view(view)
-    by_thing: dict[tuple[str, str], Memory] = {}
+    by_subject: dict[tuple[str, str], Memory] = {}
     for row in rows.values():
-        by_thing.setdefault((row.kind, thing(row.kind, row.content)), row)
+        by_subject.setdefault((row.kind, subject_key(row.kind, row.content)), row)
     paired = []
     for one in proposals:
         if one.target is None:
-            one = replace(one, target=by_thing.get((one.kind, thing(one.kind, one.content))))
+            one = replace(
+                one, target=by_subject.get((one.kind, subject_key(one.kind, one.content)))
+            )
         paired.append(one)
     return paired

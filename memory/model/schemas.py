@@ -130,8 +130,8 @@ DECLARATION = "kioku"
 def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
     """Add the subject and level field of each schema to this process's registry; return them.
 
-    `subject`, `thing` and `level` look fields up in that registry, because stored rows name only
-    their kind. A model declares its fields by
+    `subject`, `subject_key` and `level` look fields up in that registry, because stored rows name
+    only their kind. A model declares its fields by
     ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``.
     Without a declaration the subject is the first required text field, and there is no level. See
     `memory.model.custom_schemas.load_schemas` for the checks.
@@ -178,7 +178,7 @@ def subject_fields(kind: str, content: Mapping[str, Any]) -> set[str]:
     return {named} if named else set(content)
 
 
-def thing(kind: str, content: Mapping[str, Any]) -> str:
+def subject_key(kind: str, content: Mapping[str, Any]) -> str:
     """Return the subject of a content, normalised for comparison."""
     return name_of(subject(kind, content))
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from memory.model.dates import is_slack_ts
 from memory.model.namespace import COLLEAGUES, DM, is_shown_by_click
-from memory.model.schemas import level, subject_fields, thing, validated_content
+from memory.model.schemas import level, subject_fields, subject_key, validated_content
 from memory.model.text import name_of
 
 Act: TypeAlias = Literal["say", "remove", "move"]
@@ -80,7 +80,7 @@ class Statement:
             "act": self.act,
             "actor": self.actor,
             "content": self.content,
-            "subject": thing(self.kind, self.content or {}),
+            "subject": subject_key(self.kind, self.content or {}),
             "evidence": self.evidence,
             "channel": self.channel,
             "ts": self.ts,
@@ -270,7 +270,7 @@ def _said_on(said: Sequence[Statement]) -> str:
     subject = ""
     for one in said:
         content = one.content or {}
-        named = thing(one.kind, content)
+        named = subject_key(one.kind, content)
         says_it_again = one.message is not None and set(content) <= subject_fields(
             one.kind, content
         )

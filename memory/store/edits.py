@@ -17,7 +17,7 @@ from memory.embeddings.embedder import Embedder
 from memory.model.dates import is_slack_ts
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
 from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
-from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, subject, subject_fields, thing
+from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, subject, subject_fields, subject_key
 from memory.model.statement import Act, Actor, Statement, current, since_removal
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
@@ -30,7 +30,7 @@ from memory.store.statements import (
     withdraw,
     writing,
 )
-from memory.store.things import read_known
+from memory.store.subjects import read_known
 
 # The codes of `InvalidContent` by Pydantic's error type; those of int and float are ``number``.
 _CODES = {
@@ -132,7 +132,7 @@ async def add_memories(
         keys = known.first_keys
         statements = []
         for whole, (content, origin) in zip(contents, given, strict=True):
-            key = keys.setdefault((kind, thing(kind, whole)), str(uuid4()))
+            key = keys.setdefault((kind, subject_key(kind, whole)), str(uuid4()))
             said = {name: whole[name] for name in _given(content)}
             statements.append(
                 statement_of(key, kind, namespace.audience, said, origin, batch=batch)

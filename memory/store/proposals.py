@@ -15,7 +15,7 @@ from memory.embeddings.embedder import Embedder
 from memory.model.dates import is_slack_ts
 from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
 from memory.model.namespace import DM, Person
-from memory.model.schemas import thing
+from memory.model.schemas import subject_key
 from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Pool, person_statement
 from memory.postgres.statements import load_statements, rows_parameter
@@ -24,7 +24,7 @@ from memory.store.edits import Origin, statement_of
 from memory.store.memories import Keyed
 from memory.store.projection import remaining_capacity
 from memory.store.statements import add_statements, writing
-from memory.store.things import read_known
+from memory.store.subjects import read_known
 
 _SQL = load_statements("memory", "proposals")
 
@@ -64,8 +64,8 @@ class Question(Keyed):
         """Whether `before` and `after` are about the same thing, so that one of them is true."""
         if self.before is None or self.after is None:
             return False
-        things = [thing(one["kind"], one["content"]) for one in (self.before, self.after)]
-        return things[0] == things[1]
+        subjects = [subject_key(one["kind"], one["content"]) for one in (self.before, self.after)]
+        return subjects[0] == subjects[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,7 @@ async def answer_question(
         known = await read_known(connection, person, [(said.kind, content)], [said.key])
         if question.asks == "store" or (answer == "both" and said.act == "say"):
             # It is about the memory of its thing, if there is one by now.
-            about = (said.kind, thing(said.kind, content))
+            about = (said.kind, subject_key(said.kind, content))
             said = replace(said, key=known.first_keys.get(about, str(uuid4())))
         if question.before is None and await remaining_capacity(connection, person) < 1:
             raise MemoryFull("The person has as many memories as are kept.")

@@ -21,14 +21,14 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import DM, Person, is_shown_by_click
-from memory.model.schemas import KEPT_KIND, thing
+from memory.model.schemas import KEPT_KIND, subject_key
 from memory.model.statement import MessageKey, Statement, View, current, since_removal
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.memories import Memory
 from memory.store.projection import read_rows, write_rows
 from memory.store.reembedding import embed_missing
-from memory.store.things import Known, keys_by_thing, read_known
+from memory.store.subjects import Known, keys_by_subject, read_known
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ async def add_statements(
 
     There is one memory for one thing: what would make a memory be about the thing of another one
     takes it back, and is said about the other one. The same words of the same message count once.
-    `known` is what was read about the memories and things of the statements in this transaction.
+    `known` is what was read about the memories and subjects of the statements in this transaction.
     """
     if not statements:
         return {}
@@ -145,7 +145,7 @@ def _keys_of_others(statements: Sequence[Statement], known: Known) -> dict[UUID,
     keys = {about: list(found) for about, found in known.keys.items()}
     other_keys: dict[UUID, str] = {}
     for one in filter(_names_a_thing, statements):
-        named = keys.setdefault((one.kind, thing(one.kind, one.content or {})), [one.key])
+        named = keys.setdefault((one.kind, subject_key(one.kind, one.content or {})), [one.key])
         if one.key not in named:
             other_keys[one.id] = named[0]
     return other_keys
@@ -277,7 +277,7 @@ async def join_same_things(
     contents = [(view.kind, view.content) for view in own]
     if not contents:
         return {}
-    keys_of_things = await keys_by_thing(connection, person, contents, remembered=True)
+    keys_of_things = await keys_by_subject(connection, person, contents, remembered=True)
     joined: dict[str, str] = {}
     for newest, *others in keys_of_things.values():
         joined |= dict.fromkeys(others, newest)

@@ -46,7 +46,7 @@ from bot.slack.client import NOTICE_METADATA, Installations
 from bot.slack.messages import Message
 from bot.ui.acts import ButtonAct, Open, Position
 from bot.ui.panel import Content
-from bot.workspaces import installation_from, only
+from bot.workspaces import installation_from, single_installation
 from memory import Embedder, Memory, Person, Pool, list_memories
 from memory.model import until as until_of
 from memory.store import expire_due
@@ -282,8 +282,8 @@ class App:
     ) -> Content:
         """Return what a person's panel shows."""
         core = self.core
-        reader = await core.people.reader(person)
-        return await read_panel(core, person, reader, position or Position(), home=home)
+        localizer = await core.people.localizer(person)
+        return await read_panel(core, person, localizer, position or Position(), home=home)
 
     async def off(
         self, place: PersonThread, scope: str = "", until: datetime | None = None
@@ -448,7 +448,7 @@ async def open_app(
     """
     client = slack.client()
     installation = installation_from(await client.auth_test(), str(client.token))
-    installations = Installations(only(installation), base_url=client.base_url)
+    installations = Installations(single_installation(installation), base_url=client.base_url)
     if teams:
         installations = slack.installations(*teams)
     given: dict[str, Any] = {
@@ -466,7 +466,7 @@ async def open_app(
 
 def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> bot.app.App:
     """Return what the maintenance of an application needs that is installed in no workspace."""
-    slack = Installations(only(None), base_url="http://127.0.0.1/")
+    slack = Installations(single_installation(None), base_url="http://127.0.0.1/")
     people, settings = People(pool, slack), Settings(retention_days=retention_days)
     return app_of(pool=pool, queue=queue, people=people, settings=settings)
 

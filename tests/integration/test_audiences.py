@@ -12,14 +12,14 @@ from bot.conversation.audiences import view_of_message
 from bot.conversation.inbox import store_message
 from bot.listeners.events import handle_event
 from bot.listeners.interactions import person_of
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.memories.shaping import MOST_SHOWN, read_shaping
 from bot.slack.client import Installations
 from bot.slack.messages import read_message, user_key
 from bot.ui.acts import Position
 from bot.ui.panel import Content, panel_view
 from bot.ui.shaping import shaping_view
-from bot.workspaces import only
+from bot.workspaces import single_installation
 from memory import DM, MemoryTools, Person, PersonMessage, move_memory
 from tests.integration.app import App
 from tests.integration.messages import LATER
@@ -122,7 +122,7 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     turn = app.turn(message)
     shaping = await read_shaping(app.core, case.person, turn["id"])
     assert shaping is not None
-    shaped = case.shows(json.dumps(shaping_view(Reader("en"), shaping)))
+    shaped = case.shows(json.dumps(shaping_view(Localizer("en"), shaping)))
     assert shaped <= case.seen
     assert len(shaped) == min(MOST_SHOWN, len(case.seen))
     assert await read_shaping(app.core, case.bystander, turn["id"]) is None
@@ -157,7 +157,7 @@ async def test_formation_sees_and_writes_no_more(case: Case) -> None:
 async def test_lists_notices_and_history_are_for_one(case: Case) -> None:
     """What shows everything is for the person alone, wherever they ask; nobody else gets it."""
     app = case.app
-    mine = panel_view(Reader("en"), await case.panel(case.person))
+    mine = panel_view(Localizer("en"), await case.panel(case.person))
     assert case.shows(mine) == set(KINDS)
     for position in (Position(), Position(of="stew"), Position(list="changes")):
         theirs = await case.panel(case.bystander, position)
@@ -254,7 +254,9 @@ async def test_only_the_workspaces_that_slack_names_are_of_the_organisation(
     app.slack.forget_calls()
     if fails:
         app.slack.fault("auth.teams.list", error="internal_error")
-    grid = Installations(only(replace(local, enterprise_id="E1")), base_url=slack.base_url)
+    grid = Installations(
+        single_installation(replace(local, enterprise_id="E1")), base_url=slack.base_url
+    )
     for _ in range(3):
         here = await grid.get(local.team_id)
         grid.invalidate(local.team_id)
@@ -273,7 +275,9 @@ async def test_in_an_enterprise_an_edit_while_memory_is_off_is_not_kept(app: App
     """A message and its edit are of one person: the enterprise is known of the installation."""
     place, wired = app.slack.place(channel="connect"), app.core
     here = replace(await wired.slack.get(app.slack.team_id), enterprise_id="E1")
-    grid = replace(wired, slack=Installations(only(here), base_url=wired.slack.base_url))
+    grid = replace(
+        wired, slack=Installations(single_installation(here), base_url=wired.slack.base_url)
+    )
     body = {"type": "event_callback", "team_id": here.team_id, "is_ext_shared_channel": True}
     said = {"type": "message", "channel": place.channel, "user": place.user, "user_team": "E1"}
     said |= {"ts": place.root, "text": f"<@{here.bot_user_id}> I love ramen"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.reply_models.failures import ReplyFailed
 from bot.ui.blocks import task_chunk
 from tests.conftest import Server
@@ -38,7 +38,7 @@ async def test_commentary_is_a_task_and_no_part_of_the_answer(
     assert reply.text == shown.text == "The release is on Monday."
     assert comments(shown) == ["Let me look that up."]
     assert [task.state for task in shown.tasks] == ["complete"]
-    assert task_chunk(Reader("en"), shown.tasks[0])["details"] == "Let me look that up."
+    assert task_chunk(Localizer("en"), shown.tasks[0])["details"] == "Let me look that up."
 
 
 async def test_commentary_goes_back_with_its_phase(replier: Replier, stand_in: Server) -> None:

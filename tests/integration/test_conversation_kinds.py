@@ -134,7 +134,7 @@ async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
 
 async def language(people: People, person: Person, text: str = "") -> str:
     """Return the language in which a person is answered."""
-    return (await people.reader(person, text)).language
+    return (await people.localizer(person, text)).language
 
 
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:

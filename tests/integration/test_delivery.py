@@ -256,7 +256,7 @@ async def test_the_footer_is_the_persons(
     """The footer is in the person's language; a stand-in is named in the first answer, once."""
     async with thread.answering(language=language, stand_in=stand_in, informed=informed) as answer:
         await begin(answer)
-        assert (await answer.stream.reader()).language == language
+        assert (await answer.stream.localizer()).language == language
         await answer.stream.finish("Hello you.")
     [message] = thread.messages()
     assert below(message) == [say(language, key) for key in keys]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.conversation.inbox import ANSWER, store_message
-from bot.locale import Reader, say
+from bot.locale import Localizer, say
 from bot.memories import data
 from bot.memories.data import DELETE_FILE, TABLES, delete_file, erase_person
 from bot.memories.home import publish_home, publish_later
@@ -96,7 +96,7 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     # And that the person was erased, for a backup that is restored.
     assert left.pop("forgotten_sources") == erased.never_formed_messages + 1 > 1
     assert left == {}
-    receipt = json.dumps(receipt_view(Reader("en"), erased), ensure_ascii=False)
+    receipt = json.dumps(receipt_view(Localizer("en"), erased), ensure_ascii=False)
     assert say("en", "stays_sources", count=erased.never_formed_messages) in receipt
     assert (await erase_person(app.pool, person)).total == 0
 
@@ -125,7 +125,7 @@ async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
     before = [m["ts"] for m in seen(app, place)]
     erased = await erase_person(app.pool, person)
     assert erased.files == 2
-    receipt = json.dumps(receipt_view(Reader("en"), erased), ensure_ascii=False)
+    receipt = json.dumps(receipt_view(Localizer("en"), erased), ensure_ascii=False)
     assert say("en", "deleted_files", count=2) in receipt
     assert say("en", "stays_messages") in receipt
     assert await deleted(app) == 2

@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from bot.access import AlreadyUnderWay, begin_request
-from bot.memories.adding import why_not
+from bot.memories.adding import explain
 from bot.memories.forgetting import forget_selected
 from bot.ui.acts import Forget, Place
 from bot.ui.panel import Click
@@ -131,8 +131,8 @@ async def test_a_second_click_on_a_forgetting_under_way_is_answered_at_once(app:
     await app.form(message)
     [memory] = await app.memories(message.person)
     core = app.core
-    reader = await core.people.reader(message.person)
-    click = Click(person=message.person, reader=reader, place=Place())
+    localizer = await core.people.localizer(message.person)
+    click = Click(person=message.person, localizer=localizer, place=Place())
     act = Forget(keys=(memory.key,))
     lock = (THE_LOCK[0], message.person.prefix)
     with holding(app.database, *lock):
@@ -140,7 +140,7 @@ async def test_a_second_click_on_a_forgetting_under_way_is_answered_at_once(app:
         await until(lambda: waiting(app.database) == 1)
         with pytest.raises(AlreadyUnderWay) as told:
             await forget_selected(core, click, act)
-        assert why_not(click.reader, told.value) == click.reader.say("under_way")
+        assert explain(click.localizer, told.value) == click.localizer.say("under_way")
     assert (await first).undo
     again = await forget_selected(core, click, act)
-    assert again.line == click.reader.say("memory_gone")
+    assert again.line == click.localizer.say("memory_gone")

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from psycopg.types.json import Jsonb
 
-from bot.locale import Reader, say
+from bot.locale import Localizer, say
 from bot.memories.promises import REMIND, remind, remind_of_due, snooze, undo_snooze
 from bot.memories.switches import turn_off
 from bot.notices import next_reminders
@@ -256,7 +256,7 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     assert text.index("the slides") < places[2]
     assert "the plan" not in text
     for due in (TODAY, YESTERDAY, in_hours(10)):
-        assert f"to Mia · by {due_line(Reader('en'), due_of(due))}" in text
+        assert f"to Mia · by {due_line(Localizer('en'), due_of(due))}" in text
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from bot.runtime.wiring import create_openai_client
 from bot.slack.client import SLACK_FAULTS, Installations, create_client
 from bot.slack.files import FileUnreadable, read_file
 from bot.slack.messages import Installation
-from bot.workspaces import only
+from bot.workspaces import single_installation
 from tests.integration.test_socket_mode import Slack, bolt_app
 from tests.loopback import serving
 
@@ -51,7 +51,7 @@ class Network:
 
     def api(self, base_url: str) -> Installations:
         """Return how the app calls Slack at an address."""
-        return Installations(only(INSTALLATION), base_url=base_url)
+        return Installations(single_installation(INSTALLATION), base_url=base_url)
 
     def settings(self, **more: str) -> Settings:
         """Return settings with tokens and a key."""

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bot.access import QuotaExceeded, admit
-from bot.locale import LANGUAGES, Reader, say
+from bot.locale import LANGUAGES, Localizer, say
 from bot.runtime.ask import answer
 from memory import Person
 from memory.postgres import person_statement
@@ -83,7 +83,7 @@ async def test_requests_at_once_are_counted_exactly(make_app: MakeApp) -> None:
     for refused in refusals:
         assert 0 < refused.minutes <= 60
         for language in LANGUAGES:
-            assert "5" in refused.refusal(Reader(language))
+            assert "5" in refused.refusal(Localizer(language))
     for other in (Person("T1", "U2"), Person("T2", "U1")):
         await admit(app.pool, settings, other)
     app.rows("UPDATE person_requests SET at = at - interval '1 hour' RETURNING 1")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from langchain_core.messages.ai import UsageMetadata
 
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.pipeline.loops import LOOP_CHARACTERS
 from bot.pipeline.reply import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.web_search import SEARCH_TOOL
@@ -50,7 +50,7 @@ async def test_an_answer_without_an_end_is_ended(piece: str) -> None:
     assert MAX_ANSWER - 10 < len(reply.text) < MAX_ANSWER + 20
     assert reply.text == shown.text
     assert " " not in piece or reply.text.endswith(" ")
-    assert reply_text(Reader("en"), reply).endswith("Ask me to continue._")
+    assert reply_text(Localizer("en"), reply).endswith("Ask me to continue._")
     assert model.requests[0]["max_output_tokens"] == MAX_OUTPUT_TOKENS
     assert len(model.requests) == 1
     assert spent.total() >= MAX_ANSWER // 8

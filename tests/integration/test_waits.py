@@ -99,8 +99,8 @@ async def test_what_is_said_while_postgresql_is_away_is_in_the_language_of_slack
     """Slack is asked who reads it."""
     user, _ = app.slack.person(locale=locale)
     with frozen(postgres):
-        reader = await app.core.people.reader(Person(app.slack.team_id, user))
-    assert reader.language == language
+        localizer = await app.core.people.localizer(Person(app.slack.team_id, user))
+    assert localizer.language == language
 
 
 async def test_an_installation_is_as_it_was_last_known_while_postgresql_is_away(

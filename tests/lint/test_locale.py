@@ -96,7 +96,7 @@ def test_every_key_is_used() -> None:
 
 
 def key_said(node: ast.AST) -> ast.expr | None:
-    """Return what names the text in a call of `say` or of `Reader.say`; None for other nodes."""
+    """Return what names the text in a call of `say` or of `Localizer.say`; None for other nodes."""
     if not isinstance(node, ast.Call):
         return None
     if getattr(node.func, "id", "") == "say":

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from bot.locale import LANGUAGES, Language, Reader, say
+from bot.locale import LANGUAGES, Language, Localizer, say
 from bot.people import PersonSettings
 from bot.ui.acts import Place, SaveMemory, submitted_act
 from bot.ui.blocks import SlackView
@@ -32,7 +32,7 @@ from memory.model import LEVEL_FIELDS
 from memory.model.schemas import UserFoodPreference
 from tests.unit.memories import Pet, memory
 
-EN = Reader("en")
+EN = Localizer("en")
 Answers = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -44,7 +44,7 @@ def form(
 ) -> SlackView:
     """Return the form of a memory with such a content."""
     one = memory(kind=schema.__name__, audience=audience, **content)
-    return edit_form(Reader(language), schema, one, Place())
+    return edit_form(Localizer(language), schema, one, Place())
 
 
 def state(**values: Any) -> Answers:

@@ -13,13 +13,13 @@ import pytest
 from bot.conversation.turns import final_question
 from bot.delivery import splitting
 from bot.delivery.splitting import Limits
-from bot.locale import Reader
+from bot.locale import Localizer
 from bot.pipeline import links
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import printable
-from bot.pipeline.prompt import shortened
+from bot.pipeline.prompt import cut_middle
 from bot.pipeline.thoughts import ThoughtFilter
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
@@ -33,7 +33,7 @@ from bot.ui.lines import describe, memory_line
 from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
 from memory.model import References, estimated_tokens, framed
-from memory.model.schemas import thing
+from memory.model.schemas import subject_key
 from memory.model.text import (
     clean,
     folded,
@@ -139,7 +139,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         without_repetitions,
     )
 } | {
-    "thing": lambda text: thing("UserFact", {"fact": text}),
+    "subject_key": lambda text: subject_key("UserFact", {"fact": text}),
     "redact_texts": lambda text: redact_texts(text, text[::-1]),
     "LoopDetector.feed": lambda text: LoopDetector().feed(text),
     "LinkFilter.feed": lambda text: LinkFilter().feed(text),
@@ -160,10 +160,10 @@ FUNCTIONS: dict[str, TextFunction] = {
     "shown": lambda text: NAMED.shown(text),
     "stored": lambda text: NAMED.stored(text),
     "named message": lambda text: TypedMessage(typed_message(text).original, NAMED),
-    "shortened": lambda text: shortened(text, 100),
+    "cut_middle": lambda text: cut_middle(text, 100),
     "fitted": lambda text: fitted(text, len(text) - 1),
-    "described": lambda text: describe(Reader("en"), "Pet", {"name": text}),
-    "memory_line": lambda text: memory_line(Reader("en"), memory(fact=text)),
+    "described": lambda text: describe(Localizer("en"), "Pet", {"name": text}),
+    "memory_line": lambda text: memory_line(Localizer("en"), memory(fact=text)),
 }
 
 

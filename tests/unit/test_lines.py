@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.locale import LANGUAGES, Language, Reader
+from bot.locale import LANGUAGES, Language, Localizer
 from bot.ui.acts import Answer, AnswerTo, Position, Remember, Switch, Undo, clicked_act
 from bot.ui.blocks import LINE_LIMIT
 from bot.ui.lines import (
@@ -33,7 +33,7 @@ from tests.unit.memories import (
     value,
 )
 
-EN = Reader("en")
+EN = Localizer("en")
 THREAD = "T1.D1.1795737600.000100"
 ANSWERS: tuple[AnswerTo, ...] = ("yes", "both", "no")
 OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
@@ -83,7 +83,7 @@ def test_a_memory_is_described_in_one_plain_line(
     says all its fields beside the subject. Of an example, situation, attempt and outcome are listed
     in order, without what was not told.
     """
-    assert describe(Reader(language), kind, content) == line
+    assert describe(Localizer(language), kind, content) == line
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_the_history_of_a_memory_names_it(
     changes: list[Change], language: Language, title: str
 ) -> None:
     """By its newest state, in plain text; the list of all changes has another title."""
-    assert history_title(Reader(language), changes) == title
+    assert history_title(Localizer(language), changes) == title
 
 
 def test_people_are_shown_by_their_names() -> None:
@@ -263,15 +263,15 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
     for language in LANGUAGES:
         for reason in REASONS:
             with subtests.test(language=language, reason=reason):
-                reader = Reader(language)
+                localizer = Localizer(language)
                 refused = refusal(reason, "My <b>colleague</b> is on leave")
-                payload = done_payload(reader, refusal_done(reader, refused, facts=True))
+                payload = done_payload(localizer, refusal_done(localizer, refused, facts=True))
                 assert "<b>" not in payload["text"]
                 acts = map(clicked_act, payload["blocks"][-1].get("elements", []))
                 offered = any(isinstance(act, Remember) for act in acts)
                 assert offered == (reason not in ("secret", "sensitive", "full"))
-                bare = refusal_done(reader, refusal(reason, None), facts=True)
-                kindless = refusal_done(reader, refused, facts=False)
+                bare = refusal_done(localizer, refusal(reason, None), facts=True)
+                kindless = refusal_done(localizer, refused, facts=False)
                 assert not [*bare.buttons, *kindless.buttons]
     secret = refusal("secret", "password: hunter2hunter2")
     assert "hunter2" not in str(refusal_done(EN, secret, facts=True))
@@ -293,8 +293,10 @@ def test_a_day_is_that_of_the_reader(
     language: Language, shown: str, with_time: str, this_year: str
 ) -> None:
     """Date and time are those of the reader's zone and language; of this year, without the year."""
-    reader = Reader(language, ZONE)
-    assert reader.plain_minute(LATE) == with_time
-    assert reader.day(LATE) == f"<!date^1605902700^{{date_short}}|{shown}>"
-    assert reader.minute(LATE) == f"<!date^1605902700^{{date_short}} {{time}}|{with_time}>"
-    assert re.fullmatch(this_year, reader.plain_minute(LATE.replace(year=datetime.now(ZONE).year)))
+    localizer = Localizer(language, ZONE)
+    assert localizer.plain_minute(LATE) == with_time
+    assert localizer.day(LATE) == f"<!date^1605902700^{{date_short}}|{shown}>"
+    assert localizer.minute(LATE) == f"<!date^1605902700^{{date_short}} {{time}}|{with_time}>"
+    assert re.fullmatch(
+        this_year, localizer.plain_minute(LATE.replace(year=datetime.now(ZONE).year))
+    )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bot.conversation.turns import Exchange
 from bot.pipeline import prompt
 from bot.pipeline.attachments import AttachedFile
-from bot.pipeline.prompt import lines_within, shortened
+from bot.pipeline.prompt import cut_middle, lines_within
 from memory import Memory, Person
 from memory.model import References, estimated_tokens, framed
 from memory.recall import MEMORY_TOKENS, Recalled, memories_within
@@ -146,7 +146,7 @@ TEXTS = st.lists(
 @given(TEXTS, st.integers(10, 300))
 def test_shortened_holds_its_budget(text: str, budget: int) -> None:
     """A shortened text costs its budget and the note at most, which says how much is missing."""
-    short = shortened(text, budget)
+    short = cut_middle(text, budget)
     if estimated_tokens(text) <= budget:
         assert short == text
     else:

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.locale import LANGUAGES, Language, Reader, say
+from bot.locale import LANGUAGES, Language, Localizer, say
 from bot.people import MemoryState, PersonSettings
 from bot.types import Citation, Reply
-from bot.ui.blocks import FALLBACK_LIMIT, PART_LIMIT, footer, markdown, reply_text, shortened
+from bot.ui.blocks import FALLBACK_LIMIT, PART_LIMIT, footer, markdown, reply_text, truncate
 from slack_playground.block_kit import LIMITS
 from slack_playground.blocks import block_errors, characters
 
-EN = Reader("en")
+EN = Localizer("en")
 
 
 def test_reply_text() -> None:
@@ -43,7 +43,7 @@ def test_the_longest_part_fits_with_its_footer(
 ) -> None:
     """The longest part of an answer fits with what is below it; a stand-in is named once."""
     state = MemoryState(settings=PersonSettings(informed=informed))
-    below = footer(Reader(language), "Yes.", stand_in=stand_in, memory_state=state)
+    below = footer(Localizer(language), "Yes.", stand_in=stand_in, memory_state=state)
     blocks = [markdown("あ" * PART_LIMIT), *below]
     assert block_errors(blocks) == []
     assert characters(blocks) <= LIMITS["message_characters"]
@@ -56,6 +56,6 @@ def test_the_longest_part_fits_with_its_footer(
 @given(st.text(max_size=5_000))
 def test_a_fallback_text_is_made_of_any_answer(text: str) -> None:
     """The plain text is the beginning of the answer, never longer than `chat.update` takes."""
-    plain = shortened(text, FALLBACK_LIMIT)
+    plain = truncate(text, FALLBACK_LIMIT)
     assert len(plain) <= 3_900
     assert text.startswith(plain.removesuffix("…") if len(text) > 3_900 else plain)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from bot.config import STAND_IN_MODEL, Settings
-from bot.locale import LANGUAGES, Reader
+from bot.locale import LANGUAGES, Localizer
 from bot.memories.forgetting import MAX_KEYS
 from bot.memories.panel import data_handling
 from bot.people import Eagerness, Off, PersonSettings
@@ -150,7 +150,7 @@ TEXTS = st.one_of(
     st.sampled_from(_TOKENS).flatmap(lambda token: st.integers(1, 500).map(token.__mul__)),
     st.sampled_from(["x" * 3_000, "あ" * 3_000, "👍🏽" * 1_000, "a b " * 700]),
 )
-READERS = st.sampled_from([Reader(language) for language in LANGUAGES])
+READERS = st.sampled_from([Localizer(language) for language in LANGUAGES])
 MOMENTS = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 AUDIENCES = st.sampled_from(["dm", "public", "C0123456789"])
 _SCALARS = st.one_of(TEXTS, st.none(), st.integers(-10, 10**12), st.booleans())
@@ -223,7 +223,9 @@ SETTINGS = st.builds(
 )
 
 
-def handling(reader: Reader, *, model: str = "some-model", web_search: bool = True) -> list[str]:
+def handling(
+    localizer: Localizer, *, model: str = "some-model", web_search: bool = True
+) -> list[str]:
     """Return what Home says of where data goes."""
     settings = Settings(
         web_search=web_search,
@@ -235,7 +237,7 @@ def handling(reader: Reader, *, model: str = "some-model", web_search: bool = Tr
         embedding_base_url="https://vectors.example.com/v1",
     )
     app: Any = SimpleNamespace(settings=settings)
-    return data_handling(app, reader, PersonSettings(retention_days=90))
+    return data_handling(app, localizer, PersonSettings(retention_days=90))
 
 
 HANDLING = st.builds(
@@ -249,12 +251,12 @@ HANDLING = st.builds(
 @st.composite
 def done(draw: st.DrawFn) -> Done:
     """Return what a click did: lines about words of the person, *Undo*, and other buttons."""
-    reader = draw(READERS)
+    localizer = draw(READERS)
     lines = draw(st.lists(TEXTS, min_size=1, max_size=50))
     return Done(
-        line="\n".join(reader.say("forgotten", what=escaped(line)) for line in lines),
+        line="\n".join(localizer.say("forgotten", what=escaped(line)) for line in lines),
         undo=draw(st.none() | st.just(Undo(what="notice", ids=(TURN,)))),
-        buttons=draw(st.sampled_from([(), (on_button(reader),), (on_button(reader, "C1"),)])),
+        buttons=draw(st.sampled_from([(), (on_button(localizer),), (on_button(localizer, "C1"),)])),
         beside=draw(st.booleans()),
     )
 
@@ -396,30 +398,30 @@ ROWS = st.none() | st.builds(
 @settings(max_examples=50)
 @given(READERS, panels(), st.none() | done(), ROWS)
 def test_every_panel_fits(
-    reader: Reader, content: Content, said: Done | None, row: Row | None
+    localizer: Localizer, content: Content, said: Done | None, row: Row | None
 ) -> None:
     """Whatever is remembered, changed, asked and searched for: in Home and in a modal.
 
     What the click did is said once, and what the panel shows comes back with each click in it.
     """
     row = row if said else None
-    modal = panel_view(reader, replace(content, handling=[]), said, row)
-    for view in (home_view(reader, content, said, row), modal):
+    modal = panel_view(localizer, replace(content, handling=[]), said, row)
+    for view in (home_view(localizer, content, said, row), modal):
         view_fits(view)
         assert panel_position(view) == content.position
         named = [block.get("block_id") for block in view["blocks"]]
         assert named.count("said") == bool(said)
-    again = view_with_line(reader, modal, Done(line="Done."))
+    again = view_with_line(localizer, modal, Done(line="Done."))
     view_fits(again)
     assert again["blocks"][0]["text"]["text"] == "Done."
 
 
 @given(READERS, panels(), st.integers(0, PAGE_SIZE))
 def test_a_clicked_row_is_found_with_what_is_above(
-    reader: Reader, content: Content, number: int
+    localizer: Localizer, content: Content, number: int
 ) -> None:
     """Of a click elsewhere in the panel there is no row; what it did is said below its heading."""
-    view = panel_view(reader, content)
+    view = panel_view(localizer, content)
     names = [one.get("block_id", "") for one in view["blocks"]]
     begins = ("memory-", "change-")
     listed = [name for name in names if name.startswith(begins) or name.endswith("_title")]
@@ -429,7 +431,7 @@ def test_a_clicked_row_is_found_with_what_is_above(
         place = listed.index(rows[number])
         row = clicked_row(view, rows[number])
         assert row == Row(id=rows[number], above=tuple(listed[max(0, place - 2) : place]))
-        after = panel_view(reader, content, Done(line="Done."), row)
+        after = panel_view(localizer, content, Done(line="Done."), row)
         shown = [one.get("block_id", "") for one in after["blocks"]]
         assert [name for name in shown if name in (*listed, "said")] == [
             "said" if name == rows[number] else name for name in listed
@@ -481,7 +483,7 @@ def test_any_other_value_is_no_act(value: str | None) -> None:
 
 @given(READERS, MEMORIES, CHANGES, QUESTIONS, OFFS, st.lists(CHANGES, min_size=1, max_size=9))
 def test_everything_is_one_line(
-    reader: Reader,
+    localizer: Localizer,
     memory: Memory,
     change: Change,
     question: Question,
@@ -490,11 +492,11 @@ def test_everything_is_one_line(
 ) -> None:
     """A memory, a change, a question, off: one line each, without markup of a person's."""
     for line in (
-        memory_line(reader, memory),
-        change_line(reader, change),
-        changes_line(reader, several),
-        question_line(reader, question),
-        off_line(reader, off),
+        memory_line(localizer, memory),
+        change_line(localizer, change),
+        changes_line(localizer, several),
+        question_line(localizer, question),
+        off_line(localizer, off),
     ):
         assert len(line.splitlines()) <= 1
         assert len(line) <= 1_000
@@ -503,11 +505,11 @@ def test_everything_is_one_line(
 
 @given(READERS, st.lists(CHANGES, max_size=4), st.lists(QUESTIONS, max_size=3))
 def test_every_notice_fits(
-    reader: Reader, changes: list[Change], questions: list[Question]
+    localizer: Localizer, changes: list[Change], questions: list[Question]
 ) -> None:
     """Whatever was remembered and is asked."""
     told = {one.key: one.at for one in changes[::2]}
-    payload = notice_payload(reader, TURN, changes, questions, changes, told, thread="T1.D1.1.0")
+    payload = notice_payload(localizer, TURN, changes, questions, changes, told, thread="T1.D1.1.0")
     if payload["blocks"]:
         message_fits(payload)
 
@@ -529,14 +531,14 @@ REMINDERS = st.builds(
 
 
 @given(READERS, st.lists(REMINDERS, min_size=1, max_size=20), done())
-def test_every_reminder_fits(reader: Reader, reminders: list[Reminder], said: Done) -> None:
+def test_every_reminder_fits(localizer: Localizer, reminders: list[Reminder], said: Done) -> None:
     """Each promise that is shown has its row; what was done takes the place of one row alone."""
-    message = reminder_payload(reader, reminders)
+    message = reminder_payload(localizer, reminders)
     message_fits(message)
     rows = [block["block_id"] for block in message["blocks"] if is_row(block.get("block_id", ""))]
     assert len(rows) == 2 * min(len(reminders), 15)
     for clicked in rows[:2]:
-        answered = with_row_replaced(message, clicked, done_payload(reader, said))
+        answered = with_row_replaced(message, clicked, done_payload(localizer, said))
         message_fits(answered)
         left = {block.get("block_id") for block in answered["blocks"]}
         assert set(rows[2:]) <= left
@@ -545,30 +547,32 @@ def test_every_reminder_fits(reader: Reader, reminders: list[Reminder], said: Do
 
 @given(READERS, done(), TEXTS, OFFS, MEMORIES)
 def test_every_other_message_fits(
-    reader: Reader, said: Done, text: str, off: Off, memory: Memory
+    localizer: Localizer, said: Done, text: str, off: Off, memory: Memory
 ) -> None:
     """What was done, what is asked, and what is offered."""
-    everything = forget_button(reader, Forget(everything=True))
-    question = forget_question(reader, _many([memory] * 3))
+    everything = forget_button(localizer, Forget(everything=True))
+    question = forget_question(localizer, _many([memory] * 3))
     among = [one.key for one in _many([memory])][:10]
     left = [replace(memory, key=key) for key in among[:3] + among[4:]]
-    gone = Done(line=reader.say("forgotten", what=escaped(text)))
+    gone = Done(line=localizer.say("forgotten", what=escaped(text)))
     for payload in (
-        done_payload(reader, said),
-        consent_question(reader),
-        done_payload(reader, off_done(reader, off)),
-        done_payload(reader, on_done(reader, off.scope)),
-        done_payload(reader, Done(line=reader.say("forget_everything_ask"), buttons=[everything])),
-        done_payload(reader, question),
-        done_payload(reader, forget_question(reader, [memory])),
-        done_payload(reader, forgotten_among(reader, gone, among[3], among, left)),
+        done_payload(localizer, said),
+        consent_question(localizer),
+        done_payload(localizer, off_done(localizer, off)),
+        done_payload(localizer, on_done(localizer, off.scope)),
+        done_payload(
+            localizer, Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
+        ),
+        done_payload(localizer, question),
+        done_payload(localizer, forget_question(localizer, [memory])),
+        done_payload(localizer, forgotten_among(localizer, gone, among[3], among, left)),
         list_payload(
-            reader,
-            reader.say("changes_title"),
-            [memory_line(reader, memory)] * 5,
+            localizer,
+            localizer.say("changes_title"),
+            [memory_line(localizer, memory)] * 5,
             Position(of=text),
         ),
-        open_payload(reader, Position(list="changes")),
+        open_payload(localizer, Position(list="changes")),
     ):
         message_fits(payload)
 
@@ -581,10 +585,10 @@ def test_what_a_click_did_without_words_is_refused(line: str) -> None:
 
 
 @given(READERS, st.sampled_from(REASONS), TEXTS)
-def test_every_refusal_fits(reader: Reader, reason: Any, text: str) -> None:
+def test_every_refusal_fits(localizer: Localizer, reason: Any, text: str) -> None:
     """Its button holds the sentence and the message it was said in, if it has room for them."""
     refused = refusal(reason, text)
-    payload = done_payload(reader, refusal_done(reader, refused, facts=True))
+    payload = done_payload(localizer, refusal_done(localizer, refused, facts=True))
     message_fits(payload)
     remember = Remember(text=text, channel="C0123456789", ts="1795737600.000100")
     acts = [clicked_act(row["elements"][0]) for row in payload["blocks"][1:]]
@@ -618,7 +622,7 @@ def test_a_button_holds_what_it_forgets(selection: Selection) -> None:
     st.dictionaries(st.sampled_from(["store", "statements", "turns"]), st.integers(0, 10**6)),
 )
 def test_every_form_fits(
-    reader: Reader,
+    localizer: Localizer,
     stored: tuple[type[BaseModel], dict[str, Any], str],
     chosen: PersonSettings,
     text: str,
@@ -644,20 +648,20 @@ def test_every_form_fits(
         switches=len(counts),
     )
     forms = [
-        edit_form(reader, schema, memory, place),
-        add_form(reader, place),
+        edit_form(localizer, schema, memory, place),
+        add_form(localizer, place),
         *(
             settings_form(
-                reader, chosen, most, place, can_forget=most is None, can_delete=bool(counts)
+                localizer, chosen, most, place, can_forget=most is None, can_delete=bool(counts)
             )
             for most in (chosen.retention_days, None)
         ),
-        delete_form(reader, place),
-        comment_form(reader, TURN, text[:COMMENT_LIMIT], place),
-        share_form(reader, memory.key, text[:MAX_TEXT], place),
-        receipt_view(reader, erased),
-        shaping_view(reader, Shaping(memories=[memory], in_answer=frozenset({memory.key}))),
-        final_view(reader, "feedback_bad", reader.say("others_answer")),
+        delete_form(localizer, place),
+        comment_form(localizer, TURN, text[:COMMENT_LIMIT], place),
+        share_form(localizer, memory.key, text[:MAX_TEXT], place),
+        receipt_view(localizer, erased),
+        shaping_view(localizer, Shaping(memories=[memory], in_answer=frozenset({memory.key}))),
+        final_view(localizer, "feedback_bad", localizer.say("others_answer")),
     ]
     for view in forms:
         view_fits(view)
@@ -711,28 +715,28 @@ MORNING = {"fact": "I hate meetings before 10am"}
 def test_a_row_quotes_what_says_more(content: dict[str, Any], evidence: str, more: str) -> None:
     """The sentence of a memory is shown where it is not the memory in other punctuation."""
     kind = "UserFact" if "fact" in content else "UserFoodPreference"
-    row = memory_row(Reader("en"), remembered(content, kind, evidence), None)
+    row = memory_row(Localizer("en"), remembered(content, kind, evidence), None)
     first, quote, rest = row["text"]["text"].partition("\n")
-    assert first.startswith(memory_line(Reader("en"), remembered(content, kind)))
+    assert first.startswith(memory_line(Localizer("en"), remembered(content, kind)))
     assert f"{quote}{rest}".startswith(more)
     assert bool(quote) is bool(more)
 
 
 def test_a_row_says_no_default() -> None:
     """Where a memory is used is said of an exception, a year of another one; a source is a link."""
-    reader = Reader("en")
+    localizer = Localizer("en")
     year = datetime.now(UTC).year
-    now = memory_row(reader, remembered(RAMEN, "UserFoodPreference", day=f"{year}-03-02"), LINK)
+    now = memory_row(localizer, remembered(RAMEN, "UserFoodPreference", day=f"{year}-03-02"), LINK)
     line = now["text"]["text"]
     assert str(year) not in line
     assert line.endswith(f" · <{LINK}|message>")
     assert line.count(" · ") == 2
     kept = remembered({"promise": "notes", "due": f"{year}-05-04", "state": "open"}, "Promise")
-    promised = memory_row(reader, kept, LINK)["text"]["text"]
+    promised = memory_row(localizer, kept, LINK)["text"]["text"]
     assert promised.count(" · ") == 1, "its day is that on which it is due"
     assert "May 4" in promised
     old = remembered(RAMEN, "UserFoodPreference", audience="public", day=f"{year - 1}-03-02")
-    text = memory_row(reader, old, None)["text"]["text"]
+    text = memory_row(localizer, old, None)["text"]["text"]
     assert str(year - 1) in text
     assert text.endswith("Used everywhere in this workspace")
 
@@ -741,11 +745,11 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
     """Wishes about answers are apart; what is about the person alone needs no heading."""
     wish = remembered({"instruction": "answer briefly"}, "UserInstruction")
     food = replace(remembered(RAMEN, "UserFoodPreference"), key="food")
-    reader = Reader("en")
+    localizer = Localizer("en")
 
     def headings(*memories: Memory) -> list[str]:
         content = Content(memories=memories, total=len(memories), found=len(memories))
-        blocks = panel_view(reader, content)["blocks"]
+        blocks = panel_view(localizer, content)["blocks"]
         return [one["block_id"] for one in blocks if one.get("block_id", "").endswith("_title")]
 
     assert headings(wish, food) == ["instructions_title", "about_title"]
@@ -793,10 +797,10 @@ class _Tags(HTMLParser):
 
 @given(READERS, EXPORTS)
 def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
-    reader: Reader, document: dict[str, Any]
+    localizer: Localizer, document: dict[str, Any]
 ) -> None:
     """What was said and answered is on it, and nothing in it leads anywhere."""
-    page = export_page(reader, document)
+    page = export_page(localizer, document)
     read = _Tags()
     read.feed(page)
     read.close()
@@ -811,19 +815,19 @@ def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
 # --- a few words about looks --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reader", [Reader(language) for language in LANGUAGES])
-def test_where_data_goes_is_said(reader: Reader) -> None:
+@pytest.mark.parametrize("reader", [Localizer(language) for language in LANGUAGES])
+def test_where_data_goes_is_said(localizer: Localizer) -> None:
     """Each model and host is named; with the stand-in nothing leaves the machine."""
-    text = "\n".join(handling(reader, web_search=False))
+    text = "\n".join(handling(localizer, web_search=False))
     assert text.count("some-model") == 4
     assert "api.example.com" in text
     assert "some-model-4 (vectors.example.com)" in text
-    assert reader.say("home_policy_web") not in text
-    assert reader.say("home_policy_web") in handling(reader, web_search=True)
-    alone = handling(reader, model=STAND_IN_MODEL)
+    assert localizer.say("home_policy_web") not in text
+    assert localizer.say("home_policy_web") in handling(localizer, web_search=True)
+    alone = handling(localizer, model=STAND_IN_MODEL)
     assert "some-model" not in "".join(alone)
-    assert reader.say("home_flow_stand_in") in alone
-    assert reader.say("home_policy_web") not in alone
+    assert localizer.say("home_flow_stand_in") in alone
+    assert localizer.say("home_policy_web") not in alone
 
 
 @given(st.text(f"ab <&> {chr(12354)}", max_size=600), st.integers(10, 300))

@@ -1,4 +1,4 @@
-"""Which memories are about which thing, and what they are before something is said about them."""
+"""Which memories are about a subject, and what they are before something is said about it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.namespace import DM, MemoryView, Person
-from memory.model.schemas import thing
+from memory.model.schemas import subject_key
 from memory.postgres.statements import load_statements
 from memory.store.memories import Memory, merged
 from memory.store.projection import read_rows
@@ -20,26 +20,26 @@ _SQL = load_statements("memory", "statements")
 
 Content: TypeAlias = tuple[str, Mapping[str, Any]]
 """A kind with a content of it."""
-Thing: TypeAlias = tuple[str, str]
-"""What a memory is about: a kind, and `memory.model.schemas.thing`."""
+Subject: TypeAlias = tuple[str, str]
+"""What a memory is about: a kind, and `memory.model.schemas.subject_key`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What a person's log says about some things, read under their lock before it is changed.
+    """What a person's log says about some subjects, read under their lock before it is changed.
 
-    `keys` are those of all memories about each thing that was ever spoken of, whoever heard it:
+    `keys` are those of all memories about each subject that was ever spoken of, whoever heard it:
     first what is remembered, then what was taken back, of each the newest first. What is said
     about a thing again is said about the same memory; not where that is about something else by
     now. `rows` are the rows of `store` by key, as each audience knows the memory.
     """
 
-    keys: Mapping[Thing, Sequence[str]]
+    keys: Mapping[Subject, Sequence[str]]
     rows: Mapping[str, Sequence[Memory]]
 
     @property
-    def first_keys(self) -> dict[Thing, str]:
-        """The key of the memory about each thing."""
+    def first_keys(self) -> dict[Subject, str]:
+        """The key of the memory about each subject."""
         return {about: keys[0] for about, keys in self.keys.items()}
 
     @property
@@ -69,8 +69,8 @@ async def read_known(
     contents: Iterable[Content],
     keys: Collection[str] = (),
 ) -> Known:
-    """Return what is known about the things of `contents`, and of the memories `keys`."""
-    keys_of_things = await keys_by_thing(connection, person, contents)
+    """Return what is known about the subjects of `contents`, and of the memories `keys`."""
+    keys_of_things = await keys_by_subject(connection, person, contents)
     known_keys = {key for found in keys_of_things.values() for key in found}
     rows: dict[str, list[Memory]] = {key: [] for key in (*keys, *known_keys)}
     for row in await read_rows(connection, person, rows):
@@ -78,15 +78,15 @@ async def read_known(
     return Known(keys=keys_of_things, rows=rows)
 
 
-async def keys_by_thing(
+async def keys_by_subject(
     connection: AsyncConnection[DictRow],
     person: Person,
     contents: Iterable[Content],
     *,
     remembered: bool = False,
-) -> dict[Thing, list[str]]:
-    """Return the keys of all memories about each thing, or of those that are `remembered`."""
-    wanted = {(kind, thing(kind, content)) for kind, content in contents}
+) -> dict[Subject, list[str]]:
+    """Return the keys of all memories about each subject, or of those that are `remembered`."""
+    wanted = {(kind, subject_key(kind, content)) for kind, content in contents}
     values = {
         **person.ids,
         "prefix": person.namespace(DM).prefix,
@@ -94,12 +94,12 @@ async def keys_by_thing(
         "subjects": [subject for _, subject in wanted],
     }
     found = await connection.execute(_SQL["memories_of_subjects"], values)
-    keys: dict[Thing, list[str]] = {}
+    keys: dict[Subject, list[str]] = {}
     for row in await found.fetchall():
         kind = row["kind"]
         subject = row["subject"]
         content = row["content"]
-        counts = not remembered if content is None else thing(kind, content) == subject
+        counts = not remembered if content is None else subject_key(kind, content) == subject
         if counts:
             keys.setdefault((kind, subject), []).append(row["key"])
     return keys
