@@ -27,25 +27,34 @@ _PATIENCE_SECONDS = 10.0
 
 
 async def publish_later(
-    where: AsyncConnection[DictRow] | Pool, queue: Queue, person: Person, *, erased: str = ""
+    where: AsyncConnection[DictRow] | Pool,
+    queue: Queue,
+    person: Person,
+    *,
+    replaces: str = "",
+    erased: str = "",
 ) -> None:
     """Add the job that publishes a Home, in the caller's transaction if there is one.
 
-    `erased` is the language of a person who is being erased. Callers of POST /ask have no Home.
+    `replaces` is the hash of the Home to replace, "" for whichever stands there. `erased` is the
+    language of a person who is being erased. Callers of POST /ask have no Home.
     """
     if person.team_id != API_TEAM:
-        jobs = {f"home:{person.scope}": {**person.ids, "erased": erased}}
+        jobs = {f"home:{person.scope}": {**person.ids, "replaces": replaces, "erased": erased}}
         await queue.defer(where, PUBLISH, jobs, queue=REPLIES)
 
 
-async def publish_home(app: App, team: str, user: str, erased: str = "") -> None:
+async def publish_home(
+    app: App, team: str, user: str, replaces: str = "", erased: str = ""
+) -> None:
     """Publish the first page of a Home; run as a job.
 
-    `erased` is the language of an erased person, of whom it is not stored any more. Raises what
-    Slack raised where a later attempt may do better.
+    `replaces` and `erased`: see `publish_later`. Raises what Slack raised where a later attempt
+    may do better.
     """
     localizer = Localizer(known_language(erased) or "en") if erased else None
-    await show_home(app, Person(team, user), Position(), localizer=localizer)
+    person = Person(team, user)
+    await show_home(app, person, Position(), localizer=localizer, replaces=replaces)
 
 
 async def show_home(
@@ -56,10 +65,13 @@ async def show_home(
     *,
     row: Row | None = None,
     localizer: Localizer | None = None,
+    replaces: str = "",
 ) -> None:
     """Publish a Home at a position; `said` is what the click in `row` did.
 
-    Without it, the newest forgetting is said, while it can be undone.
+    Without `said`, the newest forgetting is said, while it can be undone. With `replaces`, the
+    hash of a Home, a newer one is left as it is.
+    Source: https://docs.slack.dev/surfaces/modals#handling_race_conditions
     """
     localizer = localizer or await app.people.localizer(person, keep_new=False)
     if said is None and (found := await undoable_forgetting(app.pool, person)):
@@ -72,9 +84,11 @@ async def show_home(
     client = app.slack.client(person.team_id, patience=_PATIENCE_SECONDS)
     try:
         view = home_view(localizer, content, said, row)
-        await client.views_publish(user_id=person.user_id, view=view)
+        await client.views_publish(user_id=person.user_id, view=view, hash=replaces or None)
     except SlackApiError as error:
         if is_passing(error):
             raise
+        if error_code(error) == "hash_conflict":
+            return
         # The next attempt would be refused for the same reason.
         log.warning("a Home was refused: %s", error_code(error))

@@ -84,6 +84,17 @@ async def test_what_slack_refuses_for_a_while_is_published_later(
     assert "natto" in shown(await ann.home())
 
 
+async def test_a_click_is_not_undone_by_the_page_of_an_earlier_opening(ann: SlackPerson) -> None:
+    """What a click says stays where the job of an opening before it is done late."""
+    await ann.remember("natto")
+    home = await ann.open_home()
+    await ann.control("home/open", {"user": ann.user, "tab": "home"})
+    await ann.delivered()
+    clicked = await ann.click(home, "show", list="changes")
+    await ann.publish_home()
+    assert shown(await ann.home()) == shown(clicked)
+
+
 async def test_what_cannot_be_shown_is_said(ann: SlackPerson) -> None:
     """Where the page cannot be made, the one that is there stays, with a sentence above it."""
     await ann.remember("natto")
