@@ -1,0 +1,1 @@
+"""Mutation testing by hand: CONTRIBUTING.md says when and how."""
