@@ -1,1 +1,0 @@
-"""Mutation testing by hand: CONTRIBUTING.md says when and how."""
