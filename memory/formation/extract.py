@@ -117,7 +117,7 @@ class Extractor:
         except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
             # trustcall raises these on some answers. Their texts may quote the person.
             if run.failure is None:
-                raise WordsUnreadable(type(fault).__name__) from None
+                raise WordsUnreadable(type(fault).__name__, refused=False) from None
         finally:
             RUN.reset(token)
         if run.failure is not None:

@@ -62,7 +62,7 @@ class WordsUnreadable(FormationUnavailable):
     `refused`: the request itself was refused, such as one that exceeds the model's context.
     """
 
-    def __init__(self, why: str, *, refused: bool = False) -> None:
+    def __init__(self, why: str, *, refused: bool) -> None:
         self.refused = refused
         super().__init__(f"The memory model cannot read these words: {why}.")
 

@@ -16,10 +16,9 @@ _ID = re.compile(r"[A-Z0-9]+")
 _USER = re.compile(rf"{_ID.pattern}(?:-[TE]{_ID.pattern})?")
 
 
-def _checked(name: str, value: str, form: re.Pattern[str] = _ID) -> str:
+def _check(name: str, value: str, form: re.Pattern[str] = _ID) -> None:
     if not isinstance(value, str) or not form.fullmatch(value):
         raise InvalidNamespace(f"The {name} is missing or is not a Slack id; nothing was read.")
-    return value
 
 
 def kept_audience(channel: str) -> str:
@@ -50,8 +49,8 @@ class Person:
     user_id: str
 
     def __post_init__(self) -> None:
-        _checked("team id", self.team_id)
-        _checked("user id", self.user_id, _USER)
+        _check("team id", self.team_id)
+        _check("user id", self.user_id, _USER)
 
     @property
     def scope(self) -> str:
@@ -94,7 +93,7 @@ class Namespace:
     def __post_init__(self) -> None:
         if self.audience not in (DM, PUBLIC, COLLEAGUES):
             channel = kept_channel(self.audience)
-            _checked("audience", self.audience if channel is None else channel)
+            _check("audience", self.audience if channel is None else channel)
 
     @property
     def parts(self) -> tuple[str, str, str, str]:

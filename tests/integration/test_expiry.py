@@ -51,6 +51,24 @@ async def test_expiry_goes_on_for_the_others(pool: Pool, database: str) -> None:
     assert [row["key"] for row in owner_rows(database, "SELECT key FROM store")] == ["nobody"]
 
 
+async def test_questions_and_refusals_end(pool: Pool, database: str) -> None:
+    """They quote the person, and are deleted when their time is over."""
+    owner_rows(
+        database,
+        "INSERT INTO proposals (id, team_id, user_id, key, audience, kind, act, evidence, zone,"
+        " batch, reason, expires_at)"
+        " SELECT gen_random_uuid(), 'T1', user_id, 'k', 'dm', 'UserFact', 'say', evidence, 'UTC',"
+        " gen_random_uuid(), reason, now() + ends FROM (VALUES"
+        " ('U1', 'asked long ago', NULL, interval '-1 minute'),"
+        " ('U2', 'refused long ago', 'unusable', interval '-1 minute'),"
+        " ('U2', 'refused today', 'unusable', interval '1 minute')"
+        ") AS given (user_id, evidence, reason, ends)",
+    )
+    await expire_due(pool)
+    left = owner_rows(database, "SELECT evidence FROM proposals")
+    assert [row["evidence"] for row in left] == ["refused today"]
+
+
 async def test_a_step_of_the_upkeep_that_fails_stops_no_other(pool: Pool, database: str) -> None:
     """Each step runs whether or not the one before failed."""
     remember(database, BOB, ends=True)

@@ -208,7 +208,10 @@ async def test_stop_ends_the_wait(app: App) -> None:
     await drain(app, asked)
     assert app.replies(asked) == [say("en", "stopped")]
     assert len(app.prompts()) == asks
-    assert app.turn(asked)["status"] == "stopped"
+    turn = app.turn(asked)
+    assert turn["status"] == "stopped"
+    # No button asks about a removal that the words ask for, so they remove by themselves.
+    assert turn["removal_proposed"] is False
 
 
 @pytest.mark.parametrize("action", ["pause", "incognito"])

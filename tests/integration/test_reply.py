@@ -17,6 +17,7 @@ import pytest
 import memory
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import Prompt
+from bot.pipeline.reply import MAX_SEARCHES
 from bot.pipeline.web_search import SEARCH_DEFINITION, SEARCH_TOOL
 from bot.reply_models.failures import ReplyFailed
 from tests.conftest import Server
@@ -143,6 +144,22 @@ async def test_a_search_that_fails_is_told_to_the_model(replier: Replier, stand_
     assert reply.citations == ()
     assert [task.state for task in shown.tasks] == ["in_progress", "error"]
     assert "error" in json.loads(requests(stand_in)[-1]["input"][-1]["output"])
+
+
+async def test_a_model_that_asks_for_too_many_searches_is_told_to_answer(
+    replier: Replier, stand_in: Server
+) -> None:
+    """After the last search of an answer no other request is made for one."""
+    call = {"name": SEARCH_TOOL, "arguments": {"query": "news of the day"}}
+    script(stand_in, function_calls=[call] * (MAX_SEARCHES + 1))
+    for _ in range(MAX_SEARCHES):
+        script(stand_in, text="Nothing new.", web_search=True)
+    script(stand_in, text="There is no news.")
+    reply = await replier.reply(ALICE, PROMPT, Shown())
+    assert reply.text == "There is no news."
+    *found, refused = requests(stand_in)[-1]["input"][-MAX_SEARCHES - 1 :]
+    assert all("Nothing new." in one["output"] for one in found)
+    assert "Too many searches" in refused["output"]
 
 
 async def test_a_tool_that_was_not_offered_is_not_run(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.formation.verdict import end_of
-from memory.model.dates import EARLIEST, LATEST, until
+from memory.model.dates import EARLIEST, LATEST, clock_time, until
 
 ZONES = st.sampled_from(["UTC", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Kiritimati"])
 MOMENTS = st.datetimes(timezones=ZONES.map(ZoneInfo))
@@ -46,3 +46,28 @@ def test_the_end_of_a_day_is_in_the_stored_range_or_there_is_none(day: date, zon
 def test_the_last_day_of_2099_ends_where_the_person_is(zone: str, ends: datetime | None) -> None:
     """The last moment that is stored is midnight at Greenwich."""
     assert end_of(date(2099, 12, 31), ZoneInfo(zone)) == ends
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ("9:30", "09:30"),
+        ("17:30:00", "17:30"),
+        ("23:59", "23:59"),
+        ("12 AM", "00:00"),
+        ("1 AM", "01:00"),
+        ("12:15 pm", "12:15"),
+        ("1 pm", "13:00"),
+        ("11:59 PM", "23:59"),
+    ],
+)
+def test_a_time_of_day_is_stored_with_24_hours(told: str, read: str) -> None:
+    """Twelve is the first hour of both halves of the day."""
+    assert clock_time(told) == read
+
+
+@pytest.mark.parametrize("told", ["9", "24:00", "9:60", "0 AM", "13 PM", "noon", 9, None])
+def test_what_is_no_time_of_day_is_refused(told: object) -> None:
+    """An hour alone may be a number of anything."""
+    with pytest.raises(ValueError, match="time of day"):
+        clock_time(told)
