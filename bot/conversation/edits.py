@@ -48,8 +48,9 @@ class ChangedMessage:
     """The row of a message that was edited or deleted, and what the change means for it.
 
     `formed`: memories were formed from it before. `reworded`: its stored texts have changed.
-    `on_record`: the new ones may be kept. `interrupts`: a run that answers it must end.
-    `is_answered_anew`: the new text is to be answered.
+    `on_record`: the new ones may be kept. `interrupts`: a run that answers it must end, and the
+    thread has a job that goes on with its messages. `is_answered_anew`: the new text is to be
+    answered.
     """
 
     id: UUID
@@ -88,16 +89,16 @@ async def edit_message(
     if row is None:
         return None
     values |= {"id": row["id"], "text": change.text}
-    interrupts = row["is_open"] and row["text"] != change.text
+    says_else = row["is_open"] and row["text"] != change.text
     is_answered_again = change.again is not None and row["may_be_answered_again"]
-    if interrupts:
+    if says_else:
         await connection.execute(_SQL["edit_waiting"], values)
     elif change.again is not None and is_answered_again:
         body = message_body(change.again)
         await connection.execute(_SQL["answer_again"], {**values, "message": body})
     else:
         await connection.execute(_SQL["note_change"], values)
-    if interrupts or is_answered_again:
+    if says_else or is_answered_again:
         await answer_at_once(connection, queue, change.thread)
     reworded = row["has_texts"] and (row["question"], row["words"]) != (question, words)
     changed = {"audience": row["audience"], "on_record": True}
@@ -114,8 +115,8 @@ async def edit_message(
         user_id=row["user_id"],
         formed=row["formed"],
         reworded=reworded,
-        interrupts=interrupts,
-        is_answered_anew=interrupts or is_answered_again,
+        interrupts=says_else and row["is_taken"],
+        is_answered_anew=says_else or is_answered_again,
         **changed,
     )
 
@@ -136,6 +137,8 @@ async def withdraw_message(
         lock = f"{DELETE_ANSWER}:{row['id']}"
         arguments = {"team": change.team_id, "thread": change.thread, "message": str(row["id"])}
         await queue.defer(connection, DELETE_ANSWER, {lock: arguments}, queue=REPLIES)
+    if row["is_taken"]:
+        await answer_at_once(connection, queue, change.thread)
     return ChangedMessage(
         id=row["id"],
         user_id=row["user_id"],
@@ -143,7 +146,7 @@ async def withdraw_message(
         formed=row["formed"],
         reworded=row["has_texts"],
         on_record=True,
-        interrupts=row["is_open"],
+        interrupts=row["is_taken"],
         is_answered_anew=False,
     )
 

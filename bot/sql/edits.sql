@@ -2,8 +2,10 @@
 
 -- name: read
 -- The message that an event is about, unless a newer event has changed it already: whether it is still
--- to be answered, what it says, and whether it was said in public in a place not known to be public now.
-SELECT id, user_id, audience, ended_at IS NULL AS is_open, message->>'text' AS text,
+-- to be answered, whether a run answers it, what it says, and whether it was said in public in a place not
+-- known to be public now.
+SELECT id, user_id, audience, ended_at IS NULL AS is_open, token IS NOT NULL AS is_taken,
+    message->>'text' AS text,
     formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts, question, words,
     reply_ts <> '{}' AND status IN ('answered', 'stopped', 'failed')
         AND begun_at > now() - interval '1 day' AS may_be_answered_again,
@@ -54,7 +56,8 @@ RETURNING audience, on_record;
 -- A deleted message: it is not answered, a run that answers it has lost it, and its texts are deleted.
 WITH old AS (
     SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts,
-        ended_at IS NULL AS is_open, begun_at IS NOT NULL AS begun
+        ended_at IS NULL AND token IS NOT NULL AS is_taken, ended_at IS NULL AS is_open,
+        begun_at IS NOT NULL AS begun
     FROM messages
     WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s FOR UPDATE
 )
@@ -63,7 +66,7 @@ SET changed_ts = GREATEST(changed_ts, %(changed)s), question = '', words = '', r
     status = CASE WHEN old.is_open THEN 'deleted' ELSE status END, message = NULL, token = NULL,
     ended_at = COALESCE(ended_at, now()), formed_at = COALESCE(formed_at, now())
 FROM old WHERE messages.id = old.id
-RETURNING messages.id, user_id, audience, formed, has_texts, is_open, begun;
+RETURNING messages.id, user_id, audience, formed, has_texts, is_open, is_taken, begun;
 
 -- name: thread_of
 -- The thread of a message, in which row-level security does not look for it.
