@@ -46,11 +46,9 @@ async def view_of_message(app: App, message: Message) -> MemoryView:
 
     A conversation whose kind cannot be learned for certain sees and keeps only its own.
     """
-    if message.audience == DM:
-        return memory_view(message.person.namespace(DM))
     if message.is_shared:
         return memory_view(message.person.namespace(message.channel_id), shared=True)
-    return await view_at(app, message.person, message.channel_id, message.ts, None)
+    return await view_at(app, message.person, message.channel_id, message.ts, message.audience)
 
 
 async def view_at(
@@ -59,8 +57,11 @@ async def view_at(
     """Return where a message of a person is remembered: as narrow as then and now.
 
     `audience` is that of the message's turn. Without one, a message from before the last change
-    of the conversation that is known belongs to the conversation alone.
+    of the conversation that is known belongs to the conversation alone. Slack is not asked about a
+    direct message.
     """
+    if audience == DM:
+        return memory_view(person.namespace(DM))
     try:
         kind = await look_up_kind(app, person.team_id, channel_id)
     except SLACK_FAULTS as error:

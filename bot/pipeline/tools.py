@@ -23,7 +23,13 @@ from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Localizer
 from bot.memories.adding import EXPECTED, explain
 from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
-from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
+from bot.memories.forgetting import (
+    MAX_KEYS,
+    forget_all_of,
+    forget_question_about,
+    forget_words_question,
+    not_remembered,
+)
 from bot.memories.kept_lines_acts import NotKept, keep_words
 from bot.memories.panel import newest_payload
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
@@ -358,7 +364,8 @@ class Toolbox:
         return {"done": True, "memory": "off in this thread", "off": off}
 
     async def _pause(self, given: Arguments) -> Definition:
-        if self._turn.memory_state.off is not None:
+        off = self._turn.memory_state.off
+        if off is not None and not off.here and off.until is None:
             return _error("Memory is off already.")
         moment: datetime | None = None
         if given.get("until"):
@@ -386,7 +393,10 @@ class Toolbox:
         return {"done": True, "memory": "on"}
 
     async def _forget(self, given: Arguments) -> Definition:
-        selection = await self._selection(given)
+        words = await self._stored(str(given.get("words") or "").strip())
+        if words and given.get("everything") is not True:
+            return await self._forget_words(words)
+        selection = self._selection(given)
         if isinstance(selection, str):
             return _error(selection)
         person = self._message.person
@@ -396,6 +406,17 @@ class Toolbox:
         self._shown["forget"] = self._forget_question(selection)
         return {"proposed": True, "done": False}
 
+    async def _forget_words(self, words: str) -> Definition:
+        async def ask(person: Person, localizer: Localizer) -> Payload:
+            question = await forget_words_question(self._app, person, localizer, words)
+            return done_payload(localizer, question)
+
+        found = await memory_page(self._app.pool, self._message.person, words, size=1)
+        if not found.total:
+            return {"done": False, "not_found": True}
+        self._shown["forget"] = ask
+        return {"proposed": True, "done": False}
+
     def _forget_question(self, selection: Selection) -> PayloadMaker:
         async def ask(person: Person, localizer: Localizer) -> Payload:
             question = await forget_question_about(self._app, person, localizer, selection)
@@ -403,13 +424,10 @@ class Toolbox:
 
         return ask
 
-    async def _selection(self, given: Arguments) -> Selection | str:
-        """Return what is meant, or an error message for the model."""
+    def _selection(self, given: Arguments) -> Selection | str:
+        """Return everything or the time that is meant, or an error message for the model."""
         if given.get("everything") is True:
             return Selection(everything=True)
-        if words := await self._stored(str(given.get("words") or "").strip()):
-            found = await memory_page(self._app.pool, self._message.person, words, size=MAX_KEYS)
-            return Selection(keys=[memory.key for memory in found.memories])
         zone = self._zone
         ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
         if not ends or None in ends.values():
