@@ -93,9 +93,9 @@ only proposed, by a button; say so.
 do_not_remember: delete the text of this message, as for off the record; which previous_message \
 (only proposed): the one before."""
 _COLLEAGUE = (
-    "Show the person what one colleague chose to tell others about working with them, when they"
-    " ask how that colleague likes reviews, meetings, messages and the like. It follows your answer"
-    " in a message that you do not see: say only that it follows, and never answer yourself."
+    "Show what a colleague chose to tell others about working with them, when the person asks how"
+    " they like reviews, meetings, messages and the like. It follows your answer in a message that"
+    " you do not see: say only that it follows; never answer yourself."
 )
 _KEEP = (
     "Keep words of this person's message for everybody in this channel, only when they ask in this"
