@@ -10,9 +10,9 @@ DELETE FROM notices WHERE team_id = %(team)s AND user_id = %(user)s;
 DELETE FROM unread_messages WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: messages
--- Only messages older than a day: Slack delivers an event again for some minutes, and after an outage
--- a day of messages is read, but nothing may be answered twice. `forget_author_of_messages` keeps
--- the ids of the others.
+-- Only messages older than a day: Slack delivers an event again for some minutes, and after an
+-- outage a day of messages is read, but nothing may be answered twice. `forget_author_of_messages`
+-- keeps the ids of the others.
 DELETE FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND ts::float8 < extract(epoch FROM now() - interval '1 day');
