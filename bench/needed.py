@@ -1,6 +1,6 @@
 """``python -m bench.needed``: whether the memory that a question needs is in the prompt.
 
-Of a person's memories twenty-four matter, and the others are about everyday life. Each of the
+Twenty-four of a person's memories matter; the others are about everyday life. Each of the
 twenty-four answers two questions that do not name it, in English and in Japanese. The questions go
 through the small multilingual sentence encoder of `bench.public` and the app's own recall.
 """

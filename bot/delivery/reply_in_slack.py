@@ -573,7 +573,7 @@ class ReplyInSlack:
         self._asked_at = time.time()
 
     async def _confirm(self) -> None:
-        """Confirm the run, but ignore Stop: a complete text is written all the same."""
+        """Confirm the run, but ignore Stop, because a complete text is written anyway."""
         with suppress(Stopped):
             await self._turn.claimed.run.confirm()
 

@@ -118,7 +118,7 @@ async def update_from_message(
     """Remove from memory what a message no longer says.
 
     Its words are the stored ones; where none are stored, they are read from Slack, in the thread of
-    `root`, which is "" for a deleted message. The notices that told of it are updated. Raises what
+    `root`, which is "" for a deleted message. The notices about it are updated. Raises what
     the Slack client raises; then nothing was changed.
     """
     person = Person(team, user)

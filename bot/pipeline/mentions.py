@@ -1,7 +1,7 @@
 """Names and ids in an answer: whom it mentions, and how Slack's ids are kept from view.
 
 A model reads names (`bot.slack.names`) and writes names. ``@Mia Tanaka`` becomes a mention again if
-the person has mentioned her in the message that is answered: nobody else is notified by an answer,
+the person has mentioned her in the message that is answered: an answer notifies no one else,
 whatever a thread or a memory says. All other names stay text, and so do groups and ``@channel``. An
 id that a model writes nevertheless, invented or from a file, becomes the name, or a placeholder.
 """

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 ReplyApi: TypeAlias = Literal["responses", "chat"]
 
-# Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
+# Tokens of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
 MAX_OUTPUT_TOKENS = 25_000
 FIRST_EVENT_SECONDS = 300.0
 _RETRY_SECONDS = 0.5
