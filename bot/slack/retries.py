@@ -139,7 +139,7 @@ class SlackRetries(AsyncRetryHandler):
         self._pause = 0.0
 
     async def wait_for_limit(self) -> None:
-        """Wait while the refusal of another call shows that this one would be refused, if patient.
+        """Wait while a limit that another call met would refuse this one, if patience lasts.
 
         Callers that were refused at the same moment go on at different moments.
         """
