@@ -1,4 +1,4 @@
-"""Edits and deletions of stored messages, the jobs that follow, and the message before one."""
+"""Edits and deletions of stored messages, the jobs they cause, and earlier messages."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SQL = load_statements("bot", "edits")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageChange:
-    """An edit of a message, or with `text` None its deletion, as Slack's event tells it.
+    """An edit of a message, or its deletion if `text` is None, as Slack's event reports it.
 
-    `author` wrote the message; "" where Slack does not say who. `changed_ts` is the ts of the
-    event. `again` is the edited message, if it is one to answer.
+    `author` wrote the message; "" if Slack does not say who did. `changed_ts` is the ts of the
+    event. `again` is the edited message if it may be answered.
     """
 
     team_id: str
@@ -39,7 +39,7 @@ class MessageChange:
 
     @property
     def place(self) -> dict[str, str]:
-        """What names the message in statements."""
+        """The parameters that identify the message in statements."""
         return {"team": self.team_id, "channel": self.channel_id, "ts": self.ts}
 
 
@@ -48,8 +48,8 @@ class ChangedMessage:
     """The row of a message that was edited or deleted, and what the change means for it.
 
     `formed`: memories were formed from it before. `reworded`: its stored texts have changed.
-    `on_record`: the new ones may be kept. `interrupts`: a run that answers it must end, and the
-    thread has a job that goes on with its messages. `is_answered_anew`: the new text is to be
+    `on_record`: the new texts may be kept. `interrupts`: a run that answers it must end; a job that
+    goes on with the thread's messages has been added. `is_answered_anew`: the new text is to be
     answered.
     """
 
@@ -72,11 +72,11 @@ async def edit_message(
     *,
     must_agree: bool,
 ) -> ChangedMessage | None:
-    """Edit a stored message in a transaction of its thread; None where nothing is to be changed.
+    """Edit a stored message in its thread's transaction; None if there is nothing to change.
 
-    One that is still to be answered gets the edited text; one that was answered in the last day is
-    answered again. Stored texts become `question` and `words`. An event that is not newer than the
-    newest one of its message changes nothing.
+    A message that is still to be answered gets the edited text; one that was answered in the last
+    day is answered again. Stored texts become `question` and `words`. An event changes nothing if
+    the message has already seen it or a newer one.
     """
     values: dict[str, Any] = {
         **change.place,
@@ -124,9 +124,9 @@ async def edit_message(
 async def withdraw_message(
     connection: AsyncConnection[DictRow], queue: Queue, change: MessageChange
 ) -> ChangedMessage | None:
-    """Withdraw a deleted message in a transaction of its thread; None where it is not stored.
+    """Withdraw a deleted message in its thread's transaction; None if it is not stored.
 
-    It is not answered, and what was posted of its answer is deleted; its texts are deleted.
+    It is not answered. Its texts, and the posted part of an unfinished answer, are deleted.
     """
     values = {**change.place, "changed": change.changed_ts}
     found = await connection.execute(_SQL["withdraw"], values)
@@ -157,7 +157,7 @@ async def enter_person(connection: AsyncConnection[DictRow], person: Person) -> 
 
 
 async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
-    """Return the ts of the thread of a stored message; None of one that is not stored."""
+    """Return the ts of the thread of a stored message, or None if it is not stored."""
     values = {"team": team, "channel": channel, "ts": ts}
     [found] = await execute_statement(pool, _SQL["thread_of"], values)
     return split_thread_key(found["thread"])[2] if found["thread"] else None
@@ -171,7 +171,7 @@ async def update_from_message_later(
     ts: str,
     root: str,
 ) -> None:
-    """Add the job `update_from_message`, which updates memories from what a message then says."""
+    """Add the job `update_from_message`, which makes memories agree with what a message says."""
     lock = f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}"
     jobs = {lock: {**person.ids, "channel": channel, "ts": ts, "root": root}}
     await queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
@@ -183,7 +183,7 @@ async def delete_texts(connection: AsyncConnection[DictRow], person: Person, tur
 
 
 async def message_before(connection: AsyncConnection[DictRow], message: Message) -> str | None:
-    """Return the ts of the author's message before this one: in its thread, in a DM in any."""
+    """Return the ts of the author's previous message in this thread, or in the whole DM."""
     values = values_of(message) | {"dm": DM}
     found = await connection.execute(_SQL["message_before"], values)
     row = await found.fetchone()
@@ -193,7 +193,7 @@ async def message_before(connection: AsyncConnection[DictRow], message: Message)
 async def words_of(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> str:
-    """Return the stored words of a person's message; ``""`` where none are."""
+    """Return the stored words of a person's message, or ``""``."""
     values = {**person.ids, "channel": channel, "ts": ts}
     found = await connection.execute(_SQL["words_of"], values)
     row = await found.fetchone()

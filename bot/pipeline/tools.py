@@ -1,8 +1,8 @@
 """The tools of one turn: those for memories, and those by which the person controls them.
 
-What switches memory off or on is done at once, and the message that says so has the button for the
-opposite. What would delete memories is proposed, because files and pages that a model reads can
-mislead it: the person's click decides. So does it where memory needs their consent.
+Memory is switched off or on at once, and the message that says so has the button for the opposite.
+A deletion of memories is only proposed, because files and pages that a model reads can mislead it:
+the person's click decides. It also decides where memory needs their consent.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class Toolbox:
         formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
         self._memory.words_wait = formed_later
         self._colleagues = ColleagueQuestions(app, message.person, mentions(message.text))
-        # By what they show, so that a repeated request is shown only once.
+        # Keyed by what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
         self._calls = 0
         self._switched_off = False
@@ -176,7 +176,7 @@ class Toolbox:
 
     @property
     def own_words(self) -> list[str]:
-        """The person's words that the memories which the model has looked up come from."""
+        """The person's words behind the memories that the model has looked up."""
         return [words for shown in self._memory.shown for words in evidence_of(shown)]
 
     @property
@@ -197,7 +197,7 @@ class Toolbox:
 
     @property
     def removal_proposed(self) -> bool:
-        """Whether the person is asked by a button whether to forget something."""
+        """Whether a button asks the person whether to forget something."""
         return bool(self._memory.to_forget) or "forget" in self._shown
 
     @property
@@ -216,9 +216,10 @@ class Toolbox:
 
     @property
     def answer(self) -> PayloadMaker | None:
-        """The one message that says all that the calls did; None: there is none, or several.
+        """In a direct message, the one message that says all that the calls did.
 
-        In a direct message it is the whole answer where the model adds nothing to it.
+        It is the whole answer if the model adds nothing to it. None if there is no such message, or
+        several.
         """
         shown = self.shown
         return shown[0] if len(shown) == 1 and self._message.audience == DM else None
@@ -260,7 +261,7 @@ class Toolbox:
         now = await read_memory_state(connection, message.person, *where, mode)
         values = {"id": turn.id, "words": turn.words[:WORDS_LIMIT]}
         found = await connection.execute(_SQL["still_says"], values)
-        # It has other words after an edit, and none after it was deleted, forgotten or erased.
+        # An edit changes the words; deleting, forgetting or erasing the message removes them.
         if now.off or not now.on_record or await found.fetchone() is None:
             raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
         await add_notice(app, connection, message.person, turn.id, formed, in_turn=True)
@@ -282,7 +283,7 @@ class Toolbox:
         return _error(f"`action` is one of {', '.join(ACTIONS)}.")
 
     async def _open(self, given: Arguments) -> Definition:
-        """Show the newest of a list in a direct message; elsewhere the button that opens it."""
+        """Show the newest of a list in a direct message, or else the button that opens it."""
         words = await self._stored(" ".join(str(given.get("words") or "").split()))
         position = Position(of=words)
         if given.get("list") == "changes":
@@ -317,7 +318,7 @@ class Toolbox:
         return {"shown_privately": True}
 
     async def _keep(self, given: Arguments) -> Definition:
-        """Keep a part of the message for its conversation; the person is told why it is not."""
+        """Keep a part of the message for its conversation, or tell the person why that failed."""
         message = self._message
         place = (message.channel_id, message.ts, message.thread_ts)
         localizer = await self._app.people.localizer(message.person)
@@ -343,11 +344,11 @@ class Toolbox:
         return {"done": True, "kept": "a line in the thread says so"}
 
     async def _stored(self, words: str) -> str:
-        """Return words of the model with references to those whom it knows by name."""
+        """Return words of the model with its names turned back into references."""
         return (await self._names.find([])).stored(words)
 
     async def _turn_off(self, scope: str, end: Until | None = None) -> str:
-        """Switch memory off, also for this message; say so with the button for the opposite."""
+        """Switch memory off, also for this message; show the button that switches it on."""
         off = await turn_off(self._app, self._message.person, scope, until=end)
         self._switched_off = True
         # Off everywhere and off in one place are two switches, each with its own button.
@@ -386,7 +387,7 @@ class Toolbox:
             self._shown["resume"] = _made(consent_question)
             return {"proposed": True, "done": False}
         scope = state.off.scope
-        # A model may be misled, so that its call is no consent.
+        # A model may be misled, so its call is no consent.
         await turn_on(self._app, self._message.person, scope or None, agrees=False)
         self.switched_on = True
         self._shown["resume"] = _made(on_done, scope)
@@ -441,7 +442,7 @@ class Toolbox:
             return "`since` is later than now: write when what is to be forgotten began."
         if since is not None and before is not None and before <= since:
             return "`until` is not after `since`: for one whole day write the next day's date."
-        # One that lasts until now ends with the question: what is said later stays.
+        # A period that lasts until now ends with the question; what is said later stays.
         return Selection(since=until(since), until=until(before) or datetime.now(UTC))
 
     async def _do_not_remember(self, given: Arguments) -> Definition:
@@ -490,7 +491,7 @@ def _made(
     *arguments: _Given.args,
     **named: _Given.kwargs,
 ) -> PayloadMaker:
-    """Return what makes a message of `make(localizer, *arguments, **named)`."""
+    """Return a function that makes a message of `make(localizer, *arguments, **named)`."""
 
     async def made(_: Person, localizer: Localizer) -> Payload:
         shown = make(localizer, *arguments, **named)

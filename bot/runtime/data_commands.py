@@ -73,10 +73,10 @@ async def forgotten(settings: Settings, *, since: datetime) -> None:
 
 
 async def forget_again(settings: Settings, *, file: Path) -> None:
-    """Delete what a file's lines name. Raises `Problem` for a bad line, before anything.
+    """Delete what a file's lines name. Raises `Problem` for a bad line before deleting anything.
 
-    A person is erased again only where the database does not have that erasure: whoever came back
-    before the backup stays.
+    A person is erased again only if the database does not have that erasure, so a person who came
+    back before the backup stays.
     """
     people: dict[Person, list[list[str]]] = defaultdict(list)
     try:
@@ -111,7 +111,8 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
 def _read(line: str) -> tuple[Person, list[str]]:
     """Return the person and the rest of a line of `forgotten`.
 
-    Raises ValueError or `InvalidNamespace` for another line. PostgreSQL has no NUL in a text.
+    Raises ValueError or `InvalidNamespace` for any other line, also for one with NUL, which
+    PostgreSQL cannot store.
     """
     team, user, *named = line.split("\t")
     person = Person(team, user)
