@@ -66,6 +66,7 @@ from bot.slack.names import MessageNames
 from bot.types import Reply
 from bot.ui.blocks import reply_text, with_notes
 from bot.ui.kept_lines import one_line, quotes
+from bot.ui.payloads import PayloadMaker
 from memory import DM, Memory, Person, recall_memories
 from memory.metrics import count, step, step_ended
 from memory.model import KEPT_KIND, texts
@@ -313,36 +314,15 @@ async def _turn(claimed: ClaimedMessage, runtime: Runtime[App]) -> Answered:
         _brought(app, turn) as brought,
     ):
         result = await _ask_model(app, turn, question, brought, recalling, sink)
-        localizer = await sink.localizer()
-        prompt = result.prompt
-        text = result.text
-        newest_only = False
-        if result.outcome == "answered":
-            text = _with_unread(localizer, result)
-            newest_only = prompt.recalled.newest_only
-        quoted = quoted_in(prompt.kept, prompt.question, text)
-        if result.outcome == "answered" and quoted:
-            text = f"{text}\n\n{await _quotes(app, localizer, prompt, quoted)}"
-        left_out = bool(turn.removed) and turn.memory_state.on_record
-        shown = result.tools.shown
-        if result.outcome == "stopped":
-            text = await sink.stop()
-        elif result.tools.answer is not None and not (text or left_out):
-            text = await sink.tell(result.tools.answer)
-            shown = []
-        else:
-            text = text or localizer.say("nothing_said")
-            await sink.finish(
-                with_notes(localizer, text, left_out=left_out, newest_only=newest_only),
-                is_shaped=result.is_shaped,
-                can_be_rated=result.model is not None,
-                says_off=not result.tools.switched_on,
-            )
+        answer = await _answer_text(app, result, sink)
+        told = _told_instead(turn, result, answer)
+        text = await _deliver(turn, result, sink, answer, told)
         if result.outcome == "answered":
             step_ended("reply ready", began - claimed.waited)
-        await sink.show(shown)
+        if told is None:
+            await sink.show(result.tools.shown)
     # Kept lines may be taken back, so no answer that repeats one is stored.
-    if quoted_in(prompt.kept, prompt.question, text):
+    if quoted_in(result.prompt.kept, result.prompt.question, text):
         text = KEPT_ANSWER
     await end_turn(
         app,
@@ -353,6 +333,51 @@ async def _turn(claimed: ClaimedMessage, runtime: Runtime[App]) -> Answered:
         noticed=result.tools.noticed,
     )
     return Answered(result.outcome, sink.text)
+
+
+async def _answer_text(app: App, result: _Result, sink: ReplySink) -> str:
+    """Return the text of the result, with what was not read and the kept lines that it quotes."""
+    if result.outcome != "answered":
+        return result.text
+    localizer = await sink.localizer()
+    text = _with_unread(localizer, result)
+    prompt = result.prompt
+    quoted = quoted_in(prompt.kept, prompt.question, text)
+    if quoted:
+        text = f"{text}\n\n{await _quotes(app, localizer, prompt, quoted)}"
+    return text
+
+
+def _left_out(turn: Turn) -> bool:
+    """Return whether something that the person wrote, such as a password, is not stored."""
+    return bool(turn.removed) and turn.memory_state.on_record
+
+
+def _told_instead(turn: Turn, result: _Result, answer: str) -> PayloadMaker | None:
+    """Return the message of a tool call that is the whole answer; None if there is another."""
+    if result.outcome == "stopped" or answer or _left_out(turn):
+        return None
+    return result.tools.answer
+
+
+async def _deliver(
+    turn: Turn, result: _Result, sink: ReplySink, answer: str, told: PayloadMaker | None
+) -> str:
+    """Deliver the answer, or what takes its place; return the text that was delivered."""
+    if result.outcome == "stopped":
+        return await sink.stop()
+    if told is not None:
+        return await sink.tell(told)
+    localizer = await sink.localizer()
+    text = answer or localizer.say("nothing_said")
+    newest_only = result.outcome == "answered" and result.prompt.recalled.newest_only
+    await sink.finish(
+        with_notes(localizer, text, left_out=_left_out(turn), newest_only=newest_only),
+        is_shaped=result.is_shaped,
+        can_be_rated=result.model is not None,
+        says_off=not result.tools.switched_on,
+    )
+    return text
 
 
 async def _begun(app: App, claimed: ClaimedMessage) -> tuple[Turn, str]:
