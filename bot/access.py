@@ -26,7 +26,7 @@ _TOLD = load_statements("bot", "told")
 _REQUESTS = load_statements("bot", "requests")
 
 MODEL_AWAY = "model_away"
-"""The refusal of an interim reply, for `claim_refusal`."""
+"""The name of an interim reply, for `claim_telling`."""
 
 
 class QuotaExceeded(Exception):
@@ -100,23 +100,22 @@ def _raise_if_used_up(row: DictRow | None, limit: int) -> None:
         raise QuotaExceeded(limit, seconds)
 
 
-async def claim_refusal(
-    pool: Pool, person: Person, message_id: UUID, refusal: str, seconds: float
+async def claim_telling(
+    pool: Pool, person: Person, message_id: UUID, what: str, seconds: float
 ) -> bool:
-    """Return whether to show `refusal` to the person; start its period of `seconds`.
+    """Return whether to tell the person a sentence now; start its period of `seconds`.
 
-    `refusal` is the key of a quota's sentence (``limit_reached``), `MODEL_AWAY` for an interim
-    reply, or the policy's refusal followed by the conversation. Until the period ends only the same
-    message gets True again, because an earlier attempt at it may have failed before the sentence
-    was sent.
+    `what` names the sentence: its key, `MODEL_AWAY` for an interim reply, or the policy's refusal
+    followed by the conversation. Until the period ends only the same message gets True again,
+    because an earlier attempt at it may have failed before the sentence was sent.
     """
-    values = {**person.ids, "kind": refusal, "message": message_id, "seconds": seconds}
+    values = {**person.ids, "kind": what, "message": message_id, "seconds": seconds}
     return bool(await person_statement(pool, person, _TOLD["claim"], values))
 
 
-async def end_refusal(connection: AsyncConnection[DictRow], person: Person, refusal: str) -> None:
-    """End the period of a refusal whose reason is gone, in the caller's transaction."""
-    await connection.execute(_TOLD["end"], {**person.ids, "kind": refusal})
+async def end_telling(connection: AsyncConnection[DictRow], person: Person, what: str) -> None:
+    """End the period of a sentence whose reason is gone, in the caller's transaction."""
+    await connection.execute(_TOLD["end"], {**person.ids, "kind": what})
 
 
 class AlreadyUnderWay(Exception):

@@ -23,7 +23,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
-from bot.access import claim_refusal
+from bot.access import claim_telling
 from bot.app import App
 from bot.people import PersonSettings, read_settings
 from bot.queue.queue import REPLIES, Queue
@@ -159,7 +159,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     if found is None:
         return
     notice, settings = found
-    if not await claim_refusal(app.pool, person, notice.turn, "unread", _DAY_SECONDS):
+    if not await claim_telling(app.pool, person, notice.turn, "unread", _DAY_SECONDS):
         return
     unread = await count_unread(app.pool, person)
     line = settings.localizer().say("messages_unread", count=unread)

@@ -32,12 +32,12 @@ _SQL = load_statements("bot", "people")
 
 ConsentMode: TypeAlias = Literal["notice", "ask"]
 Eagerness: TypeAlias = Literal["asked", "balanced", "lot"]
-Refusal: TypeAlias = Literal["policy_person", "policy_place"]
+PolicyRefusal: TypeAlias = Literal["policy_person", "policy_place"]
 
 PROFILE_TRUSTED = timedelta(hours=12)
 
 
-def person_refusal(settings: Settings, person: Person) -> Refusal | None:
+def person_refusal(settings: Settings, person: Person) -> PolicyRefusal | None:
     """Return why a person may not use Kioku, or None; without a list everyone may."""
     allowed = settings.allowed_users
     return "policy_person" if allowed and person.user_id not in allowed else None
@@ -45,7 +45,7 @@ def person_refusal(settings: Settings, person: Person) -> Refusal | None:
 
 def refusal_in(
     settings: Settings, person: Person, channel_id: str, audience: str | None
-) -> Refusal | None:
+) -> PolicyRefusal | None:
     """Return why a person's messages in a conversation are not read, or None if they are.
 
     A list of conversations never excludes direct messages.

@@ -11,12 +11,12 @@ from contextlib import suppress
 
 from slack_sdk.errors import SlackApiError
 
-from bot.access import MODEL_AWAY, QuotaExceeded, claim_refusal
+from bot.access import MODEL_AWAY, QuotaExceeded, claim_telling
 from bot.app import App
 from bot.conversation.inbox import ClaimedMessage, finish_without_turn, release_message
 from bot.conversation.run import Interrupted
 from bot.conversation.turns import Outcome, begin_turn, end_turn
-from bot.people import Refusal
+from bot.people import PolicyRefusal
 from bot.pipeline.sink import open_sink
 from bot.queue.retries import RunLater
 from bot.slack.client import PATIENCE_SECONDS, error_code, show_privately
@@ -55,7 +55,7 @@ async def postpone(app: App, claimed: ClaimedMessage) -> None:
 
 async def _may_tell(app: App, claimed: ClaimedMessage, what: str, seconds: float) -> bool:
     person = claimed.message.person
-    return await claim_refusal(app.pool, person, claimed.id, what, seconds)
+    return await claim_telling(app.pool, person, claimed.id, what, seconds)
 
 
 async def give_up(app: App, claimed: ClaimedMessage) -> None:
@@ -70,7 +70,7 @@ def activate(app: App, claimed: ClaimedMessage) -> None:
         app.sessions.activate(claimed.message.thread)
 
 
-async def refuse_access(app: App, claimed: ClaimedMessage, refusal: Refusal) -> None:
+async def refuse_access(app: App, claimed: ClaimedMessage, refusal: PolicyRefusal) -> None:
     """Tell the author why there is no answer: in a channel once a day, and only to them.
 
     The sentence takes the place of an interim or unfinished reply, and of the answer to an

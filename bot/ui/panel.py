@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from bot.locale import LANGUAGES, Localizer, say
-from bot.people import Off, Refusal
+from bot.people import Off, PolicyRefusal
 from bot.ui.acts import (
     ACT,
     QUERY_LIMIT,
@@ -155,7 +155,7 @@ class Content:
     off: Off | None = None
     asks: bool = False
     off_in: Sequence[str] = ()
-    refusal: Refusal | None = None
+    refusal: PolicyRefusal | None = None
     memories: Sequence[Memory] = ()
     changes: Sequence[Change] = ()
     found: int = 0
