@@ -41,8 +41,8 @@ async def publish_later(
 async def publish_home(app: App, team: str, user: str, erased: str = "") -> None:
     """Publish the first page of a Home; run as a job.
 
-    `erased` is the language of an erased person, of whom it is not stored any more. Raises what
-    Slack raised where a later attempt may do better.
+    `erased` is the language of an erased person, for whom it is no longer stored. Raises what Slack
+    raises if a later attempt may succeed.
     """
     localizer = Localizer(known_language(erased) or "en") if erased else None
     await show_home(app, Person(team, user), Position(), localizer=localizer)
@@ -59,7 +59,7 @@ async def show_home(
 ) -> None:
     """Publish a Home at a position; `said` is what the click in `row` did.
 
-    Without it, the newest forgetting is said, while it can be undone.
+    Without `said`, the newest forgetting is shown while it can be undone.
     """
     localizer = localizer or await app.people.localizer(person, keep_new=False)
     if said is None and (found := await undoable_forgetting(app.pool, person)):
