@@ -101,7 +101,7 @@ class Open(_Act):
 
 
 class Switch(_Act):
-    """Switch memory on, or off for good or for a time: everywhere or in a `bot.people.Off` scope."""
+    """Switch memory on, or off for good or a time: everywhere or in a `bot.people.Off` scope."""
 
     act: Literal["switch"] = "switch"
     to: SwitchTo
