@@ -18,7 +18,7 @@ _counts: CountRecorder | None = None
 
 
 class step:  # noqa: N801 (used as a function)
-    """Measure a block, or as a decorator each call of a coroutine function, awaits included."""
+    """Measure a block, or, as a decorator, each call of a coroutine function, including awaits."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -63,7 +63,7 @@ def count_tokens(team_id: str, used: Mapping[tuple[str, str], int]) -> None:
 
 @contextmanager
 def recorded(steps: StepRecorder, counts: CountRecorder | None = None) -> Iterator[None]:
-    """Call `steps` with names and seconds of what ends in this block, `counts` with counts."""
+    """Report the steps that end in this block to `steps`, and what is counted in it to `counts`."""
     global _steps, _counts
     before = _steps, _counts
     _steps = steps

@@ -4,9 +4,9 @@
 --
 -- Row-level security: a transaction sees the rows of the person in kioku.team and kioku.user, which
 -- memory.postgres.transaction sets; without both it sees none.
--- Functions that are SECURITY DEFINER run as the owner, over the rows of all people, and return
--- ids and numbers only; kioku_app alone may call them. Their search_path is the migration's: the
--- schema of these tables, that of pgvector, pg_temp last.
+-- SECURITY DEFINER functions run as the owner, on the rows of all people, and return only ids and
+-- numbers; only kioku_app may call them. Their search_path is the migration's: the schema of these
+-- tables, that of pgvector, then pg_temp.
 
 GRANT SELECT ON kioku_migrations, store_migrations, vector_migrations TO kioku_app;
 
@@ -17,18 +17,18 @@ ALTER TABLE store
         CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 2) END) STORED,
     ADD COLUMN user_id text GENERATED ALWAYS AS (
         CASE WHEN split_part(prefix, '.', 1) = 'chat' THEN split_part(prefix, '.', 3) END) STORED,
-    -- the conversation that the row is kept for: of the audience 'kept:CHANNEL'
+    -- the conversation that the row is kept for, from the audience 'kept:CHANNEL'
     ADD COLUMN kept_in text GENERATED ALWAYS AS (substring(prefix from '[.]kept:([A-Z0-9]+)$')) STORED;
 ALTER TABLE store ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_memories ON store
     USING (team_id = current_setting('kioku.team', true)
         AND user_id = current_setting('kioku.user', true));
--- What another person of the same workspace, named in kioku.colleague, shows to colleagues.
+-- What the person of the same workspace in kioku.colleague shows to colleagues.
 CREATE POLICY card_of_colleague ON store FOR SELECT
     USING (team_id = current_setting('kioku.team', true)
         AND user_id = current_setting('kioku.colleague', true)
         AND split_part(prefix, '.', 4) = 'colleagues');
--- What anybody of the same workspace keeps for the conversations in kioku.kept, with commas between.
+-- What anybody in the same workspace keeps for the conversations (comma-separated) in kioku.kept.
 CREATE POLICY kept_for_conversation ON store FOR SELECT
     USING (team_id = current_setting('kioku.team', true)
         AND kept_in = ANY (string_to_array(current_setting('kioku.kept', true), ',')));
@@ -56,10 +56,10 @@ CREATE POLICY kept_for_conversation ON store_vectors FOR SELECT
     USING (team_id = current_setting('kioku.team', true)
         AND kept_in = ANY (string_to_array(current_setting('kioku.kept', true), ',')));
 CREATE INDEX store_vectors_kept ON store_vectors (team_id, kept_in) WHERE kept_in IS NOT NULL;
--- A vector of 1,536 dimensions is 6 kB and fits into a page with its row; beside the row, as
--- PostgreSQL keeps values from 2 kB on, each costs a search four more reads.
+-- A vector of 1,536 dimensions takes 6 kB and fits into a page with its row. PostgreSQL would move
+-- values of 2 kB or more out of the row, which costs a search four more reads for each vector.
 ALTER TABLE store_vectors SET (toast_tuple_target = 8160);
--- One statement deletes the vectors of deleted rows, where LangGraph's foreign key takes one for each.
+-- One statement deletes the vectors of all deleted rows; LangGraph's foreign key needs one per row.
 ALTER TABLE store_vectors DROP CONSTRAINT store_vectors_prefix_key_fkey;
 CREATE FUNCTION delete_vectors() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT SET enable_nestloop = on AS $$ BEGIN
@@ -68,7 +68,8 @@ CREATE FUNCTION delete_vectors() RETURNS trigger LANGUAGE plpgsql
 END $$;
 CREATE TRIGGER delete_vectors AFTER DELETE ON store REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION delete_vectors();
--- Pattern operators are leakproof: index conditions below row-level security, unlike LIKE.
+-- Pattern operators are leakproof, so that they can be index conditions under row-level security;
+-- LIKE is not.
 CREATE INDEX store_vectors_prefix_idx ON store_vectors (prefix text_pattern_ops);
 
 -- The model that made the vectors; one row.
@@ -79,23 +80,23 @@ CREATE TABLE kioku_embedding_space (
 );
 GRANT SELECT ON kioku_embedding_space TO kioku_app;
 
--- What was said about memories, one row for each statement; memory.model.statement adds them up.
--- Rows of store are that sum, and nothing else writes them.
+-- What was said about memories, one row per statement. memory.model.statement adds them up to the
+-- rows of store, which nothing else writes.
 CREATE TABLE statements (
     id uuid PRIMARY KEY,
     number bigint GENERATED ALWAYS AS IDENTITY,
     team_id text NOT NULL,
     user_id text NOT NULL,
     key text NOT NULL,
-    -- where it was said; of a move, where the memory goes; 'colleagues': what was shown to them;
-    -- 'kept:CHANNEL': what is kept for that conversation
+    -- where it was said, or, for a move, where the memory goes; 'colleagues': it was shown to them;
+    -- 'kept:CHANNEL': it is kept for that conversation
     audience text NOT NULL,
     kind text NOT NULL,
     act text NOT NULL CHECK (act IN ('say', 'remove', 'move')),
     actor text NOT NULL CHECK (actor IN ('formation', 'tool', 'command', 'modal', 'question')),
     -- the fields that it says, always with the one that names the subject
     content jsonb CHECK ((content IS NOT NULL) = (act = 'say')),
-    -- the subject for comparison: one memory for one thing
+    -- the subject, normalized for comparison: there is one memory per subject
     subject text NOT NULL,
     -- the person's words, as typed
     evidence text NOT NULL,
@@ -106,7 +107,7 @@ CREATE TABLE statements (
     -- the person's time zone then
     zone text NOT NULL,
     until timestamptz,
-    -- somebody may come to harm where it is not known
+    -- somebody may come to harm if it is not known
     may_harm boolean NOT NULL DEFAULT false,
     -- the statements of one notice
     batch uuid NOT NULL,
@@ -131,7 +132,7 @@ CREATE POLICY own_statements ON statements
         AND user_id = current_setting('kioku.user', true)
         AND (forgotten_id IS NULL OR current_setting('kioku.forgotten', true) = 'shown'));
 
--- What does not count: a question that waits for the person, or, with a reason, what was refused.
+-- What does not count: questions that wait for the person, and, with a reason, refused proposals.
 CREATE TABLE proposals (
     id uuid PRIMARY KEY,
     team_id text NOT NULL,
@@ -159,10 +160,10 @@ CREATE POLICY own_proposals ON proposals
     USING (team_id = current_setting('kioku.team', true)
         AND user_id = current_setting('kioku.user', true));
 
--- The ids of what was forgotten. `what`: a message, which is never read or formed again; a forgetting,
--- with the keys of its memories, before whose time the model is shown no exchange; or that the person
--- was erased. `statements` are those that were forgotten of memories that others say, too. An Undo
--- deletes the rows of its forgetting.
+-- The ids of what was forgotten. `what` is a message, which is never read or formed again; a
+-- forgetting, with the keys of its memories: the model is shown no exchange from before it; or the
+-- erasure of the person. `statements` are the forgotten statements of memories that keep others.
+-- An Undo deletes the rows of its forgetting.
 CREATE TABLE forgotten_sources (
     forgotten_id uuid NOT NULL,
     team_id text NOT NULL,
@@ -183,10 +184,10 @@ CREATE POLICY own_forgotten_sources ON forgotten_sources
 GRANT SELECT, INSERT, UPDATE, DELETE ON store, store_vectors, statements, proposals,
     forgotten_sources TO kioku_app;
 
--- A text in compatibility form (NFKC), in linear time: marks after one letter are sorted, and sorting
--- many of them is quadratic. A character that they are not moved across follows each 30 characters
--- that may be marks, which are all but the letters, syllables and symbols of these ranges, as in
--- memory/model/text.py.
+-- A text in compatibility form (NFKC), in linear time. Normalization sorts the marks after each
+-- letter, and sorting many is quadratic, so a character that no mark is moved across is inserted
+-- after each 30 possible marks: all characters but the letters, syllables and symbols in these
+-- ranges, as in memory/model/text.py.
 CREATE FUNCTION normalized(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN replace(
@@ -196,8 +197,8 @@ CREATE FUNCTION normalized(said text) RETURNS text
             NFKC),
         U&'\034F', '');
 
--- A text in lower case, whatever the locale of the database: by a collation that every server of its
--- version has, else by the database's own.
+-- A text in lower case, whatever the locale of the database: by the first of these collations that
+-- exists, or else by the database's own.
 DO $$
 DECLARE
     collations text[] := '{pg_c_utf8,und-x-icu,C.utf8,en_US.utf8}';
@@ -211,24 +212,24 @@ BEGIN
 END
 $$;
 
--- A text whose case, width and invisible characters are no difference: as `folded` of
--- memory/model/text.py, without what has no width.
+-- A text for comparison regardless of case, width and invisible characters: like `folded` of
+-- memory/model/text.py, but without characters that have no width.
 CREATE FUNCTION folded(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN replace(replace(replace(lower_case(regexp_replace(normalized(said),
         '[\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF\U000E0000-\U000E007F]+',
         '', 'g')), 'ß', 'ss'), 'ς', 'σ'), U&'i\0307', 'i');
 
--- A text for comparison, between two spaces: folded, one space for punctuation and where ASCII meets
--- another script; C++ and C# are words.
+-- A text for comparison, between two spaces: folded, with one space for punctuation and where ASCII
+-- meets another script. C++ and C# are words.
 CREATE FUNCTION plain_text(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ' ' || btrim(regexp_replace(regexp_replace(folded(said),
         '(?<=[!-~])(?=[^ -~])|(?<=[^ -~])(?=[!-~])', ' ', 'g'),
         '[][[:space:]!"$%&''()*,./:;<=>?@\\^_`{|}~、。・「」『』【】〈〉《》…‥—–‘’“”«»¿¡-]+', ' ', 'g')) || ' ';
 
--- What is looked for in a plain text to find a subject or word in it: a word of three ASCII
--- characters or more by its beginning, a shorter one whole, one of another script anywhere.
+-- The string to search for in a plain text to find a subject or word: a word of three or more ASCII
+-- characters matches by its beginning, a shorter one as a whole, one of another script anywhere.
 CREATE FUNCTION needle(word text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN regexp_replace(regexp_replace(
@@ -240,9 +241,9 @@ CREATE FUNCTION says(said text, needles text[]) RETURNS boolean
     RETURN EXISTS (SELECT FROM (SELECT plain_text(said) AS plain OFFSET 0) AS one,
         unnest(needles) AS needle WHERE strpos(plain, needle) > 0);
 
--- People of whom something is due: a statement or a proposal that is over, or what was forgotten more
--- than ten minutes ago. It is deleted as that person. In random order, so that people whose rows
--- cannot be deleted leave room for others.
+-- People with something to delete: a statement or proposal that has ended, or what was forgotten
+-- more than ten minutes ago. The rows are deleted in a transaction of that person. The order is
+-- random, so that people whose rows cannot be deleted do not block others.
 CREATE FUNCTION people_with_due(most int)
     RETURNS TABLE (team_id text, user_id text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT

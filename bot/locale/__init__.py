@@ -35,8 +35,8 @@ def _texts(language: Language) -> GNUTranslations:
 def say(language: Language, key: str, **values: object) -> str:
     """Return the text `key` in `language` with `values` filled in.
 
-    Where the text has plural forms, the value named `count` decides between them. Raises
-    `KeyError` for a key that the catalogues do not have.
+    If the text has plural forms, the value named `count` decides between them. Raises `KeyError`
+    for a key that the catalogues do not have.
     """
     texts = _texts(language)
     count = values.get("count")
@@ -47,12 +47,12 @@ def say(language: Language, key: str, **values: object) -> str:
 
 
 def known_language(code: object) -> Language | None:
-    """Return `code` if the app speaks that language."""
+    """Return `code` if the app has sentences in that language, else None."""
     return next((language for language in LANGUAGES if language == code), None)
 
 
 def language_of(locale: str | None, text: str = "") -> Language:
-    """Choose a language from a Slack locale such as ``ja-JP``; without one, from the script."""
+    """Return the language of a Slack locale such as ``ja-JP``; without one, that of the script."""
     if locale:
         return known_language(locale[:2].lower()) or "en"
     return "ja" if any("\u3040" <= character <= "\u30ff" for character in text) else "en"
@@ -62,8 +62,8 @@ def language_of(locale: str | None, text: str = "") -> Language:
 class Localizer:
     """Writes sentences, dates and times for one person.
 
-    In mrkdwn Slack writes dates itself (``<!date^…>``), by the clock and language of each reader;
-    where that is not understood, and in plain text, they are written by Babel.
+    In mrkdwn, Slack writes dates itself (``<!date^…>``), for each reader's time zone and language;
+    Babel writes the fallback, and dates in plain text.
     Source: https://docs.slack.dev/messaging/formatting-message-text#date-formatting
     """
 
@@ -85,12 +85,12 @@ class Localizer:
         return f"<!date^{int(moment.timestamp())}^{{date_short}} {{time}}|{shown}>"
 
     def plain_minute(self, moment: datetime) -> str:
-        """Return date and time, for text that is no mrkdwn."""
+        """Return date and time as plain text."""
         local = moment.astimezone(self.zone)
         return self.plain_day(local.date(), local.time())
 
     def plain_day(self, day: date, at: time | None = None) -> str:
-        """Return a day with its weekday, its year where that is not the current one, and a time."""
+        """Return a day with its weekday, its year if not the current one, and a time if given."""
         this_year = day.year == datetime.now(self.zone).year
         shown = format_skeleton("MMMEd" if this_year else "yMMMEd", day, locale=self.language)
         if at is None:

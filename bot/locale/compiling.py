@@ -1,4 +1,4 @@
-"""From the catalogues people write (.po) to those that are read at run time (.mo)."""
+"""Compiles the catalogues that people write (.po) to those that are read at run time (.mo)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from babel.messages.pofile import read_po
 
 
 def compiled(source: bytes) -> bytes:
-    """Return a .po file's content as that of a .mo file; raises `PoFileError`."""
+    """Compile the content of a .po file to that of a .mo file; raises `PoFileError`."""
     content = BytesIO()
     write_mo(content, parsed(source))
     return content.getvalue()
 
 
 def parsed(source: bytes) -> Catalog:
-    """Return a .po file's content as a catalogue of Babel's; raises `PoFileError`."""
+    """Parse the content of a .po file as a Babel catalogue; raises `PoFileError`."""
     return read_po(BytesIO(source), abort_invalid=True)

@@ -1,4 +1,4 @@
-"""Memories that a person asks for, formed at once from lines or a message of theirs."""
+"""Memories that a person asks for, formed at once from typed lines or one of their messages."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "adding")
 
-# Deadline of the model calls, in seconds, and more for each further line; after it the words are
-# stored as typed.
+# The deadline of the model calls, in seconds, and what each further line adds to it. After it the
+# words are stored as typed.
 _DEADLINE = 5.0
 _DEADLINE_OF_LINE = 1.0
-# What a verdict says. After any other refusal the words are stored as typed: the words of a command
-# are their own evidence.
+# The refusals by a verdict. After any other refusal the words are stored as typed: the words of a
+# command are their own evidence.
 _VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "sensitive"})
 
 
@@ -77,11 +77,11 @@ EXPECTED = (
     *(EmbeddingsUnavailable, FormationUnavailable, NotRemembered, QuotaExceeded),
     AlreadyUnderWay,
 )
-"""What `explain` has a sentence for."""
+"""The exceptions for which `explain` has a sentence."""
 
 
 def explain(localizer: Localizer, problem: Exception) -> str:
-    """Return the sentence that says why something of `EXPECTED` was not done."""
+    """Return the sentence that explains one of the `EXPECTED` exceptions."""
     match problem:
         case InvalidContent():
             return field_error(localizer, next(iter(problem.codes.values())))
@@ -103,7 +103,7 @@ def explain(localizer: Localizer, problem: Exception) -> str:
 
 
 async def add_lines(app: App, click: Click, lines: Sequence[str], audience: str = DM) -> Done:
-    """Remember lines now: what is formed of a line, else the line itself as a fact."""
+    """Remember lines now: the memories formed from a line, or else the line itself as a fact."""
     view = memory_view(click.person.namespace(audience))
     return await _Request(app=app, click=click, lines=lines, view=view).remember()
 
@@ -111,7 +111,7 @@ async def add_lines(app: App, click: Click, lines: Sequence[str], audience: str 
 async def remember_message(
     app: App, click: Click, channel: str, message: Mapping[str, Any]
 ) -> Done:
-    """Remember what a message of Slack's says, if the person wrote it, with it as the source.
+    """Remember what a Slack message says, if the person wrote it, with the message as the source.
 
     No memory is formed from a message that the person forgot or that was written while memory was
     off.
@@ -149,7 +149,7 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
 
 
 async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
-    """Return where a message is remembered: in the audience in which it was said."""
+    """Return the view of a message's conversation, with the audience in which it was said."""
     values = {**person.ids, "channel": channel, "ts": ts}
     found = await person_statement(app.pool, person, _SQL["audience"], values)
     audience = found[0]["audience"] if found else None
@@ -157,7 +157,7 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
 
 
 async def blocked(app: App, click: Click, channel: str = "", ts: str = "") -> Done | None:
-    """Return why nothing may be stored of the person, or of a message of theirs; None if it may."""
+    """Return why nothing may be stored about the person, or from their message; None if it may."""
     person = click.person
     localizer = click.localizer
     if refusal := person_refusal(app.settings, person):
@@ -208,7 +208,7 @@ class _Request:
             return await self.done(dict.fromkeys(self.lines, why), [])
 
     async def blocked(self) -> Done | None:
-        """Return why nothing of this may be stored; None if it may."""
+        """Return why this may not be stored; None if it may."""
         if refused := await blocked(self.app, self.click, self.channel, self.ts):
             return refused
         secret = any(redact(one).removed for one in self.lines)
@@ -222,9 +222,9 @@ class _Request:
         return await begin_request(self.app.pool, person, channel=channel, ts=ts)
 
     async def _form(self) -> tuple[dict[str, str], list[Refusal]]:
-        """Store what is formed from the lines, else the lines as facts.
+        """Store what is formed from the lines, or else the lines as facts.
 
-        Returns why some were not stored, by their text, and what the verdict refused. Raises one of
+        Returns, by line, why some were not stored, and what the verdict refused. Raises one of
         `EXPECTED`.
         """
         app = self.app
@@ -265,7 +265,7 @@ class _Request:
         return {}, refused
 
     async def _is_known(self, line: str) -> bool:
-        """Return whether a memory that may be used there contains the line."""
+        """Return whether a memory that may be used in this view contains the line."""
         pool = self.app.pool
         person = self.click.person
         found = await memory_page(pool, person, line, size=MAX_MEMORIES, whole_words=True)
@@ -310,7 +310,7 @@ class _Request:
             raise NotRemembered("remember_off_record")
         values = {**person.ids, "channel": self.channel, "ts": self.ts}
         await connection.execute(_SQL["mark_formed"], values)
-        # Last: an edit locks the turn first, and then the requests about its message.
+        # This comes last: an edit locks the turn first, and then the requests about its message.
         await check_request(connection, person, request)
 
     async def done(self, left: dict[str, str], refused: Sequence[Refusal]) -> Done:

@@ -1,9 +1,8 @@
 """*What colleagues can see*: what a person shows to colleagues, and how a colleague asks for it.
 
-A sentence gets onto the card by its owner's click below that very sentence, after the verdict on it
-says that it is not sensitive. It goes with its message, and when it is not true any more. A
-colleague sees it in a message of its own: the model that answers never reads it, so no stored
-answer repeats it.
+A sentence gets onto the card when its owner clicks below that exact sentence, if the verdict does
+not find it sensitive. It is removed with its message, and when it is no longer true. A colleague
+sees it in a separate message: the replying model never reads it, so no stored answer repeats it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from memory.store import read_card
 
 QUESTIONS_AN_HOUR = 20
 _MOST_NAMES = 5
-_NAME_LIMIT = 200  # characters; of Slack's names 80
+_NAME_LIMIT = 200  # characters; Slack's names have at most 80
 _MENTION = re.compile(r"<?@?([UW][A-Z0-9]{7,})>?")
 
 
@@ -79,7 +78,7 @@ class ColleagueQuestions:
     async def find(self, who: str) -> Person | Unanswered:
         """Count a question; return the colleague whom `who` names, by a mention or a whole name.
 
-        Guests and people of other workspaces get no answer, and find none.
+        Guests and people of other workspaces get no answer, and nobody can ask about them.
         """
         asker = self._asker
         members = self._app.members
@@ -98,15 +97,15 @@ class ColleagueQuestions:
     def _named(self, who: str) -> str | Unanswered:
         """Return the user id of the one person who can be meant; Slack is not asked.
 
-        People choose their names. A name is taken for its owner only if it is their whole name and
-        nobody else's has it in it.
+        People choose their own names. A name identifies somebody only if it is their whole name and
+        no other person's name contains it.
         """
         known = self._app.names.people_of(self._asker.team_id)
         mention = _MENTION.fullmatch(who.strip())
         if mention and mention[1] in self._mentioned:
             return mention[1]
         if mention:
-            # The person wrote a name; it was the model that knew an id.
+            # The person did not mention this id: the model put it in place of a name.
             who = known.get(mention[1], "")
         wanted = _words(who)
         words = {user: _words(name) for user, name in known.items()}
@@ -133,7 +132,7 @@ async def shown_card(app: App, asker: Person, owner: Person, localizer: Localize
 
 
 def _words(name: str) -> list[str]:
-    """Return the words of a name as they are compared."""
+    """Return the words of a name in the form in which they are compared."""
     return folded(name[:_NAME_LIMIT]).strip("@ ").split()
 
 

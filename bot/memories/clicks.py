@@ -105,7 +105,7 @@ log = logging.getLogger(__name__)
 _ERASING_SECONDS = 30.0
 _REFUSALS_SHOWN = 10
 
-# A line about what was done, a form to open, or the position to show.
+# A line about what was done, a form to open, or a position of the panel to show.
 Result: TypeAlias = Done | SlackView | Position
 _Result = TypeVar("_Result", bound=Result | None)
 
@@ -122,7 +122,7 @@ async def run_action(click: Click, work: Callable[[Click], Awaitable[_Result]]) 
 async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
     """Do what a button, a menu or the search says.
 
-    None: Slack has shown the click itself, and nothing is added to it.
+    Returns None if Slack itself shows the click and nothing is added.
     """
     match act:
         case Position():
@@ -232,9 +232,9 @@ async def _switch(app: App, click: Click, act: Switch) -> Result:
     done = await switch(app, click, act)
     position = click.place.position
     if position is None:
-        # The notice whose button switches memory off in its thread keeps its Undo.
+        # A notice keeps its Undo when its button switches memory off in the thread.
         return replace(done, beside=act.to == "off" and "." in act.scope)
-    # The panel says itself whether memory is on.
+    # The panel itself says whether memory is on.
     return position
 
 
@@ -327,7 +327,7 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
 
 
 async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:
-    """Update what told of these memories in Slack, in a transaction of its own."""
+    """Update the messages in Slack about these memories, in a separate transaction."""
     async with person_transaction(app.pool, click.person) as connection:
         await update_notices_of(app, connection, click.person, keys)
         await update_lines(app.queue, connection, click.person, keys=keys)
@@ -339,7 +339,7 @@ async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> N
 def form_errors(
     app: App, localizer: Localizer, act: FormAct, view: Mapping[str, Any]
 ) -> Mapping[str, str]:
-    """Return what is wrong with a submitted form, by block; nothing is looked up."""
+    """Return the errors of a submitted form, by block, without looking anything up."""
     match act:
         case AddLines():
             return forms.add_errors(localizer, view)
@@ -356,7 +356,7 @@ async def submit(
 ) -> Done | SlackView | None:
     """Do what a submitted form says; `view` holds what was entered.
 
-    None: the form closes, and nothing is shown.
+    Returns None if the form just closes.
     """
     match act:
         case AddLines():
@@ -392,7 +392,7 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[st
     made: list[Change] = []
     if changed:
         await admit(app.pool, app.settings, person)
-        # A stored memory may have fields that its kind has no longer.
+        # A stored memory may have fields that its kind no longer has.
         content = {**memory.content, **changed}
         whole = {name: one for name, one in content.items() if name in schema.model_fields}
         origin = Origin(
@@ -454,7 +454,7 @@ _EVERYTHING = frozenset({"everything", "all", "すべて", "全て", "全部", "
 
 
 def memories_searched(words: str, channel: str) -> Position | None:
-    """Return what ``/memories`` with these words shows of the panel; None: they mean something."""
+    """Return what ``/memories`` with these words shows in the panel; None if they are a command."""
     if words.casefold() in _CHANNEL_WORDS:
         return Position(list="kept", of=channel)
     return None if words.casefold() in _WORDS else Position(of=words)
@@ -466,7 +466,7 @@ def forget_searched(words: str, channel: str) -> Position | None:  # noqa: ARG00
 
 
 async def memories_typed(app: App, click: Click, words: str) -> Result:
-    """Answer ``/memories`` with a word that means something."""
+    """Answer ``/memories`` with a word that is a command."""
     match _WORDS[words.casefold()]:
         case "pause":
             return await switch(app, click, Switch(to="off"))
@@ -489,7 +489,7 @@ async def _why(app: App, click: Click) -> Done:
 
 
 async def forget_typed(app: App, click: Click, words: str) -> Done:
-    """Answer ``/forget`` with words: ask whether to forget what has them, or everything."""
+    """Answer ``/forget`` with words: ask whether to forget what contains them, or everything."""
     if words.casefold() not in _EVERYTHING:
         return await forget_words_question(app, click.person, click.localizer, words)
     kept = await holdings(app, click.person)

@@ -1,4 +1,4 @@
-"""All that is kept of a person: exported as one document and sent as a file, or erased."""
+"""All data about a person: exported as one document and sent as files, or erased."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ from memory.store import memory_page
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "data")
-# A statement for each table of ours that holds rows of a person.
+# One statement for each of our tables with rows of a person.
 _ERASING = load_statements("bot", "erasing")
 
 DELETE_FILE = "delete_file"
 _DATABASE_SECONDS = 30.0
 _UPLOAD_SECONDS = 30.0
 _TIMEOUT = aiohttp.ClientTimeout(total=60.0)
-# Without the scope for files, or in a workspace that takes no such files from apps.
+# Errors without the scope for files, or in a workspace that refuses such files from apps.
 _FORBIDDEN = frozenset(
     {
         "file_type_not_allowed",
@@ -75,12 +75,12 @@ _GONE = frozenset({"file_not_found", "file_deleted"})
 
 
 TABLES = tuple(_ERASING)
-"""Every table of ours that holds rows of a person; a test compares it with the database."""
+"""All of our tables with rows of a person; a test compares them with the database."""
 _PARTS = ("messages", "feedback", "settings", "memory_off", "snoozes", "files")
 EXPORTED = ("memories", "statements", "proposals", "forgotten", *_PARTS)
 """The parts of an export that are about the person; all are empty for an unknown person."""
 
-_ROWS_AT_ONCE = 20  # of up to 40,000 characters in each of two texts
+_ROWS_AT_ONCE = 20  # a row has two texts of up to 40,000 characters each
 
 
 async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[str, Any]:
@@ -90,7 +90,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         rows = {part: await _read_part(connection, person, part) for part in _PARTS}
     rows["messages"] = await asyncio.to_thread(_redacted, rows["messages"])
     return {
-        # As in `memories`, but at the top of the file.
+        # `memories` has these as well; here they are at the top of the file.
         "format": memories["format"],
         "version": memories["version"],
         "exported_at": datetime.now(UTC).isoformat(),
@@ -118,7 +118,7 @@ async def _read_part(
 def _redacted(messages: list[DictRow]) -> list[DictRow]:
     """Return messages with no credential in their texts.
 
-    Only the text of a message that waits may hold some: questions and replies are redacted before
+    Only the text of a waiting message may contain one: questions and replies are redacted before
     they are stored.
     """
     for message in messages:
@@ -129,7 +129,7 @@ def _redacted(messages: list[DictRow]) -> list[DictRow]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """What is kept of a person: how many memories, and how many messages."""
+    """How many memories and messages of a person are stored."""
 
     memories: int
     messages: int
@@ -141,7 +141,7 @@ class Holdings:
 
 
 async def holdings(app: App, person: Person) -> Holdings:
-    """Return how much is kept of a person."""
+    """Return how much is stored about a person."""
     page = await memory_page(app.pool, person, size=1)
     [row] = await person_statement(app.pool, person, _SQL["count_messages"], person.ids)
     return Holdings(memories=page.total, messages=row["messages"])
@@ -150,17 +150,17 @@ async def holdings(app: App, person: Person) -> Holdings:
 async def erase_person(
     pool: Pool, person: Person, identity: UUID | None = None, *, keeps_off: bool = False
 ) -> PersonErased:
-    """Erase everything of a person: memories, ledger, conversation, settings.
+    """Erase everything about a person: memories, ledger, conversation, settings.
 
     Jobs delete in Slack the files that the app has sent them; messages there stay. The ids of
     messages just delivered are kept, without text or author, until Slack no longer delivers them
-    again. Jobs that wait hold the person's ids, find nothing to do, and end.
+    again. Waiting jobs contain the person's ids, but find nothing to do and end.
 
-    `identity` is that of the erasure that a backup does not have, for `forgotten_since`.
-    `keeps_off`: where memory is off it stays off, for a person who goes on writing to the app.
+    `identity` is the id of an erasure that a restored database lacks; see `forgotten_since`.
+    `keeps_off`: memory stays off where it is off, for a person who continues to write to the app.
 
-    Work that runs for the person at that moment stores nothing afterwards. Erasing twice has the
-    effect of erasing once.
+    Work that is running for the person at that moment stores nothing afterwards. Erasing twice has
+    the effect of erasing once.
     """
     queue = Queue(pool)
     await queue.open()
@@ -179,7 +179,7 @@ async def erase_person(
         counts = await _erase_ours(connection, person, keeps_off=keeps_off)
         if keeps_off:
             await connection.execute(_SQL["keep_off"], person.ids)
-        # Home shows memories until it is published without them.
+        # Home shows memories until it is published again without them.
         await publish_later(connection, queue, person, erased=language)
         return counts
 
@@ -220,7 +220,7 @@ async def _erase_ours(
             continue
         gone = await connection.execute(statement, person.ids)
         counts[table] = gone.rowcount
-    # What is being answered stops; the ids of what Slack may deliver again are kept.
+    # Answers in progress stop; the ids of messages that Slack may deliver again are kept.
     found = await connection.execute(_SQL["forget_author_of_messages"])
     [row] = await found.fetchall()
     counts["messages"] += row["kept"]
@@ -234,7 +234,7 @@ async def send_export(app: App, click: Click) -> Done:
     """Send the document to the person's direct messages with the app, and say so.
 
     A person who is erased before the file is uploaded gets none. Raises `AlreadyUnderWay` for a
-    second click while the first file is made and sent.
+    second click while the first file is still being made and sent.
     """
     with app.under_way.once(f"export {click.person.scope}"):
         return await _export(app, click)
@@ -266,7 +266,7 @@ async def _export(app: App, click: Click) -> Done:
 async def _page_of(
     app: App, person: Person, localizer: Localizer, document: dict[str, Any]
 ) -> bytes:
-    """Return the page to read, with names in the place of Slack's ids."""
+    """Return the readable page, with names in place of Slack's ids."""
     shown = {part: document[part] for part in ("memories", "messages")}
     references = await find_names(app.names, person, [json.dumps(shown)])
     page = await asyncio.to_thread(export_page, localizer, references.shown_in(shown))
@@ -281,7 +281,7 @@ def _file_of(document: dict[str, Any]) -> bytes:
 async def _note_files(pool: Pool, person: Person, request: str, files: Sequence[str]) -> None:
     """Store the ids of files before they are sent to the person."""
     async with person_transaction(pool, person, locked=True) as connection:
-        # The next statement sees an erasing that came before, and a later one sees the file.
+        # This raises after an erasure; an erasure that comes later finds the files noted here.
         await check_request(connection, person, request)
         for file in files:
             await connection.execute(_SQL["note_file"], {**person.ids, "file": file})
@@ -292,7 +292,8 @@ async def _delete_files_later(
 ) -> int:
     """Add the jobs that delete the files sent to a person; return how many files there are.
 
-    They wait for `_UPLOAD_SECONDS` each: the last file may be on its way to Slack.
+    The first waits for `_UPLOAD_SECONDS`, because the last file may still be on its way to Slack,
+    and each further one as much longer.
     """
     found = await connection.execute(_SQL["file_ids"], person.ids)
     files = [row["file_id"] for row in await found.fetchall()]
@@ -304,7 +305,7 @@ async def _delete_files_later(
 async def delete_file(slack: Installations, team: str, file: str) -> None:
     """Delete a file in Slack; run as a job.
 
-    Raises what Slack raised, so that the job is tried again; what is gone already is no fault.
+    Raises what Slack raises, so that the job is retried; a file that is already gone is no error.
     """
     try:
         await slack.client(team, patience=PATIENCE_SECONDS).files_delete(file=file)
@@ -318,7 +319,7 @@ async def _send_files(
 ) -> str:
     """Send files, by their names, to a person's direct messages with the app, below `text`.
 
-    No step is repeated that may have been carried out. Returns the key of the sentence for the
+    A step that may have been carried out is not repeated. Returns the key of the sentence for the
     person; raises `MemoryOff` if they were erased since the `request` began.
     """
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)

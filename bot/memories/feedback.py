@@ -19,8 +19,8 @@ _SQL = load_statements("bot", "feedback")
 async def rate(app: App, click: Click, act: Rate) -> Done | SlackView | None:
     """Store what a rating button says; a bad one opens the form that asks for a comment.
 
-    A second rating takes the place of the first. Others than the person who asked are told that
-    theirs does not count.
+    A second rating replaces the first. Anybody but the person who asked is told that their rating
+    does not count.
     """
     async with person_transaction(app.pool, click.person) as connection:
         found = await connection.execute(
@@ -35,7 +35,7 @@ async def rate(app: App, click: Click, act: Rate) -> Done | SlackView | None:
 
 
 async def comment(app: App, click: Click, act: Comment, view: Mapping[str, Any]) -> Done | None:
-    """Store the comment of a submitted form, which closes; it may be empty."""
+    """Store the comment of a submitted form, which may be empty; the form closes."""
     [redacted] = redact_texts(read_comment(view))
     async with person_transaction(app.pool, click.person) as connection:
         done = await connection.execute(
@@ -43,5 +43,5 @@ async def comment(app: App, click: Click, act: Comment, view: Mapping[str, Any])
         )
     if done.rowcount:
         return None
-    # The turn was erased, or grew too old, while the form was open.
+    # The turn was erased, or became too old, while the form was open.
     return Done(line=click.localizer.say("others_answer"), beside=True)

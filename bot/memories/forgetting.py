@@ -41,18 +41,18 @@ log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "forgetting")
 
-# A person's whole history is tens of thousands of rows and one transaction: it takes seconds.
+# A person's whole history can be tens of thousands of rows; forgetting it takes seconds.
 FORGETTING_SECONDS = 60.0
-MAX_KEYS = 50  # memories that one button forgets: their keys are its value
+MAX_KEYS = 50  # memories that one button forgets, because their keys are in its value
 _NAMED = 5
 _WORDS_LIMIT = 80  # characters of a message in the question whether to forget it
 EMBED = "embed_memories"
 
 
 async def forget_words_question(app: App, person: Person, localizer: Localizer, words: str) -> Done:
-    """Return the question whether to forget the memories that have these words.
+    """Return the question whether to forget the memories that contain these words.
 
-    Where there are none, it says so and offers the search.
+    If there are none, it says so and offers the search.
     """
     found = await memory_page(app.pool, person, words, size=MAX_KEYS)
     if found.memories:
@@ -66,9 +66,9 @@ async def forget_words_question(app: App, person: Person, localizer: Localizer, 
 async def forget_question_about(
     app: App, person: Person, localizer: Localizer, selection: Selection
 ) -> Payload | None:
-    """Return the question whether to forget a selection; None for memories that are not there.
+    """Return the question whether to forget a selection; None if its memories do not exist.
 
-    What was said at a time may be stored without a memory of it.
+    Messages, or what was said in a period, may be stored even if there is no memory of them.
     """
     if selection.everything:
         return done_payload(localizer, forget_everything_question(localizer))
@@ -100,7 +100,7 @@ def forget_everything_question(localizer: Localizer) -> Done:
 
 
 async def _texts_of(app: App, person: Person, localizer: Localizer, selection: Selection) -> str:
-    """Return which texts go with a selection: one message by its beginning, or those of a time."""
+    """Return which texts a selection deletes: a message, by its beginning, or those of a period."""
     if not selection.messages:
         return localizer.say("forget_said")
     [(channel, ts)] = selection.messages
@@ -119,8 +119,8 @@ async def _texts_of(app: App, person: Person, localizer: Localizer, selection: S
 async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     """Forget what a button names; pressing it twice does no harm.
 
-    A list of several memories stays, with what was forgotten in the place of its row. After a click
-    in Home the caller publishes it: a job would not say what was forgotten. Raises
+    A list of several memories stays, and what was forgotten is shown in place of its row. After a
+    click in Home the caller publishes it, because a job would not say what was forgotten. Raises
     `AlreadyUnderWay` for a second click while the first is being carried out.
     """
     localizer = click.localizer
@@ -145,12 +145,12 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
 
 
 def not_remembered(localizer: Localizer, forgotten: Forgotten) -> Done:
-    """Return that a message is not remembered; with *Undo* if it had been."""
+    """Return that a message is not remembered, with *Undo* if it had been."""
     return _receipt(localizer, localizer.say("not_remembered"), forgotten)
 
 
 def _receipt(localizer: Localizer, line: str, forgotten: Forgotten) -> Done:
-    """Return what was forgotten, and that the conversation of before is not used any more."""
+    """Return what was forgotten, and that the earlier conversation is no longer used."""
     if forgotten.id is None or not forgotten.can_undo:
         return Done(line=f"{line}\n{localizer.say('forgotten_note')}")
     undo = Undo(what="forgetting", ids=(forgotten.id,))
@@ -162,8 +162,8 @@ async def forget_all_of(
 ) -> Forgotten:
     """Forget a selection; its notices and Home no longer show it.
 
-    Texts that name it are deleted in ten minutes, when it cannot be undone any more. Until then the
-    model is shown no exchange of before (`bot.conversation.turns`).
+    Texts that name it are deleted after ten minutes, when it can no longer be undone. Until then
+    the model is shown no earlier exchange (`bot.conversation.turns`).
     """
 
     async def in_commit(connection: AsyncConnection[DictRow], forgotten: Forgotten) -> None:
@@ -188,7 +188,7 @@ async def forget_all_of(
 async def selected_messages(
     connection: AsyncConnection[DictRow], person: Person, gone: Gone
 ) -> list[MessageKey]:
-    """Return the messages of what is forgotten; nothing is formed of them any more."""
+    """Return the messages of what is forgotten; nothing will be formed from them again."""
     selection = gone.selection
     values = {
         **person.ids,
@@ -219,7 +219,7 @@ async def delete_forgotten_texts(
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
-    """Undo a forgetting: once, and within ten minutes. A job embeds what is left to embed."""
+    """Undo a forgetting, once and within ten minutes. A job embeds what is left to embed."""
     person = click.person
     localizer = click.localizer
 
@@ -243,9 +243,9 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
 
 
 async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
-    """Return what an Undo has brought back, and the first question about what contradicts it.
+    """Return what an Undo has brought back, and the first question about a contradiction.
 
-    The panel shows its questions itself.
+    In the panel no question is added, because it shows questions itself.
     """
     localizer = click.localizer
     keys = {memory.key for memory in restored}
@@ -265,7 +265,7 @@ async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
 
 
 def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:
-    """Return what an Undo has brought back: a memory by its line, several by their number."""
+    """Return what an Undo has brought back: one memory's line, or the number of several."""
     if not restored:
         return localizer.say("restored_words")
     what = localizer.say("counted_memories", count=len(restored))

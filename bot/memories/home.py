@@ -49,8 +49,8 @@ async def publish_home(
 ) -> None:
     """Publish the first page of a Home; run as a job.
 
-    `replaces` and `erased`: see `publish_later`. Raises what Slack raised where a later attempt
-    may do better.
+    `replaces` and `erased`: see `publish_later`. Raises what Slack raises if a later attempt may
+    succeed.
     """
     localizer = Localizer(known_language(erased) or "en") if erased else None
     person = Person(team, user)
@@ -69,8 +69,8 @@ async def show_home(
 ) -> None:
     """Publish a Home at a position; `said` is what the click in `row` did.
 
-    Without `said`, the newest forgetting is said, while it can be undone. With `replaces`, the
-    hash of a Home, a newer one is left as it is.
+    Without `said`, the newest forgetting is shown while it can be undone. With `replaces`, the
+    hash of a Home, a newer Home is left as it is.
     Source: https://docs.slack.dev/surfaces/modals#handling_race_conditions
     """
     localizer = localizer or await app.people.localizer(person, keep_new=False)

@@ -1,7 +1,7 @@
-"""What is kept for a conversation: read for an answer, and told by one line in its thread.
+"""What is kept for a conversation: read for an answer, and shown by one line in its thread.
 
-Each kept message has one line of the app below it. A job makes it say what is so: that the message
-is kept, or, once it was taken back, edited, deleted, forgotten or erased, that it is kept no more.
+The app posts one line below each kept message. A job keeps it up to date: the message is kept, or,
+after it was taken back, edited, deleted, forgotten or erased, it is no longer kept.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ log = logging.getLogger(__name__)
 
 SHOW_LINE = "show_kept_line"
 WHOLE = 40
-"""The lines that an answer is given whole; of more the nearest to the question."""
+"""The most lines that an answer is given; if there are more, the nearest to the question."""
 MOST_QUOTED = 3
-"""The lines that are quoted below an answer."""
+"""The most lines that are quoted below an answer."""
 _MOST_PEOPLE = 500
 _SQL = load_statements("bot", "kept_lines")
 
@@ -56,11 +56,11 @@ async def lines_for_answer(
     question: str,
     with_kept: frozenset[str],
 ) -> list[KeptMemory]:
-    """Return what is kept where a person asks: for the conversation, to anybody there.
+    """Return what is kept for the conversation in which a person asks; anybody there gets it.
 
-    In a direct message it is what was said in the public channels that the person is in now. Guests
-    and people of other workspaces get nothing, nor does a conversation that is shared with other
-    workspaces or whose kind is not known, nor anybody while Slack does not say who they are.
+    In a direct message it is what was said in the public channels that the person is in now.
+    Nothing is returned for guests and people of other workspaces, in a conversation that is shared
+    with other workspaces or of unknown kind, or while Slack does not say who the person is.
     `with_kept` are the conversations of the workspace for which something is kept.
     """
     if person.team_id == API_TEAM:
@@ -93,7 +93,7 @@ async def _public_channels(app: App, person: Person, with_kept: frozenset[str]) 
 
 
 def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list[KeptMemory]:
-    """Return the lines that have words in an answer which its question does not have.
+    """Return the lines that share words with an answer which its question does not contain.
 
     One word is enough: an answer with a word of a line must not outlive the line. Those with the
     most such words come first.
@@ -105,9 +105,9 @@ def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list
 
 
 async def keeper_of(app: App, team: str, channel: str, ts: str) -> str:
-    """Return the author of a message that is kept for its conversation; ``""`` of any other one.
+    """Return the author of a message that is kept for its conversation; ``""`` for any other.
 
-    Slack's reference shows a deletion without the message.
+    It is needed because Slack may report a deletion without the deleted message.
     """
     if is_direct(channel):
         return ""
@@ -125,7 +125,7 @@ async def add_line(
     channel: str,
     thread_ts: str,
 ) -> None:
-    """Add the line of what is kept in this transaction, with the job that posts it."""
+    """Add the line of what this transaction keeps, with the job that posts it."""
     values = {**person.ids, "key": key, "channel": channel, "thread_ts": thread_ts}
     await connection.execute(_SQL["add"], values)
     await _show_later(app.queue, connection, person, [{**values, "ts": ""}])
@@ -139,9 +139,10 @@ async def update_lines(
     keys: Collection[str] = (),
     erased: bool = False,
 ) -> None:
-    """Let the lines of a person say what is kept no more, or again, after this transaction.
+    """Update the lines of a person whose message is no longer kept, or kept again, afterwards.
 
-    Those of `keys` in any case. `erased`: all lines, whose rows are deleted in it.
+    Lines of `keys` are updated in any case. `erased`: all lines; this transaction deletes their
+    rows.
     """
     changed = _SQL["all"] if erased else _SQL["note_changed"]
     found = await connection.execute(changed, {**person.ids, "keys": list(keys)})
@@ -149,7 +150,7 @@ async def update_lines(
 
 
 async def update_changed_lines(pool: Pool, queue: Queue) -> None:
-    """Do so for all people: of what ended by itself, such as by the operator's retention."""
+    """Update the lines of all people whose lines ended by themselves, such as by retention."""
     people = await execute_statement(pool, _SQL["people_with_changed"], {"most": _MOST_PEOPLE})
     for row in people:
         person = Person(row["team_id"], row["user_id"])
@@ -175,7 +176,7 @@ async def show_line(
 ) -> None:
     """Post or update the line of a kept message; run as a job.
 
-    Raises a fault of Slack's that may pass; where Slack refuses it, that is logged.
+    Raises Slack's error if it may be temporary; a refusal by Slack is logged.
     """
     person = Person(team, user)
     begun = await person_statement(app.pool, person, _SQL["begin_post"], {**person.ids, "key": key})
@@ -184,7 +185,7 @@ async def show_line(
         ts = begun[0]["ts"] or ts
         channel = begun[0]["channel"]
         posting_since = begun[0]["posting_since"]
-    # Its metadata keep the models from reading it as a part of the thread.
+    # The metadata keeps the models from reading it as a part of the thread.
     metadata = {"event_type": "kioku_notice", "event_payload": {"reply": False, "kept": key}}
     author = await app.slack.bot_user_id(team)
     client = app.slack.client(team, patience=PATIENCE_SECONDS)

@@ -1,8 +1,8 @@
-"""*Keep for This Channel* and *Keep as Decision*: only by the act of who said it.
+"""*Keep for This Channel* and *Keep as Decision*: only the author of a message can keep it.
 
-The words are those of one message, read from Slack as it is at that moment, and judged before they
-are kept. Whoever wants to keep somebody else's message has its author asked, who alone sees the
-question and may answer it.
+The words are those of one message, read from Slack at that moment, and judged before they are kept.
+If somebody wants to keep another person's message, its author is asked; only the author sees the
+question and can answer it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ QUESTIONS_AN_HOUR = 20
 _LONGEST = 1_000  # characters
 _MOST_REPLACED = 3
 _SQL = load_statements("bot", "kept_lines")
-# What a verdict says of these is in words of its own: nothing is remembered about the person.
+# These verdicts have sentences of their own, because nothing is remembered about the person.
 _REASONS = {
     "not_asserted": "kept_refused_open",
     "other_person": "kept_refused_other",
@@ -78,7 +78,7 @@ class NotKept(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
-    """A message of a person that is to be kept for its conversation; `words` are those typed."""
+    """A person's message that is to be kept for its conversation; `words` are the typed words."""
 
     person: Person
     localizer: Localizer
@@ -140,11 +140,11 @@ async def _author(app: App, person: Person, message: Mapping[str, Any]) -> str:
 
 
 async def _check_place(app: App, person: Person, localizer: Localizer, channel: str) -> bool:
-    """Return whether a conversation is a public channel. Raises `NotKept` where nothing is kept.
+    """Return whether a conversation is a public channel. Raises `NotKept` if nothing can be kept.
 
-    That is in direct messages, in conversations that are shared with other workspaces, that the
-    operator excludes, or whose kind is not known for certain; of guests, and of people who are not
-    in the conversation.
+    Nothing is kept in direct messages and in conversations that are shared with other workspaces,
+    excluded by the operator or of uncertain kind; nor for guests and people who are not in the
+    conversation.
     """
     if not channel or is_direct(channel):
         raise NotKept(localizer.say("kept_channels_only"))
@@ -177,7 +177,7 @@ async def _ask_author(app: App, click: Click, wanted: Keep, message: Mapping[str
     if not await admit_question(app.pool, person, QUESTIONS_AN_HOUR):
         raise NotKept(click.localizer.say("kept_enough_asked"))
     question = author_question(settings.localizer(), person, words, wanted)
-    # In a thread it is shown only where that has a reply.
+    # Slack shows it in a thread only if the thread has a reply.
     in_thread = bool(message.get("reply_count")) or wanted.thread_ts != wanted.ts
     client = app.slack.client(person.team_id)
     try:
@@ -232,9 +232,9 @@ async def keep_words(
     *,
     decision: bool,
 ) -> Done:
-    """Keep what a person asks for in a message to the app: the part of it that is quoted.
+    """Keep what a person asks for in a message to the app: the part that `quote` quotes.
 
-    `message`: its conversation, ts and thread. Raises `NotKept`.
+    `message` is its conversation, ts and thread. Raises `NotKept`.
     """
     channel, ts, thread_ts = message
     await _check_place(app, person, localizer, channel)
@@ -271,7 +271,7 @@ async def _keep(app: App, said: _Said, quote: str | None) -> Change:
         raise NotKept(_refused(localizer, judged))
     if len(judged.text) > _LONGEST:
         raise NotKept(localizer.say("kept_long"))
-    # Asked again: it may have been shared, and the person may have left, since.
+    # Checked again, because the channel may have been shared or the person may have left since.
     is_public = await _check_place(app, person, localizer, said.channel)
     origin = Origin(
         actor="command",
@@ -317,7 +317,7 @@ def _refused(localizer: Localizer, refused: Refusal) -> str:
 
 
 async def _older_decisions(app: App, said: _Said, kept: Change) -> list[KeptMemory]:
-    """Return the decisions that a new one may replace: the nearest to it, else the newest."""
+    """Return the decisions that a new one may replace: the nearest to it, or else the newest."""
     found = await nearest_kept(
         app.pool,
         app.embedder,
@@ -334,7 +334,7 @@ async def _older_decisions(app: App, said: _Said, kept: Change) -> list[KeptMemo
 
 
 async def replace_older(app: App, click: Click, act: Replace) -> Done:
-    """Let a decision of the person take the place of an older one that they chose."""
+    """Let a decision of the person replace an older one that they chose."""
 
     async def in_commit(connection: AsyncConnection[DictRow], _: Sequence[Change]) -> None:
         await update_lines(app.queue, connection, click.person, keys=[act.key])
@@ -347,7 +347,7 @@ async def replace_older(app: App, click: Click, act: Replace) -> Done:
 
 
 async def take_back(app: App, click: Click, act: TakeBack) -> Done:
-    """Keep a line of the person's no longer: it is gone for all at once, with *Undo* for them."""
+    """Stop keeping one of the person's lines: it disappears for everybody, with *Undo* for them."""
     memory = await find_memory(app.pool, click.person, act.key)
     if memory is None or memory.kind != KEPT_KIND:
         return Done(line=click.localizer.say("kept_not_yours"), beside=True)
@@ -365,7 +365,7 @@ async def take_back(app: App, click: Click, act: TakeBack) -> Done:
 
 
 async def take_all_back(app: App, person: Person) -> None:
-    """Keep nothing of a person who has left the workspace."""
+    """Stop keeping anything of a person who has left the workspace."""
     keys = await keys_of_kept(app.pool, person)
     if keys:
         await forget_all_of(app, person, Selection(keys=keys))

@@ -52,7 +52,7 @@ async def read_panel(
     Unread messages of the person are formed now.
     """
     unformed = await _form_now(app, person)
-    # Read here and now: what another process knows of the person may be half a minute old.
+    # Read from the database, because a process's cache of the person may be half a minute old.
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
         off_in = await read_off_scopes(connection, person)
@@ -168,10 +168,10 @@ def data_handling(app: App, localizer: Localizer, settings: PersonSettings) -> l
 
 
 def data_flows(settings: Settings) -> dict[str, str]:
-    """Return the receivers of a person's words, as ``MODEL (HOST)``, by their purpose.
+    """Return the receivers of a person's words, as ``MODEL (HOST)``, by purpose.
 
-    The fallback model gets what the reply model gets, while that does not answer. A model of
-    another provider than OpenAI's API has the provider's name as its host.
+    The fallback model gets what the reply model gets, while that one does not answer. A model that
+    is not called through OpenAI's API has its provider's name as the host.
     """
     host = urlsplit(settings.reply_server.base_url).hostname or ""
     flows = {"replies": f"{settings.reply_model} ({host})"}
@@ -188,7 +188,7 @@ def data_flows(settings: Settings) -> dict[str, str]:
 async def _form_now(app: App, person: Person) -> int:
     """Schedule immediate formation of all unformed words; return the number of their messages.
 
-    0 while memory is off for them.
+    It is 0 while memory is off for the person.
     """
     if app.settings.formation == "off":
         return 0

@@ -1,10 +1,10 @@
 """Reminders of promises, in the person's direct messages: one message for all that are due.
 
-Once a minute the people are found who are to be reminded of something. For each of them, in a
-transaction of their own, the reminders that are due are stored with a job that posts them; so
-nobody's promises delay what others are told. When a reminder is due follows from the promise, the
-time zone and *Tomorrow* as they are now (`promise_reminders` of bot/schema.sql): nothing has to be
-moved or cancelled when one of them changes.
+Once a minute, the people with due reminders are found. For each of them, in a separate transaction,
+the due reminders are stored with a job that posts them, so that one person's promises do not delay
+the reminders of others. When a reminder is due is computed from the promise, the time zone and
+*Tomorrow* as they are now (`promise_reminders` of bot/schema.sql), so that nothing has to be moved
+or cancelled when one of them changes.
 
     due ──add_due──▶ stored ──begin_post──▶ being posted ──note_posted──▶ posted, or refused
                         ◀──────not in Slack after a crash──────┘
@@ -50,12 +50,12 @@ _REFUSED = "-"
 
 
 class _TakenOver(Exception):
-    """Another process has settled what became of a message."""
+    """Another process has determined whether a message was posted."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """A message that is posted: its id in the metadata, and since when, by the monotonic clock."""
+    """A message being posted: its id in the metadata, and when that began (`time.monotonic`)."""
 
     person: Person
     id: UUID
@@ -92,8 +92,8 @@ async def _add_due(pool: Pool, queue: Queue, person: Person) -> None:
 async def remind(app: App, team: str, user: str) -> None:
     """Post a person's stored reminders as one message; run as a job.
 
-    Nothing is posted of promises that were kept, dropped, moved or forgotten since, and while
-    memory is off. Raises a fault of Slack's that may pass.
+    Promises that were kept, dropped, moved or forgotten since are left out, and nothing is posted
+    while memory is off. Raises Slack's error if it may be temporary.
     """
     person = Person(team, user)
     if person.team_id == API_TEAM:
@@ -119,7 +119,7 @@ async def remind(app: App, team: str, user: str) -> None:
 
 
 async def _reminders_to_post(app: App, person: Person) -> list[Reminder]:
-    """Return the newest stored reminder of each promise; none for who is not to be reminded."""
+    """Return the newest stored reminder of each promise; none if the person gets no reminders."""
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
         if settings.off(app.settings.consent) or person_refusal(app.settings, person):
@@ -135,9 +135,9 @@ async def _reminders_to_post(app: App, person: Person) -> list[Reminder]:
 
 
 async def _settle_interrupted(app: App, person: Person) -> None:
-    """Find out which messages were posted though their job ended before it could store that.
+    """Find out which messages were posted although their job ended before it could store that.
 
-    In a conversation whose id is not known nothing can be looked for, and nothing is posted again.
+    If the conversation's id is not known, Slack cannot be searched, and nothing is posted again.
     """
     values: dict[str, Any] = {**person.ids, "dm": DM}
     for row in await person_statement(app.pool, person, _SQL["interrupted"], values):
@@ -156,10 +156,10 @@ async def _settle_interrupted(app: App, person: Person) -> None:
 
 
 async def _post(app: App, message: _Message, channel: str | None, payload: Payload) -> str:
-    """Post a reminder and return its ts; ``-`` where Slack refuses it.
+    """Post a reminder and return its ts, or ``-`` if Slack refuses it.
 
-    In a conversation whose id is not known, `channel` is None, nothing can be looked for. Raises
-    `_TakenOver`, and a fault of Slack's that may pass.
+    If `channel` is None, because the conversation's id is not known, Slack is not searched for an
+    earlier attempt. Raises `_TakenOver`, and Slack's error if it may be temporary.
     """
     person = message.person
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
@@ -194,9 +194,9 @@ async def _post(app: App, message: _Message, channel: str | None, payload: Paylo
 
 
 async def _confirm(app: App, message: _Message) -> None:
-    """Raise `_TakenOver` if another process has settled what became of the message.
+    """Raise `_TakenOver` if another process has determined whether the message was posted.
 
-    PostgreSQL is asked only if this process was out of touch with it since the message was begun.
+    PostgreSQL is queried only if this process lost touch with it after the message was begun.
     """
     if app.queue.pulse.unbroken_since() <= message.begun_at:
         return
@@ -205,7 +205,7 @@ async def _confirm(app: App, message: _Message) -> None:
 
 
 def _metadata(message: UUID) -> dict[str, Any]:
-    """Return what the reminder with this id alone has in Slack."""
+    """Return the metadata in Slack that identifies the reminder with this id."""
     payload = {**NOTICE_METADATA["event_payload"], "reminder": str(message)}
     return {**NOTICE_METADATA, "event_payload": payload}
 
@@ -218,6 +218,6 @@ async def snooze(pool: Pool, person: Person, key: str, today: date) -> date:
 
 
 async def undo_snooze(pool: Pool, person: Person, key: str, day: date) -> bool:
-    """Take back that the reminders of a promise were put off; return whether they were."""
+    """Undo that the reminders of a promise were put off to `day`; return whether they were."""
     values = {**person.ids, "key": key, "day": day}
     return bool(await person_statement(pool, person, _SQL["undo_snooze"], values))

@@ -1,7 +1,7 @@
 """What shaped an answer: the memories whose words are in it, and those that are near it.
 
-Whether an answer has such words is asked when it is given. Which memories are near is computed when
-the person asks for it, from the question and the answer as they are stored.
+Whether an answer has such words is determined when it is given. Which memories are near is computed
+when the person asks, from the stored question and answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_SHOWN = 5
 # Slack opens a window for three seconds after the click.
 _EMBEDDING_SECONDS = 1.5
 _SQL = load_statements("bot", "shaping")
-# What a memory says beside its subject; other fields hold dates, states and categories.
+# What a memory says besides its subject; other fields hold dates, states and categories.
 _SAID_BESIDE = ("description", "action", "result", "to")
 
 # --- words -------------------------------------------------------------------------------------
@@ -36,7 +36,7 @@ _HIRAGANA = r"\u3040-\u309f"
 _KATAKANA = r"\u30a0-\u30ff"
 _HAN = r"\u3400-\u9fff\uf900-\ufaff々"
 _HANGUL = r"\uac00-\ud7af"
-# A reference to a person, channel or group is no word.
+# A reference to a person, channel or group is not a word.
 _REFERENCE = re.compile(r"<[@#!][^<>]*>")
 # Scripts without spaces: a run of katakana is a word; Han and Hangul are compared two by two; one
 # Han character is a word before a particle, as in 「猫を」, not in 「好き」; hiragana is grammar.
@@ -47,8 +47,8 @@ _WORD = re.compile(
     rf"|[^\W_{_HIRAGANA}{_KATAKANA}{_HAN}{_HANGUL}]{{2,}}"
 )
 _SHORTEST = 3
-# Words that nearly every text has: those of Snowball's English list with three letters or more,
-# verbs by which people speak of themselves, and Japanese ones of the same kind.
+# Words that nearly every text contains: those of Snowball's English list with three or more
+# letters, verbs with which people talk about themselves, and similar Japanese words.
 _COMMON_WORDS = """
 about above after again against all and any are because been before being below between both but can
 did does doing don down during each few for from further had has have having her here hers herself
@@ -66,7 +66,7 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 
 
 def words_of(text: str) -> set[str]:
-    """Return the words of a text by which it can be told from others."""
+    """Return the words that distinguish a text from others."""
     words: set[str] = set()
     for found in _WORD.finditer(folded(_REFERENCE.sub(" ", text))):
         run = found[0]
@@ -84,26 +84,26 @@ def _singular(word: str) -> str:
 
 
 def says_any(memory: Memory, words: Set[str]) -> bool:
-    """Return whether any of these words is among those of what a memory says."""
+    """Return whether what a memory says contains any of these words."""
     content = memory.content
     beside = [content.get(name) for name in _SAID_BESIDE]
     texts = [subject(memory.kind, content), *(one for one in beside if isinstance(one, str))]
     said = "\n".join(texts)
-    # Splitting a text into words takes ten times as long as looking for a few in it.
+    # Splitting a text into words takes ten times as long as searching it for a few.
     as_compared = folded(said)
     may_say = any(word in as_compared for word in words)
     return may_say and not words.isdisjoint(words_of(said))
 
 
 def brought_words(question: str, answer: str) -> set[str]:
-    """Return the words of an answer which its question does not have."""
+    """Return the words of an answer that its question does not contain."""
     return words_of(answer) - words_of(question)
 
 
 def in_answer(memories: Sequence[Memory], question: str, answer: str) -> list[Memory]:
-    """Return the memories that have words in an answer which its question does not have.
+    """Return the memories that share words with an answer which its question does not contain.
 
-    So an acknowledgement, which repeats what the person has just said, has none of them.
+    An acknowledgement, which repeats what the person has just said, therefore yields none.
     """
     brought = brought_words(question, answer)
     return [memory for memory in memories if says_any(memory, brought)]
@@ -113,10 +113,10 @@ def in_answer(memories: Sequence[Memory], question: str, answer: str) -> list[Me
 
 
 async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
-    """Return what shaped the answer of a turn; None if it is not one of the person, or has no text.
+    """Return what shaped the answer of a turn; None if it is not the person's, or has no text.
 
-    Memories that the conversation may know now are considered. Those with words in the answer are
-    among the `MOST_SHOWN` in any case.
+    Memories that the conversation may know now are considered. Of the `MOST_SHOWN` that are shown,
+    those with words in the answer are chosen first.
     """
     values = {**person.ids, "turn": turn}
     rows = await person_statement(app.pool, person, _SQL["texts"], values)
@@ -137,7 +137,7 @@ async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
 
 
 async def _nearest(app: App, view: MemoryView, text: str) -> list[Memory]:
-    """Return the memories nearest to a text; the newest where they cannot be compared with it."""
+    """Return the memories nearest to a text, or the newest if they cannot be compared with it."""
     found: list[Memory] = []
     try:
         async with asyncio.timeout(_EMBEDDING_SECONDS):

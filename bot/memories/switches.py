@@ -41,9 +41,9 @@ async def turn_off(
 
     The scope is a conversation by its id, a thread by its key, or everywhere.
 
-    What is stored from now on is off the record, and what is still to be answered, such as the
-    message that asks for it. Words that are not formed yet are discarded. Waits for memory writes
-    that are under way.
+    Messages stored from now on are off the record, and so are those still to be answered, such as
+    the message that asks for it. Words that are not formed yet are discarded. Waits for running
+    memory writes.
     """
     values = {**person.ids, "scope": scope, "until": until}
     async with person_transaction(app.pool, person, locked=True) as connection:
@@ -58,10 +58,10 @@ async def turn_off(
 async def turn_on(
     app: App, person: Person, scope: str | None = None, *, agrees: bool = True
 ) -> bool:
-    """Switch memory on in one scope, with None in all and everywhere.
+    """Switch memory on in one scope; None means everywhere, and ends all switches.
 
-    `agrees`: by switching it on everywhere, the person agrees to memory. What was stored meanwhile
-    stays off the record. Returns False where it was on.
+    `agrees`: by switching it on everywhere, the person agrees to memory. What was stored while it
+    was off stays off the record. Returns False if it was on.
     """
     async with person_transaction(app.pool, person) as connection:
         ended = await connection.execute(_SQL["switch_on"], {**person.ids, "scope": scope})
@@ -84,7 +84,7 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
 
 
 def tomorrow(localizer: Localizer, now: datetime) -> datetime:
-    """Return eight o'clock of the next morning in the reader's zone."""
+    """Return eight o'clock the next morning in the person's time zone."""
     day = (now.astimezone(localizer.zone) + timedelta(days=1)).date()
     return datetime(day.year, day.month, day.day, MORNING, tzinfo=localizer.zone)
 

@@ -1,7 +1,7 @@
-"""Acts: what a button, an option of a menu or a form means, as the JSON that Slack returns with it.
+"""Acts: what a button, menu option or form means, as the JSON that Slack returns with it.
 
-An act names things, never a person: whoever clicks, it is carried out in their own namespace. So
-whatever comes back is safe to read.
+An act names things, never a person: it is carried out in the namespace of whoever clicks. So any
+value that comes back is safe to read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from memory import Selection
 from memory.model import MessageKey
 
 ACT = "act"
-"""The action id of an element whose value is an act; a row of several adds numbers: ``act_1``."""
+"""The action id of an element whose value is an act; a row of elements adds numbers: ``act_1``."""
 SEARCH = "search"
 """The action id of the input whose value is words to search for."""
 QUERY_LIMIT = 100  # characters of the words that are searched for
@@ -39,7 +39,7 @@ AnswerTo: TypeAlias = Literal["yes", "no", "both"]
 
 
 class _Act(BaseModel):
-    """A value of an element: compact JSON, without fields that have their defaults."""
+    """The value of an element: compact JSON, without fields that have their defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,11 +60,11 @@ def _cut_words(words: str) -> str:
 
 
 class Position(_Act):
-    """Show a list in the panel: a page of it from 1, and what narrows the list.
+    """Show a list in the panel: its page, from 1, and what narrows the list.
 
-    `of`: of ``memories`` the words that are searched for, of ``changes`` the key of a memory, of
-    ``notice`` (the changes of one notice) its batch, of ``kept`` (what is kept for a conversation)
-    its id; empty: all.
+    `of` is, for ``memories``, the words that are searched for; for ``changes``, the key of a
+    memory; for ``notice`` (the changes of one notice), its batch; for ``kept`` (what is kept for a
+    conversation), the conversation's id. Empty means all.
     """
 
     act: Literal["show"] = "show"
@@ -91,7 +91,7 @@ class PreviewCard(_Act):
 
 
 class Open(_Act):
-    """Open a form that is about no single memory."""
+    """Open a form that is not about a single memory."""
 
     act: Literal["open"] = "open"
     form: Literal["add", "settings", "delete"]
@@ -101,7 +101,7 @@ class Open(_Act):
 
 
 class Switch(_Act):
-    """Switch memory on, or off for a while: everywhere, or in the `scope` of `bot.people.Off`."""
+    """Switch memory on, or off for good or a time: everywhere or in a `bot.people.Off` scope."""
 
     act: Literal["switch"] = "switch"
     to: SwitchTo
@@ -197,7 +197,7 @@ class Share(_Act):
 
 
 class Hide(_Act):
-    """Show a memory to colleagues no longer."""
+    """Stop showing a memory to colleagues."""
 
     act: Literal["hide"] = "hide"
     key: str
@@ -219,7 +219,7 @@ class Snooze(_Act):
 
 
 class UndoSnooze(_Act):
-    """Take back that the reminders of a promise were put off to `day`."""
+    """Undo that the reminders of a promise were put off to `day`."""
 
     act: Literal["undo_snooze"] = "undo_snooze"
     key: str
@@ -246,7 +246,7 @@ class Keep(_Act):
 
 
 class Replace(_Act):
-    """Let a decision that the person keeps take the place of an older one of its conversation."""
+    """Let a decision that the person keeps replace an older one of its conversation."""
 
     act: Literal["replace"] = "replace"
     key: str
@@ -254,7 +254,7 @@ class Replace(_Act):
 
 
 class TakeBack(_Act):
-    """Keep a line of the person's for its conversation no longer."""
+    """Stop keeping one of the person's lines for its conversation."""
 
     act: Literal["take_back"] = "take_back"
     key: str
@@ -269,7 +269,7 @@ class Rate(_Act):
 
 
 class Export(_Act):
-    """Send the person all that is kept of them as a file."""
+    """Send the person all data about them as files."""
 
     act: Literal["export"] = "export"
 
@@ -292,10 +292,10 @@ class Row(BaseModel):
 class Place(BaseModel):
     """Where a person clicked or typed, which is where the result is shown.
 
-    `url`: where Slack takes the answer to a command or to a click in a message. `view`: the id of
-    the modal that holds the panel. `position`: that of the panel in which the click was, Home's
-    where there is no `view`; None: it was in a message, or typed. `row`: the row of the panel that
-    was clicked. `channel`: the conversation.
+    `url` is where Slack accepts the answer to a command or to a click in a message. `view` is the
+    id of the modal that holds the panel. `position` is the position of the clicked panel, which is
+    Home if there is no `view`; None for a message or typed text. `row` is the clicked row of the
+    panel. `channel` is the conversation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -325,7 +325,7 @@ class AddLines(_FormAct):
 
 
 class SaveMemory(_FormAct):
-    """Change a memory of a kind that was `seen` as of its last change."""
+    """Change a memory; `seen` is the time of its last change when the form was opened."""
 
     act: Literal["save_memory"] = "save_memory"
     key: str
@@ -342,13 +342,13 @@ class ShareSentence(_FormAct):
 
 
 class SaveSettings(_FormAct):
-    """Store the settings that are chosen."""
+    """Store the chosen settings."""
 
     act: Literal["save_settings"] = "save_settings"
 
 
 class DeleteData(_FormAct):
-    """Delete all that is kept of the person."""
+    """Delete all data about the person."""
 
     act: Literal["delete_data"] = "delete_data"
 
@@ -395,7 +395,7 @@ _ADAPTER: TypeAdapter[ButtonAct | FormAct] = TypeAdapter(Act)
 
 
 def read_act(value: object) -> ButtonAct | FormAct | None:
-    """Return the act in a value; None for what cannot be read, as of another version of the app."""
+    """Return the act in a value; None if it cannot be read, as from another version of the app."""
     try:
         return _ADAPTER.validate_json(str(value))
     except ValidationError:
@@ -403,7 +403,7 @@ def read_act(value: object) -> ButtonAct | FormAct | None:
 
 
 def clicked_act(action: Mapping[str, Any]) -> ButtonAct | None:
-    """Return the act of a clicked element as Slack sends it; None for what cannot be read."""
+    """Return the act of a clicked element as Slack sends it; None if it cannot be read."""
     if action.get("action_id") == SEARCH:
         return Position(of=" ".join(str(action.get("value") or "").split()))
     chosen = action.get("selected_option") or action
@@ -412,16 +412,16 @@ def clicked_act(action: Mapping[str, Any]) -> ButtonAct | None:
 
 
 def panel_position(view: Mapping[str, Any]) -> Position | None:
-    """Return what the panel in a view shows; None: the view is none of a panel."""
+    """Return the position of the panel in a view; None if the view is not a panel."""
     act = read_act(view.get("private_metadata"))
     if isinstance(act, Position):
         return act
-    # Home of another version.
+    # Home as another version of the app published it.
     return Position() if view.get("type") == "home" else None
 
 
 def searched_words(view: Mapping[str, Any]) -> str:
-    """Return the words in the search of a panel."""
+    """Return the words in a panel's search input."""
     values = (view.get("state") or {}).get("values") or {}
     for elements in values.values():
         if SEARCH in elements:
@@ -430,6 +430,6 @@ def searched_words(view: Mapping[str, Any]) -> str:
 
 
 def submitted_act(view: Mapping[str, Any]) -> FormAct | None:
-    """Return the act of a submitted form; None for what cannot be read."""
+    """Return the act of a submitted form; None if it cannot be read."""
     act = read_act(view.get("private_metadata"))
     return act if isinstance(act, FormAct) else None

@@ -19,15 +19,15 @@ Chunk = dict[str, Any]
 
 
 class Payload(TypedDict):
-    """What a message says. Slack refuses one that says nothing; `text` is for notifications."""
+    """What a message says. Slack refuses an empty message; `text` is for notifications."""
 
     text: str
     blocks: list[Block]
 
 
 LINE_LIMIT = 240
-# Slack's limits by which texts are cut. `tests/unit/test_block_limits.py` compares them with the
-# table of the playground, block_kit.toml, which names their source.
+# Slack's limits, to which texts are cut. `tests/unit/test_block_limits.py` compares them with the
+# playground's table, block_kit.toml, which names their source.
 LABEL_LIMIT = 75
 VALUE_LIMIT = 2_000
 OPTION_TEXT_LIMIT = 75
@@ -37,17 +37,17 @@ INPUT_LIMIT = 3_000
 VIEW_BLOCKS_LIMIT = 100
 MESSAGE_BLOCKS_LIMIT = 50
 MESSAGE_TEXT_LIMIT = 40_000
-# These are below Slack's.
+# These limits are lower than Slack's.
 SECTION_LIMIT = 2_900
 PART_LIMIT = 11_500
 FALLBACK_LIMIT = 3_900
 DETAIL_LIMIT = 200
-# An address that was made text.
+# An address that was turned into text.
 _UNLINKED = re.compile(r"\w\[\.\]\w")
 # A reference to a person, channel or group, escaped; and one whose end was cut off.
 _REFERENCE = re.compile(r"&lt;((?:@[UW]|#[CG]|!subteam\^S)[A-Z0-9]{7,20})&gt;")
 _CUT_REFERENCE = re.compile(r"&lt;(?:@|#|!subteam\^)[A-Z0-9]*…\Z")
-# A person, channel or group by its id, which says nothing where it is read aloud.
+# A person, channel or group by its id, which means nothing when it is read aloud.
 _ID = re.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]+>")
 # A mention, link or date of mrkdwn: what it is, and the words that are shown for it.
 _MARKUP = re.compile(r"<(?:[^<>|]*\|)?([^<>|]*)>")
@@ -86,7 +86,7 @@ def modal(
 def section(text: str, accessory: Block | None = None, block_id: str = "") -> Block:
     """Return a section of mrkdwn; Slack does not turn plain names and addresses in it into links.
 
-    Of a long text the first lines are shown. `accessory` is the element beside it.
+    Only the first lines of a long text are shown. `accessory` is the element beside it.
     """
     return {
         "type": "section",
@@ -102,7 +102,7 @@ def header(text: str) -> Block:
 
 
 def actions(*elements: Block, block_id: str = "") -> Block:
-    """Return a row of buttons; Slack wants an action id for each that differs from the others."""
+    """Return a row of buttons; Slack requires a different action id for each of them."""
     named = {"block_id": block_id} if block_id else {}
     numbered = [
         {**element, "action_id": f"{ACT}_{number}"} for number, element in enumerate(elements)
@@ -129,9 +129,9 @@ def button(
     style: Literal["", "primary", "danger"] = "",
     confirm: Block | None = None,
 ) -> Block:
-    """Return a button; Slack asks `confirm` before it is clicked.
+    """Return a button; Slack shows `confirm`, if given, before the click counts.
 
-    `label` is its text for screen readers, mrkdwn, made plain and cut to Slack's limit.
+    `label` is its text for screen readers: mrkdwn, which is made plain and cut to Slack's limit.
     """
     block: Block = {
         "type": "button",
@@ -155,7 +155,7 @@ def option(text: str, value: str) -> Block:
 
 
 def select(options: Sequence[Block], chosen: str = "") -> Block:
-    """Return a menu of one choice; `chosen` is the value of the option it begins with."""
+    """Return a menu for a single choice; `chosen` is the value of the initial option."""
     menu: Block = {"type": "static_select", "options": list(options)}
     for option in options:
         if option["value"] == chosen:
@@ -202,15 +202,15 @@ def fitted(text: str, limit: int) -> str:
 
 
 def spoken(text: str) -> str:
-    """Return mrkdwn as a screen reader is to say it: one line, without markup."""
+    """Return mrkdwn as a screen reader should say it: one line, without markup."""
     without_ids = _ID.sub("…", text)
     return " ".join(html.unescape(_MARKUP.sub(r"\1", without_ids)).split())
 
 
 def escaped(text: str, limit: int = LINE_LIMIT) -> str:
-    """Return a text as mrkdwn, its ``&``, ``<`` and ``>`` no markup; at most `limit` characters.
+    """Return a text as mrkdwn with ``&``, ``<`` and ``>`` escaped; at most `limit` characters.
 
-    An escape is longer than what it stands for, and counts as what it is.
+    Escapes count with all their characters.
     """
     shown = html.escape(text, quote=False)
     while len(shown) > limit:
@@ -232,7 +232,7 @@ def as_mrkdwn(text: str, limit: int = LINE_LIMIT) -> str:
 
 
 def reply_text(localizer: Localizer, reply: Reply) -> str:
-    """Return a reply's whole Markdown, citations as links below it."""
+    """Return a reply's whole Markdown, with citations as links below it."""
     text = reply.text.rstrip()
     if reply.cut:
         text += "\n\n" + localizer.say(reply.cut)
@@ -251,10 +251,10 @@ def with_notes(
     left_out: bool = False,
     newest_only: bool,
 ) -> str:
-    """Return an answer with the lines below it.
+    """Return an answer with notes below it.
 
-    `newest_only`: not all memories were searched. `left_out`: credentials of the message
-    are not stored.
+    `newest_only`: not all memories were searched. `left_out`: credentials in the message are not
+    stored.
     """
     lines = [localizer.say("newest_only")] if newest_only else []
     if left_out:
@@ -281,12 +281,12 @@ def footer(
     shaped_turn: UUID | None = None,
     rated_turn: UUID | None = None,
 ) -> list[Block]:
-    """Return what appears below every answer with this text.
+    """Return what appears below an answer with this text.
 
-    `stand_in`: no language model wrote the answer, which the first one to a person says.
-    `memory_state` says whether memory was on for it, and `off` is the sentence that it was not.
-    `shaped_turn` is the turn of which a button shows what shaped its answer, `rated_turn` the turn
-    that the rating names; None leaves them out.
+    `stand_in`: no language model wrote the answer, which a person's first answer says.
+    `memory_state` tells whether memory was on for it, and `off` is the sentence that it was not.
+    `shaped_turn` is the turn for the button that shows what shaped the answer, `rated_turn` the
+    turn for the rating buttons; None leaves them out.
     """
     lines = [] if stand_in else [localizer.say("footer")]
     if stand_in and memory_state is not None and memory_state.is_first:
@@ -302,7 +302,7 @@ def footer(
 
 
 def controls_row(localizer: Localizer, rated: UUID | None, shaped: UUID | None) -> list[Block]:
-    """Return the small controls below an answer: its rating, and what shaped it.
+    """Return the small controls below an answer: to rate it, and to see what shaped it.
 
     Source: https://docs.slack.dev/reference/block-kit/blocks/context-actions-block
     """
@@ -327,17 +327,17 @@ def _feedback_buttons(localizer: Localizer, turn: UUID) -> Block:
 
 
 def markdown(text: str) -> Block:
-    """Return the text of a message of a reply as a block."""
+    """Return Markdown text of a reply as a block."""
     return {"type": "markdown", "text": text}
 
 
 def text_chunk(text: str) -> Chunk:
-    """Return the chunk of a stream that adds Markdown."""
+    """Return a stream chunk that adds Markdown."""
     return {"type": "markdown_text", "text": text}
 
 
 def task_chunk(localizer: Localizer, task: Task) -> Chunk:
-    """Return the chunk of a stream that shows a task, or changes how it is shown.
+    """Return a stream chunk that shows a task, or updates it.
 
     Source: https://docs.slack.dev/reference/methods/chat.appendStream
     """

@@ -27,7 +27,7 @@ def card_lines(localizer: Localizer, memories: Sequence[Memory]) -> list[str]:
 
 
 def card_payload(localizer: Localizer, user: str, memories: Sequence[Memory]) -> Payload:
-    """Return what a colleague is shown of the card of the user with this id of Slack's.
+    """Return the card of the user with this Slack id as a colleague sees it.
 
     Slack sends no notification for a mention to somebody who cannot see it.
     """

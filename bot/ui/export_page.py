@@ -1,4 +1,4 @@
-"""The page to read beside the JSON of an export: what is remembered, and the conversations."""
+"""The readable page beside the JSON of an export: what is remembered, and the conversations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STYLE = (
 
 
 def export_page(localizer: Localizer, document: Mapping[str, Any]) -> str:
-    """Return an export as a page of HTML that names nothing outside itself.
+    """Return an export as an HTML page without references to anything outside itself.
 
     `document` is described in docs/reference/export.md.
     """

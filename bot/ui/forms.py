@@ -51,23 +51,23 @@ from memory.model import LEVEL_FIELDS, PROMISE_KIND
 from memory.store import validated
 
 _CALLBACK_ID = "form"
-LINES_LIMIT = 20  # of one run of formation, where a line may be proposed twice
+LINES_LIMIT = 20  # of one formation run, which may propose a line twice
 COMMENT_LIMIT = 1_000
 FIELD_LIMIT = 2_000  # as `MAX_TEXT` of memory.model.text
-# Slack asks for six inputs at most, and one says where a memory may be used.
+# A form has at most six inputs, and one says where the memory may be used.
 _MAX_FIELDS = 5
 _MULTILINE_LENGTH = 60
-# Of our own kinds: fields without a label.
+# Fields of our own kinds that have no label.
 _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
 _AUDIENCE = "audience"
 _LINES = "lines"
 _WORD = "word"
 _COMMENT = "comment"
-# Markers of lists, with which pasted lines begin.
+# List markers at the start of pasted lines.
 _BULLETS = "-–*•·▪◦ \t"
 _ERRORS = {"missing": "form_missing", "secret": "refused_secret"}
 _RETENTION = (30, 90, 180, 365)
-# The types that have an input; pickers by format, and numbers, with the values they begin with.
+# The types that have an input; pickers by format, and numbers, with the values they can show.
 _TYPES = ("string", "integer", "number")
 _PICKERS = {
     "date": re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"),
@@ -100,7 +100,7 @@ def final_view(localizer: Localizer, title: str, *texts: str) -> SlackView:
 
 
 def _entered(view: Mapping[str, Any], block_id: str) -> str:
-    """Return what was entered or chosen; empty, too, where the form has no such input."""
+    """Return what was entered or chosen; also empty if the form has no such input."""
     elements = view["state"]["values"].get(block_id) or {}
     state = next(iter(elements.values()), None) or {}
     chosen = (state.get("selected_option") or {}).get("value")
@@ -112,10 +112,10 @@ def _entered(view: Mapping[str, Any], block_id: str) -> str:
 
 
 def fields_of(schema: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Rules]:
-    """Return the rules of each field that a form asks for, those that are required first.
+    """Return the rules of each field that a form asks for, required ones first.
 
-    An optional text is asked for where there is one. What no input can hold, such as a list or a
-    long text, is left out and keeps its value.
+    An optional text field is included only if it has a value. What no input can hold, such as a
+    list or a long text, is left out and keeps its value.
     """
     found = {
         name: rules
@@ -139,7 +139,7 @@ def _fields(schema: type[BaseModel]) -> dict[str, Rules]:
 
 
 def _resolved(rules: Rules, described: Rules) -> Rules:
-    """Return the rules of a field without ``null``, and with what they refer to in their place."""
+    """Return the rules of a field without ``null``, and with references resolved."""
     outer = {key: rules[key] for key in ("title", "description") if key in rules}
     for one in [*rules.get("anyOf", ()), *rules.get("allOf", ())]:
         if one.get("type") != "null":
@@ -155,7 +155,7 @@ def _is_text(rules: Rules) -> bool:
 
 
 def text_of(content: Mapping[str, Any], name: str) -> str:
-    """Return a field as an input shows it."""
+    """Return a field's value as an input shows it."""
     return "" if content.get(name) is None else str(content[name])
 
 
@@ -163,7 +163,7 @@ def edit_form(
     localizer: Localizer, schema: type[BaseModel], memory: Memory, place: Place
 ) -> SlackView:
     """Return the form of a memory with what it says now; `schema` is that of its kind."""
-    # Our own kinds have labels in each language; an operator's have their titles.
+    # Our own kinds have labels in each language; an operator's kinds use their titles.
     own = schema in SCHEMAS
     blocks: list[Block] = []
     for name, rules in fields_of(schema, memory.content).items():
@@ -183,7 +183,7 @@ def edit_form(
 
 
 def add_form(localizer: Localizer, place: Place) -> SlackView:
-    """Return the form that adds memories: one field, whose lines are formed like messages."""
+    """Return the form that adds memories: one field, whose lines are each formed like a message."""
     hint = localizer.say("add_lines_hint", limit=LINES_LIMIT)
     field = input_block(_LINES, localizer.say("field_fact"), text_input(INPUT_LIMIT), hint=hint)
     blocks = [field, _audience_input(localizer, DM)]
@@ -202,7 +202,7 @@ def _range(localizer: Localizer, rules: Rules) -> str:
 
 
 def _element(rules: Rules, value: str) -> Block:
-    """Return the input of a field; a picker or number begins empty where it cannot show `value`."""
+    """Return the input of a field; a picker or number that cannot show `value` begins empty."""
     if "enum" in rules:
         return select([option(one, one) for one in rules["enum"][:OPTIONS_LIMIT]], value)
     kind = str(rules.get("format"))
@@ -216,9 +216,9 @@ def _element(rules: Rules, value: str) -> Block:
 
 
 def _level_input(localizer: Localizer, kind: str, content: Mapping[str, Any]) -> Block:
-    """Return the menu of a level, whose options say what the list of memories will say.
+    """Return the menu of a level, whose options read like the lines in the list of memories.
 
-    The option of the level as it is has its stored score, so that saving changes nothing.
+    The option of the current level has the stored score, so that saving it changes nothing.
     """
     score = content.get(LEVEL_FIELDS[kind])
     stored = level_of(kind, score) if isinstance(score, int) and 0 < score <= 100 else None
@@ -231,7 +231,7 @@ def _level_input(localizer: Localizer, kind: str, content: Mapping[str, Any]) ->
 
 
 def _number_input(rules: Rules, value: str) -> Block:
-    """Return the input of a number; it begins empty where it cannot show `value`."""
+    """Return the input of a number; it begins empty if it cannot show `value`."""
     kind = rules["type"]
     ends = {"min_value": "minimum", "max_value": "maximum"}
     limits = {name: str(rules[end]) for name, end in ends.items() if end in rules}
@@ -269,7 +269,7 @@ def entered_content(view: Mapping[str, Any], schema: type[BaseModel]) -> dict[st
 
 
 def typed_text(changed: Mapping[str, str | None], schema: type[BaseModel]) -> str:
-    """Return what the person typed of the fields that changed; choices and dates are not words."""
+    """Return the texts that the person typed in changed fields; choices and dates are left out."""
     fields = _fields(schema)
     return " ".join(text for name, text in changed.items() if text and _is_text(fields[name]))
 
@@ -277,7 +277,7 @@ def typed_text(changed: Mapping[str, str | None], schema: type[BaseModel]) -> st
 def edit_errors(
     localizer: Localizer, view: Mapping[str, Any], schema: type[BaseModel]
 ) -> dict[str, str]:
-    """Return what is wrong with a submitted edit form, by block, by the schema alone."""
+    """Return the errors of a submitted edit form, by block, judged by the schema alone."""
     content = entered_content(view, schema)
     try:
         validated(schema.__name__, content, [schema])
@@ -286,7 +286,7 @@ def edit_errors(
         return {
             _block_id(name): field_error(localizer, code, rules[name])
             for name, code in problem.codes.items()
-            # A field that no input can hold keeps its value, which is not here.
+            # A field that no input can hold keeps its value, which the form does not have.
             if name in content
         }
     return _past_due(localizer, view, content) if schema.__name__ == PROMISE_KIND else {}
@@ -295,7 +295,7 @@ def edit_errors(
 def _past_due(
     localizer: Localizer, view: Mapping[str, Any], content: Mapping[str, str | None]
 ) -> dict[str, str]:
-    """Return that a promise was given a day or a time that is over; what it had before may stay."""
+    """Return an error if a promise was given a past day or time; its earlier one may stay."""
     day = content.get("due") or ""
     at = content.get("due_time") or ""
     if (day, at) == (_begun_with(view, "due"), _begun_with(view, "due_time")):
@@ -307,7 +307,7 @@ def _past_due(
 
 
 def _begun_with(view: Mapping[str, Any], field: str) -> str:
-    """Return the day or time that the input of a field began with; empty for none."""
+    """Return the initial day or time in the input of a field; empty if there is none."""
     for block in view.get("blocks") or []:
         if block.get("block_id") == _block_id(field):
             element = block["element"]
@@ -325,7 +325,7 @@ def field_error(localizer: Localizer, code: str, rules: Rules | None = None) -> 
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines of a text that are not empty, without bullets, each once."""
+    """Return the non-empty lines of a text, without bullets and duplicates."""
     lines = (line.strip().lstrip(_BULLETS).strip() for line in text.splitlines())
     return list(dict.fromkeys(line for line in lines if line))
 
@@ -354,7 +354,7 @@ def add_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
 
 
 def share_form(localizer: Localizer, key: str, sentence: str, place: Place) -> SlackView:
-    """Return the form that says which sentence colleagues will read."""
+    """Return the form that shows which sentence colleagues will read."""
     blocks = [
         section(f"{localizer.say('card_will_read')}\n{bulleted([escaped(sentence)])}"),
         note(localizer.say("card_who_asks")),
@@ -405,7 +405,7 @@ def settings_form(
 
 
 def _data_buttons(localizer: Localizer, *, can_forget: bool) -> Block:
-    """Return the buttons that export, forget and delete what is kept of a person."""
+    """Return the buttons that export, forget and delete what is stored about a person."""
     buttons = [export_button(localizer)]
     if can_forget:
         confirm = {
@@ -424,7 +424,7 @@ def _data_buttons(localizer: Localizer, *, can_forget: bool) -> Block:
 
 
 def export_button(localizer: Localizer) -> Block:
-    """Return the button that sends the person all that is kept of them."""
+    """Return the button that sends the person all data about them."""
     return button(localizer.say("export_title"), Export())
 
 
@@ -434,7 +434,7 @@ def _period(localizer: Localizer, days: int | None) -> str:
 
 
 def read_settings_form(view: Mapping[str, Any]) -> Choices:
-    """Return the choices; Slack lets nothing but the options of the form through."""
+    """Return the choices; Slack accepts only the options of the form."""
     return {
         "eagerness": cast(Eagerness, _entered(view, "eagerness")),
         "notices": _entered(view, "notices") == "on",
@@ -447,7 +447,7 @@ def read_settings_form(view: Mapping[str, Any]) -> Choices:
 
 
 def delete_form(localizer: Localizer, place: Place) -> SlackView:
-    """Return the question: what goes, what stays, and the word to type."""
+    """Return the form that says what goes and what stays, and asks for a word."""
     word = text_input(20, multiline=False)
     blocks = [
         section(localizer.say("delete_ask")),
@@ -459,14 +459,14 @@ def delete_form(localizer: Localizer, place: Place) -> SlackView:
 
 
 def delete_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with what was typed, by block; the word of any language counts."""
+    """Return the error if the wrong word was typed, by block; the word of any language counts."""
     if _entered(view, _WORD) in {say(language, "delete_word") for language in LANGUAGES}:
         return {}
     return {_WORD: localizer.say("delete_type", word=localizer.say("delete_word"))}
 
 
 def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
-    """Return the receipt: what was deleted, what will be in Slack, and what stays and why."""
+    """Return the receipt: what is deleted, what will be deleted in Slack, what stays, and why."""
     lines = [localizer.say("counted_memories", count=receipt.memories)]
     lines.append(localizer.say("deleted_rest", count=receipt.total - receipt.memories))
     if receipt.files:

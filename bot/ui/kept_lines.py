@@ -23,7 +23,7 @@ from memory.store import KeptMemory
 
 
 def one_line(text: str) -> str:
-    """Return words without line breaks, shortened to a line."""
+    """Return words without line breaks, cut to the length of a line."""
     return truncate(" ".join(text.split()), LINE_LIMIT)
 
 
@@ -45,7 +45,7 @@ def kept_payload(localizer: Localizer, memory: Memory, channel: str) -> Payload:
 
 
 def gone_payload(localizer: Localizer, channel: str) -> Payload:
-    """Return the line in the place of that, once the message is kept no more."""
+    """Return the line that replaces it when the message is no longer kept."""
     return payload(localizer.say("kept_gone", channel=f"<#{channel}>"))
 
 

@@ -1,4 +1,4 @@
-"""A memory, a change, a question, an audience, off: each as one line that a person understands."""
+"""Memories, changes, questions, audiences and "off", each as one line that a person understands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from memory.store import MAX_MEMORIES, NotRemembered
 
 
 class Level(NamedTuple):
-    """A word for scores from `least` on: the score that stands for it, and its sentence's key."""
+    """A word for scores from `least` up: its typical score, and the key of its sentence."""
 
     least: int
     typical: int
@@ -46,12 +46,13 @@ LEVELS: Mapping[str, Sequence[Level]] = {
         Level(0, 10, "tech_hardly"),
     ),
 }
-"""The words for the scores of the built-in kinds, from 0 to 100: nobody is shown a number."""
-# Of “I like …” and 「…が好きです」; and what ends a word before the subject in Japanese.
+"""The words for the scores of the built-in kinds, from 0 to 100: people are not shown a number."""
+# The letters beside the subject in “I like …” and 「…が好きです」, and the particles that may
+# precede it in Japanese.
 _FEW_LETTERS = 8
 _ENDS = "はがもの"
 _FINAL_MARKS = " .!。！"
-# The fields of a built-in kind that are shown beside its subject; of an operator's own, all.
+# The fields of a built-in kind that are shown beside its subject; an operator's kind shows all.
 _DETAILS: Mapping[str, tuple[str, ...]] = {
     "UserFoodPreference": ("cuisine",),
     "UserTechInterest": ("category",),
@@ -59,8 +60,8 @@ _DETAILS: Mapping[str, tuple[str, ...]] = {
 }
 _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 _ENDED = ("done", "dropped")
-_TITLE_LIMIT = 100  # characters of a memory in a title, of which Slack takes 150
-# Reasons that mean the same to a person as another one.
+_TITLE_LIMIT = 100  # characters of a memory in a title, which Slack limits to 150
+# Reasons that mean the same to a person as another reason.
 _REFUSED_AS = {"no_evidence": "unusable", "unreadable": "unusable"}
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
 
@@ -94,7 +95,7 @@ def describe(localizer: Localizer, kind: str, content: Mapping[str, Any]) -> str
 
 
 def _promise(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str:
-    """Return a promise: to whom, until when, and what became of it."""
+    """Return a promise: what, to whom, by when, and whether it was kept."""
     line = _with_details(localizer, what, content)
     state = content.get("state")
     return localizer.say(f"promise_line_{state if state in _ENDED else 'open'}", what=line)
@@ -124,20 +125,20 @@ def promise_line(localizer: Localizer, memory: Memory) -> str:
 
 
 def promise_details(localizer: Localizer, memory: Memory) -> str:
-    """Return a promise as the row of a reminder: what, and below it to whom and by when."""
+    """Return a promise as a row of a reminder: what, and, below it, to whom and by when."""
     what = as_mrkdwn(_one_line(subject(memory.kind, memory.content)))
     details = as_mrkdwn(" · ".join(_promise_details(localizer, memory.content)))
     return f"*{what}*\n{details}" if details else f"*{what}*"
 
 
 def sentence_of(memory: Memory) -> str:
-    """Return the sentence of a memory's newest source, which a verdict saw; "" if it is gone."""
+    """Return the sentence of a memory's newest source, which was judged; "" if it is gone."""
     said = [str(one.get("evidence") or "") for one in memory.sources]
     return " ".join("".join(said[-1:]).split())
 
 
 def said_line(localizer: Localizer, memory: Memory, line: str) -> str:
-    """Return the quoted sentence of a memory; empty where it says no more than its `line`."""
+    """Return the quoted sentence of a memory; empty if it says no more than its `line`."""
     sentence = truncate(sentence_of(memory), _SAID_LIMIT)
     if not says_more(subject(memory.kind, memory.content), sentence, line):
         return ""
@@ -145,7 +146,7 @@ def said_line(localizer: Localizer, memory: Memory, line: str) -> str:
 
 
 def says_more(what: str, sentence: str, line: str) -> bool:
-    """Say whether the sentence of a memory says more than its line; `what` is its subject."""
+    """Return whether the sentence of a memory says more than its line; `what` is its subject."""
     bare = as_mrkdwn(sentence).strip(_FINAL_MARKS).casefold()
     if bare in line.casefold():
         return False
@@ -153,10 +154,10 @@ def says_more(what: str, sentence: str, line: str) -> bool:
 
 
 def _only_names(what: str, text: str) -> bool:
-    """Say whether a text only names a subject: “I like ramen” of ramen.
+    """Return whether a text only names a subject, as “I like ramen” does for ramen.
 
-    Few letters are left of it without the subject, and they do not belong to it, as in “miso
-    ramen” or 「味噌ラーメン」.
+    Without the subject, few letters are left of it. They must not belong to the subject, as they do
+    in “miso ramen” or 「味噌ラーメン」.
     """
     before, found, after = text.casefold().partition(what.casefold()) if what else ("", "", "")
     left = (before + after).strip(_FINAL_MARKS)
@@ -170,7 +171,7 @@ def _one_line(text: str) -> str:
 
 
 def _sentence(localizer: Localizer, kind: str, what: str, content: Mapping[str, Any]) -> str:
-    """Return what is liked, or of interest, and how much: a score says nothing to a person."""
+    """Return what is liked or of interest, and how much, in words instead of a score."""
     levels = LEVELS.get(kind)
     if levels is None:
         return what
@@ -179,7 +180,7 @@ def _sentence(localizer: Localizer, kind: str, what: str, content: Mapping[str, 
 
 
 def level_of(kind: str, score: object) -> Level | None:
-    """Return the level of a score of a built-in kind; None for what is no score."""
+    """Return the level of a score of a built-in kind; None if it is not a score."""
     if not isinstance(score, int):
         return None
     return next((one for one in LEVELS[kind] if score >= one.least), None)
@@ -195,16 +196,16 @@ def _named_fields(content: Mapping[str, Any], what: str) -> list[str]:
 
 
 def memory_line(localizer: Localizer, memory: Memory) -> str:
-    """Return a memory as a line of mrkdwn without markup of its own, with its last day.
+    """Return a memory as a line of mrkdwn, without markup, with its last day if it ends.
 
-    “…” is one without words, as of another version of its kind.
+    A memory without words, such as one of another version of its kind, is “…”.
     """
     text = as_mrkdwn(describe(localizer, memory.kind, memory.content)) or "…"
     return f"{text} {_last_day(localizer, memory.expires_at)}" if memory.expires_at else text
 
 
 def audience_of(memory: Memory) -> str:
-    """Return the audience beside direct messages that knows a memory: the widest of them."""
+    """Return the widest audience, besides direct messages, that knows a memory."""
     others = [one for one in memory.audiences if one != COLLEAGUES]
     if PUBLIC in others:
         return PUBLIC
@@ -212,7 +213,7 @@ def audience_of(memory: Memory) -> str:
 
 
 def audience_name(localizer: Localizer, audience: str) -> str:
-    """Return where a memory may be used, as mrkdwn that ends a sentence."""
+    """Return where a memory may be used, as mrkdwn for the end of a sentence."""
     if audience == DM:
         return localizer.say("audience_dm")
     if audience == PUBLIC:
@@ -278,9 +279,9 @@ def history_title(localizer: Localizer, changes: Sequence[Change]) -> str:
 
 
 def changes_line(localizer: Localizer, entries: Sequence[Change]) -> str:
-    """Return changes in one line: a single one in its words, several by their number.
+    """Return changes in one line: a single one in words, several by their number.
 
-    Those that were undone only where no other can be. Empty if none is worth telling.
+    Undone changes are shown only if all were undone. Empty if none is worth telling.
     """
     told = notable_changes(entries)
     if not told:
@@ -297,9 +298,9 @@ def changes_line(localizer: Localizer, entries: Sequence[Change]) -> str:
 
 
 def notable_changes(entries: Sequence[Change]) -> list[Change]:
-    """Return the changes worth telling, in the order they were made: of each memory the last.
+    """Return the changes worth telling, in the order they were made: the last of each memory.
 
-    A confirmation is not among them.
+    Confirmations are left out.
     """
     shown = (entry for entry in entries if entry.action in _SHOWN)
     ordered = sorted(shown, key=lambda entry: entry.at)
@@ -307,7 +308,7 @@ def notable_changes(entries: Sequence[Change]) -> list[Change]:
 
 
 def value_line(localizer: Localizer, value: Mapping[str, Any] | None) -> str:
-    """Return a stored value as one line of mrkdwn; empty for none."""
+    """Return a stored value as one line of mrkdwn; empty for None."""
     if value is None:
         return ""
     return as_mrkdwn(describe(localizer, str(value.get("kind")), value.get("content") or {}))
@@ -360,7 +361,7 @@ def place_name(localizer: Localizer, scope: str) -> str:
     """Return the conversation or thread of `bot.people.Off`, to somebody who is there."""
     if "." in scope:
         return localizer.say("place_thread")
-    # Slack shows the link to a direct message with a name that it has for itself.
+    # Slack shows the link to a direct message with an internal name.
     return localizer.say("place_dm") if is_direct(scope) else f"<#{scope}>"
 
 

@@ -1,7 +1,7 @@
 """The panel: every list of memories and changes that a person sees.
 
-It is the content of App Home and of the modal that ``/memories`` opens. What it shows travels in
-the metadata of the view, which Slack returns with each click in it.
+It is the content of App Home and of the modal that ``/memories`` opens. Its position is in the
+metadata of the view, which Slack returns with each click in it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ _ANSWERS: Mapping[str, tuple[tuple[AnswerTo, str], ...]] = {
 }
 _DIVIDER: Block = {"type": "divider"}
 _SAID = "said"
-# How the ids of rows begin, before the key of a memory or the id of a change.
+# The prefixes of row ids, before the key of a memory or the id of a change.
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
 _HEADINGS = ("promises_title", "kept_own_title", "instructions_title", "about_title")
@@ -105,10 +105,11 @@ _VIEW_FIELDS = ("type", "callback_id", "title", "submit", "close", "private_meta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What a click did, as one line; `undo` is what its *Undo* does, `buttons` are others.
+    """What a click did, as one line; `undo` is what its *Undo* does, `buttons` are the others.
 
-    Raises `ValueError` without a line: Slack refuses a message that says nothing. `beside`: the
-    line answers a message that is to stay. `above` and `below` are the other rows of the message.
+    Raises `ValueError` without a line: Slack refuses an empty message. `beside`: the clicked
+    message stays, and the line is shown separately. `above` and `below` are the other rows of the
+    message.
     """
 
     line: str
@@ -142,13 +143,13 @@ class Click:
 class Content:
     """Everything that one person's panel shows at a position.
 
-    `found` is the number of memories there, on all pages, or of changes on the pages so far, one
-    more if there are older ones; `total` is that of all memories. `links` lead to the message that
-    a memory, by its key, or a change, by its id, came from. `unformed` messages are not read yet,
-    `unread` ones could not be read. With the changes come sentences of the last day that were
-    `not_remembered`.
-    In Home, `handling` says where data goes, and `card` what colleagues see. `kept` are the lines
-    that are kept for a conversation, for `viewer`, who is in it; None: nobody is shown them.
+    `found` is the number of memories there, on all pages, or of changes on the pages so far, plus
+    one if there are older ones; `total` is the number of all memories. `links` lead to the message
+    that a memory, by its key, or a change, by its id, came from. `unformed` messages are not read
+    yet, `unread` ones could not be read. The changes include the sentences of the last day that
+    were `not_remembered`. In Home, `handling` says where data goes, and `card` what colleagues see.
+    `kept` are the lines kept for a conversation, shown to `viewer`, who is in it; None if they are
+    not shown.
     """
 
     position: Position = field(default_factory=Position)
@@ -191,7 +192,7 @@ def panel_view(
 ) -> SlackView:
     """Return the panel as a modal; `said` is what the click in `row` did.
 
-    Slack wants something to submit where there is an input: the words to search for.
+    Slack requires a submit button if there is an input; it searches for the words.
     """
     blocks = _panel(localizer, content, said, row)
     view = modal(localizer, _title(content.position), blocks, content.position)
@@ -206,7 +207,7 @@ def _title(position: Position) -> str:
 
 
 def loading_view(position: Position) -> SlackView:
-    """Return the modal in which the panel will be, before it is known who reads it."""
+    """Return the modal in which the panel will appear, before the reader's language is known."""
     words = " / ".join(say(language, "loading") for language in LANGUAGES)
     return {
         "type": "modal",
@@ -224,7 +225,7 @@ def view_with_line(localizer: Localizer, view: SlackView, said: Done) -> SlackVi
 
 
 def clicked_row(view: SlackView, block_id: str) -> Row | None:
-    """Return the row of the panel in `view` that was clicked; None: it was no row."""
+    """Return the row of the panel in `view` that was clicked; None if it was not a row."""
     above: list[str] = []
     for block in view.get("blocks") or ():
         name = str(block.get("block_id"))
@@ -253,7 +254,7 @@ def _panel(
         rows = _in_place(rows, shown, row)
         shown = []
     blocks = [*shown]
-    # What others keep, too, is none of the person's memories.
+    # What is kept for a conversation is not part of the person's own memories.
     if position.list != "kept":
         blocks += _state(localizer, content)
     if position == Position():
@@ -285,9 +286,9 @@ def _is_said(block: Block) -> bool:
 
 
 def _in_place(rows: Sequence[Block], said: Sequence[Block], clicked: Row) -> list[Block]:
-    """Return rows with what a click did in the place of the row that was clicked.
+    """Return rows with what a click did in place of the row that was clicked.
 
-    Where the memory of that row is still there, its menu stays beside the line.
+    If the memory of that row still exists, its menu stays beside the line.
     """
     names = [str(row.get("block_id")) for row in rows]
     line, *buttons = said
@@ -297,14 +298,14 @@ def _in_place(rows: Sequence[Block], said: Sequence[Block], clicked: Row) -> lis
             line = {**line, "accessory": accessory}
     others = [row for row in rows if row.get("block_id") != clicked.id]
     others_names = [str(row.get("block_id")) for row in others]
-    # The heading above goes with the last of its rows.
+    # A heading disappears with the last of its rows.
     left = [name for name in clicked.above if name in others_names]
     place = others_names.index(left[-1]) + 1 if left else 0
     return [*others[:place], line, *buttons, *others[place:]]
 
 
 def _state(localizer: Localizer, content: Content) -> list[Block]:
-    """Return whether memory is on, with what switches it, and how much is remembered."""
+    """Return whether memory is on, with a menu to switch it, and how much is remembered."""
     if content.refusal is not None:
         return [section(localizer.say(content.refusal))]
     if content.asks:
@@ -315,21 +316,21 @@ def _state(localizer: Localizer, content: Content) -> list[Block]:
     off = content.off
     text = localizer.say("panel_on") if off is None else off_sentences(localizer, off)
     options = [option(localizer.say(key), Switch(to=to).value) for to, key in _SWITCHES]
-    # Slack sends nothing for the option that is shown as chosen.
+    # Slack sends no event for the option that is already chosen.
     chosen = _chosen_switch(content)
     switch = {
         **select(options, Switch(to=chosen).value if chosen else ""),
         "action_id": ACT,
         "placeholder": plain_text(localizer.say("switch_placeholder")),
     }
-    # Slack keeps a choice for as long as the id of its block stays the same.
+    # Slack keeps a choice as long as the id of its block stays the same.
     state = int(off.until.timestamp()) if off and off.until else chosen
     lines = _state_notes(localizer, content)
     return [section(text, switch, f"state-{state}"), *([note(*lines)] if lines else [])]
 
 
 def _state_notes(localizer: Localizer, content: Content) -> list[str]:
-    """Return what off means, how much is remembered and not read yet, and where memory is off."""
+    """Return what off means, how much is remembered or not read yet, and where memory is off."""
     lines = [localizer.say("off_means")] if content.off else []
     if content.total:
         lines.append(localizer.say("counted_memories", count=content.total))
@@ -345,7 +346,7 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
 
 
 def _chosen_switch(content: Content) -> SwitchTo | None:
-    """Return the option that the state of memory is, if one says all of it."""
+    """Return the option for the state of memory, if one describes it fully."""
     off = content.off
     if content.off_in and off is None:
         return None
@@ -378,7 +379,7 @@ def _question(localizer: Localizer, content: Content) -> list[Block]:
 
 
 def answer_buttons(localizer: Localizer, question: Question) -> list[Block]:
-    """Return a button for each answer to a question; of one thing nobody keeps both."""
+    """Return a button for each answer to a question, without *both* if it is about one thing."""
     answers = _ANSWERS[question.asks]
     if question.is_about_one_thing:
         answers = tuple(one for one in answers if one[0] != "both")
@@ -416,13 +417,13 @@ def _search(localizer: Localizer, position: Position) -> Block:
         "placeholder": plain_text(localizer.say("search_example")),
         "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
     }
-    # Slack keeps what was typed for as long as the id of its block stays the same.
+    # Slack keeps what was typed as long as the id of its block stays the same.
     block = input_block(f"search-{position.of}", localizer.say("search_submit"), element)
     return {**block, "dispatch_action": True}
 
 
 def _rows(localizer: Localizer, content: Content) -> list[Block]:
-    """Return the memories, below a heading for each group where there are several."""
+    """Return the memories, with a heading for each group if there are several groups."""
     is_grouped = content.position == Position().on_page(content.position.page)
     groups: dict[str, list[Block]] = {}
     for memory in content.memories:
@@ -437,7 +438,7 @@ def _rows(localizer: Localizer, content: Content) -> list[Block]:
 
 
 def _heading(memory: Memory) -> str:
-    """Return the key of the heading that a memory is below."""
+    """Return the key of the heading above a memory."""
     if is_open(memory.kind, memory.content):
         return "promises_title"
     if memory.kind == KEPT_KIND:
@@ -448,8 +449,8 @@ def _heading(memory: Memory) -> str:
 def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
     """Return a memory with its day, its source and its menu.
 
-    The day of a promise is the one on which it is due, which its line says. The sentence of a
-    memory is shown where that says more; where it is used, where that is not the rule.
+    The line of a promise already has its due day. The sentence of a memory is shown only if it says
+    more than the line, and where the memory is used only if that is not direct messages.
     """
     line = memory_line(localizer, memory)
     details = [line]
@@ -471,16 +472,16 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
 
 
 def _row_acts(memory: Memory) -> list[tuple[str, ButtonAct]]:
-    """Return what the menu of a memory offers: the key of each sentence, and the act."""
+    """Return the menu of a memory: the key of each option's text, and its act."""
     key = memory.key
     acts: list[tuple[str, ButtonAct]] = []
     if memory.kind == KEPT_KIND:
-        # It is edited where it was said, and used nowhere else.
+        # It can only be edited where it was said, and is used nowhere else.
         return [
             ("menu_forget", Forget(keys=(key,))),
             ("menu_history", Position(list="changes", of=key)),
         ]
-    # Slack has room for five.
+    # Slack allows five options.
     if is_open(memory.kind, memory.content):
         acts.append(("promise_done", ChangePromise(key=key, to="done")))
     elif audience_of(memory) == DM:
@@ -498,7 +499,7 @@ def _row_acts(memory: Memory) -> list[tuple[str, ButtonAct]]:
 
 
 def _card(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
-    """Return what the person shows to colleagues, with its preview."""
+    """Return what the person shows to colleagues, with a preview button."""
     title = header(localizer.say("card_title"))
     if not (lines := card_lines(localizer, memories)):
         return [_DIVIDER, title, section(localizer.say("card_none"))]
@@ -549,7 +550,7 @@ def _not_remembered(localizer: Localizer, content: Content) -> list[Block]:
 
 
 def undo_of(changes: Sequence[Change]) -> Undo | Redo:
-    """Return what undoes changes or, if all of them were undone, makes them again."""
+    """Return the act that undoes changes or, if all of them were undone, makes them again."""
     ids = tuple(one.id for one in changes)
     if all(one.undone_at for one in changes):
         return Redo(ids=ids)
@@ -563,7 +564,7 @@ def undo_button(localizer: Localizer, undo: UndoAct, what: str) -> Block:
 
 
 def _pages(localizer: Localizer, content: Content) -> list[Block]:
-    """Return how much of a list is shown, and the ways to the rest of it."""
+    """Return how much of a list is shown, and buttons for the rest of it."""
     position = content.position
     blocks: list[Block] = []
     buttons: list[Block] = []

@@ -1,4 +1,4 @@
-"""Messages besides the panel: one line, and at most three buttons."""
+"""Messages outside the panel: one line, and at most three buttons."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 PayloadMaker: TypeAlias = Callable[[Person, Localizer], Awaitable[Payload]]
 """A function that returns a private message to a person."""
 _MOST_BUTTONS = 3
-_MOST_ROWS = 10  # of memories of which each can be forgotten
+_MOST_ROWS = 10  # rows of memories that can each be forgotten
 
 
 def done_payload(localizer: Localizer, done: Done) -> Payload:
-    """Return what a click did, in the place of the message that was clicked."""
+    """Return what a click did, as a message that replaces the clicked one."""
     shown = payload(done.line, *done.shown_buttons(localizer))
     return {"text": shown["text"], "blocks": [*done.above, *shown["blocks"], *done.below]}
 
@@ -76,11 +76,11 @@ def notice_payload(
     *,
     thread: str,
 ) -> Payload:
-    """Return a notice: the changes of a batch in one line, and the first question that is open.
+    """Return a notice: the changes of a batch in one line, and the first open question.
 
-    `newest` are the newest changes of its promises: what is said of one is as it is now. Their
-    next `reminders` are by key. `thread` is the thread it stands in, by its key: a button switches
-    memory off there, because Slack takes no command in a thread.
+    `newest` are the newest changes of its promises, so that a promise is shown as it is now. Their
+    next `reminders` are by key. `thread` is the key of the notice's thread: a button switches
+    memory off there, because Slack accepts no commands in a thread.
     """
     blocks: list[Block] = []
     lines: list[str] = []
@@ -137,7 +137,7 @@ def on_button(localizer: Localizer, scope: str = "") -> Block:
 
 
 def forget_button(localizer: Localizer, forget: Forget, what: str = "") -> Block:
-    """Return the button that forgets what it selects; `what` names it for screen readers."""
+    """Return the button that forgets a selection; `what` names it for screen readers."""
     text = localizer.say("menu_forget")
     label = localizer.say("explained", what=text, more=what) if what else ""
     return button(text, forget, label=label, style="danger")
@@ -168,9 +168,10 @@ def forget_question(
 def forgotten_among(
     localizer: Localizer, done: Done, key: str, among: Sequence[str], left: Sequence[Memory]
 ) -> Done:
-    """Return that a memory was forgotten, in its place in the question which of several to forget.
+    """Return the question which of several memories to forget, with one of them forgotten.
 
-    `among`: the keys of the question; `left`: those memories that are still there.
+    `done` takes the place of the memory `key`. `among` are the keys in the question; `left` are the
+    memories that still exist.
     """
     place = among.index(key)
     above = [_forget_row(localizer, one, among) for one in left if among.index(one.key) < place]
@@ -194,15 +195,15 @@ def list_payload(
 
 
 def open_payload(localizer: Localizer, opens: Position | Open) -> Payload:
-    """Return the button that opens the panel or a form, for somebody who asked for it in words."""
+    """Return a button that opens the panel or a form, for somebody who asked for it in words."""
     return payload(localizer.say("open_line"), button(localizer.say("show_button"), opens))
 
 
 def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Done:
     """Return why a sentence was not stored, with the button that stores it as it was typed.
 
-    `facts`: whether there is a kind of memory for it. A sentence that no button has room for, of
-    about 1,900 characters, gets none.
+    `facts`: whether there is a kind of memory for it. A sentence that is too long for a button's
+    value, about 1,900 characters, gets no button.
     """
     line = refusal_line(localizer, refusal.reason, refusal.sentence)
     if refusal.evidence is None or not facts or refusal.reason in _FINAL:

@@ -1,4 +1,4 @@
-"""What is said of promises: beside a notice, and in reminders."""
+"""What is said about promises, in notices and reminders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.ui.lines import promise_details, promise_line, value_line
 from bot.ui.promises import Reminder, is_open, is_past
 from memory import Change, Memory
 
-# Each takes two blocks, and a message has at most fifty.
+# Each reminder takes two blocks, and a message has at most fifty.
 _MOST_REMINDERS = 15
 _HEADINGS = ("reminder_soon", "reminder_today", "reminder_open")
 _ROW = "promise-"
@@ -25,8 +25,8 @@ def promise_told(
 ) -> tuple[str, list[Block]] | None:
     """Return the line and the buttons of a change that made or changed an open promise.
 
-    None for any other change. `reminder` is when the person is reminded next; where that is never,
-    they are asked for a day.
+    Returns None for any other change. `reminder` is when the person is reminded next; if it is
+    None, they are asked for a day.
     """
     content = (change.after or {}).get("content") or {}
     if not change.after or change.undone_at is not None or not is_open(change.kind, content):
@@ -45,8 +45,8 @@ def promise_told(
 def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Payload:
     """Return the message that reminds of promises, one row with its buttons for each.
 
-    Those whose time is near come first, then those of the day, then those that are late or were put
-    off. Promises that do not fit are counted.
+    Promises that are due soon come first, then those of the day, then those that are late or were
+    put off. Promises that do not fit are counted.
     """
     shown = reminders[:_MOST_REMINDERS]
     lines: list[str] = []
@@ -85,7 +85,7 @@ def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:
 
 
 def promise_buttons(localizer: Localizer, memory: Memory) -> list[Block]:
-    """Return what a person may answer to a reminder."""
+    """Return the buttons with which a person answers a reminder."""
     what = promise_line(localizer, memory)
     answers: tuple[tuple[str, ButtonAct], ...] = (
         ("promise_done", ChangePromise(key=memory.key, to="done")),
@@ -107,7 +107,7 @@ def is_row(block_id: str) -> bool:
 
 
 def with_row_replaced(message: Mapping[str, Any], block_id: str, shown: Payload) -> Payload:
-    """Return a reminder with what a click has done in the place of the row that was clicked.
+    """Return a reminder with what a click did in place of the row that was clicked.
 
     The new blocks keep the row's ids, so that *Undo* replaces it again.
     """

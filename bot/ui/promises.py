@@ -22,17 +22,17 @@ class Reminder:
 
 
 def is_open(kind: str, content: Mapping[str, Any]) -> bool:
-    """Return whether a memory is a promise that is still to be kept."""
+    """Return whether a memory is a promise that is still open."""
     return kind == PROMISE_KIND and content.get("state") == "open"
 
 
 def due_of(content: Mapping[str, Any]) -> str:
-    """Return the day and time of a promise as one text; empty for none."""
+    """Return the day and time of a promise as one text; empty if it has neither."""
     return f"{content.get('due') or ''} {content.get('due_time') or ''}".strip()
 
 
 def due_line(localizer: Localizer, due: str) -> str:
-    """Return a `due_of` as the person reads it; a text that is no such thing as it is."""
+    """Return a text of `due_of` as the person reads it; any other text is returned as it is."""
     try:
         return localizer.plain_day(*_day_and_time(due))
     except ValueError:
@@ -40,7 +40,7 @@ def due_line(localizer: Localizer, due: str) -> str:
 
 
 def is_past(localizer: Localizer, day: str, at: str) -> bool:
-    """Return whether a day, or a time on it, is over for the person; False for other texts."""
+    """Return whether a day, or a time on it, is past for the person; False for other texts."""
     try:
         due_day = date.fromisoformat(day)
         due_time = time.fromisoformat(at) if at else time.max

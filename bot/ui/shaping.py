@@ -21,7 +21,7 @@ class Shaping:
 
 
 def shaping_view(localizer: Localizer, shaping: Shaping) -> SlackView:
-    """Return the memories near an answer, those with words in it marked."""
+    """Return the memories near an answer; those with words in it are marked."""
     if not shaping.memories:
         return final_view(localizer, "shaping_title", localizer.say("shaping_none"))
     view = final_view(localizer, "shaping_title", localizer.say("shaping_note"))
@@ -30,7 +30,7 @@ def shaping_view(localizer: Localizer, shaping: Shaping) -> SlackView:
 
 
 def _row(localizer: Localizer, memory: Memory, shaping: Shaping) -> Block:
-    """Return a memory, its mark, and the sentence it comes from where that says more."""
+    """Return a memory, its mark, and its source sentence if that says more."""
     line = memory_line(localizer, memory)
     details: list[str] = []
     if memory.key in shaping.in_answer:

@@ -1,8 +1,8 @@
 """Keys that services make: words that nobody would write, known formats, and private keys.
 
-A word is examined by what is left of it without what people write: `_WRITTEN` are words in lower
-case, words in capitals, and numbers. Of a random word of both cases and digits about two thirds are
-left, of a name in a program a third or less.
+A word is judged by how much of it is left without the parts that people write: words in lower case
+or in capitals, and numbers (`_WRITTEN`). About two thirds of a random word of both cases and digits
+are left, but a third or less of a name in a program.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
     r"(?:(?:(?!-----)[\s\S]){0,20000}-----END[A-Z0-9 ]{0,40}-----|(?:\s+[A-Za-z0-9+/=\\]{16,})*+)"
 )
-# Formats with too few characters, or of too few kinds, for the rule of words.
+# Formats that the rule for words misses: too short, or with too few kinds of characters.
 _FORMATS = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"(?:AKIA|ASIA)[A-Z0-9]{16}"  # Amazon
@@ -32,7 +32,7 @@ _FORMATS = re.compile(
     r"|access-(?:sandbox|development|production)-[0-9a-f-]{36}|[12]/[0-9/]{16,33}:[0-9a-f]{32}"
     r")(?![A-Za-z0-9])"
 )
-# What is public although it looks like a key, and words that may be keys.
+# Public text that looks like a key, and words that may be keys.
 _PUBLIC_OR_WORD = re.compile(
     r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s<>\"'`]+"
     r"|(?<![A-Za-z0-9.-])(?:[A-Za-z0-9-]{1,63}\.){1,5}[a-z]{2,10}/[^\s<>\"'`]+"
@@ -46,12 +46,12 @@ _PUBLIC_OR_WORD = re.compile(
 _WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{3,}|[0-9]{3,}")
 _PART = re.compile(r"[A-Za-z0-9]+")
 _HEXADECIMAL = re.compile(r"(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{16,}+")
-_LEAST_LEFT = 0.3  # of a word, without what people write
+_LEAST_LEFT = 0.3  # share of a key that is left without what people write
 _LEAST_BARE = 32  # characters of a key without a name; ids of 20 to 28 look the same
 _LEAST_NAMED = 16  # characters of a key behind a name such as "sk_live_"
 _LEAST_MIXED = 10  # characters of one part of a key, between "-", "_", "." or "/"
 _CLASSES = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
-# The beginning of a key that says it is one. "pk" and "pub" begin keys that are public.
+# A prefix that marks a key as one. "pk" and "pub" begin public keys.
 _NAME = re.compile(
     r"(?!pk[_-]|pub)(?:[A-Za-z0-9]{1,20}[_.-]){0,3}?"
     r"(?:sk|rk|[A-Za-z0-9]{0,16}(?i:pat|key|secret|token|tkn)|pt|[A-Z]{1,4}AK"
@@ -59,7 +59,7 @@ _NAME = re.compile(
 )
 
 _CLOSING = "_+/.~$%-,;:!?)]}>*|"
-# An address that a service calls is a credential as a whole.
+# The whole address of a webhook is a credential.
 _HOOK = re.compile(r"://[^\s/?#]{0,100}hook|/[a-z]{0,20}hooks?/", re.IGNORECASE)
 
 
@@ -79,7 +79,7 @@ def find_keys(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def is_random(word: str) -> bool:
-    """Return whether a word is made by a program, by its length and what people do not write."""
+    """Return whether a program made a word, judging by its length and what people do not write."""
     name = _NAME.match(word)
     if name and _has_random(word[name.end() :], _LEAST_NAMED):
         return True
@@ -100,7 +100,7 @@ def _is_mixed(part: str) -> bool:
 def share_left(text: str) -> float:
     """Return the share of letters and digits that are left without what people write.
 
-    Nobody writes hexadecimal numbers: they are left as a whole.
+    People do not write hexadecimal numbers, so these count in full.
     """
     size = 0
     left = 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from memory.credentials.keys import is_random, share_left
 
 _MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
-# Labels of what a person chooses to log in with. Behind them a value may follow at once.
+# Labels of what a person chooses to log in with. A value may follow them directly.
 _PASSWORDS = (
     r"(?:password|passwort|kennwort|passcode|passphrase"
     r"|(?<![^\W_])(?:passwd|pass|pwd|pw|mdp|mot de passe|code secret|zugangscode|contraseña"
@@ -17,7 +17,7 @@ _PASSWORDS = (
     r"|パスワード|パスコード|パスフレーズ|密码|密碼|口令|비밀 ?번호|비번|암호|패스워드)"
 )
 _PINS = r"(?:(?<![^\W_])pin(?:[ -](?:code|number))?|暗証番号|핀 ?번호)"
-# Labels of keys. Behind them a value may follow at once if it is random.
+# Labels of keys. A value may follow them directly if it is random.
 _KEYS = (
     r"(?:token|(?:api|access|secret|private|account|admin|master|encryption)[ _-]?key"
     r"|client[ _-]secret"
@@ -26,7 +26,8 @@ _KEYS = (
     r"|トークン|(?:api ?|シークレット|アクセス)キー|秘密鍵|令牌|密钥|密鑰|金鑰|私钥|私鑰"
     r"|토큰|(?:api|비밀|개인) ?키)"
 )
-# Names of settings and parameters that are too common in sentences: a sign has to follow.
+# Names of settings and parameters that are too common in sentences: a colon or equals sign must
+# follow.
 _SETTINGS = r"(?<![^\W_])(?:secret|auth|sig|signature|session[ _-]?id|credentials?)"
 _SIGN = rf"{_MARK}{{0,3}}\s{{0,3}}[:=]{{1,2}}\s{{0,3}}{_MARK}{{0,3}}\s?"
 _IS = (
@@ -35,7 +36,7 @@ _IS = (
     rf"|\s?(?:は|是|为|為|은|는):?)\s{{0,3}}{_MARK}{{0,3}}\s?"
 )
 _UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
-_MOST_VALUE = 512  # characters that are read behind each label; a secret goes on as long as it does
+_MOST_VALUE = 512  # characters read after each label; a longer value is still removed whole
 _VALUE = rf"{_UNBROKEN}{{6,{_MOST_VALUE}}}+"
 _REST = re.compile(rf"{_UNBROKEN}*+")
 
@@ -53,7 +54,7 @@ _NAMES = re.compile(
     r"|--[a-z-]{0,20}(?P<option>password|passwd|token|secret|key)(?=\s)",
     re.IGNORECASE,
 )
-# What is between a label and a value; an option of a command is followed by its value.
+# What separates a label from its value. An option of a command is followed directly by its value.
 _IS_VALUE = re.compile(rf"(?P<between>{_IS})(?P<value>{_VALUE})", re.IGNORECASE)
 _SIGN_VALUE = re.compile(rf"(?P<between>{_SIGN})(?P<value>{_VALUE})")
 _OPTION_VALUE = re.compile(rf"(?P<between>\s[\"']?)(?P<value>{_VALUE})")
@@ -124,7 +125,7 @@ _COMMANDS = (
         r"[\"']?([^\s\"']{6,})"
     ),
 )
-# The name and the password of an address: the name may be missing.
+# The name, which may be missing, and the password in an address.
 _LOGIN = re.compile(
     r"(?<=://)([^\s:/?#@\[\]<>\"'`]{0,64}):([^\s:/?#@\[\]<>\"'`${}]{1,256}+)@(?![\s.])"
 )
@@ -137,10 +138,10 @@ _CODE = re.compile(r"([A-Za-z0-9]{4,10}(?:-[A-Za-z0-9]{4,10}){0,7})(?![A-Za-z0-9
 _MOST_CODES = 20
 
 _NOT_SECRET = re.compile(r"<?https?://|<[@#!]|\d{4}([-/.])\d{1,2}\1\d{1,2}$|\d{1,2}:\d{2}:\d{2}$")
-# Of a link or a connection string: "password=…;user=…".
+# The next setting in a link or connection string: "password=…;user=…".
 _NEXT_SETTING = re.compile(r"[;&][A-Za-z][\w .-]{0,40}=")
 _DIGIT = re.compile(r"[0-9]")
-_POSTAL = re.compile("pin code", re.IGNORECASE)  # of India, as "my PIN code is 560001"
+_POSTAL = re.compile("pin code", re.IGNORECASE)  # in India: "my PIN code is 560001"
 _QUOTES = frozenset("\"'`")
 _CLOSING = ".,;:…\"'`)]}>*_~|"
 
@@ -164,10 +165,10 @@ def find_labelled(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _behind_labels(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield values behind a label.
+    """Yield values that follow a label.
 
-    Behind "is" they have six characters and a digit. With nothing between them, that of a password
-    is one that nobody would write, and that of a key is random.
+    After "is", a sign or a command's option, a value has at least six characters and a digit.
+    Directly after its label, a password must be unlike a word, and a key must be random.
     """
     end = 0
     for label in _NAMES.finditer(text):
@@ -213,7 +214,7 @@ def _value_beside(text: str, label: re.Match[str]) -> tuple[int, int] | None:
 
 
 def _whole(text: str, start: int, value: str) -> tuple[int, int]:
-    """Return the start and the end of a value, of which at most `_MOST_VALUE` are read."""
+    """Return the start and the end of the whole value, of which `value` may be the beginning."""
     end = start + len(value)
     if len(value) < _MOST_VALUE:
         return start, end
@@ -222,7 +223,7 @@ def _whole(text: str, start: int, value: str) -> tuple[int, int]:
 
 
 def _value(found: str, quote: str) -> str:
-    """Return a value without what follows it; nothing for a link, a mention, a date or a time."""
+    """Return a value without what follows it; "" for a link, a mention, a date or a time."""
     if _NOT_SECRET.match(found):
         return ""
     if quote and quote in _QUOTES:
@@ -238,7 +239,7 @@ def _cookies(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _recovery_codes(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the codes behind a label, one after the other, while each has a digit."""
+    """Yield the codes that follow a label, up to the first one without a digit."""
     for label in _CODES_LIST.finditer(text):
         end = label.end()
         for _ in range(_MOST_CODES):

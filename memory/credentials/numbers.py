@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# The issuers of cards with the lengths that they issue (ISO/IEC 7812). Visa and Maestro have no
-# numbers of 13 digits any more, which is the length of article numbers (EAN, JAN, ISBN).
+# The issuers of cards and the lengths of their numbers (ISO/IEC 7812). Visa and Maestro no longer
+# issue numbers of 13 digits, which is the length of article numbers (EAN, JAN, ISBN).
 _ISSUERS = re.compile(
     r"4[0-9]{15}(?:[0-9]{3})?"  # Visa
     # Mastercard
@@ -21,7 +21,7 @@ _ISSUERS = re.compile(
     r"|(?:508[0-9]|60[0-9]{2}|81[0-9]{2}|82[0-9]{2})[0-9]{12}"  # RuPay
     r"|9792[0-9]{12}"  # Troy
 )
-# Digits as they are printed on cards, or without separators; in no word, link or longer number.
+# Digits as printed on cards, or without separators; not within a word, link or longer number.
 _CARD = re.compile(
     r"(?<![\w+./#@$%&-])(?<!\+[0-9] )(?<!\+[0-9]{2} )(?<!\+[0-9]{3} )"
     r"([0-9]{14,19}"
@@ -30,7 +30,7 @@ _CARD = re.compile(
     r"(?![0-9A-Za-z_/@%])",
     re.ASCII,
 )
-# The countries of IBANs with their lengths: the SWIFT registry, and others that use the form.
+# The lengths of IBANs by country: the SWIFT registry, and other countries that use the format.
 _COUNTRIES = """
 AD24 AE23 AL28 AO25 AT20 AZ28 BA20 BE16 BF28 BG22 BH22 BI27 BJ28 BR29 BY28 CF27 CG27 CH21
 CI28 CM27 CR22 CV25 CY28 CZ24 DE22 DJ27 DK18 DO28 DZ26 EE20 EG29 ES24 FI18 FK18 FO18 FR27
@@ -42,7 +42,7 @@ VG24 XK20 YE30
 """
 _LENGTHS = {entry[:2]: int(entry[2:]) for entry in _COUNTRIES.split()}
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[0-9]{2}(?=[ -]?[A-Za-z0-9]{2})", re.ASCII)
-# An IBAN by its length: each character may be behind one space or hyphen.
+# Patterns of an IBAN by its length; one space or hyphen may precede each character.
 _ACCOUNTS = {
     length: re.compile(rf"(?:[A-Za-z0-9][ -]?){{{length - 1}}}[A-Za-z0-9](?![A-Za-z0-9])")
     for length in set(_LENGTHS.values())
@@ -64,7 +64,7 @@ def find_numbers(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _card_in(digits: str) -> str:
-    """Return the card number that `digits` begin with: a group after it may be something else."""
+    """Return the card number at the start of `digits`: a group after it may be something else."""
     while True:
         if _is_card(re.sub(r"[ .-]", "", digits)):
             return digits

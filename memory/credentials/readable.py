@@ -1,4 +1,4 @@
-"""A text as the rules read it: plain ASCII characters, and nothing that hides a credential."""
+"""A text as the rules read it: in plain ASCII forms, without characters that hide a credential."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _ASCII: dict[int, int | str] = {
     **dict.fromkeys((0x2018, 0x2019), "'"),
     **dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x3000), " "),
 }
-# Characters that nobody sees (zero-width spaces, soft hyphens, tags, controls), and the asterisks
-# of bold text within a word or a number.
+# Invisible characters (zero-width spaces, soft hyphens, tags, controls), and the asterisks of bold
+# text within a word or a number.
 _HIDDEN = regex.compile(
     r"[[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]--\s]+"
     r"|(?<=[A-Za-z0-9_+/=.:-])\*+(?=[A-Za-z0-9_+/=.-])"
@@ -26,9 +26,9 @@ _HIDDEN = regex.compile(
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """A text without hidden characters, and where each of its characters is in the text as typed.
+    """A text without hidden characters, with the offset of each character in the text as typed.
 
-    `offsets` is None where no character was left out: both texts then have the same offsets.
+    `offsets` is None if no character was left out: both texts then have the same offsets.
     """
 
     text: str
@@ -37,7 +37,7 @@ class Readable:
     @classmethod
     def of(cls, typed: str) -> Self:
         """Return `typed` as the rules read it."""
-        # One character for each: the offsets stay.
+        # Each character is replaced by one, so offsets stay valid.
         plain = typed if typed.isascii() else typed.translate(_ASCII)
         kept: list[str] = []
         offsets: list[int] = []
@@ -53,7 +53,7 @@ class Readable:
         return cls("".join(kept), offsets)
 
     def as_typed(self, start: int, end: int) -> tuple[int, int]:
-        """Return the offsets in the text as typed of a part that is not empty."""
+        """Return the start and end of a non-empty part in the text as typed."""
         if self.offsets is None:
             return start, end
         return self.offsets[start], self.offsets[end - 1] + 1

@@ -1,8 +1,8 @@
 """Replace the credentials of a text by placeholders that name their kind.
 
-Found are keys by what makes them unlike words (`keys`), numbers with a check digit (`numbers`) and
+The rules find keys that are unlike words (`keys`), numbers with a check digit (`numbers`) and
 values that the text names (`labels`), in a text without hidden characters (`readable`). Each rule
-reads a limited number of characters: the time is linear in the text's length.
+reads a limited number of characters, so that the time is linear in the text's length.
 docs/decisions/0016-credentials.md describes the rules, 0025-redaction.md where text is redacted.
 The placeholders, such as ``[card number removed]``, are stored, and the same in every language.
 """
@@ -28,8 +28,8 @@ Found: TypeAlias = tuple[str, int, int]
 class Credential:
     """A credential in a text: its kind, such as "card number", value, and offsets in characters.
 
-    The value is that without hidden characters, the offsets are those of the text as typed. The
-    value is never stored or logged.
+    The value is without hidden characters; the offsets are those of the text as typed. The value is
+    never stored or logged.
     """
 
     kind: str
@@ -47,10 +47,10 @@ class Redacted:
 
 
 _PLACEHOLDER = re.compile(r"\[[A-Za-z ]+ removed\]")
-_MOST_VALUES = 100  # different values of one message that are searched for in all of its texts
+_MOST_VALUES = 100  # different values of one message that are searched for in all its texts
 _ASSIGNED = re.compile(r"\A[A-Za-z_]{1,40}=(?=[^=]{8})")  # some formats include their name
-# A value that is not removed where nothing names it: under four characters, or like a short word,
-# such as the password of postgres://postgres:postgres@localhost.
+# Values that are not removed elsewhere in the texts: under four characters, or like a short word,
+# such as the password in postgres://postgres:postgres@localhost.
 _WORD = re.compile(r"\A(?:.{0,3}|[A-Za-z]?(?:[a-z]{0,10}|[A-Z]{0,10}))\Z", re.DOTALL)
 
 
@@ -69,7 +69,7 @@ def _found_in(readable: Readable) -> list[Credential]:
 
 
 def _merged(found: Iterable[Found]) -> list[Found]:
-    """Return parts in order; those that overlap are one, of the kind of the first."""
+    """Return parts in order; overlapping parts become one, of the kind of the first."""
     merged: list[Found] = []
     for kind, start, end in sorted(found, key=lambda one: (one[1], -one[2])):
         if merged and start < merged[-1][2]:
@@ -88,10 +88,10 @@ def redact(text: str, known: Iterable[Credential] = ()) -> Redacted:
 def redact_texts(*texts: str, known: Iterable[Credential] = ()) -> list[Redacted]:
     """Return texts of one message with a placeholder for each credential.
 
-    What one of them names as a credential, or what is in `known`, is removed from all: a text may
-    repeat a password without naming it (the first `_MOST_VALUES` different ones). A value
-    that is spelled like a short word stays: ordinary sentences contain it, too. Nothing else of a
-    text is changed.
+    What is found in one of them, or is in `known`, is removed from all of them (up to
+    `_MOST_VALUES` different values), because a text may repeat a password without naming it. A
+    repeated value that looks like a short word stays: ordinary sentences contain it, too. Nothing
+    else in a text is changed.
     """
     readable = {text: Readable.of(text) for text in dict.fromkeys(texts)}
     found = {text: _found_in(one) for text, one in readable.items()}
@@ -135,7 +135,7 @@ def _places_of(value: str, readable: Readable) -> list[tuple[int, int]]:
 
 
 def redact_json(value: Any, known: Iterable[Credential] = ()) -> Any:
-    """Return a JSON value with its strings redacted; names of fields stay."""
+    """Return a JSON value with its strings redacted; field names stay as they are."""
     known = tuple(known)
     if isinstance(value, str):
         return redact(value, known).text

@@ -18,11 +18,11 @@ from memory.model.errors import EmbeddingsUnavailable
 # The models take 8,192 tokens, and a token is at least one byte. Two are left for servers whose
 # tokenizer adds one at either end.
 MAX_BYTES = 8_190
-# A server that takes fewer or shorter texts says so with one of these. llama.cpp's says with a 500:
+# The statuses of a server that takes fewer or shorter texts. llama.cpp's answers a 500 instead:
 # "input (601 tokens) is too large to process. increase the physical batch size".
 _REFUSALS = (400, 413, 422)
 _TOO_LARGE = re.compile(r"too (?:large|long)|batch size|context (?:size|length)", re.IGNORECASE)
-_SHORT_BYTES = 256  # a text of so few bytes fits any context
+_SHORT_BYTES = 256  # a text of this size fits any context
 _CACHE_SIZE = 1_000  # texts
 BATCH = 128  # texts of one request of `literals`; OpenAI takes 2,048 and 300,000 tokens
 # The client raises a plain ValueError for a response without vectors.
@@ -36,10 +36,10 @@ _KNOWN_DIMENSIONS = {
 
 
 def beginning(text: str, most: int = MAX_BYTES) -> str:
-    """Return the start of `text` that is embedded: at most `most` bytes of UTF-8, whole characters.
+    """Return the start of `text` that is embedded: whole characters, at most `most` UTF-8 bytes.
 
-    Never empty, because the API refuses an empty text. NULs are removed, and half a surrogate pair
-    becomes "?".
+    It is never empty, because the API refuses an empty text. NULs are removed, and half a surrogate
+    pair becomes "?".
     """
     encoded = text.replace("\x00", "")[:most].encode("utf-8", "replace")
     return encoded[:most].decode("utf-8", "ignore") or " "
@@ -59,14 +59,15 @@ class Embedder:
         self._cache: OrderedDict[bytes, array[float]] = OrderedDict()
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one vector for each text, in order; of a long text the `beginning` is embedded.
+        """Return one vector for each text, in order; only the `beginning` of a text is embedded.
 
-        Raises `EmbeddingsUnavailable` when the model does not answer or answers in another size.
+        Raises `EmbeddingsUnavailable` if the model does not answer, or its vectors have another
+        size.
         """
         cut = list(map(beginning, texts))
         keys = [hashlib.blake2b(text.encode()).digest() for text in cut]
         missing = {key: text for key, text in zip(keys, cut, strict=True) if key not in self._cache}
-        # While the model answers, another call can take these out of the cache.
+        # Another call may evict these from the cache while the model answers.
         found = {key: self._cache[key] for key in keys if key not in missing}
         if missing:
             vectors = await self._vectors(list(missing.values()))
@@ -92,7 +93,7 @@ class Embedder:
     async def _vectors(self, texts: list[str]) -> list[array[float]]:
         """Return the vectors of texts; a refused request is made again in halves.
 
-        Of a single text that is refused, the first half is embedded.
+        If a single text is refused, its first half is embedded.
         """
         try:
             return [array("f", vector) for vector in await self._request(texts)]
@@ -125,7 +126,7 @@ class Embedder:
 
 
 def _refuses_texts(fault: BaseException | None) -> bool:
-    """Return whether a server failed because the texts are too many or too long."""
+    """Return whether a server failed because there are too many texts or they are too long."""
     if not isinstance(fault, openai.APIStatusError):
         return False
     return fault.status_code in _REFUSALS or (

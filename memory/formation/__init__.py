@@ -1,4 +1,4 @@
-"""New memories from what a person typed: extraction, evidence, verdict, commit."""
+"""Formation of memories from what a person typed: extraction, evidence, verdict, commit."""
 
 from memory.formation.chat_model import TokenUse as TokenUse
 from memory.formation.evidence import OMITTED as OMITTED, TypedMessage as TypedMessage

@@ -1,4 +1,4 @@
-"""The chat models for formation, by the names of their providers."""
+"""The chat models for formation, by provider."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pydantic import SecretStr
 
 from memory.model.providers import provider_and_name
 
-# Seconds: an answer comes whole, and what the person says next waits for it.
+# Seconds. An answer is not streamed, and the person's next words wait for it.
 MODEL_TIMEOUT = 100.0
 # Calls are rare, and a connection kept alive would outlive its event loop.
 _ONE_CALL = {"Connection": "close"}
 
 Api: TypeAlias = Literal["responses", "chat"]
-"""OpenAI's API that a memory model is called through: /responses or /chat/completions."""
+"""The OpenAI API through which a memory model is called: /responses or /chat/completions."""
 TokenUse: TypeAlias = Counter[tuple[str, str]]
-"""Tokens by model and kind: input, cache_write (input that the model put into its cache), cached
-(input that it had there) or output."""
+"""Tokens by model and kind: input, cache_write (input written to the model's cache), cached (input
+read from it) or output."""
 
 
 def memory_model(
@@ -38,19 +38,19 @@ def memory_model(
     `model` is an OpenAI model, or ``provider:model`` as LangChain's `init_chat_model` takes it
     (requires that provider's package and key; raises ImportError or ValueError without them).
     `api_key` and `base_url` are OpenAI's, by default those of the environment; other providers'
-    packages read their own variables, and ValueError is raised where one of the two is given.
-    `client` lends its connections, which it keeps open and closes.
-    OpenAI models are called through `api`, also behind `base_url`, with `reasoning_effort` if it is
-    given. Parameters that only some model families accept, such as a temperature, are not sent.
+    packages read their own variables, and giving either raises ValueError. The connections of
+    `client` are shared, and it stays their owner. OpenAI models are called through `api`, also
+    behind `base_url`, with `reasoning_effort` if it is given. Parameters that only some model
+    families accept, such as a temperature, are not sent.
     """
     provider, name = provider_and_name(model)
     if provider != "openai":
         if api_key is not None or base_url is not None:
             raise ValueError(f"{provider} takes its key and address from its own variables.")
-        from langchain.chat_models import init_chat_model  # for few installations
+        from langchain.chat_models import init_chat_model  # few installations need it
 
         return init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)
-    from langchain_openai import ChatOpenAI  # 65 ms that no start waits for
+    from langchain_openai import ChatOpenAI  # takes 65 ms, which start-up need not wait for
 
     key = SecretStr(api_key) if isinstance(api_key, str) else api_key
     through: dict[str, Any] = {"default_headers": _ONE_CALL}
@@ -75,7 +75,7 @@ def memory_model(
 
 
 def tokens_used(model: str, reported: UsageMetadata) -> TokenUse:
-    """Return the tokens that LangChain reports of a call."""
+    """Return the tokens that LangChain reports for a call."""
     details = reported.get("input_token_details", {})
     cached = details.get("cache_read") or 0
     written = details.get("cache_creation") or 0

@@ -32,10 +32,9 @@ from memory.store.subjects import Known, read_known
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormationResult:
-    """The result of a run: what its notice shows.
+    """The result of a run, which its notice shows.
 
-    `accepted` are the messages from which a change or a question came, or that say again what is
-    stored.
+    `accepted` are the messages that led to a change or a question, or repeat what is stored.
     """
 
     changes: tuple[Change, ...] = ()
@@ -62,8 +61,8 @@ async def commit(
     """Store what was decided and await `in_commit` with the result, in one transaction.
 
     The memories are read again under the person's lock. Proposals from messages that the person has
-    forgotten are refused. `refused` is what the result has besides; what quotes a sentence is kept
-    for a day, with its reason.
+    forgotten are refused. `refused` are earlier refusals, which the result includes. Refusals that
+    quote a sentence are kept for a day, with their reason.
     """
     person = view.person
     batch = batch or uuid4()
@@ -126,7 +125,7 @@ async def _current(
 def _notes(
     view: MemoryView, refused: Iterable[Refusal], batch: UUID
 ) -> list[tuple[Statement, str]]:
-    """Return what is noted of refusals: the sentence, without credentials, and the reason."""
+    """Return what is stored about refusals: the sentence, without credentials, and the reason."""
     notes = []
     for one in refused:
         if one.evidence is None:

@@ -1,8 +1,8 @@
 """Decide on judged proposals. Pure: no database, no model.
 
 Each proposal becomes a statement that counts, a question to the person, or a refusal with its
-reason. The verdict decides which (`memory.formation.verdict`). Where the memory is not what the
-verdict was about, the person is asked.
+reason. The verdict decides which (`memory.formation.verdict`). If the memory has changed since the
+verdict, the person is asked.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _ACTORS: Mapping[str, Actor] = {"tool": "tool", "command": "command"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Current:
-    """What a person's memories are when they are about to be written.
+    """A person's memories, just before they are written.
 
     `known` are the memories that the proposals are about, as their conversation knows them, by key.
-    `keys` has the key of each subject that was ever spoken of, by kind and
-    `memory.model.schemas.subject_key`. `remaining` is how many new memories may be stored.
-    `forgotten` are messages that nothing is remembered from any more.
+    `existing` are the keys of memories that are remembered. `keys` has the key of each subject that
+    was ever spoken of, by kind and `memory.model.schemas.subject_key`. `remaining` is how many new
+    memories may be stored. `forgotten` are messages from which nothing may be remembered.
     """
 
     known: Mapping[str, Memory] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Current:
 
 @dataclass(slots=True)
 class Decisions:
-    """The statements that count, those to ask about, and the refusals.
+    """The statements that count, those that the person is asked about, and the refusals.
 
     `accepted` are the messages of the proposals that were not refused.
     """
@@ -64,17 +64,17 @@ def decide(
     sensitive: SensitivePolicy | None,
     batch: UUID,
 ) -> Decisions:
-    """Decide what counts of the proposals from a conversation, whose namespace is `own`."""
+    """Decide on the proposals from the conversation whose namespace is `own`."""
     decisions = Decisions()
     keys = dict(current.keys)
     existing = set(current.existing)
     remaining = current.remaining
     removals = 0
-    names: dict[str, dict[str, Any]] = {}  # what each memory is called by now
+    names: dict[str, dict[str, Any]] = {}  # the current identifying fields of each memory
     for proposal in proposals:
         reason = _refusal(proposal, current, at, sensitive)
         key = _key(proposal, keys)
-        # What was shown to the model and is gone does not come back.
+        # A memory that was shown to the model but is gone by now does not come back.
         is_new = key not in existing and proposal.target is None
         if reason is None and is_new and remaining < 1:
             reason = "full"
@@ -109,7 +109,7 @@ def _refusal(
 
 
 def _key(proposal: Proposal, keys: Mapping[tuple[str, str], str]) -> str:
-    """Return the key of the memory that a proposal is about: one memory for one thing."""
+    """Return the key of the memory that a proposal is about; there is one per subject."""
     if proposal.target is not None:
         return proposal.target.key
     return keys.get(_subject(proposal), "") or str(uuid4())
@@ -120,7 +120,7 @@ def _subject(proposal: Proposal) -> tuple[str, str]:
 
 
 def _has_changed(proposal: Proposal, current: Current) -> bool:
-    """Return whether the memory is not what the verdict was about."""
+    """Return whether the memory has changed since the verdict."""
     if proposal.target is None:
         return False
     now = current.known.get(proposal.target.key)
@@ -128,7 +128,7 @@ def _has_changed(proposal: Proposal, current: Current) -> bool:
 
 
 def _audience(proposal: Proposal, own: Namespace) -> str:
-    """Return who may know it: what is sensitive is for direct messages, wherever it was said."""
+    """Return who may know it: sensitive memories are for direct messages, wherever said."""
     verdict = proposal.verdict
     is_sensitive = verdict is not None and verdict.sensitive != "none"
     return DM if is_sensitive else own.audience
@@ -168,7 +168,7 @@ def _content(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, An
 
 
 def _identity(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the fields that identify the memory: those of `name`, unless they are changed."""
+    """Return the fields that identify the memory: `name`, unless the proposal changes them."""
     fields = subject_fields(proposal.kind, proposal.content)
     own = {field: proposal.content[field] for field in fields if field in proposal.content}
     if name is not None and not fields & proposal.values.keys():
@@ -177,7 +177,7 @@ def _identity(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, A
 
 
 def _due(proposal: Proposal) -> dict[str, str | None]:
-    """Return the day and time of a promise, where the sentence says them and they are not past."""
+    """Return the day and time of a promise, if the sentence says them and the day is not past."""
     verdict = proposal.verdict
     said = proposal.evidence.original
     if verdict is None or verdict.due is None:
@@ -188,7 +188,7 @@ def _due(proposal: Proposal) -> dict[str, str | None]:
 
 
 def _until(proposal: Proposal, content: Mapping[str, Any]) -> datetime | None:
-    """Return when a statement ends: as the sentence says, or with what it adds a detail to."""
+    """Return when a statement ends: as the sentence says, or with the memory that it details."""
     day: date | None = proposal.verdict.valid_until if proposal.verdict else None
     if proposal.kind == PROMISE_KIND:  # it ends when it is kept, not when it is due
         return None

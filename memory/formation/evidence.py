@@ -6,10 +6,10 @@ the person typed, compared by letters (`memory.model.text.letters`) and omission
 evidence is not the model's quote but the whole sentence or sentences around it, as typed.
 
 A model reads names where a stored text has references (`memory.model.references`), and quotes what
-it read. So a quote is compared with the text that was shown, and the place where it is found tells
-which part of the stored text is the evidence. It is cut out of the stored text, no name is
-translated back: whoever is renamed later, the evidence holds what was typed, and a word that only
-looks like a name does not change.
+it read. So a quote is compared with the text that was shown, and its place there tells which part
+of the stored text is the evidence. That part is copied, and no name is translated back: the
+evidence is what was typed even if somebody is renamed later, and a word that only looks like a name
+does not change.
 
 A sentence ends at each line break, and after a full stop, a question mark or an exclamation mark of
 any script, by Unicode's sentence break rules (UAX #29).
@@ -33,7 +33,7 @@ from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
 MAX_MESSAGE = 8_000  # characters of one message that are read
 OMITTED = "[…]"
 """Replaces omitted parts of a message: code, struck-out text, block quotes."""
-_LEFT_OUT = "\x00"  # an omission among the letters that are compared
+_LEFT_OUT = "\x00"  # stands for an omission among the letters that are compared
 _CONTEXT = 300  # characters of the sentences before and after the evidence
 # A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11. A full
 # stop counts only before white space.
@@ -59,10 +59,10 @@ _SCHEME = regex.compile(r"\A(?:https?://|mailto:)")
 class PersonMessage:
     """One message that the person typed: unescaped, without quotes, code and attachments.
 
-    `origin` is ``message``, ``command`` or ``tool``; `ts` is the message's.
-    `removal_proposed`: a button asks the person whether to do a removal that these words requested;
-    the words themselves remove nothing. `zone` is the person's time zone. `reply_to` is the
-    question from Kioku that these words answer: context for "yes", never evidence by itself.
+    `origin` is ``message``, ``command`` or ``tool``. `removal_proposed`: a button asks the person
+    whether to do the removal that these words requested; the words themselves remove nothing.
+    `zone` is the person's time zone. `reply_to` is the question from Kioku that these words answer:
+    context for "yes", never evidence by itself.
     """
 
     text: str
@@ -75,7 +75,7 @@ class PersonMessage:
 
     @property
     def said_at(self) -> datetime:
-        """The time of `ts`; the current time for words without one, such as a command's."""
+        """The time of `ts`; the current time if there is none, as for a command."""
         if not is_slack_ts(self.ts):
             return datetime.now(UTC)
         return datetime.fromtimestamp(float(self.ts), UTC)
@@ -85,8 +85,8 @@ class PersonMessage:
 class TypedMessage:
     """One message of the person, indexed for quotes.
 
-    `original` is the message as it was sent. `text` is the part that is read, as a model reads it,
-    with the names that `references` has; `sentences` are the (start, end) offsets of its sentences.
+    `original` is the message as it was sent. `text` is the part that is read, with names from
+    `references`, as a model reads it; `sentences` are the (start, end) offsets of its sentences.
     """
 
     original: PersonMessage
@@ -125,8 +125,8 @@ class TypedMessage:
     def find(self, quote: str) -> tuple[int, int] | None:
         """Return where `quote` begins and ends in `text`, or None.
 
-        A quote has the omissions that it spans, as stored evidence does. A quote of a single letter
-        counts if it is the whole message.
+        A quote must contain the omissions that it spans, as stored evidence does. A single letter
+        counts only if it is the whole message.
         """
         wanted = _LEFT_OUT.join(map(letters, quote.split(OMITTED)))
         said = wanted.replace(_LEFT_OUT, "")
@@ -136,13 +136,13 @@ class TypedMessage:
         return self._starts[position], self._ends[position + len(wanted) - 1]
 
     def around(self, start: int, end: int) -> tuple[int, int]:
-        """Return the numbers of the first and the last sentence between two offsets."""
+        """Return the indexes of the first and the last sentence between two offsets."""
         first = bisect_right(self.sentences, start, key=lambda one: one[0]) - 1
         last = bisect_left(self.sentences, end, key=lambda one: one[0]) - 1
         return first, max(first, last)
 
     def between(self, first: int, last: int) -> str:
-        """Return the sentences with the numbers `first` to `last`, as a model reads them."""
+        """Return the sentences with the indexes `first` to `last`, as a model reads them."""
         return self.text[self.sentences[first][0] : self.sentences[last][1]].strip()
 
     def typed(self, start: int, end: int) -> str:
@@ -201,7 +201,7 @@ def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | No
 
 
 def _window(message: TypedMessage, first: int, last: int, start: int, end: int) -> str:
-    """Return the sentences, or of very long ones the part around the quote."""
+    """Return the sentences, or, if they are very long, the part around the quote."""
     begin = message.sentences[first][0]
     close = message.sentences[last][1]
     if close - begin > MAX_TEXT:
@@ -211,7 +211,7 @@ def _window(message: TypedMessage, first: int, last: int, start: int, end: int) 
 
 
 def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield a character that is no letter for each place where something was left out."""
+    """Yield a character that is not a letter for each place where something was left out."""
     position = text.find(OMITTED)
     while position >= 0:
         yield _LEFT_OUT, position + 1, position + 2
@@ -224,7 +224,7 @@ def whole_message(message: TypedMessage) -> Evidence:
 
 
 def quoted_part(message: TypedMessage, quote: str) -> Evidence | None:
-    """Return just the part of a message that is quoted, as typed; None if it is not in it."""
+    """Return exactly the quoted part of a message, as typed; None if it is not in the message."""
     found = message.find(quote)
     if found is None:
         return None
@@ -238,7 +238,7 @@ def quoted_part(message: TypedMessage, quote: str) -> Evidence | None:
 
 
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:
-    """Return the links in a JSON value that occur in none of `messages`."""
+    """Return the links in a JSON value that do not occur in any of `messages`."""
     found = [link for text in texts(content) for link in _LINK.findall(folded(text))]
     said = "\n".join(folded(message.text) for message in messages) if found else ""
     links = [link.rstrip(".,;:!?。、") for link in found]

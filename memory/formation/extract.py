@@ -20,7 +20,7 @@ from memory.model.schemas import SCHEMAS, with_evidence
 from memory.store.memories import Memory
 
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
-# The parts of a namespace, which LangMem takes from the configuration of a run.
+# The parts of a namespace, which LangMem reads from the configuration of a run.
 _PLACE = ("app", "team", "user", "audience")
 _NAMESPACE = tuple(f"{{{part}}}" for part in _PLACE)
 
@@ -47,9 +47,9 @@ def instructions_for(*, eager: bool = False) -> str:
 
 
 class CollectingStore(BaseStore):
-    """LangGraph's store interface over some rows of a person: searches return them all.
+    """LangGraph's store interface over some rows of a person: every search returns them all.
 
-    `writes` are what formation proposes; nothing is stored.
+    `writes` collects what formation proposes; nothing is stored.
     """
 
     def __init__(self, rows: Iterable[Memory]) -> None:
@@ -57,7 +57,7 @@ class CollectingStore(BaseStore):
         self.writes: list[PutOp] = []
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Keep writes, and answer searches."""
+        """Collect writes, and answer searches."""
         given = [*ops]
         self.writes += [op for op in given if isinstance(op, PutOp)]
         return [self._items if isinstance(op, SearchOp) else None for op in given]
@@ -80,7 +80,7 @@ class Extractor:
         self._model = model
         # Created once, because their tool definitions are cached.
         self._kinds = [with_evidence(schema) for schema in schemas]
-        # LangMem's, for all runs: the model and store of each are in `RUN`.
+        # LangMem's managers serve all runs: the model and store of each run are in `RUN`.
         self._managers: dict[bool, Any] = {}
 
     @step("extract")
@@ -96,7 +96,7 @@ class Extractor:
 
         Raises `WordsUnreadable`, also if its answer was unusable, and `FormationUnavailable`.
         """
-        # LangMem takes 60 ms that no start waits for.
+        # Importing LangMem takes 60 ms, which start-up need not wait for.
         from memory.formation.langmem_model import RUN, Run, create_manager
 
         if eager not in self._managers:
@@ -115,7 +115,7 @@ class Extractor:
                 while run.take_left():
                     await manager.ainvoke(shown, config=config)
         except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
-            # trustcall raises these on some answers. Their texts may quote the person.
+            # trustcall raises these on some answers; their messages may quote the person.
             if run.failure is None:
                 raise WordsUnreadable(type(fault).__name__, refused=False) from None
         finally:
@@ -133,7 +133,7 @@ def _shown(message: TypedMessage) -> list[dict[str, str]]:
 
 
 async def calls_memory_tools(model: BaseChatModel) -> Way | None:
-    """Return how the model writes a memory of an example; None: it writes none.
+    """Return how the model calls tools, by an example; None if it writes no memory of it.
 
     Nothing is stored. Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
     """

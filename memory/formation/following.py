@@ -1,4 +1,4 @@
-"""What follows for memories when a message is edited or deleted in Slack."""
+"""What happens to memories when a message is edited or deleted in Slack."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from memory.store.statements import (
 )
 
 Followed: TypeAlias = Callable[[AsyncConnection[DictRow], Collection[UUID]], Awaitable[object]]
-"""Called with the batches of the notices that said something of what is gone."""
+"""Called with the batches of the notices about memories that have changed."""
 
 
 async def follow_message(
@@ -40,10 +40,10 @@ async def follow_message(
     """Delete what a message no longer says; return the keys of the memories concerned.
 
     `words` is the new version of the message, None if it was deleted. Statements whose evidence it
-    still contains stay; the caller forms its new text. What others have said of the memories stays;
-    a memory of which only clicks are left goes. Questions that quote the message are deleted.
-    `in_commit` is awaited in the transaction with the batches that told of the memories, unless
-    nothing is gone.
+    still contains stay; the caller forms its new text. What other messages say about the memories
+    stays; a memory that only clicks are left of goes. Questions that quote the message are deleted.
+    If anything is gone, `in_commit` is awaited in the transaction with the batches of the notices
+    about the memories.
     """
     typed = None if words is None else [TypedMessage(words)]
     async with writing(pool, embedder, person) as connection:
@@ -67,12 +67,12 @@ async def follow_message(
 
 
 def _is_still_said(evidence: str, typed: list[TypedMessage] | None) -> bool:
-    """Return whether a message contains these words; of a quote that was taken out nobody knows."""
+    """Return whether a message contains these words; a blanked quote counts as still said."""
     if typed is None:
         return False
     return not evidence or find_evidence(evidence, typed) is not None
 
 
 def _says_something(statement: Statement) -> bool:
-    """Return whether the person typed something: a click alone repeats what was said before."""
+    """Return whether the person typed it: a click alone only repeats what was said before."""
     return statement.act == "say" and bool(statement.evidence)

@@ -1,4 +1,4 @@
-"""Asks the memory model: one attempt for each request, and what a failure means."""
+"""Asks the memory model, with one attempt per request, and interprets failures."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from memory.model.text import clean_content, without_thoughts
 _log = logging.getLogger(__name__)
 
 Way: TypeAlias = Literal["tools", "schema"]
-"""How a model calls tools: by function tools, or in JSON of a schema."""
+"""How a model calls tools: by function calls, or in JSON that follows a schema."""
 
 TEAM: ContextVar[str] = ContextVar("team")
-"""The team that the tokens of a task's calls are counted for."""
+"""The team for which the tokens of this task's calls are counted."""
 
-# Error codes that concern the text of one request: the same text is always refused.
+# Error codes for the text of one request: the same text would always be refused.
 _FINAL = frozenset(
     {"bio_policy", "content_filter", "context_length_exceeded", "cyber_policy", "invalid_prompt"}
 )
@@ -38,16 +38,16 @@ _PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 _NOT_IMPLEMENTED = 501
 _SERVER_ERROR = 500
-# Statuses of a request that may be refused for what it holds, such as too many tokens, or tools; or
-# because the server has no /responses.
+# Statuses that may be due to the request itself, such as too many tokens, or its tools, or to a
+# server without /responses.
 _MAY_BE_THE_REQUEST = frozenset({400, 404, 405, 413, 422, _NOT_IMPLEMENTED})
-# How a call failed. `broken`: a 500, which may pass, or be llama.cpp's for output that it
+# How a call failed. `broken`: a 500, which may be temporary, or llama.cpp's for output that it
 # cannot parse. `endless`: cut off at its limit.
 _How: TypeAlias = Literal["away", "setup", "refused", "broken", "slow", "endless"]
 _NAME = re.compile(r"[\w.\[\]-]{1,60}")
 
-# Tokens that an answer may have: small models repeat themselves without end. A model that thinks
-# needs more, which it is given once it has been cut off while it thought.
+# The limit of an answer, because small models repeat themselves without end. A model that thinks
+# needs more, and gets it after it has been cut off once.
 MAX_OUTPUT_TOKENS = 2_000
 _MAX_THINKING_TOKENS = 8_000
 _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "content_filter"})
@@ -69,7 +69,7 @@ _PROBE_SECONDS = 15.0
 
 
 class _CallFailed(Exception):
-    """A request failed: how, and the error for callers where others fail, too."""
+    """A request failed: `how`, and the `error` for callers if other requests fail, too."""
 
     def __init__(self, how: _How, why: str, error: FormationUnavailable) -> None:
         super().__init__(why)
@@ -79,27 +79,27 @@ class _CallFailed(Exception):
 
 
 class FormationModel:
-    """A chat model that is asked with tools, in the way in which it calls them.
+    """A chat model that is asked with tools, in the way in which it can call them.
 
-    The way is found out once: by tools, or, where a model or its server has none, by a JSON schema
-    over /chat/completions (docs/decisions/0041-json-schema.md). No request says which tool the
-    model calls: some servers refuse that, such as vLLM with gpt-oss
-    (https://github.com/vllm-project/vllm/issues/53626), and the instructions say it.
+    The way is determined once: by tools, or, if a model or its server has none, by a JSON schema
+    over /chat/completions (docs/decisions/0041-json-schema.md). No request forces a tool, because
+    some servers refuse that, such as vLLM with gpt-oss
+    (https://github.com/vllm-project/vllm/issues/53626); the instructions name it instead.
     """
 
     def __init__(self, chat: BaseChatModel) -> None:
         self._chat = chat
         self._name = str(getattr(chat, "model_name", None) or getattr(chat, "model", type(chat)))
-        # The packages of other providers call tools, and their limits by other names.
+        # Other providers' packages support tools, and have other names for the limit.
         self._is_openai = hasattr(chat, "use_responses_api")
         self._limit = MAX_OUTPUT_TOKENS
         self.way: Way | None = None if self._is_openai else "tools"
 
     async def ask(self, messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> AIMessage:
-        """Return the model's answer, as it can be sent back.
+        """Return the model's answer, in a form that can be sent back.
 
-        Raises `WordsUnreadable` where the model fails with these messages and answers others, and
-        `FormationUnavailable` where it fails with others, too, or the failure can pass.
+        Raises `WordsUnreadable` if the model fails on these messages but answers others, and
+        `FormationUnavailable` if it fails on others, too, or the failure is temporary.
         """
         way = self.way or "tools"
         try:
@@ -110,7 +110,7 @@ class FormationModel:
             if answer.tool_calls:
                 self.way = way
             elif self.way is None:
-                # There is nothing to remember, or no tool was shown to the model.
+                # There was nothing to remember, or the server did not pass on the tools.
                 self.way = await self._find_way()
                 if self.way == "schema":
                     return await self._last_answer("schema", messages, tools)
@@ -132,7 +132,7 @@ class FormationModel:
     async def _last_answer(
         self, way: Way, messages: Sequence[Any], tools: Sequence[ToolDefinition]
     ) -> AIMessage:
-        """Return the answer of a model that answers others. Raises as `ask` does."""
+        """Return the answer of a model that answers other requests. Raises as `ask` does."""
         try:
             return await self._whole_answer(way, messages, tools)
         except _CallFailed as failed:
@@ -147,9 +147,9 @@ class FormationModel:
         return failure.error
 
     async def _find_way(self) -> Way | None:
-        """Return how the model calls a tool that holds no words of a person; None: it is away.
+        """Return how the model calls a tool in a test without a person's words; None if it is away.
 
-        A model that answers, and calls none in either way, is asked with tools.
+        A model that answers but calls no tool in either way is asked with tools.
         """
         found: Way | None = None
         ways: Sequence[Way] = ("tools", "schema") if self._is_openai else ("tools",)
@@ -207,10 +207,9 @@ class FormationModel:
             return self._chat.bind_tools(tools)
         if not getattr(self._chat, "use_responses_api", False):
             return self._chat.bind_tools(tools, max_tokens=self._limit)
-        # The OpenAI client takes 5 ms to compare each of `tools` with each type of tool there is,
-        # and none for `extra_body`. `strict` is said, because a missing one is taken for true, with
-        # which optional fields are refused:
-        # https://platform.openai.com/docs/guides/function-calling
+        # The OpenAI client takes 5 ms to compare each of `tools` with every type of tool, but none
+        # for `extra_body`. `strict` is explicit, because it is true by default, which refuses
+        # optional fields: https://platform.openai.com/docs/guides/function-calling
         functions = [one["function"] for one in tools]
         given = [{"type": "function", "strict": False, **one} for one in functions]
         return self._chat.bind(extra_body={"tools": given}, max_tokens=self._limit)
@@ -218,7 +217,7 @@ class FormationModel:
     def _is_cut_off(self, answer: AIMessage) -> bool:
         """Return whether an answer ended at its limit.
 
-        Providers call the reason by several names, and llama.cpp says that the answer is complete.
+        Providers have several names for the reason, and llama.cpp reports a complete answer.
         """
         said = answer.response_metadata
         details = said.get("incomplete_details") or {}
@@ -234,7 +233,7 @@ def _as_one(messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> list[tu
 
 
 def _with_calls(answer: AIMessage, tools: Sequence[ToolDefinition]) -> AIMessage:
-    """Return an answer by a schema with the calls that its text makes."""
+    """Return an answer that follows the schema, with the tool calls in its text."""
     try:
         calls = read_calls(str(answer.text), tools)
     except (ValueError, RecursionError):
@@ -283,10 +282,10 @@ def _failure(fault: Exception, model: str) -> Exception:
 
 
 def has_not_arrived(fault: BaseException) -> bool:
-    """Return whether the model has not read a request: no connection, or one that was closed.
+    """Return whether a request did not reach the model: no connection, or one that was closed.
 
-    The SDK calls that a timeout where aiohttp says that the server disconnected; below it, httpx
-    calls it a timeout of connecting.
+    The SDK reports a timeout when aiohttp says that the server disconnected; httpx, below it,
+    reports a connect timeout.
     """
     cause = fault.__cause__
     while cause is not None:
@@ -315,9 +314,9 @@ def _name(value: object) -> str:
 
 
 def _resendable(answer: AIMessage) -> AIMessage:
-    """Return an answer as it can be sent back: its text and tool calls, and whether it refused.
+    """Return the parts of an answer that can be sent back: text, tool calls, whether it refused.
 
-    Chat completions and the Responses API say a refusal in different places. The API refuses a
+    Chat completions and the Responses API report a refusal in different places. The API rejects a
     reasoning item that it has not stored. A lone surrogate in an argument could not be encoded.
     """
     blocks = [one for one in answer.content if isinstance(one, dict)]

@@ -1,4 +1,4 @@
-"""Formation of memories from a person's messages, in one audience; read it from `Former.form`."""
+"""Formation of memories from a person's messages, in one audience; start at `Former.form`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import Memory
 from memory.store.subjects import read_known
 
-_FEW = 8  # memories that are shown where the model's context takes no more
+_FEW = 8  # memories that are shown if the model's context takes no more
 
 
 FindReferences: TypeAlias = Callable[[Person, Iterable[str]], Awaitable[References]]
@@ -84,20 +84,20 @@ class Former:
         proposed: tuple[PutOp, Memory | None] | None = None,
         references: References | None = None,
     ) -> FormationResult:
-        """Form memories from one person's messages; writes to `view.own` only.
+        """Form memories from one person's messages, for `view.own`; sensitive ones for `dm` only.
 
         The first 8,000 characters of each message are read. The model proposes, the evidence rule
-        and the verdicts decide, and one transaction writes. What the model cannot read, while it
-        answers others, is read in halves; what is left of that is refused as ``unreadable``.
+        and the verdicts decide, and one transaction writes. Messages that the model cannot read,
+        although it answers others, are read in halves; what remains is refused as ``unreadable``.
 
-        `in_commit` is awaited with the result inside the writing transaction, also if nothing was
+        `in_commit` is awaited with the result inside the writing transaction, even if nothing was
         formed; an exception from it rolls everything back. No connection is held during model and
         embedding calls. `deadline` limits the model's time in seconds. `batch` is the notice's.
-        `eager`: details are recorded, too. `proposed` is a write of a tool call, with the memory
-        that it changes: the memory model proposes nothing then. `references` are the names with
-        which it was written; without them `find_references` is asked. `memory.metrics` counts the
-        tokens that the models report. Raises `FormationUnavailable`, with nothing written, if the
-        memory model or the embedding model does not answer in time.
+        `eager`: details are recorded, too. `proposed` is a tool call's write, with the memory that
+        it changes: then the memory model proposes nothing. `references` are the names with which it
+        was written; without them `find_references` is called. `memory.metrics` counts the tokens
+        that the models report. Raises `FormationUnavailable`, with nothing written, if the memory
+        model or the embedding model does not answer in time.
         """
         TEAM.set(view.person.team_id)
         typed = [one for one in map(TypedMessage, messages) if one.says_something]
@@ -170,7 +170,7 @@ class Former:
                 return await self._extractor.extract(rows[-_FEW:], view.own, part, eager=eager)
 
         writes, unread = await read_in_halves(extract, typed, halves_of_messages)
-        # Their words are not shown as what was said before and after, either.
+        # Unread words are not shown as context of others, either.
         readable = [one for one in typed if one not in unread]
         judged, refused = await self._judge(view, readable, writes, known)
         return judged, [*refused, *map(_unreadable, unread)]
@@ -198,8 +198,8 @@ class Former:
     async def is_sensitive(self, memory: Memory, sentence: str) -> bool:
         """Return whether others should not see a memory and the sentence that it comes from.
 
-        True where a verdict finds it sensitive or about somebody else, or there is no verdict. No
-        row is read, and tokens are counted as by `form`. Raises `FormationUnavailable`.
+        This is so if the verdict finds it sensitive or about somebody else, or there is no verdict.
+        No row is read, and tokens are counted as by `form`. Raises `FormationUnavailable`.
         """
         TEAM.set(memory.namespace.person.team_id)
         stored = [sentence, *texts(memory.content)]
@@ -221,9 +221,9 @@ class Former:
     ) -> Evidence | Refusal:
         """Return the words of a message that may be kept for its conversation, or why they may not.
 
-        They are those that `quote` quotes, character for character; without one, the whole message.
-        A verdict finds whether they are asserted, as a decision if they are to be one, and neither
-        about somebody else nor sensitive. Raises `FormationUnavailable`.
+        They are the part that `quote` quotes, as it was typed, or else the whole message. A verdict
+        decides whether they are asserted, as a decision if `decision` is set, and neither about
+        somebody else nor sensitive. Raises `FormationUnavailable`.
         """
         TEAM.set(person.team_id)
         references = await self.find_references(person, _stored_texts(message))
@@ -255,7 +255,7 @@ class Former:
 
     @staticmethod
     def warm_up() -> None:
-        """Import what the first formation needs, tenths of a second; call it in a thread."""
+        """Import what the first formation needs, which takes tenths of a second; use a thread."""
         import langchain_openai  # noqa: F401
 
         import memory.formation.langmem_model  # noqa: F401
@@ -278,9 +278,9 @@ def _unreadable(message: TypedMessage) -> Refusal:
 async def match_stored(
     pool: Pool, view: MemoryView, proposals: Sequence[Proposal], known: Mapping[str, Memory]
 ) -> list[Proposal]:
-    """Give each new proposal the memory about the same thing, as its conversation knows it, if any.
+    """Give each new proposal the stored memory about the same thing, as its conversation knows it.
 
-    `known` are the memories that the model was shown; of a large set others may be about it, too.
+    `known` are the memories that the model was shown; a large set may have others about it.
     """
     new = [one for one in proposals if one.target is None]
     rows = dict(known)

@@ -1,4 +1,4 @@
-"""Read what the memory model cannot read at once in halves."""
+"""Read in halves what the memory model cannot read at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 Part = TypeVar("Part")
 Found = TypeVar("Found")
 
-_SMALLEST = 1_000  # characters of a message that are not halved
+_SMALLEST = 1_000  # characters; a shorter message is not halved
 
 
 async def read_in_halves(
@@ -25,8 +25,8 @@ async def read_in_halves(
 ) -> tuple[list[Found], list[Part]]:
     """Return what `read` finds in `parts`, and the parts that cannot be read.
 
-    What raises `WordsUnreadable` is read again in the halves that `halve` makes of it; no halves:
-    it cannot be read.
+    Parts that raise `WordsUnreadable` are read again in the halves that `halve` returns; if it
+    returns none, they cannot be read.
     """
     try:
         return await read(parts), []
@@ -45,13 +45,13 @@ async def read_in_halves(
 
 
 def halves(parts: Sequence[Part]) -> Sequence[Sequence[Part]]:
-    """Return the first and the second half; nothing of a single part."""
+    """Return the first and the second half; nothing for a single part."""
     middle = len(parts) // 2
     return [parts[:middle], parts[middle:]] if middle else []
 
 
 def halves_of_messages(messages: Sequence[TypedMessage]) -> Sequence[Sequence[TypedMessage]]:
-    """Return the halves of several messages, or those of the sentences of a long one."""
+    """Return the halves of several messages, or of the sentences of one long message."""
     if is_smallest(messages):
         return []
     if len(messages) > 1:
@@ -65,7 +65,7 @@ def halves_of_messages(messages: Sequence[TypedMessage]) -> Sequence[Sequence[Ty
 
 
 def is_smallest(messages: Sequence[TypedMessage]) -> bool:
-    """Return whether messages are not halved: it is one, and short or of one sentence."""
+    """Return whether there is only one message, too short to be halved or a single sentence."""
     if len(messages) > 1:
         return False
     [message] = messages

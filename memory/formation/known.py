@@ -1,4 +1,4 @@
-"""The memories that the memory model is shown: a set within a budget, or the nearest ones."""
+"""The memories that the memory model is shown: all within a budget, or else the nearest ones."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from memory.recall.search import nearest_memories
 from memory.store.memories import Memory, newest
 
 KNOWN_TOKENS = 3_000
-"""The tokens that the lines of the memories may have in a request."""
+"""The token budget for the lines of the memories in a request."""
 
 NEIGHBOURS = 60
-"""The memories shown of a larger set: the nearest to each sentence, in turn."""
+"""The number of memories shown from a larger set: the nearest to each sentence, in turn."""
 
 MOST_KNOWN = KNOWN_TOKENS // 10
 _NUMBER_TOKENS = 2
@@ -29,8 +29,8 @@ _SENTENCES = 24  # typed sentences that are looked up individually
 def known_line(content: Mapping[str, Any]) -> str:
     """Return a memory for the memory model, which patches fields by their names.
 
-    Such as ``{"fact":"Lives in Osaka"}``. The names of its fields tell its kind, its old quote says
-    nothing more, and fields without a value are left out.
+    An example is ``{"fact":"Lives in Osaka"}``. The field names show its kind, its old quote adds
+    nothing, and fields without a value are left out.
     """
     said = {
         name: value for name, value in content.items() if name != "evidence" and value is not None
@@ -48,8 +48,8 @@ async def known_memories(
     """Return the memories of `kinds`, by key: all, or the nearest to what was typed.
 
     What matters most comes last: the newest, or the nearest. Makes at most one embedding call, with
-    no connection held. Raises `EmbeddingsUnavailable`, also if the stored vectors are of another
-    model by now.
+    no connection held. Raises `EmbeddingsUnavailable`, also if the stored vectors are now of
+    another model.
     """
     kinds = [*kinds]
     shown = await newest(pool, view, kinds, MOST_KNOWN + 1)

@@ -1,4 +1,4 @@
-"""The memory model and the store as LangMem and trustcall take them."""
+"""The memory model and the store in the form that LangMem and trustcall accept."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _PARAMETERS: Mapping[str, Mapping[str, str]] = {
 def _numbered(text: str, numbers: dict[str, str]) -> str:
     """Return a request with a line for each memory: its number and its fields.
 
-    `numbers` get the number of each id: LangMem's ids have 32 digits, some 20 tokens.
+    The number of each id is added to `numbers`: LangMem's ids have 32 digits, about 20 tokens.
     """
 
     def line(found: re.Match[str]) -> str:
@@ -74,9 +74,9 @@ def _without_descriptions(schema: Any) -> Any:
 
 
 def _definition(tool: Any) -> ToolDefinition:
-    """Return the definition of a tool, those of trustcall with short descriptions of parameters.
+    """Return the definition of a tool; those of trustcall get short descriptions of parameters.
 
-    RemoveDoc's would list the ids of all memories.
+    RemoveDoc's own description would list the ids of all memories.
     """
     definition = tool_definition(tool)
     function = definition["function"]
@@ -93,13 +93,13 @@ def _definition(tool: Any) -> ToolDefinition:
 
 @dataclass(slots=True)
 class Run:
-    """One run of LangMem's manager: what it reads and writes, and what it would lose of answers.
+    """One run of LangMem's manager: its model and store, and what it would lose of the answers.
 
-    `failure` is the error of a failed call. trustcall takes each exception for a bad answer and
-    asks again: 25 times, and then it drops the words. So a failed call answers without a tool call,
-    and so does each call after it.
-    `left` are further patches of a memory that one answer patches twice: LangMem keeps the last one
-    only. A run with them as its `answer` makes no request.
+    `failure` is the error of a failed call. trustcall takes every exception for a bad answer, asks
+    again up to 25 times, and then drops the words. So a failed call answers without a tool call,
+    and so does each call after it. `left` are further patches of a memory that one answer patches
+    twice, because LangMem would keep only the last one. A run with them as its `answer` makes no
+    request.
     """
 
     model: FormationModel
@@ -109,7 +109,7 @@ class Run:
     answer: AIMessage | None = None
 
     async def answer_to(self, messages: Sequence[BaseMessage], tools: Sequence[Any]) -> AIMessage:
-        """Return the model's answer, as LangMem can use it."""
+        """Return the model's answer, in a form that LangMem can use."""
         answer = self.answer
         self.answer = None
         if answer is None and self.failure is None:
@@ -120,7 +120,7 @@ class Run:
         return self._one_patch_each(answer or AIMessage(""))
 
     async def _ask(self, messages: Sequence[BaseMessage], tools: Sequence[Any]) -> AIMessage:
-        """Ask with short lines and numbers in the place of LangMem's memories and ids."""
+        """Ask with short lines and numbers in place of LangMem's memories and ids."""
         numbers: dict[str, str] = {}
         numbered = [
             one.model_copy(update={"content": _numbered(str(one.text), numbers)})
@@ -159,7 +159,7 @@ class Run:
 
 
 RUN: ContextVar[Run] = ContextVar("run")
-"""The run of this task: one manager serves all runs, because making one takes 2 ms."""
+"""The run of this task. One manager serves all runs, because creating one takes 2 ms."""
 
 
 class LangMemModel(BaseChatModel):
@@ -170,9 +170,9 @@ class LangMemModel(BaseChatModel):
         return "kioku-formation"
 
     def bind_tools(self, tools: Sequence[Any], **_: Any) -> Runnable[Any, AIMessage]:
-        """Return the model with these tools, whichever the caller requires: see `FormationModel`.
+        """Return the model with these tools, without forcing one: see `FormationModel`.
 
-        trustcall binds some twenty in a run and asks with eight: those are converted.
+        trustcall binds about twenty in a run but asks with eight, and only those are converted.
         """
         return self.bind(tools=tools)
 
@@ -212,7 +212,7 @@ def create_manager(
         instructions=instructions,
         enable_inserts=True,
         enable_deletes=True,
-        # LangMem keeps `query_limit` rows of what its searches return.
+        # LangMem keeps `query_limit` of the rows that its searches return.
         query_limit=MOST_KNOWN + 4,
         namespace=namespace,
         store=LangMemStore(),

@@ -49,7 +49,7 @@ Sensitive: TypeAlias = Literal[
 
 
 def _day(value: object) -> object:
-    """Return the day of a day with a time, such as ``2026-11-27T17:30``."""
+    """Return the day of a date with a time, such as ``2026-11-27T17:30``."""
     return value[:10] if isinstance(value, str) else value
 
 
@@ -76,7 +76,7 @@ class Verdict(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A proposal that is not stored: the reason, and the evidence, if it quoted any."""
+    """A proposal that is not stored, with the reason, and the evidence if it quoted any."""
 
     reason: Reason
     kind: str = ""
@@ -92,9 +92,9 @@ class Refusal:
 class Proposal:
     """A write or removal that passed the evidence rule, with its verdict once there is one.
 
-    `content` is the proposed content, `said` what the model said of it: of a patch all fields, of a
-    new memory those that are not at their default. `target` is the row that it changes or removes,
-    also of a new memory that is about the same thing; None without one.
+    `content` is the proposed content, `said` the part that the model wrote: for a patch all fields,
+    for a new memory those that differ from their default. `target` is the row that it changes or
+    removes, or, for a new memory, a row about the same thing; None if there is none.
     """
 
     kind: str
@@ -128,7 +128,7 @@ def read_writes(
     own: Namespace,
     schemas: Mapping[str, type[BaseModel]],
 ) -> tuple[list[Proposal], list[Refusal]]:
-    """Return buffered writes as proposals, and those that the evidence rule refused."""
+    """Return collected writes as proposals, and the refusals of those that fail the checks."""
     found = [
         _read(write, rows.get(write.key), messages, own=own, schemas=schemas) for write in writes
     ]
@@ -188,9 +188,9 @@ def _read(
 def _with_references(
     content: Mapping[str, Any], target: Memory | None, references: References
 ) -> dict[str, Any]:
-    """Return proposed fields with references in the place of names.
+    """Return proposed fields with references in place of names.
 
-    A field of `target` that the model leaves as it was shown stays as it is stored.
+    A field of `target` that the model left as it was shown stays as it is stored.
     """
     before = target.content if target else {}
     found: dict[str, Any] = {}
@@ -201,7 +201,7 @@ def _with_references(
 
 
 def _removal(target: Memory | None, messages: Sequence[TypedMessage]) -> Proposal | Refusal:
-    """Return a removal, which has no quote: its source is the newest message that may remove."""
+    """Return a removal, which has no quote; its source is the newest message that may remove."""
     if target is None:
         return Refusal(reason="unusable")
     newest = next((one for one in reversed(messages) if not one.original.removal_proposed), None)

@@ -1,6 +1,6 @@
-"""Tool calls as JSON of a schema, for models and servers that call no tools.
+"""Tool calls as JSON that follows a schema, for models and servers without tools.
 
-The schema is bounded, so that an answer ends: a small model repeats itself where it may.
+The schema is bounded so that an answer ends: a small model repeats itself where it can.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from langchain_core.messages import BaseMessage, ToolCall
 from memory.formation.tool_definitions import ToolDefinition
 from memory.model.text import parse_json, without_thoughts
 
-# Together they are no more than the tokens that an answer may have.
+# Together these stay within the tokens that an answer may have.
 _MOST_CALLS = 12
 _MOST_ITEMS = 20  # of a list
 _MOST_CHARACTERS = 200  # of a text
 _PATCHES = "patches"
-# A change of one field: JSON Patch is more than a small model writes without a mistake.
+# Changes of single fields: a small model makes mistakes in JSON Patch.
 _CHANGES: Mapping[str, Any] = {
     "type": "array",
     "items": {
@@ -34,7 +34,7 @@ _CHANGES: Mapping[str, Any] = {
 
 
 def response_format(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
-    """Return the parameter ``response_format`` for an answer that calls any of these tools.
+    """Return the parameter ``response_format`` for an answer that can call any of these tools.
 
     Source: https://platform.openai.com/docs/guides/structured-outputs
     """
@@ -50,9 +50,9 @@ def response_format(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
 
 
 def request_text(messages: Sequence[BaseMessage], tools: Sequence[ToolDefinition]) -> str:
-    """Return a conversation, and what the tools take, as one text.
+    """Return a conversation and the forms of the tools' arguments as one text.
 
-    Every chat template takes one message of the role ``user``; some take no other.
+    Every chat template accepts one message of the role ``user``; some accept nothing else.
     """
     texts = [_text(message) for message in messages]
     forms = [json.dumps(_sketch(_entry(tool)), ensure_ascii=False) for tool in tools]
@@ -115,7 +115,7 @@ def _arguments(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bounded(schema: Any) -> Any:
-    """Return a schema whose texts and lists have an end."""
+    """Return a schema whose texts and lists have a maximum length."""
     if isinstance(schema, list):
         return [_bounded(one) for one in schema]
     if not isinstance(schema, dict):
@@ -129,7 +129,7 @@ def _bounded(schema: Any) -> Any:
 
 
 def _sketch(schema: Mapping[str, Any]) -> Any:
-    """Return a value that shows a schema: what each field is for, in its place."""
+    """Return a value that illustrates a schema: each field has its description as its value."""
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
@@ -143,7 +143,7 @@ def _sketch(schema: Mapping[str, Any]) -> Any:
 
 
 def _text(message: BaseMessage) -> str:
-    """Return a message as text: of an earlier answer its calls."""
+    """Return a message as text; an earlier answer becomes its calls."""
     calls = getattr(message, "tool_calls", None)
     if not calls:
         return str(message.text)

@@ -17,7 +17,7 @@ _MAX_DESCRIPTION = 300  # characters
 
 
 def tool_definition(tool: Any) -> ToolDefinition:
-    """Return the definition of a tool, a class or a schema, without needless parts."""
+    """Return the definition of a tool, class or schema, without needless parts."""
     # The same classes are sent in every run, and converting one takes 0.5 ms.
     define = _cached_definition if isinstance(tool, type) else _definition
     return define(tool)
@@ -38,8 +38,8 @@ _cached_definition = lru_cache(maxsize=64)(_definition)
 def _compact(schema: Any) -> Any:
     """Return a JSON schema without examples, long descriptions, defaults and needless types.
 
-    trustcall's tools come with pages of them in each request. LangChain's package for Google takes
-    a list of types for a text (langchain-google-genai 4.4.2).
+    trustcall's tools would add pages of them to each request. LangChain's package for Google
+    mistakes a list of types for a text (langchain-google-genai 4.4.2).
     """
     if isinstance(schema, list):
         return [_compact(one) for one in schema]

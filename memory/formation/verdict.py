@@ -1,7 +1,7 @@
-"""Verdicts: a second, independent model call that judges all proposals of a run, and its rules.
+"""Verdicts: a second, independent model call judges all proposals of a run, and rules decide.
 
 The call answers for each proposal whether the quoted sentence, in its context, says this about the
-person now. The answers are fields of a schema; `refusal` and `asks_first` decide on them. A run
+person now. The answers are fields of a schema; `refusal` and `asks_first` decide by them. A run
 without proposals makes no call.
 """
 
@@ -84,9 +84,9 @@ async def judge(
 ) -> list[Proposal]:
     """Return the proposals, whose evidence is in `messages`, with the verdicts of `model`.
 
-    All are without one if the model declined, or both of its answers were malformed. No database
-    connection is held. Raises `WordsUnreadable`, or
-    `FormationUnavailable` if the model does not answer.
+    None has a verdict if the model declined, or if both of its answers were malformed. No database
+    connection is held. Raises `WordsUnreadable`, or `FormationUnavailable` if the model does not
+    answer.
     """
     is_kept = any(one.kind == KEPT_KIND for one in proposals)
     instructions = VERDICT_INSTRUCTIONS + (KEPT_INSTRUCTIONS if is_kept else "")
@@ -104,7 +104,7 @@ async def judge(
 
 
 def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None) -> Reason | None:
-    """Return why the verdict refuses a proposal; None: the proposal is stored or asked."""
+    """Return why the verdict refuses a proposal; None if it is stored or the person is asked."""
     verdict = proposal.verdict
     if verdict is None:
         return "unusable"
@@ -129,9 +129,9 @@ def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None)
 
 
 def _is_stated(proposal: Proposal, verdict: Verdict) -> bool:
-    """Return whether the person says it as true now; of a promise, that they have given it.
+    """Return whether the person states it as true now, or, for a promise, that they gave it.
 
-    What became of a stored promise is a statement, of the past, too ("I sent Mia the figures").
+    The outcome of a stored promise may be stated in the past ("I sent Mia the figures").
     """
     if proposal.kind != PROMISE_KIND:
         return verdict.modality in ("asserted", "promised")
@@ -142,8 +142,8 @@ def _is_stated(proposal: Proposal, verdict: Verdict) -> bool:
 def asks_first(proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | None) -> bool:
     """Return whether the person is asked before a proposal, which has a verdict, is stored.
 
-    `sensitive` is the policy for sensitive information. None: what people say about themselves in a
-    direct message is stored; in all other cases the person is asked.
+    `sensitive` is the policy for sensitive information. With None, what people say about themselves
+    in a direct message is stored; in all other cases the person is asked.
     """
     verdict = proposal.verdict
     if verdict is None or verdict.conflict == "unclear":
@@ -156,7 +156,7 @@ def asks_first(proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | 
 
 
 def end_of(day: date, zone: tzinfo) -> Until | None:
-    """Return the end of `day` in `zone`; None, for no end, for one after `LATEST`."""
+    """Return the end of `day` in `zone`; None, which means no end, if it is after `LATEST`."""
     if day >= LATEST.date():
         return None
     next_day = max(day, EARLIEST.date()) + timedelta(days=1)
@@ -164,9 +164,9 @@ def end_of(day: date, zone: tzinfo) -> Until | None:
 
 
 def _entries(answer: AIMessage) -> list[Verdict]:
-    """Return the verdicts of an answer that are valid; none if it is malformed.
+    """Return the valid verdicts of an answer; none if it is malformed.
 
-    They come as the arguments of the tool, or as JSON text from models that call none.
+    They come as arguments of the tool, or as JSON text from models that do not call it.
     """
     given: list[Any] = [call["args"] for call in answer.tool_calls if call["name"] == _TOOL]
     try:
@@ -189,7 +189,7 @@ def _read(entry: object) -> Verdict | None:
         wrong = {str(error["loc"][0]) for error in problem.errors(include_input=False)}
     if not wrong <= _TIMES:
         return None
-    # A day or time of another form costs that field, not the fact.
+    # A day or time in another format costs only that field, not the memory.
     left = {name: value for name, value in given.items() if name not in wrong}
     try:
         return Verdict.model_validate(left)

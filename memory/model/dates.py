@@ -12,7 +12,7 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 
-# Dates are those of Slack messages and of expiries that a person named. PostgreSQL stores years
+# Dates come from Slack messages, and from expiries that a person named. PostgreSQL stores years
 # that Python cannot represent (below 1 or above 9999), and each read of such a row would fail.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -22,7 +22,7 @@ Until = NewType("Until", datetime)
 
 
 def until(moment: datetime | None) -> Until | None:
-    """Return, in UTC, when something ends; None: it does not, as for a moment after `LATEST`."""
+    """Return in UTC when something ends; None if it never does, as for a moment after `LATEST`."""
     if moment is None or moment > LATEST:
         return None
     return Until(max(moment, EARLIEST).astimezone(UTC))
@@ -37,10 +37,10 @@ def is_slack_ts(text: str) -> bool:
 
 
 def clock_time(text: object) -> str:
-    """Return a time of day, as models write it, as HH:MM.
+    """Return a time of day that a model wrote as HH:MM.
 
-    Such as ``9:30``, ``17:30:00`` or ``5:30 PM``. An offset is left out: the time is meant where
-    the person is. Raises `ValueError` for anything else.
+    It may be ``9:30``, ``17:30:00`` or ``5:30 PM``. An offset is ignored: the time is the person's
+    local time. Raises `ValueError` for anything else.
     """
     found = _CLOCK.fullmatch(text) if isinstance(text, str) else None
     if found is None or not (found["minute"] or found["half"]):

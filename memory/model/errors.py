@@ -22,7 +22,7 @@ class DatabaseNotReady(KiokuMemoryError):
 class EmbeddingSpaceMismatch(KiokuMemoryError):
     """The stored vectors come from another embedding model or have other dimensions.
 
-    `stored` is that model; `empty` says that there are no vectors yet.
+    `stored` is the space of the stored vectors; `empty` is true if there are none yet.
     """
 
     def __init__(self, message: str, stored: EmbeddingSpace, *, empty: bool) -> None:
@@ -57,9 +57,9 @@ class MemoryModelRefused(FormationUnavailable):
 
 
 class WordsUnreadable(FormationUnavailable):
-    """The memory model answers, but cannot read these words: asking again gets the same.
+    """The memory model answers other requests, but not these words: a retry would fail, too.
 
-    `refused`: the request itself was refused, such as one that exceeds the model's context.
+    `refused`: it refused the request itself, for example because it exceeds the model's context.
     """
 
     def __init__(self, why: str, *, refused: bool) -> None:
@@ -72,9 +72,9 @@ class MemoryOff(KiokuMemoryError):
 
 
 class ChangeGone(KiokuMemoryError):
-    """A change, question or forgetting has expired, is undone or answered, and cannot be used.
+    """A change, question or forgetting has expired, or was already undone or answered.
 
-    Also: a memory that was forgotten.
+    Also raised for a memory that was forgotten.
     """
 
 
@@ -83,7 +83,7 @@ class ChangedSince(KiokuMemoryError):
 
 
 class MemoryFull(KiokuMemoryError):
-    """The person has as many memories as are kept; the new one is not stored."""
+    """The person has as many memories as are allowed; the new one is not stored."""
 
 
 class InvalidSchemas(KiokuMemoryError):

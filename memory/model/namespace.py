@@ -27,12 +27,12 @@ def kept_audience(channel: str) -> str:
 
 
 def kept_channel(audience: str) -> str | None:
-    """Return the conversation for which this audience keeps something; None for any other one."""
+    """Return the conversation that a ``kept:CHANNEL`` audience is for; None for other audiences."""
     return audience.removeprefix(_KEPT) if audience.startswith(_KEPT) else None
 
 
 def is_shown_by_click(audience: str) -> bool:
-    """Return whether an audience knows only what a person has shown to it: no move changes that."""
+    """Return whether an audience knows only what a person has shown to it, despite any move."""
     return audience == COLLEAGUES or kept_channel(audience) is not None
 
 
@@ -41,8 +41,8 @@ class Person:
     """One person of one installation.
 
     `team_id` is the installation's id, never the author's home team. `user_id` is the person's id
-    there, for a person of another organisation ``USER-HOMETEAM``. Raises `InvalidNamespace` unless
-    the ids are of capital letters and digits.
+    there, or ``USER-HOMETEAM`` for a person of another organisation. Raises `InvalidNamespace`
+    unless the ids consist of capital letters and digits.
     """
 
     team_id: str
@@ -64,7 +64,7 @@ class Person:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings that row-level security compares: with them a transaction is theirs."""
+        """The settings that row-level security compares: they open this person's rows."""
         return {"kioku.team": self.team_id, "kioku.user": self.user_id}
 
     @property
@@ -148,8 +148,8 @@ def memory_view(own: Namespace, *, shared: bool = False) -> MemoryView:
     """Return the view of the conversation whose namespace is `own`.
 
     A direct message knows everything. A public channel knows what was said in public and what
-    colleagues were shown, a private channel or group DM what was said there, too. With `shared` (a
-    Slack Connect channel, or a conversation of unknown kind) only the own audience is shown.
+    colleagues were shown; a private channel or group DM also knows what was said there. With
+    `shared` (a Slack Connect channel, or a conversation of unknown kind) only `own` is shown.
     """
     if own.audience == DM or shared:
         return MemoryView(own=own, audiences=(own.audience,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def provider_and_name(model: str) -> tuple[str, str]:
-    """Return the provider and the model's own name of a LangChain model name.
+    """Split a LangChain model name into the provider and the provider's name of the model.
 
     The provider is what precedes the first colon, as `init_chat_model` reads it. Names without one
     are OpenAI's, and so are those of fine-tuned models (``ft:gpt-4.1-mini:acme::abc``). Source:

@@ -17,8 +17,8 @@ import regex
 
 _REFERENCE = regex.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]{1,64}>")
 _PERSON = "<@"
-# What continues a word. Scripts without spaces between words are not among it: a name may be
-# followed by a particle.
+# What continues a word. Scripts without spaces between words are excluded: a particle may follow a
+# name.
 _WORD = r"[\w--\p{Han}--\p{Hiragana}--\p{Katakana}--\p{Thai}--\p{Lao}--\p{Khmer}--\p{Myanmar}]"
 
 
@@ -30,14 +30,14 @@ def names_pattern(names: Iterable[str]) -> str:
 
 
 def references_in(texts: Iterable[str]) -> list[str]:
-    """Return the references in these texts, each once, in their order."""
+    """Return the references in these texts, in order and without duplicates."""
     found = [reference for text in texts for reference in _REFERENCE.findall(text)]
     return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
 class References:
-    """The names of references, such as ``@Mia Tanaka`` for ``<@U012AB3CD>``; no two are the same.
+    """The names of references, such as ``@Mia Tanaka`` for ``<@U012AB3CD>``; names are unique.
 
     A reference without a name stays as it is.
     """
@@ -69,8 +69,8 @@ class References:
     def stored(self, text: str) -> str:
         """Return a text that a model wrote with references in the place of names.
 
-        A name counts with its sign, ``@Mia``. The name of a person that has more than one word
-        also counts without it, because models leave the sign out.
+        A name counts with its sign, ``@Mia``. A person's name of several words also counts without
+        it, because models leave the sign out.
         """
         if not self._by_name:
             return text
@@ -117,7 +117,7 @@ class RenderedText:
     places: tuple[_Place, ...] = ()
 
     def stored_between(self, start: int, end: int) -> str:
-        """Return the stored text of a part of `text`; a name that is cut counts whole."""
+        """Return the stored text of a part of `text`; a name at its edge is included whole."""
         return self.stored[self._stored_start(start) : self._stored_end(end)]
 
     def _stored_start(self, position: int) -> int:
@@ -135,7 +135,7 @@ class RenderedText:
         return place.stored_end + max(position - place.end, 0)
 
     def _place_before(self, position: int) -> _Place | None:
-        """Return the last name that begins at `position` or before it."""
+        """Return the last name that begins at or before `position`."""
         number = bisect_right(self.places, position, key=lambda place: place.start)
         return self.places[number - 1] if number else None
 

@@ -1,10 +1,10 @@
-"""The built-in kinds of memory as Pydantic models, and what they declare of their fields.
+"""The built-in kinds of memory as Pydantic models, and what they declare about their fields.
 
 ``UserTechInterest`` and ``UserFoodPreference`` come from two articles by noboru-kudo
-(docs/examples), with their names and fields, ``Episode`` from LangMem's guide to episodic memories
-without the assistant's thoughts: only the person's words are evidence. Fields may be added; stored
-ones keep their names. Models read the descriptions, which are in English: Japanese costs most
-tokenizers two to three times as many tokens.
+(docs/examples), with their names and fields; ``Episode`` comes from LangMem's guide to episodic
+memories, without the assistant's thoughts, because only the person's words are evidence. Fields may
+be added; stored ones keep their names. Models read the descriptions, which are in English: Japanese
+costs most tokenizers two to three times as many tokens.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Promise(BaseModel):
 class KeptLine(BaseModel):
     """What a person keeps for a conversation, in their own words; never formed, chosen by a click.
 
-    `public`: the conversation was a public channel then. `replaces`: the key of an older decision.
+    `public`: the conversation was then a public channel. `replaces`: the key of an older decision.
     """
 
     text: str
@@ -165,7 +165,7 @@ def first_text(schema: type[BaseModel]) -> str | None:
 
 
 def subject(kind: str, content: Mapping[str, Any]) -> str:
-    """Return the subject of a memory, in the person's words; the first text for unknown kinds."""
+    """Return the subject of a memory, in the person's words; the first text if it names none."""
     named = content.get(SUBJECT_FIELDS.get(kind, ""))
     if isinstance(named, str) and named:
         return named
@@ -173,7 +173,7 @@ def subject(kind: str, content: Mapping[str, Any]) -> str:
 
 
 def subject_fields(kind: str, content: Mapping[str, Any]) -> set[str]:
-    """Return the names of the fields that identify a memory: of unknown kinds all of them."""
+    """Return the names of the fields that identify a memory: all of them for an unknown kind."""
     named = SUBJECT_FIELDS.get(kind)
     return {named} if named else set(content)
 
@@ -186,7 +186,7 @@ def subject_key(kind: str, content: Mapping[str, Any]) -> str:
 def validated_content(kind: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return a content with the defaults of its kind; None if the kind's schema refuses it.
 
-    A kind that is not registered any more, of an operator who has removed it, takes everything.
+    A kind that is no longer registered, because the operator removed it, accepts everything.
     """
     model = _MODELS.get(kind)
     if model is None:
@@ -198,7 +198,7 @@ def validated_content(kind: str, content: Mapping[str, Any]) -> dict[str, Any] |
 
 
 def searchable_text(content: Mapping[str, Any]) -> str:
-    """Return the text of a memory that is embedded: its values, without the field names."""
+    """Return the text of a memory that is embedded: its text values, without the field names."""
     return " ".join(str(v) for v in content.values() if isinstance(v, str) and v)
 
 
@@ -210,12 +210,12 @@ def level(kind: str, content: Mapping[str, Any]) -> Any:
 class _ExtractedKind(BaseModel):
     """The base of the kinds as the memory model sees them.
 
-    trustcall asks each of them for its JSON schema in every run, and making one takes 0.6 ms.
+    trustcall asks each of them for its JSON schema in every run, and building one takes 0.6 ms.
     """
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the JSON schema; without arguments, the one that was made before."""
+        """Return the JSON schema; a call without arguments returns the cached one."""
         if args or kwargs:
             return super().model_json_schema(*args, **kwargs)
         return _default_json_schema(cls)

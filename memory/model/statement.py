@@ -28,20 +28,20 @@ MessageKey: TypeAlias = tuple[str, str]  # channel, ts
 Content: TypeAlias = Mapping[str, Any]
 
 MAX_SOURCES = 20
-"""The sources that a view of a memory names: the first and the newest."""
+"""The number of sources that a view of a memory names: the first one and the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """One thing that a person said, wrote in a form or decided about the memory `key`.
 
-    `content` are the fields that it says, always with the field that names the subject; it is empty
-    unless `act` is ``say``. `audience` is where it was said; of a move, where the memory goes.
-    `evidence` are the person's words as typed, from the message at `channel` and `ts`, both None
+    `content` has the fields that it says, always with the field that names the subject; it is None
+    unless `act` is ``say``. `audience` is where it was said, or, for a move, where the memory goes.
+    `evidence` has the person's words as typed, from the message at `channel` and `ts`, both None
     for a form or a tool. `said_at` is the time of the message, and `zone` the person's time zone
-    then. After `until` the statement does not count any more. `may_harm`: somebody may come to harm
-    where it is not known. `batch` is the same for all statements of one notice. `number` is the
-    order in which they were stored.
+    then. After `until` the statement no longer counts. `may_harm`: somebody may come to harm if it
+    is not known. `batch` is the same for all statements of one notice. `number` is the order in
+    which they were stored.
     """
 
     id: UUID
@@ -71,7 +71,7 @@ class Statement:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """What is stored of a new statement, by column."""
+        """The columns of a new row."""
         return {
             "id": self.id,
             "key": self.key,
@@ -95,7 +95,7 @@ class Statement:
     def said_on(self) -> str:
         """The day on which it was said, where the person was, such as ``2026-11-26``.
 
-        What a message says is dated by the message, whenever it came to count.
+        What a message says is dated by the message, even if it came to count later.
         """
         moment = self.said_at
         if self.ts and is_slack_ts(self.ts):
@@ -117,10 +117,10 @@ class Statement:
 class View:
     """A memory as one audience knows it: a row of `store`.
 
-    `sources` are the statements that it comes from, oldest first, `said_on` is the day from which
-    what it says counts. At `expires_at` the view may change, because a statement ends. `audiences`
-    names, in the view of direct messages, the other audiences that know the memory. `may_harm`: one
-    of the statements says so.
+    `sources` are the statements that it comes from, oldest first; `said_on` is the day from which
+    what it says counts. At `expires_at` a statement ends, and the view changes. `audiences` names,
+    in the view of direct messages, the other audiences that know the memory. `may_harm`: one of the
+    statements says so.
     """
 
     audience: str
@@ -151,10 +151,10 @@ class View:
 
 
 def fold(statements: Iterable[Statement]) -> dict[str, Any] | None:
-    """Return the content that statements of one memory amount to; None for no memory.
+    """Return the content that the statements of one memory add up to; None for no memory.
 
-    They are taken in the order in which they were said. A content that its kind's schema does not
-    accept, or whose level is 0, is no memory.
+    They are added in the order in which they were said. Content that its kind's schema rejects, or
+    whose level is 0, is no memory.
     """
     content: dict[str, Any] | None = None
     kind = ""
@@ -173,11 +173,11 @@ def fold(statements: Iterable[Statement]) -> dict[str, Any] | None:
 
 
 def views(statements: Collection[Statement], now: datetime) -> list[View]:
-    """Return a memory as each audience knows it at the time `now`; nothing where it is no memory.
+    """Return a memory as each audience knows it at the time `now`; nothing if it is no memory.
 
     Direct messages know everything that was said. A public channel knows what was said in public,
-    any other conversation what was said there, colleagues what they were shown; each of them knows
-    it only while it is true, that is, while every field that it knows agrees with the view of
+    any other conversation what was said there, and colleagues what they were shown. Each of them
+    knows it only while it is true, that is, while every field that it knows agrees with the view of
     direct messages. A removal counts everywhere.
     """
     counted = current(statements, now)
@@ -198,7 +198,7 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
 def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     """Return the statements that count at `now`, each with the audience that knows it then.
 
-    A move gives its audience to all statements before it, but not to what was shown by a click.
+    A move gives its audience to all statements before it, except to those shown by a click.
     """
     counted = [one for one in statements if counts(one, now)]
     moves = [one for one in counted if one.act == "move"]
@@ -227,9 +227,9 @@ def in_order(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def agrees(known: Content, whole: Content) -> bool:
-    """Return whether every field that is known has the value that it has in the whole.
+    """Return whether every field in `known` has the same value in `whole`.
 
-    Texts that differ in spelling only, such as in case, are the same.
+    Texts that differ only in case, width, white space or punctuation are the same.
     """
     said = {name: value for name, value in known.items() if value is not None}
     return all(_is_same(value, whole.get(name)) for name, value in said.items())
@@ -261,10 +261,10 @@ def _view(audience: str, statements: Collection[Statement]) -> View | None:
 
 
 def _said_on(said: Sequence[Statement]) -> str:
-    """Return the day from which what the memory says counts, as in "tomorrow".
+    """Return the day from which what the memory says counts, as for "tomorrow".
 
-    It is that of the newest statement about the subject itself: that names it first, says another
-    level of it, or, in a message, says it again. A detail does not move it, nor does a click.
+    It is the day of the newest statement that names the subject for the first time, gives a level,
+    or, in a message, says just the subject again. A detail or a click does not change it.
     """
     day = said[0].said_on
     subject = ""
@@ -281,7 +281,7 @@ def _said_on(said: Sequence[Statement]) -> str:
 
 
 def since_removal(statements: Iterable[Statement]) -> list[Statement]:
-    """Return what was said since the memory was last taken back, in order."""
+    """Return what was said since the memory was last taken back, in the order it was said."""
     said: list[Statement] = []
     for one in in_order(statements):
         if one.act == "remove":
@@ -292,7 +292,7 @@ def since_removal(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def named_sources(said: Sequence[Statement]) -> list[dict[str, Any]]:
-    """Return the sources of statements, one for a message; of too many the first and the newest."""
+    """Return one source per message; if there are too many, the first and the newest ones."""
     by_message: dict[object, dict[str, Any]] = {}
     for one in said:
         if one.evidence or one.message:
@@ -304,7 +304,7 @@ def named_sources(said: Sequence[Statement]) -> list[dict[str, Any]]:
 
 
 def _next_change(said: Sequence[Statement], content: Content) -> datetime | None:
-    """Return when the end of a statement next changes what these statements amount to."""
+    """Return when the end of a statement next changes what these statements add up to."""
     for end in sorted({one.until for one in said if one.until is not None}):
         left = [one for one in said if one.until is None or one.until > end]
         if fold(left) != content:

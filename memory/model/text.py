@@ -12,7 +12,7 @@ from typing import Any
 import regex
 
 MAX_TEXT = 2_000  # characters of a stored text
-MAX_DEPTH = 16  # objects and lists within each other, in JSON that others have written
+MAX_DEPTH = 16  # nesting of objects and lists, in JSON that others have written
 _CLUSTER = regex.compile(r"\X")
 # Thirty characters in a row that may be marks: all but the letters, syllables and symbols of these
 # ranges. Unicode's Stream-Safe Text Format (UAX #15, 13) allows no more marks than that.
@@ -21,7 +21,7 @@ _MARKS = re.compile(
     "[^\x00-\u02ff\u0370-\u0482\u048a-\u0590\u1e00-\u1fff\u2000-\u20cf"
     "\u3000-\u3029\u3030-\u3098\u309b-\u9fff\uac00-\ud7ff]{30}"
 )
-# What is not seen, and, `meant`, the joiners and flags among it.
+# Invisible characters; the group `meant` has the joiners and flags among them.
 _INVISIBLE = regex.compile(
     r"(?P<meant>(?<=[\p{L}\p{M}\p{S}])[\u200c\u200d](?=[\p{L}\p{M}\p{S}])"
     r"|(?<=\U0001F3F4)[\U000E0030-\U000E0039\U000E0061-\U000E007A]{1,6}+\U000E007F)"
@@ -36,10 +36,10 @@ THOUGHT_TAG = re.compile(r"(?<!`)<(?P<end>/?)think(?:ing)?>", re.IGNORECASE)
 
 
 def clean(text: str) -> str:
-    """Return `text` without NULs, lone surrogates, control and invisible characters.
+    """Return `text` without NULs, lone surrogates, control characters and invisible characters.
 
-    Those stay that carry meaning: a joiner between two characters, as in Persian words and in emoji
-    of families, and the tags of a flag, as Scotland's.
+    Characters that carry meaning stay: a joiner between two characters, as in Persian words and
+    family emoji, and the tags of a flag, such as Scotland's.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return _INVISIBLE.sub(lambda found: found["meant"] or "", lines)
@@ -48,9 +48,9 @@ def clean(text: str) -> str:
 def without_thoughts(text: str) -> str:
     """Return a model's answer without what it thought, ``<think>…</think>``.
 
-    Many servers leave a model's thoughts in its text. A thought that is not ended goes to the end
-    of the text. Templates that begin the thought for the model leave only its end in the text: all
-    before such an end is thought. A text without thoughts is returned as it is.
+    Many servers leave a model's thoughts in its text. A thought without an end tag extends to the
+    end of the text. Templates that begin the thought for the model leave only its end tag in the
+    text: everything before such a tag is thought. A text without thoughts is returned as it is.
     """
     kept: list[str] = []
     start = 0
@@ -124,7 +124,7 @@ def framed(value: object) -> str:
 
 
 def depth(value: Any) -> int:
-    """Return how many objects and lists are within each other in a JSON value; not recursive."""
+    """Return how deeply objects and lists are nested in a JSON value; not recursive."""
     levels = 0
     level = [value]
     while level:
@@ -141,8 +141,8 @@ def depth(value: Any) -> int:
 def normalized(text: str) -> str:
     """Return `text` in compatibility form (NFKC), in linear time.
 
-    Marks after one letter are sorted, and sorting many of them is quadratic: 39,000 take seconds in
-    Python and in PostgreSQL. They are sorted thirty at a time; no letter that is read has more.
+    Normalization sorts the marks after a letter, and sorting many is quadratic: 39,000 take seconds
+    in Python and in PostgreSQL. So thirty are sorted at a time; no legible letter has more.
     """
     if text.isascii():
         return text
@@ -151,7 +151,7 @@ def normalized(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """Return `text` in compatibility form and case folded: width and case are no difference.
+    """Return `text` in compatibility form and case folded, so that width and case do not differ.
 
     Turkish İ becomes i, as people type it, and not i with a dot above.
     """

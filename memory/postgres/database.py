@@ -29,14 +29,15 @@ _SQL = load_statements("memory", "transactions")
 
 APP_ROLE: LiteralString = "kioku_app"
 PERSON_SETTINGS = ("kioku.team", "kioku.user")  # those of `Person.settings`
-# Seconds after which PostgreSQL ends a transaction that sends nothing: a process that is suspended
-# within one keeps its locks no longer than that. A transaction with a higher limit may need it.
+# Seconds after which PostgreSQL ends a transaction that sends nothing, so that a suspended process
+# does not keep its locks. A transaction with a higher limit of its own gets that instead.
 IDLE_SECONDS = 15
 _IDLE_SETTING = "idle_in_transaction_session_timeout"
-# PostgreSQL goes on with a statement whose client has given up, so it has the same limit, and a
-# second more.
+# PostgreSQL continues a statement whose client has given up, so it gets the same limit plus a
+# second.
 _STATEMENT_SETTING = "statement_timeout"
-# Connections of one pool that work for one person, or wait for a row of theirs, at the same time.
+# Connections of one pool that one person may use at the same time, including those that wait for
+# a row.
 PERSON_CONNECTIONS = 3
 CONNECT_SECONDS = 60  # a database that is resuming from a pause, as Aurora does, takes 30
 
@@ -54,14 +55,14 @@ _RECONNECT_SECONDS = 3.0
 _ATTEMPTS = 5  # at one statement
 _GRACE_SECONDS = 0.1
 # Executions after which psycopg prepares a statement that was not executed with ``prepare=True``:
-# never, because a plan for any parameters reads far too much where one person has many memories.
+# never, because a generic plan reads far too much for a person who has many memories.
 _ON_REQUEST = sys.maxsize
 # Parameters that PostgreSQL reports on each connection; "on" means it accepts no writes.
 _READ_ONLY_SIGNS = (b"in_hot_standby", b"default_transaction_read_only")
 
 # SQLSTATEs of operational errors that a retry does not solve: program limit exceeded, cancelled.
 _LASTING = ("54", "57014")
-# Errors that psycopg does not count among the operational: a failover, and a suspended process.
+# Temporary errors that psycopg does not class as operational: a failover, a suspended process.
 _PASSING = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.IdleInTransactionSessionTimeout)
 
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
@@ -70,18 +71,18 @@ _patience: ContextVar[float | None] = ContextVar("patience", default=None)
 class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
     """A pool of connections whose rows are dictionaries.
 
-    In front of it tasks wait for their turn without a connection: of those that need the same
-    person's lock one has a connection, and for one person `PERSON_CONNECTIONS` are in use at most.
+    Tasks wait for their turn in front of it, without a connection: only one of the tasks that need
+    the same person's lock has a connection, and one person uses at most `PERSON_CONNECTIONS`.
     """
 
     @cached_property
     def writers(self) -> Places:
-        """The places of those that hold a person's lock in PostgreSQL, or wait for it there."""
+        """The places of tasks that hold a person's lock in PostgreSQL, or wait for it there."""
         return Places(1)
 
     @cached_property
     def shares(self) -> Places:
-        """The places of those that have a connection for a person."""
+        """The places of tasks that have a connection for a person."""
         return Places(PERSON_CONNECTIONS)
 
 
@@ -89,8 +90,8 @@ async def _configure(connection: AsyncConnection[DictRow]) -> None:
     await connection.set_autocommit(True)
     found = await connection.execute("SELECT pg_backend_pid() AS pid")
     [row] = await found.fetchall()
-    # A pooler names a process of its own: the next transaction may have another connection to
-    # PostgreSQL, which knows no statement that was prepared on this one.
+    # A pooler reports a process id of its own: the next transaction may use another connection to
+    # PostgreSQL, which does not know statements prepared on this one.
     if row["pid"] == connection.info.backend_pid:
         connection.prepare_threshold = _ON_REQUEST
 
@@ -104,11 +105,11 @@ def create_pool(
 ) -> Pool:
     """Return a closed pool of connections of the user in `conninfo`.
 
-    They have the application's role within `transaction` only; outside of one they have that
-    user's own rights, and the serving login has none on tables of people. `timeout` is
-    in seconds. LangGraph and procrastinate need the row factory and autocommit. Only statements
-    executed with ``prepare=True`` are prepared, and none behind a pooler such as PgBouncer.
-    Connection options in `conninfo` override the defaults.
+    Only within `transaction` do they have the application's role; outside of it they have the
+    user's own rights, and the serving login has none on people's tables. `timeout` is in seconds.
+    LangGraph and procrastinate need the row factory and autocommit. Only statements executed with
+    ``prepare=True`` are prepared, and none behind a pooler such as PgBouncer. Connection options in
+    `conninfo` override the defaults.
     """
     given = conninfo_to_dict(conninfo)
     usual = {name: value for name, value in _CONNECTING.items() if name not in given}
@@ -135,10 +136,10 @@ def create_pool(
 
 
 def _is_usable(connection: AsyncConnection[DictRow]) -> bool:
-    """Return whether an idle connection is open and accepts writes; nothing is sent.
+    """Return whether an idle connection is open and accepts writes; sends nothing.
 
-    False also in pipeline mode: psycopg 3.3 does not leave that mode if the task is cancelled while
-    entering it.
+    Also returns False in pipeline mode, which psycopg 3.3 does not leave if the task is cancelled
+    while entering it.
     """
     if connection.closed or connection.pgconn.pipeline_status != PipelineStatus.OFF:
         return False
@@ -149,7 +150,7 @@ def _is_usable(connection: AsyncConnection[DictRow]) -> bool:
             connection.pgconn.consume_input()
     except psycopg.OperationalError:
         return False
-    connection.pgconn.is_busy()  # takes parameters from what has arrived
+    connection.pgconn.is_busy()  # reads parameters from what has arrived
     return not any(connection.pgconn.parameter_status(sign) == b"on" for sign in _READ_ONLY_SIGNS)
 
 
@@ -164,8 +165,8 @@ def is_unavailable(error: BaseException | None) -> bool:
 def transaction_timeout(seconds: float) -> Iterator[None]:
     """Limit each transaction begun in this block to `seconds`, unless it has a limit of its own.
 
-    For work that a user is waiting for. After the limit the transaction raises
-    `psycopg.OperationalError`, also if PostgreSQL has stopped answering within it.
+    Use it for work that a user is waiting for. After the limit the transaction raises
+    `psycopg.OperationalError`, even if PostgreSQL has stopped answering.
     """
     token = _patience.set(seconds)
     try:
@@ -176,9 +177,9 @@ def transaction_timeout(seconds: float) -> Iterator[None]:
 
 @asynccontextmanager
 async def _turn(pool: Pool, lock: str, share: str, end: float | None) -> AsyncIterator[None]:
-    """Wait in front of the pool for the place of a `lock`, then for one of a `share`; hold both.
+    """Wait in front of the pool for the place of `lock`, then for one of `share`; hold both.
 
-    `end`, by the clock of the event loop, limits the wait; then `PoolTimeout` is raised.
+    At `end`, by the event loop's clock, `PoolTimeout` is raised.
     """
     async with AsyncExitStack() as places:
         try:
@@ -194,11 +195,11 @@ async def _turn(pool: Pool, lock: str, share: str, end: float | None) -> AsyncIt
 async def _connection(
     pool: Pool, wait: float | None, *, lock: str = "", share: str = ""
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
-    """Take a connection from the pool, for `wait` seconds with the time until there is one.
+    """Take a connection from the pool for `wait` seconds, including the wait for one.
 
-    Then it is shut down, so that the waiting task gets an error immediately: a cancel request would
-    wait for the server. After a blocked event loop, pending input is read first. `lock` and `share`
-    name the places that are waited for before.
+    After that it is shut down, so that the waiting task gets an error immediately: a cancel request
+    would wait for the server. If the event loop was blocked, pending input is read first. `lock`
+    and `share` name the places to wait for before.
     """
     end = None if wait is None else asyncio.get_running_loop().time() + wait
     async with _turn(pool, lock, share, end), _connection_until(pool, end) as connection:
@@ -247,9 +248,9 @@ async def begin(
 ) -> None:
     """Begin a transaction with the application's role, the settings of `scope` and a `lock`.
 
-    Role and settings end with the transaction, and so does the lock, which is exclusive or
-    `shared`. A message without parameters may contain several statements, so this takes one round
-    trip: psycopg puts the values into the text.
+    Role, settings and lock end with the transaction. The lock is exclusive or `shared`. This takes
+    one round trip, because a message without parameters may contain several statements: psycopg
+    puts the values into the text.
     """
     statement = _SQL["begin"]
     if lock:
@@ -266,7 +267,7 @@ def _settings(scope: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _share_of(scope: Mapping[str, str]) -> str:
-    """Return whose share of the connections a scope uses: the person's, else the thread's."""
+    """Return whose share of the connections a scope uses: the person's, or else the thread's."""
     person = [scope[name] for name in PERSON_SETTINGS if name in scope]
     return ".".join(person or scope.values())
 
@@ -282,13 +283,12 @@ async def transaction(
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction with the application's role, the settings of `scope` and a `lock`.
 
-    Before and after it the connection has neither. The lock, `Person.prefix`, is exclusive or
-    `shared`; tasks of this process wait for it one after the other, before they take a connection.
-    `wait` limits, in seconds, the time from the
-    wait for a connection to the end of the commit. Raises `psycopg.OperationalError` if no
-    connection is free in time, if PostgreSQL cannot be reached or accepts no writes, if the
-    connection is lost (during the commit: the outcome is unknown), and if nothing was sent for
-    `IDLE_SECONDS`, or for `wait` where that is longer.
+    The connection has none of them before or after it. The lock, `Person.prefix`, is exclusive or
+    `shared`; tasks of this process wait for it in turn, before they take a connection. `wait`
+    limits, in seconds, the time from the wait for a connection to the end of the commit. Raises
+    `psycopg.OperationalError` if no connection is free in time, if PostgreSQL cannot be reached or
+    accepts no writes, if the connection is lost (during the commit: the outcome is unknown), and if
+    nothing was sent for `IDLE_SECONDS`, or for `wait` if that is longer.
     """
     wait = _patience.get() if wait is None else wait
     scope = scope or {}
@@ -318,12 +318,11 @@ async def execute_statement(
     """Execute one statement, with the role and settings of `transaction`, as its own transaction.
 
     Returns its rows. Takes one round trip: PostgreSQL runs the statements of a pipeline as one
-    transaction, with which role and settings end. `wait` limits it, in seconds.
+    transaction, and role and settings end with it. `wait` limits it, in seconds.
 
-    With `prepare` PostgreSQL parses and plans the statement once per connection; for statements
-    whose plan does not depend on their parameters. Text parameters have no type of their own:
-    where the statement does not tell it, as in ``SELECT %s``, it needs a cast.
-    Raises as `transaction` does.
+    With `prepare` PostgreSQL parses and plans the statement once per connection; use it if the plan
+    does not depend on the parameters. Text parameters are sent without a type: if the statement
+    does not imply one, as in ``SELECT %s``, it needs a cast. Raises as `transaction` does.
     """
     wait = _patience.get() if wait is None else wait
     scope = scope or {}
@@ -336,9 +335,9 @@ async def execute_statement(
                     cursor = await connection.execute(statement, values, prepare=prepare)
                 return await cursor.fetchall() if cursor.rownumber is not None else []
             except (IndexError, psycopg.errors.FeatureNotSupported) as error:
-                # Nothing is committed. IndexError: psycopg 3.3 raises it instead of the error of a
-                # commit that has failed before the pipeline was left, which another attempt
-                # raises. Else an upgrade has changed a column since the statement was prepared.
+                # Nothing is committed. psycopg 3.3 raises IndexError instead of the error of a
+                # commit that failed before the pipeline was left; another attempt raises that
+                # error. Otherwise an upgrade has changed a column of the prepared statement.
                 await connection.close()
                 if not left:
                     raise psycopg.DatabaseError("The statement failed.") from error
@@ -347,12 +346,12 @@ async def execute_statement(
 
 @asynccontextmanager
 async def pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
-    """Execute what is executed meanwhile in one round trip; results can be fetched afterwards.
+    """Execute the statements in this block in one round trip; results can be fetched afterwards.
 
-    Outside of a transaction it is one, which is committed at the end. What fails at the end, such
-    as a deferred trigger, is raised as it is, and so is a cancellation: psycopg 3.3 would raise
-    instead that pipeline mode cannot be left. A cancellation closes the connection, so that nothing
-    is committed.
+    Outside of a transaction the pipeline is one, committed at the end. An error at the end, such as
+    one of a deferred trigger, and a cancellation are raised as they are; psycopg 3.3 would instead
+    complain that pipeline mode cannot be left. A cancellation closes the connection, so that
+    nothing is committed.
     """
     try:
         async with connection.pipeline():
@@ -375,7 +374,7 @@ async def person_transaction(
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction that can access the rows of this person only.
 
-    Row-level security enforces it: see ``memory/schema.sql``. `locked`: others that write the
+    Row-level security enforces this: see ``memory/schema.sql``. `locked`: other writers of the
     person's memories wait until it ends. `shared`: it waits until a running write has ended.
     """
     lock = person.prefix if locked or shared else ""

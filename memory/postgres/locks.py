@@ -17,10 +17,10 @@ class _Queue:
 
 
 class Places:
-    """So many places of each name, for the tasks of this process; who comes first is first.
+    """`number` places for each name, for the tasks of this process; first come, first served.
 
-    A task that waits for a place holds no connection. A name is known while a task holds a place of
-    it or waits for one, and no longer.
+    A task that waits for a place holds no connection. A name is stored only while a task holds or
+    awaits one of its places.
     """
 
     def __init__(self, number: int) -> None:
@@ -32,7 +32,7 @@ class Places:
 
     @asynccontextmanager
     async def take(self, name: str) -> AsyncIterator[None]:
-        """Wait for a place of this name, and hold it; with an empty name at once."""
+        """Wait for a place of this name, and hold it; an empty name does not wait."""
         if not name:
             yield
             return

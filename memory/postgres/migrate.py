@@ -45,7 +45,7 @@ _EMBEDDING_SPACE: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of the schema; `roles` are those to which it grants something, beside kioku_app."""
+    """One step of the schema; `roles` are those, besides kioku_app, to which it grants rights."""
 
     name: str
     statements: str
@@ -55,8 +55,8 @@ class Migration:
 def packaged_migrations(package: str, *, roles: Sequence[str] = ()) -> list[Migration]:
     """Read ``schema.sql`` of `package`, and its ``migrations/*.sql`` in name order.
 
-    The schema is recorded as ``PACKAGE/schema@DIGEST``, a migration as ``PACKAGE/FILE``. Both have
-    these `roles`.
+    The schema is recorded as ``PACKAGE/schema@DIGEST``, a migration as ``PACKAGE/FILE``. All get
+    `roles`.
     """
     folder = Path(str(files(package)))
     schema = (folder / "schema.sql").read_text("utf-8")
@@ -75,18 +75,19 @@ def migrate(
     *,
     login: str | None = None,
 ) -> list[str]:
-    """Apply what is missing of the schema; return the names of the steps applied.
+    """Apply the missing steps of the schema; return their names.
 
-    First it looks at the server, the encoding, the schemas and pgvector; then roles, extension and
-    the list of steps are made in one transaction: what is refused leaves nothing behind. The tables
-    are in the schema of an earlier migration, else in the first one of the user's search_path.
+    First it checks the server, the encoding, the schemas and pgvector. Then it creates roles, the
+    extension and the list of steps in one transaction, so that a refusal leaves nothing behind. The
+    tables are in the schema of an earlier migration, or else in the first one of the user's
+    search_path.
 
     Any number of processes may run it: an advisory lock admits one at a time. `migrations` are
     applied after those of this package. The user of the conninfo `login` is created if it is
     missing, and granted the application's role, which it does not inherit, and the roles of
-    `migrations`, which it does; an existing one keeps its password.
-    Raises `DatabaseNotReady` if the database lacks something, or has another schema than that of
-    this version, and `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
+    `migrations`, which it inherits; an existing user keeps its password. Raises `DatabaseNotReady`
+    if the database lacks something or has the schema of another version, and
+    `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
     """
     steps = [*packaged_migrations("memory"), *migrations]
     roles = list(dict.fromkeys(role for step in steps for role in step.roles))
@@ -121,10 +122,10 @@ def migrate(
 
 
 def _enter_schemas(connection: Connection[DictRow], around: Surroundings) -> None:
-    """Set the search_path of this session, and this user's, to where tables and vectors are.
+    """Set the search_path of this session and user to the schemas of the tables and pgvector.
 
-    Functions of the schema that are SECURITY DEFINER take their search_path from it, so temporary
-    tables are looked for last. pgvector is created where it is missing.
+    The schema's SECURITY DEFINER functions keep this search_path, so temporary tables come last.
+    The extension pgvector is created if it is missing.
     """
     [row] = connection.execute("SELECT current_schemas(false) AS names").fetchall()
     if not set(around.schemas) <= set(row["names"]):
@@ -142,9 +143,9 @@ def _enter_schemas(connection: Connection[DictRow], around: Surroundings) -> Non
 
 
 def _lock_migrations(connection: Connection[DictRow]) -> None:
-    """Wait for the lock that one migration at a time holds, until its session ends."""
-    # Polling: a blocking pg_advisory_lock() holds a snapshot, for which LangGraph's CREATE INDEX
-    # CONCURRENTLY would wait, so that neither would end.
+    """Wait for the lock that one migration at a time holds until its session ends."""
+    # Poll, because a blocking pg_advisory_lock() holds a snapshot that LangGraph's CREATE INDEX
+    # CONCURRENTLY would wait for: a deadlock.
     statement = "SELECT pg_try_advisory_lock(%s) AS taken"
     while not connection.execute(statement, (_MIGRATION_LOCK,)).fetchall()[0]["taken"]:
         time.sleep(_MIGRATION_POLL_SECONDS)
@@ -164,7 +165,7 @@ def _refuse_other_schema(applied: Collection[str], wanted: Collection[str]) -> N
 
 
 def _create_langgraph_store(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
-    # LangGraph takes half a second, after PostgreSQL was started.
+    # Importing LangGraph takes half a second, so it waits until PostgreSQL has started.
     from langgraph.store.postgres import PostgresStore
     from langgraph.store.postgres.base import PostgresIndexConfig
 
@@ -206,12 +207,12 @@ def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
 
 
 async def check_access(conninfo: str) -> bool:
-    """Raise unless PostgreSQL answers, fits, and lets this user set the application's role.
+    """Raise unless PostgreSQL answers, is suitable, and lets this user set the application's role.
 
-    Returns whether row-level security applies to the user outside of `transaction` too: not if the
-    user owns the tables, is a superuser or has BYPASSRLS. Uses one connection, because a pool would
-    retry and log each attempt. Raises `DatabaseNotReady`, and `psycopg.OperationalError` if
-    PostgreSQL cannot be reached.
+    Returns whether row-level security also applies to the user outside of `transaction`: it does
+    not if the user owns the tables, is a superuser or has BYPASSRLS. Uses a single connection,
+    because a pool would retry and log each attempt. Raises `DatabaseNotReady`, and
+    `psycopg.OperationalError` if PostgreSQL cannot be reached.
     """
     try:
         async with await AsyncConnection[DictRow].connect(

@@ -1,7 +1,7 @@
-"""What a database has to be before anything is created in it; one sentence for each thing it lacks.
+"""Requirements on a database before anything is created in it, each with a sentence if it fails.
 
-Each is looked at by asking PostgreSQL. What only an attempt can tell is tried within the one
-transaction of `memory.postgres.roles`, so that nothing is half done.
+They are checked by asking PostgreSQL. What only an attempt can tell is tried within the single
+transaction of `memory.postgres.migrate`, so that nothing is left half done.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from memory.model.errors import DatabaseNotReady
 
 _OLDEST = 16  # the first with options of a granted role: GRANT … WITH INHERIT FALSE, SET TRUE
 
-# Letters are compared in lower case. With the locale C a server folds A to Z only. The statement is
-# of ASCII characters: a database of another encoding takes it as well.
+# Letters are compared in lower case, and with the locale C a server lowers only A to Z. The
+# statement is ASCII, so that a database of any encoding accepts it.
 LETTERS: LiteralString = "SELECT lower(chr(196)) = chr(228) AS fold"
 _LOOK: LiteralString = """
 SELECT
@@ -41,7 +41,7 @@ _CREATES: LiteralString = "SELECT has_schema_privilege(%s, 'CREATE') AS allowed"
 class Surroundings:
     """Where a migration works: the user and database, the schema of the tables, and pgvector's.
 
-    `vector_schema` is that of the tables where pgvector's extension is still to be created.
+    `vector_schema` is the tables' schema if pgvector's extension is still to be created.
     """
 
     user: str
@@ -52,12 +52,12 @@ class Surroundings:
 
     @property
     def schemas(self) -> tuple[str, ...]:
-        """The schemas in which tables, functions and the type of vectors are found, in order."""
+        """The schemas of the tables, the functions and the vector type, in search order."""
         return tuple(dict.fromkeys((self.schema, self.vector_schema)))
 
 
 def check_server(info: ConnectionInfo) -> None:
-    """Raise `DatabaseNotReady` for a version or an encoding that does not work; asks nothing."""
+    """Raise `DatabaseNotReady` for an unsuitable version or encoding; sends no query."""
     version = info.server_version // 10_000
     if version < _OLDEST:
         raise DatabaseNotReady(
@@ -73,7 +73,7 @@ def check_server(info: ConnectionInfo) -> None:
 
 
 def check_letters(row: Mapping[str, Any] | None) -> None:
-    """Raise `DatabaseNotReady` where the row of `LETTERS` says that letters have one case only."""
+    """Raise `DatabaseNotReady` if the row of `LETTERS` says that only A to Z are lowered."""
     if row is None or not row["fold"]:
         raise DatabaseNotReady(
             "The database's LC_CTYPE knows no letters but A to Z, so forgetting would leave texts"
@@ -83,7 +83,7 @@ def check_letters(row: Mapping[str, Any] | None) -> None:
 
 
 def look(connection: Connection[DictRow]) -> Surroundings:
-    """Return where a migration works; nothing is changed. Raises `DatabaseNotReady`."""
+    """Return where a migration works; changes nothing. Raises `DatabaseNotReady`."""
     check_server(connection.info)
     check_letters(connection.execute(LETTERS).fetchone())
     [found] = connection.execute(_LOOK).fetchall()
@@ -117,7 +117,7 @@ def look(connection: Connection[DictRow]) -> Surroundings:
 
 @contextmanager
 def needing(sentence: str) -> Iterator[None]:
-    """Raise `DatabaseNotReady` with this sentence where the user may not do what is tried."""
+    """Raise `DatabaseNotReady` with this sentence if the user lacks a right in this block."""
     try:
         yield
     except errors.InsufficientPrivilege as refused:

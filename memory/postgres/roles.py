@@ -18,7 +18,7 @@ def create_roles(
 ) -> None:
     """Create the application's role, which this user may then set, and `roles`.
 
-    They may use the schemas of the tables and of pgvector. Runs in the caller's transaction.
+    All of them may use the schemas of the tables and of pgvector. Runs in the caller's transaction.
     Raises `DatabaseNotReady`.
     """
     with needing(
@@ -37,7 +37,7 @@ def create_roles(
 
 
 def _create(connection: Connection[DictRow], role: str, options: sql.Composable) -> None:
-    """Create a role if it is missing: roles belong to the cluster, the lock to one database."""
+    """Create a role if it is missing: the migration lock does not cover the whole cluster."""
     found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,))
     if found.rowcount:
         return
@@ -49,7 +49,7 @@ def _create(connection: Connection[DictRow], role: str, options: sql.Composable)
 
 
 def _let_use(connection: Connection[DictRow], role: str, schema: str) -> None:
-    """Let a role use a schema, where it may not. Raises `DatabaseNotReady`."""
+    """Let a role use a schema, if it may not yet. Raises `DatabaseNotReady`."""
     if _may_use(connection, role, schema):
         return
     statement = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(
@@ -86,8 +86,8 @@ def create_login(
     """Create the user of the conninfo `login` if it is missing, and grant it the roles it needs.
 
     It may set the application's role but does not inherit its rights: outside of a transaction that
-    sets the role it cannot read tables of people. Where the tables or pgvector are in a schema of
-    their own, the user's search_path in this database leads there. Runs in the caller's
+    sets the role it cannot read people's tables. If the tables or pgvector are not in the schema
+    public, the user's search_path in this database is set to their schemas. Runs in the caller's
     transaction. Raises `DatabaseNotReady`.
     """
     given = conninfo_to_dict(login)
@@ -128,9 +128,9 @@ def _grant(connection: Connection[DictRow], role: str, user: str, *, inherit: bo
 
 
 def lead_to_schemas(connection: Connection[DictRow], around: Surroundings, user: str) -> None:
-    """Set the search_path that a user has in this database, where it is another.
+    """Set the search_path that a user has in this database, unless it is set already.
 
-    Raises `DatabaseNotReady` where that user is not this one's to change.
+    Raises `DatabaseNotReady` if this user may not change that one.
     """
     path = sql.SQL(", ").join(map(sql.Identifier, around.schemas))
     statement = sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}").format(
@@ -164,7 +164,7 @@ def revoke_temporary(connection: Connection[DictRow]) -> None:
     Runs at each migration, because neither a dump nor a copy of a database keeps its privileges. If
     this user does not own the database, PostgreSQL changes nothing and warns.
     """
-    # Not the name that the client gave: a pooler may have another one for the database.
+    # The server's name of the database: a pooler may give it another one.
     [row] = connection.execute("SELECT current_database() AS name").fetchall()
     connection.execute(
         sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app").format(

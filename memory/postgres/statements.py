@@ -32,7 +32,7 @@ def load_statements(package: str, file: str) -> Mapping[str, LiteralString]:
 
 
 def rows_parameter(rows: Iterable[Mapping[str, Any]]) -> Jsonb:
-    """Return rows as the parameter of ``jsonb_to_recordset``; ids and dates are text in it."""
+    """Return rows as a parameter for ``jsonb_to_recordset``, with ids and dates as text."""
     return Jsonb(list(rows), dumps=_dumps)
 
 

@@ -1,4 +1,4 @@
-"""Memories as the model that replies reads them: a short line each, within a budget of tokens."""
+"""Memories as the replying model reads them: one short line each, within a token budget."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from memory.model.text import estimated_tokens
 from memory.store.memories import Memory
 
 _DAY_TOKENS = 2  # and the end of the line
-# A fact names itself, and each of the others is in a frame of its own.
+# The text of a fact shows its kind, and each of the other two kinds has a frame of its own.
 _WITHOUT_KIND = frozenset({"UserFact", INSTRUCTION_KIND, EPISODE_KIND})
 
 
@@ -30,10 +30,10 @@ def memory_text(kind: str, content: Mapping[str, Any]) -> str:
 
 
 def dated_lines(said: Iterable[tuple[str, str]]) -> list[str]:
-    """Return texts, each with its day, as lines: a line for each month, such as ``2026-11``.
+    """Return dated texts as lines: a line for each month, such as ``2026-11``, then its texts.
 
-    The texts of the month follow it, each after its day of the month, as in ``26 Lives in Osaka``:
-    a date in each line would be a third of its tokens.
+    Each text follows its day of the month, as in ``26 Lives in Osaka``: a full date would be a
+    third of the line's tokens.
     """
     in_order = sorted(said, key=lambda one: one[0])
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""Recall: a set within a budget of tokens is returned whole, a larger one by vector distance."""
+"""Recall: a set within the token budget is returned whole, a larger one by vector distance."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from memory.store.memories import Memory, merged, newest, read_within
 _log = logging.getLogger(__name__)
 
 MEMORY_TOKENS = 4_000
-"""The tokens that the lines of a person's memories may have in a prompt."""
+"""The token budget for the lines of a person's memories in a prompt."""
 
 NEAREST = 80
-# Of a large set: how the person wants to be answered, and what may harm.
+# The budgets, in a large set, for how the person wants to be answered and for what may harm.
 _INSTRUCTION_TOKENS = 600
 _HARM_TOKENS = 1_000
-_LEAST_TOKENS = 8  # of a line: a budget holds no more lines than this allows
+_LEAST_TOKENS = 8  # of a line, which limits how many lines a budget can hold
 _SQL = load_statements("memory", "memories")
 
 
@@ -37,10 +37,10 @@ _SQL = load_statements("memory", "memories")
 class Recalled:
     """The memories for one reply.
 
-    `always` are shown whatever is asked, oldest first: all of a set within the budget; of a larger
-    one how the person wants to be answered, and what may harm. `nearest` are found for the
-    question, nearest first. `newest_only`: embeddings were unavailable, so that `nearest` are the
-    newest memories instead.
+    `always` are shown whatever is asked, oldest first: a whole set that fits the budget, or, of a
+    larger one, how the person wants to be answered and what may harm. `nearest` are found for the
+    question, nearest first. `newest_only`: embeddings were unavailable, so `nearest` has the newest
+    memories instead.
     """
 
     always: tuple[Memory, ...] = ()
@@ -66,9 +66,9 @@ async def recall_memories(
     """Return the memories in `view` that a reply to `question` is given.
 
     A set whose lines have at most `budget` tokens is returned whole, without an embedding call. Of
-    a larger one also the `NEAREST` by exact cosine distance, without a cut-off, as far as the
-    budget goes. No connection is held while embedding. `first` are the rows of `first_memories`,
-    where the caller has already read them for this view and budget.
+    a larger one it returns those that are always shown, then the `NEAREST` by exact cosine
+    distance, without a cut-off, until the budget is used up. No connection is held while embedding.
+    `first` has the rows of `first_memories`, if the caller has read them for this view and budget.
     """
     if first is None:
         statement, values = first_memories(view, budget)
@@ -99,8 +99,8 @@ async def search_memories(
 ) -> list[Memory]:
     """Return the memories in `view` nearest to `query`, at most `limit`.
 
-    They are the newest where embeddings are unavailable. A set of no more than that is returned
-    whole, without an embedding call.
+    A set of at most `limit` memories is returned whole, without an embedding call. If embeddings
+    are unavailable, the newest memories are returned.
     """
     found = await newest(pool, view, None, limit + 1)
     if len(found) <= limit:
@@ -132,7 +132,7 @@ def _age(memory: Memory) -> tuple[Any, ...]:
 
 
 def _always_shown(memories: Sequence[Memory]) -> list[Memory]:
-    """Return how the person wants to be answered and what may harm, the newest that fit, by age."""
+    """Return the newest wishes about answers, and memories that may harm, that fit; by age."""
     shown = [one for one in memories if one.is_always_shown]
     instructions = [one for one in shown if one.kind == INSTRUCTION_KIND]
     harmful = [one for one in shown if one.kind != INSTRUCTION_KIND]
@@ -150,10 +150,11 @@ async def nearest_memories(
     *,
     kinds: Sequence[str] | None = None,
 ) -> list[Memory]:
-    """Return at most `limit` memories in `view`, nearest to each of `texts` in turn, exactly.
+    """Return at most `limit` memories in `view`, the nearest to each of `texts` in turn.
 
-    Of `kinds`, if given. One embedding call, with no connection held. Raises
-    `EmbeddingsUnavailable`, also if the stored vectors are of another model.
+    The distance is exact. If `kinds` are given, only those are returned. Makes one embedding call,
+    with no connection held. Raises `EmbeddingsUnavailable`, also if the stored vectors are of
+    another model.
     """
     vectors = await embedder.embed(texts)
     values = {

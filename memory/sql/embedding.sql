@@ -21,7 +21,7 @@ WHERE prefix LIKE 'chat.%%' AND jsonb_typeof(value->'content') = 'object'
 LIMIT %(limit)s;
 
 -- name: write
--- Rows that were changed or deleted meanwhile are not written; changed ones are read again.
+-- Rows that have changed or gone since they were read get no vector; changed ones are read again.
 INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)
 SELECT store.prefix, store.key, %(field)s, made.embedding, store.updated_at, store.updated_at
 FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(times)s::timestamptz[],
@@ -33,7 +33,7 @@ ON CONFLICT DO NOTHING
 RETURNING key;
 
 -- name: change_space
--- Vectors are of this model from now on. Changes nothing where they are already.
+-- Record the model that makes the vectors from now on; no row is updated if it is the same one.
 UPDATE kioku_embedding_space SET model = %(model)s, dimensions = %(dimensions)s
 WHERE (model, dimensions) <> (%(model)s, %(dimensions)s);
 

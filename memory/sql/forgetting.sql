@@ -12,8 +12,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
         OR (said_at >= %(since)s AND said_at < %(until)s));
 
 -- name: hide
--- Forget statements: those of memories, named ones, of messages, of a time, or all. What was taken back about a
--- thing is the same memory, and goes with it. Returns those that were hidden.
+-- Hide statements: those of memories, named ones, those of messages, of a time, or all. What was
+-- taken back about a memory goes with it. Returns the hidden ones.
 UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND (%(everything)s
@@ -33,12 +33,12 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 RETURNING batch;
 
 -- name: keys_in_store
--- All memories of the person, also those that another tool wrote.
+-- All memories of the person, including those that other tools wrote.
 SELECT DISTINCT key FROM store WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s;
 
 -- name: record
--- Keep the ids of what is forgotten: its messages are never read or formed again. Of a memory about
--- which statements are left, the ids of the statements that are not.
+-- Keep the ids of what is forgotten: its messages are never read or formed again. If a memory keeps
+-- some of its statements, the ids of the hidden ones are recorded in place of its key.
 WITH left_over AS (
     SELECT DISTINCT key FROM statements
     WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
@@ -85,7 +85,7 @@ DELETE FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = ANY(%(ids)s);
 
 -- name: blank_quotes
--- Take out the quotes that name what was forgotten, also of what can still come back.
+-- Blank the quotes that name what was forgotten, even in statements whose forgetting can be undone.
 UPDATE statements SET evidence = ''
 WHERE team_id = %(team)s AND user_id = %(user)s AND evidence <> ''
     AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))

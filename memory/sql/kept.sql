@@ -2,8 +2,8 @@
 -- transaction names in kioku.kept.
 
 -- name: newest
--- The newest lines of conversations; in `public` those that were said in public channels only. The
--- decision that another one replaces is told by that one, which anybody may have kept.
+-- The newest lines of conversations; with `public`, only those that were said in public channels. A
+-- newer decision, which anybody may have kept, names the one that it replaces.
 SELECT prefix, key, value, created_at, updated_at, expires_at, key IN (
         SELECT newer.value->'content'->>'replaces' FROM store AS newer
         WHERE newer.team_id = %(team)s AND newer.kept_in = ANY(%(channels)s)
@@ -18,8 +18,8 @@ ORDER BY created_at DESC, key
 LIMIT %(most)s OFFSET %(skipped)s;
 
 -- name: nearest
--- The lines nearest to a vector, exactly; of `decisions` only those that none has replaced. No rows: the
--- stored vectors are of another model, or there are none yet.
+-- The lines nearest to a vector, by exact distance; with `decisions`, only decisions that none has
+-- replaced. No rows if the stored vectors are of another model, or there are none yet.
 SELECT prefix, key, value, created_at, updated_at, expires_at, is_replaced FROM (
     SELECT store.*, made.embedding <=> %(vector)s::vector AS distance, store.key IN (
             SELECT newer.value->'content'->>'replaces' FROM store AS newer

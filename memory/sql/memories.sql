@@ -1,4 +1,4 @@
--- Reads of memories: rows of LangGraph's store, of one person or, by a card, of a colleague.
+-- Reads memories: rows of LangGraph's store, of one person or, for a card, of a colleague.
 
 -- name: list
 SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
@@ -33,9 +33,9 @@ WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
 ORDER BY updated_at DESC, key LIMIT %(limit)s;
 
 -- name: first
--- What recall begins with: all memories of a set of at most `limit`, and of a larger one those that are
--- always shown: how the person wants to be answered, and what may harm. `size` is the number of
--- memories, `limit` + 1 for any larger one; a row without a key says that there is none to show.
+-- What recall begins with: a set of at most `limit` memories whole; of a larger set only those that
+-- are always shown: how the person wants to be answered, and what may harm. `size` is the number of
+-- memories, or `limit` + 1 if there are more. A row without a key means that there is none to show.
 SELECT store.prefix, store.key, store.value, store.created_at, store.updated_at, store.expires_at,
     counted.size
 FROM (
@@ -54,8 +54,8 @@ ORDER BY store.updated_at DESC
 LIMIT %(limit)s;
 
 -- name: nearest
--- The memories nearest to each of several vectors, exactly; none if the stored vectors are of another
--- model. `rank` is 1 for the nearest.
+-- The memories nearest to each of several vectors, by exact distance; none if the stored vectors
+-- are of another model. `rank` is 1 for the nearest.
 SELECT store.prefix, store.key, store.value, store.created_at, store.updated_at, store.expires_at,
     nearest.distance,
     row_number() OVER (PARTITION BY said.place ORDER BY nearest.distance, store.key) AS rank

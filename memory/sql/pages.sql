@@ -1,8 +1,9 @@
 -- The list of a person's memories.
 
 -- name: page
--- A page of memories: open promises by the day they are due, then wishes about answers, then the other
--- kinds, the newest first. A memory stays in its place when it is changed. With words, those whose content has all of them, or, where there are none, whose content and quotes have.
+-- A page of memories: open promises by the day they are due, then wishes about answers, then the
+-- other kinds, newest first. A memory stays in its place when it is changed. With words, those
+-- whose content has all of them; if there are none, those whose content and quotes together do.
 WITH wanted AS (
     SELECT array_agg(
         CASE WHEN %(whole)s AND word ~ '^[!-~]+$' THEN ' ' || word || ' ' ELSE needle(word) END

@@ -1,4 +1,4 @@
--- What does not count: questions that wait for the person, and what was refused, with the reason.
+-- What does not count: questions that wait for the person, and refused proposals with the reason.
 
 -- name: insert
 -- New proposals, from a JSON array.

@@ -2,8 +2,8 @@
 -- and hides what was forgotten unless kioku.forgotten is 'shown'.
 
 -- name: see_forgotten
--- Let this transaction see what is forgotten, or, with '', no more. Its statements are about all rows of
--- a person, of whose number PostgreSQL may know nothing yet.
+-- Let this transaction see what is forgotten; '' hides it again. Such transactions touch all rows
+-- of a person, whose number PostgreSQL may not know yet, so nested loops are off.
 SELECT set_config('kioku.forgotten', %(shown)s, true), set_config('enable_nestloop', 'off', true),
     set_config('work_mem', '32MB', true);
 
@@ -16,8 +16,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s)
 ORDER BY number;
 
 -- name: memories_of_subjects
--- The memories about each of these subjects that something was ever said about, with what they amount
--- to now; NULL: they were taken back. What is remembered comes first, of each the newest.
+-- All memories that were ever about one of these subjects, with their present content; NULL if they
+-- were taken back. Those that are remembered come first; among equals, the newest.
 SELECT said.kind, said.subject, said.key, store.value->'content' AS content
 FROM (
     SELECT kind, subject, key, max(number) AS newest FROM statements
@@ -30,8 +30,8 @@ LEFT JOIN store ON store.prefix = %(prefix)s AND store.key = said.key
 ORDER BY store.key IS NULL, said.newest DESC;
 
 -- name: insert
--- New statements, from a JSON array. What a message has said before in the same words is not stored
--- twice: a formation may run again.
+-- New statements, from a JSON array. The same words of the same message are stored only once,
+-- because a formation may run again.
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
     evidence, channel, ts, said_at, zone, until, may_harm, batch)
 SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act, new.actor,
@@ -55,7 +55,7 @@ ORDER BY new.place
 RETURNING id;
 
 -- name: withdraw
--- Let these statements count no more.
+-- Withdraw these statements, so that they no longer count.
 UPDATE statements SET withdrawn_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
     AND withdrawn_at IS NULL
@@ -69,7 +69,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
 RETURNING id, key;
 
 -- name: join
--- Let statements be about another memory, each with the audience that knows it.
+-- Move statements to another memory, each with the audience that knows it.
 UPDATE statements SET key = joined.key, audience = joined.audience
 FROM unnest(%(ids)s::uuid[], %(keys)s::text[], %(audiences)s::text[]) AS joined (id, key, audience)
 WHERE team_id = %(team)s AND user_id = %(user)s AND statements.id = joined.id;
@@ -107,8 +107,8 @@ WHERE EXISTS (
 );
 
 -- name: read_changes
--- The newest changes: what one notice says about one memory. All, of a memory, of a notice, or of
--- named statements.
+-- The newest changes: all, those of a memory, those of a notice, or those of named statements. A
+-- change is what one notice says about one memory.
 SELECT batch, key, max(number) AS newest FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (%(key)s::text IS NULL OR key = %(key)s)
@@ -122,7 +122,7 @@ ORDER BY newest DESC
 LIMIT %(limit)s;
 
 -- name: change_channel
--- Give what was said in a conversation the id that Slack has given it since.
+-- Replace a conversation's id by the one that Slack has given it since.
 UPDATE statements SET
     audience = CASE audience WHEN %(old)s THEN %(new)s WHEN 'kept:' || %(old)s THEN 'kept:' || %(new)s
         ELSE audience END,
@@ -148,7 +148,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND until <= now()
 RETURNING key;
 
 -- name: delete_old
--- Delete memories about which nothing was said for so many days, and what was withdrawn before then.
+-- Delete memories about which nothing was said for `days`, and statements withdrawn longer ago.
 WITH last_said AS (
     SELECT key, max(said_at) FILTER (WHERE withdrawn_at IS NULL) AS at FROM statements
     WHERE team_id = %(team)s AND user_id = %(user)s

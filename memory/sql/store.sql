@@ -41,5 +41,5 @@ WHERE bare.prefix ~>=~ %(low)s AND bare.prefix ~<~ %(high)s AND bare.key = ANY(%
 ON CONFLICT DO NOTHING;
 
 -- name: remaining
--- How many more memories a person may have; every memory has a row for direct messages.
+-- How many more memories a person may have. Each memory has one row for direct messages.
 SELECT %(most)s - count(*) AS remaining FROM store WHERE prefix = %(prefix)s;

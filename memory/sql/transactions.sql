@@ -1,6 +1,6 @@
--- How transactions begin: with the application's role, the settings of their scope, and a lock. All of
--- it ends with the transaction. A lock waits in a statement of its own, so that the limits of time
--- that were just set count for it. `set` is for a pipeline, which is a transaction of its own.
+-- How transactions begin: with the application's role, the settings of their scope, and a lock,
+-- which all end with the transaction. The lock is taken in a separate statement, so that the
+-- timeouts that were just set apply to it. `set` is for a pipeline, a transaction by itself.
 
 -- name: begin
 BEGIN;
@@ -15,8 +15,8 @@ FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value);
 SELECT pg_advisory_xact_lock(hashtextextended(%(lock)s, 0));
 
 -- name: begin_shared
--- Begin, and wait for a running write of a person's memories: the next statement sees what was written.
--- Those that end a turn or begin a request share this lock.
+-- Begin, and wait until a running write of a person's memories has ended, so that the next
+-- statement sees it. Transactions that end a turn or begin a request share this lock.
 BEGIN;
 SELECT set_config(name, value, true)
 FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value);

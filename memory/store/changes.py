@@ -29,10 +29,10 @@ class Change(Keyed):
     """What the statements of one notice made of one memory.
 
     `before` and `after` are its values, in LangMem's shape, without and with these statements; None
-    where it was or is no memory. `statements` are their ids, `id` is that of the first. `message`
-    is the one that they come from. `expires_at` is when they end, `undone_at` when they were
-    withdrawn. The namespace has the audience in which they were said, or to which the memory was
-    moved.
+    if there was or is no memory. `statements` are their ids, and `id` is the first of them.
+    `message` is the message that they come from. `expires_at` is when they end, `undone_at` when
+    they were withdrawn. The namespace has the audience in which they were said, or to which the
+    memory was moved.
     """
 
     id: UUID
@@ -61,7 +61,7 @@ async def list_changes(
 ) -> list[Change]:
     """Return a person's changes, newest first: all, those of a memory, of a notice, or named ones.
 
-    `ids` are those of statements. `limit` does not apply to a notice or `ids`.
+    `ids` are ids of statements. `limit` does not apply to a notice or to `ids`.
     """
     async with person_transaction(pool, person) as connection:
         return await read_changes(
@@ -83,7 +83,7 @@ async def read_changes(
     ids: Collection[UUID] | None = None,
     limit: int | None = None,
 ) -> list[Change]:
-    """Do as `list_changes` does, within a transaction of the person."""
+    """Return what `list_changes` does, within a transaction of the person."""
     values = {
         **person.ids,
         "key": key,
@@ -99,7 +99,7 @@ async def read_changes(
 def change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> Change:
     """Return what the statements of `batch` made of a memory, given all of its statements.
 
-    Those that were withdrawn count as if they had not been; other withdrawn ones do not count.
+    Statements of the batch count even if they were withdrawn; other withdrawn ones do not.
     """
     own = [one for one in statements if one.batch == batch]
     first = own[0]
@@ -130,7 +130,7 @@ def change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> C
 
 
 def _value(statements: Iterable[Statement]) -> dict[str, Any] | None:
-    """Return what statements amounted to when they were made, in LangMem's shape."""
+    """Return what statements added up to when they were made, in LangMem's shape."""
     own = [one for one in statements if one.audience != COLLEAGUES and one.act != "move"]
     content = fold(own)
     if content is None:
@@ -167,8 +167,8 @@ async def undo_changes(
 ) -> list[Change]:
     """Withdraw changes, named by ids of their statements, or all of a notice; return them.
 
-    At any time and in any order: what others have said of the memories stays. What was withdrawn
-    already is left out. `redo_changes` takes it back.
+    This works at any time and in any order: what other statements say about the memories stays.
+    Changes that were already withdrawn are left out. `redo_changes` reverses it.
     """
     async with writing(pool, embedder, person) as connection:
         changes = await read_changes(
@@ -196,9 +196,9 @@ async def redo_changes(
 def changes_of(
     person: Person, batch: UUID, statements: Mapping[str, Sequence[Statement]]
 ) -> list[Change]:
-    """Return what a notice's statements made of memories, given all statements of each, by key.
+    """Return a notice's changes, given all statements of each memory, by key.
 
-    In the order in which they were stored.
+    They are in the order in which their statements were stored.
     """
     first_numbers = {}
     for key, said in statements.items():

@@ -48,10 +48,10 @@ AfterWrite: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where the person's own words come from: a form, a command, a tool, or a message of theirs.
+    """Where the person's own words come from: a form, a command, a tool, or one of their messages.
 
-    `evidence` are the words as typed, "" where nothing was typed. `zone` is the name of the
-    person's time zone.
+    `evidence` has the words as typed, "" if nothing was typed. `zone` is the name of the person's
+    time zone.
     """
 
     actor: Actor
@@ -118,11 +118,11 @@ async def add_memories(
     batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
 ) -> list[Change]:
-    """Store what the person wrote, in one transaction; return a change of each memory.
+    """Store what the person wrote, in one transaction; return one change for each memory.
 
-    What is about the same thing as a memory is said about that memory. `in_commit` is awaited last
-    in the writing transaction, under the person's lock; an exception from it rolls everything back.
-    Raises `InvalidContent` and `MemoryFull`.
+    If there is a memory about the same thing already, the statement is added to it. `in_commit` is
+    awaited last in the writing transaction, under the person's lock; an exception from it rolls
+    everything back. Raises `InvalidContent` and `MemoryFull`.
     """
     contents = [validated(kind, content, schemas) for content, _ in given]
     person = namespace.person
@@ -160,13 +160,13 @@ async def edit_memory(
 ) -> list[Change]:
     """Give a memory the content that the person wrote in a form; return the changes.
 
-    There are two where the form names the thing of another memory: this one is taken back, and what
-    it says is said about the other one, whose change is the last.
+    If the form names the subject of another memory, there are two changes: this memory is taken
+    back, and what it says is added to the other one, whose change comes last.
 
-    What is changed of the fields that another audience knows is said to that audience, too; the
-    rest is said in direct messages only. `seen` is the memory's `updated_at` when it was shown to
-    the person. Raises `ChangeGone` (there is no such memory), `ChangedSince` (it has changed since
-    it was shown) and `InvalidContent`.
+    Changed fields that another audience knows are said to that audience, too; the rest is said in
+    direct messages only. `seen` is the memory's `updated_at` when it was shown to the person.
+    Raises `ChangeGone` (there is no such memory), `ChangedSince` (it has changed since it was
+    shown) and `InvalidContent`.
     """
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
@@ -198,7 +198,7 @@ async def edit_memory(
 async def _known_fields(
     connection: AsyncConnection[DictRow], person: Person, memory: Memory
 ) -> dict[str, set[str]]:
-    """Return which fields of a memory each audience that knows it knows."""
+    """Return the fields that each audience knows of a memory, except the colleagues' card."""
     by_key = await read_statements(connection, person, [memory.key])
     counted = current(by_key[memory.key], datetime.now(UTC))
     known: dict[str, set[str]] = {}
@@ -211,13 +211,13 @@ async def _known_fields(
 
 
 def _said(kind: str, whole: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    """Return these fields of a content, with those that identify the memory."""
+    """Return the fields `names` of a content, and those that identify the memory."""
     kept = names | subject_fields(kind, whole)
     return {name: value for name, value in whole.items() if name in kept}
 
 
 def _kept_end(memory: Memory, content: Mapping[str, Any]) -> datetime | None:
-    """Return when the memory ends, if `content` is about the same thing."""
+    """Return when the memory ends, if `content` is still about the same subject."""
     same = subject(memory.kind, content) == subject(memory.kind, memory.content)
     return memory.expires_at if same else None
 
@@ -233,7 +233,7 @@ async def move_memory(
 ) -> Change:
     """Give everything that was said about a memory another audience, wider or narrower.
 
-    Raises `ChangeGone` (there is no such memory), `ChangedSince` (it has that audience already) and
+    Raises `ChangeGone` (there is no such memory), `ChangedSince` (it already has that audience) and
     `InvalidNamespace`.
     """
     target = person.namespace(audience)
@@ -254,11 +254,11 @@ async def move_memory(
 async def show_to_colleagues(
     pool: Pool, embedder: Embedder, person: Person, key: str, sentence: str
 ) -> Change:
-    """Show colleagues a memory by the very sentence that the person saw and that was judged.
+    """Show colleagues a memory by the exact sentence that the person saw and that was judged.
 
-    They know what this sentence says and no more. It is linked to the message that it comes from,
-    and goes with it. White space is not compared. Raises `ChangeGone` (there is no such memory) and
-    `ChangedSince` (it does not come from this sentence any more, or they are shown it already).
+    They are shown what this sentence says and no more. It is linked to its source message, and goes
+    when that goes. White space is not compared. Raises `ChangeGone` (there is no such memory) and
+    `ChangedSince` (it no longer comes from this sentence, or is already shown to them).
     """
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
@@ -275,7 +275,7 @@ async def show_to_colleagues(
 
 
 async def hide_from_colleagues(pool: Pool, embedder: Embedder, person: Person, key: str) -> Change:
-    """Hide a memory from colleagues; raises `ChangeGone` where it is not shown."""
+    """Hide a memory from colleagues; raises `ChangeGone` if it is not shown to them."""
     async with writing(pool, embedder, person) as connection:
         by_key = await read_statements(connection, person, [key])
         shown = [
@@ -307,7 +307,7 @@ def statement_of(
     act: Act = "say",
     until: datetime | None = None,
 ) -> Statement:
-    """Return a new statement of the person's."""
+    """Return a new statement by the person."""
     return Statement(
         id=uuid4(),
         key=key,

@@ -1,4 +1,4 @@
-"""Erasing of all of a person's data, without Undo."""
+"""Erasure of all of a person's data, without Undo."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SQL = load_statements("memory", "forgetting")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """The receipt: time, memories, deleted rows by table, and rows still found afterwards."""
+    """The receipt: the time, memories, deleted rows by table, and rows still found afterwards."""
 
     at: datetime
     memories: int
@@ -48,14 +48,14 @@ async def erase(
     also: Also | None = None,
     left: Also | None = None,
 ) -> Erased:
-    """Forget everything of a person without Undo, and count what is left afterwards.
+    """Forget everything about a person without Undo, and count what is left afterwards.
 
-    Only the ids (channel and ts) of the source messages are kept, which are not formed again, and
-    that the person was erased (`forgotten_since`), with the id of each erasure: `identity` of one
-    that a restored database does not have. `also` deletes the application's
-    rows, and `left` counts those that remain. A formation that runs meanwhile of other messages
-    waits for the same lock and then writes, unless its `in_commit` raises because `also` has
-    deleted them. Idempotent.
+    Only the ids (channel and ts) of the source messages are kept, so that they are not formed
+    again, and a record of each erasure with its id (`forgotten_since`). `identity` is the id of an
+    erasure that is repeated because a restored database lacks it. `also` deletes the application's
+    rows, and `left` counts those that remain. A concurrent formation of other messages waits for
+    the same lock and then writes, unless its `in_commit` raises because `also` has deleted them.
+    Idempotent.
     """
     parameters = person_range(person)
     async with person_transaction(pool, person, locked=True) as connection:

@@ -1,4 +1,4 @@
-"""Deletion of what is due: statements that are over, proposals, and what was forgotten."""
+"""Deletion of what is due: statements and proposals that have ended, and what was forgotten."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _SQL = load_statements("memory", "expiry")
 async def expire_due(
     pool: Pool, *, limit: int = 500, delete_texts: DeleteTexts | None = None
 ) -> list[str]:
-    """Delete what is due of up to `limit` people; return the keys of memories that are gone.
+    """Delete what is due for up to `limit` people; return the keys of memories that are gone.
 
-    A memory that rests on other statements becomes again what those say. What was forgotten more
-    than ten minutes ago is deleted with the texts that name it. Any number of processes may run it.
-    A failure for one person is logged and does not stop the others.
+    A memory with other statements goes back to what those say. What was forgotten more than ten
+    minutes ago is deleted with the texts that name it. Any number of processes may run this. A
+    failure for one person is logged and does not stop the others.
     """
     gone: list[str] = []
     for row in await execute_statement(pool, _SQL["people_with_due"], {"most": limit}):
@@ -52,7 +52,8 @@ async def expire_unconfirmed(
 ) -> list[str]:
     """Delete memories about which nothing was said for `days`; return their keys.
 
-    Runs in the caller's `person_transaction`, with its lock.
+    Statements that were withdrawn longer ago go, too. Runs in the caller's `person_transaction`,
+    with its lock.
     """
     old = await delete_old(connection, person, days)
     return await _without_row(connection, person, old)

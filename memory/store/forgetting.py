@@ -1,8 +1,8 @@
 """Forgetting of memories, with Undo for ten minutes.
 
-A forgetting hides statements, which row-level security then shows to nothing but the functions
-here, and so the memories go. After ten minutes the statements are deleted (`purge`), together with
-every text that names what they said. `forgotten_sources` keeps the ids.
+A forgetting hides statements: row-level security then shows them only to the functions here, and
+their memories go. After ten minutes the statements are deleted (`purge`), together with every text
+that names what they said. `forgotten_sources` keeps the ids.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _LISTED = 20  # memories of a `Forgotten`
 class Selection:
     """What to forget; the parts are joined by OR.
 
-    `keys` are those of memories, `statements` ids of what was said about them. `messages` (channel,
-    ts) are forgotten with what they say; a memory that others say, too, stays with what those say.
+    `keys` are keys of memories, `statements` ids of what was said about them. `messages` (channel,
+    ts) are forgotten with what they say; a memory with other source messages keeps what those say.
     `since` (inclusive) and `until` (exclusive) are one part: what was said in that time.
     `proposals` are ids of questions and refusals.
     """
@@ -63,11 +63,11 @@ class Selection:
 
     @property
     def is_ranged(self) -> bool:
-        """Whether it names a time."""
+        """Whether it selects by time."""
         return (self.since, self.until) != (None, None)
 
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters of the statements that select by it."""
+        """Return the parameters of the SQL statements that use this selection."""
         since = LATEST
         until = LATEST
         if self.is_ranged:
@@ -88,9 +88,9 @@ class Selection:
 class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
-    `can_undo` is False where nothing was remembered: texts do not come back. `count` is the number
-    of memories that are gone, `memories` the newest of them. `batches` are those of notices that
-    said something of it.
+    `can_undo` is False if nothing was remembered: texts do not come back. `count` is the number of
+    memories that are gone, `memories` the newest of them. `batches` are the batches of notices that
+    mentioned any of it.
     """
 
     id: UUID | None = None
@@ -102,10 +102,10 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """What is being forgotten, for the application: a selection, and what was hidden for it.
+    """What is being forgotten, for the application: the selection, and what was hidden for it.
 
-    `messages` are those that it comes from. A text that contains one of `needles` (see the SQL
-    function ``says``) names it.
+    `messages` are its source messages. A text that contains one of `needles` (see the SQL function
+    ``says``) names it.
     """
 
     selection: Selection
@@ -115,18 +115,18 @@ class Gone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purged:
-    """What is deleted for good now, for the application's texts.
+    """What is now deleted for good, so that the application deletes its texts about it.
 
-    `messages` are those that it comes from. A text that contains one of `needles` (see the SQL
-    function ``says``) names it.
+    `messages` are its source messages. A text that contains one of `needles` (see the SQL function
+    ``says``) names it.
     """
 
     messages: Sequence[MessageKey]
     needles: Sequence[str]
 
 
-# Lets nothing be formed of what is forgotten, in the same transaction; returns the application's
-# messages that it is about, beside those of statements.
+# Prevents formation from what is forgotten, in the same transaction; returns the application's
+# messages about it, besides the source messages of statements.
 FindMessages: TypeAlias = Callable[
     [AsyncConnection[DictRow], Person, Gone], Awaitable[Collection[MessageKey]]
 ]
@@ -148,10 +148,10 @@ async def forget(
 ) -> Forgotten:
     """Forget what a selection is about, in one transaction; keys of other people match nothing.
 
-    Memories and their vectors go at once, and come back by `undo_forgetting` within `UNDO_MINUTES`.
-    Questions about them are deleted. Nothing is formed again from their messages, nor from those
-    that `find_messages` returns. Where nothing was remembered, there is nothing to undo:
-    `delete_texts` is called at once, else by `purge`.
+    Memories and their vectors go at once; `undo_forgetting` brings them back within `UNDO_MINUTES`.
+    Questions about them are deleted. Nothing is formed again from their messages or from those that
+    `find_messages` returns. `delete_texts` is called by `purge`, or at once if nothing was
+    remembered, because there is nothing to undo then.
     """
     async with person_transaction(pool, person, locked=True) as connection:
         forgotten = await forget_within(
@@ -249,9 +249,9 @@ async def undo_forgetting(
 ) -> list[Memory]:
     """Undo a forgetting: its statements count again, with their quotes; return its memories.
 
-    Where a memory about the same thing was made in the meantime, what comes back joins it: what was
-    said last counts, and where the two contradict each other the person is asked.
-    Raises `ChangeGone` after `UNDO_MINUTES`, and a second time.
+    If a memory about the same thing was made in the meantime, what comes back joins it: what was
+    said last counts, and if the two contradict each other, the person is asked. Raises `ChangeGone`
+    after `UNDO_MINUTES`, or if it was undone before.
     """
     async with writing(pool, embedder, person) as connection:
         restored, forgotten_at = await undo_forgetting_within(connection, person, identity)
@@ -288,7 +288,7 @@ async def _ask_about_contradictions(
     views: Iterable[View],
     joined: Mapping[str, str],
 ) -> None:
-    """Ask where what came back, and has joined a newer memory, says something else than that."""
+    """Ask the person where what came back contradicts the newer memory that it has joined."""
     newer = await reread(connection, person, joined.values()) if joined else {}
     asked = []
     for view in views:
@@ -325,10 +325,10 @@ async def purge(
     *,
     minutes: int = UNDO_MINUTES,
 ) -> None:
-    """Delete what was forgotten so many minutes ago, and everything that names it, for good.
+    """Delete for good what was forgotten at least `minutes` ago, and everything that names it.
 
     Runs in a transaction that holds the person's lock. Other memories from the same messages lose
-    the quotes that name it, and so do questions.
+    the quotes that name it; questions and refusals that name it are deleted.
     """
     values = {**person.ids, "minutes": minutes}
     async with seeing_forgotten(connection):
@@ -351,7 +351,7 @@ async def purge(
 
 
 async def _needles(connection: AsyncConnection[DictRow], forgotten: Iterable[DictRow]) -> list[str]:
-    """Return what is looked for in a text to find what forgotten statements are about."""
+    """Return the strings whose presence in a text shows that it names what was forgotten."""
     subjects = {subject(row["kind"], row["content"]) for row in forgotten if row["content"]}
     found = await connection.execute(_SQL["needles"], {"subjects": list(subjects)})
     [row] = await found.fetchall()
@@ -390,9 +390,9 @@ async def forgotten_among(
 async def forgotten_since(conninfo: str, since: datetime) -> list[tuple[str | None, ...]]:
     """Return the ids of what was forgotten from a time on; needs the database's owner.
 
-    Each is a team, a user, and "erased" and the id of that erasure, "key" and the key of a memory,
-    "statement" and the id of one about a memory that others say, too, or "message" and the channel
-    and ts of one; shorter ones end with None.
+    Each row is a team, a user, and one of: "erased" and the id of the erasure; "key" and the key of
+    a memory; "statement" and the id of a statement whose memory has others; "message" and the
+    channel and ts of a message. Shorter rows end with None.
     """
     async with await AsyncConnection.connect(conninfo) as owner:
         return await (await owner.execute(_SQL["since"], {"since": since})).fetchall()
@@ -404,10 +404,10 @@ async def forget_again(
     selection: Selection,
     delete_texts: DeleteTexts,
 ) -> None:
-    """Delete what a restored database has of these ids, as `forget` does but without Undo.
+    """Delete what a restored database still has of these ids, as `forget` does but without Undo.
 
-    Of `selection` the keys, statements and messages. The texts of its messages go, and no memory is
-    formed from them again; what else they say stays. Idempotent.
+    Uses the keys, statements and messages of `selection`. The texts of its messages go, and no
+    memory is formed from them again; other memories from them stay. Idempotent.
     """
 
     async def find_messages(*_: object) -> Collection[MessageKey]:

@@ -1,9 +1,9 @@
 """What people keep for a conversation: lines of their own words that others there may read.
 
-A line is a memory of its author, of the kind `memory.model.schemas.KeptLine` and with a key of its
-own: whatever forgets, deletes or exports memories does so with it. Others read its row of the
-audience ``kept:CHANNEL``, by a policy of row-level security that compares the conversations which
-the transaction names.
+A line is a memory of its author, of the kind `memory.model.schemas.KeptLine` and with its own key,
+so whatever forgets, deletes or exports memories covers it, too. Others read its row of the audience
+``kept:CHANNEL``: a row-level security policy compares it with the conversations that the
+transaction names.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class KeptMemory:
 def _settings(reader: Person, channels: Iterable[str]) -> dict[str, str]:
     """Return the settings of a transaction that reads what is kept for these conversations.
 
-    Raises `InvalidNamespace` for what is no id of a conversation.
+    Raises `InvalidNamespace` if one is not a conversation's id.
     """
     checked = [reader.namespace(channel).audience for channel in channels]
     return {**reader.settings, "kioku.kept": ",".join(checked)}
@@ -87,7 +87,7 @@ async def read_kept(
 ) -> list[KeptMemory]:
     """Return the newest lines that are kept for these conversations, newest first.
 
-    The caller has made sure that `reader` is in each of them. `public`: only what was said in a
+    The caller has verified that `reader` is in each of them. `public`: only what was said in a
     public channel.
     """
     if not channels:
@@ -116,10 +116,10 @@ async def nearest_kept(
     public: bool = False,
     decisions: bool = False,
 ) -> list[KeptMemory]:
-    """Return the lines nearest to a text, as `read_kept` does the newest; by exact distance.
+    """Return the lines nearest to a text, by exact distance; otherwise like `read_kept`.
 
-    `decisions`: only decisions that none has replaced. Nothing while the embedding model does not
-    answer.
+    `decisions`: only decisions that none has replaced. Returns nothing if the embedding model does
+    not answer.
     """
     try:
         [vector] = await embedder.embed([text])
@@ -152,7 +152,7 @@ async def count_kept(pool: Pool, reader: Person, channel: str) -> int:
 
 
 async def kept_author(pool: Pool, team_id: str, channel: str, ts: str) -> str:
-    """Return who keeps what a message says; ``""`` where nobody does."""
+    """Return the id of the person who keeps what a message says; ``""`` if nobody does."""
     values = {"team": team_id, "channel": channel, "ts": ts}
     scope = {"kioku.team": team_id, "kioku.kept": channel}
     rows = await execute_statement(pool, _SQL["author"], values, scope=scope)
@@ -185,8 +185,9 @@ async def keep(
 ) -> Change:
     """Keep words of a person for a conversation: the evidence of `origin`, from its message.
 
-    The caller has judged them. `in_commit` is awaited in the transaction; what it raises rolls it
-    back. Raises `ChangedSince` (the message keeps the same words already) and `MemoryFull`.
+    The caller has judged them. `in_commit` is awaited in the transaction; an exception from it
+    rolls it back. Raises `ChangedSince` (the same words are already kept from this message) and
+    `MemoryFull`.
     """
     audience = person.namespace(kept_audience(channel)).audience
     content = {"text": origin.evidence, "decision": decision, "public": public}
@@ -215,10 +216,10 @@ async def replace_decision(
     *,
     in_commit: AfterWrite | None = None,
 ) -> Change:
-    """Let a person's decision take the place of an older one of its conversation, by its key.
+    """Let the person's decision `key` replace an older one of its conversation, `replaced`.
 
     The older one, which anybody may have kept, stays as it is and is shown as replaced. Raises
-    `ChangeGone` where the person keeps no such decision.
+    `ChangeGone` if the person keeps no such decision.
     """
     async with writing(pool, embedder, person) as connection:
         found = (await reread(connection, person, [key])).get(key)
@@ -226,7 +227,7 @@ async def replace_decision(
             raise ChangeGone("The person keeps no such decision.")
         [audience] = found.audiences
         content = {"text": found.content["text"], "replaces": replaced}
-        # Nothing is typed: it goes with the message of the decision.
+        # Nothing is typed: this statement belongs to the message of the decision.
         said = statement_of(
             key, KEPT_KIND, audience, content, Origin(actor="command"), batch=uuid4()
         )

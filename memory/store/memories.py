@@ -25,14 +25,14 @@ from memory.postgres.statements import load_statements
 _SQL = load_statements("memory", "memories")
 
 MAX_MEMORIES = 5_000
-"""The most memories of a person; a restored or moved one is no new one."""
+"""The most memories of a person; restored and moved ones do not count as new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keyed:
-    """The namespace and key of a memory: of itself, or of a change or a question about it.
+    """Something with the namespace and key of a memory: the memory, a change or a question.
 
-    The key is the memory's id: editing and moving keep it.
+    The key is the memory's id; editing and moving keep it.
     """
 
     namespace: Namespace
@@ -55,7 +55,7 @@ class Memory(Keyed):
 
     @property
     def content(self) -> dict[str, Any]:
-        """The schema's fields; a value of another shape, as other tools store it, as one field."""
+        """The schema's fields; content of another shape, as other tools store it, is one field."""
         content = self.value.get("content")
         return dict(content) if isinstance(content, dict) else {"content": content}
 
@@ -72,7 +72,7 @@ class Memory(Keyed):
 
     @property
     def may_harm(self) -> bool:
-        """Whether somebody may come to harm where it is not known, as by an allergy."""
+        """Whether somebody may come to harm if it is not known, such as an allergy."""
         return self.value.get("may_harm") is True
 
     @property
@@ -82,17 +82,17 @@ class Memory(Keyed):
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """Who knows it besides direct messages; told in a direct message and to the person only."""
+        """The audiences that know it besides direct messages; only the `dm` row has them."""
         return tuple(str(one) for one in _list(self.value.get("audiences")))
 
     @property
     def source_messages(self) -> list[MessageKey]:
-        """The messages it comes from, oldest first: of each source that has a channel and a ts."""
+        """The messages it comes from, oldest first: sources that have a channel and a ts."""
         return [key for one in self.sources if (key := message_of(one))]
 
 
 def message_of(source: Mapping[str, Any]) -> MessageKey | None:
-    """Return the message of an entry of `sources`; None for words without one."""
+    """Return the message of an entry of `sources`; None if it has none."""
     channel = source.get("channel")
     ts = source.get("ts")
     return (str(channel), str(ts)) if channel and ts else None
@@ -101,8 +101,8 @@ def message_of(source: Mapping[str, Any]) -> MessageKey | None:
 def person_range(person: Person) -> dict[str, Any]:
     """Return the parameters that select a person's rows, by prefix (`low`, `high`) and by ids.
 
-    Statements compare prefixes by pattern operators: below row-level security they can use the
-    index, and LIKE cannot.
+    Statements compare prefixes by pattern operators: under row-level security these can use the
+    index, but LIKE cannot.
     """
     return {**person.ids, "low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
@@ -136,7 +136,7 @@ def read_own(rows: Iterable[Mapping[str, Any]], person: Person) -> list[Memory]:
 
 
 def read_within(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Memory]:
-    """Convert `rows`; raises `InvalidNamespace` for a row outside `view`: the query was wrong."""
+    """Convert `rows`; raises `InvalidNamespace` for a row outside `view`, from a wrong query."""
     namespaces = {namespace.prefix: namespace for namespace in view.namespaces}
     memories: list[Memory] = []
     for row in rows:
@@ -149,9 +149,10 @@ def read_within(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Mem
 
 
 def merged(memories: Iterable[Memory], view: MemoryView) -> list[Memory]:
-    """Return each memory once, with what every audience of `view` knows of it, in the given order.
+    """Merge the rows of each memory into one, in the given order.
 
-    What two audiences know of a memory agrees, because both agree with the whole.
+    It has what every audience of `view` knows of the memory. Two audiences never disagree, because
+    each of them agrees with the whole.
     """
     by_key: dict[str, Memory] = {}
     for memory in memories:
@@ -161,7 +162,7 @@ def merged(memories: Iterable[Memory], view: MemoryView) -> list[Memory]:
 
 
 def _joined(one: Memory, other: Memory, view: MemoryView) -> Memory:
-    """Return what two audiences know of a memory; it has the key and times of the own audience."""
+    """Return what two audiences know of a memory, with the times of the own audience."""
     base, more = (other, one) if other.namespace == view.own else (one, other)
     known = {name: value for name, value in base.content.items() if value is not None}
     sources = [*more.sources, *(source for source in base.sources if source not in more.sources)]
@@ -175,7 +176,7 @@ def _joined(one: Memory, other: Memory, view: MemoryView) -> Memory:
 
 
 async def list_memories(pool: Pool, person: Person) -> list[Memory]:
-    """Return all of a person's memories, as direct messages know them, newest first."""
+    """Return all memories of a person, as direct messages know them, newest first."""
     rows = await person_statement(
         pool,
         person,
@@ -202,8 +203,8 @@ async def find_in_view(pool: Pool, view: MemoryView, key: str) -> Memory | None:
 async def read_card(pool: Pool, reader: Person, owner: Person, *, most: int) -> list[Memory]:
     """Return the memories that `owner` shows to colleagues, for `reader`; oldest first.
 
-    Row-level security opens rows of the audience ``colleagues`` of one named person, and only if
-    both are of the same workspace.
+    Row-level security opens the rows of the audience ``colleagues`` of one named person, only if
+    both are in the same workspace.
     """
     if reader.team_id != owner.team_id:
         return []

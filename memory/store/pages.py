@@ -1,4 +1,4 @@
-"""The list of a person's memories: all or those with some words, grouped by kind, in pages."""
+"""The list of a person's memories: all, or those with some words; grouped by kind, in pages."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _SQL = load_statements("memory", "pages")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPage:
-    """One page of memories: open promises, the first due first, then wishes about answers.
+    """One page of memories: open promises, by the day they are due, then wishes about answers.
 
-    Then come the other kinds, each with its newest first: a change moves no memory.
+    Then come the other kinds, each with its newest first. A changed memory keeps its place.
     `total` is the number of memories on all pages; `page` starts at 1.
     """
 
@@ -38,9 +38,9 @@ async def memory_page(
 ) -> MemoryPage:
     """Return a page of the person's memories, or of those whose content has all `words`.
 
-    If none has, see its quotes. A word is found at the beginning of a longer one; with
-    `whole_words` or with one or two letters it is not. Words of scripts without spaces are found
-    anywhere. One statement returns the rows of the page only. A number above the last page returns
+    If none has, the quotes are searched, too. A word matches the beginning of a longer one, unless
+    `whole_words` is set or it has only one or two letters. Words of scripts without spaces match
+    anywhere. One statement returns only the rows of the page. A number above the last page returns
     the last page.
     """
     values: dict[str, Any] = {

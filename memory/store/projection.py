@@ -27,11 +27,11 @@ async def write_rows(
     statements: Mapping[str, Sequence[Statement]],
     rows: Iterable[Memory],
 ) -> list[View]:
-    """Make the rows of memories what their statements amount to now; return what these say.
+    """Update the rows of memories to what their statements add up to now; return their views.
 
-    `statements` are all of each memory, by key, and `rows` those that it has; the caller has read
-    both under the person's lock. A vector goes where the content of its row changes; it is made
-    again by `embed_missing`, or copied from a row with the same content.
+    `statements` has all statements of each memory, by key, and `rows` its present rows; the caller
+    has read both under the person's lock. If a row's content changes, its vector is deleted;
+    `embed_missing` makes it again, or it is copied from a row with the same content.
     """
     now = datetime.now(UTC)
     views_of = {key: views(said, now) for key, said in statements.items()}
@@ -74,7 +74,7 @@ def _batches(rows: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]
 
 
 async def remaining_capacity(connection: AsyncConnection[DictRow], person: Person) -> int:
-    """Return how many new memories of a person may be stored before there are `MAX_MEMORIES`."""
+    """Return how many new memories a person may store before reaching `MAX_MEMORIES`."""
     prefix = person.namespace(DM).prefix
     found = await connection.execute(_SQL["remaining"], {"prefix": prefix, "most": MAX_MEMORIES})
     [row] = await found.fetchall()

@@ -1,4 +1,4 @@
-"""Proposals: what does not count. Questions that wait for the person, and what was refused."""
+"""Proposals, which do not count: questions that wait for the person, and what was refused."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Question(Keyed):
     """A question to the person, open for `OPEN_DAYS`: should this count?
 
     ``replace``: replace `before` with `after`? ``older``: do so, though `after` was said before it?
-    ``remove``: remove it? ``store``: remember `after`? Both are values in LangMem's shape; `before`
-    is what the memory amounts to now, None without one, and `said_on` the day on which that was
-    said last. The namespace says where the answer would be used. `message` is the one that it was
-    asked because of, `batch` is that of its notice.
+    ``remove``: remove it? ``store``: remember `after`? Both are values in LangMem's shape. `before`
+    is the memory as it is now, None if there is none, and `said_on` the day on which that was said
+    last, or on which it was asked. The namespace says where the answer would be used. `message` is
+    the message that led to the question, `batch` the batch of its notice.
     """
 
     id: UUID
@@ -56,7 +56,7 @@ class Question(Keyed):
 
     @property
     def message(self) -> MessageKey | None:
-        """The message that it was asked because of."""
+        """The message that led to the question."""
         return self.said.message
 
     @property
@@ -83,7 +83,7 @@ class NotRemembered:
 async def ask(
     connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
 ) -> None:
-    """Ask whether these should count. One question about a memory is open at a time."""
+    """Ask whether these should count. A memory has at most one open question."""
     await _insert(connection, person, [_row(one, days=OPEN_DAYS) for one in statements])
 
 
@@ -110,7 +110,7 @@ async def _insert(
 async def open_questions(
     pool: Pool, person: Person, *, batch: UUID | None = None
 ) -> list[Question]:
-    """Return the open questions, oldest first; not whether to remove what is gone."""
+    """Return the open questions, oldest first, without those that would remove what is gone."""
     rows = await person_statement(pool, person, _SQL["open"], _values(person, batch=batch))
     return _questions(person, rows)
 
@@ -144,8 +144,8 @@ async def answer_question(
 ) -> list[Change]:
     """Apply the answer ``yes``, ``no`` or ``both`` and delete the question; return the changes.
 
-    ``yes`` stores a statement, said at the click. ``both`` keeps what the memory says and stores
-    the statement as a memory of its own, where it is about something else; otherwise it means
+    ``yes`` stores a statement, said at the time of the click. ``both`` leaves the memory as it is
+    and stores the statement as a separate memory if it is about something else; otherwise it means
     ``yes``. The changes have the question's batch. Raises `ChangeGone` (answered, forgotten or
     expired), `ChangedSince` (what was to be removed is gone) and `MemoryFull`.
     """
@@ -166,7 +166,7 @@ async def answer_question(
         content = said.content or {}
         known = await read_known(connection, person, [(said.kind, content)], [said.key])
         if question.asks == "store" or (answer == "both" and said.act == "say"):
-            # It is about the memory of its thing, if there is one by now.
+            # If there is a memory about the same thing by now, the statement is about that one.
             about = (said.kind, subject_key(said.kind, content))
             said = replace(said, key=known.first_keys.get(about, str(uuid4())))
         if question.before is None and await remaining_capacity(connection, person) < 1:
@@ -176,7 +176,7 @@ async def answer_question(
 
 
 async def delete_ended_proposals(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Delete questions and refusals that are over."""
+    """Delete questions and refusals that have expired."""
     await connection.execute(_SQL["delete_ended"], person.ids)
 
 
@@ -247,7 +247,7 @@ def _row(one: Statement, *, days: int, reason: str | None = None) -> dict[str, A
 
 
 def _asks(said: Statement, now: Mapping[str, Any] | None) -> Asks:
-    """Return what is asked about a memory that is `now` so, a value in LangMem's shape, or gone."""
+    """Return what is asked about a memory; `now` is its present value, None if it is gone."""
     if said.act == "remove":
         return "remove"
     if now is None:

@@ -1,4 +1,4 @@
-"""Vectors of memories that have none: written ones, and all after a change of embedding model."""
+"""Vectors for memories without one: after a write, or after a change of the embedding model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from memory.postgres.statements import load_statements
 from memory.store.memories import person_range
 
 _FIELD = "content"
-BATCH = 256  # rows of one statement: each looks for all that have no vector
+BATCH = 256  # rows of one statement; each statement searches all rows without a vector
 # Called with the number of embedded memories and the total.
 Progress: TypeAlias = Callable[[int, int], None]
 # Executes a statement as a transaction of its own.
@@ -33,12 +33,12 @@ async def embed_missing(
 ) -> int:
     """Embed the person's memories that have no vector: new, changed and restored ones.
 
-    While somebody waits, only one batch of them is embedded, and the next call continues.
+    With `while_somebody_waits`, only one batch is embedded, and the next call continues.
 
-    Until then recall finds them only in a set that it returns whole. No connection is held while
-    embedding. Nothing is done while the stored vectors are of another model: `reembed` embeds these
-    memories, too. Returns how many were embedded. Raises `EmbeddingsUnavailable`; another call
-    continues.
+    Until a memory has a vector, recall finds it only in a set that it returns whole. No connection
+    is held while embedding. Nothing is done if the stored vectors are of another model: `reembed`
+    embeds these memories, too. Returns how many were embedded. Raises `EmbeddingsUnavailable`;
+    another call continues.
     """
     run = partial(person_statement, pool, person)
     select = _SQL["missing_of_person"]
@@ -49,9 +49,10 @@ async def embed_missing(
 async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> int:
     """Embed every memory that has no vector of `embedder`'s model; return how many.
 
-    Vectors of another model are deleted first. The application may run: it answers from the newest
-    memories until it is restarted with the model. An interrupted run is continued by the next one.
-    Needs the owner of the tables. Raises `EmbeddingsUnavailable` and `psycopg.OperationalError`.
+    Vectors of another model are deleted first. The application may keep running: it answers from
+    the newest memories until it is restarted with the new model. The next run continues an
+    interrupted one. Needs the owner of the tables. Raises `EmbeddingsUnavailable` and
+    `psycopg.OperationalError`.
     """
     async with await AsyncConnection[DictRow].connect(
         conninfo, autocommit=True, row_factory=dict_row
@@ -73,7 +74,7 @@ async def _embed(
     *,
     batches: int | None = None,
 ) -> int:
-    """Embed the rows that `select` returns, or so many batches of them; return how many."""
+    """Embed the rows that `select` returns, in at most `batches` batches; return how many."""
     space = asdict(embedder.space)
     made = 0
     total = 0

@@ -1,7 +1,7 @@
 """The log of statements: what was said about a person's memories. Nothing else writes it.
 
-Each function here changes the log and then lets `memory.store.projection.write_rows` make the rows
-of `store` what the log amounts to. All of it happens under the person's lock.
+The functions here that change the log also update the rows of `store`, with
+`memory.store.projection.write_rows`. All of it happens under the person's lock.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ async def writing(
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction of the person, under their lock, in which statements are written.
 
-    After it memories that have no vector are embedded, one batch of them, without a connection; the
-    rest, and all where the embedding model does not answer soon, after the next one. A set that
-    recall returns whole needs no vectors.
+    After it, one batch of memories without a vector is embedded, without holding a connection. The
+    rest, or all if the embedding model does not answer soon, are embedded after the next write. A
+    set that recall returns whole needs no vectors.
     """
     async with person_transaction(pool, person, locked=True) as connection:
         yield connection
@@ -56,7 +56,7 @@ async def writing(
 
 
 async def see_forgotten(connection: AsyncConnection[DictRow], *, shown: bool) -> None:
-    """Let the transaction see forgotten statements, or not."""
+    """Show forgotten statements to this transaction, or hide them again."""
     await connection.execute(_SQL["see_forgotten"], {"shown": "shown" if shown else ""})
 
 
@@ -87,9 +87,9 @@ async def add_statements(
 ) -> dict[str, list[Statement]]:
     """Store statements and refresh their memories; return all statements of these, by key.
 
-    There is one memory for one thing: what would make a memory be about the thing of another one
-    takes it back, and is said about the other one. The same words of the same message count once.
-    `known` is what was read about the memories and subjects of the statements in this transaction.
+    There is one memory per subject: a statement that gives a memory the subject of another one
+    takes the first back and is added to the other. The same words of the same message count once.
+    `known` is what this transaction has read about the statements' memories and subjects.
     """
     if not statements:
         return {}
@@ -111,10 +111,10 @@ def _names_a_thing(statement: Statement) -> bool:
 
 
 def _about_their_things(statements: Sequence[Statement], known: Known) -> list[Statement]:
-    """Return statements of which each is about the memory of its thing.
+    """Return the statements, each with the key of the memory about its subject.
 
-    A statement that names a memory after the thing of another one becomes two: one that takes the
-    first memory back, and one that says about the other what the first one said to its audience.
+    A statement that gives a memory the subject of another one becomes two: one takes the first
+    memory back, and one adds to the other what the audience knew of the first.
     """
     other_keys = _keys_of_others(statements, known)
     stored: list[Statement] = []
@@ -136,12 +136,12 @@ def _about_their_things(statements: Sequence[Statement], known: Known) -> list[S
 
 
 def _content_known_to(audience: str, rows: Iterable[Memory]) -> dict[str, Any]:
-    """Return what an audience knows of the memory that has these rows."""
+    """Return what an audience knows of the memory with these rows."""
     return next((row.content for row in rows if row.namespace.audience == audience), {})
 
 
 def _keys_of_others(statements: Sequence[Statement], known: Known) -> dict[UUID, str]:
-    """Return, by id of a statement, the key of the other memory whose thing it names."""
+    """Return, by statement id, the key of the other memory whose subject the statement names."""
     keys = {about: list(found) for about, found in known.keys.items()}
     other_keys: dict[UUID, str] = {}
     for one in filter(_names_a_thing, statements):
@@ -154,7 +154,7 @@ def _keys_of_others(statements: Sequence[Statement], known: Known) -> dict[UUID,
 async def withdraw(
     connection: AsyncConnection[DictRow], person: Person, ids: Collection[UUID]
 ) -> list[str]:
-    """Let statements count no more; return the keys of their memories."""
+    """Withdraw statements, so that they no longer count; return the keys of their memories."""
     found = await connection.execute(_SQL["withdraw"], {**person.ids, "ids": list(ids)})
     return await _refreshed(connection, person, await found.fetchall())
 
@@ -190,7 +190,7 @@ async def statements_of_message(
 async def messages_among(
     connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
 ) -> list[MessageKey]:
-    """Return those of `messages` that something was remembered or asked from, forgotten or not."""
+    """Return those of `messages` that led to a memory or question, even a forgotten one."""
     values = {**person.ids, **message_columns(messages)}
     async with seeing_forgotten(connection):
         found = await connection.execute(_SQL["messages_among"], values)
@@ -200,9 +200,9 @@ async def messages_among(
 async def change_channel(
     connection: AsyncConnection[DictRow], person: Person, old: str, new: str
 ) -> None:
-    """Give what was said in a conversation the id that Slack has given it since.
+    """Replace a conversation's id, `old`, by the one that Slack has given it since.
 
-    Also of what is forgotten, asked and not to be formed again.
+    This includes what is forgotten, what is asked, and messages that are not to be formed again.
     """
     values = {**person.ids, "old": old, "new": new}
     async with seeing_forgotten(connection):
@@ -214,7 +214,7 @@ async def change_channel(
 
 
 async def delete_ended(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
-    """Delete the statements that are over; return the keys of their memories."""
+    """Delete the statements that have ended; return the keys of their memories."""
     found = await connection.execute(_SQL["delete_ended"], person.ids)
     return await _refreshed(connection, person, await found.fetchall())
 
@@ -228,9 +228,9 @@ async def delete_old(connection: AsyncConnection[DictRow], person: Person, days:
 async def refresh_keys(
     connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
 ) -> None:
-    """Make the rows of these memories what their statements amount to now.
+    """Update the rows of these memories to what their statements add up to now.
 
-    Those that have become about the thing of another memory join that one.
+    A memory that now has the same subject as another one joins it.
     """
     if not keys:
         return
@@ -241,9 +241,9 @@ async def refresh_keys(
 async def refresh_rows(
     connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
 ) -> list[View]:
-    """Make the rows of these memories what their statements amount to now; return what they say.
+    """Update the rows of these memories to what their statements add up to; return their views.
 
-    The caller lets those join that have become about the same thing.
+    The caller joins memories that now have the same subject.
     """
     by_key = await read_statements(connection, person, keys)
     return await write_rows(connection, person, by_key, await read_rows(connection, person, keys))
@@ -268,12 +268,12 @@ async def _refreshed(
 async def join_same_things(
     connection: AsyncConnection[DictRow], person: Person, views: Iterable[View]
 ) -> dict[str, str]:
-    """Let memories join another one that have become about the same thing.
+    """Join memories that have become about the same subject.
 
-    A memory may get its old name back, when the statement that renamed it is gone, after something
-    was said of that name anew. What counts of it is said about the memory that was spoken of last,
-    to the audiences that know it; what does not count stays, and comes back by itself. Returns, by
-    key of a memory that has joined another one, the key of that.
+    A renamed memory gets its old name back when the statement that renamed it goes; by then another
+    memory may have that name. The statements that count move to the memory that was spoken of last,
+    with the audiences that know them. Those that do not count keep their key, in case they count
+    again. Returns, for each key that was joined, the key of the memory that it joined.
     """
     # The same words may be kept for two conversations.
     own = [view for view in views if view.audience == DM and view.kind != KEPT_KIND]

@@ -1,4 +1,4 @@
-"""Which memories are about a subject, and what they are before something is said about it."""
+"""The memories about a subject, as they are before something new is said about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from memory.store.projection import read_rows
 _SQL = load_statements("memory", "statements")
 
 Content: TypeAlias = tuple[str, Mapping[str, Any]]
-"""A kind with a content of it."""
+"""A kind, and content of that kind."""
 Subject: TypeAlias = tuple[str, str]
 """What a memory is about: a kind, and `memory.model.schemas.subject_key`."""
 
@@ -28,10 +28,10 @@ Subject: TypeAlias = tuple[str, str]
 class Known:
     """What a person's log says about some subjects, read under their lock before it is changed.
 
-    `keys` are those of all memories about each subject that was ever spoken of, whoever heard it:
-    first what is remembered, then what was taken back, of each the newest first. What is said
-    about a thing again is said about the same memory; not where that is about something else by
-    now. `rows` are the rows of `store` by key, as each audience knows the memory.
+    `keys` has the keys of all memories that are or were about each subject, whoever heard it: first
+    those that are remembered, then those that were taken back, each group newest first. A new
+    statement about a subject goes to the same memory, unless that has another subject by now.
+    `rows` has the rows of `store` by key, one for each audience that knows the memory.
     """
 
     keys: Mapping[Subject, Sequence[str]]
@@ -44,7 +44,7 @@ class Known:
 
     @property
     def remembered(self) -> set[str]:
-        """The keys of those that are remembered: direct messages know every memory."""
+        """The keys of the remembered ones: those that direct messages know."""
         return {
             key
             for key, rows in self.rows.items()
@@ -59,7 +59,7 @@ class Known:
 
 
 def _is_in_force(row: Memory) -> bool:
-    """Return whether a row is not over, as one may be until the next refresh."""
+    """Return whether a row has not expired; an expired one stays until the next refresh."""
     return row.expires_at is None or row.expires_at > datetime.now(UTC)
 
 
@@ -69,7 +69,7 @@ async def read_known(
     contents: Iterable[Content],
     keys: Collection[str] = (),
 ) -> Known:
-    """Return what is known about the subjects of `contents`, and of the memories `keys`."""
+    """Return what is known about the subjects of `contents` and about the memories `keys`."""
     keys_of_things = await keys_by_subject(connection, person, contents)
     known_keys = {key for found in keys_of_things.values() for key in found}
     rows: dict[str, list[Memory]] = {key: [] for key in (*keys, *known_keys)}

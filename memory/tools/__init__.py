@@ -1,4 +1,4 @@
-"""The memory tools of the model that replies."""
+"""The memory tools of the replying model."""
 
 from memory.tools.arguments import read_arguments as read_arguments
 from memory.tools.definitions import function_tool as function_tool

@@ -10,10 +10,10 @@ MAX_ARGUMENTS = 50_000  # characters
 
 
 def read_arguments(arguments: object) -> dict[str, Any] | None:
-    """Return the arguments of a tool call, or None if they are no JSON object that can be used.
+    """Return the arguments of a tool call, or None if they are not a usable JSON object.
 
-    That is also the case for more than `MAX_ARGUMENTS` characters, for more than `MAX_DEPTH` levels
-    and for numbers that JSON does not have (NaN, infinity). Texts are without invisible characters.
+    More than `MAX_ARGUMENTS` characters, more than `MAX_DEPTH` levels, and numbers that JSON does
+    not have (NaN, infinity) are not usable. Invisible characters are removed from texts.
     """
     if not isinstance(arguments, str) or len(arguments) > MAX_ARGUMENTS:
         return None

@@ -66,14 +66,14 @@ class MemoryTools:
 
     `view` determines which memories are readable; a tool stores only what `message` says. The model
     refers to memories only by id. `in_commit` is awaited, with the result, inside each transaction
-    that writes; `MemoryOff` raised there undoes it. `batch_id` is the notice's batch. With `off`
-    every call is an error. `words_wait`: what could not be judged now is formed later, from the
-    message's words. `find_references` returns the names that the model reads in these texts, and in
-    all that it has read before; without it the former's are taken.
+    that writes; `MemoryOff` raised there rolls it back. `batch_id` is the notice's batch. With
+    `off` every call is an error. `words_wait`: what could not be judged now is formed later, from
+    the message's words. `find_references` returns the names that the model reads in these texts and
+    in all earlier ones; without it, `Former.find_references` is used.
 
-    `shown` are the memories that a search has shown the model, `to_forget` those whose deletion is
-    proposed, `questions` what the person is asked after the reply, and `refused` the proposals that
-    no later call stored after all.
+    `shown` are the memories that a search has shown to the model, `to_forget` those whose deletion
+    is proposed, `changes` what was stored, `questions` what the person is asked after the reply,
+    and `refused` the refused proposals, except those of kinds that a later call stored.
     """
 
     former: Former
@@ -100,8 +100,8 @@ class MemoryTools:
     async def call(self, name: str, given: Mapping[str, Any]) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
-        `given` are the arguments, as `read_arguments` returns them. Calls at the same time run one
-        after the other. Raises `psycopg.OperationalError` if the database is unreachable, and
+        `given` are the arguments, as `read_arguments` returns them. Concurrent calls run one after
+        the other. Raises `psycopg.OperationalError` if the database is unreachable, and
         `InvalidNamespace` should it ever return a row outside `view`.
         """
         if name not in (SEARCH_TOOL, CHANGE_TOOL):
@@ -171,7 +171,7 @@ class MemoryTools:
         return await self.former.find_references(self.view.person, stored)
 
     async def _as_shown(self, output: object) -> str:
-        """Return the output of a call as JSON with names in the place of references."""
+        """Return the output of a call as JSON, with names in place of references."""
         references = await self._references(texts(output))
         return _json(references.shown_in(output))
 
@@ -218,7 +218,7 @@ class MemoryTools:
         if outcome.questions:
             return _json({"done": False, "asked": _ASKED})
         if not outcome.refused:
-            # The memory says so already, with this message as a source.
+            # The memory already says so, and has this message as a source.
             return _json({"done": "confirmed"})
         self.refused += tuple(one for one in outcome.refused if one not in self.refused)
         reason = outcome.refused[0].reason
@@ -227,7 +227,7 @@ class MemoryTools:
 
 
 def _with(known: Iterable[Memory], new: Iterable[Memory]) -> tuple[Memory, ...]:
-    """Return `known` and `new`, each memory once, as it was read last."""
+    """Return `known` and `new` without duplicates; the memory that was read last wins."""
     return tuple({memory.key: memory for memory in (*known, *new)}.values())
 
 
@@ -241,7 +241,7 @@ def _shown(memory: Memory) -> dict[str, Any]:
 
 
 def _first_that_fit(found: Sequence[Memory]) -> Sequence[Memory]:
-    """Return the first memories whose JSON has at most `SEARCH_BYTES` in all; at least one."""
+    """Return the first memories whose JSON has at most `SEARCH_BYTES` together; at least one."""
     ends = accumulate(len(_json(_shown(memory)).encode()) for memory in found)
     return found[: max(1, sum(end <= SEARCH_BYTES for end in ends))]
 

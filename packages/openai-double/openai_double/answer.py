@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 
 class Given(BaseModel):
-    """JSON that a test gives: no value is converted, and no unknown name is taken."""
+    """JSON that a test gives: values are not converted, and unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Call(Given):
-    """One function call; `arguments` is a JSON string, of which an object is made one."""
+    """One function call; `arguments` is a JSON string, and an object given for it becomes one."""
 
     type: Literal["function_call"] = "function_call"
     name: str
@@ -48,9 +48,9 @@ class Search(Given):
 
 
 class Message(Given):
-    """A message item with one or more text parts; in JSON `text` is a single one.
+    """A message item with one or more text parts; in JSON, `text` gives a single one.
 
-    `annotations` are url citations of the last part: url, title, start_index, end_index.
+    `annotations` are URL citations of the last part: url, title, start_index, end_index.
     `refuses`: the parts are refusals, which say why there is no answer.
     """
 
@@ -73,9 +73,9 @@ Item: TypeAlias = Annotated[Reasoning | Search | Message | Call, Field(discrimin
 
 @dataclass(frozen=True)
 class Answer:
-    """The output items of a response, in their order.
+    """The output items of a response, in order.
 
-    `text` and `calls` are what of them a chat completion can hold.
+    `text` and `calls` are the parts that a chat completion can hold.
     """
 
     items: tuple[Item, ...]
@@ -114,7 +114,7 @@ def said(
 
 
 class Output(Given):
-    """What a script answers with: `items`, or what `said` takes."""
+    """What a script answers with: `items`, or the arguments of `said`."""
 
     text: str = ""
     function_calls: tuple[Call, ...] = ()

@@ -19,9 +19,9 @@ MODELS: Final[Mapping[str, int]] = {
     "text-embedding-3-small": 1536,
     "text-embedding-3-large": 3072,
 }
-"""The models that it lists, with the size of their embeddings, 0 for a model of text.
+"""The models that it lists, with the size of their embeddings, or 0 for text models.
 
-It also answers for those in the lists of the `openai` package.
+It also knows the models in the lists of the `openai` package.
 """
 ENCRYPTED: Final = "reasoning.encrypted_content"
 # Whether gpt-6 models refuse a temperature is not documented: LangMem sends one to them.
@@ -45,7 +45,7 @@ def _listed() -> frozenset[str]:
 
 
 def base_model(model: str) -> str:
-    """Return the model that a fine-tuned one (``ft:gpt-4.1-mini:acme::id``) was made from."""
+    """Return the base model of a fine-tuned one, such as ``ft:gpt-4.1-mini:acme::id``."""
     return model.split(":")[1] if model.startswith("ft:") else model
 
 
@@ -66,7 +66,7 @@ def check_model(body: dict[str, Any], models: Mapping[str, int], *, embeddings: 
 
 
 def check_parameters(body: Mapping[str, Any]) -> None:
-    """Raise what a model that reasons answers to a temperature, and to tools in chat completions.
+    """Raise a reasoning model's error for a temperature, or for tools in chat completions.
 
     Source: https://community.openai.com/t/gpt-5-6-chat-completion-reasoning-effort-bug-behavior-change/1386454
     """
@@ -81,7 +81,7 @@ def check_parameters(body: Mapping[str, Any]) -> None:
 
 
 def check_tool_choice(asked: Prompt) -> None:
-    """Raise `ApiError` for a choice of a tool that the request does not offer."""
+    """Raise `ApiError` if the tool choice names a tool that the request does not offer."""
     names = {tool.name for tool in asked.tools}
     if asked.tool_choice not in {"auto", "none", *names, *(["required"] if names else [])}:
         message = f"Tool choice '{asked.tool_choice}' not found in 'tools' parameter."
@@ -94,10 +94,10 @@ def encrypted_content(item_id: str) -> str:
 
 
 def check_reasoning(body: Mapping[str, Any]) -> None:
-    """Raise `ApiError` for a reasoning item of the input that the API does not take.
+    """Raise `ApiError` for a reasoning item in the input that the API would refuse.
 
-    Nothing is stored here, so an item without its encrypted content is not found; and one is taken
-    only with the item that followed it in the response.
+    Nothing is stored here, so an item without its encrypted content is not found. An item is
+    accepted only together with the item that followed it in the response.
     Source: https://platform.openai.com/docs/guides/reasoning (encrypted reasoning items)
     """
     given = body.get("input")

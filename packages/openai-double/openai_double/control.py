@@ -39,11 +39,11 @@ class Settings(Given):
 
 
 WATCHABLE: Final = Settings(first_token_ms=500, token_ms=50, chunk_chars=4)
-"""Settings under which a person can watch an answer begin, grow and be stopped."""
+"""Settings with which a person can watch an answer begin, grow and be stopped."""
 
 
 class Rule(Given):
-    """The requests that a fault or script is for: the next `times` (-1: until it is deleted)."""
+    """The requests that a fault or script applies to: the next `times` (-1: until deleted)."""
 
     endpoint: Endpoint = "responses"
     kind: str | None = None
@@ -109,7 +109,7 @@ class Fault(Rule):
 
     @property
     def event_error(self) -> ApiError:
-        """The HTTP error that stands for an ``error`` event where nothing is streamed."""
+        """The HTTP error that replaces an ``error`` event when nothing is streamed."""
         code = self.error_code or "server_error"
         message = f"The request failed: {code}."
         return ApiError(status=STATUS_OF_CODE.get(code, 400), message=message, code=code)
@@ -194,7 +194,7 @@ class Control:
             self.held -= 1
 
     def record(self, what: What, endpoint: Endpoint, body: str) -> None:
-        """Record a body, which is JSON text, if that is switched on."""
+        """Record a body, which is JSON text, if recording is switched on."""
         if self.settings.record_traffic:
             self.traffic.add(what, endpoint, body)
 
@@ -239,7 +239,7 @@ class Control:
 
 
 def take(rules: list[_Rule], exchange: Exchange, text: str) -> _Rule | None:
-    """Return the first rule for a request with this last user text; one use of it is gone."""
+    """Return the first rule for a request with this last user text, and count it as used."""
     for rule in rules:
         fits = rule.endpoint == exchange.endpoint and rule.kind in {None, exchange.kind}
         if fits and rule.fits(text):

@@ -1,7 +1,7 @@
 """Lexical embeddings: hashed character n-grams, deterministic and L2-normalised.
 
-Texts that share words, or parts of words, are near; that is all it knows. Japanese
-needs no tokenizer because n-grams of characters do not ask for one.
+Texts that share words, or parts of words, are near; nothing else counts. Japanese needs no
+tokenizer, because n-grams of characters do not depend on one.
 """
 
 from __future__ import annotations
@@ -116,9 +116,9 @@ def _texts(given: Any) -> Iterable[tuple[str, int]]:
 
 
 def most_tokens(text: str) -> int:
-    """Return how many tokens a text can have at most, for common words of ASCII letters.
+    """Return the most tokens that a text can have if its ASCII letters form common words.
 
-    A byte-level tokenizer needs up to one token for each byte of any other character.
+    A byte-level tokenizer needs up to one token per byte for any other character.
     """
     rest = sum(len(char.encode("utf-8", "replace")) for char in text if not char.isascii())
     latin = count_tokens("".join(char if char.isascii() else " " for char in text))

@@ -74,5 +74,5 @@ class ApiError(Exception):
 
 
 def refused(message: str, *, code: str | None = None, param: str | None = None) -> ApiError:
-    """Return the error of a request that is answered with 400."""
+    """Return the error for a request that is answered with 400."""
     return ApiError(status=400, message=message, code=code, param=param)

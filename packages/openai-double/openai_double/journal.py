@@ -1,4 +1,4 @@
-"""What was asked and answered: the newest requests, and every body where that is switched on."""
+"""What was asked and answered: the newest requests, and every body if that is switched on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ What = Literal["request", "event", "object", "error"]
 
 
 class Journal:
-    """The newest 2,000 requests and what was answered to each."""
+    """The newest 2,000 requests and their answers."""
 
     def __init__(self) -> None:
         self._entries: deque[dict[str, Any]] = deque(maxlen=2_000)
@@ -20,7 +20,7 @@ class Journal:
         """The number of the newest entry ever written."""
 
     def add(self, *, started: float, body: str, **told: Any) -> None:
-        """Write one down. `started` is `time.perf_counter()` at its arrival."""
+        """Add a request. `started` is `time.perf_counter()` at its arrival."""
         if started < self._cleared:
             return
         self.last += 1
@@ -37,7 +37,7 @@ class Journal:
         ]
 
     def clear(self) -> None:
-        """Forget the entries, those of requests under way too; the numbers go on."""
+        """Delete the entries, including those of requests in progress; the numbers continue."""
         self._entries.clear()
         self._cleared = time.perf_counter()
 
@@ -50,7 +50,7 @@ def _parsed(body: str) -> Any:
 
 
 class Traffic:
-    """Every body since they were last taken: a request, an event, a whole answer or an error."""
+    """All bodies since they were last taken: requests, events, whole answers and errors."""
 
     def __init__(self) -> None:
         self._records: deque[tuple[int, str]] = deque()
@@ -63,7 +63,7 @@ class Traffic:
         self._records.append((self._last, f'{head[:-1]}, "body": {body}}}'))
 
     def after(self, number: int) -> str:
-        """Return, as JSON text, the records after `number`; those before are dropped."""
+        """Return the records after `number` as JSON text; earlier ones are dropped."""
         while self._records and self._records[0][0] <= number:
             self._records.popleft()
         records = ",".join(record for _, record in self._records)

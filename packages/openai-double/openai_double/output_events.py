@@ -35,7 +35,7 @@ class OutputEvents:
         return event
 
     def of_item(self, item: Item, status: Status | None = "completed") -> Iterator[Event]:
-        """Yield the events of one item. A message without `status` is left before it is done."""
+        """Yield the events of one item. A message without `status` ends before it is done."""
         match item:
             case Reasoning():
                 yield from self._reasoning()

@@ -1,4 +1,4 @@
-"""One shape for what a Responses or a chat completions request asks."""
+"""One form for the prompts of Responses and chat completions requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from openai_double.tokens import count_tokens
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One message of the conversation; of its files the name, media type and size."""
+    """One message of the conversation, with the name, media type and size of its files."""
 
     role: Literal["user", "assistant"]
     text: str
@@ -43,7 +43,7 @@ class ToolResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """A request, whichever endpoint it came by.
+    """A request, independent of its endpoint.
 
     `tool_choice` is ``auto``, ``required``, ``none`` or one tool's name. `fresh_results`
     are those of `results` that came after the person's newest words. `schema` is the

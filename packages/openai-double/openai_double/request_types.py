@@ -25,7 +25,7 @@ _OPTIONAL: Final = {
     "ResponseOutputMessageParam": ("id", "status"),
     "ResponseOutputTextParam": ("annotations",),
 }
-"""Fields the types require and the API does not: langchain-openai 1.7.3 leaves them out."""
+"""Fields that the types require but the API does not: langchain-openai 1.7.3 omits them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def _compile(annotation: type[Any], names_of: type[Any]) -> RequestType:
 
 
 def _adapt(node: Any) -> None:
-    """Look into every ``Iterable[…]``, read lazily by default, and allow what the API allows."""
+    """Validate every ``Iterable[…]``, which is lazy by default, and allow what the API allows."""
     if isinstance(node, dict):
         if node.get("type") == "generator":
             node["type"] = "list"

@@ -45,8 +45,9 @@ _REASONING_TOKENS: Final = 64  # of one reasoning item
 class ResponseWriter:
     """One answer as a response object and as the events that build it up.
 
-    A `fault` with an event makes it end badly: its terminal event comes after so many characters
-    of text as it says. `reasons`: a reasoning item comes first. `text` is all text that is sent.
+    A `fault` with an event makes it end badly: the terminal event comes after as many characters of
+    text as the fault says. `reasons`: a reasoning item comes first. `text` is all text that is
+    sent.
     """
 
     def __init__(
@@ -151,9 +152,9 @@ class ResponseWriter:
 def _cut(
     items: Iterable[Item], room: int, status: Status | None
 ) -> Iterator[tuple[Item, Status | None]]:
-    """Yield what comes before a response ends badly, after `room` characters, and its state.
+    """Yield what a response that ends badly sends before, `room` characters long, and its state.
 
-    No call comes, and of a message that is cut no citation.
+    Calls are left out, and so are the citations of a message that is cut.
     """
     for item in items:
         if not isinstance(item, Message):

@@ -31,12 +31,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def unscripted(_prompt: Prompt) -> Answer:
-    """Return the answer to a request that no script was written for."""
+    """Return the answer to a request that no script matches."""
     return said("No script answers this request.")
 
 
 def reply(_prompt: Prompt) -> str:
-    """Return the kind of a request where the program under test has only one."""
+    """Return the kind of a request for a program that has only one kind."""
     return "reply"
 
 
@@ -58,10 +58,10 @@ def add_routes(
 ) -> None:
     """Add OpenAI's routes under ``/v1`` and the controls under ``/_model`` to `app`.
 
-    `answer` answers what no script does. `kind_of` names what a request is for, one of
-    `kinds`; faults and scripts with a `kind` are for such requests only, and the journal says it.
-    `models` are more models, as in `checks.MODELS`. With `paced` the double writes at the pace
-    `WATCHABLE` until its settings are changed.
+    `answer` answers requests that no script matches. `kind_of` returns the kind of a request, one
+    of `kinds`; faults and scripts with a `kind` apply to such requests only, and the journal has
+    it. `models` are further models, as in `checks.MODELS`. With `paced`, the double uses the
+    settings `WATCHABLE` until they are changed.
     """
     control = Control(kinds)
     if paced:
@@ -187,8 +187,8 @@ class _Server:
     async def _read(
         self, request: web.Request, exchange: Exchange
     ) -> tuple[dict[str, Any], Prompt]:
-        """The checked body and its prompt, after the faults for it had their turn."""
-        # Not `request.read`: the application that holds these routes may allow less elsewhere.
+        """The checked body and its prompt, after any fault for the request was applied."""
+        # Not `request.read`: the application with these routes may set a smaller limit.
         data = await request.content.read()
         if len(data) > _MAX_BODY:
             raise ApiError(status=413, message="The request body is larger than 32 MiB.")

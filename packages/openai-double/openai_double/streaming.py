@@ -31,7 +31,7 @@ async def stream(
     writer: ResponseWriter | ChatWriter,
     control: Control,
 ) -> web.StreamResponse:
-    """Send an answer as server-sent events, at the pace and with the fault that are set."""
+    """Send an answer as server-sent events, with the pace and the fault that are set."""
     settings, fault, named = control.settings, exchange.fault, exchange.endpoint == "responses"
     limit = fault.break_after_chars if fault and fault.event is None else None
     response = web.StreamResponse(headers={"cache-control": "no-cache"})

@@ -17,12 +17,12 @@ from aiohttp import web
 
 from openai_double.server import create_app
 
-# Of loopback, whatever proxy is set.
+# For loopback, without any configured proxy.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def call(url: str, body: Any = None, method: str | None = None) -> Any:
-    """Send JSON to a double, POST with a body and else GET, and return the JSON of its answer."""
+    """Send JSON to a double, by POST with a body or else GET, and return its JSON answer."""
     data = None if body is None else json.dumps(body).encode()
     asked = urllib.request.Request(url, data, method=method)  # noqa: S310 - loopback
     with _OPENER.open(asked, timeout=30) as answer:
@@ -58,7 +58,7 @@ class Double:
         self.fail(hold=True, **where)
 
     def wait_for_held(self, number: int = 1, seconds: float = 10) -> None:
-        """Wait until so many requests are held."""
+        """Wait until `number` requests are held."""
         end = time.monotonic() + seconds
         while self.call("journal")["held"] < number:
             if time.monotonic() > end:
@@ -66,7 +66,7 @@ class Double:
             threading.Event().wait(0.02)
 
     def release(self) -> None:
-        """Answer what is held, and hold nothing more."""
+        """Answer the held requests, and hold no more."""
         self.call("release", {})
 
 

@@ -1,4 +1,4 @@
-"""Token counts that are near enough for budgets and bills: no tokenizer is loaded."""
+"""Token counts without a tokenizer, accurate enough for budgets and bills."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .controls import Controls
 
 
 def answer_politely(prompt: Prompt) -> Answer:
-    """Return the answer to what no script of a test answers."""
+    """Return the answer to a request that no script of a test matches."""
     if "thanks" in prompt.last_user_text:
         return said("You're welcome!")
     return said("Hello! Tell me about yourself and your work, then ask me.")
@@ -24,10 +24,11 @@ def answer_politely(prompt: Prompt) -> Answer:
 
 @pytest.fixture
 async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """The address of a double with one more model of each kind; all it sends conforms to OpenAI's.
+    """The address of a double with one more model of each kind; its traffic must conform.
 
-    A test marked ``nonconforming`` sends something else on purpose, and fails if it does not. The
-    double shares the event loop of the test: a connection that it resets has been read until then.
+    A test marked ``nonconforming`` violates OpenAI's schemas on purpose, and fails if it does not.
+    The double shares the test's event loop, so a connection that it resets has been read until
+    then.
     """
     app = create_app(
         answer_politely,

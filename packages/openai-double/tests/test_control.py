@@ -63,7 +63,7 @@ async def test_a_fault_happens_as_often_as_it_says(
 async def test_a_stream_breaks_in_the_middle(
     client: openai.AsyncOpenAI, controls: Controls
 ) -> None:
-    """The connection is reset after so many characters, at most."""
+    """The connection is reset after at most the given number of characters."""
     await controls.post("faults", {"endpoint": "responses", "break_after_chars": 30})
     text = await texts_until_broken(client)
     assert 0 < len(text) <= 30

@@ -1,1 +1,1 @@
-"""A Slack to run on this machine, spoken to over HTTP and WebSocket only."""
+"""A Slack to run on this machine, accessible only over HTTP and WebSocket."""

@@ -13,13 +13,13 @@ _WHOLE: dict[str, Any] = tomllib.loads(
     files("slack_playground").joinpath("block_kit.toml").read_text("utf-8")
 )
 LIMITS: dict[str, int] = _WHOLE["limits"]
-"""The rules over several fields, in characters, blocks or inputs."""
+"""The limits that span several fields, in characters, blocks or inputs."""
 _TABLE: dict[str, dict[str, str]] = {
     name: part for name, part in _WHOLE.items() if name != "limits"
 }
 _OBJECTS, _INTERACTIVE = _TABLE["objects"], _TABLE["interactive"]
 HELD = _TABLE["held"]
-"""The name of the value of each type of element that holds one."""
+"""The name of the value in each type of element that has one."""
 _BLOCKS, _MESSAGE_ONLY = (
     {kind: f"{fields}, block_id? str:255" for kind, fields in _TABLE[name].items()}
     for name in ("blocks", "only_in_messages")
@@ -43,8 +43,8 @@ _SCALARS = {"bool": (bool, "a boolean"), "int": (int, "an integer")}
 def limit(section: str, name: str, field: str) -> int:
     """Return the most characters of a text, or items of a list, in a field of the table.
 
-    ``limit("interactive", "button", "value")`` is 2,000. Raises `KeyError` for what the table does
-    not have, and `ValueError` for a field without a limit.
+    ``limit("interactive", "button", "value")`` is 2,000. Raises `KeyError` for a field that the
+    table does not have, and `ValueError` for a field without a limit.
     """
     spec, _ = _fields(_TABLE[section][name])[field]
     _, most, *_ = f"{spec}:".split(":")
@@ -57,7 +57,7 @@ def fail(errors: Errors, what: str, pointer: str) -> None:
 
 
 def check(spec: str, value: Any, pointer: str, errors: Errors) -> None:
-    """Add to `errors` what is wrong with a value by `spec`, a type in the notation of the table."""
+    """Add the errors of a value to `errors`; `spec` is its type in the table's notation."""
     kind, _, rest = spec.partition(":")
     match kind:
         case "any":
@@ -106,7 +106,7 @@ def _check_list(value: Any, least: int, most: int, item: str, pointer: str, erro
 
 
 def _check_typed(value: Any, kinds: dict[str, str], pointer: str, errors: Errors) -> None:
-    """Check an object whose `type` says which fields it has."""
+    """Check an object whose `type` determines its fields."""
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(kind, str):
         fail(errors, "missing required field: type", pointer)

@@ -65,7 +65,7 @@ def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
 
 
 def elements_of(block: Json) -> list[Json]:
-    """The elements of a block, but for those of rich text and of blocks that are not checked."""
+    """The elements of a block, except those of rich text and of unchecked blocks."""
     if block["type"] in UNCHECKED_BLOCKS:
         return []
     found = list(block.get("elements", [])) if block["type"] != "rich_text" else []
@@ -73,13 +73,13 @@ def elements_of(block: Json) -> list[Json]:
 
 
 def options_of(element: Json) -> list[Json]:
-    """The options of a menu, those of its groups too."""
+    """The options of a menu, including those in its groups."""
     groups = element.get("option_groups", [])
     return [*element.get("options", []), *(o for group in groups for o in group["options"])]
 
 
 def characters(value: Any) -> int:
-    """All characters of the texts in blocks."""
+    """The number of characters of all texts in blocks."""
     if isinstance(value, list):
         return sum(map(characters, value))
     if not isinstance(value, dict):

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from slack_playground.records import Json
 
 UNSEEN = "an ephemeral message in a thread without replies is shown to nobody"
-"""Slack takes such a call and answers ok."""
+"""Slack accepts such a call and answers ok."""
 STREAMED = "a message that was streamed keeps its text: an update is added to it"
 """Two live workspaces showed such a message twice, a third did not. Source: docs/reality.md"""
 _Entry = TypeVar("_Entry", bound="Numbered")
@@ -67,7 +67,7 @@ class CallRecord(Numbered):
 
 @dataclass(kw_only=True)
 class Failure(Numbered):
-    """A call that failed without being ordered to; `messages` is what Slack says beside `error`."""
+    """A call that failed without a configured fault; `messages` is what Slack adds to `error`."""
 
     method: str
     error: str
@@ -76,7 +76,7 @@ class Failure(Numbered):
 
 @dataclass(kw_only=True)
 class Violation(Numbered):
-    """One payload that is not as it must be; `where` is a method, or what it answered."""
+    """One invalid payload; `where` is the method, or what the payload answered."""
 
     where: str
     what: str
@@ -86,6 +86,6 @@ class Violations(Record[Violation]):
     """Messages that do not follow Slack's guidance, and invalid acks."""
 
     def add_all(self, where: str, sentences: Sequence[str]) -> None:
-        """Keep what is wrong with one payload."""
+        """Record what is wrong with one payload."""
         for what in sentences:
             self.add(Violation(where=where, what=what))

@@ -32,9 +32,9 @@ class Delivery(Numbered):
 class Deliveries:
     """Sends everything to the app by the chosen transport and keeps the record.
 
-    An event arrives in some number of `copies`, at least and at most, each up to `jitter` seconds
-    late. `mode` is "socket", "http", or "both", one of them at random for each request. Commands
-    and interactions that have a URL of their own are posted there.
+    An event arrives in a random number of copies between the two numbers in `copies`, each up to
+    `jitter` seconds late. `mode` is "socket", "http", or "both", which chooses one at random for
+    each request. Commands and interactions that have a separate URL are posted there.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Deliveries:
         if self.jitter:
             await asyncio.sleep(random.uniform(0, self.jitter))  # noqa: S311
         reason = "http_timeout" if first_retry else ""
-        # Read once: the setting may change while a retry waits.
+        # Read once, because the setting may change while a retry waits.
         for number, delay in enumerate((0.0, *self._settings.retry_delays), first_retry):
             if number > first_retry:
                 await asyncio.sleep(delay)

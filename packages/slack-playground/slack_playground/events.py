@@ -1,4 +1,4 @@
-"""Events in the shape the Events API sends them; only subscribed ones leave."""
+"""Events in the form in which the Events API sends them; only subscribed ones are sent."""
 
 import time
 import uuid
@@ -11,7 +11,7 @@ from slack_playground.slack import Slack
 
 
 def wrap(slack: Slack, event: Json, channel: Channel | None = None, team: str = "") -> Json:
-    """The outer body of an event; `team` is the author's."""
+    """The envelope of an event; `team` is the author's."""
     identity = slack.workspace.identity
     named = slack.authorized.get(channel.id, identity) if channel else identity
     return like(
@@ -29,10 +29,10 @@ def wrap(slack: Slack, event: Json, channel: Channel | None = None, team: str = 
 
 
 def emit(slack: Slack, kind: str, channel: Channel | None = None, **fields: Any) -> bool:
-    """Send an event of type `kind`; False when the app did not subscribe to it or cannot see it.
+    """Send an event of type `kind`; False if the app did not subscribe to it or cannot see it.
 
-    An app that is not installed gets none. A field that is None is left out; without an `event_ts`
-    among its `fields` the event gets a new one.
+    An app that is not installed gets no events. Fields that are None are left out; without an
+    `event_ts` in `fields`, the event gets a new one.
     """
     subscription = kind
     if kind == "message" and channel is not None:
@@ -49,7 +49,7 @@ def emit(slack: Slack, kind: str, channel: Channel | None = None, **fields: Any)
 
 
 def message(slack: Slack, channel: Channel, body: Json, **extra: Any) -> None:
-    """A `message` event for a message object, its metadata included."""
+    """A `message` event for a message object, including its metadata."""
     extra |= {"event_ts": body["ts"], "channel_type": channel.channel_type}
     emit(slack, "message", channel, **{**as_read(body), **extra})
 
@@ -60,7 +60,7 @@ def app_mention(slack: Slack, channel: Channel, body: Json) -> None:
 
 
 def message_changed(slack: Slack, channel: Channel, before: Json, now: Json | None) -> None:
-    """A `message` event with subtype message_changed, or without `now` message_deleted."""
+    """A `message` event with subtype message_changed, or, without `now`, message_deleted."""
     ts = slack.workspace.next_ts()
     what: Json = {"subtype": "message_deleted", "deleted_ts": before["ts"]}
     if now is not None:

@@ -20,19 +20,19 @@ _PLAIN = re.compile(r"[^\w.() -]", re.ASCII)
 
 
 def receive(file: File, content: bytes) -> None:
-    """Put the bytes of a file in, which ends its upload."""
+    """Store the bytes of a file, which ends its upload."""
     file.content, file.size = base64.b64encode(content).decode(), len(content)
     file.ticket = ""
 
 
 def may_see(workspace: Workspace, user: str, file: File) -> bool:
-    """Whether a person uploaded a file, or is where it was shared."""
+    """Whether a person uploaded a file, or is in a conversation where it was shared."""
     members = (workspace.channel(channel).members for channel in file.channels)
     return file.owner == user or any(user in inside for inside in members)
 
 
 def add_file_routes(app: web.Application, slack: Slack) -> None:
-    """Add the addresses of files: to upload to, and to download from."""
+    """Add the routes for uploading and downloading files."""
     app.router.add_post("/upload/v1/{ticket}", partial(_upload, slack))
     for place in ("files-pri", _ORIGIN):
         app.router.add_get(f"/{place}/{{file}}/{{path:.+}}", partial(_for_app, slack))
@@ -40,7 +40,7 @@ def add_file_routes(app: web.Application, slack: Slack) -> None:
 
 
 async def _upload(first: Slack, request: web.Request) -> web.StreamResponse:
-    """Take the bytes an upload URL was given for, once, and as many as were announced."""
+    """Accept the bytes for an upload URL, once, and only as many as were announced."""
     ticket = request.match_info["ticket"]
     files = [file for one in first.workspaces.all for file in one.workspace.files.values()]
     file = next((one for one in files if one.ticket == ticket), None)
@@ -56,9 +56,9 @@ async def _upload(first: Slack, request: web.Request) -> web.StreamResponse:
 
 
 async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
-    """Return a file that the app can see; redirect a request without access to sign-in.
+    """Return a file that the app can see; a request without access is redirected to sign-in.
 
-    A fault with the status 302 redirects to an address that needs the token again.
+    A fault with the status 302 redirects to an address that requires the token again.
     """
     team, _, file_id = request.match_info["file"].partition("-")
     bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -10,7 +10,7 @@ from slack_playground.records import Json
 def element_in(
     blocks: list[Json], action_id: str, block_id: str | None, value: Any
 ) -> tuple[Json, Json]:
-    """The block and the action of a click; raises ValueError when there is no such element."""
+    """The block and the action of a click; raises ValueError if there is no such element."""
     for block in blocks:
         if block_id not in (None, block.get("block_id")):
             continue
@@ -61,9 +61,9 @@ def _option(element: Json, value: Any) -> Json:
 def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Json:
     """The `state.values` of a form.
 
-    `values` is {block_id: {action_id: value}}, {block_id: value} or {action_id: value}; what is
-    missing keeps its initial value. With `required`, raises ValueError for an empty input that is
-    not optional, and for a value that belongs to no input.
+    `values` is {block_id: {action_id: value}}, {block_id: value} or {action_id: value}; missing
+    ones keep their initial value. With `required`, raises ValueError for an empty input that is not
+    optional, and for a value that does not belong to an input.
     """
     state: Json = {}
     used: set[str] = set()

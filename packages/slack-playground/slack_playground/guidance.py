@@ -1,7 +1,7 @@
 """Checks of Slack's guidance beyond validation: text fallbacks, labels, few inputs.
 
-Sources: docs.slack.dev, "Accessibility" of Block Kit, "Designing with Block Kit", the reference of
-chat.postMessage on `text`.
+Sources: docs.slack.dev, "Accessibility" of Block Kit, "Designing with Block Kit", and the reference
+of chat.postMessage on `text`.
 """
 
 import re
@@ -57,7 +57,7 @@ def _lacks(element: Json, block: Json) -> list[str]:
 
 
 def _speaks(button: Json) -> bool:
-    """Whether a screen reader has words to say for it: letters or numbers beside emoji codes."""
+    """Whether a screen reader has words for it: letters or numbers besides emoji codes."""
     said = button.get("accessibility_label") or button["text"]["text"]
     without_codes = re.sub(r":[^\s:]+:", "", said)
     return any(unicodedata.category(letter)[0] in "LN" for letter in without_codes)

@@ -14,7 +14,7 @@ from slack_playground.records import LOOPBACK, Json, RequestKind
 
 
 def check_loopback(url: str) -> str:
-    """Return a URL; raise ValueError for one that is not on this machine."""
+    """Return `url`; raise ValueError if it is not on this machine."""
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.hostname not in LOOPBACK:
         raise ValueError("url must be http on 127.0.0.1: the playground sends to no other host.")
@@ -24,7 +24,7 @@ def check_loopback(url: str) -> str:
 class HttpDelivery:
     """Posts what Slack would post to the app's request `url`.
 
-    Commands and interactions go to `interactivity_url` where that is set.
+    Commands and interactions go to `interactivity_url` if that is set.
     """
 
     def __init__(self, signing_secret: str) -> None:
@@ -33,7 +33,7 @@ class HttpDelivery:
         self.interactivity_url = ""
 
     async def send(self, kind: RequestKind, body: Json, retry: Json, *, patience: float) -> Json:
-        """Post once, signed; return what the record of the attempt says of the answer."""
+        """Post once, signed; return what is recorded about the answer."""
         url = self.url
         now = str(int(time.time()))
         content_type = "application/json"

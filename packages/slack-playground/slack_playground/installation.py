@@ -16,7 +16,7 @@ ACTIVE_TOKENS = 2
 
 @dataclass(kw_only=True)
 class Installation:
-    """Whether the app is installed in a workspace, and with which scopes and tokens."""
+    """Whether the app is installed in a workspace, with its scopes and tokens."""
 
     installed: bool = False
     granted: frozenset[str] = frozenset()
@@ -38,10 +38,10 @@ class Installation:
         return [one for one in self.tokens.values() if one.kind == "bot" and not one.error]
 
     def install(self, scopes: Iterable[str], *, seconds: float | None) -> Json:
-        """Install the app, or add to the scopes of one that is installed; return its credentials.
+        """Install the app, or add scopes if it is installed; return its credentials.
 
-        A token lives for `seconds`, with token rotation; without, None, one that still works is
-        given again.
+        With token rotation, a token lives for `seconds`. Without it, `seconds` is None, and a token
+        that still works is given again.
         """
         added = frozenset(scopes)
         self.granted = self.granted | added if self.installed else added
@@ -56,7 +56,7 @@ class Installation:
         }
 
     def _rotated(self, seconds: float) -> Json:
-        """Issue a new pair; of more than two bot tokens that work the oldest are revoked."""
+        """Issue a new pair; only the two newest bot tokens keep working."""
         access = self._add(f"xoxe.xoxb-1-{secrets.token_hex(40)}", "bot", seconds)
         refresh = self._add(f"xoxe-1-{secrets.token_hex(36)}", "refresh", None)
         for token in [one for one in self.active if one.expires is not None][:-ACTIVE_TOKENS]:
@@ -65,13 +65,13 @@ class Installation:
         return {**pair, "expires_in": round(seconds)}
 
     def refresh(self, token: Token, *, seconds: float, grace: float) -> Json:
-        """Issue a new pair for a refresh token, which works for `grace` seconds more."""
+        """Issue a new pair for a refresh token, which works for another `grace` seconds."""
         if token.expires is None:
             token.expires = time.time() + grace
         return self._rotated(seconds)
 
     def uninstall(self) -> None:
-        """End the installation and every token of it."""
+        """End the installation and all its tokens."""
         self.installed = False
         for token in self.tokens.values():
             token.ended = "account_inactive"

@@ -52,7 +52,7 @@ def _envelope(slack: Slack, kind: str, user: User, *, in_view: bool = False) -> 
 
 
 async def command(slack: Slack, user: User, channel: Channel, command: str, text: str) -> Delivery:
-    """A slash command; what the ack says is shown to the person, or to all if it says so."""
+    """A slash command; the content of the ack is shown to the person, or to all if it says so."""
     identity = slack.workspace.identity
     target = ResponseUrl(channel=channel.id, user=user.id)
     body = like(
@@ -88,9 +88,9 @@ async def click(
     value: Any,
     values: Json,
 ) -> Delivery:
-    """A click on an element of a message or a view; raises ValueError if it is not there.
+    """A click on an element of a message or a view; raises ValueError if there is none.
 
-    `values` is what the other elements hold meanwhile, as in `submit`.
+    `values` are the current values of the other elements, as in `submit`.
     """
     blocks: list[Json] = place.body.get("blocks", [])
     block, action = element_in(blocks, action_id, block_id, value)
@@ -142,9 +142,9 @@ async def shortcut(
 
 
 async def submit(slack: Slack, user: User, view: View, values: Json) -> Delivery:
-    """Submit a modal and do what the answer says with the stack.
+    """Submit a modal, and change the stack as the answer says.
 
-    Raises ValueError when a required input is empty or a value fits no input.
+    Raises ValueError if a required input is empty or a value does not belong to an input.
     """
     body = _envelope(slack, "view_submission", user, in_view=True)
     state = {"values": state_of(view.body["blocks"], values, required=True)}
@@ -176,7 +176,7 @@ def _after_submit(slack: Slack, view: View, delivery: Delivery, answer: Json) ->
 
 
 def _complaints(slack: Slack, delivery: Delivery, complaints: list[str]) -> list[str]:
-    """Mark a delivery whose answer Slack would not take."""
+    """Mark a delivery whose answer Slack would refuse."""
     if complaints:
         delivery.outcome = "failed"
         delivery.attempts[-1] |= {"reason": "invalid_response", "complaints": complaints}
@@ -185,7 +185,7 @@ def _complaints(slack: Slack, delivery: Delivery, complaints: list[str]) -> list
 
 
 async def close(slack: Slack, user: User, view: View) -> Delivery | None:
-    """Close a modal; the app is notified if the view asked for that."""
+    """Close a modal; the app is notified if the view requested that."""
     close_views(slack, view)
     if not view.body.get("notify_on_close"):
         return None
@@ -233,9 +233,9 @@ def close_views(slack: Slack, *views: View) -> None:
 
 
 def respond(slack: Slack, target: ResponseUrl, content: Json) -> None:
-    """Post, replace or delete as an ack or a response_url body says.
+    """Post, replace or delete a message as an ack or a response_url body says.
 
-    An ephemeral message is shown at the channel's root, whatever the body says of a thread.
+    An ephemeral message is shown at the channel's root, even if the body names a thread.
     """
     original = target.message
     if content.get("delete_original") and original is not None:

@@ -21,7 +21,7 @@ class ManifestError(Exception):
 
 
 def first_error(error: ValidationError) -> tuple[str, str]:
-    """Where the first mistake is, and what it is."""
+    """The place of the first error, and its message."""
     first = error.errors(include_url=False)[0]
     return ".".join(map(str, first["loc"])), first["msg"]
 
@@ -48,20 +48,20 @@ class Shortcut(_Part):
 
 
 class Prompt(_Part):
-    """A prompt that is suggested to a person who has not written yet."""
+    """A prompt that is suggested to a person who has not written anything yet."""
 
     title: str
     message: str
 
 
 class Agent(_Part):
-    """That the app is an agent, and the prompts it suggests."""
+    """The settings of an agent app: the prompts it suggests."""
 
     suggested_prompts: list[Prompt] = []
 
 
 def _at(default: Any, *path: str) -> Any:
-    """A field that is at this path of the manifest."""
+    """A field at this path of the manifest."""
     return Field(default, validation_alias=AliasPath(*path))
 
 
@@ -105,10 +105,10 @@ class Manifest(_Part):
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest in YAML or JSON.
 
-    Raises ManifestError when the file cannot be read or is no manifest.
+    Raises ManifestError if the file cannot be read or is not a manifest.
     """
     kind = "JSON" if path.suffix == ".json" else "YAML"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times faster
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text) if kind == "JSON" else yaml.load(text, loader)  # noqa: S506
@@ -124,9 +124,9 @@ def read_manifest(path: Path) -> Manifest:
 def manifest_from(content: dict[str, Any]) -> Manifest:
     """Build a Manifest from the parsed content of a manifest file; null counts as absent.
 
-    Raises ManifestError when something is missing that Slack requires or has another type than
-    there, and when a scope is optional that is not asked for: "Optional scopes must also be listed
-    in the corresponding bot fields" (https://docs.slack.dev/reference/app-manifest#oauth).
+    Raises ManifestError if a field that Slack requires is missing, if a field has the wrong type,
+    or if an optional scope is not requested: "Optional scopes must also be listed in the
+    corresponding bot fields" (https://docs.slack.dev/reference/app-manifest#oauth).
     """
     try:
         manifest = Manifest.model_validate(_without_nulls(content))

@@ -54,7 +54,7 @@ def channel_object(channel: Channel, users: dict[str, User], bot: User) -> Json:
 def user_object(user: User, team: str, *, locale: bool = True) -> Json:
     """The user object Slack returns to an app in workspace `team`.
 
-    Of people known by Slack Connect it never has the locale.
+    For people from Slack Connect it never has the locale.
     """
     now = datetime.now(tz=zoneinfo.ZoneInfo(user.tz))
     offset = now.utcoffset()
@@ -82,7 +82,7 @@ def user_object(user: User, team: str, *, locale: bool = True) -> Json:
 
 
 def mimetype(file: File) -> str:
-    """The type of a file's content, by its name."""
+    """The MIME type of a file, guessed from its name."""
     return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
 
 
@@ -110,7 +110,7 @@ def file_object(file: File, url: str, team: str) -> Json:
 
 
 def added(message: Message, changes: Json) -> Json:
-    """Return an update of a message that was streamed: what it shows, and the new below it."""
+    """Return an update of a streamed message: what it shows, with the new content below."""
     text, blocks = str(changes.get("text") or ""), changes.get("blocks")
     shown = blocks or ([{"type": "markdown", "text": text}] if text else [])
     return {

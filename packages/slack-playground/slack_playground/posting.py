@@ -1,4 +1,4 @@
-"""Messages coming to be, changing and going, with the events each step sends."""
+"""Creates, changes and deletes messages, with the events that each step sends."""
 
 import copy
 import time
@@ -15,7 +15,7 @@ from slack_playground.typed_text import TypedText
 
 
 def as_typed(slack: Slack, text: str) -> TypedText:
-    """What a person typed, with the names of this workspace in it."""
+    """What a person typed, with the names of this workspace resolved."""
     workspace = slack.workspace
     return TypedText(text, workspace.users.values(), workspace.channels.values())
 
@@ -32,7 +32,7 @@ def typed(
 ) -> Message:
     """Post a typed message; `text` is raw, as from the keyboard.
 
-    `content` is the rest of the message object, `blocks` in place of those of the text.
+    `content` is the rest of the message object; its `blocks` replace those of the text.
     """
     said, own = as_typed(slack, text), slack.workspace.identity
     body: Json = {"user": user.id, "text": said.text, "team": user.team}
@@ -58,7 +58,7 @@ def typed(
 def _new(
     slack: Slack, channel: Channel, body: Json, thread_ts: str | None = None, **more: Any
 ) -> Message:
-    """A message with a new ts, in a thread if there is a `thread_ts`; not stored yet."""
+    """A message with a new ts, not stored yet; a reply if `thread_ts` is given."""
     body = {"type": "message", "ts": slack.workspace.next_ts(), **body}
     if thread_ts:
         body["thread_ts"] = thread_ts
@@ -101,9 +101,9 @@ def by_app(
 def ephemeral(
     slack: Slack, channel: Channel, user: str, content: Json, *, thread_ts: str | None = None
 ) -> Message | None:
-    """A message of the app that only one person sees; no event tells of it.
+    """A message of the app that only one person sees; it has no event.
 
-    Slack shows it to nobody in a thread without replies: it is not kept then, and None is returned.
+    In a thread without replies Slack shows it to nobody: it is not stored, and None is returned.
     """
     if thread_ts and not slack.workspace.replies(channel.id, thread_ts):
         return None
@@ -139,7 +139,7 @@ def change(slack: Slack, message: Message, changes: Json, *, editor: str | None 
 
 
 def changed(slack: Slack, message: Message, before: Json) -> None:
-    """Send the event of a message that was changed, by the app perhaps, and tell the page."""
+    """Send the event of a message that a person or the app changed, and notify the page."""
     workspace = slack.workspace
     if not message.only_for:
         channel, facts = workspace.channel(message.channel), workspace.thread_facts(message)
@@ -177,7 +177,7 @@ def delete(slack: Slack, message: Message) -> None:
 
 
 def published(slack: Slack, message: Message | Thread) -> None:
-    """Tell the page that a message or a thread has changed."""
+    """Notify the page that a message or a thread has changed."""
     slack.updates.publish("messages", channel=message.channel, ts=message.ts)
 
 
@@ -199,9 +199,9 @@ def system(slack: Slack, channel: Channel, subtype: str, user: str, text: str) -
 def extend_stream(
     slack: Slack, message: Message, text: str, chunks: list[Json], last: Sequence[Json] = ()
 ) -> None:
-    """Write the text and blocks of a streamed message with more pieces; `last` come below all.
+    """Add pieces to the text and blocks of a streamed message; `last` are blocks at its end.
 
-    A task that is open when the stream is stopped is shown as an error.
+    A task that is still open when the stream is stopped is shown as an error.
     """
     message.stream_chunks.extend(chunks)
     tasks: dict[str, Json] = {}
@@ -237,7 +237,7 @@ def end_stream(slack: Slack, message: Message, state: str, session: str = "activ
 
 
 def settle(slack: Slack, message: Message) -> None:
-    """End a live stream that is older than Slack lets it be."""
+    """End a live stream that has exceeded Slack's time limit."""
     age = time.time() - float(message.ts)
     if message.stream == "live" and age > slack.settings.stream_seconds:
         end_stream(slack, message, "expired")

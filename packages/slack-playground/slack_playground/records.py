@@ -11,7 +11,7 @@ Kind = Literal["public", "private", "mpim", "im"]
 RequestKind = Literal["events_api", "slash_commands", "interactive"]
 Json = dict[str, Any]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-"""The names of this machine, the only one that the playground talks to."""
+"""The names of this machine, the only one with which the playground communicates."""
 SCOPE_PREFIXES = {
     "public": "channels",
     "private": "groups",
@@ -22,7 +22,7 @@ _ALPHABET = string.ascii_uppercase + string.digits
 
 
 def new_id(prefix: str) -> str:
-    """An id of Slack's form: a prefix and ten capital letters or digits."""
+    """An id in Slack's format: a prefix and ten capital letters or digits."""
     return prefix + "".join(random.choices(_ALPHABET, k=10))  # noqa: S311
 
 
@@ -94,11 +94,11 @@ class Channel:
 class Message:
     """A message as stored: `body` is the Slack message object, without its metadata.
 
-    `only_for` is the one person who sees an ephemeral message. A streamed message keeps its
-    chunks; `stream` is "live", "stopped" (by the app), "stopped_by_user", "expired" or "".
-    `stream_mode` is the argument that the stream's first content came in, "markdown_text" or
-    "chunks", "" before there is any. `stream_for` is the recipient of a stream in a channel;
-    until it ends everybody else sees it as `stream_opened`, what it was opened with.
+    `only_for` is the one person who sees an ephemeral message. A streamed message keeps its chunks;
+    `stream` is "live", "stopped" (by the app), "stopped_by_user", "expired" or "". `stream_mode` is
+    the argument that had the stream's first content, "markdown_text" or "chunks", or "" before
+    there is any. `stream_for` is the recipient of a stream in a channel; until it ends, everybody
+    else sees `stream_opened`, the content with which it was opened.
     """
 
     channel: str
@@ -114,7 +114,7 @@ class Message:
 
     @property
     def thread_ts(self) -> str:
-        """The ts of the message that this one's thread hangs on: itself unless it is a reply."""
+        """The ts of this message's thread: its own, unless it is a reply."""
         return str(self.body.get("thread_ts", self.ts))
 
     @property
@@ -136,8 +136,8 @@ class View:
 class Thread:
     """The app's settings of a thread: status line, title, agent session.
 
-    `session` is the session's status, "" where there is none; `session_set` says when it was set,
-    and `worked` when the app last posted, updated or ended a message, in seconds since 1970.
+    `session` is the session's status, "" if there is none; `session_set` is when it was set, and
+    `worked` when the app last posted, updated or ended a message, in seconds since 1970.
     """
 
     channel: str
@@ -154,10 +154,10 @@ class Thread:
 
 @dataclass(kw_only=True)
 class File:
-    """A file; `content` is its base64, None until it was uploaded.
+    """A file; `content` is in base64, None until it is uploaded.
 
-    `ticket` and `announced` (bytes) belong to an upload that has not come yet; `completed` says
-    that the app has shared it.
+    `ticket` and `announced` (bytes) belong to an upload that has not arrived yet; `completed`: the
+    app has shared the file.
     """
 
     id: str = field(default_factory=partial(new_id, "F"))
@@ -177,9 +177,8 @@ class File:
 class Token:
     """A bot token, or a refresh token of an app with token rotation.
 
-    `expires` is in seconds since 1970, None for a token that does not; a refresh token that has
-    been used expires at the end of its grace period. `ended` is the error of a token that no longer
-    works.
+    `expires` is in seconds since 1970, None for a token that does not expire; a used refresh token
+    expires at the end of its grace period. `ended` is the error of a token that no longer works.
     """
 
     value: str
@@ -189,7 +188,7 @@ class Token:
 
     @property
     def error(self) -> str:
-        """The error that a call with this token gets, "" for none."""
+        """The error for a call with this token, "" if there is none."""
         if self.ended:
             return self.ended
         if self.expires is not None and time.time() >= self.expires:
@@ -201,7 +200,8 @@ class Token:
 class Trigger:
     """A trigger_id: lets the app open one modal for this person within three seconds.
 
-    `view` is the modal that it came from; `born` is on the monotonic clock, as of the two below.
+    `view` is the modal that it came from; `born` is a time of the monotonic clock, here and in the
+    two classes below.
     """
 
     user: str
@@ -212,7 +212,7 @@ class Trigger:
 
 @dataclass(kw_only=True)
 class ResponseUrl:
-    """The response_url of one interaction; `message` is the one that was clicked."""
+    """The response_url of one interaction; `message` is the clicked message."""
 
     channel: str
     user: str
@@ -223,9 +223,9 @@ class ResponseUrl:
 
 @dataclass(kw_only=True)
 class Code:
-    """A person's consent: what oauth.v2.access gives tokens for, once.
+    """A person's consent, which oauth.v2.access exchanges for tokens, once.
 
-    `redirect_uri` is "" where the request named none.
+    `redirect_uri` is "" if the request named none.
     """
 
     team_id: str

@@ -1,7 +1,7 @@
-"""Markdown as Slack stores it: a message's markdown blocks come back as rich_text when read.
+"""Markdown as Slack stores it: a message's markdown blocks are read back as rich_text.
 
-Source: https://docs.slack.dev/reference/block-kit/blocks/markdown-block. The rich text has the
-Markdown as one text; Slack would make styles, lists and links of its marks.
+Source: https://docs.slack.dev/reference/block-kit/blocks/markdown-block. Here the rich text has the
+Markdown as one text; Slack would turn its marks into styles, lists and links.
 """
 
 import re
@@ -28,7 +28,7 @@ def as_read(body: Json) -> Json:
 def translated(markdown: str) -> int:
     """Return how many blocks Slack makes of a markdown block; all of them count in a message.
 
-    A header for each heading, a table, a divider, and rich text for what is between them.
+    Slack makes a header, table or divider of each such part, and rich text of what is between them.
     """
     count, inside, fence = 0, "", ""
     lines = markdown.split("\n")

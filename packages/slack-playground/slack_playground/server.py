@@ -55,11 +55,10 @@ async def serve(
     retry_delays: Sequence[float] = (0.0, 60.0, 300.0),
     add_model: AddRoutes | None = None,
 ) -> AsyncIterator[Slack]:
-    """Run a playground while the context is open; yields its first workspace, whose `url` it has.
+    """Run a playground while the context is open; yields its first workspace, which has the `url`.
 
-    What it keeps is in `data_dir`, or in memory without one. `add_model` adds the routes of a model
-    on loopback to the same server, if there is one. Raises OSError when the port is taken or the
-    folder cannot be used.
+    State is kept in `data_dir`, or else in memory. `add_model`, if given, adds the routes of a
+    model to the same server. Raises OSError if the port is taken or the folder cannot be used.
     """
     file = None if data_dir is None else data_dir / "slack.json"
     kept = Kept() if file is None else load(file)
@@ -85,7 +84,7 @@ async def serve(
 
 
 async def _keep(workspaces: Workspaces, file: Path | None) -> None:
-    """Write everything at most once a second, when something has changed."""
+    """Write everything when something has changed, at most once a second."""
     while file is not None:
         await workspaces.updates.published.wait()
         workspaces.updates.published.clear()

@@ -1,4 +1,4 @@
-"""Settings and faults, which a test gives by the control API."""
+"""Settings and faults, which a test sets by the control API."""
 
 import random
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_valid
 from slack_playground.block_kit import LIMITS
 
 DOWNLOAD = "url_private"
-"""The method name of faults of downloads."""
+"""The method name for faults of downloads."""
 _STRICT = ConfigDict(extra="forbid", strict=True, validate_assignment=True)
 
 
@@ -18,7 +18,7 @@ class Settings(BaseModel):
     """Limits that a test may change, in seconds and characters, and the organisation's workspaces.
 
     An event without an ack for `ack_seconds` is sent again after each of the `retry_delays`.
-    `organisation` are the ids of the other workspaces of the organisation that have the app.
+    `organisation` has the ids of the organisation's other workspaces that have the app.
     """
 
     model_config = _STRICT
@@ -34,11 +34,11 @@ class Settings(BaseModel):
 
 
 class Fault(BaseModel):
-    """A fault for the next `times` calls of `method` ("*" for all; None: without end).
+    """A fault for the next `times` calls of `method` ("*" for all methods; None: no limit).
 
     At most one of `error` (Slack's error name), `status` (HTTP) and `drop` (the connection, before
-    or after the call is carried out); none for a `delay_ms` alone. `chance` picks calls at random,
-    without end unless `times` is given. A download can be redirected by `status` 302.
+    or after the call is carried out) is given, and none for a mere `delay_ms`. `chance` picks calls
+    at random, without a limit unless `times` is given. `status` 302 redirects a download.
     """
 
     model_config = _STRICT

@@ -1,4 +1,4 @@
-"""Everything that makes up one playground, put together."""
+"""The parts of one playground, put together."""
 
 import re
 from collections import defaultdict, deque
@@ -29,10 +29,10 @@ _NOT_DOMAIN = re.compile(r"[^a-z0-9]+")
 class Slack:
     """The parts of a running playground as seen from one workspace.
 
-    What the app may refer to there (`triggers`, `response_urls` by their path) and when each method
-    was `called` are its own; what comes from `workspaces` is shared by all.
-    `authorized` says for a shared channel whose authorization its events carry: where several of
-    its workspaces have the app, Slack sends one event with that of any of them.
+    What the app may refer to (`triggers`, `response_urls` by path) and when each method was
+    `called` belong to this workspace; what comes from `workspaces` is shared by all. `authorized`
+    says whose authorization the events of a shared channel carry: if several of its workspaces have
+    the app, Slack sends one event with the authorization of any of them.
     """
 
     def __init__(self, workspaces: "Workspaces", workspace: Workspace) -> None:
@@ -58,13 +58,13 @@ class Slack:
 
     @property
     def url(self) -> str:
-        """The address of the playground, "" before it listens."""
+        """The address of the playground; "" before it listens."""
         return self.workspaces.url
 
 
 @dataclass
 class Kept:
-    """What a playground keeps over a restart, as JSON; `pending` are events without an ack."""
+    """What a playground keeps across a restart, as JSON; `pending` are events without an ack."""
 
     pending: list[Json] = field(default_factory=list)
     workspaces: list[Workspace] = field(default_factory=list)
@@ -76,7 +76,7 @@ def _adapter() -> TypeAdapter[Kept]:
 
 
 def load(file: Path) -> Kept:
-    """Return what was written, nothing if nothing was.
+    """Return what was written, or an empty state if nothing was.
 
     Raises OSError for a folder or file that cannot be used.
     """
@@ -92,10 +92,10 @@ def load(file: Path) -> Kept:
 
 
 class Workspaces:
-    """The workspaces of a playground, which have one app, server and delivery in common.
+    """The workspaces of a playground, which share one app, server and delivery.
 
-    The app is installed in the first one from the start, with `BOT_TOKEN`; in every other one when
-    a person of it installs it.
+    The app is installed in the first one from the start, with `BOT_TOKEN`, and in any other one
+    when a person there installs it.
     """
 
     def __init__(self, manifest: Manifest, settings: Settings, kept: Kept) -> None:
@@ -117,7 +117,7 @@ class Workspaces:
         self.first.installation.restore(manifest.scopes, BOT_TOKEN)
 
     def write(self, file: Path) -> None:
-        """Write everything that is kept; a stop in between leaves what was there."""
+        """Write everything that is kept; an interrupted write leaves the old file."""
         kept = Kept([*self.deliveries.pending.values()], [one.workspace for one in self.all])
         new = file.with_suffix(".new")
         new.write_bytes(_adapter().dump_json(kept))
@@ -129,7 +129,7 @@ class Workspaces:
         return list(self._all.values())
 
     def of(self, team_id: str) -> Slack:
-        """A workspace by its id, the first one for ""; raises NotFoundError."""
+        """The workspace with this id, or the first one for ""; raises NotFoundError."""
         if not team_id:
             return self.first
         if team_id not in self._all:
@@ -137,7 +137,7 @@ class Workspaces:
         return self._all[team_id]
 
     def add(self, name: str, *, like: Slack | None = None) -> Slack:
-        """Add a workspace; with `like` its people and channels have the ids they have there."""
+        """Add a workspace; with `like`, its people and channels get the ids of those there."""
         app_id = self.first.workspace.identity.app_id
         domain = _NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace"
         added = Workspace(
@@ -151,7 +151,7 @@ class Workspaces:
         return self._all[added.identity.team_id]
 
     def caller(self, token: str) -> tuple[Slack, Token | None]:
-        """The workspace of a token, and the token; the first and None for an unknown one."""
+        """The workspace of a token, and the token; for an unknown one, the first and None."""
         for slack in self.all:
             if token in slack.installation.tokens:
                 return slack, slack.installation.tokens[token]

@@ -73,7 +73,7 @@ class SocketMode:
         return socket
 
     def _receive(self, data: str) -> None:
-        """Take an ack; while a client changes connections it may come on another one."""
+        """Accept an ack; while a client changes connections it may arrive on another one."""
         try:
             message = json.loads(data)
             envelope_id = message["envelope_id"]
@@ -86,7 +86,7 @@ class SocketMode:
                 future.set_result(message)
 
     def _forget(self, connection: Connection) -> None:
-        """Drop a connection; no ack can come for the envelopes that wait on it."""
+        """Drop a connection; the envelopes that wait on it can no longer be acked."""
         if connection in self._connections:
             self._connections.remove(connection)
         for future in connection.waiting.values():
@@ -98,7 +98,7 @@ class SocketMode:
         return [connection for connection in self._connections if not connection.retiring]
 
     def _look(self) -> None:
-        """Note whether there is a connection for new envelopes, and tell the page."""
+        """Update whether there is a connection for new envelopes, and notify the page."""
         self._updates.publish("state")
         if self._usable():
             self._opened.set()
@@ -108,9 +108,8 @@ class SocketMode:
     async def send(self, kind: RequestKind, body: Json, retry: Json, *, patience: float) -> Json:
         """Send one envelope to the connection whose turn it is, and wait for its ack.
 
-        Returns what the record of the attempt says of the ack. With no connection, an event waits
-        for one as long as it would wait for its ack; a command or interaction fails at once, as in
-        Slack.
+        Returns what is recorded about the ack. Without a connection, an event waits for one as long
+        as it would wait for its ack; a command or interaction fails at once, as in Slack.
         """
         is_event = kind == "events_api"
         with suppress(TimeoutError):
@@ -146,9 +145,9 @@ class SocketMode:
         return {"ok": True, "answer": payload if isinstance(payload, dict) else None, **detail}
 
     async def disconnect(self, reason: str) -> int:
-        """Make every connection go: "drop" cuts it, else Slack's polite `disconnect` message.
+        """End every connection: "drop" cuts it; other reasons send Slack's `disconnect` message.
 
-        Returns how many connections were told.
+        Returns how many connections there were.
         """
         told = list(self._connections)
         for connection in told:

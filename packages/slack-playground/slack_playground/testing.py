@@ -29,7 +29,7 @@ class Playground:
         self.signing_secret: str = facts["signing_secret"]
 
     def call(self, path: str, body: Json | None = None) -> Json:
-        """Make a call of the control API: POST with a body, else GET."""
+        """Call the control API: POST with a body, else GET."""
         url = f"{self.url}/_playground/{path}"
         data = None if body is None else json.dumps(body).encode()
         with urllib.request.urlopen(url, data, timeout=30) as answer:  # noqa: S310 - loopback
@@ -53,7 +53,7 @@ class Person:
     id: str
 
     def act(self, path: str, **what: Any) -> Json:
-        """POST anything of the control API as this person."""
+        """POST to any path of the control API as this person."""
         return self.playground.call(path, {"user": self.id, "channel": "dm", **what})
 
     def send(self, text: str, **more: Any) -> str:
@@ -65,7 +65,7 @@ class Person:
         return self.act("actions", ts=message["ts"], action_id=action_id, **more)
 
     def messages(self, channel: str = "dm") -> list[Json]:
-        """Return what this person sees of a conversation, oldest first."""
+        """Return the messages of a conversation that this person sees, oldest first."""
         found = self.playground.call(f"channels/{channel}/messages?as={self.id}")
         return list(found["messages"])
 

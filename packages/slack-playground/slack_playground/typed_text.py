@@ -23,12 +23,12 @@ _FENCE = re.compile(r"```\n?(.*?)\n?```", re.DOTALL)
 
 
 def escape(text: str) -> str:
-    """Escape the three characters Slack escapes."""
+    """Escape the three characters that Slack escapes."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 class TypedText:
-    """One typed message, understood as Slack's composer would.
+    """One typed message, interpreted as Slack's composer would.
 
     `text` is the `text` field (escaped; mentions as <@U…>, links as <https://…>), `blocks` the
     rich_text block and `mentions` the ids of the users mentioned outside code.
@@ -61,7 +61,7 @@ class TypedText:
             )
 
     def _lines(self, typed: str) -> None:
-        """Take the runs of quoted and of plain lines."""
+        """Process the runs of quoted lines and of plain lines."""
         if not typed:
             return
         texts = []

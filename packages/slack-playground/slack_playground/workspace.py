@@ -1,4 +1,4 @@
-"""The state of the workspace: who is in it, what was said, what is open."""
+"""The state of a workspace: people, messages, and open views."""
 
 import time
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ PROCESSING_SECONDS = 3_600.0
 
 
 class NotFoundError(Exception):
-    """There is no such user, channel, message or workspace; `error` is Slack's name of that."""
+    """There is no such user, channel, message or workspace; `error` is Slack's error name."""
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"There is no {kind} {name!r}.")
@@ -33,10 +33,10 @@ class NotFoundError(Exception):
 
 @dataclass(kw_only=True)
 class Workspace:
-    """Everything of one workspace that is kept over a restart.
+    """Everything in one workspace that is kept across a restart.
 
-    `messages` and `threads` are by channel and ts, the rest by id; `messages` holds ephemeral
-    messages, too.
+    `messages` and `threads` are by channel and ts, the rest by id; `messages` includes ephemeral
+    messages.
     """
 
     identity: Identity = field(default_factory=Identity)
@@ -79,9 +79,9 @@ class Workspace:
         return self
 
     def with_copy(self, bot_name: str, like: "Workspace") -> Self:
-        """Add the app, and people and conversations with the ids that they have in `like`.
+        """Add the app, and people and conversations with the same ids as in `like`.
 
-        Two workspaces of Slack may have the same ids.
+        In Slack, two workspaces may have the same ids.
         """
         bots = {like.identity.bot_user_id: self._add_app(bot_name).id}
         for user in like.users.values():
@@ -94,7 +94,7 @@ class Workspace:
         return self
 
     def add_user(self, name: str, **fields: Any) -> User:
-        """Add a person or a bot; `fields` are those of `User`."""
+        """Add a person or a bot; `fields` are fields of `User`."""
         if fields.get("is_bot"):
             fields = {"bot_id": new_id("B"), "app_id": new_id("A"), **fields}
         user = User(name=name, **{"team": self.identity.team_id, **fields})
@@ -104,7 +104,7 @@ class Workspace:
     def add_channel(
         self, name: str, kind: Kind, members: Iterable[str], *, shared: bool = False
     ) -> Channel:
-        """Add a conversation, made by the first of its members."""
+        """Add a conversation, created by the first of its members."""
         inside = list(dict.fromkeys(members))
         identifier = new_id("D" if kind == "im" else "C")
         channel = Channel(
@@ -114,7 +114,7 @@ class Workspace:
         return channel
 
     def open_dm(self, user: str) -> Channel:
-        """The direct message between a person and the app, made when it is new."""
+        """The direct message between a person and the app, created if it does not exist."""
         pair = [user, self.identity.bot_user_id]
         for channel in self.channels.values():
             if channel.kind == "im" and sorted(channel.members) == sorted(pair):
@@ -179,7 +179,7 @@ class Workspace:
         return [stored[ts] for ts in self._replies.get((channel_id, thread_ts), [])]
 
     def known_thread(self, message: Message) -> Thread | None:
-        """What the app has set on the thread of a message, None if it has set nothing."""
+        """What the app has set on the thread of a message; None if nothing."""
         return self.threads.get(message.channel, {}).get(message.thread_ts)
 
     def thread(self, channel_id: str, ts: str) -> Thread:
@@ -202,7 +202,7 @@ class Workspace:
         return next((view for view in mine if view.body["type"] == "home"), None)
 
     def open_views(self, user: str) -> list[View]:
-        """A person's stack of modals, the one on top last."""
+        """A person's stack of modals, the top one last."""
         mine = (view for view in self.views.values() if view.user == user)
         return [view for view in mine if view.body["type"] == "modal"]
 

@@ -122,7 +122,7 @@ def sent(slack: Slack) -> Iterator[tuple[str, Json, Shape | None]]:
 
 
 def departures_of(slack: Slack) -> set[str]:
-    """What a playground sent that no published shape has, as "NAME PATH: WHAT"."""
+    """Parts of what a playground sent that no published shape has, as "NAME PATH: WHAT"."""
     found = set[str]()
     for name, content, shape in sent(slack):
         if shape is None:

@@ -1,8 +1,8 @@
 """The shape of a JSON value: which fields it may have, and of which types.
 
 A shape is "string", "number", "boolean" or "any", several of them joined by "|", a list with the
-shape of its elements, or an object with the shape of each field. {} is an object and [] a list of
-which no more is known.
+shape of its elements, or an object with the shape of each field. {} is an object, and [] a list,
+of which nothing more is known.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _both(one: Shape, other: Shape) -> Shape:
 
 
 def departures(value: Any, shape: Shape, path: str = "") -> list[str]:
-    """What of `value` is not in `shape`, each as "PATH: what"; a null fits everywhere."""
+    """The parts of `value` that `shape` does not have, as "PATH: what"; a null fits everywhere."""
     if value is None or shape == "any":
         return []
     if isinstance(shape, dict) and isinstance(value, dict):

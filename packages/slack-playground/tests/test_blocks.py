@@ -144,7 +144,7 @@ def test_limit_of_a_field_is_read_from_the_table(
 
 
 def test_field_without_a_limit_has_none() -> None:
-    """What is no text or list of a limited length is refused, and so is an unknown field."""
+    """A field that is not a text or list with a limit is refused, and so is an unknown field."""
     assert LIMITS["message_blocks"] == 50
     with pytest.raises(ValueError, match="invalid literal"):
         limit("typed", "plain_text_input", "multiline")

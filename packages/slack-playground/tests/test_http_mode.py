@@ -27,7 +27,7 @@ class App:
         self.arrived = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the next answer; a number means silence for so many seconds."""
+        """Answer with the next answer; a number means silence for that many seconds."""
         self.got.append((dict(request.headers), await request.text()))
         self.arrived.set()
         answer = self.answers.pop(0) if self.answers else web.Response()
@@ -117,7 +117,7 @@ async def test_commands_and_clicks_are_forms(driver: Driver, http_app: App) -> N
 
 
 async def test_commands_may_have_a_url_of_their_own(driver: Driver, http_app: App) -> None:
-    """Whatever the way of events, commands and interactions go there, until it is taken back."""
+    """Commands and interactions go there, whichever way events go, until the URL is removed."""
     http_app.answers = [web.Response(text="hello")]
     aya = await driver.user()
     typed = {"user": aya, "channel": "dm", "command": "/memories"}

@@ -110,7 +110,7 @@ async def test_what_the_app_is_told(driver: Driver, anyone: AsyncWebClient) -> N
 async def test_a_code_is_good_once_and_for_ten_minutes(
     driver: Driver, anyone: AsyncWebClient
 ) -> None:
-    """Used, too old or made up, a code is invalid_code; a wrong redirect_uri leaves it be."""
+    """A used, expired or made-up code is invalid_code; a wrong redirect_uri does not use it up."""
     good = await code(driver)
     other_uri = f"{REDIRECT}/other"
     assert await access_error(anyone, code=good, redirect_uri=other_uri) == "bad_redirect_uri"

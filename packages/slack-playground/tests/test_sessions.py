@@ -42,7 +42,7 @@ async def left(driver: Driver) -> list[Json]:
 async def test_a_session_left_in_processing_is_found(
     driver: Driver, client: AsyncWebClient
 ) -> None:
-    """It is listed once the app has posted in its thread, until it is `active`, if not known."""
+    """Unless known, it is listed once the app has posted in its thread, until it is `active`."""
     said = await driver.say("hi")
     await set_status(client, said, "processing")
     assert await left(driver) == []

@@ -34,7 +34,7 @@ async def test_an_unacked_event_is_delivered_again(
 
     @app.error
     async def quiet() -> None:
-        """Say nothing of it."""
+        """Acknowledge without an answer."""
 
     await driver.post("settings", ack_seconds=1.0)
     await connect(app)

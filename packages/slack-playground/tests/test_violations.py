@@ -51,7 +51,7 @@ async def wordless(client: AsyncWebClient, channel: str) -> str:
     ],
 )
 def test_advice_on_blocks(good: Json, bad: Json) -> None:
-    """What can be read aloud is well; what only shows a sign lacks a label."""
+    """What can be read aloud passes; what only shows a symbol lacks a label."""
     assert block_advice([good], "/blocks") == []
     assert len(block_advice([bad], "/blocks")) == 1
 
@@ -59,7 +59,7 @@ def test_advice_on_blocks(good: Json, bad: Json) -> None:
 async def test_an_ephemeral_message_in_a_thread_needs_a_reply_there(
     slack: Slack, driver: Driver, client: AsyncWebClient
 ) -> None:
-    """Under a message without replies it is taken, kept as wrong, and shown to nobody."""
+    """Under a message without replies it is accepted, recorded as wrong, and shown to nobody."""
     general, aya = await driver.channel(), await driver.user()
     said = await driver.say("hello", channel=general)
     place = {"channel": general, "user": aya, "thread_ts": said["ts"]}

@@ -30,8 +30,8 @@ def section(length: int) -> Json:
 
 IN_GENERAL = {"channel": "GENERAL"}
 IN_TOP: Json = {"channel_id": "GENERAL", "thread_ts": "TOP"}
-# Arguments of each method, and how Slack refuses them. Left out is what all of a method have in
-# common, see `arguments_of`; None takes it away.
+# Arguments of each method, and how Slack refuses them. Arguments that all calls of a method share
+# come from `arguments_of`; None removes one.
 REFUSALS: dict[str, list[tuple[Json, str]]] = {
     "chat.postMessage": [
         ({"channel": None, "text": "x"}, "invalid_arguments"),
@@ -99,7 +99,7 @@ REFUSALS: dict[str, list[tuple[Json, str]]] = {
 
 
 def arguments_of(method: str, given: Json, names: dict[str, str]) -> Json:
-    """Return a call's arguments: those of the table, in #general and its thread unless they say."""
+    """Return a call's arguments: those of the table, by default in #general and its thread."""
     known = load_methods()[method].args if method in load_methods() else {}
     common = IN_TOP if "channel_id" in known else IN_GENERAL if "channel" in known else {}
     return {

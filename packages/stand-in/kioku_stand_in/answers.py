@@ -1,4 +1,4 @@
-"""From a prompt to an answer: a verdict, memories, a search, calls, a filled form, or a reply."""
+"""Answers a prompt with a verdict, memories, a search, calls, a filled form, or a reply."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from openai_double.prompt import Prompt
 KINDS: Final = ("reply", "formation", "verdict", "search", "probe")
 _PROBE: Final = "RepeatWord"
 _VERDICTS: Final = "MemoryVerdicts"
-_SEARCH: Final = "search_memory"  # of LangMem: its output is a list of memories
+_SEARCH: Final = "search_memory"  # LangMem's; its output is a list of memories
 _CONTEXT_END: Final = "</context>\n\n"
 _NOW: Final = re.compile(r"It is \w+, (\d{4}-\d\d-\d\dT\d\d:\d\d[^\s,]*)")
 
 
 def kind_of(prompt: Prompt) -> str:
-    """Return what Kioku or LangMem asks for, by which faults and scripts choose requests."""
+    """Return what Kioku or LangMem asks for; faults and scripts choose requests by it."""
     names = {tool.name for tool in with_tools(prompt).tools}
     if _PROBE in names:
         return "probe"
@@ -80,13 +80,13 @@ def _say(words: str) -> dict[str, str]:
 
 
 def _form(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """Return a value for each field of a tool or of a structured answer: true, or a text."""
+    """Return a value for each field of a tool or a structured answer: true, or a text."""
     fields = schema.get("properties", {}).items()
     return {name: field.get("type") == "boolean" or text for name, field in fields}
 
 
 def _calls(prompt: Prompt) -> list[Call]:
-    """Return the first call that is possible and was not made since the person's words."""
+    """Return the first possible call that was not yet made since the person's words."""
     tools = {tool.name for tool in prompt.tools} - {one.name for one in prompt.fresh_results}
     for clause in read(_words(prompt)):
         for tool, arguments in _wanted(clause, prompt):
@@ -117,7 +117,7 @@ def _wanted(clause: Said, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _with_times(arguments: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
-    """Return arguments with their times, by the line of the prompt that says what time it is."""
+    """Return arguments with times computed from the line of the prompt that has the time."""
     stated = _NOW.search("\n".join([prompt.instructions, prompt.last_user_text]))
     now = datetime.fromisoformat(stated[1]) if stated else datetime.now(UTC)
     hours = arguments.pop("hours", None)
@@ -135,7 +135,7 @@ def _found(prompt: Prompt) -> list[dict[str, Any]]:
 
 
 def _reply(prompt: Prompt, say: Mapping[str, str]) -> Answer:
-    """Return what is said of the outputs of calls, of the files, or else to each clause."""
+    """Return the reply to the outputs of calls, to the files, or else to each clause."""
     outputs = [one.output for one in prompt.fresh_results if one.name != _SEARCH]
     files = [f"- {file}" for turn in prompt.turns[-1:] for file in turn.files]
     if outputs:
@@ -146,7 +146,7 @@ def _reply(prompt: Prompt, say: Mapping[str, str]) -> Answer:
     else:
         known = _known(prompt)
         told = [reply(one, known, say) for one in read(_words(prompt))]
-    # What it does not understand has no answer: it is neither rated nor made of memories.
+    # If nothing is understood, this is a refusal: it is neither rated nor made of memories.
     understood = [one for one in dict.fromkeys(told) if one != say["unknown"]]
     if not understood:
         return said(say["unknown"], refuses=True)
@@ -154,13 +154,13 @@ def _reply(prompt: Prompt, say: Mapping[str, str]) -> Answer:
 
 
 def _known(prompt: Prompt) -> list[Memory]:
-    """Return the memories in a prompt, changed by what was said since, and the kept lines."""
+    """Return the memories in a prompt, updated by what was said since, and the kept lines."""
     turns = [turn.text for turn in prompt.turns if turn.role == "user"]
     shown = "\n".join([prompt.instructions, *turns])
     known = {memory.subject: memory for memory in shown_in(shown)}
     found = [str(entry["value"]["content"]) for entry in _found(prompt)]
     recent = map(str, values_in(framed(shown, "recent_words")))
-    # A frame is what others wrote.
+    # A frame has what others wrote.
     words = [text.rpartition(_CONTEXT_END)[2] for text in turns]
     typed = [text for text in words if not re.match(r"<\w+>\n", text)]
     learn(known, "\n".join([*found, *recent, *typed]))
@@ -169,7 +169,7 @@ def _known(prompt: Prompt) -> list[Memory]:
 
 
 def reply(said: Said, known: Sequence[Memory], say: Mapping[str, str]) -> str:
-    """Return what is said to a clause, in the words `say`, by what is known of the person."""
+    """Return the reply to a clause, in the words `say`, from what is known about the person."""
     texts = [memory.text(say) for memory in known]
     if said.name == "question":
         found = nearest(said.quote, [f"{memory.kind} {memory.text(say)}" for memory in known])

@@ -1,4 +1,4 @@
-"""What is learned from sentences: memories that change, calls of LangMem's tools, verdicts."""
+"""What is learned from sentences: changed memories, calls of LangMem's tools, verdicts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WEEKDAYS: Final = "月火水木金土日"
 
 
 def learn(known: dict[str, Memory], text: str) -> None:
-    """Change what is known, memories by their subjects, as a text says."""
+    """Update `known`, memories by their subjects, with what a text says."""
     for said in read(text):
         about = [key for key, memory in known.items() if is_about(memory, said)]
         if said.name == "correct":
@@ -38,14 +38,14 @@ def learn(known: dict[str, Memory], text: str) -> None:
 
 
 def is_about(memory: Memory, said: Said) -> bool:
-    """Return whether a correction, or what takes memories back, is about a memory."""
+    """Return whether a correction or a retraction is about a memory."""
     words = subject(said.parts.get("old") or said.parts.get("words") or "")
     name = memory.name.casefold()
     return bool(words) and all(word in name for word in words.casefold().split())
 
 
 def subject(words: str) -> str:
-    """Return words without those that say nothing."""
+    """Return the words of a subject, without filler words."""
     rare = [word for word in words.split() if word.casefold() not in COMMON]
     return " ".join(rare) or words
 
@@ -120,7 +120,7 @@ def _supports(sentence: str, typed: str, proposal: dict[str, Any]) -> bool:
 
 
 def _conflict(proposal: dict[str, Any], sentence: str) -> str:
-    """Return whether a sentence leaves open that a fact, of which there is one, has changed."""
+    """Return the verdict's conflict: ``unclear`` if the only fact on a topic may have changed."""
     if not proposal["old"]:
         return "none"
     is_single = proposal["kind"] == "UserFact" and "topic" in fact(sentence).content
@@ -128,7 +128,7 @@ def _conflict(proposal: dict[str, Any], sentence: str) -> str:
 
 
 def _modality(sentence: str) -> str:
-    """Return how words are meant that somebody wants to keep for a channel."""
+    """Return the modality of words that somebody wants to keep for a channel."""
     [first, *_] = read(sentence)
     if first.name in ("question", "request"):
         return first.name
@@ -137,7 +137,7 @@ def _modality(sentence: str) -> str:
 
 
 def _dates(sentence: str, kind: str, today: date) -> dict[str, str]:
-    """Return until when a sentence holds, or when what it promises is due: in the next week."""
+    """Return until when a sentence holds, or when its promise is due, within the next week."""
     for ahead in range(1, 8):
         day = today + timedelta(days=ahead)
         names = ["tomorrow", "明日"] if ahead == 1 else []

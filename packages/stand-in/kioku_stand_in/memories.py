@@ -1,4 +1,4 @@
-"""Memories as the stand-in knows them, and their forms in the prompts of Kioku and of LangMem."""
+"""Memories as the stand-in knows them, and their forms in the prompts of Kioku and LangMem."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIELDS: Final = {
     "UserInstruction": ("instruction",),
     "Promise": ("promise", "to"),
 }
-"""The fields of each kind: first what it is about; of what is liked then the level, and how."""
+"""The fields of each kind: first the subject, then, for likings, the level and the details."""
 _LINE: Final = re.compile(r"\d\d (?:(?P<kind>\w+): )?(?P<name>.*)", re.S)
 _INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>')
 _NUMBERED: Final = re.compile(r"^(\d+) (\{.*\})$", re.M)
@@ -41,18 +41,18 @@ class Memory:
 
     @property
     def subject(self) -> str:
-        """What there is one memory of: the topic of a fact that has one, or what it is about."""
+        """What identifies it: the topic of a fact that has one, or what it is about."""
         is_single = self.content.get("topic") in SCRIPT["topics"]
         return str(self.content["topic"] if is_single else self.name).casefold()
 
     def corrected(self, old: str, new: str, quote: str) -> Memory:
-        """Return it with new words in place of old ones."""
+        """Return the memory with new words in place of old ones."""
         first = FIELDS[self.kind][0]
         name = re.sub(re.escape(old), lambda _: new, self.name, flags=re.I)
         return replace(self, content={**self.content, first: name}, quote=quote)
 
     def text(self, say: Mapping[str, str]) -> str:
-        """Return it in words that the person could have said."""
+        """Return the memory in words that the person could have said."""
         if self.kind == "Promise":
             return say["promised"].format(self.name, self.content.get("to"))
         if self.kind not in ("UserFoodPreference", "UserTechInterest"):
@@ -79,8 +79,8 @@ def framed(text: str, frame: str) -> str:
 def shown_in(text: str) -> Iterator[Memory]:
     """Yield the memories in the frames of a reply's prompt.
 
-    A line of Kioku is ``26 UserFoodPreference: ramen; preference: 90``, without a kind for a fact;
-    the articles have objects of JSON, and mem0 strings.
+    Kioku's line is ``26 UserFoodPreference: ramen; preference: 90``, or has no kind for a fact. The
+    articles use JSON objects, and mem0 strings.
     """
     for line in framed(text, "memories").splitlines():
         [value] = values_in(line) or values_in(f'"{line}"') or [line]
@@ -96,7 +96,7 @@ def shown_in(text: str) -> Iterator[Memory]:
 
 
 def stored_in(text: str) -> dict[str, Memory]:
-    """Return the memories in a request to form some, by their ids, of Kioku and of LangMem."""
+    """Return the memories in a formation request of Kioku or LangMem, by their ids."""
     stored: dict[str, Memory] = {}
     for key, shown in _NUMBERED.findall(text):
         content = json.loads(shown)

@@ -1,4 +1,4 @@
-"""Which of a person's sentences are nearest to a question: by the rare words that they share."""
+"""Finds the sentences of a person nearest to a question, by the rare words that they share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from kioku_stand_in.script import COMMON, SCRIPT, compiled
 
 _CONCEPTS: Final = compiled(SCRIPT["concepts"])
-_STEM: Final = 5  # characters that make two English words the same
+_STEM: Final = 5  # English words with the same first characters are the same word
 _SHOWN: Final = 5
 
 
@@ -23,7 +23,7 @@ def nearest(question: str, sentences: Sequence[str]) -> list[int]:
     scores = []
     for of_one in pieces:
         shared = sum(math.log(1 + len(pieces) / frequency[piece]) for piece in asked & of_one)
-        # A longer sentence has more in common with anything.
+        # A longer sentence shares more words with any question.
         scores.append(shared / math.sqrt(4 + len(of_one)))
     best = max(scores, default=0.0)
     order = sorted(range(len(scores)), key=lambda at: -scores[at])

@@ -1,4 +1,4 @@
-"""Requests for JSON of tool calls, as Kioku makes them of a server that calls no tools."""
+"""Requests for tool calls as JSON, which Kioku sends to a server without tools."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from openai_double.prompt import Prompt, Tool
 
 
 def with_tools(prompt: Prompt) -> Prompt:
-    """Return a prompt whose answer is JSON of tool calls as one with these tools."""
+    """Return a prompt that asks for tool calls as JSON as one with these tools."""
     calls = (prompt.schema or {}).get("properties", {}).get("calls", {})
     tools = []
     for form in calls.get("items", {}).get("anyOf", []):
@@ -24,7 +24,7 @@ def with_tools(prompt: Prompt) -> Prompt:
 
 
 def as_json(answer: Answer) -> Answer:
-    """Return the calls of an answer as JSON, changes of fields in place of JSON Patch."""
+    """Return the calls of an answer as JSON, with field changes in place of JSON Patch."""
     calls = []
     for one in answer.items:
         if isinstance(one, Call):

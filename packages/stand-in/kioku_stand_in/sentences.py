@@ -35,9 +35,9 @@ _LONGEST: Final = 4  # words of a name
 
 @dataclass(frozen=True)
 class Said:
-    """A clause: the name of its rule or of what else it is, and the sentence that it is in.
+    """A clause: the name of its rule or of its other category, and the sentence that contains it.
 
-    `rule` is that of the script, `parts` are the groups of its pattern, and `memories` are what
+    `rule` is the rule in the script, `parts` are the groups of its pattern, and `memories` are what
     the clause states.
     """
 
@@ -58,7 +58,7 @@ def read(text: str) -> tuple[Said, ...]:
 
 
 def _sentence(sentence: str) -> Iterator[Said]:
-    """Yield the clauses of a sentence, without what it opens with."""
+    """Yield the clauses of a sentence, without its opening phrase."""
     words = " ".join(_END.sub("", sentence).replace("’", "'").split())
     opening = ""
     if found := _OPENING.match(words):
@@ -70,7 +70,7 @@ def _sentence(sentence: str) -> Iterator[Said]:
 
 
 def _said(clause: str, sentence: str, other: str) -> Said:
-    """Return what a clause says: by the first rule that fits, else a statement, else `other`."""
+    """Return what a clause says: by the first matching rule, else a statement, else `other`."""
     asks = other == "question"
     for name, says in _RULES:
         rule = SCRIPT["rules"][name]
@@ -94,7 +94,7 @@ def _remembered(kind: str | None, clause: str, parts: Mapping[str, str]) -> tupl
 
 
 def fact(text: str) -> Memory:
-    """Return the memory of a fact, with the topic of which there is one fact only."""
+    """Return the memory of a fact, with its topic if there can be only one fact about that."""
     content = {"fact": text}
     for topic, words in _TOPICS.items():
         if words.search(text):
@@ -103,7 +103,7 @@ def fact(text: str) -> Memory:
 
 
 def stated(clause: str) -> tuple[Memory, ...]:
-    """Return the memories of what a clause states, none of one that states nothing."""
+    """Return the memories of what a clause states; none if it states nothing."""
     for level, words in _LEVELS.items():
         if words.search(clause):
             names = _NAMES.findall(clause)
@@ -116,7 +116,7 @@ def stated(clause: str) -> tuple[Memory, ...]:
 
 
 def _likings(names: Sequence[str], level: int) -> Iterator[Memory]:
-    """Yield the memories of what is known by name; a longer name of the same thing says how."""
+    """Yield the memories of named likings; a longer name of the same thing adds the details."""
     for kind, words in _LIKED.items():
         liked = [one.strip() for one in names if words.search(one) and len(one.split()) <= _LONGEST]
         name, how_much, how = FIELDS[kind]
@@ -127,7 +127,7 @@ def _likings(names: Sequence[str], level: int) -> Iterator[Memory]:
 
 
 def _is_lasting(clause: str) -> bool:
-    """Return whether a clause tells something of the person that is not over soon."""
+    """Return whether a clause says something lasting about the person."""
     if any(WORDS[reason].search(clause) for reason in ("joke", "hypothetical", "passing")):
         return False
     subject = WORDS["speaker"].match(clause)

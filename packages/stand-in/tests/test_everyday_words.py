@@ -29,7 +29,7 @@ def listed(folder: str, name: str) -> list[tuple[str, Any]]:
 
 
 def known_from(*texts: str) -> list[Memory]:
-    """What is known of a person who said these."""
+    """What is known about a person who said these texts."""
     known: dict[str, Memory] = {}
     for text in texts:
         learn(known, text)
@@ -38,7 +38,7 @@ def known_from(*texts: str) -> list[Memory]:
 
 @pytest.mark.parametrize(("folder", "floor", "of"), [("tuned", 80, 80), ("first_sight", 37, 40)])
 def test_what_people_tell_of_themselves_is_stored(folder: str, floor: int, of: int) -> None:
-    """Of so many statements at least the floor are stored, and quote it."""
+    """At least `floor` of the statements are stored, with the statement as their quote."""
     stored = {text: known_from(text) for _, text in listed(folder, "statements")}
     assert len(stored) == of
     assert sum(map(bool, stored.values())) >= floor
@@ -48,7 +48,7 @@ def test_what_people_tell_of_themselves_is_stored(folder: str, floor: int, of: i
 
 @pytest.mark.parametrize(("folder", "most", "of"), [("tuned", 0, 60), ("first_sight", 3, 40)])
 def test_what_is_no_fact_is_not_stored(folder: str, most: int, of: int) -> None:
-    """Of so many phrases that say nothing lasting of the person at most a few are stored."""
+    """At most a few of the phrases that say nothing lasting about the person are stored."""
     phrases = [text for _, text in listed(folder, "not_facts")]
     assert len(phrases) == of
     assert len([text for text in phrases if known_from(text)]) <= most
@@ -58,7 +58,7 @@ def test_what_is_no_fact_is_not_stored(folder: str, most: int, of: int) -> None:
 def test_a_question_is_answered_with_the_sentence_that_answers_it(
     folder: str, floor: int, of: int
 ) -> None:
-    """It is quoted first, out of all statements of the language."""
+    """Among all statements in the language, that sentence is quoted first."""
     found = 0
     questions = listed(folder, "questions")
     for language, question in questions:

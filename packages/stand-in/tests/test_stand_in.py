@@ -37,7 +37,7 @@ TOOLS: list[Any] = [
 
 
 def food(name: str, preference: int = 100, description: str = "") -> str:
-    """A memory of a dish, as a line of the prompt has it."""
+    """A memory of a dish, as a line of the prompt."""
     detail = f"; description: {description}" if description else ""
     return f"20 UserFoodPreference: {name}; preference: {preference}{detail}"
 
@@ -61,7 +61,7 @@ def as_line(value: Any) -> str:
 async def respond(
     client: openai.AsyncOpenAI, *conversation: Any, known: Any = (), tools: Any = TOOLS
 ) -> Any:
-    """The next response to a conversation, in which a text is the person's."""
+    """The next response to a conversation, in which texts are the person's."""
     lines = [NOW, "<memories>", "2026-11", *known, "</memories>"]
     items: list[Any] = [{"role": "system", "content": "\n".join(lines)}]
     items += [{"role": "user", "content": c} if isinstance(c, str) else c for c in conversation]
@@ -82,7 +82,7 @@ def calls(response: Any) -> list[tuple[str, dict[str, Any]]]:
 
 
 def output(response: Any, value: Any) -> dict[str, Any]:
-    """What the one call of `response` brought."""
+    """The output of the single call in `response`."""
     (call,) = response.output
     return {"type": "function_call_output", "call_id": call.call_id, "output": json.dumps(value)}
 
@@ -129,7 +129,7 @@ NOTHING_EN, NOTHING_JA = SCRIPT["replies"]["nothing"]
 async def test_an_answer_quotes_the_memories(
     client: openai.AsyncOpenAI, question: str, known: list[Any], quoted: list[str]
 ) -> None:
-    """A known question has the memories of its kind, any other those that are nearest."""
+    """A known question is answered with the memories of its kind, any other with the nearest."""
     is_japanese = question.endswith("？")
     quotes = (QUOTES_JA if is_japanese else QUOTES_EN).format(
         "\n".join(f"- {one}" for one in quoted)
@@ -140,7 +140,7 @@ async def test_an_answer_quotes_the_memories(
 
 
 async def test_a_reply_uses_what_was_said_before_it(client: openai.AsyncOpenAI) -> None:
-    """Words of the conversation count as memories, and the newer ones of two."""
+    """Words of the conversation count as memories; of two, the newer one."""
     told = ["I like natto. I hate Emacs. I live in Osaka", "I don't like natto. I moved to Tokyo"]
     answer = await respond(client, *told, "what do you remember about me?", tools=[])
     lines = "- I don't like natto\n- I hate Emacs\n- I moved to Tokyo"
@@ -188,7 +188,7 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
 async def test_what_it_does_not_understand_gets_one_honest_sentence(
     client: openai.AsyncOpenAI, message: str, reply: str
 ) -> None:
-    """Alone it is a refusal: no answer, which nobody needs to rate."""
+    """Alone, the sentence is a refusal and not an answer, so that it is not rated."""
     response = await respond(client, message)
     assert said(response) == reply
     refused = response.output[0].content[0].type == "refusal"
@@ -288,7 +288,7 @@ async def test_the_words_fit_what_came_of_it(
     ],
 )
 def test_each_fact_of_a_sentence_is_understood(text: str, subjects: list[str]) -> None:
-    """Each is a memory of its own, and quotes the whole sentence."""
+    """Each is a separate memory that quotes the whole sentence."""
     said = read(text)
     assert [memory.name for one in said for memory in one.memories] == subjects
     assert {one.quote for one in said} == {text}

@@ -1,6 +1,6 @@
 """Where OpenAI differs from its own schemas: the only places where a check departs from them.
 
-Each names its evidence. What is wrong in a program or in the double is corrected there instead.
+Each names its evidence. Errors in a program or in the double are fixed there instead.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any, Final
 
 @dataclass(frozen=True, kw_only=True)
 class Departure:
-    """`field` of the object `schema` may also be `accepts`, a JSON schema.
+    """`field` of the object `schema` may also match `accepts`, a JSON schema.
 
-    Without a field the whole object may be.
+    Without a field, the whole object may match it.
     """
 
     schema: str

@@ -14,7 +14,7 @@ Json: TypeAlias = dict[str, Any]
 def published() -> Json:
     """Return the copy: its ``origin``, the ``schemas`` by name, and the ``bodies`` by path.
 
-    A path has the names of the schemas of its ``request``, ``object`` and ``event``.
+    Each path maps ``request``, ``object`` and ``event`` to the names of their schemas.
     """
     copy: Json = json.loads(files(__package__).joinpath("schemas.json").read_text("utf-8"))
     return copy

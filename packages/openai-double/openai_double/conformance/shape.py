@@ -1,9 +1,9 @@
-"""The shape of a JSON value: equal shapes get the same verdict, so that one of them is validated.
+"""The shape of a JSON value: values of equal shape get the same verdict, so one is validated.
 
-A shape leaves out what no schema of the copy can tell apart. A string that some schema lists stays,
-any other keeps only which patterns it fits and how its length compares with the limits that occur
-in the copy (``maxLength`` and the like), as do numbers; lists keep which shapes occur, and how
-their length compares.
+A shape leaves out what no schema in the copy can distinguish. A string that some schema lists is
+kept; any other string is reduced to the patterns that it matches and how its length compares with
+the limits in the copy (``maxLength`` and the like). Numbers are reduced likewise, and lists to the
+shapes that occur in them and how their length compares.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LIMITS: Final[dict[type, frozenset[str]]] = {
 
 
 class Shapes:
-    """Computes shapes by what the schemas of one copy can tell apart."""
+    """Computes shapes by what the schemas of one copy can distinguish."""
 
     def __init__(self, schemas: Mapping[str, Any]) -> None:
         nodes = [node for schema in schemas.values() for node in _nodes(schema)]

@@ -1,8 +1,8 @@
-"""Validates what models receive and send by OpenAI's schemas.
+"""Validates what models receive and send against OpenAI's schemas.
 
-A double records its traffic while a test process watches it, and a model that a test serves itself
-records the requests that it receives with the middleware `recorded`. After each test everything
-recorded since the last one is validated.
+A double records its traffic while a test process watches it. A model that a test serves itself
+records its requests with the middleware `recorded`. After each test, everything recorded since the
+last one is validated.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Traffic:
 
     @contextmanager
     def watched(self, url: str, alive: Callable[[], bool]) -> Iterator[None]:
-        """Record the traffic of the double at `url` meanwhile; `alive`: whether it still runs."""
+        """Record the traffic of the double at `url` in this block; `alive`: is it still running?"""
         call(f"{url}/_model/settings", {"record_traffic": True})
         self._taken[url], self._alive[url] = 0, alive
         try:
@@ -102,7 +102,8 @@ class Traffic:
     def violations(self, *, expected: bool = False, ask: bool = True) -> list[str]:
         """Validate what is new and return what is wrong with it, each problem once.
 
-        What is `expected` is not counted. Without `ask` the models that still run are not asked.
+        If violations are `expected`, they are not counted. Without `ask`, running models are not
+        asked for their traffic.
         """
         for url in self._taken if ask else ():
             self._take(url)
@@ -126,10 +127,10 @@ TRAFFIC: Final = Traffic()
 
 
 def verify(traffic: Traffic, *, nonconforming: bool = False, ask: bool = True) -> None:
-    """Raise an `AssertionError` that lists what new traffic differs from OpenAI's schemas.
+    """Raise an `AssertionError` that lists where new traffic violates OpenAI's schemas.
 
-    Of a test that is `nonconforming` on purpose it raises one if everything conforms. Without `ask`
-    the models that still run are not asked for their traffic.
+    For a test that is `nonconforming` on purpose, it raises one if everything conforms. Without
+    `ask`, running models are not asked for their traffic.
     """
     violations = traffic.violations(expected=nonconforming, ask=ask)
     if nonconforming and not violations:

@@ -28,7 +28,7 @@ _SHOWN: Final = 200
 
 
 class Schemas:
-    """The schemas of one copy, ready to validate with; each is prepared when it is first used."""
+    """The schemas of one copy, ready for validation; each is prepared at its first use."""
 
     def __init__(self, given: Mapping[str, Any], departures: Sequence[Departure] = ()) -> None:
         self.given = given
@@ -43,7 +43,7 @@ class Schemas:
         return sorted({_sentence(best_match([one])) for one in validator.iter_errors(value)})
 
     def schema(self, name: str) -> Json:
-        """Return a schema as it is validated with."""
+        """Return a schema as prepared for validation."""
         if name not in self._ready:
             prepared = self._prepared(self.given[name], name)
             for one in self._departures:
@@ -96,7 +96,7 @@ class Schemas:
 
 
 def _departed(prepared: Json, departure: Departure) -> Json:
-    """A prepared schema that also takes what `departure` says."""
+    """A prepared schema that also accepts what `departure` allows."""
     if not departure.field:
         return {"anyOf": [prepared, departure.accepts]}
     fields = prepared["properties"]

@@ -27,9 +27,9 @@ Act = Callable[..., Any]
 
 
 def add_control_routes(app: web.Application, slack: Slack) -> None:
-    """Add every route of the control API; the query's `team` names a workspace, or the first.
+    """Add every route of the control API; `team` in the query names a workspace, else the first.
 
-    The functions of each module are named as their paths are, with "_" for "/", but for two.
+    Apart from two, the functions of each module are named like their paths, with "_" for "/".
     """
     for method, module in (("GET", queries), ("POST", people), ("POST", actions), ("POST", admin)):
         for name, act in inspect.getmembers(module, inspect.isfunction):
@@ -40,7 +40,7 @@ def add_control_routes(app: web.Application, slack: Slack) -> None:
 
 
 async def _answer(first: Slack, act: Act, request: web.Request) -> web.StreamResponse:
-    """Answer what `act` returns, or a mistake with its sentence."""
+    """Answer with what `act` returns, or, for a mistake, with its sentence."""
     try:
         slack = first.workspaces.of(request.query.get("team", ""))
         return web.json_response(await _perform(act, slack, request))
@@ -54,11 +54,11 @@ async def _answer(first: Slack, act: Act, request: web.Request) -> web.StreamRes
 
 
 async def _perform(act: Act, slack: Slack, request: web.Request) -> Any:
-    """Call `act` with the fields of the JSON body, or of the query, that it has parameters for.
+    """Call `act` with the fields of the JSON body, or of the query, for which it has parameters.
 
-    A parameter of type `User` or `Channel` gets the one that its id names: as `channel` a
-    conversation of the person, "dm" being that with the app. A field that is null counts as not
-    given, except where `act` takes ``**fields``.
+    A parameter of type `User` or `Channel` gets the object that its id names; `channel` names a
+    conversation of the person, and "dm" the one with the app. A null field counts as absent, unless
+    `act` takes ``**fields``.
     """
     strict = request.method != "GET"
     given: Any = {**request.query, **request.match_info}
@@ -93,7 +93,7 @@ def _place(slack: Slack, name: str, user: User) -> Channel:
 
 @cache
 def _checked(act: Act, strict: bool) -> Act:
-    """`act`, checking the types of what it is given; compiled at its first call."""
+    """`act` with type checks of its arguments, compiled at the first call."""
     return validate_call(config=ConfigDict(strict=strict, arbitrary_types_allowed=True))(act)
 
 

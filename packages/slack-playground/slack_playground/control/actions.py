@@ -15,7 +15,7 @@ from slack_playground.workspace import NotFoundError
 
 
 def _message(slack: Slack, channel: Channel, ts: str | None, user: User) -> Message:
-    """The message a request names by its ts, an ephemeral one only for its own person."""
+    """The message that a request names by its ts; an ephemeral one only for its recipient."""
     if ts is None:
         raise ValueError("ts is missing.")
     message = slack.workspace.messages.get(channel.id, {}).get(ts)
@@ -70,7 +70,7 @@ def messages(
 
 
 def _unsent(slack: Slack, user: User, file_id: str) -> File:
-    """A file of a person's own that is in no message yet."""
+    """A file that the person uploaded and that is not in a message yet."""
     file = slack.workspace.files.get(file_id)
     if file is None or file.owner != user.id or file.channels:
         raise NotFoundError("file", file_id)

@@ -45,7 +45,7 @@ def delivery(
 ) -> Json:
     """Choose Socket Mode, HTTP or both, and how many copies of each event arrive.
 
-    The request URLs are on this machine. An empty `interactivity_url` takes that of before back.
+    The request URLs are on this machine. An empty `interactivity_url` removes the earlier one.
     """
     sent = slack.deliveries
     if interactivity_url is not None:
@@ -62,7 +62,7 @@ def delivery(
 
 
 def settings(slack: Slack, **given: Any) -> Json:
-    """Change settings; what is not named stays."""
+    """Change settings; those that are not named stay."""
     changed = Settings(**{**slack.settings.model_dump(), **given})
     for name in given:
         setattr(slack.settings, name, getattr(changed, name))
@@ -86,7 +86,7 @@ async def sessions_settle(
 ) -> Json:
     """Wait until the app has set the sessions of all threads it answered to `active`.
 
-    Those of the threads `known` (each a ``thread_ts``) are neither waited for nor returned.
+    Sessions of the threads in `known` (``thread_ts``) are neither waited for nor returned.
     """
     loop, passed_over = asyncio.get_running_loop(), {*(known or ())}
     end = loop.time() + seconds
@@ -96,11 +96,11 @@ async def sessions_settle(
 
 
 def _left_processing(slack: Slack, known: Collection[str]) -> list[Json]:
-    """Return the threads whose session is `processing` though the app has ended its work there.
+    """Return the threads whose session is `processing` although the app has ended its work there.
 
-    The app has where it posted or updated a message, or ended a stream, after the session was set,
-    and no stream is live. Left out are the threads `known`, and those where a call that sets the
-    session to `active` was refused.
+    It has ended its work if it posted or updated a message, or ended a stream, after the session
+    was set, and no stream is live. Threads in `known` are left out, and threads in which a call to
+    set the session to `active` was refused.
     """
     return [
         {"channel": thread.channel, "thread_ts": thread.ts}

@@ -15,7 +15,7 @@ _FIELDS = {"deleted": bool, "is_restricted": bool, "is_ultra_restricted": bool, 
 
 
 def _checked(fields: Json) -> Json:
-    """The fields of a person that are given; raises ValueError for what cannot be one."""
+    """The given fields of a person; raises ValueError for an invalid one."""
     given = {name: value for name, value in fields.items() if value is not None}
     for name, value in given.items():
         known = name in ("name", "locale", "tz", *_FIELDS)
@@ -120,13 +120,13 @@ def authorization(
     user: str = "",
     declined: list[str] | None = None,
 ) -> Json:
-    """Allow or refuse an installation as a person of `team`; return where they go to."""
+    """Allow or refuse an installation as a person of `team`; return where they are sent."""
     chosen = slack.workspaces.of(team)
     return {"redirect": decide(chosen, query, user if allow else None, declined or [])}
 
 
 def workspaces(slack: Slack, name: str, like: str | None = None) -> Json:
-    """Add a workspace without the app; `like` names one whose ids it gets."""
+    """Add a workspace without the app; it gets the ids of the workspace `like`."""
     workspaces = slack.workspaces
     added = workspaces.add(name, like=None if like is None else workspaces.of(like))
     slack.updates.publish("state")
@@ -138,7 +138,7 @@ def uninstall(
 ) -> Json:
     """Uninstall the app: its tokens stop working and it gets both events, in any order.
 
-    `events` names those that are sent instead, in their order.
+    `events` names the events to send instead, in order.
     """
     revoked = [token.value for token in slack.installation.active]
     tokens = {"oauth": [], "bot": [slack.workspace.identity.bot_user_id]}

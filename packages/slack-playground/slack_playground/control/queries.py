@@ -47,7 +47,7 @@ def _listed(slack: Slack, channel: Channel) -> Json:
 
 
 def channel_messages(slack: Slack, user: User, id: str) -> Json:  # noqa: A002 - as in the path
-    """A conversation as one person sees it: replies and their ephemerals in order of time."""
+    """A conversation as one person sees it: with replies and their ephemerals, in time order."""
     workspace = slack.workspace
     channel = workspace.open_dm(user.id) if id == "dm" else workspace.channel(id)
     if channel.is_private and user.id not in channel.members:
@@ -74,18 +74,18 @@ def _shown(slack: Slack, message: Message, user: str) -> Json:
 
 
 def home(slack: Slack, user: User) -> Json:
-    """A person's Home tab, null if none was published."""
+    """A person's Home tab; null if none was published."""
     view = slack.workspace.home(user.id)
     return {"view": None if view is None else view.body}
 
 
 def views(slack: Slack, user: User) -> Json:
-    """A person's stack of modals, the one on top last."""
+    """A person's stack of modals, the top one last."""
     return {"views": [view.body for view in slack.workspace.open_views(user.id)]}
 
 
 def _journal(name: str, record: Record[Any], since: int, **only: str | None) -> Json:
-    """The entries after number `since` whose fields are as `only` says, None for any."""
+    """The entries after number `since` whose fields equal those in `only`; None matches any."""
     wanted = {field: value for field, value in only.items() if value is not None}
     found = [vars(one) for one in record.since(since)]
     kept = [one for one in found if all(one[field] == value for field, value in wanted.items())]

@@ -1,4 +1,4 @@
-"""Streams, messages that grow while people read them; status lines; sessions of agents."""
+"""Streams (messages that grow while people read them), status lines, and agent sessions."""
 
 import copy
 import time
@@ -11,7 +11,7 @@ from slack_playground.web_api.chat import check_blocks, read_blocks, read_metada
 from slack_playground.web_api.methods import SlackError
 
 STATUSES = ("active", "processing", "suspended", "closed")
-# A card counts with the text. Source: https://github.com/paradigmxyz/centaur/pull/505
+# A card counts towards the text. Source: https://github.com/paradigmxyz/centaur/pull/505
 _CARD_CHARACTERS = 300
 
 
@@ -47,9 +47,9 @@ def _check_recipient(call: Call) -> None:
 
 
 def _pieces(call: Call, message: Message) -> tuple[str, list[Json]]:
-    """The text this call adds to a streamed message, and its other chunks; raises SlackError.
+    """The text that this call adds to a streamed message, and its other chunks; raises SlackError.
 
-    Each stream takes its content in one argument only, the one its first content came in.
+    A stream accepts content only in the argument that had its first content.
     """
     if "markdown_text" in call.args and "chunks" in call.args:
         raise SlackError("invalid_arguments", "markdown_text and chunks exclude each other")
@@ -95,8 +95,8 @@ def _append(call: Call) -> Json:
 def stop(call: Call) -> Json:
     """chat.stopStream.
 
-    After the person pressed Stop it still takes blocks, metadata and session_status once, but no
-    more text.
+    After the person has pressed Stop, it still accepts blocks, metadata and session_status once,
+    but no text.
     """
     channel = call.channel()
     message = call.own_message(channel, "message_not_owned_by_app")
@@ -129,7 +129,7 @@ def set_status(call: Call) -> Json:
 
 
 def _session_channel(call: Call) -> Channel:
-    """The conversation of a session: the app is in it, and the call names a thread of it."""
+    """The conversation of a session; the app must be in it, and the call must name a thread."""
     call.check("title", "str0:200")
     channel = call.channel("channel_id", member=False)
     if call.bot.id not in channel.members:
@@ -141,7 +141,7 @@ def _session_channel(call: Call) -> Channel:
 
 @serves("agents.sessions.setStatus")
 def session_status(call: Call) -> Json:
-    """agents.sessions.setStatus; makes the session when it is new."""
+    """agents.sessions.setStatus; creates the session if it is new."""
     channel = _session_channel(call)
     status, title = call.text("status"), call.text("title")
     if status not in STATUSES:

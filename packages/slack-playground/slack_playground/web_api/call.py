@@ -1,4 +1,4 @@
-"""One Web API call on its way through: its arguments, and what a handler may ask."""
+"""One Web API call in progress: its arguments, and what a handler may ask about it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ HANDLERS: dict[str, Handler] = {}
 
 
 def serves(*methods: str) -> Callable[[Handler], Handler]:
-    """Register a function as that of some methods."""
+    """Register a function as the handler of some methods."""
 
     def register(handler: Handler) -> Handler:
         HANDLERS.update(dict.fromkeys(methods, handler))
@@ -37,7 +37,7 @@ def need_scope(slack: Slack, scope: str) -> None:
 class Call:
     """A checked call: every argument is known, present if required, and of its type.
 
-    `slack` is the workspace that the token belongs to; `path` that of a response URL.
+    `slack` is the workspace that the token belongs to; `path` is the path of a response URL.
     """
 
     slack: Slack
@@ -55,7 +55,7 @@ class Call:
         return str(self.args.get(name, default))
 
     def check(self, name: str, spec: str, error: str = "invalid_arguments") -> None:
-        """Refuse an argument that is given and not as `spec` says, in Block Kit's notation."""
+        """Refuse an argument that is given but does not fit `spec`, in Block Kit's notation."""
         errors: Errors = []
         if name in self.args:
             check(spec, self.args[name], f"/{name}", errors)
@@ -63,10 +63,10 @@ class Call:
             raise SlackError(error, *errors)
 
     def channel(self, name: str = "channel", *, scope: str = "", member: bool = True) -> Channel:
-        """The conversation an argument names.
+        """The conversation that an argument names.
 
-        `scope` is "read" or "history": the scope of that kind of conversation is needed. With
-        `member` the app must be in it. A private conversation the app is not in does not exist.
+        `scope` is "read" or "history": the call needs that scope for the kind of conversation. With
+        `member`, the app must be in it. A private conversation without the app does not exist.
         """
         channel = self.slack.workspace.channel(self.text(name))
         inside = self.bot.id in channel.members
@@ -79,7 +79,7 @@ class Call:
         return channel
 
     def open_channel(self, name: str = "channel") -> Channel:
-        """The conversation that is written to: not archived, and no DM without Messages tab."""
+        """The conversation to write to; not an archived one, or a DM without a Messages tab."""
         channel = self.channel(name)
         if channel.archived:
             raise SlackError("is_archived")
@@ -88,7 +88,7 @@ class Call:
         return channel
 
     def own_message(self, channel: Channel, error: str) -> Message:
-        """The message of the app that `ts` names; `error` is that of anybody else's."""
+        """The app's message that `ts` names; `error` is raised for anybody else's message."""
         message = self.slack.workspace.message(channel.id, self.text("ts"))
         if message.body.get("user") != self.bot.id:
             raise SlackError(error)
@@ -96,9 +96,9 @@ class Call:
         return message
 
     def thread(self, channel: Channel, *, missing: str = "thread_not_found") -> str | None:
-        """The thread_ts argument: None without one; it must be a message with no parent.
+        """The thread_ts argument, or None; it must name a message without a parent.
 
-        `missing` is the error for a timestamp that is no message of the channel.
+        `missing` is the error if the channel has no message with that timestamp.
         """
         if "thread_ts" not in self.args:
             return None
@@ -122,7 +122,7 @@ class Call:
         return body
 
     def page(self, items: list[Any], *, default: int, most: int = 1000) -> tuple[list[Any], Json]:
-        """The slice of `items` that limit and cursor ask for, and its response_metadata."""
+        """The slice of `items` that limit and cursor select, and its response_metadata."""
         limit = int(self.args.get("limit", default))
         if not 0 < limit <= most:
             known = "invalid_limit" in self.method.errors

@@ -26,7 +26,7 @@ ATTACHMENTS = 100
 def read_content(call: Call) -> Json:
     """`text`, `blocks` and `attachments` of a posted message; raises SlackError.
 
-    What the call does not mention is absent.
+    Parts that the call does not mention are absent.
     """
     args = call.args
     content: Json = {}
@@ -51,7 +51,7 @@ def read_content(call: Call) -> Json:
 
 
 def read_blocks(call: Call) -> list[Json]:
-    """The checked `blocks` argument; more than 50 have an error of their own in some methods."""
+    """The checked `blocks` argument; in some methods more than 50 blocks have a separate error."""
     blocks, too_many = call.args["blocks"], "msg_blocks_too_many"
     if too_many in call.method.errors and len(blocks) > LIMITS["message_blocks"]:
         raise SlackError(too_many)
@@ -110,7 +110,7 @@ def post_message(call: Call) -> Json:
 
 @serves("chat.postEphemeral")
 def post_ephemeral(call: Call) -> Json:
-    """chat.postEphemeral: in a thread it is shown only if that has a reply already."""
+    """chat.postEphemeral; in a thread it is shown only if the thread already has a reply."""
     channel = call.open_channel()
     if call.text("user") not in channel.members:
         raise SlackError("user_not_in_channel")
@@ -125,7 +125,7 @@ def post_ephemeral(call: Call) -> Json:
 
 @serves(RESPONSE_URL)
 def respond(call: Call) -> Json:
-    """An answer to a command or a click: five within half an hour."""
+    """An answer to a command or a click; at most five within half an hour."""
     target = call.slack.response_urls.get(call.path)
     if target is None or time.monotonic() - target.born > RESPONSE_URL_SECONDS:
         raise SlackError("expired_url")
@@ -144,9 +144,9 @@ def respond(call: Call) -> Json:
 
 @serves("chat.update")
 def update(call: Call) -> Json:
-    """chat.update: a text without blocks removes the blocks; other parts not mentioned stay.
+    """chat.update; a text without blocks removes the blocks, and other parts that are absent stay.
 
-    A message that was streamed keeps its text and blocks, and the new ones come below them.
+    A streamed message keeps its text and blocks, and the new ones are added below.
     """
     channel = call.channel(member=False)
     message = call.own_message(channel, "cant_update_message")

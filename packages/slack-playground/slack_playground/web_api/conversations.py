@@ -99,7 +99,7 @@ def _join(call: Call) -> Json:
 
 
 def _between(call: Call, messages: list[Message]) -> list[Message]:
-    """Only the messages that oldest, latest and inclusive allow."""
+    """The messages between `oldest` and `latest`, as `inclusive` says."""
     bounds = {"oldest": 0.0, "latest": float("inf")}
     for name in bounds:
         try:
@@ -117,7 +117,7 @@ def _between(call: Call, messages: list[Message]) -> list[Message]:
 def _messages(
     call: Call, found: list[Message], first: Sequence[Message] = (), **limits: int
 ) -> Json:
-    """A page of messages, below those that are on each."""
+    """A page of messages, after those in `first`, which are on every page."""
     page, metadata = call.page(found, **limits)
     with_metadata = bool(call.args.get("include_all_metadata"))
     return {

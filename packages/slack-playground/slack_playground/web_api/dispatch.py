@@ -1,4 +1,4 @@
-"""The way of every call: token, faults, limits, scopes, arguments, handler, record."""
+"""The steps of every call: token, faults, limits, scopes, arguments, handler, record."""
 
 import asyncio
 import base64
@@ -88,7 +88,7 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
 
 
 def _fail(request: web.Request, record: CallRecord, fault: Fault) -> web.StreamResponse:
-    """The answer of a fault that keeps the call from being carried out."""
+    """The answer of a fault that prevents the call from being carried out."""
     record.ordered = True
     if fault.drop:
         record.outcome = "dropped before"
@@ -132,9 +132,10 @@ def _run(path: str, record: CallRecord, slack: Slack, token: str, headers: dict[
 
 
 def _wait(slack: Slack, method: Method, channel: str) -> int:
-    """Whole seconds to wait before this call is allowed; 0 lets it through and counts it.
+    """Whole seconds to wait before this call is allowed; 0 allows and counts it.
 
-    Each method has its tier in a workspace, and chat.postMessage one call a second and channel.
+    In each workspace a method has the limit of its tier, and chat.postMessage one call per second
+    and channel.
     """
     key, allowed, window = method.name, _PER_MINUTE[method.tier], 60.0
     if method.name == "chat.postMessage":
@@ -149,9 +150,9 @@ def _wait(slack: Slack, method: Method, channel: str) -> int:
 
 
 def _authorize(method: Method, slack: Slack, token: str, args: Json) -> None:
-    """Check the token, and the scope where a method has a single one.
+    """Check the token, and the scope if the method has a single one.
 
-    Where the scope depends on the kind of conversation, the handler checks it.
+    If the scope depends on the kind of conversation, the handler checks it.
     """
     if method.name in _NO_TOKEN:
         return
@@ -183,7 +184,7 @@ def _advice(method: str, args: dict[str, Any]) -> list[str]:
 
 
 def _token(request: web.Request, arguments: dict[str, Any]) -> str:
-    """The token of a call, from its header or its arguments, which lose it.
+    """The token of a call, from its header or its arguments, from which it is removed.
 
     The client id and secret of HTTP Basic authentication become arguments.
     """
@@ -199,7 +200,7 @@ def _token(request: web.Request, arguments: dict[str, Any]) -> str:
 
 
 def _drop(request: web.Request) -> web.StreamResponse:
-    """Cut the connection: the caller never learns what came of its call."""
+    """Cut the connection, so that the caller does not learn the outcome of its call."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

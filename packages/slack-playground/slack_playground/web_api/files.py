@@ -1,4 +1,4 @@
-"""files.*: the two calls around an upload, and what is known of a file."""
+"""files.*: the two calls around an upload, and information about a file."""
 
 import secrets
 
@@ -25,7 +25,7 @@ def _get_upload_url(call: Call) -> Json:
 
 @serves("files.completeUploadExternal")
 def complete_upload(call: Call) -> Json:
-    """files.completeUploadExternal: shares what was uploaded, as one message, once."""
+    """files.completeUploadExternal: shares the uploaded files as one message, once."""
     call.check("files", "list:1000:upload")
     if "channels" in call.args and "channel_id" in call.args:
         raise SlackError("invalid_arguments", "channels and channel_id exclude each other")
@@ -71,7 +71,7 @@ def info(call: Call) -> Json:
 
 @serves("files.delete")
 def delete(call: Call) -> Json:
-    """files.delete: a file of the app's own, which leaves a tombstone in its messages."""
+    """files.delete: deletes a file of the app, which leaves a tombstone in its messages."""
     file = _file(call)
     if file.owner != call.bot.id:
         raise SlackError("cant_delete_file")

@@ -1,4 +1,4 @@
-"""Slack's reference of each method, with an overlay of differences, and arguments checked by it."""
+"""Slack's reference of each method, with an overlay of differences, and checks of arguments."""
 
 import json
 import tomllib
@@ -10,7 +10,7 @@ from aiohttp import web
 
 from slack_playground.records import Json
 
-# The reference gives some arguments no type.
+# The reference has no type for some arguments.
 _STRUCTURED = {"attachments", "blocks", "chunks", "metadata", "view"}
 _TEXTS = {"text", "thread_ts", "ts", "channel", "user"}
 _BOOLEANS = {
@@ -25,7 +25,7 @@ _NOT_JSON = {
 
 
 class SlackError(Exception):
-    """The call is refused with Slack's name of the error."""
+    """The call is refused with an error of Slack's, by its name."""
 
     def __init__(self, error: str, *messages: str, **extra: Any) -> None:
         super().__init__(error)
@@ -34,7 +34,7 @@ class SlackError(Exception):
         self.extra = extra
 
     def body(self) -> Json:
-        """The answer: ok false, the error, and what it says about it."""
+        """The answer: ok false, the error, and its details."""
         body: Json = {"ok": False, "error": self.error, **self.extra}
         if self.messages:
             body["response_metadata"] = {"messages": [f"[ERROR] {m}" for m in self.messages]}
@@ -78,7 +78,7 @@ def load_methods() -> dict[str, Method]:
 
 
 async def read_arguments(request: web.Request) -> dict[str, Any]:
-    """All arguments, the token among them; null means absent. Raises SlackError."""
+    """All arguments, including the token; null means absent. Raises SlackError."""
     arguments: dict[str, Any] = dict(request.query)
     if request.method != "POST" or not request.can_read_body:
         return arguments
@@ -100,7 +100,7 @@ async def read_arguments(request: web.Request) -> dict[str, Any]:
 
 
 def check_arguments(method: Method, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments in their types; raises SlackError("invalid_arguments") naming each fault."""
+    """The arguments, converted; raises SlackError("invalid_arguments") that names each fault."""
     faults = [
         f"missing required field: {name}"
         for name, argument in method.args.items()

@@ -1,4 +1,4 @@
-"""OAuth: a person's consent to an installation, and oauth.v2.access, which gives its tokens."""
+"""OAuth: a person's consent to an installation, and oauth.v2.access, which issues its tokens."""
 
 import hmac
 import secrets
@@ -17,14 +17,14 @@ from slack_playground.workspace import NotFoundError
 
 
 class AuthorizeError(ValueError):
-    """The address of consent is wrong; the message begins with Slack's error."""
+    """The authorization URL is wrong; the message begins with Slack's error."""
 
 
 def decide(slack: Slack, query: Json, user: str | None, declined: Sequence[str] = ()) -> str:
-    """Take a person's consent, or without `user` a refusal; return the address they go to.
+    """Accept a person's consent, or, without `user`, a refusal; return the URL they are sent to.
 
-    `query` are the parameters of the address of consent. Optional scopes that are `declined` are
-    left out. Raises AuthorizeError.
+    `query` has the parameters of the authorization URL. Optional scopes in `declined` are left out.
+    Raises AuthorizeError.
     """
     if query.get("client_id") != CLIENT_ID:
         raise AuthorizeError("invalid_client_id: no app has this client_id.")
@@ -51,7 +51,7 @@ def decide(slack: Slack, query: Json, user: str | None, declined: Sequence[str] 
 
 
 def _redirect_uri(slack: Slack, query: Json) -> str:
-    """The address to send the person back to: on this machine, below a path of the manifest."""
+    """The URL to send the person back to: on this machine, below a path of the manifest."""
     uri = str(query.get("redirect_uri") or next(iter(slack.manifest.redirect_urls), ""))
     parts = urlsplit(uri)
     if parts.hostname not in LOOPBACK or parts.fragment:
@@ -65,10 +65,10 @@ def _redirect_uri(slack: Slack, query: Json) -> str:
 
 
 async def authorize(slack: Slack, request: web.Request) -> web.StreamResponse:
-    """The address of consent, where the first person of a workspace allows the installation.
+    """The authorization URL, where the first person of a workspace allows the installation.
 
-    It is the workspace that `team` names, else the first one without the app. In the control API
-    somebody else consents, declines scopes, or refuses.
+    The workspace is the one that `team` names, or else the first one without the app. By the
+    control API somebody else can consent, decline scopes, or refuse.
     """
     query: Json = dict(request.query)
     try:
@@ -87,7 +87,7 @@ async def authorize(slack: Slack, request: web.Request) -> web.StreamResponse:
 def access(call: Call) -> Json:
     """oauth.v2.access: tokens for a code, or for a refresh token.
 
-    The client id and secret come as arguments or by HTTP Basic authentication.
+    The client id and secret are arguments, or come by HTTP Basic authentication.
     """
     if call.text("client_id") != CLIENT_ID:
         raise SlackError("invalid_client_id")

@@ -15,7 +15,7 @@ _VIEW_BYTES = 250_000
 
 
 def _read_view(call: Call, kind: str, same: View | None = None) -> Json:
-    """The checked `view` argument, of type "modal" or "home", to put in place of `same`."""
+    """The checked `view` argument, of type "modal" or "home", which replaces `same` if given."""
     view: Any = call.args["view"]
     if errors := view_errors(view):
         raise SlackError("invalid_arguments", *errors)
@@ -45,7 +45,7 @@ def _trigger(call: Call) -> Trigger:
 
 @serves("views.open", "views.push")
 def open_(call: Call) -> Json:
-    """views.open: a new stack, in place of the one that is open; views.push: on top of it."""
+    """views.open: a new stack, which replaces the open one; views.push: a view on top of it."""
     trigger = _trigger(call)
     view = _read_view(call, "modal")
     stack = call.slack.workspace.open_views(trigger.user)

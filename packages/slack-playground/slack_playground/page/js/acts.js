@@ -1,5 +1,5 @@
 // @ts-check
-// What the person does; a failure is said where they look.
+// What the person does; a failure is shown where they look.
 
 import { base64, post } from "./control.js";
 import { toast } from "./dom.js";

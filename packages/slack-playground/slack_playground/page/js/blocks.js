@@ -83,7 +83,7 @@ function feedback(element, send, block) {
   return make("span", { class: "feedback-pair" }, sides);
 }
 
-// Nothing is loaded from elsewhere: of an image its words are shown.
+// Nothing is loaded from elsewhere: an image is shown by its words.
 export function image(element, large = false) {
   if (!large) return make("span", { class: "thumb blank", role: "img", "aria-label": element.alt_text, title: element.alt_text }, icon("eye", 14));
   return make("div", { class: "image-blank" }, icon("eye"), make("span", {}, t("imageOf", { alt: element.alt_text })));

@@ -59,7 +59,7 @@ export function completion(box, list, allowCommands) {
     draw();
   }
 
-  // True when the key was for the list.
+  // Returns true if the key was for the list.
   function keydown(event) {
     if (!found.length) return false;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -67,7 +67,7 @@ export function completion(box, list, allowCommands) {
       at = (at + step + found.length) % found.length;
       draw();
     } else if (event.key === "Tab" || (event.key === "Enter" && !event.shiftKey)) {
-      // What is already written whole is sent, not completed.
+      // What is already typed in full is sent, not completed.
       if (event.key === "Enter" && found[at].text.trim() === box.value.slice(...range)) {
         close();
         return false;

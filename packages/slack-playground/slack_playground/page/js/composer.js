@@ -84,7 +84,7 @@ export function createComposer({ id, where, label, onSent = () => {}, lastOwn = 
     complete.update();
   });
   box.addEventListener("keydown", (event) => {
-    // 229 is what some browsers say of the Enter that ends a composition.
+    // Some browsers report 229 for the Enter that ends a composition.
     if (event.isComposing || event.keyCode === 229) return;
     if (complete.keydown(event)) return;
     if (event.key === "Enter" && !event.shiftKey && !event.altKey) {

@@ -22,7 +22,7 @@ export function dialog({ title, lang, body, foot, className = "", closable = tru
   });
   element.addEventListener("close", () => {
     element.remove();
-    // The browser has given the focus back, unless the element that had it was drawn again meanwhile.
+    // The browser has given the focus back, unless the element that had it was redrawn meanwhile.
     if (!back?.isConnected || document.querySelector("dialog[open]")) return;
     // In a field that got the focus back while another dialog opened, Chromium takes no text until
     // it is focused again.
@@ -34,7 +34,7 @@ export function dialog({ title, lang, body, foot, className = "", closable = tru
   return element;
 }
 
-// Asks; resolves to whether it was confirmed.
+// Asks for confirmation; resolves to whether it was given.
 export function ask({ title, text, confirm, deny, danger }) {
   return new Promise((resolve) => {
     let agreed = false;

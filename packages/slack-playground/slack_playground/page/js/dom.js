@@ -103,7 +103,7 @@ export function announce(text) {
   while (place.childElementCount > 4) place.firstElementChild.remove();
 }
 
-// Another person is not told what the one before heard.
+// After a change of person, the earlier person's announcements are removed.
 export const forgetAnnounced = () => document.getElementById("announcer").replaceChildren();
 
 export function toast(text, kind = "") {

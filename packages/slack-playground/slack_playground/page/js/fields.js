@@ -69,14 +69,14 @@ function textual(element, changed) {
     inputmode: element.type === "number_input" ? "decimal" : null, step: element.is_decimal_allowed ? "any" : null, autocomplete: "off",
   });
   control.value = element.initial_value ?? element.initial_date ?? element.initial_time ?? "";
-  // What was there at first and was taken out is empty, not as it was at first.
+  // An initial value that was removed counts as empty, not as the initial value.
   const read = () => control.value || (element.initial_value ? "" : null);
   if (TYPED.has(element.type)) whenTyped(element, control, () => changed(read()));
   else control.addEventListener("change", () => changed(read()));
   return { node: control, control, read, restore: (value) => (control.value = value ?? "") };
 }
 
-// As Slack does: at Enter, or when the field has changed where the element asks for each character.
+// As in Slack: at Enter, or after each character if the element asks for that.
 function whenTyped(element, control, tell) {
   if (element.dispatch_action_config?.trigger_actions_on?.includes("on_character_entered")) control.addEventListener("change", tell);
   else control.addEventListener("keydown", (event) => {

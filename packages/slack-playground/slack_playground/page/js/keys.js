@@ -15,7 +15,7 @@ export function listenToKeys(focusComposer) {
   document.addEventListener("keydown", moveThroughMessages);
 }
 
-// One message at a time is in the order of Tab; arrows move through them.
+// Only one message at a time is in the tab order; arrows move through them.
 function moveThroughMessages(event) {
   const item = /** @type {HTMLElement} */ (event.target).closest?.(".messages > .message");
   const scroller = event.target.matches?.(".scroller") ? event.target : null;

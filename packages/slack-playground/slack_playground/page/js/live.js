@@ -54,7 +54,7 @@ function heard(update) {
   }
 }
 
-// A fetch that fails because the server has just gone is made up for when it is back.
+// A fetch that fails because the server has just stopped is repeated when it is back.
 async function quietly(work) {
   try {
     await work();

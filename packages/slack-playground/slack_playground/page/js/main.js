@@ -47,7 +47,7 @@ document.getElementById("skip").addEventListener("click", async (event) => {
   focusComposer();
 });
 
-// The person of the last visit; on a first one, somebody who reads a language of the browser's.
+// The person of the last visit; on the first one, somebody who reads a language of the browser.
 function firstPerson() {
   const language = (tag) => tag.split("-")[0].toLowerCase();
   const reader = (tag) => people().find((person) => language(person.locale ?? "") === language(tag));

@@ -73,7 +73,7 @@ function content(message, channel, item, inThread) {
   return [shown];
 }
 
-// What is typed stays when the message is drawn again.
+// What is typed stays when the message is redrawn.
 function blocksOf(message, channel) {
   const { nodes, values } = viewParts(message.blocks, { message_ts: message.ts, channel }, typed.get(message.ts)?.());
   typed.set(message.ts, values);
@@ -82,7 +82,7 @@ function blocksOf(message, channel) {
 
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 
-// A file of the playground can be downloaded; what a test made up has only a name.
+// A file in the playground can be downloaded; one that a test made up has only a name.
 function fileItem(file) {
   const name = file.title ?? file.name ?? file.id;
   const item = make("div", { class: "file" }, icon("file", 16));

@@ -12,7 +12,7 @@ const list = make("ol", { class: "sent-list", role: "list" });
 export const sentPanel = make("div", { class: "panel sent" }, make("div", { class: "scroller" }, list));
 let rows = [];
 
-// Events come faster than the eye sees.
+// Events may come faster than a person can see.
 const fetchSent = oneAtATime(async () => {
   await fetchAll().catch(() => null);
   await new Promise((resolve) => setTimeout(resolve, 300));

@@ -24,7 +24,7 @@ export function on(topic, listener) {
   listeners.get(topic).add(listener);
 }
 
-// The browser makes no click of a press whose element is replaced before the release.
+// A press whose element is replaced before the release is not a click for the browser.
 let pressed = false;
 addEventListener("pointerdown", (event) => { pressed = event.button === 0; }, true);
 for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { pressed = false; }, true);
@@ -69,7 +69,7 @@ export function mine() {
   return store.workspace.channels.filter((entry) => !entry.archived && entry.members.includes(store.me));
 }
 
-// Returns `work` run one at a time, so that no answer overtakes another: what asks meanwhile has it run once more.
+// Returns `work`, run one at a time so that no answer overtakes another; calls meanwhile cause one more run.
 export function oneAtATime(work) {
   let running = null;
   let again = false;

@@ -82,7 +82,7 @@ function styled(text, style = {}) {
 
 // Slack's own markup (mrkdwn) as nodes: quotes, code, bold, italic, strike, lists, links, mentions.
 
-// Beside these a mark is only a character: letters, digits, Japanese punctuation.
+// Next to one of these a mark is a plain character: letters, digits, Japanese punctuation.
 const WORD = "\\p{L}\\p{N}\u3000-\u303f\uff00-\uffef";
 const INLINE = new RegExp([
   "`(?<code>[^`\\n]+)`",
@@ -169,10 +169,10 @@ const { DOMPurify, markdownit } = /** @type {any} */ (globalThis);
 const markdown = markdownit({ html: false, linkify: true, breaks: true });
 markdown.linkify.set({ fuzzyLink: false, fuzzyEmail: false, fuzzyIP: false });
 markdown.disable("image");
-// Headings of a message are no headings of the page.
+// Headings in a message are not headings of the page.
 markdown.renderer.rules.heading_open = (tokens, index) => `<p class="h${tokens[index].tag.slice(1)}">`;
 markdown.renderer.rules.heading_close = () => "</p>";
-// The policy of the page takes no style attributes.
+// The page's content security policy refuses style attributes.
 for (const tag of ["th", "td"]) {
   markdown.renderer.rules[`${tag}_open`] = (tokens, index) => {
     const align = /text-align:\s*(\w+)/.exec(tokens[index].attrGet("style") ?? "")?.[1] ?? "left";

@@ -10,7 +10,7 @@ import { dayKey, dayOf, t } from "./words.js";
 
 const STATUS_SECONDS = 120;
 
-// [{key, sign, build}] of what is shown. A DM shows each thread whole, below what began it.
+// [{key, sign, build}] of what is shown. A DM shows each thread whole, below its first message.
 /** @param {any} kept @param {any} channel @param {{root?: string, open: (ts: string) => any}} look */
 export function items(kept, channel, { root, open }) {
   const all = [...kept.messages.values()];
@@ -104,7 +104,7 @@ export function messagePane(...before) {
   return { list, scroller, follow, draw };
 }
 
-// Tab leads to one message: the one that has the focus, else the newest.
+// Tab leads to one message: the focused one, or else the newest.
 function oneInTabOrder(list) {
   if (list.querySelector(":scope > .message:focus")) return;
   for (const item of list.querySelectorAll(":scope > .message[tabindex='0']")) item.tabIndex = -1;

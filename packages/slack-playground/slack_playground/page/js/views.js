@@ -14,7 +14,7 @@ import { t } from "./words.js";
 
 // The blocks of a view or message: what its elements hold goes to the app with every click in it.
 
-// {nodes, inputs, values, nested}: `before` is what `values()` gave of the same blocks earlier;
+// {nodes, inputs, values, nested}: `before` is what `values()` returned for these blocks earlier;
 // `where` is {view_id} or {message_ts, channel}.
 export function viewParts(blocks, where, before = {}) {
   const fields = [];
@@ -115,8 +115,8 @@ export async function loadViews() {
   changed("views");
 }
 
-// Removes the view at once: what the person types next is for what is below it. If the playground
-// cannot be told, the view comes back with what was typed in it.
+// Removes the view at once, because what the person types next is for what is below it. If the
+// playground cannot be reached, the view comes back with what was typed in it.
 async function close(view) {
   if (closed.has(view.id)) return; // Chromium may cancel a dialog twice on Escape
   closed.add(view.id);

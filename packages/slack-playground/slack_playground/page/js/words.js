@@ -111,7 +111,7 @@ export function dayOf(ts) {
   return format({ weekday: "long", month: "long", day: "numeric" }, dateOf(ts));
 }
 
-// "ja" where a text has kana, or Han characters from somebody who writes Japanese.
+// "ja" if a text has kana, or Han characters from somebody who writes Japanese.
 export function languageOf(text, person) {
   if (/[\u3040-\u30ff]/.test(text)) return "ja";
   if (/[\u3400-\u9fff]/.test(text)) return person?.locale?.startsWith("zh") ? "zh" : "ja";
