@@ -50,6 +50,12 @@ async def test_expiry_goes_on_for_the_others(
     )
     owner_rows(
         database,
+        "INSERT INTO proposals (id, team_id, user_id, key, audience, kind, act, evidence, zone,"
+        " batch, reason, expires_at) VALUES (gen_random_uuid(), 'T1', 'u-1', 'nobody', 'dm',"
+        " 'UserFact', 'say', 'said', 'UTC', gen_random_uuid(), 'unusable', '2020-01-01')",
+    )
+    owner_rows(
+        database,
         "INSERT INTO messages (team_id, user_id, channel_id, ts, thread, begun_at, ended_at)"
         " VALUES ('T1', 'u-1', 'D1', '1.0', 'T1.D1.1.0', '2020-01-01', '2020-01-01')",
     )
