@@ -1,6 +1,6 @@
 """``python -m bench``: run every measurement, write the metrics and their page, print a table.
 
-``QUICK=1`` takes about four minutes. With names of parts only these run, and nothing is written.
+``QUICK=1`` takes about four minutes. With names of parts, only those run, and nothing is written.
 ``python -m bench public FOLDER`` runs `bench.public`.
 """
 
@@ -42,14 +42,14 @@ PARTS: dict[str, Part] = {
 }
 """Each returns its metrics. All share one `Testbed`, and each has databases of its own.
 
-`search` is the last: PostgreSQL goes on writing and analyzing its million rows after it has ended.
+`search` is last because PostgreSQL goes on writing and analyzing its million rows afterwards.
 """
 
 
 async def run(names: list[str], chosen: Plan) -> dict[str, float]:
-    """Return the metrics of these parts."""
+    """Run these parts and return their metrics."""
     found: dict[str, float] = {}
-    # A short name: PostgreSQL's sockets lie below it.
+    # The name is short because PostgreSQL's sockets are below it.
     with tempfile.TemporaryDirectory(prefix="kb-") as folder:
         async with open_testbed(Path(folder)) as testbed:
             for name in names:

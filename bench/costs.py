@@ -14,15 +14,15 @@ from bench.systems import PEERS, QUESTION, Systems, open_systems
 from bench.testbed import Testbed
 
 TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
-# Long enough for all answers of a burst to come before its formation, so that it is formed once.
+# Long enough for all answers of a burst to come first, so that the burst is formed once.
 _DELAY_SECONDS = 3
 BURST = 10
-# The app's maintenance job begins with each minute and does not run between these seconds of it.
+# The app's maintenance job runs at the start of each minute, and not between these seconds.
 _BETWEEN_JOBS = (10.0, 55.0)
 
 
 async def asked(testbed: Testbed) -> Counter[str]:
-    """Return the counts of model calls, embedding calls and characters sent since this last ran."""
+    """Return the model calls, embedding calls and characters sent since the last call of this."""
     entries = (await testbed.model("journal"))["entries"]
     await testbed.model("journal", method="DELETE")
     calls = [entry for entry in entries if entry["endpoint"] in ("responses", "chat")]
@@ -68,14 +68,14 @@ async def _count(
 ) -> dict[str, float]:
     """Return the metrics of a system; `count` messages are sent one by one.
 
-    Each message is formed before the next is sent. `idle` is what the system sends to PostgreSQL in
-    a second at rest, which is subtracted. The tokens of a request are its characters divided by
-    four, tools included; requests for embeddings do not count.
+    Memories are formed from each message before the next is sent. `idle` is what the system sends
+    to PostgreSQL per second at rest, which is subtracted. The tokens of a request are a quarter of
+    its characters, tools included; requests for embeddings do not count.
     """
     testbed, person, traffic = systems.testbed, systems.people[0], systems.traffic[name]
 
     async def say(*texts: str, by: str = person) -> Counter[str]:
-        """Send these at the same moment; return what `asked` counts for them."""
+        """Send these texts at the same moment; return what `asked` counts for them."""
         replies = await systems.turns(name, [(by, text) for text in texts])
         if any(one.ready is None for one in replies):
             raise RuntimeError(f"A turn of {name} failed: see its log.")

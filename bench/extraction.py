@@ -1,8 +1,7 @@
 """``python -m bench.extraction``: the processor time of one extraction by the memory model.
 
-LangMem and trustcall, the OpenAI client and what Kioku does for them run in this process, the
-stand-in model in another one. Each run extracts a memory from one message, beside memories that are
-known.
+LangMem, trustcall, the OpenAI client and Kioku's own code run in this process, the stand-in model
+in another one. Each run extracts a memory from one message, given some known memories.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from memory import DM, SCHEMAS, Memory, Person, PersonMessage, memory_model
 from memory.formation import Extractor, FormationModel, TypedMessage
 
 KNOWN = (0, 8, 40)
-"""Numbers of memories that the memory model is shown."""
+"""Numbers of known memories that the memory model is shown."""
 _RUNS = 60
 _WARMING_RUNS = 5
 _TOLD = "ラーメンが大好きです。"
 
 
 def known_memories(number: int) -> list[Memory]:
-    """Return memories of one person, of the built-in kind of foods."""
+    """Return `number` memories of one person, of the built-in kind for food."""
     own = Person("T1", "U1").namespace(DM)
     now = datetime.now(UTC)
     return [

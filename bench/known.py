@@ -1,4 +1,4 @@
-"""The time until a reply is ready for people whom a system knows for longer: by memories stored."""
+"""The time until a reply is ready, by the number of memories that a system has of the person."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.testbed import Testbed
 
 SIZES = (5, 200, 2_000)
 _TOPICS = ("Rust", "Go", "Kubernetes", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
-# The model answers at once, however many memories it is shown: only the systems are compared.
+# The model answers at once, however many memories it is shown, to compare only the systems.
 _SCRIPT = {
     "endpoint": "responses",
     "times": -1,
@@ -73,7 +73,7 @@ FROM generate_series(1, %(size)s::int) AS made (n)
 
 
 async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
-    """Let one person at a time ask each system, by number of memories, a new question each time."""
+    """Let one person for each number of memories ask every system, with new questions each time."""
     over = defaultdict[tuple[str, int], list[float]](list)
     numbers = itertools.count(1)
     shuffled = random.Random(plan.rounds)
@@ -107,7 +107,7 @@ async def _ready(systems: Systems, system: str, asked: tuple[str, str]) -> float
 
 
 async def _load(systems: Systems, person: str, size: int) -> None:
-    """Let each system know so many memories of a person."""
+    """Store `size` memories of a person in each system."""
     values = {"person": person, "size": size}
     addresses = {peer: systems.testbed.database(f"{peer}_known") for peer in PEERS}
     addresses["app"] = systems.testbed.database("app_known")

@@ -17,15 +17,15 @@ from bench.testbed import Testbed
 _POLL_SECONDS = 0.2
 _SETTLING_SECONDS = 60.0
 _SUSTAINED_REPLICAS = 2
-# A little above the goal of sixty, so that a rate of sixty can be seen.
+# A little above the goal of sixty, so that a rate of sixty can be measured.
 _OFFERED_A_SECOND = 62.0
-# The default of the app, where the other measurements set a shorter delay.
+# The default of the app; the other measurements set a shorter delay.
 DEFAULT_DELAY = "4"
 
 
 @dataclass(slots=True)
 class Crowd:
-    """People who write, and how long each waited for the whole answer, in milliseconds."""
+    """People who write, and how long they waited for whole answers, in milliseconds."""
 
     replies: Replies
     people: list[str]
@@ -42,7 +42,7 @@ class Crowd:
             self.waits.append(reply.ready or 0.0)
 
     async def at_once(self, writers: int, seconds: float) -> float:
-        """Let so many people write, each again after each answer; return the answers per second."""
+        """Let `writers` write, each again after each answer; return the answers per second."""
         end = time.monotonic() + seconds
 
         async def one(person: str) -> None:
@@ -55,14 +55,14 @@ class Crowd:
         return rate
 
     async def _rate(self, seconds: float) -> float:
-        """Return the answers per second from now on; those of the first quarter do not count."""
+        """Return the answers per second during `seconds`, without the first quarter."""
         await asyncio.sleep(seconds / 4)
         before = len(self.waits)
         await asyncio.sleep(seconds * 3 / 4)
         return (len(self.waits) - before) / (seconds * 3 / 4)
 
     async def steadily(self, a_second: float, seconds: float) -> float:
-        """Write at a steady rate; return the answers per second while messages came."""
+        """Write at a steady rate; return the answers per second while messages are sent."""
         counting = asyncio.create_task(self._rate(seconds))
         began = time.monotonic()
         asking: list[asyncio.Task[None]] = []
@@ -87,9 +87,9 @@ async def crowd(testbed: Testbed, people: int) -> AsyncIterator[Crowd]:
 
 
 async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
-    """Find the most that each number of replicas answers; offer two of them a minute's messages.
+    """Find how many messages each number of replicas can answer; load two of them for a minute.
 
-    The messages of that minute come at a steady rate, whether or not it is more than they answer.
+    In that minute messages come at a steady rate, even if it is more than the replicas can answer.
     """
     found: dict[str, float] = {}
     lost = 0

@@ -1,4 +1,4 @@
-"""The virtual environment of mem0, made from pinned and hashed packages."""
+"""The virtual environment of mem0, made from packages pinned by hash."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ FOLDER = ROOT / "build" / "bench" / "mem0"
 
 
 def python() -> str:
-    """Return the interpreter of mem0's environment, which is made again when the lock changes.
+    """Return the interpreter of mem0's environment, which is rebuilt when the lock file changes.
 
-    Raises `subprocess.CalledProcessError` if pip reaches no package index.
+    Raises `subprocess.CalledProcessError` if pip cannot reach a package index.
     """
     made = FOLDER / "made-from"
     interpreter = FOLDER / "bin" / "python"

@@ -1,8 +1,8 @@
 """``python -m bench.needed``: whether the memory that a question needs is in the prompt.
 
-A person has so many memories: twenty-four that matter, of which each answers two questions that do
-not name it, in English and in Japanese, among others of everyday life. The questions are asked with
-the small multilingual sentence encoder of `bench.public`, and the app's own recall.
+Twenty-four of a person's memories matter; the others are about everyday life. Each of the
+twenty-four answers two questions that do not name it, in English and in Japanese. The questions go
+through the small multilingual sentence encoder of `bench.public` and the app's own recall.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _VECTOR = (
 
 
 def everyday(count: int) -> list[str]:
-    """Return so many different sentences that no question is about."""
+    """Return `count` different sentences that no question is about."""
     chance = random.Random(7)
     words: dict[str, list[str]] = _DATA["words"]
     found: dict[str, None] = {}
@@ -46,7 +46,7 @@ def everyday(count: int) -> list[str]:
 
 
 async def store(address: str, embedder: Embedder, person: Person, size: int) -> None:
-    """Let a person have so many memories, in any order; keys are their texts."""
+    """Store `size` memories of a person in random order; their keys are their texts."""
     needed = {one["memory"]: bool(one.get("may_harm")) for one in _DATA["needed"]}
     texts = [*needed, *everyday(size - len(needed))]
     random.Random(size).shuffle(texts)
@@ -66,7 +66,7 @@ async def store(address: str, embedder: Embedder, person: Person, size: int) -> 
 
 
 async def found(address: str, embedder: Embedder, person: Person) -> tuple[list[str], int]:
-    """Return the questions whose memory is not recalled, and how many there are."""
+    """Return the questions whose memory is not recalled, and the number of all questions."""
     view = memory_view(person.namespace(DM))
     missed = []
     questions = 0

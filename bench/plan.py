@@ -13,7 +13,7 @@ class Plan:
     name: str = "usual"
     rounds: int = 5
     people: int = 100  # the largest number at once
-    known_questions: int = 30  # of each person whom a system knows
+    known_questions: int = 30  # for each number of memories
     counted: int = 6  # messages whose calls and statements are counted
     replicas: tuple[int, ...] = (1, 2, 4)
     writers: tuple[int, ...] = (4, 16, 64)  # people who write at the same time, to saturation
@@ -41,5 +41,5 @@ QUICK = Plan(
 
 
 def chosen() -> Plan:
-    """Return the plan that the environment asks for."""
+    """Return the plan that the environment selects."""
     return QUICK if os.environ.get("QUICK") else Plan()

@@ -1,8 +1,8 @@
 """``python -m bench.profile``: the time of a turn by step, process and function.
 
 ``TURNS`` messages (60 unless set) of a few people are sent one after the other. The app's process
-runs this module too, with a file to write to and the arguments of `kioku`; SIGUSR1 makes it begin
-to count.
+also runs this module, with a file to write to and the arguments of `kioku`; SIGUSR1 makes it start
+counting.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SAMPLE_SECONDS = 0.001
 
 
 class Ledger:
-    """Durations of the app's steps, and samples of its main thread, one each ms of CPU time."""
+    """Durations of the app's steps, and samples of its main thread, one per ms of CPU time."""
 
     def __init__(self) -> None:
         self.steps: defaultdict[str, list[float]] = defaultdict(list)
@@ -50,7 +50,7 @@ class Ledger:
         self._cpu = time.process_time()
 
     def sample(self, _: int, frame: FrameType | None) -> None:
-        """Count the package that runs, and each function of ours that it runs for."""
+        """Count the running package, and each of our functions on the stack."""
         inner, ours = frame, set[str]()
         while frame is not None:
             module = str(frame.f_globals.get("__name__", "?"))
@@ -89,10 +89,10 @@ def profiled(path: Path, arguments: list[str]) -> int:
 
 
 def _cpu(testbed: Testbed) -> Counter[str]:
-    """Return the CPU seconds so far of the processes beside the app."""
+    """Return the CPU seconds used so far by the processes other than the app."""
     found = Counter({name: one.cpu_seconds() for name, one in testbed.doubles.items()})
     for one in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # such as a process of a connection that was closed
+        with suppress(psutil.NoSuchProcess):  # such as the process of a closed connection
             found["PostgreSQL"] += sum(one.cpu_times()[:2]) if one.name() == "postgres" else 0
     return found
 

@@ -1,8 +1,8 @@
 """``python -m bench public FOLDER``: the evidence rule and recall on data that others published.
 
-`FOLDER` holds checkouts of the repositories in `SOURCES`; this repository has none of their data.
+`FOLDER` holds checkouts of the repositories in `SOURCES`, whose data is not in this repository.
 Recall is measured with the app's own `recall_memories` on PostgreSQL and the small multilingual
-model of ``bench/public-requirements.lock``, whose weights are in its package. No model judges.
+model of ``bench/public-requirements.lock``, whose weights are in its package. No model is a judge.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ _VECTOR = (
 )
 
 Memories: TypeAlias = list[tuple[str, str]]
-"""User and text of each memory, by number."""
+"""The user and text of each memory; its number is its index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question to one person's memories, and the numbers of those that answer it."""
+    """A question about one person's memories, and the numbers of those that answer it."""
 
     user: str
     text: str
@@ -112,7 +112,7 @@ def conversations(folder: Path, audit: Path) -> tuple[Memories, list[Question]]:
 
 
 class SentenceEncoder(Embedder):
-    """Embeds in this process, with the model that its package holds."""
+    """Embeds texts in this process, with the model in its package."""
 
     def __init__(self) -> None:
         super().__init__(openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9"), SPACE)
@@ -136,7 +136,7 @@ class SentenceEncoder(Embedder):
 async def recall(
     address: str, embedder: Embedder, name: str, memories: Memories, questions: Sequence[Question]
 ) -> dict[str, float]:
-    """Return the share of the answering memories among the first that the app recalls."""
+    """Return which share of the answering memories is among the first that the app recalls."""
     vectors = await embedder.embed([text for _, text in memories])
     prefixes = [f"chat.{TEAM}.{user}.dm" for user, _ in memories]
     values = [Jsonb({"kind": "UserFact", "content": {"fact": text}}) for _, text in memories]
@@ -168,10 +168,10 @@ def _typed(conversation: Mapping[str, Any]) -> list[TypedMessage]:
 
 
 def evidence(locomo: Path, audit: Path) -> dict[str, float]:
-    """Return how many recorded answers a model's judge accepted, and how many the rule finds typed.
+    """Return how many recorded answers a judging model accepted, and how many the rule finds typed.
 
-    The audit's answers are wrong on purpose: specific ones (v1), and vague ones on the topic (v2);
-    three verdicts of a model are recorded for each. The right answers are LoCoMo's own.
+    The audit's answers are wrong on purpose, either specific (v1) or vague but on the topic (v2).
+    Three verdicts of a model are recorded for each. The right answers are LoCoMo's own.
     """
     spoken = [_typed(sample["conversation"]) for sample in _json(locomo / "data" / "locomo10.json")]
     folder = audit / "ap-baseline"

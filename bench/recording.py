@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from bench.testbed import ROOT
 
 _OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("bot", "memory"))
-# Coroutines of the app and of procrastinate that run at intervals, not for a message.
+# Coroutines of the app and of procrastinate that run at intervals rather than for a message.
 _BY_THE_CLOCK = frozenset(
     {
         "_update_heartbeat",
@@ -30,7 +30,7 @@ _BY_THE_CLOCK = frozenset(
         "listen_notify",
     }
 )
-# A check of the tests, and a statement that is sent in one message with the next one.
+# A check by the tests, and a statement that shares a message with the next one.
 _NOT_COUNTED = ("SELECT current_user = session_user", "SELECT set_config(name,")
 
 
@@ -128,7 +128,7 @@ class _Recorder:
         known = self._known(frame.f_code)
         if known is None:
             return
-        # A coroutine is entered again after each wait: that is no further call.
+        # A coroutine is entered again after each wait, which is not another call.
         if event == "call" and self._begun.get(id(frame)) is not frame:
             self._begun[id(frame)] = frame
             if not _by_the_clock(_frames(frame)):

@@ -1,4 +1,4 @@
-"""Times at which the app's replies were complete in Slack, from the playground's call log."""
+"""The times at which the app's replies were complete in Slack, from the playground's call log."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from bench.testbed import Json, Testbed
 class Reply:
     """One reply: milliseconds from its question to the first text and to the end.
 
-    They are None while they have not come, for a system that shows no part of a reply, and for a
-    failure.
+    They are None until they are known, for a system that shows no partial reply, and for a failure.
     """
 
     first: float | None = None
@@ -30,7 +29,7 @@ Asked = tuple[str, str]
 
 
 class Replies:
-    """Polls the playground's record of calls while any reply is waited for."""
+    """Polls the playground's record of calls while someone waits for a reply."""
 
     def __init__(self, testbed: Testbed, since: int) -> None:
         self._testbed = testbed
@@ -76,7 +75,7 @@ class Replies:
 
     async def _read(self) -> None:
         record = await self._testbed.slack(f"calls?since={self._since}")
-        # A call that is still being carried out has no outcome yet: it is read again.
+        # A call that is still running has no outcome yet, and is read again.
         for call in record["calls"]:
             if not call["outcome"]:
                 break
@@ -106,7 +105,7 @@ class Replies:
 
 
 def _text(args: Json) -> str:
-    """Return what a call shows of the reply."""
+    """Return the text of the reply that a call shows."""
     if markdown := args.get("markdown_text"):
         return str(markdown)
     chunks = args.get("chunks") or []

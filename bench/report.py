@@ -23,7 +23,7 @@ Metrics: TypeAlias = Mapping[str, float]
 
 
 def number(value: float | None) -> str:
-    """Return a figure as it is printed."""
+    """Return a figure in the form in which it is printed."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= _WHOLE_SIZE else f"{value:.3g}"
@@ -35,7 +35,7 @@ def _met(goal: str, value: float) -> bool:
 
 
 def goals(metrics: Metrics) -> list[tuple[str, str, str, str, str]]:
-    """Return metric, description, goal, measured value, and whether it is met."""
+    """Return the metric, description, goal, measured value and verdict of each goal."""
     rows = []
     for name, (goal, text) in TEXTS["goals"].items():
         value = metrics.get(name)
@@ -47,7 +47,7 @@ def goals(metrics: Metrics) -> list[tuple[str, str, str, str, str]]:
 
 
 def _to_explain(metrics: Metrics) -> list[str]:
-    """Return the metrics that miss their goal, and those that are less, so better, for a peer."""
+    """Return the metrics that miss their goal, and those in which a peer is lower, so better."""
     found = [
         name
         for name, (goal, _) in TEXTS["goals"].items()
@@ -61,7 +61,7 @@ def _to_explain(metrics: Metrics) -> list[str]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table."""
+    """Return a Markdown table."""
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
 
 
@@ -95,7 +95,7 @@ def _search(metrics: Metrics) -> str:
 
 
 def _public() -> dict[str, str]:
-    """Return the tables of `bench.public`'s newest results, and their date."""
+    """Return the tables of the newest results of `bench.public`, and their date."""
     result = json.loads(PUBLIC.read_text("utf-8"))
     metrics, texts = result["metrics"], TEXTS["public"]
     answers = [

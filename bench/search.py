@@ -34,9 +34,9 @@ OWNERS = {
 }  # people to search for, and how many memories they have
 WANTED = 10
 _SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
-_INDEXED = 100_000  # rows up to which mem0's index is built, which takes half an hour for a million
+_INDEXED = 100_000  # the most rows for which mem0's index is built; a million take half an hour
 _NAMES = {10_000: "10k", 100_000: "100k", 1_000_000: "1m"}
-# Memories by number, in the shape that LangMem stores, with random vectors.
+# Memories made from numbers, in LangMem's form, with random vectors.
 _LOAD = """
 WITH added AS (INSERT INTO store (prefix, key, value) SELECT 'chat.TBENCH.' || CASE
     WHEN n <= 100 THEN 'U100' WHEN n <= 5100 THEN 'U5000' ELSE 'O' || n / 100 END || '.dm',

@@ -1,4 +1,4 @@
-"""The time until a reply is ready, with the same messages to every system in shuffled order."""
+"""The time until a reply is ready, with the same messages to all systems, in shuffled order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.testbed import Testbed
 
 SYSTEMS = ("floor", "app", *PEERS)
 CROWDS = (1, 1, 1, 20, 100)
-"""The numbers of people who ask at once, in the order of a round."""
+"""How many people ask at once, in the order of a round."""
 _CPU_CROWD = 20
 
 
@@ -26,7 +26,7 @@ def prefix(system: str) -> str:
 
 
 def _times(rounds: Mapping[tuple[str, int], list[list[Reply]]]) -> dict[str, float]:
-    """Return the metrics of all replies, given by system and people at once, in rounds."""
+    """Return the metrics of all replies; `rounds` has them by system and people at once."""
     found: dict[str, float] = {}
     for (system, people), some_rounds in rounds.items():
         start, end = prefix(system), "" if people == 1 else f"_{people}"

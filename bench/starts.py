@@ -14,7 +14,7 @@ _REST_SECONDS = 5.0
 
 
 async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
-    """Time ``kioku up`` from nothing and again, and read the memory of ``kioku run``."""
+    """Time a first and later ``kioku up``, and read the memory that ``kioku run`` uses."""
     folder = testbed.folder / "up"
     folder.mkdir()
     cold = await _ready_after(folder)

@@ -1,4 +1,4 @@
-"""The systems of a measurement: the app, its peers and the floor, with the same people in each."""
+"""The systems that are measured: the app, its peers and the floor, each with the same people."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FOR_MEM0 = {
 class Systems:
     """The app, the peers and the floor, on one testbed, by name.
 
-    `traffic` counts what the app and the peers send to PostgreSQL, where `bench.wire` counts it.
+    `traffic` counts what the app and the peers send to PostgreSQL, if `bench.wire` is used.
     """
 
     testbed: Testbed
@@ -47,8 +47,8 @@ class Systems:
     async def turns(self, system: str, turns: Sequence[tuple[str, str]]) -> list[Reply]:
         """Send these texts, each with its person, to `system` at the same moment.
 
-        Returns the replies; for the app when its formations have ended, so that they do not slow
-        down the next system.
+        Returns the replies, for the app only after its formations have ended, so that they do not
+        slow down the next system.
         """
         if system == "app":
             found = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
@@ -60,14 +60,14 @@ class Systems:
     async def warm(self, people: int) -> None:
         """Add people, send the same message from each to every system, and check its recall.
 
-        Raises `RuntimeError` if a system does not recall it: its times would mean nothing.
+        Raises `RuntimeError` if a system does not recall it, because its times would mean nothing.
         """
         self.people = [await self.testbed.person(f"Person{n}") for n in range(people)]
         await self.turns("floor", [(self.people[0], TOLD)])
         for system in ("app", *PEERS):
             for begin in range(0, people, _AT_ONCE_WHILE_WARMING):
                 some = self.people[begin : begin + _AT_ONCE_WHILE_WARMING]
-                # The first request of all sets the peers' tables up.
+                # The very first request creates the peers' tables.
                 for part in (some[:1], some[1:]) if begin == 0 else (some,):
                     await self.turns(system, [(one, TOLD) for one in part])
             [reply] = await self.turns(system, [(self.people[0], QUESTION)])

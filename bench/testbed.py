@@ -123,7 +123,7 @@ class Testbed:
             yield started
 
     async def formed(self, address: str, *, seconds: float = 120.0) -> None:
-        """Return when the app's queue is empty: all answers and formations have ended."""
+        """Wait until the app's queue is empty, so that all answers and formations have ended."""
         deadline, calm = time.monotonic() + seconds, 0
         while calm < 2:
             if time.monotonic() > deadline:
@@ -133,7 +133,7 @@ class Testbed:
 
 
 def value(address: str, query: LiteralString, *parameters: str) -> Any:
-    """Return the one value of a query, by a connection that `bench.recording` does not record."""
+    """Return the single value of a query, on a connection that `bench.recording` ignores."""
     with psycopg.connect(address, autocommit=True) as connection:
         row = connection.execute(query, parameters).fetchone()
     return row[0] if row else None
@@ -157,9 +157,9 @@ class Running:
         return await self.line(seconds)
 
     async def line(self, seconds: float = _READY_SECONDS) -> str:
-        """Return the next line it prints; raises `RuntimeError` when there is none.
+        """Return the next line it prints; raises `RuntimeError` if there is none.
 
-        Raises `TimeoutError` when it does not come within `seconds`.
+        Raises `TimeoutError` if it does not come within `seconds`.
         """
         out = self.process.stdout
         line = await asyncio.wait_for(out.readline(), seconds) if out else b""
@@ -168,11 +168,11 @@ class Running:
         return line.decode()
 
     def rss_mb(self) -> float:
-        """Return how much memory it has resident, in MB, as the kernel counts it."""
+        """Return its resident memory in MB, as the kernel counts it."""
         return float(psutil.Process(self.process.pid).memory_info().rss) / 1e6
 
     def cpu_seconds(self) -> float:
-        """Return the processor time it has used."""
+        """Return the processor time that it has used."""
         return float(sum(psutil.Process(self.process.pid).cpu_times()[:2]))
 
 
@@ -184,9 +184,9 @@ async def running(
     python: str = sys.executable,
     cwd: Path = ROOT,
 ) -> AsyncIterator[Running]:
-    """Run a Python process with only these settings of its own; its errors are written to `log`.
+    """Run a Python process with no settings but these; its errors are written to `log`.
 
-    The end of the context ends it.
+    It ends with the context.
     """
     inherited = {n: v for n, v in os.environ.items() if not n.startswith(_KEPT_OUT)}
     with log.open("ab") as errors:

@@ -1,4 +1,4 @@
-"""How soon the next message of a thread begins, and an answer beside somebody who writes eighty."""
+"""How soon the next message of a thread begins, and how long one waits beside eighty others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS = 60.0
 
 
 async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
-    """Let people write twice in a thread; let one write eighty messages, and another one."""
+    """Let people write twice in a thread; let one person write eighty messages and another one."""
     address = testbed.app_database("threads")
     async with testbed.app(address):
         gaps = [await _gap(testbed, number) for number in range(4 * plan.rounds)]
@@ -48,7 +48,7 @@ async def _requests(testbed: Testbed, since: int) -> list[Json]:
 
 
 async def _beside_many(testbed: Testbed, number: int) -> float:
-    """Return for how many milliseconds one waits while another's eighty messages are answered."""
+    """Return how many milliseconds one person waits while eighty of another's are answered."""
     busy = await testbed.person(f"Busy{number}")
     other = await testbed.person(f"Beside{number}")
     async with Replies.opened(testbed, poll_seconds=_POLL_SECONDS) as replies:

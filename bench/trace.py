@@ -1,4 +1,4 @@
-"""``python -m bench.trace``: the files, functions and SQL statements that carry out a message.
+"""``python -m bench.trace``: the files, functions and SQL statements that handle a message.
 
 It runs the whole app in this process, with PostgreSQL, playground and stand-in model beside it.
 """
@@ -26,7 +26,8 @@ async def played(
 ) -> AsyncIterator[tuple[str, Trace]]:
     """Send messages, and yield a title and the trace of what the app did for each.
 
-    `address` is that of the database's owner; `take` returns the trace so far and begins a new one.
+    `address` is the owner's address of the database; `take` returns the trace so far and begins a
+    new one.
     """
     user, other = await testbed.person("Aoi"), await testbed.person("Ren")
 
@@ -64,7 +65,7 @@ async def _answered(address: str, ts: str) -> None:
 def report(title: str, trace: Trace) -> Iterator[str]:
     """Yield the lines of the report of one message."""
     functions = sum(len(names) for names in trace.files.values())
-    # A worker looks for jobs twice a second, too, and most find none.
+    # A worker also looks for jobs twice a second, mostly in vain.
     statements = [one for one in trace.statements if "procrastinate_fetch_job" not in one.text]
     yield f"\n== {title}"
     yield f"{len(trace.files)} files, {functions} functions; {len(statements)} statements"

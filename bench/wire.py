@@ -1,7 +1,7 @@
 """A proxy that counts what a system sends to PostgreSQL.
 
-It reads PostgreSQL's own protocol (version 3, "Message Flow"), so it counts the same for every
-driver: an Execute or a simple Query is a statement, a Sync or a simple Query is a round trip.
+It reads PostgreSQL's own protocol (version 3, "Message Flow"), so it counts all drivers in the same
+way: an Execute or a simple Query is a statement, a Sync or a simple Query is a round trip.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ async def message(reader: asyncio.StreamReader, head: int = 5) -> bytes:
 async def counted(
     address: str, folder: Path, answers: Read = message
 ) -> AsyncIterator[tuple[str, Counter[str]]]:
-    """Yield an address that leads to the database of `address`, and counts of what is sent to it.
+    """Yield an address that leads to the database at `address`, and counts of what is sent to it.
 
-    The counts are of `connections`, `statements` and `round_trips`.
-    `folder` takes the socket; its path must be short (sockets allow about a hundred characters).
-    `answers` reads what PostgreSQL sends, and may change it.
+    It counts `connections`, `statements` and `round_trips`. The socket is in `folder`, whose path
+    must be short (sockets allow about a hundred characters). `answers` reads what PostgreSQL sends,
+    and may change it.
     """
     parts = conninfo_to_dict(address)
     socket_name = f".s.PGSQL.{parts['port']}"

@@ -2,4 +2,4 @@
 
 VERSION = "0.1.0"  # as in pyproject.toml
 DISTRIBUTION = "kioku-slack"
-"""The name of the installed package: `kioku` on PyPI is another project's."""
+"""The name of the installed package; on PyPI `kioku` is another project."""

@@ -1,4 +1,4 @@
-"""How often people may use Kioku; and requests under way, which an erasing ends."""
+"""Limits how often people use Kioku, and tracks requests under way, which an erasure ends."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _TOLD = load_statements("bot", "told")
 _REQUESTS = load_statements("bot", "requests")
 
 MODEL_AWAY = "model_away"
-"""What an interim reply tells a person, for `claim_refusal`."""
+"""The refusal of an interim reply, for `claim_refusal`."""
 
 
 class QuotaExceeded(Exception):
-    """The person has used up `limit` messages and requests of an hour; in `seconds` one is free."""
+    """The person has used up the `limit` messages and requests of an hour; retry in `seconds`."""
 
     def __init__(self, limit: int, seconds: float) -> None:
         super().__init__("A person's messages of an hour are used up.")
@@ -39,17 +39,17 @@ class QuotaExceeded(Exception):
         self.minutes = max(1, math.ceil(seconds / 60))
 
     def refusal(self, localizer: Localizer) -> str:
-        """Return the sentence for what was not carried out."""
+        """Return the sentence for a request that was not carried out."""
         return localizer.say("limit_reached", limit=self.limit, count=self.minutes)
 
 
 @step("quotas")
 async def admit(pool: Pool, settings: Settings, person: Person) -> None:
-    """Count a request that makes the app call a model and is no message in the inbox.
+    """Count a request that makes the app call a model and is not a message in the inbox.
 
-    A person's messages, by their rows, their edits and requests of the last hour are counted for
-    all replicas together. Call it right before the model is called. Raises `QuotaExceeded`; then
-    the request is not counted and must not be carried out.
+    The person's messages, edits and requests of the last hour count, for all replicas together.
+    Call this right before the model is called. Raises `QuotaExceeded`; then the request is not
+    counted and must not be carried out.
     """
     limit = settings.person_messages_per_hour
     if not limit:
@@ -71,7 +71,7 @@ async def admit_question(pool: Pool, person: Person, most: int) -> bool:
 async def check_quota(
     connection: AsyncConnection[DictRow], settings: Settings, person: Person, message_id: UUID
 ) -> None:
-    """Raise `QuotaExceeded` if the hour before a stored message, or its last edit, is used up."""
+    """Raise `QuotaExceeded` if the hour before a message, or its last edit, was used up."""
     limit = settings.person_messages_per_hour
     if not limit:
         return
@@ -81,19 +81,19 @@ async def check_quota(
 
 
 async def note_edit(connection: AsyncConnection[DictRow], person: Person, changed_ts: str) -> None:
-    """Count an edit, by the ts of its event, after which a message is answered as it reads now."""
+    """Count an edit that makes a message be answered anew, by the ts of its event."""
     await connection.execute(_SQL["count_edit"], {**person.ids, "ts": changed_ts})
 
 
 def _counting(pool: Pool, person: Person) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
-    """Open a transaction of the person; of two at once the second waits, and counts the first."""
+    """Open a transaction of the person; a second one waits for the first, and counts it."""
     return transaction(pool, person.settings, lock=f"requests of {person.prefix}")
 
 
 def _raise_if_used_up(row: DictRow | None, limit: int) -> None:
-    """Raise `QuotaExceeded` unless `row` says that there is nothing to wait for.
+    """Raise `QuotaExceeded` if `row` has seconds to wait.
 
-    No row: a request to POST /ask, which is counted by `admit` and not stored yet.
+    There is no row for a request to POST /ask, which `admit` counts and which is not stored yet.
     """
     seconds = row["seconds"] if row else None
     if seconds is not None:
@@ -106,7 +106,7 @@ async def claim_refusal(
     """Return whether to show `refusal` to the person; start its period of `seconds`.
 
     `refusal` is the key of a quota's sentence (``limit_reached``), `MODEL_AWAY` for an interim
-    reply, or what the policy refuses with the conversation. Until the period ends only the same
+    reply, or the policy's refusal followed by the conversation. Until the period ends only the same
     message gets True again, because an earlier attempt at it may have failed before the sentence
     was sent.
     """
@@ -115,23 +115,23 @@ async def claim_refusal(
 
 
 async def end_refusal(connection: AsyncConnection[DictRow], person: Person, refusal: str) -> None:
-    """End the period of a refusal, in the caller's transaction: its reason is gone."""
+    """End the period of a refusal whose reason is gone, in the caller's transaction."""
     await connection.execute(_TOLD["end"], {**person.ids, "kind": refusal})
 
 
 class AlreadyUnderWay(Exception):
-    """The same is being done for the same person at the moment."""
+    """The same thing is already being done for the same person."""
 
 
 class UnderWay:
-    """What clicks of people are doing in this process at the moment, each thing once."""
+    """What people's clicks are doing in this process now, so that each thing is done only once."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
 
     @contextmanager
     def once(self, name: str) -> Iterator[None]:
-        """Do what is called so. Raises `AlreadyUnderWay` at once while somebody else does it."""
+        """Hold `name` during the block. Raises `AlreadyUnderWay` if it is held already."""
         if name in self._names:
             raise AlreadyUnderWay
         self._names.add(name)
@@ -142,7 +142,7 @@ class UnderWay:
 
 
 class NotRemembered(Exception):
-    """No memory may be formed from the message any more; `key` is that of the sentence."""
+    """No memory may be formed from the message any more; `key` names the sentence that says so."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -153,8 +153,8 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
     """Store that a request begins, before a model is called; return its id for `check_request`.
 
     `channel` and `ts` name the message that it is about, if there is one. The request is a row in
-    `requests_under_way` for an hour. Erasing the person deletes it; no other row says so, because
-    settings are there again as soon as Slack is asked who the person is.
+    `requests_under_way` for an hour. Erasing the person deletes it. No other row shows an erasure,
+    because settings are stored again as soon as Slack is asked who the person is.
     """
     request = str(uuid4())
     async with person_transaction(pool, person, shared=True) as connection:
@@ -166,17 +166,17 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
 async def note_message_changed(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> None:
-    """Record that a message was edited or deleted in the requests about it that are under way.
+    """Record in the requests about a message that are under way that it was edited or deleted.
 
-    Waits for a transaction that has checked such a request: the next statement of the caller's
-    transaction sees what that one stored.
+    It waits for a transaction that has checked such a request, so the next statement of the
+    caller's transaction sees what that one stored.
     """
     values = {**person.ids, "channel": channel, "ts": ts}
     await connection.execute(_REQUESTS["note_message_changed"], values)
 
 
 async def check_request(connection: AsyncConnection[DictRow], person: Person, request: str) -> None:
-    """Check a request in the transaction that stores what came of it.
+    """Check a request in the transaction that stores its result.
 
     Raises `memory.MemoryOff` if the person was erased since it began, and `NotRemembered` if its
     message was edited or deleted. Until the transaction ends `note_message_changed` waits.

@@ -25,11 +25,11 @@ from memory import Embedder, Former, Pool, UserFact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """Connections, settings, and what is known for a while of people and conversations.
+    """Connections, settings, and what is cached about people and conversations.
 
-    It is made once, by `bot.runtime.wiring`. `models` write replies: the first of them that answers
-    is asked. `installation` is that of SLACK_BOT_TOKEN, None with OAuth. `names` are the names by
-    which models know people, channels and groups.
+    `bot.runtime.wiring` makes it once. `models` write replies, in order: the next one is asked if
+    one does not answer. `installation` is that of SLACK_BOT_TOKEN, None with OAuth. `names` are the
+    names by which models know people, channels and groups.
     """
 
     settings: Settings
@@ -52,5 +52,5 @@ class App:
 
     @property
     def stores_facts(self) -> bool:
-        """Whether there is a kind of memory for any sentence."""
+        """Whether any sentence can be a memory, because there is a kind for it."""
         return UserFact in self.schemas

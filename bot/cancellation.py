@@ -1,4 +1,4 @@
-"""Ending tasks for certain, and the whole command at a signal."""
+"""Cancels tasks reliably, and the whole command at a signal."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _AGAIN_SECONDS = 0.5
 async def cancel_until_done(task: asyncio.Task[Any]) -> None:
     """Cancel `task` until it has ended.
 
-    Once is not enough for a loop: before Python 3.12 `asyncio.wait_for`, in which the pool waits
-    for a connection, forgets a cancellation that comes just as what it waits for does.
+    Once is not enough: before Python 3.12 `asyncio.wait_for`, with which the pool waits for a
+    connection, loses a cancellation that comes at the same moment as its result.
     Source: https://github.com/python/cpython/issues/86296
     """
     while not task.done():

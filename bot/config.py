@@ -1,4 +1,4 @@
-"""Every setting, once."""
+"""All settings."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ OPENAI_ADDRESS = "https://api.openai.com/v1"
 STAND_IN_MODEL = "kioku-stand-in"
 STAND_IN_EMBEDDING_MODEL = "kioku-stand-in-embedding"
 NO_KEY = "none"
-"""The key that is sent to a server that needs none."""
-# What Kubernetes sets for a Service that is called `kioku`:
+"""The key to send to a server that needs none."""
+# Variables that Kubernetes sets for a Service named `kioku`:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _OF_KUBERNETES = ("KIOKU_SERVICE_", "KIOKU_PORT")
 
@@ -57,7 +57,7 @@ def _split(value: object) -> object:
 def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
     try:
         conninfo_to_dict(value.get_secret_value())
-    except ProgrammingError:  # its text quotes the address, password and all
+    except ProgrammingError:  # its text quotes the address with the password
         wanted = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
         raise ValueError(f"an address such as {wanted} is needed") from None
     if checked.field_name == "database_owner_url" and checked.data.get("database_url") is None:
@@ -92,7 +92,7 @@ _Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 class ModelServer(NamedTuple):
-    """A model's server: its address, and the key to send, a placeholder where none is needed."""
+    """A model's server: its address, and the key to send, a placeholder if none is needed."""
 
     base_url: str
     key: str
@@ -153,12 +153,12 @@ class Settings(BaseModel):
 
     @property
     def has_model(self) -> bool:
-        """Say whether a model was named: a key for OpenAI, or an address that speaks like it."""
+        """Say whether a model was named: a key for OpenAI, or an address that speaks its API."""
         return self.openai_api_key is not None or self.openai_base_url is not None
 
     @property
     def listens_on(self) -> str:
-        """Return where the servers listen: Socket Mode needs nothing from outside."""
+        """Return where the servers listen: only locally with Socket Mode, which needs no more."""
         return self.host or ("0.0.0.0" if self.slack_app_token is None else "127.0.0.1")  # noqa: S104
 
     @property
@@ -203,7 +203,7 @@ class Settings(BaseModel):
         return self._server(self.embedding_base_url, self.embedding_api_key)
 
     def _server(self, base_url: str | None, api_key: SecretStr | None) -> ModelServer:
-        """Return a server of its own, or the replies' one: a key is not sent to another server."""
+        """Return a server, by default the replies' one, whose key no other server gets."""
         replies = self.reply_server
         key = replies.key if base_url is None else NO_KEY
         if api_key is not None:
@@ -216,7 +216,7 @@ FIELDS = {_setting(name): name for name in Settings.model_fields}
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """Return what a `.env` sets, without empty values; nothing where there is no such file.
+    """Return what a `.env` sets, without empty values; nothing if there is no such file.
 
     Raises `SettingsError` for a file that cannot be read.
     """

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-# Below WARNING only our own packages are logged: libraries log each request, at DEBUG its contents.
+# Below WARNING only our packages are logged: libraries log each request, and at DEBUG its content.
 _OURS = ("bot", "memory", "deploy", "bench", "root", "__main__")
-# What these log on errors can quote what they were given.
+# The errors that these log can quote their input.
 _INDISCREET = ("opentelemetry", "langchain", "langchain_core", "langgraph", "langmem", "trustcall")
-# Writes the code of an installation, and what a stranger's request held.
+# It logs the code of an installation, and the content of strangers' requests.
 _OAUTH = "slack_bolt.oauth"
 # Names a job with its arguments, among them ids of people.
 _QUEUE = "procrastinate"
@@ -24,12 +24,12 @@ _QUEUE = "procrastinate"
 _QUOTING = ("aiohttp", "asyncio", "psycopg", "slack_bolt", "slack_sdk")
 
 _WARNING_SECONDS = 60.0
-# What asyncio reports for each connection that it cannot accept for want of descriptors: thousands
+# asyncio reports this for each connection that it cannot accept for lack of descriptors, thousands
 # of times a second.
 _REPEATED = "socket.accept() out of system resource"
 _REPEATED_SECONDS = 1.0
 
-# The fields of what is being answered or formed; ids only. Tasks that it starts share the dict.
+# Ids of what is being answered or formed. Tasks that are started meanwhile share the dict.
 _fields: ContextVar[dict[str, str]] = ContextVar("log fields")
 
 
@@ -49,7 +49,7 @@ def add_log_field(name: str, value: str) -> None:
 
 
 def current_log_fields() -> dict[str, str]:
-    """Return the fields of the current block of `log_fields`; an empty dict without one."""
+    """Return the fields of the current block of `log_fields`; an empty dict if there is none."""
     return _fields.get({})
 
 
@@ -66,9 +66,9 @@ def fault(error: BaseException) -> str:
 
 
 class StandingWarnings:
-    """What an operator has to know though the app serves: a sentence for each cause that lasts.
+    """What an operator must know although the app serves: a sentence for each lasting cause.
 
-    The log has a cause once a minute at most, however often it is reported.
+    A cause is logged at most once a minute, however often it is reported.
     """
 
     def __init__(self, log: logging.Logger) -> None:
@@ -78,11 +78,11 @@ class StandingWarnings:
 
     @property
     def sentences(self) -> list[str]:
-        """The sentences of the causes that last."""
+        """The sentences of the lasting causes."""
         return list(self._sentences.values())
 
     def report(self, cause: str, sentence: str) -> None:
-        """Say that a cause lasts; `sentence` takes the place of the one before."""
+        """Note that a cause lasts; `sentence` replaces its earlier one."""
         self._sentences[cause] = sentence
         now = time.monotonic()
         if now >= self._next_line.get(cause, now):
@@ -90,7 +90,7 @@ class StandingWarnings:
             self._log.warning("%s", sentence)
 
     def clear(self, cause: str) -> None:
-        """Say that a cause is gone."""
+        """Note that a cause is gone."""
         self._sentences.pop(cause, None)
 
 
@@ -120,9 +120,9 @@ def _exception(record: logging.LogRecord) -> str:
     return f" ({fault(error)})" if error else ""
 
 
-# Bolt's notice, at each start, that it does not use the token it found in the environment; what
-# psycopg and its pool say of a statement or transaction that was cancelled or lost its connection:
-# what was under way reports that itself.
+# Bolt's notice, at each start, that it ignores the token in the environment; and what psycopg and
+# its pool log about a statement or transaction that was cancelled or lost its connection, which its
+# caller reports itself.
 _EXPECTED = (
     "As you gave `client` as well",
     "rolling back returned connection",
@@ -151,7 +151,7 @@ class _Discreet(logging.Filter):
 
 
 class _OncePerSecond(logging.Filter):
-    """Lets one report a second through that connections cannot be accepted."""
+    """Lets only one report a second through that a connection cannot be accepted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ def _name_job(record: logging.LogRecord) -> None:
 
 
 def _from_broken_client(record: logging.LogRecord) -> bool:
-    """Return whether aiohttp reports a request that is not HTTP: it was answered with 400."""
+    """Return whether aiohttp reports a request that is not HTTP, which it answered with 400."""
     error = record.exc_info[1] if record.exc_info else None
     return type(error).__module__ == "aiohttp.http_exceptions"
 
@@ -187,5 +187,5 @@ def set_up_logging(level: str) -> None:
     handler.setFormatter(_Text() if sys.stderr.isatty() else _Json())
     handler.addFilter(_Discreet())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # At the logger, so that it is not counted either.
+    # The filter is at the logger, so that dropped records are not counted either.
     logging.getLogger("asyncio").addFilter(_OncePerSecond())

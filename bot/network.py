@@ -1,9 +1,9 @@
-"""How other computers are reached: through which proxy, and by which authorities' certificates.
+"""How other computers are reached: through which proxy, and trusting which certificates.
 
 HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR belong to the machine,
 and many packages read them, each in its own way. So `use_network_settings` completes the
-environment once, before those packages are imported, and `proxy_for` decides for every client of
-Kioku's own.
+environment once, before those packages are imported, and `proxy_for` decides for all clients in
+Kioku's own code.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from urllib.request import getproxies, proxy_bypass
 
 from bot.config import SettingsError, read_dotenv
 
-# In lower case: urllib.request, and what is built on it, takes that name first.
+# In lower case, which urllib.request, and what is built on it, reads first.
 _PROXIES = ("https_proxy", "http_proxy", "all_proxy")
 _NO_PROXY = "no_proxy"
-# OpenSSL knows them in capitals only.
+# OpenSSL knows these only in capitals.
 _CERT_FILE = "SSL_CERT_FILE"
 _CERTIFICATES = (_CERT_FILE, "SSL_CERT_DIR")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -33,23 +33,23 @@ _PORTS = {"http": 80, "https": 443}
 def use_network_settings(
     environment: MutableMapping[str, str] = os.environ, *, dotenv: Path = Path(".env")
 ) -> None:
-    """Complete `environment` by what `dotenv` sets; in NO_PROXY, name this machine, too.
+    """Complete `environment` with what `dotenv` sets, and add this machine to NO_PROXY.
 
     A variable in the environment, in capitals or not, takes precedence, and an empty one counts as
-    not set. Raises `SettingsError` for
-    a proxy that is none, and a file of certificates that cannot be used.
+    not set. Raises `SettingsError` for an invalid proxy, and for a file of certificates that cannot
+    be used.
     """
     file = {name.upper(): value for name, value in read_dotenv(dotenv).items()}
     for name in (*_PROXIES, _NO_PROXY, *_CERTIFICATES):
         value = _given(environment, name) or file.get(name.upper())
-        # To OpenSSL an empty name is that of a file without certificates.
+        # OpenSSL takes an empty name for a file without certificates.
         environment.pop(name, None)
         if value:
             environment[name] = value
     for name in _PROXIES[:2]:
         _check_proxy(name, environment.get(name, ""))
     _check_certificates(environment.get(_CERT_FILE))
-    # Without a proxy in the environment, that of the system's settings may count, on macOS.
+    # On macOS a proxy of the system's settings may count if there is none in the environment.
     if any(environment.get(name) for name in _PROXIES):
         environment[_NO_PROXY] = _direct_names(environment.get(_NO_PROXY, ""))
 
@@ -83,7 +83,7 @@ def _check_certificates(path: str | None) -> None:
 
 
 def _direct_names(no_proxy: str) -> str:
-    """Return NO_PROXY as every package reads it: `*` alone, and suffixes without `*` and dot."""
+    """Return NO_PROXY in the form every package reads: `*` alone, suffixes without `*` and dot."""
     entries = re.split(r"[,\s]+", no_proxy)
     if "*" in entries:
         return "*"
@@ -92,11 +92,11 @@ def _direct_names(no_proxy: str) -> str:
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the address of the proxy that `url` is requested through; None: it is not.
+    """Return the address of the proxy through which to request `url`, or None.
 
     The rules are those of `urllib.request`: the proxy is named by the scheme (wss counts as https),
-    NO_PROXY has names, with all names below them, and addresses. Networks such as 10.0.0.0/8 are
-    read, too, and this machine is never reached through a proxy.
+    NO_PROXY has addresses, and names that include all names below them. Networks such as 10.0.0.0/8
+    work, too, and this machine is never reached through a proxy.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -139,12 +139,12 @@ def _in_network(host: str, no_proxy: str) -> bool:
 
 
 def certificate_problem(error: BaseException) -> str | None:
-    """Return one sentence if a request failed for the server's certificate, else None."""
+    """Return one sentence if a request failed because of the server's certificate, else None."""
     server = "a server"
     current: BaseException | None = error
     while current is not None:
         server = getattr(current, "host", None) or server  # aiohttp's error has it
-        # aiohttp's own is one, too, and the reason is in its cause.
+        # aiohttp's own error is one, too, but the reason is in its cause.
         if isinstance(current, ssl.SSLCertVerificationError) and current.__cause__ is None:
             return (
                 f"The certificate of {server} is refused ({current.verify_message}). If a proxy of"

@@ -1,12 +1,12 @@
 """Notices of remembered changes, each a message of its own: below the answer, or ephemeral.
 
-A turn has one notice: a row, and a job, made in the transaction that remembers; neither comes
-without the other. What it says follows from the changes and questions of the turn's batch. In a
-direct message the `ts` of its message is stored, which is updated or deleted later; in a channel
-the person alone sees it, and nothing can change it but their own click.
+A turn has one notice: a row, and a job, both made in the transaction that remembers. Its text
+follows from the changes and questions of the turn's batch. In a direct message the `ts` of its
+message is stored, so that it can be updated or deleted later; in a channel only the person sees it,
+and only their own click can change it.
 
-What the memory model could not read is told, too: the panel counts these messages, and once a day
-a line below one says how many there are. The SQL is in bot/sql/notices.sql.
+People also learn which messages the memory model could not read: the panel counts them, and once a
+day a line below one says how many there are. The SQL is in bot/sql/notices.sql.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TELL_UNREAD = "tell_unread"
 _SQL = load_statements("bot", "notices")
 _REMINDERS = load_statements("bot", "reminders")
 _TURN_SECONDS = 60.0
-"""Seconds after which the notice of a turn that has not ended is shown."""
+"""The notice of a turn is shown after these seconds even if the turn has not ended."""
 _LATER_SECONDS = (4.0, 12.0)
 _DAY_SECONDS = 86_400.0
 _FEW_SECONDS = 5.0
@@ -53,9 +53,9 @@ _FEW_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """A notice, or a line, of a turn: where it is shown, and its message there, if there is one.
+    """A notice, or a line, of a turn: where it is shown, and its message there, if any.
 
-    `above`: that message is above the answer, which was given again.
+    `above`: that message is above the answer, because the answer was given again.
     """
 
     turn: UUID
@@ -81,10 +81,10 @@ async def add_notice(
 ) -> None:
     """Add the notice of a turn's batch, with a job that shows it, in the caller's transaction.
 
-    `in_turn`: the turn has not ended, and shows its notice by `repeat_notice` below its answer; the
-    job waits a minute for that. Earlier notices of promises that were changed are updated. There is
-    no notice if confirmations alone were `formed`, nor for callers of POST /ask, who are in no
-    conversation of Slack.
+    `in_turn`: the turn has not ended, and will show its notice below its answer by `repeat_notice`;
+    the job waits a minute for that. Earlier notices of promises that were changed are updated.
+    There is no notice if only confirmations were `formed`, or for callers of POST /ask, who are in
+    no Slack conversation.
     """
     if person.team_id == API_TEAM:
         return
@@ -96,7 +96,7 @@ async def add_notice(
     if not in_turn:
         await _show_later(app.queue, connection, person, [turn])
         return
-    # Its lock is not that of `repeat_notice`, whose job need not wait for this one.
+    # The lock differs from that of `repeat_notice`, whose job need not wait for this one.
     jobs = {f"{_lock(turn)}:later": {**person.ids, "turn": str(turn), "unless_shown": "yes"}}
     await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES, delay=_TURN_SECONDS)
 
@@ -122,7 +122,7 @@ async def update_notices_of(
     *,
     except_turn: UUID | None = None,
 ) -> None:
-    """Update the notices in direct messages that told of these memories."""
+    """Update the notices in direct messages that named these memories."""
     values = {**person.ids, "turn": except_turn, "keys": list(keys)}
     found = await connection.execute(_SQL["shown_of_memories"], values)
     turns = [row["turn_id"] for row in await found.fetchall()]
@@ -134,7 +134,7 @@ async def add_unread(
 ) -> None:
     """Store that the memory model could not read these turns' words, in the caller's transaction.
 
-    A job tells the person; callers of POST /ask are in no conversation of Slack.
+    A job tells the person, except callers of POST /ask, who are in no Slack conversation.
     """
     await connection.execute(_SQL["add_unread"], {**person.ids, "turns": list(turns)})
     if person.team_id != API_TEAM:
@@ -151,8 +151,8 @@ async def count_unread(pool: Pool, person: Person) -> int:
 async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     """Tell a person once a day how many of their messages could not be read; run as a job.
 
-    The line is shown below the message of `turn`, to that person alone. Raises a fault of Slack's
-    that may pass.
+    The line is shown below the message of `turn`, only to that person. Raises what the Slack client
+    raises if the fault may pass.
     """
     person = Person(team, user)
     found = await _find(app.pool, person, "place_of_turn", UUID(turn))
@@ -179,9 +179,9 @@ async def update_notices(
     *,
     message_deleted: bool = False,
 ) -> None:
-    """Update the notices of these batches in direct messages; one that says nothing is deleted.
+    """Update the notices of these batches in direct messages; one with no text left is deleted.
 
-    If the person has deleted a message, one that then says nothing says that.
+    If that is because the person has deleted a message, the notice says so instead.
     """
     values = {**person.ids, "turns": list(batches)}
     found = await connection.execute(_SQL["shown_of_turns"], values)
@@ -223,10 +223,10 @@ async def show_notice(
 ) -> None:
     """Post the notice of a turn, or update or delete its message; run as a job.
 
-    A message above the answer, which was given again, is deleted, and posted again below it. With
-    `unless_shown` nothing is done for a notice that was shown already. After `message_deleted` one
-    that has nothing left to tell says so. Raises `RunLater` while Slack's rate limit refuses a
-    call, and any other fault of Slack's that may pass; where Slack refuses it, that is logged.
+    If the answer was given again below the message, the message is deleted and posted again. With
+    `unless_shown` nothing is done for a notice that was shown already. With `message_deleted` a
+    notice that has nothing left to say says that. Raises `RunLater` while Slack's rate limit
+    refuses a call, and any other fault of Slack's that may pass; a final refusal is logged.
     """
     person = Person(team, user)
     found = await _find(app.pool, person, "place", UUID(turn))
@@ -259,7 +259,7 @@ async def show_notice(
 async def _find(
     pool: Pool, person: Person, statement: str, turn: UUID
 ) -> tuple[_Notice, PersonSettings] | None:
-    """Return what a statement finds of a turn, and the person's settings."""
+    """Return what a statement finds about a turn, and the person's settings."""
     async with person_transaction(pool, person) as connection:
         found = await connection.execute(_SQL[statement], {**person.ids, "turn": turn})
         row: dict[str, Any] | None = await found.fetchone()
@@ -273,9 +273,9 @@ async def _find(
 async def _payload(
     app: App, person: Person, notice: _Notice, settings: PersonSettings
 ) -> Payload | None:
-    """Return what a notice says; None for nothing.
+    """Return the content of a notice, or None if it has none.
 
-    To somebody who wants no notices only the questions come, which would else expire unseen.
+    A person who wants no notices gets only the questions, which would otherwise expire unseen.
     """
     told = await list_changes(app.pool, person, batch=notice.turn)
     questions = await open_questions(app.pool, person, batch=notice.turn)
@@ -296,7 +296,7 @@ async def _payload(
 
 
 async def next_reminders(pool: Pool, person: Person, keys: Collection[str]) -> dict[str, datetime]:
-    """Return when a person is reminded next of each of these promises, by its key."""
+    """Return when the person will next be reminded of each of these promises, by key."""
     if not keys:
         return {}
     values = {**person.ids, "keys": list(keys)}

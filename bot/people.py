@@ -1,7 +1,7 @@
-"""People: who may use Kioku, their settings, what Slack says of them, and when memory is off.
+"""People: who may use Kioku, their settings, what Slack says about them, and when memory is off.
 
-The tables `person_settings` and `memory_off`. Functions with a connection run in the transaction of
-their caller, which is one of the person.
+The tables are `person_settings` and `memory_off`. Functions with a connection run in the caller's
+transaction, which is one of the person.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PROFILE_TRUSTED = timedelta(hours=12)
 
 
 def person_refusal(settings: Settings, person: Person) -> Refusal | None:
-    """Return why a person may not use Kioku; None: they may, as all if there is no list."""
+    """Return why a person may not use Kioku, or None; without a list everyone may."""
     allowed = settings.allowed_users
     return "policy_person" if allowed and person.user_id not in allowed else None
 
@@ -46,9 +46,9 @@ def person_refusal(settings: Settings, person: Person) -> Refusal | None:
 def refusal_in(
     settings: Settings, person: Person, channel_id: str, audience: str | None
 ) -> Refusal | None:
-    """Return why nothing that a person says in a conversation is read; None: it is read.
+    """Return why a person's messages in a conversation are not read, or None if they are.
 
-    Direct messages are in every list of conversations.
+    A list of conversations never excludes direct messages.
     """
     allowed = settings.allowed_channels
     if audience != DM and allowed and channel_id not in allowed:
@@ -58,9 +58,9 @@ def refusal_in(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Off:
-    """Memory is neither read nor written: until a time, or until the person switches it on.
+    """Memory is neither read nor written, until a time or until the person switches it on.
 
-    `scope`: in which conversation, by its id, or in which thread, by its key; "": everywhere.
+    `scope` is the id of a conversation, the key of a thread, or "" for everywhere.
     """
 
     until: Until | None = None
@@ -83,11 +83,11 @@ class Choices(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonSettings:
-    """One person's choices, and what Slack last said of them.
+    """One person's choices, and what Slack last said about them.
 
     `switched_off`: memory is off everywhere. `off_until`: when it ends by itself, if ever.
     `agreed`: the person agreed to memory, which `KIOKU_CONSENT=ask` needs. `deactivated`: their
-    account was. `language` overrides Slack's. `informed`: they were told that there is a memory.
+    account is. `language` overrides Slack's. `informed`: they were told that there is a memory.
     `eagerness` is how much is remembered without being asked. `retention_days` is how long their
     memories and conversations are kept; None: as long as the installation keeps them.
     """
@@ -107,7 +107,7 @@ class PersonSettings:
 
     @property
     def zone(self) -> tzinfo:
-        """The person's time zone; UTC where Slack has not said it."""
+        """The person's time zone, or UTC if Slack has not named it."""
         try:
             return ZoneInfo(self.time_zone) if self.time_zone else UTC
         except (LookupError, ValueError, OSError):  # no such zone on this machine
@@ -115,7 +115,7 @@ class PersonSettings:
 
     @property
     def profile_is_fresh(self) -> bool:
-        """Whether Slack need not be asked again for locale and time zone."""
+        """Whether the locale and time zone are too new to ask Slack again."""
         at = self.profile_at
         return at is not None and datetime.now(UTC) - at < PROFILE_TRUSTED
 
@@ -124,11 +124,11 @@ class PersonSettings:
         return self.language or language_of(self.locale, text)
 
     def localizer(self, text: str = "") -> Localizer:
-        """Return what writes sentences for this person, in the language of an answer to `text`."""
+        """Return the localizer for this person, in the language of an answer to `text`."""
         return Localizer(self.reply_language(text), self.zone)
 
     def off(self, mode: ConsentMode) -> Off | None:
-        """Return whether memory is off for this person everywhere; None while it is on."""
+        """Return `Off` if memory is off for this person everywhere, or None."""
         if self.switched_off or self.deactivated or (mode == "ask" and not self.agreed):
             return Off(until=self.off_until)
         return None
@@ -138,9 +138,9 @@ class PersonSettings:
 class MemoryState:
     """Whether memory may be read and written for one message.
 
-    `off`: nothing is read and nothing is written while it is answered. `on_record`: its words may
-    be formed and its texts be kept, since memory is on, and was on when the message was stored and
-    edited. `asks`: memory needs this person's consent, and they have not agreed.
+    `off`: nothing is read or written while it is answered. `on_record`: its words may be formed and
+    its texts kept, because memory is on, and was on when the message was stored and edited.
+    `asks`: memory needs this person's consent, and they have not agreed.
     """
 
     settings: PersonSettings
@@ -150,7 +150,7 @@ class MemoryState:
 
     @property
     def needs_introduction(self) -> bool:
-        """Whether this answer is the first to mention memory, which needs no consent here."""
+        """Whether this answer is the first to mention memory, which is on."""
         return self.off is None and not self.settings.informed
 
     @property
@@ -160,7 +160,7 @@ class MemoryState:
 
     @property
     def needs_consent_question(self) -> bool:
-        """Whether the person is to be asked, for the first time, if they agree to memory."""
+        """Whether to ask the person, for the first time, if they agree to memory."""
         return self.asks and not self.settings.informed
 
 
@@ -181,7 +181,7 @@ async def _settings_in(found: AsyncCursor[DictRow]) -> PersonSettings:
 
 
 async def read_language(connection: AsyncConnection[DictRow], person: Person) -> Language:
-    """Return the language to answer a person in; nothing else of their settings is read."""
+    """Return the language to answer a person in, without reading their other settings."""
     found = await connection.execute(_SQL["language"], person.ids)
     row = await found.fetchone()
     settings = PersonSettings(**row) if row else _DEFAULTS
@@ -200,7 +200,7 @@ async def read_memory_state(
     """Return what memory may do now for a message of the person.
 
     A message that is not stored is on the record while memory is on: it was not written to the app,
-    and it is read because the person points at it.
+    but is read because the person points at it.
     """
     values = {**person.ids, "channel": channel, "ts": ts}
     async with pipeline(connection):
@@ -244,7 +244,7 @@ async def store_choices(
 # --- what Slack says of people -----------------------------------------------------------------
 
 _PATIENCE_SECONDS = 3.0
-# With PostgreSQL, before Slack alone says who reads a sentence.
+# The patience with PostgreSQL; after it, settings come from Slack alone.
 _DATABASE_SECONDS = 1.0
 _FAILED = timedelta(seconds=20)
 
@@ -252,7 +252,8 @@ _FAILED = timedelta(seconds=20)
 class People:
     """``users.info``, kept in `person_settings` until it changes.
 
-    Slack is not asked while it refuses: people are then answered in the language they write.
+    While Slack's rate limit lasts it is not asked, and people are answered in the language they
+    write.
     """
 
     def __init__(self, pool: Pool, slack: Installations) -> None:
@@ -267,10 +268,11 @@ class People:
         settings: PersonSettings | None = None,
         keep_new: bool = True,
     ) -> Localizer:
-        """Return the language to answer a person in, and their time zone.
+        """Return the localizer for a person: the language to answer in, and their time zone.
 
-        It is the language they chose, else their Slack's, which Slack does not tell of people of
-        other workspaces: then that of `text`. The other arguments are those of `settings`.
+        The language is the one they chose, else that of their Slack, else that of `text`, because
+        Slack does not tell it for people of other workspaces. The other arguments are those of
+        `settings`.
         """
         now = await self.settings(person, settings=settings, keep_new=keep_new)
         return now.localizer(text)
@@ -278,11 +280,11 @@ class People:
     async def settings(
         self, person: Person, *, settings: PersonSettings | None = None, keep_new: bool = True
     ) -> PersonSettings:
-        """Return a person's settings with what Slack says of them; `settings` if just read.
+        """Return a person's settings with what Slack says about them; `settings` if just read.
 
-        What Slack says is stored; without `keep_new` only for a person who has a row already, so
-        that showing something to a person who was erased stores nothing about them. While
-        PostgreSQL is away, they are what Slack says.
+        What Slack says is stored. Without `keep_new` that is only done for a person who has a row,
+        so that showing something to an erased person stores nothing about them. While PostgreSQL is
+        away, the settings are what Slack says.
         """
         try:
             if settings is None:
@@ -307,13 +309,13 @@ class People:
             )
 
     async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
-        """Take note of a ``user_change``; what it does not say is asked of Slack next time."""
+        """Store a ``user_change``; if it lacks the locale, Slack is asked next time."""
         async with person_transaction(self._pool, person) as connection:
             at = datetime.now(UTC) if user.get("locale") else None
             await _note_profile(connection, person, user, at)
 
     async def is_active(self, person: Person) -> bool | None:
-        """Ask Slack whether a person's account is active, and store it; None: it did not answer.
+        """Ask Slack whether a person's account is active, and store it; None without an answer.
 
         An account that Slack does not know is not active.
         """
@@ -326,7 +328,7 @@ class People:
         return active
 
     async def _user(self, person: Person) -> Mapping[str, Any] | None:
-        """Return Slack's user object, empty for an unknown person; None: the answer has none."""
+        """Return Slack's user object, empty for an unknown person; None if there is no answer."""
         if self._slack.limits.wait(person.team_id, PROFILE):
             return None
         try:
@@ -347,7 +349,7 @@ async def _note_lookup(
     settings: PersonSettings,
     user: Mapping[str, Any] | None,
 ) -> PersonSettings:
-    """Keep what Slack just said of a person; return their settings with it."""
+    """Store what Slack just said about a person; return their settings with it."""
     now = datetime.now(UTC)
     if not user:
         # Slack is asked again soon, but not for each message.
@@ -370,9 +372,9 @@ async def _note_profile(
     user: Mapping[str, Any],
     at: datetime | None,
 ) -> None:
-    """Keep Slack's user object of a person who is known here, as Slack said it `at` a time.
+    """Store the locale, zone and deactivation in Slack's user object, for a person known here.
 
-    Its locale, its zone, and whether it is deactivated. None: Slack is asked again next time.
+    `at` is when Slack said it; if it is None, Slack is asked again next time.
     """
     await connection.execute(
         _SQL["note_profile"],

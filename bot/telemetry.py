@@ -1,4 +1,4 @@
-"""Telemetry of dependencies, switched off for the whole process."""
+"""Switches the telemetry of dependencies off for the whole process."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import MutableMapping
 
 # Read by langsmith, which langchain-core and langgraph bring along (a trace holds the text of
 # messages; LANGSMITH_GATEWAY sends the model's requests to LangSmith), by the OpenTelemetry SDK,
-# and by the anthropic client. Names are found by their beginnings: releases add new ones.
+# and by the anthropic client. They are prefixes because releases add new names.
 _PREFIXES = ("LANGSMITH_", "LANGCHAIN_", "OTEL_", "ANTHROPIC_OPEN_TELEMETRY")
-# Explicitly off, for whatever else would be the default. langsmith takes the first name that is
-# set of LANGSMITH_TRACING_V2, LANGCHAIN_TRACING_V2, LANGSMITH_TRACING and LANGCHAIN_TRACING.
+# Explicitly off, whatever the default is. langsmith reads the first that is set of
+# LANGSMITH_TRACING_V2, LANGCHAIN_TRACING_V2, LANGSMITH_TRACING and LANGCHAIN_TRACING.
 _OFF = {
     "LANGSMITH_TRACING_V2": "false",
     "LANGCHAIN_TRACING_V2": "false",
@@ -25,8 +25,8 @@ _OFF = {
 def disable_telemetry(environment: MutableMapping[str, str] = os.environ) -> None:
     """Remove every variable that switches telemetry on, and set those that switch it off.
 
-    For processes of the app, before anything reads their environment. A library must not change
-    the environment of its caller: `memory` passes a context without tracing instead.
+    The app's processes call it before anything reads their environment. A library must not change
+    the environment of its caller, so `memory` passes a context without tracing instead.
     """
     for name in [name for name in environment if name.startswith(_PREFIXES)]:
         del environment[name]

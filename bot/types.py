@@ -1,4 +1,4 @@
-"""Values that several packages of bot share: an answer, its tasks, a receipt of an erasure."""
+"""Values that several packages of bot share: an answer, its tasks, the receipt of an erasure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMMENTARY = "commentary"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One call of a tool: `id` names it within an answer, `name` is the tool's.
+    """One tool call: `id` names it within an answer, `name` is the tool's.
 
     `detail` is what it is about: the query of a web search, or the text of commentary, which the
     model writes on its way to the answer.
@@ -29,7 +29,7 @@ class Task:
 
     @property
     def takes_long(self) -> bool:
-        """Whether the person waits for it noticeably: it is shown before there is text."""
+        """Whether the person notices the wait, so that it is shown before there is text."""
         return self.name in (WEB_SEARCH, COMMENTARY)
 
 
@@ -45,10 +45,9 @@ class Citation:
 class Reply:
     """A whole answer in Markdown.
 
-    `cut` is set if the answer ended before the model did, at a limit of length or
-    time (``cut_short``), at the provider's content filter (``cut_filtered``), or because it only
-    repeated itself (``cut_loop``); `refused` if the
-    model declined to answer. `model` is the name of the model that answered.
+    `cut` is set if the answer was cut off: at a limit of length or time (``cut_short``), at the
+    provider's content filter (``cut_filtered``), or because it only repeated itself (``cut_loop``).
+    `refused` is set if the model declined to answer. `model` names the model that answered.
     """
 
     text: str
@@ -63,8 +62,8 @@ class PersonErased(Erased):
     """The receipt: what was erased, what will be deleted in Slack, and what stays.
 
     `files` is the number of the app's files that will be deleted in Slack. `never_formed_messages`
-    counts messages (channel and time) that no memory is formed from again, and `switches` the
-    conversations, or all, in which memory stays off.
+    counts messages (channel and time) from which no memory is formed again, and `switches` the
+    places (a conversation, a thread, or everywhere) in which memory stays off.
     """
 
     files: int

@@ -25,9 +25,9 @@ from memory.postgres import execute_statement, load_statements
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "workspaces")
-# A change by another process is seen here after this time.
+# This process sees a change by another one after this time.
 _TRUSTED_SECONDS = 10.0
-# Events carry whole seconds: what was written within that second is older.
+# Events carry whole seconds, so what was written within the same second counts as older.
 _EVENT_SECONDS = 1.0
 # `not_authed`: no token is stored.
 _REFUSED = {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
@@ -54,7 +54,7 @@ def single_installation(installation: Installation | None) -> FindInstallation:
 
 
 class Workspaces:
-    """Whether a workspace is served, which is trusted for ten seconds; and that it has left."""
+    """Says which workspaces are served, cached for ten seconds, and records those that leave."""
 
     def __init__(self, pool: Pool, slack: Installations, *, grace_hours: float) -> None:
         self.pool = pool
@@ -87,12 +87,12 @@ class Workspaces:
     async def with_message(self, body: Mapping[str, Any]) -> list[str]:
         """Return the teams that an event of a shared channel is for.
 
-        That is the one in its authorization, those whose bot is mentioned, and those that have rows
-        of the message or of its thread. Raises `psycopg.OperationalError`.
+        They are the one in its authorization, those whose bot is mentioned, and those that have
+        rows of the message or its thread. Raises `psycopg.OperationalError`.
         """
         event = body["event"]
         message = event.get("message") or event.get("previous_message") or event
-        # A deleted message that has replies is changed into one of Slackbot's.
+        # Slack turns a deleted message that has replies into one by Slackbot.
         author = (event.get("previous_message") or message).get("user")
         ts = event.get("deleted_ts") or message.get("ts")
         found = await execute_statement(
@@ -111,8 +111,8 @@ class Workspaces:
     async def left(self, team_id: str, at: float, *, uninstalled: bool) -> None:
         """Record ``app_uninstalled``, or that a bot token was revoked, at a time in seconds.
 
-        An event that is older than the newest installation is ignored, and the revocation of
-        another token than the one in use, which Slack does not refuse then.
+        An event that is older than the newest installation is ignored. So is the revocation of a
+        token that is not in use, because Slack still accepts the one in use.
         """
         if not uninstalled and not await self._is_refused(team_id):
             return
@@ -131,7 +131,7 @@ class Workspaces:
             log.warning("%s", await self.problem(team_id))
 
     async def _is_refused(self, team_id: str) -> bool:
-        """Ask Slack; raises what the Slack SDK raises where it gives no answer."""
+        """Ask Slack if it refuses the token; raises what the Slack SDK raises without an answer."""
         try:
             await self._slack.client(team_id).auth_test()
         except SlackApiError as error:
@@ -169,8 +169,8 @@ async def token_accepted(
 async def purge_due(pool: Pool, days: int = 36_500) -> None:
     """Delete the rows of each workspace whose `purge_at` passed within the last `days`.
 
-    That is repeated each minute for a day, because work may have been under way; at a start it is
-    done however long ago it was, because no process may have run on that day.
+    This is repeated each minute for a day, because work may have been under way. At a start the day
+    does not matter, because no process may have run on it.
     """
     for row in await execute_statement(pool, _SQL["to_purge"], {"days": days}):
         team_id = row["team_id"]

@@ -24,7 +24,7 @@ from memory.postgres import execute_statement, load_statements
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "audiences")
-# A message's time is of Slack's clock, that of a change of the database's.
+# Slack's clock times a message, the database's a change.
 _CLOCKS_DIFFER_SECONDS = 2.0
 
 
@@ -42,25 +42,26 @@ class ConversationKind:
 
 @step("audience")
 async def view_of_message(app: App, message: Message) -> MemoryView:
-    """Return what may be seen, and where it is remembered, in the message's conversation.
+    """Return which memories the message's conversation may see, and where new ones are kept.
 
-    A conversation whose kind cannot be learned for certain sees and keeps only its own.
+    A conversation whose kind is uncertain sees and keeps only its own.
     """
-    if message.audience == DM:
-        return memory_view(message.person.namespace(DM))
     if message.is_shared:
         return memory_view(message.person.namespace(message.channel_id), shared=True)
-    return await view_at(app, message.person, message.channel_id, message.ts, None)
+    return await view_at(app, message.person, message.channel_id, message.ts, message.audience)
 
 
 async def view_at(
     app: App, person: Person, channel_id: str, ts: str, audience: str | None
 ) -> MemoryView:
-    """Return where a message of a person is remembered: as narrow as then and now.
+    """Return where a person's message is remembered: in the narrower audience of then and now.
 
-    `audience` is that of the message's turn. Without one, a message from before the last change
-    of the conversation that is known belongs to the conversation alone.
+    `audience` is that of the message's turn. Without one, a message that is older than the last
+    known change of its conversation belongs to the conversation alone. Slack is not asked about a
+    direct message.
     """
+    if audience == DM:
+        return memory_view(person.namespace(DM))
     try:
         kind = await look_up_kind(app, person.team_id, channel_id)
     except SLACK_FAULTS as error:
@@ -91,7 +92,7 @@ async def is_shared(app: App, namespace: Namespace) -> bool:
 async def invalidate_kind(app: App, team_id: str, channel_id: str) -> None:
     """Look the conversation up again next time: it was shared, archived or converted.
 
-    Until then nothing is known of it; an answer of Slack's that is under way is out of date.
+    Until then its kind is unknown, and a lookup that is already under way is discarded.
     """
     values = {"team": team_id, "channel": channel_id}
     await execute_statement(app.pool, _SQL["invalidate"], values)
@@ -119,7 +120,7 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
 
 
 async def invalidate_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:
-    """Let the kinds of a workspace's conversations be looked up again: events were missed.
+    """Look up all conversations of a workspace again when needed, because events were missed.
 
     This is part of the transaction that ends the gap, so that no process reads an earlier kind
     afterwards.

@@ -1,4 +1,4 @@
-"""Edits and deletions of stored messages, the jobs that follow, and the message before one."""
+"""Edits and deletions of stored messages, the jobs they cause, and earlier messages."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SQL = load_statements("bot", "edits")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageChange:
-    """An edit of a message, or with `text` None its deletion, as Slack's event tells it.
+    """An edit of a message, or its deletion if `text` is None, as Slack's event reports it.
 
-    `author` wrote the message; "" where Slack does not say who. `changed_ts` is the ts of the
-    event. `again` is the edited message, if it is one to answer.
+    `author` wrote the message; "" if Slack does not say who did. `changed_ts` is the ts of the
+    event. `again` is the edited message if it may be answered.
     """
 
     team_id: str
@@ -39,7 +39,7 @@ class MessageChange:
 
     @property
     def place(self) -> dict[str, str]:
-        """What names the message in statements."""
+        """The parameters that identify the message in statements."""
         return {"team": self.team_id, "channel": self.channel_id, "ts": self.ts}
 
 
@@ -48,8 +48,9 @@ class ChangedMessage:
     """The row of a message that was edited or deleted, and what the change means for it.
 
     `formed`: memories were formed from it before. `reworded`: its stored texts have changed.
-    `on_record`: the new ones may be kept. `interrupts`: a run that answers it must end.
-    `is_answered_anew`: the new text is to be answered.
+    `on_record`: the new texts may be kept. `interrupts`: a run that answers it must end; a job that
+    goes on with the thread's messages has been added. `is_answered_anew`: the new text is to be
+    answered.
     """
 
     id: UUID
@@ -71,11 +72,11 @@ async def edit_message(
     *,
     must_agree: bool,
 ) -> ChangedMessage | None:
-    """Edit a stored message in a transaction of its thread; None where nothing is to be changed.
+    """Edit a stored message in its thread's transaction; None if there is nothing to change.
 
-    One that is still to be answered gets the edited text; one that was answered in the last day is
-    answered again. Stored texts become `question` and `words`. An event that is not newer than the
-    newest one of its message changes nothing.
+    A message that is still to be answered gets the edited text; one that was answered in the last
+    day is answered again. Stored texts become `question` and `words`. An event changes nothing if
+    the message has already seen it or a newer one.
     """
     values: dict[str, Any] = {
         **change.place,
@@ -88,16 +89,16 @@ async def edit_message(
     if row is None:
         return None
     values |= {"id": row["id"], "text": change.text}
-    interrupts = row["is_open"] and row["text"] != change.text
+    says_else = row["is_open"] and row["text"] != change.text
     is_answered_again = change.again is not None and row["may_be_answered_again"]
-    if interrupts:
+    if says_else:
         await connection.execute(_SQL["edit_waiting"], values)
     elif change.again is not None and is_answered_again:
         body = message_body(change.again)
         await connection.execute(_SQL["answer_again"], {**values, "message": body})
     else:
         await connection.execute(_SQL["note_change"], values)
-    if interrupts or is_answered_again:
+    if says_else or is_answered_again:
         await answer_at_once(connection, queue, change.thread)
     reworded = row["has_texts"] and (row["question"], row["words"]) != (question, words)
     changed = {"audience": row["audience"], "on_record": True}
@@ -114,8 +115,8 @@ async def edit_message(
         user_id=row["user_id"],
         formed=row["formed"],
         reworded=reworded,
-        interrupts=interrupts,
-        is_answered_anew=interrupts or is_answered_again,
+        interrupts=says_else and row["is_taken"],
+        is_answered_anew=says_else or is_answered_again,
         **changed,
     )
 
@@ -123,9 +124,9 @@ async def edit_message(
 async def withdraw_message(
     connection: AsyncConnection[DictRow], queue: Queue, change: MessageChange
 ) -> ChangedMessage | None:
-    """Withdraw a deleted message in a transaction of its thread; None where it is not stored.
+    """Withdraw a deleted message in its thread's transaction; None if it is not stored.
 
-    It is not answered, and what was posted of its answer is deleted; its texts are deleted.
+    It is not answered. Its texts, and the posted part of an unfinished answer, are deleted.
     """
     values = {**change.place, "changed": change.changed_ts}
     found = await connection.execute(_SQL["withdraw"], values)
@@ -136,6 +137,8 @@ async def withdraw_message(
         lock = f"{DELETE_ANSWER}:{row['id']}"
         arguments = {"team": change.team_id, "thread": change.thread, "message": str(row["id"])}
         await queue.defer(connection, DELETE_ANSWER, {lock: arguments}, queue=REPLIES)
+    if row["is_taken"]:
+        await answer_at_once(connection, queue, change.thread)
     return ChangedMessage(
         id=row["id"],
         user_id=row["user_id"],
@@ -143,7 +146,7 @@ async def withdraw_message(
         formed=row["formed"],
         reworded=row["has_texts"],
         on_record=True,
-        interrupts=row["is_open"],
+        interrupts=row["is_taken"],
         is_answered_anew=False,
     )
 
@@ -154,7 +157,7 @@ async def enter_person(connection: AsyncConnection[DictRow], person: Person) -> 
 
 
 async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
-    """Return the ts of the thread of a stored message; None of one that is not stored."""
+    """Return the ts of the thread of a stored message, or None if it is not stored."""
     values = {"team": team, "channel": channel, "ts": ts}
     [found] = await execute_statement(pool, _SQL["thread_of"], values)
     return split_thread_key(found["thread"])[2] if found["thread"] else None
@@ -168,7 +171,7 @@ async def update_from_message_later(
     ts: str,
     root: str,
 ) -> None:
-    """Add the job `update_from_message`, which updates memories from what a message then says."""
+    """Add the job `update_from_message`, which makes memories agree with what a message says."""
     lock = f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}"
     jobs = {lock: {**person.ids, "channel": channel, "ts": ts, "root": root}}
     await queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
@@ -180,7 +183,7 @@ async def delete_texts(connection: AsyncConnection[DictRow], person: Person, tur
 
 
 async def message_before(connection: AsyncConnection[DictRow], message: Message) -> str | None:
-    """Return the ts of the author's message before this one: in its thread, in a DM in any."""
+    """Return the ts of the author's previous message in this thread, or in the whole DM."""
     values = values_of(message) | {"dm": DM}
     found = await connection.execute(_SQL["message_before"], values)
     row = await found.fetchone()
@@ -190,7 +193,7 @@ async def message_before(connection: AsyncConnection[DictRow], message: Message)
 async def words_of(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> str:
-    """Return the stored words of a person's message; ``""`` where none are."""
+    """Return the stored words of a person's message, or ``""``."""
     values = {**person.ids, "channel": channel, "ts": ts}
     found = await connection.execute(_SQL["words_of"], values)
     row = await found.fetchone()

@@ -1,4 +1,4 @@
-"""The inbox: messages are stored with a job that answers them, taken by it, stopped and ended.
+"""The inbox: stores messages with the job that answers them, takes them, stops and ends them.
 
 docs/explanation/one-message.md lists every change of a message's `status`.
 """
@@ -23,11 +23,11 @@ from memory.postgres import execute_statement, load_statements, transaction
 ANSWER = "answer"
 """The job that answers the messages of a thread; its lock is the thread."""
 MAX_FAILURES = 5
-"""Attempts that ended in an error, or with their process, after which there is an apology."""
+"""After this many attempts that ended in an error, or with their process, the app apologises."""
 _SQL = load_statements("bot", "inbox")
 # Without a limit one mention would turn every later reply in the thread into a question.
 _FOLLOWED_SECONDS = 30 * 60
-# What was stopped, edited or deleted is dealt with before whatever else waits.
+# Stops, edits and deletions are handled before anything else that waits.
 _AT_ONCE = 1
 
 Status: TypeAlias = Literal["answered", "failed", "stopped", "skipped"]
@@ -38,11 +38,10 @@ class ClaimedMessage:
     """A stored message that a job has taken to answer it.
 
     `failures`: attempts that ended in an error or with their process. `begun`: an earlier attempt
-    began its turn; `replied`: it posted something, since the newest edit. `stopped`: the person
-    pressed Stop before this attempt. `process_died`: that of the attempt before. `unserved`: the
-    workspace has removed the app since. `waited`:
-    seconds since it was written, or edited last, when this attempt began. `attempts`: how often the
-    job ran before.
+    began its turn; `replied`: one has posted something since the newest edit. `stopped`: the
+    person pressed Stop before this attempt. `process_died`: the process of the previous attempt
+    did. `unserved`: the workspace has removed the app since. `waited`: seconds from its last edit,
+    or from when it was written, to this attempt. `attempts`: how often the job ran before.
     """
 
     run: Run
@@ -66,12 +65,11 @@ class ClaimedMessage:
 async def store_message(app: App, message: Message) -> bool:
     """Store a message and the job that answers it in one transaction; return whether it did.
 
-    A message is not stored if it is already known: the same (team, channel, ts), as for a mention
-    that comes both as ``message`` and ``app_mention``. Nor is one that does not address the bot,
-    except in a thread in which its author had asked the bot before, and the bot was asked or
-    answered in the 30 minutes before; nor one of a workspace that has removed the app. The more
-    messages of a person wait, the later further ones of theirs begin. Raises
-    `psycopg.OperationalError`.
+    A message is not stored if its (team, channel, ts) is already known, as when a mention comes
+    both as ``message`` and ``app_mention``, or if its workspace has removed the app. One that does
+    not address the bot is stored only if its author has asked the bot before in the thread, and
+    the bot was asked or answered there in the last 30 minutes. The more messages of a person wait,
+    the later their next ones begin. Raises `psycopg.OperationalError`.
     """
     values = {
         **_new_row(message),
@@ -129,8 +127,8 @@ async def take_message(
 async def stop_thread(app: App, thread: str, *, stopped_ts: str) -> bool:
     """End what is being answered in `thread`: the person pressed Stop.
 
-    Also a message that was begun and waits for the model. `stopped_ts` is the ts of the event: what
-    was written or edited later is answered. Returns whether there was anything to stop.
+    This includes a message that was begun and waits for the model. `stopped_ts` is the ts of the
+    event: a message written or edited later is answered. Returns whether anything was stopped.
     """
     async with transaction(app.pool, {THREAD_SETTING: thread}) as connection:
         values = {"thread": thread, "stopped_ts": stopped_ts}
@@ -143,7 +141,7 @@ async def stop_thread(app: App, thread: str, *, stopped_ts: str) -> bool:
 
 
 async def release_message(app: App, claimed: ClaimedMessage, *, failed: bool = False) -> None:
-    """Record that this attempt ended without an answer; `failed`: in an error.
+    """Record that this attempt ended without an answer; `failed`: with an error.
 
     Raises `Interrupted` if the message is no longer this run's.
     """
@@ -177,7 +175,7 @@ async def answer_later(
 
 
 async def answer_at_once(connection: AsyncConnection[DictRow], queue: Queue, thread: str) -> None:
-    """Add the job that answers the messages of a thread, before one that waits for the model."""
+    """Add the job that answers the messages of a thread, ahead of all that wait."""
     await answer_later(connection, queue, thread, priority=_AT_ONCE)
 
 
@@ -188,7 +186,7 @@ async def finish(
 
     The transaction shares the lock of the message's author, so it has waited for a running write of
     their memories, and sees its result. Raises `Interrupted` where the message was withdrawn or
-    edited meanwhile, or taken over by another run: the turn must not end so.
+    edited meanwhile, or taken over by another run: the turn must not end like this.
     """
     values = {**claimed.run.ownership, "status": status}
     finished = await connection.execute(_SQL["finish"], values, prepare=True)
@@ -197,18 +195,18 @@ async def finish(
 
 
 def _new_row(message: Message) -> dict[str, Any]:
-    """Return what names a message in its row, and what decides whether it is stored."""
+    """Return what identifies a message, and what decides whether it is stored."""
     since = f"{float(message.ts) - _FOLLOWED_SECONDS:.6f}"
     return {**values_of(message), "addressed": message.addressed, "since": since}
 
 
 def message_body(message: Message) -> Jsonb:
-    """Return the column `message` of a message's row: what its run needs of it."""
+    """Return the column `message` of a message's row: all its fields as JSON."""
     return Jsonb(asdict(message))
 
 
 def values_of(message: Message) -> dict[str, Any]:
-    """Return the columns of a message's row that name it, its author and its conversation."""
+    """Return the columns of a message's row that identify it, its author and its conversation."""
     return {
         "team": message.team_id,
         "user": message.user_id,

@@ -46,11 +46,11 @@ class Superseded(Interrupted):
 
 
 class Run:
-    """An attempt at a message, by the id of its row, under a `token` that each of its writes names.
+    """An attempt at a message, under a `token` that the message's row must have for it to write.
 
     A Stop, an edit or a deletion takes the token away or changes the message's row, and then tells
     the job, which calls `interrupt`. A process that was out of touch with PostgreSQL may have lost
-    the message to another one: `confirm` asks before anything is written to Slack.
+    the message to another one, so `confirm` is called before anything is written to Slack.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class Run:
         return {"id": self.id, "token": self.token}
 
     def interrupt(self, interruption: Interrupted) -> None:
-        """Let the attempt end."""
+        """Make the attempt end for this reason, unless it has another already."""
         if not self._interruption.done():
             self._interruption.set_result(interruption)
 
     def raise_if_interrupted(self) -> None:
-        """Raise what the attempt was interrupted by, if anything."""
+        """Raise the reason for which the attempt was interrupted, if it was."""
         if self._interruption.done():
             raise self._interruption.result()
 
@@ -95,8 +95,8 @@ class Run:
     async def confirm(self) -> None:
         """Raise `Interrupted` if the message is no longer this run's.
 
-        PostgreSQL is asked only if this process was out of touch with it since it was last asked,
-        and is then waited for.
+        PostgreSQL is asked, for as long as it takes, only if this process may have lost touch with
+        it since it was last asked.
         """
         while self._pulse.unbroken_since() > self._confirmed_at:
             now = time.monotonic()
@@ -112,16 +112,16 @@ class Run:
                 return
 
     async def check(self, connection: AsyncConnection[DictRow]) -> None:
-        """Read the message's row; raise `Interrupted` if it is no longer this run's, or ended."""
+        """Read the message's row; raise `Interrupted` if it is stopped or no longer this run's."""
         interruption = await self.read_interruption(connection)
         if interruption is not None:
             raise interruption
 
     async def read_interruption(self, connection: AsyncConnection[DictRow]) -> Interrupted | None:
-        """Return why the attempt must end, as the message's row says; None if it must not."""
+        """Return the reason in the message's row why the attempt must end, or None."""
         found = await connection.execute(_SQL["read_run"], {"id": self.id})
         row = await found.fetchone()
-        # A row that is gone was erased, with its person.
+        # A missing row was erased together with its person.
         if row is None or row["status"] == "deleted":
             return Withdrawn("The person deleted the message.")
         if row["token"] == self.token:

@@ -1,4 +1,4 @@
-"""How a turn begins and ends in its message's row; what its reply asks; when words are formed.
+"""Begins and ends a turn in its message's row, and schedules the formation of its words.
 
 Its beginning and its end are one transaction each, in the scope of the person and the thread.
 """
@@ -34,7 +34,7 @@ FORM_MEMORIES = "form_memories"
 WORDS_LIMIT = 8_000
 HISTORY_TURNS = 10
 _SQL = load_statements("bot", "turns")
-# While nothing is formed there are many more; the prompt leaves out the oldest.
+# Many more can be unformed while formation is off; the prompt leaves out the oldest.
 _UNFORMED_WORDS = 100
 _MAX_QUESTION = 300  # characters
 _SENTENCES = re.compile(r"(?<=[.!?؟])\s+|(?<=[。！？])\s*|\n+")
@@ -65,15 +65,15 @@ class Turn:
     stored. If it died before it stored one, `asked` is how many seconds ago it may have asked Slack
     to post that message, which is then looked for in Slack.
 
-    `exchanges` are earlier turns of the thread, in a direct message also of the last day, in order;
-    `recent_words` the person's words that are not formed yet; `memories` what
+    `exchanges` are earlier turns of the thread, in a direct message also those of the last day, in
+    order; `recent_words` the person's words that are not formed yet; `memories` what
     `memory.recall_memories` reads first; `channels_with_kept` the conversations of the workspace
     for which something is kept. Where memory is off these are empty, and `memories` is None.
 
-    `forgotten_messages` are the timestamps of messages in this channel that the person had
-    forgotten, those of other threads too, since the thread began; `forgettings` the ids of what
-    they forgot on that day before. `history_from` is the time of their last forgetting, in seconds
-    since 1970, 0 without one: `exchanges` and `recent_words` are of after it.
+    `forgotten_messages` are the timestamps of messages that the person has forgotten, in any thread
+    of this channel since this one began; `forgettings` are the ids of what they forgot in the last
+    day. `history_from` is the time of their last forgetting, in seconds since 1970, or 0:
+    `exchanges` and `recent_words` are later than that.
     """
 
     claimed: ClaimedMessage
@@ -104,15 +104,15 @@ class Turn:
 
     @property
     def is_kept(self) -> bool:
-        """Whether texts are stored: memory was on, and the message not forgotten as it waited."""
+        """Whether texts are stored: memory is on, and the message has not been forgotten."""
         return self.memory_state.on_record and self.message.ts not in self.forgotten_messages
 
     @property
     def lacks_thread(self) -> bool:
-        """Whether messages of its thread are not in its history, and are to be read from Slack.
+        """Whether its history lacks messages of its thread, which must be read from Slack.
 
-        Not of a direct message, whose threads are the bot's own, nor of a thread that has a turn
-        already or just begins. Where memory is off there is no history, and the thread is read.
+        It lacks none in a direct message, whose threads are the bot's own, or in a thread that has
+        had a turn, unless memory is off: then there is no history. A new thread has none to read.
         """
         message = self.message
         known = message.audience == DM or any(e.thread == message.thread for e in self.exchanges)
@@ -136,8 +136,8 @@ async def begin_turn(
 ) -> Turn:
     """Store the turn of a message that is about to be answered; read what it begins with.
 
-    What is not to be kept is not stored, and credentials never are. Raises `Superseded` and, if
-    it is `limited`, `bot.access.QuotaExceeded`: then nothing is stored.
+    Texts that may not be kept are not stored, and credentials never are. Raises `Interrupted` and,
+    if `limited`, `bot.access.QuotaExceeded`; then nothing is stored.
     """
     message = claimed.message
     view = await view_of_message(app, message)
@@ -189,14 +189,14 @@ async def end_turn(
 ) -> None:
     """End the turn and its message, and schedule formation if there are words to form.
 
-    `removal_proposed`: the person is asked by a button whether to forget something, so the
-    words themselves remove nothing. `noticed`: tools changed memories, and the notice of that
-    is shown now.
+    `removal_proposed`: a button asks the person whether to forget something, so the words
+    themselves remove nothing. `noticed`: tools changed memories, and the notice of that is shown
+    now.
 
-    All in one transaction. Raises `Interrupted` where the message was edited or deleted
-    meanwhile. No credential of the reply is stored, and no reply if the person forgot the
-    message before the turn began, or anything since: it may repeat that. The words of a message
-    that was forgotten while its turn began are blanked.
+    This is one transaction. Raises `Interrupted` if the message was edited or deleted meanwhile.
+    The reply is stored without credentials. It is not stored if the person forgot the message
+    before the turn began, or anything since, which it may repeat. The words of a message that was
+    forgotten during its turn are blanked.
     """
     message = turn.message
     person = turn.view.person
@@ -204,10 +204,10 @@ async def end_turn(
     lock = message.person.prefix
     async with transaction(app.pool, _scope(message), lock=lock, shared=True) as connection:
         await finish(connection, turn.claimed, outcome)
-        # A sentence in place of an answer does not say that a model answers again.
+        # A fixed sentence in place of an answer does not show that a model answers again.
         if outcome == "answered" and reply is not None:
             await end_refusal(connection, message.person, MODEL_AWAY)
-        # A sentence in place of an answer asks for no consent.
+        # A fixed sentence in place of an answer asks for no consent.
         if turn.memory_state.is_first and (reply is not None or not turn.memory_state.asks):
             await note_informed(connection, message.person)
         values = {
@@ -288,7 +288,7 @@ async def _begin(
     *,
     on_record: bool,
 ) -> dict[str, Any]:
-    """Store that the turn begins, or begins again: without the rating of its earlier answer.
+    """Store that the turn begins. If it begins again, delete the rating of its earlier answer.
 
     A request to POST /ask is stored here. Returns `again`, `asked` and `reply_ts` of a `Turn`.
     Raises `Interrupted` if the message was deleted or erased, or if another run answers it.
@@ -336,8 +336,8 @@ async def schedule_formation(
 ) -> None:
     """Schedule formation of unformed words, in the transaction that stores them.
 
-    Each message adds a job. It runs after the seconds of quiet, and waits on while the person
-    writes: a burst of messages is one formation that sees all of them.
+    Each message adds a job. It runs after the seconds of quiet, and is put off while the person
+    writes, so that one formation sees a whole burst of messages.
     """
     settings = app.settings
     if settings.formation != "off":
@@ -355,7 +355,7 @@ async def form_after(
 ) -> None:
     """Add a job that forms memories of a person and audience after `delay` seconds.
 
-    Jobs of a person and audience run in order; one of a lower `priority` holds up no other.
+    Jobs of one person and audience run in order; one of lower `priority` holds up no other.
     """
     lock = f"{BACKGROUND}:{namespace.prefix}"
     arguments = {

@@ -24,21 +24,21 @@ class CollectedReply:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Nothing is open."""
+        """Close nothing: nothing is open."""
 
     async def localizer(self) -> Localizer:
-        """Return who reads the reply."""
+        """Return the localizer for the language of the prompt."""
         return self._localizer
 
     async def check(self) -> None:
-        """Nothing ends the reply."""
+        """Do nothing: nothing ends the reply."""
 
     async def write(self, piece: str) -> None:
         """Take a piece of the reply."""
         self.text += piece
 
     async def task(self, task: Task) -> None:
-        """Tool calls are not shown."""
+        """Do nothing: tool calls are not shown."""
 
     def start_over(self) -> None:
         """Discard the text so far."""
@@ -49,7 +49,7 @@ class CollectedReply:
         self.text = text
 
     async def tell(self, make_payload: PayloadMaker) -> str:
-        """Never called: the model is offered no tools that show something."""
+        """Raise `NotImplementedError`: the model is offered no tools that show something."""
         raise NotImplementedError
 
     async def stop(self) -> str:
@@ -57,4 +57,4 @@ class CollectedReply:
         return self.text
 
     async def show(self, makers: Sequence[PayloadMaker]) -> None:
-        """Nothing is shown beside the reply."""
+        """Do nothing: only the reply is returned."""

@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of the messages of a reply: those in Slack, and one that may be there."""
+"""Records a reply's messages in PostgreSQL: those in Slack, and one that may be there."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SQL = load_statements("bot", "delivery")
 class ReplyRecord:
     """The columns `posting_since` and `reply_ts` of a message's row.
 
-    `posting_since` is set before Slack is asked for a message, and cleared as its ts is added to
-    `reply_ts`; `begin_turn` has set it for the first one. The methods that write raise
-    `Superseded` when another worker answers, and all raise `psycopg.OperationalError`.
+    `posting_since` is set before Slack is asked for a message, and cleared when its ts is added to
+    `reply_ts`; `begin_turn` sets it for the first one. The methods that write raise `Superseded`
+    if another worker answers, and all may raise `psycopg.OperationalError`.
     """
 
     def __init__(self, pool: Pool, claimed: ClaimedMessage) -> None:
@@ -30,7 +30,7 @@ class ReplyRecord:
         await self._write("intend")
 
     async def give_up_intent(self) -> None:
-        """Store that nothing is posted."""
+        """Store that the intended message was never posted."""
         await self._write("give_up_intent")
 
     async def add(self, ts: str) -> None:

@@ -1,7 +1,7 @@
-"""What of one reply is in Slack: streamed, posted, found after a crash, replaced.
+"""Writes one reply to Slack: streams it, posts it, replaces it, finds it after a crash.
 
 A reply is one or more messages, called pages here. A message that was streamed is appended to,
-stopped or deleted, and never updated: what Slack makes of its text and of the new blocks is not
+stopped or deleted, and never updated: how Slack combines its text with the new blocks is not
 specified. Source: docs/reality.md, "Streams"
 
 slack_sdk's `AsyncChatStream` is not used: it sends when its buffer is long enough, not once a
@@ -67,15 +67,15 @@ from bot.ui.blocks import (
 
 log = logging.getLogger(__name__)
 
-# A reply is not dropped for a rate limit, nor is a place held for ever.
+# Long enough not to drop a reply for a rate limit, and yet not to hold a place for ever.
 _PATIENCE_SECONDS = 600.0
 # Four blocks of a message are left for what is below the text.
 PAGE_LIMITS = Limits(PART_LIMIT, MESSAGE_BLOCKS_LIMIT - 4)
 # Slack counts the cards of tasks with the text. Source: docs/reality.md, "Streams"
 _CARD_CHARACTERS = 300
-# So near its limits a page ends at the next paragraph.
+# A page that has no more room than this ends at the next paragraph.
 _NEARLY_FULL = Limits(1_500, 6)
-# A shorter text is not refused for its length or the number of its blocks.
+# Slack does not refuse a shorter text for its length or the number of its blocks.
 _SHORT = 1_000
 
 _TURN_EVENT = "kioku_turn"
@@ -98,7 +98,7 @@ class DeliveryFailed(Exception):
 
 
 class State(Enum):
-    """What is in Slack of the page that is being written."""
+    """How much of the page that is being written is in Slack."""
 
     EMPTY = "nothing; it may be streamed"
     STARTING = "a stream that Slack was asked for, and whose ts is not known"
@@ -123,11 +123,11 @@ class _Page:
     tasks: dict[str, Chunk] = field(default_factory=dict)
 
     def text(self, reply: str) -> str:
-        """Return the text of the page and of all that follows, of a reply."""
+        """Return the page's opening and the reply from the page's start on."""
         return self.opening + reply[self.start :]
 
     def position(self, characters: int) -> int:
-        """Return which character of the reply follows so many characters of the page."""
+        """Return the position in the reply that is `characters` into the page."""
         return self.start + max(characters - len(self.opening), 0)
 
 
@@ -148,9 +148,9 @@ class ReplyInSlack:
     `show` takes the reply as far as a stream can, `finish` to its end, and `stop` ends it where it
     is. Each page whose stream is full is ended, and the next one begun.
 
-    PostgreSQL knows that a message is about to be begun before Slack is called, and its ts
-    afterwards (`ReplyRecord`). Before anything is written to Slack the run is confirmed, so a
-    worker that was superseded writes nothing more; what it has just begun it deletes.
+    `ReplyRecord` stores that a message is about to be begun before Slack is called, and its ts
+    afterwards. The run is confirmed before anything is written to Slack, so a worker that was
+    superseded writes nothing more, and deletes the message that it has just begun.
 
     The methods raise what the Slack client raises, `psycopg.OperationalError`, and `Interrupted`.
     """
@@ -167,17 +167,17 @@ class ReplyInSlack:
         self._page = _Page()
         self._ended_pages: list[str] = []
         self._tasks: dict[str, Chunk] = {}
-        # To be deleted: of earlier attempts, or of a text that was discarded.
+        # Messages to delete, of earlier attempts or of a discarded text.
         self._outdated = list(turn.reply_ts)
         self._is_intended = True
-        # When Slack was asked for a message whose ts is not recorded, by this attempt or one that
-        # died (seconds since 1970); None where it is known that there is none.
+        # When this attempt, or one that died, asked Slack for a message whose ts is not recorded
+        # (seconds since 1970); None if there is certainly no such message.
         self._asked_at = None if turn.asked is None else time.time() - turn.asked
         self._start: asyncio.Task[None] | None = None
 
     @property
     def takes_streams(self) -> bool:
-        """Whether what is added is shown before the reply is whole."""
+        """Whether added text is shown before the reply is complete."""
         return self.state in (State.EMPTY, State.STARTING, State.STREAMING)
 
     # --- what the reply is to be ---------------------------------------------------------------
@@ -194,17 +194,17 @@ class ReplyInSlack:
         self.state = State.EMPTY if self.takes_streams else State.HELD
 
     def add_task(self, chunk: Chunk) -> None:
-        """Show a task, or another state of it, with the next text."""
+        """Show a task, or its new state, with the next text."""
         identity = str(chunk["id"])
         if identity in self._page.tasks:
-            # Slack adds details to those that the task has.
+            # Slack would append the details to those that the task already shows.
             chunk = {name: value for name, value in chunk.items() if name != "details"}
         self._tasks[identity] = chunk
 
     async def show(self) -> bool:
-        """Stream the text so far, as far as it can be shown now, and the tasks.
+        """Stream the tasks, and as much of the text so far as can be shown now.
 
-        Returns False before there is anything to show. Raises `Stopped` where Slack says that the
+        Returns False if there is nothing to show yet. Raises `Stopped` if Slack says that the
         person pressed Stop.
         """
         await self._answered()
@@ -229,9 +229,9 @@ class ReplyInSlack:
     async def finish(self, text: str, below: list[Block]) -> bool:
         """Deliver the whole reply, with `below` under its last message.
 
-        A page whose stream cannot be ended with all of it is deleted and posted: how much of it
-        Slack has is not always known. Returns whether the end of a stream has ended the session.
-        Raises `DeliveryFailed` when Slack refuses the reply in every way.
+        A page whose stream cannot be ended with its whole text is deleted and posted anew, because
+        it is not always known how much of it Slack has. Returns whether the end of a stream has
+        ended the session. Raises `DeliveryFailed` if Slack refuses the reply in every form.
         """
         await self._answered()
         await self._confirm()
@@ -255,9 +255,9 @@ class ReplyInSlack:
     async def stop(self, line: str, below: list[Block]) -> bool:
         """End the reply where it is, with a `line` under it; return as `finish` does.
 
-        What was streamed stays, without the words that are not shown yet: after Stop a stream takes
-        no more text. Where Slack takes no blocks either, the line is a message of its own. `text`
-        is then what the person sees.
+        Streamed text stays, and words not yet shown are dropped: after Stop a stream takes no more
+        text. If Slack takes no blocks either, the line becomes a message of its own. Afterwards
+        `text` is what the person sees.
         """
         await self._answered()
         await self._confirm()
@@ -309,7 +309,7 @@ class ReplyInSlack:
         return self._overflow() or clean_split(text, at_least=self._at_least())
 
     def _overflow(self) -> Split | None:
-        """Return where the page ends, if the text does not fit into it."""
+        """Return where the page must end, or None if the whole text fits into it."""
         text = self._page.text(self.text)
         limits = self._limits()
         if limits.fit(text):
@@ -317,20 +317,20 @@ class ReplyInSlack:
         return split_point(text, limits, at_least=self._at_least())
 
     def _at_least(self) -> int:
-        """Return how much of its text the page has in any case."""
+        """Return how many characters the page must keep: those sent, or one after the opening."""
         return max(self._page.sent, len(self._page.opening) + 1)
 
     def _begin_page(self, split: Split) -> None:
-        """Leave the page, whose message is ended, and begin the next one behind it."""
+        """Begin the next page after this one, whose message has ended."""
         if self._page.ts:
             self._ended_pages.append(self._page.ts)
         self._page = _Page(start=self._page.position(split.at), opening=split.opening)
         self.state = State.EMPTY
 
     def _take_whole_text(self, text: str) -> None:
-        """Take the reply's whole text; start over where what is shown is no beginning of it.
+        """Take the reply's whole text; start over if it does not begin with what is shown.
 
-        White space at the end of what is shown is not compared: the whole text has none.
+        White space at the end of what is shown is ignored, because the whole text has none.
         """
         shown = self.text[: self._page.position(self._page.sent)]
         if not text.startswith(shown):
@@ -353,7 +353,7 @@ class ReplyInSlack:
         self.state = State.STARTING
         self._start = asyncio.create_task(self._ask_for_stream(piece))
         try:
-            # Stop ends the wait for Slack's answer, and not the call.
+            # Stop ends the wait for Slack's answer, but not the call.
             await asyncio.shield(self._start)
         finally:
             if self._start.done():
@@ -383,7 +383,7 @@ class ReplyInSlack:
         await self._recorded(self._page.ts)
 
     async def _answered(self) -> None:
-        """STARTING → STREAMING, or HELD: wait for the answer that a cancelled call left."""
+        """STARTING → STREAMING, or HELD: wait for a call that outlived a cancellation."""
         if self._start is None:
             return
         start = self._start
@@ -436,7 +436,7 @@ class ReplyInSlack:
                 return
             has_ended = await self._stop_stream(self._patient, self._unsent(), below, "active")
         except Stopped:
-            # The text is complete: what Slack did not take of it is posted below.
+            # The text is complete, so what Slack did not take is posted below.
             has_ended = not self._unsent().strip()
             await self._close_stream(below if has_ended else [])
             self._begin_page(Split(self._page.sent))
@@ -446,7 +446,7 @@ class ReplyInSlack:
     async def _stop_stream(
         self, client: AsyncWebClient, piece: str, below: list[Block], session: str
     ) -> bool:
-        """End the stream with its last text; return False, as `_break` says, if that failed."""
+        """End the stream with its last text; if that fails, call `_break` and return False."""
         self._end_open_tasks()
         try:
             await self._ask_for_end(client, _chunks(piece, self._tasks.values()), below, session)
@@ -478,7 +478,7 @@ class ReplyInSlack:
         )
 
     def _break(self, error: Exception) -> None:
-        """STREAMING → BROKEN, unless a rate limit is all that is in the way.
+        """STREAMING → BROKEN, unless the error is only a rate limit.
 
         Raises `Stopped` where Slack has ended the stream because the person pressed Stop.
         """
@@ -495,7 +495,7 @@ class ReplyInSlack:
         self._page.tasks |= tasks
 
     def _end_open_tasks(self) -> None:
-        """Complete the tasks of the page: Slack shows one that is open at its end as an error."""
+        """Complete the tasks of the page: Slack shows one left open at the end as an error."""
         for identity, chunk in (self._page.tasks | self._tasks).items():
             latest = self._tasks.get(identity, chunk)
             if latest["status"] == "in_progress":
@@ -515,7 +515,7 @@ class ReplyInSlack:
         self.state = State.ENDED
 
     def _discard(self) -> None:
-        """BROKEN → HELD: let the stream be deleted, because the page is posted."""
+        """BROKEN → HELD: mark the stream for deletion, because the page will be posted."""
         if self._page.ts:
             self._outdated.append(self._page.ts)
         self._page.ts = ""
@@ -529,7 +529,7 @@ class ReplyInSlack:
         await self._post_part(last, below)
 
     async def _post_part(self, text: str, below: list[Block]) -> None:
-        """Post a part: in halves where Slack refuses it as too long, at last without blocks."""
+        """Post a part; if Slack refuses it, post halves if too long, else text without blocks."""
         await self._prepare()
         blocks = [markdown(text), *below]
         try:
@@ -552,7 +552,7 @@ class ReplyInSlack:
                 self._patient,
                 message.channel_id,
                 content,
-                # Of this message alone: others of the reply are in the thread.
+                # Unique to this message: others of the reply are in the thread.
                 turn_metadata(self._turn.id, message=uuid4().hex),
                 author=await self._slack.bot_user_id(message.team_id),
                 thread_ts=message.thread_ts,
@@ -573,14 +573,14 @@ class ReplyInSlack:
         self._asked_at = time.time()
 
     async def _confirm(self) -> None:
-        """Confirm the run; Stop does not keep a text that is complete from being written."""
+        """Confirm the run, but ignore Stop, because a complete text is written anyway."""
         with suppress(Stopped):
             await self._turn.claimed.run.confirm()
 
     # --- what is recorded ----------------------------------------------------------------------
 
     async def _prepare(self) -> None:
-        """Delete what is outdated, recorded or not; record that a message is about to be begun."""
+        """Delete outdated messages; record that a message is about to be begun."""
         if self._asked_at is not None:
             self._outdated += await self._unrecorded(self._asked_at)
             self._asked_at = None
@@ -593,7 +593,7 @@ class ReplyInSlack:
             self._is_intended = True
 
     async def _unrecorded(self, since: float) -> list[str]:
-        """Return the times of messages of the turn that are in the thread and not recorded."""
+        """Return the ts of the turn's messages that are in the thread but not recorded."""
         message = self._message
         await posting.settled(since)
         found = await messages_since(
@@ -601,7 +601,7 @@ class ReplyInSlack:
         )
         recorded = await self._record.in_thread()
         return messages_of_turn(
-            # Slack sends the thread's first message along, however old it is.
+            # Slack includes the thread's first message, however old it is.
             [one for one in found if _time(one) > float(message.ts)],
             bot_user_id=await self._slack.bot_user_id(message.team_id),
             turn_id=self._turn.id,
@@ -610,11 +610,11 @@ class ReplyInSlack:
         )
 
     async def _recorded(self, ts: str) -> None:
-        """Record a message that was begun; delete it when another worker answers."""
+        """Record a message that was begun; delete it if another worker answers."""
         try:
             await self._record.add(ts)
         except Superseded:
-            # The other worker does not know it, and would leave it beside its own.
+            # The other worker does not know of it, and would leave it beside its own.
             await self._delete(ts)
             raise
         self._is_intended = False
@@ -634,7 +634,7 @@ class ReplyInSlack:
 
 
 def turn_metadata(turn_id: UUID, **payload: str) -> dict[str, Any]:
-    """Return what a reply's message carries. Every member of the workspace can read it."""
+    """Return the metadata of a reply's message. Every member of the workspace can read it."""
     return {"event_type": _TURN_EVENT, "event_payload": {"turn": str(turn_id), **payload}}
 
 
@@ -646,11 +646,11 @@ def messages_of_turn(
     since: float,
     recorded: Collection[str],
 ) -> list[str]:
-    """Return the times of the messages in a thread that are the turn's, in order.
+    """Return the ts of the turn's messages among those `found` in its thread, in order.
 
-    These are the app's own messages with the turn's metadata that no turn has `recorded`. If there
-    are none, it is the message without metadata that is nearest to `since`, when it was intended: a
-    stream gets its metadata only as it ends.
+    They are the app's unrecorded messages with the turn's metadata. If there are none, it is the
+    one without metadata nearest to `since`, when it was asked for: a stream gets its metadata only
+    when it ends.
     """
     own = [one for one in found if one.get("user") == bot_user_id and one["ts"] not in recorded]
     marked = with_metadata(own, turn_metadata(turn_id), author=bot_user_id)
@@ -666,9 +666,9 @@ def _time(message: Mapping[str, Any]) -> float:
 
 
 def _chunks(text: str, tasks: Iterable[Chunk]) -> list[Chunk]:
-    """Return what a call of a stream adds to it: tasks come before the words that follow them.
+    """Return what a call adds to a stream: tasks come before the words that follow them.
 
-    Always ``chunks``: Slack refuses ``markdown_text`` in a stream that was opened with them.
+    Text is always sent as ``chunks``: a stream opened with them refuses ``markdown_text``.
     """
     chunks: Sequence[Chunk] = [text_chunk(text)] if text else []
     return [*tasks, *chunks]

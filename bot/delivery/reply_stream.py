@@ -67,7 +67,7 @@ class ReplyStream:
         return self._reply.text
 
     async def localizer(self) -> Localizer:
-        """Return who reads the reply."""
+        """Return the localizer for the person who reads the reply."""
         if self._localizer is None:
             person = self._message.person
             settings = self._turn.memory_state.settings
@@ -108,13 +108,13 @@ class ReplyStream:
         can_be_rated: bool = False,
         says_off: bool = True,
     ) -> None:
-        """Deliver the whole reply, below it a rating and the button for what has shaped it.
+        """Deliver the whole reply, with a rating and the button for what shaped it below.
 
-        `says_off`: where memory was off for the message, a line says so.
+        `says_off`: if memory was off for the message, a line says so.
 
-        Raises `DeliveryFailed` when Slack refuses it in every way, what the Slack client raises
-        when Slack is unavailable for too long, and `Interrupted`; Stop does not interrupt it,
-        because the text is complete.
+        Raises `DeliveryFailed` if Slack refuses it in every form, what the Slack client raises if
+        Slack is unavailable for too long, and `Interrupted`, though not for Stop, because the text
+        is complete.
         """
         below = await self._below(
             text, is_shaped=is_shaped, can_be_rated=can_be_rated, says_off=says_off
@@ -144,11 +144,11 @@ class ReplyStream:
         return self._reply.text
 
     async def show(self, makers: Sequence[PayloadMaker]) -> None:
-        """Send the messages that these functions return; in a channel, to the person only."""
+        """Send the messages that `makers` return; in a channel only the person sees them."""
         person = self._message.person
         in_dm = self._turn.view.own.audience == DM
         for make_payload in makers:
-            # Read again: the person may just have chosen another one.
+            # Read again: the person may just have chosen another language.
             localizer = await self._app.people.localizer(person, self._message.text)
             payload = await make_payload(person, localizer)
             client = self._app.slack.client(self._message.team_id, patience=PATIENCE_SECONDS)
@@ -197,7 +197,7 @@ class ReplyStream:
     async def _processing_is_set(self) -> bool:
         """Return whether Slack has answered the call that began the session.
 
-        One that it carries out after the end of the stream would leave the session `processing`.
+        A call carried out after the end of the stream would leave the session `processing`.
         """
         if self._reply.state is State.STREAMING and not self._processing.done():
             await asyncio.wait({self._processing}, timeout=SESSION_SECONDS)

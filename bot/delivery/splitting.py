@@ -1,8 +1,8 @@
-"""Where a long Markdown text is split into messages of Slack. All functions are pure.
+"""Where a long Markdown text is split into Slack messages. All functions are pure.
 
-A part has at most so many characters and, as Slack counts them, blocks. It does not end behind a
-heading or within the row of a table. A code block, a code span or a table that is split is ended in
-the one part and begun again in the next.
+A part has a limited number of characters and of blocks, as Slack counts them. It does not end after
+a heading or within the row of a table. If a code block, a code span or a table is split, it is
+closed in one part and opened again in the next.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-# As CommonMark has it, within lists too; a line with both ends is inline code. Source:
+# As in CommonMark, also within lists; a line with both ends is inline code. Source:
 # https://spec.commonmark.org/0.31.2/#fenced-code-blocks
 _FENCE = re.compile(r"^([ \t]{0,12})(`{3,30}(?=[^`\n]*$)|~{3,30}(?!~))([^\n]*)$", re.MULTILINE)
-# A longer one, repeated in each part, could fill the part.
+# A longer fence line, repeated in each part, could fill the part.
 _FENCE_LENGTH = 64
 _LEAST_CHARACTERS = 1_000
 _LEAST_BLOCKS = 6
@@ -23,7 +23,7 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _HEADING = re.compile(r"[ \t]{0,3}#{1,6}(?:[ \t]|$)")
 _RULE = re.compile(r"[ \t]{0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _DELIMITERS = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
-# Ends of paragraphs, lines, sentences and words, the best first.
+# Where to break, the best first: after paragraphs, lines, sentences, clauses and words.
 _BREAKS = ("\n\n", "\n", "。", ". ", "、", " ")
 
 _Kind: TypeAlias = Literal["blank", "heading", "rule", "table", "code", "text"]
@@ -31,7 +31,7 @@ _Kind: TypeAlias = Literal["blank", "heading", "rule", "table", "code", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a message holds: characters, and blocks as Slack counts them."""
+    """How much one message can hold: characters, and blocks as Slack counts them."""
 
     characters: int
     blocks: int
@@ -41,7 +41,7 @@ class Limits:
         return len(text) <= self.characters and count_blocks(text) <= self.blocks
 
     def less(self, characters: int, blocks: int) -> Limits:
-        """Return what is left of the limits: room for some text in any case."""
+        """Return what is left of the limits, but always room for some text."""
         return Limits(
             max(self.characters - characters, _LEAST_CHARACTERS),
             max(self.blocks - blocks, _LEAST_BLOCKS),
@@ -50,7 +50,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Where a text is split: after `at` characters, with `closing` after and `opening` before."""
+    """Where a text is split: after `at` characters; `closing` ends a part, `opening` begins one."""
 
     at: int
     closing: str = ""
@@ -74,8 +74,8 @@ class _Line:
 def count_blocks(text: str) -> int:
     """Return how many blocks Slack makes of a Markdown text.
 
-    These are one for each heading, table, rule and the text between them. Source:
-    docs/reality.md, "Posting, changing, deleting"
+    Each heading, table and rule is one, and so is the text between them. Source: docs/reality.md,
+    "Posting, changing, deleting"
     """
     return max(sum(line.block for line in _lines(text)), 1)
 
@@ -117,7 +117,7 @@ def split_point(text: str, limits: Limits, *, at_least: int) -> Split:
 
 
 def clean_split(text: str, *, at_least: int) -> Split | None:
-    """Return the last end of a paragraph behind `at_least` characters that is a good place."""
+    """Return a split at the last paragraph's end after `at_least` characters, if it is clean."""
     end = shown_end(text)
     at = text.rfind("\n\n", at_least, end)
     if at < 0:
@@ -132,8 +132,8 @@ def clean_split(text: str, *, at_least: int) -> Split | None:
 def shown_end(text: str) -> int:
     """Return how many characters of a growing text may be shown now.
 
-    Held back are a heading until there is text below it, and a row of a table until it has ended:
-    a message could not end behind them.
+    A heading is held back until text follows it, and a row of a table until it has ended, because
+    a message must not end after them.
     """
     lines = list(_lines(text))
     end = len(text)
@@ -151,7 +151,7 @@ def shown_end(text: str) -> int:
 
 
 def open_fence(text: str) -> str | None:
-    """Return the opening line, cut to 64 characters, of a code block that `text` leaves open."""
+    """Return the first line, cut to 64 characters, of a code block that `text` leaves open."""
     opened: re.Match[str] | None = None
     for match in _FENCE.finditer(text):
         if opened is None:
@@ -168,10 +168,10 @@ def closing_fence(fence: str) -> str:
 
 
 def break_point(text: str, limit: int, *, at_least: int = 0) -> int:
-    """Return where to break a `text` that is longer than `limit`, at most `limit` in.
+    """Return where to break a `text` that is longer than `limit`: `limit` characters in, or less.
 
-    At the last paragraph, line, sentence or word that ends in the second half, in this order, and
-    not before `at_least`.
+    The break is after the last paragraph in the second half, else the last line, sentence or word
+    there, and not before `at_least`.
     """
     earliest = max(limit // 2, at_least)
     for mark in _BREAKS:
@@ -188,7 +188,7 @@ def ends_in_code(text: str) -> bool:
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    """Yield the lines of a Markdown text, each with what it is for Slack."""
+    """Yield the lines of a Markdown text, each with how Slack reads it."""
     before: _Kind = "blank"
     fence = ""
     head = ""
@@ -211,14 +211,14 @@ def _lines(text: str) -> Iterator[_Line]:
         if kind == "table" and not is_row:
             head = line + following
         yield _Line(start, end, kind, _begins_block(kind, before), row_head)
-        # An empty line within code or between paragraphs begins nothing; it ends a table.
+        # A blank line ends a table; between paragraphs it begins no new block.
         if kind != "blank" or before == "table":
             before = kind
         start = end
 
 
 def _kind(line: str, following: str, before: _Kind) -> _Kind:
-    """Return what a line outside of code blocks is."""
+    """Return the kind of a line outside of code blocks."""
     bare = line.rstrip()
     if not bare:
         return "blank"
@@ -251,7 +251,7 @@ def _end_of_blocks(lines: list[_Line], most: int) -> int:
 
 
 def _moved_back(lines: list[_Line], at: int) -> int:
-    """Return the last place up to `at` that is not within a row, or behind a heading."""
+    """Return the last place up to `at` that is not within a row or after a heading."""
     before = [line for line in lines if line.start < at]
     while before:
         line = before.pop()

@@ -33,7 +33,7 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
     """Return the Bolt app with every listener of manifest.yml.
 
     Requests are verified before they come here: over HTTP by `bot.runtime.http`, in Socket Mode by
-    the connection. The token of a request is that of its installation.
+    the connection. Each request uses the token of its installation.
     """
 
     async def handle_events(
@@ -41,8 +41,8 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
     ) -> BoltResponse | None:
         """Answer an event once it is stored; let listeners answer any other request.
 
-        This middleware comes before `authorize`, which knows one installation: an event of a Slack
-        Connect channel concerns several.
+        It runs before `authorize`, which finds only one installation: an event in a Slack Connect
+        channel can concern several.
         """
         body = sanitize_payload(request.body)
         if body.get("type") == "app_rate_limited":
@@ -96,10 +96,10 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
 def answer_to(error: Exception) -> BoltResponse:
     """Log a failed request and return the answer to Slack.
 
-    Slack delivers again what is answered 503, because PostgreSQL is away or busy, or 500, an error
-    of this app. It delivers an event up to three times more, and stops the deliveries to an app
-    that fails too often: https://docs.slack.dev/apis/events-api/#retries. So what cannot be read,
-    and what has no listener, such as a button of another version, is acknowledged.
+    Slack delivers an event up to three times more after a 503 (PostgreSQL is unavailable or busy)
+    or a 500 (an error of this app), and stops deliveries to an app that fails too often:
+    https://docs.slack.dev/apis/events-api/#retries. So a request that cannot be read or has no
+    listener, such as a click on a button of another version, is acknowledged.
     """
     is_passing = isinstance(error, OperationalError)
     is_acknowledged = isinstance(error, (BoltUnhandledRequestError, *UNREADABLE))

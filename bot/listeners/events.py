@@ -64,7 +64,7 @@ CONVERSATION_CHANGES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """An event as it concerns one installation.
+    """One event for one installation.
 
     `fields` is the inner event of Slack's envelope. `is_shared`: it happened in a Slack Connect
     channel.
@@ -86,7 +86,7 @@ class Event:
 
     @property
     def kind(self) -> str | None:
-        """The type of the event; of a message its subtype."""
+        """The type of the event, or the subtype of a message."""
         name = "subtype" if self.fields.get("type") == "message" else "type"
         return self.fields.get(name)
 
@@ -97,9 +97,9 @@ Handler: TypeAlias = Callable[[App, Event], Awaitable[None]]
 async def handle_event(app: App, body: Mapping[str, Any]) -> None:
     """Handle an ``event_callback`` for each installation that it concerns.
 
-    Slack sends two events of an uninstall in any order, and the first ends the installation, so no
-    installation is looked up for them. Slack sends an event of a channel that is shared with other
-    organisations once, however many of them have the app, and names any one of them. Source:
+    An uninstall causes two events in any order, and the first ends the installation, so none is
+    looked up for them. An event in a channel that is shared with other organisations comes once,
+    however many of them have the app, and names any one of them. Source:
     https://docs.slack.dev/reference/methods/apps.event.authorizations.list
     """
     if body["event"].get("type") in DEPARTURES:
@@ -151,9 +151,9 @@ async def route_to_installation(
 
 
 def _is_of_a_bot(event: Event) -> bool:
-    """Return whether a bot, this app included, posted or changed a message.
+    """Return True for a message that any bot, this app included, posted or changed.
 
-    A bot that converts a conversation changes who hears it, which counts.
+    A conversion by a bot is False, because it changes who can read the conversation.
     """
     if event.kind in CONVERSATION_CHANGES:
         return False
@@ -165,10 +165,10 @@ def _is_of_a_bot(event: Event) -> bool:
 async def enqueue(app: App, message: Message) -> bool:
     """Store a message and return whether it was new.
 
-    After a mention that was delivered late its thread is read: what people wrote below the mention
-    meanwhile addressed nobody, so it was not stored.
+    After a mention that was delivered late, its thread is read: replies to it that came earlier
+    were not stored, because they did not address the bot.
 
-    Slack shows that the message waits, if it does, also for a PostgreSQL that does not take it.
+    If the message has to wait, for its turn or for PostgreSQL, Slack shows that.
     """
     try:
         is_new = await store_message(app, message)
@@ -185,7 +185,7 @@ async def enqueue(app: App, message: Message) -> bool:
 
 
 def _show_wait(app: App, message: Message, *, after: float) -> None:
-    """Show that a message waits, unless it may be none to answer."""
+    """Show that a message waits, unless it might not be answered."""
     if not message.addressed:
         return
     refusal = refusal_in(app.settings, message.person, message.channel_id, message.audience)
@@ -291,7 +291,7 @@ async def publish_opened_home(app: App, event: Event) -> None:
 
 
 async def update_person(app: App, event: Event) -> None:
-    """Take a person's new language, time zone and name."""
+    """Note a person's new language, time zone and name."""
     user = event.fields.get("user") or {}
     user_id = user_key(user.get("id"), user.get("team_id"), event.installation)
     person = Person(event.team, user_id)
@@ -308,7 +308,7 @@ async def note_membership(app: App, event: Event) -> None:
 
 
 async def change_channel_id(app: App, event: Event) -> None:
-    """Give what names a conversation its new id."""
+    """Schedule replacing the id of a conversation by its new one."""
     old = str(event.fields.get("old_channel_id"))
     new = str(event.fields.get("new_channel_id"))
     await change_channel_later(app, event.team, old, new)
@@ -330,4 +330,4 @@ HANDLERS: Mapping[str | None, Handler] = {
     "member_left_channel": note_membership,
     **dict.fromkeys(CONVERSATION_CHANGES, invalidate_audience),
 }
-"""What handles each kind of event besides a person's messages and departures."""
+"""The handler of each kind of event, except people's messages and departures."""

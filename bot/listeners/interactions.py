@@ -1,4 +1,4 @@
-"""Commands, shortcuts, clicks and submitted forms; what they lead to, only the person sees."""
+"""Commands, shortcuts, clicks and submitted forms, whose results only the person sees."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ KEEP_AS_DECISION = "keep_as_decision"
 _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
-_PATIENCE_SECONDS = 3.0  # with Slack, as a response URL is answered
+_PATIENCE_SECONDS = 3.0  # for retries of an answer to a response URL
 _ANY = re.compile("")
 
 Body: TypeAlias = Mapping[str, Any]
@@ -113,7 +113,7 @@ def person_of(body: Body, installation: Installation) -> Person:
 
 
 class Interactions:
-    """Answers what a person does in Slack's interface: acknowledged at once, shown when done."""
+    """Acknowledges at once what a person does in Slack's interface, and shows the result later."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -130,14 +130,14 @@ class Interactions:
         bolt.view(_ANY)(self._submitted)
 
     async def wait_until_idle(self, seconds: float) -> None:
-        """Wait, so long at most, until each acknowledged request has its result shown."""
+        """Wait at most `seconds` until every acknowledged request has shown its result."""
         if self._running:
             _, left = await asyncio.wait(self._running, timeout=seconds)
             if left:
                 log.warning("%d command(s) or click(s) were not answered", len(left))
 
     def _command(self, searched: Searched, typed: Typed) -> Callable[..., Awaitable[None]]:
-        """Return the listener of a command: what is `searched` is shown in the panel."""
+        """Return a command's listener: open the panel where `searched` says, else run `typed`."""
 
         async def command(ack: AsyncAck, command: dict[str, Any]) -> None:
             await ack()
@@ -222,7 +222,7 @@ class Interactions:
             await self._show(body, click, result)
 
     async def _searched(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        """Show in the panel what the words that were submitted with it find."""
+        """Show the panel with what the submitted search words find."""
         view = body["view"]
         position = Position(of=searched_words(view))
         with self._counted():
@@ -293,7 +293,7 @@ class Interactions:
             return Done(line=_sentence(click.localizer, error), beside=True)
 
     async def _show(self, body: Body, click: Click, result: Done | Position) -> None:
-        """Show a position or what was done where it was clicked or typed."""
+        """Show a position, or what was done, where the person clicked or typed."""
         place = click.place
         done = result if isinstance(result, Done) else None
         position = result if isinstance(result, Position) else place.position
@@ -308,7 +308,7 @@ class Interactions:
             await self._show_message(body, click, done)
 
     async def _show_message(self, body: Body, click: Click, done: Done) -> None:
-        """Say what was done in a message, or in the place of the one that was clicked."""
+        """Say what was done in a new message, or in place of the one that was clicked."""
         shown = done_payload(click.localizer, done)
         replaces = "actions" in body and not done.beside
         if replaces:
@@ -354,7 +354,7 @@ class Interactions:
     def _failed_panel(
         self, body: Body, click: Click, done: Done | None, error: Exception
     ) -> SlackView:
-        """Return the panel as it was, with what was done or that it cannot be shown."""
+        """Return the panel as it was, with a line about what was done or about the failure."""
         if done:
             log.warning("a panel could not be shown: %s", fault(error))
         line = done.line if done else _sentence(click.localizer, error)
@@ -382,7 +382,7 @@ class Interactions:
 
 
 def _in_clicked_row(body: Body, shown: Payload) -> Payload:
-    """Return what a click did; of a click in a reminder, the reminder with that in its row."""
+    """Return what a click did; for a click in a reminder, the reminder with that in its row."""
     block_id = str(body["actions"][0].get("block_id") or "")
     if not is_row(block_id):
         return shown
@@ -392,7 +392,7 @@ def _in_clicked_row(body: Body, shown: Payload) -> Payload:
 async def _open(client: AsyncWebClient, body: Body, view: SlackView) -> str:
     """Open a form or the panel; return its id, empty if Slack does not open it.
 
-    It comes on top of the panel if that was clicked in, and in the place of another form.
+    It opens on top of the panel if the click was there, and replaces another form.
     """
     trigger = str(body.get("trigger_id") or "")
     below = body.get("view") or {}
@@ -412,7 +412,7 @@ async def _open(client: AsyncWebClient, body: Body, view: SlackView) -> str:
 def _sentence(localizer: Localizer, error: Exception) -> str:
     """Log a failure, and return the sentence that reports it to the person.
 
-    Expected are a database that is unavailable or busy, and values of a form that cannot be read.
+    An unavailable or busy database and unreadable values of a form are expected: only warnings.
     """
     expected = isinstance(error, (OperationalError, *UNREADABLE))
     level = logging.WARNING if expected else logging.ERROR
@@ -421,9 +421,9 @@ def _sentence(localizer: Localizer, error: Exception) -> str:
 
 
 async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
-    """Send a payload to a response URL, again if need be as `SlackRetries` says.
+    """Send a payload to a response URL, and again as `SlackRetries` decides.
 
-    What Slack refuses with 400, such as blocks that are too long, is sent as text alone.
+    If Slack refuses it with 400, as for blocks that are too long, only its text is sent.
     """
     retries = SlackRetries(RateLimits(), "", RESPONSE_URL, _PATIENCE_SECONDS)
     webhook = AsyncWebhookClient(url, retry_handlers=[retries])

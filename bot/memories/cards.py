@@ -8,26 +8,20 @@ answer repeats it.
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bot.access import admit, admit_question
 from bot.app import App
 from bot.locale import Localizer
 from bot.people import person_refusal
-from bot.slack.client import SLACK_FAULTS, error_code
-from bot.slack.members import is_member
 from bot.slack.messages import slack_user
 from bot.ui.blocks import Payload
 from bot.ui.cards import MOST_LINES, card_payload
 from memory import Memory, Person
 from memory.model import folded
 from memory.store import read_card
-
-log = logging.getLogger(__name__)
 
 QUESTIONS_AN_HOUR = 20
 _MOST_NAMES = 5
@@ -74,14 +68,13 @@ _WHICH_ONE = (
 class ColleagueQuestions:
     """The questions about colleagues in one message of `asker`.
 
-    Slack is asked about each person once. `mentioned` are the user ids in the message.
+    `mentioned` are the user ids in the message.
     """
 
     def __init__(self, app: App, asker: Person, mentioned: Collection[str]) -> None:
         self._app = app
         self._asker = asker
         self._mentioned = mentioned
-        self._colleagues: dict[str, bool] = {}
 
     async def find(self, who: str) -> Person | Unanswered:
         """Count a question; return the colleague whom `who` names, by a mention or a whole name.
@@ -89,16 +82,18 @@ class ColleagueQuestions:
         Guests and people of other workspaces get no answer, and find none.
         """
         asker = self._asker
-        if "-" in asker.user_id or not await self._is_colleague(asker.user_id):
+        members = self._app.members
+        if not await members.is_member(asker):
             return _OUTSIDER
         if not await admit_question(self._app.pool, asker, QUESTIONS_AN_HOUR):
             return _TOO_MANY
         found = self._named(who)
         if isinstance(found, Unanswered):
             return found
-        if not await self._is_colleague(found):
+        colleague = Person(asker.team_id, found)
+        if not await members.is_member(colleague):
             return _NOBODY
-        return Person(asker.team_id, found)
+        return colleague
 
     def _named(self, who: str) -> str | Unanswered:
         """Return the user id of the one person who can be meant; Slack is not asked.
@@ -126,24 +121,6 @@ class ColleagueQuestions:
             return same[0]
         names = sorted({known[user] for user in fitting})
         return Unanswered(_WHICH_ONE, names[:_MOST_NAMES])
-
-    async def _is_colleague(self, user_id: str) -> bool:
-        """Return whether Slack says that a user is a member of the workspace, and no guest."""
-        if user_id not in self._colleagues:
-            user = await self._user(user_id)
-            self._colleagues[user_id] = is_member(user, self._asker.team_id)
-        return self._colleagues[user_id]
-
-    async def _user(self, user_id: str) -> Mapping[str, Any]:
-        team_id = self._asker.team_id
-        try:
-            answer = await self._app.slack.client(team_id).users_info(user=user_id)
-        except SLACK_FAULTS as error:
-            log.info("a colleague could not be looked up: %s", error_code(error))
-            return {}
-        user: Mapping[str, Any] = answer.get("user") or {}
-        self._app.names.note_user(team_id, user)
-        return user
 
 
 async def shown_card(app: App, asker: Person, owner: Person, localizer: Localizer) -> Payload:

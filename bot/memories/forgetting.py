@@ -56,7 +56,7 @@ async def forget_words_question(app: App, person: Person, localizer: Localizer, 
     """
     found = await memory_page(app.pool, person, words, size=MAX_KEYS)
     if found.memories:
-        return forget_question(localizer, found.memories)
+        return forget_question(localizer, found.memories, found.total)
     if not (await memory_page(app.pool, person, size=1)).total:
         return Done(line=localizer.say("panel_none"))
     line = localizer.say("panel_no_match", words=as_mrkdwn(words))

@@ -17,7 +17,7 @@ from bot.memories.shaping import brought_words, words_of
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, is_passing
 from bot.slack.messages import API_TEAM, is_direct
-from bot.slack.posting import post_once
+from bot.slack.posting import find_posted, post_once
 from bot.ui.kept_lines import gone_payload, kept_payload
 from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.postgres import (
@@ -95,7 +95,8 @@ async def _public_channels(app: App, person: Person, with_kept: frozenset[str]) 
 def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list[KeptMemory]:
     """Return the lines that have words in an answer which its question does not have.
 
-    Those with the most such words come first.
+    One word is enough: an answer with a word of a line must not outlive the line. Those with the
+    most such words come first.
     """
     brought = brought_words(question, answer)
     shared = {one.memory.key: len(brought & words_of(one.text)) for one in lines}
@@ -178,10 +179,21 @@ async def show_line(
     """
     person = Person(team, user)
     begun = await person_statement(app.pool, person, _SQL["begin_post"], {**person.ids, "key": key})
+    posting_since = None
     if begun:
         ts = begun[0]["ts"] or ts
         channel = begun[0]["channel"]
+        posting_since = begun[0]["posting_since"]
+    # Its metadata keep the models from reading it as a part of the thread.
+    metadata = {"event_type": "kioku_notice", "event_payload": {"reply": False, "kept": key}}
+    author = await app.slack.bot_user_id(team)
+    client = app.slack.client(team, patience=PATIENCE_SECONDS)
     memory = await find_memory(app.pool, person, key)
+    if memory is None and not ts and posting_since is not None:
+        found = await find_posted(
+            client, channel, metadata, author=author, since=posting_since, thread_ts=thread_ts
+        )
+        ts = found or ""
     if memory is None and not ts:
         return
     localizer = await app.people.localizer(person, keep_new=False)
@@ -190,20 +202,18 @@ async def show_line(
         if memory is None
         else kept_payload(localizer, memory, channel)
     )
-    client = app.slack.client(team, patience=PATIENCE_SECONDS)
     try:
         if ts:
             await client.chat_update(channel=channel, ts=ts, **shown)
             return
-        # Its metadata keep the models from reading it as a part of the thread.
         posted = await post_once(
             client,
             channel,
             shown,
-            {"event_type": "kioku_notice", "event_payload": {"reply": False, "kept": key}},
-            author=await app.slack.bot_user_id(team),
+            metadata,
+            author=author,
             thread_ts=thread_ts,
-            since=begun[0]["posting_since"] if begun else None,
+            since=posting_since,
         )
     except SLACK_FAULTS as error:
         if is_passing(error):

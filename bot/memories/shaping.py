@@ -15,7 +15,7 @@ from uuid import UUID
 from bot.app import App
 from bot.conversation.audiences import view_at
 from bot.ui.shaping import Shaping
-from memory import DM, EmbeddingsUnavailable, Memory, MemoryView, Person, memory_view, subject
+from memory import EmbeddingsUnavailable, Memory, MemoryView, Person, subject
 from memory.model import folded
 from memory.postgres import load_statements, person_statement
 from memory.recall import NEAREST, nearest_memories
@@ -127,19 +127,13 @@ async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
     reply = row["reply"]
     if not (question and reply):
         return None
-    view = await _view(app, person, row["channel"], row["ts"], row["audience"])
+    view = await view_at(app, person, row["channel"], row["ts"], row["audience"])
     near = await _nearest(app, view, f"{question}\n{reply}")
     marked = frozenset(one.key for one in in_answer(near, question, reply))
     first = sorted(near, key=lambda one: one.key not in marked)[:MOST_SHOWN]
     kept = {one.key for one in first}
     shown = [one for one in near if one.key in kept]
     return Shaping(memories=shown, in_answer=marked & kept)
-
-
-async def _view(app: App, person: Person, channel: str, ts: str, audience: str) -> MemoryView:
-    if audience == DM:
-        return memory_view(person.namespace(DM))
-    return await view_at(app, person, channel, ts, audience)
 
 
 async def _nearest(app: App, view: MemoryView, text: str) -> list[Memory]:

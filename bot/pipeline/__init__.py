@@ -1,7 +1,7 @@
 """One message from the inbox to its reply, and the memories formed from it.
 
 Read `turn`, `context`, `prompt`, `reply`, `sink`, `tools`, `links`, `web_search` and `attachments`
-in this order, then `fixed_replies`, `formation`, `changes` and `backfill`. Before them
+in this order, then `fixed_replies`, `formation`, `edits` and `backfill`. Before them
 `handle_event` of `bot.listeners.events` stores the message. `begin_turn` of
 `bot.conversation.turns` reads the context, `bot.reply_models` asks the model, `bot.delivery` has
 the classes of `sink`, and `end_turn` ends the turn.

@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 
 MOST_FILES = 4
 FILE_BYTES = 8_000_000
-# Of one message: all of it is held, as base64, until its answer is complete.
+# The limit of one message, whose files are held as base64 until its answer is complete.
 ALL_BYTES = 12_000_000
 _THUMBNAIL_BYTES = 2_000_000
-_TEXT_BYTES = 100_000  # of a text file, that are decoded
+_TEXT_BYTES = 100_000  # of a text file that are decoded
 _NAME_CHARACTERS = 60
 _NOT_IN_CODE = str.maketrans(dict.fromkeys("`<"))
-# What an image begins with says what it is.
+# The first bytes of an image tell its type.
 _BEGINNINGS: Mapping[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -48,7 +48,7 @@ _BEGINNINGS: Mapping[bytes, str] = {
 }
 _IMAGES = frozenset(_BEGINNINGS.values())
 _OPEN_XML = "application/vnd.openxmlformats-officedocument."
-# The media types that the Responses API reads itself, by the end of the name.
+# The media types that the Responses API reads itself, by file extension.
 # Source: https://developers.openai.com/api/docs/guides/file-inputs
 _DOCUMENTS: Mapping[str, str] = {
     "pdf": "application/pdf",
@@ -74,7 +74,7 @@ _NOT_NOW = "could not be read just now; it is not gone, and may be read in a min
 class AttachedFile:
     """One file: its name, what the Responses API takes or its `text`, or why it is not shown.
 
-    With a `url` it is still to be downloaded, `size` bytes at the most; an image has no `kind` yet.
+    With a `url` it is still to be downloaded, at most `size` bytes; an image has no `kind` yet.
     """
 
     name: str
@@ -88,7 +88,7 @@ class AttachedFile:
 
     @property
     def shown(self) -> bool:
-        """Whether the model is shown what is in it."""
+        """Whether the model is shown its content."""
         return bool(self.content or self.text)
 
     @property
@@ -111,7 +111,7 @@ class Brought:
 
     @property
     def asks(self) -> bool:
-        """Whether it is a question without any word of the person's."""
+        """Whether it can be a question by itself, without words of the person."""
         now = [one for one in self.forwarded if "sent" not in one]
         return bool(now) or any(one.shown and not one.earlier for one in self.files)
 
@@ -120,12 +120,12 @@ class Brought:
 async def read_brought(
     app: App, message: Message, *, earlier: str | None = None
 ) -> AsyncIterator[Brought]:
-    """Yield what a message brought, from its event; files are downloaded now, in their order.
+    """Yield what a message brought, from its event; files are downloaded now, in order.
 
-    Their bytes count until the end: a file for which none of `app.file_bytes` are free is said to
-    be unreadable just now. If the message brought nothing, and `earlier` is the ts of another
-    message of its thread, what that one brought is read from Slack, except files that cannot be
-    shown.
+    Their bytes are taken from `app.file_bytes` until the end; a file for which too few are free is
+    reported as not readable just now. If the message brought nothing, and `earlier` is the ts of
+    another message in its thread, what that message brought is read from Slack, except files that
+    cannot be shown.
     """
     forwarded = message.forwarded
     found = message.files
@@ -157,7 +157,7 @@ async def read_brought(
 async def _read_attached(
     app: App, team_id: str, file: Mapping[str, Any], held: list[int], number: int
 ) -> AttachedFile:
-    """Return a file of a message as the model is shown it; add the bytes for it to `held`."""
+    """Return a file of a message as the model is shown it; add the bytes taken for it to `held`."""
     name = file_name(file)
     if number >= MOST_FILES:
         return AttachedFile(name=name, trouble="files_many")
@@ -184,7 +184,7 @@ async def _read_earlier(app: App, message: Message, ts: str) -> Content:
 
 
 def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[dict[str, str]]:
-    """Return what was forwarded without credentials, `FORWARDED_CHARACTERS` of all at the most."""
+    """Return forwarded texts without credentials, at most `FORWARDED_CHARACTERS` together."""
     lines: list[dict[str, str]] = []
     left = FORWARDED_CHARACTERS
     for one in forwarded:
@@ -194,12 +194,12 @@ def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[
 
 
 def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
-    """Return how a file is read: from its download or thumbnail, or already from what is known."""
+    """Return what to download for a file, itself or a thumbnail; a whole transcript needs none."""
     mode = file.get("mode")
     access = file.get("file_access")
     mimetype = str(file.get("mimetype") or "")
     name = file_name(file)
-    # From another organization Slack sends a file's id alone.
+    # Slack sends only the id of a file from another organization.
     if access in ("access_denied", "check_file_info"):
         raise FileUnreadable("files_elsewhere")
     if access == "file_not_found" or mode in ("tombstone", "hidden_by_limit"):
@@ -239,7 +239,7 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
 
 
 def read(file: AttachedFile, content: bytes) -> AttachedFile:
-    """Return a file that was downloaded as the model is shown it; raises `FileUnreadable`."""
+    """Return a downloaded file as the model is shown it; raises `FileUnreadable`."""
     image = next((one for begins, one in _BEGINNINGS.items() if content.startswith(begins)), "")
     name = file.name
     kind = file.kind or image
@@ -253,7 +253,7 @@ def read(file: AttachedFile, content: bytes) -> AttachedFile:
     data = f"data:{kind};base64,{base64.b64encode(content).decode()}"
     shown = {"type": "input_image", "image_url": data, "detail": "auto"}
     if file.kind:
-        # The API tells a PDF by the end of its name. Its pages are shown as small pictures, too.
+        # The API recognizes a PDF by its extension. Its pages are shown as small pictures, too.
         named = name if name.lower().endswith(f".{_ENDINGS[kind]}") else f"{name}.{_ENDINGS[kind]}"
         detail = {"detail": "low"} if kind == "application/pdf" else {}
         shown = {"type": "input_file", "filename": named, "file_data": data, **detail}
@@ -261,7 +261,7 @@ def read(file: AttachedFile, content: bytes) -> AttachedFile:
 
 
 def _decoded(content: bytes) -> str:
-    """Return the beginning of a text file in UTF-8 or UTF-16; of anything else nothing is shown."""
+    """Return the beginning of a text file; raises `FileUnreadable` if not in UTF-8 or UTF-16."""
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     text = content[:_TEXT_BYTES].decode("utf-16" if wide else "utf-8-sig", "replace")
     text = text.rstrip("\ufffd") if len(content) > _TEXT_BYTES else text
@@ -273,7 +273,7 @@ def _decoded(content: bytes) -> str:
 def file_name(file: Mapping[str, Any]) -> str:
     """Return the first characters of a file's name, in one line.
 
-    Without backticks and ``<``: an answer shows the name as code.
+    It has no backticks or ``<``, because an answer shows it as code.
     """
     name = str(file.get("name") or file.get("title") or "").translate(_NOT_IN_CODE)
     return " ".join(name.split())[:_NAME_CHARACTERS].strip()

@@ -51,8 +51,8 @@ _SPACING_SECONDS = 1.5
 async def mark(app: App, teams: Sequence[str]) -> None:
     """Record that this process receives events of `teams`; after a gap, schedule a backfill.
 
-    Of several processes only the first to return schedules it: the others find its mark. Kinds
-    of conversations are looked up again, because events about their changes were missed.
+    Only the first of several processes to return schedules it; the others find its mark. Kinds of
+    conversations are looked up again, because events about their changes were missed.
     """
     if not teams:
         return
@@ -86,9 +86,10 @@ async def marked(app: App, teams: Callable[[], Awaitable[Sequence[str]]]) -> Asy
 
 
 async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
-    """Schedule reading from `since`, a Unix time, on: one page of Slack's list, from `cursor`.
+    """Schedule reading what was written after `since`, a Unix time, in a page of conversations.
 
-    Direct messages come first, then the threads that the app took part in, then channels.
+    `cursor` names the page of Slack's list. Direct messages come first, then the threads that the
+    app took part in, then channels.
     """
     oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _DAY_SECONDS):.6f}"
     answer = await _answer_of(
@@ -113,7 +114,7 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
 
 
 async def read_follow_ups(app: App, message: Message) -> None:
-    """Schedule reading what was written below a mention that came late, and was not stored."""
+    """Schedule reading the replies to a mention that came late, which were not stored."""
     job = _reading(message.team_id, message.channel_id, message.thread_ts, message.ts)
     await _later(app, app.pool, READ_MISSED, [job])
 
@@ -121,9 +122,9 @@ async def read_follow_ups(app: App, message: Message) -> None:
 async def read(
     app: App, team: str, channel: str, thread: str, oldest: str, cursor: str = ""
 ) -> None:
-    """Store a page of the messages after `oldest`, of a channel, or of a `thread` in it.
+    """Store a page of the messages after `oldest` in a channel, or in one `thread` of it.
 
-    Whether a message is one for the app is decided as for one that is delivered.
+    Which of them are for the app is decided as for delivered messages.
     """
     if float(oldest) < time.time() - 2 * _DAY_SECONDS:
         return
@@ -153,7 +154,7 @@ async def read(
 
 
 async def _answer_of(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse | None:
-    """Return Slack's answer; None where Slack refuses, and would again. Raises what may pass."""
+    """Return Slack's answer, or None if Slack refuses for good. Raises errors that may pass."""
     try:
         return await call
     except SLACK_FAULTS as error:
@@ -170,7 +171,7 @@ async def _later(
     jobs: Sequence[Mapping[str, str]],
     spacing: float = 0.0,
 ) -> None:
-    """Schedule jobs `spacing` seconds apart; one of a place runs at a time."""
+    """Schedule jobs `spacing` seconds apart; those for the same place run one at a time."""
     by_lock = {".".join([name, *(job[key] for key in job if key != "cursor")]): job for job in jobs}
     await app.queue.defer(where, name, by_lock, queue=BACKGROUND, spacing=spacing)
 

@@ -32,10 +32,9 @@ _CHARACTERS = 1_000
 class Thread:
     """What others wrote in a thread before a message, oldest first.
 
-    A line is ``{from, text}``. It has `attached`, what its author forwarded or pasted, as lines of
-    their own, and `not_shown`, the names of files and a number of other parts that were not read.
-    `unread` is the number of all parts that were not read, and `is_cut` says that earlier messages
-    could not be read just now.
+    A line is ``{from, text}``. It may have `attached`, lines that its author forwarded or pasted,
+    and `not_shown`, the names of unread files and the number of other unread parts. `unread` is the
+    number of all unread parts, and `is_cut` says that earlier messages could not be read just now.
     """
 
     lines: Sequence[Mapping[str, Any]] = ()
@@ -52,10 +51,10 @@ async def read_thread(
 ) -> Thread:
     """Return the first and the newest messages of the thread before `message`, fifty in all.
 
-    Those `forgotten` are left out, and what its author and the app said before `history_from`,
-    which may tell what was forgotten then. A thread is about what it begins with, often an alert.
-    Slack returns it oldest first, 1,000 replies at most: what is beyond them counts as unread. A
-    rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
+    Messages in `forgotten` are left out, and so is what its author and the app wrote before
+    `history_from`, which may repeat what was forgotten then. The first message, often an alert, is
+    what the thread is about. Slack returns at most the oldest 1,000; if there are more, `is_cut` is
+    set. A rate limit is waited for, within `TURN_PATIENCE_SECONDS`.
     """
     client = slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
     try:
@@ -96,19 +95,19 @@ async def read_thread(
 def _is_shown(one: Mapping[str, Any], left_out: Collection[str]) -> bool:
     """Return whether a message of a thread is context.
 
-    Notices of the app tell of memories, which may be off for this message.
+    The app's notices are not: they show memories, and memory may be off for this message.
     """
     is_notice = (one.get("metadata") or {}).get("event_type") == NOTICE_METADATA["event_type"]
     return not is_notice and str(one.get("ts")) not in left_out
 
 
 def _is_before(one: Mapping[str, Any], own: Collection[str], history_from: float) -> bool:
-    """Return whether one of these people said it before a time, in seconds since 1970."""
+    """Return whether it is by one of `own` and from before a time, in seconds since 1970."""
     return one.get("user") in own and float(one["ts"]) < history_from
 
 
 def _content(one: Mapping[str, Any]) -> Content:
-    """Return what a message of others holds; one that holds nothing, as a huddle, is unread."""
+    """Return what another's message holds; one that holds nothing, like a huddle, is unread."""
     content = read_content(sanitize_payload(one))
     is_empty = not (content.text or content.parts or content.files or content.unread)
     return Content(unread=1) if is_empty else content

@@ -1,4 +1,4 @@
-"""What follows when messages change: edited, formed again; deleted, forgotten, unanswered."""
+"""What follows from an edit (memories are formed again) and a deletion (they are forgotten)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
 async def _store_change(
     app: App, connection: AsyncConnection[DictRow], change: edits.MessageChange
 ) -> tuple[edits.ChangedMessage | None, str]:
-    """Store an edit or deletion; return the row it changed, if any, and the words of it now."""
+    """Store an edit or deletion; return the changed row, if any, and its words now."""
     if change.text is None:
         return await edits.withdraw_message(connection, app.queue, change), ""
     bot_user_id = await app.slack.bot_user_id(change.team_id)
@@ -115,10 +115,10 @@ async def _follow_new_words(
 async def update_from_message(
     app: App, team: str, user: str, channel: str, ts: str, root: str
 ) -> None:
-    """Remove what a message no longer says from memory.
+    """Remove from memory what a message no longer says.
 
     Its words are the stored ones; where none are stored, they are read from Slack, in the thread of
-    `root`, which is "" for a deleted message. The notices that told of it are updated. Raises what
+    `root`, which is "" for a deleted message. The notices about it are updated. Raises what
     the Slack client raises; then nothing was changed.
     """
     person = Person(team, user)
@@ -155,7 +155,7 @@ async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> s
 async def delete_answer(app: App, team: str, thread: str, message: str) -> None:
     """Delete in Slack what was posted of an answer to a message that was deleted meanwhile.
 
-    Raises what Slack raises where it may delete a message later.
+    Raises what the Slack client raises if a message may be deleted later.
     """
     scope = {THREAD_SETTING: thread}
     row_id = UUID(message)

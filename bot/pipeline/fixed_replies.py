@@ -1,7 +1,7 @@
-"""Messages that get no answer of a model, now or at all: refusals, and interim replies.
+"""Fixed sentences instead of a model's answer: refusals, apologies and interim replies.
 
-While the model is unavailable messages wait, and no place is held. The first one of each
-person gets an interim reply, which says so and is replaced by the answer.
+While no model is available, messages wait without holding a place. The first message of each person
+gets an interim reply, which says so and is replaced by the answer.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 _DAY_SECONDS = 86_400.0
 MAX_HELD_ATTEMPTS = 121
-"""Runs of a job that waits for a model, about half an hour, after which it gives up."""
-# So long, or until they get an answer, one interim reply tells a person of an outage, whatever else
-# they write. A message waits no longer.
+"""A job that waits for a model gives up after this many runs, about half an hour."""
+# For this time, or until they get an answer, a person gets one interim reply, however many messages
+# they write. No message waits longer.
 _INTERIM_SECONDS = 1_800.0
 _HELD_SECONDS = 5.0
 _LONGEST_HELD_SECONDS = 15.0
@@ -65,7 +65,7 @@ async def give_up(app: App, claimed: ClaimedMessage) -> None:
 
 
 def activate(app: App, claimed: ClaimedMessage) -> None:
-    """End a session status `processing` that a process which died may have left."""
+    """End a session status `processing` that a dead process may have left."""
     if claimed.attempts or claimed.failures:
         app.sessions.activate(claimed.message.thread)
 
@@ -102,10 +102,10 @@ async def refuse_access(app: App, claimed: ClaimedMessage, refusal: Refusal) -> 
 
 
 async def refuse_quota(app: App, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
-    """Tell the author that their messages are used up, once until they may write again.
+    """Tell the author, once until they may write again, that their messages are used up.
 
-    Further messages are skipped; those that have a reply, such as an interim one or that to an
-    earlier text, are told, too.
+    Further messages are skipped, unless they have a reply already, such as an interim one or the
+    answer to an earlier text: the sentence takes its place.
     """
     seconds = max(used_up.seconds, 60.0)
     told = not await _may_tell(app, claimed, "limit_reached", seconds)

@@ -1,4 +1,4 @@
-"""Formation jobs: after the reply, when the person has paused; one at a time of an audience."""
+"""Formation jobs, which run once the person has paused, one at a time for each audience."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SQL = load_statements("bot", "formation")
 MAX_DELAY_FACTOR = 15
 """The longest wait for a pause, as a multiple of the seconds of quiet."""
 MODEL_REFUSED_RETRY_SECONDS = 3_600.0
-"""Seconds until the next attempt, unless the person writes, where the model refuses requests."""
+"""Seconds until the next attempt if the model refuses requests and the person does not write."""
 # A wait that is not worth another run of the job.
 _SOON_SECONDS = 0.5
 MAX_CHARACTERS = 12_000  # of the words that are formed at once
@@ -53,12 +53,12 @@ class _Overtaken(Exception):
 async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     """Form memories from the words of the person that are not formed yet.
 
-    While the person still writes, or replies of this process wait for a model, it is put off
-    (`RunLater`), at most `MAX_DELAY_FACTOR` times the seconds of quiet. Nothing happens while the
-    person has memory switched off. Of somebody who wants to be remembered only when they ask for
-    it, nothing is formed. Words that the model cannot read, while it answers others, are passed
-    over, and the person is told. If the model refuses every request, which only the operator can
-    change, they stay until the next attempt, in an hour. Raises `memory.FormationUnavailable` or
+    While the person still writes, it is put off (`RunLater`), for at most `MAX_DELAY_FACTOR` times
+    the seconds of quiet; replies of this process that wait for a model go first. Nothing is formed
+    while the person has memory switched off, or if they want to be remembered only when they ask.
+    Words that the model cannot read, although it answers others, are skipped, and the person is
+    told. If the model refuses every request, which only the operator can change, the words stay
+    until the next attempt, in an hour. Raises `memory.FormationUnavailable` or
     `memory.EmbeddingsUnavailable` while a model is unavailable: the words, or memories without
     vectors, stay, and the job is tried again.
     """
@@ -70,12 +70,12 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     view = memory_view(namespace, shared=await is_shared(app, namespace))
     while await _form_oldest(app, view):
         pass
-    # What an outage, or a crash after the commit, left without a vector.
+    # Memories that an outage, or a crash after the commit, left without a vector.
     await embed_missing(app.pool, app.embedder, view.person)
 
 
 async def _seconds_to_wait(app: App, namespace: Namespace) -> float:
-    """Return how long formation waits for a pause of the person; 0 for not at all."""
+    """Return how long formation waits for a pause of the person; 0 or less if not at all."""
     if app.settings.formation == "hot":
         return 0.0
     person = namespace.person
@@ -122,8 +122,8 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
             return True
         except MemoryModelRefused:
             count("formations", outcome="model_refused")
-            # Logged where it happened. Nothing but another setup ends it, or the person's next
-            # message, which brings the next attempt forward.
+            # This is logged already, and lasts until the setup is changed. The person's next
+            # message brings the next attempt forward.
             async with person_transaction(app.pool, person) as connection:
                 await form_after(
                     app,
@@ -158,8 +158,8 @@ async def read_unformed(
 ) -> tuple[PersonSettings, list[UUID], list[PersonMessage]]:
     """Return a person's settings, and the ids and words of their oldest unformed turns.
 
-    Only ended turns of the namespace's audience; at most `limit` of them, in order, and none after
-    the one whose words reach `MAX_CHARACTERS`: a model's context is limited.
+    They are ended turns of the namespace's audience, in order, at most `limit`, and none after the
+    one whose words reach `MAX_CHARACTERS`, because a model's context is limited.
     """
     person = namespace.person
     values = {**person.ids, "dm": DM, "audience": namespace.audience, "most": limit}
@@ -176,7 +176,7 @@ async def read_unformed(
             ts=turn["ts"],
             removal_proposed=turn["removal_proposed"],
             reply_to=final_question(turn["before"] or ""),
-            # "Until Friday" is said where they are.
+            # "Until Friday" means Friday where they are.
             zone=settings.zone,
         )
         for turn in turns
@@ -192,8 +192,8 @@ async def mark_formed(
 ) -> PersonSettings | None:
     """Record that memories were formed from these turns; return the person's current settings.
 
-    None if the words of one have changed, because it was edited, deleted or forgotten, or if
-    memories were formed from it meanwhile.
+    Returns None if one was edited, deleted or forgotten meanwhile, so that its words have changed,
+    or if memories were formed from it.
     """
     values = {**person.ids, "ids": list(ids), "words": [one.text for one in words]}
     marked = await connection.execute(_SQL["mark_formed"], values)
@@ -203,7 +203,7 @@ async def mark_formed(
 
 
 def _report(formed: FormationResult, messages: int) -> None:
-    """Count and log what came of a formation."""
+    """Count and log the results of a formation."""
     count("formations", outcome="changed" if formed.changes else "unchanged")
     for change in formed.changes:
         count("proposals", outcome=change.action)

@@ -60,12 +60,12 @@ _SLASH = regex.compile(r"/(?=/)")
 _MAY_CARRY = regex.compile(rf"[.:/{_DOTS}]")
 _SCHEME = regex.compile(
     r"://|//.|www\.|(?<![a-z0-9])(?:mailto|tel|sms|callto|facetime|skype|xmpp):\S"
-    # An IPv4 address with a path; not a network, as 10.0.0.0/8.
+    # An IPv4 address with a path; not a network, such as 10.0.0.0/8.
     r"|(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]*+)?(?:[?#]|/(?![0-9]{1,2}(?!\w)))"
 )
 _LABEL = r"(?:[^\s!-/:-@\[-^`{-~]|-)++"
 _NAME = regex.compile(rf"\.?{_LABEL}(?:\.{_LABEL})++")
-# A client can end a name where another script or punctuation of it begins.
+# A client can end a name where another script, or its punctuation, begins.
 _NAME_ENDS = regex.compile(r"(?<=\.[a-z0-9\-]+)(?=\.?[^!-~]|_)|(?=[^\P{P}!-~])")
 _PATH = regex.compile(r"\.?(?::[0-9]*+)?[/?#\\]")
 # Names that cannot be registered (RFC 2606).
@@ -80,10 +80,10 @@ class LinkFilter:
     `known` are addresses in normal form. However the text is cut into pieces, the output as a whole
     is the same.
 
-    Names in code stay as they are, because clients make no links there. Code are fenced blocks
-    whose fence is alone on its line, written with at most three spaces before it so that nothing
-    else can be read, and code spans within a line. In doubt nothing is code: after a doubtful fence
-    in the rest of the answer, after a doubtful backtick until a blank line.
+    Names in code stay as they are, because clients make no links there. Code means code spans
+    within a line, and fenced blocks whose fence is alone on its line; at most three spaces are
+    shown before the fence, so that it can be read in no other way. In doubt text is not code: after
+    a doubtful fence the rest of the answer, after a doubtful backtick all until a blank line.
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
@@ -100,7 +100,7 @@ class LinkFilter:
         for word, end in _PIECE.findall(text):
             self._held += word + end
             while len(self._held) > MAX_WORD:
-                # With a space after it, the end of a piece and the next one are no address.
+                # The space keeps this piece and the next one from forming an address.
                 shown.append(self._read(self._held[:MAX_WORD]) + " ")
                 self._held = self._held[MAX_WORD:]
             if end and not self._is_open(self._held):
@@ -158,7 +158,7 @@ class LinkFilter:
         return f"{indent[:3]}```{language}{end}"
 
     def _code(self, text: str) -> str:
-        """Return code, in which only what every client makes a link of is made text."""
+        """Return code in which only addresses that clients link even in code become text."""
         text = _ANGLE_IN_CODE.sub("< ", text)
         return str(_WEB_IN_CODE.sub(self._address_in_code, text))
 
@@ -210,7 +210,7 @@ class LinkFilter:
         return _broken(meant)
 
     def _known_in(self, word: str) -> str | None:
-        """Return the known address that a word is, without what surrounds it."""
+        """Return the known address in a word, without the characters around it."""
         return next(filter(self._is_known, _readings(word)), None)
 
     def _is_known(self, address: str) -> bool:
@@ -219,7 +219,7 @@ class LinkFilter:
 
 
 def _indented(line: str, fence: int) -> str:
-    """Return a line of a code block, indented at least as its fence: less would end a list."""
+    """Return a line of a code block, indented at least like its fence: less would end a list."""
     bare = line.lstrip(" ")
     spaces = max(len(line) - len(bare) - fence, 0) + min(fence, 3)
     return " " * spaces + bare
@@ -250,7 +250,7 @@ def is_web_address(url: str) -> bool:
 
 
 def normal(address: str) -> str:
-    """Return what two ways of writing an address have in common; "" if it cannot be one."""
+    """Return an address in normal form, the same for every spelling; "" if it cannot be one."""
     match = _ADDRESS.fullmatch(address) if len(address) <= MAX_ADDRESS else None
     if match is None or len(match[2]) > MAX_NAME:
         return ""
@@ -263,11 +263,11 @@ def normal(address: str) -> str:
 
 
 def carries(word: str) -> bool:
-    """Return whether a client could make a link of a word that carries text to its host.
+    """Return whether a client could turn a word into a link that carries text to its host.
 
-    That is an address with a scheme, one of mail or telephone, and a domain or an IPv4 address
-    with a path, a query or a fragment, or a domain with a subdomain. A registrable domain alone,
-    such as ``example.com``, ``README.md`` or ``self.id``, carries nothing but its name.
+    Such words are an address with a scheme, a mail or telephone address, a domain or IPv4 address
+    with a path, query or fragment, and a domain with a subdomain. A registrable domain alone, such
+    as ``example.com``, ``README.md`` or ``self.id``, carries nothing but its name.
     """
     if not _MAY_CARRY.search(word):
         return False
@@ -297,13 +297,13 @@ def _domain(name: str) -> str | None:
 
 def _folded(name: str) -> str:
     """Return a host name as IDNA compares it."""
-    # Quadratic, of `MAX_NAME` characters at most.
+    # This takes quadratic time, but of at most `MAX_NAME` characters.
     folded = unicodedata.normalize("NFKC", name.translate(_TO_FULL_STOPS))  # noqa: TID251
     return folded.lower()
 
 
 def _readings(word: str) -> Iterator[str]:
-    """Yield what the address in a word may be, without the text around it."""
+    """Yield the possible addresses in a word, without the text around them."""
     without_glued = _GLUED.search(word)
     for part in (word, without_glued[0] if without_glued else ""):
         address = part.strip(_PUNCTUATION)
@@ -319,7 +319,7 @@ def _link(address: str) -> str:
 
 
 def _broken(word: str) -> str:
-    """Return a word in a form that no client makes a link of."""
+    """Return a word in a form that no client turns into a link."""
     word = _WEB.sub("", word.translate(_NO_MARKUP)).replace("://", ":")
     word = _SLASH.sub("/ ", word).replace(":", ": ").rstrip(" ")
     address = word.rstrip(_PUNCTUATION)

@@ -1,19 +1,19 @@
-"""Finds out that a model repeats itself without an end."""
+"""Detects that a model repeats itself endlessly."""
 
 from __future__ import annotations
 
 LOOP_CHARACTERS = 2_000
 REPETITIONS = 5
-_STEP = 500  # characters between two looks
+_STEP = 500  # characters between two checks
 
 
 class LoopDetector:
-    """Looks whether the end of a text, `LOOP_CHARACTERS`, is one block `REPETITIONS` times or more.
+    """Checks whether the last `LOOP_CHARACTERS` of a text repeat one block `REPETITIONS` times.
 
-    A song repeats its refrain, code its braces and a table its cells, but something else stands
-    between them: a block that repeats counts only where nothing does. Each look takes time
-    proportional to `LOOP_CHARACTERS`, and there is one for each `_STEP` characters, so that the
-    whole takes time proportional to the text.
+    A song repeats its refrain, code its braces and a table its cells, but with other text between
+    them: only a block that follows itself directly counts. A check takes time proportional to
+    `LOOP_CHARACTERS`, and there is one for each `_STEP` characters, so that the whole takes time
+    proportional to the text.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ def _is_loop(tail: str) -> bool:
 
 
 def period(text: str) -> int:
-    """Return the length of the shortest block that a text repeats, the last time maybe in part.
+    """Return the length of the shortest block that a text repeats, perhaps cutting the last one.
 
     It is the length of the text without its longest border: a beginning that is also its end.
     Source: Knuth, Morris and Pratt, "Fast pattern matching in strings", 1977
@@ -57,7 +57,7 @@ def period(text: str) -> int:
 
 
 def without_repetitions(text: str) -> str:
-    """Return a text whose end repeats one block with that block once; any other text unchanged."""
+    """Return a text without the repetitions of one block at its end; any other text unchanged."""
     tail = text[-LOOP_CHARACTERS:]
     length = period(tail)
     if not tail or length * REPETITIONS > len(tail):

@@ -1,9 +1,9 @@
-"""Names and ids in an answer: whom it mentions, and that no id of Slack's is shown to people.
+"""Names and ids in an answer: whom it mentions, and how Slack's ids are kept from view.
 
 A model reads names (`bot.slack.names`) and writes names. ``@Mia Tanaka`` becomes a mention again if
-the person has mentioned her in the message that is answered: nobody else is notified by an answer,
+the person has mentioned her in the message that is answered: an answer notifies no one else,
 whatever a thread or a memory says. All other names stay text, and so do groups and ``@channel``. An
-id that a model writes all the same, invented or from a file, becomes the name, or a placeholder.
+id that a model writes nevertheless, invented or from a file, becomes the name, or a placeholder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ID = (
     r"(?:\|[^<>\n]{0,80}>)?>?"
 )
 _CODE = r"(?P<ticks>`+)|(?P<line>\n)"
-# An id as Slack makes them, and what stands for one that nobody knows.
+# An id of the form that Slack's have, and what stands for an unknown one.
 _MADE_ID = regex.compile(r"[CGSUW](?=[A-Z]*\d)[A-Z0-9]{7,20}")
 _UNKNOWN = {"C": UNKNOWN_CHANNEL, "G": UNKNOWN_CHANNEL, "S": UNKNOWN_GROUP}
 _LONGEST_ID = 22
@@ -31,9 +31,9 @@ _LONGEST_ID = 22
 class AnswerNames:
     """Turns names into mentions and ids into names, in an answer that arrives in pieces.
 
-    `mentioned` are the references to the people who may be mentioned. Code has no mentions: there
-    they would be shown as they are written. However the text is cut into pieces, the output as a
-    whole is the same.
+    `mentioned` are the references to the people who may be mentioned. Code has no mentions, because
+    clients show a reference there as it is written. However the text is cut into pieces, the output
+    as a whole is the same.
     """
 
     def __init__(self, references: References, mentioned: Collection[str] = ()) -> None:
@@ -80,7 +80,7 @@ class AnswerNames:
     def _read(self, text: str) -> str:
         before = self._last
         self._last = (before + text)[-1:]
-        # A name that follows a letter directly is none: "a@Mia".
+        # A name must not follow a letter directly: "a@Mia" has none.
         return str(self._pattern.sub(self._shown, before + text, pos=len(before)))[len(before) :]
 
     def _shown(self, match: regex.Match[str]) -> str:

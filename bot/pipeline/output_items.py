@@ -26,7 +26,7 @@ def printable(text: str) -> str:
 
 
 def as_json(given: object) -> Item:
-    """Return an object of the SDK as its server sent it; anything else than an object is empty.
+    """Return an object of the SDK as the server sent it; empty for anything but an object.
 
     The SDK does not validate what it reads: a field may be missing, or of any type.
     """
@@ -36,7 +36,7 @@ def as_json(given: object) -> Item:
 
 
 def checked_item(item: object) -> Item:
-    """Return an output item, of a call the fields that are sent back. Raises `ReplyFailed`."""
+    """Return an output item, or only the fields of a call to send back. Raises `ReplyFailed`."""
     given = as_json(item)
     match given:
         case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
@@ -71,9 +71,9 @@ def sent_back(output: Sequence[Item]) -> list[Item]:
     """Return the reasoning, messages and calls of a response as input for the next one, in order.
 
     Messages have their ``type``, without which llama.cpp refuses those of the assistant, and keep
-    their ``phase``. A reasoning item is sent back with its encrypted content, or where the server
-    does not encrypt it with its content as it came; else not at all. The server stored nothing that
-    an id could refer to.
+    their ``phase``. A reasoning item is sent back with its encrypted content, or with its content
+    as it came if the server does not encrypt it, or else not at all: the server has stored nothing
+    that its id could refer to.
 
     Source: https://platform.openai.com/docs/guides/reasoning, and the schema ``MessagePhase`` of
     https://github.com/openai/openai-openapi
@@ -94,7 +94,7 @@ def sent_back(output: Sequence[Item]) -> list[Item]:
 
 
 def _reasoning(item: Item) -> Item | None:
-    """Return a reasoning item as it is sent back, or None where a part of it is missing."""
+    """Return a reasoning item as it is sent back, or None if a part of it is missing."""
     identity = item.get("id")
     encrypted = item.get("encrypted_content")
     if not isinstance(identity, str):
@@ -107,5 +107,5 @@ def _reasoning(item: Item) -> Item | None:
     if not thoughts:
         return None
     parts = [{"type": "reasoning_text", "text": storable(thought)} for thought in thoughts]
-    # As it came: llama.cpp asks for the field, and writes it empty.
+    # llama.cpp requires the field, and itself sends it empty.
     return whole | {"content": parts, "encrypted_content": ""}

@@ -31,7 +31,7 @@ FORWARDED_TOKENS = 8_000
 KEPT_TOKENS = 1_500
 FILE_TOKENS = 8_000  # of the text files of a message, together
 _FEW_MEMORIES_TOKENS = 500
-_LEFT_OUT_TOKENS = 20  # of the line that takes the place of what `cut_middle` leaves out
+_LEFT_OUT_TOKENS = 20  # of the line that `cut_middle` puts in place of the middle
 
 REPLY_INSTRUCTIONS = """\
 You are Kioku, an assistant in Slack that remembers what each person tells it.
@@ -67,7 +67,7 @@ _FRAMES = {INSTRUCTION_KIND: "preferences", EPISODE_KIND: "episodes"}
 FILES_ALONE = "[files]"
 FORWARDED_ALONE = "[forwarded]"
 NO_ANSWER = "(no answer)"
-"""The answer in the history to a question that got none: some models want one for each question."""
+"""Stands in the history for a missing answer: some models want one for each question."""
 _BROUGHT_TURNS = 5
 MEMORY_OFF = """\
 Memory is off for this message: the person has switched it off, or has not agreed to it yet. You \
@@ -96,8 +96,8 @@ class Prompt:
     """What the model is given for one answer, and the input of the Responses API made of it.
 
     `recalled` are the memories, within their budget. `exchanges`, `recent_words` and `thread` are
-    in order of time. With `memory_off` only `thread` is given. Where a budget is full, the oldest
-    is dropped, but not what a thread begins with.
+    in order of time. With `memory_off` only `thread` is given. If a budget is full, the oldest is
+    dropped, but never the first message of a thread.
 
     What changes from message to message comes last, so that model servers find the rest in their
     cache: instructions, memories, history, what others wrote, and in the last message, before the
@@ -107,8 +107,8 @@ class Prompt:
     number of parts of messages that were not read. Texts here are as they are stored: `references`
     are the names that the model reads in the place of Slack's ids, and `mentioned` the references
     to those whom the person mentions in the question. `now` is the current time in the person's
-    time zone; without it the prompt names no date. `style` is the operator's
-    text on how to answer (KIOKU_STYLE). `kept` is what others keep for the conversation.
+    time zone; without it the prompt names no date. `style` is the operator's text on how to answer
+    (KIOKU_STYLE). `kept` are the lines that people keep for the conversation.
     """
 
     question: str
@@ -142,9 +142,9 @@ class Prompt:
 
     @cached_property
     def links(self) -> set[str]:
-        """The addresses in the person's own words here, and in their evidence, in normal form.
+        """The addresses, in normal form, in the person's words, their evidence, and `kept`.
 
-        Words are read within the budgets of the prompt: what the model is not given costs nothing.
+        Only words within the budgets of the prompt are read.
         """
         own = [one.question for one in self.exchanges if one.user_id == self.user_id]
         asked = [cut_middle(question, HISTORY_TOKENS // 2) for question in own]
@@ -158,10 +158,10 @@ class Prompt:
     def input(self) -> list[EasyInputMessageParam]:
         """The messages of a request; the person's comes last.
 
-        The first is the only one of role ``system``: servers of other models refuse a second one,
-        and some leave out what has the role ``developer``, which OpenAI takes for the same. What
-        others wrote (kept lines, thread, forwarded messages, names and texts of files) is in a
-        message of role ``user``, framed.
+        Only the first has the role ``system``: servers of other models refuse a second one, and
+        some ignore the role ``developer``, which OpenAI treats the same. What others wrote (kept
+        lines, thread, forwarded messages, names and texts of files) is framed in a message of role
+        ``user``.
         """
         with step("prompt"):
             system = _message("system", "\n".join(self._instructions()))
@@ -175,7 +175,7 @@ class Prompt:
         return _newest_exchanges(self.exchanges, self.user_id, self.references)
 
     def _instructions(self) -> list[str]:
-        """Return what stays the same in a conversation as long as nothing is learnt."""
+        """Return what stays the same in a conversation as long as nothing new is remembered."""
         sections = [REPLY_INSTRUCTIONS]
         if self.style:
             sections.append(f"{self.style}\n")
@@ -192,7 +192,7 @@ class Prompt:
         return sections
 
     def _is_new(self, memory: Memory) -> bool:
-        """Return whether a memory has changed since the history began that the model is shown."""
+        """Return whether a memory has changed since the shown history began."""
         if not self._shown_exchanges:
             return False
         return memory.updated_at.timestamp() > float(self._shown_exchanges[0].ts)
@@ -217,7 +217,7 @@ class Prompt:
         return sections
 
     def _context(self) -> str:
-        """Return what only this message is answered with, besides what others wrote."""
+        """Return what only this message needs, except what others wrote."""
         sections = [_date_line(self.now)] if self.now else []
         if self.thread_unread:
             sections.append(THREAD_UNREAD)
@@ -243,11 +243,11 @@ class Prompt:
 
     @property
     def shows_files(self) -> bool:
-        """Whether the content of files is in it, which a model may refuse; not their texts."""
+        """Whether it holds files other than as text, which a model may refuse."""
         return any(file.content for file in self.files)
 
     def without_files(self) -> Prompt:
-        """Return the same without what is in the files, which it names as not readable."""
+        """Return the same prompt without files other than text, which it names as not readable."""
         files = [
             replace(file, content=None, trouble="files_model") if file.content else file
             for file in self.files
@@ -255,7 +255,7 @@ class Prompt:
         return replace(self, files=tuple(files))
 
     def without_file_texts(self) -> Prompt:
-        """Return the same without the texts of text files, which it names as too long."""
+        """Return the same prompt without the texts of files, which it names as too long."""
         files = [
             replace(file, text="", trouble="files_long") if file.text else file
             for file in self.files
@@ -263,9 +263,9 @@ class Prompt:
         return replace(self, files=tuple(files))
 
     def with_fewer_memories(self) -> Prompt | None:
-        """Return the same with the newest memories and those that are always shown.
+        """Return the same prompt with only the newest memories and those that are always shown.
 
-        None if these are all that it has.
+        Returns None if it has no others.
         """
         memories = self.recalled.always
         newest = {one.key for one in memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)}
@@ -321,7 +321,7 @@ def kept_question(question: str, message: Message) -> str:
 def latest_brought(exchanges: Sequence[Exchange], message: Message) -> str | None:
     """Return the ts of the author's latest question in the thread that brought more than words.
 
-    Of the last `_BROUGHT_TURNS` questions there; None where none of them did.
+    Only the last `_BROUGHT_TURNS` questions there count. Returns None if none of them did.
     """
     there = [one for one in exchanges if one.thread == message.thread]
     brought = [
@@ -357,7 +357,7 @@ def _memory_frames(memories: Iterable[Memory], references: References) -> dict[s
 
 
 def _kept_line(line: KeptMemory, references: References, *, in_dm: bool) -> str:
-    """Return what somebody keeps, as the model reads it: their words, their name and the day."""
+    """Return a kept line as the model reads it: its words, its author and the day."""
     shown: dict[str, object] = {
         "from": references.shown(person_reference(line.author.user_id)),
         "on": line.memory.said_on,
@@ -382,7 +382,7 @@ def _section(name: str, lines: Sequence[str], *, always: bool = False) -> list[s
 
 
 def _shortened(lines: Iterable[Mapping[str, Any]], budget: int) -> list[str]:
-    """Return framed lines; texts have their middle cut out where `budget` tokens are used up."""
+    """Return framed lines; the middle of texts is cut out once `budget` tokens are used up."""
     kept: list[str] = []
     for line in lines:
         if text := line.get("text"):
@@ -428,8 +428,8 @@ def _history(
 ) -> list[EasyInputMessageParam]:
     """Return exchanges as messages.
 
-    Those of `user_id` are user and assistant messages, a question without an answer with
-    `NO_ANSWER`. Consecutive exchanges of other people are one ``<thread>`` frame in a user message:
+    Those of `user_id` are user and assistant messages, with `NO_ANSWER` for a missing answer.
+    Consecutive exchanges of other people are one ``<thread>`` frame in a user message:
     data, like the thread that is read from Slack.
     """
     items: list[EasyInputMessageParam] = []
@@ -446,7 +446,7 @@ def _history(
 
 
 def _fitted(exchange: Exchange, budget: int) -> Exchange:
-    """Return the newest exchange with both texts shortened to `budget` tokens, for "go on"."""
+    """Return the newest exchange, shortened to `budget` tokens so that "go on" can refer to it."""
     reply = exchange.reply or ""
     if estimated_tokens(exchange.question) + estimated_tokens(reply) <= budget:
         return exchange

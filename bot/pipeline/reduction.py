@@ -21,7 +21,7 @@ _STEPS: Final[Mapping[Cause, tuple[Step, ...]]] = {
 
 
 class Reduction:
-    """The request for one answer, from the whole one to what the model can answer.
+    """The request for one answer, reduced in steps to what the model can answer.
 
     ::
 
@@ -32,11 +32,11 @@ class Reduction:
                │  only one of several ────▶ without files ─▶ tools ─▶ given up
                └─ broken off half-way ────▶ the same once more ─▶ given up
 
-    Each step is taken once, and only where it takes something away. Of files first what the model
-    looks at goes, then the texts of text files. Where the server says how much too long a prompt
-    is, as many steps are taken at once as are needed by that measure; what a file that is looked at
-    costs is not known, so that step is tried by itself. `left_out` names what the
-    answer has to say: files and their texts are named by the prompt itself.
+    Each step is taken once, and only if it takes something away. Images and documents go first,
+    then the texts of text files. If the server says how much too long a prompt is, as many steps
+    are taken at once as that requires; but the cost of images and documents is not known, so that
+    step is tried by itself. `left_out` names what the answer must say was left out, except files
+    and their texts, which the prompt itself names.
     """
 
     def __init__(self, prompt: Prompt, tools: Toolbox | None, *, may_search: bool) -> None:
@@ -62,7 +62,7 @@ class Reduction:
         return bool(failed.excess) and self.prompt.estimated_tokens < before
 
     def _suffices(self, before: int, excess: float) -> bool:
-        """Return whether a step took enough away, as far as the server said how much that is."""
+        """Return whether enough was taken away, if the server said how much that is."""
         return not excess or self.prompt.estimated_tokens * excess <= before
 
     def _take(self, step: Step) -> bool:
@@ -86,7 +86,7 @@ class Reduction:
 
 
 def _without(prompt: Prompt, step: Step) -> Prompt | None:
-    """Return a prompt without what a step takes out, or None if there is nothing of it."""
+    """Return a prompt without what a step takes out, or None if there is nothing to take out."""
     if step == "files" and prompt.shows_files:
         return prompt.without_files()
     if step == "file texts" and any(file.text for file in prompt.files):

@@ -82,7 +82,7 @@ MAX_ITEMS = 64  # output items of one response
 
 
 async def no_model_answers(models: Iterable[ModelRequests]) -> bool:
-    """Return whether none of the models answers anybody just now."""
+    """Return whether all models are unavailable just now."""
     for model in models:
         if await model.breaker.admit():
             return False
@@ -104,16 +104,16 @@ async def ask_models(
 
     The next model is asked only while nothing of an answer was written and no tool was called.
     `may_search`: the model may search the web. After `answer_seconds`, or `MAX_ANSWER` characters,
-    an answer ends where it is.
+    an answer is cut off.
 
     Links in it are the person's own or citations of a web search: see `bot.pipeline.links`. While
     no piece comes, `sink.check` is awaited about once a second. An exception that the sink raises
     ends the request. One answer takes at most `MAX_ROUNDS` responses, between which the model's
     calls of `toolbox` and of the web search are carried out.
 
-    Raises `ReplyFailed`, possibly after pieces were passed on. If the model answers others it is
-    ``model_this_message``, or ``model_slow`` where no answer began in time. A response that breaks
-    the format of the Responses API is not asked for again.
+    Raises `ReplyFailed`, possibly after pieces were passed on. If the model answers others, the
+    cause is ``model_this_message``, or ``model_slow`` if no answer began in time. A response that
+    breaks the format of the Responses API is not requested again.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
@@ -151,7 +151,7 @@ async def ask_models(
 
 
 def _recorded(model: ModelRequests, error: openai.OpenAIError | ReplyFailed) -> ReplyFailed:
-    """Return what an error means; log it, and record whether it can be the model's."""
+    """Return what an error means; log it, and record whether it can be the model's fault."""
     failed = error if isinstance(error, ReplyFailed) else failure_of(error)
     log_failure(model.model, failed, error)
     if failed.passes:
@@ -162,10 +162,10 @@ def _recorded(model: ModelRequests, error: openai.OpenAIError | ReplyFailed) -> 
 
 
 async def _whose(failures: Sequence[tuple[ModelRequests, ReplyFailed]]) -> ReplyFailed:
-    """Return the failure that decides what becomes of the message.
+    """Return the failure that decides how the message is handled.
 
-    It waits while one of the models may answer later. The newest failure of a model may be the
-    request's own: then that model answers a probe.
+    The message waits as long as one of the models may answer later. A failure may be the fault of
+    the request itself, if the model answers a probe.
     """
     own: ReplyFailed | None = None
     for model, failed in failures:
@@ -225,7 +225,7 @@ class _Attempt:
         return written.whole()
 
     def _whole(self) -> Reply:
-        """Return the answer; an empty one where a message of the tools says all of it.
+        """Return the answer, which is empty if a message of the tools says all of it.
 
         Raises `ReplyFailed`.
         """
@@ -286,7 +286,7 @@ class _Attempt:
 
     async def _searched(self, identity: str, arguments: str) -> str:
         written = self.written
-        # The search may open an address in its query, which can hold what the model knows.
+        # The search may open an address in its query, and that can carry what the model knows.
         shown = written.line(query_in(arguments))[:QUERY_CHARACTERS].strip()
         task = Task(id=identity, name=WEB_SEARCH, state="in_progress", detail=shown)
         await written.sink.task(task)
@@ -301,7 +301,7 @@ class _Attempt:
         return found.output
 
     def _count_tokens(self, conversation: Sequence[Any], characters: int) -> None:
-        """Count the tokens of a response; estimate them where it was left before its end."""
+        """Count the tokens of a response; estimate them if it was abandoned before its end."""
         model = self.model.model
         tokens = tokens_of(self.written.response or {}, model)
         if not tokens and characters:
@@ -312,7 +312,7 @@ class _Attempt:
 
 
 async def _attended(answer: Coroutine[Any, Any, Reply], sink: AnswerSink) -> Reply:
-    """Await `answer`; whenever it takes another second, ask whether it is still wanted."""
+    """Await `answer`, and check once a second whether it is still wanted."""
     task = asyncio.ensure_future(answer)
     try:
         while not task.done():
@@ -321,7 +321,7 @@ async def _attended(answer: Coroutine[Any, Any, Reply], sink: AnswerSink) -> Rep
                 await sink.check()
         return task.result()
     finally:
-        # Cancelled, it closes its connection to the model; an error of that is not logged.
+        # A cancellation closes the connection to the model; an error from that is not logged.
         if not task.done():
             await cancel_until_done(task)
         await asyncio.gather(task, return_exceptions=True)
@@ -339,10 +339,10 @@ def _line(text: str, known: Iterable[str] = ()) -> str:
 class StreamedAnswer:
     """The text of one answer, over all responses of the model that it takes.
 
-    `characters` counts what the model wrote, commentary and thoughts included; `is_over`: they have
-    reached `MAX_ANSWER` or only repeat themselves, and what follows is not taken. Of the response
-    that is read, `output` holds the items that are complete, `response` is the whole one when it
-    has ended, else None. What the model thinks is left out: see `bot.pipeline.thoughts`.
+    `characters` counts what the model wrote, commentary and thoughts included; `is_over`: the text
+    has reached `MAX_ANSWER` or only repeats itself, and no more is taken. `output` holds the items
+    that are complete in the response being read; `response` is the whole response once it has
+    ended, else None. The model's thoughts are left out: see `bot.pipeline.thoughts`.
 
     Messages, and the text parts within one, become paragraphs of the answer. A message that begins
     with the ``phase`` ``commentary`` is shown as a task and is no part of it. Some servers send no
@@ -363,7 +363,7 @@ class StreamedAnswer:
         self._thoughts = ThoughtFilter()
         self._loops = LoopDetector()
         self._is_loop = False
-        # How many of the parts were there before the newest message.
+        # The number of parts before the newest message.
         self._kept_parts = 0
         self._half = ""
         self._citations: dict[str, Citation] = {}
@@ -390,9 +390,9 @@ class StreamedAnswer:
         return bool(self._parts) or self._comments > 0
 
     async def read(self, event: ResponseStreamEvent) -> None:
-        """Take the next event of a response; those that it does not know say nothing.
+        """Take the next event of a response; unknown ones are ignored.
 
-        Raises `ReplyFailed` for a failure, and for what is not of the API's form.
+        Raises `ReplyFailed` for a failure, and for an event that breaks the API's format.
         """
         match event:
             case ResponseTextDeltaEvent() | ResponseRefusalDeltaEvent():
@@ -424,7 +424,7 @@ class StreamedAnswer:
     async def end_response(self, output_limit: int | None) -> None:
         """End a response that was read; raises `ReplyFailed` if it broke off.
 
-        Some servers call a response complete that the limit of its tokens has cut off.
+        Some servers call a response complete although the limit of its tokens has cut it off.
         """
         if self.is_over:
             await self.flush()
@@ -440,7 +440,7 @@ class StreamedAnswer:
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
-            # The title becomes the label of a link, which holds no other link.
+            # The title becomes the label of a link, which must not hold another link.
             titled = replace(citation, title=_line(citation.title))
             self._citations.setdefault(citation.url, titled)
             self.links.known.add(normal(citation.url))
@@ -483,7 +483,7 @@ class StreamedAnswer:
         await self._write(piece)
 
     async def _read_items(self, response: Item) -> None:
-        """Read the items of a whole response, where no event has brought any."""
+        """Read the items of a whole response, if no event has brought any."""
         for one in [] if self.output else objects(response.get("output")):
             item = self._add(one)
             if item["type"] == "message" and self._part is None:
@@ -500,7 +500,7 @@ class StreamedAnswer:
         return self.output[-1]
 
     async def _comment(self, text: str) -> None:
-        """Tell a whole message of commentary as a task."""
+        """Show a whole message of commentary as a task."""
         if shown := self.line(text):
             self._comments += 1
             identity = f"commentary-{self._comments}"
@@ -540,7 +540,7 @@ class StreamedAnswer:
         return "\n" * (2 - len(end) + len(end.rstrip("\n"))) + text
 
     async def _restart(self) -> None:
-        """Take back what was shown of the newest message: it was thought."""
+        """Take back what was shown of the newest message: it was a thought."""
         self.links.flush()
         self.names.flush()
         shown = self._parts[self._kept_parts :]

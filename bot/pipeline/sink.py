@@ -22,9 +22,9 @@ def open_sink(app: App, turn: Turn) -> ReplySink:
 
 
 class AnswerSink(Protocol):
-    """What an answer is written to while the model gives it: a `ReplySink`, or that of a check.
+    """What an answer is written to while the model writes it: a `ReplySink`, or one of a check.
 
-    Each method may raise `bot.conversation.run.Interrupted`: the answer must end.
+    Each method may raise `bot.conversation.run.Interrupted`, because the answer must end.
     """
 
     async def check(self) -> None:

@@ -18,16 +18,16 @@ class ThoughtFilter:
         shown ──<think>──▶ thought ──</think>──▶ shown
         shown ──</think>─▶ shown, and what was passed on before was thought: `restarts` is set
 
-    A tag may be split over pieces: what may be the beginning of one is held back until it is known.
-    The thought of a message that ends without ``</think>`` goes to its end. White space between a
-    thought and the first text that is shown is left out.
+    A tag may be split over pieces, so what may be the beginning of one is held back. A thought that
+    is not closed lasts to the end of the message. White space between a thought and the first text
+    that is shown is left out.
     """
 
     def __init__(self) -> None:
         self.restarts = False
-        """Whether all that was passed on before the newest piece was thought."""
+        """Whether all that was passed on before the newest piece was a thought."""
         self._held = ""
-        self._before = ""  # the character before what is held: a quoted tag is none
+        self._before = ""  # the character before what is held: a quoted tag does not count
         self._is_thought = False
         self._has_thought = False
         self._has_shown = False

@@ -1,8 +1,8 @@
 """The tools of one turn: those for memories, and those by which the person controls them.
 
-What switches memory off or on is done at once, and the message that says so has the button for the
-opposite. What would delete memories is proposed, because files and pages that a model reads can
-mislead it: the person's click decides. So does it where memory needs their consent.
+Memory is switched off or on at once, and the message that says so has the button for the opposite.
+A deletion of memories is only proposed, because files and pages that a model reads can mislead it:
+the person's click decides. It also decides where memory needs their consent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Localizer
 from bot.memories.adding import EXPECTED, explain
 from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
-from bot.memories.forgetting import MAX_KEYS, forget_all_of, forget_question_about, not_remembered
+from bot.memories.forgetting import (
+    MAX_KEYS,
+    forget_all_of,
+    forget_question_about,
+    forget_words_question,
+    not_remembered,
+)
 from bot.memories.kept_lines_acts import NotKept, keep_words
 from bot.memories.panel import newest_payload
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
@@ -87,9 +93,9 @@ only proposed, by a button; say so.
 do_not_remember: delete the text of this message, as for off the record; which previous_message \
 (only proposed): the one before."""
 _COLLEAGUE = (
-    "Show the person what one colleague chose to tell others about working with them, when they"
-    " ask how that colleague likes reviews, meetings, messages and the like. It follows your answer"
-    " in a message that you do not see: say only that it follows, and never answer yourself."
+    "Show what a colleague chose to tell others about working with them, when the person asks how"
+    " they like reviews, meetings, messages and the like. It follows your answer in a message that"
+    " you do not see: say only that it follows; never answer yourself."
 )
 _KEEP = (
     "Keep words of this person's message for everybody in this channel, only when they ask in this"
@@ -161,7 +167,7 @@ class Toolbox:
         formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
         self._memory.words_wait = formed_later
         self._colleagues = ColleagueQuestions(app, message.person, mentions(message.text))
-        # By what they show, so that a repeated request is shown only once.
+        # Keyed by what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
         self._calls = 0
         self._switched_off = False
@@ -170,7 +176,7 @@ class Toolbox:
 
     @property
     def own_words(self) -> list[str]:
-        """The person's words that the memories which the model has looked up come from."""
+        """The person's words behind the memories that the model has looked up."""
         return [words for shown in self._memory.shown for words in evidence_of(shown)]
 
     @property
@@ -191,7 +197,7 @@ class Toolbox:
 
     @property
     def removal_proposed(self) -> bool:
-        """Whether the person is asked by a button whether to forget something."""
+        """Whether a button asks the person whether to forget something."""
         return bool(self._memory.to_forget) or "forget" in self._shown
 
     @property
@@ -210,9 +216,10 @@ class Toolbox:
 
     @property
     def answer(self) -> PayloadMaker | None:
-        """The one message that says all that the calls did; None: there is none, or several.
+        """In a direct message, the one message that says all that the calls did.
 
-        In a direct message it is the whole answer where the model adds nothing to it.
+        It is the whole answer if the model adds nothing to it. None if there is no such message, or
+        several.
         """
         shown = self.shown
         return shown[0] if len(shown) == 1 and self._message.audience == DM else None
@@ -254,7 +261,7 @@ class Toolbox:
         now = await read_memory_state(connection, message.person, *where, mode)
         values = {"id": turn.id, "words": turn.words[:WORDS_LIMIT]}
         found = await connection.execute(_SQL["still_says"], values)
-        # It has other words after an edit, and none after it was deleted, forgotten or erased.
+        # An edit changes the words; deleting, forgetting or erasing the message removes them.
         if now.off or not now.on_record or await found.fetchone() is None:
             raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
         await add_notice(app, connection, message.person, turn.id, formed, in_turn=True)
@@ -276,7 +283,7 @@ class Toolbox:
         return _error(f"`action` is one of {', '.join(ACTIONS)}.")
 
     async def _open(self, given: Arguments) -> Definition:
-        """Show the newest of a list in a direct message; elsewhere the button that opens it."""
+        """Show the newest of a list in a direct message, or else the button that opens it."""
         words = await self._stored(" ".join(str(given.get("words") or "").split()))
         position = Position(of=words)
         if given.get("list") == "changes":
@@ -311,7 +318,7 @@ class Toolbox:
         return {"shown_privately": True}
 
     async def _keep(self, given: Arguments) -> Definition:
-        """Keep a part of the message for its conversation; the person is told why it is not."""
+        """Keep a part of the message for its conversation, or tell the person why that failed."""
         message = self._message
         place = (message.channel_id, message.ts, message.thread_ts)
         localizer = await self._app.people.localizer(message.person)
@@ -337,11 +344,11 @@ class Toolbox:
         return {"done": True, "kept": "a line in the thread says so"}
 
     async def _stored(self, words: str) -> str:
-        """Return words of the model with references to those whom it knows by name."""
+        """Return words of the model with its names turned back into references."""
         return (await self._names.find([])).stored(words)
 
     async def _turn_off(self, scope: str, end: Until | None = None) -> str:
-        """Switch memory off, also for this message; say so with the button for the opposite."""
+        """Switch memory off, also for this message; show the button that switches it on."""
         off = await turn_off(self._app, self._message.person, scope, until=end)
         self._switched_off = True
         # Off everywhere and off in one place are two switches, each with its own button.
@@ -358,7 +365,8 @@ class Toolbox:
         return {"done": True, "memory": "off in this thread", "off": off}
 
     async def _pause(self, given: Arguments) -> Definition:
-        if self._turn.memory_state.off is not None:
+        off = self._turn.memory_state.off
+        if off is not None and not off.here and off.until is None:
             return _error("Memory is off already.")
         moment: datetime | None = None
         if given.get("until"):
@@ -379,14 +387,17 @@ class Toolbox:
             self._shown["resume"] = _made(consent_question)
             return {"proposed": True, "done": False}
         scope = state.off.scope
-        # A model may be misled, so that its call is no consent.
+        # A model may be misled, so its call is no consent.
         await turn_on(self._app, self._message.person, scope or None, agrees=False)
         self.switched_on = True
         self._shown["resume"] = _made(on_done, scope)
         return {"done": True, "memory": "on"}
 
     async def _forget(self, given: Arguments) -> Definition:
-        selection = await self._selection(given)
+        words = await self._stored(str(given.get("words") or "").strip())
+        if words and given.get("everything") is not True:
+            return await self._forget_words(words)
+        selection = self._selection(given)
         if isinstance(selection, str):
             return _error(selection)
         person = self._message.person
@@ -396,6 +407,17 @@ class Toolbox:
         self._shown["forget"] = self._forget_question(selection)
         return {"proposed": True, "done": False}
 
+    async def _forget_words(self, words: str) -> Definition:
+        async def ask(person: Person, localizer: Localizer) -> Payload:
+            question = await forget_words_question(self._app, person, localizer, words)
+            return done_payload(localizer, question)
+
+        found = await memory_page(self._app.pool, self._message.person, words, size=1)
+        if not found.total:
+            return {"done": False, "not_found": True}
+        self._shown["forget"] = ask
+        return {"proposed": True, "done": False}
+
     def _forget_question(self, selection: Selection) -> PayloadMaker:
         async def ask(person: Person, localizer: Localizer) -> Payload:
             question = await forget_question_about(self._app, person, localizer, selection)
@@ -403,13 +425,10 @@ class Toolbox:
 
         return ask
 
-    async def _selection(self, given: Arguments) -> Selection | str:
-        """Return what is meant, or an error message for the model."""
+    def _selection(self, given: Arguments) -> Selection | str:
+        """Return everything or the time that is meant, or an error message for the model."""
         if given.get("everything") is True:
             return Selection(everything=True)
-        if words := await self._stored(str(given.get("words") or "").strip()):
-            found = await memory_page(self._app.pool, self._message.person, words, size=MAX_KEYS)
-            return Selection(keys=[memory.key for memory in found.memories])
         zone = self._zone
         ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
         if not ends or None in ends.values():
@@ -423,7 +442,7 @@ class Toolbox:
             return "`since` is later than now: write when what is to be forgotten began."
         if since is not None and before is not None and before <= since:
             return "`until` is not after `since`: for one whole day write the next day's date."
-        # One that lasts until now ends with the question: what is said later stays.
+        # A period that lasts until now ends with the question; what is said later stays.
         return Selection(since=until(since), until=until(before) or datetime.now(UTC))
 
     async def _do_not_remember(self, given: Arguments) -> Definition:
@@ -472,7 +491,7 @@ def _made(
     *arguments: _Given.args,
     **named: _Given.kwargs,
 ) -> PayloadMaker:
-    """Return what makes a message of `make(localizer, *arguments, **named)`."""
+    """Return a function that makes a message of `make(localizer, *arguments, **named)`."""
 
     async def made(_: Person, localizer: Localizer) -> Payload:
         shown = make(localizer, *arguments, **named)

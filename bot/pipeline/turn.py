@@ -80,19 +80,19 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _RELEASE_SECONDS = 2.0
 _SPREAD_SECONDS = 2.0
 KEPT_ANSWER = "(answered from what is kept here)"
-"""What is stored of an answer that repeats what somebody keeps for a conversation."""
+"""Stored instead of an answer that repeats what somebody keeps for a conversation."""
 MOST_TRIES = 3
-"""Attempts at a message at which the model fails while it answers others."""
+"""Attempts at a message that the model fails although it answers others."""
 
 
 @step("drain")
 async def answer_thread(app: App, context: JobContext, thread: str) -> None:
     """Answer the waiting messages of `thread` in the order they were written; run as a job.
 
-    It goes on until no message of the thread waits: the thread's next job could not begin before
-    this one has ended, and would not be told. Others of the thread then find nothing to do. A job
-    that ran before answers one message: how often it ran counts for that one. Raises `RunLater`,
-    to be run again, and `asyncio.CancelledError` if the process ends.
+    It goes on until no message of the thread waits. The thread's next job can only begin after this
+    one has ended, without a notification; it then finds nothing to do. A job that ran before
+    answers one message, because its number of runs counts for that one. Raises `RunLater` to be run
+    again, and `asyncio.CancelledError` if the process ends.
     """
     token = uuid4()
     attempts = context.job.attempts
@@ -112,10 +112,10 @@ async def _take(app: App, thread: str, token: UUID, attempts: int) -> ClaimedMes
 
 
 async def _spread_after_crashes(app: App, claimed: ClaimedMessage) -> None:
-    """Put a message off for a random while whose processes died again and again.
+    """Put a message off for a random time if its processes died again and again.
 
-    One of those that were in progress may be what ends the processes: the others get a chance
-    to be answered without it.
+    One of the messages in progress may be what ends the processes; the others get a chance to be
+    answered without it.
     """
     crashes = claimed.failures
     if claimed.process_died and 1 < crashes < MAX_FAILURES:
@@ -127,10 +127,10 @@ async def _spread_after_crashes(app: App, claimed: ClaimedMessage) -> None:
 async def _attempt_until_interrupted(
     app: App, claimed: ClaimedMessage, context: JobContext
 ) -> bool:
-    """Answer a message; return False if the attempt was interrupted, and the job is to end.
+    """Answer a message; return False if the attempt was interrupted and the job must end.
 
-    A job is aborted for a Stop, an edit or a deletion of the message, each of which has added
-    another job, or because the process ends: then the message is released.
+    A job is aborted by a Stop, an edit or a deletion of the message, each of which has added
+    another job, or because the process ends; in that case the message is released.
     """
     attempt = asyncio.create_task(_handle(app, claimed))
     try:
@@ -148,7 +148,7 @@ async def _attempt_until_interrupted(
 
 
 async def _read_interruption(app: App, claimed: ClaimedMessage) -> Interrupted | None:
-    """Return why the job was aborted; None: for another message, or it cannot be known now."""
+    """Return why the job was aborted; None if for another message, or if that is unknown now."""
     run = claimed.run
     try:
         async with transaction(app.pool, {THREAD_SETTING: run.thread}) as connection:
@@ -193,7 +193,7 @@ async def _handle(app: App, claimed: ClaimedMessage) -> bool:
 
 
 async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> None:
-    """Let an attempt that failed be made again, or give the message up."""
+    """Schedule another attempt after a failure, or give the message up."""
     if is_unavailable(error):
         count("errors", kind="database_away")
         log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
@@ -248,7 +248,7 @@ async def _attempt(app: App, claimed: ClaimedMessage) -> None:
 
 
 async def _answer(app: App, claimed: ClaimedMessage) -> None:
-    """Answer a message by the model."""
+    """Let the model answer a message."""
     try:
         await answer_message(app, claimed)
     except QuotaExceeded as exceeded:
@@ -259,10 +259,10 @@ async def _answer(app: App, claimed: ClaimedMessage) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Result:
-    """What a message gets as its reply, the model's `prompt`, and the `tools` it could call.
+    """The reply to a message, the model's `prompt`, and the `tools` it could call.
 
-    `model`: the model whose complete answer `text` is, if it is one. `left_out`: sentences that say
-    what the request was made without.
+    `model`: the model that wrote `text`, if `text` is a model's answer. `left_out`: sentences that
+    say what was left out of the request.
     """
 
     outcome: Outcome
@@ -274,7 +274,7 @@ class _Result:
 
     @property
     def is_shaped(self) -> bool:
-        """Whether words of memories are in the answer, which is not the work of a control tool."""
+        """Whether the answer contains words of memories, and no tool acted or showed something."""
         if self.model is None or self.tools.acted or self.tools.shown:
             return False
         seen = [*self.prompt.recalled.memories, *self.tools.looked_up]
@@ -283,7 +283,7 @@ class _Result:
 
 
 class Answered(NamedTuple):
-    """What became of a message, and the text of its reply."""
+    """The outcome of a message, and the text of its reply."""
 
     outcome: Outcome
     text: str
@@ -341,7 +341,7 @@ async def _turn(claimed: ClaimedMessage, runtime: Runtime[App]) -> Answered:
         if result.outcome == "answered":
             step_ended("reply ready", began - claimed.waited)
         await sink.show(shown)
-    # What is kept may be taken back: no answer that repeats it is stored.
+    # Kept lines may be taken back, so no answer that repeats one is stored.
     if quoted_in(prompt.kept, prompt.question, text):
         text = KEPT_ANSWER
     await end_turn(
@@ -400,7 +400,7 @@ async def _recall(app: App, turn: Turn, question: str) -> Recalled:
 
 
 def _brought(app: App, turn: Turn) -> AbstractAsyncContextManager[Brought]:
-    """Return what the message brings, or an earlier message of its thread that it may ask about."""
+    """Return what the message brings, or what an earlier one brought that it may ask about."""
     earlier = latest_brought(turn.exchanges, turn.message)
     if earlier is None and not turn.message.brings:
         return nullcontext(Brought())
@@ -428,9 +428,9 @@ def _author(line: KeptMemory) -> str:
 
 
 def _with_unread(localizer: Localizer, result: _Result) -> str:
-    """Return the text of an answer and what says which files and messages were not read.
+    """Return an answer's text, and sentences about files and messages that were not read.
 
-    Empty where neither says anything.
+    Returns "" if there is neither.
     """
     files = result.prompt.files
     unread = unseen_lines(localizer.language, files) if files else []
@@ -450,7 +450,7 @@ async def _ask_model(
     recalling: asyncio.Task[Recalled],
     sink: ReplySink,
 ) -> _Result:
-    """Ask the model; a failure is a sentence as the text.
+    """Ask the model; after a failure, the text is a sentence about it.
 
     Raises `ReplyFailed` where the message is to be answered later.
     """
@@ -480,7 +480,7 @@ async def _ask_model(
         with app.pending_replies.one():
             reply = await message_run.unless_interrupted(answering)
     except ReplyFailed as failed:
-        # A later attempt might change again what the tools have changed.
+        # Another attempt might repeat what the tools have changed.
         if sink.interactive and not tools.acted and _is_tried_again(failed, turn):
             raise
         sink.start_over()
@@ -500,7 +500,7 @@ async def _ask_model(
 
 
 async def _zone(turn: Turn, sink: ReplySink) -> tzinfo:
-    """Return the person's time zone; that of somebody new is asked of Slack first."""
+    """Return the person's time zone; for somebody new Slack is asked first."""
     settings = turn.memory_state.settings
     if settings.time_zone is not None:
         return settings.zone
@@ -510,7 +510,7 @@ async def _zone(turn: Turn, sink: ReplySink) -> tzinfo:
 async def _reply(
     app: App, person: Person, request: Reduction, sink: ReplySink, tools: Toolbox
 ) -> Reply:
-    """Return the answer to the whole request, or to what the model can answer of it."""
+    """Return the answer to the whole request, or to as much of it as the model can answer."""
     while True:
         try:
             return await ask_models(
@@ -525,7 +525,7 @@ async def _reply(
             half_done = bool(sink.text) or tools.acted
             if not request.after(failed, half_done=half_done):
                 raise
-            # What was shown was the half of an answer: the whole one takes its place.
+            # What was shown is half an answer, and the next one takes its place.
             sink.start_over()
 
 
@@ -555,7 +555,7 @@ async def _prompt(
     )
     read = [*thread.lines, *(memory.content for memory in recalled.memories), *map(_named_in, kept)]
     references = await names.find(texts(read))
-    # Their last event may have been missed; Slack has just said who they are.
+    # The event of a deactivation may have been missed, but Slack has just been asked for names.
     kept = [one for one in kept if not app.names.is_gone(message.team_id, _author(one))]
     mentioned = mentions(message.text) - {await app.slack.bot_user_id(message.team_id)}
     return Prompt(
@@ -582,7 +582,7 @@ async def _prompt(
 def _texts_known(turn: Turn, question: str, brought: Brought) -> list[str]:
     """Return the texts of a prompt whose names can be looked up while the rest of it is read.
 
-    Where not all names are, those of the first texts count: the person, the question.
+    If there are too many names, those in the first texts are preferred: the person, the question.
     """
     message = turn.message
     found = [person_reference(message.user_id), question, *texts([*brought.forwarded])]
@@ -590,7 +590,7 @@ def _texts_known(turn: Turn, question: str, brought: Brought) -> list[str]:
         found += [person_reference(exchange.user_id), exchange.question, exchange.reply or ""]
     said = [row["value"].get("content") for row in turn.memories or () if row["value"]]
     found += [*turn.recent_words, *texts(said)]
-    # A caller of POST /ask is nobody of Slack's.
+    # A caller of POST /ask is no Slack user.
     return found[1:] if message.team_id == API_TEAM else found
 
 
@@ -627,9 +627,9 @@ def _named_in(line: KeptMemory) -> dict[str, str]:
 
 
 def _said_elsewhere(memories: Sequence[Memory], message: Message) -> tuple[Memory, ...]:
-    """Return the memories that have another source, too: an edit may have removed what they say.
+    """Return the memories that this message, which may have been edited, is not the only source of.
 
-    What the person keeps for a conversation is no memory about them: others read it there as well.
+    What the person keeps for a conversation is left out, because it is no memory about them.
     """
     this_message = {(message.channel_id, message.ts)}
     own = [memory for memory in memories if memory.kind != KEPT_KIND]

@@ -106,7 +106,7 @@ async def search_web(
 def query_in(arguments: str) -> str:
     """Return the query in the arguments of a tool call, or "".
 
-    Without backticks: the filter of links leaves host names in inline code unchanged.
+    Backticks become spaces, because the link filter leaves host names in inline code unchanged.
     """
     query = (read_arguments(arguments) or {}).get("query")
     return query.replace("`", " ") if isinstance(query, str) else ""

@@ -35,7 +35,7 @@ class PatientJobManager(manager.JobManager):
     """A job manager whose calls wait while PostgreSQL is unavailable, until `stopping` is set.
 
     Each heartbeat is noted in `pulse`. A job that another process has taken over is not ended:
-    procrastinate looks at its status only, and would end the run of the other process.
+    procrastinate checks only the job's status, and would end the other process's run.
     """
 
     def __init__(self, connector: BaseConnector, pulse: Pulse, stopping: asyncio.Event) -> None:
@@ -62,10 +62,10 @@ class PatientJobManager(manager.JobManager):
             await self.update_heartbeat(worker_id)
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """Take a job that is due; None without one, and while the process stops.
+        """Take a job that is due; None if there is none, or if the process is stopping.
 
-        When the connection is lost, PostgreSQL may have given the worker a job that it did not
-        hear of. Such a job is looked for, and taken.
+        After a lost connection, PostgreSQL may have given the worker a job that it does not know
+        of. Such a job is looked for and taken.
         """
         if self._stopping.is_set():
             return None
@@ -80,7 +80,7 @@ class PatientJobManager(manager.JobManager):
         return job
 
     async def _find_unheard(self, worker_id: int) -> Job | None:
-        """Return a job that the worker has by its row, and that it does not run."""
+        """Return a job that its row assigns to the worker, but that the worker does not run."""
         found = await self.list_jobs_async(status=Status.DOING.value, worker_id=worker_id)
         return next((job for job in found if job.id not in self._fetched_at), None)
 
@@ -118,12 +118,12 @@ class PatientJobManager(manager.JobManager):
         on_notification: manager.NotificationCallback,
         queues: Iterable[str] | None = None,
     ) -> None:
-        """Listen for new jobs, on another connection when one is lost."""
+        """Listen for new jobs, on another connection if one is lost."""
         listen = partial(super().listen_for_jobs, on_notification=on_notification, queues=queues)
         await self._call(listen)
 
     async def _store_end(self, job: Job, store: Callable[[], Awaitable[None]]) -> None:
-        """Store the end of a job until PostgreSQL takes it; not where it is no longer ours."""
+        """Store the end of a job, however often that takes, unless the job is no longer ours."""
         fetched_at = self._fetched_at.get(job.id or 0, 0.0)
         is_certain = self._pulse.unbroken_since() <= fetched_at
         try:

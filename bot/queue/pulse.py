@@ -6,17 +6,17 @@ import math
 import time
 
 SILENCE_SECONDS = 4.0
-"""Seconds without a heartbeat after which a process no longer trusts that its work is its own.
+"""After this time without a heartbeat a process no longer trusts that it owns its work.
 
-Less than `bot.queue.recovery.STALLED_SECONDS`, after which others take it.
+It is less than `bot.queue.recovery.STALLED_SECONDS`, after which others take that work.
 """
 
 
 class Pulse:
     """The heartbeats of this process that PostgreSQL has taken.
 
-    A process that was suspended, or cut off from PostgreSQL, goes on where it was; another one may
-    have taken over its jobs meanwhile. Times are of the monotonic clock.
+    A process that was suspended, or cut off from PostgreSQL, goes on where it was, although another
+    one may have taken over its jobs. Times are those of the monotonic clock.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Pulse:
         self._last_beat = now
 
     def unbroken_since(self) -> float:
-        """Return since when no heartbeat was late; infinity while one is."""
+        """Return the time since which no heartbeat has been late; infinity while one is."""
         if time.monotonic() - self._last_beat > SILENCE_SECONDS:
             return math.inf
         return self._unbroken_since

@@ -1,7 +1,7 @@
-"""The queue of everything that is to be done: procrastinate on the application's PostgreSQL.
+"""The job queue: procrastinate on the application's PostgreSQL.
 
-Jobs of one lock run one at a time, in the order in which they were added. Each may find that there
-is nothing to do: an earlier one, or one that ran twice, may have done its work. A newer
+Jobs with the same lock run one at a time, in the order in which they were added. A job may find
+nothing to do, because an earlier job, or an earlier run of its own, has done its work. A newer
 procrastinate needs its own migrations as files of ``bot/migrations``. Source:
 https://procrastinate.readthedocs.io/en/stable/howto/production/migrations.html
 """
@@ -36,12 +36,12 @@ from memory.postgres import Migration, execute_statement, load_statements, packa
 log = logging.getLogger(__name__)
 
 QUEUE_ROLE = "kioku_queue"
-"""The role that may use the queue's tables, as kioku_app may. The login inherits it: procrastinate
-sets no role."""
+"""The role that, like kioku_app, may use the queue's tables. The login inherits it, because
+procrastinate sets no role."""
 REPLIES = "replies"
 """Jobs whose result a person waits for."""
 BACKGROUND = "background"
-# Recovery must not wait until the jobs of a slow model leave a place free.
+# A queue of its own: recovery must not wait for a place among the jobs of a slow model.
 _RECOVERY = "recovery"
 _RECOVER = "recover_jobs"
 _EVERY_TWO_SECONDS = "* * * * * */2"
@@ -71,7 +71,7 @@ def migrations() -> list[Migration]:
 
 
 class Queue:
-    """Adding, running and aborting jobs. Arguments of jobs are opaque ids only."""
+    """Adds, runs and aborts jobs, whose arguments are opaque ids only."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -130,12 +130,12 @@ class Queue:
         delay: float = 0.0,
         spacing: float = 0.0,
     ) -> None:
-        """Add jobs, arguments by lock, in one statement.
+        """Add `jobs`, arguments by lock, in one statement.
 
-        On a connection within the caller's transaction, on a pool as a transaction of its own. The
-        n-th job may begin after `delay` and n times `spacing` seconds. A job of a higher `priority`
-        begins before all others that wait, also of its lock. Workers must know `name`; this process
-        need not.
+        On a connection it is part of the caller's transaction, on a pool a transaction of its own.
+        The n-th job may begin after `delay` plus n times `spacing` seconds. A job with a higher
+        `priority` begins before all others that wait, including those with its lock. Workers must
+        know `name`; this process need not.
         """
         if not jobs:
             return
@@ -187,7 +187,7 @@ class Queue:
         self._beating = asyncio.create_task(self._beat_until_ended(), name="last heartbeats")
 
     async def stop(self) -> None:
-        """Take no more jobs; let running ones end, for 25 seconds, or hand them back."""
+        """Take no more jobs; let running ones end (replies for 25 seconds), or hand them back."""
         self.begin_to_stop()
         if self._workers:
             await asyncio.wait(self._workers, timeout=2 * _REPLIES_PATIENCE_SECONDS)
@@ -196,14 +196,14 @@ class Queue:
             await cancel_until_done(self._beating)
 
     async def _beat_until_ended(self) -> None:
-        """Record that this process lives while its last jobs end: a worker that stops does not."""
+        """Send heartbeats until the last jobs have ended: a worker that stops sends none."""
         while any(not worker.done() for worker in self._workers):
             with suppress(exceptions.ConnectorException):
                 await self._manager.beat_for_all()
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def run_until_empty(self) -> None:
-        """Run the jobs that are due, of both queues, until none is left."""
+        """Run the jobs of all queues that are due, until none is left."""
         await self.app.run_worker_async(
             wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
         )

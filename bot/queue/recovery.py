@@ -1,4 +1,4 @@
-"""Jobs of processes that died are given to others."""
+"""Gives the jobs of processes that died to others."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _SQL = load_statements("bot.queue", "queue")
 async def recover_jobs(queue: App, pool: Pool) -> None:
     """Let the jobs of processes without a heartbeat run again.
 
-    Not just after PostgreSQL has come back: while it was away, no process could send one.
+    Nothing is done just after PostgreSQL has come back: while it was away, no process could send
+    one.
     """
-    # As the login, whose connections the application's role may not look at.
+    # As the login: the application's role may not look at its connections.
     async with pool.connection() as connection:
         values = {"seconds": STALLED_SECONDS}
         found = await connection.execute(_SQL["connected_long_enough"], values)

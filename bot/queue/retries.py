@@ -11,7 +11,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
 
 class RunLater(Exception):
-    """The job is to run again in so many `seconds`; jobs of its lock wait behind it."""
+    """The job is to run again in `seconds`; other jobs with its lock wait behind it."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__("The job runs again later.")
@@ -20,10 +20,10 @@ class RunLater(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff(BaseRetryStrategy):
-    """A failed job runs again after `base` to the power of its runs seconds, `longest` at most.
+    """Lets a failed job run again after `base` ** (number of runs) seconds, at most `longest`.
 
-    It fails for good after `most` runs; None: never. A job that was cancelled, because its process
-    ends, runs again at once.
+    It fails for good after `most` retries; None: never. A job that was cancelled because its
+    process ends runs again at once.
     """
 
     base: int
@@ -31,14 +31,14 @@ class Backoff(BaseRetryStrategy):
     most: int | None = None
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        """Return when the job runs again; None: not at all."""
+        """Return when the job runs again, or None if it does not."""
         if isinstance(exception, RunLater):
             return _again_in(exception.seconds)
         if isinstance(exception, asyncio.CancelledError):
             return _again_in(0.0)
         if self.most is not None and job.attempts >= self.most:
             return None
-        # Beyond twenty runs the power would only grow without use.
+        # After twenty runs `longest` has been reached: a higher power is of no use.
         wait = self.base ** (min(job.attempts, 20) + 1)
         return _again_in(min(wait, self.longest))
 

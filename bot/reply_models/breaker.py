@@ -17,7 +17,7 @@ PROBE_SECONDS = 5.0
 
 Probed: TypeAlias = Literal["answered", "failed", "silent"]
 Probe: TypeAlias = Callable[[], Awaitable[Probed]]
-"""Sends a small request of the app's own, which holds nothing of a person."""
+"""Sends a small request of the app's own, without any text of a person."""
 
 
 class CircuitBreaker:
@@ -29,11 +29,11 @@ class CircuitBreaker:
             ▲                            │                      │
             └── a probe, or any request, ┴─────── is answered ──┘
 
-    A person's request is never the probe: what fails may be the fault of that request alone, such
-    as a picture for a model that reads none. While it is unsure the next who asks waits for one
-    probe, which all share; while it is away nobody waits, except for one probe each
-    `PROBE_SECONDS`. A probe that gets no answer in time shows nothing, unless the request that
-    failed got none either: a server with one place may be busy.
+    A person's request is never the probe, because a failure may be the fault of that request alone,
+    such as a picture for a model that reads none. While the model is unsure, all callers wait for
+    one shared probe. While it is away, callers wait only during a probe, which is sent every
+    `PROBE_SECONDS` at most. A probe that times out proves nothing, unless the failed request timed
+    out, too: a server with one place may be busy.
     """
 
     def __init__(self, probe: Probe, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,11 +49,11 @@ class CircuitBreaker:
 
     @property
     def is_away(self) -> bool:
-        """Whether the model answers nobody, as far as is known."""
+        """Whether the model is believed to answer no one."""
         return self._state == "away"
 
     async def admit(self) -> bool:
-        """Return whether the model answers; wait for a probe where that is not known."""
+        """Return whether the model answers; wait for a probe if that is not known."""
         if self._state == "answering":
             return True
         if self._probing is None:
@@ -65,7 +65,7 @@ class CircuitBreaker:
         return not self.is_away
 
     def failed(self, cause: Cause, *, silent: bool = False) -> None:
-        """Record that a request failed in a way that can be the model's: it is unsure."""
+        """Record that a request failed, perhaps by the model's fault: the model becomes unsure."""
         self.cause = cause
         if self._state == "answering":
             self._state = "unsure"

@@ -1,7 +1,8 @@
 """Requests and events of the Responses API as those of ``/chat/completions``, and back.
 
-For servers that have nothing else. Only what replies use is translated: messages with images and
-documents, function tools, their calls and outputs. Reasoning is neither sent back nor passed on.
+This is for servers that have nothing else. Only what replies use is translated: messages with
+images and documents, function tools, their calls and outputs. Reasoning is neither sent back nor
+passed on.
 
 Source: https://platform.openai.com/docs/api-reference/chat
 """
@@ -96,9 +97,9 @@ def _call(item: Mapping[str, Any]) -> Json:
 async def response_events(chunks: AsyncIterable[object]) -> AsyncGenerator[object, None]:
     """Yield the events of the Responses API for the chunks of a chat completion.
 
-    Text is passed on as it comes, whole items follow when the completion has ended. A chunk that is
-    no JSON object is passed on as it is. A stream without a reason for its end has broken off: then
-    no last event follows.
+    Text is passed on as it comes; whole items follow when the completion has ended. A chunk that is
+    not a JSON object is passed on as it is and ends the events. A stream without a finish reason
+    has broken off, so it gets no last event.
     """
     completion = _Completion()
     async for chunk in chunks:
@@ -164,7 +165,7 @@ class _Completion:
         kept["arguments"] += _string(function, "arguments")
 
     def end(self) -> list[ResponseStreamEvent]:
-        """Return the whole items and the last event; nothing where the stream broke off."""
+        """Return the whole items and the last event; nothing if the stream broke off."""
         if self._finish is None:
             return []
         items: list[Json] = []
@@ -190,7 +191,7 @@ class _Completion:
 
 
 def _string(given: Mapping[str, Any], name: str) -> str:
-    """Return a text field, or "" where it is missing. Raises `ReplyFailed` for another type."""
+    """Return a text field, or "" if it is missing. Raises `ReplyFailed` for another type."""
     value = given.get(name)
     if value is None:
         return ""

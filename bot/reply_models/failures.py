@@ -44,7 +44,7 @@ _SAID_AS: Final[Mapping[Cause, Cause]] = {
     "model_malformed": "model_empty",
 }
 
-# What an error code contains, in the order in which it is looked for.
+# Patterns of error codes, in the order in which they are tried.
 _CODES: Final[Mapping[Cause, str]] = {
     "model_images": "image",
     "model_policy": "policy|invalid_prompt|content_filter",
@@ -63,7 +63,7 @@ _STATUSES: Final[Mapping[Cause, Sequence[int]]] = {
     "model_too_long": (413,),
     "model_refused": (401, 403, 404),
 }
-# What many servers say in words only, whatever the status, in the order in which it is looked for.
+# What many servers say only in words, whatever the status, in the order in which it is tried.
 _WORDS: Final[Mapping[Cause, re.Pattern[str]]] = {
     "model_too_long": re.compile(
         # OpenAI, Azure, DeepSeek, vLLM, SGLang, llama.cpp, llama-cpp-python
@@ -90,7 +90,7 @@ _WORDS: Final[Mapping[Cause, re.Pattern[str]]] = {
     # LiteLLM, and servers that refuse a name with HTTP 400.
     "model_refused": re.compile(r"Invalid model name|model \S+ (was )?not found", re.IGNORECASE),
 }
-# The kinds of HTTP status for which the words decide.
+# The causes, found by HTTP status, that the words may correct.
 _UNDECIDED: Final = ("model_failed", "model_busy", "model_down")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
@@ -100,7 +100,7 @@ class ReplyFailed(Exception):
 
     `status`, `code` and `kind` are the server's HTTP status, error code and error type, the last
     two only if they look like identifiers, else "". `silent`: the server did not answer in time.
-    `excess`: how many times too long the prompt is, where the server says it; else 0.
+    `excess`: how many times too long the prompt is, if the server says so; else 0.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class ReplyFailed(Exception):
 
     @property
     def sentence(self) -> str:
-        """The key of the sentence for the person, who can do the same about several causes."""
+        """The key of the sentence for the person; causes with the same remedy share one."""
         return _SAID_AS.get(self.cause, self.cause)
 
     @property
@@ -133,7 +133,7 @@ class ReplyFailed(Exception):
 
     @property
     def may_be_request(self) -> bool:
-        """Whether the request itself may be what the server failed at, and not the server."""
+        """Whether the request itself may be at fault, and not the server."""
         return self.cause == "model_down"
 
     @property
@@ -149,7 +149,7 @@ class ReplyFailed(Exception):
 
     @property
     def named(self) -> str:
-        """The same for the log, with what it is taken for."""
+        """The same for the log, followed by the cause."""
         return ", ".join(filter(None, (self.told, self.cause)))
 
 
@@ -183,9 +183,9 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
 def is_lost_connection(error: openai.APIError) -> bool:
     """Return whether the server closed a connection before it answered.
 
-    llama.cpp closes a connection after each stream although it announces that it keeps it, so the
-    next request may be written into a closed one. The SDK calls some of aiohttp's errors for that a
-    timeout.
+    llama.cpp closes a connection after each stream although it promises to keep it, so the next
+    request may be written into a closed one. The SDK reports some of aiohttp's errors for that as
+    timeouts.
     """
     origin = error.__cause__ and error.__cause__.__cause__
     if isinstance(origin, (aiohttp.ClientConnectorError, TimeoutError)):
@@ -194,7 +194,7 @@ def is_lost_connection(error: openai.APIError) -> bool:
 
 
 def failure_of_code(code: object, kind: object = None, status: int | None = None) -> ReplyFailed:
-    """Return what an error code means; if it is unknown, its type or the HTTP status.
+    """Return what an error code means; if it is unknown, what its type or the status means.
 
     Some servers put a code into the type, and some the status into the code.
     """
@@ -237,8 +237,8 @@ def lacks_endpoint(error: Exception) -> bool:
 def words_of(error: openai.APIError) -> str:
     """Return all that a server says of an error, without the input that it may echo.
 
-    Beside OpenAI's form there is ``{"error": "…"}``, ``{"detail": "…"}``, and FastAPI's for what is
-    invalid, ``{"detail": [{loc, msg, input}]}``.
+    Besides OpenAI's form there are ``{"error": "…"}``, ``{"detail": "…"}``, and FastAPI's form for
+    invalid input, ``{"detail": [{loc, msg, input}]}``.
     """
     told = [error.param, error.code, error.message]
     body = error.body

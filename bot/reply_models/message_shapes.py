@@ -1,6 +1,6 @@
 """Shapes of a conversation that the chat templates of some models ask for.
 
-A `Shape` is sent from the first request that a server refuses without it, until the process ends.
+A `Shape` is used from the first request that a server refuses without it until the process ends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CALL_ID: Final = re.compile("[A-Za-z0-9]{9}")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A shape: `refusal` is what servers say without it, `of` gives a conversation that shape."""
+    """A shape: `refusal` matches what servers say without it; `of` gives it to a conversation."""
 
     name: str
     refusal: re.Pattern[str]
@@ -26,7 +26,7 @@ class Shape:
 
 
 def alternating(items: Sequence[Item]) -> list[Item]:
-    """Return messages with neighbours of the same role as one message, in order.
+    """Return messages, with consecutive ones of the same role merged into one.
 
     What others wrote stays in its frame: only the message around it is shared.
     """
@@ -52,7 +52,7 @@ def _parts(content: Any) -> list[Item]:
 
 
 def with_short_call_ids(items: Sequence[Item]) -> list[Item]:
-    """Return items whose ids of calls are nine letters and digits."""
+    """Return items whose call ids are nine letters and digits."""
     changed: list[Item] = []
     for item in items:
         identity = item.get("call_id")
@@ -63,7 +63,7 @@ def with_short_call_ids(items: Sequence[Item]) -> list[Item]:
 
 
 def one_call_at_a_time(items: Sequence[Item]) -> list[Item]:
-    """Return items in which the output of each call follows it."""
+    """Return items in which each call is directly followed by its output."""
     outputs: dict[str, Item] = {}
     for item in items:
         if item.get("type") == "function_call_output":

@@ -1,4 +1,4 @@
-"""Replies of this process that wait for a model: what is not urgent lets them go first."""
+"""Replies of this process that wait for a model, so that less urgent work lets them go first."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 log = logging.getLogger(__name__)
 
-# A model that serves one request at a time would never be free for anything else.
+# Without this limit a model that serves one request at a time might never be free.
 _LONGEST_WAIT_SECONDS = 60.0
 
 
 class PendingReplies:
-    """The number of replies that have asked a model and not heard from it yet."""
+    """The number of replies that a model has not finished yet."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -23,7 +23,7 @@ class PendingReplies:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Count a reply until its model answers."""
+        """Count a reply until its model has answered or failed."""
         self._count += 1
         self._none.clear()
         try:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 ReplyApi: TypeAlias = Literal["responses", "chat"]
 
-# Of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
+# Tokens of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
 MAX_OUTPUT_TOKENS = 25_000
 FIRST_EVENT_SECONDS = 300.0
 _RETRY_SECONDS = 0.5
@@ -38,8 +38,8 @@ _ERRORS = ("error", "response.failed")
 # Events that a server may send although its model writes nothing.
 _NO_ANSWER = (*_ERRORS, "response.created", "response.in_progress", "response.queued")
 _PLAIN: Any = object  # makes the SDK return the parsed JSON unchanged
-# The parameters that a server may refuse, and what its error says then, in the order in which they
-# are looked for. Sources: the errors of OpenAI, Azure OpenAI, vLLM, Ollama and llama.cpp.
+# The parameters that a server may refuse, and what its error then says, in the order in which they
+# are tried. Sources: the errors of OpenAI, Azure OpenAI, vLLM, Ollama and llama.cpp.
 _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
     "max_output_tokens": re.compile(
         r"max_output_tokens|max_tokens|max_completion_tokens"
@@ -53,22 +53,22 @@ _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
     ),
 }
 _REFUSALS = (400, 404, 422, 429)
-# In words, some servers refuse with HTTP 500 what a model's chat template does not take.
+# What a refused parameter can look like.
 _REFUSED_CAUSES = ("model_failed", "model_refused", "model_too_long")
 
 
 class ModelRequests:
-    """Sends requests to one model and remembers what its server does not take.
+    """Sends requests to one model and remembers what its server does not accept.
 
     ``include`` asks for encrypted reasoning items, which are sent back between the tool rounds of
     an answer: nothing is stored at the model's host. ``max_output_tokens`` is left out for a host
     that has no such parameter or a lower limit, ``safety_identifier`` and ``reasoning`` (with
-    `effort`) for one that does not know them. Each is left out after the first refusal, and each of
-    `bot.reply_models.message_shapes` is sent from then on. `breaker` records whether the model
-    answers.
+    `effort`) for one that does not know them. Each is left out after its first refusal, and each of
+    `bot.reply_models.message_shapes` is used after the first refusal for its lack. `breaker`
+    records whether the model answers.
 
-    `api` is where the server answers: ``/responses``, or ``/chat/completions``, to which requests
-    and events are translated. `first_event_seconds`: how long it may take to begin an answer.
+    `api` names the endpoint: ``/responses``, or ``/chat/completions``, for which requests and
+    events are translated. `first_event_seconds`: how long it may take to begin an answer.
 
     Source: https://platform.openai.com/docs/api-reference/responses/create
     """
@@ -83,7 +83,7 @@ class ModelRequests:
         max_output_tokens: int = MAX_OUTPUT_TOKENS,
         first_event_seconds: float = FIRST_EVENT_SECONDS,
     ) -> None:
-        # The SDK would wait as long as a 429 says, in a place of this process.
+        # The SDK would wait as long as a 429 says, and hold a place of this process.
         self.client = client.with_options(max_retries=0)
         self.model = model
         self.breaker = CircuitBreaker(self.probe)
@@ -114,14 +114,13 @@ class ModelRequests:
         identifier: str,
         seconds: float,
     ) -> AsyncGenerator[ResponseStreamEvent, None]:
-        """Yield the events of a new response; `identifier` is the person's for the provider.
+        """Yield the events of a new response; `identifier` is the person's, for the provider.
 
-        The SDK makes them of what it reads without validating it: an event that it does not know
-        has the class of another one, and a field may be missing or of any type.
+        The SDK builds them without validation: an unknown event has the class of another one, and a
+        field may be missing or of any type.
 
-        Raises TimeoutError if it goes on for more than `seconds` after its first event,
-        `openai.APIError`, and `ReplyFailed` if no event comes in time, or one that is no JSON
-        object.
+        Raises TimeoutError if the response goes on for more than `seconds` after its first event,
+        `openai.APIError`, and `ReplyFailed` if no event comes in time or one is not a JSON object.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -154,7 +153,7 @@ class ModelRequests:
                         return
             except StopAsyncIteration:
                 return
-            except (ValueError, RuntimeError) as error:  # of the SDK, and of too many levels
+            except (ValueError, RuntimeError) as error:  # RuntimeError: too deep nesting
                 raise ReplyFailed("model_malformed") from error
 
     async def _translated(self, stream: openai.AsyncStream[Any]) -> AsyncGenerator[Any, None]:
@@ -174,7 +173,7 @@ class ModelRequests:
         tools: Sequence[Mapping[str, Any]],
         identifier: str,
     ) -> openai.AsyncStream[Any]:
-        """Return the events of a new response; a request that fails in passing is repeated once."""
+        """Return the events of a new response; one temporary failure is repeated."""
         retries = self._retries
         while True:
             body = self._body(conversation, tools, identifier)
@@ -192,7 +191,7 @@ class ModelRequests:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _post_stream(self, body: Mapping[str, Any]) -> openai.AsyncStream[Any]:
-        """Return the stream of a new response; if its connection is lost, that of another one."""
+        """Return the stream of a new response; if the connection is lost, ask once more."""
         try:
             return await self._post(body)
         except openai.APIConnectionError as error:
@@ -202,7 +201,7 @@ class ModelRequests:
 
     async def _post(self, body: Mapping[str, Any]) -> openai.AsyncStream[Any]:
         if self.api == "responses":
-            # A body that is passed as parameters is compared with their types, key by key.
+            # The SDK would compare a body passed as parameters with their types, key by key.
             return await self.client.responses.create(stream=True, extra_body=body)
         sent = chat_body(body)
         if "stream_options" in self._left_out:
@@ -216,7 +215,7 @@ class ModelRequests:
         )
 
     async def probe(self) -> Probed:
-        """Ask for a few tokens, without anything of a person's; return whether they came."""
+        """Ask for a few tokens, without any text of a person; return whether they came."""
         body = {
             "model": self.model,
             "input": _PROBE_INPUT,
@@ -296,7 +295,7 @@ class ModelRequests:
         return False
 
     def _refused_shape(self, body: Mapping[str, Any], error: openai.APIError) -> Shape | None:
-        """Return the shape for whose lack a request was refused, if it was for one."""
+        """Return the shape for whose lack a request was refused, with any status, or None."""
         if not isinstance(error, openai.APIStatusError):
             return None
         told = words_of(error)
@@ -308,11 +307,11 @@ class ModelRequests:
         return None
 
     def _refused_parameter(self, body: Mapping[str, Any], error: openai.APIError) -> str | None:
-        """Return the optional parameter for which a request was refused, if it was for one.
+        """Return the optional parameter for which a request was refused, or None.
 
         The refusal of a reasoning item that is sent back counts as one of ``include``. A request
-        that is too long counts for ``max_output_tokens`` only: vLLM's context and OpenAI's tokens
-        per minute must hold them and the input.
+        that is too long counts only as one of ``max_output_tokens``: vLLM's context and OpenAI's
+        tokens per minute must hold the output besides the input.
         """
         refused = isinstance(error, openai.APIStatusError) and error.status_code in _REFUSALS
         cause = failure_of(error).cause
@@ -333,7 +332,7 @@ class ModelRequests:
 
 
 async def _read_to_end(stream: openai.AsyncStream[Any]) -> None:
-    """Read a stream whose last event has come: its connection can be used for another request."""
+    """Read a stream to its end, so that its connection can be used for another request."""
     with suppress(openai.OpenAIError, ValueError, TimeoutError):
         async with asyncio.timeout(_END_SECONDS):
             async for _ in stream:

@@ -69,7 +69,7 @@ def read_call(authorization: str, body: str | bytes, token: str) -> tuple[str, s
     `authorization` is the header ``Bearer TOKEN``. Raises `aiohttp.web.HTTPException`.
     """
     scheme, _, given = authorization.partition(" ")
-    # A header may hold bytes that are no text.
+    # A header may hold bytes that are not text.
     right = hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
     if not (token and right and scheme.lower() == "bearer"):
         raise web.HTTPUnauthorized(text="The bearer token is missing or wrong.\n")
@@ -83,7 +83,7 @@ def read_call(authorization: str, body: str | bytes, token: str) -> tuple[str, s
 
 
 def add_ask(application: web.Application, app: App, token: str) -> None:
-    """Add ``POST /ask`` for callers that show `token`."""
+    """Add ``POST /ask`` for callers that send `token`."""
 
     async def ask(request: web.Request) -> web.Response:
         call = read_call(request.headers.get("authorization", ""), await request.read(), token)

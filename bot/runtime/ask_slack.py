@@ -1,4 +1,4 @@
-"""A call of Slack at the start: its failure is a `Problem`."""
+"""Calls Slack at the start and in checks; a failure is a `Problem`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATIENCE_SECONDS = 5.0
 async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackResponse:
     """Call a method without arguments, with the token of setting `name`.
 
-    It is called again as `SlackRetries` says, for some seconds. Raises `Problem`.
+    It is repeated as `SlackRetries` decides, for some seconds. Raises `Problem`.
     """
     given = token(settings, name)
     client = create_client(given, settings.slack_api_url, patience=_PATIENCE_SECONDS)

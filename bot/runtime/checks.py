@@ -1,4 +1,4 @@
-"""One function for each thing that can be wrong: it returns what is right, or raises `Problem`.
+"""One function for each thing that can be wrong: it returns what works, or raises `Problem`.
 
 `kioku run` and `up` end with the first problem, `doctor` prints all of them, and `setup` calls the
 check of each value that is typed.
@@ -59,7 +59,7 @@ _TODO = {
     429: "add credit to the provider's account",
     0: "set {name} to another model, or look into the server's log",
 }
-# What listens on all addresses is asked at one.
+# A server that listens on all addresses is asked at one of them.
 _THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
 _READY_SECONDS = 5.0
 _LONG_SECONDS = 120.0
@@ -99,7 +99,7 @@ async def check_bot_token(settings: Settings) -> str:
 async def check_events(settings: Settings) -> str:
     """Check how events come in: the app token opens Socket Mode, or there is a signing secret.
 
-    A process that runs here is asked what has come to its notice.
+    If a process runs here, its warnings are problems, too.
     """
     if settings.slack_app_token is not None:
         await ask_slack(settings, APP_TOKEN, "apps.connections.open")
@@ -127,7 +127,7 @@ async def _raise_warnings(settings: Settings) -> None:
         async with aiohttp.request("GET", url, timeout=timeout) as answer:
             text = await answer.text()
     except (aiohttp.ClientError, OSError, UnicodeDecodeError):
-        return  # none runs here: the other checks are of the settings
+        return  # none runs here, so only the settings are checked
     lines = text.splitlines()
     warnings = [line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)]
     if warnings:
@@ -135,7 +135,7 @@ async def _raise_warnings(settings: Settings) -> None:
 
 
 async def check_database(settings: Settings) -> str:
-    """Check that the database is set up, embedded as configured, guarded, and worked on."""
+    """Check that the database is set up, uses the right model and login, and is being served."""
     folder = settings.data_dir.resolve()
     if settings.database_url is None and not (folder / "pg").exists():
         return f"The first `kioku up` makes one in {folder}."
@@ -164,7 +164,7 @@ async def check_database(settings: Settings) -> str:
 
 
 async def check_model(settings: Settings) -> str:
-    """Hold a conversation with each model that replies: the key, the names, and what it takes."""
+    """Hold a conversation with each reply model: this checks the key, the name and the formats."""
     if not settings.has_model:
         is_by_socket = settings.slack_app_token is not None
         if settings.slack_bot_token is not None and not is_by_socket:
@@ -178,7 +178,7 @@ async def check_model(settings: Settings) -> str:
 
 
 async def check_embeddings(settings: Settings) -> str:
-    """Let the embedding model embed a text that is longer than the batch of small servers."""
+    """Let the embedding model embed a text that exceeds the batch size of small servers."""
     if not settings.has_model:
         return "No model makes embeddings: `kioku up` searches with the stand-in."
     model = settings.embedding_model
@@ -200,7 +200,7 @@ async def check_embeddings(settings: Settings) -> str:
 
 
 def _refused(what: str, name: str, status: int, code: str | None) -> Problem:
-    """Return what to say of a refused request to a model, which setting `name` names."""
+    """Return the problem of a refused request to a model, which the setting `name` names."""
     todo = _TODO.get(status, _TODO[0]).format(name=name)
     named = f"HTTP {status}"
     # Some servers send the status as the code.

@@ -20,7 +20,7 @@ from bot.network import use_network_settings
 from bot.runtime.problems import explained
 from bot.telemetry import disable_telemetry
 
-# The others say themselves what they did and what went wrong.
+# The other commands print what they did and what went wrong.
 _LOGGED = ("up", "run", "migrate")
 
 
@@ -87,12 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
         use_network_settings()
         set_up_logging(settings.log_level if command in _LOGGED else "CRITICAL")
-        # Only now: help and a wrong setting need not wait for the rest.
+        # Imported only now, so that help and a wrong setting do not wait for it.
         module, _, name = chosen.pop("function").partition(":")
         done = getattr(import_module(f"bot.runtime.{module}"), name)(settings, **chosen)
         code = asyncio.run(done) if inspect.iscoroutine(done) else done
         sys.stdout.flush()
-    except asyncio.CancelledError:  # by a signal
+    except asyncio.CancelledError:  # after a signal
         return 0
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

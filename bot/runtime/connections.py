@@ -1,8 +1,8 @@
 """Whether another installation receives this app's events, too.
 
 Slack gives each event to one of the app's Socket Mode connections. Two processes that share a
-database share the work; with another database each knows half of what people say. Slack counts the
-connections in its `hello`; the processes are counted in the database.
+database share the work; with separate databases each knows half of what people say. Slack reports
+its number of connections in `hello`; the processes are counted in the database.
 Source: https://docs.slack.dev/apis/events-api/using-socket-mode/
 """
 
@@ -37,7 +37,7 @@ class ConnectionCount:
         self._comparing: asyncio.Task[None] | None = None
 
     async def note(self, _client: object, message: Mapping[str, Any], _raw: str | None) -> None:
-        """Take note of a message of Socket Mode: the first on each connection is the `hello`."""
+        """Take note of a message of Socket Mode: the first on each connection is `hello`."""
         if message.get("type") != "hello":
             return
         connections = int(message.get("num_connections") or 0)
@@ -54,7 +54,7 @@ class ConnectionCount:
         try:
             before = await self._count_processes()
             await asyncio.sleep(self._settled_seconds)
-            # One that has stopped meanwhile was connected, too.
+            # A process that has stopped meanwhile was connected, too.
             processes = max(before, await self._count_processes())
         except OperationalError:  # `/readyz` says that
             return

@@ -76,11 +76,11 @@ async def forgotten(settings: Settings, *, since: datetime) -> None:
 
 
 async def forget_again(settings: Settings, *, file: Path) -> None:
-    """Delete what a file's lines name. Raises `Problem` for a bad line, before anything.
+    """Delete what a file's lines name. Raises `Problem` for a bad line before deleting anything.
 
-    A person is erased again only where the database does not have that erasure: whoever came back
-    before the backup stays. Where memory was off in the backup it stays off. What was said after
-    the backup is not read from Slack, and the kinds of conversations are looked up again.
+    A person is erased again only if the database does not have that erasure, so a person who came
+    back before the backup stays. Where memory was off in the backup it stays off. What was said
+    after the backup is not read from Slack, and the kinds of conversations are looked up again.
     """
     people: dict[Person, list[list[str]]] = defaultdict(list)
     try:
@@ -117,7 +117,8 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
 def _read(line: str) -> tuple[Person, list[str]]:
     """Return the person and the rest of a line of `forgotten`.
 
-    Raises ValueError or `InvalidNamespace` for another line. PostgreSQL has no NUL in a text.
+    Raises ValueError or `InvalidNamespace` for any other line, also for one with NUL, which
+    PostgreSQL cannot store.
     """
     team, user, *named = line.split("\t")
     person = Person(team, user)

@@ -41,5 +41,5 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
         await asyncio.to_thread(server.ensure_database, "kioku")
         yield addresses
     finally:
-        await asyncio.wait({starting})  # a thread goes on though its caller is cancelled
+        await asyncio.wait({starting})  # a thread goes on although its caller is cancelled
         await asyncio.to_thread(server.stop)

@@ -1,4 +1,4 @@
-"""The HTTP server: Slack's signed requests, and health; behind a proxy with TLS."""
+"""The HTTP server, to be run behind a TLS proxy: Slack's signed requests, and health."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _KEEP_ALIVE_SECONDS = 75.0
 _LAST_REQUESTS_SECONDS = 10.0
 # Slack waits three seconds for an answer.
 _BODY_SECONDS = 3.0
-# How long what a client still sends is read after an answer, so that it sees the answer.
+# How long data is still read after an answer, so that the client sees the answer.
 _LINGERING_SECONDS = 1.0
-# A body has a megabyte at most: so many times that can be in memory before anything is verified.
+# A body has at most a megabyte, and this many may be in memory before they are verified.
 _MOST_WAITING = 128
-# Connections that are accepted in one turn of the event loop, before the oldest can be closed.
+# Connections accepted in one turn of the event loop, before the oldest can be closed.
 _BACKLOG = 64
 _READY_SECONDS = 2.0
 READY = "ready"
 WARNING = "Warning: "
-"""How each further line of ``/readyz`` begins."""
+"""The beginning of each further line of ``/readyz``."""
 
 
 class Readiness:
-    """Whether the process is ready, as it was found within the last seconds.
+    """Whether the process is ready, as found by a check in the last `seconds`.
 
-    However many ask, one check is made at a time, and none within `seconds` after the one before.
+    However many callers ask, checks run one at a time, and not within `seconds` of the last one.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Readiness:
         self._problem: str | None = None
 
     async def problem(self) -> str | None:
-        """Return one sentence about what is missing, if anything is."""
+        """Return one sentence about what keeps the process from being ready, or None."""
         async with self._lock:
             if time.monotonic() - self._checked_at >= self._seconds:
                 self._problem = await self._find_problem()
@@ -70,9 +70,9 @@ def create_web_app(
 ) -> web.Application:
     """Return the application: ``/healthz``, ``/readyz``, and Slack's route if a secret is given.
 
-    ``/readyz`` shows `warnings`, too; they leave the process ready. Bolt's own web application
-    would also serve an installation of its own, with tokens in files, wherever SLACK_CLIENT_ID is
-    in the environment, and write the body of an unsigned request into the log.
+    ``/readyz`` shows `warnings`, too, but they leave the process ready. Bolt's own web application
+    is not used: if SLACK_CLIENT_ID is in the environment, it would serve its own OAuth flow, with
+    tokens in files, and it logs the bodies of unsigned requests.
     """
     application = web.Application()
 
@@ -87,7 +87,7 @@ def create_web_app(
         return web.Response(text="\n".join(lines) + "\n", status=status)
 
     async def slack(request: web.Request) -> web.Response:
-        """Let Bolt answer what Slack signed in the last minutes; acknowledge what is unreadable."""
+        """Let Bolt answer a request that Slack signed lately; acknowledge an unreadable one."""
         if not signatures.accept(await request.read(), request.headers):
             return web.Response(status=401, text="The request is not signed by Slack.\n")
         try:
@@ -106,11 +106,11 @@ def create_web_app(
 
 
 class _Waiting:
-    """The connections that wait for what their client sends; at most `most` of them.
+    """The connections that wait for data from their clients, at most `most` of them.
 
-    A connection waits until a request has come whole, and again after the answer. Where too many
-    wait, the one that has waited longest is closed: whoever sends a whole request gets in, and
-    nobody can use up the descriptors or the memory of the process.
+    A connection waits until a whole request has come, and again after the answer. If too many wait,
+    the one that has waited longest is closed, so a client that sends whole requests is served, and
+    none can use up the descriptors or the memory of the process.
     """
 
     def __init__(self, most: int) -> None:
@@ -119,7 +119,7 @@ class _Waiting:
         self._connections: dict[web.RequestHandler, None] = {}
 
     def add(self, connection: web.RequestHandler) -> None:
-        """Let a connection wait; close the one that has waited longest if it is one too many."""
+        """Let a connection wait; if too many do, close the one that has waited longest."""
         self._connections[connection] = None
         if len(self._connections) > self._most:
             longest = next(iter(self._connections))
@@ -132,13 +132,13 @@ class _Waiting:
 
     @web.middleware
     async def receive(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let `handler` answer a request once it has come whole; no slow body is waited for."""
+        """Let `handler` answer a request once all of it has come; a slow body is refused."""
         try:
             async with asyncio.timeout(_BODY_SECONDS):
                 await request.read()
         except TimeoutError:
             raise web.HTTPRequestTimeout(text="The body did not come in time.\n") from None
-        # The client has gone, or the connection was closed: that is no error of the app.
+        # The client has gone, or the connection was closed, which is no error of the app.
         except ConnectionError:
             raise web.HTTPBadRequest(text="The body did not come whole.\n") from None
         self.discard(request.protocol)
@@ -150,7 +150,7 @@ class _Waiting:
 
 
 class _Connection(web.RequestHandler):
-    """A connection that waits from its beginning to its end, but for the answers."""
+    """A connection that counts as waiting, except while it is answered."""
 
     __slots__ = ("_waiting",)
 
@@ -186,7 +186,10 @@ def _most_waiting() -> int:
 async def serving(
     application: web.Application, host: str, port: int, setting: str = "PORT"
 ) -> AsyncIterator[int]:
-    """Serve `application` at `host` and `port`, of `setting`; yield the port. Raises `Problem`."""
+    """Serve `application` at `host` and `port`, set by `setting`; yield the port.
+
+    Raises `Problem`.
+    """
     waiting = _Waiting(_most_waiting())
     application.middlewares.append(waiting.receive)
     runner = web.AppRunner(application, shutdown_timeout=_LAST_REQUESTS_SECONDS)

@@ -33,8 +33,8 @@ _READY_SECONDS = 20.0
 async def up(settings: Settings, *, browser: bool = True) -> None:
     """Run everything on this machine until SIGINT or SIGTERM.
 
-    Real Slack by Socket Mode if its tokens are set, else the playground, which `browser` shows; a
-    real model if one is set, else the stand-in.
+    It uses real Slack by Socket Mode if its tokens are set, else the playground, which is opened if
+    `browser`; and a real model if one is set, else the stand-in.
     """
     stop = stopped_by_signal()
     if settings.slack_client_id is not None:
@@ -47,17 +47,17 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
     if not in_slack:
         _check_port(settings.port)
     async with AsyncExitStack() as stack:
-        # The database first: its lock lets one `kioku up` into the data directory.
+        # The database first: its lock admits only one `kioku up` to the data directory.
         addresses = await stack.enter_async_context(database(settings))
         started = None
         if not in_slack or not settings.has_model:
             started = await stack.enter_async_context(_playground(settings, in_slack=in_slack))
-        # The whole application takes a second, in which PostgreSQL and the playground start.
+        # These imports take a second, in which PostgreSQL and the playground start.
         from bot.runtime.local_servers import local_model_servers
         from bot.runtime.migration import migrated
         from bot.runtime.service import open_service
 
-        # Asked while the rest starts, which takes longer.
+        # They are asked while the rest starts, which takes longer.
         servers = None if settings.has_model else asyncio.create_task(local_model_servers())
         told = await _told(settings, started) if started is not None else {}
         adapted = _adapted(settings, told, in_slack=in_slack)
@@ -75,7 +75,7 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
 
 
 def _check_port(port: int) -> None:
-    """Raise `Problem` if `port` of this machine is taken."""
+    """Raise `Problem` if `port` is taken on this machine."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
@@ -114,7 +114,7 @@ async def _playground(settings: Settings, *, in_slack: bool) -> AsyncIterator[Pr
         yield process
     finally:
         if process.returncode is None:
-            # terminate() may collect the process behind the event loop's back.
+            # terminate() may reap the process behind the event loop's back.
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGTERM)
         await process.communicate()
@@ -139,7 +139,7 @@ async def _told(settings: Settings, playground: Process) -> dict[str, str]:
 
 
 def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Settings:
-    """Return the settings with the playground in Slack's place, its model in the model's."""
+    """Return the settings with the playground in place of Slack, and its model if none is set."""
     changes: dict[str, object] = {}
     defaults: dict[str, object] = {"formation_delay": _FORMATION_DELAY}
     if not in_slack:
@@ -181,7 +181,7 @@ def _welcome(settings: Settings, port: int, playground: str, servers: Sequence[s
 
 
 def _command(name: str) -> str:
-    """Return how to run a command of `kioku` from here: as this one was run."""
+    """Return how to run a command of `kioku` in the way that this one was run."""
     path = Path(program := sys.argv[0])
     if path.name == "__main__.py":
         return f"{quote(sys.orig_argv[0])} -m bot {name}"

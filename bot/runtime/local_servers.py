@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from bot.config import STAND_IN_MODEL
 
 USUAL_PORTS: Final = (11434, 1234, 8080)
-"""Of Ollama, LM Studio, and llama.cpp's server."""
+"""The ports of Ollama, LM Studio, and llama.cpp's server."""
 _SECONDS = 0.5
 _MOST_BYTES = 1_000_000
 
@@ -28,7 +28,7 @@ class _Models(BaseModel):
 async def local_model_servers(ports: Iterable[int] = USUAL_PORTS) -> list[str]:
     """Return the address of each server that lists its models; takes half a second at most.
 
-    Nothing is sent but ``GET /v1/models``. A stand-in of another `kioku up` is none.
+    Only ``GET /v1/models`` is sent. The stand-in of another `kioku up` does not count.
     """
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:

@@ -61,7 +61,7 @@ def register_periodic_work(app: App) -> None:
 
 
 async def keep_up(app: App) -> None:
-    """Do all periodic work once: where no worker runs."""
+    """Do all periodic work once, for a database without a worker."""
     for name, (_, work) in periodic_work(app).items():
         await _run(name, work, 0)
 
@@ -71,16 +71,16 @@ async def _run(
     work: Callable[[], Awaitable[None]],
     timestamp: int,  # noqa: ARG001 - procrastinate names it
 ) -> None:
-    """Do periodic work; log a failure: its next run tries again."""
+    """Do periodic work, and only log a failure, because the next run tries again."""
     try:
         await work()
-    except Exception as error:  # noqa: BLE001 - a failed job for each minute helps nobody
+    except Exception as error:  # noqa: BLE001 - a failed job for each minute helps no one
         log.warning("the periodic job %s failed: %s", name, fault(error))
 
 
 @asynccontextmanager
 async def _going_on(what: str) -> AsyncIterator[None]:
-    """Log a failure by its type, unless PostgreSQL is away: the next run tries again."""
+    """Log a failure and go on, unless PostgreSQL is away, because the next run tries again."""
     try:
         yield
     except Exception as error:
@@ -90,7 +90,7 @@ async def _going_on(what: str) -> AsyncIterator[None]:
 
 
 async def answer_unanswered(pool: Pool, queue: Queue) -> None:
-    """Add jobs for threads whose messages have waited for minutes: theirs were lost."""
+    """Add jobs for threads whose messages have waited for minutes, because theirs were lost."""
     rows = await execute_statement(pool, _SQL["unanswered_threads"], {"most": _AT_ONCE})
     for row in rows:
         log.info("a thread with waiting messages gets another job")
@@ -100,7 +100,7 @@ async def answer_unanswered(pool: Pool, queue: Queue) -> None:
 
 
 async def delete_expired(pool: Pool) -> None:
-    """Delete what is only kept for a while; end memories whose time is over."""
+    """Delete what is kept only for a while; end memories that have expired."""
     await execute_statement(pool, _SQL["delete_expired_interactions"])
     await execute_statement(pool, _SQL["delete_expired_told"])
     await execute_statement(pool, _SQL["delete_requests_under_way"])
@@ -113,7 +113,7 @@ async def delete_expired(pool: Pool) -> None:
 
 
 async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
-    """Delete what has exceeded its retention, of some people at a time."""
+    """Delete what has exceeded its retention, for some people at a time."""
     values = {"days": most_days, "most": _PEOPLE_AT_ONCE}
     for row in await execute_statement(pool, _SQL["people_past_retention"], values):
         async with _going_on("the retention of a person"):
@@ -126,10 +126,9 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
 
 
 async def end_history(pool: Pool, days: int) -> None:
-    """Remove the texts of conversations older than `days`, of at most `_AT_ONCE` rows a table.
+    """Remove the texts of conversations older than `days`, in at most `_AT_ONCE` rows per table.
 
-    Rows stay without their texts, so that a message delivered again is known and a thread is still
-    followed.
+    The rows stay, so that a message delivered again is recognized and a thread is still followed.
     """
     values = {"days": days, "most": _AT_ONCE}
     [row] = await execute_statement(pool, _SQL["end_history"], values)
@@ -140,7 +139,7 @@ async def end_history(pool: Pool, days: int) -> None:
 async def erase_deactivated(pool: Pool, people: People) -> None:
     """Erase some people whose account has been deactivated for 30 days.
 
-    First Slack is asked whether the account is active again. Where it does not answer, people of
+    Slack is first asked whether the account is active again. If it does not answer, the people of
     that workspace are left for the next run.
     """
     unanswered: set[str] = set()

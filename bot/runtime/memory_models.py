@@ -42,6 +42,6 @@ def create_former(
     *,
     schemas: Sequence[type[BaseModel]],
 ) -> Former:
-    """Return what forms memories with the memory model; the model is made at first use."""
+    """Return the `Former` for the memory model, which is made at first use."""
     model = partial(create_chat_model, settings, client)
     return Former(pool, embedder, model, schemas=schemas, sensitive=settings.sensitive)

@@ -29,10 +29,11 @@ async def migrate(settings: Settings, *, yes: bool) -> None:
 async def migrated(
     settings: Settings, addresses: Addresses, *, embed_again: bool = False
 ) -> list[str]:
-    """Bring the database up to date, with the user that serves; return the steps just applied.
+    """Bring the database and its serving user up to date; return the steps just applied.
 
-    Memories that were embedded with the stand-in are embedded again; others with `embed_again`,
-    without it `EmbeddingSpaceMismatch` is raised. Raises `psycopg.Error`, too.
+    Memories that were embedded with the stand-in are embedded again. For those of another model
+    that takes `embed_again`; otherwise `EmbeddingSpaceMismatch` is raised. Also raises
+    `psycopg.Error`.
     """
     async with open_model_clients(settings) as clients:
         client = clients.embeddings
@@ -54,7 +55,7 @@ async def migrated(
 
 
 def progress(what: str) -> Callable[[int, int], None]:
-    """Return a function that tells how many are done of how many, once for each tenth."""
+    """Return a function that prints how many of how many are done, once for each tenth."""
     told = 0
 
     def show(done: int, total: int) -> None:

@@ -1,7 +1,7 @@
 """What `kioku doctor` asks of a model that replies: the requests of a conversation.
 
-They are made and read by the code of a conversation, so that a server's refusal of one is found
-here first: a message, a second one, one with a file, a tool's result after a thought, a picture.
+The code of real conversations makes and reads them, so that a server's refusal is found here first:
+a message, a second one, one with a file, a tool's result after a thought, a picture.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from memory import load_schemas
 log = logging.getLogger(__name__)
 
 LOADING_SECONDS = 300.0
-"""How long a model that is being loaded is waited for."""
+"""How long to wait for a model that is being loaded."""
 LOADING_PAUSE_SECONDS = 2.0
 ANSWER_TOKENS = 500
-"""Tokens of an answer, a thought before it included."""
+"""Tokens of an answer, including a thought before it."""
 _USER = "U0"
 _PROMPT: Final = Prompt(question="Say OK.", user_id=_USER)
 _EARLIER: Final = Exchange(
@@ -75,10 +75,10 @@ _TODO_OF_STATUS: Final[Mapping[int | None, str]] = {
 
 
 class _Unseen:
-    """An answer that nobody sees."""
+    """An answer that no one sees."""
 
     async def check(self) -> None:
-        """Nothing ends it."""
+        """Do nothing: nothing ends it."""
 
     async def write(self, piece: str) -> None:
         """Take a piece."""
@@ -91,7 +91,7 @@ class _Unseen:
 
 
 class Conversation:
-    """A conversation with one model, which the setting `name` names, at `server`."""
+    """A conversation with one model at `server`; `name` is the setting that names the model."""
 
     def __init__(
         self, model: ModelRequests, tools: Sequence[Mapping[str, Any]], *, name: str, server: str
@@ -102,7 +102,7 @@ class Conversation:
         self._server = server
 
     async def check(self) -> str:
-        """Return what works and what does not. Raises `Problem` where a message gets no answer."""
+        """Return what works and what does not. Raises `Problem` if a message gets no answer."""
         await self._begin()
         await self._try("a second message", replace(_PROMPT, exchanges=[_EARLIER, _UNANSWERED]))
         with_file = replace(_PROMPT, exchanges=[_EARLIER], files=[_FILE])
@@ -133,7 +133,7 @@ class Conversation:
             return
 
     async def _try(self, what: str, prompt: Prompt, more: Sequence[Item] = ()) -> None:
-        """Get an answer to a later message, which is `what` for the operator."""
+        """Get an answer to a later message; `what` describes it to the operator."""
         try:
             await self._ask([*prompt.input, *more])
         except (openai.OpenAIError, ReplyFailed) as error:
@@ -146,7 +146,7 @@ class Conversation:
     async def _try_tools(self) -> bool:
         """Ask for a tool call, and send a result back; return whether the model made the call.
 
-        With its own call goes what it thought; a call that it did not make has no thought.
+        Its own call is sent back with the thought before it; an invented call has none.
         """
         prompt = replace(_PROMPT, question="Open my settings.")
         try:
@@ -187,11 +187,11 @@ class Conversation:
                         break
             await written.end_response(self._model.output_limit)
         except TimeoutError:
-            pass  # it is still writing: the request was taken
+            pass  # it is still writing, so the request was accepted
         return written.output
 
     def _problem(self, failed: ReplyFailed, error: Exception) -> Problem:
-        """Return what to say of a model that answers no first message."""
+        """Return the problem of a model that does not answer a first message."""
         server = self._server
         if lacks_endpoint(error):
             api = self._model.api

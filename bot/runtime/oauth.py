@@ -32,7 +32,7 @@ from memory.postgres import execute_statement, load_statements, transaction
 
 log = logging.getLogger(__name__)
 
-# Their addresses hold a state or a code.
+# Requests to these have a state or a code in their addresses.
 INSTALL = "/slack/install"
 REDIRECT = "/slack/oauth_redirect"
 STATE_SECONDS = 600
@@ -40,9 +40,9 @@ _SQL = load_statements("bot", "workspaces")
 
 
 class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
-    """Installations with their encrypted tokens, and signed states of those that begin.
+    """Installations with encrypted tokens, and signed states for those that are beginning.
 
-    A state is good for ten minutes; Bolt keeps it in a cookie, too, and compares the two.
+    A state is valid for ten minutes; Bolt also keeps it in a cookie, and compares the two.
     """
 
     def __init__(self, pool: Pool, settings: Settings) -> None:
@@ -67,12 +67,12 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         log.info("the app was installed in workspace %s", team_id)
 
     async def find(self, team_id: str) -> Installation | None:
-        """Return the installation of a team, with a token that works; None without one.
+        """Return the installation of a team, with a token that works, or None.
 
-        Raises `psycopg.OperationalError`, and `Problem` for a token of another key.
+        Raises `psycopg.OperationalError`, and `Problem` for a token encrypted with another key.
         """
-        # A refresh token is good once: the callers of a team wait for the same task, and one that
-        # is cancelled does not lose what the token gave.
+        # A refresh token works once, so all callers for a team wait for the same task, and a
+        # cancelled caller does not lose the new token.
         if (task := self._looked_up.get(team_id)) is None:
             task = self._looked_up[team_id] = asyncio.create_task(self._rotated(team_id))
             task.add_done_callback(lambda _: self._looked_up.pop(team_id))
@@ -87,7 +87,7 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         )
 
     async def _rotated(self, team_id: str) -> Installed | None:
-        """Rotate a token that ends within two hours; until then the old one works, too."""
+        """Rotate a token that expires within two hours; the old one works until then."""
         if (before := await self._stored(team_id)) is None:
             return None
         try:

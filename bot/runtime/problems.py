@@ -1,4 +1,4 @@
-"""What stops a command: one sentence for the operator, with what to do and without a secret."""
+"""What stops a command: one sentence that tells the operator what to do, without a secret."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Problem(Exception):
 
 
 def explained(error: Exception) -> str | None:
-    """Return what to tell the operator of an error that ended a command; None: it is a bug."""
+    """Return what to tell the operator about an error that ended a command; None for a bug."""
     if refused := certificate_problem(error):
         return refused
     if isinstance(error, (Problem, SettingsError, KiokuMemoryError)):
@@ -49,14 +49,14 @@ def explained(error: Exception) -> str | None:
     if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn)):
         return "The database is not up to date: run `kioku migrate`."
     if isinstance(error, errors.InsufficientPrivilege):
-        # What a migration needs it has looked at; PostgreSQL's own sentence names what is refused.
+        # A migration has checked what it needs; PostgreSQL's own sentence names what is refused.
         return (
             f"PostgreSQL refuses this to the database user ({error.diag.message_primary}): run"
             " `kioku migrate`, with the address of the database's owner in DATABASE_OWNER_URL."
         )
     if not isinstance(error, OperationalError):
         return None
-    text = str(error)  # may quote the address, so only what is known to be in it is told
+    text = str(error)  # may quote the address, so it is only searched, never shown
     if "password" in text or "no pg_hba.conf entry" in text or "authentication failed" in text:
         return (
             "PostgreSQL refuses the user or the password: correct DATABASE_URL and"
@@ -68,7 +68,7 @@ def explained(error: Exception) -> str | None:
 
 
 def cannot_open(host: str, port: int, error: Exception, setting: str = "PORT") -> Problem:
-    """Return what to say when `port`, of `setting`, cannot be listened on at `host`."""
+    """Return the problem if `port`, set by `setting`, cannot be opened at `host`."""
     if _is_about_host(error):
         return Problem(
             f"{host} is no address of this machine: set KIOKU_HOST to one, such as 127.0.0.1 or"
@@ -92,7 +92,7 @@ def without_secrets(url: str) -> str:
 
 
 def token(settings: Settings, name: str) -> str:
-    """Return the token of setting `name`. Raises `Problem` where it cannot be one."""
+    """Return the token of setting `name`. Raises `Problem` if it cannot be one."""
     given, (begin, where) = getattr(settings, FIELDS[name]), TOKENS[name]
     if given is None:
         raise Problem(f"{name} is not set: copy it from your app's {where}.")
@@ -103,14 +103,14 @@ def token(settings: Settings, name: str) -> str:
 
 
 def slack_unreachable(url: str) -> Problem:
-    """Return what to say when Slack does not answer at `url`."""
+    """Return the problem if Slack does not answer at `url`."""
     return Problem(
         f"Slack does not answer at {without_secrets(url)}: check {way_to(url)}, and SLACK_API_URL."
     )
 
 
 def way_to(url: str) -> str:
-    """Return what to check of the way to `url`, where nothing answers."""
+    """Return what to check on the way to `url` if nothing answers there."""
     proxy = proxy_for(url)
     if proxy is None:
         return "the network, a proxy that may be needed (HTTPS_PROXY)"

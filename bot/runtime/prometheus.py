@@ -1,7 +1,7 @@
 """``/metrics`` in Prometheus' text format, on a port of its own: no texts and no user ids.
 
-The app reports steps and counts with `memory.metrics.step` and `memory.metrics.count`; what waits
-is asked of PostgreSQL at each scrape. Format: https://prometheus.io/docs/instrumenting/exposition_formats/
+The app reports steps and counts with `memory.metrics.step` and `memory.metrics.count`; each scrape
+asks PostgreSQL what waits. Format: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ GAUGES = {
     "jobs_later": "Jobs that are scheduled for later",
     "jobs_failed": "Jobs that failed and are not tried again",
 }
-"""The gauges, without the prefix: help. But for the first they are read from PostgreSQL."""
+"""The gauges, without the prefix: help. All but the first are read from PostgreSQL."""
 _SQL = load_statements("bot", "maintenance")
 _WAIT_SECONDS = 1.5
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -76,7 +76,7 @@ class Metrics(logging.Handler):
         }
         for name, values in (("errors", ERRORS), ("turns", get_args(Outcome))):
             for value in values:
-                # From 0 on: Prometheus sees no increase in a first value.
+                # Begin with 0: Prometheus sees no increase in a first value.
                 self._counters[name].labels(value)
         self._gauges = {
             name: Gauge(f"kioku_{name}", text, registry=registry) for name, text in GAUGES.items()
@@ -99,7 +99,7 @@ class Metrics(logging.Handler):
         self.count("log_records", 1, {"level": level, "logger": logger})
 
     async def page(self, _: web.Request) -> web.Response:
-        """Answer a scrape; what PostgreSQL does not answer in time is not a number."""
+        """Answer a scrape; gauges that PostgreSQL does not answer in time are NaN."""
         state: dict[str, Any] = {}
         with suppress(OperationalError):
             state = await read_operating_state(self._pool, wait=_WAIT_SECONDS)
@@ -114,7 +114,7 @@ class Metrics(logging.Handler):
 async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int]:
     """Measure, and serve ``/metrics`` at `host`; yield the port.
 
-    Raises `Problem` if it is taken.
+    Raises `Problem` if the port is taken.
     """
     metrics = Metrics(pool)
     application = web.Application()
@@ -129,7 +129,7 @@ async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int
 
 
 async def read_operating_state(pool: Pool, *, wait: float | None = None) -> dict[str, Any]:
-    """Return the state as it is now: counts, ages of the oldest in seconds, the server's version.
+    """Return the current state: counts, ages of the oldest in seconds, the server's version.
 
     Raises `psycopg.OperationalError` where PostgreSQL does not answer within `wait` seconds.
     """

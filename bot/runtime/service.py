@@ -38,7 +38,7 @@ from bot.workspaces import teams_with_tokens
 log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 5.0
-# Four of these without an answer and the SDK opens a new connection.
+# After four of these without an answer the SDK opens a new connection.
 _PING_SECONDS = 5.0
 _CONNECT_SECONDS = 30.0
 
@@ -71,7 +71,7 @@ async def open_service(
 ) -> AsyncIterator[int]:
     """Receive, answer and remember; with `host` serve HTTP there, on `PORT`. Yields the port.
 
-    Leaving it drains what runs and closes everything.
+    On leaving, what runs is finished, and everything is closed.
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -131,7 +131,7 @@ async def open_service(
         try:
             yield port
         finally:
-            # At once: what is still stored from now on is for other processes.
+            # At once: other processes take what is stored from now on.
             app.queue.begin_to_stop()
 
 
@@ -143,7 +143,7 @@ async def socket_mode(
     *,
     ping_seconds: float = _PING_SECONDS,
 ) -> AsyncIterator[SocketModeClient]:
-    """Let Slack deliver to `app` while this is open; `count` gets each message of the connection.
+    """Let Slack deliver to `app` while this is open; `count` sees each message of the connection.
 
     Raises `bot.runtime.problems.Problem`.
     """
@@ -163,7 +163,7 @@ async def socket_mode(
         client.message_listeners.append(count.note)
     keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")
     try:
-        # The SDK would ask for an address for ever, whatever Slack says of the token.
+        # The SDK would ask for an address for ever, even if Slack refuses the token.
         opened = await ask_slack(settings, APP_TOKEN, "apps.connections.open")
         client.wss_uri = str(opened["url"])
         client.proxy = proxy_for(client.wss_uri)
@@ -179,9 +179,9 @@ async def socket_mode(
 
 
 async def _keep_fresh(client: SocketModeClient, seconds: float) -> None:
-    """Drop the address of a connection that is not there.
+    """Drop the address of a lost connection, so that the SDK asks for a new one.
 
-    Slack's addresses are good once, for half a minute. The SDK would try the same one for ever.
+    Slack's addresses work once, for half a minute. The SDK would try the same one for ever.
     """
     while True:
         await asyncio.sleep(seconds)

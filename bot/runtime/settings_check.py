@@ -1,4 +1,4 @@
-"""What is wrong with settings by themselves: it is known before anything is started."""
+"""Finds what is wrong with the settings alone, before anything is started."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memory import load_schemas
 from memory.model import provider_and_name
 
 _OAUTH = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "KIOKU_SECRET_KEY", "KIOKU_PUBLIC_URL")
-# By the provider of a LangChain name: its package, and the extra of Kioku that installs it.
+# The package of each LangChain provider, and the extra of Kioku that installs it.
 _EXTRAS = {
     "anthropic": ("langchain_anthropic", "anthropic"),
     "bedrock": ("langchain_aws", "bedrock"),
@@ -33,7 +33,7 @@ def missing_extra(model: str) -> str | None:
 
 
 async def check_settings(settings: Settings) -> str:
-    """Check what needs no connection: tokens' forms, settings that need each other, packages."""
+    """Check what needs no connection: forms of tokens, settings that need each other, packages."""
     for problem in _contradictions(settings):
         raise Problem(problem)
     load_schemas(settings.schemas)

@@ -63,16 +63,16 @@ _STEPS: Final[dict[str, tuple[str, Check]]] = {
         _check_key,
     ),
 }
-# Needs no quotes in the file, which other programs read, too.
+# These need no quotes in the file, which other programs read, too.
 _VALUE: Final = re.compile(r"[A-Za-z0-9._~+/=:-]*")
 
 
 def set_up(settings: Settings, *, browser: bool = True) -> None:
     """Ask for each value until it works, and write it.
 
-    In a terminal what is typed is not shown. From a pipe each line is one value. Raises `Problem`
-    where the input ends, a value from a pipe is wrong, or the file cannot be written; what worked
-    before that is kept, also after Ctrl-C.
+    A terminal does not show what is typed. From a pipe each line is one value. Raises `Problem` if
+    the input ends, a value from a pipe is wrong, or the file cannot be written; what worked before
+    that is kept, also after Ctrl-C.
     """
     dotenv = Path(".env").resolve()
     print(_BEGIN.format(dotenv=dotenv))
@@ -122,7 +122,7 @@ def _ask(settings: Settings, name: str, check: Check) -> tuple[Settings, str]:
 
 
 def _read(settings: Settings, name: str) -> str:
-    """Return what is typed for a setting; "" keeps what is set. Raises `Problem` at the end."""
+    """Return what is typed for a setting; "" keeps what is set. Raises `Problem` at EOF."""
     hints = ["hidden as you type"]
     if getattr(settings, FIELDS[name]) is not None:
         hints.append("Enter: as it is")

@@ -15,4 +15,4 @@ def _address(settings: Settings) -> str:
 
 
 app = App(connector=PsycopgConnector(conninfo=_address(load_settings())))
-"""It works on the jobs of DATABASE_URL, else of the embedded PostgreSQL that runs."""
+"""It works on the jobs of DATABASE_URL, or else of the running embedded PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Slack's signatures: which requests count, and what those that are refused may mean."""
+"""Slack's signatures: which requests are accepted, and what refused ones may mean."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _LATEST_SECONDS = 300
 class SignatureCheck:
     """Accepts what Slack signed within five minutes.
 
-    A wrong secret and a wrong clock look like silence to an operator. So what is refused is a
-    warning that names the cause, until a request is accepted again.
+    A wrong secret and a wrong clock look like silence to an operator, so a refusal raises a warning
+    that names the cause and lasts until a request is accepted.
     """
 
     def __init__(self, secret: str, warnings: StandingWarnings) -> None:
@@ -42,7 +42,7 @@ class SignatureCheck:
         return False
 
     def _is_signed(self, body: bytes, timestamp: str, signature: str) -> bool:
-        # `int` takes more than digits, and `generate_signature` decodes the body.
+        # `int` accepts more than digits, and `generate_signature` decodes the body.
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 20):
             return False
         try:

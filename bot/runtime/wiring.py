@@ -50,7 +50,7 @@ from memory.postgres import check_access, check_database, transaction
 
 log = logging.getLogger(__name__)
 
-POOL_SIZE = 12  # connections of one process, at most: one serves ten people at the same time
+POOL_SIZE = 12  # the most connections of one process; one connection serves ten people at a time
 _CLOSE_SECONDS = 2.0
 _READY_WAIT_SECONDS = 2.0
 
@@ -63,7 +63,7 @@ def create_app(
     slack: Installations,
     installation: Installation | None,
 ) -> App:
-    """Return the objects of the application. Creating them starts no task and no request."""
+    """Return the objects of the application. This starts no task and sends no request."""
     schemas = load_schemas(settings.schemas)
     embedder = Embedder(clients.embeddings, space)
     names = Names(slack)
@@ -87,7 +87,7 @@ def create_app(
 
 
 def create_reply_models(settings: Settings, client: openai.AsyncOpenAI) -> list[ModelRequests]:
-    """Return what asks the reply model, and the fallback model if there is one."""
+    """Return the `ModelRequests` of the reply model, and of the fallback model if there is one."""
     named = {settings.reply_model: settings.reasoning_effort}
     if settings.fallback_model is not None:
         named.setdefault(settings.fallback_model, None)
@@ -136,14 +136,14 @@ async def open_model_clients(
 
 
 def create_openai_client(server: ModelServer, *, seconds: float) -> openai.AsyncOpenAI:
-    """Return the client of a server; it tries once more, not twice."""
+    """Return the client of a server, which retries once instead of the SDK's two times."""
     address = server.base_url
-    # aiohttp takes a third less processor time for a stream, and no credentials in an address.
+    # aiohttp takes a third less processor time for a stream, but no credentials in an address.
     is_plain = urlsplit(address).username is None
     transport = openai.DefaultAioHttpClient if is_plain else openai.DefaultAsyncHttpxClient
     http_client = transport(
         proxy=proxy_for(address),
-        # It would read proxies and certificates from the environment by rules of its own.
+        # It would read proxies and certificates from the environment by its own rules.
         trust_env=False,
         verify=ssl.create_default_context(),
     )
@@ -179,10 +179,10 @@ async def open_pool(
 async def connected(
     settings: Settings, conninfo: str, *, installation: Installation | None = None
 ) -> AsyncIterator[App]:
-    """Open and check all of it, and close it afterwards; create the objects of the application.
+    """Open and check everything, and close it afterwards; yield the objects of the application.
 
-    First it deletes what is due of workspaces that removed the app. Slack is asked which workspace
-    SLACK_BOT_TOKEN is of, unless `installation` says so. Raises what
+    The rows of workspaces that removed the app are deleted first if they are due. Slack is asked
+    which workspace SLACK_BOT_TOKEN belongs to, unless `installation` is given. Raises what
     `bot.runtime.problems.explained` explains.
     """
     several = settings.slack_client_id is not None
@@ -192,7 +192,7 @@ async def connected(
         clients = await stack.enter_async_context(open_model_clients(settings))
         space = await embedding_space(clients.embeddings, settings.embedding_model)
         pool = await stack.enter_async_context(open_pool(conninfo, space, size=POOL_SIZE))
-        # Slack may refuse the token of a workspace that removed the app, and then no job would run.
+        # Slack may refuse the token of a workspace that removed the app; then no job would run.
         await purge_due(pool)
         session = await stack.enter_async_context(create_session())
         answer = None
@@ -217,7 +217,7 @@ async def connected(
 
 
 async def database_problem(app: App) -> str | None:
-    """Return one sentence about what is wrong with the database, if anything is."""
+    """Return one sentence about what is wrong with the database, or None."""
     space = app.embedder.space
     wait = _READY_WAIT_SECONDS
     try:

@@ -35,13 +35,13 @@ _BACKGROUND_AT_ONCE = 12
 _WARM_UP_SECONDS = 0.2
 _RUNS_IN_THREE_DAYS = 450
 RETRIES = {
-    # A person waits for the result: after a minute it is no longer needed.
+    # A person waits for the result, and after two minutes no longer needs it.
     REPLIES: Backoff(base=2, longest=60.0, most=6),
     # Later jobs of the same lock wait behind it.
     BACKGROUND: Backoff(base=4, longest=600.0, most=_RUNS_IN_THREE_DAYS),
 }
 ANSWER_RETRIES = Backoff(base=2, longest=15.0)
-"""A message is answered, or apologised for: the job of its thread does not end before."""
+"""The job of a thread does not end before its message is answered or apologised for."""
 
 
 def register_work(app: App) -> None:
@@ -72,7 +72,7 @@ async def open_worker(app: App) -> AsyncIterator[None]:
     """Answer messages and work the queue; on leaving, let what runs end, or hand it back."""
     register_work(app)
     app.queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
-    # A second of imports: once people can write, so that the first memory need not wait.
+    # A second of imports, made once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
     loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)
     try:
@@ -83,7 +83,7 @@ async def open_worker(app: App) -> AsyncIterator[None]:
 
 
 def _make_ready() -> None:
-    """Read what the first message would wait for: both catalogues, how dates are written."""
+    """Load what the first message would wait for: both catalogues, and the formats of dates."""
     for language in LANGUAGES:
         Localizer(language).plain_minute(datetime.now(UTC))
         say(language, "stopped")

@@ -1,4 +1,4 @@
-"""Calling Slack: with which token, what counts as a fault, and waiting for its rate limits.
+"""Calls Slack with the right token, waits for its rate limits, and says what is a fault.
 
 An installation is the app in one workspace.
 """
@@ -32,26 +32,26 @@ log = logging.getLogger(__name__)
 SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 
 GAP_SECONDS = 300.0
-"""An app that receives no events for so long misses some: one of the first minute is delivered
-again, for the last time, after five more. Source: https://docs.slack.dev/apis/events-api/#retries"""
+"""An app that receives no events for this long misses some: an event of the first minute is sent
+again, for the last time, five minutes later. Source: https://docs.slack.dev/apis/events-api/#retries"""
 
 NOTICE_METADATA: dict[str, Any] = {
     "event_type": "kioku_notice",
     "event_payload": {"reply": False},
 }
-"""The metadata of an app message that is no reply: no turn takes it for its own."""
+"""The metadata of an app message that is not a reply, so that no turn takes it for its own."""
 
 PATIENCE_SECONDS = 60.0
-"""How long a job waits for Slack in one call, where nothing else is said."""
+"""How long a job waits for Slack in one call, unless another time is given."""
 
 TURN_PATIENCE_SECONDS = 15.0
-"""How long one call of a turn waits for Slack, to read a page of a thread or a file."""
+"""How long one call of a turn waits for Slack when it reads a page of a thread or a file."""
 
 _TIMEOUT_SECONDS = 30
-# A change of an installation by another process is seen here after this time.
+# This process sees a change of an installation by another one after this time.
 _TRUSTED_SECONDS = 10.0
-# The workspaces of an organisation: how long they are trusted, when they are asked for again after
-# a failure, how long a request of Slack's waits for them, and how many thousand there may be.
+# The workspaces of an organisation: how long they are trusted, how soon they are asked for again
+# after a failure, how long a request from Slack waits for them, and how many thousand are read.
 _ORGANISATION_SECONDS = 3_600.0
 _ORGANISATION_FAILED_SECONDS = 60.0
 _ORGANISATION_PATIENCE_SECONDS = 1.5
@@ -60,14 +60,14 @@ _LINK_SECONDS = 3.0
 _CLOCK_SECONDS = 60.0
 _LINKS_KEPT = 5_000
 
-# Arguments of methods that can be a person's id.
+# Arguments of methods that can hold a person's id.
 _USERS = frozenset({"channel", "initiator_user_id", "recipient_user_id", "user", "user_id"})
 _MAY_STREAM = frozenset({"cant_delete_message", "streaming_state_conflict"})
 
 CONVERSATION_GONE = frozenset(
     {"channel_not_found", "is_archived", "not_in_channel", "thread_not_found"}
 )
-"""Errors of a conversation or thread that the app cannot write in any more."""
+"""Errors that say that the app can no longer write in a conversation or thread."""
 
 START = "chat.startStream"
 APPEND = "chat.appendStream"
@@ -77,15 +77,14 @@ PROFILE = "users.info"
 
 
 def posts(channel_id: str) -> str:
-    """Return the name of ``chat.postMessage`` in one channel, which has a limit of its own."""
+    """Return the name of ``chat.postMessage`` in one channel, which has its own rate limit."""
     return f"chat.postMessage {channel_id}"
 
 
 class SlackClient(AsyncWebClient):
-    """A Web API client that makes calls again as `SlackRetries` says, for `patience` seconds each.
+    """A Web API client that repeats calls as `SlackRetries` decides, for `patience` seconds each.
 
-    It reaches Slack as `proxy_for` says: the SDK takes its proxy from HTTPS_PROXY, without
-    NO_PROXY.
+    Its proxy is that of `proxy_for`, because the SDK reads HTTPS_PROXY but not NO_PROXY.
     """
 
     def __init__(
@@ -111,7 +110,7 @@ class SlackClient(AsyncWebClient):
         self.patience = patience
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
-        """Call a method. Raises what the SDK raises, once the call is not made again."""
+        """Call a method. Raises what the SDK raises, once the call is no longer repeated."""
         name = api_method
         if api_method == "chat.postMessage":
             posted = arguments.get("json") or {}
@@ -126,7 +125,7 @@ class SlackClient(AsyncWebClient):
         return await super().api_call(api_method, **arguments)
 
     def _with(self, retries: SlackRetries) -> Self:
-        """Return this client with retries of its own, for one call."""
+        """Return a copy of this client with these retries, for one call."""
         client = copy.copy(self)
         client.retry_handlers = [retries]
         return client
@@ -139,7 +138,7 @@ def create_client(
     *,
     patience: float = 0.0,
 ) -> SlackClient:
-    """Return a client with a token; with `session`, on its connections."""
+    """Return a client with a token, on the connections of `session` if given."""
     return SlackClient(token=token, base_url=base_url, session=session, patience=patience)
 
 
@@ -154,7 +153,7 @@ def create_session() -> aiohttp.ClientSession:
 
 
 def error_code(error: BaseException) -> str:
-    """Return Slack's error name, or ``""`` where the call may have been carried out."""
+    """Return Slack's error name, or ``""`` if the call may have been carried out."""
     if not isinstance(error, SlackApiError):
         return ""
     return error_name(status_of(error), getattr(error.response, "data", error.response))
@@ -163,20 +162,20 @@ def error_code(error: BaseException) -> str:
 def is_passing(error: BaseException) -> bool:
     """Return whether a call that failed may succeed later: a rate limit, a 5xx, a lost connection.
 
-    Any other error is Slack's answer to it.
+    Any other error is Slack's final answer.
     """
     return error_code(error) in (RATE_LIMITED, "")
 
 
 FindInstallation: TypeAlias = Callable[[str], Awaitable[Installation | None]]
-"""A function that returns the installation of a team; None where the app is not installed."""
+"""A function that returns the installation of a team; None if the app is not installed."""
 
 
 class NotInstalled(SlackApiError, LookupError):
     """The app is not installed in a workspace: nothing was sent to Slack.
 
-    It has the form of Slack's answer to a call without a token, for callers that handle those. A
-    request of Slack's for that workspace is acknowledged as one that cannot be read.
+    It looks like Slack's answer to a call without a token, for callers that handle those. A request
+    from Slack for that workspace is acknowledged like one that cannot be read.
     """
 
     def __init__(self, team_id: str) -> None:
@@ -185,9 +184,9 @@ class NotInstalled(SlackApiError, LookupError):
 
 
 class Organisations:
-    """The workspaces of an Enterprise organisation, as Slack names those that have the app.
+    """The workspaces of an Enterprise organisation that have the app, as Slack names them.
 
-    They are asked for once an hour for each installation; until Slack has answered there are none.
+    They are asked for once an hour for each installation; before Slack answers there are none.
     Source: https://docs.slack.dev/reference/methods/auth.teams.list
     """
 
@@ -197,13 +196,13 @@ class Organisations:
         self._known: dict[str, tuple[float, frozenset[str]]] = {}
 
     async def named(self, installation: Installation) -> Installation:
-        """Return the installation with the workspaces of its organisation, if it is of one."""
+        """Return the installation with the workspaces of its organisation, if it has one."""
         if not installation.enterprise_id:
             return installation
         team_id = installation.team_id
         asked_again_at, teams = self._known.get(team_id, (0.0, frozenset[str]()))
         if asked_again_at < time.monotonic():
-            # What comes meanwhile goes on with what was known.
+            # Meanwhile other requests use what was known.
             self._known[team_id] = (time.monotonic() + _ORGANISATION_FAILED_SECONDS, teams)
             try:
                 async with asyncio.timeout(_ORGANISATION_PATIENCE_SECONDS):
@@ -228,10 +227,10 @@ class Organisations:
 
 
 class Installations:
-    """Finds the installation of a workspace; every call of Slack's API names its workspace here.
+    """Finds the installation of a workspace; every call to Slack's API names its workspace here.
 
-    `limits` are what Slack refuses each workspace at the moment, shared by all replies; `warnings`
-    what the operator has to know of this process and Slack.
+    `limits` are the rate limits that Slack imposes on each workspace now, shared by all replies;
+    `warnings` is what the operator must know about this process and Slack.
     """
 
     def __init__(
@@ -254,7 +253,7 @@ class Installations:
     async def get(self, team_id: str) -> Installation:
         """Return the installation of a team, as it was in the last ten seconds.
 
-        While PostgreSQL is away, as it was last known. Raises `NotInstalled`.
+        While PostgreSQL is away, it is the last known one. Raises `NotInstalled`.
         """
         known = self._known.get(team_id)
         if known is not None and time.monotonic() < known[0]:
@@ -284,8 +283,8 @@ class Installations:
     def client(self, team_id: str, *, patience: float = 0.0) -> AsyncWebClient:
         """Return a Web API client that calls with the team's token, looked up at each call.
 
-        Its methods raise `NotInstalled` where there is none: no other token is ever used. A call is
-        made again as `SlackRetries` says, for `patience` seconds.
+        Its methods raise `NotInstalled` if there is none; no other token is ever used. A call is
+        repeated as `SlackRetries` decides, for `patience` seconds.
         """
         client = self._clients.get((team_id, patience))
         if client is None:
@@ -294,7 +293,7 @@ class Installations:
         return client
 
     def note_clock(self, answer: AsyncSlackResponse) -> None:
-        """Compare this machine's clock with Slack's, as an answer has it."""
+        """Compare this machine's clock with Slack's, as an answer shows it."""
         if wrong := clock_problem(answer):
             self.warnings.report("clock", wrong)
         else:
@@ -330,7 +329,7 @@ class Installations:
 
 
 class _TeamClient(SlackClient):
-    """Sends Slack's own id of a person for the one under which their rows are kept."""
+    """Sends Slack's own id of a person in place of the key under which their rows are kept."""
 
     def __init__(
         self,
@@ -386,7 +385,7 @@ def next_cursor(answer: AsyncSlackResponse) -> str:
 async def find_message(
     client: AsyncWebClient, channel: str, thread_ts: str, ts: str
 ) -> dict[str, Any] | None:
-    """Return one message of a thread, or its first; None where it is gone.
+    """Return one message of a thread, or its first; None if it is gone.
 
     Raises what the Slack client raises.
     """
@@ -400,8 +399,8 @@ async def find_message(
 async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
     """Delete a message of the app; one that still streams is ended first.
 
-    Slack refuses both a stream and what may never be deleted with `cant_delete_message`. Raises
-    what the Slack client raises.
+    Slack refuses a stream and a message that may never be deleted with the same error,
+    `cant_delete_message`. Raises what the Slack client raises.
 
     Source: https://docs.slack.dev/reference/methods/chat.delete
     """
@@ -430,8 +429,8 @@ async def show_privately(
     """Show `payload` to one person, in a thread of theirs; return the ts of the message.
 
     In a direct message it is an ordinary message and stays; anywhere else it is ephemeral.
-    Slack shows an ephemeral message in a thread only if that has a reply, and reports no error:
-    with None for `thread_ts` it is shown beside the thread. Raises what the Slack client raises.
+    Slack silently drops an ephemeral message in a thread without replies; with None for `thread_ts`
+    it is shown beside the thread. Raises what the Slack client raises.
 
     Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
     """
@@ -452,13 +451,13 @@ async def show_privately(
 async def show_in_thread(
     client: AsyncWebClient, body: Mapping[str, Any], payload: Mapping[str, Any]
 ) -> bool:
-    """Show the answer to a click or shortcut in the thread that `body` names, to its person alone.
+    """Show the answer to a click or shortcut to its person alone, in the thread `body` names.
 
-    Return False where it names none, or Slack refuses: the app is not in that conversation. A
-    response URL takes a thread only for what the whole channel sees.
+    Return False if it names none, or if Slack refuses because the app is not in that conversation.
+    A response URL accepts a thread only for messages that the whole channel sees.
     Source: https://docs.slack.dev/interactivity/handling-user-interaction/#publishing_in_thread
     """
-    # A shortcut has no container: it comes with the message itself.
+    # A shortcut has no container; it comes with the message itself.
     thread_ts = (body.get("container") or body.get("message") or {}).get("thread_ts")
     channel = (body.get("channel") or {}).get("id")
     if not (thread_ts and channel):

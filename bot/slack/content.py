@@ -1,7 +1,7 @@
-"""What one of Slack's messages holds: the one reader of text, blocks, attachments and files.
+"""What a Slack message holds: the one reader of text, blocks, attachments and files.
 
 An event, a message of a thread and a forwarded message have the same fields, whoever wrote them.
-A person's words are in `text`. An app's may be anywhere: many alerts have an empty `text`, and all
+A person's words are in `text`. An app's may be anywhere: many alerts have an empty `text` and all
 their words in `attachments` or `blocks`. What cannot be read is counted, not silently left out.
 Sources: https://docs.slack.dev/reference/block-kit/blocks,
 https://docs.slack.dev/reference/objects/file-object, and for ``attachments``, which Slack does not
@@ -20,11 +20,11 @@ from typing import Any
 import regex
 
 FORWARDED_CHARACTERS = 16_000
-"""Characters that are read of one part of a message, and of all parts that the model is shown."""
+"""The most characters that are read of one part, and of all parts that the model is shown."""
 THUMBNAILS = tuple(f"thumb_{size}" for size in (1024, 960, 800, 720, 480, 360))
 """Slack's own pictures of an image, the largest first."""
 MAX_DEPTH = 60
-"""Levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
+"""The most levels of nesting; Slack's deepest payloads, views of Block Kit, have about 15."""
 NAME_CHARACTERS = 40
 
 _MOST_PARTS = 10
@@ -37,25 +37,25 @@ _FILE_TEXTS = (
     *("id", "name", "title", "mimetype", "filetype", "mode", "subtype", "file_access"),
     *("url_private", "url_private_download", "vtt", *THUMBNAILS),
 )
-# Blocks that say nothing: their words are labels of what the reader can do.
+# Blocks without content: their words only label what the reader can do.
 _CONTROLS = frozenset({"actions", "context_actions", "divider"})
 _PICTURES = frozenset({"image", "video", "file"})
-# The fields of a block that hold its words, in the order they are shown. Other fields are looked
-# through for blocks, also those of kinds that are newer than this list.
+# The fields of a block that hold its words, in the order they are shown. Other fields, also those
+# of newer kinds of blocks, are searched for blocks.
 _WORDS = (
     *("title", "subtitle", "label", "text", "body", "caption", "fields", "description"),
     *("elements", "items", "cards", "columns", "details", "output", "alt_text"),
 )
 _MARKUP = frozenset({"mrkdwn", "markdown"})
-# What is a line by itself, though its words are in `elements` or in a plain `text`.
+# Blocks that are lines by themselves, although their words are in `elements` or a plain `text`.
 _LINES = frozenset(
     {"context", "markdown", "rich_text_preformatted", "rich_text_quote", "rich_text_section"}
 )
 _TABLES = frozenset({"table", "data_table"})
-# A canvas or a list that a text links to; Slack adds it to `files` only for those who see it.
+# A link to a canvas or a list, which Slack adds to `files` only for those who may see it.
 _DOCUMENT = re.compile(r"https://[a-z0-9.-]{1,80}\.slack\.com/(?:docs|canvas|lists)/T[A-Z0-9]+/F")
-# A name is one short line: letters, marks, numbers, and what is usual between them. A full stop,
-# a slash, a colon or an at sign would make an address of it, and an angle bracket markup.
+# A name is one short line of letters, marks, numbers, and what is usual between them. A full stop,
+# a slash, a colon or an at sign could make it an address, and an angle bracket markup.
 _NOT_IN_NAMES = regex.compile(r"[^\p{L}\p{M}\p{N} '’()&+,_・·-]++")
 _SPACES = re.compile(r"\s+")
 
@@ -66,9 +66,9 @@ class Content:
 
     `text` is what its author wrote, in Slack's markup. `parts` are what it has besides, in the same
     markup: a forwarded message as ``{from, channel, text}``, a table as ``{from: "a pasted table",
-    text}``, and words of blocks and attachments as ``{text}``; names are left out where Slack gives
-    none. `files` have the fields that `bot.pipeline.attachments` reads, with ``transcript`` for a
-    voice clip's. `unread` counts what has no words that can be read, without `files`.
+    text}``, and words of blocks and attachments as ``{text}``; names that Slack does not give are
+    left out. `files` have the fields that `bot.pipeline.attachments` reads, with ``transcript`` for
+    a voice clip. `unread` counts parts without readable words, apart from `files`.
     """
 
     text: str = ""
@@ -98,7 +98,7 @@ def read_content(message: Mapping[str, Any]) -> Content:
 def author_of(message: Mapping[str, Any]) -> str:
     """Return who wrote a message: a person or app user as ``<@ID>``, any other app by its name.
 
-    No app is called what only Kioku is called, "you", or like a person, who has an at sign.
+    No app gets the name "you", which only Kioku has, or one with an at sign, like a person.
     """
     user = _text(message, "user")
     if user:
@@ -110,13 +110,13 @@ def author_of(message: Mapping[str, Any]) -> str:
 
 
 def clean_name(name: str) -> str:
-    """Return a display name as one short line that is no markup, no address and closes no frame."""
+    """Return a display name as one short line without markup, addresses or ends of frames."""
     words = _NOT_IN_NAMES.sub(" ", name[: 4 * NAME_CHARACTERS])
     return _SPACES.sub(" ", words)[:NAME_CHARACTERS].strip()
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a list in a payload; none where it is no list."""
+    """Return the objects in a list of a payload; none if it is not a list."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
@@ -129,7 +129,7 @@ class _Found:
     unread: int = 0
 
     def read_blocks(self, blocks: Iterable[dict[str, Any]], *, said: str) -> None:
-        """Read blocks beside a text; words that the text says already are left out."""
+        """Read blocks beside a text; words that the text already contains are left out."""
         words: list[str] = []
         letters_said = _letters(said)
         for block in blocks:
@@ -144,9 +144,9 @@ class _Found:
             self.parts.append({"text": "\n".join(words)[:FORWARDED_CHARACTERS]})
 
     def read_attachment(self, one: dict[str, Any]) -> None:
-        """Read a forwarded message, a table, or the words of an app; a preview of a link is none.
+        """Read a forwarded message, a table, or the words of an app.
 
-        The preview of a link is of the site or app that made it, and nobody sent it.
+        Link previews are skipped: a site or app made them, and no one sent them.
         """
         if one.get("is_app_unfurl"):
             return
@@ -186,7 +186,7 @@ class _Found:
 
 
 def _named(sign: str, name: str, reference: str) -> str:
-    """Return a name as models read it; without one the reference, which gets a name later."""
+    """Return a name as models read it, or else the reference, which gets a name later."""
     cleaned = clean_name(name)
     return f"{sign}{cleaned}" if cleaned else reference
 
@@ -194,7 +194,7 @@ def _named(sign: str, name: str, reference: str) -> str:
 def _own_blocks(message: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
     """Return the blocks of a message that may say more than its text.
 
-    Of a person's message the rich text is the text once more.
+    In a person's message the rich text only repeats the text.
     """
     is_of_app = bool(message.get("bot_id") or message.get("bot_profile"))
     repeats_text = bool(text) and not is_of_app
@@ -215,7 +215,7 @@ def _blocks_of(part: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _attachment_words(one: Mapping[str, Any]) -> str:
-    """Return the words of an app's attachment: its title, its text and its fields, line by line."""
+    """Return the words of an app's attachment: title, text and fields, line by line."""
     lines = [_text(one, name) for name in ("pretext", "author_name", "title", "text")]
     for entry in objects(one.get("fields")):
         parts = [_text(entry, "title"), _text(entry, "value")]
@@ -226,7 +226,7 @@ def _attachment_words(one: Mapping[str, Any]) -> str:
 def _words(part: Any) -> str:
     """Return the words of blocks in Slack's markup, each block on lines of its own.
 
-    Of a long one the beginning is read, and nothing below `MAX_DEPTH`.
+    Only the beginning of long blocks is read, and nothing below `MAX_DEPTH`.
     """
     kept: list[str] = []
     left = FORWARDED_CHARACTERS
@@ -257,7 +257,7 @@ def _pieces(part: Any, depth: int) -> Iterator[str]:
 
 
 def _fields(part: Mapping[str, Any], depth: int) -> Iterator[str]:
-    """Yield the words in the fields of a block, or of a part of one, line by line."""
+    """Yield the words in the fields of a block, or of part of one, line by line."""
     kind = part.get("type")
     others = [name for name in part if name not in _WORDS]
     for name in (*_WORDS, *others):
@@ -274,7 +274,7 @@ def _fields(part: Mapping[str, Any], depth: int) -> Iterator[str]:
 
 
 def _between(kind: object, name: str) -> str:
-    """Return what follows one of several parts: the elements of a text are not lines."""
+    """Return what separates parts: a line end, but not between the elements of a text."""
     if name != "elements":
         return "\n"
     return " " if kind == "context" else ""
@@ -292,7 +292,7 @@ def _row(row: Any, depth: int) -> Iterator[str]:
 
 
 def _reference(part: Mapping[str, Any]) -> str:
-    """Return an element that refers to somebody or something, in the markup that a text has."""
+    """Return an element that refers to someone or something, in the markup of a text."""
     match part:
         case {"type": "user", "user_id": str(identity)}:
             return f"<@{identity}>"

@@ -30,7 +30,7 @@ _MOST_REDIRECTS = 3
 # Where Slack keeps files. Source: `url_private` at https://docs.slack.dev/reference/objects/file-object
 _HOSTS = (".slack.com", ".slack-gov.com", ".slack-edge.com", ".slack-files.com")
 PROCESS_BYTES = 40_000_000
-"""Bytes of the files of all messages that one process answers at a time."""
+"""The most bytes of files that one process holds for all messages it is answering."""
 FileTrouble: TypeAlias = Literal[
     "files_scope",
     "files_kind",
@@ -45,13 +45,13 @@ FileTrouble: TypeAlias = Literal[
 
 
 class FileBytes:
-    """How many bytes of files this process may still hold, of the messages that it answers."""
+    """How many more bytes of files this process may hold for the messages it is answering."""
 
     def __init__(self, free: int = PROCESS_BYTES) -> None:
         self._free = free
 
     def take(self, size: int) -> bool:
-        """Take so many bytes; return False if fewer are free."""
+        """Take `size` bytes; return False if fewer are free."""
         if size > self._free:
             return False
         self._free -= size
@@ -71,10 +71,10 @@ class FileUnreadable(Exception):
 
 
 async def read_file(slack: Installations, team_id: str, url: str, *, most: int) -> bytes:
-    """Return the bytes of a file of Slack's, `most` at the most.
+    """Return the bytes of a file in Slack, at most `most`.
 
-    It is requested again as `SlackRetries` says, for `TURN_PATIENCE_SECONDS`. The workspace's token
-    is sent to Slack alone. Raises `FileUnreadable`.
+    The request is repeated as `SlackRetries` decides, for `TURN_PATIENCE_SECONDS`. The workspace's
+    token is sent only to Slack. Raises `FileUnreadable`.
     """
     client = slack.client(team_id)
     if not _is_slacks(client, url):
@@ -82,7 +82,7 @@ async def read_file(slack: Installations, team_id: str, url: str, *, most: int) 
     retries = SlackRetries(slack.limits, team_id, DOWNLOAD, TURN_PATIENCE_SECONDS)
     state = RetryState()
     await retries.wait_for_limit()
-    # The SDK, which asks a retry handler by itself, makes calls of the Web API alone.
+    # Only calls of the Web API go through the SDK, which would ask the retry handler itself.
     while True:
         try:
             installation = await slack.get(team_id)
@@ -108,7 +108,7 @@ async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> 
         ) as answer:
             if not 300 <= answer.status < 400:
                 return await _content(answer, most)
-            # In Enterprise Grid to another host of Slack's, which wants the token again.
+            # Enterprise Grid redirects to another host of Slack's, which needs the token again.
             url = urljoin(url, answer.headers.get("Location", ""))
             if not _is_slacks(client, url):
                 raise FileUnreadable("files_scope")
@@ -118,7 +118,7 @@ async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> 
 async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
     if answer.status == 429 or answer.status >= 500:
         raise SlackApiError("Slack does not send the file now.", answer)  # type: ignore[no-untyped-call]
-    # A token that may not read a file is sent on to a page to sign in; a file is an attachment.
+    # A token that may not read a file is redirected to a sign-in page; a file is an attachment.
     page = answer.content_type == "text/html" and answer.content_disposition is None
     signing_in = answer.status == 200 and page
     if signing_in or answer.status in (401, 403):

@@ -1,4 +1,4 @@
-"""Who is a member of the workspace, and of which conversations, as Slack says now."""
+"""Who is a member of the workspace and of which conversations, according to Slack."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _Answer = TypeVar("_Answer")
 
 
 class _Answers(Generic[_Answer]):
-    """Slack's answers about people, each for so many seconds; of too many the oldest go."""
+    """Slack's answers about people, each kept for `seconds`; the oldest give way to new ones."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -54,9 +54,9 @@ class _Answers(Generic[_Answer]):
 class Members:
     """``users.info`` and ``users.conversations`` of people, kept in this process.
 
-    Whether somebody is a guest is kept for ten minutes, where they are for one. What an event of
-    Slack's changes is asked for again at once in the process that gets it. Nobody of whom Slack
-    does not answer for certain is a member of anything.
+    Whether a person is a guest is kept for ten minutes, and their conversations for one. The
+    process that gets an event about a change asks again at once. A person about whom Slack gives
+    no clear answer is a member of nothing.
     """
 
     def __init__(self, slack: Installations) -> None:
@@ -70,7 +70,7 @@ class Members:
         self._conversations.drop(person)
 
     async def is_member(self, person: Person) -> bool:
-        """Return whether a person is a member of the workspace, and no guest."""
+        """Return whether a person is a member of the workspace and not a guest."""
         if "-" in person.user_id:
             return False
         known = self._members.find(person)
@@ -88,7 +88,7 @@ class Members:
         return found
 
     async def conversations(self, person: Person) -> Mapping[str, bool]:
-        """Return the conversations that a member is in, each with whether it is a public channel.
+        """Return the conversations that a member is in; each value says if it is a public channel.
 
         Those that are shared with other workspaces are left out.
         """
@@ -126,7 +126,7 @@ async def _conversations(client: AsyncWebClient, person: Person) -> dict[str, bo
 
 
 def is_member(user: Mapping[str, Any], team_id: str) -> bool:
-    """Return whether Slack's user object is of a member of a workspace, and of no guest."""
+    """Return whether Slack's user object is that of a member of a workspace, and not of a guest."""
     of_team = user.get("team_id") in (None, team_id) or bool(user.get("enterprise_user"))
     others = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
     return bool(user) and of_team and not any(user.get(one) for one in others)
@@ -141,7 +141,7 @@ def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:
         return channel_id, True
     if channel.get("is_im"):
         return DM, False
-    # With other workspaces of the same organisation, where "public" means other people.
+    # It is shared within the organisation, so "public" would mean other people.
     if channel.get("is_org_shared") or channel.get("is_shared"):
         return channel_id, True
     if channel.get("is_mpim") or channel.get("is_private") is True:

@@ -4,7 +4,7 @@ Memories are formed only from what the person typed. A message can hold more, wh
 `bot.slack.content` reads: forwarded messages, tables and files.
 
 Stored texts refer to people, channels and groups by their ids, as Slack writes them (``<@U…>``).
-Models read names in their place: see `bot.slack.names`.
+Models read names in place of the ids: see `bot.slack.names`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from memory import DM, InvalidNamespace, Person
 from memory.credentials import redact
 from memory.formation import OMITTED
 
-# The team of the people whom a caller of POST /ask names: no workspace of Slack's.
+# The team of the people whom callers of POST /ask name: it is no Slack workspace.
 API_TEAM = "API"
 _PERSONAL_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 
 _CHANNEL_ID = re.compile(r"[A-Z0-9]{1,64}")
 _TS = re.compile(r"[0-9]{10}\.[0-9]{1,6}")
 
-# Slack escapes < and > in what a person typed: no < is part of a mention or link.
+# Slack escapes < and > in what a person typed, so no < is inside a mention or link.
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
 _CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|([^<>]*))?>")
 _GROUP = re.compile(r"<!subteam\^([A-Z0-9]+)(?:\|@?([^<>]*))?>")
@@ -51,14 +51,14 @@ _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
 _REST_QUOTED = re.compile(r"(?:^|\n)&gt;&gt;&gt;.*", re.DOTALL)
 _QUOTED_LINE = re.compile(r"^[^\S\n]*[\u200b-\u200f\u2060\ufeff]*(?:&gt;|>).*$", re.MULTILINE)
-# What introduces a quotation goes with it: "Ann wrote:".
+# The introduction of a quotation is removed with it: "Ann wrote:".
 _INTRODUCTION = re.compile(r"^[^\n]*[:：][^\S\n]*\n(?=[^\S\n]*(?:&gt;|>))", re.MULTILINE)
 # ~struck out~ and _slanted_, as Slack's message box writes them.
 _STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
 _SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _CUT = "\ue000"
-# A run of white space is tried once, from its start.
+# A run of white space is matched only from its start.
 _CUTS = re.compile(rf"(?<![ \t])[ \t]*+{_CUT}(?:\s*+{_CUT})*+[ \t]*+")
 _EMPTY = rf"(?:\s|{re.escape(OMITTED)})++"
 _ENDS = re.compile(rf"\A{_EMPTY}|(?<!\s)(?<!{re.escape(OMITTED)}){_EMPTY}\Z")
@@ -72,7 +72,7 @@ UNREADABLE = (
     *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
     *(InvalidNamespace, DataError),
 )
-"""Exceptions of reading a payload of unexpected form."""
+"""Exceptions that reading a payload of unexpected form can raise."""
 
 
 THREAD_SETTING = "kioku.thread"
@@ -110,7 +110,7 @@ class Message:
     """One message a person wrote, with everything from Slack's own envelope.
 
     `user_id` is what `user_key` returns. `ts` and `thread_ts` are Slack timestamps; `thread_ts` is
-    the root the reply goes under. `audience` is known at once for direct messages only.
+    the root that the reply goes under. `audience` is None except for direct messages.
     `addressed`: it is a direct message or mentions the bot; any other is meant for the bot only if
     the bot takes part in its thread. `files`, `forwarded` and `unread` are the files, parts and
     unread parts of `bot.slack.content.Content`.
@@ -132,7 +132,7 @@ class Message:
 
     @property
     def brings(self) -> bool:
-        """Whether it holds more than what the person typed: files, or words of others."""
+        """Whether it holds more than the person typed: files, or words of others."""
         return bool(self.files or self.forwarded)
 
     @property
@@ -162,7 +162,7 @@ def is_direct(channel_id: str) -> bool:
 def found_message(
     found: Mapping[str, Any], installation: Installation, *, channel_id: str, is_shared: bool
 ) -> Message | None:
-    """Return a message of a conversation's history as `read_message` does that of an event."""
+    """Return a message found in a conversation's history, as `read_message` reads an event's."""
     kind = "im" if is_direct(channel_id) else "channel"
     event = {
         "type": "message",
@@ -184,8 +184,8 @@ def found_message(
 def installation_team(body: Mapping[str, Any]) -> str:
     """Return the id of the workspace that an event, command, click or submission is for.
 
-    An author's home team never counts: of a form in a Slack Connect channel `team` is that home
-    team, and the view alone names the workspace. Sources:
+    It is never the author's home team: for a form in a Slack Connect channel `team` is that home
+    team, and only the view names the workspace. Sources:
     https://docs.slack.dev/apis/events-api/#authorizations and
     https://github.com/slackapi/bolt-js/issues/1614
     """
@@ -198,9 +198,9 @@ def installation_team(body: Mapping[str, Any]) -> str:
 def user_key(user: object, home: object, installation: Installation) -> str:
     """Return the id under which a person's rows are kept in the workspace of an installation.
 
-    That is Slack's user id, and with it the `home` team of a person of another organisation:
-    ``U1-T2``. Slack's ids are unique within an organisation only, so a `home` that Slack has not
-    named as one of this organisation's counts as another's.
+    It is Slack's user id, followed by the `home` team if the person is of another organisation:
+    ``U1-T2``. Slack's ids are unique only within an organisation, so a `home` that Slack has not
+    named as one of this organisation counts as another's.
     Source: https://docs.slack.dev/apis/slack-connect
     """
     team = str(home or "")
@@ -214,18 +214,18 @@ def slack_user(user_id: str) -> str:
 
 
 def author_key(message: Mapping[str, Any], installation: Installation, *, shared: bool) -> str:
-    """Return the `user_key` of who wrote one of Slack's messages, maybe in a `shared` channel."""
+    """Return the `user_key` of the author of a Slack message, perhaps in a `shared` channel."""
     home = (message.get("user_team") or message.get("team")) if shared else None
     return user_key(message.get("user"), home, installation)
 
 
 def read_message(body: Mapping[str, Any], installation: Installation) -> Message | None:
-    """Return the message of an ``event_callback``; None unless a person wrote it, maybe to the bot.
+    """Return the message of an ``event_callback`` if a person wrote it, perhaps to the bot.
 
-    None are messages of bots and of the app itself, joins, edits and other subtypes. So are channel
-    messages that do not mention the bot, except thread replies that mention nobody else and do not
-    begin by calling a group. Raises
-    `InvalidNamespace` when Slack's envelope lacks the ids a memory is stored under.
+    Returns None for messages of bots and of the app itself, for joins, edits and other subtypes,
+    and for channel messages that do not mention the bot, except thread replies that mention no one
+    else and do not begin by calling a group. Raises `InvalidNamespace` if Slack's envelope lacks
+    the ids that a memory is stored under.
     """
     event = body.get("event") or {}
     if not _is_by_person(event, installation.bot_user_id):
@@ -258,7 +258,7 @@ def _message_of(
     ts = str(event.get("ts") or "")
     is_dm = event.get("channel_type") == "im"
     shared = bool(body.get("is_ext_shared_channel"))
-    # In a shared channel the bot of another workspace may be meant.
+    # In a shared channel the mention may be of another workspace's bot.
     called = event["type"] == "app_mention" and not shared
     content = read_content(event)
     return Message(
@@ -284,10 +284,10 @@ def mentions(text: str) -> set[str]:
 
 
 def plain(text: str, bot_user_id: str = "") -> str:
-    """Return message text as it is stored: un-escaped, mentions of the bot taken out.
+    """Return message text as it is stored: unescaped, without mentions of the bot.
 
-    People stay ``<@ID>``. A channel or a group is the name that Slack sends with it; without one it
-    stays ``<#ID>`` or ``<!subteam^ID>``. These are the references of `memory.model.References`.
+    People stay ``<@ID>``. A channel or group becomes the name that Slack sends with it, or without
+    one stays ``<#ID>`` or ``<!subteam^ID>``. These are the references of `memory.model.References`.
 
     Source: https://docs.slack.dev/messaging/formatting-message-text
     """
@@ -303,8 +303,8 @@ def plain(text: str, bot_user_id: str = "") -> str:
 def excerpt(text: str, bot_user_id: str, characters: int) -> str:
     """Return the first characters of a message, plain and without credentials.
 
-    The text is cut before it is read, so that a long one costs no more than what is kept of it.
-    Where it was cut, the last 64 characters are left out: they may be half of a credential.
+    The text is cut before it is read, so that a long one costs no more than the part that is kept.
+    If it was cut, the last 64 characters are dropped, because they may be half of a credential.
     """
     size = 2 * characters + 200
     shown = redact(plain(storable(text[:size]), bot_user_id)).text
@@ -340,8 +340,8 @@ def _compared(address: str, scheme: str) -> str:
 def typed(text: str, bot_user_id: str = "") -> str:
     """Return only what the person typed: no quoted lines, no code, nothing struck out.
 
-    Only this may form a memory. Between two typed parts `memory.formation.OMITTED` takes the place
-    of what was left out, so that no quote joins them.
+    Only this may form a memory. `memory.formation.OMITTED` marks what was left out between two
+    typed parts, so that no quote joins them.
     """
     text = _FENCE.sub(f"\n{_CUT}\n", text.replace(_CUT, ""))
     text = _INTRODUCTION.sub("", text)
@@ -352,9 +352,9 @@ def typed(text: str, bot_user_id: str = "") -> str:
 
 
 def sanitize_payload(value: Any, depth: int = 0) -> Any:
-    """Return a part of a payload with texts that PostgreSQL can store, and of limited length.
+    """Return a part of a payload, its texts cut to a limit and to what PostgreSQL can store.
 
-    None takes the place of what is nested more deeply than `MAX_DEPTH`.
+    Anything nested more deeply than `MAX_DEPTH` becomes None.
     """
     if isinstance(value, str):
         return storable(value[:MAX_CHARACTERS])
@@ -368,7 +368,7 @@ def sanitize_payload(value: Any, depth: int = 0) -> Any:
 
 
 def storable(text: str) -> str:
-    """Return `text` without what PostgreSQL cannot hold: NUL, and halves of characters."""
+    """Return `text` in a form that PostgreSQL can hold: without NUL and lone surrogates."""
     if text.isascii() and "\x00" not in text:
         return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()

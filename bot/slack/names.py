@@ -1,13 +1,13 @@
-"""Names of people, channels and groups, for models: Slack's ids do not cross to them.
+"""Names of people, channels and groups for models, which never see Slack's ids.
 
 A stored text has references (`memory.model.References`): ``<@U…>``, ``<#C…>``, ``<!subteam^S…>``. A
 model reads ``@Mia Tanaka`` and ``#general`` in their place. Names are Slack's, from ``users.info``
-and ``conversations.info``, kept in this process for a day. A name is data that its owner chose:
-`bot.slack.content.clean_name` leaves no markup, no address and no second line of it.
+and ``conversations.info``, kept in this process for a day. A name is data that its owner chose, so
+`bot.slack.content.clean_name` removes markup, addresses and line ends from it.
 
-The name of a private conversation is shown in that conversation only: who reads an answer elsewhere
-may not be one of its members. Groups have names where Slack sends one with the message; to look
-them up the app would need another scope.
+The name of a private conversation is shown only in that conversation, because readers elsewhere may
+not be its members. Groups have names only if Slack sends one with the message; to look them up the
+app would need another scope.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from memory.model import References, references_in
 log = logging.getLogger(__name__)
 
 MOST_LOOKUPS = 20
-"""Names that are asked of Slack for one message; other unknown ones are placeholders."""
+"""The most names that one message looks up in Slack; other unknown ones are placeholders."""
 PATIENCE_SECONDS = 1.0
-"""How long one message waits for names in all; what Slack has not said by then is a placeholder."""
+"""How long one message waits for all its names; those that come later are placeholders."""
 
 UNKNOWN_PERSON = "@someone"
 UNKNOWN_ASKER = "@the person who asks"
@@ -46,15 +46,15 @@ _FAILED_SECONDS = 60.0
 _MOST_KEPT = 5_000  # names of one workspace
 _PERSON = "<@"
 _CHANNEL_SIGN = "<#"
-# Slack is not asked for what cannot be an id of its own.
+# Slack is not asked about anything that cannot be one of its ids.
 _MADE = re.compile(r"<(?:@[UW]|#[CG])[A-Z0-9]{7,20}>")
-# In a frame "you" is the app; the others are Slack's own, for everybody.
+# In a frame "you" is the app; the others are Slack's own names for everyone.
 _RESERVED = ("@you", "@here", "@channel", "@everyone")
 
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """What Slack said of a reference; an empty text if it said nothing. `until`: monotonic time.
+    """What Slack said about a reference; no text if it said nothing. `until`: monotonic time.
 
     `private`: it is a private conversation. `gone`: the account is deactivated.
     """
@@ -66,14 +66,14 @@ class _Name:
 
 
 class Names:
-    """The names that this process knows, by workspace; of too many the least used ones go."""
+    """The names that this process knows, by workspace; the least recently used give way."""
 
     def __init__(self, slack: Installations) -> None:
         self._slack = slack
         self._kept: dict[str, OrderedDict[str, _Name]] = {}
 
     def find(self, team_id: str, reference: str) -> _Name | None:
-        """Return what is known of a reference; None if Slack is to be asked."""
+        """Return what is known about a reference; None if Slack must be asked."""
         kept = self._kept.get(team_id, OrderedDict())
         name = kept.get(reference)
         if name is None or name.until <= time.monotonic():
@@ -90,7 +90,7 @@ class Names:
         self._keep(team_id, f"<@{user_id}>", _user_name(user), _TRUSTED_SECONDS, gone=gone)
 
     def people_of(self, team_id: str) -> dict[str, str]:
-        """Return the name of each user whose name is known, by id; no deactivated account's."""
+        """Return the known names of users by id, except those of deactivated accounts."""
         now = time.monotonic()
         kept = self._kept.get(team_id, OrderedDict())
         return {
@@ -106,10 +106,10 @@ class Names:
 
     @step("names")
     async def look_up(self, team_id: str, references: Sequence[str], seconds: float) -> None:
-        """Ask Slack for names at once, for so many seconds; no database connection is held.
+        """Ask Slack for all names at once, for at most `seconds`, without a database connection.
 
-        What Slack does not say is asked again after a minute, so that a slow Slack delays one
-        message and not every one.
+        A name that does not come is asked for again only after a minute, so that a slow Slack
+        delays one message and not every one.
         """
         if not references or seconds <= 0 or team_id == API_TEAM:
             return
@@ -165,8 +165,8 @@ class Names:
 class MessageNames:
     """The names in all that models read for one message: each reference keeps its name.
 
-    No two are the same: of equal names the second gets the suffix ``(2)``. Somebody whose name is
-    not known is ``@someone``. `asker` is the reference to the person whose message it is.
+    No two are the same: the second of two equal names gets the suffix ``(2)``. A person whose name
+    is unknown is ``@someone``. `asker` is the reference to the person whose message it is.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class MessageNames:
         self._taken = {name.casefold() for name in _RESERVED}
 
     async def find(self, texts: Iterable[str]) -> References:
-        """Return the names of all references so far, with those of `texts`, asked for in order."""
+        """Return the names of all references so far and of those in `texts`, looked up in order."""
         new = [one for one in references_in(texts) if one not in self._shown]
         unknown = [one for one in new if self._names.find(self._team_id, one) is None]
         asked = unknown[: self._lookups_left]
@@ -223,12 +223,12 @@ class MessageNames:
 
 
 async def find_names(names: Names, person: Person, texts: Iterable[str]) -> References:
-    """Return the names in texts of a person that formation reads."""
+    """Return the names for references in a person's texts that formation reads."""
     return await MessageNames(names, person.team_id).find(texts)
 
 
 def _user_name(user: object) -> str:
-    """Return the name that Slack shows of a person: the one they chose, else their whole name."""
+    """Return the name that Slack shows for a person: the one they chose, else their full name."""
     if not isinstance(user, Mapping):
         return ""
     profile = user.get("profile")

@@ -1,4 +1,4 @@
-"""A message that is posted exactly once, found again by its metadata where its fate is not known.
+"""Posts a message exactly once, by looking for its metadata when its fate is not known.
 
 Slack's API has no idempotency key: a post that ended in a server error or a lost connection may be
 in Slack. Source: "Errors" at https://docs.slack.dev/reference/methods/chat.postMessage
@@ -20,7 +20,7 @@ from bot.slack.client import SLACK_FAULTS, error_code, is_passing
 log = logging.getLogger(__name__)
 
 SETTLED_SECONDS = 8.0
-"""After which a call is carried out or never will be, also one that a dying process had made."""
+"""After this time a call, even one of a dying process, has been carried out or never will be."""
 
 CLOCKS_DIFFER_SECONDS = 300.0
 """How far this clock and Slack's may differ; Slack's signatures allow as much."""
@@ -42,13 +42,14 @@ async def post_once(
     """Post a message exactly once, and return its ts.
 
     `content` are the other arguments of ``chat.postMessage``, such as text and blocks. `metadata`
-    is what only this message has; `author` is the app's user id in the workspace. `since` is when
-    an earlier attempt asked Slack for it (seconds since 1970), whose fate is not known: it is
-    looked for before anything is posted. So is a post of this call whose fate is not known, which
-    is then made again, for `retries.TROUBLE_SECONDS`. `confirm` is awaited before each post; what
-    it raises keeps Slack from being called.
+    must be unique to this message; `author` is the app's user id in the workspace. `since` is when
+    an earlier attempt of unknown fate asked Slack for the message (seconds since 1970): the message
+    is looked for before anything is posted. A post of unknown fate in this call is also looked for,
+    and repeated if it is not found, for `retries.TROUBLE_SECONDS`. `confirm` is awaited before each
+    post; if it raises, Slack is not called.
 
-    Raises what the Slack client raises: with an `error_code` the message is certainly not in Slack.
+    Raises what the Slack client raises; if that has an `error_code`, the message is certainly not
+    in Slack.
     """
     asked_at = since
     end = time.monotonic() + retries.TROUBLE_SECONDS
@@ -88,9 +89,9 @@ async def find_posted(
     since: float,
     thread_ts: str | None = None,
 ) -> str | None:
-    """Return the ts of the author's message with this metadata, asked for at `since`; None: none.
+    """Return the ts of the author's message with this metadata, asked for at `since`, or None.
 
-    Raises what the Slack client raises where the conversation may be read later.
+    Raises what the Slack client raises if the conversation may be read later.
     """
     await settled(since)
     messages = await messages_since(client, channel, since, thread_ts=thread_ts)
@@ -107,8 +108,8 @@ async def messages_since(
 ) -> list[dict[str, Any]]:
     """Return the first 200 messages after `since` of a thread, or the newest of a conversation.
 
-    Empty where Slack refuses to show them. Raises what the Slack client raises if it may show them
-    later.
+    Returns none if Slack refuses to show them. Raises what the Slack client raises if it may show
+    them later.
     """
     oldest = f"{max(since - CLOCKS_DIFFER_SECONDS, 0.0):.6f}"
     shown: dict[str, Any] = {
@@ -132,14 +133,14 @@ async def messages_since(
 def with_metadata(
     messages: Iterable[Mapping[str, Any]], metadata: Mapping[str, Any], *, author: str
 ) -> list[str]:
-    """Return the times of the author's messages with this metadata, in order."""
+    """Return the ts of the author's messages with this metadata, in order."""
     found = [one for one in messages if one.get("user") == author]
     marked = [str(one["ts"]) for one in found if _says(one.get("metadata"), metadata)]
     return sorted(marked, key=float)
 
 
 def _says(found: Mapping[str, Any] | None, metadata: Mapping[str, Any]) -> bool:
-    """Return whether a message's metadata are these; Slack may add fields of its own."""
+    """Return whether a message has this metadata, to which Slack may add fields."""
     if not found or found.get("event_type") != metadata["event_type"]:
         return False
     payload = found.get("event_payload") or {}

@@ -1,4 +1,4 @@
-"""Which calls of Slack are made again, and when: after a rate limit, and while Slack is in trouble.
+"""Which Slack calls are repeated, and when: after a rate limit, and while Slack is in trouble.
 
 This is the only place that decides it, for every request that goes to Slack.
 """
@@ -22,7 +22,7 @@ from memory.metrics import count
 RATE_LIMITED = "ratelimited"
 
 TROUBLE_SECONDS = 120.0
-"""How long a call is made again while Slack is in trouble, if its caller is as patient."""
+"""How long a call is repeated while Slack is in trouble, if its caller is that patient."""
 
 _FIRST_PAUSE_SECONDS = 0.3
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -31,12 +31,12 @@ _SPREAD_SECONDS = 0.2
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 
 DOWNLOAD = "files"
-"""The name of a download of a file, which is no method of the Web API."""
+"""The name of a file download, which is not a method of the Web API."""
 
 RESPONSE_URL = "response_url"
-"""The name of an answer to a click or command, which is no method of the Web API."""
+"""The name of an answer to a click or command, which is not a method of the Web API."""
 
-# Carried out twice, these do what they do once. `chat.stopStream` refuses to end a stream twice.
+# These have the same effect if carried out twice. `chat.stopStream` refuses to end a stream twice.
 _REPEATABLE = frozenset(
     {
         "agents.sessions.setStatus",
@@ -65,10 +65,10 @@ _REPEATABLE = frozenset(
 
 
 def error_name(status: int, answer: object) -> str:
-    """Return Slack's name of an error, or ``""`` where the call may have been carried out.
+    """Return Slack's name of an error, or ``""`` if the call may have been carried out.
 
-    `answer` is what the body of the response holds. Not every one is JSON: a proxy's error page is
-    text, or nothing at all.
+    `answer` is the content of the response. It is not always JSON: a proxy's error page is text, or
+    empty.
     """
     name = str(answer.get("error") or "") if isinstance(answer, Mapping) else ""
     if status == 429 or name in (RATE_LIMITED, "rate_limited"):
@@ -77,7 +77,7 @@ def error_name(status: int, answer: object) -> str:
 
 
 def seconds_asked(headers: Mapping[str, Any] | None) -> float:
-    """Return the seconds that ``Retry-After`` asks to wait, one to 600."""
+    """Return the seconds to wait that ``Retry-After`` names, limited to 1 to 600."""
     lower = {name.lower(): value for name, value in (headers or {}).items()}
     asked = lower.get("retry-after", 1)
     if isinstance(asked, list):
@@ -100,12 +100,12 @@ class RateLimits:
         self._until: dict[tuple[str, str], float] = {}
 
     def wait(self, team_id: str, method: str) -> float:
-        """Return for how many seconds Slack still refuses a method; 0.0 if it may be called."""
+        """Return how many more seconds Slack refuses a method; 0.0 if it may be called."""
         return max(self._until.get((team_id, method), 0.0) - time.monotonic(), 0.0)
 
     def note(self, team_id: str, method: str, seconds: float) -> None:
-        """Record that Slack refuses a method for so many seconds."""
-        # Without the channel that `posts` adds: a direct message's names a person.
+        """Record that Slack refuses a method for `seconds`."""
+        # The channel that `posts` adds is left out: one of a direct message identifies a person.
         count("slack_rate_limits", method=method.partition(" ")[0])
         now = time.monotonic()
         self._until = {name: until for name, until in self._until.items() if until > now}
@@ -117,13 +117,13 @@ class RateLimits:
 
 
 class SlackRetries(AsyncRetryHandler):
-    """Decides about one call whether and when it is made again.
+    """Decides whether and when one call is repeated.
 
-    A call that Slack refuses for a rate limit was not carried out: it is made again after the time
-    that Slack names. Where a server error or a lost connection leaves open whether it was carried
-    out, it is made again, ever more slowly, if that does no harm (`_REPEATABLE`), for at most
-    `TROUBLE_SECONDS`. The waits for rate limits take at most `patience` seconds together, and so
-    does the trouble; with 0 the call is made at once, and once.
+    A call that Slack refuses for a rate limit was not carried out, and is repeated after the time
+    that Slack names. If a server error or a lost connection leaves open whether it was carried out,
+    it is repeated ever more slowly, for at most `TROUBLE_SECONDS`, but only if that does no harm
+    (`_REPEATABLE`). The waits for rate limits together take at most `patience` seconds, and so does
+    the trouble; with 0 the call is made at once and only once.
 
     `name` is the limit that the call counts for in `limits`: its method, or what `posts` returns.
     """
@@ -139,9 +139,9 @@ class SlackRetries(AsyncRetryHandler):
         self._pause = 0.0
 
     async def wait_for_limit(self) -> None:
-        """Wait while another call has been told that this one would be refused, if patience lasts.
+        """Wait while a limit that another call met would refuse this one, if patience lasts.
 
-        Callers that were refused at the same moment go on at different ones.
+        Callers that were refused at the same moment go on at different moments.
         """
         while wait := self._limits.wait(self._team_id, self._name):
             if self._waited + wait > self._patience:
@@ -157,7 +157,7 @@ class SlackRetries(AsyncRetryHandler):
         error: Exception | None = None,
         **_: Any,
     ) -> bool:
-        """Return whether the call is made again. The number of attempts is not limited."""
+        """Return whether the call is repeated. The number of attempts is not limited."""
         status, headers, answer = _outcome(response, error)
         if error is None and self._is_done(status, answer):
             return False
@@ -168,7 +168,7 @@ class SlackRetries(AsyncRetryHandler):
         return name == "" and self._waits_for_end_of_trouble(state.current_attempt)
 
     async def prepare_for_next_attempt_async(self, *, state: RetryState, **_: Any) -> None:
-        """Wait as `can_retry_async` has decided."""
+        """Wait for as long as `can_retry_async` has decided."""
         state.next_attempt_requested = True
         await asyncio.sleep(self._pause)
         state.increment_current_attempt()
@@ -199,7 +199,7 @@ class SlackRetries(AsyncRetryHandler):
 def _outcome(
     response: HttpResponse | None, error: Exception | None
 ) -> tuple[int, Mapping[str, Any], object]:
-    """Return status, headers and content of what came back; nothing of a lost connection."""
+    """Return the status, headers and content of a response; zero and empty if none came."""
     if isinstance(error, SlackApiError):
         content = getattr(error.response, "data", error.response)
         return status_of(error), getattr(error.response, "headers", None) or {}, content
@@ -209,7 +209,7 @@ def _outcome(
 
 
 def status_of(error: SlackApiError) -> int:
-    """Return the status of the answer that an error is about."""
+    """Return the HTTP status of the answer that an error holds."""
     response = error.response
     status = getattr(response, "status_code", None) or getattr(response, "status", 0)
     return int(status or 200)

@@ -31,27 +31,27 @@ from memory.postgres import execute_statement, load_statements, transaction_time
 log = logging.getLogger(__name__)
 
 SESSION_SECONDS = 2.0
-"""How long the end of a stream waits for the call that began its session, and the end of the
-process for all calls."""
+"""How long the end of a stream waits for the call that began its session, and how long the end of
+the process waits for all calls."""
 
 WAIT_SECONDS = 2.0
 """How long a message waits for its turn, or for PostgreSQL, before Slack shows that it waits."""
 
-# Between two looks at a message that is shown to wait.
+# Between two checks of a message that is shown as waiting.
 _LOOK_SECONDS = 5.0
 # Slack repeats a failed delivery for six minutes; after that the message may never come.
 _DELIVERY_SECONDS = 420.0
-# The request to the model goes first: the person waits for its answer.
+# The request to the model goes first, because the person waits for its answer.
 _MODEL_FIRST_SECONDS = 0.02
 # Errors that say that a workspace has no agent sessions.
 _NO_SESSIONS = frozenset(
     {"feature_disabled", "method_deprecated", "missing_scope", "unknown_method"}
 )
 
-# Markup, and references to people, channels and groups: a title has no names of others.
+# Markup, and references to people, channels and groups, which a title leaves out.
 _MARKS = re.compile(r"(?:<(?:@|#|!subteam\^)[A-Z0-9]+>|[*_~`>#\s])+")
 TITLE_CHARACTERS = 80
-"""The longest title the app gives a session. Slack takes 200; its list of sessions shows fewer."""
+"""The most characters of a title. Slack takes 200, but its list of sessions shows fewer."""
 
 
 _SQL = load_statements("bot", "inbox")
@@ -69,7 +69,7 @@ class Sessions:
         self._pool = pool
         self._slack = slack
         self._tasks: set[asyncio.Task[None]] = set()
-        # What shows that a message waits, by its thread.
+        # The tasks that show that a message waits, by its thread.
         self._waits: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, message: Message, title: str) -> asyncio.Task[None]:
@@ -87,16 +87,16 @@ class Sessions:
     def activate(self, thread: str, *, after: asyncio.Task[None] | None = None) -> None:
         """Set the session of a thread to `active`, `after` the call of `begin`.
 
-        Also one that a process which died may have left in `processing`.
+        This also ends a `processing` that a dead process may have left.
         """
         self._end_wait(thread)
         self._start(self._set(thread, "active", after))
 
     def show_wait(self, message: Message, *, after: float = WAIT_SECONDS) -> None:
-        """Set the session to `processing` if the message still waits `after` so many seconds.
+        """Set the session to `processing` if the message still waits `after` this many seconds.
 
-        A turn of this process that begins in the thread ends that. While PostgreSQL is away the
-        message waits for it.
+        A turn that this process begins in the thread ends that. While PostgreSQL is away, the
+        message counts as waiting.
         """
         thread = message.thread
         if thread in self._waits:
@@ -116,7 +116,7 @@ class Sessions:
             waits.cancel()
 
     async def _show_wait(self, message: Message, after: float) -> None:
-        """Show that a message waits, until its turn has begun, which then ends the status."""
+        """Show that a message waits, until its turn has begun, which will end the status."""
         await asyncio.sleep(after)
         progress = await self._read_progress(message)
         if progress in ("begun", "ended"):
@@ -137,7 +137,7 @@ class Sessions:
         self._start(self._set(message.thread, "active", None))
 
     async def _read_progress(self, message: Message) -> _Progress:
-        """Return how far a message is, if it is stored and PostgreSQL says so."""
+        """Return the progress of a message; `away` if PostgreSQL does not answer."""
         values = {"team": message.team_id, "channel": message.channel_id, "ts": message.ts}
         scope = {THREAD_SETTING: message.thread}
         try:
@@ -178,8 +178,8 @@ class Sessions:
         ends = status == "active"
         team_id, channel_id, thread_ts = split_thread_key(thread)
         wait = limits.wait(team_id, SESSION)
-        # Without a stream the end of the session is a second call of the same limit: what is left
-        # of it is for `active`.
+        # Without a stream, ending the session is a second call under the same limit, of which the
+        # rest is kept for `active`.
         if wait == math.inf or (not ends and (wait or limits.wait(team_id, START))):
             return
         client = self._slack.client(team_id, patience=PATIENCE_SECONDS if ends else 0.0)

@@ -1,13 +1,13 @@
 -- How often people may use Kioku.
 
 -- name: seconds_to_wait
--- Until a person may ask a model again; NULL: they may now.
+-- The seconds until a person may ask a model again; NULL: they may now.
 SELECT extract(epoch FROM
     may_ask_again_at(%(team)s, %(user)s, extract(epoch FROM clock_timestamp())::text, %(limit)s)
     - now())::float8 AS seconds;
 
 -- name: seconds_to_wait_with_message
--- As of the moment in which a message was written, or edited last.
+-- The same, as of the moment when a message was written or last edited.
 SELECT extract(epoch FROM
     may_ask_again_at(team_id, user_id, GREATEST(ts, changed_ts), %(limit)s) - now()
 )::float8 AS seconds
@@ -22,7 +22,7 @@ INSERT INTO person_requests (team_id, user_id, kind, at)
 VALUES (%(team)s, %(user)s, 'model', to_timestamp(%(ts)s::float8));
 
 -- name: count_question
--- A question about a colleague, unless there were enough of them in the last hour.
+-- Count a question about a colleague, unless there were `most` of them in the last hour.
 INSERT INTO person_requests (team_id, user_id, kind)
 SELECT %(team)s, %(user)s, 'colleague'
 WHERE (

@@ -1,4 +1,4 @@
--- What Slack said a conversation is. psycopg reads no infinite timestamp: `changed` is in seconds.
+-- What Slack said a conversation is. `changed` is in seconds: psycopg reads no infinite timestamp.
 
 -- name: stored
 SELECT audience, shared FROM conversations
@@ -18,9 +18,10 @@ SET audience = channel_id, shared = true, looked_up_at = '-infinity',
 WHERE team_id = %(team)s;
 
 -- name: trusted
--- What was looked up within the hour; all but `asked_at` is NULL where that is to be asked again. A mark
--- is written to `listening` every 20 seconds. One older than `gap` means that events, also those of
--- changed conversations, are being missed; one older than a day, that no process writes marks.
+-- What was looked up within the hour; all but `asked_at` is NULL if Slack must be asked again. A
+-- mark is written to `listening` every 20 seconds. One older than `gap` means that events,
+-- including those of changed conversations, are being missed; one older than a day, that no process
+-- writes marks.
 SELECT now.asked_at, known.audience, known.shared,
     extract(epoch FROM known.changed_at)::float8 AS changed
 FROM (SELECT clock_timestamp() AS asked_at) AS now
@@ -34,7 +35,7 @@ LEFT JOIN conversations AS known
     );
 
 -- name: keep
--- No row: it changed while Slack was asked.
+-- Returns no row if the conversation changed while Slack was asked.
 INSERT INTO conversations (team_id, channel_id, audience, shared)
 VALUES (%(team)s, %(channel)s, %(audience)s, %(shared)s)
 ON CONFLICT (team_id, channel_id) DO UPDATE

@@ -1,10 +1,10 @@
--- A conversation whose id Slack changes.
+-- Follow the change of a conversation's id in Slack.
 
 -- name: people
 SELECT user_id FROM people_of_channel(%(team)s, %(old)s);
 
 -- name: change_messages
--- Messages of the new id may have arrived already; theirs stay.
+-- Messages with the new id may have arrived already; those are kept.
 UPDATE messages
 SET channel_id = %(new)s,
     audience = CASE WHEN audience = %(old)s THEN %(new)s ELSE audience END,
@@ -21,7 +21,7 @@ UPDATE kept_lines SET channel_id = %(new)s
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(old)s;
 
 -- name: change_off
--- In the conversation, and in its threads.
+-- Change the switches of the conversation and of its threads.
 WITH changed AS (
     SELECT scope AS old_scope,
         CASE WHEN scope = %(old)s THEN %(new)s

@@ -1,4 +1,4 @@
--- What is kept of a person: the parts of an export, each row as a JSON object; and what erasing left.
+-- What is kept about a person: the parts of an export, each row as JSON, and what an erasure left.
 
 -- name: messages
 SELECT to_jsonb(said) AS row FROM (
@@ -54,7 +54,7 @@ ON CONFLICT DO NOTHING;
 SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: keep_off
--- Whether memory is off for a person is read with their settings.
+-- Store default settings for a person with switches, because the switches are read with them.
 INSERT INTO person_settings (team_id, user_id)
 SELECT DISTINCT team_id, user_id FROM memory_off
 WHERE team_id = %(team)s AND user_id = %(user)s;
@@ -67,12 +67,12 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND token IS NOT NULL;
 SELECT forget_author_of_messages() AS kept;
 
 -- name: count_references
--- Of messages that form no memory again.
+-- Count the references to messages from which no memory is formed again.
 SELECT count(*) AS places FROM forgotten_sources
 WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message';
 
 -- name: count_left
--- By the name of the table.
+-- Count the rows that are left, by the name of the table.
 SELECT
     (SELECT count(*) FROM feedback WHERE team_id = %(team)s AND user_id = %(user)s) AS feedback,
     (SELECT count(*) FROM notices WHERE team_id = %(team)s AND user_id = %(user)s) AS notices,

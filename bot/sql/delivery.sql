@@ -1,14 +1,14 @@
--- What a row of messages says about the messages of its reply in Slack. Each statement changes
--- nothing where another worker has taken the message over: its token is another one then.
+-- What a row of messages says about the messages of its reply in Slack. No statement changes
+-- anything once another worker has taken the message over, because the token differs then.
 
 -- name: intend
--- A message of the reply is about to be posted: from now on it may be in Slack.
+-- A message of the reply is about to be posted, so from now on it may be in Slack.
 UPDATE messages SET posting_since = now()
 WHERE id = %(id)s AND token = %(token)s
 RETURNING id;
 
 -- name: give_up_intent
--- No message of the reply is in Slack that is not recorded.
+-- All messages of the reply in Slack are recorded.
 UPDATE messages SET posting_since = NULL
 WHERE id = %(id)s AND token = %(token)s
 RETURNING id;

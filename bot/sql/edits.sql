@@ -1,9 +1,11 @@
 -- Edits and deletions of stored messages, in a transaction of the message's thread and author.
 
 -- name: read
--- The message that an event is about, unless a newer event has changed it already: whether it is still
--- to be answered, what it says, and whether it was said in public in a place not known to be public now.
-SELECT id, user_id, audience, ended_at IS NULL AS is_open, message->>'text' AS text,
+-- The message that an event is about, unless a newer event has changed it already: whether it is
+-- still to be answered, whether a run answers it, what it says, and `is_less_public`, whether it was
+-- said in public in a place that is not known to be public now.
+SELECT id, user_id, audience, ended_at IS NULL AS is_open, token IS NOT NULL AS is_taken,
+    message->>'text' AS text,
     formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts, question, words,
     reply_ts <> '{}' AND status IN ('answered', 'stopped', 'failed')
         AND begun_at > now() - interval '1 day' AS may_be_answered_again,
@@ -25,7 +27,7 @@ SELECT set_config('kioku.team', %(team)s, true), set_config('kioku.user', %(user
 UPDATE messages SET changed_ts = %(changed)s WHERE id = %(id)s;
 
 -- name: edit_waiting
--- The text of a message that is still to be answered; a run that answers the old one has lost it.
+-- Edit a message that is still to be answered; a run that answers the old text loses the message.
 UPDATE messages
 SET message = jsonb_set(message, '{text}', to_jsonb(%(text)s::text)), changed_ts = %(changed)s,
     status = 'waiting', token = NULL, failures = 0,
@@ -33,7 +35,7 @@ SET message = jsonb_set(message, '{text}', to_jsonb(%(text)s::text)), changed_ts
 WHERE id = %(id)s;
 
 -- name: answer_again
--- An answered message that was edited waits again.
+-- Let an answered message that was edited wait again.
 UPDATE messages
 SET message = %(message)s, changed_ts = %(changed)s, status = 'waiting', token = NULL,
     failures = 0, ended_at = NULL,
@@ -41,8 +43,8 @@ SET message = %(message)s, changed_ts = %(changed)s, status = 'waiting', token =
 WHERE id = %(id)s;
 
 -- name: reword
--- The stored texts of an edited message, of which memories are to be formed anew. What was said in public
--- belongs to its channel alone if that is not known to be public now.
+-- Replace the stored texts of an edited message, so that memories are formed from it again. What
+-- was said in public belongs to its channel alone if that is not known to be public now.
 UPDATE messages
 SET question = %(question)s, words = %(words)s, formed_at = NULL,
     audience = CASE WHEN %(is_less_public)s THEN channel_id ELSE audience END,
@@ -51,10 +53,11 @@ WHERE id = %(id)s
 RETURNING audience, on_record;
 
 -- name: withdraw
--- A deleted message: it is not answered, a run that answers it has lost it, and its texts are deleted.
+-- Withdraw a deleted message: it is not answered, a run loses it, and its texts are deleted.
 WITH old AS (
     SELECT id, formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts,
-        ended_at IS NULL AS is_open, begun_at IS NOT NULL AS begun
+        ended_at IS NULL AND token IS NOT NULL AS is_taken, ended_at IS NULL AS is_open,
+        begun_at IS NOT NULL AS begun
     FROM messages
     WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s FOR UPDATE
 )
@@ -63,10 +66,10 @@ SET changed_ts = GREATEST(changed_ts, %(changed)s), question = '', words = '', r
     status = CASE WHEN old.is_open THEN 'deleted' ELSE status END, message = NULL, token = NULL,
     ended_at = COALESCE(ended_at, now()), formed_at = COALESCE(formed_at, now())
 FROM old WHERE messages.id = old.id
-RETURNING messages.id, user_id, audience, formed, has_texts, is_open, begun;
+RETURNING messages.id, user_id, audience, formed, has_texts, is_open, is_taken, begun;
 
 -- name: thread_of
--- The thread of a message, in which row-level security does not look for it.
+-- The thread of a message, by a function that row-level security does not limit.
 SELECT thread_of_message(%(team)s, %(channel)s, %(ts)s) AS thread;
 
 -- name: delete_texts
@@ -76,7 +79,7 @@ UPDATE messages SET question = '', words = '', reply = NULL,
 WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s;
 
 -- name: message_before
--- The author's message before this one: in its thread, in a direct message in any.
+-- The author's previous message in this thread, or in the whole direct message.
 SELECT ts FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
     AND channel_id = %(channel)s AND ts < %(ts)s AND (thread = %(thread)s OR audience = %(dm)s)
@@ -93,5 +96,5 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND
 SELECT reply_ts FROM messages WHERE id = %(id)s AND status = 'deleted';
 
 -- name: forget_answer
--- The answer to a deleted message is deleted in Slack.
+-- Record that the answer to a deleted message is deleted in Slack.
 UPDATE messages SET reply_ts = '{}', posting_since = NULL WHERE id = %(id)s;

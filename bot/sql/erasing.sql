@@ -1,4 +1,4 @@
--- Delete everything of a person: a statement for each table that holds rows of people, by its name.
+-- Delete everything about a person: a statement for each table that has rows of people, by name.
 
 -- name: feedback
 DELETE FROM feedback WHERE team_id = %(team)s AND user_id = %(user)s;
@@ -10,8 +10,9 @@ DELETE FROM notices WHERE team_id = %(team)s AND user_id = %(user)s;
 DELETE FROM unread_messages WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: messages
--- Slack delivers an event again for some minutes, and after an outage messages of a day are read: what
--- was answered is not to be answered again. `forget_author_of_messages` keeps the ids of the others.
+-- Only messages older than a day: Slack delivers an event again for some minutes, and after an
+-- outage a day of messages is read, but nothing may be answered twice. `forget_author_of_messages`
+-- keeps the ids of the others.
 DELETE FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND ts::float8 < extract(epoch FROM now() - interval '1 day');

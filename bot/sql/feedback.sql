@@ -1,7 +1,7 @@
 -- Ratings of answers by the people who asked.
 
 -- name: rate
--- An answer that this person got; a good rating has no comment.
+-- Rate an answer that this person got; a good rating has no comment.
 INSERT INTO feedback AS given (turn_id, team_id, user_id, rating)
 SELECT id, team_id, user_id, %(rating)s FROM messages
 WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s

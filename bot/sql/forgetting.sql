@@ -1,4 +1,4 @@
--- Texts of what a person forgets.
+-- The texts of what a person forgets.
 
 -- name: question
 SELECT question FROM messages
@@ -6,8 +6,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND
     AND question <> '';
 
 -- name: find
--- Messages of what is forgotten: those that it comes from, all of a selected time, and those whose
--- words name it and are not formed yet. Nothing is formed of them any more.
+-- The messages to forget: the sources of what is forgotten, all of a selected time, and those whose
+-- words name it and are not formed yet. No memory is formed from them any more.
 WITH found AS (
     SELECT id, channel_id, ts FROM messages
     WHERE team_id = %(team)s AND user_id = %(user)s
@@ -22,13 +22,13 @@ WITH found AS (
 SELECT channel_id AS channel, ts FROM found;
 
 -- name: unform
--- What was not formed when it was forgotten.
+-- Let words be formed again that were not formed when they were forgotten.
 UPDATE messages SET formed_at = NULL
 WHERE team_id = %(team)s AND user_id = %(user)s AND formed_at = %(at)s AND words <> ''
 RETURNING audience;
 
 -- name: delete_comments
--- A comment on an answer may repeat it.
+-- Delete comments on answers, which may repeat what is forgotten.
 UPDATE feedback SET comment = '' FROM messages
 WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s AND feedback.comment <> ''
     AND messages.id = feedback.turn_id
@@ -38,7 +38,7 @@ WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s AND feedback.c
         OR says(concat_ws(' ', messages.question, messages.words, messages.reply), %(needles)s));
 
 -- name: delete_texts
--- The texts of these messages, and each text that names what is forgotten.
+-- Delete the texts of these messages, and each text that names what is forgotten.
 UPDATE messages
 SET question = CASE WHEN named.whole OR named.question THEN '' ELSE messages.question END,
     words = CASE WHEN named.whole OR named.words THEN '' ELSE messages.words END,
@@ -55,7 +55,7 @@ FROM (
 WHERE messages.id = named.id AND (named.whole OR named.question OR named.words OR named.reply);
 
 -- name: is_erased
--- Whether the database has an erasure of the person.
+-- Whether the database has this erasure of the person.
 SELECT forgotten_id FROM forgotten_sources
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s;
 
@@ -74,7 +74,7 @@ SET audience = channel_id, shared = true, looked_up_at = '-infinity',
 DELETE FROM listening;
 
 -- name: blank
--- Messages, named by CHANNEL/TS.
+-- Delete the texts of messages, named by CHANNEL/TS.
 UPDATE messages
 SET question = '', words = '', reply = NULL, formed_at = COALESCE(formed_at, now())
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id || '/' || ts = ANY(%(messages)s);

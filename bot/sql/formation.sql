@@ -1,8 +1,9 @@
--- What memories are formed from: the words of ended turns. Each is executed in a person's transaction.
+-- What memories are formed from: the words of ended turns. Statements run in a person's
+-- transaction.
 
 -- name: pause
--- For how many seconds the person has paused in an audience, and how many seconds the oldest words wait;
--- NULL where nothing is to be formed.
+-- How many seconds the person has paused in an audience, and how many the oldest words have waited;
+-- NULL if nothing is to be formed.
 SELECT extract(epoch FROM now() - max(ended_at))::float8 AS paused,
     extract(epoch FROM now() - min(ended_at))::float8 AS waited
 FROM messages
@@ -10,8 +11,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
     AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> '';
 
 -- name: unformed
--- The oldest words that are not formed yet, each with what the app had said before: in a direct message,
--- in whichever of its threads.
+-- The oldest words that are not formed yet, each with what the app had said before, in a direct
+-- message in any of its threads.
 SELECT id, channel_id, ts, words, removal_proposed, (
         SELECT earlier.reply FROM messages AS earlier
         WHERE earlier.team_id = messages.team_id AND earlier.user_id = messages.user_id
@@ -26,7 +27,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
 ORDER BY ts LIMIT %(most)s;
 
 -- name: mark_formed
--- Memories were formed from these words, unless they changed or were formed meanwhile.
+-- Record that memories were formed from these words, unless they changed or were formed meanwhile.
 UPDATE messages SET formed_at = now()
 FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)
 WHERE messages.id = taken.id AND messages.team_id = %(team)s AND messages.user_id = %(user)s

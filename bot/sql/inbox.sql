@@ -1,9 +1,10 @@
--- Messages that are stored, taken by the run of a job, stopped, released and ended. Row-level security
+-- Messages are stored, taken by the run of a job, stopped, released and ended. Row-level security
 -- limits each statement to the rows of the transaction's person and thread.
 
 -- name: store
--- Store a message that waits, unless it is known, or the app does not serve its workspace, or it is neither
--- addressed to the bot nor in a thread that is followed. Returns how many messages of its person waited.
+-- Store a waiting message, unless it is known, its workspace is not served, or it is neither
+-- addressed to the bot nor in a thread that is followed. Returns how many messages of its person
+-- waited.
 INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, message, on_record)
 SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, %(message)s,
     on_record(%(team)s, %(user)s, %(channel)s, %(thread)s, %(must_agree)s)
@@ -22,8 +23,8 @@ WHERE %(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s)
 ON CONFLICT DO NOTHING;
 
 -- name: take
--- Take the oldest message of a thread that is still to be answered. One that another run had, and did
--- not release, was in progress when its process died.
+-- Take the oldest message of a thread that is still to be answered. If another run had it and did
+-- not release it, the process of that run died.
 WITH oldest AS (
     SELECT open.id, open.token IS NOT NULL AND open.token <> %(token)s AS process_died
     FROM messages AS open
@@ -52,15 +53,15 @@ SELECT CASE WHEN ended_at IS NOT NULL THEN 'ended' WHEN begun_at IS NOT NULL THE
 FROM messages WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s;
 
 -- name: stop
--- The person pressed Stop at `stopped_ts`: what is being answered in a thread, or waits for the model
--- after it was begun, and was written or edited before that, is to end.
+-- The person pressed Stop at `stopped_ts`: stop what was written or edited before, and is being
+-- answered in the thread or was begun and waits for the model.
 UPDATE messages SET status = 'stopped'
 WHERE thread = %(thread)s AND ended_at IS NULL AND (token IS NOT NULL OR begun_at IS NOT NULL)
     AND GREATEST(ts, changed_ts) < %(stopped_ts)s
 RETURNING id;
 
 -- name: release
--- An attempt ended without an answer; `failed`: in an error.
+-- An attempt ended without an answer; `failed`: with an error.
 UPDATE messages SET token = NULL, failures = failures + %(failed)s::int
 WHERE id = %(id)s AND token = %(token)s
 RETURNING id;

@@ -1,4 +1,4 @@
--- The lines of the app below messages that are kept for their conversations.
+-- The app's lines below messages that are kept for their conversations.
 
 -- name: add
 INSERT INTO kept_lines (team_id, user_id, key, channel_id, thread_ts)
@@ -9,8 +9,8 @@ SELECT key, channel_id AS channel, thread_ts, ts FROM kept_lines
 WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: note_changed
--- The lines that do not say any more what is so: whose words are kept no more, or again. Those of `keys`
--- in any case.
+-- The lines that are out of date, because their words are no longer kept or kept again, and in any
+-- case those of `keys`.
 UPDATE kept_lines SET is_kept = now_kept.is_kept, changed_at = now()
 FROM (
     SELECT line.key, EXISTS (SELECT FROM store
@@ -28,7 +28,7 @@ RETURNING kept_lines.key, channel_id AS channel, thread_ts, ts;
 SELECT team_id, user_id FROM people_with_changed_lines(%(most)s);
 
 -- name: begin_post
--- A line that has no message yet is about to be posted; returns since when it may have one all the same.
+-- A line without a known message is about to be posted; returns since when it may have one already.
 WITH earlier AS (
     SELECT key, extract(epoch FROM posting_since)::float8 AS posting_since FROM kept_lines
     WHERE team_id = %(team)s AND user_id = %(user)s AND key = %(key)s FOR NO KEY UPDATE

@@ -1,5 +1,5 @@
--- What is done now and then, for all people: by functions of schema.sql that run as the owner, and on
--- rows whose policies let anyone end them when their time is over.
+-- Periodic work for all people: by functions of schema.sql that run as the owner, and on rows whose
+-- policies let anyone delete them once they have expired.
 
 -- name: operating_state
 SELECT state.*, current_setting('server_version') AS server FROM operating_state() AS state;
@@ -18,7 +18,7 @@ DELETE FROM interactions WHERE at < now() - interval '15 minutes';
 DELETE FROM told WHERE until < now();
 
 -- name: delete_requests_under_way
--- Those whose process died.
+-- Delete requests whose process died.
 DELETE FROM requests_under_way WHERE begun_at < now() - interval '1 hour';
 
 -- name: delete_old_reminders
@@ -56,7 +56,7 @@ SELECT * FROM people_deactivated_for(%(days)s, %(most)s);
 SELECT thread FROM followed_threads(%(team)s, now() - make_interval(days => %(days)s), %(most)s);
 
 -- name: mark_listening
--- Record that this process hears of these workspaces, and since when nobody had.
+-- Record that this process receives events of these workspaces, and how long none did.
 WITH earlier AS (
     SELECT * FROM listening WHERE team_id = ANY (%(teams)s) ORDER BY team_id FOR UPDATE
 ), heard AS (

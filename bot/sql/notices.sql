@@ -1,7 +1,7 @@
 -- Notices of remembered changes, and words that the memory model could not read.
 
 -- name: add
--- Adds the notice of a turn, or lets it be shown again.
+-- Add the notice of a turn, or let it be shown again.
 INSERT INTO notices (turn_id, team_id, user_id) VALUES (%(turn)s, %(team)s, %(user)s)
 ON CONFLICT (turn_id) DO UPDATE SET shown_at = NULL;
 
@@ -9,12 +9,12 @@ ON CONFLICT (turn_id) DO UPDATE SET shown_at = NULL;
 SELECT turn_id FROM notices WHERE turn_id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;
 
 -- name: shown_of_turns
--- Those whose message can be changed.
+-- The notices of these turns whose message can be changed.
 SELECT turn_id FROM notices
 WHERE team_id = %(team)s AND user_id = %(user)s AND turn_id = ANY(%(turns)s) AND ts IS NOT NULL;
 
 -- name: shown_of_memories
--- Those that told of these memories, and whose message can be changed; not that of `turn`, if given.
+-- The notices of these memories whose message can be changed, except that of `turn`, if given.
 SELECT notices.turn_id FROM notices
 WHERE notices.team_id = %(team)s AND notices.user_id = %(user)s AND notices.ts IS NOT NULL
     AND notices.turn_id IS DISTINCT FROM %(turn)s::uuid
@@ -23,8 +23,8 @@ WHERE notices.team_id = %(team)s AND notices.user_id = %(user)s AND notices.ts I
             AND statements.batch = notices.turn_id AND statements.key = ANY(%(keys)s));
 
 -- name: place
--- A notice, its message, and where its turn was asked and answered. `above`: an answer that was given
--- again is below it.
+-- A notice, its message, and where its turn was asked and answered. `above`: the answer was given
+-- again below it.
 SELECT messages.channel_id AS channel, messages.thread, messages.audience, messages.reply,
     messages.ts AS question_ts, messages.reply_ts <> '{}' AS replied,
     notices.ts, notices.shown_at IS NOT NULL AS shown,
@@ -43,7 +43,7 @@ SELECT turn, %(team)s, %(user)s FROM unnest(%(turns)s::uuid[]) AS turn
 ON CONFLICT DO NOTHING;
 
 -- name: count_unread
--- Those of the last seven days.
+-- Count those of the last seven days.
 SELECT count(*) AS unread FROM unread_messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND found_at > now() - interval '7 days';
 

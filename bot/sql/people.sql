@@ -15,8 +15,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND scope <> ''
 ORDER BY scope;
 
 -- name: message_state
--- The conversation in which memory is off for a message there, or else its thread; and whether the message
--- is on the record. NULL for a message that is not stored.
+-- The scope in which memory is off for a message, its conversation or else its thread; and whether
+-- the message is on the record, NULL if it is not stored.
 WITH stored AS (
     SELECT thread, on_record FROM messages
     WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
@@ -50,7 +50,7 @@ SET notices = excluded.notices, language = excluded.language, eagerness = exclud
     retention_days = excluded.retention_days;
 
 -- name: note_lookup
--- When Slack was asked who the person is. A person of whom nothing is stored stays unknown.
+-- Note when Slack was asked who the person is. A person without a row stays unknown.
 UPDATE person_settings SET profile_at = %(at)s WHERE team_id = %(team)s AND user_id = %(user)s;
 
 -- name: note_profile

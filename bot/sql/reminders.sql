@@ -4,7 +4,7 @@
 SELECT team_id, user_id FROM people_to_remind();
 
 -- name: add_due
--- Stores the reminders of a person that are due.
+-- Store the due reminders of a person.
 INSERT INTO reminders (team_id, user_id, key, day, due_time)
 SELECT team_id, user_id, key, day, due_time FROM promise_reminders
 WHERE team_id = %(team)s AND user_id = %(user)s AND NOT is_stored
@@ -21,13 +21,13 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NOT NULL AND t
 GROUP BY reminders.message_id;
 
 -- name: to_post
--- The stored reminders of promises that are still open and due then, the earliest first.
+-- The stored reminders of promises that are open and due at that time, the earliest first.
 SELECT key, day, due_time FROM promise_reminders
 WHERE team_id = %(team)s AND user_id = %(user)s AND is_stored AND ts IS NULL
 ORDER BY at, key;
 
 -- name: begin_post
--- Names the message that is posted next. Returns its conversation, where that is known.
+-- Name the message that is posted next. Returns its conversation, if that is known.
 WITH begun AS (
     UPDATE reminders SET message_id = %(message)s, posting_since = now()
     WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NULL AND key = ANY(%(keys)s)
@@ -47,12 +47,12 @@ UPDATE reminders SET ts = %(ts)s
 WHERE team_id = %(team)s AND user_id = %(user)s AND message_id = %(message)s;
 
 -- name: take_back
--- The message is not in Slack: its reminders are posted by another.
+-- The message is not in Slack, so another one will carry its reminders.
 UPDATE reminders SET message_id = NULL, posting_since = NULL
 WHERE team_id = %(team)s AND user_id = %(user)s AND message_id = %(message)s;
 
 -- name: next
--- When the person is reminded next of each of these promises.
+-- When the person will next be reminded of each of these promises.
 SELECT key, min(at) AS at FROM promise_reminders
 WHERE team_id = %(team)s AND user_id = %(user)s AND key = ANY(%(keys)s) AND NOT is_stored AND at > now()
 GROUP BY key;

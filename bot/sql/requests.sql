@@ -5,11 +5,11 @@ INSERT INTO requests_under_way (id, team_id, user_id, channel_id, ts)
 VALUES (%(id)s, %(team)s, %(user)s, %(channel)s, %(ts)s);
 
 -- name: note_message_changed
--- Waits for a transaction that has checked such a request.
+-- This waits for a transaction that has checked such a request.
 UPDATE requests_under_way SET changed = true
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s;
 
 -- name: check
--- Holds the row until the transaction ends.
+-- This locks the row until the transaction ends.
 SELECT changed FROM requests_under_way
 WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s FOR UPDATE;

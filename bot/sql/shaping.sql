@@ -1,6 +1,7 @@
 -- What shaped an answer.
 
 -- name: texts
--- The question and the answer of a person's turn, and where they are; without texts that are no longer kept.
+-- The question and the answer of a person's turn, and where they are; texts no longer kept are
+-- empty.
 SELECT channel_id AS channel, ts, audience, question, reply FROM messages
 WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL;

@@ -2,26 +2,26 @@
 -- everywhere.
 
 -- name: switch_off
--- Until a time; NULL: until it is switched on.
+-- Switch memory off until a time; NULL: until it is switched on.
 INSERT INTO memory_off (team_id, user_id, scope, until_at)
 VALUES (%(team)s, %(user)s, %(scope)s, %(until)s)
 ON CONFLICT (team_id, user_id, scope) DO UPDATE SET until_at = excluded.until_at;
 
 -- name: switch_on
--- In one conversation or thread; NULL: in all, and everywhere. Returns whether each was off.
+-- Switch memory on in `scope`; NULL: in all scopes. Returns whether each was still off.
 DELETE FROM memory_off
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (%(scope)s::text IS NULL OR scope = %(scope)s)
 RETURNING COALESCE(until_at > now(), true) AS was_off;
 
 -- name: take_off_record
--- Keep nothing of what is still to be answered.
+-- Keep no text of messages that are still to be answered.
 UPDATE messages SET on_record = false, question = '', words = ''
 WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, thread, '')
     AND ended_at IS NULL;
 
 -- name: discard_words
--- Form no memory of what was said and is not formed yet.
+-- Form no memory from words that are not formed yet.
 UPDATE messages SET words = '', formed_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, thread, '')
     AND ended_at IS NOT NULL AND formed_at IS NULL AND begun_at IS NOT NULL;

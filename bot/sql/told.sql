@@ -1,8 +1,8 @@
 -- What people were told, and until when they are not told it again.
 
 -- name: claim
--- Starts the period of a sentence. Returns a row if it may be told below this message: no other
--- message's period runs.
+-- Start the period of a sentence. Returns a row if it may be shown below this message, because no
+-- other message's period is running.
 INSERT INTO told AS known (team_id, user_id, kind, message_id, until)
 VALUES (%(team)s, %(user)s, %(kind)s, %(message)s, now() + make_interval(secs => %(seconds)s))
 ON CONFLICT (team_id, user_id, kind) DO UPDATE
@@ -11,5 +11,5 @@ WHERE known.until < now() OR known.message_id = excluded.message_id
 RETURNING kind;
 
 -- name: end
--- Ends the period of a sentence.
+-- End the period of a sentence.
 DELETE FROM told WHERE team_id = %(team)s AND user_id = %(user)s AND kind = %(kind)s;

@@ -1,5 +1,6 @@
 -- What the model's tools check.
 
 -- name: still_says
--- Whether a message has these words: others after an edit, none after it was deleted or forgotten.
+-- Whether a message still has these words: an edit changes them, deleting or forgetting removes
+-- them.
 SELECT id FROM messages WHERE id = %(id)s AND words = %(words)s;

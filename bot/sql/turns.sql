@@ -1,9 +1,9 @@
--- How a turn begins and ends in its message's row, and what it begins with. Each is executed in a
--- transaction of the message's thread and author.
+-- How a turn begins and ends in its message's row, and what it begins with. Each statement runs in
+-- a transaction of the message's thread and author.
 
 -- name: forgettings
--- What the person has forgotten: when they did so last, which messages of this channel since the thread
--- began, and the ids of what was forgotten in the last day. An Undo deletes the rows of a forgetting.
+-- What the person has forgotten: when they last did so, which messages of this channel since the
+-- thread began, and the ids of what was forgotten in the last day. An Undo deletes these rows.
 SELECT
     COALESCE(extract(epoch FROM max(forgotten_at) FILTER (WHERE what = 'forgetting')), 0)::float8
         AS history_from,
@@ -23,8 +23,8 @@ WHERE team_id = %(team)s AND channel_id = %(channel)s AND thread = %(thread)s
 ORDER BY ts DESC LIMIT %(most)s;
 
 -- name: exchanges_of_direct_messages
--- The newest exchanges of the thread, and of the person's last day: people do not think in threads, and
--- Slack opens one for every top-level direct message.
+-- The newest exchanges of the thread and of the person's last day, because people do not think in
+-- threads, and Slack opens one for every top-level direct message.
 SELECT ts, thread, user_id, question, reply FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s
     AND (thread = %(thread)s OR user_id = %(user)s AND ended_at > now() - interval '1 day')
@@ -33,8 +33,8 @@ WHERE team_id = %(team)s AND channel_id = %(channel)s
 ORDER BY ts DESC LIMIT %(most)s;
 
 -- name: unformed_words
--- The person's newest words of which no memories are formed yet. In a direct message everything they
--- wrote may be shown (`audiences` is NULL).
+-- The person's newest words that no memories were formed from yet. In a direct message everything
+-- they wrote may be shown (`audiences` is NULL).
 SELECT ts, words FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND (%(audiences)s::text[] IS NULL OR audience = ANY (%(audiences)s))
@@ -43,9 +43,9 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 ORDER BY ts DESC LIMIT %(most)s;
 
 -- name: begin
--- A turn begins, or begins again. A fixed sentence in the place of an earlier answer has no texts, and
--- leaves those that are stored. Returns what earlier attempts posted: whether the turn was begun before,
--- and how many seconds ago a message of its reply may have been posted that is not recorded.
+-- Begin a turn, perhaps again. A fixed sentence that replaces an earlier answer has no texts, and
+-- leaves the stored ones. Returns whether the turn was begun before, what earlier attempts posted,
+-- and how many seconds ago a message of the reply may have been posted that is not recorded.
 WITH earlier AS (
     SELECT id, begun_at IS NOT NULL AS again,
         extract(epoch FROM now() - posting_since)::float8 AS asked
@@ -61,19 +61,19 @@ FROM earlier WHERE messages.id = earlier.id
 RETURNING again, asked, reply_ts, status = 'stopped' AS stopped;
 
 -- name: begin_request
--- A request to POST /ask, whose row is stored as its turn begins.
+-- Store a request to POST /ask, which gets its row when its turn begins.
 INSERT INTO messages (id, token, team_id, user_id, channel_id, thread, audience, ts, question,
     words, on_record, begun_at)
 VALUES (%(id)s, %(token)s, %(team)s, %(user)s, %(channel)s, %(thread)s, %(audience)s, %(ts)s,
     %(question)s, %(words)s, %(on_record)s, now());
 
 -- name: delete_rating
--- The rating of an answer that is given again.
+-- Delete the rating of an answer that is given again.
 DELETE FROM feedback WHERE turn_id = %(id)s;
 
 -- name: end
--- The texts of a turn that has ended. Nothing is kept of a message that was forgotten while it was
--- answered; and no reply, if anything was forgotten since the turn began, which it may repeat.
+-- Keep the texts of a turn that has ended, but none of a message that was forgotten while it was
+-- answered, and no reply if anything was forgotten since the turn began, which it may repeat.
 UPDATE messages
 SET question = CASE WHEN forgotten.message THEN '' ELSE question END,
     words = CASE WHEN forgotten.message THEN '' ELSE words END,

@@ -1,4 +1,4 @@
--- Which workspaces have the app. One is served while `left_at` is NULL.
+-- Which workspaces have the app. A workspace is served while `left_at` is NULL.
 
 -- name: left
 SELECT left_at, purge_at FROM workspaces WHERE team_id = %(team)s AND left_at IS NOT NULL;
@@ -9,8 +9,8 @@ FROM workspaces_with_message(%(channel)s, %(ts)s, %(root)s, %(author)s, %(mentio
 ORDER BY team_id;
 
 -- name: leave
--- The app was removed, with a time of `grace` seconds until the rows are deleted; or its token was
--- revoked (NULL: they stay). Events that are older than the newest installation change nothing.
+-- The app was removed, so the rows are deleted after `grace` seconds; or its token was revoked, so
+-- they stay (NULL). Events that are older than the newest installation change nothing.
 INSERT INTO workspaces AS known (team_id, left_at, purge_at)
 VALUES (%(team)s, now(), now() + make_interval(secs => %(grace)s))
 ON CONFLICT (team_id) DO UPDATE
@@ -27,7 +27,7 @@ ON CONFLICT (team_id) DO UPDATE
 SET bot_user_id = excluded.bot_user_id, installed_at = now(), left_at = NULL, purge_at = NULL;
 
 -- name: to_purge
--- Those whose time has come within the last `days`.
+-- The workspaces whose time came within the last `days`.
 SELECT team_id FROM workspaces
 WHERE purge_at <= now() AND purge_at > now() - make_interval(days => %(days)s);
 

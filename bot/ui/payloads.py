@@ -143,8 +143,13 @@ def forget_button(localizer: Localizer, forget: Forget, what: str = "") -> Block
     return button(text, forget, label=label, style="danger")
 
 
-def forget_question(localizer: Localizer, memories: Sequence[Memory]) -> Done:
-    """Return the question whether to forget a memory, or which of several."""
+def forget_question(
+    localizer: Localizer, memories: Sequence[Memory], total: int | None = None
+) -> Done:
+    """Return the question whether to forget a memory, or which of several.
+
+    `total`: how many there are, if that is more than one button can forget.
+    """
     if len(memories) == 1:
         [memory] = memories
         line = localizer.say("forget_ask", what=memory_line(localizer, memory))
@@ -152,7 +157,9 @@ def forget_question(localizer: Localizer, memories: Sequence[Memory]) -> Done:
     shown = memories[:_MOST_ROWS]
     among = tuple(memory.key for memory in shown)
     rows = [_forget_row(localizer, memory, among) for memory in shown]
-    if len(memories) > len(shown):
+    if total is not None and total > len(memories):
+        rows.append(note(localizer.say("forget_part", total=total, count=len(memories))))
+    elif len(memories) > len(shown):
         rows.append(note(localizer.say("forget_more", count=len(memories) - len(shown))))
     forget_all = forget_all_button(localizer, [memory.key for memory in memories])
     return Done(line=localizer.say("forget_which"), below=[*rows, actions(forget_all)])

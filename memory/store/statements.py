@@ -170,7 +170,10 @@ async def reinstate(
 async def delete_statements(
     connection: AsyncConnection[DictRow], person: Person, ids: Collection[UUID]
 ) -> None:
-    """Delete statements for good; the caller refreshes their memories."""
+    """Delete statements for good, forgotten ones with the next purge; no Undo brings them back.
+
+    The caller refreshes their memories.
+    """
     await connection.execute(_SQL["delete"], {**person.ids, "ids": list(ids)})
 
 

@@ -20,16 +20,15 @@ Definition: TypeAlias = dict[str, Any]
 SEARCH_TOOL = "memory_search"
 CHANGE_TOOL = "memory_change"
 SEARCH_DESCRIPTION = (
-    "Search what this person told you. Use it for what is not in <memories>, and for the ids that"
+    "Search what this person told you: for what is not in <memories>, and the ids that"
     " memory_change takes."
 )
 CHANGE_DESCRIPTION = (
-    "Create, update or delete a memory. Use it when the person asks you to remember something about"
-    " themself, to correct a memory or to forget one; never for what others said or for text in"
-    " quotes. delete is only proposed, by a button. In the reply, claim only what the output says"
-    " was done."
+    "Create, update or delete a memory, when the person asks you to remember something about"
+    " themself, to correct it or to forget it; never for what others said or text in quotes. delete"
+    " is only proposed, by a button. In the reply, claim only what the output says was done."
 )
-_EVIDENCE = "Verbatim quote of the person's own words in this message that say so."
+_EVIDENCE = "The person's own words in this message that say so, verbatim."
 _ID = "For update and delete, from memory_search."
 _CONTENT = '{"kind": KIND, ...its fields}, for update all of them. Kinds:'
 _ABOUT_LIMIT = 80

@@ -337,6 +337,7 @@ async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> Non
     assert forgotten.id is not None
     with pytest.raises(ChangeGone):
         await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id)
+    await expire_due(ledger.pool)
     assert naming(ledger.database, "ramen") == {}
 
 

@@ -356,6 +356,31 @@ async def test_two_switches_in_one_message_are_told_each_with_its_button(app: Ap
     assert pressable(app.shown(asked), Switch) == [Switch(to="on"), here]
 
 
+async def test_a_pause_counts_where_memory_is_off_for_less(app: App) -> None:
+    """Off in one thread, or until a time, is no reason not to switch it off everywhere."""
+    place = app.slack.place()
+    app.script_calls(setting("incognito"))
+    root = await app.ask(place, "not in this thread")
+    for given in ({"until": "2099-01-01T09:00"}, {}):
+        app.script_calls(setting("pause", **given))
+        await app.ask(place, "pause your memory", thread_ts=root.ts)
+    everywhere = "SELECT until_at FROM memory_off WHERE user_id = %s AND scope = ''"
+    assert app.rows(everywhere, place.user) == [{"until_at": None}]
+
+
+async def test_words_that_name_more_than_one_button_forgets_say_so(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question says how many there are, and how many the button forgets."""
+    monkeypatch.setattr("bot.memories.forgetting.MAX_KEYS", 2)
+    place = app.slack.place()
+    for food in ("miso ramen", "shio ramen", "tonkotsu ramen"):
+        await app.form(await app.ask(place, f"I love {food}"))
+    app.script_calls(setting("forget", words="ramen"))
+    asked = await app.ask(place, "forget what I said of ramen")
+    assert says(app.shown(asked), "forget_part", total=3, count=2)
+
+
 @pytest.mark.parametrize("channel", ["dm", "public"])
 async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str) -> None:
     """With KIOKU_CONSENT=ask nothing is read or written until the person has clicked Yes."""

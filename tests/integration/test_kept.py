@@ -342,6 +342,21 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
     assert found_in_database(app, f"zebrafish{end}") == []
 
 
+async def test_a_line_that_was_posted_by_a_process_that_died_is_found_and_says_that_it_is_gone(
+    app: App,
+) -> None:
+    """The ts was never stored, and the author has taken the line back."""
+    channel = Channel(app, "public", "Ben")
+    said, _ = await channel.keep()
+    app.rows(
+        "UPDATE kept_lines SET ts = NULL, posting_since = now() - interval '9 seconds' RETURNING 1"
+    )
+    [kept] = await kept_in(app, channel)
+    await app.click(channel.person(), TakeBack(key=kept.memory.key))
+    await show_lines(app)
+    assert channel.thread(said) == [say("en", "kept_gone", channel=f"<#{channel.id}>")]
+
+
 def found_in_database(app: App, words: str) -> list[tuple[str, str]]:
     """Return the columns of all tables in which a text occurs."""
     columns = app.rows(

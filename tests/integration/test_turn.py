@@ -165,6 +165,25 @@ async def test_an_edit_during_the_answer_begins_it_again(app: App) -> None:
     assert app.event(asked)["failures"] == 0
 
 
+@pytest.mark.parametrize("edited", ["And sushi?", None])
+async def test_a_change_of_a_message_that_waits_leaves_the_answer_before_it_alone(
+    app: App, edited: str | None
+) -> None:
+    """An edit or deletion ends no answer to an earlier message of its thread."""
+    place = app.slack.place()
+    asked, task = await answering_slowly(app, place)
+    waiting = await app.receive(place, "And sushi", thread_ts=asked.ts)
+    if edited is None:
+        await app.withdraw(waiting)
+    else:
+        await app.edit(waiting, edited)
+    app.stand_in.call("/_model/settings", {"token_ms": 0})
+    await asyncio.wait_for(task, 60)
+    assert app.event(asked)["status"] == "answered"
+    questions = [prompt[-1]["content"] for prompt in app.prompts()]
+    assert questions == [asked.text, *([edited] if edited else [])]
+
+
 async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     """A turn whose question was edited after its last look does not end: it is answered again."""
     place = app.slack.place()

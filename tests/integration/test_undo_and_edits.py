@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bot.locale import say
+from bot.memories.forgetting import delete_forgotten_texts
 from bot.slack.messages import Message
 from bot.ui.acts import Forget, Undo, UndoAct
 from memory import list_changes
+from memory.store import expire_due
 from tests.integration.app import App
 
 
@@ -35,6 +37,25 @@ async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
     turn = app.turn(message)
     assert "ramen" not in turn["question"] + turn["words"]
     assert "ramen" not in await foods(app, message)
+
+
+async def test_what_names_a_forgotten_memory_goes_also_if_its_message_is_deleted(app: App) -> None:
+    """The purge deletes an answer that names it; other forgettings can still be undone."""
+    place = app.slack.place()
+    said = await app.ask(place, "I love ramen")
+    other = await app.ask(place, "I love natto")
+    app.script("You love ramen.")
+    asked = await app.ask(place, "What do I like?")
+    await app.form(said)
+    [ramen] = [one for one in await app.memories(said.person) if "ramen" in str(one.content)]
+    [natto] = [one for one in await app.memories(said.person) if "natto" in str(one.content)]
+    await app.click(said.person, Forget(keys=(ramen.key,)))
+    forgetting = await app.click(said.person, Forget(keys=(natto.key,)))
+    await app.change(said, None)
+    await expire_due(app.pool, delete_texts=delete_forgotten_texts)
+    assert app.turn(asked)["reply"] is None
+    await app.click(other.person, forgetting.undo)
+    assert await foods(app, other) == ["natto"]
 
 
 async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:

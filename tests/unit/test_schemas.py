@@ -17,7 +17,7 @@ from memory.model.schemas import (
     UserTechInterest,
     level,
     searchable_text,
-    thing,
+    subject_key,
     with_evidence,
 )
 
@@ -98,7 +98,7 @@ def test_the_subject_of_a_memory_is_named(kind: str, content: dict[str, Any], wh
 )
 def test_things_are_told_apart_by_their_names(one: str, other: str, same: bool) -> None:
     """Width, case and punctuation make no other thing; symbols and vowel signs do."""
-    things = [thing("UserTechInterest", {"topic": topic}) for topic in (one, other)]
+    things = [subject_key("UserTechInterest", {"topic": topic}) for topic in (one, other)]
     assert (things[0] == things[1]) is same
 
 

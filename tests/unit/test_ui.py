@@ -815,7 +815,7 @@ def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
 # --- a few words about looks --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reader", [Localizer(language) for language in LANGUAGES])
+@pytest.mark.parametrize("localizer", [Localizer(language) for language in LANGUAGES])
 def test_where_data_goes_is_said(localizer: Localizer) -> None:
     """Each model and host is named; with the stand-in nothing leaves the machine."""
     text = "\n".join(handling(localizer, web_search=False))
