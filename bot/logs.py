@@ -18,6 +18,8 @@ _OURS = ("bot", "memory", "deploy", "bench", "root", "__main__")
 _INDISCREET = ("opentelemetry", "langchain", "langchain_core", "langgraph", "langmem", "trustcall")
 # It logs the code of an installation, and the content of strangers' requests.
 _OAUTH = "slack_bolt.oauth"
+# Names a job with its arguments, among them ids of people.
+_QUEUE = "procrastinate"
 # These put the text of an exception they report into their own message.
 _QUOTING = ("aiohttp", "asyncio", "psycopg", "slack_bolt", "slack_sdk")
 
@@ -133,7 +135,7 @@ _EXPECTED = (
 
 
 class _Discreet(logging.Filter):
-    """Drops the chatter of libraries, and the words of those that quote their input on errors."""
+    """Drops the chatter of libraries, and what they quote: input on errors, arguments of jobs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         library = record.name.split(".", 1)[0]
@@ -141,6 +143,8 @@ class _Discreet(logging.Filter):
         if withheld or (record.exc_info and library in _QUOTING):
             record.msg = "a fault was reported; its text is withheld"
             record.args = ()
+        if library == _QUEUE:
+            _name_job(record)
         if str(record.msg).startswith(_EXPECTED) or _from_broken_client(record):
             return False
         return library in _OURS or record.levelno >= logging.WARNING
@@ -160,6 +164,15 @@ class _OncePerSecond(logging.Filter):
             return False
         self._next = record.created + _REPEATED_SECONDS
         return True
+
+
+def _name_job(record: logging.LogRecord) -> None:
+    """Let a line about a job name it by its task and id only, as in ``form_memories[17]``."""
+    job = getattr(record, "job", None)
+    if job:
+        named = f"{job['task_name']}[{job['id']}]"
+        record.msg = record.getMessage().replace(job["call_string"], named)
+        record.args = ()
 
 
 def _from_broken_client(record: logging.LogRecord) -> bool:

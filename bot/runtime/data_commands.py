@@ -37,7 +37,8 @@ async def export(settings: Settings, *, team: str, user: str) -> None:
 async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     """Erase a person, once the operator has typed their id again, and print the receipt.
 
-    Raises `Problem`, also if something is still there.
+    Where memory is off for the person it stays off, as with *Delete All My Data*. Raises `Problem`,
+    also if something is still there.
     """
     typed = user
     person = Person(team, user)
@@ -50,7 +51,7 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     if typed != user:
         raise Problem("Nothing was erased: the id was not typed again. (--yes does without.)")
     async with operators_pool(settings) as pool:
-        erased = await erase_person(pool, person)
+        erased = await erase_person(pool, person, keeps_off=True)
     if not erased.total and not any(erased.left.values()):
         raise Problem(_NOTHING.format(person))
     print(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
@@ -61,6 +62,8 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     print("Messages in Slack stay; the person deletes them there (More actions > Delete message).")
     kept = erased.never_formed_messages
     print(f"Kept: {kept} message reference(s) (channel and time), which form no memory again.")
+    if erased.switches:
+        print(f"Kept: {erased.switches} place(s) where memory is off, so that it stays off.")
     if any(erased.left.values()):
         raise Problem("New data was stored during the erasure: run the command again.")
 
@@ -76,7 +79,8 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
     """Delete what a file's lines name. Raises `Problem` for a bad line before deleting anything.
 
     A person is erased again only if the database does not have that erasure, so a person who came
-    back before the backup stays.
+    back before the backup stays. Where memory was off in the backup it stays off. What was said
+    after the backup is not read from Slack, and the kinds of conversations are looked up again.
     """
     people: dict[Person, list[list[str]]] = defaultdict(list)
     try:
@@ -91,11 +95,13 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
         raise Problem(f"{file} cannot be read ({error}).") from None
     async with operators_pool(settings) as pool:
         await execute_statement(pool, _SQL["end_open_messages"])
+        await execute_statement(pool, _SQL["forget_kinds"])
+        await execute_statement(pool, _SQL["forget_marks"])
         for person, lines in people.items():
             for identity in [UUID(one[1]) for one in lines if one[0] == "erased"]:
                 values = {**person.ids, "id": identity}
                 if not await person_statement(pool, person, _SQL["is_erased"], values):
-                    await erase_person(pool, person, identity)
+                    await erase_person(pool, person, identity, keeps_off=True)
             messages = [(one[1], one[2]) for one in lines if one[0] == "message"]
             selection = Selection(
                 keys=[one[1] for one in lines if one[0] == "key"],

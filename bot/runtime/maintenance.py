@@ -116,7 +116,7 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
     """Delete what has exceeded its retention, for some people at a time."""
     values = {"days": most_days, "most": _PEOPLE_AT_ONCE}
     for row in await execute_statement(pool, _SQL["people_past_retention"], values):
-        async with _going_on(f"the retention of {row['team_id']}.{row['user_id']}"):
+        async with _going_on("the retention of a person"):
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person, locked=True) as connection:
                 ended = await expire_unconfirmed(connection, person, row["days"])

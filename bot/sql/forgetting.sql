@@ -62,6 +62,17 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id = %(id)s;
 -- name: end_open_messages
 SELECT end_open_messages();
 
+-- name: forget_kinds
+-- A conversation may have changed since the backup.
+UPDATE conversations
+SET audience = channel_id, shared = true, looked_up_at = '-infinity',
+    changed_at = clock_timestamp();
+
+-- name: forget_marks
+-- The marks of a snapshot say since when no events came. Without them nothing of that time is read from
+-- Slack: it may have been answered, and forgotten.
+DELETE FROM listening;
+
 -- name: blank
 -- Delete the texts of messages, named by CHANNEL/TS.
 UPDATE messages

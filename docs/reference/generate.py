@@ -91,10 +91,14 @@ def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Ar
 
 
 def default(action: argparse.Action) -> str:
-    """Return the default of an argument as it would be typed, or that it is required."""
+    """Return the default of an argument as it would be typed, or that it is required.
+
+    An option without a value has none: what it stores is not typed.
+    """
     if action.required and action.nargs != "*":
         return "required"
-    return code("" if action.default in (None, False, []) else str(action.default))
+    is_typed = action.nargs != 0 and action.default not in (None, [])
+    return code(str(action.default) if is_typed else "")
 
 
 def page() -> str:

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from bot.queue.queue import Queue
-from bot.runtime.maintenance import keep_up
+from bot.runtime.maintenance import end_what_is_old, keep_up
 from memory import DM, Person, Pool, list_memories
 from memory.store import expire_due
 from tests.databases import owner_rows
@@ -39,16 +39,34 @@ def test_dates_outside_2000_to_2100_are_refused(database: str, date: str) -> Non
         )
 
 
-async def test_expiry_goes_on_for_the_others(pool: Pool, database: str) -> None:
-    """Rows of nobody, as another tool may store them, do not stop the others' expiry."""
+async def test_expiry_goes_on_for_the_others(
+    pool: Pool, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows of nobody, as another tool may store them, do not stop it; the log names no person."""
     owner_rows(
         database,
         "INSERT INTO store (prefix, key, value, expires_at)"
         " VALUES ('chat.T1.u-1.dm', 'nobody', '{}', '2020-01-01')",
     )
+    owner_rows(
+        database,
+        "INSERT INTO proposals (id, team_id, user_id, key, audience, kind, act, evidence, zone,"
+        " batch, reason, expires_at) VALUES (gen_random_uuid(), 'T1', 'u-1', 'nobody', 'dm',"
+        " 'UserFact', 'say', 'said', 'UTC', gen_random_uuid(), 'unusable', '2020-01-01')",
+    )
+    owner_rows(
+        database,
+        "INSERT INTO messages (team_id, user_id, channel_id, ts, thread, begun_at, ended_at)"
+        " VALUES ('T1', 'u-1', 'D1', '1.0', 'T1.D1.1.0', '2020-01-01', '2020-01-01')",
+    )
     remember(database, BOB, ends=True)
     assert len(await expire_due(pool, limit=5)) == 1
+    await end_what_is_old(pool, 30)
     assert [row["key"] for row in owner_rows(database, "SELECT key FROM store")] == ["nobody"]
+    warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    expiry, retention = warnings
+    assert expiry == "nothing of a person was expired: InvalidNamespace"
+    assert retention.startswith("the retention of a person failed: InvalidNamespace")
 
 
 async def test_questions_and_refusals_end(pool: Pool, database: str) -> None:

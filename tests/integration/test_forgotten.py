@@ -49,7 +49,8 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
 
     Of a memory that two messages say, one of which was forgotten, what the other one says.
 
-    Kept is also what somebody told who was erased before the dump.
+    Kept is also what somebody told who was erased before the dump, and that memory was off. Nothing
+    that was said after a snapshot, which has more tables, is read from Slack.
     """
     ann, bob, cid = app.slack.place(), app.slack.place(), app.slack.place()
     [row] = owner_rows(app.database, "SELECT now()::text AS at")
@@ -74,6 +75,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.tsv"
     without = [f"--exclude-table-data={table}" for table in WITHOUT]
     waiting = await app.receive(ann, "What else?")
+    await app.off(bob)
     run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
     await forget(app.pool, dan, Selection(keys=[oslo.key]))
     await forget(app.pool, who, Selection(messages=[("D1", "1700000000.1")]))
@@ -90,6 +92,12 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
     assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
     assert {"store", "messages", "statements"} <= naming(empty_database, "ramen").keys()
+    for row_of_snapshot in (
+        "INSERT INTO listening (team_id, heard_at) VALUES ('T1', now() - interval '1 hour')",
+        "INSERT INTO conversations (team_id, channel_id, audience, shared)"
+        " VALUES ('T1', 'C1', 'public', false)",
+    ):
+        owner_rows(empty_database, row_of_snapshot)
 
     bad = f"{printed.out}{who.team_id}\t{who.user_id}\tkey\n"
     lines.write_text(bad)
@@ -108,8 +116,13 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     for word in ("ramen", "Oslo", "Fridays"):
         assert naming(empty_database, word) == {}
     assert naming(empty_database, "Mia").keys() == {"statements", "store"}
+    assert owner_rows(empty_database, "SELECT team_id FROM listening") == []
+    kinds = "SELECT audience, shared FROM conversations WHERE channel_id = 'C1'"
+    assert owner_rows(empty_database, kinds) == [{"audience": "C1", "shared": True}]
     # The job publishes an empty Home when the app starts.
-    naming_bob = {"forgotten_sources", "procrastinate_jobs"}
+    naming_bob = {"forgotten_sources", "procrastinate_jobs", "memory_off", "person_settings"}
+    off: LiteralString = "SELECT scope FROM memory_off WHERE user_id = %s"
+    assert owner_rows(empty_database, off, bob.user) == [{"scope": ""}]
     assert naming(empty_database, bob.user).keys() <= naming_bob
     left = owner_rows(empty_database, "SELECT key FROM store ORDER BY key")
     assert [one["key"] for one in left] == sorted(one.key for one in kept if one != keys["ramen"])

@@ -36,8 +36,11 @@ async def remember(pool: Pool, embedder: Embedder, person: Person, food: str) ->
 async def test_an_operator_exports_and_erases(
     pool: Pool, embedder: Embedder, database: str, tmp_path: Path
 ) -> None:
-    """A document, then a receipt with counts and without content."""
+    """A document, then a receipt with counts and without content. Memory that is off stays off."""
     await remember(pool, embedder, ANN, "soba")
+    settings = "INSERT INTO person_settings (team_id, user_id, notices) VALUES ('T1', 'U1', false)"
+    owner_rows(database, settings)
+    owner_rows(database, "INSERT INTO memory_off (team_id, user_id, scope) VALUES ('T1', 'U1', '')")
     done = ended(tmp_path, "export", *WHO, DATABASE_URL=database)
     assert (done.code, done.err) == (0, "")
     [memory] = json.loads(done.out)["memories"]
@@ -46,8 +49,11 @@ async def test_an_operator_exports_and_erases(
     erased = ended(tmp_path, "erase", *WHO, "--yes", DATABASE_URL=database)
     assert (erased.code, erased.err) == (0, "")
     assert "store                      1 erased       0 left" in erased.out
-    [kept] = [line for line in erased.out.splitlines() if line.startswith("Kept: ")]
+    kept, off = [line for line in erased.out.splitlines() if line.startswith("Kept: ")]
     assert kept.startswith("Kept: 1 message reference(s) (channel and time)")
+    assert off == "Kept: 1 place(s) where memory is off, so that it stays off."
+    state = "SELECT switched_off, notices FROM person_states"
+    assert owner_rows(database, state) == [{"switched_off": True, "notices": True}]
     assert await list_memories(pool, ANN) == []
     assert "soba" not in erased.out
 
