@@ -96,7 +96,7 @@ from memory.postgres import person_transaction, transaction_timeout
 from memory.store import (
     find_memory,
     hide_from_colleagues,
-    not_remembered,
+    read_not_remembered,
     show_to_colleagues,
 )
 
@@ -483,7 +483,7 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
 
 async def _why(app: App, click: Click) -> Done:
     """Say what was not remembered within the last day, and why."""
-    refused = await not_remembered(app.pool, click.person, limit=_REFUSALS_SHOWN)
+    refused = await read_not_remembered(app.pool, click.person, limit=_REFUSALS_SHOWN)
     lines = [not_remembered_line(click.localizer, one) for one in refused]
     return Done(line=bulleted(lines) if lines else click.localizer.say("not_remembered_none"))
 

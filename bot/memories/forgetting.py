@@ -21,7 +21,7 @@ from bot.ui.acts import Forget, Position, Undo
 from bot.ui.blocks import Payload, as_mrkdwn, bulleted, button, payload, truncate
 from bot.ui.lines import memory_line, question_line
 from bot.ui.panel import Click, Done, answer_buttons
-from bot.ui.payloads import done_payload, forget_button, forget_question, forgotten_among
+from bot.ui.payloads import done_payload, forget_button, forget_question, question_after_forgetting
 from memory import (
     ChangeGone,
     Forgotten,
@@ -141,10 +141,10 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     if not act.among:
         return done
     left = await _memories(app, click.person, act.among)
-    return forgotten_among(localizer, done, act.keys[0], act.among, left)
+    return question_after_forgetting(localizer, done, act.keys[0], act.among, left)
 
 
-def not_remembered(localizer: Localizer, forgotten: Forgotten) -> Done:
+def receipt_of_message(localizer: Localizer, forgotten: Forgotten) -> Done:
     """Return that a message is not remembered, with *Undo* if it had been."""
     return _receipt(localizer, localizer.say("not_remembered"), forgotten)
 

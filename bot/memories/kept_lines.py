@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.memories.shaping import brought_words, words_of
+from bot.memories.shaping import brought_words, distinctive_words
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, is_passing
 from bot.slack.messages import API_TEAM, is_direct
@@ -99,7 +99,7 @@ def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list
     most such words come first.
     """
     brought = brought_words(question, answer)
-    shared = {one.memory.key: len(brought & words_of(one.text)) for one in lines}
+    shared = {one.memory.key: len(brought & distinctive_words(one.text)) for one in lines}
     found = [one for one in lines if shared[one.memory.key]]
     return sorted(found, key=lambda one: -shared[one.memory.key])
 

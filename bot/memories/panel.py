@@ -32,7 +32,7 @@ from memory import (
 )
 from memory.model import provider_and_name
 from memory.postgres import load_statements, person_transaction
-from memory.store import count_kept, memory_page, not_remembered, read_card, read_kept
+from memory.store import count_kept, memory_page, read_card, read_kept, read_not_remembered
 
 _SQL = load_statements("bot", "panel")
 
@@ -104,7 +104,7 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
         limit = position.page * PAGE_SIZE + 1
         found = await list_changes(app.pool, person, key=position.of or None, limit=limit)
     if position == Position(list="changes"):
-        content = replace(content, not_remembered=await not_remembered(app.pool, person))
+        content = replace(content, not_remembered=await read_not_remembered(app.pool, person))
     end = position.page * PAGE_SIZE
     return replace(content, changes=found[end - PAGE_SIZE : end], found=len(found))
 

@@ -65,7 +65,7 @@ way well yes
 _COMMON = frozenset(_COMMON_WORDS.split())
 
 
-def words_of(text: str) -> set[str]:
+def distinctive_words(text: str) -> set[str]:
     """Return the words that distinguish a text from others."""
     words: set[str] = set()
     for found in _WORD.finditer(folded(_REFERENCE.sub(" ", text))):
@@ -92,12 +92,12 @@ def says_any(memory: Memory, words: Set[str]) -> bool:
     # Splitting a text into words takes ten times as long as searching it for a few.
     as_compared = folded(said)
     may_say = any(word in as_compared for word in words)
-    return may_say and not words.isdisjoint(words_of(said))
+    return may_say and not words.isdisjoint(distinctive_words(said))
 
 
 def brought_words(question: str, answer: str) -> set[str]:
     """Return the words of an answer that its question does not contain."""
-    return words_of(answer) - words_of(question)
+    return distinctive_words(answer) - distinctive_words(question)
 
 
 def in_answer(memories: Sequence[Memory], question: str, answer: str) -> list[Memory]:

@@ -123,7 +123,7 @@ async def update_from_message(
     """
     person = Person(team, user)
     async with person_transaction(app.pool, person) as connection:
-        words = await edits.words_of(connection, person, channel, ts)
+        words = await edits.stored_words(connection, person, channel, ts)
     if root and not words:
         [read] = redact_texts(await _words_now(app, team, channel, ts, root))
         words = read.text

@@ -28,7 +28,7 @@ from bot.memories.forgetting import (
     forget_all_of,
     forget_question_about,
     forget_words_question,
-    not_remembered,
+    receipt_of_message,
 )
 from bot.memories.kept_lines_acts import NotKept, keep_words
 from bot.memories.panel import newest_payload
@@ -459,7 +459,7 @@ class Toolbox:
             selection = Selection(messages=[(message.channel_id, last)])
             self._shown["forget"] = self._forget_question(selection)
             return {"not_remembered": "previous_message", "done": False, "proposed": True}
-        self._shown["not_remembered"] = _made(not_remembered, forgotten)
+        self._shown["not_remembered"] = _made(receipt_of_message, forgotten)
         if previous:
             return _error("There is no message before this one.")
         return {"not_remembered": "this_message", "done": True}

@@ -172,7 +172,7 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
     if cause == "model_failed" and error.param == "model":
         cause = "model_refused"
     elif cause in _UNDECIDED:
-        told = words_of(error)
+        told = words_of_error(error)
         said = (one for one, words in _WORDS.items() if words.search(told))
         cause = next(said, cause)
     return ReplyFailed(
@@ -231,10 +231,10 @@ def lacks_endpoint(error: Exception) -> bool:
     """Return whether the server has no such path, as opposed to no such model."""
     if not isinstance(error, openai.APIStatusError) or error.status_code not in (404, 405):
         return False
-    return not re.search("model|deployment", words_of(error), re.IGNORECASE)
+    return not re.search("model|deployment", words_of_error(error), re.IGNORECASE)
 
 
-def words_of(error: openai.APIError) -> str:
+def words_of_error(error: openai.APIError) -> str:
     """Return all that a server says of an error, without the input that it may echo.
 
     Besides OpenAI's form there are ``{"error": "…"}``, ``{"detail": "…"}``, and FastAPI's form for

@@ -16,7 +16,7 @@ from openai.types.responses import ResponseStreamEvent
 from bot.logs import fault
 from bot.reply_models.breaker import CircuitBreaker, Probed
 from bot.reply_models.chat_completions import chat_body, response_events
-from bot.reply_models.failures import ReplyFailed, failure_of, is_lost_connection, words_of
+from bot.reply_models.failures import ReplyFailed, failure_of, is_lost_connection, words_of_error
 from bot.reply_models.message_shapes import SHAPES, Shape
 from memory.formation import TokenUse
 from memory.metrics import step
@@ -298,7 +298,7 @@ class ModelRequests:
         """Return the shape for whose lack a request was refused, with any status, or None."""
         if not isinstance(error, openai.APIStatusError):
             return None
-        told = words_of(error)
+        told = words_of_error(error)
         for shape in SHAPES:
             if shape in self._shapes or not shape.refusal.search(told):
                 continue
@@ -317,7 +317,7 @@ class ModelRequests:
         cause = failure_of(error).cause
         if not refused or cause not in _REFUSED_CAUSES:
             return None
-        told = words_of(error)
+        told = words_of_error(error)
         sent = {*body}
         if self.api == "chat":
             sent.add("stream_options")

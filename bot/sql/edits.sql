@@ -85,7 +85,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
     AND channel_id = %(channel)s AND ts < %(ts)s AND (thread = %(thread)s OR audience = %(dm)s)
 ORDER BY ts DESC LIMIT 1;
 
--- name: words_of
+-- name: stored_words
 -- The stored words of a person's message.
 SELECT words FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s

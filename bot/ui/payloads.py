@@ -165,7 +165,7 @@ def forget_question(
     return Done(line=localizer.say("forget_which"), below=[*rows, actions(forget_all)])
 
 
-def forgotten_among(
+def question_after_forgetting(
     localizer: Localizer, done: Done, key: str, among: Sequence[str], left: Sequence[Memory]
 ) -> Done:
     """Return the question which of several memories to forget, with one of them forgotten.

@@ -20,7 +20,7 @@ from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
 from memory.model.namespace import MemoryView, Person
 from memory.model.statement import Statement
-from memory.postgres.database import Pool, person_transaction
+from memory.postgres.database import Pool
 from memory.store.changes import Change, changes_of
 from memory.store.edits import Origin, statement_of
 from memory.store.forgetting import forgotten_among
@@ -66,8 +66,7 @@ async def commit(
     """
     person = view.person
     batch = batch or uuid4()
-    locked = person_transaction(pool, person, locked=True)  # without embedding afterwards
-    async with writing(pool, embedder, person) if proposals else locked as connection:
+    async with writing(pool, embedder, person, embeds=bool(proposals)) as connection:
         decisions = Decisions()
         statements: Mapping[str, Sequence[Statement]] = {}
         if proposals:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -51,6 +52,19 @@ async def no_references(_: Person, __: Iterable[str]) -> References:
     return References()
 
 
+@contextmanager
+def _unavailable_models() -> Iterator[None]:
+    """Raise `FormationUnavailable` in place of the errors of models that do not answer in time."""
+    try:
+        yield
+    except TimeoutError:
+        raise FormationUnavailable("The memory model took too long.") from None
+    except EmbeddingsUnavailable as fault:
+        raise FormationUnavailable(
+            "The embedding model did not answer; the messages remain queued."
+        ) from fault
+
+
 @dataclass(frozen=True, eq=False)
 class Former:
     """Formation, and what it depends on.
@@ -81,8 +95,6 @@ class Former:
         in_commit: InCommit | None = None,
         deadline: float | None = None,
         eager: bool = False,
-        proposed: tuple[PutOp, Memory | None] | None = None,
-        references: References | None = None,
     ) -> FormationResult:
         """Form memories from one person's messages, for `view.own`; sensitive ones for `dm` only.
 
@@ -93,42 +105,64 @@ class Former:
         `in_commit` is awaited with the result inside the writing transaction, even if nothing was
         formed; an exception from it rolls everything back. No connection is held during model and
         embedding calls. `deadline` limits the model's time in seconds. `batch` is the notice's.
-        `eager`: details are recorded, too. `proposed` is a tool call's write, with the memory that
-        it changes: then the memory model proposes nothing. `references` are the names with which it
-        was written; without them `find_references` is called. `memory.metrics` counts the tokens
-        that the models report. Raises `FormationUnavailable`, with nothing written, if the memory
-        model or the embedding model does not answer in time.
+        `eager`: details are recorded, too. `memory.metrics` counts the tokens that the models
+        report. Raises `FormationUnavailable`, with nothing written, if the memory model or the
+        embedding model does not answer in time.
         """
         TEAM.set(view.person.team_id)
         typed = [one for one in map(TypedMessage, messages) if one.says_something]
-        try:
+        with _unavailable_models():
             async with asyncio.timeout(deadline):
-                if proposed is None:
-                    judged, refused = await self._read(view, typed, references, eager=eager)
-                else:
-                    write, target = proposed
-                    known = {target.key: target} if target else {}
+                judged, refused = await self._read(view, typed, eager=eager)
+            return await self._commit(view, judged, refused, batch, in_commit)
+
+    async def form_proposed(
+        self,
+        view: MemoryView,
+        message: PersonMessage,
+        write: PutOp,
+        *,
+        target: Memory | None = None,
+        references: References | None = None,
+        batch: UUID | None = None,
+        in_commit: InCommit | None = None,
+        deadline: float | None = None,
+    ) -> FormationResult:
+        """Form a memory from the write of a tool call; the memory model proposes nothing.
+
+        `target` is the memory that `write` changes. `references` are the names with which it was
+        written; without them `find_references` is called. The rest is as for `form`.
+        """
+        TEAM.set(view.person.team_id)
+        typed = [one for one in [TypedMessage(message)] if one.says_something]
+        known = {target.key: target} if target else {}
+        with _unavailable_models():
+            async with asyncio.timeout(deadline):
+                if typed and not known:
                     kinds = [str((write.value or {}).get("kind"))]
-                    if typed and not known:
-                        known = await known_memories(self.pool, self.embedder, view, typed, kinds)
-                    typed = await self._named(view, typed, known, references)
-                    judged, refused = await self._judge(view, typed, [write], known)
-            return await commit(
-                self.pool,
-                self.embedder,
-                view,
-                judged,
-                sensitive=self.sensitive,
-                refused=refused,
-                batch=batch,
-                in_commit=in_commit,
-            )
-        except TimeoutError:
-            raise FormationUnavailable("The memory model took too long.") from None
-        except EmbeddingsUnavailable as fault:
-            raise FormationUnavailable(
-                "The embedding model did not answer; the messages remain queued."
-            ) from fault
+                    known = await known_memories(self.pool, self.embedder, view, typed, kinds)
+                typed = await self._named(view, typed, known, references)
+                judged, refused = await self._judge(view, typed, [write], known)
+            return await self._commit(view, judged, refused, batch, in_commit)
+
+    async def _commit(
+        self,
+        view: MemoryView,
+        judged: Sequence[Proposal],
+        refused: Sequence[Refusal],
+        batch: UUID | None,
+        in_commit: InCommit | None,
+    ) -> FormationResult:
+        return await commit(
+            self.pool,
+            self.embedder,
+            view,
+            judged,
+            sensitive=self.sensitive,
+            refused=refused,
+            batch=batch,
+            in_commit=in_commit,
+        )
 
     async def _named(
         self,
@@ -148,7 +182,6 @@ class Former:
         self,
         view: MemoryView,
         typed: Sequence[TypedMessage],
-        references: References | None,
         *,
         eager: bool,
     ) -> tuple[list[Proposal], list[Refusal]]:
@@ -157,7 +190,7 @@ class Former:
             return [], []
         kinds = [schema.__name__ for schema in self.schemas]
         known = await known_memories(self.pool, self.embedder, view, typed, kinds)
-        typed = await self._named(view, typed, known, references)
+        typed = await self._named(view, typed, known, None)
         rows = [_as_shown(row, typed[0].references) for row in known.values()]
 
         async def extract(part: Sequence[TypedMessage]) -> list[PutOp]:

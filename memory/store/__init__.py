@@ -36,7 +36,7 @@ from memory.store.memories import (
 )
 from memory.store.proposals import (
     NotRemembered as NotRemembered,
-    not_remembered as not_remembered,
+    read_not_remembered as read_not_remembered,
 )
 from memory.store.statements import (
     change_channel as change_channel,

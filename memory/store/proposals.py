@@ -123,7 +123,9 @@ async def read_questions(
     return _questions(person, await found.fetchall())
 
 
-async def not_remembered(pool: Pool, person: Person, *, limit: int = 20) -> list[NotRemembered]:
+async def read_not_remembered(
+    pool: Pool, person: Person, *, limit: int = 20
+) -> list[NotRemembered]:
     """Return what was not remembered within the last day, newest first."""
     rows = await person_statement(pool, person, _SQL["refused"], {**person.ids, "limit": limit})
     return [

@@ -18,7 +18,7 @@ from memory.store.projection import read_rows
 
 _SQL = load_statements("memory", "statements")
 
-Content: TypeAlias = tuple[str, Mapping[str, Any]]
+KindAndContent: TypeAlias = tuple[str, Mapping[str, Any]]
 """A kind, and content of that kind."""
 Subject: TypeAlias = tuple[str, str]
 """What a memory is about: a kind, and `memory.model.schemas.subject_key`."""
@@ -66,7 +66,7 @@ def _is_in_force(row: Memory) -> bool:
 async def read_known(
     connection: AsyncConnection[DictRow],
     person: Person,
-    contents: Iterable[Content],
+    contents: Iterable[KindAndContent],
     keys: Collection[str] = (),
 ) -> Known:
     """Return what is known about the subjects of `contents` and about the memories `keys`."""
@@ -81,7 +81,7 @@ async def read_known(
 async def keys_by_subject(
     connection: AsyncConnection[DictRow],
     person: Person,
-    contents: Iterable[Content],
+    contents: Iterable[KindAndContent],
     *,
     remembered: bool = False,
 ) -> dict[Subject, list[str]]:

@@ -145,14 +145,15 @@ class MemoryTools:
         references = await self._references(stored)
         write = PutOp(self.view.own.parts, target.key if target else str(uuid4()), content)
         try:
-            outcome = await self.former.form(
+            outcome = await self.former.form_proposed(
                 self.view,
-                [self.message],
+                self.message,
+                write,
+                target=target,
+                references=references,
                 batch=self.batch_id,
                 in_commit=self.in_commit,
                 deadline=JUDGED_WITHIN,
-                proposed=(write, target),
-                references=references,
             )
         except MemoryOff:
             return _error(

@@ -40,7 +40,13 @@ from memory import (
 from memory.formation import follow_message
 from memory.formation.evidence import TypedMessage
 from memory.postgres import person_transaction
-from memory.store import MAX_MEMORIES, change_channel, expire_due, messages_among, not_remembered
+from memory.store import (
+    MAX_MEMORIES,
+    change_channel,
+    expire_due,
+    messages_among,
+    read_not_remembered,
+)
 from tests.databases import naming, owner_rows, printed
 from tests.memories import ApprovedStore, add_memory
 
@@ -385,7 +391,7 @@ async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None
     with pytest.raises(MemoryFull):
         await add_memories(ledger.pool, ledger.embedder, OWN.own, KIND, given)
     await ledger.edit(liked.key, food("ramen", 7))
-    [why] = await not_remembered(ledger.pool, ALICE)
+    [why] = await read_not_remembered(ledger.pool, ALICE)
     assert (why.sentence, why.reason) == ("I love soba", "full")
 
 

@@ -87,13 +87,13 @@ from bot.ui.payloads import (
     done_payload,
     forget_button,
     forget_question,
-    forgotten_among,
     list_payload,
     notice_payload,
     off_done,
     on_button,
     on_done,
     open_payload,
+    question_after_forgetting,
     refusal_done,
 )
 from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
@@ -565,7 +565,7 @@ def test_every_other_message_fits(
         ),
         done_payload(localizer, question),
         done_payload(localizer, forget_question(localizer, [memory])),
-        done_payload(localizer, forgotten_among(localizer, gone, among[3], among, left)),
+        done_payload(localizer, question_after_forgetting(localizer, gone, among[3], among, left)),
         list_payload(
             localizer,
             localizer.say("changes_title"),
