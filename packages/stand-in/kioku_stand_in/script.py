@@ -15,7 +15,7 @@ def phrases(listed: Sequence[str]) -> re.Pattern[str]:
     """Compile a pattern of any of these: whole English words, parts of Japanese sentences."""
     english = "|".join(one for one in listed if one.isascii())
     japanese = [one for one in listed if not one.isascii()]
-    words = rf"(?<![a-z0-9'])(?:{english})(?![a-z0-9'])"
+    words = rf"(?<![a-z0-9'])(?:{english})(?<![a-z0-9'](?=[a-z0-9']))"
     return re.compile("|".join([words, *japanese] if english else japanese), re.I)
 
 

@@ -12,8 +12,9 @@ from kioku_stand_in.memories import FIELDS, Memory
 from kioku_stand_in.script import SCRIPT, WORDS, compiled, is_japanese
 
 _SENTENCE: Final = re.compile(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)")
-_END: Final = re.compile(r"[\s。！？!?.、,]+$")
+_END: Final = re.compile(r"[\s。！？!?.、,…〜~\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+$")
 _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
+_CONSEQUENCE: Final = re.compile(SCRIPT["consequence"], re.I)
 _OPENING: Final = re.compile(
     f"(?:{'|'.join(SCRIPT['openings'].values())})*".replace("<end>", "(?:[,.:!]? +|、|$)"), re.I
 )
@@ -128,12 +129,16 @@ def _likings(names: Sequence[str], level: int) -> Iterator[Memory]:
 
 def _is_lasting(clause: str) -> bool:
     """Return whether a clause tells something of the person that is not over soon."""
-    if any(WORDS[reason].search(clause) for reason in ("joke", "hypothetical", "passing")):
+    cause = _CONSEQUENCE.split(clause)[0]
+    if any(WORDS[reason].search(cause) for reason in ("joke", "hypothetical", "passing")):
         return False
     subject = WORDS["speaker"].match(clause)
-    if subject is None:
-        return WORDS["ending"].search(clause) is not None
-    if WORDS["habit"].search(clause):
+    if subject is None and not is_japanese(clause):
+        return False
+    if WORDS["lasting"].search(clause):
         return True
-    told = WORDS["adverb"].sub("", clause[subject.end() :]).strip()
-    return bool(told) and WORDS["fleeting"].match(told) is None
+    told = WORDS["adverb"].sub("", clause[subject.end() if subject else 0 :])
+    told = " ".join(told.split())
+    if not told or WORDS["fleeting"].search(told):
+        return False
+    return subject is not None or WORDS["ending"].search(clause) is not None
