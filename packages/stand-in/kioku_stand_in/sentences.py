@@ -14,7 +14,7 @@ from kioku_stand_in.script import SCRIPT, WORDS, compiled, is_japanese
 _SENTENCE: Final = re.compile(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)")
 _END: Final = re.compile(r"[\s。！？!?.、,…〜~笑\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+$")
 _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
-_BREAK: Final = re.compile("|".join(SCRIPT["breaks"]), re.I)
+_CONSEQUENCE: Final = re.compile(SCRIPT["consequence"], re.I)
 _OPENING: Final = re.compile(
     f"(?:{'|'.join(SCRIPT['openings'].values())})*".replace("<end>", "(?:[,.:!]? +|、|$)"), re.I
 )
@@ -129,20 +129,16 @@ def _likings(names: Sequence[str], level: int) -> Iterator[Memory]:
 
 def _is_lasting(clause: str) -> bool:
     """Return whether a clause tells something of the person that is not over soon."""
+    cause = _CONSEQUENCE.split(clause)[0]
+    if any(WORDS[reason].search(cause) for reason in ("joke", "hypothetical", "passing")):
+        return False
     subject = WORDS["speaker"].match(clause)
     if subject is None and not is_japanese(clause):
         return False
-    parts = _BREAK.split(clause)
-    if any(WORDS["lasting"].search(part) and not _is_over(part) for part in parts):
+    if WORDS["lasting"].search(clause):
         return True
     told = WORDS["adverb"].sub("", clause[subject.end() if subject else 0 :])
     told = " ".join(told.split())
     if not told or WORDS["fleeting"].search(told):
         return False
-    stating = parts[:1] if subject else [one for one in parts if WORDS["ending"].search(one)]
-    return any(not _is_over(part) for part in stating)
-
-
-def _is_over(text: str) -> bool:
-    """Return whether a word says that nothing lasting is told."""
-    return any(WORDS[reason].search(text) for reason in ("joke", "hypothetical", "passing"))
+    return subject is not None or WORDS["ending"].search(clause) is not None
