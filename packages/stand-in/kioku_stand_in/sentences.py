@@ -12,7 +12,7 @@ from kioku_stand_in.memories import FIELDS, Memory
 from kioku_stand_in.script import SCRIPT, WORDS, compiled, is_japanese
 
 _SENTENCE: Final = re.compile(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)")
-_END: Final = re.compile(r"[\s。！？!?.、,]+$")
+_END: Final = re.compile(r"[\s。！？!?.、,…〜~笑\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+$")
 _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
 _OPENING: Final = re.compile(
     f"(?:{'|'.join(SCRIPT['openings'].values())})*".replace("<end>", "(?:[,.:!]? +|、|$)"), re.I
@@ -74,8 +74,7 @@ def _said(clause: str, sentence: str, other: str) -> Said:
     asks = other == "question"
     for name, says in _RULES:
         rule = SCRIPT["rules"][name]
-        found = says.fullmatch(clause)
-        if found is not None and not (asks and "kind" in rule):
+        if (found := says.fullmatch(clause)) and not (asks and "kind" in rule):
             parts = found.groupdict()
             memories = _remembered(rule.get("kind"), clause, parts)
             return Said(name, sentence, clause, rule, parts, memories)
@@ -127,13 +126,13 @@ def _likings(names: Sequence[str], level: int) -> Iterator[Memory]:
 
 
 def _is_lasting(clause: str) -> bool:
-    """Return whether a clause says something lasting about the person."""
-    if any(WORDS[reason].search(clause) for reason in ("joke", "hypothetical", "passing")):
+    """Return whether a clause says something about the person that is not over soon."""
+    cause = WORDS["consequence"].split(clause)[0]
+    if any(WORDS[reason].search(cause) for reason in ("joke", "hypothetical", "passing")):
         return False
     subject = WORDS["speaker"].match(clause)
-    if subject is None:
-        return WORDS["ending"].search(clause) is not None
-    if WORDS["habit"].search(clause):
-        return True
-    told = WORDS["adverb"].sub("", clause[subject.end() :]).strip()
-    return bool(told) and WORDS["fleeting"].match(told) is None
+    if WORDS["lasting"].search(clause):
+        return subject is not None or is_japanese(clause)
+    if WORDS["fleeting"].search(clause[subject.end() if subject else 0 :].strip()):
+        return False
+    return subject is not None or WORDS["ending"].search(clause) is not None

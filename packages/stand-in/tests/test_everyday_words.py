@@ -1,7 +1,7 @@
 """How much of what people really say the stand-in stores, and which questions it can answer.
 
-Its rules are tuned on the sentences of `data/tuned`. Those of `first_sight` were
-written before the rules, and no rule was changed for them: the floors are what was measured.
+Its rules are tuned on the sentences of `data/tuned`. No rule was changed by whoever had read
+those of `data/first_sight`: the floors are what was measured.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ DATA = Path(__file__).with_name("data")
 LANGUAGES = ("en", "ja")
 
 
-def listed(folder: str, name: str) -> list[tuple[str, Any]]:
-    """The entries of a list, each with its language."""
-    given = tomllib.loads((DATA / folder / f"{name}.toml").read_text("utf-8"))
-    return [(language, entry) for language in LANGUAGES for entry in given[language]]
+def listed(folder: str, name: str) -> dict[str, list[Any]]:
+    """The entries of a list by their languages."""
+    return tomllib.loads((DATA / folder / f"{name}.toml").read_text("utf-8"))
 
 
 def known_from(*texts: str) -> list[Memory]:
@@ -36,38 +35,62 @@ def known_from(*texts: str) -> list[Memory]:
     return [*known.values()]
 
 
-@pytest.mark.parametrize(("folder", "floor", "of"), [("tuned", 80, 80), ("first_sight", 37, 40)])
-def test_what_people_tell_of_themselves_is_stored(folder: str, floor: int, of: int) -> None:
-    """At least `floor` of the statements are stored, with the statement as their quote."""
-    stored = {text: known_from(text) for _, text in listed(folder, "statements")}
-    assert len(stored) == of
+@pytest.mark.parametrize(
+    ("folder", "language", "floor", "of"),
+    [
+        ("tuned", "en", 100, 100),
+        ("tuned", "ja", 100, 100),
+        ("first_sight", "en", 35, 40),
+        ("first_sight", "ja", 29, 40),
+    ],
+)
+def test_what_people_tell_of_themselves_is_stored(
+    folder: str, language: str, floor: int, of: int
+) -> None:
+    """At least `floor` of the statements are stored, and quote a sentence of theirs."""
+    statements = listed(folder, "statements")[language]
+    assert len(statements) == of
+    stored = {text: known_from(text) for text in statements}
     assert sum(map(bool, stored.values())) >= floor
     for text, memories in stored.items():
-        assert {one.quote for one in memories} <= {text}
+        assert all(one.quote in text for one in memories)
 
 
-@pytest.mark.parametrize(("folder", "most", "of"), [("tuned", 0, 60), ("first_sight", 3, 40)])
-def test_what_is_no_fact_is_not_stored(folder: str, most: int, of: int) -> None:
-    """At most a few of the phrases that say nothing lasting about the person are stored."""
-    phrases = [text for _, text in listed(folder, "not_facts")]
+@pytest.mark.parametrize(
+    ("folder", "language", "most", "of"),
+    [
+        ("tuned", "en", 0, 109),
+        ("tuned", "ja", 1, 110),
+        ("first_sight", "en", 1, 60),
+        ("first_sight", "ja", 4, 60),
+    ],
+)
+def test_what_is_no_fact_is_not_stored(folder: str, language: str, most: int, of: int) -> None:
+    """At most a few phrases that say nothing lasting about the person are stored."""
+    phrases = listed(folder, "not_facts")[language]
     assert len(phrases) == of
-    assert len([text for text in phrases if known_from(text)]) <= most
+    assert sum(bool(known_from(text)) for text in phrases) <= most
 
 
-@pytest.mark.parametrize(("folder", "floor", "of"), [("tuned", 60, 60), ("first_sight", 34, 40)])
+@pytest.mark.parametrize(("folder", "floor", "of"), [("tuned", 60, 60), ("first_sight", 36, 40)])
 def test_a_question_is_answered_with_the_sentence_that_answers_it(
     folder: str, floor: int, of: int
 ) -> None:
-    """Among all statements in the language, that sentence is quoted first."""
+    """It is quoted first among the answers to all questions of its language."""
     found = 0
-    questions = listed(folder, "questions")
-    for language, question in questions:
-        every = [text for one, text in listed(folder, "statements") if one == language]
+    asked = 0
+    for language, questions in listed(folder, "questions").items():
+        every = known_from(*(one["answer"] for one in questions))
         say = {name: text[LANGUAGES.index(language)] for name, text in SCRIPT["replies"].items()}
-        (said,) = read(question["question"])
-        answer = reply(said, known_from(*every), say)
-        right = reply(said, known_from(question["answer"]), say)
-        first = [line for line in answer.splitlines() if line.startswith("- ")][:1]
-        found += first == [line for line in right.splitlines() if line.startswith("- ")][:1] != []
-    assert len(questions) == of
+        for question in questions:
+            (said,) = read(question["question"])
+            right = quoted(reply(said, known_from(question["answer"]), say))
+            found += quoted(reply(said, every, say))[:1] == right[:1] != []
+        asked += len(questions)
+    assert asked == of
     assert found >= floor
+
+
+def quoted(answer: str) -> list[str]:
+    """The lines of an answer that quote a memory."""
+    return [line for line in answer.splitlines() if line.startswith("- ")]
