@@ -5,20 +5,25 @@ docs/explanation/one-message.md lists every change of a message's `status`.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from bot.app import App
 from bot.conversation.run import Run
+from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import THREAD_SETTING, Message
+from bot.slack.sessions import WAIT_SECONDS, Progress
 from memory.metrics import step
-from memory.postgres import execute_statement, load_statements, transaction
+from memory.postgres import execute_statement, load_statements, transaction, transaction_timeout
+
+log = logging.getLogger(__name__)
 
 ANSWER = "answer"
 """The job that answers the messages of a thread; its lock is the thread."""
@@ -177,6 +182,20 @@ async def answer_later(
 async def answer_at_once(connection: AsyncConnection[DictRow], queue: Queue, thread: str) -> None:
     """Add the job that answers the messages of a thread, ahead of all that wait."""
     await answer_later(connection, queue, thread, priority=_AT_ONCE)
+
+
+async def read_progress(app: App, message: Message) -> Progress:
+    """Return how far a message is, if it is stored and PostgreSQL says so."""
+    values = {"team": message.team_id, "channel": message.channel_id, "ts": message.ts}
+    scope = {THREAD_SETTING: message.thread}
+    try:
+        with transaction_timeout(WAIT_SECONDS):
+            found = await execute_statement(app.pool, _SQL["progress"], values, scope=scope)
+    except OperationalError as error:
+        log.info("whether a message waits could not be read: %s", fault(error))
+        return "away"
+    progress: Progress = found[0]["progress"] if found else "missing"
+    return progress
 
 
 async def finish(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from psycopg import OperationalError
@@ -18,7 +19,7 @@ from psycopg import OperationalError
 from bot.app import App
 from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import MessageChange, root_of
-from bot.conversation.inbox import stop_thread, store_message, store_withdrawn
+from bot.conversation.inbox import read_progress, stop_thread, store_message, store_withdrawn
 from bot.memories.channels import change_channel_later
 from bot.memories.home import publish_later
 from bot.memories.kept_lines_acts import take_all_back
@@ -190,7 +191,7 @@ def _show_wait(app: App, message: Message, *, after: float) -> None:
         return
     refusal = refusal_in(app.settings, message.person, message.channel_id, message.audience)
     if refusal is None:
-        app.sessions.show_wait(message, after=after)
+        app.sessions.show_wait(message, partial(read_progress, app), after=after)
 
 
 # --- changed messages --------------------------------------------------------------------------

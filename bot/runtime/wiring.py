@@ -75,7 +75,7 @@ def create_app(
         slack=slack,
         installation=installation,
         workspaces=Workspaces(pool, slack, grace_hours=settings.uninstall_grace_hours),
-        sessions=Sessions(pool, slack),
+        sessions=Sessions(slack),
         models=create_reply_models(settings, clients.replies),
         embedder=embedder,
         former=replace(former, find_references=partial(find_names, names)),

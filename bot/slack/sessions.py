@@ -10,10 +10,8 @@ import logging
 import math
 import re
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Literal, TypeAlias
-
-from psycopg import OperationalError
 
 from bot.logs import fault
 from bot.slack.client import (
@@ -24,9 +22,7 @@ from bot.slack.client import (
     Installations,
     error_code,
 )
-from bot.slack.messages import THREAD_SETTING, Message, split_thread_key
-from memory import Pool
-from memory.postgres import execute_statement, load_statements, transaction_timeout
+from bot.slack.messages import Message, split_thread_key
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +49,9 @@ _MARKS = re.compile(r"(?:<(?:@|#|!subteam\^)[A-Z0-9]+>|[*_~`>#\s])+")
 TITLE_CHARACTERS = 80
 """The most characters of a title. Slack takes 200, but its list of sessions shows fewer."""
 
-
-_SQL = load_statements("bot", "inbox")
-_Progress: TypeAlias = Literal["waiting", "begun", "ended", "missing", "away"]
+Progress: TypeAlias = Literal["waiting", "begun", "ended", "missing", "away"]
+"""How far a message is; ``missing``: it is not stored, ``away``: PostgreSQL does not say."""
+ReadProgress: TypeAlias = Callable[[Message], Awaitable[Progress]]
 
 
 class Sessions:
@@ -65,8 +61,7 @@ class Sessions:
     without agent sessions have neither. Source: https://docs.slack.dev/ai/agent-sessions
     """
 
-    def __init__(self, pool: Pool, slack: Installations) -> None:
-        self._pool = pool
+    def __init__(self, slack: Installations) -> None:
         self._slack = slack
         self._tasks: set[asyncio.Task[None]] = set()
         # The tasks that show that a message waits, by its thread.
@@ -92,7 +87,9 @@ class Sessions:
         self._end_wait(thread)
         self._start(self._set(thread, "active", after))
 
-    def show_wait(self, message: Message, *, after: float = WAIT_SECONDS) -> None:
+    def show_wait(
+        self, message: Message, read_progress: ReadProgress, *, after: float = WAIT_SECONDS
+    ) -> None:
         """Set the session to `processing` if the message still waits `after` this many seconds.
 
         A turn that this process begins in the thread ends that. While PostgreSQL is away, the
@@ -101,7 +98,7 @@ class Sessions:
         thread = message.thread
         if thread in self._waits:
             return
-        waits = asyncio.create_task(self._show_wait(message, after))
+        waits = asyncio.create_task(self._show_wait(message, read_progress, after))
         self._waits[thread] = waits
 
         def forget(ended: asyncio.Task[None]) -> None:
@@ -115,17 +112,17 @@ class Sessions:
         if waits is not None:
             waits.cancel()
 
-    async def _show_wait(self, message: Message, after: float) -> None:
+    async def _show_wait(self, message: Message, read_progress: ReadProgress, after: float) -> None:
         """Show that a message waits, until its turn has begun, which will end the status."""
         await asyncio.sleep(after)
-        progress = await self._read_progress(message)
+        progress = await read_progress(message)
         if progress in ("begun", "ended"):
             return
         await self._set(message.thread, "processing", None)
         missing_since = math.inf
         while progress != "ended":
             # Another process may have begun and ended it while the status was set.
-            progress = await self._read_progress(message)
+            progress = await read_progress(message)
             if progress == "begun":
                 return
             now = time.monotonic()
@@ -135,19 +132,6 @@ class Sessions:
             if progress != "ended":
                 await asyncio.sleep(_LOOK_SECONDS)
         self._start(self._set(message.thread, "active", None))
-
-    async def _read_progress(self, message: Message) -> _Progress:
-        """Return the progress of a message; `away` if PostgreSQL does not answer."""
-        values = {"team": message.team_id, "channel": message.channel_id, "ts": message.ts}
-        scope = {THREAD_SETTING: message.thread}
-        try:
-            with transaction_timeout(WAIT_SECONDS):
-                found = await execute_statement(self._pool, _SQL["progress"], values, scope=scope)
-        except OperationalError as error:
-            log.info("whether a message waits could not be read: %s", fault(error))
-            return "away"
-        progress: _Progress = found[0]["progress"] if found else "missing"
-        return progress
 
     async def close(self) -> None:
         """Wait for the calls under way, two seconds at most, and cancel the others."""

@@ -38,7 +38,7 @@ async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Se
         app = replace(
             without_limits(pool),
             slack=installations,
-            sessions=Sessions(pool, installations),
+            sessions=Sessions(installations),
             people=People(pool, installations),
         )
         yield Sender(slack, database, app)
