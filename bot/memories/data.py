@@ -30,11 +30,11 @@ from bot.network import proxy_for
 from bot.people import read_language
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
-    NOTICE_METADATA,
     PATIENCE_SECONDS,
     SLACK_FAULTS,
     Installations,
     error_code,
+    notice_metadata,
 )
 from bot.slack.names import find_names
 from bot.types import PersonErased
@@ -328,7 +328,7 @@ async def _send_files(
         titles = {await _upload(client, name, content): name for name, content in files.items()}
         await _note_files(app.pool, person, request, [*titles])
         sent = await client.chat_postMessage(
-            channel=person.user_id, text=text, unfurl_links=False, metadata=NOTICE_METADATA
+            channel=person.user_id, text=text, unfurl_links=False, metadata=notice_metadata()
         )
         await client.files_completeUploadExternal(
             files=[{"id": file, "title": name} for file, name in titles.items()],

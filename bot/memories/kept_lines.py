@@ -15,7 +15,13 @@ from psycopg.rows import DictRow
 from bot.app import App
 from bot.memories.shaping import brought_words, distinctive_words
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, error_code, is_passing
+from bot.slack.client import (
+    PATIENCE_SECONDS,
+    SLACK_FAULTS,
+    error_code,
+    is_passing,
+    notice_metadata,
+)
 from bot.slack.messages import API_TEAM, is_direct
 from bot.slack.posting import find_posted, post_once
 from bot.ui.kept_lines import gone_payload, kept_payload
@@ -186,7 +192,7 @@ async def show_line(
         channel = begun[0]["channel"]
         posting_since = begun[0]["posting_since"]
     # The metadata keeps the models from reading it as a part of the thread.
-    metadata = {"event_type": "kioku_notice", "event_payload": {"reply": False, "kept": key}}
+    metadata = notice_metadata(kept=key)
     author = await app.slack.bot_user_id(team)
     client = app.slack.client(team, patience=PATIENCE_SECONDS)
     memory = await find_memory(app.pool, person, key)

@@ -26,7 +26,7 @@ from bot.app import App
 from bot.logs import fault
 from bot.people import person_refusal, read_settings
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import NOTICE_METADATA, PATIENCE_SECONDS, error_code, is_passing
+from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing, notice_metadata
 from bot.slack.messages import API_TEAM
 from bot.slack.posting import find_posted, post_once
 from bot.ui.blocks import Payload
@@ -146,7 +146,7 @@ async def _settle_interrupted(app: App, person: Person) -> None:
             ts = await find_posted(
                 app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
                 row["channel"],
-                _metadata(row["message_id"]),
+                notice_metadata(reminder=str(row["message_id"])),
                 author=await app.slack.bot_user_id(person.team_id),
                 since=row["posting_since"].timestamp(),
             )
@@ -163,7 +163,7 @@ async def _post(app: App, message: _Message, channel: str | None, payload: Paylo
     """
     person = message.person
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
-    metadata = _metadata(message.id)
+    metadata = notice_metadata(reminder=str(message.id))
     try:
         if channel is None:
             await _confirm(app, message)
@@ -202,12 +202,6 @@ async def _confirm(app: App, message: _Message) -> None:
         return
     if not await person_statement(app.pool, message.person, _SQL["find_begun"], message.values):
         raise _TakenOver
-
-
-def _metadata(message: UUID) -> dict[str, Any]:
-    """Return the metadata in Slack that identifies the reminder with this id."""
-    payload = {**NOTICE_METADATA["event_payload"], "reminder": str(message)}
-    return {**NOTICE_METADATA, "event_payload": payload}
 
 
 async def snooze(pool: Pool, person: Person, key: str, today: date) -> date:

@@ -10,7 +10,7 @@ from typing import Any
 from bot.logs import fault
 from bot.pipeline.attachments import file_name
 from bot.slack.client import (
-    NOTICE_METADATA,
+    NOTICE_EVENT,
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     Installations,
@@ -97,7 +97,7 @@ def _is_shown(one: Mapping[str, Any], left_out: Collection[str]) -> bool:
 
     The app's notices are not: they show memories, and memory may be off for this message.
     """
-    is_notice = (one.get("metadata") or {}).get("event_type") == NOTICE_METADATA["event_type"]
+    is_notice = (one.get("metadata") or {}).get("event_type") == NOTICE_EVENT
     return not is_notice and str(one.get("ts")) not in left_out
 
 

@@ -35,11 +35,7 @@ GAP_SECONDS = 300.0
 """An app that receives no events for this long misses some: an event of the first minute is sent
 again, for the last time, five minutes later. Source: https://docs.slack.dev/apis/events-api/#retries"""
 
-NOTICE_METADATA: dict[str, Any] = {
-    "event_type": "kioku_notice",
-    "event_payload": {"reply": False},
-}
-"""The metadata of an app message that is not a reply, so that no turn takes it for its own."""
+NOTICE_EVENT = "kioku_notice"
 
 PATIENCE_SECONDS = 60.0
 """How long a job waits for Slack in one call, unless another time is given."""
@@ -74,6 +70,14 @@ APPEND = "chat.appendStream"
 STOP = "chat.stopStream"
 SESSION = "agents.sessions.setStatus"
 PROFILE = "users.info"
+
+
+def notice_metadata(**ids: str) -> dict[str, Any]:
+    """Return the metadata of a message that is no reply: no turn takes it for its own.
+
+    `ids` are what only this message has.
+    """
+    return {"event_type": NOTICE_EVENT, "event_payload": {"reply": False, **ids}}
 
 
 def posts(channel_id: str) -> str:
@@ -442,7 +446,7 @@ async def show_privately(
         thread_ts=thread_ts,
         unfurl_links=False,
         unfurl_media=False,
-        metadata=NOTICE_METADATA,
+        metadata=notice_metadata(),
         **payload,
     )
     return str(answer["ts"])

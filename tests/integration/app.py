@@ -42,7 +42,7 @@ from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.queue.retries import RunLater
 from bot.runtime.wiring import ModelClients, create_app
 from bot.runtime.worker import register_work
-from bot.slack.client import NOTICE_METADATA, Installations
+from bot.slack.client import Installations, notice_metadata
 from bot.slack.messages import Message
 from bot.ui.acts import ButtonAct, Open, Position
 from bot.ui.panel import Content
@@ -392,7 +392,7 @@ class App:
 
     def replies(self, message: Message) -> list[str]:
         """Return the Markdown of the app's answers in a message's thread; none is streaming."""
-        shown = [m for m in self.shown(message) if m.get("metadata") != NOTICE_METADATA]
+        shown = [m for m in self.shown(message) if m.get("metadata") != notice_metadata()]
         assert not any(one.get("streaming") for one in shown)
         return [
             "".join(b["text"] for b in one.get("blocks", []) if b["type"] == "markdown")

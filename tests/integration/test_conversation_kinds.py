@@ -14,7 +14,7 @@ from bot.app import App
 from bot.conversation.audiences import is_shared, view_of_message
 from bot.people import People
 from bot.pipeline.context import read_thread
-from bot.slack.client import NOTICE_METADATA
+from bot.slack.client import notice_metadata
 from bot.slack.members import kind_of
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
@@ -162,7 +162,7 @@ async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack)
     other, _ = slack.person()
     slack.control("channels/update", {"channel": place.channel, "add": [other]})
     slack.say(other, place.channel, "x" * 3_000, thread_ts=place.root)
-    notice = {"thread_ts": place.root, "text": "Remembered", "metadata": NOTICE_METADATA}
+    notice = {"thread_ts": place.root, "text": "Remembered", "metadata": notice_metadata()}
     slack.as_app("chat.postMessage", channel=place.channel, **notice)
     asked = slack.say(place.user, place.channel, "<@BOT> what now?", thread_ts=place.root)
     slack.say(other, place.channel, "too late", thread_ts=place.root)

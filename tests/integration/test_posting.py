@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.client import NOTICE_METADATA
+from bot.slack.client import notice_metadata
 from bot.slack.posting import post_once
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
@@ -50,7 +50,7 @@ async def test_a_post_whose_fate_is_not_known_is_there_once(
 
 
 @pytest.mark.parametrize(
-    ("earlier", "is_found"), [(METADATA, True), (OTHER, False), (NOTICE_METADATA, False)], ids=str
+    ("earlier", "is_found"), [(METADATA, True), (OTHER, False), (notice_metadata(), False)], ids=str
 )
 async def test_what_an_earlier_attempt_posted_is_not_posted_again(
     slack: PlaygroundSlack, earlier: dict[str, Any], is_found: bool

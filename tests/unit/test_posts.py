@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from bot.delivery.reply_in_slack import messages_of_turn, turn_metadata
-from bot.slack.client import NOTICE_METADATA
+from bot.slack.client import notice_metadata
 
 TURN = UUID(int=1)
 OTHER = UUID(int=2)
@@ -34,7 +34,7 @@ def test_a_message_with_the_turns_metadata_is_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "metadata", [turn_metadata(OTHER), NOTICE_METADATA, {"event_type": "x"}], ids=str
+    "metadata", [turn_metadata(OTHER), notice_metadata(), {"event_type": "x"}], ids=str
 )
 def test_what_says_that_it_is_another_thing_is_not_taken(metadata: dict[str, Any]) -> None:
     """Another turn's message, and one that is no reply, are left alone."""
