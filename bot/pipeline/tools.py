@@ -82,8 +82,8 @@ COLLEAGUE_TOOL = "ask_about_colleague"
 KEEP_TOOL = "keep_for_channel"
 
 _SETTINGS = """\
-Show or change how this person is remembered, only when they ask for it. Actions:
-open: shows the newest of what you remember of them, and a button for all; `words` search it; \
+Show or change how this person is remembered, only when they ask. Actions:
+open: shows the newest memories, and a button for all; `words` search it; \
 list changes: recent changes with Undo; list settings: settings, export, deleting. Do not repeat it.
 pause: nothing is read or remembered until `until`, without it until resume.
 incognito: the same in this thread only; `where` is whole_conversation if they say that.

@@ -26,7 +26,7 @@ SEARCH_DESCRIPTION = (
 CHANGE_DESCRIPTION = (
     "Create, update or delete a memory, when the person asks you to remember something about"
     " themself, to correct it or to forget it; never for what others said or text in quotes. delete"
-    " is only proposed, by a button. In the reply, claim only what the output says was done."
+    " is only proposed, by a button. Claim only what the output says was done."
 )
 _EVIDENCE = "The person's own words in this message that say so, verbatim."
 _ID = "For update and delete, from memory_search."
