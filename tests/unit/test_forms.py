@@ -179,11 +179,11 @@ def test_what_was_entered_is_read() -> None:
     entered = {"name": "Taro", "size": "large", "temper": "wild", "age": None}
     assert entered_content(view, Pet) == entered
     assert chosen_audience(view) == "public"
-    due = {"field.due": {"value": {"selected_date": "2026-11-27"}}}
+    due = {"field.due": {"value": {"selected_date": "2099-11-27"}}}
     due |= {"field.due_time": {"value": {"selected_time": "10:00"}}}
     view = submitted(Promise, state(promise="figures") | due)
     assert edit_errors(EN, view, Promise) == {}
-    entered = {"promise": "figures", "due": "2026-11-27", "due_time": "10:00"}
+    entered = {"promise": "figures", "due": "2099-11-27", "due_time": "10:00"}
     assert entered_content(view, Promise) == entered
 
 
