@@ -191,16 +191,39 @@ async def show_line(
         ts = begun[0]["ts"] or ts
         channel = begun[0]["channel"]
         posting_since = begun[0]["posting_since"]
-    # The metadata keeps the models from reading it as a part of the thread.
-    metadata = notice_metadata(kept=key)
-    author = await app.slack.bot_user_id(team)
-    client = app.slack.client(team, patience=PATIENCE_SECONDS)
+    try:
+        if not ts and posting_since is not None:
+            ts = await _find_line(app, person, key, channel, thread_ts, posting_since)
+        await _show_line(app, person, key, channel, thread_ts, ts)
+    except SLACK_FAULTS as error:
+        if is_passing(error):
+            raise
+        log.info("the line of a kept message was not shown: %s", error_code(error))
+
+
+async def _find_line(
+    app: App, person: Person, key: str, channel: str, thread_ts: str, since: float
+) -> str:
+    """Return the ts of a line that an earlier attempt asked Slack for at `since`; "" if none."""
+    found = await find_posted(
+        app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
+        channel,
+        notice_metadata(kept=key),
+        author=await app.slack.bot_user_id(person.team_id),
+        since=since,
+        thread_ts=thread_ts,
+    )
+    if found is None:
+        return ""
+    await _note_posted(app.pool, person, key, found)
+    return found
+
+
+async def _show_line(
+    app: App, person: Person, key: str, channel: str, thread_ts: str, ts: str
+) -> None:
+    """Update the line at `ts`, or post it if there is none and something is still kept."""
     memory = await find_memory(app.pool, person, key)
-    if memory is None and not ts and posting_since is not None:
-        found = await find_posted(
-            client, channel, metadata, author=author, since=posting_since, thread_ts=thread_ts
-        )
-        ts = found or ""
     if memory is None and not ts:
         return
     localizer = await app.people.localizer(person, keep_new=False)
@@ -209,23 +232,22 @@ async def show_line(
         if memory is None
         else kept_payload(localizer, memory, channel)
     )
-    try:
-        if ts:
-            await client.chat_update(channel=channel, ts=ts, **shown)
-            return
-        posted = await post_once(
-            client,
-            channel,
-            shown,
-            metadata,
-            author=author,
-            thread_ts=thread_ts,
-            since=posting_since,
-        )
-    except SLACK_FAULTS as error:
-        if is_passing(error):
-            raise
-        log.info("the line of a kept message was not shown: %s", error_code(error))
+    client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
+    if ts:
+        await client.chat_update(channel=channel, ts=ts, **shown)
         return
-    values = {**person.ids, "key": key, "ts": posted}
-    await person_statement(app.pool, person, _SQL["note_posted"], values)
+    posted = await post_once(
+        client,
+        channel,
+        shown,
+        # It keeps the models from reading the line as a part of the thread.
+        notice_metadata(kept=key),
+        author=await app.slack.bot_user_id(person.team_id),
+        thread_ts=thread_ts,
+    )
+    await _note_posted(app.pool, person, key, posted)
+
+
+async def _note_posted(pool: Pool, person: Person, key: str, ts: str) -> None:
+    values = {**person.ids, "key": key, "ts": ts}
+    await person_statement(pool, person, _SQL["note_posted"], values)
