@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-import openai
-
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.messages import CONTROL, objects, storable
 from bot.types import COMMENTARY
@@ -25,24 +23,15 @@ def printable(text: str) -> str:
     return CONTROL.sub("", whole)
 
 
-def as_json(given: object) -> Item:
-    """Return an object of the SDK as the server sent it; empty for anything but an object.
-
-    The SDK does not validate what it reads: a field may be missing, or of any type.
-    """
-    if isinstance(given, openai.BaseModel):
-        return given.to_dict(mode="python", warnings=False)
-    return given if isinstance(given, dict) else {}
-
-
 def checked_item(item: object) -> Item:
     """Return an output item, or only the fields of a call to send back. Raises `ReplyFailed`."""
-    given = as_json(item)
-    match given:
+    if not isinstance(item, dict):
+        raise ReplyFailed("model_malformed")
+    match item:
         case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
-            return {name: storable(given[name]) for name in _CALL}
+            return {name: storable(item[name]) for name in _CALL}
         case {"type": str(kind)} if kind != "function_call":
-            return given
+            return item
     raise ReplyFailed("model_malformed")
 
 

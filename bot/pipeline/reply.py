@@ -17,20 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import openai
-from openai.types.responses import (
-    Response,
-    ResponseCompletedEvent,
-    ResponseError,
-    ResponseErrorEvent,
-    ResponseFailedEvent,
-    ResponseIncompleteEvent,
-    ResponseOutputItemAddedEvent,
-    ResponseOutputItemDoneEvent,
-    ResponseOutputMessage,
-    ResponseRefusalDeltaEvent,
-    ResponseStreamEvent,
-    ResponseTextDeltaEvent,
-)
 
 from bot.cancellation import cancel_until_done
 from bot.delivery.splitting import closing_fence, open_fence
@@ -39,7 +25,6 @@ from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import (
     Item,
-    as_json,
     checked_item,
     printable,
     raw_text_of,
@@ -64,7 +49,7 @@ from bot.reply_models.failures import (
     failure_of_code,
     log_failure,
 )
-from bot.reply_models.requests import ModelRequests, tokens_of
+from bot.reply_models.requests import Event, ModelRequests, tokens_of
 from bot.slack.messages import objects
 from bot.types import COMMENTARY, WEB_SEARCH, Citation, CutReason, Reply, Task, TaskState
 from memory import Person
@@ -389,36 +374,37 @@ class StreamedAnswer:
         """Whether something of the answer, or commentary, was shown."""
         return bool(self._parts) or self._comments > 0
 
-    async def read(self, event: ResponseStreamEvent) -> None:
+    async def read(self, event: Event) -> None:
         """Take the next event of a response; unknown ones are ignored.
 
         Raises `ReplyFailed` for a failure, and for an event that breaks the API's format.
         """
         match event:
-            case ResponseTextDeltaEvent() | ResponseRefusalDeltaEvent():
-                self._refused |= isinstance(event, ResponseRefusalDeltaEvent)
+            case {"type": "response.output_text.delta"}:
                 await self._read_text(event)
-            case ResponseOutputItemAddedEvent(item=ResponseOutputMessage(type="message") as item):
+            case {"type": "response.refusal.delta"}:
+                self._refused = True
+                await self._read_text(event)
+            case {"type": "response.output_item.added", "item": {"type": "message", **message}}:
                 self._part = None
-                self._is_comment = item.phase == COMMENTARY
-            case ResponseOutputItemDoneEvent():
-                done = self._add(event.item)
+                self._is_comment = message.get("phase") == COMMENTARY
+            case {"type": "response.output_item.done"}:
+                done = self._add(event.get("item"))
                 if done["type"] == "message":
                     if self._is_comment:
                         await self._comment(text_of(done))
                     self._is_comment = False
-            case ResponseCompletedEvent() | ResponseIncompleteEvent():
-                self.response = as_json(event.response)
-                await self._read_items(self.response)
-                await self.flush()
-                if isinstance(event, ResponseIncompleteEvent):
-                    filtered = "content_filter" in str(self.response.get("incomplete_details"))
-                    self.cut = "cut_filtered" if filtered else "cut_short"
-            case ResponseErrorEvent():
-                raise failure_of_code(event.code)
-            case ResponseFailedEvent(response=Response(error=ResponseError() as error)):
-                raise failure_of_code(error.code)
-            case ResponseFailedEvent():
+            case {"type": "response.completed"}:
+                await self._read_response(event)
+            case {"type": "response.incomplete"}:
+                response = await self._read_response(event)
+                is_filtered = "content_filter" in str(response.get("incomplete_details"))
+                self.cut = "cut_filtered" if is_filtered else "cut_short"
+            case {"type": "error", **error}:
+                raise failure_of_code(error.get("code"))
+            case {"type": "response.failed", "response": {"error": {**error}}}:
+                raise failure_of_code(error.get("code"))
+            case {"type": "response.failed"}:
                 raise ReplyFailed("model_failed")
 
     async def end_response(self, output_limit: int | None) -> None:
@@ -472,15 +458,25 @@ class StreamedAnswer:
         citations = tuple(self._citations.values())
         return Reply(text=text, citations=citations, cut=self.cut, refused=self._refused)
 
-    async def _read_text(self, event: ResponseTextDeltaEvent | ResponseRefusalDeltaEvent) -> None:
-        piece: object = event.delta
+    async def _read_text(self, event: Event) -> None:
+        piece = event.get("delta")
         if not isinstance(piece, str):
             raise ReplyFailed("model_malformed")
-        part = (event.output_index, event.content_index)
+        part = (event.get("output_index"), event.get("content_index"))
         if part != self._part:
             await self._new_paragraph()
             self._part = part
         await self._write(piece)
+
+    async def _read_response(self, event: Event) -> Item:
+        """Read the whole response in a last event, and return it."""
+        response = event.get("response")
+        if not isinstance(response, dict):
+            response = {}
+        self.response = response
+        await self._read_items(response)
+        await self.flush()
+        return response
 
     async def _read_items(self, response: Item) -> None:
         """Read the items of a whole response, if no event has brought any."""

@@ -12,15 +12,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from openai.types.responses import (
-    ResponseCompletedEvent,
-    ResponseIncompleteEvent,
-    ResponseOutputItemDoneEvent,
-    ResponseRefusalDeltaEvent,
-    ResponseStreamEvent,
-    ResponseTextDeltaEvent,
-)
-
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.messages import objects
 
@@ -122,7 +113,7 @@ class _Completion:
         self._usage: Json = {}
         self._finish: str | None = None
 
-    def read(self, chunk: Json) -> list[ResponseStreamEvent]:
+    def read(self, chunk: Json) -> list[Json]:
         """Take a chunk; return the events for its text. Raises `ReplyFailed`."""
         usage = chunk.get("usage")
         if isinstance(usage, dict):
@@ -138,17 +129,14 @@ class _Completion:
             self._add_call(call, position)
         return self._text_events(delta)
 
-    def _text_events(self, delta: Json) -> list[ResponseStreamEvent]:
-        events: list[ResponseStreamEvent] = []
-        fields: Json
+    def _text_events(self, delta: Json) -> list[Json]:
+        events: list[Json] = []
         if text := _string(delta, "content"):
             self._text += text
-            fields = {"type": "response.output_text.delta", "delta": text, **_TEXT_PART}
-            events.append(ResponseTextDeltaEvent.construct(**fields))
+            events.append({"type": "response.output_text.delta", "delta": text, **_TEXT_PART})
         if refusal := _string(delta, "refusal"):
             self._refusal += refusal
-            fields = {"type": "response.refusal.delta", "delta": refusal, **_TEXT_PART}
-            events.append(ResponseRefusalDeltaEvent.construct(**fields))
+            events.append({"type": "response.refusal.delta", "delta": refusal, **_TEXT_PART})
         return events
 
     def _add_call(self, call: Json, position: int) -> None:
@@ -164,7 +152,7 @@ class _Completion:
         kept["name"] += _string(function, "name")
         kept["arguments"] += _string(function, "arguments")
 
-    def end(self) -> list[ResponseStreamEvent]:
+    def end(self) -> list[Json]:
         """Return the whole items and the last event; nothing if the stream broke off."""
         if self._finish is None:
             return []
@@ -176,18 +164,15 @@ class _Completion:
             named = {"call_id": call["id"], "name": call["name"]}
             arguments = call["arguments"] or "{}"
             items.append({"type": "function_call", **named, "arguments": arguments})
-        events: list[ResponseStreamEvent] = []
-        for item in items:
-            done: Json = {"type": "response.output_item.done", "item": item}
-            events.append(ResponseOutputItemDoneEvent.construct(**done))
+        events: list[Json] = [{"type": "response.output_item.done", "item": item} for item in items]
         response: Json = {"output": items, "usage": _response_usage(self._usage)}
         reason = _ENDS.get(self._finish)
         if reason is None:
-            completed: Json = {"type": "response.completed", "response": response}
-            return [*events, ResponseCompletedEvent.construct(**completed)]
-        response["incomplete_details"] = {"reason": reason}
-        incomplete: Json = {"type": "response.incomplete", "response": response}
-        return [*events, ResponseIncompleteEvent.construct(**incomplete)]
+            events.append({"type": "response.completed", "response": response})
+        else:
+            response["incomplete_details"] = {"reason": reason}
+            events.append({"type": "response.incomplete", "response": response})
+        return events
 
 
 def _string(given: Mapping[str, Any], name: str) -> str:

@@ -8,10 +8,9 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias
 
 import openai
-from openai.types.responses import ResponseStreamEvent
 
 from bot.logs import fault
 from bot.reply_models.breaker import CircuitBreaker, Probed
@@ -24,6 +23,9 @@ from memory.metrics import step
 log = logging.getLogger(__name__)
 
 ReplyApi: TypeAlias = Literal["responses", "chat"]
+
+Event: TypeAlias = dict[str, Any]
+"""An event of a streamed response, as JSON: a field may be missing, or of any type."""
 
 # Tokens of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
 MAX_OUTPUT_TOKENS = 25_000
@@ -113,11 +115,10 @@ class ModelRequests:
         *,
         identifier: str,
         seconds: float,
-    ) -> AsyncGenerator[ResponseStreamEvent, None]:
+    ) -> AsyncGenerator[Event, None]:
         """Yield the events of a new response; `identifier` is the person's, for the provider.
 
-        The SDK builds them without validation: an unknown event has the class of another one, and a
-        field may be missing or of any type.
+        They are not validated.
 
         Raises TimeoutError if the response goes on for more than `seconds` after its first event,
         `openai.APIError`, and `ReplyFailed` if no event comes in time or one is not a JSON object.
@@ -142,12 +143,12 @@ class ModelRequests:
                         raise
                     if deadline is None:
                         deadline = loop.time() + seconds
-                    if not isinstance(event, openai.BaseModel):
+                    if not isinstance(event, dict):
                         raise ReplyFailed("model_malformed")
-                    kind = getattr(event, "type", None)
+                    kind = event.get("type")
                     if kind not in _NO_ANSWER:
                         self.breaker.answered()
-                    yield cast(ResponseStreamEvent, event)
+                    yield event
                     if kind in _LAST:
                         await _read_to_end(stream)
                         return
@@ -156,7 +157,7 @@ class ModelRequests:
             except (ValueError, RuntimeError) as error:  # RuntimeError: too deep nesting
                 raise ReplyFailed("model_malformed") from error
 
-    async def _translated(self, stream: openai.AsyncStream[Any]) -> AsyncGenerator[Any, None]:
+    async def _translated(self, stream: openai.AsyncStream[object]) -> AsyncGenerator[object, None]:
         """Yield the events of a stream as the Responses API names them."""
         if self.api == "responses":
             async for event in stream:
@@ -172,7 +173,7 @@ class ModelRequests:
         conversation: Sequence[Mapping[str, Any]],
         tools: Sequence[Mapping[str, Any]],
         identifier: str,
-    ) -> openai.AsyncStream[Any]:
+    ) -> openai.AsyncStream[object]:
         """Return the events of a new response; one temporary failure is repeated."""
         retries = self._retries
         while True:
@@ -190,7 +191,7 @@ class ModelRequests:
             retries -= 1
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _post_stream(self, body: Mapping[str, Any]) -> openai.AsyncStream[Any]:
+    async def _post_stream(self, body: Mapping[str, Any]) -> openai.AsyncStream[object]:
         """Return the stream of a new response; if the connection is lost, ask once more."""
         try:
             return await self._post(body)
@@ -199,15 +200,15 @@ class ModelRequests:
                 raise
         return await self._post(body)
 
-    async def _post(self, body: Mapping[str, Any]) -> openai.AsyncStream[Any]:
-        if self.api == "responses":
-            # The SDK would compare a body passed as parameters with their types, key by key.
-            return await self.client.responses.create(stream=True, extra_body=body)
-        sent = chat_body(body)
-        if "stream_options" in self._left_out:
-            del sent["stream_options"]
+    async def _post(self, body: Mapping[str, Any]) -> openai.AsyncStream[object]:
+        path, sent = "/responses", body
+        if self.api == "chat":
+            path = "/chat/completions"
+            sent = chat_body(body)
+            if "stream_options" in self._left_out:
+                del sent["stream_options"]
         return await self.client.post(
-            "/chat/completions",
+            path,
             body=sent,
             cast_to=_PLAIN,
             stream=True,
@@ -228,7 +229,7 @@ class ModelRequests:
                 begun = await self._post_stream(self._accepted(body))
                 async with begun as stream, aclosing(self._translated(stream)) as events:
                     async for event in events:
-                        if getattr(event, "type", None) in _LAST:
+                        if isinstance(event, dict) and event.get("type") in _LAST:
                             return "answered"
                 return "failed"
         except TimeoutError:
@@ -331,7 +332,7 @@ class ModelRequests:
         return None
 
 
-async def _read_to_end(stream: openai.AsyncStream[Any]) -> None:
+async def _read_to_end(stream: openai.AsyncStream[object]) -> None:
     """Read a stream to its end, so that its connection can be used for another request."""
     with suppress(openai.OpenAIError, ValueError, TimeoutError):
         async with asyncio.timeout(_END_SECONDS):

@@ -233,7 +233,7 @@ async def test_a_host_that_does_not_find_the_item_answers(
     item = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "of another"}
     conversation = [*PROMPT.input, item, {"role": "assistant", "content": "x"}, *PROMPT.input]
     events = replier.models[0].events(conversation, [], identifier="x", seconds=60)
-    assert [event.type async for event in events][-1] == "response.completed"
+    assert [event["type"] async for event in events][-1] == "response.completed"
     refused, taken = requests(stand_in)
     assert any(one.get("type") == "reasoning" for one in refused["input"])
     assert not any(one.get("type") == "reasoning" for one in taken["input"])

@@ -190,7 +190,6 @@ MALFORMED: list[Sequence[str | dict[str, Any]]] = [
     [{"type": "response.output_item.done"}],
     [{"type": "response.output_item.done", "item": {}}, DONE],
     [{"type": "response.output_item.done", "item": {"type": "function_call"}}, DONE],
-    [{"type": "response.output_item.done", "item": {"type": "hologram", "_fields_set": 5}}],
     [call("look", "{}", number) for number in range(MAX_ITEMS + 1)],
     [delta("Half of it "), "{"],
 ]
