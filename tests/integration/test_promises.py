@@ -207,7 +207,8 @@ async def test_what_happens_before_its_time_decides_whether_a_reminder_comes(
     await happens(app, place, memory)
     await minute(app)
     await minute(app)
-    assert len(reminders(app, place)) == expected
+    told = [shown(one) for one in reminders(app, place)]
+    assert len(told) == expected, told
 
 
 async def test_what_happens_between_two_minutes_counts(app: App) -> None:
