@@ -182,7 +182,10 @@ class App:
         return (await bolt.async_dispatch(request)).status
 
     def written(self, place: PersonThread, text: str, **more: Any) -> Message:
-        """Post `text` as the person of `place`; its event is still on its way."""
+        """Post `text` as the person of `place`; return it as `PlaygroundSlack.message` makes it.
+
+        Its event is still on its way.
+        """
         said = self.slack.say(place.user, place.channel, text or "-", **more)
         return self.slack.message(
             place,
@@ -192,7 +195,7 @@ class App:
         )
 
     async def receive(self, place: PersonThread, text: str, **more: Any) -> Message:
-        """Post `text` as the person of `place` and store its event; do not answer it."""
+        """Post `text` as the person of `place`, store what `written` returns, do not answer it."""
         message = self.written(place, text, **more)
         assert await store_message(self.core, message)
         return message

@@ -142,7 +142,10 @@ class PlaygroundSlack:
         return [call for call in self.calls(method) if call["outcome"]]
 
     def message(self, place: PersonThread, **changes: Any) -> Message:
-        """Return the person's message as the bot reads it."""
+        """Return a person's message as the bot would read it.
+
+        It is not read from an event: a field of the event that is not set here has its default.
+        """
         is_dm = place.channel.startswith("D")
         values: dict[str, Any] = {
             "team_id": self.team_id,
