@@ -469,8 +469,9 @@ CREATE VIEW promise_reminders WITH (security_invoker = true) AS
 GRANT SELECT ON promise_reminders TO kioku_app;
 
 -- People who are to be reminded now of a promise of the last thirty days, and whose memory is on. Many
--- promises of one person are one row. A plan that was made while tables were empty stays: it may read
--- none of them whole.
+-- promises of one person are one row. The earliest clock is fourteen hours ahead of UTC, and a
+-- reminder comes two hours before its time. A plan that was made while tables were empty stays: it
+-- may read none of them whole.
 CREATE FUNCTION people_to_remind()
     RETURNS TABLE (team_id text, user_id text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off
@@ -478,7 +479,7 @@ CREATE FUNCTION people_to_remind()
         WITH people AS MATERIALIZED (
             SELECT reminder.team_id, reminder.user_id FROM promise_reminders AS reminder
             WHERE reminder.due BETWEEN to_char(now() - interval '30 days', 'YYYY-MM-DD')
-                    AND to_char(now() + interval '14 hours', 'YYYY-MM-DD')
+                    AND to_char(now() AT TIME ZONE 'UTC' + interval '16 hours', 'YYYY-MM-DD')
                 AND NOT reminder.is_stored
                 AND reminder.at BETWEEN now() - interval '30 days' AND now()
             UNION

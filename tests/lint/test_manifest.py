@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
+from fnmatch import fnmatch
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -157,8 +159,19 @@ def test_the_manifest_subscribes_to_the_events_that_the_code_handles(
     heard = {"message" if e.startswith("message.") else e for e in bot_events(manifest)}
     code = "".join(map(inspect.getsource, (events, messages)))
     assert {one for one in heard if f'"{one}"' not in code} == set()
-    changes = {*events.DEPARTURES, *events.CONVERSATION_CHANGES} - heard
-    assert changes == {"channel_convert_to_private", "channel_convert_to_public"}
+    of_messages = {one for one in events.HANDLERS if one.startswith("message_")}
+    unsubscribed = {*events.DEPARTURES, *events.HANDLERS} - heard - of_messages
+    assert unsubscribed == {"channel_convert_to_private", "channel_convert_to_public"}
+
+
+def test_a_page_says_what_each_scope_and_event_is_for(manifest: dict[str, Any]) -> None:
+    """It stands in the first column of one of the tables; `channel_*` names several events."""
+    page = (ROOT / "docs" / "reference" / "slack.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    named = re.findall(r"`([^`]+)`", " ".join(rows))
+    asked = {*all_scopes(manifest), *bot_events(manifest)}
+    assert {one for one in asked if not any(fnmatch(one, name) for name in named)} == set()
+    assert {name for name in named if not any(fnmatch(one, name) for one in asked)} == set()
 
 
 def registered(kind: str) -> list[str]:
