@@ -50,7 +50,8 @@ def memory_model(
         from langchain.chat_models import init_chat_model  # few installations need it
 
         return init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)
-    from langchain_openai import ChatOpenAI  # takes 65 ms, which start-up need not wait for
+    # Importing LangChain's package takes 65 ms, which start-up need not wait for.
+    from memory.formation.openai_model import OpenAIModel
 
     key = SecretStr(api_key) if isinstance(api_key, str) else api_key
     through: dict[str, Any] = {"default_headers": _ONE_CALL}
@@ -60,7 +61,7 @@ def memory_model(
             api_key=secret, base_url=base_url, max_retries=0, timeout=MODEL_TIMEOUT
         )
         through = {"root_async_client": own, "async_client": own.chat.completions}
-    return ChatOpenAI(
+    return OpenAIModel(
         model=name,
         api_key=key,
         base_url=base_url,

@@ -207,12 +207,10 @@ class FormationModel:
             return self._chat.bind_tools(tools)
         if not getattr(self._chat, "use_responses_api", False):
             return self._chat.bind_tools(tools, max_tokens=self._limit)
-        # The OpenAI client takes 5 ms to compare each of `tools` with every type of tool, but none
-        # for `extra_body`. `strict` is explicit, because it is true by default, which refuses
-        # optional fields: https://platform.openai.com/docs/guides/function-calling
-        functions = [one["function"] for one in tools]
-        given = [{"type": "function", "strict": False, **one} for one in functions]
-        return self._chat.bind(extra_body={"tools": given}, max_tokens=self._limit)
+        # There `strict` is true by default, which refuses optional fields. Source:
+        # https://platform.openai.com/docs/guides/function-calling
+        loose = [{**one, "function": {**one["function"], "strict": False}} for one in tools]
+        return self._chat.bind_tools(loose, max_tokens=self._limit)
 
     def _is_cut_off(self, answer: AIMessage) -> bool:
         """Return whether an answer ended at its limit.
