@@ -13,7 +13,7 @@ SCRIPT: Final = tomllib.loads(files("kioku_stand_in").joinpath("script.toml").re
 
 def phrases(listed: Sequence[str]) -> re.Pattern[str]:
     """Compile any of these, `<name>` filled in: whole English words or parts of Japanese ones."""
-    listed = [re.sub(r"<(\w+)>", lambda of: SCRIPT["any"][of[1]], one) for one in listed]
+    listed = [re.sub(r"<(\w+)>", lambda of: "|".join(SCRIPT["any"][of[1]]), one) for one in listed]
     english = "|".join(one for one in listed if one.isascii())
     japanese = [one for one in listed if not one.isascii()]
     words = rf"(?<![a-z0-9'])(?:{english})(?<![a-z0-9'](?=[a-z0-9']))"

@@ -40,8 +40,8 @@ def known_from(*texts: str) -> list[Memory]:
     [
         ("tuned", "en", 219, 231),
         ("tuned", "ja", 288, 295),
-        ("first_sight", "en", 35, 40),
-        ("first_sight", "ja", 37, 40),
+        ("first_sight", "en", 69, 80),
+        ("first_sight", "ja", 73, 80),
     ],
 )
 def test_what_people_tell_of_themselves_is_stored(
@@ -61,8 +61,8 @@ def test_what_people_tell_of_themselves_is_stored(
     [
         ("tuned", "en", 2, 260),
         ("tuned", "ja", 8, 303),
-        ("first_sight", "en", 1, 60),
-        ("first_sight", "ja", 3, 60),
+        ("first_sight", "en", 2, 120),
+        ("first_sight", "ja", 5, 119),
     ],
 )
 def test_what_is_no_fact_is_not_stored(folder: str, language: str, most: int, of: int) -> None:
