@@ -38,10 +38,10 @@ def known_from(*texts: str) -> list[Memory]:
 @pytest.mark.parametrize(
     ("folder", "language", "floor", "of"),
     [
-        ("tuned", "en", 100, 100),
-        ("tuned", "ja", 100, 100),
-        ("first_sight", "en", 35, 40),
-        ("first_sight", "ja", 29, 40),
+        ("tuned", "en", 219, 231),
+        ("tuned", "ja", 288, 295),
+        ("first_sight", "en", 69, 80),
+        ("first_sight", "ja", 73, 80),
     ],
 )
 def test_what_people_tell_of_themselves_is_stored(
@@ -59,10 +59,10 @@ def test_what_people_tell_of_themselves_is_stored(
 @pytest.mark.parametrize(
     ("folder", "language", "most", "of"),
     [
-        ("tuned", "en", 0, 109),
-        ("tuned", "ja", 1, 110),
-        ("first_sight", "en", 1, 60),
-        ("first_sight", "ja", 4, 60),
+        ("tuned", "en", 2, 260),
+        ("tuned", "ja", 8, 303),
+        ("first_sight", "en", 2, 120),
+        ("first_sight", "ja", 5, 119),
     ],
 )
 def test_what_is_no_fact_is_not_stored(folder: str, language: str, most: int, of: int) -> None:
