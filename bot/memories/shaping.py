@@ -85,6 +85,8 @@ def _singular(word: str) -> str:
 
 def says_any(memory: Memory, words: Set[str]) -> bool:
     """Return whether what a memory says contains any of these words."""
+    if not words:
+        return False
     content = memory.content
     beside = [content.get(name) for name in _SAID_BESIDE]
     texts = [subject(memory.kind, content), *(one for one in beside if isinstance(one, str))]

@@ -31,7 +31,8 @@ def names_pattern(names: Iterable[str]) -> str:
 
 def references_in(texts: Iterable[str]) -> list[str]:
     """Return the references in these texts, in order and without duplicates."""
-    found = [reference for text in texts for reference in _REFERENCE.findall(text)]
+    # A reference holds no line break, and one text is searched faster than many.
+    found = _REFERENCE.findall("\n".join(texts))
     return list(dict.fromkeys(found))
 
 
@@ -78,7 +79,7 @@ class References:
 
     def shown_in(self, value: Any) -> Any:
         """Return a JSON value with its texts as a model reads them."""
-        return _mapped(value, self.shown)
+        return _mapped(value, self.shown) if self.names else value
 
     def stored_in(self, value: Any) -> Any:
         """Return a JSON value with its texts as they are stored."""
