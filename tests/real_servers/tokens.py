@@ -2,9 +2,10 @@
 
 llama.cpp's server renders each request by a chat template and counts it with the tokenizer of
 SmolLM2, or of another model in the file GGUF. The same text is counted with o200k_base, that of
-OpenAI's models. The person has 200 memories of everyday life in English, five of Japanese food,
-and a conversation of four turns. Then three turns are asked of the server, each in another minute
-and one after something was learnt, and it says how many tokens it found in its cache.
+OpenAI's models, and with the tokenizer that Anthropic published for Claude. The person has 200
+memories of everyday life in English, five of Japanese food, and a conversation of four turns. Then
+three turns are asked of the server, each in another minute and one after something was learnt, and
+it says how many tokens it found in its cache.
 """
 
 from __future__ import annotations
@@ -48,13 +49,17 @@ _TEMPLATE = """
 {% endfor %}
 {%- if add_generation_prompt %}<|im_start|>assistant
 {% endif %}"""
-_COUNT_O200K = """
+# LiteLLM's package has the files of both tokenizers.
+_COUNT = """
 import os, sys
 import litellm.litellm_core_utils.tokenizers as bundled
-os.environ["TIKTOKEN_CACHE_DIR"] = os.path.dirname(bundled.__file__)
-import tiktoken
+folder = os.path.dirname(bundled.__file__)
+os.environ["TIKTOKEN_CACHE_DIR"] = folder
+import tiktoken, tokenizers
 text = sys.stdin.read()
+claude = tokenizers.Tokenizer.from_file(os.path.join(folder, "anthropic_tokenizer.json"))
 print(len(tiktoken.get_encoding("o200k_base").encode(text, disallowed_special=())))
+print(len(claude.encode(text).ids))
 """
 
 
@@ -151,8 +156,8 @@ def verdict() -> dict[str, Any]:
     return _request(asked, [tool_definition(MemoryVerdicts)])
 
 
-def counted(url: str, body: dict[str, Any]) -> tuple[int, int]:
-    """Return the tokens of a request by the server's tokenizer and by o200k_base."""
+def counted(url: str, body: dict[str, Any]) -> tuple[int, int, int]:
+    """Return the tokens of a request by the server's tokenizer, by o200k_base and by Claude's."""
     served = call(f"{url}/responses/input_tokens", body)["input_tokens"]
     tools = [
         {"type": "function", "function": {k: v for k, v in one.items() if k != "type"}}
@@ -161,13 +166,15 @@ def counted(url: str, body: dict[str, Any]) -> tuple[int, int]:
     messages = [{"role": one["role"], "content": one["content"]} for one in body["input"]]
     template = {"messages": messages, "tools": tools}
     rendered = call(f"{url.removesuffix('/v1')}/apply-template", template)["prompt"]
-    command = [str(PYTHON), "-c", _COUNT_O200K]
+    command = [str(PYTHON), "-c", _COUNT]
     told = subprocess.run(command, input=rendered, capture_output=True, text=True, check=True)
-    return int(served), int(told.stdout)
+    [o200k, claude] = told.stdout.split()
+    return int(served), int(o200k), int(claude)
 
 
 def _print(name: str, tokens: Sequence[int]) -> None:
-    print(f"{name}: {tokens[0]:,} (its model), {tokens[1]:,} (o200k)")  # noqa: T201
+    served, o200k, claude = tokens
+    print(f"{name}: {served:,} (its model), {o200k:,} (o200k), {claude:,} (Claude)")  # noqa: T201
 
 
 async def main() -> None:
@@ -183,10 +190,10 @@ async def main() -> None:
                 "formation": await formation(known),
                 "verdict": verdict(),
             }
-            total = [0, 0]
+            total = [0, 0, 0]
             for name, body in asked.items():
                 tokens = counted(server.url, body)
-                total = [sum(pair) for pair in zip(total, tokens, strict=True)]
+                total = [sum(both) for both in zip(total, tokens, strict=True)]
                 _print(f"{size:4} memories, {name}", tokens)
             _print(f"{size:4} memories, teaching", total)
         known = memories(20)
