@@ -45,8 +45,9 @@ BACKGROUND = "background"
 _RECOVERY = "recovery"
 _RECOVER = "recover_jobs"
 _EVERY_TWO_SECONDS = "* * * * * */2"
-# A notification announces a new job at once. Polling finds one that has become due, one whose lock
-# was freed, and, behind a pooler that carries no notifications, every job.
+# A notification announces a new reply at once. Polling finds a job that has become due, one whose
+# lock was freed, those of the other queues, and, behind a pooler that carries no notifications,
+# every job.
 _POLL_SECONDS = 0.5
 _ABORT_POLL_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 1.5
@@ -169,10 +170,9 @@ class Queue:
     def start(self, *, replies: int, background: int) -> None:
         """Work on at most this many jobs of each queue at a time."""
         works = (
-            self._work(REPLIES, replies, _REPLIES_PATIENCE_SECONDS),
+            self._work(REPLIES, replies, _REPLIES_PATIENCE_SECONDS, listens=True),
             self._work(BACKGROUND, background, _BACKGROUND_PATIENCE_SECONDS),
-            # What is done every two seconds needs no notification, and no connection for it.
-            self._work(_RECOVERY, 1, _BACKGROUND_PATIENCE_SECONDS, listens=False),
+            self._work(_RECOVERY, 1, _BACKGROUND_PATIENCE_SECONDS),
         )
         self._workers = [asyncio.create_task(work, name="worker") for work in works]
 
@@ -209,8 +209,13 @@ class Queue:
         )
 
     async def _work(
-        self, queue: str, at_once: int, patience: float, *, listens: bool = True
+        self, queue: str, at_once: int, patience: float, *, listens: bool = False
     ) -> None:
+        """Work on a queue until the process stops.
+
+        A worker that does not `listen` finds its jobs by polling. A notification wakes a worker in
+        every process, also for a job that is not due yet, as most in the background are.
+        """
         while not self._stopping.is_set():
             try:
                 await self.app.run_worker_async(
