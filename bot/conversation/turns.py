@@ -336,8 +336,8 @@ async def schedule_formation(
 ) -> None:
     """Schedule formation of unformed words, in the transaction that stores them.
 
-    Each message adds a job. It runs after the seconds of quiet, and is put off while the person
-    writes, so that one formation sees a whole burst of messages.
+    A job runs after the seconds of quiet, and is put off while the person writes, so that one
+    formation sees a whole burst of messages. A message adds one unless one waits already.
     """
     settings = app.settings
     if settings.formation != "off":
@@ -353,11 +353,13 @@ async def form_after(
     *,
     priority: int = 0,
 ) -> None:
-    """Add a job that forms memories of a person and audience after `delay` seconds.
+    """Let a job form memories of a person and audience after `delay` seconds, or when one waits.
 
     Jobs of one person and audience run in order; one of lower `priority` holds up no other.
     """
     lock = f"{BACKGROUND}:{namespace.prefix}"
+    if await app.queue.hold_waiting(connection, FORM_MEMORIES, lock, priority=priority):
+        return
     arguments = {
         "team": namespace.person.team_id,
         "user": namespace.person.user_id,

@@ -159,6 +159,18 @@ class Queue:
         connection = None if isinstance(where, Pool) else where
         await self.app.job_manager.batch_defer_jobs_async(added, connection=connection)
 
+    async def hold_waiting(
+        self, connection: AsyncConnection[DictRow], name: str, lock: str, *, priority: int = 0
+    ) -> bool:
+        """Return whether a job `name` with this lock waits, of this `priority` or a higher one.
+
+        It then begins only after the caller's transaction has ended, and sees what that stores:
+        another job need not be added.
+        """
+        values = {"task": name, "lock": lock, "priority": priority}
+        found = await connection.execute(_SQL["hold_waiting"], values, prepare=True)
+        return await found.fetchone() is not None
+
     async def abort(self, locks: Iterable[str]) -> None:
         """Cancel the jobs that run with these locks, in whichever process they run."""
         manager = self.app.job_manager

@@ -149,6 +149,23 @@ async def test_a_job_of_a_higher_priority_begins_first(
     assert work.done == ["first", "usual"]
 
 
+async def test_a_job_that_is_held_begins_after_the_transaction(
+    pool: Pool, queue: Queue, work: Work
+) -> None:
+    """It need not be added again; there is none to hold once it has begun, or of another lock."""
+    await put(pool, queue, "one", "a", priority=-1)
+    async with transaction(pool) as connection:
+        assert not await queue.hold_waiting(connection, "work", "two", priority=-1)
+        assert not await queue.hold_waiting(connection, "work", "one")
+        assert await queue.hold_waiting(connection, "work", "one", priority=-1)
+        await queue.run_until_empty()
+        assert work.done == []
+    await queue.run_until_empty()
+    assert work.done == ["a"]
+    async with transaction(pool) as connection:
+        assert not await queue.hold_waiting(connection, "work", "one", priority=-1)
+
+
 async def test_a_job_that_puts_itself_off_holds_its_lock(
     database: str, pool: Pool, queue: Queue
 ) -> None:

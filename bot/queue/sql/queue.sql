@@ -19,3 +19,10 @@ SELECT
     count(*) FILTER (WHERE status = 'todo' AND scheduled_at > now()) AS jobs_later,
     count(*) FILTER (WHERE status = 'failed') AS jobs_failed
 FROM procrastinate_jobs;
+
+-- name: hold_waiting
+-- Lock a job that waits, so that no worker takes it before this transaction has ended: workers skip
+-- jobs that are locked, and so does this statement for one that a worker is just taking.
+SELECT id FROM procrastinate_jobs
+WHERE lock = %(lock)s AND status = 'todo' AND task_name = %(task)s AND priority >= %(priority)s
+LIMIT 1 FOR SHARE SKIP LOCKED;
