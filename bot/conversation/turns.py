@@ -353,7 +353,9 @@ async def form_after(
     *,
     priority: int = 0,
 ) -> None:
-    """Let a job form memories of a person and audience after `delay` seconds, or when one waits.
+    """Add a job that forms memories of a person and audience after `delay` seconds.
+
+    None is added if one waits already, of this `priority` or a higher one.
 
     Jobs of one person and audience run in order; one of lower `priority` holds up no other.
     """

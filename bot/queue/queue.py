@@ -225,7 +225,7 @@ class Queue:
     ) -> None:
         """Work on a queue until the process stops.
 
-        A worker that does not `listen` finds its jobs by polling. A notification wakes a worker in
+        Unless it `listens`, a worker finds its jobs by polling. A notification wakes a worker in
         every process, also for a job that is not due yet, as most in the background are.
         """
         while not self._stopping.is_set():

@@ -201,7 +201,8 @@ class ModelRequests:
         return await self._post(body)
 
     async def _post(self, body: Mapping[str, Any]) -> openai.AsyncStream[object]:
-        path, sent = "/responses", body
+        path = "/responses"
+        sent = body
         if self.api == "chat":
             path = "/chat/completions"
             sent = chat_body(body)

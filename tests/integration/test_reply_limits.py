@@ -216,6 +216,7 @@ UNKNOWN: list[dict[str, Any]] = [
     {"type": "response.output_item.added", "item": None},
     {"type": "response.output_item.added", "item": {"type": "hologram", "phase": "commentary"}},
     {"type": "response.output_item.done", "item": {"type": "hologram", "content": [{"a": []}]}},
+    {"type": "response.output_item.done", "item": {"type": "hologram", "_fields_set": 5}},
     {"type": "response.output_item.done", "item": {"type": "reasoning", "id": 7, "content": "hm"}},
 ]
 USAGES: list[Any] = [None, 5, [], {"output_tokens": "3"}, {"output_tokens_details": "few"}]
