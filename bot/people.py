@@ -24,7 +24,7 @@ from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
 from bot.slack.messages import API_TEAM
 from memory import DM, Person, Pool
 from memory.model import Until
-from memory.postgres import load_statements, person_transaction, pipeline, transaction_timeout
+from memory.postgres import load_statements, person_transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
@@ -203,9 +203,8 @@ async def read_memory_state(
     but is read because the person points at it.
     """
     values = {**person.ids, "channel": channel, "ts": ts}
-    async with pipeline(connection):
-        person_row = await connection.execute(_SQL["state"], person.ids, prepare=True)
-        message_row = await connection.execute(_SQL["message_state"], values, prepare=True)
+    person_row = await connection.execute(_SQL["state"], person.ids, prepare=True)
+    message_row = await connection.execute(_SQL["message_state"], values, prepare=True)
     settings = await _settings_in(person_row)
     [row] = await message_row.fetchall()
     off = settings.off(mode)

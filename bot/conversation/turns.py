@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
 from bot.access import MODEL_AWAY, check_quota, end_telling
@@ -145,24 +145,28 @@ async def begin_turn(
     async with transaction(app.pool, _scope(message)) as connection:
         if limited and message.team_id != API_TEAM:
             await check_quota(connection, app.settings, message.person, claimed.id)
-        memory_state = await read_memory_state(
-            connection, message.person, message.channel_id, message.ts, app.settings.consent
-        )
-        forgettings = await _read_forgettings(connection, message)
-        context = {}
-        if memory_state.off is None:
-            context = await _read_context(
-                connection, view, message, forgettings, app.settings.memory_tokens
+        async with pipeline(connection):
+            forgotten = await _read_forgettings(connection, message)
+            memory_state = await read_memory_state(
+                connection, message.person, message.channel_id, message.ts, app.settings.consent
             )
+        [forgettings] = await forgotten.fetchall()
         is_kept = memory_state.on_record and message.ts not in forgettings["messages"]
-        stored = await _begin(
-            connection,
-            claimed,
-            view.own.audience,
-            redacted_question.text if is_kept else "",
-            redacted_words.text[:WORDS_LIMIT] if is_kept else "",
-            on_record=memory_state.on_record,
-        )
+        context = {}
+        async with pipeline(connection):
+            begun = await _store_begin(
+                connection,
+                claimed,
+                view.own.audience,
+                redacted_question.text if is_kept else "",
+                redacted_words.text[:WORDS_LIMIT] if is_kept else "",
+                on_record=memory_state.on_record,
+            )
+            if memory_state.off is None:
+                context = await _read_context(
+                    connection, view, message, forgettings, app.settings.memory_tokens
+                )
+        stored = await _check_begun(connection, claimed, begun)
     return Turn(
         claimed=claimed,
         view=view,
@@ -229,16 +233,16 @@ async def end_turn(
     count("turns", outcome=outcome)
 
 
-async def _read_forgettings(connection: AsyncConnection[DictRow], message: Message) -> DictRow:
-    """Read what the person has forgotten: `history_from`, `messages` and `ids`."""
+async def _read_forgettings(
+    connection: AsyncConnection[DictRow], message: Message
+) -> AsyncCursor[DictRow]:
+    """Read what the person has forgotten: a row of `history_from`, `messages` and `ids`."""
     values = {
         **message.person.ids,
         "channel": message.channel_id,
         "thread_ts": message.thread_ts,
     }
-    found = await connection.execute(_SQL["forgettings"], values, prepare=True)
-    [row] = await found.fetchall()
-    return row
+    return await connection.execute(_SQL["forgettings"], values, prepare=True)
 
 
 async def _read_context(
@@ -258,15 +262,12 @@ async def _read_context(
     history = _SQL["exchanges_of_direct_messages" if in_dm else "exchanges_of_thread"]
     words = _SQL["unformed_words"]
     memories, budget = first_memories(view, memory_tokens)
-    async with pipeline(connection):
-        exchange_rows = await connection.execute(
-            history, {**values, "most": HISTORY_TURNS}, prepare=True
-        )
-        words_rows = await connection.execute(
-            words, {**values, "most": _UNFORMED_WORDS}, prepare=True
-        )
-        memory_rows = await connection.execute(memories, budget)
-        with_kept = await channels_with_kept(connection, message.team_id)
+    exchange_rows = await connection.execute(
+        history, {**values, "most": HISTORY_TURNS}, prepare=True
+    )
+    words_rows = await connection.execute(words, {**values, "most": _UNFORMED_WORDS}, prepare=True)
+    memory_rows = await connection.execute(memories, budget)
+    with_kept = await channels_with_kept(connection, message.team_id)
     exchanges = [Exchange(**row) for row in await exchange_rows.fetchall()]
     unformed = await words_rows.fetchall()
     shown = {exchange.ts for exchange in exchanges}
@@ -279,7 +280,7 @@ async def _read_context(
     }
 
 
-async def _begin(
+async def _store_begin(
     connection: AsyncConnection[DictRow],
     claimed: ClaimedMessage,
     audience: str,
@@ -287,17 +288,12 @@ async def _begin(
     words: str,
     *,
     on_record: bool,
-) -> dict[str, Any]:
-    """Store that the turn begins. If it begins again, delete the rating of its earlier answer.
-
-    A request to POST /ask is stored here. Returns `again`, `asked` and `reply_ts` of a `Turn`.
-    Raises `Interrupted` if the message was deleted or erased, or if another run answers it.
-    """
+) -> AsyncCursor[DictRow]:
+    """Store that the turn begins; a request to POST /ask is stored here. See `_check_begun`."""
     message = claimed.message
-    run = claimed.run
     values = {
         **values_of(message),
-        **run.ownership,
+        **claimed.run.ownership,
         "audience": audience,
         "question": question,
         "words": words,
@@ -305,9 +301,23 @@ async def _begin(
         "keep_texts": on_record and not (question or words),
     }
     if message.team_id == API_TEAM:
-        await connection.execute(_SQL["begin_request"], values)
+        return await connection.execute(_SQL["begin_request"], values)
+    return await connection.execute(_SQL["begin"], values, prepare=True)
+
+
+async def _check_begun(
+    connection: AsyncConnection[DictRow],
+    claimed: ClaimedMessage,
+    begun: AsyncCursor[DictRow],
+) -> dict[str, Any]:
+    """Return `again`, `asked` and `reply_ts` of a `Turn` whose beginning was stored.
+
+    If it begins again, the rating of its earlier answer is deleted. Raises `Interrupted` if the
+    message was deleted or erased, or if another run answers it.
+    """
+    if claimed.message.team_id == API_TEAM:
         return {}
-    begun = await connection.execute(_SQL["begin"], values, prepare=True)
+    run = claimed.run
     row = await begun.fetchone()
     if row is None:
         await run.check(connection)
@@ -315,7 +325,7 @@ async def _begin(
     if row["stopped"]:
         run.interrupt(Stopped("The person pressed Stop."))
     if row["again"]:
-        await connection.execute(_SQL["delete_rating"], values)
+        await connection.execute(_SQL["delete_rating"], run.ownership)
     return {"again": row["again"], "asked": row["asked"], "reply_ts": tuple(row["reply_ts"])}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import accumulate, groupby
 from typing import Any, Literal
@@ -191,11 +191,17 @@ class Prompt:
             sections += _section(name, lines, always=is_said)
         return sections
 
+    @cached_property
+    def _history_began(self) -> datetime | None:
+        """The time of the first exchange that is shown, if there is one."""
+        if not self._shown_exchanges:
+            return None
+        return datetime.fromtimestamp(float(self._shown_exchanges[0].ts), UTC)
+
     def _is_new(self, memory: Memory) -> bool:
         """Return whether a memory has changed since the shown history began."""
-        if not self._shown_exchanges:
-            return False
-        return memory.updated_at.timestamp() > float(self._shown_exchanges[0].ts)
+        began = self._history_began
+        return began is not None and memory.updated_at > began
 
     def _others(self) -> list[str]:
         """Return what others wrote, in frames."""

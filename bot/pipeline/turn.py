@@ -613,8 +613,7 @@ def _texts_known(turn: Turn, question: str, brought: Brought) -> list[str]:
     found = [person_reference(message.user_id), question, *texts([*brought.forwarded])]
     for exchange in reversed(turn.exchanges):
         found += [person_reference(exchange.user_id), exchange.question, exchange.reply or ""]
-    said = [row["value"].get("content") for row in turn.memories or () if row["value"]]
-    found += [*turn.recent_words, *texts(said)]
+    found += turn.recent_words
     # A caller of POST /ask is no Slack user.
     return found[1:] if message.team_id == API_TEAM else found
 
