@@ -30,11 +30,8 @@ class Journal:
 
     def since(self, number: int) -> list[dict[str, Any]]:
         """The entries after `number`, oldest first, with bodies parsed again if they are JSON."""
-        return [
-            {**entry, "body": _parsed(entry["body"])}
-            for entry in self._entries
-            if entry["n"] > number
-        ]
+        newer = [entry for entry in self._entries if entry["n"] > number]
+        return [{**entry, "body": _parsed(entry["body"])} for entry in newer]
 
     def clear(self) -> None:
         """Delete the entries, including those of requests in progress; the numbers continue."""

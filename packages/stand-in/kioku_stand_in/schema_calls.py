@@ -16,7 +16,7 @@ def with_tools(prompt: Prompt) -> Prompt:
     tools = []
     for form in calls.get("items", {}).get("anyOf", []):
         name = form["properties"]["tool"]["const"]
-        tools.append(Tool(name=name, description="", parameters=form))
+        tools.append(Tool(name=name, parameters=form))
     if not tools:
         return prompt
     text = prompt.last_user_text
