@@ -17,25 +17,27 @@ LIMITS: dict[str, int] = _WHOLE["limits"]
 _TABLE: dict[str, dict[str, str]] = {
     name: part for name, part in _WHOLE.items() if name != "limits"
 }
-_OBJECTS, _INTERACTIVE = _TABLE["objects"], _TABLE["interactive"]
+_OBJECTS = _TABLE["objects"]
+_INTERACTIVE = _TABLE["interactive"]
 HELD = _TABLE["held"]
 """The name of the value in each type of element that has one."""
-_BLOCKS, _MESSAGE_ONLY = (
-    {kind: f"{fields}, block_id? str:255" for kind, fields in _TABLE[name].items()}
-    for name in ("blocks", "only_in_messages")
-)
 UNCHECKED_BLOCKS = {kind for kind, fields in _TABLE["blocks"].items() if fields == "*"}
 """Newer blocks, stored as they are given."""
+
+
+def _with_block_id(blocks: dict[str, str]) -> dict[str, str]:
+    return {kind: f"{fields}, block_id? str:255" for kind, fields in blocks.items()}
+
+
+_INPUTS = _INTERACTIVE | _TABLE["typed"]
+del _INPUTS["button"], _INPUTS["overflow"]
 _SETS = {
     **_TABLE,
-    "inputs": {
-        **{kind: f for kind, f in _INTERACTIVE.items() if kind not in ("button", "overflow")},
-        **_TABLE["typed"],
-    },
-    "accessories": {**_INTERACTIVE, **_TABLE["image"]},
-    "context": {**_TABLE["image"], **_TABLE["words"]},
-    "view_blocks": _BLOCKS,
-    "message_blocks": {**_BLOCKS, **_MESSAGE_ONLY},
+    "inputs": _INPUTS,
+    "accessories": _INTERACTIVE | _TABLE["image"],
+    "context": _TABLE["image"] | _TABLE["words"],
+    "view_blocks": _with_block_id(_TABLE["blocks"]),
+    "message_blocks": _with_block_id(_TABLE["blocks"] | _TABLE["only_in_messages"]),
 }
 _SCALARS = {"bool": (bool, "a boolean"), "int": (int, "an integer")}
 
@@ -65,8 +67,9 @@ def check(spec: str, value: Any, pointer: str, errors: Errors) -> None:
         case "str" | "str0":
             _check_text(value, int(kind == "str"), int(rest or 0), pointer, errors)
         case "bool" | "int":
-            if type(value) is not _SCALARS[kind][0]:
-                fail(errors, f"must be {_SCALARS[kind][1]}", pointer)
+            scalar, name = _SCALARS[kind]
+            if type(value) is not scalar:
+                fail(errors, f"must be {name}", pointer)
         case "one":
             if value not in rest.split("|"):
                 fail(errors, f"must be one of: {rest.replace('|', ', ')}", pointer)
@@ -120,7 +123,9 @@ def _check_typed(value: Any, kinds: dict[str, str], pointer: str, errors: Errors
 def _fields(listed: str) -> dict[str, tuple[str, bool]]:
     """The fields of an object: the type of each, and whether it is required."""
     found: dict[str, tuple[str, bool]] = {}
-    for field in filter(None, listed.split(", ")):
+    for field in listed.split(", "):
+        if not field:
+            continue
         name, _, spec = field.partition(" ")
         if name.startswith("+"):
             found |= _fields(_OBJECTS[name[1:]])

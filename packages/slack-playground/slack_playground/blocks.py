@@ -37,10 +37,10 @@ def view_errors(view: Any) -> Errors:
     check("@views", view, "/view", errors)
     if not errors:
         _check_layout(view["blocks"], "/view/blocks", errors)
-        asks = any(block["type"] == "input" for block in view["blocks"])
-        focused = sum(bool(e.get("focus_on_load")) for b in view["blocks"] for e in elements_of(b))
-        if focused > 1:
+        elements = [element for block in view["blocks"] for element in elements_of(block)]
+        if sum(bool(element.get("focus_on_load")) for element in elements) > 1:
             fail(errors, "only one element can have focus_on_load", "/view/blocks")
+        asks = any(block["type"] == "input" for block in view["blocks"])
         if asks and view["type"] == "modal" and "submit" not in view:
             fail(errors, "missing required field: submit", "/view")
     return errors
@@ -59,8 +59,10 @@ def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
             fail(errors, "action_id must be unique", place)
         for element in elements:
             options = options_of(element)
-            initial = [*element.get("initial_options", []), element.get("initial_option")]
-            if options and any(one not in (None, *options) for one in initial):
+            initial = list(element.get("initial_options", []))
+            if "initial_option" in element:
+                initial.append(element["initial_option"])
+            if options and any(one not in options for one in initial):
                 fail(errors, "initial options must be among the options", place)
 
 
@@ -68,14 +70,21 @@ def elements_of(block: Json) -> list[Json]:
     """The elements of a block, except those of rich text and of unchecked blocks."""
     if block["type"] in UNCHECKED_BLOCKS:
         return []
-    found = list(block.get("elements", [])) if block["type"] != "rich_text" else []
-    return [*found, *(block[key] for key in ("accessory", "element") if key in block)]
+    found: list[Json] = []
+    if block["type"] != "rich_text":
+        found += block.get("elements", [])
+    for key in ("accessory", "element"):
+        if key in block:
+            found.append(block[key])
+    return found
 
 
 def options_of(element: Json) -> list[Json]:
     """The options of a menu, including those in its groups."""
-    groups = element.get("option_groups", [])
-    return [*element.get("options", []), *(o for group in groups for o in group["options"])]
+    options: list[Json] = list(element.get("options", []))
+    for group in element.get("option_groups", []):
+        options += group["options"]
+    return options
 
 
 def characters(value: Any) -> int:

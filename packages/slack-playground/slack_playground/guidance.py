@@ -44,16 +44,19 @@ def block_advice(blocks: list[Json], pointer: str) -> Errors:
 
 def _lacks(element: Json, block: Json) -> list[str]:
     kind = element["type"]
-    buttons = [element[name] for name in ("positive_button", "negative_button") if name in element]
-    if kind in ("button", "icon_button"):
-        buttons = [element]
     unnamed = "a button without words needs an accessibility_label"
-    lacks = [unnamed for button in buttons if not _speaks(button)]
+    lacks = [unnamed for button in _buttons(element) if not _speaks(button)]
     if kind.endswith("_select") and block["type"] != "input" and "placeholder" not in element:
         lacks.append("a menu outside an input block needs a placeholder")
     if kind in ("image", "video") and not str(element.get("alt_text", "")).strip():
         lacks.append("alt_text must say what the image shows")
     return lacks
+
+
+def _buttons(element: Json) -> list[Json]:
+    if element["type"] in ("button", "icon_button"):
+        return [element]
+    return [element[name] for name in ("positive_button", "negative_button") if name in element]
 
 
 def _speaks(button: Json) -> bool:

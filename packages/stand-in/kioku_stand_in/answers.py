@@ -171,8 +171,8 @@ def _reply(prompt: Prompt, say: Mapping[str, str]) -> Answer:
 
 def _outcome(output: str) -> str:
     """Return the name of the reply to the output of a call: that of the first mark in it."""
-    outcomes = SCRIPT["outcomes"].items()
-    return next(name for mark, name in outcomes if mark in output)
+    outcomes: dict[str, str] = SCRIPT["outcomes"]
+    return next(name for mark, name in outcomes.items() if mark in output)
 
 
 def _as_list(lines: Sequence[str]) -> str:

@@ -55,16 +55,13 @@ def formed(prompt: Prompt) -> list[Call]:
     """Return LangMem's tool calls for a formation request; none if nothing is to be remembered."""
     tools = {tool.name: tool.fields for tool in prompt.tools}
     stored = stored_in(prompt.instructions)
-    keys: dict[str, str] = {}
-    known: dict[str, Memory] = {}
-    for key, memory in stored.items():
-        keys[memory.subject] = key
-        known[memory.subject] = memory
+    keys = {memory.subject: key for key, memory in stored.items()}
+    known = {memory.subject: memory for memory in stored.values()}
     learn(known, "\n".join(_SPOKEN.findall(prompt.last_user_text)))
     calls = []
-    for subject, key in keys.items():
+    for subject in keys:
         if subject not in known:
-            calls.append(call("RemoveDoc", {"json_doc_id": key}))
+            calls.append(call("RemoveDoc", {"json_doc_id": keys[subject]}))
     for subject, memory in known.items():
         if memory.kind not in tools:
             continue

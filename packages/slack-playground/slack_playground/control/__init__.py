@@ -60,14 +60,7 @@ async def _perform(act: Act, slack: Slack, request: web.Request) -> Any:
     conversation of the person, and "dm" the one with the app. A null field counts as absent, unless
     `act` takes ``**fields``.
     """
-    strict = request.method != "GET"
-    given: Any = {**request.query, **request.match_info}
-    if strict:
-        given = json.loads(await request.text() or "{}")
-    if not isinstance(given, dict):
-        raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - answered with 400
-    if "as" in given:
-        given["user"] = given["as"]
+    given = await _given(request)
     parameters = inspect.signature(act).parameters
     if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
         names = parameters.keys() & given.keys()
@@ -77,8 +70,20 @@ async def _perform(act: Act, slack: Slack, request: web.Request) -> Any:
         given["user"] = slack.workspace.user(str(given.get("user", "")))
     if types.get("channel") is Channel:
         given["channel"] = _place(slack, str(given.get("channel", "dm")), given["user"])
-    answer = _checked(act, strict)(slack, **given)
+    answer = _checked(act, strict=request.method != "GET")(slack, **given)
     return await answer if inspect.isawaitable(answer) else answer
+
+
+async def _given(request: web.Request) -> Json:
+    """The fields of the query and the path, or, except for GET, of the JSON body."""
+    given: Any = {**request.query, **request.match_info}
+    if request.method != "GET":
+        given = json.loads(await request.text() or "{}")
+    if not isinstance(given, dict):
+        raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - answered with 400
+    if "as" in given:
+        given["user"] = given["as"]
+    return given
 
 
 def _place(slack: Slack, name: str, user: User) -> Channel:

@@ -1,5 +1,6 @@
 """One Web API call in progress: its arguments, and what a handler may ask about it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -103,15 +104,15 @@ class Call:
         if "thread_ts" not in self.args:
             return None
         thread_ts = self.text("thread_ts")
-        seconds, _, fraction = thread_ts.partition(".")
-        if not (seconds.isdigit() and fraction.isdigit()):
+        if not re.fullmatch(r"\d+\.\d+", thread_ts, re.ASCII):
             raise SlackError("invalid_thread_ts")
         message = self.slack.workspace.find(channel.id, thread_ts)
         if message is None and not self.slack.workspace.replies(channel.id, thread_ts):
             raise SlackError(missing)
         if message is not None and message.is_reply:
-            reply = "cannot_reply_to_message"
-            raise SlackError(missing if missing == "invalid_thread_ts" else reply)
+            if missing == "invalid_thread_ts":
+                raise SlackError(missing)
+            raise SlackError("cannot_reply_to_message")
         return thread_ts
 
     def shown(self, message: Message, *, metadata: bool = True) -> Json:
@@ -127,9 +128,10 @@ class Call:
         if not 0 < limit <= most:
             known = "invalid_limit" in self.method.errors
             raise SlackError("invalid_limit" if known else "invalid_arguments", "invalid limit")
-        cursor = self.text("cursor") or "c0"
-        if not (cursor.startswith("c") and cursor[1:].isdigit()):
+        cursor = re.fullmatch(r"c(\d+)", self.text("cursor") or "c0", re.ASCII)
+        if cursor is None:
             raise SlackError("invalid_cursor")
-        end = int(cursor[1:]) + limit
+        start = int(cursor[1])
+        end = start + limit
         following = f"c{end}" if end < len(items) else ""
-        return items[int(cursor[1:]) : end], {"next_cursor": following}
+        return items[start:end], {"next_cursor": following}
