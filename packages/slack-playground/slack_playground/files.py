@@ -77,8 +77,7 @@ async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
         raise web.HTTPFound("/")
     fault = slack.faults.take(DOWNLOAD)
     if fault is not None and fault.status == HTTPStatus.FOUND:
-        file_and_path = request.path.removeprefix("/").partition("/")[2]
-        raise web.HTTPFound(f"/{_ORIGIN}/{file_and_path}")
+        raise web.HTTPFound(f"/{_ORIGIN}/{team}-{file_id}/{request.match_info['path']}")
     if fault is not None and fault.status:
         return fault.response()
     file = slack.workspace.files.get(file_id)

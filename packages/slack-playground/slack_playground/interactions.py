@@ -73,7 +73,8 @@ async def command(slack: Slack, user: User, channel: Channel, command: str, text
     delivery = await slack.deliveries.send_request("slash_commands", command, body)
     answer = delivery.attempts[-1].get("answer") or {}
     wrong = _complaints(slack, delivery, block_errors(answer.get("blocks", [])))
-    if not wrong and any(answer.get(part) for part in ("text", "blocks", "attachments")):
+    says_something = answer.get("text") or answer.get("blocks") or answer.get("attachments")
+    if says_something and not wrong:
         slack.violations.add_all(f"ack of {command}", message_advice(answer))
         respond(slack, target, answer)
     return delivery

@@ -83,12 +83,13 @@ class Workspace:
 
         In Slack, two workspaces may have the same ids.
         """
-        bots = {like.identity.bot_user_id: self._add_app(bot_name).id}
+        bot = self._add_app(bot_name)
+        other_bot = like.identity.bot_user_id
         for user in like.users.values():
-            if user.id not in bots and user.team == like.identity.team_id:
+            if user.id != other_bot and user.team == like.identity.team_id:
                 self.users[user.id] = replace(user, team=self.identity.team_id)
         for channel in like.channels.values():
-            members = [bots.get(member, member) for member in channel.members]
+            members = [bot.id if member == other_bot else member for member in channel.members]
             known = [member for member in members if member in self.users]
             self.channels[channel.id] = replace(channel, members=known, shared=False)
         return self
@@ -162,7 +163,8 @@ class Workspace:
         self._last_ts = max(self._last_ts, int(message.ts.replace(".", "")))
         self.messages.setdefault(message.channel, {})[message.ts] = message
         if message.is_reply and not message.only_for:
-            self._replies.setdefault((message.channel, message.thread_ts), []).append(message.ts)
+            thread = (message.channel, message.thread_ts)
+            self._replies.setdefault(thread, []).append(message.ts)
 
     def remove_message(self, message: Message) -> None:
         """Delete a message for good."""
@@ -200,11 +202,12 @@ class Workspace:
 
     def thread(self, channel_id: str, ts: str) -> Thread:
         """The app's settings of a thread, without an expired status line or `processing`."""
-        new = Thread(channel=channel_id, ts=ts)
-        thread = self.threads.setdefault(channel_id, {}).setdefault(ts, new)
-        if thread.status and time.time() - thread.status_set > STATUS_SECONDS:
+        threads = self.threads.setdefault(channel_id, {})
+        thread = threads.setdefault(ts, Thread(channel=channel_id, ts=ts))
+        now = time.time()
+        if now - thread.status_set > STATUS_SECONDS:
             thread.clear_status()
-        if thread.session == "processing" and time.time() - thread.session_set > PROCESSING_SECONDS:
+        if thread.session == "processing" and now - thread.session_set > PROCESSING_SECONDS:
             thread.session = "active"
         return thread
 

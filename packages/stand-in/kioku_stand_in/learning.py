@@ -58,10 +58,8 @@ def formed(prompt: Prompt) -> list[Call]:
     keys = {memory.subject: key for key, memory in stored.items()}
     known = {memory.subject: memory for memory in stored.values()}
     learn(known, "\n".join(_SPOKEN.findall(prompt.last_user_text)))
-    calls = []
-    for subject in keys:
-        if subject not in known:
-            calls.append(call("RemoveDoc", {"json_doc_id": keys[subject]}))
+    removed = [key for subject, key in keys.items() if subject not in known]
+    calls = [call("RemoveDoc", {"json_doc_id": key}) for key in removed]
     for subject, memory in known.items():
         if memory.kind not in tools:
             continue

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
+from types import ModuleType
 from typing import Any
 
 from aiohttp import web
@@ -31,12 +32,21 @@ def add_control_routes(app: web.Application, slack: Slack) -> None:
 
     Apart from two, the functions of each module are named like their paths, with "_" for "/".
     """
-    for method, module in (("GET", queries), ("POST", people), ("POST", actions), ("POST", admin)):
-        for name, act in inspect.getmembers(module, inspect.isfunction):
-            if act.__module__ == module.__name__ and not name.startswith("_"):
-                verb, path = _OTHERS.get(name, (method, name.replace("_", "/")))
-                app.router.add_route(verb, f"{PREFIX}/{path}", partial(_answer, slack, act))
+    for module in (queries, people, actions, admin):
+        method = "GET" if module is queries else "POST"
+        for name, act in _acts_of(module).items():
+            verb, path = _OTHERS.get(name, (method, name.replace("_", "/")))
+            app.router.add_route(verb, f"{PREFIX}/{path}", partial(_answer, slack, act))
     app.router.add_get(f"{PREFIX}/updates", partial(_stream, slack.updates))
+
+
+def _acts_of(module: ModuleType) -> dict[str, Act]:
+    """The public functions that a module defines itself."""
+    return {
+        name: act
+        for name, act in inspect.getmembers(module, inspect.isfunction)
+        if act.__module__ == module.__name__ and not name.startswith("_")
+    }
 
 
 async def _answer(first: Slack, act: Act, request: web.Request) -> web.StreamResponse:
@@ -65,10 +75,9 @@ async def _perform(act: Act, slack: Slack, request: web.Request) -> Any:
     if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
         names = parameters.keys() & given.keys()
         given = {name: given[name] for name in names if given[name] is not None}
-    types = {name: one.annotation for name, one in parameters.items()}
-    if types.get("user") is User:
+    if "user" in parameters and parameters["user"].annotation is User:
         given["user"] = slack.workspace.user(str(given.get("user", "")))
-    if types.get("channel") is Channel:
+    if "channel" in parameters and parameters["channel"].annotation is Channel:
         given["channel"] = _place(slack, str(given.get("channel", "dm")), given["user"])
     answer = _checked(act, strict=request.method != "GET")(slack, **given)
     return await answer if inspect.isawaitable(answer) else answer

@@ -112,7 +112,8 @@ def messages_forward(slack: Slack, user: User, channel: Channel, ts: str, text: 
     place = workspace.open_dm(user.id)
     for file in message.body.get("files", []):
         workspace.files[file["id"]].channels.append(place.id)
-    shared = forwarded(message, workspace.user(str(message.body["user"])), channel)
+    author = workspace.user(str(message.body["user"]))
+    shared = forwarded(message, author, channel)
     posted = posting.typed(slack, user, place, text, attachments=[shared])
     return {"channel": place.id, "ts": posted.ts}
 
