@@ -262,7 +262,7 @@ def _number(since: str) -> int:
     return int(since)
 
 
-def _route(act: Callable[[str], str | dict[str, Any] | None]) -> Handler:
+def _route(act: Callable[[str], dict[str, Any] | None]) -> Handler:
     """Return a handler that calls `act` with the body, or with the number in ``?since=``."""
 
     async def handle(request: web.Request) -> web.Response:
@@ -278,10 +278,6 @@ def _route(act: Callable[[str], str | dict[str, Any] | None]) -> Handler:
             return web.json_response({"error": f"{where}: {first['msg']}."}, status=400)
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
-        if told is None:
-            return web.json_response({"ok": True})
-        if isinstance(told, str):
-            return web.Response(text=told, content_type="application/json")
-        return web.json_response(told)
+        return web.json_response({"ok": True} if told is None else told)
 
     return handle

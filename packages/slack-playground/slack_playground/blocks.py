@@ -1,15 +1,10 @@
 """Validation of blocks and views, and the form in which Slack stores them."""
 
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
-from slack_playground.block_kit import (
-    LIMITS,
-    UNCHECKED_BLOCKS,
-    Errors,
-    check,
-    fail,
-)
+from slack_playground.block_kit import LIMITS, UNCHECKED_BLOCKS, check, error_at
 from slack_playground.records import Json
 from slack_playground.rich_text import translated
 
@@ -17,53 +12,63 @@ MESSAGE_BLOCKS = LIMITS["message_blocks"]
 MARKDOWN_CHARACTERS = LIMITS["message_markdown"]
 
 
-def block_errors(blocks: Any) -> Errors:
+def block_errors(blocks: Any) -> list[str]:
     """Return Slack's error messages for the blocks of a message; [] if they are valid."""
-    errors: Errors = []
-    check(f"list0:{MESSAGE_BLOCKS}:@message_blocks", blocks, "/blocks", errors)
+    errors = list(check(f"list0:{MESSAGE_BLOCKS}:@message_blocks", blocks, "/blocks"))
     if not errors:
-        _check_layout(blocks, "/blocks", errors)
-        texts = [block["text"] for block in blocks if block["type"] == "markdown"]
-        if sum(map(len, texts)) > MARKDOWN_CHARACTERS:
-            fail(errors, f"must be less than {MARKDOWN_CHARACTERS + 1} characters", "/blocks")
-        if len(blocks) - len(texts) + sum(map(translated, texts)) > MESSAGE_BLOCKS:
-            fail(errors, f"no more than {MESSAGE_BLOCKS} items allowed", "/blocks")
+        errors += _layout_errors(blocks, "/blocks")
+        errors += _markdown_errors(blocks)
     return errors
 
 
-def view_errors(view: Any) -> Errors:
+def _markdown_errors(blocks: list[Json]) -> Iterator[str]:
+    texts = [block["text"] for block in blocks if block["type"] == "markdown"]
+    if sum(map(len, texts)) > MARKDOWN_CHARACTERS:
+        yield error_at("/blocks", f"must be less than {MARKDOWN_CHARACTERS + 1} characters")
+    if len(blocks) - len(texts) + sum(map(translated, texts)) > MESSAGE_BLOCKS:
+        yield error_at("/blocks", f"no more than {MESSAGE_BLOCKS} items allowed")
+
+
+def view_errors(view: Any) -> list[str]:
     """Return Slack's error messages for a view."""
-    errors: Errors = []
-    check("@views", view, "/view", errors)
+    errors = list(check("@views", view, "/view"))
     if not errors:
-        _check_layout(view["blocks"], "/view/blocks", errors)
-        elements = [element for block in view["blocks"] for element in elements_of(block)]
-        if sum(bool(element.get("focus_on_load")) for element in elements) > 1:
-            fail(errors, "only one element can have focus_on_load", "/view/blocks")
-        asks = any(block["type"] == "input" for block in view["blocks"])
-        if asks and view["type"] == "modal" and "submit" not in view:
-            fail(errors, "missing required field: submit", "/view")
+        errors += _layout_errors(view["blocks"], "/view/blocks")
+        errors += _input_errors(view)
     return errors
 
 
-def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
-    """Check rules between fields: unique ids, initial options among the options."""
-    ids = [block["block_id"] for block in blocks if "block_id" in block]
-    if len(ids) != len(set(ids)):
-        fail(errors, "block_id must be unique", pointer)
+def _input_errors(view: Json) -> Iterator[str]:
+    elements = [element for block in view["blocks"] for element in elements_of(block)]
+    if sum(bool(element.get("focus_on_load")) for element in elements) > 1:
+        yield error_at("/view/blocks", "only one element can have focus_on_load")
+    asks = any(block["type"] == "input" for block in view["blocks"])
+    if asks and view["type"] == "modal" and "submit" not in view:
+        yield error_at("/view", "missing required field: submit")
+
+
+def _layout_errors(blocks: list[Json], pointer: str) -> Iterator[str]:
+    """Yield what breaks rules between fields: unique ids, initial options among the options."""
+    if _repeats(blocks, "block_id"):
+        yield error_at(pointer, "block_id must be unique")
     for index, block in enumerate(blocks):
         place = f"{pointer}/{index}"
         elements = elements_of(block)
-        actions = [element["action_id"] for element in elements if "action_id" in element]
-        if len(actions) != len(set(actions)):
-            fail(errors, "action_id must be unique", place)
+        if _repeats(elements, "action_id"):
+            yield error_at(place, "action_id must be unique")
         for element in elements:
             options = options_of(element)
             initial = list(element.get("initial_options", []))
             if "initial_option" in element:
                 initial.append(element["initial_option"])
             if options and any(one not in options for one in initial):
-                fail(errors, "initial options must be among the options", place)
+                yield error_at(place, "initial options must be among the options")
+
+
+def _repeats(objects: list[Json], name: str) -> bool:
+    """Whether two objects have the same id in the field `name`."""
+    ids = [one[name] for one in objects if name in one]
+    return len(ids) != len(set(ids))
 
 
 def elements_of(block: Json) -> list[Json]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slack_playground import posting
-from slack_playground.block_kit import Errors, check
+from slack_playground.block_kit import check
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message, User
 from slack_playground.rich_text import as_read
 from slack_playground.slack import Slack
@@ -57,10 +57,9 @@ class Call:
 
     def check(self, name: str, spec: str, error: str = "invalid_arguments") -> None:
         """Refuse an argument that is given but does not fit `spec`, in Block Kit's notation."""
-        errors: Errors = []
-        if name in self.args:
-            check(spec, self.args[name], f"/{name}", errors)
-        if errors:
+        if name not in self.args:
+            return
+        if errors := list(check(spec, self.args[name], f"/{name}")):
             raise SlackError(error, *errors)
 
     def channel(self, name: str = "channel", *, scope: str = "", member: bool = True) -> Channel:
