@@ -41,7 +41,10 @@ def check_bearer(request: web.Request) -> None:
 def _listed() -> frozenset[str]:
     from openai.types.shared.responses_model import ResponsesModel
 
-    return frozenset(name for names in get_args(ResponsesModel) for name in get_args(names))
+    names: set[str] = set()
+    for listed in get_args(ResponsesModel):
+        names.update(get_args(listed))
+    return frozenset(names)
 
 
 def base_model(model: str) -> str:

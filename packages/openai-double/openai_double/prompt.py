@@ -118,17 +118,18 @@ def from_chat(body: dict[str, Any]) -> Prompt:
     choice = body.get("tool_choice")
     if isinstance(choice, dict):
         choice = choice.get("function")
-    form = body.get("response_format") or {}
+    items: list[dict[str, Any]] = []
+    for message in body["messages"]:
+        items += _items(message)
+    functions = [tool for tool in body.get("tools") or [] if tool["type"] == "function"]
+    given = body.get("response_format") or {}
+    form = {**(given.get("json_schema") or {}), "type": given.get("type")}
     return from_responses(
         {
-            "input": [item for message in body["messages"] for item in _items(message)],
-            "tools": [
-                {"type": "function", **tool["function"]}
-                for tool in body.get("tools") or []
-                if tool["type"] == "function"
-            ],
+            "input": items,
+            "tools": [{"type": "function", **tool["function"]} for tool in functions],
             "tool_choice": choice,
-            "text": {"format": {**(form.get("json_schema") or {}), "type": form.get("type")}},
+            "text": {"format": form},
         }
     )
 

@@ -22,10 +22,17 @@ def block_errors(blocks: Any) -> list[str]:
 
 
 def _markdown_errors(blocks: list[Json]) -> Iterator[str]:
-    texts = [block["text"] for block in blocks if block["type"] == "markdown"]
-    if sum(map(len, texts)) > MARKDOWN_CHARACTERS:
+    length = 0
+    number = 0
+    for block in blocks:
+        if block["type"] == "markdown":
+            length += len(block["text"])
+            number += translated(block["text"])
+        else:
+            number += 1
+    if length > MARKDOWN_CHARACTERS:
         yield error_at("/blocks", f"must be less than {MARKDOWN_CHARACTERS + 1} characters")
-    if len(blocks) - len(texts) + sum(map(translated, texts)) > MESSAGE_BLOCKS:
+    if number > MESSAGE_BLOCKS:
         yield error_at("/blocks", f"no more than {MESSAGE_BLOCKS} items allowed")
 
 
@@ -39,10 +46,13 @@ def view_errors(view: Any) -> list[str]:
 
 
 def _input_errors(view: Json) -> Iterator[str]:
-    elements = [element for block in view["blocks"] for element in elements_of(block)]
-    if sum(bool(element.get("focus_on_load")) for element in elements) > 1:
+    asks = False
+    focused = 0
+    for block in view["blocks"]:
+        asks = asks or block["type"] == "input"
+        focused += sum(element.get("focus_on_load", False) for element in elements_of(block))
+    if focused > 1:
         yield error_at("/view/blocks", "only one element can have focus_on_load")
-    asks = any(block["type"] == "input" for block in view["blocks"])
     if asks and view["type"] == "modal" and "submit" not in view:
         yield error_at("/view", "missing required field: submit")
 
@@ -98,9 +108,10 @@ def characters(value: Any) -> int:
         return sum(map(characters, value))
     if not isinstance(value, dict):
         return 0
-    text = value.get("text")
-    own = len(text) if isinstance(text, str) else 0
-    return own + sum(map(characters, value.values()))
+    count = sum(map(characters, value.values()))
+    if isinstance(value.get("text"), str):
+        count += len(value["text"])
+    return count
 
 
 def with_ids(blocks: list[Json]) -> list[Json]:

@@ -4,7 +4,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
 from typing import Any, Generic, TypeVar
 
 from slack_playground.records import Json

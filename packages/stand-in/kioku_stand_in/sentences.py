@@ -17,11 +17,7 @@ _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
 _OPENING: Final = re.compile(
     f"(?:{'|'.join(SCRIPT['openings'].values())})*".replace("<end>", "(?:[,.:!]? +|、|$)"), re.I
 )
-_RULES: Final = [
-    (name, re.compile(says.replace("<name>", SCRIPT["name"]), re.I))
-    for name, rule in SCRIPT["rules"].items()
-    for says in rule["says"]
-]
+
 _TOPICS: Final = compiled(SCRIPT["topics"])
 _LEVELS: Final = compiled(SCRIPT["levels"])
 _LIKED: Final = compiled(SCRIPT["liked"])
@@ -30,6 +26,16 @@ _RUN: Final = "[ァ-ヺー一-鿿A-Za-z0-9]*"
 _LIKED_NAMES: Final = "|".join("|".join(names) for names in SCRIPT["liked"].values())
 _NAMES: Final = re.compile(f"お?{_RUN}(?:{_LIKED_NAMES}){_RUN}")
 _LONGEST: Final = 4  # words of a name
+
+
+def _rules() -> Iterator[tuple[str, re.Pattern[str]]]:
+    """Yield each pattern of the script's rules with the name of its rule, in their order."""
+    for name, rule in SCRIPT["rules"].items():
+        for says in rule["says"]:
+            yield name, re.compile(says.replace("<name>", SCRIPT["name"]), re.I)
+
+
+_RULES: Final = tuple(_rules())
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from openai_double.conformance.shape import Shapes
 from openai_double.conformance.validator import Schemas, openai_schemas
 from openai_double.testing import call
 
-COUNTED: Final = ("requests", "events", "objects", "errors", "violations")
+_VALIDATED: Final = ("requests", "events", "objects", "errors")
 _PATH_OF: Final = {
     "responses": "/responses",
     "chat": "/chat/completions",
@@ -142,7 +142,7 @@ def verify(traffic: Traffic, *, nonconforming: bool = False, ask: bool = True) -
 
 def summary(counts: Mapping[str, int]) -> str:
     """Return one line with the counts."""
-    told = ", ".join(f"{counts.get(name, 0):,} {name}" for name in COUNTED[:-1])
+    told = ", ".join(f"{counts.get(name, 0):,} {name}" for name in _VALIDATED)
     return f"OpenAI's schemas: {told} validated; {counts.get('violations', 0):,} violations"
 
 

@@ -64,23 +64,30 @@ async def _answer(first: Slack, act: Act, request: web.Request) -> web.StreamRes
 
 
 async def _perform(act: Act, slack: Slack, request: web.Request) -> Any:
-    """Call `act` with the fields of the JSON body, or of the query, for which it has parameters.
+    """Call `act` with the fields of the JSON body, or of the query, for which it has parameters."""
+    arguments = _arguments(act, slack, await _given(request))
+    answer = _checked(act, strict=request.method != "GET")(slack, **arguments)
+    if inspect.isawaitable(answer):
+        return await answer
+    return answer
+
+
+def _arguments(act: Act, slack: Slack, given: Json) -> Json:
+    """The arguments of `act` in the fields of a request.
 
     A parameter of type `User` or `Channel` gets the object that its id names; `channel` names a
     conversation of the person, and "dm" the one with the app. A null field counts as absent, unless
     `act` takes ``**fields``.
     """
-    given = await _given(request)
     parameters = inspect.signature(act).parameters
-    if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+    if all(one.kind is not one.VAR_KEYWORD for one in parameters.values()):
         names = parameters.keys() & given.keys()
         given = {name: given[name] for name in names if given[name] is not None}
     if "user" in parameters and parameters["user"].annotation is User:
         given["user"] = slack.workspace.user(str(given.get("user", "")))
     if "channel" in parameters and parameters["channel"].annotation is Channel:
         given["channel"] = _place(slack, str(given.get("channel", "dm")), given["user"])
-    answer = _checked(act, strict=request.method != "GET")(slack, **given)
-    return await answer if inspect.isawaitable(answer) else answer
+    return given
 
 
 async def _given(request: web.Request) -> Json:

@@ -5,7 +5,8 @@ import secrets
 from slack_playground import posting
 from slack_playground.files import FILE_BYTES, may_see
 from slack_playground.objects import file_object, like
-from slack_playground.records import File, Json
+from slack_playground.records import File, Json, Message
+from slack_playground.slack import Slack
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
 
@@ -31,7 +32,8 @@ def complete_upload(call: Call) -> Json:
     if "channels" in call.args and "channel_id" in call.args:
         raise SlackError("invalid_arguments", "channels and channel_id exclude each other")
     uploaded = [_uploaded(call, entry["id"]) for entry in call.args["files"]]
-    channel = thread_ts = None
+    channel = None
+    thread_ts = None
     if named := call.text("channel_id") or call.text("channels"):
         call.args["channel"] = named
         channel = call.open_channel()
@@ -82,11 +84,15 @@ def delete(call: Call) -> Json:
     if file.content is None:
         raise SlackError("file_deleted")
     file.content = None
-    gone = {"id": file.id, "mode": "tombstone"}
     for channel in file.channels:
         for message in call.slack.workspace.history(channel):
-            shown = message.body.get("files") or []
-            files = [gone if one["id"] == file.id else one for one in shown]
-            if files != shown:
-                posting.change(call.slack, message, {"files": files})
+            _leave_tombstone(call.slack, message, file)
     return {}
+
+
+def _leave_tombstone(slack: Slack, message: Message, file: File) -> None:
+    files = list(message.body.get("files") or [])
+    ids = [one["id"] for one in files]
+    if file.id in ids:
+        files[ids.index(file.id)] = {"id": file.id, "mode": "tombstone"}
+        posting.change(slack, message, {"files": files})
