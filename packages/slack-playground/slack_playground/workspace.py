@@ -89,9 +89,10 @@ class Workspace:
             if user.id != other_bot and user.team == like.identity.team_id:
                 self.users[user.id] = replace(user, team=self.identity.team_id)
         for channel in like.channels.values():
-            members = [bot.id if member == other_bot else member for member in channel.members]
-            known = [member for member in members if member in self.users]
-            self.channels[channel.id] = replace(channel, members=known, shared=False)
+            members = [member for member in channel.members if member in self.users]
+            if other_bot in channel.members:
+                members.append(bot.id)
+            self.channels[channel.id] = replace(channel, members=members, shared=False)
         return self
 
     def add_user(self, name: str, **fields: Any) -> User:

@@ -124,9 +124,8 @@ def _wanted(clause: Said, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]
     if clause.name in ("forget", "question"):
         yield _SEARCH, {"query": words}
     if clause.name == "forget":
-        for entry in _found(prompt):
-            if words.casefold() in str(entry["value"]).casefold():
-                yield "manage_memory", {"action": "delete", "id": entry["key"]}
+        for key in _found_with(words, prompt):
+            yield "manage_memory", {"action": "delete", "id": key}
 
 
 def _with_times(arguments: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
@@ -139,6 +138,13 @@ def _with_times(arguments: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
     if "since" in arguments:
         arguments["since"] = f"{now.date()}"
     return arguments
+
+
+def _found_with(words: str, prompt: Prompt) -> Iterator[str]:
+    """Yield the ids of the memories just found that contain these words."""
+    for entry in _found(prompt):
+        if words.casefold() in str(entry["value"]).casefold():
+            yield entry["key"]
 
 
 def _found(prompt: Prompt) -> list[dict[str, Any]]:
