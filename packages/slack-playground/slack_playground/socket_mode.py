@@ -7,6 +7,7 @@ import logging
 import secrets
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
@@ -17,15 +18,15 @@ from slack_playground.updates import Updates
 logger = logging.getLogger(__name__)
 
 
+@dataclass(kw_only=True, eq=False)
 class Connection:
-    """One open WebSocket, with the envelopes that wait for their ack on it."""
+    """One open WebSocket, with the envelopes that wait for their ack on it, by their ids."""
 
-    def __init__(self, number: int, socket: web.WebSocketResponse, request: web.Request) -> None:
-        self.number = number
-        self.socket = socket
-        self.transport = request.transport
-        self.retiring = False
-        self.waiting: dict[str, asyncio.Future[Json]] = {}
+    number: int
+    socket: web.WebSocketResponse
+    transport: asyncio.Transport | None
+    retiring: bool = False
+    waiting: dict[str, asyncio.Future[Json]] = field(default_factory=dict)
 
 
 class SocketMode:
@@ -59,7 +60,9 @@ class SocketMode:
         self._tickets.remove(ticket)
         socket = web.WebSocketResponse(max_msg_size=16 * 1024 * 1024)
         await socket.prepare(request)
-        connection = Connection(next(self._numbers), socket, request)
+        connection = Connection(
+            number=next(self._numbers), socket=socket, transport=request.transport
+        )
         hello = like(
             "hello",
             num_connections=len(self._connections) + 1,

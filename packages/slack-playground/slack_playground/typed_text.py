@@ -87,9 +87,7 @@ class TypedText:
         for token in _TOKEN.finditer(typed):
             kind = str(token.lastgroup)
             value = token[kind]
-            if (kind == "user" and value not in self._users) or (
-                kind == "channel" and value not in self._channels
-            ):
+            if not self._is_known(kind, value):
                 continue
             plain = typed[plain_from : token.start()]
             plain_from = token.end()
@@ -103,6 +101,14 @@ class TypedText:
             elements.append({"type": "text", "text": plain})
             text += escape(plain)
         return text, elements
+
+    def _is_known(self, kind: str, value: str) -> bool:
+        """Whether a mention names a user or a channel of this workspace; other tokens need none."""
+        if kind == "user":
+            return value in self._users
+        if kind == "channel":
+            return value in self._channels
+        return True
 
     def _names_to_ids(self, typed: str) -> str:
         """Replace @Name by <@ID> and #channel by <#ID> outside inline code."""
