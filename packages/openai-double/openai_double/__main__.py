@@ -13,7 +13,7 @@ from aiohttp import web
 from openai_double.server import create_app
 
 
-async def serve(app: web.Application, host: str, port: int) -> None:
+async def serve(app: web.Application, port: int) -> None:
     """Print the addresses as JSON, and serve until a signal. A request ends with its client."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -22,8 +22,8 @@ async def serve(app: web.Application, host: str, port: int) -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
-        url = f"http://{host}:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         sys.stdout.write(json.dumps({"url": url, "openai_base_url": f"{url}/v1"}) + "\n")
         sys.stdout.flush()
         await stopped.wait()
@@ -34,10 +34,9 @@ async def serve(app: web.Application, host: str, port: int) -> None:
 def main(app: web.Application | None = None) -> None:
     """Read the arguments and serve `app`, by default the double alone."""
     parser = argparse.ArgumentParser(description="A double of OpenAI's API on loopback.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="port, 0 for any free one")
     given = parser.parse_args()
-    asyncio.run(serve(app or create_app(), given.host, given.port))
+    asyncio.run(serve(app or create_app(), given.port))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,9 @@ class Message(Given):
     def _with_parts(cls, given: Any) -> Any:
         if not isinstance(given, dict) or "text" not in given:
             return given
-        return {**{k: v for k, v in given.items() if k != "text"}, "parts": (given["text"],)}
+        rest = dict(given)
+        text = rest.pop("text")
+        return {**rest, "parts": (text,)}
 
 
 Item: TypeAlias = Annotated[Reasoning | Search | Message | Call, Field(discriminator="type")]
@@ -83,9 +85,11 @@ class Answer:
     @property
     def text(self) -> str:
         """The text of its messages without commentary."""
-        messages = [one for one in self.items if isinstance(one, Message)]
-        final = [one for one in messages if one.phase != "commentary"]
-        return "\n\n".join(part for message in final for part in message.parts)
+        parts: list[str] = []
+        for item in self.items:
+            if isinstance(item, Message) and item.phase != "commentary":
+                parts += item.parts
+        return "\n\n".join(parts)
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -94,8 +98,12 @@ class Answer:
 
     def summary(self) -> dict[str, Any]:
         """The answer's entry in the journal."""
-        calls = [{"name": one.name, "arguments": one.arguments} for one in self.calls]
-        return {"text": self.text, **({"calls": calls} if calls else {})}
+        summary: dict[str, Any] = {"text": self.text}
+        if self.calls:
+            summary["calls"] = [
+                {"name": one.name, "arguments": one.arguments} for one in self.calls
+            ]
+        return summary
 
 
 def said(
@@ -106,10 +114,13 @@ def said(
     web_search: bool = False,
 ) -> Answer:
     """Return an answer with a text, calls, or both; a web search comes before them."""
-    query = str(annotations[0]["title"]) if annotations else "news"
-    message = Message(parts=(text,), annotations=annotations, refuses=refuses)
-    items: list[Item] = [Search(query=query)] if web_search else []
-    items += [message] if text or not calls else []
+    items: list[Item] = []
+    if web_search and annotations:
+        items.append(Search(query=str(annotations[0]["title"])))
+    elif web_search:
+        items.append(Search())
+    if text or not calls:
+        items.append(Message(parts=(text,), annotations=annotations, refuses=refuses))
     return Answer((*items, *calls))
 
 
@@ -127,5 +138,9 @@ class Output(Given):
         """The answer itself."""
         if self.items is not None:
             return Answer(self.items)
-        more = {"annotations": self.annotations, "web_search": self.web_search}
-        return said(self.text, *self.function_calls, **more)  # type: ignore[arg-type]
+        return said(
+            self.text,
+            *self.function_calls,
+            annotations=self.annotations,
+            web_search=self.web_search,
+        )

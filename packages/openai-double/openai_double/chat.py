@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from openai_double.answer import Answer
-from openai_double.tokens import count_tokens, cut_to_tokens
+from openai_double.tokens import count_tokens, cut_to_tokens, pieces
 
 
 class ChatWriter:
@@ -23,7 +23,8 @@ class ChatWriter:
         self._finish = "tool_calls" if answer.calls else "stop"
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         if limit is not None and count_tokens(self.text) > limit:
-            self.text, self._finish = cut_to_tokens(self.text, limit), "length"
+            self.text = cut_to_tokens(self.text, limit)
+            self._finish = "length"
         self._calls: list[dict[str, Any]] = [
             {
                 "id": f"call_{secrets.token_hex(12)}",
@@ -37,11 +38,12 @@ class ChatWriter:
         """The completion object that a request without ``stream`` gets."""
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": self.text if self.text or not self._calls else None,
+            "content": self.text,
             "refusal": None,
             "annotations": [],
         }
         if self._calls:
+            message["content"] = self.text or None
             message["tool_calls"] = self._calls
         choice = {
             "index": 0,
@@ -58,18 +60,18 @@ class ChatWriter:
     def events(self, *, chunk_chars: int) -> Iterator[dict[str, Any]]:
         """Every chunk of the stream; text and arguments in pieces of `chunk_chars`."""
         yield self._chunk({"role": "assistant", "content": "", "refusal": None})
-        for start in range(0, len(self.text), chunk_chars):
-            yield self._chunk({"content": self.text[start : start + chunk_chars]})
+        for piece in pieces(self.text, chunk_chars):
+            yield self._chunk({"content": piece})
         for index, call in enumerate(self._calls):
             function = call["function"]
             opened = {**call, "index": index, "function": {**function, "arguments": ""}}
             yield self._chunk({"tool_calls": [opened]})
-            arguments = function["arguments"]
-            for start in range(0, len(arguments), chunk_chars):
-                piece = {"arguments": arguments[start : start + chunk_chars]}
-                yield self._chunk({"tool_calls": [{"index": index, "function": piece}]})
+            for piece in pieces(function["arguments"], chunk_chars):
+                more = {"index": index, "function": {"arguments": piece}}
+                yield self._chunk({"tool_calls": [more]})
         yield self._chunk({}, finish=self._finish)
-        if (self._body.get("stream_options") or {}).get("include_usage"):
+        options = self._body.get("stream_options") or {}
+        if options.get("include_usage"):
             yield {
                 **self._head("chat.completion.chunk"),
                 "choices": [],
@@ -90,9 +92,9 @@ class ChatWriter:
         return {**self._head("chat.completion.chunk"), "choices": [choice]}
 
     def _usage(self) -> dict[str, Any]:
-        output = count_tokens(self.text) + sum(
-            count_tokens(call["function"]["arguments"]) + 8 for call in self._calls
-        )
+        output = count_tokens(self.text)
+        for call in self._calls:
+            output += count_tokens(call["function"]["arguments"]) + 8
         return {
             "prompt_tokens": self._input_tokens,
             "completion_tokens": output,

@@ -41,7 +41,10 @@ def check_bearer(request: web.Request) -> None:
 def _listed() -> frozenset[str]:
     from openai.types.shared.responses_model import ResponsesModel
 
-    return frozenset(name for names in get_args(ResponsesModel) for name in get_args(names))
+    names: set[str] = set()
+    for listed in get_args(ResponsesModel):
+        names.update(get_args(listed))
+    return frozenset(names)
 
 
 def base_model(model: str) -> str:
@@ -70,20 +73,25 @@ def check_parameters(body: Mapping[str, Any]) -> None:
 
     Source: https://community.openai.com/t/gpt-5-6-chat-completion-reasoning-effort-bug-behavior-change/1386454
     """
-    model, chat = base_model(body["model"]), "messages" in body
-    effort = body.get("reasoning_effort") or (body.get("reasoning") or {}).get("effort")
-    if effort == "none":
+    model = base_model(body["model"])
+    reasoning = body.get("reasoning") or {}
+    if (body.get("reasoning_effort") or reasoning.get("effort")) == "none":
         return
-    for name, refusing in (("tools", _TOOLS_WITHOUT_REASONING), ("temperature", _NO_TEMPERATURE)):
-        if body.get(name) is not None and refusing.match(model) and (chat or name != "tools"):
+    refuses = {"temperature": _NO_TEMPERATURE}
+    if "messages" in body:
+        refuses["tools"] = _TOOLS_WITHOUT_REASONING
+    for name, models in refuses.items():
+        if body.get(name) is not None and models.match(model):
             message = f"Unsupported parameter: '{name}' with reasoning of {model}."
             raise refused(message, code="unsupported_parameter", param=name)
 
 
 def check_tool_choice(asked: Prompt) -> None:
     """Raise `ApiError` if the tool choice names a tool that the request does not offer."""
-    names = {tool.name for tool in asked.tools}
-    if asked.tool_choice not in {"auto", "none", *names, *(["required"] if names else [])}:
+    allowed = {"auto", "none", *(tool.name for tool in asked.tools)}
+    if asked.tools:
+        allowed.add("required")
+    if asked.tool_choice not in allowed:
         message = f"Tool choice '{asked.tool_choice}' not found in 'tools' parameter."
         raise refused(message, code="invalid_value", param="tool_choice")
 
@@ -100,20 +108,26 @@ def check_reasoning(body: Mapping[str, Any]) -> None:
     accepted only together with the item that followed it in the response.
     Source: https://platform.openai.com/docs/guides/reasoning (encrypted reasoning items)
     """
-    given = body.get("input")
-    items = given if isinstance(given, list) else []
+    items = body.get("input")
+    if not isinstance(items, list):
+        return
     for index, item in enumerate(items):
-        if item.get("type") != "reasoning":
-            continue
-        param, content = f"input[{index}]", item.get("encrypted_content")
-        if not content:
-            message = f"Item '{item['id']}' not found: `store` is set to false."
-            raise ApiError(status=404, message=message, param=param)
-        if content != encrypted_content(item["id"]):
-            message = "The encrypted content of a reasoning item could not be verified."
-            raise refused(message, code="invalid_encrypted_content", param=param)
-        after = items[index + 1] if index + 1 < len(items) else {}
-        kept_with = after.get("type") in {"reasoning", "function_call"}
-        if not kept_with and after.get("role") != "assistant":
-            message = f"Item '{item['id']}' was provided without its required following item."
-            raise refused(message, param=param)
+        if item.get("type") == "reasoning":
+            _check_reasoning_item(item, items[index + 1 :], f"input[{index}]")
+
+
+def _check_reasoning_item(
+    item: dict[str, Any], following: list[dict[str, Any]], param: str
+) -> None:
+    content = item.get("encrypted_content")
+    if not content:
+        message = f"Item '{item['id']}' not found: `store` is set to false."
+        raise ApiError(status=404, message=message, param=param)
+    if content != encrypted_content(item["id"]):
+        message = "The encrypted content of a reasoning item could not be verified."
+        raise refused(message, code="invalid_encrypted_content", param=param)
+    after = following[0] if following else {}
+    belongs_together = after.get("type") in {"reasoning", "function_call"}
+    if not belongs_together and after.get("role") != "assistant":
+        message = f"Item '{item['id']}' was provided without its required following item."
+        raise refused(message, param=param)

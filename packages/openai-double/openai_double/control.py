@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 from aiohttp import web
 from pydantic import Field, ValidationError, model_validator
 
-from openai_double.answer import Answer, Given, Message, Output
+from openai_double.answer import Answer, Given, Item, Message, Output
 from openai_double.errors import RESPONSE_ERROR_CODES, STATUS_OF_CODE, ApiError, error_type
 from openai_double.journal import Journal, Traffic, What
 from openai_double.request_types import Endpoint
@@ -90,20 +90,22 @@ class Fault(Rule):
 
     def fits(self, text: str) -> bool:
         """Whether it is for a request with this last user text."""
-        return super().fits(text) and (self.chance >= 1 or random.random() < self.chance)  # noqa: S311
+        return super().fits(text) and random.random() < self.chance  # noqa: S311
 
     @property
     def error(self) -> ApiError | None:
         """The HTTP error it stands for, if it is one."""
         if self.status is None and (self.error_code is None or self.event is not None):
             return None
-        code = self.error_code or (
-            {429: "rate_limit_exceeded", 500: "server_error"}.get(self.status or 0)
-        )
+        code = self.error_code
+        if code is None:
+            code = {429: "rate_limit_exceeded", 500: "server_error"}.get(self.status or 0)
         status = self.status or STATUS_OF_CODE.get(code or "", 400)
         headers = {}
-        if status == 429 or self.retry_after is not None:
-            headers["retry-after"] = f"{1 if self.retry_after is None else self.retry_after:g}"
+        if self.retry_after is not None:
+            headers["retry-after"] = f"{self.retry_after:g}"
+        elif status == 429:
+            headers["retry-after"] = "1"
         message = f"The request was refused: {code or status}."
         return ApiError(status=status, message=message, code=code, headers=headers)
 
@@ -125,7 +127,9 @@ class Fault(Rule):
         """The fields of an ``error`` event: flat, or those of an HTTP error's body."""
         code = self.error_code or "server_error"
         fields = {"code": code, "message": f"The request failed: {code}.", "param": None}
-        return {"error": {**fields, "type": error_type(code)}} if self.nested else fields
+        if self.nested:
+            return {"error": {**fields, "type": error_type(code)}}
+        return fields
 
 
 class Script(Rule):
@@ -140,7 +144,9 @@ class Script(Rule):
 
     def fits(self, text: str) -> bool:
         """Whether it is for a request with this last user text."""
-        return super().fits(text) and (self.pattern is None or bool(self.pattern.search(text)))
+        if self.pattern is not None and not self.pattern.search(text):
+            return False
+        return super().fits(text)
 
     def answer(self, text: str) -> Answer:
         """The answer to that text, with the groups of the pattern in its messages."""
@@ -148,14 +154,14 @@ class Script(Rule):
         found = self.pattern.search(text) if self.pattern else None
         if found is None:
             return answer
-        return Answer(
-            tuple(
-                one.model_copy(update={"parts": tuple(map(found.expand, one.parts))})
-                if isinstance(one, Message)
-                else one
-                for one in answer.items
-            )
-        )
+        items: list[Item] = []
+        for item in answer.items:
+            if isinstance(item, Message):
+                parts = tuple(map(found.expand, item.parts))
+                items.append(item.model_copy(update={"parts": parts}))
+            else:
+                items.append(item)
+        return Answer(tuple(items))
 
 
 _Rule = TypeVar("_Rule", Fault, Script)
@@ -200,53 +206,53 @@ class Control:
 
     def add_routes(self, app: web.Application) -> None:
         """Add the routes under ``/_model``; a mistake gets 400 and one sentence."""
+        get = app.router.add_get
+        post = app.router.add_post
+        delete = app.router.add_delete
+        get("/_model/settings", _route(lambda _: self.settings.model_dump()))
+        get("/_model/journal", _route(self._journal_since))
+        get("/_model/traffic", _route(lambda since: self.traffic.after(_number(since))))
+        post("/_model/settings", _route(self._change_settings))
+        post("/_model/faults", _route(lambda given: self._add(given, Fault, self.faults)))
+        post("/_model/script", _route(lambda given: self._add(given, Script, self.scripts)))
+        post("/_model/release", _route(lambda _: self._release()))
+        delete("/_model/faults", _route(lambda _: self.faults.clear()))
+        delete("/_model/script", _route(lambda _: self.scripts.clear()))
+        delete("/_model/journal", _route(lambda _: self.journal.clear()))
 
-        def journal(since: str) -> dict[str, Any]:
-            entries = self.journal.since(_number(since))
-            return {"entries": entries, "last": self.journal.last, "held": self.held}
+    def _journal_since(self, since: str) -> dict[str, Any]:
+        entries = self.journal.since(_number(since))
+        return {"entries": entries, "last": self.journal.last, "held": self.held}
 
-        def change_settings(given: str) -> None:
-            changed = Settings.model_validate_json(given)
-            self.settings = self.settings.model_copy(update=changed.model_dump(exclude_unset=True))
+    def _change_settings(self, given: str) -> None:
+        changed = Settings.model_validate_json(given)
+        self.settings = self.settings.model_copy(update=changed.model_dump(exclude_unset=True))
 
-        def add(kind: type[_Rule], rules: list[_Rule]) -> Callable[[str], None]:
-            def added(given: str) -> None:
-                rule = kind.model_validate_json(given)
-                if rule.kind not in {None, *self._kinds}:
-                    raise ValueError(f"kind must be one of {', '.join(self._kinds)}.")
-                if rule.times == 0:
-                    raise ValueError("times must be positive, or -1 for until deleted.")
-                rules.append(rule)
+    def _add(self, given: str, kind: type[_Rule], rules: list[_Rule]) -> None:
+        rule = kind.model_validate_json(given)
+        if rule.kind not in {None, *self._kinds}:
+            raise ValueError(f"kind must be one of {', '.join(self._kinds)}.")
+        if rule.times == 0:
+            raise ValueError("times must be positive, or -1 for until deleted.")
+        rules.append(rule)
 
-            return added
-
-        def release(_: str) -> None:
-            self._released.set()
-            self._released = asyncio.Event()
-            self.faults[:] = [fault for fault in self.faults if not fault.hold]
-
-        router = app.router
-        router.add_get("/_model/settings", _route(lambda _: self.settings.model_dump()))
-        router.add_get("/_model/journal", _route(journal))
-        router.add_get("/_model/traffic", _route(lambda since: self.traffic.after(_number(since))))
-        router.add_post("/_model/settings", _route(change_settings))
-        router.add_post("/_model/faults", _route(add(Fault, self.faults)))
-        router.add_post("/_model/script", _route(add(Script, self.scripts)))
-        router.add_post("/_model/release", _route(release))
-        router.add_delete("/_model/faults", _route(lambda _: self.faults.clear()))
-        router.add_delete("/_model/script", _route(lambda _: self.scripts.clear()))
-        router.add_delete("/_model/journal", _route(lambda _: self.journal.clear()))
+    def _release(self) -> None:
+        self._released.set()
+        self._released = asyncio.Event()
+        self.faults[:] = [fault for fault in self.faults if not fault.hold]
 
 
 def take(rules: list[_Rule], exchange: Exchange, text: str) -> _Rule | None:
     """Return the first rule for a request with this last user text, and count it as used."""
     for rule in rules:
-        fits = rule.endpoint == exchange.endpoint and rule.kind in {None, exchange.kind}
-        if fits and rule.fits(text):
-            rule.times -= rule.times != FOREVER
-            if rule.times == 0:
-                rules.remove(rule)
-            return rule
+        is_meant = rule.endpoint == exchange.endpoint and rule.kind in {None, exchange.kind}
+        if not is_meant or not rule.fits(text):
+            continue
+        if rule.times != FOREVER:
+            rule.times -= 1
+        if rule.times == 0:
+            rules.remove(rule)
+        return rule
     return None
 
 
@@ -256,12 +262,14 @@ def _number(since: str) -> int:
     return int(since)
 
 
-def _route(act: Callable[[str], str | dict[str, Any] | None]) -> Handler:
+def _route(act: Callable[[str], dict[str, Any] | None]) -> Handler:
     """Return a handler that calls `act` with the body, or with the number in ``?since=``."""
 
     async def handle(request: web.Request) -> web.Response:
-        reads = request.method == "GET"
-        given = request.query.get("since", "0") if reads else await request.text()
+        if request.method == "GET":
+            given = request.query.get("since", "0")
+        else:
+            given = await request.text()
         try:
             told = act(given)
         except ValidationError as error:
@@ -270,8 +278,6 @@ def _route(act: Callable[[str], str | dict[str, Any] | None]) -> Handler:
             return web.json_response({"error": f"{where}: {first['msg']}."}, status=400)
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
-        if isinstance(told, str):
-            return web.Response(text=told, content_type="application/json")
         return web.json_response({"ok": True} if told is None else told)
 
     return handle

@@ -9,12 +9,11 @@ from __future__ import annotations
 import base64
 import math
 import re
-import sys
+import struct
 import unicodedata
 import zlib
-from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ MAX_TOKENS_IN_ALL: Final = 300_000
 
 _RUN: Final = re.compile(r"[a-z0-9][a-z0-9+#.'-]*|[^\W_a-z0-9]+")
 _PLAIN: Final = re.compile(r"[ぁ-ゖー]+")
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 _STOP_WORDS: Final = (
     "a an and are as at be but by can do for from have i i'm in is it me my of on or so that "
     "the this to was we what with you your"
@@ -37,37 +37,39 @@ _STOP: Final = frozenset(_STOP_WORDS.split())
 @lru_cache(maxsize=2_048)
 def embed(text: str, dimensions: int) -> bytes:
     """The embedding of `text` as `dimensions` little-endian 32-bit floats."""
-    vector = array("d", bytes(8 * dimensions))
+    vector = [0.0] * dimensions
     for gram, weight in _grams(text).items():
         code = zlib.crc32(gram.encode("utf-8", "surrogatepass"))
         vector[(code >> 1) % dimensions] += weight if code & 1 else -weight
-    norm = math.sqrt(sum(x * x for x in vector)) or 1.0
-    floats = array("f", (x / norm for x in vector))
-    if sys.byteorder == "big":  # pragma: no cover
-        floats.byteswap()
-    return floats.tobytes()
+    norm = math.hypot(*vector) or 1.0
+    return struct.pack(f"<{dimensions}f", *(x / norm for x in vector))
 
 
 def _grams(text: str) -> dict[str, float]:
     counts: Counter[str] = Counter()
     weights: dict[str, float] = {}
     for run in _RUN.findall(unicodedata.normalize("NFKC", text).casefold()):  # noqa: TID251
-        latin = run[0].isascii()
-        word = f" {run.rstrip('.')} " if latin else run
-        weight = 0.1 if latin and run in _STOP else 1.0
-        sizes = range(2, 5) if len(word) > 1 else range(1, 2)
-        for size in sizes:
-            for start in range(len(word) - size + 1):
-                gram = word[start : start + size]
-                counts[gram] += 1
-                weights[gram] = weight * (0.2 if _PLAIN.fullmatch(gram) else 1.0)
+        word = f" {run.rstrip('.')} " if run[0].isascii() else run
+        weight = 0.1 if run in _STOP else 1.0
+        for gram in _pieces(word):
+            counts[gram] += 1
+            weights[gram] = weight * 0.2 if _PLAIN.fullmatch(gram) else weight
     if not counts:
         return {f"\0{text}": 1.0}
     return {gram: math.sqrt(count) * weights[gram] for gram, count in counts.items()}
 
 
-def answer(body: dict[str, Any], full: int) -> tuple[dict[str, Any], int]:
-    """The body of `POST /v1/embeddings` for a checked request, and its token count.
+def _pieces(word: str) -> Iterator[str]:
+    """Yield all pieces of two to four characters; a single character is itself one."""
+    if len(word) == 1:
+        yield word
+    for size in (2, 3, 4):
+        for start in range(len(word) - size + 1):
+            yield word[start : start + size]
+
+
+def answer(body: dict[str, Any], full: int) -> dict[str, Any]:
+    """The body of `POST /v1/embeddings` for a checked request.
 
     `full` is the size of the model's embeddings.
     """
@@ -77,11 +79,27 @@ def answer(body: dict[str, Any], full: int) -> tuple[dict[str, Any], int]:
         message = f"Invalid value for 'dimensions': must be between 1 and {full} for {model}."
         raise refused(message, code="invalid_value", param="dimensions")
     texts = list(_texts(body["input"]))
-    counts = [tokens for _, tokens in texts]
-    if not texts:
+    total = _checked_tokens([tokens for _, tokens in texts])
+    as_base64 = body.get("encoding_format") == "base64"
+    data = []
+    for index, (text, _) in enumerate(texts):
+        vector = embed(text, dimensions)
+        embedding: str | list[float]
+        if as_base64:
+            embedding = base64.b64encode(vector).decode()
+        else:
+            embedding = list(struct.unpack(f"<{dimensions}f", vector))
+        data.append({"object": "embedding", "index": index, "embedding": embedding})
+    usage = {"prompt_tokens": total, "total_tokens": total}
+    return {"object": "list", "data": data, "model": model, "usage": usage}
+
+
+def _checked_tokens(counts: list[int]) -> int:
+    """Return the tokens of all texts, given those of each, or raise `ApiError`."""
+    if not counts:
         raise _bad_input("it must hold at least one text")
-    if len(texts) > MAX_INPUTS:
-        many = f"at most {MAX_INPUTS} texts are allowed, there are {len(texts)}"
+    if len(counts) > MAX_INPUTS:
+        many = f"at most {MAX_INPUTS} texts are allowed, there are {len(counts)}"
         raise _bad_input(many, code="array_above_max_length")
     if not min(counts):
         raise _bad_input("input cannot be an empty string")
@@ -94,17 +112,10 @@ def answer(body: dict[str, Any], full: int) -> tuple[dict[str, Any], int]:
     total = sum(counts)
     if total > MAX_TOKENS_IN_ALL:
         raise _bad_input(f"holds {total} tokens, {MAX_TOKENS_IN_ALL} are allowed in a request")
-    encoded = body.get("encoding_format") == "base64"
-    data = []
-    for index, (text, _) in enumerate(texts):
-        vector = embed(text, dimensions)
-        shown = base64.b64encode(vector).decode() if encoded else array("f", vector).tolist()
-        data.append({"object": "embedding", "index": index, "embedding": shown})
-    usage = {"prompt_tokens": total, "total_tokens": total}
-    return {"object": "list", "data": data, "model": model, "usage": usage}, total
+    return total
 
 
-def _texts(given: Any) -> Iterable[tuple[str, int]]:
+def _texts(given: Any) -> Iterator[tuple[str, int]]:
     """Each text with its tokens; token ids stand for themselves."""
     if isinstance(given, str):
         yield given, most_tokens(given)
@@ -120,9 +131,11 @@ def most_tokens(text: str) -> int:
 
     A byte-level tokenizer needs up to one token per byte for any other character.
     """
-    rest = sum(len(char.encode("utf-8", "replace")) for char in text if not char.isascii())
-    latin = count_tokens("".join(char if char.isascii() else " " for char in text))
-    return max(latin + rest, 1 if text else 0)
+    if not text:
+        return 0
+    ascii_only = _NOT_ASCII.sub(" ", text)
+    others = "".join(_NOT_ASCII.findall(text))
+    return max(1, count_tokens(ascii_only) + len(others.encode("utf-8", "replace")))
 
 
 def _bad_input(why: str, *, code: str = "invalid_value") -> ApiError:

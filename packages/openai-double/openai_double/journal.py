@@ -30,11 +30,8 @@ class Journal:
 
     def since(self, number: int) -> list[dict[str, Any]]:
         """The entries after `number`, oldest first, with bodies parsed again if they are JSON."""
-        return [
-            {**entry, "body": _parsed(entry["body"])}
-            for entry in self._entries
-            if entry["n"] > number
-        ]
+        newer = [entry for entry in self._entries if entry["n"] > number]
+        return [{**entry, "body": _parsed(entry["body"])} for entry in newer]
 
     def clear(self) -> None:
         """Delete the entries, including those of requests in progress; the numbers continue."""
@@ -53,18 +50,16 @@ class Traffic:
     """All bodies since they were last taken: requests, events, whole answers and errors."""
 
     def __init__(self) -> None:
-        self._records: deque[tuple[int, str]] = deque()
+        self._records: list[dict[str, Any]] = []
         self._last = 0
 
     def add(self, what: What, endpoint: str, body: str) -> None:
         """Record a body, which is JSON text."""
         self._last += 1
-        head = json.dumps({"n": self._last, "what": what, "endpoint": endpoint})
-        self._records.append((self._last, f'{head[:-1]}, "body": {body}}}'))
+        record = {"n": self._last, "what": what, "endpoint": endpoint, "body": json.loads(body)}
+        self._records.append(record)
 
-    def after(self, number: int) -> str:
-        """Return the records after `number` as JSON text; earlier ones are dropped."""
-        while self._records and self._records[0][0] <= number:
-            self._records.popleft()
-        records = ",".join(record for _, record in self._records)
-        return f'{{"records": [{records}], "last": {self._last}}}'
+    def after(self, number: int) -> dict[str, Any]:
+        """Return the records after `number`; earlier ones are dropped."""
+        self._records = [record for record in self._records if record["n"] > number]
+        return {"records": self._records, "last": self._last}

@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 from openai_double.answer import Call, Item, Message, Reasoning, Search
 from openai_double.checks import encrypted_content
+from openai_double.tokens import pieces
 
 Event = dict[str, Any]
+Part = dict[str, Any]
 Status = Literal["completed", "incomplete"]
 
 
@@ -69,45 +71,55 @@ class OutputEvents:
         }
         yield self._item("added", dict(item))
         for step in ("in_progress", "searching", "completed"):
-            yield self.emit(
-                f"response.web_search_call.{step}", output_index=index, item_id=item["id"]
-            )
+            event = f"response.web_search_call.{step}"
+            yield self.emit(event, output_index=index, item_id=item["id"])
         yield self._item("done", {**item, "status": "completed"})
 
     def _message(self, message: Message, status: Status | None) -> Iterator[Event]:
-        phase = {"phase": message.phase} if message.phase else {}
-        item = {"id": _id("msg"), "type": "message", "role": "assistant", **phase}
+        item: dict[str, Any] = {"id": _id("msg"), "type": "message", "role": "assistant"}
+        if message.phase:
+            item["phase"] = message.phase
         yield self._item("added", {**item, "status": "in_progress", "content": []})
-        kind, name = ("refusal", "refusal") if message.refuses else ("output_text", "text")
-        more: dict[str, Any] = {} if message.refuses else {"logprobs": []}
-        *others, last = message.parts
-        cited = [{"type": "url_citation", **one} for one in message.annotations]
-        content: list[dict[str, Any]] = []
-        for text, notes in [*((one, []) for one in others), (last, cited)]:
+        parts = _parts(message)
+        for index, part in enumerate(parts):
             where = {
                 "item_id": item["id"],
                 "output_index": len(self.output),
-                "content_index": len(content),
+                "content_index": index,
             }
-            noted = {} if message.refuses else {"annotations": notes}
-            begun = {"type": kind, name: "", **more, **{key: [] for key in noted}}
-            yield self.emit("response.content_part.added", **where, part=begun)
-            for piece in self._pieces(text):
-                yield self.emit(f"response.{kind}.delta", **where, delta=piece, **more)
-            if status is None and len(content) == len(others):
+            finished = status is not None or index < len(parts) - 1
+            if message.refuses:
+                yield from self._refusal(part, where, finished)
+            else:
+                yield from self._text(part, where, finished)
+            if not finished:
                 return
-            for number, annotation in enumerate(notes):
-                yield self.emit(
-                    "response.output_text.annotation.added",
-                    **where,
-                    annotation_index=number,
-                    annotation=annotation,
-                )
-            part = {"type": kind, name: text, **more, **noted}
-            yield self.emit(f"response.{kind}.done", **where, **{name: text}, **more)
             yield self.emit("response.content_part.done", **where, part=part)
-            content.append(part)
-        yield self._item("done", {**item, "status": status, "content": content})
+        yield self._item("done", {**item, "status": status, "content": parts})
+
+    def _text(self, part: Part, where: dict[str, Any], finished: bool) -> Iterator[Event]:
+        begun = {**part, "text": "", "annotations": []}
+        yield self.emit("response.content_part.added", **where, part=begun)
+        for piece in pieces(part["text"], self._chunk_chars):
+            yield self.emit("response.output_text.delta", **where, delta=piece, logprobs=[])
+        if not finished:
+            return
+        for number, annotation in enumerate(part["annotations"]):
+            yield self.emit(
+                "response.output_text.annotation.added",
+                **where,
+                annotation_index=number,
+                annotation=annotation,
+            )
+        yield self.emit("response.output_text.done", **where, text=part["text"], logprobs=[])
+
+    def _refusal(self, part: Part, where: dict[str, Any], finished: bool) -> Iterator[Event]:
+        begun = {**part, "refusal": ""}
+        yield self.emit("response.content_part.added", **where, part=begun)
+        for piece in pieces(part["refusal"], self._chunk_chars):
+            yield self.emit("response.refusal.delta", **where, delta=piece)
+        if finished:
+            yield self.emit("response.refusal.done", **where, refusal=part["refusal"])
 
     def _call(self, call: Call) -> Iterator[Event]:
         item = {
@@ -120,7 +132,7 @@ class OutputEvents:
         }
         where = {"item_id": item["id"], "output_index": len(self.output)}
         yield self._item("added", dict(item))
-        for piece in self._pieces(call.arguments):
+        for piece in pieces(call.arguments, self._chunk_chars):
             yield self.emit("response.function_call_arguments.delta", **where, delta=piece)
         yield self.emit(
             "response.function_call_arguments.done",
@@ -130,9 +142,17 @@ class OutputEvents:
         )
         yield self._item("done", {**item, "status": "completed", "arguments": call.arguments})
 
-    def _pieces(self, text: str) -> Iterator[str]:
-        for start in range(0, len(text), self._chunk_chars):
-            yield text[start : start + self._chunk_chars]
+
+def _parts(message: Message) -> list[Part]:
+    """The content of a message when it is whole; the last part has the annotations."""
+    if message.refuses:
+        return [{"type": "refusal", "refusal": text} for text in message.parts]
+    parts: list[Part] = [
+        {"type": "output_text", "text": text, "logprobs": [], "annotations": []}
+        for text in message.parts
+    ]
+    parts[-1]["annotations"] = [{"type": "url_citation", **one} for one in message.annotations]
+    return parts
 
 
 def _id(prefix: str) -> str:

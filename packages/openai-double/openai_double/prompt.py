@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,7 +24,6 @@ class Tool:
     """One function the model may call; `parameters` is its JSON schema."""
 
     name: str
-    description: str
     parameters: dict[str, Any]
 
     @property
@@ -55,7 +55,6 @@ class Prompt:
     turns: tuple[Turn, ...] = ()
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
-    parallel: bool = True
     results: tuple[ToolResult, ...] = ()
     fresh_results: tuple[ToolResult, ...] = ()
     schema: dict[str, Any] | None = None
@@ -64,88 +63,111 @@ class Prompt:
     @property
     def last_user_text(self) -> str:
         """The newest words of the person, ``""`` if there are none."""
-        return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
+        for turn in reversed(self.turns):
+            if turn.role == "user":
+                return turn.text
+        return ""
 
     @property
     def tokens(self) -> int:
         """An estimate of its tokens."""
-        texts = [self.instructions, *(turn.text for turn in self.turns)]
-        tools = (json.dumps(tool.parameters, ensure_ascii=False) for tool in self.tools)
-        results = (result.arguments + result.output for result in self.results)
-        return sum(count_tokens(text) + 4 for text in (*texts, *tools, *results))
+        texts = [self.instructions]
+        texts += [turn.text for turn in self.turns]
+        texts += [json.dumps(tool.parameters, ensure_ascii=False) for tool in self.tools]
+        texts += [result.arguments + result.output for result in self.results]
+        return sum(count_tokens(text) + 4 for text in texts)
 
 
 def from_responses(body: dict[str, Any]) -> Prompt:
     """The prompt of a `POST /v1/responses` body."""
-    given = body.get("input") or []
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    instructions = [body["instructions"]] if body.get("instructions") else []
+    items = body.get("input") or []
+    if isinstance(items, str):
+        items = [{"role": "user", "content": items}]
+    instructions: list[str] = []
+    if body.get("instructions"):
+        instructions.append(body["instructions"])
     turns: list[Turn] = []
-    calls: dict[str, tuple[str, str]] = {}
+    calls: dict[str, dict[str, Any]] = {}
     results: list[ToolResult] = []
     older = 0
     for item in items:
-        kind = item.get("type", "message")
-        if kind == "message":
-            older = len(results) if item["role"] == "user" else older
-            _add_message(item["role"], item.get("content"), instructions, turns)
-        elif kind == "function_call":
-            calls[item["call_id"]] = (item["name"], item["arguments"])
-        elif kind == "function_call_output":
-            name, arguments = calls.get(item["call_id"], ("", "{}"))
-            output = _text(item["output"])
-            results.append(ToolResult(name=name, arguments=arguments, output=output))
-    given_tools = body.get("tools") or []
-    tools = tuple(_tool(tool) for tool in given_tools if tool["type"] == "function")
-    choice = body.get("tool_choice") or "auto"
-    chosen = choice if isinstance(choice, str) else choice.get("name", "auto")
-    form = (body.get("text") or {}).get("format") or {}
+        match item.get("type", "message"):
+            case "message":
+                _add_message(item["role"], item.get("content"), instructions, turns)
+                if item["role"] == "user":
+                    older = len(results)
+            case "function_call":
+                calls[item["call_id"]] = item
+            case "function_call_output":
+                results.append(_result(calls.get(item["call_id"]), item["output"]))
+    tools = body.get("tools") or []
     return Prompt(
         instructions="\n".join(instructions),
         turns=tuple(turns),
-        tools=tools,
-        tool_choice=chosen,
-        parallel=body.get("parallel_tool_calls") is not False,
+        tools=tuple(_tool(tool) for tool in tools if tool["type"] == "function"),
+        tool_choice=_choice(body.get("tool_choice")),
         results=tuple(results),
         fresh_results=tuple(results[older:]),
-        schema=_schema(form, form.get("schema")),
-        searches_only={tool["type"] for tool in given_tools} == {"web_search"},
+        schema=_schema(body.get("text") or {}),
+        searches_only={tool["type"] for tool in tools} == {"web_search"},
     )
 
 
 def from_chat(body: dict[str, Any]) -> Prompt:
     """The prompt of a `POST /v1/chat/completions` body."""
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict):
+        choice = choice.get("function")
     items: list[dict[str, Any]] = []
     for message in body["messages"]:
-        content = message.get("content")
-        items += [
-            {"type": "function_call", "call_id": call["id"], **call["function"]}
-            for call in message.get("tool_calls") or []
-            if call["type"] == "function"
-        ]
-        if message["role"] == "tool":
-            call_id = message["tool_call_id"]
-            items.append({"type": "function_call_output", "call_id": call_id, "output": content})
-        elif _text(content):
-            items.append({"role": message["role"], "content": content})
-    given = [tool for tool in body.get("tools") or [] if tool["type"] == "function"]
-    tools = [{"type": "function", **tool["function"]} for tool in given]
-    choice, form = body.get("tool_choice"), body.get("response_format") or {}
+        items += _items(message)
+    functions = [tool for tool in body.get("tools") or [] if tool["type"] == "function"]
+    given = body.get("response_format") or {}
+    form = {**(given.get("json_schema") or {}), "type": given.get("type")}
     return from_responses(
         {
             "input": items,
-            "tools": tools,
-            "tool_choice": choice.get("function") if isinstance(choice, dict) else choice,
-            "parallel_tool_calls": body.get("parallel_tool_calls"),
-            "text": {"format": {**(form.get("json_schema") or {}), "type": form.get("type")}},
+            "tools": [{"type": "function", **tool["function"]} for tool in functions],
+            "tool_choice": choice,
+            "text": {"format": form},
         }
     )
 
 
-def _schema(form: dict[str, Any], schema: Any) -> dict[str, Any] | None:
+def _items(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a message of a chat as items of a Responses request."""
+    content = message.get("content")
+    for call in message.get("tool_calls") or []:
+        if call["type"] == "function":
+            yield {"type": "function_call", "call_id": call["id"], **call["function"]}
+    if message["role"] == "tool":
+        call_id = message["tool_call_id"]
+        yield {"type": "function_call_output", "call_id": call_id, "output": content}
+    elif _text(content):
+        yield {"role": message["role"], "content": content}
+
+
+def _choice(given: Any) -> str:
+    """Return ``auto``, ``required``, ``none`` or the name of a tool."""
+    if isinstance(given, dict):
+        return str(given.get("name", "auto"))
+    return given or "auto"
+
+
+def _schema(text: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the JSON schema that the ``text`` of a Responses request asks for."""
+    form = text.get("format") or {}
     if form.get("type") == "json_object":
         return {}
-    return schema if form.get("type") == "json_schema" and isinstance(schema, dict) else None
+    if form.get("type") == "json_schema" and isinstance(form.get("schema"), dict):
+        return dict(form["schema"])
+    return None
+
+
+def _result(call: dict[str, Any] | None, output: Any) -> ToolResult:
+    if call is None:
+        return ToolResult(name="", arguments="{}", output=_text(output))
+    return ToolResult(name=call["name"], arguments=call["arguments"], output=_text(output))
 
 
 def _add_message(role: str, content: Any, instructions: list[str], turns: list[Turn]) -> None:
@@ -160,23 +182,24 @@ def _add_message(role: str, content: Any, instructions: list[str], turns: list[T
 
 def _files(content: Any) -> tuple[str, ...]:
     """Name the images and files of a message's content: what was sent, not what it shows."""
-    named = []
-    for part in content if isinstance(content, list) else []:
-        if part.get("type") in {"input_image", "input_file"}:
-            data = str(part.get("image_url") or part.get("file_data") or "")
-            kind, _, encoded = data.removeprefix("data:").partition(";base64,")
-            size = len(encoded.rstrip("=")) * 3 // 4
-            about = f"{kind}, {size} bytes" if encoded else "by its address"
-            named.append(f"{part.get('filename') or 'image'} ({about})")
-    return tuple(named)
+    if not isinstance(content, list):
+        return ()
+    parts = [part for part in content if part.get("type") in {"input_image", "input_file"}]
+    return tuple(_file(part) for part in parts)
+
+
+def _file(part: dict[str, Any]) -> str:
+    name = part.get("filename") or "image"
+    data = str(part.get("image_url") or part.get("file_data") or "")
+    kind, _, encoded = data.removeprefix("data:").partition(";base64,")
+    if not encoded:
+        return f"{name} (by its address)"
+    size = len(encoded.rstrip("=")) * 3 // 4
+    return f"{name} ({kind}, {size} bytes)"
 
 
 def _tool(tool: dict[str, Any]) -> Tool:
-    return Tool(
-        name=tool["name"],
-        description=tool.get("description") or "",
-        parameters=tool.get("parameters") or {},
-    )
+    return Tool(name=tool["name"], parameters=tool.get("parameters") or {})
 
 
 def _text(content: Any) -> str:
@@ -184,5 +207,5 @@ def _text(content: Any) -> str:
         return ""
     if isinstance(content, str):
         return content
-    parts = (part.get("text") or part.get("refusal") or "" for part in content)
-    return "\n".join(part for part in parts if part)
+    parts = [part.get("text") or part.get("refusal") for part in content]
+    return "\n".join(filter(None, parts))

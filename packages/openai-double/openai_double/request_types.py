@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from openai_double.errors import ApiError, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pydantic_core import SchemaValidator, ValidationError
 
 Endpoint = Literal["responses", "chat", "embeddings", "models"]
@@ -81,8 +79,8 @@ def _adapt(node: Any) -> None:
             _adapt(value)
 
 
-def check(request_type: RequestType, body: Any) -> dict[str, Any]:
-    """The body, or an `ApiError` (400) in OpenAI's words that names the parameter."""
+def check(request_type: RequestType, body: Any) -> None:
+    """Raise an `ApiError` (400) in OpenAI's words that names the parameter, if one is wrong."""
     from pydantic_core import ValidationError
 
     if not isinstance(body, dict):
@@ -95,12 +93,11 @@ def check(request_type: RequestType, body: Any) -> dict[str, Any]:
         request_type.validator.validate_python(body, strict=True)
     except ValidationError as error:
         raise _as_api_error(error, body) from None
-    return body
 
 
 def _as_api_error(error: ValidationError, body: dict[str, Any]) -> ApiError:
-    errors = error.errors(include_url=False)
-    found = max(errors, key=lambda one: len([*_path(one["loc"], body)]))
+    # Each alternative of a union has errors; the deepest one is in the alternative that was meant.
+    found = max(error.errors(include_url=False), key=lambda one: len(_path(one["loc"], body)))
     param = "".join(_path(found["loc"], body)) or None
     if found["type"] == "missing":
         message = f"Missing required parameter: '{param}'."
@@ -109,20 +106,19 @@ def _as_api_error(error: ValidationError, body: dict[str, Any]) -> ApiError:
     return refused(f"Invalid value for '{param}': {found['msg']}.", code=code, param=param)
 
 
-def _path(loc: tuple[int | str, ...], body: Any) -> Iterator[str]:
+def _path(loc: tuple[int | str, ...], body: Any) -> list[str]:
     """The parts of a pydantic location that exist in the body (it also names unions)."""
-    node, first = body, True
+    parts: list[str] = []
+    node = body
     for position, part in enumerate(loc):
-        last = position == len(loc) - 1
         if isinstance(part, int) and isinstance(node, list) and part < len(node):
             node = node[part]
-            yield f"[{part}]"
-        elif isinstance(node, dict) and isinstance(part, str):
+            parts.append(f"[{part}]")
+        elif isinstance(part, str) and isinstance(node, dict):
+            is_missing = position == len(loc) - 1 and re.fullmatch(r"[a-z][a-z0-9_]*", part)
             if part in node:
                 node = node[part]
-            elif not last or not re.fullmatch(r"[a-z][a-z0-9_]*", part):
+            elif not is_missing:
                 continue
-            yield part if first else f".{part}"
-        else:
-            continue
-        first = False
+            parts.append(f".{part}" if parts else part)
+    return parts

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, Literal
 
 from openai_double.answer import Answer, Call, Item, Message, Reasoning
 from openai_double.checks import ENCRYPTED
@@ -40,6 +40,10 @@ _ECHOED: Final[dict[str, Any]] = {
 }
 """Request fields that a response repeats, with the API's defaults."""
 _REASONING_TOKENS: Final = 64  # of one reasoning item
+_NO_FAULT: Final = Fault.model_construct()
+
+End = Literal["completed", "incomplete", "failed", "error"]
+"""The name of the last event; all but "error" are also the status of the response."""
 
 
 class ResponseWriter:
@@ -61,35 +65,39 @@ class ResponseWriter:
     ) -> None:
         self._body = body
         self._input_tokens = input_tokens
-        self._fault = fault if fault and fault.event else None
-        self._event = self._fault.event if self._fault else None
+        self._fault = fault or _NO_FAULT
         self._id = f"resp_{secrets.token_hex(24)}"
         self._created = int(time.time())
         self._output: list[dict[str, Any]] = []
-        self._reason = (self._fault.reason if self._fault else None) or "max_output_tokens"
         items = answer.items
         if reasons and not any(isinstance(item, Reasoning) for item in items):
             items = (Reasoning(), *items)
-        whole = "".join(part for item in items if isinstance(item, Message) for part in item.parts)
-        room, limit = len(whole), body.get("max_output_tokens")
-        if self._fault:
-            default = room // 2 if self._event == "incomplete" else 0
-            after = self._fault.break_after_chars
-            room = default if after is None else after
-        elif limit is not None and count_tokens(whole) > limit:
-            room = len(cut_to_tokens(whole, limit))
-            self._event = "incomplete"
+        whole = "".join(_texts(items))
+        self._end, room = self._ending(whole)
         self.text = whole[:room]
         self._items: list[tuple[Item, Status | None]]
-        if self._event is None:
+        if self._end == "completed":
             self._items = [(item, "completed") for item in items]
+        elif self._end == "incomplete":
+            self._items = list(_cut(items, room, "incomplete"))
         else:
-            status: Status | None = "incomplete" if self._event == "incomplete" else None
-            self._items = [*_cut(items, room, status)]
+            self._items = list(_cut(items, room, None))
+
+    def _ending(self, text: str) -> tuple[End, int]:
+        """How the response ends, and after how many characters of its text."""
+        end = self._fault.event
+        if end is not None:
+            if self._fault.break_after_chars is not None:
+                return end, self._fault.break_after_chars
+            return end, len(text) // 2 if end == "incomplete" else 0
+        limit = self._body.get("max_output_tokens")
+        if limit is not None and count_tokens(text) > limit:
+            return "incomplete", len(cut_to_tokens(text, limit))
+        return "completed", len(text)
 
     def whole(self) -> dict[str, Any]:
         """The response object for a request without ``stream``; raises the error of an event."""
-        if self._fault and self._event == "error":
+        if self._end == "error":
             raise self._fault.event_error
         *_, last = self.events(chunk_chars=max(len(self.text), 1))
         response: dict[str, Any] = last["response"]
@@ -97,49 +105,54 @@ class ResponseWriter:
 
     def events(self, *, chunk_chars: int) -> Iterator[dict[str, Any]]:
         """Every event of the stream; text and arguments in pieces of `chunk_chars`."""
-        writer = OutputEvents(
-            chunk_chars=chunk_chars, encrypts=ENCRYPTED in (self._body.get("include") or [])
-        )
+        encrypts = ENCRYPTED in (self._body.get("include") or [])
+        writer = OutputEvents(chunk_chars=chunk_chars, encrypts=encrypts)
         self._output = writer.output
         for name in ("created", "in_progress"):
             yield writer.emit(f"response.{name}", response=self._response("in_progress"))
         for item, status in self._items:
             yield from writer.of_item(item, status)
-        if self._fault and self._fault.event == "error":
+        if self._end == "error":
             yield writer.emit("error", **self._fault.error_fields)
-            return
-        yield writer.emit(
-            f"response.{self._event or 'completed'}",
-            response=self._response(self._event or "completed"),
-        )
+        else:
+            yield writer.emit(f"response.{self._end}", response=self._response(self._end))
 
     def _response(self, status: str) -> dict[str, Any]:
-        over = status != "in_progress"
-        failed = self._fault is not None and status == "failed"
-        return {
+        response: dict[str, Any] = {
             "id": self._id,
             "object": "response",
             "created_at": self._created,
-            "completed_at": int(time.time()) if status == "completed" else None,
+            "completed_at": None,
             "status": status,
-            "error": self._fault.response_error if failed and self._fault else None,
-            "incomplete_details": {"reason": self._reason} if status == "incomplete" else None,
+            "error": None,
+            "incomplete_details": None,
             "model": self._body["model"],
             "output": list(self._output),
-            **{
-                name: default if self._body.get(name) is None else self._body[name]
-                for name, default in _ECHOED.items()
-            },
-            "tools": [_echoed(tool) for tool in self._body.get("tools") or ()],
-            "usage": self._usage() if over and status != "failed" else None,
+            "usage": None,
         }
+        for name, default in _ECHOED.items():
+            value = self._body.get(name)
+            response[name] = default if value is None else value
+        response["tools"] = [_echoed(tool) for tool in self._body.get("tools") or ()]
+        if status == "completed":
+            response["completed_at"] = int(time.time())
+        if status == "incomplete":
+            response["incomplete_details"] = {"reason": self._fault.reason or "max_output_tokens"}
+        if status == "failed":
+            response["error"] = self._fault.response_error
+        if status in ("completed", "incomplete"):
+            response["usage"] = self._usage()
+        return response
 
     def _usage(self) -> dict[str, Any]:
-        items = [item for item, _ in self._items]
-        calls = [item for item in items if isinstance(item, Call)]
-        reasoning = _REASONING_TOKENS * sum(isinstance(item, Reasoning) for item in items)
-        written = sum(count_tokens(call.arguments) + 8 for call in calls)
-        output = count_tokens(self.text) + written + reasoning
+        reasoning = 0
+        output = count_tokens(self.text)
+        for item, _ in self._items:
+            if isinstance(item, Reasoning):
+                reasoning += _REASONING_TOKENS
+            elif isinstance(item, Call):
+                output += count_tokens(item.arguments) + 8
+        output += reasoning
         return {
             "input_tokens": self._input_tokens,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -157,23 +170,36 @@ def _cut(
     Calls are left out, and so are the citations of a message that is cut.
     """
     for item in items:
-        if not isinstance(item, Message):
-            if not isinstance(item, Call):
-                yield item, "completed"
+        if isinstance(item, Call):
             continue
-        parts: list[str] = []
-        left = room
-        for part in item.parts:
-            parts += [part[:left]] if left else []
-            left -= len(part[:left])
-        if left:
+        if not isinstance(item, Message):
             yield item, "completed"
-        elif parts:
-            cut = {"parts": tuple(parts), "annotations": ()}
-            yield item.model_copy(update=cut), status
-        if not left:
+            continue
+        length = sum(map(len, item.parts))
+        if length >= room:
+            parts = _cut_parts(item.parts, room)
+            if parts:
+                yield item.model_copy(update={"parts": parts, "annotations": ()}), status
             return
-        room = left
+        yield item, "completed"
+        room -= length
+
+
+def _cut_parts(parts: Sequence[str], room: int) -> tuple[str, ...]:
+    """Return the beginning of the parts, `room` characters long."""
+    cut = []
+    for part in parts:
+        if room <= 0:
+            break
+        cut.append(part[:room])
+        room -= len(part)
+    return tuple(cut)
+
+
+def _texts(items: Iterable[Item]) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, Message):
+            yield from item.parts
 
 
 def _echoed(tool: dict[str, Any]) -> dict[str, Any]:

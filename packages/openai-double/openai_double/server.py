@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from openai_double.checks import MODELS
 from openai_double.control import WATCHABLE, Control, Exchange, take
 from openai_double.errors import ApiError, refused
 from openai_double.prompt import Prompt
-from openai_double.request_types import Endpoint, RequestType
+from openai_double.request_types import Endpoint
 from openai_double.responses import ResponseWriter
 from openai_double.streaming import Dropped, pause, reset, stream
 
@@ -28,6 +27,7 @@ _CREATED: Final = 1_767_225_600
 _PROMPTS: Final = {"responses": prompt.from_responses, "chat": prompt.from_chat}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
 
 
 def unscripted(_prompt: Prompt) -> Answer:
@@ -67,7 +67,7 @@ def add_routes(
     if paced:
         control.settings = WATCHABLE
     server = _Server(control, answer, kind_of, {**MODELS, **models})
-    app.cleanup_ctx.append(server.lifetime)
+    app.on_startup.append(_begin_loading)
     app.router.add_post("/v1/responses", server.exchange("responses", server.text))
     app.router.add_post("/v1/chat/completions", server.exchange("chat", server.text))
     app.router.add_post("/v1/embeddings", server.exchange("embeddings", server.embeddings))
@@ -76,7 +76,9 @@ def add_routes(
     control.add_routes(app)
 
 
-Answering = Callable[[web.Request, Exchange], Awaitable[web.StreamResponse]]
+async def _begin_loading(_app: web.Application) -> None:
+    """Load the request types in a thread while the server already listens."""
+    asyncio.get_running_loop().run_in_executor(None, request_types.load)
 
 
 @dataclass
@@ -87,15 +89,6 @@ class _Server:
     _answer: Callable[[Prompt], Answer]
     _kind_of: Callable[[Prompt], str]
     _models: Mapping[str, int]
-    _types: dict[Endpoint, RequestType] | None = None
-
-    async def lifetime(self, _app: web.Application) -> AsyncIterator[None]:
-        """Load the request types in a thread while the server already listens."""
-        loading = asyncio.create_task(asyncio.to_thread(request_types.load))
-        yield
-        loading.cancel()
-        with suppress(asyncio.CancelledError):
-            await loading
 
     # OpenAI's endpoints
 
@@ -103,13 +96,16 @@ class _Server:
         """Wrap a handler: bearer, faults, OpenAI's errors, and a line in the journal."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            exchange, started, status = Exchange(endpoint), time.perf_counter(), 0
+            exchange = Exchange(endpoint)
+            started = time.perf_counter()
+            status = 0
             try:
                 checks.check_bearer(request)
                 response = await answering(request, exchange)
                 status = response.status
             except ApiError as error:
-                status, exchange.answer = error.status, error.body()
+                status = error.status
+                exchange.answer = error.body()
                 response = error.response()
                 self._control.record("error", endpoint, json.dumps(exchange.answer))
             except (Dropped, ConnectionResetError):
@@ -119,9 +115,14 @@ class _Server:
                 if isinstance(response, web.Response):
                     self._control.record("object", endpoint, response.text or "")
             finally:
-                told = {"endpoint": endpoint, "kind": exchange.kind, "status": status}
-                told["answer"] = exchange.answer
-                self._control.journal.add(started=started, body=exchange.raw, **told)
+                self._control.journal.add(
+                    started=started,
+                    body=exchange.raw,
+                    endpoint=endpoint,
+                    kind=exchange.kind,
+                    status=status,
+                    answer=exchange.answer,
+                )
             return response
 
         return handle
@@ -133,35 +134,44 @@ class _Server:
         checks.check_parameters(body)
         checks.check_reasoning(body)
         checks.check_tool_choice(asked)
-        script = take(self._control.scripts, exchange, asked.last_user_text)
-        answer = script.answer(asked.last_user_text) if script else self._answer(asked)
+        answer = self._answer_to(asked, exchange)
         exchange.answer = answer.summary()
         settings = self._control.settings
         writer: ResponseWriter | ChatWriter
         if exchange.endpoint == "chat":
             writer = ChatWriter(body, answer, asked.tokens)
         else:
-            fault, reasons = exchange.fault, settings.reasoning
-            writer = ResponseWriter(body, answer, asked.tokens, fault=fault, reasons=reasons)
+            writer = ResponseWriter(
+                body, answer, asked.tokens, fault=exchange.fault, reasons=settings.reasoning
+            )
         if body.get("stream"):
             return await stream(request, exchange, writer, self._control)
         whole = writer.whole()
         await pause(settings.first_token_ms)
         return web.json_response(whole)
 
+    def _answer_to(self, asked: Prompt, exchange: Exchange) -> Answer:
+        script = take(self._control.scripts, exchange, asked.last_user_text)
+        if script is None:
+            return self._answer(asked)
+        return script.answer(asked.last_user_text)
+
     async def embeddings(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         """`POST /v1/embeddings`."""
         body, _ = await self._read(request, exchange)
         checks.check_model(body, self._models, embeddings=True)
-        answer, tokens = embeddings.answer(body, self._models[body["model"]])
-        exchange.answer = {"embeddings": len(answer["data"]), "tokens": tokens}
+        answer = embeddings.answer(body, self._models[body["model"]])
+        exchange.answer = {
+            "embeddings": len(answer["data"]),
+            "tokens": answer["usage"]["total_tokens"],
+        }
         await pause(self._control.settings.embedding_ms)
         return web.json_response(answer)
 
     async def models(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         """`GET /v1/models`."""
         await self._fail_or_wait(request, exchange, "")
-        data = [self._model(one) for one in self._models]
+        data = [_model_object(model) for model in self._models]
         exchange.answer = {"models": len(data)}
         return web.json_response({"object": "list", "data": data})
 
@@ -171,18 +181,8 @@ class _Server:
         exchange.raw = json.dumps({"model": asked})
         await self._fail_or_wait(request, exchange, asked)
         await asyncio.to_thread(checks.check_known, asked, self._models)
-        exchange.answer = self._model(asked)
+        exchange.answer = _model_object(asked)
         return web.json_response(exchange.answer)
-
-    @staticmethod
-    def _model(model: str) -> dict[str, Any]:
-        return {
-            "id": model,
-            "object": "model",
-            "created": _CREATED,
-            "owned_by": "openai",
-            "shutdown_date": None,
-        }
 
     async def _read(
         self, request: web.Request, exchange: Exchange
@@ -198,23 +198,18 @@ class _Server:
         except ValueError:
             raise refused("We could not parse the JSON body of your request.") from None
         self._control.record("request", exchange.endpoint, exchange.raw)
-        if self._types is None:
-            self._types = await asyncio.to_thread(request_types.load)
-        asked, problem = Prompt(), None
-        try:
-            request_types.check(self._types[exchange.endpoint], body)
-            if read_prompt := _PROMPTS.get(exchange.endpoint):
-                asked = read_prompt(body)
-                exchange.kind = self._kind_of(asked)
-        except ApiError as error:
-            problem = error
+        types = await asyncio.to_thread(request_types.load)
+        request_types.check(types[exchange.endpoint], body)
+        asked = Prompt()
+        if exchange.endpoint != "embeddings":
+            asked = _PROMPTS[exchange.endpoint](body)
+            exchange.kind = self._kind_of(asked)
         await self._fail_or_wait(request, exchange, asked.last_user_text)
-        if problem is not None:
-            raise problem
         return body, asked
 
     async def _fail_or_wait(self, request: web.Request, exchange: Exchange, text: str) -> None:
-        fault = exchange.fault = take(self._control.faults, exchange, text)
+        fault = take(self._control.faults, exchange, text)
+        exchange.fault = fault
         if fault is None:
             return
         await pause(fault.delay_ms)
@@ -224,3 +219,13 @@ class _Server:
             reset(request)
         if fault.error is not None:
             raise fault.error
+
+
+def _model_object(model: str) -> dict[str, Any]:
+    return {
+        "id": model,
+        "object": "model",
+        "created": _CREATED,
+        "owned_by": "openai",
+        "shutdown_date": None,
+    }

@@ -32,24 +32,29 @@ async def stream(
     control: Control,
 ) -> web.StreamResponse:
     """Send an answer as server-sent events, with the pace and the fault that are set."""
-    settings, fault, named = control.settings, exchange.fault, exchange.endpoint == "responses"
-    limit = fault.break_after_chars if fault and fault.event is None else None
+    settings = control.settings
+    named = exchange.endpoint == "responses"
+    limit = None
+    if exchange.fault is not None and exchange.fault.event is None:
+        limit = exchange.fault.break_after_chars
     response = web.StreamResponse(headers={"cache-control": "no-cache"})
     response.content_type = "text/event-stream"
     response.charset = "utf-8"
     await response.prepare(request)
-    sent, first = 0, True
+    sent = 0
     for event in writer.events(chunk_chars=settings.chunk_chars):
         piece = _text_in(event)
         if piece:
-            await pause(settings.first_token_ms if first else settings.token_ms)
-            first = False
+            await pause(settings.token_ms if sent else settings.first_token_ms)
             if limit is not None and sent + len(piece) > limit:
                 reset(request)
             sent += len(piece)
         data = json.dumps(event, ensure_ascii=False)
         control.record("event", exchange.endpoint, data)
-        await response.write(_as_sse(data, event["type"] if named else None))
+        sse = f"data: {data}\n\n"
+        if named:
+            sse = f"event: {event['type']}\n{sse}"
+        await response.write(sse.encode())
     if limit is not None:
         reset(request)
     if not named:
@@ -63,17 +68,12 @@ def _text_in(event: dict[str, Any]) -> str:
     delta = event.get("delta")
     if isinstance(delta, str):
         return delta
+    piece = ""
     for choice in event.get("choices", []):
-        piece: str = choice["delta"].get("content") or ""
+        piece += choice["delta"].get("content") or ""
         for call in choice["delta"].get("tool_calls", []):
             piece += call["function"]["arguments"]
-        return piece
-    return ""
-
-
-def _as_sse(data: str, name: str | None) -> bytes:
-    head = f"event: {name}\n" if name else ""
-    return f"{head}data: {data}\n\n".encode()
+    return piece
 
 
 def reset(request: web.Request) -> None:

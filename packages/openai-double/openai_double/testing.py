@@ -33,7 +33,8 @@ class Double:
     """The address and the controls of a running double."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.base_url = url, f"{url}/v1"
+        self.url = url
+        self.base_url = f"{url}/v1"
 
     def call(self, path: str, body: Any = None, method: str | None = None) -> dict[str, Any]:
         """Make a call of the controls under ``/_model/``: POST with a body, else GET."""
@@ -77,7 +78,8 @@ def running(app: web.Application | None = None) -> Iterator[Double]:
     started = Future[tuple[Double, Callable[[], object]]]()
 
     async def serving() -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
         runner = web.AppRunner(
             served, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
         )

@@ -1,8 +1,9 @@
-"""Token counts without a tokenizer, accurate enough for budgets and bills."""
+"""Token counts without a tokenizer, accurate enough for budgets and bills; pieces of a stream."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -13,15 +14,24 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_']+|[^\sA-Za-z0-9_']")
 @lru_cache(maxsize=512)
 def count_tokens(text: str) -> int:
     """Tokens of `text`: one per four Latin letters of a word, one per other character."""
-    return sum((len(word) + 3) // 4 if word[0].isascii() else 1 for word in _WORD.findall(text))
+    return sum(_tokens_of(word) for word in _WORD.findall(text))
 
 
 def cut_to_tokens(text: str, limit: int) -> str:
     """The longest beginning of `text` with at most `limit` tokens."""
     used = 0
     for match in _WORD.finditer(text):
-        word = match.group()
-        used += (len(word) + 3) // 4 if word[0].isascii() else 1
+        used += _tokens_of(match.group())
         if used > limit:
             return text[: match.start()]
     return text
+
+
+def _tokens_of(word: str) -> int:
+    return (len(word) + 3) // 4 if word[0].isascii() else 1
+
+
+def pieces(text: str, size: int) -> Iterator[str]:
+    """Yield `text` in pieces of `size` characters."""
+    for start in range(0, len(text), size):
+        yield text[start : start + size]

@@ -46,7 +46,8 @@ async def test_scripted_tool_calls_are_streamed(
     stream = await client.chat.completions.create(
         model=MODEL, messages=HELLO, tools=[TOOL], stream=True
     )
-    arguments, name = "", None
+    arguments = ""
+    name = None
     async for chunk in stream:
         for call in chunk.choices[0].delta.tool_calls or []:
             assert call.function is not None

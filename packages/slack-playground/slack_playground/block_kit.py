@@ -4,11 +4,11 @@ Errors read as Slack's do: "must be less than 151 characters [json-pointer:/bloc
 """
 
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-Errors = list[str]
 _WHOLE: dict[str, Any] = tomllib.loads(
     files("slack_playground").joinpath("block_kit.toml").read_text("utf-8")
 )
@@ -17,26 +17,30 @@ LIMITS: dict[str, int] = _WHOLE["limits"]
 _TABLE: dict[str, dict[str, str]] = {
     name: part for name, part in _WHOLE.items() if name != "limits"
 }
-_OBJECTS, _INTERACTIVE = _TABLE["objects"], _TABLE["interactive"]
+_OBJECTS = _TABLE["objects"]
+_INTERACTIVE = _TABLE["interactive"]
 HELD = _TABLE["held"]
 """The name of the value in each type of element that has one."""
-_BLOCKS, _MESSAGE_ONLY = (
-    {kind: f"{fields}, block_id? str:255" for kind, fields in _TABLE[name].items()}
-    for name in ("blocks", "only_in_messages")
-)
 UNCHECKED_BLOCKS = {kind for kind, fields in _TABLE["blocks"].items() if fields == "*"}
 """Newer blocks, stored as they are given."""
+
+
+def _with_block_id(blocks: dict[str, str]) -> dict[str, str]:
+    return {kind: f"{fields}, block_id? str:255" for kind, fields in blocks.items()}
+
+
+_INPUTS = _INTERACTIVE | _TABLE["typed"]
+del _INPUTS["button"], _INPUTS["overflow"]
 _SETS = {
     **_TABLE,
-    "inputs": {
-        **{kind: f for kind, f in _INTERACTIVE.items() if kind not in ("button", "overflow")},
-        **_TABLE["typed"],
-    },
-    "accessories": {**_INTERACTIVE, **_TABLE["image"]},
-    "context": {**_TABLE["image"], **_TABLE["words"]},
-    "view_blocks": _BLOCKS,
-    "message_blocks": {**_BLOCKS, **_MESSAGE_ONLY},
+    "inputs": _INPUTS,
+    "accessories": _INTERACTIVE | _TABLE["image"],
+    "context": _TABLE["image"] | _TABLE["words"],
+    "view_blocks": _with_block_id(_TABLE["blocks"]),
+    "message_blocks": _with_block_id(_TABLE["blocks"] | _TABLE["only_in_messages"]),
 }
+_PLAIN_TEXT = "text str:{}, emoji? bool"
+_MRKDWN = "text str:{}, verbatim? bool"
 _SCALARS = {"bool": (bool, "a boolean"), "int": (int, "an integer")}
 
 
@@ -51,95 +55,101 @@ def limit(section: str, name: str, field: str) -> int:
     return int(most)
 
 
-def fail(errors: Errors, what: str, pointer: str) -> None:
-    """Add one error, as Slack words it."""
-    errors.append(f"{what} [json-pointer:{pointer}]")
+def error_at(pointer: str, what: str) -> str:
+    """Return an error as Slack words it."""
+    return f"{what} [json-pointer:{pointer}]"
 
 
-def check(spec: str, value: Any, pointer: str, errors: Errors) -> None:
-    """Add the errors of a value to `errors`; `spec` is its type in the table's notation."""
+def check(spec: str, value: Any, pointer: str) -> Iterator[str]:
+    """Yield the errors of a value; `spec` is its type in the table's notation."""
     kind, _, rest = spec.partition(":")
     match kind:
         case "any":
             return
         case "str" | "str0":
-            _check_text(value, int(kind == "str"), int(rest or 0), pointer, errors)
+            least = 1 if kind == "str" else 0
+            yield from _check_text(value, least, int(rest or 0), pointer)
         case "bool" | "int":
-            if type(value) is not _SCALARS[kind][0]:
-                fail(errors, f"must be {_SCALARS[kind][1]}", pointer)
+            scalar, name = _SCALARS[kind]
+            if type(value) is not scalar:
+                yield error_at(pointer, f"must be {name}")
         case "one":
             if value not in rest.split("|"):
-                fail(errors, f"must be one of: {rest.replace('|', ', ')}", pointer)
+                yield error_at(pointer, f"must be one of: {rest.replace('|', ', ')}")
         case "list" | "list0":
             most, _, item = rest.partition(":")
-            _check_list(value, int(kind == "list"), int(most), item, pointer, errors)
-        case "plain" | "text":
-            shapes = {"plain_text": f"text str:{rest}, emoji? bool"}
-            if kind == "text":
-                shapes["mrkdwn"] = f"text str:{rest}, verbatim? bool"
-            _check_typed(value, shapes, pointer, errors)
+            least = 1 if kind == "list" else 0
+            yield from _check_list(value, least, int(most), item, pointer)
+        case "plain":
+            yield from _check_typed(value, {"plain_text": _PLAIN_TEXT.format(rest)}, pointer)
+        case "text":
+            shapes = {"plain_text": _PLAIN_TEXT.format(rest), "mrkdwn": _MRKDWN.format(rest)}
+            yield from _check_typed(value, shapes, pointer)
         case _ if kind.startswith("@"):
-            _check_typed(value, _SETS[kind[1:]], pointer, errors)
+            yield from _check_typed(value, _SETS[kind[1:]], pointer)
         case _:
-            _check_fields(value, _OBJECTS[kind], pointer, errors)
+            yield from _check_fields(value, _OBJECTS[kind], pointer)
 
 
-def _check_text(value: Any, least: int, most: int, pointer: str, errors: Errors) -> None:
+def _check_text(value: Any, least: int, most: int, pointer: str) -> Iterator[str]:
     if not isinstance(value, str):
-        fail(errors, "must be a string", pointer)
+        yield error_at(pointer, "must be a string")
     elif len(value) < least:
-        fail(errors, f"must be more than {least - 1} characters", pointer)
+        yield error_at(pointer, f"must be more than {least - 1} characters")
     elif most and len(value) > most:
-        fail(errors, f"must be less than {most + 1} characters", pointer)
+        yield error_at(pointer, f"must be less than {most + 1} characters")
 
 
-def _check_list(value: Any, least: int, most: int, item: str, pointer: str, errors: Errors) -> None:
+def _check_list(value: Any, least: int, most: int, item: str, pointer: str) -> Iterator[str]:
     if not isinstance(value, list):
-        fail(errors, "must be an array", pointer)
+        yield error_at(pointer, "must be an array")
         return
     if len(value) < least:
-        fail(errors, f"no less than {least} items allowed", pointer)
+        yield error_at(pointer, f"no less than {least} items allowed")
     if len(value) > most:
-        fail(errors, f"no more than {most} items allowed", pointer)
+        yield error_at(pointer, f"no more than {most} items allowed")
     for index, entry in enumerate(value[:most]):
-        check(item, entry, f"{pointer}/{index}", errors)
+        yield from check(item, entry, f"{pointer}/{index}")
 
 
-def _check_typed(value: Any, kinds: dict[str, str], pointer: str, errors: Errors) -> None:
+def _check_typed(value: Any, kinds: dict[str, str], pointer: str) -> Iterator[str]:
     """Check an object whose `type` determines its fields."""
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(kind, str):
-        fail(errors, "missing required field: type", pointer)
+        yield error_at(pointer, "missing required field: type")
     elif kind not in kinds:
-        fail(errors, f"unsupported type: {kind}", f"{pointer}/type")
+        yield error_at(f"{pointer}/type", f"unsupported type: {kind}")
     else:
-        _check_fields(value, kinds[kind], pointer, errors)
+        yield from _check_fields(value, kinds[kind], pointer)
+
+
+def _check_fields(value: Any, listed: str, pointer: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield error_at(pointer, "must be an object")
+        return
+    known = _fields(listed)
+    for name, (_, is_required) in known.items():
+        either = name.split("|")
+        if is_required and name != "*" and not value.keys() & set(either):
+            yield error_at(pointer, f"missing required field: {either[0]}")
+    for name, entry in value.items():
+        if name in known:
+            spec, _ = known[name]
+            yield from check(spec, entry, f"{pointer}/{name}")
+        elif name != "type" and "*" not in known:
+            yield error_at(pointer, f"invalid additional property: {name}")
 
 
 @cache
 def _fields(listed: str) -> dict[str, tuple[str, bool]]:
     """The fields of an object: the type of each, and whether it is required."""
     found: dict[str, tuple[str, bool]] = {}
-    for field in filter(None, listed.split(", ")):
+    for field in listed.split(", "):
+        if not field:
+            continue
         name, _, spec = field.partition(" ")
         if name.startswith("+"):
             found |= _fields(_OBJECTS[name[1:]])
         else:
             found[name.rstrip("?")] = (spec, not name.endswith("?"))
     return found
-
-
-def _check_fields(value: Any, listed: str, pointer: str, errors: Errors) -> None:
-    if not isinstance(value, dict):
-        fail(errors, "must be an object", pointer)
-        return
-    known = _fields(listed)
-    for name, (_, required) in known.items():
-        either = name.split("|")
-        if required and name != "*" and not value.keys() & set(either):
-            fail(errors, f"missing required field: {either[0]}", pointer)
-    for name, entry in value.items():
-        if name in known:
-            check(known[name][0], entry, f"{pointer}/{name}", errors)
-        elif name != "type" and "*" not in known:
-            fail(errors, f"invalid additional property: {name}", pointer)

@@ -1,15 +1,10 @@
 """Validation of blocks and views, and the form in which Slack stores them."""
 
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
-from slack_playground.block_kit import (
-    LIMITS,
-    UNCHECKED_BLOCKS,
-    Errors,
-    check,
-    fail,
-)
+from slack_playground.block_kit import LIMITS, UNCHECKED_BLOCKS, check, error_at
 from slack_playground.records import Json
 from slack_playground.rich_text import translated
 
@@ -17,65 +12,94 @@ MESSAGE_BLOCKS = LIMITS["message_blocks"]
 MARKDOWN_CHARACTERS = LIMITS["message_markdown"]
 
 
-def block_errors(blocks: Any) -> Errors:
+def block_errors(blocks: Any) -> list[str]:
     """Return Slack's error messages for the blocks of a message; [] if they are valid."""
-    errors: Errors = []
-    check(f"list0:{MESSAGE_BLOCKS}:@message_blocks", blocks, "/blocks", errors)
+    errors = list(check(f"list0:{MESSAGE_BLOCKS}:@message_blocks", blocks, "/blocks"))
     if not errors:
-        _check_layout(blocks, "/blocks", errors)
-        texts = [block["text"] for block in blocks if block["type"] == "markdown"]
-        if sum(map(len, texts)) > MARKDOWN_CHARACTERS:
-            fail(errors, f"must be less than {MARKDOWN_CHARACTERS + 1} characters", "/blocks")
-        if len(blocks) - len(texts) + sum(map(translated, texts)) > MESSAGE_BLOCKS:
-            fail(errors, f"no more than {MESSAGE_BLOCKS} items allowed", "/blocks")
+        errors += _layout_errors(blocks, "/blocks")
+        errors += _markdown_errors(blocks)
     return errors
 
 
-def view_errors(view: Any) -> Errors:
+def _markdown_errors(blocks: list[Json]) -> Iterator[str]:
+    length = 0
+    number = 0
+    for block in blocks:
+        if block["type"] == "markdown":
+            length += len(block["text"])
+            number += translated(block["text"])
+        else:
+            number += 1
+    if length > MARKDOWN_CHARACTERS:
+        yield error_at("/blocks", f"must be less than {MARKDOWN_CHARACTERS + 1} characters")
+    if number > MESSAGE_BLOCKS:
+        yield error_at("/blocks", f"no more than {MESSAGE_BLOCKS} items allowed")
+
+
+def view_errors(view: Any) -> list[str]:
     """Return Slack's error messages for a view."""
-    errors: Errors = []
-    check("@views", view, "/view", errors)
+    errors = list(check("@views", view, "/view"))
     if not errors:
-        _check_layout(view["blocks"], "/view/blocks", errors)
-        asks = any(block["type"] == "input" for block in view["blocks"])
-        focused = sum(bool(e.get("focus_on_load")) for b in view["blocks"] for e in elements_of(b))
-        if focused > 1:
-            fail(errors, "only one element can have focus_on_load", "/view/blocks")
-        if asks and view["type"] == "modal" and "submit" not in view:
-            fail(errors, "missing required field: submit", "/view")
+        errors += _layout_errors(view["blocks"], "/view/blocks")
+        errors += _input_errors(view)
     return errors
 
 
-def _check_layout(blocks: list[Json], pointer: str, errors: Errors) -> None:
-    """Check rules between fields: unique ids, initial options among the options."""
-    ids = [block["block_id"] for block in blocks if "block_id" in block]
-    if len(ids) != len(set(ids)):
-        fail(errors, "block_id must be unique", pointer)
+def _input_errors(view: Json) -> Iterator[str]:
+    asks = False
+    focused = 0
+    for block in view["blocks"]:
+        asks = asks or block["type"] == "input"
+        focused += sum(element.get("focus_on_load", False) for element in elements_of(block))
+    if focused > 1:
+        yield error_at("/view/blocks", "only one element can have focus_on_load")
+    if asks and view["type"] == "modal" and "submit" not in view:
+        yield error_at("/view", "missing required field: submit")
+
+
+def _layout_errors(blocks: list[Json], pointer: str) -> Iterator[str]:
+    """Yield what breaks rules between fields: unique ids, initial options among the options."""
+    if _repeats(blocks, "block_id"):
+        yield error_at(pointer, "block_id must be unique")
     for index, block in enumerate(blocks):
         place = f"{pointer}/{index}"
         elements = elements_of(block)
-        actions = [element["action_id"] for element in elements if "action_id" in element]
-        if len(actions) != len(set(actions)):
-            fail(errors, "action_id must be unique", place)
+        if _repeats(elements, "action_id"):
+            yield error_at(place, "action_id must be unique")
         for element in elements:
             options = options_of(element)
-            initial = [*element.get("initial_options", []), element.get("initial_option")]
-            if options and any(one not in (None, *options) for one in initial):
-                fail(errors, "initial options must be among the options", place)
+            initial = list(element.get("initial_options", []))
+            if "initial_option" in element:
+                initial.append(element["initial_option"])
+            if options and any(one not in options for one in initial):
+                yield error_at(place, "initial options must be among the options")
+
+
+def _repeats(objects: list[Json], name: str) -> bool:
+    """Whether two objects have the same id in the field `name`."""
+    ids = [one[name] for one in objects if name in one]
+    return len(ids) != len(set(ids))
 
 
 def elements_of(block: Json) -> list[Json]:
     """The elements of a block, except those of rich text and of unchecked blocks."""
     if block["type"] in UNCHECKED_BLOCKS:
         return []
-    found = list(block.get("elements", [])) if block["type"] != "rich_text" else []
-    return [*found, *(block[key] for key in ("accessory", "element") if key in block)]
+    found: list[Json] = []
+    if block["type"] != "rich_text":
+        found += block.get("elements", [])
+    for key in ("accessory", "element"):
+        if key in block:
+            found.append(block[key])
+    return found
 
 
 def options_of(element: Json) -> list[Json]:
     """The options of a menu, including those in its groups."""
-    groups = element.get("option_groups", [])
-    return [*element.get("options", []), *(o for group in groups for o in group["options"])]
+    options: list[Json] = list(element.get("options", []))
+    for group in element.get("option_groups", []):
+        options += group["options"]
+    return options
 
 
 def characters(value: Any) -> int:
@@ -84,9 +108,10 @@ def characters(value: Any) -> int:
         return sum(map(characters, value))
     if not isinstance(value, dict):
         return 0
-    text = value.get("text")
-    own = len(text) if isinstance(text, str) else 0
-    return own + sum(map(characters, value.values()))
+    count = sum(map(characters, value.values()))
+    if isinstance(value.get("text"), str):
+        count += len(value["text"])
+    return count
 
 
 def with_ids(blocks: list[Json]) -> list[Json]:

@@ -4,7 +4,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from slack_playground.records import Json
@@ -39,8 +38,7 @@ class Record(Generic[_Entry]):
 
     def since(self, number: int) -> list[_Entry]:
         """The entries after number `number`, oldest first."""
-        kept = len(self._entries)
-        return list(islice(self._entries, max(0, kept - (self.count - number)), kept))
+        return [entry for entry in self._entries if entry.number > number]
 
 
 @dataclass(kw_only=True)

@@ -40,8 +40,10 @@ class Deliveries:
     def __init__(
         self, socket_mode: SocketMode, http: HttpDelivery, updates: Updates, settings: Settings
     ) -> None:
-        self._socket_mode, self._http = socket_mode, http
-        self._updates, self._settings = updates, settings
+        self._socket_mode = socket_mode
+        self._http = http
+        self._updates = updates
+        self._settings = settings
         self._tasks: set[asyncio.Task[None]] = set()
         self.mode = "socket"
         self.copies: tuple[int, int] = (1, 1)
@@ -60,7 +62,8 @@ class Deliveries:
             self._start(body, first_retry=1)
 
     def _start(self, body: Json, *, first_retry: int) -> int:
-        name = str(body.get("event", {}).get("type", body.get("type", "")))
+        event = body.get("event", body)
+        name = str(event.get("type", ""))
         delivery = self._new("events_api", name, body)
         self.pending[delivery.number] = delivery.body
         task = asyncio.create_task(self._deliver(delivery, first_retry))
@@ -82,8 +85,9 @@ class Deliveries:
         return delivery
 
     def _new(self, kind: RequestKind, name: str, body: Json) -> Delivery:
-        team = body.get("team") or {"id": body.get("team_id", "")}
-        team_id = team.get("id", "") if isinstance(team, dict) else ""
+        team_id = body.get("team_id", "")
+        if kind == "interactive":
+            team_id = body["team"]["id"]
         new = Delivery(kind=kind, mode=self.mode, name=name, body=body, team_id=team_id)
         return self.record.add(new)
 
@@ -111,9 +115,8 @@ class Deliveries:
         attempt: Json = {"time": started, "mode": mode, **retry}
         delivery.attempts.append(attempt)
         transport = self._http if mode == "http" else self._socket_mode
-        told = await transport.send(
-            delivery.kind, delivery.body, retry, patience=self._settings.ack_seconds
-        )
+        patience = self._settings.ack_seconds
+        told = await transport.send(delivery.kind, delivery.body, retry, patience=patience)
         ms = round((time.time() - started) * 1000, 1)
         attempt |= {"ok": False, "ms": ms, "status": None, "reason": "", "answer": None, **told}
         self._updates.publish("deliveries")

@@ -13,7 +13,9 @@ from slack_playground.slack import Slack
 def wrap(slack: Slack, event: Json, channel: Channel | None = None, team: str = "") -> Json:
     """The envelope of an event; `team` is the author's."""
     identity = slack.workspace.identity
-    named = slack.authorized.get(channel.id, identity) if channel else identity
+    named = identity
+    if channel is not None:
+        named = slack.authorized.get(channel.id, identity)
     return like(
         "event",
         team_id=identity.team_id,
@@ -41,17 +43,23 @@ def emit(slack: Slack, kind: str, channel: Channel | None = None, **fields: Any)
         return False
     if channel is not None and slack.workspace.identity.bot_user_id not in channel.members:
         return False
-    place = None if channel is None else channel.id
-    fields = {"event_ts": slack.workspace.next_ts(), "channel": place, **fields, "type": kind}
-    event = {name: value for name, value in fields.items() if value is not None}
+    event = {"event_ts": slack.workspace.next_ts(), **fields, "type": kind}
+    if channel is not None:
+        event.setdefault("channel", channel.id)
+    event = {name: value for name, value in event.items() if value is not None}
     slack.deliveries.send_event(wrap(slack, event, channel, event.get("user_team", "")))
     return True
 
 
-def message(slack: Slack, channel: Channel, body: Json, **extra: Any) -> None:
-    """A `message` event for a message object, including its metadata."""
-    extra |= {"event_ts": body["ts"], "channel_type": channel.channel_type}
-    emit(slack, "message", channel, **{**as_read(body), **extra})
+def message(slack: Slack, channel: Channel, body: Json, metadata: Json | None) -> None:
+    """A `message` event for a message object and its metadata."""
+    event = {
+        **as_read(body),
+        "metadata": metadata,
+        "event_ts": body["ts"],
+        "channel_type": channel.channel_type,
+    }
+    emit(slack, "message", channel, **event)
 
 
 def app_mention(slack: Slack, channel: Channel, body: Json) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Iterable
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote
@@ -21,14 +22,16 @@ _PLAIN = re.compile(r"[^\w.() -]", re.ASCII)
 
 def receive(file: File, content: bytes) -> None:
     """Store the bytes of a file, which ends its upload."""
-    file.content, file.size = base64.b64encode(content).decode(), len(content)
+    file.content = base64.b64encode(content).decode()
+    file.size = len(content)
     file.ticket = ""
 
 
 def may_see(workspace: Workspace, user: str, file: File) -> bool:
     """Whether a person uploaded a file, or is in a conversation where it was shared."""
-    members = (workspace.channel(channel).members for channel in file.channels)
-    return file.owner == user or any(user in inside for inside in members)
+    if file.owner == user:
+        return True
+    return any(user in workspace.channel(channel).members for channel in file.channels)
 
 
 def add_file_routes(app: web.Application, slack: Slack) -> None:
@@ -42,17 +45,23 @@ def add_file_routes(app: web.Application, slack: Slack) -> None:
 async def _upload(first: Slack, request: web.Request) -> web.StreamResponse:
     """Accept the bytes for an upload URL, once, and only as many as were announced."""
     ticket = request.match_info["ticket"]
-    files = [file for one in first.workspaces.all for file in one.workspace.files.values()]
-    file = next((one for one in files if one.ticket == ticket), None)
+    file = _announced(first.workspaces.all, ticket)
     if file is None:
         return web.Response(status=404, text="There is no such upload.")
     content = await _content(request)
     if len(content) != file.announced:
-        return web.Response(
-            status=400, text=f"{file.announced} bytes were announced, {len(content)} came."
-        )
+        text = f"{file.announced} bytes were announced, {len(content)} came."
+        return web.Response(status=400, text=text)
     receive(file, content)
     return web.Response(text=f"OK - {file.size}")
+
+
+def _announced(workspaces: Iterable[Slack], ticket: str) -> File | None:
+    for slack in workspaces:
+        for file in slack.workspace.files.values():
+            if file.ticket == ticket:
+                return file
+    return None
 
 
 async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
@@ -68,8 +77,7 @@ async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
         raise web.HTTPFound("/")
     fault = slack.faults.take(DOWNLOAD)
     if fault is not None and fault.status == HTTPStatus.FOUND:
-        file_and_path = request.path.removeprefix("/").partition("/")[2]
-        raise web.HTTPFound(f"/{_ORIGIN}/{file_and_path}")
+        raise web.HTTPFound(f"/{_ORIGIN}/{team}-{file_id}/{request.match_info['path']}")
     if fault is not None and fault.status:
         return fault.response()
     file = slack.workspace.files.get(file_id)
@@ -102,7 +110,8 @@ async def _content(request: web.Request) -> bytes:
 
 
 def _download(file: File) -> web.Response:
-    plain, whole = _PLAIN.sub("_", file.name), quote(file.name, safe="")
+    plain = _PLAIN.sub("_", file.name)
+    whole = quote(file.name, safe="")
     return web.Response(
         body=base64.b64decode(file.content or ""),
         content_type=mimetype(file),

@@ -23,8 +23,10 @@ def element_in(
 def _action(element: Json, value: Any) -> Json:
     kind = element["type"]
     if kind in ("button", "icon_button"):
-        given = {} if value is None else {"value": value}
-        return {key: element[key] for key in ("text", "value", "style") if key in element} | given
+        action: Json = {key: element[key] for key in ("text", "value", "style") if key in element}
+        if value is not None:
+            action["value"] = value
+        return action
     if kind == "feedback_buttons":
         for side in ("positive", "negative"):
             button = element[f"{side}_button"]
@@ -39,16 +41,21 @@ def _held(element: Json, value: Any) -> Json:
     name = HELD.get(element["type"])
     if name is None:
         raise ValueError(f"An element of type {element['type']!r} holds no value.")
-    several = name.endswith("s")
+    is_list = name.endswith("s")
     if name == "files" or value is None:
-        value = element.get(f"initial_{name.removeprefix('selected_')}")
-        return {name: (value or []) if several else value}
+        initial = element.get(f"initial_{name.removeprefix('selected_')}")
+        return {name: initial or [] if is_list else initial}
     if name == "value":
         return {name: str(value) or None}
-    values = value if several and isinstance(value, list) else [value]
-    if name.startswith("selected_option"):
-        values = [_option(element, one) for one in values]
-    return {name: values if several else values[0]}
+    if not is_list:
+        return {name: _selected(element, name, value)}
+    values = value if isinstance(value, list) else [value]
+    return {name: [_selected(element, name, one) for one in values]}
+
+
+def _selected(element: Json, name: str, value: Any) -> Any:
+    """What an element holds for one value: an option of a menu, else the value itself."""
+    return _option(element, value) if name.startswith("selected_option") else value
 
 
 def _option(element: Json, value: Any) -> Json:
@@ -68,10 +75,11 @@ def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Jso
     state: Json = {}
     used: set[str] = set()
     for block in blocks:
+        block_id = block["block_id"]
         elements = elements_of(block)
         action_ids = {element.get("action_id") for element in elements}
         for element in elements:
-            kind, block_id = element["type"], block["block_id"]
+            kind = element["type"]
             if kind not in HELD or kind == "overflow":
                 continue
             action_id = element["action_id"]
@@ -80,10 +88,11 @@ def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Jso
             if isinstance(value, dict) and value.keys() <= action_ids:
                 value = value.get(action_id)
             held = _held(element, value)
-            empty = not any(held.values())
-            if required and empty and block["type"] == "input" and not block.get("optional"):
+            must_fill = required and block["type"] == "input" and not block.get("optional")
+            if must_fill and not any(held.values()):
                 raise ValueError(f"Please fill in {block['label']['text']!r}.")
             state.setdefault(block_id, {})[action_id] = {"type": kind, **held}
-    if required and (unknown := values.keys() - used):
+    unknown = values.keys() - used
+    if required and unknown:
         raise ValueError(f"There is no input {sorted(unknown)[0]!r} in this view.")
     return state

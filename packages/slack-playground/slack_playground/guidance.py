@@ -6,54 +6,57 @@ of chat.postMessage on `text`.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
-from slack_playground.block_kit import LIMITS, Errors, fail
+from slack_playground.block_kit import LIMITS, error_at
 from slack_playground.blocks import elements_of
 from slack_playground.records import Json
 
 MOST_INPUTS = LIMITS["modal_inputs"]
 
 
-def message_advice(content: Json) -> Errors:
+def message_advice(content: Json) -> list[str]:
     """Return what a message with blocks lacks, such as a text for notifications."""
     blocks = content.get("blocks") or []
-    errors = block_advice(blocks, "/blocks")
+    advice = block_advice(blocks, "/blocks")
     if blocks and not str(content.get("text") or "").strip():
-        fail(errors, "a message with blocks needs a text for notifications", "/text")
-    return errors
+        advice.append(error_at("/text", "a message with blocks needs a text for notifications"))
+    return advice
 
 
-def view_advice(view: Json) -> Errors:
+def view_advice(view: Json) -> list[str]:
     """Return what a view lacks."""
-    errors = block_advice(view["blocks"], "/view/blocks")
+    advice = block_advice(view["blocks"], "/view/blocks")
     inputs = sum(block["type"] == "input" for block in view["blocks"])
     if view["type"] == "modal" and inputs > MOST_INPUTS:
-        fail(errors, f"no more than {MOST_INPUTS} inputs in a modal", "/view/blocks")
-    return errors
+        advice.append(error_at("/view/blocks", f"no more than {MOST_INPUTS} inputs in a modal"))
+    return advice
 
 
-def block_advice(blocks: list[Json], pointer: str) -> Errors:
+def block_advice(blocks: list[Json], pointer: str) -> list[str]:
     """Return what blocks lack for users of a screen reader."""
-    errors: Errors = []
+    advice: list[str] = []
     for index, block in enumerate(blocks):
         for element in [block, *elements_of(block)]:
-            for what in _lacks(element, block):
-                fail(errors, what, f"{pointer}/{index}")
-    return errors
+            advice += [error_at(f"{pointer}/{index}", what) for what in _lacks(element, block)]
+    return advice
 
 
-def _lacks(element: Json, block: Json) -> list[str]:
+def _lacks(element: Json, block: Json) -> Iterator[str]:
     kind = element["type"]
-    buttons = [element[name] for name in ("positive_button", "negative_button") if name in element]
-    if kind in ("button", "icon_button"):
-        buttons = [element]
-    unnamed = "a button without words needs an accessibility_label"
-    lacks = [unnamed for button in buttons if not _speaks(button)]
+    for button in _buttons(element):
+        if not _speaks(button):
+            yield "a button without words needs an accessibility_label"
     if kind.endswith("_select") and block["type"] != "input" and "placeholder" not in element:
-        lacks.append("a menu outside an input block needs a placeholder")
+        yield "a menu outside an input block needs a placeholder"
     if kind in ("image", "video") and not str(element.get("alt_text", "")).strip():
-        lacks.append("alt_text must say what the image shows")
-    return lacks
+        yield "alt_text must say what the image shows"
+
+
+def _buttons(element: Json) -> list[Json]:
+    if element["type"] in ("button", "icon_button"):
+        return [element]
+    return [element[name] for name in ("positive_button", "negative_button") if name in element]
 
 
 def _speaks(button: Json) -> bool:

@@ -62,16 +62,18 @@ class HttpDelivery:
             return {"reason": "http_timeout", "url": url}
         except aiohttp.ClientError:
             return {"reason": "connection_failed", "url": url}
-        ok = response.status == 200
-        return {
-            "ok": ok,
+        told: Json = {
+            "ok": response.status == 200,
             "status": response.status,
-            "answer": _payload(response, text) if ok and kind != "events_api" else None,
-            "reason": "" if ok else "http_error",
             "no_retry": response.headers.get("X-Slack-No-Retry") == "1",
             "url": url,
             "body": text[:2000],
         }
+        if not told["ok"]:
+            told["reason"] = "http_error"
+        elif kind != "events_api":
+            told["answer"] = _payload(response, text)
+        return told
 
 
 def _payload(response: aiohttp.ClientResponse, text: str) -> Json | None:
@@ -80,4 +82,6 @@ def _payload(response: aiohttp.ClientResponse, text: str) -> Json | None:
         with suppress(ValueError):
             content = json.loads(text)
             return content if isinstance(content, dict) else None
-    return {"text": text} if text else None
+    if not text:
+        return None
+    return {"text": text}

@@ -29,7 +29,8 @@ class Installation:
 
     def restore(self, scopes: Iterable[str], value: str) -> None:
         """Install the app with exactly these scopes and one token that does not expire."""
-        self.installed, self.granted = True, frozenset(scopes)
+        self.installed = True
+        self.granted = frozenset(scopes)
         self._add(value, "bot", None)
 
     @property
@@ -48,21 +49,26 @@ class Installation:
         self.installed = True
         if seconds is not None:
             return self._rotated(seconds)
-        lasting = [token for token in self.active if token.expires is None]
-        numbers = "-".join(str(secrets.randbelow(10**12) + 10**12) for _ in range(2))
-        value = f"xoxb-{numbers}-{secrets.token_hex(12)}"
-        return {
-            "access_token": lasting[0].value if lasting else self._add(value, "bot", None).value
-        }
+        for token in self.active:
+            if token.expires is None:
+                return {"access_token": token.value}
+        team = secrets.randbelow(10**12) + 10**12
+        bot = secrets.randbelow(10**12) + 10**12
+        token = self._add(f"xoxb-{team}-{bot}-{secrets.token_hex(12)}", "bot", None)
+        return {"access_token": token.value}
 
     def _rotated(self, seconds: float) -> Json:
         """Issue a new pair; only the two newest bot tokens keep working."""
         access = self._add(f"xoxe.xoxb-1-{secrets.token_hex(40)}", "bot", seconds)
         refresh = self._add(f"xoxe-1-{secrets.token_hex(36)}", "refresh", None)
-        for token in [one for one in self.active if one.expires is not None][:-ACTIVE_TOKENS]:
+        rotating = [token for token in self.active if token.expires is not None]
+        for token in rotating[:-ACTIVE_TOKENS]:
             token.ended = "token_revoked"
-        pair = {"access_token": access.value, "refresh_token": refresh.value}
-        return {**pair, "expires_in": round(seconds)}
+        return {
+            "access_token": access.value,
+            "refresh_token": refresh.value,
+            "expires_in": round(seconds),
+        }
 
     def refresh(self, token: Token, *, seconds: float, grace: float) -> Json:
         """Issue a new pair for a refresh token, which works for another `grace` seconds."""

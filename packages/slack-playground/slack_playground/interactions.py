@@ -43,7 +43,8 @@ def _response_url(slack: Slack, path: str, target: ResponseUrl) -> str:
 
 
 def _envelope(slack: Slack, kind: str, user: User, *, in_view: bool = False) -> Json:
-    identity, name = slack.workspace.identity, user.name.lower()
+    identity = slack.workspace.identity
+    name = user.name.lower()
     team = {"id": identity.team_id, "domain": identity.team_domain}
     if in_view and user.team != identity.team_id:  # theirs: slackapi/bolt-js#1614
         team = {"id": user.team, "domain": user.team.lower()}
@@ -72,7 +73,8 @@ async def command(slack: Slack, user: User, channel: Channel, command: str, text
     delivery = await slack.deliveries.send_request("slash_commands", command, body)
     answer = delivery.attempts[-1].get("answer") or {}
     wrong = _complaints(slack, delivery, block_errors(answer.get("blocks", [])))
-    if not wrong and any(answer.get(part) for part in ("text", "blocks", "attachments")):
+    says_something = answer.get("text") or answer.get("blocks") or answer.get("attachments")
+    if says_something and not wrong:
         slack.violations.add_all(f"ack of {command}", message_advice(answer))
         respond(slack, target, answer)
     return delivery
@@ -94,16 +96,23 @@ async def click(
     """
     blocks: list[Json] = place.body.get("blocks", [])
     block, action = element_in(blocks, action_id, block_id, value)
-    held = {"values": state_of(blocks, values)}
-    body = _envelope(slack, "block_actions", user, in_view=isinstance(place, View))
+    state = {"values": state_of(blocks, values)}
     if isinstance(place, Message):
-        body |= {**_from_message(slack, user, place), "state": held}
+        body = _envelope(slack, "block_actions", user)
+        body |= _from_message(slack, user, place)
+        body["state"] = state
+        body["trigger_id"] = _trigger(slack, user)
     else:
+        body = _envelope(slack, "block_actions", user, in_view=True)
         body["container"] = {"type": "view", "view_id": place.id}
-        body["view"] = {**place.body, "state": held}
-    body["trigger_id"] = _trigger(slack, user, place.id if isinstance(place, View) else "")
-    ids = {"action_id": action_id, "block_id": block["block_id"]}
-    body["actions"] = [{**action, **ids, "action_ts": slack.workspace.next_ts()}]
+        body["view"] = {**place.body, "state": state}
+        body["trigger_id"] = _trigger(slack, user, place.id)
+    action |= {
+        "action_id": action_id,
+        "block_id": block["block_id"],
+        "action_ts": slack.workspace.next_ts(),
+    }
+    body["actions"] = [action]
     return await slack.deliveries.send_request("interactive", action_id, body)
 
 
@@ -133,10 +142,12 @@ async def shortcut(
 ) -> Delivery:
     """A global shortcut, or one on a message."""
     body = _envelope(slack, "shortcut" if message is None else "message_action", user)
-    body |= {"callback_id": callback_id, "trigger_id": _trigger(slack, user)}
+    body["callback_id"] = callback_id
+    body["trigger_id"] = _trigger(slack, user)
     body["action_ts"] = slack.workspace.next_ts()
     if message is not None:
-        body |= {**_from_message(slack, user, message), "message_ts": message.ts}
+        body |= _from_message(slack, user, message)
+        body["message_ts"] = message.ts
         del body["container"]
     return await slack.deliveries.send_request("interactive", callback_id, body)
 
@@ -146,9 +157,10 @@ async def submit(slack: Slack, user: User, view: View, values: Json) -> Delivery
 
     Raises ValueError if a required input is empty or a value does not belong to an input.
     """
-    body = _envelope(slack, "view_submission", user, in_view=True)
     state = {"values": state_of(view.body["blocks"], values, required=True)}
-    body |= {"view": {**view.body, "state": state}, "response_urls": []}
+    body = _envelope(slack, "view_submission", user, in_view=True)
+    body["view"] = {**view.body, "state": state}
+    body["response_urls"] = []
     body["trigger_id"] = _trigger(slack, user, view.id)
     name = view.body.get("callback_id", "")
     delivery = await slack.deliveries.send_request("interactive", name, body)
@@ -198,10 +210,11 @@ async def close(slack: Slack, user: User, view: View) -> Delivery | None:
 def open_view(slack: Slack, user: str, content: Json, *, on: View | None = None) -> View:
     """Open a modal, on top of another one if given; or publish a Home tab."""
     view_id = new_id("V")
-    place = {"root_view_id": view_id, "previous_view_id": None}
+    body = {"id": view_id, "root_view_id": view_id, "previous_view_id": None}
     if on is not None:
-        place = {"root_view_id": on.body["root_view_id"], "previous_view_id": on.id}
-    view = View(id=view_id, user=user, body={"id": view_id, **place})
+        body["root_view_id"] = on.body["root_view_id"]
+        body["previous_view_id"] = on.id
+    view = View(id=view_id, user=user, body=body)
     slack.workspace.views[view.id] = view
     replace_view(slack, view, content)
     return view
@@ -211,9 +224,10 @@ def replace_view(slack: Slack, view: View, content: Json) -> None:
     """Give a view the content that the app sent; its id and place stay."""
     identity = slack.workspace.identity
     blocks = with_ids(content["blocks"])
-    place = {key: view.body[key] for key in ("id", "root_view_id", "previous_view_id")}
     view.body = like("view", **content) | {
-        **place,
+        "id": view.id,
+        "root_view_id": view.body["root_view_id"],
+        "previous_view_id": view.body["previous_view_id"],
         "team_id": identity.team_id,
         "app_id": identity.app_id,
         "app_installed_team_id": identity.team_id,
@@ -249,8 +263,7 @@ def respond(slack: Slack, target: ResponseUrl, content: Json) -> None:
         if original.stream:
             slack.violations.add_all(RESPONSE_URL, [STREAMED])
             changes = added(original, changes)
-        kept = {k: v for k, v in changes.items() if v is not None or k in original.body}
-        posting.change(slack, original, kept)
+        posting.change(slack, original, changes)
         return
     channel = slack.workspace.channel(target.channel)
     if content.get("response_type") == "in_channel":

@@ -3,7 +3,7 @@
 import json
 import mimetypes
 import zoneinfo
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
@@ -57,11 +57,17 @@ def user_object(user: User, team: str, *, locale: bool = True) -> Json:
     For people from Slack Connect it never has the locale.
     """
     now = datetime.now(tz=zoneinfo.ZoneInfo(user.tz))
-    offset = now.utcoffset()
-    names = dict.fromkeys(
-        ("real_name", "real_name_normalized", "display_name", "display_name_normalized"), user.name
-    )
-    app = {"api_app_id": user.app_id, "bot_id": user.bot_id} if user.is_bot else {}
+    offset = now.utcoffset() or timedelta()
+    profile = {
+        "title": "",
+        "team": user.team,
+        "real_name": user.name,
+        "real_name_normalized": user.name,
+        "display_name": user.name,
+        "display_name_normalized": user.name,
+    }
+    if user.is_bot:
+        profile |= {"api_app_id": user.app_id, "bot_id": user.bot_id}
     shown = like(
         "user",
         id=user.id,
@@ -71,14 +77,16 @@ def user_object(user: User, team: str, *, locale: bool = True) -> Json:
         real_name=user.name,
         tz=user.tz,
         tz_label=now.tzname(),
-        tz_offset=int(offset.total_seconds()) if offset is not None else 0,
-        profile={"title": "", "team": user.team, **names, **app},
+        tz_offset=int(offset.total_seconds()),
+        profile=profile,
         is_restricted=user.is_restricted,
         is_ultra_restricted=user.is_ultra_restricted,
         is_bot=user.is_bot,
         updated=user.updated,
     )
-    return {**shown, "locale": user.locale} if locale and user.team == team else shown
+    if locale and user.team == team:
+        shown["locale"] = user.locale
+    return shown
 
 
 def mimetype(file: File) -> str:
@@ -88,8 +96,11 @@ def mimetype(file: File) -> str:
 
 def file_object(file: File, url: str, team: str) -> Json:
     """The file object of messages; `url` is the address of the playground."""
-    extension = file.name.rpartition(".")[2].lower() if "." in file.name else "text"
-    private, name = f"{url}/files-pri/{team}-{file.id}", quote(file.name.lower())
+    _, dot, extension = file.name.lower().rpartition(".")
+    if not dot:
+        extension = "text"
+    name = quote(file.name.lower())
+    private = f"{url}/files-pri/{team}-{file.id}"
     return like(
         "file",
         id=file.id,
@@ -111,8 +122,10 @@ def file_object(file: File, url: str, team: str) -> Json:
 
 def added(message: Message, changes: Json) -> Json:
     """Return an update of a streamed message: what it shows, with the new content below."""
-    text, blocks = str(changes.get("text") or ""), changes.get("blocks")
-    shown = blocks or ([{"type": "markdown", "text": text}] if text else [])
+    text = str(changes.get("text") or "")
+    shown = changes.get("blocks") or []
+    if text and not shown:
+        shown = [{"type": "markdown", "text": text}]
     return {
         **changes,
         "text": message.body["text"] + text,
@@ -127,9 +140,8 @@ def forwarded(message: Message, author: User, channel: Channel) -> Json:
     """
     body = message.body
     names = {"im": "Direct Message", "mpim": "Group Message"}
-    origin = {"team": author.team, "channel": channel.id, "ts": message.ts}
     place = f"archives/{channel.id}/p{message.ts.replace('.', '')}"
-    return like(
+    shared = like(
         "forwarded",
         ts=message.ts,
         author_id=author.id,
@@ -138,12 +150,21 @@ def forwarded(message: Message, author: User, channel: Channel) -> Json:
         channel_id=channel.id,
         channel_team=author.team,
         channel_name=names.get(channel.kind, channel.name),
-        message_blocks=[{**origin, "message": {"blocks": body.get("blocks", [])}}],
+        message_blocks=[
+            {
+                "team": author.team,
+                "channel": channel.id,
+                "ts": message.ts,
+                "message": {"blocks": body.get("blocks", [])},
+            }
+        ],
         from_url=f"https://playground.slack.com/{place}",
         fallback=f"{author.name}: {body.get('text', '')}",
         text=body.get("text", ""),
-        **({"files": body["files"]} if body.get("files") else {}),
     )
+    if body.get("files"):
+        shared["files"] = body["files"]
+    return shared
 
 
 def bot_profile(bot: User) -> Json:

@@ -34,7 +34,8 @@ def typed(
 
     `content` is the rest of the message object; its `blocks` replace those of the text.
     """
-    said, own = as_typed(slack, text), slack.workspace.identity
+    said = as_typed(slack, text)
+    own = slack.workspace.identity
     body: Json = {"user": user.id, "text": said.text, "team": user.team}
     if user.is_bot:
         body |= {"bot_id": user.bot_id, "app_id": user.app_id, "bot_profile": bot_profile(user)}
@@ -50,7 +51,8 @@ def typed(
         }
     message = _new(slack, channel, body | content, thread_ts)
     add(slack, channel, message)
-    if own.bot_user_id in said.mentions and channel.kind != "im" and user.id != own.bot_user_id:
+    is_mention = own.bot_user_id in said.mentions and user.id != own.bot_user_id
+    if is_mention and channel.kind != "im":
         events.app_mention(slack, channel, copy.deepcopy(message.body))
     return message
 
@@ -117,11 +119,10 @@ def ephemeral(
 def add(slack: Slack, channel: Channel, message: Message) -> None:
     """Store a message and send its event; a reply of the app clears the status line."""
     slack.workspace.add_message(message)
-    extra = {} if message.metadata is None else {"metadata": message.metadata}
-    events.message(slack, channel, copy.deepcopy(message.body), **extra)
+    events.message(slack, channel, copy.deepcopy(message.body), message.metadata)
     thread = slack.workspace.known_thread(message)
     if thread is not None and message.body.get("user") == slack.workspace.identity.bot_user_id:
-        thread.status, thread.loading_messages = "", []
+        thread.clear_status()
         if message.stream != "live":
             thread.worked = time.time()
     published(slack, message)
@@ -130,9 +131,11 @@ def add(slack: Slack, channel: Channel, message: Message) -> None:
 def change(slack: Slack, message: Message, changes: Json, *, editor: str | None = None) -> None:
     """Change a message's object; with `editor` it is marked as edited. None removes a field."""
     before = copy.deepcopy(message.body)
-    message.body.update(changes)
-    for key in [key for key, value in changes.items() if value is None]:
-        del message.body[key]
+    for key, value in changes.items():
+        if value is None:
+            message.body.pop(key, None)
+        else:
+            message.body[key] = value
     if editor:
         message.body["edited"] = {"user": editor, "ts": f"{int(time.time())}.000000"}
     changed(slack, message, before)
@@ -142,7 +145,8 @@ def changed(slack: Slack, message: Message, before: Json) -> None:
     """Send the event of a message that a person or the app changed, and notify the page."""
     workspace = slack.workspace
     if not message.only_for:
-        channel, facts = workspace.channel(message.channel), workspace.thread_facts(message)
+        channel = workspace.channel(message.channel)
+        facts = workspace.thread_facts(message)
         now = {**copy.deepcopy(message.body), **facts}
         events.message_changed(slack, channel, {**before, **facts}, now)
     thread = workspace.known_thread(message)
@@ -154,18 +158,18 @@ def changed(slack: Slack, message: Message, before: Json) -> None:
 def edit(slack: Slack, message: Message, text: str) -> None:
     """Change what a person typed."""
     content = as_typed(slack, text)
-    changes: dict[str, Any] = {"text": content.text}
-    if content.blocks or "blocks" in message.body:
-        changes["blocks"] = content.blocks or None
+    changes = {"text": content.text, "blocks": content.blocks or None}
     change(slack, message, changes, editor=str(message.body["user"]))
 
 
 def delete(slack: Slack, message: Message) -> None:
     """Delete a message; a parent with replies becomes a tombstone, as in Slack."""
-    workspace, body = slack.workspace, message.body
+    workspace = slack.workspace
+    body = message.body
     if not message.only_for and workspace.replies(message.channel, message.ts):
-        gone = like("tombstone", ts=message.ts, thread_ts=message.ts)
-        change(slack, message, {**dict.fromkeys(body), **gone})
+        removed = dict.fromkeys(body)
+        tombstone = like("tombstone", ts=message.ts, thread_ts=message.ts)
+        change(slack, message, {**removed, **tombstone})
         return
     workspace.remove_message(message)
     if not message.only_for:
@@ -204,29 +208,37 @@ def extend_stream(
     A task that is still open when the stream is stopped is shown as an error.
     """
     message.stream_chunks.extend(chunks)
+    message.body["text"] += text
+    blocks = _tasks(message)
+    if message.body["text"]:
+        blocks.append({"type": "markdown", "text": message.body["text"]})
+    for chunk in message.stream_chunks:
+        if chunk["type"] == "blocks":
+            blocks += chunk["blocks"]
+    message.body.pop("blocks", None)
+    if blocks or last:
+        message.body["blocks"] = [*with_ids(blocks), *last]
+    published(slack, message)
+
+
+def _tasks(message: Message) -> list[Json]:
+    """The blocks of the tasks and of the plan of a streamed message."""
     tasks: dict[str, Json] = {}
-    shown: list[Json] = []
     for chunk in message.stream_chunks:
         if chunk["type"] == "task_update":
-            known = tasks.setdefault(chunk["id"], {"type": "task_card", "task_id": chunk["id"]})
+            task = tasks.setdefault(chunk["id"], {"type": "task_card", "task_id": chunk["id"]})
             for name in chunk.keys() - {"type", "id"}:
-                before = known.get(name, "") if name in ("details", "output") else ""
-                known[name] = before + chunk[name] if before else chunk[name]
+                if name in ("details", "output") and name in task:
+                    task[name] += chunk[name]
+                else:
+                    task[name] = chunk[name]
         elif chunk["type"] == "plan_update":
             tasks["plan"] = {"type": "plan", "title": chunk["title"]}
-        else:
-            shown += chunk["blocks"]
     if message.stream == "stopped":
         for task in tasks.values():
             if task.get("status") in ("pending", "in_progress"):
                 task["status"] = "error"
-    message.body["text"] += text
-    body = [{"type": "markdown", "text": message.body["text"]}] if message.body["text"] else []
-    blocks = [*with_ids([*tasks.values(), *body, *shown]), *last]
-    message.body.pop("blocks", None)
-    if blocks:
-        message.body["blocks"] = blocks
-    published(slack, message)
+    return list(tasks.values())
 
 
 def end_stream(slack: Slack, message: Message, state: str, session: str = "active") -> None:
@@ -249,7 +261,9 @@ def set_session(
     """Set the status of a thread's agent session; a new one gets the title and initiator."""
     thread = slack.workspace.thread(channel, thread_ts)
     if not thread.session:
-        thread.session_title, thread.session_initiator = title, initiator
-    thread.session, thread.session_set = status, time.time()
+        thread.session_title = title
+        thread.session_initiator = initiator
+    thread.session = status
+    thread.session_set = time.time()
     published(slack, thread)
     return thread

@@ -151,6 +151,11 @@ class Thread:
     session_set: float = 0.0
     worked: float = 0.0
 
+    def clear_status(self) -> None:
+        """Remove the status line."""
+        self.status = ""
+        self.loading_messages = []
+
 
 @dataclass(kw_only=True)
 class File:

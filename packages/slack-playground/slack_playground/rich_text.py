@@ -22,7 +22,9 @@ def as_read(body: Json) -> Json:
             section = {"type": "rich_text_section", "elements": [text]}
             blocks[index] = {**block, "type": "rich_text", "elements": [section]}
             del blocks[index]["text"]
-    return {**body, "blocks": blocks} if blocks else body
+    if not blocks:
+        return body
+    return {**body, "blocks": blocks}
 
 
 def translated(markdown: str) -> int:
@@ -30,24 +32,38 @@ def translated(markdown: str) -> int:
 
     Slack makes a header, table or divider of each such part, and rich text of what is between them.
     """
-    count, inside, fence = 0, "", ""
+    count = 0
+    inside = ""
+    fence = ""
     lines = markdown.split("\n")
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        mark, bare = _FENCE.match(line), "".join(line.split())
+        mark = _FENCE.match(line)
+        bare = _bare(line)
         if fence:
             if mark and mark[1].startswith(fence) and set(bare) == {fence[0]}:
                 fence = ""
             continue
-        if mark and "`" not in line[mark.end(1) :]:
-            kind, fence = "text", mark[1]
-        elif not bare:
-            inside = "" if inside == "table" else inside
+        if not bare:
+            if inside == "table":
+                inside = ""
             continue
-        elif "|" in line and (inside == "table" or _TABLE.fullmatch("".join(following.split()))):
+        kind = "text"
+        if mark and "`" not in line[mark.end(1) :]:
+            fence = mark[1]
+        elif "|" in line and (inside == "table" or _TABLE.fullmatch(_bare(following))):
             kind = "table"
-        else:
-            is_rule = len(bare) > 2 and bare[0] in "-*_" and len(set(bare)) == 1
-            kind = "own" if is_rule or _HEADING_MARK.match(line) else "text"
-        count += kind == "own" or kind != inside
+        elif _is_rule(bare) or _HEADING_MARK.match(line):
+            kind = "own"
+        if kind == "own" or kind != inside:
+            count += 1
         inside = kind
     return max(count, 1)
+
+
+def _bare(line: str) -> str:
+    """The line without its blanks."""
+    return "".join(line.split())
+
+
+def _is_rule(bare: str) -> bool:
+    return len(bare) > 2 and bare[0] in "-*_" and len(set(bare)) == 1

@@ -145,9 +145,9 @@ async def _this_machine_only(request: web.Request, handler: Handler) -> web.Stre
     """Refuse other hosts' names (DNS rebinding) and other sites' pages (cross-site requests)."""
     if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
         raise web.HTTPForbidden(text="The playground answers to 127.0.0.1 and localhost only.")
-    origin = request.headers.get("Origin", f"http://{request.host}")
-    linked = request.path == AUTHORIZE and request.headers.get("Sec-Fetch-Mode") == "navigate"
-    same_site = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
-    if origin != f"http://{request.host}" or not (same_site or linked):
+    own = f"http://{request.host}"
+    is_linked = request.path == AUTHORIZE and request.headers.get("Sec-Fetch-Mode") == "navigate"
+    is_same_site = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+    if request.headers.get("Origin", own) != own or not (is_same_site or is_linked):
         raise web.HTTPForbidden(text="The playground answers its own page only.")
     return await handler(request)

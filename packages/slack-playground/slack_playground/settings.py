@@ -53,8 +53,8 @@ class Fault(BaseModel):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        redirect = (self.method, self.status) == (DOWNLOAD, HTTPStatus.FOUND)
-        if self.status and not (redirect or 400 <= self.status <= 599):
+        redirects = self.method == DOWNLOAD and self.status == HTTPStatus.FOUND
+        if self.status and not redirects and not 400 <= self.status <= 599:
             raise ValueError("status must be an error: 400 to 599; of url_private also 302")
         if sum(map(bool, (self.error, self.status, self.drop))) > 1:
             raise ValueError("a fault has one of error, status and drop")
@@ -79,9 +79,9 @@ class Faults:
         for fault in self.waiting:
             if fault.method not in ("*", method):
                 continue
-            if fault.chance < 1.0 and random.random() >= fault.chance:  # noqa: S311
+            if random.random() >= fault.chance:  # noqa: S311
                 continue
-            if fault.times is not None and fault.times <= 1:
+            if fault.times == 1:
                 self.waiting.remove(fault)
             elif fault.times is not None:
                 fault.times -= 1

@@ -2,8 +2,7 @@
 
 import re
 from collections import defaultdict, deque
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -37,13 +36,18 @@ class Slack:
 
     def __init__(self, workspaces: "Workspaces", workspace: Workspace) -> None:
         self.workspaces = workspaces
-        self.manifest, self.settings = workspaces.manifest, workspaces.settings
-        self.socket_mode, self.http = workspaces.socket_mode, workspaces.http
-        self.deliveries, self.violations = workspaces.deliveries, workspaces.violations
-        self.calls, self.failures = workspaces.calls, workspaces.failures
+        self.manifest = workspaces.manifest
+        self.settings = workspaces.settings
+        self.socket_mode = workspaces.socket_mode
+        self.http = workspaces.http
+        self.deliveries = workspaces.deliveries
+        self.violations = workspaces.violations
+        self.calls = workspaces.calls
+        self.failures = workspaces.failures
         self.faults = workspaces.faults
         self.updates = workspaces.updates
-        self.workspace, self.installation = workspace, workspace.installation
+        self.workspace = workspace
+        self.installation = workspace.installation
         self.called: defaultdict[str, deque[float]] = defaultdict(deque)
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
@@ -52,9 +56,13 @@ class Slack:
     @property
     def summary(self) -> Json:
         """The workspace as lists show it."""
-        identity, installed = self.workspace.identity, self.installation.installed
-        names = {"name": identity.team_name, "domain": identity.team_domain}
-        return {"team_id": identity.team_id, **names, "installed": installed}
+        identity = self.workspace.identity
+        return {
+            "team_id": identity.team_id,
+            "name": identity.team_name,
+            "domain": identity.team_domain,
+            "installed": self.installation.installed,
+        }
 
     @property
     def url(self) -> str:
@@ -70,9 +78,7 @@ class Kept:
     workspaces: list[Workspace] = field(default_factory=list)
 
 
-@cache
-def _adapter() -> TypeAdapter[Kept]:
-    return TypeAdapter(Kept)
+_KEPT = TypeAdapter(Kept)
 
 
 def load(file: Path) -> Kept:
@@ -82,7 +88,7 @@ def load(file: Path) -> Kept:
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _adapter().validate_json(file.read_bytes()) if file.exists() else Kept()
+        return _KEPT.validate_json(file.read_bytes()) if file.exists() else Kept()
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise OSError(
@@ -100,9 +106,12 @@ class Workspaces:
 
     def __init__(self, manifest: Manifest, settings: Settings, kept: Kept) -> None:
         """Begin with what was `kept`."""
-        self.manifest, self.settings = manifest, settings
-        self.violations, self.faults = Violations(), Faults()
-        self.calls, self.failures = Record[CallRecord](), Record[Failure]()
+        self.manifest = manifest
+        self.settings = settings
+        self.violations = Violations()
+        self.faults = Faults()
+        self.calls = Record[CallRecord]()
+        self.failures = Record[Failure]()
         self.updates = Updates()
         stored = kept.workspaces or [Workspace().with_sample(manifest.bot_name)]
         self.socket_mode = SocketMode(stored[0].identity.app_id, self.updates)
@@ -118,9 +127,10 @@ class Workspaces:
 
     def write(self, file: Path) -> None:
         """Write everything that is kept; an interrupted write leaves the old file."""
-        kept = Kept([*self.deliveries.pending.values()], [one.workspace for one in self.all])
+        pending = list(self.deliveries.pending.values())
+        kept = Kept(pending, [slack.workspace for slack in self.all])
         new = file.with_suffix(".new")
-        new.write_bytes(_adapter().dump_json(kept))
+        new.write_bytes(_KEPT.dump_json(kept))
         new.replace(file)
 
     @property
@@ -138,17 +148,19 @@ class Workspaces:
 
     def add(self, name: str, *, like: Slack | None = None) -> Slack:
         """Add a workspace; with `like`, its people and channels get the ids of those there."""
-        app_id = self.first.workspace.identity.app_id
-        domain = _NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace"
-        added = Workspace(
-            identity=replace(Identity(), app_id=app_id, team_name=name, team_domain=domain)
+        identity = Identity(
+            app_id=self.first.workspace.identity.app_id,
+            team_name=name,
+            team_domain=_NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace",
         )
+        added = Workspace(identity=identity)
         if like is None:
             added.with_sample(self.manifest.bot_name)
         else:
             added.with_copy(self.manifest.bot_name, like.workspace)
-        self._all[added.identity.team_id] = Slack(self, added)
-        return self._all[added.identity.team_id]
+        slack = Slack(self, added)
+        self._all[identity.team_id] = slack
+        return slack
 
     def caller(self, token: str) -> tuple[Slack, Token | None]:
         """The workspace of a token, and the token; for an unknown one, the first and None."""

@@ -7,6 +7,7 @@ import logging
 import secrets
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
@@ -17,15 +18,15 @@ from slack_playground.updates import Updates
 logger = logging.getLogger(__name__)
 
 
+@dataclass(kw_only=True, eq=False)
 class Connection:
-    """One open WebSocket, with the envelopes that wait for their ack on it."""
+    """One open WebSocket, with the envelopes that wait for their ack on it, by their ids."""
 
-    def __init__(self, number: int, socket: web.WebSocketResponse, request: web.Request) -> None:
-        self.number = number
-        self.socket = socket
-        self.transport = request.transport
-        self.retiring = False
-        self.waiting: dict[str, asyncio.Future[Json]] = {}
+    number: int
+    socket: web.WebSocketResponse
+    transport: asyncio.Transport | None
+    retiring: bool = False
+    waiting: dict[str, asyncio.Future[Json]] = field(default_factory=dict)
 
 
 class SocketMode:
@@ -37,7 +38,7 @@ class SocketMode:
         self._tickets: set[str] = set()
         self._connections: list[Connection] = []
         self._numbers = itertools.count(1)
-        self._turn = itertools.count(1)
+        self._turns = itertools.count(1)
         self._opened = asyncio.Event()
 
     @property
@@ -59,9 +60,15 @@ class SocketMode:
         self._tickets.remove(ticket)
         socket = web.WebSocketResponse(max_msg_size=16 * 1024 * 1024)
         await socket.prepare(request)
-        connection = Connection(next(self._numbers), socket, request)
-        count, info = len(self._connections) + 1, {"app_id": self._app_id}
-        await socket.send_json(like("hello", num_connections=count, connection_info=info))
+        connection = Connection(
+            number=next(self._numbers), socket=socket, transport=request.transport
+        )
+        hello = like(
+            "hello",
+            num_connections=len(self._connections) + 1,
+            connection_info={"app_id": self._app_id},
+        )
+        await socket.send_json(hello)
         self._connections.append(connection)
         self._look()
         try:
@@ -118,7 +125,7 @@ class SocketMode:
         usable = self._usable()
         if not usable:
             return {"reason": "no_connection"}
-        connection = usable[next(self._turn) % len(usable)]
+        connection = usable[next(self._turns) % len(usable)]
         envelope_id = str(uuid.uuid4())
         envelope: Json = {
             "envelope_id": envelope_id,
@@ -142,7 +149,8 @@ class SocketMode:
             return {"reason": "connection_failed", **detail}
         finally:
             del connection.waiting[envelope_id]
-        return {"ok": True, "answer": payload if isinstance(payload, dict) else None, **detail}
+        answer = payload if isinstance(payload, dict) else None
+        return {"ok": True, "answer": answer, **detail}
 
     async def disconnect(self, reason: str) -> int:
         """End every connection: "drop" cuts it; other reasons send Slack's `disconnect` message.
@@ -154,12 +162,11 @@ class SocketMode:
             connection.retiring = True
             self._look()
             if reason != "drop":
-                polite = like("disconnect", reason=reason)
-                await connection.socket.send_json(polite)
-                continue
-            self._forget(connection)
-            if connection.transport is not None:
-                connection.transport.abort()
+                await connection.socket.send_json(like("disconnect", reason=reason))
+            else:
+                self._forget(connection)
+                if connection.transport is not None:
+                    connection.transport.abort()
         return len(told)
 
     async def close(self) -> None:

@@ -72,10 +72,13 @@ class Person:
     def sees(self, text: str, channel: str = "dm", seconds: float = 10) -> Json:
         """Wait for a message that contains `text`, and return it."""
 
-        def found() -> list[Json]:
-            return [one for one in self.messages(channel) if text in one.get("text", "")]
+        def newest() -> Json | None:
+            for message in reversed(self.messages(channel)):
+                if text in message.get("text", ""):
+                    return message
+            return None
 
-        return dict(_until(found, f"a message with {text!r}", seconds)[-1])
+        return dict(_until(newest, f"a message with {text!r}", seconds))
 
 
 def _until(look: Callable[[], Any], what: str, seconds: float) -> Any:
@@ -90,10 +93,12 @@ def _until(look: Callable[[], Any], what: str, seconds: float) -> Any:
 @contextmanager
 def running(manifest: Path) -> Iterator[Playground]:
     """Run a playground in a thread; an event is sent again after 0, 1 and 5 seconds."""
-    app, started = read_manifest(manifest), Future[tuple[Playground, Callable[[], object]]]()
+    app = read_manifest(manifest)
+    started = Future[tuple[Playground, Callable[[], object]]]()
 
     async def serving() -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
         async with serve(app, retry_delays=(0.0, 1.0, 5.0)) as slack:
             end = partial(loop.call_soon_threadsafe, stop.set)
             started.set_result((Playground(facts(slack)), end))

@@ -18,6 +18,7 @@ _TOKEN = re.compile(
     r"|:(?P<emoji>[a-z+-][a-z0-9_+'-]*):",
 )
 _MARKS = {"code": "`", "bold": "*", "italic": "_", "strike": "~"}
+_QUOTE_MARK = re.compile(r"^> ?", re.MULTILINE)
 _CHANNEL_NAME = re.compile(r"(?<!\S)#([\w-]+)")
 _FENCE = re.compile(r"```\n?(.*?)\n?```", re.DOTALL)
 
@@ -43,13 +44,11 @@ class TypedText:
         position = 0
         for fence in _FENCE.finditer(typed):
             self._lines(typed[position : fence.start()])
-            self._texts.append(f"```{escape(fence.group(1))}```")
+            code = fence.group(1)
+            self._texts.append(f"```{escape(code)}```")
+            inside = [{"type": "text", "text": code}]
             self._elements.append(
-                {
-                    "type": "rich_text_preformatted",
-                    "elements": [{"type": "text", "text": fence.group(1)}],
-                    "border": 0,
-                }
+                {"type": "rich_text_preformatted", "elements": inside, "border": 0}
             )
             position = fence.end()
         self._lines(typed[position:])
@@ -66,65 +65,90 @@ class TypedText:
             return
         texts = []
         for quoted, lines in groupby(typed.split("\n"), lambda line: line.startswith(">")):
-            plain = [line.removeprefix(">").removeprefix(" ") if quoted else line for line in lines]
-            text, elements = self._inline("\n".join(plain))
+            kind = "rich_text_section"
+            written = "\n".join(lines)
             if quoted:
-                text = "\n".join(f"&gt; {line}" for line in text.split("\n"))
+                kind = "rich_text_quote"
+                written = _QUOTE_MARK.sub("", written)
+            text, elements = self._inline(written)
+            if quoted:
+                text = "&gt; " + text.replace("\n", "\n&gt; ")
             texts.append(text)
             if elements:
-                kind = "rich_text_quote" if quoted else "rich_text_section"
                 self._elements.append({"type": kind, "elements": elements})
         self._texts.append("\n".join(texts))
 
     def _inline(self, typed: str) -> tuple[str, list[Json]]:
+        """The text and the elements of one or more lines outside code fences."""
         typed = self._names_to_ids(typed)
-        texts: list[str] = []
+        text = ""
         elements: list[Json] = []
-
-        def plain(text: str) -> None:
-            if text:
-                texts.append(escape(text))
-                if elements and elements[-1].keys() == {"type", "text"}:
-                    elements[-1]["text"] += text
-                else:
-                    elements.append({"type": "text", "text": text})
-
-        position = 0
+        plain_from = 0
         for token in _TOKEN.finditer(typed):
-            plain(typed[position : token.start()])
-            position = token.end()
-            kind, value = next((k, v) for k, v in token.groupdict().items() if v is not None)
-            text, element = escape(token.group()), Json(type=kind)
-            if kind in _MARKS:
-                element = {"type": "text", "text": value.strip(_MARKS[kind]), "style": {kind: True}}
-            elif kind == "emoji":
-                element["name"] = value
-            elif kind == "url":
-                text, element = f"<{escape(value)}>", {"type": "link", "url": value}
-            elif kind == "email":
-                text = f"<mailto:{value}|{value}>"
-                element = {"type": "link", "url": f"mailto:{value}", "text": value}
-            elif value in (self._users if kind == "user" else self._channels):
-                text, element[f"{kind}_id"] = token.group(), value
-                self.mentions += [value] if kind == "user" else []
-            else:
-                plain(token.group())
+            kind = str(token.lastgroup)
+            value = token[kind]
+            if not self._is_known(kind, value):
                 continue
-            texts.append(text)
-            elements.append(element)
-        plain(typed[position:])
-        return "".join(texts), elements
+            plain = typed[plain_from : token.start()]
+            plain_from = token.end()
+            if plain:
+                elements.append({"type": "text", "text": plain})
+            elements.append(_element(kind, value))
+            text += escape(plain) + _stored(kind, value, token[0])
+            if kind == "user":
+                self.mentions.append(value)
+        if plain := typed[plain_from:]:
+            elements.append({"type": "text", "text": plain})
+            text += escape(plain)
+        return text, elements
+
+    def _is_known(self, kind: str, value: str) -> bool:
+        """Whether a mention names a user or a channel of this workspace; other tokens need none."""
+        if kind == "user":
+            return value in self._users
+        if kind == "channel":
+            return value in self._channels
+        return True
 
     def _names_to_ids(self, typed: str) -> str:
         """Replace @Name by <@ID> and #channel by <#ID> outside inline code."""
         pieces = re.split(r"(`[^`\n]+`)", typed)
         ids = {one.name: one.id for one in self._channels.values() if one.kind == "public"}
+        longest_first = sorted(self._users.values(), key=lambda one: -len(one.name))
+
+        def channel_id(found: re.Match[str]) -> str:
+            return f"<#{ids[found[1]]}>" if found[1] in ids else found[0]
+
         for index in range(0, len(pieces), 2):
             if "@" in typed:
-                for user in sorted(self._users.values(), key=lambda one: -len(one.name)):
+                for user in longest_first:
                     name = rf"(?<![A-Za-z0-9_<@])@{re.escape(user.name)}(?![A-Za-z0-9_])"
                     pieces[index] = re.sub(name, f"<@{user.id}>", pieces[index])
-            pieces[index] = _CHANNEL_NAME.sub(
-                lambda found: f"<#{ids[found[1]]}>" if found[1] in ids else found[0], pieces[index]
-            )
+            pieces[index] = _CHANNEL_NAME.sub(channel_id, pieces[index])
         return "".join(pieces)
+
+
+def _element(kind: str, value: str) -> Json:
+    """The element of rich text for a token of `_TOKEN`."""
+    if kind in _MARKS:
+        return {"type": "text", "text": value.strip(_MARKS[kind]), "style": {kind: True}}
+    match kind:
+        case "emoji":
+            return {"type": "emoji", "name": value}
+        case "url":
+            return {"type": "link", "url": value}
+        case "email":
+            return {"type": "link", "url": f"mailto:{value}", "text": value}
+    return {"type": kind, f"{kind}_id": value}
+
+
+def _stored(kind: str, value: str, typed: str) -> str:
+    """What the `text` of a message has for a token of `_TOKEN`."""
+    match kind:
+        case "url":
+            return f"<{escape(value)}>"
+        case "email":
+            return f"<mailto:{value}|{value}>"
+        case "user" | "channel":
+            return typed
+    return escape(typed)

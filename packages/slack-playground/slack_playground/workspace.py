@@ -83,21 +83,25 @@ class Workspace:
 
         In Slack, two workspaces may have the same ids.
         """
-        bots = {like.identity.bot_user_id: self._add_app(bot_name).id}
+        bot = self._add_app(bot_name)
+        other_bot = like.identity.bot_user_id
         for user in like.users.values():
-            if user.id not in bots and user.team == like.identity.team_id:
+            if user.id != other_bot and user.team == like.identity.team_id:
                 self.users[user.id] = replace(user, team=self.identity.team_id)
         for channel in like.channels.values():
-            members = [bots.get(member, member) for member in channel.members]
-            known = [member for member in members if member in self.users]
-            self.channels[channel.id] = replace(channel, members=known, shared=False)
+            members = [member for member in channel.members if member in self.users]
+            if other_bot in channel.members:
+                members.append(bot.id)
+            self.channels[channel.id] = replace(channel, members=members, shared=False)
         return self
 
     def add_user(self, name: str, **fields: Any) -> User:
         """Add a person or a bot; `fields` are fields of `User`."""
+        fields.setdefault("team", self.identity.team_id)
         if fields.get("is_bot"):
-            fields = {"bot_id": new_id("B"), "app_id": new_id("A"), **fields}
-        user = User(name=name, **{"team": self.identity.team_id, **fields})
+            fields.setdefault("bot_id", new_id("B"))
+            fields.setdefault("app_id", new_id("A"))
+        user = User(name=name, **fields)
         self.users[user.id] = user
         return user
 
@@ -106,20 +110,31 @@ class Workspace:
     ) -> Channel:
         """Add a conversation, created by the first of its members."""
         inside = list(dict.fromkeys(members))
-        identifier = new_id("D" if kind == "im" else "C")
         channel = Channel(
-            id=identifier, name=name, kind=kind, members=inside, shared=shared, creator=inside[0]
+            id=new_id("D" if kind == "im" else "C"),
+            name=name,
+            kind=kind,
+            members=inside,
+            shared=shared,
+            creator=inside[0],
         )
         self.channels[channel.id] = channel
         return channel
 
     def open_dm(self, user: str) -> Channel:
         """The direct message between a person and the app, created if it does not exist."""
-        pair = [user, self.identity.bot_user_id]
+        pair = {user, self.identity.bot_user_id}
         for channel in self.channels.values():
-            if channel.kind == "im" and sorted(channel.members) == sorted(pair):
+            if channel.kind == "im" and set(channel.members) == pair:
                 return channel
-        return self.add_channel("directmessage", "im", pair)
+        return self.add_channel("directmessage", "im", [user, self.identity.bot_user_id])
+
+    def open_group(self, users: set[str]) -> Channel:
+        """The group direct message of exactly these users, created if it does not exist."""
+        for channel in self.channels.values():
+            if channel.kind == "mpim" and set(channel.members) == users:
+                return channel
+        return self.add_channel("group", "mpim", sorted(users))
 
     @property
     def bot(self) -> User:
@@ -141,14 +156,16 @@ class Workspace:
     def next_ts(self) -> str:
         """A message timestamp, later than every one before: "seconds.microseconds"."""
         self._last_ts = max(int(time.time() * 1_000_000), self._last_ts + 1)
-        return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+        seconds, microseconds = divmod(self._last_ts, 1_000_000)
+        return f"{seconds}.{microseconds:06d}"
 
     def add_message(self, message: Message) -> None:
         """Store a message, ephemeral or not."""
         self._last_ts = max(self._last_ts, int(message.ts.replace(".", "")))
         self.messages.setdefault(message.channel, {})[message.ts] = message
         if message.is_reply and not message.only_for:
-            self._replies.setdefault((message.channel, message.thread_ts), []).append(message.ts)
+            thread = (message.channel, message.thread_ts)
+            self._replies.setdefault(thread, []).append(message.ts)
 
     def remove_message(self, message: Message) -> None:
         """Delete a message for good."""
@@ -159,7 +176,9 @@ class Workspace:
     def find(self, channel_id: str, ts: str) -> Message | None:
         """A message that everybody in the conversation sees."""
         message = self.messages.get(channel_id, {}).get(ts)
-        return None if message is None or message.only_for else message
+        if message is None or message.only_for:
+            return None
+        return message
 
     def message(self, channel_id: str, ts: str) -> Message:
         """A message that everybody in the conversation sees; raises NotFoundError."""
@@ -184,11 +203,12 @@ class Workspace:
 
     def thread(self, channel_id: str, ts: str) -> Thread:
         """The app's settings of a thread, without an expired status line or `processing`."""
-        new = Thread(channel=channel_id, ts=ts)
-        thread = self.threads.setdefault(channel_id, {}).setdefault(ts, new)
-        if thread.status and time.time() - thread.status_set > STATUS_SECONDS:
-            thread.status, thread.loading_messages = "", []
-        if thread.session == "processing" and time.time() - thread.session_set > PROCESSING_SECONDS:
+        threads = self.threads.setdefault(channel_id, {})
+        thread = threads.setdefault(ts, Thread(channel=channel_id, ts=ts))
+        now = time.time()
+        if now - thread.status_set > STATUS_SECONDS:
+            thread.clear_status()
+        if thread.session == "processing" and now - thread.session_set > PROCESSING_SECONDS:
             thread.session = "active"
         return thread
 
@@ -198,13 +218,16 @@ class Workspace:
 
     def home(self, user: str) -> View | None:
         """A person's Home tab, None if none was published."""
-        mine = (view for view in self.views.values() if view.user == user)
-        return next((view for view in mine if view.body["type"] == "home"), None)
+        homes = self._views(user, "home")
+        return homes[0] if homes else None
 
     def open_views(self, user: str) -> list[View]:
         """A person's stack of modals, the top one last."""
-        mine = (view for view in self.views.values() if view.user == user)
-        return [view for view in mine if view.body["type"] == "modal"]
+        return self._views(user, "modal")
+
+    def _views(self, user: str, kind: str) -> list[View]:
+        mine = [view for view in self.views.values() if view.user == user]
+        return [view for view in mine if view.body["type"] == kind]
 
     def thread_facts(self, message: Message) -> Json:
         """The reply fields Slack adds to the parent of a thread, or {}."""

@@ -61,7 +61,7 @@ class Driver:
         return messages
 
     async def thread(self, ts: str) -> Json:
-        """What the app set on a thread of Aya's DM, or on the whole Messages tab for ""."""
+        """What the app set on a thread of Aya's DM."""
         found = await self.get("channels/dm/messages", **{"as": await self.user()})
         return dict(next(one for one in found["threads"] if one["ts"] == ts))
 

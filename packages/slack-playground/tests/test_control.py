@@ -34,7 +34,8 @@ async def test_a_private_conversation_is_seen_by_its_members(driver: Driver) -> 
     """A person who is not in a private channel or DM gets 403."""
     await driver.say("secret")
     aya_dm = (await driver.get("channels/dm/messages", **{"as": await driver.user()}))["channel"]
-    ben, chika = await driver.user("Ben"), await driver.user("Chika")
+    ben = await driver.user("Ben")
+    chika = await driver.user("Chika")
     tea = await driver.channel("tea-room")
     for channel, user in ((aya_dm, ben), (tea, chika)):
         url = f"{driver.url}/_playground/channels/{channel}/messages?as={user}"

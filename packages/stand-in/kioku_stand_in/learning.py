@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
@@ -57,19 +58,28 @@ def formed(prompt: Prompt) -> list[Call]:
     keys = {memory.subject: key for key, memory in stored.items()}
     known = {memory.subject: memory for memory in stored.values()}
     learn(known, "\n".join(_SPOKEN.findall(prompt.last_user_text)))
-    calls = [call("RemoveDoc", {"json_doc_id": keys[one]}) for one in keys if one not in known]
+    removed = [key for subject, key in keys.items() if subject not in known]
+    calls = [call("RemoveDoc", {"json_doc_id": key}) for key in removed]
     for subject, memory in known.items():
+        if memory.kind not in tools:
+            continue
         key = keys.get(subject)
         old = stored[key].content if key else {}
-        new = {name: value for name, value in memory.content.items() if value != old.get(name)}
-        if not new or memory.kind not in tools:
+        new = _changed_fields(old, memory.content)
+        if not new:
             continue
         if "evidence" in tools[memory.kind]:
             new["evidence"] = memory.quote
         calls.append(_patch(key, new) if key else call(memory.kind, new))
-    if prompt.tool_choice == "required" and not calls:
-        return [_patch(key, {}) for key in [*stored][:1]]
+    if prompt.tool_choice == "required" and not calls and stored:
+        first, *_ = stored
+        calls.append(_patch(first, {}))
     return calls
+
+
+def _changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `new` that are not the same in `old`."""
+    return {name: value for name, value in new.items() if value != old.get(name)}
 
 
 def _patch(key: str, values: dict[str, Any]) -> Call:
@@ -124,7 +134,9 @@ def _conflict(proposal: dict[str, Any], sentence: str) -> str:
     if not proposal["old"]:
         return "none"
     is_single = proposal["kind"] == "UserFact" and "topic" in fact(sentence).content
-    return "unclear" if is_single and not WORDS["change"].search(sentence) else "replaces"
+    if is_single and not WORDS["change"].search(sentence):
+        return "unclear"
+    return "replaces"
 
 
 def _modality(sentence: str) -> str:
@@ -132,21 +144,34 @@ def _modality(sentence: str) -> str:
     [first, *_] = read(sentence)
     if first.name in ("question", "request"):
         return first.name
-    moods = (name for name in ("joke", "hypothetical") if WORDS[name].search(sentence))
-    return next(moods, "asserted")
+    for mood in ("joke", "hypothetical"):
+        if WORDS[mood].search(sentence):
+            return mood
+    return "asserted"
 
 
 def _dates(sentence: str, kind: str, today: date) -> dict[str, str]:
     """Return until when a sentence holds, or when its promise is due, within the next week."""
+    day = _limit(sentence, today)
+    if day is None:
+        return {}
+    if kind != "Promise":
+        return {"valid_until": f"{day}"}
+    dates = {"due": f"{day}"}
+    if re.search("noon|正午", sentence):
+        dates["due_time"] = "12:00"
+    return dates
+
+
+def _limit(sentence: str, today: date) -> date | None:
+    """Return the day of the next week until which, or by which, a sentence says something."""
     for ahead in range(1, 8):
         day = today + timedelta(days=ahead)
-        names = ["tomorrow", "明日"] if ahead == 1 else []
-        names += [f"{day:%A}", f"{_WEEKDAYS[day.weekday()]}曜日", f"{_WEEKDAYS[day.weekday()]}曜"]
-        any_name = "|".join(names)
-        limit = rf"\b(?:until|by|before) (?:{any_name})|(?:{any_name})(?:の正午)?まで"
+        names = [f"{day:%A}", f"{_WEEKDAYS[day.weekday()]}曜日?"]
+        if ahead == 1:
+            names += ["tomorrow", "明日"]
+        name = "|".join(names)
+        limit = rf"\b(?:until|by|before) (?:{name})|(?:{name})(?:の正午)?まで"
         if re.search(limit, sentence, re.I):
-            if kind != "Promise":
-                return {"valid_until": f"{day}"}
-            noon = {"due_time": "12:00"} if re.search("noon|正午", sentence) else {}
-            return {"due": f"{day}", **noon}
-    return {}
+            return day
+    return None

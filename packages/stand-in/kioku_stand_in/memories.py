@@ -20,6 +20,7 @@ FIELDS: Final = {
     "Promise": ("promise", "to"),
 }
 """The fields of each kind: first the subject, then, for likings, the level and the details."""
+_KIND_OF: Final = {subject: kind for kind, (subject, *_) in FIELDS.items()}
 _LINE: Final = re.compile(r"\d\d (?:(?P<kind>\w+): )?(?P<name>.*)", re.S)
 _INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>')
 _NUMBERED: Final = re.compile(r"^(\d+) (\{.*\})$", re.M)
@@ -42,8 +43,10 @@ class Memory:
     @property
     def subject(self) -> str:
         """What identifies it: the topic of a fact that has one, or what it is about."""
-        is_single = self.content.get("topic") in SCRIPT["topics"]
-        return str(self.content["topic"] if is_single else self.name).casefold()
+        topic = self.content.get("topic")
+        if topic in SCRIPT["topics"]:
+            return str(topic).casefold()
+        return self.name.casefold()
 
     def corrected(self, old: str, new: str, quote: str) -> Memory:
         """Return the memory with new words in place of old ones."""
@@ -90,9 +93,14 @@ def shown_in(text: str) -> Iterator[Memory]:
             yield Memory("UserFact", {"fact": value})
         elif found := _LINE.fullmatch(str(value)):
             kind = found["kind"] or "UserFact"
-            name, *fields = found["name"].split("; ")
-            content = dict(one.split(": ", 1) for one in fields if ": " in one)
-            yield Memory(kind, {FIELDS.get(kind, ("name",))[0]: name, **content})
+            first, *_ = FIELDS.get(kind, ("name",))
+            name, *details = found["name"].split("; ")
+            content: dict[str, Any] = {first: name}
+            for detail in details:
+                field, colon, words = detail.partition(": ")
+                if colon:
+                    content[field] = words
+            yield Memory(kind, content)
 
 
 def stored_in(text: str) -> dict[str, Memory]:
@@ -100,8 +108,8 @@ def stored_in(text: str) -> dict[str, Memory]:
     stored: dict[str, Memory] = {}
     for key, shown in _NUMBERED.findall(text):
         content = json.loads(shown)
-        kinds = [kind for kind, fields in FIELDS.items() if fields[0] == next(iter(content), "")]
-        stored[key] = Memory(kinds[0] if kinds else "", content)
+        first = next(iter(content), "")
+        stored[key] = Memory(_KIND_OF.get(first, ""), content)
     for key, kind, shown in _INSTANCE.findall(text):
         stored[key] = Memory(kind, ast.literal_eval(shown))
     return stored

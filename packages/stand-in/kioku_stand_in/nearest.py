@@ -19,7 +19,9 @@ def nearest(question: str, sentences: Sequence[str]) -> list[int]:
     """Return the indexes of the sentences that share most with a question, at most five."""
     asked = _pieces(question)
     pieces = [_pieces(one) for one in sentences]
-    frequency = Counter(piece for of_one in pieces for piece in of_one)
+    frequency: Counter[str] = Counter()
+    for of_one in pieces:
+        frequency.update(of_one)
     scores = []
     for of_one in pieces:
         shared = sum(math.log(1 + len(pieces) / frequency[piece]) for piece in asked & of_one)
@@ -33,10 +35,10 @@ def nearest(question: str, sentences: Sequence[str]) -> list[int]:
 def _pieces(text: str) -> set[str]:
     """Return the stems of words; of Japanese, characters and their pairs; and concepts."""
     american = text.casefold().replace("our", "or")
-    words = {one.rstrip("s") for one in re.findall(r"[a-z0-9]{2,}", american)}
-    pieces = {one[:_STEM] for one in words}
+    words = re.findall(r"[a-z0-9]{2,}", american)
+    pieces = {word.rstrip("s")[:_STEM] for word in words}
+    pieces.update(re.findall(r"[一-鿿]", text))
     for run in re.findall(r"[ァ-ヺー一-鿿々]+", text):
         pieces |= {run[at : at + 2] for at in range(len(run) - 1)}
-        pieces |= {one for one in run if re.match("[一-鿿]", one)}
-    concepts = {name for name, words in _CONCEPTS.items() if words.search(text)}
+    concepts = {name for name, phrases in _CONCEPTS.items() if phrases.search(text)}
     return pieces - COMMON | concepts

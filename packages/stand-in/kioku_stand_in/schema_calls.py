@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from openai_double.answer import Answer, Call, said
+from openai_double.answer import Answer, said
 from openai_double.prompt import Prompt, Tool
 
 
@@ -16,7 +16,7 @@ def with_tools(prompt: Prompt) -> Prompt:
     tools = []
     for form in calls.get("items", {}).get("anyOf", []):
         name = form["properties"]["tool"]["const"]
-        tools.append(Tool(name=name, description="", parameters=form))
+        tools.append(Tool(name=name, parameters=form))
     if not tools:
         return prompt
     text = prompt.last_user_text
@@ -26,14 +26,14 @@ def with_tools(prompt: Prompt) -> Prompt:
 def as_json(answer: Answer) -> Answer:
     """Return the calls of an answer as JSON, with field changes in place of JSON Patch."""
     calls = []
-    for one in answer.items:
-        if isinstance(one, Call):
-            arguments: dict[str, Any] = json.loads(one.arguments)
-            if "patches" in arguments:
-                changes = [
-                    {"field": patch["path"].removeprefix("/"), "value": patch["value"]}
-                    for patch in arguments["patches"]
-                ]
-                arguments = {"json_doc_id": arguments["json_doc_id"], "changes": changes}
-            calls.append({"tool": one.name, **arguments})
+    for one in answer.calls:
+        arguments: dict[str, Any] = json.loads(one.arguments)
+        if "patches" in arguments:
+            changes = [_change(patch) for patch in arguments["patches"]]
+            arguments = {"json_doc_id": arguments["json_doc_id"], "changes": changes}
+        calls.append({"tool": one.name, **arguments})
     return said(json.dumps({"calls": calls}, ensure_ascii=False))
+
+
+def _change(patch: dict[str, Any]) -> dict[str, Any]:
+    return {"field": patch["path"].removeprefix("/"), "value": patch["value"]}

@@ -13,11 +13,17 @@ SCRIPT: Final = tomllib.loads(files("kioku_stand_in").joinpath("script.toml").re
 
 def phrases(listed: Sequence[str]) -> re.Pattern[str]:
     """Compile any of these, `<name>` filled in: whole English words or parts of Japanese ones."""
-    listed = [re.sub(r"<(\w+)>", lambda of: "|".join(SCRIPT["any"][of[1]]), one) for one in listed]
-    english = "|".join(one for one in listed if one.isascii())
-    japanese = [one for one in listed if not one.isascii()]
-    words = rf"(?<![a-z0-9'])(?:{english})(?<![a-z0-9'](?=[a-z0-9']))"
-    return re.compile("|".join([words, *japanese] if english else japanese), re.I)
+    filled = [re.sub(r"<(\w+)>", _any, one) for one in listed]
+    patterns = []
+    english = "|".join(one for one in filled if one.isascii())
+    if english:
+        patterns.append(rf"(?<![a-z0-9'])(?:{english})(?<![a-z0-9'](?=[a-z0-9']))")
+    patterns += [one for one in filled if not one.isascii()]
+    return re.compile("|".join(patterns), re.I)
+
+
+def _any(name: re.Match[str]) -> str:
+    return "|".join(SCRIPT["any"][name[1]])
 
 
 def compiled(table: Mapping[str, Sequence[str]]) -> dict[str, re.Pattern[str]]:

@@ -17,20 +17,25 @@ _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
 _OPENING: Final = re.compile(
     f"(?:{'|'.join(SCRIPT['openings'].values())})*".replace("<end>", "(?:[,.:!]? +|、|$)"), re.I
 )
-_RULES: Final = [
-    (name, re.compile(says.replace("<name>", SCRIPT["name"]), re.I))
-    for name, rule in SCRIPT["rules"].items()
-    for says in rule["says"]
-]
+
 _TOPICS: Final = compiled(SCRIPT["topics"])
 _LEVELS: Final = compiled(SCRIPT["levels"])
 _LIKED: Final = compiled(SCRIPT["liked"])
 _SEPARATOR: Final = re.compile(r",? and |, ?| too$|\b(?:for|the|an?|some) ", re.I)
 _RUN: Final = "[ァ-ヺー一-鿿A-Za-z0-9]*"
-_NAMES: Final = re.compile(
-    f"お?{_RUN}(?:{'|'.join(map('|'.join, SCRIPT['liked'].values()))}){_RUN}"
-)
+_LIKED_NAMES: Final = "|".join("|".join(names) for names in SCRIPT["liked"].values())
+_NAMES: Final = re.compile(f"お?{_RUN}(?:{_LIKED_NAMES}){_RUN}")
 _LONGEST: Final = 4  # words of a name
+
+
+def _rules() -> Iterator[tuple[str, re.Pattern[str]]]:
+    """Yield each pattern of the script's rules with the name of its rule, in their order."""
+    for name, rule in SCRIPT["rules"].items():
+        for says in rule["says"]:
+            yield name, re.compile(says.replace("<name>", SCRIPT["name"]), re.I)
+
+
+_RULES: Final = tuple(_rules())
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,11 @@ class Said:
 @lru_cache(maxsize=512)
 def read(text: str) -> tuple[Said, ...]:
     """Return the clauses of `text` in order."""
-    sentences = [one.strip() for one in _SENTENCE.findall(text)]
-    return tuple(said for one in sentences if re.search(r"\w", one) for said in _sentence(one))
+    said: list[Said] = []
+    for sentence in _SENTENCE.findall(text):
+        if re.search(r"\w", sentence):
+            said += _sentence(sentence.strip())
+    return tuple(said)
 
 
 def _sentence(sentence: str) -> Iterator[Said]:
@@ -64,22 +72,26 @@ def _sentence(sentence: str) -> Iterator[Said]:
     if found := _OPENING.match(words):
         opening = found.lastgroup or ""
         words = words[found.end() :]
-    asks = sentence.endswith(("?", "？")) or WORDS["question"].search(words) is not None
+    other = opening or "unknown"
+    if sentence.endswith(("?", "？")) or WORDS["question"].search(words):
+        other = "question"
     for clause in _JOINT.split(words):
-        yield _said(clause, sentence, "question" if asks else opening or "unknown")
+        yield _said(clause, sentence, other)
 
 
 def _said(clause: str, sentence: str, other: str) -> Said:
     """Return what a clause says: by the first matching rule, else a statement, else `other`."""
-    asks = other == "question"
     for name, says in _RULES:
         rule = SCRIPT["rules"][name]
-        if (found := says.fullmatch(clause)) and not (asks and "kind" in rule):
+        if other == "question" and "kind" in rule:
+            continue
+        if found := says.fullmatch(clause):
             parts = found.groupdict()
             memories = _remembered(rule.get("kind"), clause, parts)
             return Said(name, sentence, clause, rule, parts, memories)
-    memories = () if asks else stated(clause)
-    return Said("statement" if memories else other, sentence, clause, {}, {}, memories)
+    if other != "question" and (memories := stated(clause)):
+        return Said("statement", sentence, clause, {}, {}, memories)
+    return Said(other, sentence, clause, {}, {}, ())
 
 
 def _remembered(kind: str | None, clause: str, parts: Mapping[str, str]) -> tuple[Memory, ...]:
@@ -111,18 +123,22 @@ def stated(clause: str) -> tuple[Memory, ...]:
             likings = tuple(_likings(names, int(level)))
             if likings:
                 return likings
-    return (fact(clause),) if _is_lasting(clause) else ()
+    if _is_lasting(clause):
+        return (fact(clause),)
+    return ()
 
 
 def _likings(names: Sequence[str], level: int) -> Iterator[Memory]:
     """Yield the memories of named likings; a longer name of the same thing adds the details."""
+    short = [one.strip() for one in names if len(one.split()) <= _LONGEST]
     for kind, words in _LIKED.items():
-        liked = [one.strip() for one in names if words.search(one) and len(one.split()) <= _LONGEST]
+        liked = [one for one in short if words.search(one)]
         name, how_much, how = FIELDS[kind]
         if len(liked) > 1 and liked[0] in liked[1]:
             yield Memory(kind, {name: liked[0], how_much: level, how: liked[1]})
         else:
-            yield from (Memory(kind, {name: one, how_much: level}) for one in liked)
+            for one in liked:
+                yield Memory(kind, {name: one, how_much: level})
 
 
 def _is_lasting(clause: str) -> bool:
@@ -133,6 +149,7 @@ def _is_lasting(clause: str) -> bool:
     subject = WORDS["speaker"].match(clause)
     if WORDS["lasting"].search(clause):
         return subject is not None or is_japanese(clause)
-    if WORDS["fleeting"].search(clause[subject.end() if subject else 0 :].strip()):
+    said = clause[subject.end() :] if subject else clause
+    if WORDS["fleeting"].search(said.strip()):
         return False
     return subject is not None or WORDS["ending"].search(clause) is not None

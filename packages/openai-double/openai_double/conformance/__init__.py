@@ -6,13 +6,6 @@ what the schemas refuse.
 """
 
 from openai_double.conformance.schemas import published
-from openai_double.conformance.traffic import (
-    COUNTED,
-    TRAFFIC,
-    Traffic,
-    recorded,
-    summary,
-    verify,
-)
+from openai_double.conformance.traffic import TRAFFIC, recorded, summary, verify
 
-__all__ = ["COUNTED", "TRAFFIC", "Traffic", "published", "recorded", "summary", "verify"]
+__all__ = ["TRAFFIC", "published", "recorded", "summary", "verify"]

@@ -13,26 +13,34 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Final
 
-_LIMITS: Final[dict[type, frozenset[str]]] = {
-    str: frozenset({"minLength", "maxLength"}),
-    list: frozenset({"minItems", "maxItems"}),
-    int: frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}),
+_LIMITED: Final[dict[str, type]] = {
+    "minLength": str,
+    "maxLength": str,
+    "minItems": list,
+    "maxItems": list,
+    "minimum": int,
+    "maximum": int,
+    "exclusiveMinimum": int,
+    "exclusiveMaximum": int,
 }
+"""What each limit of JSON Schema limits: the length of a string or list, or a number."""
 
 
 class Shapes:
     """Computes shapes by what the schemas of one copy can distinguish."""
 
     def __init__(self, schemas: Mapping[str, Any]) -> None:
-        nodes = [node for schema in schemas.values() for node in _nodes(schema)]
-        self._limits = {
-            kind: sorted({node[name] for node in nodes for name in names & node.keys()})
-            for kind, names in _LIMITS.items()
-        }
-        self._listed = {
-            value for node in nodes for value in node.get("enum", ()) if isinstance(value, str)
-        }
-        self._patterns = {re.compile(node["pattern"]) for node in nodes if "pattern" in node}
+        limits: dict[type, set[float]] = {str: set(), list: set(), int: set()}
+        self._listed: set[str] = set()
+        self._patterns: set[re.Pattern[str]] = set()
+        for node in _nodes(list(schemas.values())):
+            for name, kind in _LIMITED.items():
+                if name in node:
+                    limits[kind].add(node[name])
+            self._listed |= {value for value in node.get("enum", ()) if isinstance(value, str)}
+            if "pattern" in node:
+                self._patterns.add(re.compile(node["pattern"]))
+        self._limits = {kind: sorted(found) for kind, found in limits.items()}
 
     def shape(self, value: Any) -> Hashable:
         """Return the shape of `value`."""

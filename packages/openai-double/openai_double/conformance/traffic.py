@@ -21,7 +21,7 @@ from openai_double.conformance.shape import Shapes
 from openai_double.conformance.validator import Schemas, openai_schemas
 from openai_double.testing import call
 
-COUNTED: Final = ("requests", "events", "objects", "errors", "violations")
+_VALIDATED: Final = ("requests", "events", "objects", "errors")
 _PATH_OF: Final = {
     "responses": "/responses",
     "chat": "/chat/completions",
@@ -46,20 +46,15 @@ class Checked:
 
     def problems(self, what: str, path: str, body: Any) -> list[str]:
         """Return what is wrong with a ``request``, ``event``, ``object`` or ``error`` of `path`."""
-        name = self.name_of(what, path)
+        name = "ErrorResponse" if what == "error" else published()["bodies"][path][what]
         key = (name, self._shapes.shape(body))
         if key not in self._known:
             self._known[key] = self._schemas.problems(name, body)
-        found = self._known[key]
         self.counts[f"{what}s"] += 1
-        typed = what == "event" and isinstance(body, dict) and "type" in body
-        kind = f" {body['type']}" if typed else ""
-        return [f"{path} {what}{kind}: {problem}" for problem in found]
-
-    @staticmethod
-    def name_of(what: str, path: str) -> str:
-        """Return the name of the schema of such a body."""
-        return "ErrorResponse" if what == "error" else str(published()["bodies"][path][what])
+        place = f"{path} {what}"
+        if what == "event" and isinstance(body, dict) and "type" in body:
+            place += f" {body['type']}"
+        return [f"{place}: {problem}" for problem in self._known[key]]
 
 
 class Traffic:
@@ -80,7 +75,8 @@ class Traffic:
     def watched(self, url: str, alive: Callable[[], bool]) -> Iterator[None]:
         """Record the traffic of the double at `url` in this block; `alive`: is it still running?"""
         call(f"{url}/_model/settings", {"record_traffic": True})
-        self._taken[url], self._alive[url] = 0, alive
+        self._taken[url] = 0
+        self._alive[url] = alive
         try:
             yield
         finally:
@@ -105,15 +101,19 @@ class Traffic:
         If violations are `expected`, they are not counted. Without `ask`, running models are not
         asked for their traffic.
         """
-        for url in self._taken if ask else ():
-            self._take(url)
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
+        if ask:
+            for url in self._taken:
+                self._take(url)
+        if not self._waiting:
             return []
-        checked = self._checked = self._checked or Checked()
-        found = [problem for one in waiting for problem in checked.problems(*one)]
+        if self._checked is None:
+            self._checked = Checked()
+        found: list[str] = []
+        for what, path, body in self._waiting:
+            found += self._checked.problems(what, path, body)
+        self._waiting.clear()
         if not expected:
-            checked.counts["violations"] += len(found)
+            self._checked.counts["violations"] += len(found)
         return list(dict.fromkeys(found))
 
     def _take(self, url: str) -> None:
@@ -142,7 +142,7 @@ def verify(traffic: Traffic, *, nonconforming: bool = False, ask: bool = True) -
 
 def summary(counts: Mapping[str, int]) -> str:
     """Return one line with the counts."""
-    told = ", ".join(f"{counts.get(name, 0):,} {name}" for name in COUNTED[:-1])
+    told = ", ".join(f"{counts.get(name, 0):,} {name}" for name in _VALIDATED)
     return f"OpenAI's schemas: {told} validated; {counts.get('violations', 0):,} violations"
 
 

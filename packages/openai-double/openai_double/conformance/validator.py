@@ -30,7 +30,7 @@ _SHOWN: Final = 200
 class Schemas:
     """The schemas of one copy, ready for validation; each is prepared at its first use."""
 
-    def __init__(self, given: Mapping[str, Any], departures: Sequence[Departure] = ()) -> None:
+    def __init__(self, given: Mapping[str, Any], departures: Sequence[Departure]) -> None:
         self.given = given
         self._departures = departures
         self._ready: dict[str, Json] = {}
@@ -64,16 +64,16 @@ class Schemas:
             return {"$ref": _LOCAL + name}
         if "allOf" in node:
             return self._prepared(self._merged(node), name)
-        prepared = {
-            "anyOf" if key == "oneOf" else key: (
-                {field: self._prepared(one, name) for field, one in value.items()}
-                if key == "properties"
-                else self._prepared(value, name)
-            )
-            for key, value in node.items()
-        }
-        if "properties" in prepared:
-            prepared.setdefault("additionalProperties", False)
+        prepared: Json = {}
+        for key, value in node.items():
+            if key == "properties":
+                fields = {field: self._prepared(one, name) for field, one in value.items()}
+                prepared[key] = fields
+                prepared.setdefault("additionalProperties", False)
+            elif key == "oneOf":
+                prepared["anyOf"] = self._prepared(value, name)
+            else:
+                prepared[key] = self._prepared(value, name)
         return prepared
 
     def _merged(self, node: Json) -> Json:
@@ -81,7 +81,9 @@ class Schemas:
         properties: Json = {}
         required: list[str] = []
         for part in node["allOf"]:
-            whole = self.given[part["$ref"].removeprefix(_LOCAL)] if "$ref" in part else part
+            whole = part
+            if "$ref" in part:
+                whole = self.given[part["$ref"].removeprefix(_LOCAL)]
             if "allOf" in whole:
                 whole = self._merged(whole)
             properties |= whole.get("properties", {})
@@ -100,11 +102,10 @@ def _departed(prepared: Json, departure: Departure) -> Json:
     if not departure.field:
         return {"anyOf": [prepared, departure.accepts]}
     fields = prepared["properties"]
-    known = [fields[departure.field]] if departure.field in fields else []
-    return {
-        **prepared,
-        "properties": {**fields, departure.field: {"anyOf": [*known, departure.accepts]}},
-    }
+    accepted = [departure.accepts]
+    if departure.field in fields:
+        accepted.append(fields[departure.field])
+    return {**prepared, "properties": {**fields, departure.field: {"anyOf": accepted}}}
 
 
 class _Named(str):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
+from types import ModuleType
 from typing import Any
 
 from aiohttp import web
@@ -31,12 +32,21 @@ def add_control_routes(app: web.Application, slack: Slack) -> None:
 
     Apart from two, the functions of each module are named like their paths, with "_" for "/".
     """
-    for method, module in (("GET", queries), ("POST", people), ("POST", actions), ("POST", admin)):
-        for name, act in inspect.getmembers(module, inspect.isfunction):
-            if act.__module__ == module.__name__ and not name.startswith("_"):
-                verb, path = _OTHERS.get(name, (method, name.replace("_", "/")))
-                app.router.add_route(verb, f"{PREFIX}/{path}", partial(_answer, slack, act))
+    for module in (queries, people, actions, admin):
+        method = "GET" if module is queries else "POST"
+        for name, act in _acts_of(module).items():
+            verb, path = _OTHERS.get(name, (method, name.replace("_", "/")))
+            app.router.add_route(verb, f"{PREFIX}/{path}", partial(_answer, slack, act))
     app.router.add_get(f"{PREFIX}/updates", partial(_stream, slack.updates))
+
+
+def _acts_of(module: ModuleType) -> dict[str, Act]:
+    """The public functions that a module defines itself."""
+    return {
+        name: act
+        for name, act in inspect.getmembers(module, inspect.isfunction)
+        if act.__module__ == module.__name__ and not name.startswith("_")
+    }
 
 
 async def _answer(first: Slack, act: Act, request: web.Request) -> web.StreamResponse:
@@ -54,31 +64,42 @@ async def _answer(first: Slack, act: Act, request: web.Request) -> web.StreamRes
 
 
 async def _perform(act: Act, slack: Slack, request: web.Request) -> Any:
-    """Call `act` with the fields of the JSON body, or of the query, for which it has parameters.
+    """Call `act` with the fields of the JSON body, or of the query, for which it has parameters."""
+    arguments = _arguments(act, slack, await _given(request))
+    answer = _checked(act, strict=request.method != "GET")(slack, **arguments)
+    if inspect.isawaitable(answer):
+        return await answer
+    return answer
+
+
+def _arguments(act: Act, slack: Slack, given: Json) -> Json:
+    """The arguments of `act` in the fields of a request.
 
     A parameter of type `User` or `Channel` gets the object that its id names; `channel` names a
     conversation of the person, and "dm" the one with the app. A null field counts as absent, unless
     `act` takes ``**fields``.
     """
-    strict = request.method != "GET"
+    parameters = inspect.signature(act).parameters
+    if all(one.kind is not one.VAR_KEYWORD for one in parameters.values()):
+        names = parameters.keys() & given.keys()
+        given = {name: given[name] for name in names if given[name] is not None}
+    if "user" in parameters and parameters["user"].annotation is User:
+        given["user"] = slack.workspace.user(str(given.get("user", "")))
+    if "channel" in parameters and parameters["channel"].annotation is Channel:
+        given["channel"] = _place(slack, str(given.get("channel", "dm")), given["user"])
+    return given
+
+
+async def _given(request: web.Request) -> Json:
+    """The fields of the query and the path, or, except for GET, of the JSON body."""
     given: Any = {**request.query, **request.match_info}
-    if strict:
+    if request.method != "GET":
         given = json.loads(await request.text() or "{}")
     if not isinstance(given, dict):
         raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - answered with 400
     if "as" in given:
         given["user"] = given["as"]
-    parameters = inspect.signature(act).parameters
-    if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
-        names = parameters.keys() & given.keys()
-        given = {name: given[name] for name in names if given[name] is not None}
-    types = {name: one.annotation for name, one in parameters.items()}
-    if types.get("user") is User:
-        given["user"] = slack.workspace.user(str(given.get("user", "")))
-    if types.get("channel") is Channel:
-        given["channel"] = _place(slack, str(given.get("channel", "dm")), given["user"])
-    answer = _checked(act, strict)(slack, **given)
-    return await answer if inspect.isawaitable(answer) else answer
+    return given
 
 
 def _place(slack: Slack, name: str, user: User) -> Channel:

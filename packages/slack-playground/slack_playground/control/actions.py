@@ -46,14 +46,14 @@ def messages(
         raise ValueError("thread_ts must be the parent of the thread.")
     if errors := block_errors(blocks or []):
         raise ValueError(f"blocks: {errors[0]}.")
-    content: Json = {"blocks": with_ids(blocks)} if blocks else {}
+    content: Json = {}
+    if blocks:
+        content["blocks"] = with_ids(blocks)
     if attachments:
         content["attachments"] = attachments
-    sent = [_unsent(slack, user, one) for one in file_ids or ()]
-    for file in sent:
-        file.channels.append(channel.id)
-    own = workspace.identity
-    if files := [file_object(file, slack.url, own.team_id) for file in sent] or files:
+    if file_ids:
+        files = _send_files(slack, user, channel, file_ids)
+    if files:
         content |= like("file_share", files=files)
     if not (text or content):
         raise ValueError("text is missing: a message says something.")
@@ -61,12 +61,21 @@ def messages(
         slack,
         user,
         channel,
-        text.replace("<@BOT>", f"<@{own.bot_user_id}>"),
+        text.replace("<@BOT>", f"<@{workspace.identity.bot_user_id}>"),
         thread_ts=thread_ts,
         client_msg_id=client_msg_id,
         **content,
     )
     return {"channel": channel.id, "ts": message.ts}
+
+
+def _send_files(slack: Slack, user: User, channel: Channel, file_ids: list[str]) -> list[Json]:
+    """Share files that the person uploaded; return their objects for the message."""
+    files = [_unsent(slack, user, file_id) for file_id in file_ids]
+    for file in files:
+        file.channels.append(channel.id)
+    team_id = slack.workspace.identity.team_id
+    return [file_object(file, slack.url, team_id) for file in files]
 
 
 def _unsent(slack: Slack, user: User, file_id: str) -> File:
@@ -99,10 +108,12 @@ def _own(slack: Slack, channel: Channel, ts: str, user: User) -> Message:
 def messages_forward(slack: Slack, user: User, channel: Channel, ts: str, text: str = "") -> Json:
     """Forward a message that a person can see to their direct messages with the app."""
     workspace = slack.workspace
-    message, place = _message(slack, channel, ts, user), workspace.open_dm(user.id)
+    message = _message(slack, channel, ts, user)
+    place = workspace.open_dm(user.id)
     for file in message.body.get("files", []):
         workspace.files[file["id"]].channels.append(place.id)
-    shared = forwarded(message, workspace.user(str(message.body["user"])), channel)
+    author = workspace.user(str(message.body["user"]))
+    shared = forwarded(message, author, channel)
     posted = posting.typed(slack, user, place, text, attachments=[shared])
     return {"channel": place.id, "ts": posted.ts}
 
@@ -229,8 +240,14 @@ def stop(slack: Slack, user: User, channel: Channel, thread_ts: str) -> Json:
             message.stream = "stopped_by_user"
             stopped.append(message.ts)
             posting.published(slack, message)
-    what = {"user": user.id, "thread_ts": thread_ts, "streaming_message_ts": stopped}
-    events.emit(slack, "agent_session_stopped", channel, **what)
+    events.emit(
+        slack,
+        "agent_session_stopped",
+        channel,
+        user=user.id,
+        thread_ts=thread_ts,
+        streaming_message_ts=stopped,
+    )
     return {"streaming_message_ts": stopped}
 
 
@@ -239,12 +256,12 @@ def home_open(slack: Slack, user: User, tab: str = "home") -> Json:
     enabled = {"home": slack.manifest.home_tab, "messages": slack.manifest.messages_tab}
     if not enabled.get(tab):
         raise ValueError(f"The app has no {tab} tab.")
-    home = slack.workspace.home(user.id) if tab == "home" else None
-    view = None if home is None else home.body
+    event: Json = {"user": user.id, "tab": tab}
+    home = slack.workspace.home(user.id)
+    if tab == "home" and home is not None:
+        event["view"] = home.body
     channel = slack.workspace.open_dm(user.id)
-    return {
-        "sent": events.emit(slack, "app_home_opened", channel, user=user.id, tab=tab, view=view)
-    }
+    return {"sent": events.emit(slack, "app_home_opened", channel, **event)}
 
 
 def _outcome(delivery: Delivery) -> Json:

@@ -1,6 +1,7 @@
 """The part of the control API for faults, raw events, delivery and settings."""
 
 import asyncio
+import time
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from slack_playground.http_delivery import check_loopback
 from slack_playground.records import Json, Thread
 from slack_playground.settings import Fault, Settings
 from slack_playground.slack import Slack
+from slack_playground.workspace import Workspace
 
 _LOOK_SECONDS = 0.02
 Copies = Annotated[int, Field(ge=1)]
@@ -24,8 +26,9 @@ def events(slack: Slack, raw: Json) -> Json:
 
 def faults(slack: Slack, **fault: Any) -> Json:
     """Configure a fault of Web API calls."""
-    lasting = {"times": None} if "chance" in fault else {}
-    slack.faults.waiting.append(Fault(**{**lasting, **fault}))
+    if "chance" in fault:
+        fault.setdefault("times", None)
+    slack.faults.waiting.append(Fault(**fault))
     return {"faults": len(slack.faults.waiting)}
 
 
@@ -50,12 +53,15 @@ def delivery(
     sent = slack.deliveries
     if interactivity_url is not None:
         slack.http.interactivity_url = interactivity_url and check_loopback(interactivity_url)
-    if (mode or sent.mode) != "socket":
+    new_mode = mode or sent.mode
+    if new_mode != "socket":
         slack.http.url = check_loopback(slack.http.url if url is None else url)
-    sent.mode = mode or sent.mode
+    sent.mode = new_mode
+    if isinstance(deliveries, int):
+        deliveries = [deliveries, deliveries]
     if deliveries is not None:
-        least, most = sorted(deliveries if isinstance(deliveries, list) else [deliveries] * 2)
-        sent.copies = least, most
+        least, most = sorted(deliveries)
+        sent.copies = (least, most)
     if jitter_ms is not None:
         sent.jitter = jitter_ms / 1000
     return {"mode": sent.mode, "url": slack.http.url, "deliveries": list(sent.copies)}
@@ -88,9 +94,9 @@ async def sessions_settle(
 
     Sessions of the threads in `known` (``thread_ts``) are neither waited for nor returned.
     """
-    loop, passed_over = asyncio.get_running_loop(), {*(known or ())}
-    end = loop.time() + seconds
-    while (left := _left_processing(slack, passed_over)) and loop.time() < end:  # noqa: ASYNC110 - calls end it
+    passed_over = set(known or ())
+    end = time.monotonic() + seconds
+    while (left := _left_processing(slack, passed_over)) and time.monotonic() < end:  # noqa: ASYNC110 - calls end it
         await asyncio.sleep(_LOOK_SECONDS)
     return {"left_processing": left}
 
@@ -98,28 +104,32 @@ async def sessions_settle(
 def _left_processing(slack: Slack, known: Collection[str]) -> list[Json]:
     """Return the threads whose session is `processing` although the app has ended its work there.
 
-    It has ended its work if it posted or updated a message, or ended a stream, after the session
-    was set, and no stream is live. Threads in `known` are left out, and threads in which a call to
-    set the session to `active` was refused.
+    Threads in `known` are left out, and threads in which a call to set the session to `active` was
+    refused.
     """
-    return [
-        {"channel": thread.channel, "thread_ts": thread.ts}
-        for workspace in (one.workspace for one in slack.workspaces.all)
-        for channel in list(workspace.threads)
-        for thread in workspace.threads_in(channel)
-        if thread.ts not in known
-        and thread.session == "processing"
-        and thread.worked > thread.session_set
-        and not any(one.stream == "live" for one in workspace.replies(channel, thread.ts))
-        and not _was_asked(slack, thread)
-    ]
+    left = []
+    for one in slack.workspaces.all:
+        for channel in list(one.workspace.threads):
+            for thread in one.workspace.threads_in(channel):
+                if thread.ts in known or not _has_ended_work(one.workspace, thread):
+                    continue
+                if not _was_asked(slack, thread):
+                    left.append({"channel": channel, "thread_ts": thread.ts})
+    return left
+
+
+def _has_ended_work(workspace: Workspace, thread: Thread) -> bool:
+    """Whether the app posted, updated or ended a message since the session is `processing`."""
+    if thread.session != "processing" or thread.worked <= thread.session_set:
+        return False
+    replies = workspace.replies(thread.channel, thread.ts)
+    return not any(message.stream == "live" for message in replies)
 
 
 def _was_asked(slack: Slack, thread: Thread) -> bool:
     asked = {"channel_id": thread.channel, "thread_ts": thread.ts, "status": "active"}
-    return any(
-        call.method == "agents.sessions.setStatus"
-        and asked == {key: call.args.get(key) for key in asked}
-        and call.time >= thread.session_set
-        for call in slack.calls.since(0)
-    )
+    for call in slack.calls.since(0):
+        is_later = call.method == "agents.sessions.setStatus" and call.time >= thread.session_set
+        if is_later and asked.items() <= call.args.items():
+            return True
+    return False

@@ -7,19 +7,26 @@ from typing import Any, Literal
 from slack_playground import posting
 from slack_playground.events import emit, member
 from slack_playground.objects import user_object
-from slack_playground.records import Json, User, new_id
+from slack_playground.records import Channel, Json, User, new_id
 from slack_playground.slack import BOT_TOKEN, Slack
 from slack_playground.web_api.oauth import decide
 
-_FIELDS = {"deleted": bool, "is_restricted": bool, "is_ultra_restricted": bool, "is_bot": bool}
+_FIELDS = {
+    "name": str,
+    "locale": str,
+    "tz": str,
+    "deleted": bool,
+    "is_restricted": bool,
+    "is_ultra_restricted": bool,
+    "is_bot": bool,
+}
 
 
 def _checked(fields: Json) -> Json:
     """The given fields of a person; raises ValueError for an invalid one."""
     given = {name: value for name, value in fields.items() if value is not None}
     for name, value in given.items():
-        known = name in ("name", "locale", "tz", *_FIELDS)
-        if not known or type(value) is not _FIELDS.get(name, str) or value == "":
+        if type(value) is not _FIELDS.get(name) or value == "":
             raise ValueError(f"{name} cannot be {value!r}.")
         if name == "tz" and value not in zoneinfo.available_timezones():
             raise ValueError(f"{value!r} is not a time zone.")
@@ -30,8 +37,10 @@ def users(
     slack: Slack, name: str, team: str | None = None, external: bool = False, **fields: Any
 ) -> Json:
     """Add a person; `is_bot`: another app's bot, `external`: a person of another workspace."""
-    home = {"team": team or new_id("T")} if external else {}
-    user = slack.workspace.add_user(**_checked({**fields, "name": name.strip()}), **home)
+    checked = _checked({**fields, "name": name.strip()})
+    if external:
+        checked["team"] = team or new_id("T")
+    user = slack.workspace.add_user(**checked)
     slack.updates.publish("state")
     return {"id": user.id, "name": user.name, "is_bot": user.is_bot, "team": user.team}
 
@@ -88,28 +97,45 @@ def channels_update(
     place = workspace.channel(channel)
     if authorized is not None:
         slack.authorized[place.id] = slack.workspaces.of(authorized).workspace.identity
-    joining, leaving = ([workspace.user(user) for user in ids or ()] for ids in (add, remove))
-    open_to_all = place.kind in ("public", "private")
-    if private is not None and open_to_all and private != (place.kind == "private"):
-        place.kind = "private" if private else "public"
-        text = f"made this channel *{place.kind}*."
-        posting.system(slack, place, f"channel_convert_to_{place.kind}", place.members[0], text)
-    if archived not in (None, place.archived):
-        place.archived = bool(archived)
+    joining = [workspace.user(user) for user in add or ()]
+    leaving = [workspace.user(user) for user in remove or ()]
+    if private is not None and place.kind in ("public", "private"):
+        _convert(slack, place, "private" if private else "public")
+    if archived is not None and archived != place.archived:
+        place.archived = archived
         emit(slack, "channel_archive" if archived else "channel_unarchive", place)
     if shared is not None and shared != place.shared:
-        place.shared = shared
-        other = {"connected_team_id" if shared else "previously_connected_team_id": new_id("T")}
-        emit(slack, "channel_shared" if shared else "channel_unshared", place, **other)
+        _share(slack, place, shared)
     posting.join(slack, place, [user for user in joining if user.id not in place.members])
-    for user in [user for user in leaving if user.id in place.members]:
-        if user.id == workspace.identity.bot_user_id:
-            left = "channel_left" if place.kind == "public" else "group_left"
-            emit(slack, left, place, actor_id=user.id)
-        member(slack, place, user, "member_left_channel")
-        place.members.remove(user.id)
+    for user in leaving:
+        if user.id in place.members:
+            _leave(slack, place, user)
     slack.updates.publish("state")
     return {"id": place.id}
+
+
+def _convert(slack: Slack, channel: Channel, kind: Literal["public", "private"]) -> None:
+    if channel.kind == kind:
+        return
+    channel.kind = kind
+    text = f"made this channel *{kind}*."
+    posting.system(slack, channel, f"channel_convert_to_{kind}", channel.members[0], text)
+
+
+def _share(slack: Slack, channel: Channel, shared: bool) -> None:
+    channel.shared = shared
+    if shared:
+        emit(slack, "channel_shared", channel, connected_team_id=new_id("T"))
+    else:
+        emit(slack, "channel_unshared", channel, previously_connected_team_id=new_id("T"))
+
+
+def _leave(slack: Slack, channel: Channel, user: User) -> None:
+    if user.id == slack.workspace.identity.bot_user_id:
+        left = "channel_left" if channel.kind == "public" else "group_left"
+        emit(slack, left, channel, actor_id=user.id)
+    member(slack, channel, user, "member_left_channel")
+    channel.members.remove(user.id)
 
 
 def authorization(
@@ -143,7 +169,12 @@ def uninstall(
     revoked = [token.value for token in slack.installation.active]
     tokens = {"oauth": [], "bot": [slack.workspace.identity.bot_user_id]}
     departures: dict[str, Json] = {"tokens_revoked": {"tokens": tokens}, "app_uninstalled": {}}
-    for name in random.sample([*departures], len(departures)) if events is None else events:
+    names: list[str] = list(departures)
+    if events is not None:
+        names = list(events)
+    else:
+        random.shuffle(names)
+    for name in names:
         emit(slack, name, event_ts=None, **departures[name])
     slack.installation.uninstall()
     slack.updates.publish("state")
@@ -155,7 +186,8 @@ def install(slack: Slack, declined: list[str] | None = None) -> Json:
     refused = frozenset(declined or ())
     if needed := sorted(refused - slack.manifest.optional_scopes):
         raise ValueError(f"{needed[0]} is not an optional scope of the manifest.")
-    scopes, token = slack.manifest.scopes - refused, BOT_TOKEN
+    scopes = slack.manifest.scopes - refused
+    token = BOT_TOKEN
     if slack is slack.workspaces.first:
         slack.installation.restore(scopes, token)
     else:

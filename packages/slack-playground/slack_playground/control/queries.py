@@ -13,7 +13,8 @@ _FROM_MANIFEST = {"description", "home_tab", "messages_tab", "interactivity"}
 
 def state(slack: Slack) -> Json:
     """Everyone and every conversation, the ids of team, app and bot, open connections."""
-    workspace, manifest = slack.workspace, slack.manifest
+    workspace = slack.workspace
+    manifest = slack.manifest
     bot = workspace.identity.bot_user_id
     return {
         **asdict(workspace.identity),
@@ -52,19 +53,19 @@ def channel_messages(slack: Slack, user: User, id: str) -> Json:  # noqa: A002 -
     channel = workspace.open_dm(user.id) if id == "dm" else workspace.channel(id)
     if channel.is_private and user.id not in channel.members:
         raise PermissionError(f"{user.id} is not in {channel.id}.")
+    messages = workspace.history(channel.id, user.id)
     return {
         "channel": channel.id,
-        "messages": [
-            _shown(slack, message, user.id) for message in workspace.history(channel.id, user.id)
-        ],
+        "messages": [_shown(slack, message, user.id) for message in messages],
         "threads": [vars(thread) for thread in workspace.threads_in(channel.id)],
     }
 
 
 def _shown(slack: Slack, message: Message, user: str) -> Json:
     posting.settle(slack, message)
-    grows = message.stream == "live" and message.stream_for not in ("", user)
-    body = message.stream_opened if grows else message.body
+    body = message.body
+    if message.stream == "live" and message.stream_for not in ("", user):
+        body = message.stream_opened
     body = {**body, **slack.workspace.thread_facts(message)}
     if message.metadata is not None:
         body["metadata"] = message.metadata
@@ -86,10 +87,11 @@ def views(slack: Slack, user: User) -> Json:
 
 def _journal(name: str, record: Record[Any], since: int, **only: str | None) -> Json:
     """The entries after number `since` whose fields equal those in `only`; None matches any."""
-    wanted = {field: value for field, value in only.items() if value is not None}
     found = [vars(one) for one in record.since(since)]
-    kept = [one for one in found if all(one[field] == value for field, value in wanted.items())]
-    return {name: kept, "last": record.count}
+    for field, value in only.items():
+        if value is not None:
+            found = [one for one in found if one[field] == value]
+    return {name: found, "last": record.count}
 
 
 def calls(slack: Slack, since: int = 0, method: str | None = None, team: str | None = None) -> Json:

@@ -22,12 +22,13 @@ def _start(call: Call) -> Json:
     if channel.kind != "im":
         _check_recipient(call)
     call.check("task_display_mode", "one:timeline|plan")
-    slack, recipient = call.slack, call.text("recipient_user_id")
+    slack = call.slack
     message = posting.new_of_app(slack, channel, {}, thread_ts, stream="live")
     text, chunks = _pieces(call, message)
     posting.extend_stream(slack, message, text, chunks)
     if channel.kind != "im":
-        message.stream_for, message.stream_opened = recipient, copy.deepcopy(message.body)
+        message.stream_for = call.text("recipient_user_id")
+        message.stream_opened = copy.deepcopy(message.body)
     posting.add(slack, channel, message)
     root = slack.workspace.find(channel.id, thread_ts)
     author = "" if root is None else str(root.body.get("user", ""))
@@ -39,10 +40,11 @@ def _check_recipient(call: Call) -> None:
     for name in ("recipient_user_id", "recipient_team_id"):
         if not call.args.get(name):
             raise SlackError(f"missing_{name}")
-    users, team = call.slack.workspace.users, call.text("recipient_team_id")
-    if team not in {user.team for user in users.values()}:
+    workspace = call.slack.workspace
+    team = call.text("recipient_team_id")
+    if team not in {user.team for user in workspace.users.values()}:
         raise SlackError("team_not_found")
-    if call.slack.workspace.user(call.text("recipient_user_id")).team != team:
+    if workspace.user(call.text("recipient_user_id")).team != team:
         raise SlackError("user_not_found")
 
 
@@ -63,16 +65,18 @@ def _pieces(call: Call, message: Message) -> tuple[str, list[Json]]:
         if chunk["type"] == "blocks":
             check_blocks(chunk["blocks"], "invalid_chunks")
         chunks.append(chunk)
-    named = "".join(name for name in ("markdown_text", "chunks") if call.args.get(name))
-    if named and message.stream_mode not in ("", named):
+    mode = message.stream_mode
+    for name in ("markdown_text", "chunks"):
+        if call.args.get(name):
+            mode = name
+    if message.stream_mode not in ("", mode):
         raise SlackError("streaming_mode_mismatch")
-    whole = message.body["text"] + text
     every = [*message.stream_chunks, *chunks]
     cards = {chunk["id"] for chunk in every if chunk["type"] == "task_update"}
-    length = len(whole) + _CARD_CHARACTERS * len(cards)
+    length = len(message.body["text"]) + len(text) + _CARD_CHARACTERS * len(cards)
     if len(text) > LIMITS["message_markdown"] or length > call.slack.settings.stream_characters:
         raise SlackError("msg_too_long")
-    message.stream_mode = message.stream_mode or named
+    message.stream_mode = mode
     return text, chunks
 
 
@@ -122,8 +126,11 @@ def set_status(call: Call) -> Json:
     channel = call.channel("channel_id")
     thread_ts = call.thread(channel, missing="invalid_thread_ts") or ""
     thread = call.slack.workspace.thread(channel.id, thread_ts)
-    thread.status, thread.status_set = call.text("status"), time.time()
-    thread.loading_messages = call.args.get("loading_messages", []) if thread.status else []
+    thread.clear_status()
+    if status := call.text("status"):
+        thread.status = status
+        thread.status_set = time.time()
+        thread.loading_messages = call.args.get("loading_messages", [])
     posting.published(call.slack, thread)
     return {}
 
@@ -143,14 +150,19 @@ def _session_channel(call: Call) -> Channel:
 def session_status(call: Call) -> Json:
     """agents.sessions.setStatus; creates the session if it is new."""
     channel = _session_channel(call)
-    status, title = call.text("status"), call.text("title")
+    status = call.text("status")
     if status not in STATUSES:
         raise SlackError("invalid_status")
     initiator = call.text("initiator_user_id")
     if initiator and initiator not in channel.members:
         raise SlackError("user_not_found")
     thread = posting.set_session(
-        call.slack, channel.id, call.text("thread_ts"), status, title=title, initiator=initiator
+        call.slack,
+        channel.id,
+        call.text("thread_ts"),
+        status,
+        title=call.text("title"),
+        initiator=initiator,
     )
     answer: Json = {"status": status, "agent_status": status, "title": thread.session_title}
     if "agent_session_stopped" not in call.slack.manifest.events:

@@ -1,11 +1,12 @@
 """One Web API call in progress: its arguments, and what a handler may ask about it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from slack_playground import posting
-from slack_playground.block_kit import Errors, check
+from slack_playground.block_kit import check
 from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message, User
 from slack_playground.rich_text import as_read
 from slack_playground.slack import Slack
@@ -56,10 +57,9 @@ class Call:
 
     def check(self, name: str, spec: str, error: str = "invalid_arguments") -> None:
         """Refuse an argument that is given but does not fit `spec`, in Block Kit's notation."""
-        errors: Errors = []
-        if name in self.args:
-            check(spec, self.args[name], f"/{name}", errors)
-        if errors:
+        if name not in self.args:
+            return
+        if errors := list(check(spec, self.args[name], f"/{name}")):
             raise SlackError(error, *errors)
 
     def channel(self, name: str = "channel", *, scope: str = "", member: bool = True) -> Channel:
@@ -103,15 +103,15 @@ class Call:
         if "thread_ts" not in self.args:
             return None
         thread_ts = self.text("thread_ts")
-        seconds, _, fraction = thread_ts.partition(".")
-        if not (seconds.isdigit() and fraction.isdigit()):
+        if not re.fullmatch(r"\d+\.\d+", thread_ts, re.ASCII):
             raise SlackError("invalid_thread_ts")
         message = self.slack.workspace.find(channel.id, thread_ts)
         if message is None and not self.slack.workspace.replies(channel.id, thread_ts):
             raise SlackError(missing)
         if message is not None and message.is_reply:
-            reply = "cannot_reply_to_message"
-            raise SlackError(missing if missing == "invalid_thread_ts" else reply)
+            if missing == "invalid_thread_ts":
+                raise SlackError(missing)
+            raise SlackError("cannot_reply_to_message")
         return thread_ts
 
     def shown(self, message: Message, *, metadata: bool = True) -> Json:
@@ -127,9 +127,10 @@ class Call:
         if not 0 < limit <= most:
             known = "invalid_limit" in self.method.errors
             raise SlackError("invalid_limit" if known else "invalid_arguments", "invalid limit")
-        cursor = self.text("cursor") or "c0"
-        if not (cursor.startswith("c") and cursor[1:].isdigit()):
+        cursor = re.fullmatch(r"c(\d+)", self.text("cursor") or "c0", re.ASCII)
+        if cursor is None:
             raise SlackError("invalid_cursor")
-        end = int(cursor[1:]) + limit
+        start = int(cursor[1])
+        end = start + limit
         following = f"c{end}" if end < len(items) else ""
-        return items[int(cursor[1:]) : end], {"next_cursor": following}
+        return items[start:end], {"next_cursor": following}

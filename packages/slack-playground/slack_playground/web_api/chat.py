@@ -38,9 +38,11 @@ def read_content(call: Call) -> Json:
             raise SlackError("msg_too_long")
         content["blocks"] = with_ids([{"type": "markdown", "text": content["text"]}])
     if "text" in args:
-        if len(call.text("text")) > TEXT_CHARACTERS.get(call.method.name, len(call.text("text"))):
+        text = call.text("text")
+        most = TEXT_CHARACTERS.get(call.method.name)
+        if most is not None and len(text) > most:
             raise SlackError("msg_too_long")
-        content["text"] = call.text("text")[:CUT]
+        content["text"] = text[:CUT]
     if "blocks" in args:
         content["blocks"] = read_blocks(call)
     if "attachments" in args:
@@ -52,7 +54,8 @@ def read_content(call: Call) -> Json:
 
 def read_blocks(call: Call) -> list[Json]:
     """The checked `blocks` argument; in some methods more than 50 blocks have a separate error."""
-    blocks, too_many = call.args["blocks"], "msg_blocks_too_many"
+    blocks = call.args["blocks"]
+    too_many = "msg_blocks_too_many"
     if too_many in call.method.errors and len(blocks) > LIMITS["message_blocks"]:
         raise SlackError(too_many)
     check_blocks(blocks)
@@ -101,7 +104,9 @@ def post_message(call: Call) -> Json:
             raise SlackError("user_not_found")
         call.args["channel"] = workspace.open_dm(person.id).id
     channel = call.open_channel()
-    thread_ts, content, metadata = call.thread(channel), read_content(call), read_metadata(call)
+    thread_ts = call.thread(channel)
+    content = read_content(call)
+    metadata = read_metadata(call)
     if thread_ts is not None and call.args.get("reply_broadcast"):
         content["subtype"] = "thread_broadcast"
     message = posting.by_app(call.slack, channel, content, thread_ts=thread_ts, metadata=metadata)
@@ -114,13 +119,15 @@ def post_ephemeral(call: Call) -> Json:
     channel = call.open_channel()
     if call.text("user") not in channel.members:
         raise SlackError("user_not_in_channel")
-    thread_ts, content = call.thread(channel), read_content(call)
+    thread_ts = call.thread(channel)
+    content = read_content(call)
     message = posting.ephemeral(
         call.slack, channel, call.text("user"), content, thread_ts=thread_ts
     )
     if message is None:
         call.slack.violations.add_all(call.method.name, [UNSEEN])
-    return {"message_ts": call.slack.workspace.next_ts() if message is None else message.ts}
+        return {"message_ts": call.slack.workspace.next_ts()}
+    return {"message_ts": message.ts}
 
 
 @serves(RESPONSE_URL)
@@ -131,8 +138,8 @@ def respond(call: Call) -> Json:
         raise SlackError("expired_url")
     if target.uses >= RESPONSE_URL_USES:
         raise SlackError("used_url")
-    args, needed = call.args, ("text", "blocks", "attachments", "delete_original")
-    if not any(args.get(name) for name in needed):
+    args = call.args
+    if not any(args.get(name) for name in ("text", "blocks", "attachments", "delete_original")):
         raise SlackError("no_text")
     if errors := block_errors(args.get("blocks", [])):
         raise SlackError("invalid_blocks", *errors)
@@ -163,8 +170,12 @@ def update(call: Call) -> Json:
         message.metadata = read_metadata(call)
     editor = None if "blocks" in content else call.bot.id
     posting.change(call.slack, message, changes, editor=editor)
-    answer = {"channel": channel.id, "ts": message.ts, "text": message.body["text"]}
-    return {**answer, "message": call.shown(message)}
+    return {
+        "channel": channel.id,
+        "ts": message.ts,
+        "text": message.body["text"],
+        "message": call.shown(message),
+    }
 
 
 @serves("chat.delete")

@@ -1,5 +1,6 @@
 """conversations.* and users.conversations."""
 
+import math
 from collections.abc import Sequence
 
 from slack_playground import posting
@@ -38,18 +39,25 @@ def list_(call: Call) -> Json:
     kinds = {kind.removesuffix("_channel") for kind in wanted}
     for kind in sorted(kinds):
         need_scope(call.slack, f"{SCOPE_PREFIXES[kind]}:read")
-    workspace, user = call.slack.workspace, call.text("user", call.bot.id)
     found = [
         channel
-        for channel in workspace.channels.values()
-        if channel.kind in kinds
-        and (not channel.is_private or call.bot.id in channel.members)
-        and not (channel.archived and call.args.get("exclude_archived"))
-        and (call.method.name == "conversations.list" or user in channel.members)
+        for channel in call.slack.workspace.channels.values()
+        if channel.kind in kinds and _is_listed(call, channel)
     ]
     page, metadata = call.page(found, default=100)
     shown = [_object(call, channel) for channel in page]
     return {"channels": shown, "response_metadata": metadata}
+
+
+def _is_listed(call: Call, channel: Channel) -> bool:
+    """Whether the app may see a conversation, and it is one of those that the call asks for."""
+    if channel.is_private and call.bot.id not in channel.members:
+        return False
+    if channel.archived and call.args.get("exclude_archived"):
+        return False
+    if call.method.name == "users.conversations":
+        return call.text("user", call.bot.id) in channel.members
+    return True
 
 
 @serves("conversations.members")
@@ -77,10 +85,7 @@ def open_(call: Call) -> Json:
     if len(ids) == 1:
         channel = workspace.open_dm(ids[0])
     else:
-        everyone = sorted({*ids, call.bot.id})
-        known = [c for c in workspace.channels.values() if c.kind == "mpim"]
-        same = [c for c in known if sorted(c.members) == everyone]
-        channel = same[0] if same else workspace.add_channel("group", "mpim", everyone)
+        channel = workspace.open_group({*ids, call.bot.id})
     if call.args.get("return_im"):
         return {"channel": _object(call, channel)}
     return {"channel": {"id": channel.id}}
@@ -100,18 +105,18 @@ def _join(call: Call) -> Json:
 
 def _between(call: Call, messages: list[Message]) -> list[Message]:
     """The messages between `oldest` and `latest`, as `inclusive` says."""
-    bounds = {"oldest": 0.0, "latest": float("inf")}
-    for name in bounds:
-        try:
-            bounds[name] = float(call.args.get(name) or bounds[name])
-        except ValueError:
-            raise SlackError(f"invalid_ts_{name}") from None
-    edges = bounds.values() if not call.args.get("inclusive") else ()
-    return [
-        message
-        for message in messages
-        if bounds["oldest"] <= (ts := float(message.ts)) <= bounds["latest"] and ts not in edges
-    ]
+    oldest = _bound(call, "oldest", 0.0)
+    latest = _bound(call, "latest", math.inf)
+    if call.args.get("inclusive"):
+        return [message for message in messages if oldest <= float(message.ts) <= latest]
+    return [message for message in messages if oldest < float(message.ts) < latest]
+
+
+def _bound(call: Call, name: str, default: float) -> float:
+    try:
+        return float(call.args.get(name) or default)
+    except ValueError:
+        raise SlackError(f"invalid_ts_{name}") from None
 
 
 def _messages(
@@ -136,8 +141,10 @@ def _shows_in_channel(message: Message) -> bool:
 def history(call: Call) -> Json:
     """conversations.history: top-level messages, newest first."""
     channel = call.channel(scope="history")
-    found = [m for m in call.slack.workspace.history(channel.id) if _shows_in_channel(m)]
-    return {**_messages(call, _between(call, found)[::-1], default=100, most=999), "pin_count": 0}
+    shown = [m for m in call.slack.workspace.history(channel.id) if _shows_in_channel(m)]
+    newest_first = _between(call, shown)[::-1]
+    page = _messages(call, newest_first, default=100, most=999)
+    return {**page, "pin_count": 0}
 
 
 @serves("conversations.replies")

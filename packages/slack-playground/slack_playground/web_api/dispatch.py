@@ -16,7 +16,7 @@ from slack_playground.guidance import block_advice, message_advice, view_advice
 from slack_playground.interactions import RESPONSE_URL
 from slack_playground.records import Json
 from slack_playground.settings import Fault
-from slack_playground.slack import APP_TOKEN, Slack
+from slack_playground.slack import APP_TOKEN, Slack, Workspaces
 from slack_playground.web_api import (  # noqa: F401 - they register their methods
     agents,
     chat,
@@ -39,7 +39,8 @@ from slack_playground.workspace import NotFoundError
 _NO_TOKEN = {"oauth.v2.access", RESPONSE_URL}
 _CUSTOM = ("username", "icon_emoji", "icon_url")
 _PER_MINUTE: dict[int | str, int] = {1: 1, 2: 20, 3: 50, 4: 100, "special": 600}
-_POSTS, _POSTS_SECONDS = 3, 3.0
+_POSTS = 3
+_POSTS_SECONDS = 3.0
 _methods = cache(load_methods)
 
 
@@ -52,10 +53,8 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
     except SlackError as error:
         problem = error
     token = _token(request, arguments)
-    slack, _ = first.workspaces.caller(token)
+    slack = _workspace_of(first.workspaces, request, token)
     name = request.match_info.get("method", RESPONSE_URL)
-    with suppress(NotFoundError):
-        slack = first.workspaces.of(request.match_info["team"]) if name == RESPONSE_URL else slack
     team = slack.workspace.identity.team_id
     record = slack.calls.add(CallRecord(method=name, args=arguments, team_id=team))
     try:
@@ -64,27 +63,50 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
             await asyncio.sleep(fault.delay_ms / 1000)
             if fault.error or fault.status or fault.drop == "before":
                 return _fail(request, record, fault)
-        headers = {"x-slack-req-id": secrets.token_hex(16)}
-        headers["x-oauth-scopes"] = ",".join(sorted(slack.installation.granted))
-        run = problem.body() if problem else _run(request.path, record, slack, token, headers)
-        record.result, record.outcome = run, "ok" if run["ok"] else str(run["error"])
-        if name == RESPONSE_URL and not (run["ok"] or record.ordered):
-            record.status = 404 if record.outcome.endswith("_url") else 400
+        headers = {
+            "x-slack-req-id": secrets.token_hex(16),
+            "x-oauth-scopes": ",".join(sorted(slack.installation.granted)),
+        }
+        if problem is not None:
+            record.result = problem.body()
+        else:
+            record.result = _run(request.path, record, slack, token, headers)
+        record.outcome = "ok" if record.result["ok"] else str(record.result["error"])
         if fault is not None and fault.drop == "after":
-            record.outcome, record.ordered = "dropped after", True
+            record.outcome = "dropped after"
+            record.ordered = True
             return _drop(request)
         if name == RESPONSE_URL and record.executed:
             return web.Response(text="ok")
-        return web.json_response(run, status=record.status, headers=headers)
+        if name == RESPONSE_URL and not record.ordered:
+            record.status = 404 if record.outcome.endswith("_url") else 400
+        return web.json_response(record.result, status=record.status, headers=headers)
     except Exception:
-        record.status, record.outcome = 500, "status 500"
+        record.status = 500
+        record.outcome = "status 500"
         raise
     finally:
         record.ms = round((time.time() - record.time) * 1000, 2)
         if record.outcome != "ok" and not record.ordered:
-            said = (record.result or {}).get("response_metadata", {}).get("messages", [])
-            slack.failures.add(Failure(method=name, error=record.outcome, messages=said))
+            slack.failures.add(_failure(record))
         slack.updates.publish("calls")
+
+
+def _workspace_of(workspaces: Workspaces, request: web.Request, token: str) -> Slack:
+    """The workspace that a response URL names, or that the token belongs to; else the first."""
+    if "method" in request.match_info:
+        slack, _ = workspaces.caller(token)
+        return slack
+    try:
+        return workspaces.of(request.match_info["team"])
+    except NotFoundError:
+        return workspaces.first
+
+
+def _failure(record: CallRecord) -> Failure:
+    result = record.result or {}
+    messages = result.get("response_metadata", {}).get("messages", [])
+    return Failure(method=record.method, error=record.outcome, messages=messages)
 
 
 def _fail(request: web.Request, record: CallRecord, fault: Fault) -> web.StreamResponse:
@@ -94,13 +116,16 @@ def _fail(request: web.Request, record: CallRecord, fault: Fault) -> web.StreamR
         record.outcome = "dropped before"
         return _drop(request)
     if fault.status:
-        record.status, record.outcome = fault.status, f"status {fault.status}"
+        record.status = fault.status
+        record.outcome = f"status {fault.status}"
         return fault.response()
-    limited = fault.error in ("ratelimited", "rate_limited")
-    record.status, record.outcome = (429 if limited else 200), fault.error
+    record.outcome = fault.error
     record.result = {"ok": False, "error": fault.error}
-    headers = {"Retry-After": str(fault.retry_after or 1)} if limited else None
-    return web.json_response(record.result, status=record.status, headers=headers)
+    if fault.error not in ("ratelimited", "rate_limited"):
+        return web.json_response(record.result)
+    record.status = 429
+    headers = {"Retry-After": str(fault.retry_after or 1)}
+    return web.json_response(record.result, status=429, headers=headers)
 
 
 def _run(path: str, record: CallRecord, slack: Slack, token: str, headers: dict[str, str]) -> Json:
@@ -114,21 +139,28 @@ def _run(path: str, record: CallRecord, slack: Slack, token: str, headers: dict[
         if slack.settings.rate_limits:
             channel = str(record.args.get("channel", ""))
             if wait := _wait(slack, method, channel):
-                record.ordered, record.status = True, 429
+                record.ordered = True
+                record.status = 429
                 headers["Retry-After"] = str(wait)
                 return {"ok": False, "error": "ratelimited"}
         args = check_arguments(method, record.args)
         if any(args.get(name) for name in _CUSTOM):
             need_scope(slack, "chat:write.customize")
         result = HANDLERS[method.name](Call(slack=slack, path=path, method=method, args=args))
-    except (SlackError, NotFoundError) as caught:
-        error = caught if isinstance(caught, SlackError) else SlackError(caught.error)
-        if error.error not in method.errors:
-            raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
-        return error.body()
+    except NotFoundError as missing:
+        return _refusal(method, SlackError(missing.error))
+    except SlackError as error:
+        return _refusal(method, error)
     record.executed = True
     slack.violations.add_all(method.name, _advice(method.name, args))
     return {"ok": True, **result}
+
+
+def _refusal(method: Method, error: SlackError) -> Json:
+    """The body of an error; an error that the method cannot have is a mistake of ours."""
+    if error.error not in method.errors:
+        raise RuntimeError(f"{method.name} knows no error {error.error!r}.") from error
+    return error.body()
 
 
 def _wait(slack: Slack, method: Method, channel: str) -> int:
@@ -137,10 +169,15 @@ def _wait(slack: Slack, method: Method, channel: str) -> int:
     In each workspace a method has the limit of its tier, and chat.postMessage one call per second
     and channel.
     """
-    key, allowed, window = method.name, _PER_MINUTE[method.tier], 60.0
+    key = method.name
+    allowed = _PER_MINUTE[method.tier]
+    window = 60.0
     if method.name == "chat.postMessage":
-        key, allowed, window = f"{method.name} {channel}", _POSTS, _POSTS_SECONDS
-    calls, now = slack.called[key], time.monotonic()
+        key = f"{method.name} {channel}"
+        allowed = _POSTS
+        window = _POSTS_SECONDS
+    calls = slack.called[key]
+    now = time.monotonic()
     while calls and now - calls[0] >= window:
         calls.popleft()
     if len(calls) >= allowed:
@@ -178,8 +215,11 @@ def _advice(method: str, args: dict[str, Any]) -> list[str]:
     if "view" in args:
         return view_advice(args["view"])
     if method.endswith("Stream"):
-        blocks = [block for chunk in args.get("chunks", []) for block in chunk.get("blocks", [])]
-        return block_advice([*blocks, *args.get("blocks", [])], "/blocks")
+        blocks: list[Json] = []
+        for chunk in args.get("chunks", []):
+            blocks += chunk.get("blocks", [])
+        blocks += args.get("blocks", [])
+        return block_advice(blocks, "/blocks")
     return message_advice(args)
 
 

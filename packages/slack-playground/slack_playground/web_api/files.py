@@ -5,14 +5,16 @@ import secrets
 from slack_playground import posting
 from slack_playground.files import FILE_BYTES, may_see
 from slack_playground.objects import file_object, like
-from slack_playground.records import File, Json
+from slack_playground.records import File, Json, Message
+from slack_playground.slack import Slack
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
 
 
 @serves("files.getUploadURLExternal")
 def _get_upload_url(call: Call) -> Json:
-    length, name = int(call.args["length"]), call.text("filename")
+    length = int(call.args["length"])
+    name = call.text("filename")
     if length <= 0 or not name:
         raise SlackError("missing_argument")
     if length > FILE_BYTES:
@@ -29,26 +31,30 @@ def complete_upload(call: Call) -> Json:
     call.check("files", "list:1000:upload")
     if "channels" in call.args and "channel_id" in call.args:
         raise SlackError("invalid_arguments", "channels and channel_id exclude each other")
-    known = call.slack.workspace.files
-    files = [known.get(entry["id"]) for entry in call.args["files"]]
-    uploaded = [file for file in files if file is not None and file.content is not None]
-    if len(uploaded) < len(files) or any(
-        file.owner != call.bot.id or file.completed for file in uploaded
-    ):
-        raise SlackError("file_not_found")
-    channel = thread_ts = None
+    uploaded = [_uploaded(call, entry["id"]) for entry in call.args["files"]]
+    channel = None
+    thread_ts = None
     if named := call.text("channel_id") or call.text("channels"):
         call.args["channel"] = named
         channel = call.open_channel()
         thread_ts = call.thread(channel, missing="invalid_thread_ts")
     for file, entry in zip(uploaded, call.args["files"], strict=True):
-        file.title, file.completed = entry.get("title", ""), True
+        file.title = entry.get("title", "")
+        file.completed = True
         file.channels = [] if channel is None else [channel.id]
     shown = [file_object(file, call.slack.url, call.bot.team) for file in uploaded]
     if channel is not None:
         content = like("file_share", text=call.text("initial_comment"), files=shown)
         posting.by_app(call.slack, channel, content, thread_ts=thread_ts)
     return {"files": shown}
+
+
+def _uploaded(call: Call, file_id: str) -> File:
+    """A file that the app has uploaded and not shared yet."""
+    file = call.slack.workspace.files.get(file_id)
+    if file is None or file.owner != call.bot.id or file.content is None or file.completed:
+        raise SlackError("file_not_found")
+    return file
 
 
 def _file(call: Call) -> File:
@@ -78,11 +84,15 @@ def delete(call: Call) -> Json:
     if file.content is None:
         raise SlackError("file_deleted")
     file.content = None
-    gone = {"id": file.id, "mode": "tombstone"}
     for channel in file.channels:
         for message in call.slack.workspace.history(channel):
-            shown = message.body.get("files") or []
-            files = [gone if one["id"] == file.id else one for one in shown]
-            if files != shown:
-                posting.change(call.slack, message, {"files": files})
+            _leave_tombstone(call.slack, message, file)
     return {}
+
+
+def _leave_tombstone(slack: Slack, message: Message, file: File) -> None:
+    files = list(message.body.get("files") or [])
+    ids = [one["id"] for one in files]
+    if file.id in ids:
+        files[ids.index(file.id)] = {"id": file.id, "mode": "tombstone"}
+        posting.change(slack, message, {"files": files})

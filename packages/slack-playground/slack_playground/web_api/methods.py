@@ -13,10 +13,8 @@ from slack_playground.records import Json
 # The reference has no type for some arguments.
 _STRUCTURED = {"attachments", "blocks", "chunks", "metadata", "view"}
 _TEXTS = {"text", "thread_ts", "ts", "channel", "user"}
-_BOOLEANS = {
-    **dict.fromkeys(("true", "1", "t", "yes"), True),
-    **dict.fromkeys(("false", "0", "f", "no"), False),
-}
+_TRUE = ("true", "1", "t", "yes")
+_FALSE = ("false", "0", "f", "no")
 _NOT_JSON = {
     "attachments": "invalid_attachments",
     "blocks": "invalid_blocks_format",
@@ -63,15 +61,21 @@ def load_methods() -> dict[str, Method]:
     here = files("slack_playground")
     reference = json.loads(here.joinpath("slack_methods.json").read_text(encoding="utf-8"))
     overlay = tomllib.loads(here.joinpath("slack_methods_overlay.toml").read_text(encoding="utf-8"))
+    common_errors = set(reference["common_errors"])
     methods = {
         name: Method(
-            name=name, **{**listed, "errors": {*listed["errors"], *reference["common_errors"]}}
+            name=name,
+            args=listed["args"],
+            scopes=listed["scopes"],
+            tier=listed["tier"],
+            errors=common_errors.union(listed["errors"]),
         )
         for name, listed in {**reference["methods"], **overlay["method"]}.items()
     }
     for difference in overlay["difference"]:
-        for name in methods if difference["methods"] == ["*"] else difference["methods"]:
-            methods[name].errors |= set(difference.get("errors", ()))
+        names = list(methods) if difference["methods"] == ["*"] else difference["methods"]
+        for name in names:
+            methods[name].errors.update(difference.get("errors", ()))
             if argument := difference.get("argument"):
                 methods[name].args[argument["name"]] = argument
     return methods
@@ -125,9 +129,9 @@ def _convert(name: str, kind: str, value: Any) -> Any:
     if kind == "array" or name in _STRUCTURED:
         return _structured(name, kind, value)
     if kind == "boolean":
-        if text.lower() not in _BOOLEANS:
+        if text.lower() not in (*_TRUE, *_FALSE):
             raise ValueError("must be a boolean")
-        return _BOOLEANS[text.lower()]
+        return text.lower() in _TRUE
     if kind in ("integer", "number"):
         if isinstance(value, bool) or not text.lstrip("-").isdecimal():
             raise ValueError("must be an integer")
@@ -147,6 +151,7 @@ def _structured(name: str, kind: str, value: Any) -> Any:
             if name in _NOT_JSON:
                 raise SlackError(_NOT_JSON[name]) from None
             raise ValueError("must be valid JSON") from None
-    if (kind == "array" or name in ("attachments", "chunks")) and not isinstance(value, list):
+    is_array = kind == "array" or name in ("attachments", "chunks")
+    if is_array and not isinstance(value, list):
         raise ValueError("must be an array")
     return value

@@ -10,10 +10,10 @@ from aiohttp import web
 
 from slack_playground.objects import like
 from slack_playground.records import LOOPBACK, Code, Json
-from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack
+from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack, Workspaces
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
-from slack_playground.workspace import NotFoundError
+from slack_playground.workspace import NotFoundError, Workspace
 
 
 class AuthorizeError(ValueError):
@@ -28,26 +28,41 @@ def decide(slack: Slack, query: Json, user: str | None, declined: Sequence[str] 
     """
     if query.get("client_id") != CLIENT_ID:
         raise AuthorizeError("invalid_client_id: no app has this client_id.")
-    scopes = [scope for scope in str(query.get("scope", "")).split(",") if scope]
+    scopes = _scopes_in(query, "scope")
     if not scopes:
         raise AuthorizeError("no_scopes: the app asks for no scope.")
-    wanted = [*scopes, *filter(None, str(query.get("user_scope", "")).split(","))]
-    if unknown := sorted(set(wanted) - slack.manifest.scopes):
+    user_scopes = _scopes_in(query, "user_scope")
+    if unknown := sorted({*scopes, *user_scopes} - slack.manifest.scopes):
         raise AuthorizeError(f"invalid_scope: {unknown[0]} is not a bot scope of the manifest.")
     if refused := sorted(set(declined) - slack.manifest.optional_scopes.intersection(scopes)):
         raise AuthorizeError(f"invalid_scope: {refused[0]} cannot be declined.")
-    back, answer = urlsplit(_redirect_uri(slack, query)), {"error": "access_denied"}
+    back = urlsplit(_redirect_uri(slack, query))
+    answer = {"error": "access_denied"}
     if user is not None:
-        numbers = ".".join(str(secrets.randbelow(10**12) + 10**12) for _ in range(2))
-        answer = {"code": f"{numbers}.{secrets.token_hex(32)}"}
-        slack.workspaces.codes[answer["code"]] = Code(
+        code = Code(
             team_id=slack.workspace.identity.team_id,
             user=slack.workspace.user(user).id,
             scopes=frozenset(scopes) - frozenset(declined),
             redirect_uri=str(query.get("redirect_uri", "")),
         )
+        answer = {"code": _stored(slack, code)}
     added = urlencode({**answer, "state": str(query.get("state", ""))})
-    return urlunsplit(back._replace(query="&".join(filter(None, (back.query, added)))))
+    if back.query:
+        added = f"{back.query}&{added}"
+    return urlunsplit(back._replace(query=added))
+
+
+def _scopes_in(query: Json, name: str) -> list[str]:
+    return [scope for scope in str(query.get(name, "")).split(",") if scope]
+
+
+def _stored(slack: Slack, code: Code) -> str:
+    """Keep a code until it is exchanged; return its value, in Slack's format."""
+    team = secrets.randbelow(10**12) + 10**12
+    app = secrets.randbelow(10**12) + 10**12
+    value = f"{team}.{app}.{secrets.token_hex(32)}"
+    slack.workspaces.codes[value] = code
+    return value
 
 
 def _redirect_uri(slack: Slack, query: Json) -> str:
@@ -72,15 +87,25 @@ async def authorize(slack: Slack, request: web.Request) -> web.StreamResponse:
     """
     query: Json = dict(request.query)
     try:
-        without = [one for one in slack.workspaces.all if not one.installation.installed]
-        team = str(query.get("team", ""))
-        chosen = without[0] if without and not team else slack.workspaces.of(team)
-        own = chosen.workspace.identity.team_id
-        people = (one for one in chosen.workspace.users.values() if one.team == own)
-        user = next(one.id for one in people if not (one.is_bot or one.deleted))
-        raise web.HTTPFound(decide(chosen, query, user))
+        chosen = _workspace_for(slack.workspaces, query.get("team", ""))
+        raise web.HTTPFound(decide(chosen, query, _first_person(chosen.workspace)))
     except (AuthorizeError, NotFoundError) as error:
         return web.Response(text=str(error), status=400)
+
+
+def _workspace_for(workspaces: Workspaces, team: str) -> Slack:
+    if not team:
+        for slack in workspaces.all:
+            if not slack.installation.installed:
+                return slack
+    return workspaces.of(team)
+
+
+def _first_person(workspace: Workspace) -> str:
+    for user in workspace.users.values():
+        if user.team == workspace.identity.team_id and not (user.is_bot or user.deleted):
+            return user.id
+    raise NotFoundError("user", "")
 
 
 @serves("oauth.v2.access")
@@ -103,7 +128,8 @@ def access(call: Call) -> Json:
 
 def _for_code(call: Call) -> Json:
     workspaces = call.slack.workspaces
-    settings, code = call.slack.settings, workspaces.codes.get(call.text("code"))
+    settings = call.slack.settings
+    code = workspaces.codes.get(call.text("code"))
     if code is None or time.monotonic() - code.born > settings.code_seconds:
         raise SlackError("invalid_code")
     if code.redirect_uri != call.text("redirect_uri"):

@@ -67,7 +67,8 @@ def _users_list(call: Call) -> Json:
 
 @serves("reactions.add", "reactions.remove")
 def _react(call: Call) -> Json:
-    name, bot = call.text("name").strip(":"), call.bot.id
+    name = call.text("name").strip(":")
+    bot = call.bot.id
     if not name:
         raise SlackError("invalid_name")
     if "channel" not in call.args or "timestamp" not in call.args:

@@ -23,8 +23,9 @@ def _read_view(call: Call, kind: str, same: View | None = None) -> Json:
         raise SlackError("invalid_arguments", f"must be {kind} [json-pointer:/view/type]")
     if len(json.dumps(view)) > _VIEW_BYTES:
         raise SlackError("view_too_large")
-    external, others = view.get("external_id"), call.slack.workspace.views.values()
-    if external and any(v.body["external_id"] == external and v is not same for v in others):
+    external = view.get("external_id")
+    others = [one for one in call.slack.workspace.views.values() if one is not same]
+    if external and any(one.body["external_id"] == external for one in others):
         raise SlackError("duplicate_external_id")
     if same is not None and call.args.get("hash") not in (None, same.body["hash"]):
         raise SlackError("hash_conflict")
@@ -65,15 +66,23 @@ def open_(call: Call) -> Json:
 @serves("views.update")
 def update(call: Call) -> Json:
     """views.update, by view_id or external_id."""
-    if not {"view_id", "external_id"} & call.args.keys():
+    view = _named_view(call)
+    replace_view(call.slack, view, _read_view(call, view.body["type"], view))
+    return {"view": view.body}
+
+
+def _named_view(call: Call) -> View:
+    views = call.slack.workspace.views
+    if "view_id" in call.args:
+        found = views.get(call.text("view_id"))
+    elif "external_id" in call.args:
+        external = call.text("external_id")
+        found = next((one for one in views.values() if one.body["external_id"] == external), None)
+    else:
         raise SlackError("invalid_arguments", "missing required field: view_id")
-    name, key = ("view_id", "id") if "view_id" in call.args else ("external_id", "external_id")
-    views = call.slack.workspace.views.values()
-    found = next((view for view in views if view.body[key] == call.text(name)), None)
     if found is None:
         raise SlackError("not_found")
-    replace_view(call.slack, found, _read_view(call, found.body["type"], found))
-    return {"view": found.body}
+    return found
 
 
 @serves("views.publish")
