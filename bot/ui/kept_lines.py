@@ -67,7 +67,9 @@ def described(localizer: Localizer, line: KeptMemory) -> str:
     return localizer.say("kept_row", what=what, who=_who(line.author), day=day)
 
 
-def kept_row(localizer: Localizer, line: KeptMemory, viewer: Person, link: str | None) -> Block:
+def kept_row(
+    localizer: Localizer, line: KeptMemory, viewer: Person | None, link: str | None
+) -> Block:
     """Return a line in the list of what is kept; its author can take it back there."""
     details = [described(localizer, line)]
     if line.is_replaced:
