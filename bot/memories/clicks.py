@@ -71,9 +71,9 @@ from bot.ui.blocks import SlackView, bulleted
 from bot.ui.lines import (
     audience_of,
     changes_line,
-    not_remembered_line,
     promise_details,
     promise_line,
+    refusal_line,
     sentence_of,
 )
 from bot.ui.panel import Click, Done, undo_of
@@ -484,7 +484,7 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
 async def _why(app: App, click: Click) -> Done:
     """Say what was not remembered within the last day, and why."""
     refused = await read_not_remembered(app.pool, click.person, limit=_REFUSALS_SHOWN)
-    lines = [not_remembered_line(click.localizer, one) for one in refused]
+    lines = [refusal_line(click.localizer, one.reason, one.sentence) for one in refused]
     return Done(line=bulleted(lines) if lines else click.localizer.say("not_remembered_none"))
 
 

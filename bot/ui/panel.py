@@ -45,6 +45,7 @@ from bot.ui.blocks import (
     as_mrkdwn,
     bulleted,
     button,
+    explained_button,
     header,
     input_block,
     modal,
@@ -63,10 +64,10 @@ from bot.ui.lines import (
     change_line,
     history_title,
     memory_line,
-    not_remembered_line,
     off_sentences,
     place_name,
     question_line,
+    refusal_line,
     said_line,
 )
 from bot.ui.promises import is_open
@@ -128,7 +129,8 @@ class Done:
         """Return its buttons, *Undo* first."""
         buttons = list(self.buttons)
         if self.undo is not None:
-            buttons.insert(0, undo_button(localizer, self.undo, self.line))
+            undo = explained_button(localizer, "undo_button", self.undo, self.line)
+            buttons.insert(0, undo)
         return buttons
 
 
@@ -530,7 +532,7 @@ def _change_rows(localizer: Localizer, content: Content) -> list[Block]:
         line = f"{changed}\n{localizer.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
             line += f" · <{link}|{localizer.say('row_source')}>"
-        undo = undo_button(localizer, undo_of([entry]), changed)
+        undo = explained_button(localizer, "undo_button", undo_of([entry]), changed)
         blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
     return blocks
 
@@ -559,7 +561,7 @@ def _not_remembered(localizer: Localizer, content: Content) -> list[Block]:
         return []
     blocks = [header(localizer.say("not_remembered_title"))]
     for refused in content.not_remembered:
-        line = not_remembered_line(localizer, refused)
+        line = refusal_line(localizer, refused.reason, refused.sentence)
         blocks.append(section(f"{line}\n{localizer.minute(refused.at)}"))
     return blocks
 
@@ -570,12 +572,6 @@ def undo_of(changes: Sequence[Change]) -> Undo | Redo:
     if all(one.undone_at for one in changes):
         return Redo(ids=ids)
     return Undo(what="changes", ids=ids)
-
-
-def undo_button(localizer: Localizer, undo: UndoAct, what: str) -> Block:
-    """Return the button that undoes `what`."""
-    text = localizer.say("undo_button")
-    return button(text, undo, label=localizer.say("explained", what=text, more=what))
 
 
 def _pages(localizer: Localizer, content: Content) -> list[Block]:

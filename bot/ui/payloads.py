@@ -27,11 +27,13 @@ from bot.ui.blocks import (
     as_mrkdwn,
     bulleted,
     button,
+    explained_button,
     note,
+    one_line,
     payload,
     section,
 )
-from bot.ui.kept_lines import described, one_line
+from bot.ui.kept_lines import described
 from bot.ui.lines import (
     changes_line,
     memory_line,
@@ -46,7 +48,6 @@ from bot.ui.panel import (
     answer_buttons,
     consent_buttons,
     forget_all_button,
-    undo_button,
 )
 from bot.ui.promise_payloads import promise_told
 from memory import Change, Memory, Person, Question, Reason, Refusal
@@ -56,7 +57,6 @@ from memory.store import KeptMemory
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 PayloadMaker: TypeAlias = Callable[[Person, Localizer], Awaitable[Payload]]
 """A function that returns a private message to a person."""
-_MOST_BUTTONS = 3
 _MOST_ROWS = 10  # rows of memories that can each be forgotten
 
 
@@ -86,22 +86,22 @@ def notice_payload(
     lines: list[str] = []
     if told := notable_changes(changes):
         lines.append(changes_line(localizer, told))
-        promises = [promise_told(localizer, one, reminders.get(one.key)) for one in newest]
-        open_promises = [promise for promise in promises if promise is not None]
-        asked: list[Block] | None = None
-        if len(open_promises) == 1:
-            [(line, asked)] = open_promises
+        buttons: list[Block] = []
+        promises = _open_promises(localizer, newest, reminders)
+        if len(promises) == 1:
+            [(line, buttons)] = promises
             lines = [line] if len(told) == 1 else [*lines, line]
-        undoable = [one for one in changes if one.undone_at is None]
-        undo_notice = Undo(what="notice", ids=(batch,))
-        undo = [undo_button(localizer, undo_notice, lines[0])] if undoable else []
-        blocks = [*map(note, lines)]
-        if asked is not None:
-            blocks.append(actions(*[*asked, *undo][:_MOST_BUTTONS]))
-        elif undo:
-            notice = Position(list="notice", of=str(batch))
-            off_here = button(localizer.say("off_thread_button"), Switch(to="off", scope=thread))
-            blocks.append(actions(*undo, button(localizer.say("show_button"), notice), off_here))
+        blocks += map(note, lines)
+        if any(one.undone_at is None for one in changes):
+            undo = Undo(what="notice", ids=(batch,))
+            buttons.append(explained_button(localizer, "undo_button", undo, lines[0]))
+            if len(promises) != 1:
+                notice = Position(list="notice", of=str(batch))
+                buttons.append(button(localizer.say("show_button"), notice))
+                off_here = Switch(to="off", scope=thread)
+                buttons.append(button(localizer.say("off_thread_button"), off_here))
+        if buttons:
+            blocks.append(actions(*buttons))
     if questions:
         lines.append(question_line(localizer, questions[0]))
         blocks.append(section(lines[-1]))
@@ -109,6 +109,18 @@ def notice_payload(
     if len(questions) > 1:
         blocks.append(note(localizer.say("notice_questions", count=len(questions) - 1)))
     return {"text": "\n".join(lines), "blocks": blocks}
+
+
+def _open_promises(
+    localizer: Localizer, newest: Sequence[Change], reminders: Mapping[str, datetime]
+) -> list[tuple[str, list[Block]]]:
+    """Return the line and the buttons of each promise that is still open."""
+    promises: list[tuple[str, list[Block]]] = []
+    for change in newest:
+        told = promise_told(localizer, change, reminders.get(change.key))
+        if told is not None:
+            promises.append(told)
+    return promises
 
 
 def consent_question(localizer: Localizer) -> Payload:
@@ -124,9 +136,10 @@ def off_done(localizer: Localizer, off: Off) -> Done:
 
 def on_done(localizer: Localizer, scope: str) -> Done:
     """Return that memory was switched on, with the button that switches it off."""
-    line = localizer.say("panel_on")
     if scope:
         line = localizer.say("switched_on_here", where=place_name(localizer, scope))
+    else:
+        line = localizer.say("panel_on")
     off = button(localizer.say("off_button"), Switch(to="off", scope=scope))
     return Done(line=f"{line} {localizer.say('on_means')}", buttons=[off])
 
@@ -136,11 +149,9 @@ def on_button(localizer: Localizer, scope: str = "") -> Block:
     return button(localizer.say("on_button"), Switch(to="on", scope=scope))
 
 
-def forget_button(localizer: Localizer, forget: Forget, what: str = "") -> Block:
-    """Return the button that forgets a selection; `what` names it for screen readers."""
-    text = localizer.say("menu_forget")
-    label = localizer.say("explained", what=text, more=what) if what else ""
-    return button(text, forget, label=label, style="danger")
+def forget_button(localizer: Localizer, forget: Forget) -> Block:
+    """Return the button that forgets a selection."""
+    return button(localizer.say("menu_forget"), forget, style="danger")
 
 
 def forget_question(
@@ -184,7 +195,7 @@ def question_after_forgetting(
 def _forget_row(localizer: Localizer, memory: Memory, among: Sequence[str]) -> Block:
     line = memory_line(localizer, memory)
     forget = Forget(keys=(memory.key,), among=tuple(among))
-    return section(line, forget_button(localizer, forget, line))
+    return section(line, explained_button(localizer, "menu_forget", forget, line, style="danger"))
 
 
 def list_payload(
@@ -205,14 +216,14 @@ def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Done
     `facts`: whether there is a kind of memory for it. A sentence that is too long for a button's
     value, about 1,900 characters, gets no button.
     """
-    line = refusal_line(localizer, refusal.reason, refusal.sentence)
+    done = Done(line=refusal_line(localizer, refusal.reason, refusal.sentence))
     if refusal.evidence is None or not facts or refusal.reason in _FINAL:
-        return Done(line=line)
+        return done
     said = refusal.evidence.original
     remember = Remember(text=refusal.evidence.text, channel=said.channel or "", ts=said.ts or "")
     if len(remember.value) > VALUE_LIMIT:
-        return Done(line=line)
-    return Done(line=line, buttons=[button(localizer.say("remember_button"), remember)])
+        return done
+    return replace(done, buttons=[button(localizer.say("remember_button"), remember)])
 
 
 def kept_done(localizer: Localizer, channel: str, key: str, older: Sequence[KeptMemory]) -> Done:
@@ -221,11 +232,11 @@ def kept_done(localizer: Localizer, channel: str, key: str, older: Sequence[Kept
     if not older:
         return Done(line=line)
     lines = [line, localizer.say("kept_replaces_ask")]
-    lines += [f"{n}. {described(localizer, one)}" for n, one in enumerate(older, 1)]
-    buttons = []
+    buttons: list[Block] = []
     for number, one in enumerate(older, 1):
-        words = as_mrkdwn(one_line(one.text))
+        lines.append(f"{number}. {described(localizer, one)}")
         text = localizer.say("kept_replace_button", number=number)
-        replace = Replace(key=key, old=one.memory.key)
-        buttons.append(button(text, replace, label=f"{text}: {words}"))
+        words = as_mrkdwn(one_line(one.text))
+        act = Replace(key=key, old=one.memory.key)
+        buttons.append(button(text, act, label=f"{text}: {words}"))
     return Done(line="\n".join(lines), buttons=buttons)

@@ -8,7 +8,16 @@ from typing import Any
 
 from bot.locale import Localizer
 from bot.ui.acts import ButtonAct, ChangePromise, Edit, Position, Snooze
-from bot.ui.blocks import FALLBACK_LIMIT, Block, Payload, actions, button, fitted, section
+from bot.ui.blocks import (
+    FALLBACK_LIMIT,
+    Block,
+    Payload,
+    actions,
+    button,
+    explained_button,
+    fitted,
+    section,
+)
 from bot.ui.lines import promise_details, promise_line, value_line
 from bot.ui.promises import Reminder, is_open, is_past
 from memory import Change, Memory
@@ -87,16 +96,12 @@ def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:
 def promise_buttons(localizer: Localizer, memory: Memory) -> list[Block]:
     """Return the buttons with which a person answers a reminder."""
     what = promise_line(localizer, memory)
-    answers: tuple[tuple[str, ButtonAct], ...] = (
-        ("promise_done", ChangePromise(key=memory.key, to="done")),
-        ("promise_tomorrow", Snooze(key=memory.key)),
-        ("promise_drop", ChangePromise(key=memory.key, to="dropped")),
-    )
-    buttons: list[Block] = []
-    for sentence, act in answers:
-        text = localizer.say(sentence)
-        label = localizer.say("explained", what=text, more=what)
-        buttons.append(button(text, act, label=label))
+    answers: dict[str, ButtonAct] = {
+        "promise_done": ChangePromise(key=memory.key, to="done"),
+        "promise_tomorrow": Snooze(key=memory.key),
+        "promise_drop": ChangePromise(key=memory.key, to="dropped"),
+    }
+    buttons = [explained_button(localizer, key, act, what) for key, act in answers.items()]
     buttons[0]["style"] = "primary"
     return buttons
 
@@ -113,11 +118,11 @@ def with_row_replaced(message: Mapping[str, Any], block_id: str, shown: Payload)
     """
     row = block_id.removesuffix(_ROW_BUTTONS)
     ids = [row, f"{row}{_ROW_BUTTONS}"]
-    done = [{**block, "block_id": name} for block, name in zip(shown["blocks"], ids, strict=False)]
     blocks: list[Block] = []
     for block in message.get("blocks") or []:
         if block.get("block_id") == row:
-            blocks += done
+            for done, name in zip(shown["blocks"], ids, strict=False):
+                blocks.append({**done, "block_id": name})
         elif block.get("block_id") not in ids:
             blocks.append(block)
     return {"text": shown["text"], "blocks": blocks}

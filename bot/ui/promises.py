@@ -26,17 +26,18 @@ def is_open(kind: str, content: Mapping[str, Any]) -> bool:
     return kind == PROMISE_KIND and content.get("state") == "open"
 
 
-def due_of(content: Mapping[str, Any]) -> str:
-    """Return the day and time of a promise as one text; empty if it has neither."""
-    return f"{content.get('due') or ''} {content.get('due_time') or ''}".strip()
+def due_line(localizer: Localizer, content: Mapping[str, Any]) -> str:
+    """Return the day and time of a promise as the person reads them; empty if it has neither.
 
-
-def due_line(localizer: Localizer, due: str) -> str:
-    """Return a text of `due_of` as the person reads it; any other text is returned as it is."""
+    Texts that are no day or time, as of another version of its kind, are returned as they are.
+    """
+    day = str(content.get("due") or "")
+    at = str(content.get("due_time") or "")
     try:
-        return localizer.plain_day(*_day_and_time(due))
+        due_time = time.fromisoformat(at) if at else None
+        return localizer.plain_day(date.fromisoformat(day), due_time)
     except ValueError:
-        return due
+        return f"{day} {at}".strip()
 
 
 def is_past(localizer: Localizer, day: str, at: str) -> bool:
@@ -48,8 +49,3 @@ def is_past(localizer: Localizer, day: str, at: str) -> bool:
         return False
     now = datetime.now(localizer.zone)
     return (due_day, due_time) < (now.date(), now.time())
-
-
-def _day_and_time(due: str) -> tuple[date, time | None]:
-    day, _, at = due.partition(" ")
-    return date.fromisoformat(day), time.fromisoformat(at) if at else None
