@@ -159,12 +159,14 @@ def _is_of_a_bot(event: Event) -> bool:
     if event.kind in CONVERSATION_CHANGES:
         return False
     fields = event.fields
-    messages = (fields, fields.get("message"), fields.get("previous_message"))
-    return any(one.get("bot_id") for one in messages if isinstance(one, dict))
+    for message in (fields, fields.get("message"), fields.get("previous_message")):
+        if isinstance(message, dict) and message.get("bot_id"):
+            return True
+    return False
 
 
-async def enqueue(app: App, message: Message) -> bool:
-    """Store a message and return whether it was new.
+async def enqueue(app: App, message: Message) -> None:
+    """Store a message.
 
     After a mention that was delivered late, its thread is read: replies to it that came earlier
     were not stored, because they did not address the bot.
@@ -182,7 +184,6 @@ async def enqueue(app: App, message: Message) -> bool:
     seconds_under_way = time.time() - float(message.ts)
     if is_mention and seconds_under_way >= _LATE_DELIVERY_SECONDS:
         await read_follow_ups(app, message)
-    return is_new
 
 
 def _show_wait(app: App, message: Message, *, after: float) -> None:
@@ -212,7 +213,9 @@ async def follow_edit(app: App, event: Event) -> None:
     on_its_way = _message_on_its_way(event, before)
     if on_its_way is not None:
         await store_message(app, replace(on_its_way, text=text))
-    again = _read_found(event, edited) if "text" in before else None
+    again = None
+    if "text" in before:
+        again = _read_found(event, edited)
     author = author_key(before, event.installation, shared=event.is_shared)
     await follow_change(app, _change_of(event, edited, author=author, text=text, again=again))
 

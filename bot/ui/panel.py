@@ -96,6 +96,7 @@ _ANSWERS: Mapping[str, tuple[tuple[AnswerTo, str], ...]] = {
     "store": (("yes", "remember_button"), ("no", "ask_not_store")),
 }
 _DIVIDER: Block = {"type": "divider"}
+_MOST_PLACES = 5  # that are named where memory is off
 _SAID = "said"
 _SAID_BUTTONS = "said-buttons"
 # The prefixes of row ids, before the key of a memory or the id of a change.
@@ -353,9 +354,10 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
     if content.unread:
         lines.append(localizer.say("messages_unread", count=content.unread))
     if content.off_in and content.off is None:
+        # Several threads are the same to somebody who is elsewhere.
         places = dict.fromkeys(_place(localizer, scope) for scope in content.off_in)
-        where = localizer.say("listed").join([*places][:5])
-        lines.append(localizer.say("off_here", where=where))
+        named = list(places)[:_MOST_PLACES]
+        lines.append(localizer.say("off_here", where=localizer.say("listed").join(named)))
     return lines
 
 
@@ -577,17 +579,20 @@ def undo_of(changes: Sequence[Change]) -> Undo | Redo:
 def _pages(localizer: Localizer, content: Content) -> list[Block]:
     """Return how much of a list is shown, and buttons for the rest of it."""
     position = content.position
+    pages = math.ceil(content.found / PAGE_SIZE)
     blocks: list[Block] = []
-    if content.memories and content.found > PAGE_SIZE:
-        first = (position.page - 1) * PAGE_SIZE + 1
-        last = min(first + PAGE_SIZE - 1, content.found)
-        shown = localizer.say("panel_shown", first=first, last=last, count=content.found)
+    if content.memories and pages > 1:
+        before = (position.page - 1) * PAGE_SIZE
+        last = min(before + PAGE_SIZE, content.found)
+        shown = localizer.say("panel_shown", first=before + 1, last=last, count=content.found)
         blocks.append(note(shown))
     buttons: list[Block] = []
     if position.page > 1:
-        buttons.append(button(localizer.say("newer"), position.on_page(position.page - 1)))
-    if position.page < math.ceil(content.found / PAGE_SIZE):
-        buttons.append(button(localizer.say("older"), position.on_page(position.page + 1)))
+        newer = position.on_page(position.page - 1)
+        buttons.append(button(localizer.say("newer"), newer))
+    if position.page < pages:
+        older = position.on_page(position.page + 1)
+        buttons.append(button(localizer.say("older"), older))
     if position.of or position.list != "memories":
         buttons.append(button(localizer.say("all_memories"), Position()))
     if buttons:
@@ -599,7 +604,10 @@ def _controls(localizer: Localizer, content: Content) -> Block:
     """Return the buttons for everything else."""
     buttons: list[Block] = []
     if content.off is None and not content.asks and content.refusal is None:
-        buttons.append(button(localizer.say("add_button"), Open(form="add"), style="primary"))
-    buttons.append(button(localizer.say("changes_title"), Position(list="changes")))
-    buttons.append(button(localizer.say("settings_title"), Open(form="settings")))
+        add = Open(form="add")
+        buttons.append(button(localizer.say("add_button"), add, style="primary"))
+    changes = Position(list="changes")
+    buttons.append(button(localizer.say("changes_title"), changes))
+    settings = Open(form="settings")
+    buttons.append(button(localizer.say("settings_title"), settings))
     return actions(*buttons, block_id="controls")

@@ -165,15 +165,17 @@ def forget_question(
         [memory] = memories
         line = localizer.say("forget_ask", what=memory_line(localizer, memory))
         return Done(line=line, buttons=[forget_button(localizer, Forget(keys=(memory.key,)))])
+    count = len(memories)
     shown = memories[:_MOST_ROWS]
-    among = tuple(memory.key for memory in shown)
-    rows = [_forget_row(localizer, memory, among) for memory in shown]
-    if total is not None and total > len(memories):
-        rows.append(note(localizer.say("forget_part", total=total, count=len(memories))))
-    elif len(memories) > len(shown):
-        rows.append(note(localizer.say("forget_more", count=len(memories) - len(shown))))
+    among = [memory.key for memory in shown]
+    below = [_forget_row(localizer, memory, among) for memory in shown]
+    if total is not None and total > count:
+        below.append(note(localizer.say("forget_part", total=total, count=count)))
+    elif count > len(shown):
+        below.append(note(localizer.say("forget_more", count=count - len(shown))))
     forget_all = forget_all_button(localizer, [memory.key for memory in memories])
-    return Done(line=localizer.say("forget_which"), below=[*rows, actions(forget_all)])
+    below.append(actions(forget_all))
+    return Done(line=localizer.say("forget_which"), below=below)
 
 
 def question_after_forgetting(
@@ -185,8 +187,11 @@ def question_after_forgetting(
     memories that still exist.
     """
     place = among.index(key)
-    above = [_forget_row(localizer, one, among) for one in left if among.index(one.key) < place]
-    below = [_forget_row(localizer, one, among) for one in left if among.index(one.key) > place]
+    above: list[Block] = []
+    below: list[Block] = []
+    for memory in left:
+        rows = above if among.index(memory.key) < place else below
+        rows.append(_forget_row(localizer, memory, among))
     if len(left) > 1:
         below.append(actions(forget_all_button(localizer, [one.key for one in left])))
     return replace(done, above=above, below=below)

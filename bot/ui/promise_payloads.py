@@ -37,18 +37,22 @@ def promise_told(
     Returns None for any other change. `reminder` is when the person is reminded next; if it is
     None, they are asked for a day.
     """
-    content = (change.after or {}).get("content") or {}
-    if not change.after or change.undone_at is not None or not is_open(change.kind, content):
+    if change.after is None or change.undone_at is not None:
+        return None
+    if not is_open(change.kind, change.after["content"]):
         return None
     line = value_line(localizer, change.after)
-    key = change.key
-    if reminder is None:
-        tomorrow = button(localizer.say("promise_tomorrow"), Snooze(key=key))
-        pick = button(localizer.say("promise_pick"), Edit(key=key))
-        return localizer.say("promise_when", line=line), [tomorrow, pick]
-    edit = button(localizer.say("menu_edit"), Edit(key=key))
-    when = localizer.plain_minute(reminder)
-    return localizer.say("promise_remind", line=line, when=when), [edit]
+    edit = Edit(key=change.key)
+    if reminder is not None:
+        when = localizer.plain_minute(reminder)
+        told = localizer.say("promise_remind", line=line, when=when)
+        return told, [button(localizer.say("menu_edit"), edit)]
+    tomorrow = Snooze(key=change.key)
+    buttons = [
+        button(localizer.say("promise_tomorrow"), tomorrow),
+        button(localizer.say("promise_pick"), edit),
+    ]
+    return localizer.say("promise_when", line=line), buttons
 
 
 def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Payload:
@@ -63,15 +67,17 @@ def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Pay
     for heading in _HEADINGS:
         promises = [one for one in shown if _heading_of(localizer, one) == heading]
         if promises:
-            lines.append(localizer.say(heading))
-            blocks.append(section(lines[-1]))
+            title = localizer.say(heading)
+            lines.append(title)
+            blocks.append(section(title))
         for one in promises:
             lines.append(promise_line(localizer, one.memory))
             blocks += _reminder_row(localizer, one)
-    if len(reminders) > _MOST_REMINDERS:
-        lines.append(localizer.say("forget_more", count=len(reminders) - _MOST_REMINDERS))
-        show = button(localizer.say("show_button"), Position())
-        blocks.append(section(lines[-1], show))
+    left = len(reminders) - len(shown)
+    if left:
+        more = localizer.say("forget_more", count=left)
+        lines.append(more)
+        blocks.append(section(more, button(localizer.say("show_button"), Position())))
     return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
 
 
