@@ -36,6 +36,7 @@ from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
 from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
 from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
 from bot.ui.acts import (
+    FormAct,
     Place,
     Position,
     Row,
@@ -196,14 +197,20 @@ class Interactions:
         view = body["view"]
         if panel_position(view):
             await self._searched(ack, body)
-            return
-        act = submitted_act(view)
-        if act is None:
+        elif act := submitted_act(view):
+            await self._submit(ack, body, act)
+        else:
             log.info("a form could not be read")
             click = await self._click(body, Place())
             old = final_view(click.localizer, "panel_title", click.localizer.say("old_button"))
             await ack(response_action="update", view=old)
-            return
+
+    async def _submit(self, ack: AsyncAck, body: Body, act: FormAct) -> None:
+        """Keep the form open if it has errors, or else do what it says and show the result.
+
+        A result that is a view replaces the form, if it is ready before Slack needs the answer.
+        """
+        view = body["view"]
         click = await self._click(body, act.place)
         errors = form_errors(self._app, click.localizer, act, view)
         if errors:
@@ -225,7 +232,7 @@ class Interactions:
             result = Done(line="\n".join(texts))
         await self._show(body, click, result)
 
-    async def _searched(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+    async def _searched(self, ack: AsyncAck, body: Body) -> None:
         """Show the panel with what the submitted search words find."""
         view = body["view"]
         position = Position(of=searched_words(view))

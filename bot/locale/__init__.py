@@ -106,6 +106,10 @@ class Localizer:
         local = moment.astimezone(self.zone)
         return self.plain_day(local.date(), local.time())
 
+    def stored_day(self, day: str) -> str:
+        """Return a day as it is stored, ``YYYY-MM-DD``, as plain text. Raises `ValueError`."""
+        return self.plain_day(date.fromisoformat(day))
+
     def plain_day(self, day: date, at: time | None = None) -> str:
         """Return a day with its weekday, its year if not the current one, and a time if given."""
         this_year = day.year == datetime.now(self.zone).year

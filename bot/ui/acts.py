@@ -33,7 +33,7 @@ SEARCH = "search"
 QUERY_LIMIT = 100  # characters of the words that are searched for
 
 List: TypeAlias = Literal["memories", "changes", "notice", "kept"]
-SwitchTo: TypeAlias = Literal["on", "off", "hour", "tomorrow"]
+SwitchTo: TypeAlias = Literal["on", "hour", "tomorrow", "off"]
 PromiseTo: TypeAlias = Literal["done", "dropped"]
 AnswerTo: TypeAlias = Literal["yes", "no", "both"]
 

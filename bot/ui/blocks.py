@@ -267,6 +267,11 @@ def as_mrkdwn(text: str, limit: int = LINE_LIMIT) -> str:
     return _REFERENCE.sub(r"<\1>", shown)
 
 
+def source_link(localizer: Localizer, url: str) -> str:
+    """Return a link to the message that something was said in, as mrkdwn."""
+    return f"<{url}|{localizer.say('row_source')}>"
+
+
 # --- an answer ---------------------------------------------------------------------------------
 
 

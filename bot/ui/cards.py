@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 from bot.locale import Localizer
 from bot.ui.blocks import Payload, as_mrkdwn, bulleted, payload
@@ -19,7 +18,7 @@ def card_lines(localizer: Localizer, memories: Sequence[Memory]) -> list[str]:
     for memory in memories:
         if sentence := sentence_of(memory):
             said = localizer.say("row_said", what=as_mrkdwn(sentence))
-            day = localizer.plain_day(date.fromisoformat(memory.said_on))
+            day = localizer.stored_day(memory.said_on)
             lines.append(localizer.say("detailed", what=said, details=day))
     return lines
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.locale import Localizer
@@ -54,7 +54,7 @@ def _memory_items(localizer: Localizer, memories: Sequence[Mapping[str, Any]]) -
         line = describe(localizer, kind, content)
         details: list[str] = []
         if day := memory.get("said_on"):
-            details.append(localizer.plain_day(date.fromisoformat(day)))
+            details.append(localizer.stored_day(day))
         sources = memory.get("sources") or [{}]
         sentence = str(sources[-1].get("evidence") or "")
         if says_more(subject(kind, content), sentence, line):

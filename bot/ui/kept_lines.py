@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 from bot.locale import Localizer
 from bot.slack.messages import slack_user
@@ -17,6 +16,7 @@ from bot.ui.blocks import (
     one_line,
     payload,
     section,
+    source_link,
 )
 from memory import Memory, Person
 from memory.store import KeptMemory
@@ -54,7 +54,7 @@ def author_question(localizer: Localizer, asker: Person, words: str, keep: Keep)
 def described(localizer: Localizer, line: KeptMemory) -> str:
     """Return the words of a line, who said them, and the day."""
     what = as_mrkdwn(one_line(line.text))
-    day = localizer.plain_day(date.fromisoformat(line.memory.said_on))
+    day = localizer.stored_day(line.memory.said_on)
     return localizer.say("kept_row", what=what, who=_who(line.author), day=day)
 
 
@@ -69,7 +69,7 @@ def kept_row(
     elif line.is_decision:
         details.append(localizer.say("kept_decision"))
     if link:
-        details.append(f"<{link}|{localizer.say('row_source')}>")
+        details.append(source_link(localizer, link))
     take_back = None
     if line.author == viewer:
         act = TakeBack(key=line.memory.key)
@@ -92,7 +92,7 @@ def quotes(
     shown = []
     for line in lines:
         key = line.memory.key
-        day = localizer.plain_day(date.fromisoformat(line.memory.said_on))
+        day = localizer.stored_day(line.memory.said_on)
         details = [localizer.say("kept_row", what=words[key], who=names[key], day=day)]
         if line.is_replaced:
             details.append(localizer.say("kept_replaced"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from bot.locale import Localizer
@@ -353,7 +353,7 @@ def question_line(localizer: Localizer, question: Question) -> str:
     after = value_line(localizer, question.after)
     match question.asks:
         case "replace" | "older":
-            day = localizer.plain_day(date.fromisoformat(question.said_on))
+            day = localizer.stored_day(question.said_on)
             return localizer.say(f"ask_{question.asks}_line", was=before, day=day, what=after)
         case "remove":
             return localizer.say("forget_ask", what=before)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from typing import get_args
 
 from bot.locale import LANGUAGES, Localizer, say
 from bot.people import Off, PolicyRefusal
@@ -54,6 +54,7 @@ from bot.ui.blocks import (
     plain_text,
     section,
     select,
+    source_link,
     text_input,
 )
 from bot.ui.cards import card_lines
@@ -83,17 +84,12 @@ from memory.model import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND
 from memory.store import KeptMemory, NotRemembered
 
 PAGE_SIZE = 15
-_SWITCHES: tuple[tuple[SwitchTo, str], ...] = (
-    ("on", "switch_on"),
-    ("hour", "switch_hour"),
-    ("tomorrow", "switch_tomorrow"),
-    ("off", "switch_off"),
-)
-_ANSWERS: Mapping[str, tuple[tuple[AnswerTo, str], ...]] = {
-    "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
-    "older": (("yes", "ask_older"), ("both", "ask_keep_both"), ("no", "ask_keep_newer")),
-    "remove": (("yes", "menu_forget"), ("no", "ask_keep")),
-    "store": (("yes", "remember_button"), ("no", "ask_not_store")),
+# The text of the button of each answer to a question.
+_ANSWERS: Mapping[str, Mapping[AnswerTo, str]] = {
+    "replace": {"yes": "ask_replace", "both": "ask_keep_both", "no": "ask_keep_old"},
+    "older": {"yes": "ask_older", "both": "ask_keep_both", "no": "ask_keep_newer"},
+    "remove": {"yes": "menu_forget", "no": "ask_keep"},
+    "store": {"yes": "remember_button", "no": "ask_not_store"},
 }
 _DIVIDER: Block = {"type": "divider"}
 _MOST_PLACES = 5  # that are named where memory is off
@@ -336,7 +332,10 @@ def _state(localizer: Localizer, content: Content) -> list[Block]:
 
 def _switch_menu(localizer: Localizer, chosen: SwitchTo | None) -> Block:
     """Return the menu that switches memory on or off."""
-    options = [option(localizer.say(key), Switch(to=to).value) for to, key in _SWITCHES]
+    options: list[Block] = []
+    for to in get_args(SwitchTo):
+        text = localizer.say(f"switch_{to}")
+        options.append(option(text, Switch(to=to).value))
     # Slack sends no event for the option that is already chosen.
     menu = select(options, Switch(to=chosen).value if chosen else "")
     menu["action_id"] = ACT
@@ -397,14 +396,16 @@ def _question(localizer: Localizer, content: Content) -> list[Block]:
 def answer_buttons(localizer: Localizer, question: Question) -> list[Block]:
     """Return a button for each answer to a question, without *both* if it is about one thing."""
     buttons: list[Block] = []
-    for answer, key in _ANSWERS[question.asks]:
+    for answer, key in _ANSWERS[question.asks].items():
         if answer == "both" and question.is_about_one_thing:
             continue
-        buttons.append(button(localizer.say(key), Answer(question=question.id, answer=answer)))
+        act = Answer(question=question.id, answer=answer)
+        buttons.append(button(localizer.say(key), act))
     return buttons
 
 
 def _memories(localizer: Localizer, content: Content, rows: Sequence[Block]) -> list[Block]:
+    """Return the rows of memories below the input for the words to search for."""
     position = content.position
     if not content.total and not rows:
         return [section(localizer.say("panel_none"))]
@@ -414,15 +415,16 @@ def _memories(localizer: Localizer, content: Content, rows: Sequence[Block]) -> 
         blocks.append(section(localizer.say("panel_no_match", words=words)))
     blocks += rows
     if position.of and len(content.memories) > 1:
-        keys = tuple(memory.key for memory in content.memories)
-        blocks.append(actions(forget_all_button(localizer, keys), block_id="forget"))
+        forget_all = forget_all_button(localizer, content.memories)
+        blocks.append(actions(forget_all, block_id="forget"))
     return blocks
 
 
-def forget_all_button(localizer: Localizer, keys: Sequence[str]) -> Block:
+def forget_all_button(localizer: Localizer, memories: Sequence[Memory]) -> Block:
     """Return the button that forgets several memories."""
-    text = localizer.say("forget_all", count=len(keys))
-    return button(text, Forget(keys=tuple(keys)), style="danger")
+    text = localizer.say("forget_all", count=len(memories))
+    keys = tuple(memory.key for memory in memories)
+    return button(text, Forget(keys=keys), style="danger")
 
 
 def _search(localizer: Localizer, position: Position) -> Block:
@@ -438,15 +440,15 @@ def _search(localizer: Localizer, position: Position) -> Block:
 
 
 def _memory_rows(localizer: Localizer, content: Content) -> list[Block]:
-    """Return the memories, with a heading for each group if there are several groups."""
-    is_grouped = content.position == Position().on_page(content.position.page)
+    """Return the memories; unless they were searched for, with a heading for each group."""
     groups: dict[str, list[Block]] = {}
     for memory in content.memories:
         row = memory_row(localizer, memory, content.links.get(memory.key))
         groups.setdefault(_heading(memory), []).append(row)
     blocks: list[Block] = []
     for heading, rows in groups.items():
-        if is_grouped and (len(groups) > 1 or heading != "about_title"):
+        needs_heading = len(groups) > 1 or heading != "about_title"
+        if needs_heading and not content.position.of:
             blocks.append(section(f"*{localizer.say(heading)}*", block_id=heading))
         blocks += rows
     return blocks
@@ -472,9 +474,9 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
     line = memory_line(localizer, memory)
     details = [line]
     if memory.kind != PROMISE_KIND:
-        details.append(localizer.plain_day(date.fromisoformat(memory.said_on)))
+        details.append(localizer.stored_day(memory.said_on))
     if link:
-        details.append(f"<{link}|{localizer.say('row_source')}>")
+        details.append(source_link(localizer, link))
     audience = audience_of(memory)
     if audience != DM:
         details.append(localizer.say("row_where", where=audience_name(localizer, audience)))
@@ -483,35 +485,35 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
     text = " · ".join(details)
     if said := said_line(localizer, memory, line):
         text += f"\n{said}"
-    options = [option(localizer.say(key), act.value) for key, act in _row_acts(memory)]
+    acts = _row_acts(memory)
+    options = [option(localizer.say(name), act.value) for name, act in acts.items()]
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
 
 
-def _row_acts(memory: Memory) -> list[tuple[str, ButtonAct]]:
-    """Return the menu of a memory: the key of each option's text, and its act."""
+def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
+    """Return the menu of a memory: its acts by the key of the option's text."""
     key = memory.key
-    acts: list[tuple[str, ButtonAct]] = []
+    forget = Forget(keys=(key,))
+    history = Position(list="changes", of=key)
     if memory.kind == KEPT_KIND:
         # It can only be edited where it was said, and is used nowhere else.
-        return [
-            ("menu_forget", Forget(keys=(key,))),
-            ("menu_history", Position(list="changes", of=key)),
-        ]
+        return {"menu_forget": forget, "menu_history": history}
     # Slack allows five options.
+    acts: dict[str, ButtonAct] = {}
     if is_open(memory.kind, memory.content):
-        acts.append(("promise_done", ChangePromise(key=key, to="done")))
+        acts["promise_done"] = ChangePromise(key=key, to="done")
     elif audience_of(memory) == DM:
-        acts.append(("menu_everywhere", Move(key=key, to="public")))
+        acts["menu_everywhere"] = Move(key=key, to="public")
     else:
-        acts.append(("menu_dm_only", Move(key=key, to="dm")))
-    acts.append(("menu_edit", Edit(key=key)))
-    acts.append(("menu_forget", Forget(keys=(key,))))
-    acts.append(("menu_history", Position(list="changes", of=key)))
+        acts["menu_dm_only"] = Move(key=key, to="dm")
+    acts["menu_edit"] = Edit(key=key)
+    acts["menu_forget"] = forget
+    acts["menu_history"] = history
     if COLLEAGUES in memory.audiences:
-        acts.append(("card_hide", Hide(key=key)))
+        acts["card_hide"] = Hide(key=key)
     else:
-        acts.append(("card_show", Share(key=key)))
+        acts["card_show"] = Share(key=key)
     return acts
 
 
@@ -533,7 +535,7 @@ def _change_rows(localizer: Localizer, content: Content) -> list[Block]:
         changed = change_line(localizer, entry)
         line = f"{changed}\n{localizer.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
-            line += f" · <{link}|{localizer.say('row_source')}>"
+            line += f" · {source_link(localizer, link)}"
         undo = explained_button(localizer, "undo_button", undo_of([entry]), changed)
         blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
     return blocks

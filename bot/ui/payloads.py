@@ -82,33 +82,43 @@ def notice_payload(
     next `reminders` are by key. `thread` is the key of the notice's thread: a button switches
     memory off there, because Slack accepts no commands in a thread.
     """
-    blocks: list[Block] = []
     lines: list[str] = []
+    blocks: list[Block] = []
     if told := notable_changes(changes):
-        lines.append(changes_line(localizer, told))
-        buttons: list[Block] = []
         promises = _open_promises(localizer, newest, reminders)
+        buttons: list[Block] = []
+        lines.append(changes_line(localizer, told))
         if len(promises) == 1:
             [(line, buttons)] = promises
             lines = [line] if len(told) == 1 else [*lines, line]
-        blocks += map(note, lines)
         if any(one.undone_at is None for one in changes):
             undo = Undo(what="notice", ids=(batch,))
             buttons.append(explained_button(localizer, "undo_button", undo, lines[0]))
             if len(promises) != 1:
-                notice = Position(list="notice", of=str(batch))
-                buttons.append(button(localizer.say("show_button"), notice))
-                off_here = Switch(to="off", scope=thread)
-                buttons.append(button(localizer.say("off_thread_button"), off_here))
+                buttons += _notice_buttons(localizer, batch, thread)
+        blocks += map(note, lines)
         if buttons:
             blocks.append(actions(*buttons))
     if questions:
-        lines.append(question_line(localizer, questions[0]))
-        blocks.append(section(lines[-1]))
-        blocks.append(actions(*answer_buttons(localizer, questions[0])))
-    if len(questions) > 1:
-        blocks.append(note(localizer.say("notice_questions", count=len(questions) - 1)))
+        first = questions[0]
+        line = question_line(localizer, first)
+        lines.append(line)
+        blocks.append(section(line))
+        blocks.append(actions(*answer_buttons(localizer, first)))
+    others = len(questions) - 1
+    if others > 0:
+        blocks.append(note(localizer.say("notice_questions", count=others)))
     return {"text": "\n".join(lines), "blocks": blocks}
+
+
+def _notice_buttons(localizer: Localizer, batch: UUID, thread: str) -> list[Block]:
+    """Return the buttons that show the changes of a notice, and switch memory off in its thread."""
+    show = Position(list="notice", of=str(batch))
+    off_here = Switch(to="off", scope=thread)
+    return [
+        button(localizer.say("show_button"), show),
+        button(localizer.say("off_thread_button"), off_here),
+    ]
 
 
 def _open_promises(
@@ -173,8 +183,7 @@ def forget_question(
         below.append(note(localizer.say("forget_part", total=total, count=count)))
     elif count > len(shown):
         below.append(note(localizer.say("forget_more", count=count - len(shown))))
-    forget_all = forget_all_button(localizer, [memory.key for memory in memories])
-    below.append(actions(forget_all))
+    below.append(actions(forget_all_button(localizer, memories)))
     return Done(line=localizer.say("forget_which"), below=below)
 
 
@@ -193,7 +202,7 @@ def question_after_forgetting(
         rows = above if among.index(memory.key) < place else below
         rows.append(_forget_row(localizer, memory, among))
     if len(left) > 1:
-        below.append(actions(forget_all_button(localizer, [one.key for one in left])))
+        below.append(actions(forget_all_button(localizer, left)))
     return replace(done, above=above, below=below)
 
 
