@@ -86,6 +86,11 @@ class Event:
         return str(self.fields.get("channel"))
 
     @property
+    def person(self) -> Person:
+        """The person whose id the event has. Raises `memory.InvalidNamespace` if it has none."""
+        return Person(self.team, str(self.fields.get("user")))
+
+    @property
     def kind(self) -> str | None:
         """The type of the event, or the subtype of a message."""
         name = "subtype" if self.fields.get("type") == "message" else "type"
@@ -288,10 +293,11 @@ async def stop_turn(app: App, event: Event) -> None:
 
 async def publish_opened_home(app: App, event: Event) -> None:
     """Publish the Home that a person opens, unless a click in it is faster."""
-    if event.fields.get("tab") == "home":
-        person = Person(event.team, str(event.fields.get("user")))
-        shown = event.fields.get("view") or {}
-        await publish_later(app.pool, app.queue, person, replaces=str(shown.get("hash") or ""))
+    if event.fields.get("tab") != "home":
+        return
+    shown = event.fields.get("view") or {}
+    replaces = str(shown.get("hash") or "")
+    await publish_later(app.pool, app.queue, event.person, replaces=replaces)
 
 
 async def update_person(app: App, event: Event) -> None:
@@ -308,7 +314,7 @@ async def update_person(app: App, event: Event) -> None:
 
 async def note_membership(app: App, event: Event) -> None:
     """Ask Slack again which conversations a person is in."""
-    app.members.invalidate(Person(event.team, str(event.fields.get("user"))))
+    app.members.invalidate(event.person)
 
 
 async def change_channel_id(app: App, event: Event) -> None:

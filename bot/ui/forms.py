@@ -51,7 +51,6 @@ from memory.credentials import redact
 from memory.model import LEVEL_FIELDS, PROMISE_KIND
 from memory.store import validated
 
-_CALLBACK_ID = "form"
 LINES_LIMIT = 20  # of one formation run, which may propose a line twice
 COMMENT_LIMIT = 1_000
 FIELD_LIMIT = 2_000  # as `MAX_TEXT` of memory.model.text
@@ -79,12 +78,10 @@ def _form(
     localizer: Localizer, act: FormAct, title: str, submit: str, blocks: Sequence[Block]
 ) -> SlackView:
     """Return a modal with something to submit; `act` comes back with the submission."""
-    return {
-        **modal(localizer, title, blocks, act),
-        "callback_id": _CALLBACK_ID,
-        "submit": plain_text(localizer.say(submit)),
-        "close": plain_text(localizer.say("modal_cancel")),
-    }
+    view = modal(localizer, title, blocks, act)
+    view["submit"] = plain_text(localizer.say(submit))
+    view["close"] = plain_text(localizer.say("modal_cancel"))
+    return view
 
 
 def final_view(localizer: Localizer, title: str, *texts: str) -> SlackView:
@@ -96,8 +93,8 @@ def _entered(view: Mapping[str, Any], block_id: str) -> str:
     """Return what was entered or chosen; also empty if the form has no such input."""
     elements = view["state"]["values"].get(block_id) or {}
     for state in elements.values():
-        if option := state.get("selected_option"):
-            return str(option["value"])
+        if chosen := state.get("selected_option"):
+            return str(chosen["value"])
         entered = state.get("selected_date") or state.get("selected_time") or state.get("value")
         return str(entered or "").strip()
     return ""
@@ -167,10 +164,9 @@ def edit_form(
     localizer: Localizer, schema: type[BaseModel], memory: Memory, place: Place
 ) -> SlackView:
     """Return the form of a memory with what it says now; `schema` is that of its kind."""
-    blocks = [
-        _field_input(localizer, schema, memory, name, rules)
-        for name, rules in fields_of(schema, memory.content).items()
-    ]
+    blocks: list[Block] = []
+    for name, rules in fields_of(schema, memory.content).items():
+        blocks.append(_field_input(localizer, schema, memory, name, rules))
     blocks.append(_audience_input(localizer, audience_of(memory)))
     act = SaveMemory(place=place, key=memory.key, kind=memory.kind, seen=memory.updated_at)
     return _form(localizer, act, "menu_edit", "form_save", blocks)
@@ -268,7 +264,7 @@ def _audience_input(localizer: Localizer, audience: str) -> Block:
     options = []
     for wide in (DM, PUBLIC):
         name = audience_name(localizer, wide)
-        options.append(option(name[:1].upper() + name[1:], wide))
+        options.append(option(_capitalized(name), wide))
     if audience not in (DM, PUBLIC):
         options.append(option(localizer.say("audience_as_now"), audience))
     return input_block(_AUDIENCE, localizer.say("audience_label"), select(options, audience))
@@ -458,7 +454,11 @@ def export_button(localizer: Localizer) -> Block:
 
 
 def _period(localizer: Localizer, days: int | None) -> str:
-    words = kept_for(localizer, days)
+    return _capitalized(kept_for(localizer, days))
+
+
+def _capitalized(words: str) -> str:
+    """Return words that end a sentence elsewhere as the text of an option."""
     return words[:1].upper() + words[1:]
 
 

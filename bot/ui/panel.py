@@ -99,7 +99,7 @@ _SAID_BUTTONS = "said-buttons"
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
 _HEADINGS = ("promises_title", "kept_own_title", "instructions_title", "about_title")
-_VIEW_FIELDS = ("type", "callback_id", "title", "submit", "close", "private_metadata")
+_VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
