@@ -71,8 +71,9 @@ def language_of(locale: str | None, text: str = "") -> Language:
     """Return the language of a Slack locale such as ``ja-JP``; without one, that of the script."""
     if locale:
         return known_language(locale[:2].lower()) or "en"
-    has_kana = any("\u3040" <= character <= "\u30ff" for character in text)
-    return "ja" if has_kana else "en"
+    if any("\u3040" <= character <= "\u30ff" for character in text):
+        return "ja"
+    return "en"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ _MAX_FIELDS = 5
 _MULTILINE_LENGTH = 60
 # Fields of our own kinds that have no label.
 _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
+_DUE_FIELDS = ("due", "due_time")
 _AUDIENCE = "audience"
 _LINES = "lines"
 _WORD = "word"
@@ -314,13 +315,12 @@ def _past_due(
     localizer: Localizer, view: Mapping[str, Any], content: Mapping[str, str | None]
 ) -> dict[str, str]:
     """Return an error if a promise was given a past day or time; its earlier one may stay."""
-    day = content.get("due") or ""
-    at = content.get("due_time") or ""
-    if (day, at) == (_begun_with(view, "due"), _begun_with(view, "due_time")):
+    entered = [content.get(name) or "" for name in _DUE_FIELDS]
+    begun = [_begun_with(view, name) for name in _DUE_FIELDS]
+    if entered == begun or not is_past(localizer, content):
         return {}
-    if not is_past(localizer, day, at):
-        return {}
-    field = "due" if is_past(localizer, day, "") else "due_time"
+    is_day_past = is_past(localizer, {"due": content["due"]})
+    field = "due" if is_day_past else "due_time"
     return {_block_id(field): localizer.say("form_past")}
 
 

@@ -386,8 +386,10 @@ def place_name(localizer: Localizer, scope: str) -> str:
     """Return the conversation or thread of `bot.people.Off`, to somebody who is there."""
     if "." in scope:
         return localizer.say("place_thread")
-    # Slack shows the link to a direct message with an internal name.
-    return localizer.say("place_dm") if is_direct(scope) else f"<#{scope}>"
+    if is_direct(scope):
+        # Slack shows the link to a direct message with an internal name.
+        return localizer.say("place_dm")
+    return f"<#{scope}>"
 
 
 def kept_for(localizer: Localizer, days: int | None) -> str:

@@ -345,7 +345,9 @@ def _switch_menu(localizer: Localizer, chosen: SwitchTo | None) -> Block:
 
 def _state_notes(localizer: Localizer, content: Content) -> list[str]:
     """Return what off means, how much is remembered or not read yet, and where memory is off."""
-    lines = [localizer.say("off_means")] if content.off else []
+    lines: list[str] = []
+    if content.off is not None:
+        lines.append(localizer.say("off_means"))
     if content.total:
         lines.append(localizer.say("counted_memories", count=content.total))
     if content.unformed:
@@ -363,8 +365,11 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
 def _chosen_switch(content: Content) -> SwitchTo | None:
     """Return the option for the state of memory, if one describes it fully."""
     if content.off is not None:
-        return "off" if content.off.until is None else None
-    return None if content.off_in else "on"
+        is_for_good = content.off.until is None
+        return "off" if is_for_good else None
+    if content.off_in:
+        return None
+    return "on"
 
 
 def _place(localizer: Localizer, scope: str) -> str:

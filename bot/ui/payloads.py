@@ -90,7 +90,9 @@ def notice_payload(
         lines.append(changes_line(localizer, told))
         if len(promises) == 1:
             [(line, buttons)] = promises
-            lines = [line] if len(told) == 1 else [*lines, line]
+            if len(told) == 1:
+                lines.clear()
+            lines.append(line)
         if any(one.undone_at is None for one in changes):
             undo = Undo(what="notice", ids=(batch,))
             buttons.append(explained_button(localizer, "undo_button", undo, lines[0]))

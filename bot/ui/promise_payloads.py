@@ -82,14 +82,14 @@ def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Pay
 
 
 def _heading_of(localizer: Localizer, reminder: Reminder) -> str:
+    """Return the key of the heading above a reminder."""
     content = reminder.memory.content
-    day = str(content.get("due") or "")
-    if is_past(localizer, day, str(content.get("due_time") or "")):
+    if is_past(localizer, content):
         return "reminder_open"
     if reminder.due_time:
         return "reminder_soon"
     today = datetime.now(localizer.zone).date()
-    return "reminder_today" if day == today.isoformat() else "reminder_open"
+    return "reminder_today" if content.get("due") == today.isoformat() else "reminder_open"
 
 
 def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:

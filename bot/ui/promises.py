@@ -31,21 +31,27 @@ def due_line(localizer: Localizer, content: Mapping[str, Any]) -> str:
 
     Texts that are no day or time, as of another version of its kind, are returned as they are.
     """
-    day = str(content.get("due") or "")
-    at = str(content.get("due_time") or "")
     try:
-        due_time = time.fromisoformat(at) if at else None
-        return localizer.plain_day(date.fromisoformat(day), due_time)
+        return localizer.plain_day(*_due(content))
     except ValueError:
-        return f"{day} {at}".strip()
+        return f"{content.get('due') or ''} {content.get('due_time') or ''}".strip()
 
 
-def is_past(localizer: Localizer, day: str, at: str) -> bool:
-    """Return whether a day, or a time on it, is past for the person; False for other texts."""
+def is_past(localizer: Localizer, content: Mapping[str, Any]) -> bool:
+    """Return whether a promise's day, or time on it, is past for the person.
+
+    Return False for texts that are no day or time.
+    """
     try:
-        due_day = date.fromisoformat(day)
-        due_time = time.fromisoformat(at) if at else time.max
+        day, at = _due(content)
     except ValueError:
         return False
     now = datetime.now(localizer.zone)
-    return (due_day, due_time) < (now.date(), now.time())
+    return (day, at or time.max) < (now.date(), now.time())
+
+
+def _due(content: Mapping[str, Any]) -> tuple[date, time | None]:
+    """Return the day of a promise, and its time if it has one. Raises `ValueError`."""
+    day = date.fromisoformat(str(content.get("due") or ""))
+    at = str(content.get("due_time") or "")
+    return day, time.fromisoformat(at) if at else None
