@@ -86,6 +86,11 @@ class Event:
         return str(self.fields.get("channel"))
 
     @property
+    def person(self) -> Person:
+        """The person whose id the event has. Raises `memory.InvalidNamespace` if it has none."""
+        return Person(self.team, str(self.fields.get("user")))
+
+    @property
     def kind(self) -> str | None:
         """The type of the event, or the subtype of a message."""
         name = "subtype" if self.fields.get("type") == "message" else "type"
@@ -159,12 +164,14 @@ def _is_of_a_bot(event: Event) -> bool:
     if event.kind in CONVERSATION_CHANGES:
         return False
     fields = event.fields
-    messages = (fields, fields.get("message"), fields.get("previous_message"))
-    return any(one.get("bot_id") for one in messages if isinstance(one, dict))
+    for message in (fields, fields.get("message"), fields.get("previous_message")):
+        if isinstance(message, dict) and message.get("bot_id"):
+            return True
+    return False
 
 
-async def enqueue(app: App, message: Message) -> bool:
-    """Store a message and return whether it was new.
+async def enqueue(app: App, message: Message) -> None:
+    """Store a message.
 
     After a mention that was delivered late, its thread is read: replies to it that came earlier
     were not stored, because they did not address the bot.
@@ -182,7 +189,6 @@ async def enqueue(app: App, message: Message) -> bool:
     seconds_under_way = time.time() - float(message.ts)
     if is_mention and seconds_under_way >= _LATE_DELIVERY_SECONDS:
         await read_follow_ups(app, message)
-    return is_new
 
 
 def _show_wait(app: App, message: Message, *, after: float) -> None:
@@ -212,7 +218,9 @@ async def follow_edit(app: App, event: Event) -> None:
     on_its_way = _message_on_its_way(event, before)
     if on_its_way is not None:
         await store_message(app, replace(on_its_way, text=text))
-    again = _read_found(event, edited) if "text" in before else None
+    again = None
+    if "text" in before:
+        again = _read_found(event, edited)
     author = author_key(before, event.installation, shared=event.is_shared)
     await follow_change(app, _change_of(event, edited, author=author, text=text, again=again))
 
@@ -285,10 +293,11 @@ async def stop_turn(app: App, event: Event) -> None:
 
 async def publish_opened_home(app: App, event: Event) -> None:
     """Publish the Home that a person opens, unless a click in it is faster."""
-    if event.fields.get("tab") == "home":
-        person = Person(event.team, str(event.fields.get("user")))
-        shown = event.fields.get("view") or {}
-        await publish_later(app.pool, app.queue, person, replaces=str(shown.get("hash") or ""))
+    if event.fields.get("tab") != "home":
+        return
+    shown = event.fields.get("view") or {}
+    replaces = str(shown.get("hash") or "")
+    await publish_later(app.pool, app.queue, event.person, replaces=replaces)
 
 
 async def update_person(app: App, event: Event) -> None:
@@ -305,7 +314,7 @@ async def update_person(app: App, event: Event) -> None:
 
 async def note_membership(app: App, event: Event) -> None:
     """Ask Slack again which conversations a person is in."""
-    app.members.invalidate(Person(event.team, str(event.fields.get("user"))))
+    app.members.invalidate(event.person)
 
 
 async def change_channel_id(app: App, event: Event) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -19,16 +18,14 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.app import App
 from bot.locale import Localizer
 from bot.logs import fault
-from bot.memories.adding import remember_message
+from bot.memories.adding import EXPECTED, explain, remember_message
 from bot.memories.clicks import (
     Result,
-    forget_searched,
     forget_typed,
     form_errors,
     memories_searched,
     memories_typed,
     perform,
-    run_action,
     submit,
 )
 from bot.memories.home import show_home
@@ -39,8 +36,10 @@ from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
 from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
 from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
 from bot.ui.acts import (
+    FormAct,
     Place,
     Position,
+    Row,
     clicked_act,
     panel_position,
     searched_words,
@@ -76,11 +75,8 @@ _ANY = re.compile("")
 
 Body: TypeAlias = Mapping[str, Any]
 """A command, shortcut, click or submission, as Slack sends it."""
-_Result = TypeVar("_Result", bound=Result | None)
-
-
-Typed: TypeAlias = Callable[[App, Click, str], Awaitable[Result]]
-Searched: TypeAlias = Callable[[str, str], Position | None]
+Work: TypeAlias = Callable[[Click], Awaitable[Result | None]]
+"""What a request asks for; it returns what is shown then, or None if nothing is."""
 
 
 def place_of(body: Body, block_id: str = "") -> Place:
@@ -94,12 +90,11 @@ def place_of(body: Body, block_id: str = "") -> Place:
         return Place(url=str(body.get("response_url") or ""), channel=channel)
     if form := submitted_act(view):
         return form.place
-    is_modal = view.get("type") == "modal"
-    return Place(
-        view=str(view["id"]) if is_modal else "",
-        position=panel_position(view),
-        row=clicked_row(view, block_id),
-    )
+    position = panel_position(view)
+    row = clicked_row(view, block_id)
+    if view.get("type") == "modal":
+        return Place(view=str(view["id"]), position=position, row=row)
+    return Place(position=position, row=row)
 
 
 def person_of(body: Body, installation: Installation) -> Person:
@@ -121,8 +116,8 @@ class Interactions:
 
     def register(self, bolt: AsyncApp) -> None:
         """Register every command and shortcut of the app, and all clicks and forms."""
-        bolt.command("/memories")(self._command(memories_searched, memories_typed))
-        bolt.command("/forget")(self._command(forget_searched, forget_typed))
+        bolt.command("/memories")(self._memories)
+        bolt.command("/forget")(self._forget)
         bolt.message_shortcut(REMEMBER_THIS)(self._remember)
         bolt.message_shortcut(KEEP_FOR_CHANNEL)(self._keep)
         bolt.message_shortcut(KEEP_AS_DECISION)(self._keep)
@@ -136,38 +131,50 @@ class Interactions:
             if left:
                 log.warning("%d command(s) or click(s) were not answered", len(left))
 
-    def _command(self, searched: Searched, typed: Typed) -> Callable[..., Awaitable[None]]:
-        """Return a command's listener: open the panel where `searched` says, else run `typed`."""
+    def _count(self) -> None:
+        """Let `wait_until_idle` wait for the current task."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
 
-        async def command(ack: AsyncAck, command: dict[str, Any]) -> None:
-            await ack()
-            words = " ".join(plain(str(command.get("text") or "")).split())
-            place = place_of(command)
-            if position := searched(words, place.channel):
-                await self._open_panel(command, place, position)
-                return
-            await self._do(command, place, lambda click: typed(self._app, click, words))
+    async def _memories(self, ack: AsyncAck, command: dict[str, Any]) -> None:
+        await ack()
+        words = _typed_words(command)
+        place = place_of(command)
+        position = memories_searched(words, place.channel)
+        if position is not None:
+            await self._open_panel(command, place, position)
+        else:
+            await self._do(command, place, lambda click: memories_typed(self._app, click, words))
 
-        return command
+    async def _forget(self, ack: AsyncAck, command: dict[str, Any]) -> None:
+        await ack()
+        words = _typed_words(command)
+        place = place_of(command)
+        if not words:
+            # The person chooses in the panel.
+            await self._open_panel(command, place, Position())
+        else:
+            await self._do(command, place, lambda click: forget_typed(self._app, click, words))
 
     async def _keep(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         message = body.get("message") or {}
         decision = body.get("callback_id") == KEEP_AS_DECISION
-
-        async def keep(click: Click) -> Done:
-            return await keep_message(self._app, click, message, decision=decision)
-
-        await self._do(body, place_of(body), keep)
+        await self._do(
+            body,
+            place_of(body),
+            lambda click: keep_message(self._app, click, message, decision=decision),
+        )
 
     async def _remember(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         message = body.get("message") or {}
-
-        async def remember(click: Click) -> Done:
-            return await remember_message(self._app, click, click.place.channel, message)
-
-        await self._do(body, place_of(body), remember)
+        place = place_of(body)
+        await self._do(
+            body, place, lambda click: remember_message(self._app, click, place.channel, message)
+        )
 
     async def _clicked(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
@@ -186,54 +193,57 @@ class Interactions:
         await self._do(body, place, work)
 
     async def _submitted(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        self._count()
         view = body["view"]
         if panel_position(view):
             await self._searched(ack, body)
+        elif act := submitted_act(view):
+            await self._submit(ack, body, act)
+        else:
+            log.info("a form could not be read")
+            click = await self._click(body, Place())
+            old = final_view(click.localizer, "panel_title", click.localizer.say("old_button"))
+            await ack(response_action="update", view=old)
+
+    async def _submit(self, ack: AsyncAck, body: Body, act: FormAct) -> None:
+        """Keep the form open if it has errors, or else do what it says and show the result.
+
+        A result that is a view replaces the form, if it is ready before Slack needs the answer.
+        """
+        view = body["view"]
+        click = await self._click(body, act.place)
+        errors = form_errors(self._app, click.localizer, act, view)
+        if errors:
+            await ack(response_action="errors", errors=dict(errors))
             return
-        act = submitted_act(view)
+        work = self._result(body, click, lambda click: submit(self._app, click, act, view))
+        running = asyncio.ensure_future(work)
+        await asyncio.wait({running}, timeout=_ACK_SECONDS)
+        if running.done() and isinstance(view_shown := running.result(), dict):
+            await ack(response_action="update", view=view_shown)
+            if click.place.view:
+                await self._show_panel(body, click, Position(), None)
+            return
+        # The form closes; what was done is shown where it was opened from.
+        await ack()
+        result = await running
+        if isinstance(result, dict):
+            texts = [block["text"]["text"] for block in result["blocks"] if "text" in block]
+            result = Done(line="\n".join(texts))
+        await self._show(body, click, result)
 
-        async def work(click: Click) -> Done | SlackView | None:
-            if act is None:
-                log.info("a form could not be read")
-                return final_view(click.localizer, "panel_title", click.localizer.say("old_button"))
-            return await submit(self._app, click, act, view)
-
-        with self._counted():
-            click = await self._click(body, act.place if act else Place())
-            errors = form_errors(self._app, click.localizer, act, view) if act else {}
-            if errors:
-                await ack(response_action="errors", errors=dict(errors))
-                return
-            running = asyncio.ensure_future(self._result(body, click, work))
-            await asyncio.wait({running}, timeout=_ACK_SECONDS)
-            if running.done() and isinstance(view_shown := running.result(), dict):
-                await ack(response_action="update", view=view_shown)
-                if click.place.view:
-                    await self._show_panel(body, click, Position(), None)
-                return
-            # The form closes; what was done is shown where it was opened from.
-            await ack()
-            result = await running
-            if result is None:
-                return
-            if isinstance(result, dict):
-                texts = [block["text"]["text"] for block in result["blocks"] if "text" in block]
-                result = Done(line="\n".join(texts))
-            await self._show(body, click, result)
-
-    async def _searched(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+    async def _searched(self, ack: AsyncAck, body: Body) -> None:
         """Show the panel with what the submitted search words find."""
         view = body["view"]
         position = Position(of=searched_words(view))
-        with self._counted():
-            click = await self._click(body, place_of(body))
-            running = asyncio.ensure_future(self._panel(body, click, position, None))
-            await asyncio.wait({running}, timeout=_ACK_SECONDS)
-            if running.done():
-                await ack(response_action="update", view=running.result())
-                return
-            await ack(response_action="update", view=loading_view(position))
-            await self._update(body, view["id"], await running)
+        click = await self._click(body, place_of(body))
+        running = asyncio.ensure_future(self._panel(body, click, position, None))
+        await asyncio.wait({running}, timeout=_ACK_SECONDS)
+        if running.done():
+            await ack(response_action="update", view=running.result())
+            return
+        await ack(response_action="update", view=loading_view(position))
+        await self._update(body, view["id"], await running)
 
     async def _open_panel(self, body: Body, place: Place, position: Position) -> None:
         """Open the panel for a command or a click in a message.
@@ -241,35 +251,24 @@ class Interactions:
         A modal is opened at once, because Slack gives three seconds for it, and filled when the
         database has answered.
         """
-        with self._counted():
-            view = await _open(self._client(body), body, loading_view(position))
-            opened = Place(view=view, position=position, channel=place.channel)
-            click = await self._click(body, opened if view else place)
+        self._count()
+        view = await _open(self._client(body), body, loading_view(position))
+        if view:
+            place = Place(view=view, position=position, channel=place.channel)
 
-            async def work(_: Click) -> Position:
+        async def work(click: Click) -> Result:
+            if view:
                 return position
+            return Done(line=click.localizer.say("modal_not_opened"), beside=True)
 
-            result: Done | Position | None = await self._result(body, click, work)
-            if result is None:
-                return
-            if not view:
-                result = Done(line=click.localizer.say("modal_not_opened"), beside=True)
-            await self._show(body, click, result)
+        await self._do(body, place, work)
 
-    async def _do(
-        self, body: Body, place: Place, work: Callable[[Click], Awaitable[Result | None]]
-    ) -> None:
+    async def _do(self, body: Body, place: Place, work: Work) -> None:
         """Do what was typed or clicked, and show what it led to."""
-        with self._counted():
-            click = await self._click(body, place)
-            result = await self._result(body, click, work)
-            if isinstance(result, dict):
-                opened = await _open(self._client(body), body, result)
-                if opened:
-                    return
-                result = Done(line=click.localizer.say("modal_not_opened"), beside=True)
-            if result is not None:
-                await self._show(body, click, result)
+        self._count()
+        click = await self._click(body, place)
+        result = await self._result(body, click, work)
+        await self._show(body, click, result)
 
     def _client(self, body: Body) -> AsyncWebClient:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
@@ -278,33 +277,44 @@ class Interactions:
     async def _click(self, body: Body, place: Place) -> Click:
         installation = await self._app.slack.get(installation_team(body))
         person = person_of(body, installation)
-        return Click(person=person, localizer=await self._app.people.localizer(person), place=place)
+        localizer = await self._app.people.localizer(person)
+        return Click(person=person, localizer=localizer, place=place)
 
-    async def _result(
-        self, body: Body, click: Click, work: Callable[[Click], Awaitable[_Result]]
-    ) -> _Result | Done | None:
-        """Carry a request out and return what it led to; None: it was carried out before."""
+    async def _result(self, body: Body, click: Click, work: Work) -> Result | None:
+        """Carry a request out once and return what it led to, or why it was not carried out."""
         try:
-            trigger_id = str(body["trigger_id"])
+            trigger = {"trigger": str(body["trigger_id"])}
             with transaction_timeout(_DATABASE_SECONDS):
-                new = await execute_statement(self._app.pool, _SQL["note"], {"trigger": trigger_id})
-                return await run_action(click, work) if new else None
+                is_new = await execute_statement(self._app.pool, _SQL["note"], trigger)
+                return await work(click) if is_new else None
+        except EXPECTED as problem:
+            log.info("a click or form was not carried out: %s", type(problem).__name__)
+            line = explain(click.localizer, problem)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            return Done(line=_sentence(click.localizer, error), beside=True)
+            line = _sentence(click.localizer, error)
+        return Done(line=line, beside=True)
 
-    async def _show(self, body: Body, click: Click, result: Done | Position) -> None:
-        """Show a position, or what was done, where the person clicked or typed."""
-        place = click.place
-        done = result if isinstance(result, Done) else None
-        position = result if isinstance(result, Position) else place.position
-        if done and "actions" in body and submitted_act(body.get("view") or {}):
-            await self._update(
-                body, body["view"]["id"], view_with_line(click.localizer, body["view"], done)
-            )
+    async def _show(self, body: Body, click: Click, result: Result | None) -> None:
+        """Open a form, or show a position or what was done where the person clicked or typed."""
+        if result is None:
+            return
+        if isinstance(result, dict):
+            if await _open(self._client(body), body, result):
+                return
+            result = Done(line=click.localizer.say("modal_not_opened"), beside=True)
+        if isinstance(result, Position):
+            await self._show_panel(body, click, result, None)
+            return
+        done: Done | None = result
+        position = click.place.position
+        view = body.get("view") or {}
+        if "actions" in body and submitted_act(view):
+            # The form stays open, and says it itself.
+            await self._update(body, view["id"], view_with_line(click.localizer, view, result))
             done = None
         if position is not None:
             await self._show_panel(body, click, position, done)
-        elif done:
+        elif done is not None:
             await self._show_message(body, click, done)
 
     async def _show_message(self, body: Body, click: Click, done: Done) -> None:
@@ -328,9 +338,9 @@ class Interactions:
             view = await self._panel(body, click, position, done)
             await self._update(body, click.place.view, view)
             return
-        row = click.place.row if done and not done.beside else None
         try:
             with transaction_timeout(_DATABASE_SECONDS):
+                row = _row_of(click, done)
                 await show_home(self._app, click.person, position, done, row=row)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             view = self._failed_panel(body, click, done, error)
@@ -341,13 +351,12 @@ class Interactions:
         self, body: Body, click: Click, position: Position, done: Done | None
     ) -> SlackView:
         """Return the panel's modal at a position, with what was done."""
-        row = click.place.row if done and not done.beside else None
         try:
             with transaction_timeout(_DATABASE_SECONDS):
                 # Read again: the person may just have chosen another language.
                 localizer = await self._app.people.localizer(click.person, keep_new=False)
                 content = await read_panel(self._app, click.person, localizer, position)
-            return panel_view(localizer, content, done, row)
+            return panel_view(localizer, content, done, _row_of(click, done))
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             return self._failed_panel(body, click, done, error)
 
@@ -357,7 +366,9 @@ class Interactions:
         """Return the panel as it was, with a line about what was done or about the failure."""
         if done:
             log.warning("a panel could not be shown: %s", fault(error))
-        line = done.line if done else _sentence(click.localizer, error)
+            line = done.line
+        else:
+            line = _sentence(click.localizer, error)
         view = body.get("view") or {}
         if panel_position(view):
             return view_with_line(click.localizer, view, Done(line=line))
@@ -370,15 +381,18 @@ class Interactions:
         except SLACK_FAULTS as error:
             log.warning("a view was not updated: %s", error_code(error) or fault(error))
 
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        task = asyncio.current_task()
-        running = {task} if task else set()
-        self._running |= running
-        try:
-            yield
-        finally:
-            self._running -= running
+
+def _typed_words(command: Body) -> str:
+    """Return the words after a command, with single spaces."""
+    text = plain(str(command.get("text") or ""))
+    return " ".join(text.split())
+
+
+def _row_of(click: Click, done: Done | None) -> Row | None:
+    """Return the clicked row of the panel if what was done is shown in its place."""
+    if done is None or done.beside:
+        return None
+    return click.place.row
 
 
 def _in_clicked_row(body: Body, shown: Payload) -> Payload:

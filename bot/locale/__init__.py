@@ -1,6 +1,7 @@
 """The app's sentences in English and Japanese, and who reads them.
 
-The sentences are gettext catalogues, `<language>/LC_MESSAGES`.
+The sentences are gettext catalogues, `<language>/LC_MESSAGES/kioku.po`, compiled when this
+process first needs them.
 """
 
 from __future__ import annotations
@@ -13,23 +14,31 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from babel.dates import format_date, format_skeleton, format_time
-
-from bot.locale.compiling import compiled
+from babel.dates import format_skeleton, format_time
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 
 Language: TypeAlias = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "ja": "日本語"}
-# "Nov 20, 2026" and 「2026年11月20日」; the short Japanese form would be a row of numbers.
-_DAY = {"en": "medium", "ja": "long"}
-# Where Slack writes no date itself: "Fri, Nov 27, 12:00 PM" and 「11月27日(金)12:00」.
+# Between a day and a time: "Fri, Nov 27, 12:00 PM" and 「11月27日(金) 12:00」.
 _BETWEEN = {"en": ", ", "ja": " "}
+
+
+def read_catalogue(language: Language) -> Catalog:
+    """Return a catalogue as people write it. Raises `PoFileError`."""
+    path = Path(__file__).parent / language / "LC_MESSAGES" / "kioku.po"
+    with path.open("rb") as file:
+        return read_po(file, abort_invalid=True)
 
 
 @cache
 def _texts(language: Language) -> GNUTranslations:
-    folder = Path(__file__).parent / language / "LC_MESSAGES"
-    return GNUTranslations(BytesIO(compiled((folder / "kioku.po").read_bytes())))
+    compiled = BytesIO()
+    write_mo(compiled, read_catalogue(language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
 
 
 def say(language: Language, key: str, **values: object) -> str:
@@ -40,22 +49,31 @@ def say(language: Language, key: str, **values: object) -> str:
     """
     texts = _texts(language)
     count = values.get("count")
-    text = texts.ngettext(key, key, count) if isinstance(count, int) else key
-    if text == key and (text := texts.gettext(key)) == key:
+    text = key
+    if isinstance(count, int):
+        text = texts.ngettext(key, key, count)
+    if text == key:
+        text = texts.gettext(key)
+    if text == key:
         raise KeyError(key)
     return text.format(**values)
 
 
 def known_language(code: object) -> Language | None:
     """Return `code` if the app has sentences in that language, else None."""
-    return next((language for language in LANGUAGES if language == code), None)
+    for language in LANGUAGES:
+        if language == code:
+            return language
+    return None
 
 
 def language_of(locale: str | None, text: str = "") -> Language:
     """Return the language of a Slack locale such as ``ja-JP``; without one, that of the script."""
     if locale:
         return known_language(locale[:2].lower()) or "en"
-    return "ja" if any("\u3040" <= character <= "\u30ff" for character in text) else "en"
+    if any("\u3040" <= character <= "\u30ff" for character in text):
+        return "ja"
+    return "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +94,7 @@ class Localizer:
 
     def day(self, moment: datetime) -> str:
         """Return a date as mrkdwn."""
-        shown = format_date(moment.astimezone(self.zone).date(), _DAY[self.language], self.language)
+        shown = self.plain_day(moment.astimezone(self.zone).date())
         return f"<!date^{int(moment.timestamp())}^{{date_short}}|{shown}>"
 
     def minute(self, moment: datetime) -> str:
@@ -88,6 +106,10 @@ class Localizer:
         """Return date and time as plain text."""
         local = moment.astimezone(self.zone)
         return self.plain_day(local.date(), local.time())
+
+    def stored_day(self, day: str) -> str:
+        """Return a day as it is stored, ``YYYY-MM-DD``, as plain text. Raises `ValueError`."""
+        return self.plain_day(date.fromisoformat(day))
 
     def plain_day(self, day: date, at: time | None = None) -> str:
         """Return a day with its weekday, its year if not the current one, and a time if given."""

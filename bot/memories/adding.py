@@ -84,7 +84,7 @@ def explain(localizer: Localizer, problem: Exception) -> str:
     """Return the sentence that explains one of the `EXPECTED` exceptions."""
     match problem:
         case InvalidContent():
-            return field_error(localizer, next(iter(problem.codes.values())))
+            return field_error(localizer, next(iter(problem.codes.values())), {})
         case MemoryOff():
             return localizer.say("off")
         case MemoryFull():

@@ -7,17 +7,17 @@ person.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from pydantic import BaseModel
 
 from bot.access import admit
 from bot.app import App
 from bot.locale import Localizer
-from bot.memories.adding import EXPECTED, add_lines, blocked, explain, remember_as_typed
+from bot.memories.adding import add_lines, blocked, remember_as_typed
 from bot.memories.cards import blocked_reason, shown_card
 from bot.memories.data import erase_person, holdings, send_export
 from bot.memories.feedback import comment, rate
@@ -71,9 +71,9 @@ from bot.ui.blocks import SlackView, bulleted
 from bot.ui.lines import (
     audience_of,
     changes_line,
-    not_remembered_line,
     promise_details,
     promise_line,
+    refusal_line,
     sentence_of,
 )
 from bot.ui.panel import Click, Done, undo_of
@@ -107,16 +107,6 @@ _REFUSALS_SHOWN = 10
 
 # A line about what was done, a form to open, or a position of the panel to show.
 Result: TypeAlias = Done | SlackView | Position
-_Result = TypeVar("_Result", bound=Result | None)
-
-
-async def run_action(click: Click, work: Callable[[Click], Awaitable[_Result]]) -> _Result | Done:
-    """Return what a click or form leads to, or the sentence that says why it was not done."""
-    try:
-        return await work(click)
-    except EXPECTED as problem:
-        log.info("a click or form was not carried out: %s", type(problem).__name__)
-        return Done(line=explain(click.localizer, problem), beside=True)
 
 
 async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
@@ -460,11 +450,6 @@ def memories_searched(words: str, channel: str) -> Position | None:
     return None if words.casefold() in _WORDS else Position(of=words)
 
 
-def forget_searched(words: str, channel: str) -> Position | None:  # noqa: ARG001 - as of the other
-    """Return the panel for ``/forget`` alone, in which the person chooses; None for words."""
-    return None if words else Position()
-
-
 async def memories_typed(app: App, click: Click, words: str) -> Result:
     """Answer ``/memories`` with a word that is a command."""
     match _WORDS[words.casefold()]:
@@ -484,7 +469,7 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
 async def _why(app: App, click: Click) -> Done:
     """Say what was not remembered within the last day, and why."""
     refused = await read_not_remembered(app.pool, click.person, limit=_REFUSALS_SHOWN)
-    lines = [not_remembered_line(click.localizer, one) for one in refused]
+    lines = [refusal_line(click.localizer, one.reason, one.sentence) for one in refused]
     return Done(line=bulleted(lines) if lines else click.localizer.say("not_remembered_none"))
 
 

@@ -64,8 +64,8 @@ from bot.reply_models.failures import ReplyFailed
 from bot.slack.messages import API_TEAM, THREAD_SETTING, Message, mentions, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import Reply
-from bot.ui.blocks import reply_text, with_notes
-from bot.ui.kept_lines import one_line, quotes
+from bot.ui.blocks import one_line, reply_text, with_notes
+from bot.ui.kept_lines import quotes
 from bot.ui.payloads import PayloadMaker
 from memory import DM, Memory, Person, recall_memories
 from memory.metrics import count, step, step_ended

@@ -17,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PositiveInt,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -30,10 +31,9 @@ ACT = "act"
 SEARCH = "search"
 """The action id of the input whose value is words to search for."""
 QUERY_LIMIT = 100  # characters of the words that are searched for
-_LAST_PAGE = 1_000_000
 
 List: TypeAlias = Literal["memories", "changes", "notice", "kept"]
-SwitchTo: TypeAlias = Literal["on", "off", "hour", "tomorrow"]
+SwitchTo: TypeAlias = Literal["on", "hour", "tomorrow", "off"]
 PromiseTo: TypeAlias = Literal["done", "dropped"]
 AnswerTo: TypeAlias = Literal["yes", "no", "both"]
 
@@ -70,11 +70,11 @@ class Position(_Act):
     act: Literal["show"] = "show"
     list: List = "memories"
     of: Annotated[str, AfterValidator(_cut_words)] = ""
-    page: Annotated[int, Field(ge=1, le=_LAST_PAGE)] = 1
+    page: PositiveInt = 1
 
     def on_page(self, page: int) -> Position:
         """Return the same list on another page."""
-        return Position(list=self.list, of=self.of, page=page)
+        return self.model_copy(update={"page": page})
 
 
 class ShowShaping(_Act):
@@ -405,7 +405,7 @@ def read_act(value: object) -> ButtonAct | FormAct | None:
 def clicked_act(action: Mapping[str, Any]) -> ButtonAct | None:
     """Return the act of a clicked element as Slack sends it; None if it cannot be read."""
     if action.get("action_id") == SEARCH:
-        return Position(of=" ".join(str(action.get("value") or "").split()))
+        return Position(of=_typed_words(action))
     chosen = action.get("selected_option") or action
     act = read_act(chosen.get("value"))
     return act if isinstance(act, ButtonAct) else None
@@ -422,11 +422,15 @@ def panel_position(view: Mapping[str, Any]) -> Position | None:
 
 def searched_words(view: Mapping[str, Any]) -> str:
     """Return the words in a panel's search input."""
-    values = (view.get("state") or {}).get("values") or {}
-    for elements in values.values():
+    for elements in view["state"]["values"].values():
         if SEARCH in elements:
-            return " ".join(str(elements[SEARCH].get("value") or "").split())
+            return _typed_words(elements[SEARCH])
     return ""
+
+
+def _typed_words(element: Mapping[str, Any]) -> str:
+    """Return the words in an input, with single spaces."""
+    return " ".join(str(element.get("value") or "").split())
 
 
 def submitted_act(view: Mapping[str, Any]) -> FormAct | None:

@@ -62,7 +62,9 @@ _TITLES = {
 
 def payload(text: str, *buttons: Block) -> Payload:
     """Return a message: one text, and at most a few buttons below it."""
-    blocks = [section(text), *([actions(*buttons)] if buttons else [])]
+    blocks = [section(text)]
+    if buttons:
+        blocks.append(actions(*buttons))
     return {"text": fitted(text, FALLBACK_LIMIT), "blocks": blocks}
 
 
@@ -73,14 +75,15 @@ def modal(
     act: ButtonAct | FormAct | None = None,
 ) -> SlackView:
     """Return a modal; `act` is what Slack returns with each click in it."""
-    metadata = {"private_metadata": act.value} if act else {}
-    return {
+    view: SlackView = {
         "type": "modal",
         "title": plain_text(localizer.say(title)),
         "close": plain_text(localizer.say("modal_close")),
         "blocks": list(blocks),
-        **metadata,
     }
+    if act is not None:
+        view["private_metadata"] = act.value
+    return view
 
 
 def section(text: str, accessory: Block | None = None, block_id: str = "") -> Block:
@@ -88,12 +91,13 @@ def section(text: str, accessory: Block | None = None, block_id: str = "") -> Bl
 
     Only the first lines of a long text are shown. `accessory` is the element beside it.
     """
-    return {
-        "type": "section",
-        "text": {"type": "mrkdwn", "text": fitted(text, SECTION_LIMIT), "verbatim": True},
-        **({"accessory": accessory} if accessory else {}),
-        **({"block_id": block_id} if block_id else {}),
-    }
+    shown = {"type": "mrkdwn", "text": fitted(text, SECTION_LIMIT), "verbatim": True}
+    block: Block = {"type": "section", "text": shown}
+    if accessory is not None:
+        block["accessory"] = accessory
+    if block_id:
+        block["block_id"] = block_id
+    return block
 
 
 def header(text: str) -> Block:
@@ -103,17 +107,19 @@ def header(text: str) -> Block:
 
 def actions(*elements: Block, block_id: str = "") -> Block:
     """Return a row of buttons; Slack requires a different action id for each of them."""
-    named = {"block_id": block_id} if block_id else {}
     numbered = [
         {**element, "action_id": f"{ACT}_{number}"} for number, element in enumerate(elements)
     ]
-    return {"type": "actions", "elements": numbered, **named}
+    block: Block = {"type": "actions", "elements": numbered}
+    if block_id:
+        block["block_id"] = block_id
+    return block
 
 
 def note(*lines: str) -> Block:
     """Return small print: one element for each line."""
-    shown = {"type": "mrkdwn", "verbatim": True}
-    return {"type": "context", "elements": [{**shown, "text": line} for line in lines]}
+    elements = [{"type": "mrkdwn", "text": line, "verbatim": True} for line in lines]
+    return {"type": "context", "elements": elements}
 
 
 def plain_text(text: str) -> Block:
@@ -148,6 +154,20 @@ def button(
     return block
 
 
+def explained_button(
+    localizer: Localizer,
+    key: str,
+    act: ButtonAct,
+    what: str,
+    *,
+    style: Literal["", "primary", "danger"] = "",
+) -> Block:
+    """Return a button with the text `key`; for screen readers it also says what it is about."""
+    text = localizer.say(key)
+    label = localizer.say("explained", what=text, more=what)
+    return button(text, act, label=label, style=style)
+
+
 def option(text: str, value: str) -> Block:
     """Return an option of a menu, cut to Slack's limits."""
     shown = plain_text(text[:OPTION_TEXT_LIMIT])
@@ -167,20 +187,29 @@ def input_block(
     block_id: str, label: str, element: Block, *, optional: bool = False, hint: str = ""
 ) -> Block:
     """Return an input of a form."""
-    return {
+    block: Block = {
         "type": "input",
         "block_id": block_id,
         "label": plain_text(label),
         "element": {"action_id": "value", **element},
-        **({"optional": True} if optional else {}),
-        **({"hint": plain_text(hint)} if hint else {}),
     }
+    if optional:
+        block["optional"] = True
+    if hint:
+        block["hint"] = plain_text(hint)
+    return block
 
 
 def text_input(max_length: int, value: str = "", *, multiline: bool = True) -> Block:
     """Return the element of an input for text, with `value` in it."""
-    begun = {"initial_value": value} if value else {}
-    return {"type": "plain_text_input", "multiline": multiline, "max_length": max_length, **begun}
+    element: Block = {
+        "type": "plain_text_input",
+        "multiline": multiline,
+        "max_length": max_length,
+    }
+    if value:
+        element["initial_value"] = value
+    return element
 
 
 def bulleted(lines: Sequence[str]) -> str:
@@ -190,7 +219,14 @@ def bulleted(lines: Sequence[str]) -> str:
 
 def truncate(text: str, limit: int) -> str:
     """Return `text`, cut off and ended with “…” if it has more than `limit` characters."""
-    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit - 1].rstrip()}…"
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks, cut to the length of a line."""
+    return truncate(" ".join(text.split()), LINE_LIMIT)
 
 
 def fitted(text: str, limit: int) -> str:
@@ -198,13 +234,16 @@ def fitted(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     end = text.rfind("\n", 0, limit - 1)
-    return f"{text[:end]}\n…" if end > 0 else truncate(text, limit)
+    if end <= 0:
+        return truncate(text, limit)
+    return f"{text[:end]}\n…"
 
 
 def spoken(text: str) -> str:
     """Return mrkdwn as a screen reader should say it: one line, without markup."""
     without_ids = _ID.sub("…", text)
-    return " ".join(html.unescape(_MARKUP.sub(r"\1", without_ids)).split())
+    words = html.unescape(_MARKUP.sub(r"\1", without_ids))
+    return " ".join(words.split())
 
 
 def escaped(text: str, limit: int = LINE_LIMIT) -> str:
@@ -228,6 +267,11 @@ def as_mrkdwn(text: str, limit: int = LINE_LIMIT) -> str:
     return _REFERENCE.sub(r"<\1>", shown)
 
 
+def source_link(localizer: Localizer, url: str) -> str:
+    """Return a link to the message that something was said in, as mrkdwn."""
+    return f"<{url}|{localizer.say('row_source')}>"
+
+
 # --- an answer ---------------------------------------------------------------------------------
 
 
@@ -237,10 +281,9 @@ def reply_text(localizer: Localizer, reply: Reply) -> str:
     if reply.cut:
         text += "\n\n" + localizer.say(reply.cut)
     if reply.citations:
-        links = "\n".join(
-            f"- [{_link_label(c.title)}]({_link_target(c.url)})" for c in reply.citations
-        )
-        text += f"\n\n**{localizer.say('sources')}**\n{links}"
+        text += f"\n\n**{localizer.say('sources')}**"
+        for citation in reply.citations:
+            text += f"\n- [{_link_label(citation.title)}]({_link_target(citation.url)})"
     return text
 
 
@@ -248,7 +291,7 @@ def with_notes(
     localizer: Localizer,
     text: str,
     *,
-    left_out: bool = False,
+    left_out: bool,
     newest_only: bool,
 ) -> str:
     """Return an answer with notes below it.
@@ -256,10 +299,11 @@ def with_notes(
     `newest_only`: not all memories were searched. `left_out`: credentials in the message are not
     stored.
     """
-    lines = [localizer.say("newest_only")] if newest_only else []
+    if newest_only:
+        text = f"{text.rstrip()}\n\n{localizer.say('newest_only')}"
     if left_out:
-        lines.append(localizer.say("left_out"))
-    return "\n\n".join([text.rstrip(), *lines]) if lines else text
+        text = f"{text.rstrip()}\n\n{localizer.say('left_out')}"
+    return text
 
 
 def _link_label(title: str) -> str:
@@ -288,8 +332,10 @@ def footer(
     `shaped_turn` is the turn for the button that shows what shaped the answer, `rated_turn` the
     turn for the rating buttons; None leaves them out.
     """
-    lines = [] if stand_in else [localizer.say("footer")]
-    if stand_in and memory_state is not None and memory_state.is_first:
+    lines: list[str] = []
+    if not stand_in:
+        lines.append(localizer.say("footer"))
+    elif memory_state is not None and memory_state.is_first:
         lines.append(localizer.say("footer_stand_in"))
     if off:
         lines.append(off)
@@ -297,33 +343,31 @@ def footer(
         lines.append(localizer.say("footer_memory"))
     if _UNLINKED.search(text):
         lines.append(localizer.say("footer_links"))
-    notes = [note(*lines)] if lines else []
-    return [*notes, *controls_row(localizer, rated_turn, shaped_turn)]
+    blocks: list[Block] = []
+    if lines:
+        blocks.append(note(*lines))
+    if rated_turn is not None:
+        blocks.append(_rating(localizer, rated_turn))
+    if shaped_turn is not None:
+        show = ShowShaping(turn=shaped_turn)
+        blocks.append(actions(button(localizer.say("shaping_title"), show)))
+    return blocks
 
 
-def controls_row(localizer: Localizer, rated: UUID | None, shaped: UUID | None) -> list[Block]:
-    """Return the small controls below an answer: to rate it, and to see what shaped it.
+def _rating(localizer: Localizer, turn: UUID) -> Block:
+    """Return the buttons that rate an answer.
 
     Source: https://docs.slack.dev/reference/block-kit/blocks/context-actions-block
     """
-
-    rows: list[Block] = []
-    if rated:
-        rows.append({"type": "context_actions", "elements": [_feedback_buttons(localizer, rated)]})
-    if shaped:
-        rows.append(actions(button(localizer.say("shaping_title"), ShowShaping(turn=shaped))))
-    return rows
-
-
-def _feedback_buttons(localizer: Localizer, turn: UUID) -> Block:
     good = Rate(turn=turn, rating="good")
     bad = Rate(turn=turn, rating="bad")
-    return {
+    buttons = {
         "type": "feedback_buttons",
         "action_id": ACT,
         "positive_button": option(localizer.say("feedback_good"), good.value),
         "negative_button": option(localizer.say("feedback_bad"), bad.value),
     }
+    return {"type": "context_actions", "elements": [buttons]}
 
 
 def markdown(text: str) -> Block:
@@ -343,4 +387,6 @@ def task_chunk(localizer: Localizer, task: Task) -> Chunk:
     """
     title = localizer.say(_TITLES.get(task.name, "panel_title"))
     chunk = {"type": "task_update", "id": task.id, "title": title, "status": task.state}
-    return {**chunk, "details": truncate(task.detail, DETAIL_LIMIT)} if task.detail else chunk
+    if task.detail:
+        chunk["details"] = truncate(task.detail, DETAIL_LIMIT)
+    return chunk

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 from bot.locale import Localizer
-from bot.ui.blocks import LINE_LIMIT, Payload, as_mrkdwn, bulleted, payload, truncate
+from bot.ui.blocks import Payload, as_mrkdwn, bulleted, payload
 from bot.ui.lines import sentence_of
 from memory import Memory
 
@@ -15,15 +14,13 @@ MOST_LINES = 12
 
 def card_lines(localizer: Localizer, memories: Sequence[Memory]) -> list[str]:
     """Return each line of a card: the person's own sentence, and its day."""
-    return [
-        localizer.say(
-            "detailed",
-            what=localizer.say("row_said", what=as_mrkdwn(truncate(sentence, LINE_LIMIT))),
-            details=localizer.plain_day(date.fromisoformat(memory.said_on)),
-        )
-        for memory in memories
-        if (sentence := sentence_of(memory))
-    ]
+    lines: list[str] = []
+    for memory in memories:
+        if sentence := sentence_of(memory):
+            said = localizer.say("row_said", what=as_mrkdwn(sentence))
+            day = localizer.stored_day(memory.said_on)
+            lines.append(localizer.say("detailed", what=said, details=day))
+    return lines
 
 
 def card_payload(localizer: Localizer, user: str, memories: Sequence[Memory]) -> Payload:

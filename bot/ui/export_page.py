@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.locale import Localizer
@@ -26,11 +26,11 @@ def export_page(localizer: Localizer, document: Mapping[str, Any]) -> str:
     `document` is described in docs/reference/export.md.
     """
     title = html.escape(localizer.say("export_page_title"))
+    memories = _memory_items(localizer, document["memories"])
+    messages = _message_items(localizer, document["messages"])
     sections = [
-        _section(localizer.say("panel_title"), _memory_items(localizer, document["memories"])),
-        _section(
-            localizer.say("export_page_talks"), _message_items(localizer, document["messages"])
-        ),
+        _section(localizer.say("panel_title"), memories),
+        _section(localizer.say("export_page_talks"), messages),
     ]
     return (
         f'<!doctype html>\n<html lang="{localizer.language}">\n<head>\n<meta charset="utf-8">\n'
@@ -50,12 +50,14 @@ def _memory_items(localizer: Localizer, memories: Sequence[Mapping[str, Any]]) -
     items: list[str] = []
     for memory in memories:
         kind = str(memory["kind"])
-        line = describe(localizer, kind, memory["content"])
-        day = str(memory.get("said_on") or "")
-        details = [localizer.plain_day(date.fromisoformat(day))] if day else []
+        content = memory["content"]
+        line = describe(localizer, kind, content)
+        details: list[str] = []
+        if day := memory.get("said_on"):
+            details.append(localizer.stored_day(day))
         sources = memory.get("sources") or [{}]
         sentence = str(sources[-1].get("evidence") or "")
-        if says_more(subject(kind, memory["content"]), sentence, line):
+        if says_more(subject(kind, content), sentence, line):
             details.append(localizer.say("row_said", what=truncate(sentence, LINE_LIMIT)))
         items.append(_item(line, " · ".join(details)))
     return items
@@ -68,12 +70,15 @@ def _message_items(localizer: Localizer, messages: Sequence[Mapping[str, Any]]) 
         if not said:
             continue
         when = datetime.fromtimestamp(float(message["ts"]), UTC)
-        reply = html.escape(str(message.get("reply") or ""))
-        answer = f"<blockquote>{reply}</blockquote>" if reply else ""
+        answer = ""
+        if reply := str(message.get("reply") or ""):
+            answer = f"<blockquote>{html.escape(reply)}</blockquote>"
         items.append(_item(said, localizer.plain_minute(when), answer))
     return items
 
 
 def _item(text: str, details: str, more: str = "") -> str:
-    small = f"<br><small>{html.escape(details)}</small>" if details else ""
-    return f"<li>{html.escape(text)}{small}{more}</li>\n"
+    item = html.escape(text)
+    if details:
+        item += f"<br><small>{html.escape(details)}</small>"
+    return f"<li>{item}{more}</li>\n"

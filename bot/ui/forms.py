@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import date, time
 from typing import Any, TypeAlias, cast, get_args
 from uuid import UUID
 
@@ -50,7 +51,6 @@ from memory.credentials import redact
 from memory.model import LEVEL_FIELDS, PROMISE_KIND
 from memory.store import validated
 
-_CALLBACK_ID = "form"
 LINES_LIMIT = 20  # of one formation run, which may propose a line twice
 COMMENT_LIMIT = 1_000
 FIELD_LIMIT = 2_000  # as `MAX_TEXT` of memory.model.text
@@ -59,6 +59,7 @@ _MAX_FIELDS = 5
 _MULTILINE_LENGTH = 60
 # Fields of our own kinds that have no label.
 _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
+_DUE_FIELDS = ("due", "due_time")
 _AUDIENCE = "audience"
 _LINES = "lines"
 _WORD = "word"
@@ -67,16 +68,8 @@ _COMMENT = "comment"
 _BULLETS = "-–*•·▪◦ \t"
 _ERRORS = {"missing": "form_missing", "secret": "refused_secret"}
 _RETENTION = (30, 90, 180, 365)
-# The types that have an input; pickers by format, and numbers, with the values they can show.
+# The JSON types that have an input.
 _TYPES = ("string", "integer", "number")
-_PICKERS = {
-    "date": re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"),
-    "time": re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z"),
-}
-_NUMBERS = {
-    "integer": re.compile(r"-?[0-9]{1,12}\Z"),
-    "number": re.compile(r"-?[0-9]{1,12}(\.[0-9]+)?\Z"),
-}
 
 Rules: TypeAlias = Mapping[str, Any]
 """The JSON schema of one field of a kind of memory."""
@@ -86,12 +79,10 @@ def _form(
     localizer: Localizer, act: FormAct, title: str, submit: str, blocks: Sequence[Block]
 ) -> SlackView:
     """Return a modal with something to submit; `act` comes back with the submission."""
-    return {
-        **modal(localizer, title, blocks, act),
-        "callback_id": _CALLBACK_ID,
-        "submit": plain_text(localizer.say(submit)),
-        "close": plain_text(localizer.say("modal_cancel")),
-    }
+    view = modal(localizer, title, blocks, act)
+    view["submit"] = plain_text(localizer.say(submit))
+    view["close"] = plain_text(localizer.say("modal_cancel"))
+    return view
 
 
 def final_view(localizer: Localizer, title: str, *texts: str) -> SlackView:
@@ -102,10 +93,12 @@ def final_view(localizer: Localizer, title: str, *texts: str) -> SlackView:
 def _entered(view: Mapping[str, Any], block_id: str) -> str:
     """Return what was entered or chosen; also empty if the form has no such input."""
     elements = view["state"]["values"].get(block_id) or {}
-    state = next(iter(elements.values()), None) or {}
-    chosen = (state.get("selected_option") or {}).get("value")
-    picked = state.get("selected_date") or state.get("selected_time")
-    return str(chosen or picked or state.get("value") or "").strip()
+    for state in elements.values():
+        if chosen := state.get("selected_option"):
+            return str(chosen["value"])
+        entered = state.get("selected_date") or state.get("selected_time") or state.get("value")
+        return str(entered or "").strip()
+    return ""
 
 
 # --- a memory ----------------------------------------------------------------------------------
@@ -117,36 +110,44 @@ def fields_of(schema: type[BaseModel], content: Mapping[str, Any]) -> dict[str, 
     An optional text field is included only if it has a value. What no input can hold, such as a
     list or a long text, is left out and keeps its value.
     """
-    found = {
-        name: rules
-        for name, rules in _fields(schema).items()
-        if (rules["required"] or text_of(content, name) or not _is_text(rules))
-        and len(text_of(content, name)) <= _length(rules)
-    }
-    return dict(sorted(found.items(), key=lambda field: not field[1]["required"])[:_MAX_FIELDS])
+    required: dict[str, Rules] = {}
+    optional: dict[str, Rules] = {}
+    for name, rules in _fields(schema).items():
+        value = text_of(content, name)
+        if len(value) > _length(rules):
+            continue
+        if rules["required"]:
+            required[name] = rules
+        elif value or not _is_text(rules):
+            optional[name] = rules
+    asked = [*required.items(), *optional.items()]
+    return dict(asked[:_MAX_FIELDS])
 
 
 def _fields(schema: type[BaseModel]) -> dict[str, Rules]:
     """Return the rules of each field that has an input, and whether it is required."""
     described = schema.model_json_schema()
-    required = described.get("required") or ()
-    fields = {
-        name: {**_resolved(rules, described), "required": name in required}
-        for name, rules in (described.get("properties") or {}).items()
-        if (schema.__name__, name) not in _HIDDEN
-    }
-    return {name: rules for name, rules in fields.items() if rules.get("type") in _TYPES}
+    required = described.get("required", [])
+    fields: dict[str, Rules] = {}
+    for name, declared in described.get("properties", {}).items():
+        rules = _resolved(declared, described)
+        if rules.get("type") in _TYPES and (schema.__name__, name) not in _HIDDEN:
+            fields[name] = {**rules, "required": name in required}
+    return fields
 
 
-def _resolved(rules: Rules, described: Rules) -> Rules:
+def _resolved(declared: Rules, described: Rules) -> Rules:
     """Return the rules of a field without ``null``, and with references resolved."""
-    outer = {key: rules[key] for key in ("title", "description") if key in rules}
-    for one in [*rules.get("anyOf", ()), *rules.get("allOf", ())]:
+    rules = declared
+    for one in [*declared.get("anyOf", []), *declared.get("allOf", [])]:
         if one.get("type") != "null":
             rules = one
             break
     if "$ref" in rules:
-        rules = described["$defs"][str(rules["$ref"]).rpartition("/")[2]]
+        name = str(rules["$ref"]).rpartition("/")[2]
+        rules = described["$defs"][name]
+    # The title and the description of the field itself count, not those of its type.
+    outer = {key: declared[key] for key in ("title", "description") if key in declared}
     return {**rules, **outer}
 
 
@@ -156,36 +157,46 @@ def _is_text(rules: Rules) -> bool:
 
 def text_of(content: Mapping[str, Any], name: str) -> str:
     """Return a field's value as an input shows it."""
-    return "" if content.get(name) is None else str(content[name])
+    value = content.get(name)
+    return "" if value is None else str(value)
 
 
 def edit_form(
     localizer: Localizer, schema: type[BaseModel], memory: Memory, place: Place
 ) -> SlackView:
     """Return the form of a memory with what it says now; `schema` is that of its kind."""
-    # Our own kinds have labels in each language; an operator's kinds use their titles.
-    own = schema in SCHEMAS
     blocks: list[Block] = []
     for name, rules in fields_of(schema, memory.content).items():
-        label = localizer.say(f"field_{name}") if own else str(rules.get("title", name))[:100]
-        if own and LEVEL_FIELDS.get(memory.kind) == name:
-            element = _level_input(localizer, memory.kind, memory.content)
-            hint = ""
-        else:
-            element = _element(rules, text_of(memory.content, name))
-            hint = _range(localizer, rules)
-        optional = not rules["required"]
-        block = input_block(_block_id(name), label, element, optional=optional, hint=hint)
-        blocks.append(block)
+        blocks.append(_field_input(localizer, schema, memory, name, rules))
     blocks.append(_audience_input(localizer, audience_of(memory)))
     act = SaveMemory(place=place, key=memory.key, kind=memory.kind, seen=memory.updated_at)
     return _form(localizer, act, "menu_edit", "form_save", blocks)
 
 
+def _field_input(
+    localizer: Localizer, schema: type[BaseModel], memory: Memory, name: str, rules: Rules
+) -> Block:
+    """Return the input of a field with its value in `memory`."""
+    if schema in SCHEMAS:
+        label = localizer.say(f"field_{name}")
+    else:
+        # An operator's kind has titles instead of labels in each language.
+        label = str(rules.get("title", name))[:100]
+    if schema in SCHEMAS and LEVEL_FIELDS.get(memory.kind) == name:
+        element = _level_input(localizer, memory.kind, memory.content)
+        hint = ""
+    else:
+        element = _element(rules, text_of(memory.content, name))
+        hint = _range(localizer, rules)
+    optional = not rules["required"]
+    return input_block(_block_id(name), label, element, optional=optional, hint=hint)
+
+
 def add_form(localizer: Localizer, place: Place) -> SlackView:
     """Return the form that adds memories: one field, whose lines are each formed like a message."""
+    label = localizer.say("field_fact")
     hint = localizer.say("add_lines_hint", limit=LINES_LIMIT)
-    field = input_block(_LINES, localizer.say("field_fact"), text_input(INPUT_LIMIT), hint=hint)
+    field = input_block(_LINES, label, text_input(INPUT_LIMIT), hint=hint)
     blocks = [field, _audience_input(localizer, DM)]
     return _form(localizer, AddLines(place=place), "add_button", "remember_button", blocks)
 
@@ -198,21 +209,31 @@ def _block_id(field: str) -> str:
 def _range(localizer: Localizer, rules: Rules) -> str:
     if "minimum" not in rules or "maximum" not in rules:
         return ""
-    return localizer.say("form_range", low=f"{rules['minimum']:g}", high=f"{rules['maximum']:g}")
+    low = f"{rules['minimum']:g}"
+    high = f"{rules['maximum']:g}"
+    return localizer.say("form_range", low=low, high=high)
 
 
 def _element(rules: Rules, value: str) -> Block:
-    """Return the input of a field; a picker or number that cannot show `value` begins empty."""
+    """Return the input of a field with `value` in it."""
     if "enum" in rules:
-        return select([option(one, one) for one in rules["enum"][:OPTIONS_LIMIT]], value)
-    kind = str(rules.get("format"))
-    if kind in _PICKERS:
-        begun = {f"initial_{kind}": value} if _PICKERS[kind].match(value) else {}
-        return {"type": f"{kind}picker", **begun}
-    if rules["type"] != "string":
-        return _number_input(rules, value)
-    multiline = len(value) > _MULTILINE_LENGTH or "\n" in value
-    return text_input(_length(rules), value, multiline=multiline)
+        options = [option(one, one) for one in rules["enum"][:OPTIONS_LIMIT]]
+        return select(options, value)
+    if rules.get("format") in ("date", "time"):
+        return _picker(rules["format"], value)
+    is_long = len(value) > _MULTILINE_LENGTH or "\n" in value
+    return text_input(_length(rules), value, multiline=is_long)
+
+
+def _picker(kind: str, value: str) -> Block:
+    """Return the input of a date or time; it begins empty if `value` is neither."""
+    picker: Block = {"type": f"{kind}picker"}
+    with suppress(ValueError):
+        if kind == "date":
+            picker["initial_date"] = date.fromisoformat(value).isoformat()
+        else:
+            picker["initial_time"] = time.fromisoformat(value).strftime("%H:%M")
+    return picker
 
 
 def _level_input(localizer: Localizer, kind: str, content: Mapping[str, Any]) -> Block:
@@ -221,25 +242,18 @@ def _level_input(localizer: Localizer, kind: str, content: Mapping[str, Any]) ->
     The option of the current level has the stored score, so that saving it changes nothing.
     """
     score = content.get(LEVEL_FIELDS[kind])
-    stored = level_of(kind, score) if isinstance(score, int) and 0 < score <= 100 else None
+    stored = None
+    if isinstance(score, int) and 0 < score <= 100:
+        stored = level_of(kind, score)
     what = subject(kind, content)
     options: list[Block] = []
+    chosen = ""
     for level in LEVELS[kind]:
-        value = str(score if level is stored else level.typical)
+        value = str(level.typical)
+        if level is stored:
+            value = chosen = str(score)
         options.append(option(localizer.say(level.key, what=what), value))
-    return select(options, str(score) if stored else "")
-
-
-def _number_input(rules: Rules, value: str) -> Block:
-    """Return the input of a number; it begins empty if it cannot show `value`."""
-    kind = rules["type"]
-    ends = {"min_value": "minimum", "max_value": "maximum"}
-    limits = {name: str(rules[end]) for name, end in ends.items() if end in rules}
-    low, high = (limits.get(name, value) for name in ends)
-    shown = _NUMBERS[kind].match(value) and float(low) <= float(value) <= float(high)
-    begun = {"initial_value": value} if shown else {}
-    decimal = {"is_decimal_allowed": kind == "number"}
-    return {"type": "number_input", **decimal, **limits, **begun}
+    return select(options, chosen)
 
 
 def _length(rules: Rules) -> int:
@@ -251,7 +265,7 @@ def _audience_input(localizer: Localizer, audience: str) -> Block:
     options = []
     for wide in (DM, PUBLIC):
         name = audience_name(localizer, wide)
-        options.append(option(name[:1].upper() + name[1:], wide))
+        options.append(option(_capitalized(name), wide))
     if audience not in (DM, PUBLIC):
         options.append(option(localizer.say("audience_as_now"), audience))
     return input_block(_AUDIENCE, localizer.say("audience_label"), select(options, audience))
@@ -264,8 +278,11 @@ def chosen_audience(view: Mapping[str, Any]) -> str:
 
 def entered_content(view: Mapping[str, Any], schema: type[BaseModel]) -> dict[str, str | None]:
     """Return the fields of a submitted edit form; None where one was left empty."""
-    shown = [name for name in _fields(schema) if _block_id(name) in view["state"]["values"]]
-    return {name: _entered(view, _block_id(name)) or None for name in shown}
+    content: dict[str, str | None] = {}
+    for name in _fields(schema):
+        if _block_id(name) in view["state"]["values"]:
+            content[name] = _entered(view, _block_id(name)) or None
+    return content
 
 
 def typed_text(changed: Mapping[str, str | None], schema: type[BaseModel]) -> str:
@@ -279,30 +296,31 @@ def edit_errors(
 ) -> dict[str, str]:
     """Return the errors of a submitted edit form, by block, judged by the schema alone."""
     content = entered_content(view, schema)
+    errors: dict[str, str] = {}
     try:
         validated(schema.__name__, content, [schema])
     except InvalidContent as problem:
         rules = _fields(schema)
-        return {
-            _block_id(name): field_error(localizer, code, rules[name])
-            for name, code in problem.codes.items()
+        for name, code in problem.codes.items():
             # A field that no input can hold keeps its value, which the form does not have.
-            if name in content
-        }
-    return _past_due(localizer, view, content) if schema.__name__ == PROMISE_KIND else {}
+            if name in content:
+                errors[_block_id(name)] = field_error(localizer, code, rules[name])
+        return errors
+    if schema.__name__ == PROMISE_KIND:
+        return _past_due(localizer, view, content)
+    return errors
 
 
 def _past_due(
     localizer: Localizer, view: Mapping[str, Any], content: Mapping[str, str | None]
 ) -> dict[str, str]:
     """Return an error if a promise was given a past day or time; its earlier one may stay."""
-    day = content.get("due") or ""
-    at = content.get("due_time") or ""
-    if (day, at) == (_begun_with(view, "due"), _begun_with(view, "due_time")):
+    entered = [content.get(name) or "" for name in _DUE_FIELDS]
+    begun = [_begun_with(view, name) for name in _DUE_FIELDS]
+    if entered == begun or not is_past(localizer, content):
         return {}
-    if not is_past(localizer, day, at):
-        return {}
-    field = "due" if is_past(localizer, day, "") else "due_time"
+    is_day_past = is_past(localizer, {"due": content["due"]})
+    field = "due" if is_day_past else "due_time"
     return {_block_id(field): localizer.say("form_past")}
 
 
@@ -315,12 +333,12 @@ def _begun_with(view: Mapping[str, Any], field: str) -> str:
     return ""
 
 
-def field_error(localizer: Localizer, code: str, rules: Rules | None = None) -> str:
+def field_error(localizer: Localizer, code: str, rules: Rules) -> str:
     """Return why a field cannot be stored; `code` is of `memory.InvalidContent`."""
-    if code in ("number", "range") and (sentence := _range(localizer, rules or {})):
+    if code in ("number", "range") and (sentence := _range(localizer, rules)):
         return sentence
     if code == "long":
-        return localizer.say("form_long", count=_length(rules or {}))
+        return localizer.say("form_long", count=_length(rules))
     return localizer.say(_ERRORS.get(code, "form_invalid"))
 
 
@@ -338,16 +356,16 @@ def added_lines(view: Mapping[str, Any]) -> list[str]:
 def add_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
     """Return why the lines of a submitted form cannot be added, by block."""
     lines = added_lines(view)
-    error = ""
     if not lines:
-        error = localizer.say("form_missing")
-    elif len(lines) > LINES_LIMIT:
-        error = localizer.say("add_lines_hint", limit=LINES_LIMIT)
-    elif any(len(line) > FIELD_LIMIT for line in lines):
-        error = localizer.say("form_long", count=FIELD_LIMIT)
-    elif any(redact(line).removed for line in lines):
-        error = localizer.say("refused_secret")
-    return {_LINES: error} if error else {}
+        return {_LINES: localizer.say("form_missing")}
+    if len(lines) > LINES_LIMIT:
+        return {_LINES: localizer.say("add_lines_hint", limit=LINES_LIMIT)}
+    for line in lines:
+        if len(line) > FIELD_LIMIT:
+            return {_LINES: localizer.say("form_long", count=FIELD_LIMIT)}
+        if redact(line).removed:
+            return {_LINES: localizer.say("refused_secret")}
+    return {}
 
 
 # --- what colleagues can see -------------------------------------------------------------------
@@ -355,8 +373,9 @@ def add_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
 
 def share_form(localizer: Localizer, key: str, sentence: str, place: Place) -> SlackView:
     """Return the form that shows which sentence colleagues will read."""
+    shown = bulleted([escaped(sentence)])
     blocks = [
-        section(f"{localizer.say('card_will_read')}\n{bulleted([escaped(sentence)])}"),
+        section(f"{localizer.say('card_will_read')}\n{shown}"),
         note(localizer.say("card_who_asks")),
     ]
     act = ShareSentence(place=place, key=key, sentence=sentence)
@@ -380,44 +399,50 @@ def settings_form(
     Memories are kept for `most_days` (None: without limit) unless the person chooses fewer.
     `can_forget`: something is remembered; `can_delete`: something is kept.
     """
+    eagerness = [option(localizer.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)]
+    notices = [option(localizer.say("switch_on"), "on"), option(localizer.say("switch_off"), "off")]
     languages = [option(localizer.say("settings_as_slack"), "slack")]
     languages += [option(LANGUAGE_NAMES[one], one) for one in LANGUAGES]
-    notices = [option(localizer.say("switch_on"), "on"), option(localizer.say("switch_off"), "off")]
-    eagerness = [option(localizer.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)]
-    choices = [days for days in _RETENTION if most_days is None or days < most_days]
-    retention = [option(_period(localizer, most_days), "0")]
-    retention += [option(_period(localizer, days), str(days)) for days in choices]
-    kept = settings.retention_days if settings.retention_days in choices else 0
     selects = {
         "eagerness": select(eagerness, settings.eagerness),
         "notices": select(notices, "on" if settings.notices else "off"),
         "language": select(languages, settings.language or "slack"),
-        "retention": select(retention, str(kept)),
+        "retention": _retention_menu(localizer, settings.retention_days, most_days),
     }
-    blocks = [
-        input_block(name, localizer.say(f"settings_{name}"), element)
-        for name, element in selects.items()
-    ]
+    blocks: list[Block] = []
+    for name, menu in selects.items():
+        blocks.append(input_block(name, localizer.say(f"settings_{name}"), menu))
     if can_delete:
         blocks.append({"type": "divider"})
         blocks.append(_data_buttons(localizer, can_forget=can_forget))
     return _form(localizer, SaveSettings(place=place), "settings_title", "form_save", blocks)
 
 
+def _retention_menu(localizer: Localizer, days: int | None, most_days: int | None) -> Block:
+    """Return the menu of how long memories are kept; `days` is what the person has chosen."""
+    options = [option(_period(localizer, most_days), "0")]
+    chosen = "0"
+    for choice in _RETENTION:
+        if most_days is None or choice < most_days:
+            options.append(option(_period(localizer, choice), str(choice)))
+            if choice == days:
+                chosen = str(choice)
+    return select(options, chosen)
+
+
 def _data_buttons(localizer: Localizer, *, can_forget: bool) -> Block:
     """Return the buttons that export, forget and delete what is stored about a person."""
     buttons = [export_button(localizer)]
     if can_forget:
+        text = localizer.say("forget_everything_button")
         confirm = {
-            "title": plain_text(localizer.say("forget_everything_button")),
+            "title": plain_text(text),
             "text": plain_text(localizer.say("forget_everything_ask")),
             "confirm": plain_text(localizer.say("menu_forget")),
             "deny": plain_text(localizer.say("modal_cancel")),
             "style": "danger",
         }
-        everything = Forget(everything=True)
-        text = localizer.say("forget_everything_button")
-        buttons.append(button(text, everything, confirm=confirm))
+        buttons.append(button(text, Forget(everything=True), confirm=confirm))
     delete = Open(form="delete")
     buttons.append(button(localizer.say("delete_title"), delete, style="danger"))
     return actions(*buttons, block_id="data")
@@ -429,7 +454,11 @@ def export_button(localizer: Localizer) -> Block:
 
 
 def _period(localizer: Localizer, days: int | None) -> str:
-    words = kept_for(localizer, days)
+    return _capitalized(kept_for(localizer, days))
+
+
+def _capitalized(words: str) -> str:
+    """Return words that end a sentence elsewhere as the text of an option."""
     return words[:1].upper() + words[1:]
 
 
@@ -448,12 +477,12 @@ def read_settings_form(view: Mapping[str, Any]) -> Choices:
 
 def delete_form(localizer: Localizer, place: Place) -> SlackView:
     """Return the form that says what goes and what stays, and asks for a word."""
-    word = text_input(20, multiline=False)
+    label = localizer.say("delete_type", word=localizer.say("delete_word"))
     blocks = [
         section(localizer.say("delete_ask")),
         section(localizer.say("delete_export"), export_button(localizer), "export"),
         note(localizer.say("delete_stays")),
-        input_block(_WORD, localizer.say("delete_type", word=localizer.say("delete_word")), word),
+        input_block(_WORD, label, text_input(20, multiline=False)),
     ]
     return _form(localizer, DeleteData(place=place), "delete_title", "delete_submit", blocks)
 
@@ -467,25 +496,24 @@ def delete_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, st
 
 def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
     """Return the receipt: what is deleted, what will be deleted in Slack, what stays, and why."""
-    lines = [localizer.say("counted_memories", count=receipt.memories)]
-    lines.append(localizer.say("deleted_rest", count=receipt.total - receipt.memories))
+    rest = receipt.total - receipt.memories
+    deleted = [localizer.say("counted_memories", count=receipt.memories)]
+    deleted.append(localizer.say("deleted_rest", count=rest))
     if receipt.files:
-        lines.append(localizer.say("deleted_files", count=receipt.files))
+        deleted.append(localizer.say("deleted_files", count=receipt.files))
     left = sum(receipt.left.values())
-    end = localizer.say("deleted_left", count=left) if left else localizer.say("deleted_none_left")
+    in_slack = localizer.say("deleted_none_left")
+    if left:
+        in_slack = localizer.say("deleted_left", count=left)
     stays = [localizer.say("stays_messages"), localizer.say("stays_ids")]
     if receipt.never_formed_messages:
         stays.append(localizer.say("stays_sources", count=receipt.never_formed_messages))
     if receipt.switches:
         stays.append(localizer.say("stays_off"))
     stays.append(localizer.say("stays_backups"))
-    return final_view(
-        localizer,
-        "delete_title",
-        f"{localizer.say('deleted')}\n{bulleted(lines)}",
-        end,
-        f"{localizer.say('stays')}\n{bulleted(stays)}",
-    )
+    deleted_text = f"{localizer.say('deleted')}\n{bulleted(deleted)}"
+    stays_text = f"{localizer.say('stays')}\n{bulleted(stays)}"
+    return final_view(localizer, "delete_title", deleted_text, in_slack, stays_text)
 
 
 # --- a comment ---------------------------------------------------------------------------------

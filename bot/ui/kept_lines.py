@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 from bot.locale import Localizer
 from bot.slack.messages import slack_user
 from bot.ui.acts import Keep, TakeBack
 from bot.ui.blocks import (
-    LINE_LIMIT,
     Block,
     Payload,
     as_mrkdwn,
     button,
+    explained_button,
+    one_line,
     payload,
     section,
-    truncate,
+    source_link,
 )
 from memory import Memory, Person
 from memory.store import KeptMemory
-
-
-def one_line(text: str) -> str:
-    """Return words without line breaks, cut to the length of a line."""
-    return truncate(" ".join(text.split()), LINE_LIMIT)
 
 
 def _who(person: Person) -> str:
@@ -40,8 +35,7 @@ def kept_payload(localizer: Localizer, memory: Memory, channel: str) -> Payload:
     if content.get("replaces"):
         line = f"{line} {localizer.say('kept_line_replaces')}"
     undo = TakeBack(key=memory.key)
-    text = localizer.say("undo_button")
-    return payload(line, button(text, undo, label=localizer.say("explained", what=text, more=line)))
+    return payload(line, explained_button(localizer, "undo_button", undo, line))
 
 
 def gone_payload(localizer: Localizer, channel: str) -> Payload:
@@ -51,36 +45,35 @@ def gone_payload(localizer: Localizer, channel: str) -> Payload:
 
 def author_question(localizer: Localizer, asker: Person, words: str, keep: Keep) -> Payload:
     """Return what the author of a message is asked when somebody else wants it to be kept."""
-    line = localizer.say(
-        "kept_ask_decision" if keep.decision else "kept_ask",
-        who=_who(asker),
-        channel=f"<#{keep.channel}>",
-        what=as_mrkdwn(one_line(words)),
-    )
+    key = "kept_ask_decision" if keep.decision else "kept_ask"
+    what = as_mrkdwn(one_line(words))
+    line = localizer.say(key, who=_who(asker), channel=f"<#{keep.channel}>", what=what)
     return payload(line, button(localizer.say("kept_ask_button"), keep, style="primary"))
 
 
 def described(localizer: Localizer, line: KeptMemory) -> str:
     """Return the words of a line, who said them, and the day."""
     what = as_mrkdwn(one_line(line.text))
-    day = localizer.plain_day(date.fromisoformat(line.memory.said_on))
+    day = localizer.stored_day(line.memory.said_on)
     return localizer.say("kept_row", what=what, who=_who(line.author), day=day)
 
 
-def kept_row(localizer: Localizer, line: KeptMemory, viewer: Person, link: str | None) -> Block:
+def kept_row(
+    localizer: Localizer, line: KeptMemory, viewer: Person | None, link: str | None
+) -> Block:
     """Return a line in the list of what is kept; its author can take it back there."""
-    details = [described(localizer, line)]
+    said = described(localizer, line)
+    details = [said]
     if line.is_replaced:
         details.append(localizer.say("kept_replaced"))
     elif line.is_decision:
         details.append(localizer.say("kept_decision"))
     if link:
-        details.append(f"<{link}|{localizer.say('row_source')}>")
+        details.append(source_link(localizer, link))
     take_back = None
     if line.author == viewer:
-        text = localizer.say("kept_take_back")
         act = TakeBack(key=line.memory.key)
-        take_back = button(text, act, label=f"{text}: {details[0]}")
+        take_back = explained_button(localizer, "kept_take_back", act, said)
     return section(" · ".join(details), take_back, f"memory-{line.memory.key[:40]}")
 
 
@@ -99,7 +92,7 @@ def quotes(
     shown = []
     for line in lines:
         key = line.memory.key
-        day = localizer.plain_day(date.fromisoformat(line.memory.said_on))
+        day = localizer.stored_day(line.memory.said_on)
         details = [localizer.say("kept_row", what=words[key], who=names[key], day=day)]
         if line.is_replaced:
             details.append(localizer.say("kept_replaced"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from bot.locale import Localizer
 from bot.people import Off
 from bot.slack.messages import is_direct
-from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, spoken, truncate
-from bot.ui.promises import due_line, due_of, is_open
+from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, one_line, spoken, truncate
+from bot.ui.promises import due_line, is_open
 from memory import (
     COLLEAGUES,
     DM,
@@ -21,7 +21,7 @@ from memory import (
     subject,
 )
 from memory.model import EPISODE_KIND, KEPT_KIND, LEVEL_FIELDS, PROMISE_KIND, kept_channel
-from memory.store import MAX_MEMORIES, NotRemembered
+from memory.store import MAX_MEMORIES
 
 
 class Level(NamedTuple):
@@ -73,32 +73,51 @@ def describe(localizer: Localizer, kind: str, content: Mapping[str, Any]) -> str
     """Return one memory as a plain line, cut at `LINE_LIMIT`."""
     what = subject(kind, content)
     if kind == EPISODE_KIND:
-        parts = (what, content.get("action"), content.get("result"))
-        return _one_line(" → ".join(str(part) for part in parts if part))
-    if kind == PROMISE_KIND:
-        return _one_line(_promise(localizer, what, content))
-    if kind == KEPT_KIND:
-        return _one_line(str(content.get("text", "")))
-    if kind in _DETAILS:
-        values = (content.get(name) for name in _DETAILS[kind])
-        details = [str(value) for value in values if value not in (None, "", what)]
+        parts = [what, content.get("action"), content.get("result")]
+        text = " → ".join(str(part) for part in parts if part)
+    elif kind == PROMISE_KIND:
+        text = _promise(localizer, what, content)
+    elif kind == KEPT_KIND:
+        text = str(content.get("text", ""))
     else:
-        details = _named_fields(content, what)
-    line = sentence = _sentence(localizer, kind, what, content)
-    if details:
-        listed = localizer.say("listed").join(details)
-        line = localizer.say("detailed", what=sentence, details=listed)
+        text = _described(localizer, kind, what, content)
+    return one_line(text)
+
+
+def _described(localizer: Localizer, kind: str, what: str, content: Mapping[str, Any]) -> str:
+    """Return a memory with the fields beside its subject, and its description if that says more."""
+    line = _sentence(localizer, kind, what, content)
     description = str(content.get("description") or "")
-    if description and description not in line and not _only_names(what, description):
+    says_more = bool(description) and not _only_names(what, description)
+    if details := _details(kind, what, content):
+        line = localizer.say("detailed", what=line, details=localizer.say("listed").join(details))
+    if says_more and description not in line:
         line = localizer.say("explained", what=line, more=description)
-    return _one_line(line)
+    return line
+
+
+def _details(kind: str, what: str, content: Mapping[str, Any]) -> list[str]:
+    """Return the fields beside the subject; those of an operator's kind each with its name."""
+    details: list[str] = []
+    if kind in _DETAILS:
+        for name in _DETAILS[kind]:
+            value = content.get(name)
+            if value not in (None, "", what):
+                details.append(str(value))
+        return details
+    for name, value in sorted(content.items()):
+        if isinstance(value, str | int | float) and value != what:
+            details.append(f"{name.replace('_', ' ')}: {value}")
+    return details
 
 
 def _promise(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str:
     """Return a promise: what, to whom, by when, and whether it was kept."""
     line = _with_details(localizer, what, content)
     state = content.get("state")
-    return localizer.say(f"promise_line_{state if state in _ENDED else 'open'}", what=line)
+    if state not in _ENDED:
+        state = "open"
+    return localizer.say(f"promise_line_{state}", what=line)
 
 
 def _with_details(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str:
@@ -113,28 +132,33 @@ def _promise_details(localizer: Localizer, content: Mapping[str, Any]) -> list[s
     details: list[str] = []
     if to := content.get("to"):
         details.append(localizer.say("promise_to", who=to))
-    if due := due_of(content):
-        details.append(localizer.say("promise_by", when=due_line(localizer, due)))
+    if due := due_line(localizer, content):
+        details.append(localizer.say("promise_by", when=due))
     return details
 
 
 def promise_line(localizer: Localizer, memory: Memory) -> str:
     """Return what was promised, to whom and by when, as one line of mrkdwn."""
     what = subject(memory.kind, memory.content)
-    return as_mrkdwn(_one_line(_with_details(localizer, what, memory.content)))
+    line = _with_details(localizer, what, memory.content)
+    return as_mrkdwn(one_line(line))
 
 
 def promise_details(localizer: Localizer, memory: Memory) -> str:
     """Return a promise as a row of a reminder: what, and, below it, to whom and by when."""
-    what = as_mrkdwn(_one_line(subject(memory.kind, memory.content)))
-    details = as_mrkdwn(" · ".join(_promise_details(localizer, memory.content)))
-    return f"*{what}*\n{details}" if details else f"*{what}*"
+    what = as_mrkdwn(one_line(subject(memory.kind, memory.content)))
+    details = _promise_details(localizer, memory.content)
+    if not details:
+        return f"*{what}*"
+    return f"*{what}*\n{as_mrkdwn(' · '.join(details))}"
 
 
 def sentence_of(memory: Memory) -> str:
     """Return the sentence of a memory's newest source, which was judged; "" if it is gone."""
-    said = [str(one.get("evidence") or "") for one in memory.sources]
-    return " ".join("".join(said[-1:]).split())
+    if not memory.sources:
+        return ""
+    said = str(memory.sources[-1].get("evidence") or "")
+    return " ".join(said.split())
 
 
 def said_line(localizer: Localizer, memory: Memory, line: str) -> str:
@@ -159,15 +183,16 @@ def _only_names(what: str, text: str) -> bool:
     Without the subject, few letters are left of it. They must not belong to the subject, as they do
     in “miso ramen” or 「味噌ラーメン」.
     """
-    before, found, after = text.casefold().partition(what.casefold()) if what else ("", "", "")
-    left = (before + after).strip(_FINAL_MARKS)
-    if not found or len(left) > _FEW_LETTERS or (before[-1:].isalnum() and before[-1] not in _ENDS):
+    if not what:
         return False
-    return not left.isascii() or len(left.split()) != 1
-
-
-def _one_line(text: str) -> str:
-    return truncate(" ".join(text.split()), LINE_LIMIT)
+    before, found, after = text.casefold().partition(what.casefold())
+    left = (before + after).strip(_FINAL_MARKS)
+    if not found or len(left) > _FEW_LETTERS:
+        return False
+    if before[-1:].isalnum() and before[-1] not in _ENDS:
+        return False
+    is_one_word = len(left.split()) == 1
+    return not (is_one_word and left.isascii())
 
 
 def _sentence(localizer: Localizer, kind: str, what: str, content: Mapping[str, Any]) -> str:
@@ -183,16 +208,10 @@ def level_of(kind: str, score: object) -> Level | None:
     """Return the level of a score of a built-in kind; None if it is not a score."""
     if not isinstance(score, int):
         return None
-    return next((one for one in LEVELS[kind] if score >= one.least), None)
-
-
-def _named_fields(content: Mapping[str, Any], what: str) -> list[str]:
-    """Return the fields beside the subject, each with its name."""
-    return [
-        f"{name.replace('_', ' ')}: {value}"
-        for name, value in sorted(content.items())
-        if isinstance(value, str | int | float) and value != what
-    ]
+    for level in LEVELS[kind]:
+        if score >= level.least:
+            return level
+    return None
 
 
 def memory_line(localizer: Localizer, memory: Memory) -> str:
@@ -201,15 +220,19 @@ def memory_line(localizer: Localizer, memory: Memory) -> str:
     A memory without words, such as one of another version of its kind, is “…”.
     """
     text = as_mrkdwn(describe(localizer, memory.kind, memory.content)) or "…"
-    return f"{text} {_last_day(localizer, memory.expires_at)}" if memory.expires_at else text
+    if memory.expires_at is not None:
+        text += f" {_last_day(localizer, memory.expires_at)}"
+    return text
 
 
 def audience_of(memory: Memory) -> str:
     """Return the widest audience, besides direct messages, that knows a memory."""
     others = [one for one in memory.audiences if one != COLLEAGUES]
+    if not others:
+        return DM
     if PUBLIC in others:
         return PUBLIC
-    return others[0] if others else DM
+    return others[0]
 
 
 def audience_name(localizer: Localizer, audience: str) -> str:
@@ -220,7 +243,8 @@ def audience_name(localizer: Localizer, audience: str) -> str:
         return localizer.say("audience_public")
     if audience == COLLEAGUES:
         return localizer.say("audience_colleagues")
-    if (channel := kept_channel(audience)) is not None:
+    channel = kept_channel(audience)
+    if channel is not None:
         return localizer.say("audience_kept", channel=f"<#{channel}>")
     return localizer.say("audience_own", channel=f"<#{audience}>")
 
@@ -270,12 +294,11 @@ def _ends_promise(entry: Change) -> bool:
 
 def history_title(localizer: Localizer, changes: Sequence[Change]) -> str:
     """Return the title of the changes of one memory, in plain text."""
-    stored = (one.after or one.before for one in changes)
-    newest = next((value for value in stored if value), None)
-    if newest is None:
-        return localizer.say("changes_title")
-    what = truncate(spoken(value_line(localizer, newest)), _TITLE_LIMIT)
-    return localizer.say("history_title", what=what)
+    for change in changes:
+        if value := change.after or change.before:
+            what = truncate(spoken(value_line(localizer, value)), _TITLE_LIMIT)
+            return localizer.say("history_title", what=what)
+    return localizer.say("changes_title")
 
 
 def changes_line(localizer: Localizer, entries: Sequence[Change]) -> str:
@@ -286,15 +309,20 @@ def changes_line(localizer: Localizer, entries: Sequence[Change]) -> str:
     told = notable_changes(entries)
     if not told:
         return ""
-    undone = [entry for entry in told if entry.undone_at is not None]
-    kept = [entry for entry in told if entry.undone_at is None]
-    over = bool(undone) and not kept
-    shown = undone if over else kept
-    if len(shown) == 1 and len(line := change_line(localizer, shown[0])) <= LINE_LIMIT:
-        return line
-    remembered = all(entry.action == "remembered" for entry in shown)
-    line = localizer.say("notice_remembered" if remembered else "notice_changed", count=len(shown))
-    return localizer.say("change_undone", line=line) if over else line
+    shown = [entry for entry in told if entry.undone_at is None]
+    are_undone = not shown
+    if are_undone:
+        shown = told
+    if len(shown) == 1:
+        line = change_line(localizer, shown[0])
+        if len(line) <= LINE_LIMIT:
+            return line
+    are_new = all(entry.action == "remembered" for entry in shown)
+    key = "notice_remembered" if are_new else "notice_changed"
+    line = localizer.say(key, count=len(shown))
+    if are_undone:
+        return localizer.say("change_undone", line=line)
+    return line
 
 
 def notable_changes(entries: Sequence[Change]) -> list[Change]:
@@ -302,9 +330,11 @@ def notable_changes(entries: Sequence[Change]) -> list[Change]:
 
     Confirmations are left out.
     """
-    shown = (entry for entry in entries if entry.action in _SHOWN)
-    ordered = sorted(shown, key=lambda entry: entry.at)
-    return list({entry.key: entry for entry in ordered}.values())
+    last: dict[str, Change] = {}
+    for entry in sorted(entries, key=lambda entry: entry.at):
+        if entry.action in _SHOWN:
+            last[entry.key] = entry
+    return list(last.values())
 
 
 def value_line(localizer: Localizer, value: Mapping[str, Any] | None) -> str:
@@ -323,7 +353,7 @@ def question_line(localizer: Localizer, question: Question) -> str:
     after = value_line(localizer, question.after)
     match question.asks:
         case "replace" | "older":
-            day = localizer.plain_day(date.fromisoformat(question.said_on))
+            day = localizer.stored_day(question.said_on)
             return localizer.say(f"ask_{question.asks}_line", was=before, day=day, what=after)
         case "remove":
             return localizer.say("forget_ask", what=before)
@@ -333,14 +363,9 @@ def question_line(localizer: Localizer, question: Question) -> str:
 
 def refusal_line(localizer: Localizer, reason: str, sentence: str) -> str:
     """Return why a sentence of the person was not stored; `reason` is a `memory.Reason`."""
-    what = as_mrkdwn(" ".join(sentence.split()))
+    what = as_mrkdwn(one_line(sentence))
     key = _REFUSED_AS.get(reason, reason)
     return localizer.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
-
-
-def not_remembered_line(localizer: Localizer, refused: NotRemembered) -> str:
-    """Return a sentence that was not remembered, and why."""
-    return refusal_line(localizer, refused.reason, truncate(refused.sentence, LINE_LIMIT))
 
 
 def off_line(localizer: Localizer, off: Off) -> str:
@@ -361,8 +386,10 @@ def place_name(localizer: Localizer, scope: str) -> str:
     """Return the conversation or thread of `bot.people.Off`, to somebody who is there."""
     if "." in scope:
         return localizer.say("place_thread")
-    # Slack shows the link to a direct message with an internal name.
-    return localizer.say("place_dm") if is_direct(scope) else f"<#{scope}>"
+    if is_direct(scope):
+        # Slack shows the link to a direct message with an internal name.
+        return localizer.say("place_dm")
+    return f"<#{scope}>"
 
 
 def kept_for(localizer: Localizer, days: int | None) -> str:

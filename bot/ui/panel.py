@@ -6,9 +6,10 @@ metadata of the view, which Slack returns with each click in it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from typing import get_args
 
 from bot.locale import LANGUAGES, Localizer, say
 from bot.people import Off, PolicyRefusal
@@ -44,6 +45,7 @@ from bot.ui.blocks import (
     as_mrkdwn,
     bulleted,
     button,
+    explained_button,
     header,
     input_block,
     modal,
@@ -52,6 +54,7 @@ from bot.ui.blocks import (
     plain_text,
     section,
     select,
+    source_link,
     text_input,
 )
 from bot.ui.cards import card_lines
@@ -62,10 +65,10 @@ from bot.ui.lines import (
     change_line,
     history_title,
     memory_line,
-    not_remembered_line,
     off_sentences,
     place_name,
     question_line,
+    refusal_line,
     said_line,
 )
 from bot.ui.promises import is_open
@@ -81,26 +84,22 @@ from memory.model import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND
 from memory.store import KeptMemory, NotRemembered
 
 PAGE_SIZE = 15
-_SWITCHES: tuple[tuple[SwitchTo, str], ...] = (
-    ("on", "switch_on"),
-    ("hour", "switch_hour"),
-    ("tomorrow", "switch_tomorrow"),
-    ("off", "switch_off"),
-)
-_ANSWERS: Mapping[str, tuple[tuple[AnswerTo, str], ...]] = {
-    "replace": (("yes", "ask_replace"), ("both", "ask_keep_both"), ("no", "ask_keep_old")),
-    "older": (("yes", "ask_older"), ("both", "ask_keep_both"), ("no", "ask_keep_newer")),
-    "remove": (("yes", "menu_forget"), ("no", "ask_keep")),
-    "store": (("yes", "remember_button"), ("no", "ask_not_store")),
+# The text of the button of each answer to a question.
+_ANSWERS: Mapping[str, Mapping[AnswerTo, str]] = {
+    "replace": {"yes": "ask_replace", "both": "ask_keep_both", "no": "ask_keep_old"},
+    "older": {"yes": "ask_older", "both": "ask_keep_both", "no": "ask_keep_newer"},
+    "remove": {"yes": "menu_forget", "no": "ask_keep"},
+    "store": {"yes": "remember_button", "no": "ask_not_store"},
 }
 _DIVIDER: Block = {"type": "divider"}
+_MOST_PLACES = 5  # that are named where memory is off
 _SAID = "said"
+_SAID_BUTTONS = "said-buttons"
 # The prefixes of row ids, before the key of a memory or the id of a change.
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
 _HEADINGS = ("promises_title", "kept_own_title", "instructions_title", "about_title")
-_OF_CHANGES = ("changes", "notice")
-_VIEW_FIELDS = ("type", "callback_id", "title", "submit", "close", "private_metadata")
+_VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +124,11 @@ class Done:
 
     def shown_buttons(self, localizer: Localizer) -> list[Block]:
         """Return its buttons, *Undo* first."""
-        if self.undo is None:
-            return [*self.buttons]
-        return [undo_button(localizer, self.undo, self.line), *self.buttons]
+        buttons = list(self.buttons)
+        if self.undo is not None:
+            undo = explained_button(localizer, "undo_button", self.undo, self.line)
+            buttons.insert(0, undo)
+        return buttons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,15 +177,15 @@ def home_view(
     localizer: Localizer, content: Content, said: Done | None = None, row: Row | None = None
 ) -> SlackView:
     """Return the panel as Home; `said` is what the click in `row` did."""
-    title = header(localizer.say("panel_title"))
-    blocks = [*_panel(localizer, content, said, row)]
+    blocks = [header(localizer.say("panel_title"))]
+    blocks += _panel(localizer, content, said, row)
     if content.card is not None:
         blocks += _card(localizer, content.card)
     if content.handling:
-        blocks += [_DIVIDER, header(localizer.say("home_where"))]
+        blocks.append(_DIVIDER)
+        blocks.append(header(localizer.say("home_where")))
         blocks.append(section(bulleted(content.handling)))
-    metadata = content.position.value
-    return {"type": "home", "private_metadata": metadata, "blocks": [title, *blocks]}
+    return {"type": "home", "private_metadata": content.position.value, "blocks": blocks}
 
 
 def panel_view(
@@ -195,15 +196,11 @@ def panel_view(
     Slack requires a submit button if there is an input; it searches for the words.
     """
     blocks = _panel(localizer, content, said, row)
-    view = modal(localizer, _title(content.position), blocks, content.position)
+    title = "kept_panel_title" if content.position.list == "kept" else "panel_title"
+    view = modal(localizer, title, blocks, content.position)
     if any(block["type"] == "input" for block in blocks):
         view["submit"] = plain_text(localizer.say("search_submit"))
     return view
-
-
-def _title(position: Position) -> str:
-    """Return the key of the title of the panel's modal."""
-    return "kept_panel_title" if position.list == "kept" else "panel_title"
 
 
 def loading_view(position: Position) -> SlackView:
@@ -219,9 +216,12 @@ def loading_view(position: Position) -> SlackView:
 
 def view_with_line(localizer: Localizer, view: SlackView, said: Done) -> SlackView:
     """Return a view as Slack returned it, with what a click did above its content."""
-    kept = {name: view[name] for name in _VIEW_FIELDS if view.get(name)}
-    blocks = [block for block in view["blocks"] if not _is_said(block)]
-    return {**kept, "blocks": [*_said(localizer, said), *blocks][:VIEW_BLOCKS_LIMIT]}
+    blocks = _said(localizer, said)
+    for block in view["blocks"]:
+        if block.get("block_id") not in (_SAID, _SAID_BUTTONS):
+            blocks.append(block)
+    fields = {name: view[name] for name in _VIEW_FIELDS if view.get(name)}
+    return {**fields, "blocks": blocks[:VIEW_BLOCKS_LIMIT]}
 
 
 def clicked_row(view: SlackView, block_id: str) -> Row | None:
@@ -240,49 +240,49 @@ def clicked_row(view: SlackView, block_id: str) -> Row | None:
 def _panel(
     localizer: Localizer, content: Content, said: Done | None, row: Row | None
 ) -> list[Block]:
-    position = content.position
-    shown = _said(localizer, said) if said else []
-    if position.list == "kept":
-        rows = _kept(localizer, content)
-    else:
-        rows = (
-            _changes(localizer, content)
-            if position.list in _OF_CHANGES
-            else _rows(localizer, content)
-        )
+    """Return what a click did, the state of memory, and the list at the position."""
+    blocks = _said(localizer, said) if said else []
+    rows = _list_rows(localizer, content)
     if row is not None:
-        rows = _in_place(rows, shown, row)
-        shown = []
-    blocks = [*shown]
-    # What is kept for a conversation is not part of the person's own memories.
-    if position.list != "kept":
-        blocks += _state(localizer, content)
+        rows = _in_place(rows, blocks, row)
+        blocks = []
+    position = content.position
+    if position.list == "kept":
+        # What is kept for a conversation is not part of the person's own memories.
+        if content.kept is not None:
+            blocks.append(section(localizer.say("kept_title", channel=f"<#{position.of}>")))
+        return [*blocks, *rows, *_pages(localizer, content)]
+    blocks += _state(localizer, content)
     if position == Position():
         blocks += _question(localizer, content)
-    if position.list != "kept":
-        blocks += [_DIVIDER, _controls(localizer, content)]
-    match position.list:
-        case "memories":
-            blocks += _memories(localizer, content, rows)
-        case "changes" | "notice":
-            blocks += [header(_changes_title(localizer, content)), *rows]
-            blocks += _not_remembered(localizer, content)
-        case "kept":
-            if content.kept is not None:
-                blocks.append(section(localizer.say("kept_title", channel=f"<#{position.of}>")))
-            blocks += rows
+    blocks.append(_DIVIDER)
+    blocks.append(_controls(localizer, content))
+    if position.list == "memories":
+        blocks += _memories(localizer, content, rows)
+    else:
+        blocks.append(header(_changes_title(localizer, content)))
+        blocks += rows
+        blocks += _not_remembered(localizer, content)
     return [*blocks, *_pages(localizer, content)]
+
+
+def _list_rows(localizer: Localizer, content: Content) -> list[Block]:
+    """Return the rows of the list at the position, with the headings between them."""
+    match content.position.list:
+        case "memories":
+            return _memory_rows(localizer, content)
+        case "changes" | "notice":
+            return _change_rows(localizer, content)
+        case "kept":
+            return _kept_rows(localizer, content)
 
 
 def _said(localizer: Localizer, said: Done) -> list[Block]:
     """Return what a click did, and its buttons."""
-    buttons = said.shown_buttons(localizer)
-    row = [actions(*buttons, block_id=f"{_SAID}-buttons")] if buttons else []
-    return [section(said.line, block_id=_SAID), *row]
-
-
-def _is_said(block: Block) -> bool:
-    return block.get("block_id") in (_SAID, f"{_SAID}-buttons")
+    blocks = [section(said.line, block_id=_SAID)]
+    if buttons := said.shown_buttons(localizer):
+        blocks.append(actions(*buttons, block_id=_SAID_BUTTONS))
+    return blocks
 
 
 def _in_place(rows: Sequence[Block], said: Sequence[Block], clicked: Row) -> list[Block]:
@@ -290,17 +290,18 @@ def _in_place(rows: Sequence[Block], said: Sequence[Block], clicked: Row) -> lis
 
     If the memory of that row still exists, its menu stays beside the line.
     """
-    names = [str(row.get("block_id")) for row in rows]
     line, *buttons = said
-    if clicked.id in names:
-        accessory = rows[names.index(clicked.id)].get("accessory")
-        if accessory and accessory["type"] == "overflow":
-            line = {**line, "accessory": accessory}
-    others = [row for row in rows if row.get("block_id") != clicked.id]
-    others_names = [str(row.get("block_id")) for row in others]
-    # A heading disappears with the last of its rows.
-    left = [name for name in clicked.above if name in others_names]
-    place = others_names.index(left[-1]) + 1 if left else 0
+    others: list[Block] = []
+    for row in rows:
+        if row.get("block_id") != clicked.id:
+            others.append(row)
+        elif row.get("accessory", {}).get("type") == "overflow":
+            line = {**line, "accessory": row["accessory"]}
+    # A heading disappears with the last of its rows, so it may not be there any more.
+    place = 0
+    for number, row in enumerate(others, 1):
+        if row.get("block_id") in clicked.above:
+            place = number
     return [*others[:place], line, *buttons, *others[place:]]
 
 
@@ -314,24 +315,39 @@ def _state(localizer: Localizer, content: Content) -> list[Block]:
             actions(*consent_buttons(localizer), block_id="consent"),
         ]
     off = content.off
-    text = localizer.say("panel_on") if off is None else off_sentences(localizer, off)
-    options = [option(localizer.say(key), Switch(to=to).value) for to, key in _SWITCHES]
-    # Slack sends no event for the option that is already chosen.
     chosen = _chosen_switch(content)
-    switch = {
-        **select(options, Switch(to=chosen).value if chosen else ""),
-        "action_id": ACT,
-        "placeholder": plain_text(localizer.say("switch_placeholder")),
-    }
     # Slack keeps a choice as long as the id of its block stays the same.
-    state = int(off.until.timestamp()) if off and off.until else chosen
-    lines = _state_notes(localizer, content)
-    return [section(text, switch, f"state-{state}"), *([note(*lines)] if lines else [])]
+    block_id = f"state-{chosen}"
+    if off is None:
+        text = localizer.say("panel_on")
+    else:
+        text = off_sentences(localizer, off)
+        if off.until is not None:
+            block_id = f"state-{off.until.timestamp():.0f}"
+    blocks = [section(text, _switch_menu(localizer, chosen), block_id)]
+    if lines := _state_notes(localizer, content):
+        blocks.append(note(*lines))
+    return blocks
+
+
+def _switch_menu(localizer: Localizer, chosen: SwitchTo | None) -> Block:
+    """Return the menu that switches memory on or off."""
+    options: list[Block] = []
+    for to in get_args(SwitchTo):
+        text = localizer.say(f"switch_{to}")
+        options.append(option(text, Switch(to=to).value))
+    # Slack sends no event for the option that is already chosen.
+    menu = select(options, Switch(to=chosen).value if chosen else "")
+    menu["action_id"] = ACT
+    menu["placeholder"] = plain_text(localizer.say("switch_placeholder"))
+    return menu
 
 
 def _state_notes(localizer: Localizer, content: Content) -> list[str]:
     """Return what off means, how much is remembered or not read yet, and where memory is off."""
-    lines = [localizer.say("off_means")] if content.off else []
+    lines: list[str] = []
+    if content.off is not None:
+        lines.append(localizer.say("off_means"))
     if content.total:
         lines.append(localizer.say("counted_memories", count=content.total))
     if content.unformed:
@@ -339,24 +355,28 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
     if content.unread:
         lines.append(localizer.say("messages_unread", count=content.unread))
     if content.off_in and content.off is None:
+        # Several threads are the same to somebody who is elsewhere.
         places = dict.fromkeys(_place(localizer, scope) for scope in content.off_in)
-        where = localizer.say("listed").join([*places][:5])
-        lines.append(localizer.say("off_here", where=where))
+        named = list(places)[:_MOST_PLACES]
+        lines.append(localizer.say("off_here", where=localizer.say("listed").join(named)))
     return lines
 
 
 def _chosen_switch(content: Content) -> SwitchTo | None:
     """Return the option for the state of memory, if one describes it fully."""
-    off = content.off
-    if content.off_in and off is None:
+    if content.off is not None:
+        is_for_good = content.off.until is None
+        return "off" if is_for_good else None
+    if content.off_in:
         return None
-    if off is None:
-        return "on"
-    return "off" if off.until is None else None
+    return "on"
 
 
 def _place(localizer: Localizer, scope: str) -> str:
-    return localizer.say("place_other_thread") if "." in scope else place_name(localizer, scope)
+    """Return the conversation or thread of `bot.people.Off`, to somebody who is elsewhere."""
+    if "." in scope:
+        return localizer.say("place_other_thread")
+    return place_name(localizer, scope)
 
 
 def consent_buttons(localizer: Localizer) -> list[Block]:
@@ -371,67 +391,69 @@ def _question(localizer: Localizer, content: Content) -> list[Block]:
     if not content.questions:
         return []
     first = content.questions[0]
-    name = f"question-{first.id}"
+    buttons = answer_buttons(localizer, first)
     return [
         section(question_line(localizer, first)),
-        actions(*answer_buttons(localizer, first), block_id=name),
+        actions(*buttons, block_id=f"question-{first.id}"),
     ]
 
 
 def answer_buttons(localizer: Localizer, question: Question) -> list[Block]:
     """Return a button for each answer to a question, without *both* if it is about one thing."""
-    answers = _ANSWERS[question.asks]
-    if question.is_about_one_thing:
-        answers = tuple(one for one in answers if one[0] != "both")
-    return [
-        button(localizer.say(key), Answer(question=question.id, answer=answer))
-        for answer, key in answers
-    ]
+    buttons: list[Block] = []
+    for answer, key in _ANSWERS[question.asks].items():
+        if answer == "both" and question.is_about_one_thing:
+            continue
+        act = Answer(question=question.id, answer=answer)
+        buttons.append(button(localizer.say(key), act))
+    return buttons
 
 
 def _memories(localizer: Localizer, content: Content, rows: Sequence[Block]) -> list[Block]:
+    """Return the rows of memories below the input for the words to search for."""
     position = content.position
     if not content.total and not rows:
         return [section(localizer.say("panel_none"))]
-    blocks: list[Block] = [_search(localizer, position)]
+    blocks = [_search(localizer, position)]
     if position.of and not rows:
         words = as_mrkdwn(position.of)
         blocks.append(section(localizer.say("panel_no_match", words=words)))
     blocks += rows
     if position.of and len(content.memories) > 1:
-        keys = tuple(memory.key for memory in content.memories)
-        blocks.append(actions(forget_all_button(localizer, keys), block_id="forget"))
+        forget_all = forget_all_button(localizer, content.memories)
+        blocks.append(actions(forget_all, block_id="forget"))
     return blocks
 
 
-def forget_all_button(localizer: Localizer, keys: Sequence[str]) -> Block:
+def forget_all_button(localizer: Localizer, memories: Sequence[Memory]) -> Block:
     """Return the button that forgets several memories."""
-    text = localizer.say("forget_all", count=len(keys))
-    return button(text, Forget(keys=tuple(keys)), style="danger")
+    text = localizer.say("forget_all", count=len(memories))
+    keys = tuple(memory.key for memory in memories)
+    return button(text, Forget(keys=keys), style="danger")
 
 
 def _search(localizer: Localizer, position: Position) -> Block:
-    element = {
-        **text_input(QUERY_LIMIT, position.of, multiline=False),
-        "action_id": SEARCH,
-        "placeholder": plain_text(localizer.say("search_example")),
-        "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
-    }
+    """Return the input for the words to search for."""
+    element = text_input(QUERY_LIMIT, position.of, multiline=False)
+    element["action_id"] = SEARCH
+    element["placeholder"] = plain_text(localizer.say("search_example"))
+    element["dispatch_action_config"] = {"trigger_actions_on": ["on_enter_pressed"]}
     # Slack keeps what was typed as long as the id of its block stays the same.
     block = input_block(f"search-{position.of}", localizer.say("search_submit"), element)
-    return {**block, "dispatch_action": True}
+    block["dispatch_action"] = True
+    return block
 
 
-def _rows(localizer: Localizer, content: Content) -> list[Block]:
-    """Return the memories, with a heading for each group if there are several groups."""
-    is_grouped = content.position == Position().on_page(content.position.page)
+def _memory_rows(localizer: Localizer, content: Content) -> list[Block]:
+    """Return the memories; unless they were searched for, with a heading for each group."""
     groups: dict[str, list[Block]] = {}
     for memory in content.memories:
         row = memory_row(localizer, memory, content.links.get(memory.key))
         groups.setdefault(_heading(memory), []).append(row)
     blocks: list[Block] = []
     for heading, rows in groups.items():
-        if is_grouped and (len(groups) > 1 or heading != "about_title"):
+        needs_heading = len(groups) > 1 or heading != "about_title"
+        if needs_heading and not content.position.of:
             blocks.append(section(f"*{localizer.say(heading)}*", block_id=heading))
         blocks += rows
     return blocks
@@ -443,7 +465,9 @@ def _heading(memory: Memory) -> str:
         return "promises_title"
     if memory.kind == KEPT_KIND:
         return "kept_own_title"
-    return "instructions_title" if memory.kind == INSTRUCTION_KIND else "about_title"
+    if memory.kind == INSTRUCTION_KIND:
+        return "instructions_title"
+    return "about_title"
 
 
 def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
@@ -455,9 +479,9 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
     line = memory_line(localizer, memory)
     details = [line]
     if memory.kind != PROMISE_KIND:
-        details.append(localizer.plain_day(date.fromisoformat(memory.said_on)))
+        details.append(localizer.stored_day(memory.said_on))
     if link:
-        details.append(f"<{link}|{localizer.say('row_source')}>")
+        details.append(source_link(localizer, link))
     audience = audience_of(memory)
     if audience != DM:
         details.append(localizer.say("row_where", where=audience_name(localizer, audience)))
@@ -466,48 +490,49 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
     text = " · ".join(details)
     if said := said_line(localizer, memory, line):
         text += f"\n{said}"
-    options = [option(localizer.say(key), act.value) for key, act in _row_acts(memory)]
+    acts = _row_acts(memory)
+    options = [option(localizer.say(name), act.value) for name, act in acts.items()]
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
 
 
-def _row_acts(memory: Memory) -> list[tuple[str, ButtonAct]]:
-    """Return the menu of a memory: the key of each option's text, and its act."""
+def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
+    """Return the menu of a memory: its acts by the key of the option's text."""
     key = memory.key
-    acts: list[tuple[str, ButtonAct]] = []
+    forget = Forget(keys=(key,))
+    history = Position(list="changes", of=key)
     if memory.kind == KEPT_KIND:
         # It can only be edited where it was said, and is used nowhere else.
-        return [
-            ("menu_forget", Forget(keys=(key,))),
-            ("menu_history", Position(list="changes", of=key)),
-        ]
+        return {"menu_forget": forget, "menu_history": history}
     # Slack allows five options.
+    acts: dict[str, ButtonAct] = {}
     if is_open(memory.kind, memory.content):
-        acts.append(("promise_done", ChangePromise(key=key, to="done")))
+        acts["promise_done"] = ChangePromise(key=key, to="done")
     elif audience_of(memory) == DM:
-        acts.append(("menu_everywhere", Move(key=key, to="public")))
+        acts["menu_everywhere"] = Move(key=key, to="public")
     else:
-        acts.append(("menu_dm_only", Move(key=key, to="dm")))
-    acts.append(("menu_edit", Edit(key=key)))
-    acts.append(("menu_forget", Forget(keys=(key,))))
-    acts.append(("menu_history", Position(list="changes", of=key)))
+        acts["menu_dm_only"] = Move(key=key, to="dm")
+    acts["menu_edit"] = Edit(key=key)
+    acts["menu_forget"] = forget
+    acts["menu_history"] = history
     if COLLEAGUES in memory.audiences:
-        acts.append(("card_hide", Hide(key=key)))
+        acts["card_hide"] = Hide(key=key)
     else:
-        acts.append(("card_show", Share(key=key)))
+        acts["card_show"] = Share(key=key)
     return acts
 
 
 def _card(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
     """Return what the person shows to colleagues, with a preview button."""
-    title = header(localizer.say("card_title"))
-    if not (lines := card_lines(localizer, memories)):
-        return [_DIVIDER, title, section(localizer.say("card_none"))]
+    blocks = [_DIVIDER, header(localizer.say("card_title"))]
+    lines = card_lines(localizer, memories)
+    if not lines:
+        return [*blocks, section(localizer.say("card_none"))]
     preview = button(localizer.say("card_preview"), PreviewCard())
-    return [_DIVIDER, title, section(bulleted(lines)), actions(preview, block_id="card")]
+    return [*blocks, section(bulleted(lines)), actions(preview, block_id="card")]
 
 
-def _changes(localizer: Localizer, content: Content) -> list[Block]:
+def _change_rows(localizer: Localizer, content: Content) -> list[Block]:
     if not content.changes:
         return [section(localizer.say("no_changes"))]
     blocks: list[Block] = []
@@ -515,22 +540,23 @@ def _changes(localizer: Localizer, content: Content) -> list[Block]:
         changed = change_line(localizer, entry)
         line = f"{changed}\n{localizer.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
-            line += f" · <{link}|{localizer.say('row_source')}>"
-        undo = undo_button(localizer, undo_of([entry]), changed)
+            line += f" · {source_link(localizer, link)}"
+        undo = explained_button(localizer, "undo_button", undo_of([entry]), changed)
         blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
     return blocks
 
 
-def _kept(localizer: Localizer, content: Content) -> list[Block]:
+def _kept_rows(localizer: Localizer, content: Content) -> list[Block]:
     """Return what is kept for a conversation, or why it is not shown."""
-    viewer = content.viewer
-    if content.kept is None or viewer is None:
+    if content.kept is None:
         return [section(localizer.say("kept_no_list"))]
     if not content.kept:
         return [section(localizer.say("kept_none"))]
-    return [
-        kept_row(localizer, one, viewer, content.links.get(one.memory.key)) for one in content.kept
-    ]
+    rows: list[Block] = []
+    for one in content.kept:
+        link = content.links.get(one.memory.key)
+        rows.append(kept_row(localizer, one, content.viewer, link))
+    return rows
 
 
 def _changes_title(localizer: Localizer, content: Content) -> str:
@@ -542,11 +568,11 @@ def _changes_title(localizer: Localizer, content: Content) -> str:
 def _not_remembered(localizer: Localizer, content: Content) -> list[Block]:
     if not content.not_remembered:
         return []
-    lines = [
-        f"{not_remembered_line(localizer, refused)}\n{localizer.minute(refused.at)}"
-        for refused in content.not_remembered
-    ]
-    return [header(localizer.say("not_remembered_title")), *map(section, lines)]
+    blocks = [header(localizer.say("not_remembered_title"))]
+    for refused in content.not_remembered:
+        line = refusal_line(localizer, refused.reason, refused.sentence)
+        blocks.append(section(f"{line}\n{localizer.minute(refused.at)}"))
+    return blocks
 
 
 def undo_of(changes: Sequence[Change]) -> Undo | Redo:
@@ -557,28 +583,23 @@ def undo_of(changes: Sequence[Change]) -> Undo | Redo:
     return Undo(what="changes", ids=ids)
 
 
-def undo_button(localizer: Localizer, undo: UndoAct, what: str) -> Block:
-    """Return the button that undoes `what`."""
-    text = localizer.say("undo_button")
-    return button(text, undo, label=localizer.say("explained", what=text, more=what))
-
-
 def _pages(localizer: Localizer, content: Content) -> list[Block]:
     """Return how much of a list is shown, and buttons for the rest of it."""
     position = content.position
+    pages = math.ceil(content.found / PAGE_SIZE)
     blocks: list[Block] = []
+    if content.memories and pages > 1:
+        before = (position.page - 1) * PAGE_SIZE
+        last = min(before + PAGE_SIZE, content.found)
+        shown = localizer.say("panel_shown", first=before + 1, last=last, count=content.found)
+        blocks.append(note(shown))
     buttons: list[Block] = []
-    pages = -(-content.found // PAGE_SIZE)
-    if content.memories and content.found > PAGE_SIZE:
-        first = (position.page - 1) * PAGE_SIZE + 1
-        last = min(first + PAGE_SIZE - 1, content.found)
-        blocks.append(
-            note(localizer.say("panel_shown", first=first, last=last, count=content.found))
-        )
     if position.page > 1:
-        buttons.append(button(localizer.say("newer"), position.on_page(position.page - 1)))
+        newer = position.on_page(position.page - 1)
+        buttons.append(button(localizer.say("newer"), newer))
     if position.page < pages:
-        buttons.append(button(localizer.say("older"), position.on_page(position.page + 1)))
+        older = position.on_page(position.page + 1)
+        buttons.append(button(localizer.say("older"), older))
     if position.of or position.list != "memories":
         buttons.append(button(localizer.say("all_memories"), Position()))
     if buttons:
@@ -590,7 +611,10 @@ def _controls(localizer: Localizer, content: Content) -> Block:
     """Return the buttons for everything else."""
     buttons: list[Block] = []
     if content.off is None and not content.asks and content.refusal is None:
-        buttons.append(button(localizer.say("add_button"), Open(form="add"), style="primary"))
-    buttons.append(button(localizer.say("changes_title"), Position(list="changes")))
-    buttons.append(button(localizer.say("settings_title"), Open(form="settings")))
+        add = Open(form="add")
+        buttons.append(button(localizer.say("add_button"), add, style="primary"))
+    changes = Position(list="changes")
+    buttons.append(button(localizer.say("changes_title"), changes))
+    settings = Open(form="settings")
+    buttons.append(button(localizer.say("settings_title"), settings))
     return actions(*buttons, block_id="controls")

@@ -27,11 +27,13 @@ from bot.ui.blocks import (
     as_mrkdwn,
     bulleted,
     button,
+    explained_button,
     note,
+    one_line,
     payload,
     section,
 )
-from bot.ui.kept_lines import described, one_line
+from bot.ui.kept_lines import described
 from bot.ui.lines import (
     changes_line,
     memory_line,
@@ -46,7 +48,6 @@ from bot.ui.panel import (
     answer_buttons,
     consent_buttons,
     forget_all_button,
-    undo_button,
 )
 from bot.ui.promise_payloads import promise_told
 from memory import Change, Memory, Person, Question, Reason, Refusal
@@ -56,7 +57,6 @@ from memory.store import KeptMemory
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
 PayloadMaker: TypeAlias = Callable[[Person, Localizer], Awaitable[Payload]]
 """A function that returns a private message to a person."""
-_MOST_BUTTONS = 3
 _MOST_ROWS = 10  # rows of memories that can each be forgotten
 
 
@@ -82,33 +82,57 @@ def notice_payload(
     next `reminders` are by key. `thread` is the key of the notice's thread: a button switches
     memory off there, because Slack accepts no commands in a thread.
     """
-    blocks: list[Block] = []
     lines: list[str] = []
+    blocks: list[Block] = []
     if told := notable_changes(changes):
+        promises = _open_promises(localizer, newest, reminders)
+        buttons: list[Block] = []
         lines.append(changes_line(localizer, told))
-        promises = [promise_told(localizer, one, reminders.get(one.key)) for one in newest]
-        open_promises = [promise for promise in promises if promise is not None]
-        asked: list[Block] | None = None
-        if len(open_promises) == 1:
-            [(line, asked)] = open_promises
-            lines = [line] if len(told) == 1 else [*lines, line]
-        undoable = [one for one in changes if one.undone_at is None]
-        undo_notice = Undo(what="notice", ids=(batch,))
-        undo = [undo_button(localizer, undo_notice, lines[0])] if undoable else []
-        blocks = [*map(note, lines)]
-        if asked is not None:
-            blocks.append(actions(*[*asked, *undo][:_MOST_BUTTONS]))
-        elif undo:
-            notice = Position(list="notice", of=str(batch))
-            off_here = button(localizer.say("off_thread_button"), Switch(to="off", scope=thread))
-            blocks.append(actions(*undo, button(localizer.say("show_button"), notice), off_here))
+        if len(promises) == 1:
+            [(line, buttons)] = promises
+            if len(told) == 1:
+                lines.clear()
+            lines.append(line)
+        if any(one.undone_at is None for one in changes):
+            undo = Undo(what="notice", ids=(batch,))
+            buttons.append(explained_button(localizer, "undo_button", undo, lines[0]))
+            if len(promises) != 1:
+                buttons += _notice_buttons(localizer, batch, thread)
+        blocks += map(note, lines)
+        if buttons:
+            blocks.append(actions(*buttons))
     if questions:
-        lines.append(question_line(localizer, questions[0]))
-        blocks.append(section(lines[-1]))
-        blocks.append(actions(*answer_buttons(localizer, questions[0])))
-    if len(questions) > 1:
-        blocks.append(note(localizer.say("notice_questions", count=len(questions) - 1)))
+        first = questions[0]
+        line = question_line(localizer, first)
+        lines.append(line)
+        blocks.append(section(line))
+        blocks.append(actions(*answer_buttons(localizer, first)))
+    others = len(questions) - 1
+    if others > 0:
+        blocks.append(note(localizer.say("notice_questions", count=others)))
     return {"text": "\n".join(lines), "blocks": blocks}
+
+
+def _notice_buttons(localizer: Localizer, batch: UUID, thread: str) -> list[Block]:
+    """Return the buttons that show the changes of a notice, and switch memory off in its thread."""
+    show = Position(list="notice", of=str(batch))
+    off_here = Switch(to="off", scope=thread)
+    return [
+        button(localizer.say("show_button"), show),
+        button(localizer.say("off_thread_button"), off_here),
+    ]
+
+
+def _open_promises(
+    localizer: Localizer, newest: Sequence[Change], reminders: Mapping[str, datetime]
+) -> list[tuple[str, list[Block]]]:
+    """Return the line and the buttons of each promise that is still open."""
+    promises: list[tuple[str, list[Block]]] = []
+    for change in newest:
+        told = promise_told(localizer, change, reminders.get(change.key))
+        if told is not None:
+            promises.append(told)
+    return promises
 
 
 def consent_question(localizer: Localizer) -> Payload:
@@ -124,9 +148,10 @@ def off_done(localizer: Localizer, off: Off) -> Done:
 
 def on_done(localizer: Localizer, scope: str) -> Done:
     """Return that memory was switched on, with the button that switches it off."""
-    line = localizer.say("panel_on")
     if scope:
         line = localizer.say("switched_on_here", where=place_name(localizer, scope))
+    else:
+        line = localizer.say("panel_on")
     off = button(localizer.say("off_button"), Switch(to="off", scope=scope))
     return Done(line=f"{line} {localizer.say('on_means')}", buttons=[off])
 
@@ -136,11 +161,9 @@ def on_button(localizer: Localizer, scope: str = "") -> Block:
     return button(localizer.say("on_button"), Switch(to="on", scope=scope))
 
 
-def forget_button(localizer: Localizer, forget: Forget, what: str = "") -> Block:
-    """Return the button that forgets a selection; `what` names it for screen readers."""
-    text = localizer.say("menu_forget")
-    label = localizer.say("explained", what=text, more=what) if what else ""
-    return button(text, forget, label=label, style="danger")
+def forget_button(localizer: Localizer, forget: Forget) -> Block:
+    """Return the button that forgets a selection."""
+    return button(localizer.say("menu_forget"), forget, style="danger")
 
 
 def forget_question(
@@ -154,15 +177,16 @@ def forget_question(
         [memory] = memories
         line = localizer.say("forget_ask", what=memory_line(localizer, memory))
         return Done(line=line, buttons=[forget_button(localizer, Forget(keys=(memory.key,)))])
+    count = len(memories)
     shown = memories[:_MOST_ROWS]
-    among = tuple(memory.key for memory in shown)
-    rows = [_forget_row(localizer, memory, among) for memory in shown]
-    if total is not None and total > len(memories):
-        rows.append(note(localizer.say("forget_part", total=total, count=len(memories))))
-    elif len(memories) > len(shown):
-        rows.append(note(localizer.say("forget_more", count=len(memories) - len(shown))))
-    forget_all = forget_all_button(localizer, [memory.key for memory in memories])
-    return Done(line=localizer.say("forget_which"), below=[*rows, actions(forget_all)])
+    among = [memory.key for memory in shown]
+    below = [_forget_row(localizer, memory, among) for memory in shown]
+    if total is not None and total > count:
+        below.append(note(localizer.say("forget_part", total=total, count=count)))
+    elif count > len(shown):
+        below.append(note(localizer.say("forget_more", count=count - len(shown))))
+    below.append(actions(forget_all_button(localizer, memories)))
+    return Done(line=localizer.say("forget_which"), below=below)
 
 
 def question_after_forgetting(
@@ -174,17 +198,20 @@ def question_after_forgetting(
     memories that still exist.
     """
     place = among.index(key)
-    above = [_forget_row(localizer, one, among) for one in left if among.index(one.key) < place]
-    below = [_forget_row(localizer, one, among) for one in left if among.index(one.key) > place]
+    above: list[Block] = []
+    below: list[Block] = []
+    for memory in left:
+        rows = above if among.index(memory.key) < place else below
+        rows.append(_forget_row(localizer, memory, among))
     if len(left) > 1:
-        below.append(actions(forget_all_button(localizer, [one.key for one in left])))
+        below.append(actions(forget_all_button(localizer, left)))
     return replace(done, above=above, below=below)
 
 
 def _forget_row(localizer: Localizer, memory: Memory, among: Sequence[str]) -> Block:
     line = memory_line(localizer, memory)
     forget = Forget(keys=(memory.key,), among=tuple(among))
-    return section(line, forget_button(localizer, forget, line))
+    return section(line, explained_button(localizer, "menu_forget", forget, line, style="danger"))
 
 
 def list_payload(
@@ -205,14 +232,14 @@ def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Done
     `facts`: whether there is a kind of memory for it. A sentence that is too long for a button's
     value, about 1,900 characters, gets no button.
     """
-    line = refusal_line(localizer, refusal.reason, refusal.sentence)
+    done = Done(line=refusal_line(localizer, refusal.reason, refusal.sentence))
     if refusal.evidence is None or not facts or refusal.reason in _FINAL:
-        return Done(line=line)
+        return done
     said = refusal.evidence.original
     remember = Remember(text=refusal.evidence.text, channel=said.channel or "", ts=said.ts or "")
     if len(remember.value) > VALUE_LIMIT:
-        return Done(line=line)
-    return Done(line=line, buttons=[button(localizer.say("remember_button"), remember)])
+        return done
+    return replace(done, buttons=[button(localizer.say("remember_button"), remember)])
 
 
 def kept_done(localizer: Localizer, channel: str, key: str, older: Sequence[KeptMemory]) -> Done:
@@ -221,11 +248,11 @@ def kept_done(localizer: Localizer, channel: str, key: str, older: Sequence[Kept
     if not older:
         return Done(line=line)
     lines = [line, localizer.say("kept_replaces_ask")]
-    lines += [f"{n}. {described(localizer, one)}" for n, one in enumerate(older, 1)]
-    buttons = []
+    buttons: list[Block] = []
     for number, one in enumerate(older, 1):
-        words = as_mrkdwn(one_line(one.text))
+        lines.append(f"{number}. {described(localizer, one)}")
         text = localizer.say("kept_replace_button", number=number)
-        replace = Replace(key=key, old=one.memory.key)
-        buttons.append(button(text, replace, label=f"{text}: {words}"))
+        words = as_mrkdwn(one_line(one.text))
+        act = Replace(key=key, old=one.memory.key)
+        buttons.append(button(text, act, label=f"{text}: {words}"))
     return Done(line="\n".join(lines), buttons=buttons)

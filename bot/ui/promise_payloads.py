@@ -8,7 +8,16 @@ from typing import Any
 
 from bot.locale import Localizer
 from bot.ui.acts import ButtonAct, ChangePromise, Edit, Position, Snooze
-from bot.ui.blocks import FALLBACK_LIMIT, Block, Payload, actions, button, fitted, section
+from bot.ui.blocks import (
+    FALLBACK_LIMIT,
+    Block,
+    Payload,
+    actions,
+    button,
+    explained_button,
+    fitted,
+    section,
+)
 from bot.ui.lines import promise_details, promise_line, value_line
 from bot.ui.promises import Reminder, is_open, is_past
 from memory import Change, Memory
@@ -28,18 +37,22 @@ def promise_told(
     Returns None for any other change. `reminder` is when the person is reminded next; if it is
     None, they are asked for a day.
     """
-    content = (change.after or {}).get("content") or {}
-    if not change.after or change.undone_at is not None or not is_open(change.kind, content):
+    if change.after is None or change.undone_at is not None:
+        return None
+    if not is_open(change.kind, change.after["content"]):
         return None
     line = value_line(localizer, change.after)
-    key = change.key
-    if reminder is None:
-        tomorrow = button(localizer.say("promise_tomorrow"), Snooze(key=key))
-        pick = button(localizer.say("promise_pick"), Edit(key=key))
-        return localizer.say("promise_when", line=line), [tomorrow, pick]
-    edit = button(localizer.say("menu_edit"), Edit(key=key))
-    when = localizer.plain_minute(reminder)
-    return localizer.say("promise_remind", line=line, when=when), [edit]
+    edit = Edit(key=change.key)
+    if reminder is not None:
+        when = localizer.plain_minute(reminder)
+        told = localizer.say("promise_remind", line=line, when=when)
+        return told, [button(localizer.say("menu_edit"), edit)]
+    tomorrow = Snooze(key=change.key)
+    buttons = [
+        button(localizer.say("promise_tomorrow"), tomorrow),
+        button(localizer.say("promise_pick"), edit),
+    ]
+    return localizer.say("promise_when", line=line), buttons
 
 
 def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Payload:
@@ -54,27 +67,29 @@ def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Pay
     for heading in _HEADINGS:
         promises = [one for one in shown if _heading_of(localizer, one) == heading]
         if promises:
-            lines.append(localizer.say(heading))
-            blocks.append(section(lines[-1]))
+            title = localizer.say(heading)
+            lines.append(title)
+            blocks.append(section(title))
         for one in promises:
             lines.append(promise_line(localizer, one.memory))
             blocks += _reminder_row(localizer, one)
-    if len(reminders) > _MOST_REMINDERS:
-        lines.append(localizer.say("forget_more", count=len(reminders) - _MOST_REMINDERS))
-        show = button(localizer.say("show_button"), Position())
-        blocks.append(section(lines[-1], show))
+    left = len(reminders) - len(shown)
+    if left:
+        more = localizer.say("forget_more", count=left)
+        lines.append(more)
+        blocks.append(section(more, button(localizer.say("show_button"), Position())))
     return {"text": fitted("\n".join(lines), FALLBACK_LIMIT), "blocks": blocks}
 
 
 def _heading_of(localizer: Localizer, reminder: Reminder) -> str:
+    """Return the key of the heading above a reminder."""
     content = reminder.memory.content
-    day = str(content.get("due") or "")
-    if is_past(localizer, day, str(content.get("due_time") or "")):
+    if is_past(localizer, content):
         return "reminder_open"
     if reminder.due_time:
         return "reminder_soon"
     today = datetime.now(localizer.zone).date()
-    return "reminder_today" if day == today.isoformat() else "reminder_open"
+    return "reminder_today" if content.get("due") == today.isoformat() else "reminder_open"
 
 
 def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:
@@ -87,16 +102,12 @@ def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:
 def promise_buttons(localizer: Localizer, memory: Memory) -> list[Block]:
     """Return the buttons with which a person answers a reminder."""
     what = promise_line(localizer, memory)
-    answers: tuple[tuple[str, ButtonAct], ...] = (
-        ("promise_done", ChangePromise(key=memory.key, to="done")),
-        ("promise_tomorrow", Snooze(key=memory.key)),
-        ("promise_drop", ChangePromise(key=memory.key, to="dropped")),
-    )
-    buttons: list[Block] = []
-    for sentence, act in answers:
-        text = localizer.say(sentence)
-        label = localizer.say("explained", what=text, more=what)
-        buttons.append(button(text, act, label=label))
+    answers: dict[str, ButtonAct] = {
+        "promise_done": ChangePromise(key=memory.key, to="done"),
+        "promise_tomorrow": Snooze(key=memory.key),
+        "promise_drop": ChangePromise(key=memory.key, to="dropped"),
+    }
+    buttons = [explained_button(localizer, key, act, what) for key, act in answers.items()]
     buttons[0]["style"] = "primary"
     return buttons
 
@@ -113,11 +124,11 @@ def with_row_replaced(message: Mapping[str, Any], block_id: str, shown: Payload)
     """
     row = block_id.removesuffix(_ROW_BUTTONS)
     ids = [row, f"{row}{_ROW_BUTTONS}"]
-    done = [{**block, "block_id": name} for block, name in zip(shown["blocks"], ids, strict=False)]
     blocks: list[Block] = []
     for block in message.get("blocks") or []:
         if block.get("block_id") == row:
-            blocks += done
+            for done, name in zip(shown["blocks"], ids, strict=False):
+                blocks.append({**done, "block_id": name})
         elif block.get("block_id") not in ids:
             blocks.append(block)
     return {"text": shown["text"], "blocks": blocks}

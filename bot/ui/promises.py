@@ -26,30 +26,32 @@ def is_open(kind: str, content: Mapping[str, Any]) -> bool:
     return kind == PROMISE_KIND and content.get("state") == "open"
 
 
-def due_of(content: Mapping[str, Any]) -> str:
-    """Return the day and time of a promise as one text; empty if it has neither."""
-    return f"{content.get('due') or ''} {content.get('due_time') or ''}".strip()
+def due_line(localizer: Localizer, content: Mapping[str, Any]) -> str:
+    """Return the day and time of a promise as the person reads them; empty if it has neither.
 
-
-def due_line(localizer: Localizer, due: str) -> str:
-    """Return a text of `due_of` as the person reads it; any other text is returned as it is."""
+    Texts that are no day or time, as of another version of its kind, are returned as they are.
+    """
     try:
-        return localizer.plain_day(*_day_and_time(due))
+        return localizer.plain_day(*_due(content))
     except ValueError:
-        return due
+        return f"{content.get('due') or ''} {content.get('due_time') or ''}".strip()
 
 
-def is_past(localizer: Localizer, day: str, at: str) -> bool:
-    """Return whether a day, or a time on it, is past for the person; False for other texts."""
+def is_past(localizer: Localizer, content: Mapping[str, Any]) -> bool:
+    """Return whether a promise's day, or time on it, is past for the person.
+
+    Return False for texts that are no day or time.
+    """
     try:
-        due_day = date.fromisoformat(day)
-        due_time = time.fromisoformat(at) if at else time.max
+        day, at = _due(content)
     except ValueError:
         return False
     now = datetime.now(localizer.zone)
-    return (due_day, due_time) < (now.date(), now.time())
+    return (day, at or time.max) < (now.date(), now.time())
 
 
-def _day_and_time(due: str) -> tuple[date, time | None]:
-    day, _, at = due.partition(" ")
-    return date.fromisoformat(day), time.fromisoformat(at) if at else None
+def _due(content: Mapping[str, Any]) -> tuple[date, time | None]:
+    """Return the day of a promise, and its time if it has one. Raises `ValueError`."""
+    day = date.fromisoformat(str(content.get("due") or ""))
+    at = str(content.get("due_time") or "")
+    return day, time.fromisoformat(at) if at else None

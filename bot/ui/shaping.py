@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.locale import Localizer
-from bot.ui.blocks import Block, SlackView, section
+from bot.ui.blocks import SlackView
 from bot.ui.forms import final_view
 from bot.ui.lines import memory_line, said_line
 from memory import Memory
@@ -24,12 +24,11 @@ def shaping_view(localizer: Localizer, shaping: Shaping) -> SlackView:
     """Return the memories near an answer; those with words in it are marked."""
     if not shaping.memories:
         return final_view(localizer, "shaping_title", localizer.say("shaping_none"))
-    view = final_view(localizer, "shaping_title", localizer.say("shaping_note"))
     rows = [_row(localizer, one, shaping) for one in shaping.memories]
-    return {**view, "blocks": [*view["blocks"], *rows]}
+    return final_view(localizer, "shaping_title", localizer.say("shaping_note"), *rows)
 
 
-def _row(localizer: Localizer, memory: Memory, shaping: Shaping) -> Block:
+def _row(localizer: Localizer, memory: Memory, shaping: Shaping) -> str:
     """Return a memory, its mark, and its source sentence if that says more."""
     line = memory_line(localizer, memory)
     details: list[str] = []
@@ -37,4 +36,6 @@ def _row(localizer: Localizer, memory: Memory, shaping: Shaping) -> Block:
         details.append(f"*{localizer.say('shaping_in_answer')}*")
     if said := said_line(localizer, memory, line):
         details.append(said)
-    return section("\n".join([line, " · ".join(details)]).rstrip())
+    if not details:
+        return line
+    return f"{line}\n{' · '.join(details)}"

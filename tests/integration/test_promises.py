@@ -17,7 +17,7 @@ from bot.memories.switches import turn_off
 from bot.notices import next_reminders
 from bot.queue.pulse import SILENCE_SECONDS
 from bot.ui.acts import ButtonAct, ChangePromise, Snooze, clicked_act
-from bot.ui.promises import due_line, due_of
+from bot.ui.promises import due_line
 from memory import DM, Memory, Origin, Selection, add_memories, forget, undo_forgetting
 from memory.model import PROMISE_KIND
 from tests.integration.app import App
@@ -257,7 +257,7 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     assert text.index("the slides") < places[2]
     assert "the plan" not in text
     for due in (TODAY, YESTERDAY, in_hours(10)):
-        assert f"to Mia · by {due_line(Localizer('en'), due_of(due))}" in text
+        assert f"to Mia · by {due_line(Localizer('en'), due)}" in text
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ from string import Formatter
 from babel.messages.catalog import Message
 
 import bot
-from bot.locale import LANGUAGES, Language
-from bot.locale.compiling import parsed
+from bot.locale import LANGUAGES, Language, read_catalogue
 
 BOT = Path(bot.__file__).parent
 DEPLOY = BOT.parent / "deploy"
@@ -36,7 +35,7 @@ def key_of(message: Message) -> str:
 
 
 TEXTS = {
-    language: {key_of(one): forms_of(one) for one in parsed(source(language)) if one.id}
+    language: {key_of(one): forms_of(one) for one in read_catalogue(language) if one.id}
     for language in LANGUAGES
 }
 
