@@ -13,12 +13,11 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from importlib.resources import files
 from typing import Any
 
 import procrastinate
-from procrastinate import JobContext, exceptions
+from procrastinate import exceptions
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.schema import SchemaManager
@@ -96,21 +95,14 @@ class Queue:
         queue: str,
         work: Callable[..., Awaitable[None]],
         *,
-        retry: BaseRetryStrategy | None = None,
-    ) -> None:
-        """Register `work` for jobs named `name`; without `retry` the first failure is the last."""
-        self.app.task(name=name, queue=queue, retry=retry or False)(work)
-
-    def register_with_context(
-        self,
-        name: str,
-        queue: str,
-        work: Callable[[JobContext, str], Awaitable[None]],
-        *,
         retry: BaseRetryStrategy,
+        pass_context: bool = False,
     ) -> None:
-        """Register `work` for jobs named `name`; its first argument is the job's context."""
-        self.app.task(name=name, queue=queue, retry=retry, pass_context=True)(work)
+        """Register `work` for jobs named `name`.
+
+        With `pass_context` its first argument is the job's `procrastinate.JobContext`.
+        """
+        self.app.task(name=name, queue=queue, retry=retry, pass_context=pass_context)(work)
 
     def repeat(self, name: str, work: Callable[[int], Awaitable[None]], *, cron: str) -> None:
         """Register `work` as a job on the schedule `cron`; it is called with the time it was due.
@@ -141,9 +133,10 @@ class Queue:
         if not jobs:
             return
         now = datetime.now(UTC)
+        wait = delay
         added = []
-        for number, (lock, arguments) in enumerate(jobs.items(), start=1):
-            wait = delay + spacing * number
+        for lock, arguments in jobs.items():
+            wait += spacing
             due = now + timedelta(seconds=wait) if wait > 0 else None
             job = Job(
                 id=None,
@@ -257,8 +250,9 @@ class Queue:
 
 async def delete_old_jobs(queue: Queue) -> None:
     """Delete failed and aborted jobs after two weeks; successful ones are deleted as they end."""
-    delete = partial(queue.app.job_manager.delete_old_jobs, nb_hours=_KEPT_HOURS)
-    await delete(include_failed=True, include_cancelled=True, include_aborted=True)
+    await queue.app.job_manager.delete_old_jobs(
+        nb_hours=_KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+    )
 
 
 async def read_queue_state(pool: Pool, *, wait: float | None = None) -> dict[str, Any]:
