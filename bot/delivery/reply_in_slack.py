@@ -579,18 +579,17 @@ class ReplyInSlack:
     async def _unrecorded(self, since: float) -> list[str]:
         """Return the ts of the turn's messages that are in the thread but not recorded."""
         message = self._message
-        await posting.settled(since)
         found = await messages_since(
             self._patient, message.channel_id, since, thread_ts=message.thread_ts
         )
-        recorded = await self._record.in_thread()
+        # Slack includes the thread's first message, however old it is.
+        replies = [one for one in found if _time(one) > float(message.ts)]
         return messages_of_turn(
-            # Slack includes the thread's first message, however old it is.
-            [one for one in found if _time(one) > float(message.ts)],
+            replies,
             bot_user_id=await self._slack.bot_user_id(message.team_id),
             turn_id=self._turn.id,
             since=since,
-            recorded=recorded,
+            recorded=await self._record.in_thread(),
         )
 
     async def _recorded(self, ts: str) -> None:
@@ -636,13 +635,20 @@ def messages_of_turn(
     one without metadata nearest to `since`, when it was asked for: a stream gets its metadata only
     when it ends.
     """
-    own = [one for one in found if one.get("user") == bot_user_id and one["ts"] not in recorded]
-    marked = with_metadata(own, turn_metadata(turn_id), author=bot_user_id)
-    earliest = since - CLOCKS_DIFFER_SECONDS
-    bare = [one for one in own if not one.get("metadata") and _time(one) > earliest]
-    if marked or not bare:
+    unrecorded = [one for one in found if one["ts"] not in recorded]
+    marked = with_metadata(unrecorded, turn_metadata(turn_id), author=bot_user_id)
+    if marked:
         return marked
-    return [min(bare, key=lambda one: abs(_time(one) - since))["ts"]]
+    earliest = since - CLOCKS_DIFFER_SECONDS
+    bare: list[Mapping[str, Any]] = []
+    for one in unrecorded:
+        is_own = one.get("user") == bot_user_id and not one.get("metadata")
+        if is_own and _time(one) > earliest:
+            bare.append(one)
+    if not bare:
+        return []
+    nearest = min(bare, key=lambda one: abs(_time(one) - since))
+    return [nearest["ts"]]
 
 
 def _time(message: Mapping[str, Any]) -> float:

@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import Any
 
 import procrastinate
-from procrastinate import exceptions
+from procrastinate import JobContext, exceptions
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.schema import SchemaManager
@@ -96,13 +96,20 @@ class Queue:
         work: Callable[..., Awaitable[None]],
         *,
         retry: BaseRetryStrategy,
-        pass_context: bool = False,
     ) -> None:
-        """Register `work` for jobs named `name`.
+        """Register `work` for jobs named `name`."""
+        self.app.task(name=name, queue=queue, retry=retry)(work)
 
-        With `pass_context` its first argument is the job's `procrastinate.JobContext`.
-        """
-        self.app.task(name=name, queue=queue, retry=retry, pass_context=pass_context)(work)
+    def register_with_context(
+        self,
+        name: str,
+        queue: str,
+        work: Callable[[JobContext, str], Awaitable[None]],
+        *,
+        retry: BaseRetryStrategy,
+    ) -> None:
+        """Register `work` for jobs named `name`; its first argument is the job's context."""
+        self.app.task(name=name, queue=queue, retry=retry, pass_context=True)(work)
 
     def repeat(self, name: str, work: Callable[[int], Awaitable[None]], *, cron: str) -> None:
         """Register `work` as a job on the schedule `cron`; it is called with the time it was due.

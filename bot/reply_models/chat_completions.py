@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from bot.reply_models.failures import ReplyFailed
-from bot.slack.messages import objects
+from bot.slack.content import objects
 
 Json: TypeAlias = dict[str, Any]
 

@@ -16,7 +16,7 @@ import aiohttp
 import openai
 
 from bot.logs import fault
-from bot.slack.messages import objects
+from bot.slack.content import objects
 from memory.metrics import count
 
 log = logging.getLogger(__name__)

@@ -47,7 +47,7 @@ ANSWER_RETRIES = Backoff(base=2, longest=15.0)
 def register_work(app: App) -> None:
     """Register the function of each job."""
     answer = partial(answer_thread, app)
-    app.queue.register(ANSWER, REPLIES, answer, retry=ANSWER_RETRIES, pass_context=True)
+    app.queue.register_with_context(ANSWER, REPLIES, answer, retry=ANSWER_RETRIES)
     for name, place, work in (
         (SHOW_NOTICE, REPLIES, partial(show_notice, app)),
         (TELL_UNREAD, REPLIES, partial(tell_unread, app)),

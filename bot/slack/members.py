@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_cursor
+from bot.slack.client import SLACK_FAULTS, Installations, error_code
 from memory import DM, PUBLIC, Person
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,6 @@ _CONVERSATIONS_SECONDS = 60.0
 _PATIENCE_SECONDS = 3.0
 _KINDS = "public_channel,private_channel,mpim"
 _PAGE = 999
-_PAGES = 5
 _MOST_KEPT = 5_000
 
 _Answer = TypeVar("_Answer")
@@ -110,18 +109,13 @@ class Members:
 
 async def _conversations(client: AsyncWebClient, person: Person) -> dict[str, bool]:
     found: dict[str, bool] = {}
-    cursor = ""
-    for _ in range(_PAGES):
-        answer = await client.users_conversations(
-            user=person.user_id, types=_KINDS, limit=_PAGE, cursor=cursor or None
-        )
-        for channel in answer.get("channels") or []:
-            audience, shared = kind_of(channel, str(channel["id"]))
+    answer = await client.users_conversations(user=person.user_id, types=_KINDS, limit=_PAGE)
+    async for page in answer:
+        for channel in page.get("channels") or ():
+            channel_id = str(channel["id"])
+            audience, shared = kind_of(channel, channel_id)
             if not shared:
-                found[str(channel["id"])] = audience == PUBLIC
-        cursor = next_cursor(answer)
-        if not cursor:
-            break
+                found[channel_id] = audience == PUBLIC
     return found
 
 

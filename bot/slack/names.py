@@ -19,6 +19,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code, is_passing
@@ -81,7 +82,7 @@ class Names:
         kept.move_to_end(reference)
         return name
 
-    def note_user(self, team_id: str, user: Mapping[str, object]) -> None:
+    def note_user(self, team_id: str, user: Mapping[str, Any]) -> None:
         """Keep the name in one of Slack's user objects."""
         user_id = user.get("id")
         if not user_id:
@@ -91,13 +92,14 @@ class Names:
 
     def people_of(self, team_id: str) -> dict[str, str]:
         """Return the known names of users by id, except those of deactivated accounts."""
+        people: dict[str, str] = {}
         now = time.monotonic()
-        kept = self._kept.get(team_id, OrderedDict())
-        return {
-            reference[2:-1]: name.text
-            for reference, name in kept.items()
-            if reference.startswith(_PERSON) and name.text and name.until > now and not name.gone
-        }
+        for reference, name in self._kept.get(team_id, {}).items():
+            is_person = reference.startswith(_PERSON)
+            is_known = name.text and name.until > now
+            if is_person and is_known and not name.gone:
+                people[reference[2:-1]] = name.text
+        return people
 
     def is_gone(self, team_id: str, reference: str) -> bool:
         """Return whether a person's account is known to be deactivated."""
@@ -202,15 +204,16 @@ class MessageNames:
     def _name(self, reference: str) -> str:
         known = self._names.find(self._team_id, reference)
         if reference.startswith(_PERSON):
-            if known and known.text:
+            if known is not None and known.text:
                 return f"@{known.text}"
             return UNKNOWN_ASKER if reference == self._asker else UNKNOWN_PERSON
         if not reference.startswith(_CHANNEL_SIGN):
             return UNKNOWN_GROUP
         if known is None or not known.text:
             return UNKNOWN_CHANNEL
-        is_hidden = known.private and reference != self._channel
-        return _PRIVATE_CHANNEL if is_hidden else f"#{known.text}"
+        if known.private and reference != self._channel:
+            return _PRIVATE_CHANNEL
+        return f"#{known.text}"
 
     def _unique(self, name: str) -> str:
         unique = name
@@ -227,12 +230,16 @@ async def find_names(names: Names, person: Person, texts: Iterable[str]) -> Refe
     return await MessageNames(names, person.team_id).find(texts)
 
 
-def _user_name(user: object) -> str:
+def _user_name(user: Mapping[str, Any]) -> str:
     """Return the name that Slack shows for a person: the one they chose, else their full name."""
-    if not isinstance(user, Mapping):
-        return ""
-    profile = user.get("profile")
-    profile = profile if isinstance(profile, Mapping) else {}
-    names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"))
-    cleaned = [clean_name(str(name)) for name in (*names, user.get("name")) if name]
-    return next(filter(None, cleaned), "")
+    profile = user.get("profile") or {}
+    names = (
+        profile.get("display_name"),
+        profile.get("real_name"),
+        user.get("real_name"),
+        user.get("name"),
+    )
+    for name in names:
+        if cleaned := clean_name(str(name or "")):
+            return cleaned
+    return ""
