@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -660,8 +660,10 @@ def _chunks(text: str, tasks: Iterable[Chunk]) -> list[Chunk]:
 
     Text is always sent as ``chunks``: a stream opened with them refuses ``markdown_text``.
     """
-    chunks: Sequence[Chunk] = [text_chunk(text)] if text else []
-    return [*tasks, *chunks]
+    chunks = list(tasks)
+    if text:
+        chunks.append(text_chunk(text))
+    return chunks
 
 
 def _log_refusal(error: Exception) -> None:

@@ -46,8 +46,10 @@ class ReplyStream:
         self._message = turn.message
         self._localizer: Localizer | None = None
         self._reply = ReplyInSlack(app, turn)
-        titled = turn.memory_state.on_record and self._message.opens_thread
-        title = title_of(turn.words) if titled and self._message.audience == DM else ""
+        title = ""
+        opens_dm = self._message.opens_thread and self._message.audience == DM
+        if opens_dm and turn.memory_state.on_record:
+            title = title_of(turn.words)
         self._processing = app.sessions.begin(self._message, title)
         self._is_active = False
         self._shown_at = float("-inf")

@@ -157,7 +157,7 @@ class Queue:
             )
             added.append(job)
         connection = None if isinstance(where, Pool) else where
-        await self.app.job_manager.batch_defer_jobs_async(added, connection=connection)
+        await self._manager.batch_defer_jobs_async(added, connection=connection)
 
     async def hold_waiting(
         self, connection: AsyncConnection[DictRow], name: str, lock: str, *, priority: int = 0
@@ -173,11 +173,10 @@ class Queue:
 
     async def abort(self, locks: Iterable[str]) -> None:
         """Cancel the jobs that run with these locks, in whichever process they run."""
-        manager = self.app.job_manager
         for lock in locks:
-            for job in await manager.list_jobs_async(lock=lock, status="doing"):
+            for job in await self._manager.list_jobs_async(lock=lock, status="doing"):
                 if job.id is not None:
-                    await manager.cancel_job_by_id_async(job.id, abort=True)
+                    await self._manager.cancel_job_by_id_async(job.id, abort=True)
 
     def start(self, *, replies: int, background: int) -> None:
         """Work on at most this many jobs of each queue at a time."""

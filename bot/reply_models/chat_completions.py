@@ -62,13 +62,16 @@ def _messages(items: Sequence[Mapping[str, Any]]) -> list[Json]:
                 messages.append({"role": "assistant", "content": None})
             messages[-1].setdefault("tool_calls", []).append(_call(item))
         elif kind == "function_call_output":
-            output = {"tool_call_id": item["call_id"], "content": item["output"]}
-            messages.append({"role": "tool", **output})
+            messages.append(
+                {"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]}
+            )
     return messages
 
 
 def _content(content: str | Sequence[Mapping[str, Any]]) -> str | list[Json]:
-    return content if isinstance(content, str) else [_part(part) for part in content]
+    if isinstance(content, str):
+        return content
+    return [_part(part) for part in content]
 
 
 def _part(part: Mapping[str, Any]) -> Json:
@@ -161,9 +164,13 @@ class _Completion:
             content = [{"type": "output_text", "text": self._text}]
             items.append({"type": "message", "role": "assistant", "content": content})
         for call in self._calls.values():
-            named = {"call_id": call["id"], "name": call["name"]}
-            arguments = call["arguments"] or "{}"
-            items.append({"type": "function_call", **named, "arguments": arguments})
+            item = {
+                "type": "function_call",
+                "call_id": call["id"],
+                "name": call["name"],
+                "arguments": call["arguments"] or "{}",
+            }
+            items.append(item)
         events: list[Json] = [{"type": "response.output_item.done", "item": item} for item in items]
         response: Json = {"output": items, "usage": _response_usage(self._usage)}
         reason = _ENDS.get(self._finish)

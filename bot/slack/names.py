@@ -129,19 +129,22 @@ class Names:
         method = PROFILE if is_person else _CHANNEL
         if not _MADE.fullmatch(reference) or self._slack.limits.wait(team_id, method):
             return
-        identity = reference[2:-1]
-        client = self._slack.client(team_id)
         try:
             if is_person:
-                answer = await client.users_info(user=identity)
-                self.note_user(team_id, answer.get("user") or {"id": identity})
-                return
-            answer = await client.conversations_info(channel=identity)
+                await self._ask_about_person(team_id, reference[2:-1])
+            else:
+                await self._ask_about_channel(team_id, reference)
         except SLACK_FAULTS as error:
             log.info("a name could not be looked up: %s", error_code(error) or fault(error))
             if not is_passing(error):
                 self._keep(team_id, reference, "", _TRUSTED_SECONDS)
-            return
+
+    async def _ask_about_person(self, team_id: str, user_id: str) -> None:
+        answer = await self._slack.client(team_id).users_info(user=user_id)
+        self.note_user(team_id, answer.get("user") or {"id": user_id})
+
+    async def _ask_about_channel(self, team_id: str, reference: str) -> None:
+        answer = await self._slack.client(team_id).conversations_info(channel=reference[2:-1])
         channel = answer.get("channel") or {}
         private = channel.get("is_private") is not False
         name = clean_name(str(channel.get("name") or ""))
