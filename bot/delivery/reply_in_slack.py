@@ -47,6 +47,7 @@ from bot.slack.client import (
     delete_message,
     error_code,
     is_passing,
+    slack_fault,
 )
 from bot.slack.posting import CLOCKS_DIFFER_SECONDS, messages_since, post_once, with_metadata
 from bot.slack.retries import RATE_LIMITED
@@ -186,14 +187,16 @@ class ReplyInSlack:
         self._page = _Page()
         self._tasks = {}
         self.text = ""
-        self.state = State.EMPTY if self.takes_streams else State.HELD
+        if self.state is State.STREAMING:
+            self.state = State.EMPTY
 
     def add_task(self, chunk: Chunk) -> None:
         """Show a task, or its new state, with the next text."""
         identity = str(chunk["id"])
         if identity in self._page.tasks:
             # Slack would append the details to those that the task already shows.
-            chunk = {name: value for name, value in chunk.items() if name != "details"}
+            chunk = {**chunk}
+            chunk.pop("details", None)
         self._tasks[identity] = chunk
 
     async def show(self) -> bool:
@@ -453,7 +456,7 @@ class ReplyInSlack:
         try:
             await self._ask_for_end(self._patient, [], below, "active")
         except SLACK_FAULTS as error:
-            log.info("a stream had ended: %s", error_code(error) or fault(error))
+            log.info("a stream had ended: %s", slack_fault(error))
             return False
         return True
 
@@ -608,7 +611,7 @@ class ReplyInSlack:
         try:
             await delete_message(self._patient, self._message.channel_id, ts)
         except SLACK_FAULTS as error:
-            log.warning("a message was not deleted: %s", error_code(error) or fault(error))
+            log.warning("a message was not deleted: %s", slack_fault(error))
             if is_passing(error):
                 raise
             if error_code(error) != "message_not_found":
@@ -667,4 +670,4 @@ def _chunks(text: str, tasks: Iterable[Chunk]) -> list[Chunk]:
 
 
 def _log_refusal(error: Exception) -> None:
-    log.info("streaming was given up: %s", error_code(error) or fault(error))
+    log.info("streaming was given up: %s", slack_fault(error))

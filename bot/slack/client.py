@@ -148,6 +148,11 @@ def error_code(error: BaseException) -> str:
     return error_name(status_of(error), getattr(error.response, "data", error.response))
 
 
+def slack_fault(error: BaseException) -> str:
+    """Describe a failed call for the log: by Slack's name of the error, else by its type."""
+    return error_code(error) or fault(error)
+
+
 def is_passing(error: BaseException) -> bool:
     """Return whether a call that failed may succeed later: a rate limit, a 5xx, a lost connection.
 
@@ -312,7 +317,7 @@ class Installations:
                     channel=channel, message_ts=ts
                 )
         except SLACK_FAULTS as error:
-            log.info("a permalink lookup failed: %s", error_code(error) or fault(error))
+            log.info("a permalink lookup failed: %s", slack_fault(error))
         else:
             self._links[team_id, message] = str(answer["permalink"])
 
@@ -457,6 +462,6 @@ async def show_in_thread(
     try:
         await show_privately(client, payload, channel=channel, user=user, thread_ts=thread_ts)
     except SLACK_FAULTS as error:
-        log.info("an answer was not shown in its thread: %s", error_code(error) or fault(error))
+        log.info("an answer was not shown in its thread: %s", slack_fault(error))
         return False
     return True

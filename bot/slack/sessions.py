@@ -13,7 +13,6 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Literal, TypeAlias
 
-from bot.logs import fault
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SESSION,
@@ -21,6 +20,7 @@ from bot.slack.client import (
     START,
     Installations,
     error_code,
+    slack_fault,
 )
 from bot.slack.messages import Message, split_thread_key
 
@@ -176,7 +176,7 @@ class Sessions:
                 log.warning("Slack has no agent sessions here (%s): no Stop", error_code(error))
                 self._slack.limits.never(team_id, SESSION)
             else:
-                log.info("a session's status was not set: %s", error_code(error) or fault(error))
+                log.info("a session's status was not set: %s", slack_fault(error))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
