@@ -327,9 +327,9 @@ def _scope(message: Message) -> dict[str, str]:
 def final_question(reply: str) -> str | None:
     """Return the last sentence of a reply if it ends with a question mark, else None."""
     bare = reply.strip().rstrip("*_~` ")
-    if not bare.endswith(("?", "？", "؟")):
-        return None
     sentences = [one for one in _SENTENCES.split(bare) if one]
+    if not sentences or not sentences[-1].endswith(("?", "？", "؟")):
+        return None
     return sentences[-1][-_MAX_QUESTION:]
 
 
