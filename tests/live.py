@@ -26,7 +26,7 @@ from bot.runtime.problems import BOT_TOKEN, Problem, token
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
-    create_client,
+    SlackClient,
     delete_message,
     error_code,
 )
@@ -43,7 +43,9 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
     """
     me = await ask_slack(settings, BOT_TOKEN, "auth.test")
     bot_token = token(settings, BOT_TOKEN)
-    client = create_client(bot_token, settings.slack_api_url, patience=PATIENCE_SECONDS)
+    client = SlackClient(
+        token=bot_token, base_url=settings.slack_api_url, patience=PATIENCE_SECONDS
+    )
     # This opens no direct message, which would need im:write.
     listed = await client.users_conversations(types="im", limit=999)
     dm = next((one for one in listed.get("channels") or [] if one.get("user") == user), None)

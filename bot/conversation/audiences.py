@@ -86,7 +86,10 @@ async def is_shared(app: App, namespace: Namespace) -> bool:
         _SQL["stored"],
         {"team": namespace.person.team_id, "channel": namespace.audience},
     )
-    return not found or found[0]["audience"] != namespace.audience or bool(found[0]["shared"])
+    if not found:
+        return True
+    [kind] = found
+    return bool(kind["shared"]) or kind["audience"] != namespace.audience
 
 
 async def invalidate_kind(app: App, team_id: str, channel_id: str) -> None:

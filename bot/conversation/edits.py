@@ -90,34 +90,37 @@ async def edit_message(
         return None
     values |= {"id": row["id"], "text": change.text}
     says_else = row["is_open"] and row["text"] != change.text
-    is_answered_again = change.again is not None and row["may_be_answered_again"]
+    again = change.again if row["may_be_answered_again"] else None
+    is_answered_anew = says_else or again is not None
     if says_else:
         await connection.execute(_SQL["edit_waiting"], values)
-    elif change.again is not None and is_answered_again:
-        body = message_body(change.again)
-        await connection.execute(_SQL["answer_again"], {**values, "message": body})
+    elif again is not None:
+        values["message"] = message_body(again)
+        await connection.execute(_SQL["answer_again"], values)
     else:
         await connection.execute(_SQL["note_change"], values)
-    if says_else or is_answered_again:
+    if is_answered_anew:
         await answer_at_once(connection, queue, change.thread)
+    audience = row["audience"]
+    on_record = True
     reworded = row["has_texts"] and (row["question"], row["words"]) != (question, words)
-    changed = {"audience": row["audience"], "on_record": True}
     if reworded:
-        texts = {
-            "question": question,
-            "words": words,
-            "is_less_public": row["is_less_public"],
-        }
-        stored = await connection.execute(_SQL["reword"], {**values, **texts})
-        [changed] = await stored.fetchall()
+        values["question"] = question
+        values["words"] = words
+        values["is_less_public"] = row["is_less_public"]
+        stored = await connection.execute(_SQL["reword"], values)
+        [texts] = await stored.fetchall()
+        audience = texts["audience"]
+        on_record = texts["on_record"]
     return ChangedMessage(
         id=row["id"],
         user_id=row["user_id"],
+        audience=audience,
         formed=row["formed"],
         reworded=reworded,
+        on_record=on_record,
         interrupts=says_else and row["is_taken"],
-        is_answered_anew=says_else or is_answered_again,
-        **changed,
+        is_answered_anew=is_answered_anew,
     )
 
 
@@ -160,7 +163,9 @@ async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
     """Return the ts of the thread of a stored message, or None if it is not stored."""
     values = {"team": team, "channel": channel, "ts": ts}
     [found] = await execute_statement(pool, _SQL["thread_of"], values)
-    return split_thread_key(found["thread"])[2] if found["thread"] else None
+    if not found["thread"]:
+        return None
+    return split_thread_key(found["thread"])[2]
 
 
 async def update_from_message_later(

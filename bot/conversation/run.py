@@ -125,8 +125,9 @@ class Run:
         if row is None or row["status"] == "deleted":
             return Withdrawn("The person deleted the message.")
         if row["token"] == self.token:
-            is_stopped = row["status"] == "stopped"
-            return Stopped("The person pressed Stop.") if is_stopped else None
+            if row["status"] == "stopped":
+                return Stopped("The person pressed Stop.")
+            return None
         if row["changed_ts"] != self._changed_ts:
             return Edited("The person edited the message.")
         return Superseded("Another run answers the message.")

@@ -115,14 +115,21 @@ class Turn:
         had a turn, unless memory is off: then there is no history. A new thread has none to read.
         """
         message = self.message
-        known = message.audience == DM or any(e.thread == message.thread for e in self.exchanges)
-        return not message.opens_thread and (not known or self.memory_state.off is not None)
+        if message.opens_thread:
+            return False
+        if self.memory_state.off is not None:
+            return True
+        if message.audience == DM:
+            return False
+        return all(exchange.thread != message.thread for exchange in self.exchanges)
 
     @property
     def last_reply(self) -> str | None:
         """The app's last reply to the person."""
-        own = [one.reply for one in self.exchanges if one.user_id == self.message.user_id]
-        return own[-1] if own else None
+        for exchange in reversed(self.exchanges):
+            if exchange.user_id == self.message.user_id:
+                return exchange.reply
+        return None
 
 
 @step("begin")
@@ -151,16 +158,13 @@ async def begin_turn(
                 connection, message.person, message.channel_id, message.ts, app.settings.consent
             )
         [forgettings] = await forgotten.fetchall()
-        is_kept = memory_state.on_record and message.ts not in forgettings["messages"]
+        texts = ("", "")
+        if memory_state.on_record and message.ts not in forgettings["messages"]:
+            texts = (redacted_question.text, redacted_words.text[:WORDS_LIMIT])
         context = {}
         async with pipeline(connection):
             begun = await _store_begin(
-                connection,
-                claimed,
-                view.own.audience,
-                redacted_question.text if is_kept else "",
-                redacted_words.text[:WORDS_LIMIT] if is_kept else "",
-                on_record=memory_state.on_record,
+                connection, claimed, view.own.audience, *texts, on_record=memory_state.on_record
             )
             if memory_state.off is None:
                 context = await _read_context(
@@ -258,14 +262,13 @@ async def _read_context(
         **values_of(message),
         "audiences": None if in_dm else list(view.audiences),
         "history_from": forgettings["history_from"],
+        "most_exchanges": HISTORY_TURNS,
+        "most_words": _UNFORMED_WORDS,
     }
     history = _SQL["exchanges_of_direct_messages" if in_dm else "exchanges_of_thread"]
-    words = _SQL["unformed_words"]
     memories, budget = first_memories(view, memory_tokens)
-    exchange_rows = await connection.execute(
-        history, {**values, "most": HISTORY_TURNS}, prepare=True
-    )
-    words_rows = await connection.execute(words, {**values, "most": _UNFORMED_WORDS}, prepare=True)
+    exchange_rows = await connection.execute(history, values, prepare=True)
+    words_rows = await connection.execute(_SQL["unformed_words"], values, prepare=True)
     memory_rows = await connection.execute(memories, budget)
     with_kept = await channels_with_kept(connection, message.team_id)
     exchanges = [Exchange(**row) for row in await exchange_rows.fetchall()]
@@ -335,7 +338,8 @@ def _scope(message: Message) -> dict[str, str]:
 
 def final_question(reply: str) -> str | None:
     """Return the last sentence of a reply if it ends with a question mark, else None."""
-    sentences = [one for one in _SENTENCES.split(reply.strip().rstrip("*_~` ")) if one]
+    bare = reply.strip().rstrip("*_~` ")
+    sentences = [one for one in _SENTENCES.split(bare) if one]
     if not sentences or not sentences[-1].endswith(("?", "？", "؟")):
         return None
     return sentences[-1][-_MAX_QUESTION:]
@@ -350,9 +354,12 @@ async def schedule_formation(
     formation sees a whole burst of messages. A message adds one unless one waits already.
     """
     settings = app.settings
-    if settings.formation != "off":
-        delay = 0.0 if settings.formation == "hot" else settings.formation_delay
-        await form_after(app, connection, namespace, delay)
+    if settings.formation == "off":
+        return
+    delay = 0.0
+    if settings.formation != "hot":
+        delay = settings.formation_delay
+    await form_after(app, connection, namespace, delay)
 
 
 async def form_after(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -47,6 +47,7 @@ from bot.slack.client import (
     delete_message,
     error_code,
     is_passing,
+    slack_fault,
 )
 from bot.slack.posting import CLOCKS_DIFFER_SECONDS, messages_since, post_once, with_metadata
 from bot.slack.retries import RATE_LIMITED
@@ -101,11 +102,8 @@ class State(Enum):
     """How much of the page that is being written is in Slack."""
 
     EMPTY = "nothing; it may be streamed"
-    STARTING = "a stream that Slack was asked for, and whose ts is not known"
     STREAMING = "a stream that grows"
-    BROKEN = "a stream that takes no more; it is replaced when the page is whole"
-    HELD = "nothing; Slack takes no stream, the page is posted when it is whole"
-    ENDED = "all of it, and it was the last page"
+    HELD = "nothing, or a stream that takes no more; the page is posted when it is whole"
 
 
 @dataclass(slots=True)
@@ -138,15 +136,13 @@ class ReplyInSlack:
 
     ::
 
-        EMPTY ──begin_stream──▶ STARTING ──answered──▶ STREAMING ──append──▶ STREAMING
-          │                         │                      ├──turn_page──▶ EMPTY, the next page
-          │ post            refused │                      ├──end, stop──▶ ENDED
-          ▼                         ▼                      └──refused────▶ BROKEN
-        ENDED ◀────post────────── HELD ◀──────────discard────────────────────┤
-          ▲───────────────────────────────────────stop───────────────────────┘
+        EMPTY ──begin_stream──▶ STREAMING ──append──▶ STREAMING
+          │                         ├──turn_page──▶ EMPTY, the next page
+          └──refused──▶ HELD ◀──────┘ refused
 
     `show` takes the reply as far as a stream can, `finish` to its end, and `stop` ends it where it
-    is. Each page whose stream is full is ended, and the next one begun.
+    is. Each page whose stream is full is ended, and the next one begun. What is not in an ended
+    stream at the end is posted, and a stream that a post replaces is deleted.
 
     `ReplyRecord` stores that a message is about to be begun before Slack is called, and its ts
     afterwards. The run is confirmed before anything is written to Slack, so a worker that was
@@ -178,7 +174,7 @@ class ReplyInSlack:
     @property
     def takes_streams(self) -> bool:
         """Whether added text is shown before the reply is complete."""
-        return self.state in (State.EMPTY, State.STARTING, State.STREAMING)
+        return self.state is not State.HELD
 
     # --- what the reply is to be ---------------------------------------------------------------
 
@@ -191,14 +187,16 @@ class ReplyInSlack:
         self._page = _Page()
         self._tasks = {}
         self.text = ""
-        self.state = State.EMPTY if self.takes_streams else State.HELD
+        if self.state is State.STREAMING:
+            self.state = State.EMPTY
 
     def add_task(self, chunk: Chunk) -> None:
         """Show a task, or its new state, with the next text."""
         identity = str(chunk["id"])
         if identity in self._page.tasks:
             # Slack would append the details to those that the task already shows.
-            chunk = {name: value for name, value in chunk.items() if name != "details"}
+            chunk = {**chunk}
+            chunk.pop("details", None)
         self._tasks[identity] = chunk
 
     async def show(self) -> bool:
@@ -212,7 +210,7 @@ class ReplyInSlack:
             return False
         await self._turn.claimed.run.confirm()
         while split := self._end_of_full_page():
-            if not await self._turn_page(split, self._client):
+            if not await self._turn_page(split, may_wait=False):
                 return True
         if self._is_nearly_full():
             return True
@@ -236,9 +234,7 @@ class ReplyInSlack:
         await self._answered()
         await self._confirm()
         self._take_whole_text(text)
-        if self.state is State.STREAMING:
-            await self._end(below)
-        if self.state is State.ENDED:
+        if self.state is State.STREAMING and await self._end(below):
             return True
         await self._post_rest(below)
         return False
@@ -250,7 +246,6 @@ class ReplyInSlack:
         self.text = payload["text"]
         await self._prepare()
         await self._post(payload)
-        self.state = State.ENDED
 
     async def stop(self, line: str, below: list[Block]) -> bool:
         """End the reply where it is, with a `line` under it; return as `finish` does.
@@ -268,11 +263,8 @@ class ReplyInSlack:
         has_ended = await self._close_stream([note(line), *below])
         shown = self.text[: self._page.position(self._page.sent)].rstrip()
         self.text = f"{shown}\n\n{line}"
-        self._begin_page(Split(self._page.sent))
-        if has_ended:
-            self.state = State.ENDED
-        else:
-            self._page.start = len(self.text) - len(line)
+        if not has_ended:
+            self._begin_page(start=len(self.text) - len(line))
             await self._post_rest(below)
         return has_ended
 
@@ -320,11 +312,10 @@ class ReplyInSlack:
         """Return how many characters the page must keep: those sent, or one after the opening."""
         return max(self._page.sent, len(self._page.opening) + 1)
 
-    def _begin_page(self, split: Split) -> None:
-        """Begin the next page after this one, whose message has ended."""
-        if self._page.ts:
-            self._ended_pages.append(self._page.ts)
-        self._page = _Page(start=self._page.position(split.at), opening=split.opening)
+    def _begin_page(self, start: int, opening: str = "") -> None:
+        """Begin the next page after this one, whose stream has ended."""
+        self._ended_pages.append(self._page.ts)
+        self._page = _Page(start=start, opening=opening)
         self.state = State.EMPTY
 
     def _take_whole_text(self, text: str) -> None:
@@ -344,13 +335,12 @@ class ReplyInSlack:
     # --- the transitions of a stream -----------------------------------------------------------
 
     async def _begin_stream(self, piece: str) -> None:
-        """EMPTY → STARTING → STREAMING, or HELD; nothing while a rate limit refuses streams."""
+        """EMPTY → STREAMING, or HELD; nothing while a rate limit refuses streams."""
         limits = self._slack.limits
         if any(limits.wait(self._message.team_id, method) for method in (START, STOP)):
             return
         await self._prepare()
         self._asked_at = time.time()
-        self.state = State.STARTING
         self._start = asyncio.create_task(self._ask_for_stream(piece))
         try:
             # Stop ends the wait for Slack's answer, but not the call.
@@ -383,7 +373,7 @@ class ReplyInSlack:
         await self._recorded(self._page.ts)
 
     async def _answered(self) -> None:
-        """STARTING → STREAMING, or HELD: wait for a call that outlived a cancellation."""
+        """EMPTY → STREAMING, or HELD: wait for a call that outlived a cancellation."""
         if self._start is None:
             return
         start = self._start
@@ -397,7 +387,7 @@ class ReplyInSlack:
         self.state = State.HELD
 
     async def _append(self, piece: str) -> None:
-        """STREAMING → STREAMING, or BROKEN; nothing while a rate limit refuses it."""
+        """STREAMING → STREAMING, or HELD; nothing while a rate limit refuses it."""
         if self._slack.limits.wait(self._message.team_id, APPEND):
             return
         tasks = self._tasks
@@ -413,35 +403,40 @@ class ReplyInSlack:
         self._tasks = {}
         self._note_sent(piece, tasks)
 
-    async def _turn_page(self, split: Split, client: AsyncWebClient) -> bool:
+    async def _turn_page(self, split: Split, *, may_wait: bool) -> bool:
         """STREAMING → EMPTY: end a full page; return whether the next one was begun."""
         text = self._page.text(self.text)
         if self.state is State.EMPTY:
             await self._begin_stream(text[: split.at])
-        may_wait = client is self._patient
-        is_refused = self._slack.limits.wait(self._message.team_id, STOP) > 0
-        if self.state is not State.STREAMING or (is_refused and not may_wait):
+        if self.state is not State.STREAMING:
             return False
+        client = self._patient
+        if not may_wait:
+            client = self._client
+            if self._slack.limits.wait(self._message.team_id, STOP):
+                return False
         piece = text[self._page.sent : split.at] + split.closing
         if not await self._stop_stream(client, piece, [], "processing"):
             return False
-        self._begin_page(split)
+        self._begin_page(self._page.position(split.at), split.opening)
         return True
 
-    async def _end(self, below: list[Block]) -> None:
-        """STREAMING → ENDED, or EMPTY where the page is full, or BROKEN."""
+    async def _end(self, below: list[Block]) -> bool:
+        """Return whether the stream was ended with its whole text.
+
+        STREAMING → EMPTY where the page is full, or HELD.
+        """
         try:
             if split := self._overflow():
-                await self._turn_page(split, self._patient)
-                return
-            has_ended = await self._stop_stream(self._patient, self._unsent(), below, "active")
+                await self._turn_page(split, may_wait=True)
+                return False
+            return await self._stop_stream(self._patient, self._unsent(), below, "active")
         except Stopped:
             # The text is complete, so what Slack did not take is posted below.
-            has_ended = not self._unsent().strip()
-            await self._close_stream(below if has_ended else [])
-            self._begin_page(Split(self._page.sent))
-        if has_ended:
-            self.state = State.ENDED
+            has_whole_text = not self._unsent().strip()
+            await self._close_stream(below if has_whole_text else [])
+            self._begin_page(self._page.position(self._page.sent))
+            return has_whole_text
 
     async def _stop_stream(
         self, client: AsyncWebClient, piece: str, below: list[Block], session: str
@@ -461,7 +456,7 @@ class ReplyInSlack:
         try:
             await self._ask_for_end(self._patient, [], below, "active")
         except SLACK_FAULTS as error:
-            log.info("a stream had ended: %s", error_code(error) or fault(error))
+            log.info("a stream had ended: %s", slack_fault(error))
             return False
         return True
 
@@ -478,7 +473,7 @@ class ReplyInSlack:
         )
 
     def _break(self, error: Exception) -> None:
-        """STREAMING → BROKEN, unless the error is only a rate limit.
+        """STREAMING → HELD, unless the error is only a rate limit.
 
         Raises `Stopped` where Slack has ended the stream because the person pressed Stop.
         """
@@ -488,7 +483,7 @@ class ReplyInSlack:
         if code == _STOPPED_BY_USER:
             raise Stopped("The person pressed Stop.") from error
         _log_refusal(error)
-        self.state = State.BROKEN
+        self.state = State.HELD
 
     def _note_sent(self, piece: str, tasks: Mapping[str, Chunk]) -> None:
         self._page.sent += len(piece)
@@ -504,23 +499,15 @@ class ReplyInSlack:
     # --- the transitions of posts --------------------------------------------------------------
 
     async def _post_rest(self, below: list[Block]) -> None:
-        """EMPTY or HELD → ENDED: post the page and what follows it."""
-        if self.state is not State.EMPTY:
-            self._discard()
+        """Post the page, in place of a stream that does not end with it, and what follows it."""
+        if self._page.ts:
+            self._outdated.append(self._page.ts)
+            self._page.ts = ""
         rest = self._page.text(self.text)
         if not self._ended_pages:
             rest = rest.lstrip("\n")
         if rest.strip() or not self._ended_pages:
             await self._post_parts(rest, PAGE_LIMITS, below)
-        self.state = State.ENDED
-
-    def _discard(self) -> None:
-        """BROKEN → HELD: mark the stream for deletion, because the page will be posted."""
-        if self._page.ts:
-            self._outdated.append(self._page.ts)
-        self._page.ts = ""
-        self._page.sent = 0
-        self.state = State.HELD
 
     async def _post_parts(self, text: str, limits: Limits, below: list[Block]) -> None:
         *parts, last = split_markdown(text, limits)
@@ -595,18 +582,17 @@ class ReplyInSlack:
     async def _unrecorded(self, since: float) -> list[str]:
         """Return the ts of the turn's messages that are in the thread but not recorded."""
         message = self._message
-        await posting.settled(since)
         found = await messages_since(
             self._patient, message.channel_id, since, thread_ts=message.thread_ts
         )
-        recorded = await self._record.in_thread()
+        # Slack includes the thread's first message, however old it is.
+        replies = [one for one in found if _time(one) > float(message.ts)]
         return messages_of_turn(
-            # Slack includes the thread's first message, however old it is.
-            [one for one in found if _time(one) > float(message.ts)],
+            replies,
             bot_user_id=await self._slack.bot_user_id(message.team_id),
             turn_id=self._turn.id,
             since=since,
-            recorded=recorded,
+            recorded=await self._record.in_thread(),
         )
 
     async def _recorded(self, ts: str) -> None:
@@ -625,7 +611,7 @@ class ReplyInSlack:
         try:
             await delete_message(self._patient, self._message.channel_id, ts)
         except SLACK_FAULTS as error:
-            log.warning("a message was not deleted: %s", error_code(error) or fault(error))
+            log.warning("a message was not deleted: %s", slack_fault(error))
             if is_passing(error):
                 raise
             if error_code(error) != "message_not_found":
@@ -652,13 +638,20 @@ def messages_of_turn(
     one without metadata nearest to `since`, when it was asked for: a stream gets its metadata only
     when it ends.
     """
-    own = [one for one in found if one.get("user") == bot_user_id and one["ts"] not in recorded]
-    marked = with_metadata(own, turn_metadata(turn_id), author=bot_user_id)
-    earliest = since - CLOCKS_DIFFER_SECONDS
-    bare = [one for one in own if not one.get("metadata") and _time(one) > earliest]
-    if marked or not bare:
+    unrecorded = [one for one in found if one["ts"] not in recorded]
+    marked = with_metadata(unrecorded, turn_metadata(turn_id), author=bot_user_id)
+    if marked:
         return marked
-    return [min(bare, key=lambda one: abs(_time(one) - since))["ts"]]
+    earliest = since - CLOCKS_DIFFER_SECONDS
+    bare: list[Mapping[str, Any]] = []
+    for one in unrecorded:
+        is_own = one.get("user") == bot_user_id and not one.get("metadata")
+        if is_own and _time(one) > earliest:
+            bare.append(one)
+    if not bare:
+        return []
+    nearest = min(bare, key=lambda one: abs(_time(one) - since))
+    return [nearest["ts"]]
 
 
 def _time(message: Mapping[str, Any]) -> float:
@@ -670,9 +663,11 @@ def _chunks(text: str, tasks: Iterable[Chunk]) -> list[Chunk]:
 
     Text is always sent as ``chunks``: a stream opened with them refuses ``markdown_text``.
     """
-    chunks: Sequence[Chunk] = [text_chunk(text)] if text else []
-    return [*tasks, *chunks]
+    chunks = list(tasks)
+    if text:
+        chunks.append(text_chunk(text))
+    return chunks
 
 
 def _log_refusal(error: Exception) -> None:
-    log.info("streaming was given up: %s", error_code(error) or fault(error))
+    log.info("streaming was given up: %s", slack_fault(error))

@@ -13,13 +13,7 @@ from bot.conversation.run import Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.reply_in_slack import ReplyInSlack, State
 from bot.locale import Localizer
-from bot.logs import fault
-from bot.slack.client import (
-    PATIENCE_SECONDS,
-    SLACK_FAULTS,
-    error_code,
-    show_privately,
-)
+from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, show_privately, slack_fault
 from bot.slack.sessions import SESSION_SECONDS, title_of
 from bot.types import Task
 from bot.ui.blocks import Block, footer, task_chunk
@@ -46,8 +40,10 @@ class ReplyStream:
         self._message = turn.message
         self._localizer: Localizer | None = None
         self._reply = ReplyInSlack(app, turn)
-        titled = turn.memory_state.on_record and self._message.opens_thread
-        title = title_of(turn.words) if titled and self._message.audience == DM else ""
+        title = ""
+        opens_dm = self._message.opens_thread and self._message.audience == DM
+        if opens_dm and turn.memory_state.on_record:
+            title = title_of(turn.words)
         self._processing = app.sessions.begin(self._message, title)
         self._is_active = False
         self._shown_at = float("-inf")
@@ -162,9 +158,7 @@ class ReplyStream:
                     in_dm=in_dm,
                 )
             except SLACK_FAULTS as error:
-                log.warning(
-                    "a private message was not shown: %s", error_code(error) or fault(error)
-                )
+                log.warning("a private message was not shown: %s", slack_fault(error))
 
     async def _show(self) -> None:
         await self.check()

@@ -110,10 +110,10 @@ def split_point(text: str, limits: Limits, *, at_least: int) -> Split:
         return Split(at, f"{line_end}{closing_fence(fence)}", f"{fence}\n")
     if ends_in_code(part):
         return Split(at, "`", "`")
-    heads = [line.head for line in lines if line.start == at]
-    head = "".join(heads)
-    is_repeated = len(head) <= limits.characters // 4
-    return Split(at, opening=head if is_repeated else "")
+    for line in lines:
+        if line.start == at and len(line.head) <= limits.characters // 4:
+            return Split(at, opening=line.head)
+    return Split(at)
 
 
 def clean_split(text: str, *, at_least: int) -> Split | None:
@@ -236,8 +236,9 @@ def _begins_block(kind: _Kind, before: _Kind) -> bool:
         return True
     if kind == "blank":
         return False
-    is_text = kind in ("code", "text")
-    return not (kind == before or (is_text and before in ("code", "text")))
+    if kind == "table":
+        return before != "table"
+    return before not in ("code", "text")
 
 
 def _end_of_blocks(lines: list[_Line], most: int) -> int:

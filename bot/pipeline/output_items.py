@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from bot.reply_models.failures import ReplyFailed
-from bot.slack.messages import CONTROL, objects, storable
+from bot.slack.content import objects
+from bot.slack.messages import CONTROL, storable
 from bot.types import COMMENTARY
 from memory.model import without_thoughts
 

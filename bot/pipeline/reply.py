@@ -50,7 +50,7 @@ from bot.reply_models.failures import (
     log_failure,
 )
 from bot.reply_models.requests import Event, ModelRequests, tokens_of
-from bot.slack.messages import objects
+from bot.slack.content import objects
 from bot.types import COMMENTARY, WEB_SEARCH, Citation, CutReason, Reply, Task, TaskState
 from memory import Person
 from memory.metrics import count_tokens, step, step_ended

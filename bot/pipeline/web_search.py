@@ -17,7 +17,7 @@ from bot.pipeline.links import is_web_address
 from bot.pipeline.output_items import printable, text_of
 from bot.pipeline.prompt import cut_middle
 from bot.reply_models.requests import ModelRequests, tokens_of
-from bot.slack.messages import objects
+from bot.slack.content import objects
 from bot.types import COMMENTARY, Citation
 from memory.formation import TokenUse
 from memory.model import framed

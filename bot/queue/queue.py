@@ -13,7 +13,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -96,10 +95,10 @@ class Queue:
         queue: str,
         work: Callable[..., Awaitable[None]],
         *,
-        retry: BaseRetryStrategy | None = None,
+        retry: BaseRetryStrategy,
     ) -> None:
-        """Register `work` for jobs named `name`; without `retry` the first failure is the last."""
-        self.app.task(name=name, queue=queue, retry=retry or False)(work)
+        """Register `work` for jobs named `name`."""
+        self.app.task(name=name, queue=queue, retry=retry)(work)
 
     def register_with_context(
         self,
@@ -141,9 +140,10 @@ class Queue:
         if not jobs:
             return
         now = datetime.now(UTC)
+        wait = delay
         added = []
-        for number, (lock, arguments) in enumerate(jobs.items(), start=1):
-            wait = delay + spacing * number
+        for lock, arguments in jobs.items():
+            wait += spacing
             due = now + timedelta(seconds=wait) if wait > 0 else None
             job = Job(
                 id=None,
@@ -157,7 +157,7 @@ class Queue:
             )
             added.append(job)
         connection = None if isinstance(where, Pool) else where
-        await self.app.job_manager.batch_defer_jobs_async(added, connection=connection)
+        await self._manager.batch_defer_jobs_async(added, connection=connection)
 
     async def hold_waiting(
         self, connection: AsyncConnection[DictRow], name: str, lock: str, *, priority: int = 0
@@ -173,11 +173,10 @@ class Queue:
 
     async def abort(self, locks: Iterable[str]) -> None:
         """Cancel the jobs that run with these locks, in whichever process they run."""
-        manager = self.app.job_manager
         for lock in locks:
-            for job in await manager.list_jobs_async(lock=lock, status="doing"):
+            for job in await self._manager.list_jobs_async(lock=lock, status="doing"):
                 if job.id is not None:
-                    await manager.cancel_job_by_id_async(job.id, abort=True)
+                    await self._manager.cancel_job_by_id_async(job.id, abort=True)
 
     def start(self, *, replies: int, background: int) -> None:
         """Work on at most this many jobs of each queue at a time."""
@@ -257,8 +256,9 @@ class Queue:
 
 async def delete_old_jobs(queue: Queue) -> None:
     """Delete failed and aborted jobs after two weeks; successful ones are deleted as they end."""
-    delete = partial(queue.app.job_manager.delete_old_jobs, nb_hours=_KEPT_HOURS)
-    await delete(include_failed=True, include_cancelled=True, include_aborted=True)
+    await queue.app.job_manager.delete_old_jobs(
+        nb_hours=_KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+    )
 
 
 async def read_queue_state(pool: Pool, *, wait: float | None = None) -> dict[str, Any]:

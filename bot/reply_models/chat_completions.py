@@ -9,11 +9,11 @@ Source: https://platform.openai.com/docs/api-reference/chat
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from bot.reply_models.failures import ReplyFailed
-from bot.slack.messages import objects
+from bot.slack.content import objects
 
 Json: TypeAlias = dict[str, Any]
 
@@ -62,13 +62,16 @@ def _messages(items: Sequence[Mapping[str, Any]]) -> list[Json]:
                 messages.append({"role": "assistant", "content": None})
             messages[-1].setdefault("tool_calls", []).append(_call(item))
         elif kind == "function_call_output":
-            output = {"tool_call_id": item["call_id"], "content": item["output"]}
-            messages.append({"role": "tool", **output})
+            messages.append(
+                {"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]}
+            )
     return messages
 
 
 def _content(content: str | Sequence[Mapping[str, Any]]) -> str | list[Json]:
-    return content if isinstance(content, str) else [_part(part) for part in content]
+    if isinstance(content, str):
+        return content
+    return [_part(part) for part in content]
 
 
 def _part(part: Mapping[str, Any]) -> Json:
@@ -108,13 +111,12 @@ class _Completion:
 
     def __init__(self) -> None:
         self._text = ""
-        self._refusal = ""
         self._calls: dict[int, Json] = {}
         self._usage: Json = {}
         self._finish: str | None = None
 
-    def read(self, chunk: Json) -> list[Json]:
-        """Take a chunk; return the events for its text. Raises `ReplyFailed`."""
+    def read(self, chunk: Json) -> Iterator[Json]:
+        """Take a chunk; yield the events for its text. Raises `ReplyFailed`."""
         usage = chunk.get("usage")
         if isinstance(usage, dict):
             self._usage = usage
@@ -124,20 +126,14 @@ class _Completion:
             self._finish = finish
         delta = choice.get("delta")
         if not isinstance(delta, dict):
-            return []
+            return
         for position, call in enumerate(objects(delta.get("tool_calls"))):
             self._add_call(call, position)
-        return self._text_events(delta)
-
-    def _text_events(self, delta: Json) -> list[Json]:
-        events: list[Json] = []
         if text := _string(delta, "content"):
             self._text += text
-            events.append({"type": "response.output_text.delta", "delta": text, **_TEXT_PART})
+            yield {"type": "response.output_text.delta", "delta": text, **_TEXT_PART}
         if refusal := _string(delta, "refusal"):
-            self._refusal += refusal
-            events.append({"type": "response.refusal.delta", "delta": refusal, **_TEXT_PART})
-        return events
+            yield {"type": "response.refusal.delta", "delta": refusal, **_TEXT_PART}
 
     def _add_call(self, call: Json, position: int) -> None:
         """Add a piece of a call; some servers send calls whole, without their index or id."""
@@ -152,27 +148,35 @@ class _Completion:
         kept["name"] += _string(function, "name")
         kept["arguments"] += _string(function, "arguments")
 
-    def end(self) -> list[Json]:
-        """Return the whole items and the last event; nothing if the stream broke off."""
+    def end(self) -> Iterator[Json]:
+        """Yield the whole items and the last event; nothing if the stream broke off."""
         if self._finish is None:
-            return []
+            return
+        items = self._items()
+        for item in items:
+            yield {"type": "response.output_item.done", "item": item}
+        response: Json = {"output": items, "usage": _response_usage(self._usage)}
+        reason = _ENDS.get(self._finish)
+        if reason is None:
+            yield {"type": "response.completed", "response": response}
+        else:
+            response["incomplete_details"] = {"reason": reason}
+            yield {"type": "response.incomplete", "response": response}
+
+    def _items(self) -> list[Json]:
         items: list[Json] = []
         if self._text:
             content = [{"type": "output_text", "text": self._text}]
             items.append({"type": "message", "role": "assistant", "content": content})
         for call in self._calls.values():
-            named = {"call_id": call["id"], "name": call["name"]}
-            arguments = call["arguments"] or "{}"
-            items.append({"type": "function_call", **named, "arguments": arguments})
-        events: list[Json] = [{"type": "response.output_item.done", "item": item} for item in items]
-        response: Json = {"output": items, "usage": _response_usage(self._usage)}
-        reason = _ENDS.get(self._finish)
-        if reason is None:
-            events.append({"type": "response.completed", "response": response})
-        else:
-            response["incomplete_details"] = {"reason": reason}
-            events.append({"type": "response.incomplete", "response": response})
-        return events
+            item = {
+                "type": "function_call",
+                "call_id": call["id"],
+                "name": call["name"],
+                "arguments": call["arguments"] or "{}",
+            }
+            items.append(item)
+        return items
 
 
 def _string(given: Mapping[str, Any], name: str) -> str:

@@ -16,7 +16,7 @@ import aiohttp
 import openai
 
 from bot.logs import fault
-from bot.slack.messages import objects
+from bot.slack.content import objects
 from memory.metrics import count
 
 log = logging.getLogger(__name__)
@@ -144,13 +144,19 @@ class ReplyFailed(Exception):
     @property
     def told(self) -> str:
         """Status, code and type as the server names them, each once; no text of a person."""
-        status = f"HTTP {self.status}" if self.status else ""
-        return ", ".join(dict.fromkeys(filter(None, (status, self.code, self.kind))))
+        names = [f"HTTP {self.status}"] if self.status else []
+        if self.code:
+            names.append(self.code)
+        if self.kind and self.kind != self.code:
+            names.append(self.kind)
+        return ", ".join(names)
 
     @property
     def named(self) -> str:
         """The same for the log, followed by the cause."""
-        return ", ".join(filter(None, (self.told, self.cause)))
+        if not self.told:
+            return self.cause
+        return f"{self.told}, {self.cause}"
 
 
 def _identifier(name: object) -> str:
@@ -172,9 +178,7 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
     if cause == "model_failed" and error.param == "model":
         cause = "model_refused"
     elif cause in _UNDECIDED:
-        told = words_of_error(error)
-        said = (one for one, words in _WORDS.items() if words.search(told))
-        cause = next(said, cause)
+        cause = _cause_of_words(words_of_error(error)) or cause
     return ReplyFailed(
         cause, error.code, kind=error.type, status=status, excess=_excess(error.body)
     )
@@ -210,13 +214,24 @@ def failure_of_code(code: object, kind: object = None, status: int | None = None
 def _cause_of_name(name: object) -> Cause | None:
     if not isinstance(name, str):
         return None
-    found = (cause for cause, pattern in _CODES.items() if re.search(pattern, name))
-    return next(found, None)
+    for cause, pattern in _CODES.items():
+        if re.search(pattern, name):
+            return cause
+    return None
 
 
 def _cause_of_status(status: int | None) -> Cause:
-    found = (cause for cause, statuses in _STATUSES.items() if status in statuses)
-    return next(found, "model_failed")
+    for cause, statuses in _STATUSES.items():
+        if status in statuses:
+            return cause
+    return "model_failed"
+
+
+def _cause_of_words(told: str) -> Cause | None:
+    for cause, pattern in _WORDS.items():
+        if pattern.search(told):
+            return cause
+    return None
 
 
 def _excess(body: object) -> float:

@@ -48,7 +48,9 @@ def _joined(first: Any, second: Any) -> Any:
 
 
 def _parts(content: Any) -> list[Item]:
-    return [{"type": "input_text", "text": content}] if isinstance(content, str) else list(content)
+    if isinstance(content, str):
+        return [{"type": "input_text", "text": content}]
+    return list(content)
 
 
 def with_short_call_ids(items: Sequence[Item]) -> list[Item]:

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import openai
 
@@ -22,6 +22,7 @@ from memory.metrics import step
 
 log = logging.getLogger(__name__)
 
+_Beginning = TypeVar("_Beginning")
 ReplyApi: TypeAlias = Literal["responses", "chat"]
 
 Event: TypeAlias = dict[str, Any]
@@ -100,13 +101,16 @@ class ModelRequests:
     @property
     def output_limit(self) -> int | None:
         """The limit of output tokens that is sent, if one is."""
-        return None if "max_output_tokens" in self._left_out else self._max_output_tokens
+        if "max_output_tokens" in self._left_out:
+            return None
+        return self._max_output_tokens
 
     @property
     def learned(self) -> list[str]:
         """What its server has asked for so far: shapes, and parameters that are left out."""
+        shapes = [shape.name for shape in self._shapes]
         left_out = [f"requests without {name}" for name in sorted(self._left_out)]
-        return [*(shape.name for shape in self._shapes), *left_out]
+        return shapes + left_out
 
     async def events(
         self,
@@ -123,26 +127,12 @@ class ModelRequests:
         Raises TimeoutError if the response goes on for more than `seconds` after its first event,
         `openai.APIError`, and `ReplyFailed` if no event comes in time or one is not a JSON object.
         """
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._first_event_seconds):
-                begun = await self._begin(conversation, tools, identifier)
-        except TimeoutError:
-            raise ReplyFailed("model_down", silent=True) from None
-        deadline: float | None = None
+        begun = await self._wait_for(self._begin(conversation, tools, identifier))
         async with begun as stream, aclosing(self._translated(stream)) as translated:
             try:
+                event = await self._wait_for(anext(translated))
+                deadline = asyncio.get_running_loop().time() + seconds
                 while True:
-                    limit = deadline or loop.time() + self._first_event_seconds
-                    try:
-                        async with asyncio.timeout_at(limit):
-                            event = await anext(translated)
-                    except TimeoutError:
-                        if deadline is None:
-                            raise ReplyFailed("model_down", silent=True) from None
-                        raise
-                    if deadline is None:
-                        deadline = loop.time() + seconds
                     if not isinstance(event, dict):
                         raise ReplyFailed("model_malformed")
                     kind = event.get("type")
@@ -152,10 +142,20 @@ class ModelRequests:
                     if kind in _LAST:
                         await _read_to_end(stream)
                         return
+                    async with asyncio.timeout_at(deadline):
+                        event = await anext(translated)
             except StopAsyncIteration:
                 return
             except (ValueError, RuntimeError) as error:  # RuntimeError: too deep nesting
                 raise ReplyFailed("model_malformed") from error
+
+    async def _wait_for(self, beginning: Awaitable[_Beginning]) -> _Beginning:
+        """Return the beginning of a response; raises `ReplyFailed` if it does not come in time."""
+        try:
+            async with asyncio.timeout(self._first_event_seconds):
+                return await beginning
+        except TimeoutError:
+            raise ReplyFailed("model_down", silent=True) from None
 
     async def _translated(self, stream: openai.AsyncStream[object]) -> AsyncGenerator[object, None]:
         """Yield the events of a stream as the Responses API names them."""
@@ -184,8 +184,9 @@ class ModelRequests:
                 if self._adapted(body, error):
                     continue
                 failed = failure_of(error)
-                is_repeated = is_lost_connection(error)
-                if not retries or is_repeated or failed.cause != "model_down" or failed.silent:
+                may_be_repeated = failed.cause == "model_down" and not failed.silent
+                was_repeated = is_lost_connection(error)
+                if not retries or not may_be_repeated or was_repeated:
                     raise
                 log.info("the model is asked once more (%s): %s", failed.named, fault(error))
             retries -= 1
@@ -315,20 +316,21 @@ class ModelRequests:
         that is too long counts only as one of ``max_output_tokens``: vLLM's context and OpenAI's
         tokens per minute must hold the output besides the input.
         """
-        refused = isinstance(error, openai.APIStatusError) and error.status_code in _REFUSALS
-        cause = failure_of(error).cause
-        if not refused or cause not in _REFUSED_CAUSES:
+        if not isinstance(error, openai.APIStatusError) or error.status_code not in _REFUSALS:
             return None
-        told = words_of_error(error)
+        cause = failure_of(error).cause
+        if cause not in _REFUSED_CAUSES:
+            return None
         sent = {*body}
         if self.api == "chat":
             sent.add("stream_options")
         if any(item.get("type") == "reasoning" for item in body["input"]):
             sent.add("include")
+        if cause == "model_too_long":
+            sent &= {"max_output_tokens"}
+        told = words_of_error(error)
         for name, refusal in _OPTIONAL.items():
-            if cause == "model_too_long" and name != "max_output_tokens":
-                continue
-            if name in sent and name not in self._left_out and refusal.search(told):
+            if name in sent - self._left_out and refusal.search(told):
                 return name
         return None
 
@@ -346,9 +348,8 @@ def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:
     match response.get("usage"):
         case {"input_tokens": int(sent), "output_tokens": int(written), **rest}:
             details = rest.get("input_tokens_details")
-            details = details if isinstance(details, dict) else {}
-            kept = [details.get(name) for name in ("cached_tokens", "cache_write_tokens")]
-            cached, cache_write = (one if isinstance(one, int) else 0 for one in kept)
+            cached = _number(details, "cached_tokens")
+            cache_write = _number(details, "cache_write_tokens")
             used = {
                 (model, "input"): sent - cached - cache_write,
                 (model, "cache_write"): cache_write,
@@ -357,3 +358,8 @@ def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:
             }
             return +Counter(used)
     return Counter()
+
+
+def _number(details: object, name: str) -> int:
+    value = details.get(name) if isinstance(details, dict) else None
+    return value if isinstance(value, int) else 0

@@ -6,7 +6,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Settings
 from bot.runtime.problems import TOKENS, Problem, slack_unreachable, token
-from bot.slack.client import SLACK_FAULTS, create_client, error_code, is_passing
+from bot.slack.client import SLACK_FAULTS, SlackClient, error_code, is_passing
 
 _REFUSED = {
     "access_denied": "Socket Mode is off: turn it on in your app's Socket Mode page.",
@@ -25,7 +25,7 @@ async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackRes
     It is repeated as `SlackRetries` decides, for some seconds. Raises `Problem`.
     """
     given = token(settings, name)
-    client = create_client(given, settings.slack_api_url, patience=_PATIENCE_SECONDS)
+    client = SlackClient(token=given, base_url=settings.slack_api_url, patience=_PATIENCE_SECONDS)
     try:
         return await client.api_call(method)
     except SLACK_FAULTS as error:

@@ -24,7 +24,7 @@ from bot.config import Settings
 from bot.logs import fault
 from bot.runtime.manifest import manifest_scopes
 from bot.runtime.problems import Problem
-from bot.slack.client import SLACK_FAULTS, create_client
+from bot.slack.client import SLACK_FAULTS, SlackClient
 from bot.slack.messages import Installation
 from bot.workspaces import token_accepted
 from memory import Pool
@@ -53,7 +53,7 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         self.rotator = AsyncTokenRotator(
             client_id=str(settings.slack_client_id),
             client_secret=secret.get_secret_value() if secret else "",
-            client=create_client(None, settings.slack_api_url),
+            client=SlackClient(base_url=settings.slack_api_url),
         )
 
     async def async_save(self, installation: Installed) -> None:

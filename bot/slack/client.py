@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import aiohttp
 from psycopg import OperationalError
@@ -47,11 +47,10 @@ _TIMEOUT_SECONDS = 30
 # This process sees a change of an installation by another one after this time.
 _TRUSTED_SECONDS = 10.0
 # The workspaces of an organisation: how long they are trusted, how soon they are asked for again
-# after a failure, how long a request from Slack waits for them, and how many thousand are read.
+# after a failure, and how long a request from Slack waits for them.
 _ORGANISATION_SECONDS = 3_600.0
 _ORGANISATION_FAILED_SECONDS = 60.0
 _ORGANISATION_PATIENCE_SECONDS = 1.5
-_ORGANISATION_PAGES = 5
 _LINK_SECONDS = 3.0
 _CLOCK_SECONDS = 60.0
 _LINKS_KEPT = 5_000
@@ -120,30 +119,16 @@ class SlackClient(AsyncWebClient):
             posted = arguments.get("json") or {}
             name = posts(posted.get("channel", ""))
         retries = SlackRetries(self.limits, self.team_id, name, self.patience)
+        # The retries of a call are counted for it alone.
+        client = copy.copy(self)
+        client.retry_handlers = [retries]
         with step(f"slack {api_method}"):
             await retries.wait_for_limit()
-            return await self._with(retries).call_once(api_method, **arguments)
+            return await client.call_once(api_method, **arguments)
 
     async def call_once(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
         """Call a method with the retry handlers of this client."""
         return await super().api_call(api_method, **arguments)
-
-    def _with(self, retries: SlackRetries) -> Self:
-        """Return a copy of this client with these retries, for one call."""
-        client = copy.copy(self)
-        client.retry_handlers = [retries]
-        return client
-
-
-def create_client(
-    token: str | None,
-    base_url: str,
-    session: aiohttp.ClientSession | None = None,
-    *,
-    patience: float = 0.0,
-) -> SlackClient:
-    """Return a client with a token, on the connections of `session` if given."""
-    return SlackClient(token=token, base_url=base_url, session=session, patience=patience)
 
 
 def create_session() -> aiohttp.ClientSession:
@@ -161,6 +146,11 @@ def error_code(error: BaseException) -> str:
     if not isinstance(error, SlackApiError):
         return ""
     return error_name(status_of(error), getattr(error.response, "data", error.response))
+
+
+def slack_fault(error: BaseException) -> str:
+    """Describe a failed call for the log: by Slack's name of the error, else by its type."""
+    return error_code(error) or fault(error)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -191,6 +181,7 @@ class Organisations:
     """The workspaces of an Enterprise organisation that have the app, as Slack names them.
 
     They are asked for once an hour for each installation; before Slack answers there are none.
+    One request from Slack waits 1.5 seconds at most for them.
     Source: https://docs.slack.dev/reference/methods/auth.teams.list
     """
 
@@ -218,16 +209,13 @@ class Organisations:
         return replace(installation, organisation=teams)
 
     async def _ask(self, installation: Installation) -> frozenset[str]:
-        client = create_client(installation.bot_token, self._base_url, self._session)
+        client = SlackClient(
+            token=installation.bot_token, base_url=self._base_url, session=self._session
+        )
         teams: set[str] = set()
-        cursor = ""
-        for _ in range(_ORGANISATION_PAGES):
-            answer = await client.auth_teams_list(limit=1_000, cursor=cursor or None)
-            teams |= {str(team.get("id") or "") for team in answer.get("teams") or ()}
-            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
-            if not cursor:
-                break
-        return frozenset(teams - {""})
+        async for page in await client.auth_teams_list(limit=1_000):
+            teams.update(str(team.get("id")) for team in page.get("teams") or ())
+        return frozenset(teams)
 
 
 class Installations:
@@ -247,7 +235,6 @@ class Installations:
         self._find = find
         self.base_url = base_url
         self._session = session
-        self._clients: dict[tuple[str, float], AsyncWebClient] = {}
         self._known: dict[str, tuple[float, Installation]] = {}
         self._organisations = Organisations(base_url, session)
         self._links: dict[tuple[str, MessageKey], str] = {}
@@ -282,7 +269,10 @@ class Installations:
 
     async def bot_user_id(self, team_id: str) -> str:
         """Return the app's user id in a team, ``""`` for POST /ask; raises `NotInstalled`."""
-        return "" if team_id == API_TEAM else (await self.get(team_id)).bot_user_id
+        if team_id == API_TEAM:
+            return ""
+        installation = await self.get(team_id)
+        return installation.bot_user_id
 
     def client(self, team_id: str, *, patience: float = 0.0) -> AsyncWebClient:
         """Return a Web API client that calls with the team's token, looked up at each call.
@@ -290,11 +280,7 @@ class Installations:
         Its methods raise `NotInstalled` if there is none; no other token is ever used. A call is
         repeated as `SlackRetries` decides, for `patience` seconds.
         """
-        client = self._clients.get((team_id, patience))
-        if client is None:
-            client = _TeamClient(self, self._session, team_id, patience)
-            self._clients[team_id, patience] = client
-        return client
+        return _TeamClient(self, self._session, team_id, patience)
 
     def note_clock(self, answer: AsyncSlackResponse) -> None:
         """Compare this machine's clock with Slack's, as an answer shows it."""
@@ -305,7 +291,7 @@ class Installations:
 
     def tokenless(self) -> AsyncWebClient:
         """Return a client for calls that carry a token of their own."""
-        return create_client(None, self.base_url, self._session)
+        return SlackClient(base_url=self.base_url, session=self._session)
 
     async def permalinks(self, team_id: str, messages: Mapping[str, MessageKey]) -> dict[str, str]:
         """Return the links to named messages of a workspace, by name; a link never changes.
@@ -316,8 +302,12 @@ class Installations:
             self._links.clear()
         wanted = {(team_id, message) for message in messages.values()}
         await asyncio.gather(*(self._ask_link(*one) for one in wanted - self._links.keys()))
-        links = {name: self._links.get((team_id, one)) for name, one in messages.items()}
-        return {name: link for name, link in links.items() if link}
+        links: dict[str, str] = {}
+        for name, message in messages.items():
+            link = self._links.get((team_id, message))
+            if link is not None:
+                links[name] = link
+        return links
 
     async def _ask_link(self, team_id: str, message: MessageKey) -> None:
         channel, ts = message
@@ -327,7 +317,7 @@ class Installations:
                     channel=channel, message_ts=ts
                 )
         except SLACK_FAULTS as error:
-            log.info("a permalink lookup failed: %s", error_code(error) or fault(error))
+            log.info("a permalink lookup failed: %s", slack_fault(error))
         else:
             self._links[team_id, message] = str(answer["permalink"])
 
@@ -396,8 +386,10 @@ async def find_message(
     answer = await client.conversations_replies(
         channel=channel, ts=thread_ts, oldest=ts, latest=ts, inclusive=True, limit=10
     )
-    found = next((m for m in answer.get("messages") or [] if m.get("ts") == ts), None)
-    return dict(sanitize_payload(found)) if found is not None else None
+    for message in answer.get("messages") or []:
+        if message.get("ts") == ts:
+            return dict(sanitize_payload(message))
+    return None
 
 
 async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
@@ -470,6 +462,6 @@ async def show_in_thread(
     try:
         await show_privately(client, payload, channel=channel, user=user, thread_ts=thread_ts)
     except SLACK_FAULTS as error:
-        log.info("an answer was not shown in its thread: %s", error_code(error) or fault(error))
+        log.info("an answer was not shown in its thread: %s", slack_fault(error))
         return False
     return True

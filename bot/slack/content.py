@@ -34,8 +34,18 @@ _MOST_PIECES = 5_000  # texts that are looked at in one block or attachment
 _FORWARDS = ("is_share", "is_msg_unfurl", "is_reply_unfurl")
 _PREVIEWS = ("from_url", "original_url")
 _FILE_TEXTS = (
-    *("id", "name", "title", "mimetype", "filetype", "mode", "subtype", "file_access"),
-    *("url_private", "url_private_download", "vtt", *THUMBNAILS),
+    "id",
+    "name",
+    "title",
+    "mimetype",
+    "filetype",
+    "mode",
+    "subtype",
+    "file_access",
+    "url_private",
+    "url_private_download",
+    "vtt",
+    *THUMBNAILS,
 )
 # Blocks without content: their words only label what the reader can do.
 _CONTROLS = frozenset({"actions", "context_actions", "divider"})
@@ -43,8 +53,21 @@ _PICTURES = frozenset({"image", "video", "file"})
 # The fields of a block that hold its words, in the order they are shown. Other fields, also those
 # of newer kinds of blocks, are searched for blocks.
 _WORDS = (
-    *("title", "subtitle", "label", "text", "body", "caption", "fields", "description"),
-    *("elements", "items", "cards", "columns", "details", "output", "alt_text"),
+    "title",
+    "subtitle",
+    "label",
+    "text",
+    "body",
+    "caption",
+    "fields",
+    "description",
+    "elements",
+    "items",
+    "cards",
+    "columns",
+    "details",
+    "output",
+    "alt_text",
 )
 _MARKUP = frozenset({"mrkdwn", "markdown"})
 # Blocks that are lines by themselves, although their words are in `elements` or a plain `text`.
@@ -85,13 +108,14 @@ def read_content(message: Mapping[str, Any]) -> Content:
     for attachment in objects(message.get("attachments")):
         found.read_attachment(attachment)
     documents = len(_DOCUMENT.findall(text))
-    unread = found.unread + max(documents - len(found.files), 0)
-    unread += max(len(found.parts) - _MOST_PARTS, 0) + max(len(found.files) - _MOST_FILES, 0)
+    hidden_documents = max(documents - len(found.files), 0)
+    more_parts = max(len(found.parts) - _MOST_PARTS, 0)
+    more_files = max(len(found.files) - _MOST_FILES, 0)
     return Content(
         text=text,
         parts=found.parts[:_MOST_PARTS],
         files=[_file(one) for one in found.files[:_MOST_FILES]],
-        unread=unread,
+        unread=found.unread + hidden_documents + more_parts + more_files,
     )
 
 
@@ -103,9 +127,8 @@ def author_of(message: Mapping[str, Any]) -> str:
     user = _text(message, "user")
     if user:
         return f"<@{user}>"
-    profile = message.get("bot_profile")
-    named = _text(message, "username") or (_text(profile, "name") if profile else "")
-    name = clean_name(named)
+    name = _text(message, "username") or _text(message.get("bot_profile"), "name")
+    name = clean_name(name)
     return f"{name} (app)" if name else "an app"
 
 
@@ -117,7 +140,9 @@ def clean_name(name: str) -> str:
 
 def objects(value: Any) -> list[dict[str, Any]]:
     """Return the objects in a list of a payload; none if it is not a list."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    return [one for one in value if isinstance(one, dict)]
 
 
 @dataclass(slots=True)
@@ -157,26 +182,25 @@ class _Found:
 
     def _read_forwarded(self, one: dict[str, Any]) -> None:
         files = objects(one.get("files"))
-        self.files += files
-        nested = [_blocks_of(part) for part in objects(one.get("message_blocks"))]
-        text = _text(one, "text") or _words([*nested, objects(one.get("blocks"))])
-        text = text or "\n".join(
-            _attachment_words(part) for part in objects(one.get("attachments"))
-        )
-        text = text.strip() or _text(one, "fallback")
-        author_id = _text(one, "author_id")
-        channel_id = _text(one, "channel_id")
-        author = _named("@", _text(one, "author_name"), author_id and f"<@{author_id}>")
-        channel = _named("#", _text(one, "channel_name"), channel_id and f"<#{channel_id}>")
-        if text or files:
-            part = {"from": author, "channel": channel, "text": text[:FORWARDED_CHARACTERS]}
-            self.parts.append({key: value for key, value in part.items() if value or key == "text"})
-        else:
+        text = _forwarded_text(one)
+        if not (text or files):
             self.unread += 1
+            return
+        self.files += files
+        part: dict[str, str] = {}
+        if author := _named("@", one, "author"):
+            part["from"] = author
+        if channel := _named("#", one, "channel"):
+            part["channel"] = channel
+        part["text"] = text[:FORWARDED_CHARACTERS]
+        self.parts.append(part)
 
     def _read_alert(self, one: dict[str, Any]) -> None:
-        blocks = [block for block in objects(one.get("blocks")) if not _is_control(block)]
-        words = _attachment_words(one) or ("" if blocks else _text(one, "fallback"))
+        blocks = objects(one.get("blocks"))
+        blocks = [block for block in blocks if block.get("type") not in _CONTROLS]
+        words = _attachment_words(one)
+        if not (words or blocks):
+            words = _text(one, "fallback")
         if words:
             self.parts.append({"text": words[:FORWARDED_CHARACTERS]})
         self.read_blocks(blocks, said=words)
@@ -185,10 +209,28 @@ class _Found:
             self.unread += 1
 
 
-def _named(sign: str, name: str, reference: str) -> str:
-    """Return a name as models read it, or else the reference, which gets a name later."""
-    cleaned = clean_name(name)
-    return f"{sign}{cleaned}" if cleaned else reference
+def _forwarded_text(one: Mapping[str, Any]) -> str:
+    """Return the text of a forwarded message, from the first of the places where Slack puts it."""
+    if text := _text(one, "text"):
+        return text
+    blocks = [_blocks_of(part) for part in objects(one.get("message_blocks"))]
+    blocks.append(objects(one.get("blocks")))
+    if words := _words(blocks):
+        return words
+    attachments = [_attachment_words(part) for part in objects(one.get("attachments"))]
+    return "\n".join(attachments).strip() or _text(one, "fallback")
+
+
+def _named(sign: str, one: Mapping[str, Any], what: str) -> str:
+    """Return a forwarded message's author or channel: its name as models read it, or a reference.
+
+    A reference gets a name later. It is empty if Slack names neither.
+    """
+    name = clean_name(_text(one, f"{what}_name"))
+    if name:
+        return f"{sign}{name}"
+    identity = _text(one, f"{what}_id")
+    return f"<{sign}{identity}>" if identity else ""
 
 
 def _own_blocks(message: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
@@ -196,22 +238,19 @@ def _own_blocks(message: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
 
     In a person's message the rich text only repeats the text.
     """
-    is_of_app = bool(message.get("bot_id") or message.get("bot_profile"))
-    repeats_text = bool(text) and not is_of_app
-    return [
-        block
-        for block in objects(message.get("blocks"))[:_MOST_BLOCKS]
-        if not (_is_control(block) or (repeats_text and block.get("type") == "rich_text"))
-    ]
-
-
-def _is_control(block: Mapping[str, Any]) -> bool:
-    return block.get("type") in _CONTROLS
+    ignored = _CONTROLS
+    is_of_app = message.get("bot_id") or message.get("bot_profile")
+    if text and not is_of_app:
+        ignored = _CONTROLS | {"rich_text"}
+    blocks = objects(message.get("blocks"))[:_MOST_BLOCKS]
+    return [block for block in blocks if block.get("type") not in ignored]
 
 
 def _blocks_of(part: Mapping[str, Any]) -> list[dict[str, Any]]:
     message = part.get("message")
-    return objects(message.get("blocks")) if isinstance(message, dict) else []
+    if not isinstance(message, dict):
+        return []
+    return objects(message.get("blocks"))
 
 
 def _attachment_words(one: Mapping[str, Any]) -> str:
@@ -264,9 +303,13 @@ def _fields(part: Mapping[str, Any], depth: int) -> Iterator[str]:
         value = part.get(name)
         if isinstance(value, str) and name in _WORDS:
             yield value if kind in _MARKUP else html.escape(value, quote=False)
-            yield "" if name == "text" else "\n"
-        elif isinstance(value, dict | list):
-            for one in value if isinstance(value, list) else [value]:
+            if name != "text":
+                yield "\n"
+            continue
+        if isinstance(value, dict):
+            value = [value]
+        if isinstance(value, list):
+            for one in value:
                 yield from _pieces(one, depth + 1)
                 yield _between(kind, name)
     if kind in _LINES:
@@ -282,12 +325,12 @@ def _between(kind: object, name: str) -> str:
 
 def _row(row: Any, depth: int) -> Iterator[str]:
     """Yield a row of a table as one line."""
-    between = ""
-    for cell in row if isinstance(row, list) else []:
-        yield between
+    cells = row if isinstance(row, list) else []
+    for number, cell in enumerate(cells):
+        if number:
+            yield " | "
         words = "".join(islice(_pieces(cell, depth + 1), _MOST_PIECES))
         yield " ".join(words.split())
-        between = " | "
     yield "\n"
 
 
@@ -318,10 +361,10 @@ def _file(file: Mapping[str, Any]) -> dict[str, Any]:
         found["size"] = file["size"]
     if file.get("is_external") is True:
         found["is_external"] = True
-    transcription = file.get("transcription")
-    preview = transcription.get("preview") if isinstance(transcription, dict) else None
-    if isinstance(preview, dict) and _text(preview, "content"):
-        found |= {"transcript": preview["content"], "has_more": preview.get("has_more") is True}
+    match file.get("transcription"):
+        case {"preview": {"content": str(transcript), **preview}} if transcript.strip():
+            found["transcript"] = transcript
+            found["has_more"] = preview.get("has_more") is True
     return found
 
 

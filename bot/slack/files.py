@@ -11,14 +11,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.logs import fault
 from bot.network import proxy_for
 from bot.slack.client import (
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     Installations,
-    error_code,
     is_passing,
+    slack_fault,
 )
 from bot.slack.retries import DOWNLOAD, SlackRetries
 
@@ -89,7 +88,7 @@ async def read_file(slack: Installations, team_id: str, url: str, *, most: int) 
             return await _download(client, installation.bot_token, url, most)
         except SLACK_FAULTS as error:
             if not await retries.can_retry_async(state=state, error=error):
-                log.warning("a file was not read: %s", error_code(error) or fault(error))
+                log.warning("a file was not read: %s", slack_fault(error))
                 trouble: FileTrouble = "files_not_now" if is_passing(error) else "files_gone"
                 raise FileUnreadable(trouble) from error
         await retries.prepare_for_next_attempt_async(state=state)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.logs import fault
-from bot.slack.client import SLACK_FAULTS, Installations, error_code, next_cursor
+from bot.slack.client import SLACK_FAULTS, Installations, slack_fault
+from bot.slack.kept_answers import KeptAnswers
 from memory import DM, PUBLIC, Person
 
 log = logging.getLogger(__name__)
@@ -22,33 +20,6 @@ _CONVERSATIONS_SECONDS = 60.0
 _PATIENCE_SECONDS = 3.0
 _KINDS = "public_channel,private_channel,mpim"
 _PAGE = 999
-_PAGES = 5
-_MOST_KEPT = 5_000
-
-_Answer = TypeVar("_Answer")
-
-
-class _Answers(Generic[_Answer]):
-    """Slack's answers about people, each kept for `seconds`; the oldest give way to new ones."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._known: OrderedDict[Person, tuple[float, _Answer]] = OrderedDict()
-
-    def find(self, person: Person) -> _Answer | None:
-        known = self._known.get(person)
-        if known is None or known[0] < time.monotonic():
-            return None
-        return known[1]
-
-    def keep(self, person: Person, answer: _Answer) -> None:
-        self._known[person] = (time.monotonic() + self._seconds, answer)
-        self._known.move_to_end(person)
-        while len(self._known) > _MOST_KEPT:
-            self._known.popitem(last=False)
-
-    def drop(self, person: Person) -> None:
-        self._known.pop(person, None)
 
 
 class Members:
@@ -61,8 +32,8 @@ class Members:
 
     def __init__(self, slack: Installations) -> None:
         self._slack = slack
-        self._members: _Answers[bool] = _Answers(_MEMBER_SECONDS)
-        self._conversations: _Answers[Mapping[str, bool]] = _Answers(_CONVERSATIONS_SECONDS)
+        self._members: KeptAnswers[Person, bool] = KeptAnswers()
+        self._conversations: KeptAnswers[Person, Mapping[str, bool]] = KeptAnswers()
 
     def invalidate(self, person: Person) -> None:
         """Ask Slack again the next time."""
@@ -81,10 +52,10 @@ class Members:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 answer = await client.users_info(user=person.user_id)
         except SLACK_FAULTS as error:
-            log.info("who a person is is not known: %s", error_code(error) or fault(error))
+            log.info("who a person is is not known: %s", slack_fault(error))
             return False
         found = is_member(answer.get("user") or {}, person.team_id)
-        self._members.keep(person, found)
+        self._members.keep(person, found, _MEMBER_SECONDS)
         return found
 
     async def conversations(self, person: Person) -> Mapping[str, bool]:
@@ -102,34 +73,31 @@ class Members:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 found = await _conversations(client, person)
         except SLACK_FAULTS as error:
-            log.info("where a person is is not known: %s", error_code(error) or fault(error))
+            log.info("where a person is is not known: %s", slack_fault(error))
             return {}
-        self._conversations.keep(person, found)
+        self._conversations.keep(person, found, _CONVERSATIONS_SECONDS)
         return found
 
 
 async def _conversations(client: AsyncWebClient, person: Person) -> dict[str, bool]:
     found: dict[str, bool] = {}
-    cursor = ""
-    for _ in range(_PAGES):
-        answer = await client.users_conversations(
-            user=person.user_id, types=_KINDS, limit=_PAGE, cursor=cursor or None
-        )
-        for channel in answer.get("channels") or []:
-            audience, shared = kind_of(channel, str(channel["id"]))
+    answer = await client.users_conversations(user=person.user_id, types=_KINDS, limit=_PAGE)
+    async for page in answer:
+        for channel in page.get("channels") or ():
+            channel_id = str(channel["id"])
+            audience, shared = kind_of(channel, channel_id)
             if not shared:
-                found[str(channel["id"])] = audience == PUBLIC
-        cursor = next_cursor(answer)
-        if not cursor:
-            break
+                found[channel_id] = audience == PUBLIC
     return found
 
 
 def is_member(user: Mapping[str, Any], team_id: str) -> bool:
     """Return whether Slack's user object is that of a member of a workspace, and not of a guest."""
-    of_team = user.get("team_id") in (None, team_id) or bool(user.get("enterprise_user"))
+    if not user:
+        return False
+    is_of_team = user.get("team_id") in (None, team_id) or user.get("enterprise_user")
     others = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
-    return bool(user) and of_team and not any(user.get(one) for one in others)
+    return bool(is_of_team) and not any(user.get(one) for one in others)
 
 
 def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:

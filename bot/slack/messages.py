@@ -17,15 +17,7 @@ from typing import Any
 
 from psycopg import DataError
 
-from bot.slack.content import (
-    MAX_DEPTH as MAX_DEPTH,
-)
-from bot.slack.content import (
-    objects as objects,
-)
-from bot.slack.content import (
-    read_content,
-)
+from bot.slack.content import MAX_DEPTH, read_content
 from memory import DM, InvalidNamespace, Person
 from memory.credentials import redact
 from memory.formation import OMITTED
@@ -69,8 +61,14 @@ MAX_CHARACTERS = 40_000
 Source: https://docs.slack.dev/changelog/2018-truncating-really-long-messages
 """
 UNREADABLE = (
-    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
-    *(InvalidNamespace, DataError),
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    DataError,
+    InvalidNamespace,
 )
 """Exceptions that reading a payload of unexpected form can raise."""
 
@@ -205,7 +203,9 @@ def user_key(user: object, home: object, installation: Installation) -> str:
     """
     team = str(home or "")
     ours = {"", installation.team_id, installation.enterprise_id, *installation.organisation}
-    return str(user or "") if team in ours else f"{user}-{team}"
+    if team in ours:
+        return str(user or "")
+    return f"{user}-{team}"
 
 
 def slack_user(user_id: str) -> str:
@@ -215,7 +215,9 @@ def slack_user(user_id: str) -> str:
 
 def author_key(message: Mapping[str, Any], installation: Installation, *, shared: bool) -> str:
     """Return the `user_key` of the author of a Slack message, perhaps in a `shared` channel."""
-    home = (message.get("user_team") or message.get("team")) if shared else None
+    home = None
+    if shared:
+        home = message.get("user_team") or message.get("team")
     return user_key(message.get("user"), home, installation)
 
 
@@ -327,8 +329,10 @@ def _as_typed(link: re.Match[str]) -> str:
     scheme, _, address = url.partition(":")
     if label and _compared(label, scheme) == _compared(address, scheme):
         return label
-    shown = url if scheme.startswith("http") else address
-    return shown if not label or label in url else f"{label} ({shown})"
+    target = url if scheme.startswith("http") else address
+    if not label or label in url:
+        return target
+    return f"{label} ({target})"
 
 
 def _compared(address: str, scheme: str) -> str:
@@ -347,8 +351,12 @@ def typed(text: str, bot_user_id: str = "") -> str:
     text = _INTRODUCTION.sub("", text)
     text = _REST_QUOTED.sub(f"\n{_CUT}", text)
     text = _QUOTED_LINE.sub(_CUT, text)
-    text = _SLANTED.sub(r"\1", _STRUCK.sub(f" {_CUT} ", _CODE.sub(f" {_CUT} ", text)))
-    return _ENDS.sub("", _CUTS.sub(f" {OMITTED} ", plain(text, bot_user_id)))
+    text = _CODE.sub(f" {_CUT} ", text)
+    text = _STRUCK.sub(f" {_CUT} ", text)
+    text = _SLANTED.sub(r"\1", text)
+    text = plain(text, bot_user_id)
+    text = _CUTS.sub(f" {OMITTED} ", text)
+    return _ENDS.sub("", text)
 
 
 def sanitize_payload(value: Any, depth: int = 0) -> Any:

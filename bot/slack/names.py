@@ -16,13 +16,20 @@ import asyncio
 import logging
 import re
 import time
-from collections import OrderedDict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from bot.logs import fault
-from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code, is_passing
+from bot.slack.client import (
+    PROFILE,
+    SLACK_FAULTS,
+    Installations,
+    is_passing,
+    slack_fault,
+)
 from bot.slack.content import clean_name
+from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import API_TEAM
 from memory import Person
 from memory.metrics import step
@@ -43,7 +50,6 @@ _PRIVATE_CHANNEL = "#a private channel"
 _CHANNEL = "conversations.info"
 _TRUSTED_SECONDS = 86_400.0
 _FAILED_SECONDS = 60.0
-_MOST_KEPT = 5_000  # names of one workspace
 _PERSON = "<@"
 _CHANNEL_SIGN = "<#"
 # Slack is not asked about anything that cannot be one of its ids.
@@ -54,13 +60,12 @@ _RESERVED = ("@you", "@here", "@channel", "@everyone")
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """What Slack said about a reference; no text if it said nothing. `until`: monotonic time.
+    """What Slack said about a reference; no text if it said nothing.
 
     `private`: it is a private conversation. `gone`: the account is deactivated.
     """
 
-    text: str
-    until: float
+    text: str = ""
     private: bool = False
     gone: bool = False
 
@@ -70,34 +75,27 @@ class Names:
 
     def __init__(self, slack: Installations) -> None:
         self._slack = slack
-        self._kept: dict[str, OrderedDict[str, _Name]] = {}
+        self._kept: dict[str, KeptAnswers[str, _Name]] = defaultdict(KeptAnswers)
 
     def find(self, team_id: str, reference: str) -> _Name | None:
         """Return what is known about a reference; None if Slack must be asked."""
-        kept = self._kept.get(team_id, OrderedDict())
-        name = kept.get(reference)
-        if name is None or name.until <= time.monotonic():
-            return None
-        kept.move_to_end(reference)
-        return name
+        return self._kept[team_id].find(reference)
 
-    def note_user(self, team_id: str, user: Mapping[str, object]) -> None:
+    def note_user(self, team_id: str, user: Mapping[str, Any]) -> None:
         """Keep the name in one of Slack's user objects."""
         user_id = user.get("id")
         if not user_id:
             return
-        gone = bool(user.get("deleted"))
-        self._keep(team_id, f"<@{user_id}>", _user_name(user), _TRUSTED_SECONDS, gone=gone)
+        name = _Name(_user_name(user), gone=bool(user.get("deleted")))
+        self._kept[team_id].keep(f"<@{user_id}>", name, _TRUSTED_SECONDS)
 
     def people_of(self, team_id: str) -> dict[str, str]:
         """Return the known names of users by id, except those of deactivated accounts."""
-        now = time.monotonic()
-        kept = self._kept.get(team_id, OrderedDict())
-        return {
-            reference[2:-1]: name.text
-            for reference, name in kept.items()
-            if reference.startswith(_PERSON) and name.text and name.until > now and not name.gone
-        }
+        people: dict[str, str] = {}
+        for reference, name in self._kept[team_id].items():
+            if reference.startswith(_PERSON) and name.text and not name.gone:
+                people[reference[2:-1]] = name.text
+        return people
 
     def is_gone(self, team_id: str, reference: str) -> bool:
         """Return whether a person's account is known to be deactivated."""
@@ -120,46 +118,33 @@ class Names:
             log.info("Slack did not say all names in time")
         for reference in references:
             if self.find(team_id, reference) is None:
-                self._keep(team_id, reference, "", _FAILED_SECONDS)
+                self._kept[team_id].keep(reference, _Name(), _FAILED_SECONDS)
 
     async def _ask(self, team_id: str, reference: str) -> None:
         is_person = reference.startswith(_PERSON)
         method = PROFILE if is_person else _CHANNEL
         if not _MADE.fullmatch(reference) or self._slack.limits.wait(team_id, method):
             return
-        identity = reference[2:-1]
-        client = self._slack.client(team_id)
         try:
             if is_person:
-                answer = await client.users_info(user=identity)
-                self.note_user(team_id, answer.get("user") or {"id": identity})
-                return
-            answer = await client.conversations_info(channel=identity)
+                await self._ask_about_person(team_id, reference[2:-1])
+            else:
+                await self._ask_about_channel(team_id, reference)
         except SLACK_FAULTS as error:
-            log.info("a name could not be looked up: %s", error_code(error) or fault(error))
+            log.info("a name could not be looked up: %s", slack_fault(error))
             if not is_passing(error):
-                self._keep(team_id, reference, "", _TRUSTED_SECONDS)
-            return
-        channel = answer.get("channel") or {}
-        private = channel.get("is_private") is not False
-        name = clean_name(str(channel.get("name") or ""))
-        self._keep(team_id, reference, name, _TRUSTED_SECONDS, private=private)
+                self._kept[team_id].keep(reference, _Name(), _TRUSTED_SECONDS)
 
-    def _keep(
-        self,
-        team_id: str,
-        reference: str,
-        text: str,
-        seconds: float,
-        *,
-        private: bool = False,
-        gone: bool = False,
-    ) -> None:
-        kept = self._kept.setdefault(team_id, OrderedDict())
-        kept[reference] = _Name(text, time.monotonic() + seconds, private, gone)
-        kept.move_to_end(reference)
-        while len(kept) > _MOST_KEPT:
-            kept.popitem(last=False)
+    async def _ask_about_person(self, team_id: str, user_id: str) -> None:
+        answer = await self._slack.client(team_id).users_info(user=user_id)
+        self.note_user(team_id, answer.get("user") or {"id": user_id})
+
+    async def _ask_about_channel(self, team_id: str, reference: str) -> None:
+        answer = await self._slack.client(team_id).conversations_info(channel=reference[2:-1])
+        channel = answer.get("channel") or {}
+        text = clean_name(str(channel.get("name") or ""))
+        name = _Name(text, private=channel.get("is_private") is not False)
+        self._kept[team_id].keep(reference, name, _TRUSTED_SECONDS)
 
 
 class MessageNames:
@@ -202,15 +187,16 @@ class MessageNames:
     def _name(self, reference: str) -> str:
         known = self._names.find(self._team_id, reference)
         if reference.startswith(_PERSON):
-            if known and known.text:
+            if known is not None and known.text:
                 return f"@{known.text}"
             return UNKNOWN_ASKER if reference == self._asker else UNKNOWN_PERSON
         if not reference.startswith(_CHANNEL_SIGN):
             return UNKNOWN_GROUP
         if known is None or not known.text:
             return UNKNOWN_CHANNEL
-        is_hidden = known.private and reference != self._channel
-        return _PRIVATE_CHANNEL if is_hidden else f"#{known.text}"
+        if known.private and reference != self._channel:
+            return _PRIVATE_CHANNEL
+        return f"#{known.text}"
 
     def _unique(self, name: str) -> str:
         unique = name
@@ -227,12 +213,16 @@ async def find_names(names: Names, person: Person, texts: Iterable[str]) -> Refe
     return await MessageNames(names, person.team_id).find(texts)
 
 
-def _user_name(user: object) -> str:
+def _user_name(user: Mapping[str, Any]) -> str:
     """Return the name that Slack shows for a person: the one they chose, else their full name."""
-    if not isinstance(user, Mapping):
-        return ""
-    profile = user.get("profile")
-    profile = profile if isinstance(profile, Mapping) else {}
-    names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"))
-    cleaned = [clean_name(str(name)) for name in (*names, user.get("name")) if name]
-    return next(filter(None, cleaned), "")
+    profile = user.get("profile") or {}
+    names = (
+        profile.get("display_name"),
+        profile.get("real_name"),
+        user.get("real_name"),
+        user.get("name"),
+    )
+    for name in names:
+        if cleaned := clean_name(str(name or "")):
+            return cleaned
+    return ""

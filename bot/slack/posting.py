@@ -93,14 +93,9 @@ async def find_posted(
 
     Raises what the Slack client raises if the conversation may be read later.
     """
-    await settled(since)
     messages = await messages_since(client, channel, since, thread_ts=thread_ts)
-    return next(iter(with_metadata(messages, metadata, author=author)), None)
-
-
-async def settled(since: float) -> None:
-    """Wait until a call that was made at `since` (seconds since 1970) has been carried out."""
-    await asyncio.sleep(max(since + SETTLED_SECONDS - time.time(), 0.0))
+    found = with_metadata(messages, metadata, author=author)
+    return found[0] if found else None
 
 
 async def messages_since(
@@ -108,20 +103,23 @@ async def messages_since(
 ) -> list[dict[str, Any]]:
     """Return the first 200 messages after `since` of a thread, or the newest of a conversation.
 
-    Returns none if Slack refuses to show them. Raises what the Slack client raises if it may show
-    them later.
+    Before it asks, it waits until a call that was made at `since` (seconds since 1970) has been
+    carried out. Returns none if Slack refuses to show them. Raises what the Slack client raises if
+    it may show them later.
     """
+    await asyncio.sleep(max(since + SETTLED_SECONDS - time.time(), 0.0))
     oldest = f"{max(since - CLOCKS_DIFFER_SECONDS, 0.0):.6f}"
-    shown: dict[str, Any] = {
+    wanted: dict[str, Any] = {
+        "channel": channel,
         "oldest": oldest,
         "include_all_metadata": True,
         "limit": _MOST_MESSAGES,
     }
     try:
         if thread_ts is None:
-            answer = await client.conversations_history(channel=channel, **shown)
+            answer = await client.conversations_history(**wanted)
         else:
-            answer = await client.conversations_replies(channel=channel, ts=thread_ts, **shown)
+            answer = await client.conversations_replies(ts=thread_ts, **wanted)
     except SLACK_FAULTS as error:
         if is_passing(error):
             raise
@@ -134,8 +132,8 @@ def with_metadata(
     messages: Iterable[Mapping[str, Any]], metadata: Mapping[str, Any], *, author: str
 ) -> list[str]:
     """Return the ts of the author's messages with this metadata, in order."""
-    found = [one for one in messages if one.get("user") == author]
-    marked = [str(one["ts"]) for one in found if _says(one.get("metadata"), metadata)]
+    own = [one for one in messages if one.get("user") == author]
+    marked = [str(one["ts"]) for one in own if _says(one.get("metadata"), metadata)]
     return sorted(marked, key=float)
 
 

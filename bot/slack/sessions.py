@@ -13,7 +13,6 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Literal, TypeAlias
 
-from bot.logs import fault
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SESSION,
@@ -21,6 +20,7 @@ from bot.slack.client import (
     START,
     Installations,
     error_code,
+    slack_fault,
 )
 from bot.slack.messages import Message, split_thread_key
 
@@ -77,7 +77,7 @@ class Sessions:
         # Slack does not know every person of another workspace by id.
         if message.user_team_id == message.team_id:
             more["initiator_user_id"] = message.user_id
-        return self._start(self._set(message.thread, "processing", None, **more))
+        return self._start(self._begin(message.thread, **more))
 
     def activate(self, thread: str, *, after: asyncio.Task[None] | None = None) -> None:
         """Set the session of a thread to `active`, `after` the call of `begin`.
@@ -85,7 +85,7 @@ class Sessions:
         This also ends a `processing` that a dead process may have left.
         """
         self._end_wait(thread)
-        self._start(self._set(thread, "active", after))
+        self._start(self._activate(thread, after))
 
     def show_wait(
         self, message: Message, read_progress: ReadProgress, *, after: float = WAIT_SECONDS
@@ -118,20 +118,19 @@ class Sessions:
         progress = await read_progress(message)
         if progress in ("begun", "ended"):
             return
-        await self._set(message.thread, "processing", None)
-        missing_since = math.inf
-        while progress != "ended":
+        await self._begin(message.thread)
+        last_seen = time.monotonic()
+        while time.monotonic() - last_seen <= _DELIVERY_SECONDS:
             # Another process may have begun and ended it while the status was set.
             progress = await read_progress(message)
             if progress == "begun":
                 return
-            now = time.monotonic()
-            missing_since = min(missing_since, now) if progress == "missing" else math.inf
-            if now - missing_since > _DELIVERY_SECONDS:
+            if progress == "ended":
                 break
-            if progress != "ended":
-                await asyncio.sleep(_LOOK_SECONDS)
-        self._start(self._set(message.thread, "active", None))
+            if progress != "missing":
+                last_seen = time.monotonic()
+            await asyncio.sleep(_LOOK_SECONDS)
+        self._start(self._activate(message.thread, None))
 
     async def close(self) -> None:
         """Wait for the calls under way, two seconds at most, and cancel the others."""
@@ -143,30 +142,31 @@ class Sessions:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _set(
-        self,
-        thread: str,
-        status: Literal["processing", "active"],
-        after: asyncio.Task[None] | None,
-        /,
-        **more: str,
-    ) -> None:
-        if after is not None:
-            await asyncio.wait({after})
-        elif status == "processing":
-            begun = time.monotonic()
-            await asyncio.sleep(_MODEL_FIRST_SECONDS)
-            if time.monotonic() - begun > SESSION_SECONDS:
-                return  # suspended meanwhile: another process may have ended the session
+    async def _begin(self, thread: str, **more: str) -> None:
+        asked_at = time.monotonic()
+        await asyncio.sleep(_MODEL_FIRST_SECONDS)
+        if time.monotonic() - asked_at > SESSION_SECONDS:
+            return  # suspended meanwhile: another process may have ended the session
         limits = self._slack.limits
-        ends = status == "active"
-        team_id, channel_id, thread_ts = split_thread_key(thread)
-        wait = limits.wait(team_id, SESSION)
+        team_id = split_thread_key(thread)[0]
         # Without a stream, ending the session is a second call under the same limit, of which the
         # rest is kept for `active`.
-        if wait == math.inf or (not ends and (wait or limits.wait(team_id, START))):
+        if limits.wait(team_id, SESSION) or limits.wait(team_id, START):
             return
-        client = self._slack.client(team_id, patience=PATIENCE_SECONDS if ends else 0.0)
+        await self._set(thread, "processing", 0.0, **more)
+
+    async def _activate(self, thread: str, after: asyncio.Task[None] | None) -> None:
+        if after is not None:
+            await asyncio.wait({after})
+        # Infinite where there are no sessions.
+        if self._slack.limits.wait(split_thread_key(thread)[0], SESSION) < math.inf:
+            await self._set(thread, "active", PATIENCE_SECONDS)
+
+    async def _set(
+        self, thread: str, status: Literal["processing", "active"], patience: float, **more: str
+    ) -> None:
+        team_id, channel_id, thread_ts = split_thread_key(thread)
+        client = self._slack.client(team_id, patience=patience)
         try:
             await client.agents_sessions_setStatus(
                 channel_id=channel_id, thread_ts=thread_ts, status=status, **more
@@ -174,9 +174,9 @@ class Sessions:
         except SLACK_FAULTS as error:
             if error_code(error) in _NO_SESSIONS:
                 log.warning("Slack has no agent sessions here (%s): no Stop", error_code(error))
-                limits.never(team_id, SESSION)
+                self._slack.limits.never(team_id, SESSION)
             else:
-                log.info("a session's status was not set: %s", error_code(error) or fault(error))
+                log.info("a session's status was not set: %s", slack_fault(error))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -190,6 +190,10 @@ def title_of(text: str) -> str:
 
     At most `TITLE_CHARACTERS`; ``""`` if there is no text.
     """
-    lines = (_MARKS.sub(" ", line).strip() for line in text.splitlines())
-    line = next((line for line in lines if line), "")
-    return line if len(line) <= TITLE_CHARACTERS else f"{line[: TITLE_CHARACTERS - 1]}…"
+    for line in text.splitlines():
+        title = _MARKS.sub(" ", line).strip()
+        if len(title) > TITLE_CHARACTERS:
+            return f"{title[: TITLE_CHARACTERS - 1]}…"
+        if title:
+            return title
+    return ""

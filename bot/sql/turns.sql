@@ -20,7 +20,7 @@ SELECT ts, thread, user_id, question, reply FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s AND thread = %(thread)s
     AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s
     AND begun_at > to_timestamp(%(history_from)s)
-ORDER BY ts DESC LIMIT %(most)s;
+ORDER BY ts DESC LIMIT %(most_exchanges)s;
 
 -- name: exchanges_of_direct_messages
 -- The newest exchanges of the thread and of the person's last day, because people do not think in
@@ -30,7 +30,7 @@ WHERE team_id = %(team)s AND channel_id = %(channel)s
     AND (thread = %(thread)s OR user_id = %(user)s AND ended_at > now() - interval '1 day')
     AND ended_at IS NOT NULL AND question <> '' AND ts < %(ts)s
     AND begun_at > to_timestamp(%(history_from)s)
-ORDER BY ts DESC LIMIT %(most)s;
+ORDER BY ts DESC LIMIT %(most_exchanges)s;
 
 -- name: unformed_words
 -- The person's newest words that no memories were formed from yet. In a direct message everything
@@ -40,7 +40,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s
     AND (%(audiences)s::text[] IS NULL OR audience = ANY (%(audiences)s))
     AND formed_at IS NULL AND words <> '' AND ts < %(ts)s
     AND begun_at > to_timestamp(%(history_from)s)
-ORDER BY ts DESC LIMIT %(most)s;
+ORDER BY ts DESC LIMIT %(most_words)s;
 
 -- name: begin
 -- Begin a turn, perhaps again. A fixed sentence that replaces an earlier answer has no texts, and

@@ -8,7 +8,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.client import Installations, create_client
+from bot.slack.client import Installations, SlackClient
 from bot.slack.messages import Installation, Message
 from memory import DM
 from slack_playground.block_kit import LIMITS
@@ -54,7 +54,9 @@ class PlaygroundSlack:
 
     def client(self, token: str = "") -> AsyncWebClient:
         """Return a client as the app makes it."""
-        return create_client(token or self.info["bot_token"], self.info["slack_api_url"])
+        return SlackClient(
+            token=token or self.info["bot_token"], base_url=self.info["slack_api_url"]
+        )
 
     def installations(self, *teams: str) -> Installations:
         """Return the app's installation, as if it were that of each of these `teams` instead."""

@@ -21,7 +21,7 @@ from bot.runtime.checks import CHECKS
 from bot.runtime.problems import Problem
 from bot.runtime.service import socket_mode
 from bot.runtime.wiring import create_openai_client
-from bot.slack.client import SLACK_FAULTS, Installations, create_client
+from bot.slack.client import SLACK_FAULTS, Installations, SlackClient
 from bot.slack.files import FileUnreadable, read_file
 from bot.slack.messages import Installation
 from bot.workspaces import single_installation
@@ -90,7 +90,7 @@ async def network(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Network]:
 
 
 async def _web_api(network: Network) -> None:
-    await create_client("xoxb-1", SLACK_API).auth_test()
+    await SlackClient(token="xoxb-1", base_url=SLACK_API).auth_test()
 
 
 async def _team_client(network: Network) -> None:

@@ -19,7 +19,7 @@ from bot.listeners.interactions import Interactions
 from bot.logs import StandingWarnings
 from bot.runtime.connections import ConnectionCount
 from bot.runtime.service import socket_mode
-from bot.slack.client import create_client
+from bot.slack.client import SlackClient
 from memory import Pool
 from memory.postgres import execute_statement
 from tests.integration.app import App
@@ -83,7 +83,7 @@ async def double() -> AsyncIterator[Slack]:
 def bolt_app(double: Slack) -> AsyncApp:
     """Return an app that nothing is expected of."""
     return AsyncApp(
-        client=create_client("xoxb-1", f"{double.url}/api/"),
+        client=SlackClient(token="xoxb-1", base_url=f"{double.url}/api/"),
         authorize=_nobody,
         request_verification_enabled=False,
     )

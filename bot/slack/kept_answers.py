@@ -1,0 +1,46 @@
+"""What Slack has said, kept in this process for a while."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+_MOST = 5_000
+_Key = TypeVar("_Key")
+_Answer = TypeVar("_Answer")
+
+
+class KeptAnswers(Generic[_Key, _Answer]):
+    """Answers of Slack, each kept for some seconds; the least recently used give way."""
+
+    def __init__(self) -> None:
+        # With the time until which each is kept, by the monotonic clock.
+        self._kept: OrderedDict[_Key, tuple[float, _Answer]] = OrderedDict()
+
+    def find(self, key: _Key) -> _Answer | None:
+        """Return an answer; None if Slack must be asked."""
+        kept_until, answer = self._kept.get(key, (0.0, None))
+        if kept_until <= time.monotonic():
+            return None
+        self._kept.move_to_end(key)
+        return answer
+
+    def keep(self, key: _Key, answer: _Answer, seconds: float) -> None:
+        """Keep an answer."""
+        self._kept[key] = (time.monotonic() + seconds, answer)
+        self._kept.move_to_end(key)
+        if len(self._kept) > _MOST:
+            self._kept.popitem(last=False)
+
+    def drop(self, key: _Key) -> None:
+        """Ask Slack again the next time."""
+        self._kept.pop(key, None)
+
+    def items(self) -> Iterator[tuple[_Key, _Answer]]:
+        """Yield all answers that can be found, with their keys."""
+        now = time.monotonic()
+        for key, (kept_until, answer) in self._kept.items():
+            if kept_until > now:
+                yield key, answer
