@@ -28,10 +28,7 @@ from bot.slack.client import (
     is_passing,
 )
 from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
-from memory import (
-    Person,
-    PersonMessage,
-)
+from memory import Person, PersonMessage
 from memory.credentials import redact_texts
 from memory.formation import follow_message
 from memory.postgres import person_transaction, transaction
