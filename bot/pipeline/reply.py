@@ -325,12 +325,11 @@ class StreamedAnswer:
         self.names = names
         self.sink = sink
         self.characters = 0
-        self._parts: list[str] = []
+        self._text = ""
+        self._newest = 0  # where the newest message begins in the text
         self._thoughts = ThoughtFilter()
         self._loops = LoopDetector()
         self._is_loop = False
-        # The number of parts before the newest message.
-        self._kept_parts = 0
         self._half = ""
         self._citations: dict[str, Citation] = {}
         self._comments = 0
@@ -354,7 +353,7 @@ class StreamedAnswer:
     @property
     def has_shown(self) -> bool:
         """Whether something of the answer, or commentary, was shown."""
-        return bool(self._parts) or self._comments > 0
+        return bool(self._text) or self._comments > 0
 
     async def read(self, event: Event) -> None:
         """Take the next event of a response; unknown ones are ignored.
@@ -431,7 +430,7 @@ class StreamedAnswer:
 
         Raises `ReplyFailed` with `without_text` for an answer without text.
         """
-        text = "".join(self._parts)
+        text = self._text
         if self.cut == "cut_loop":
             text = without_repetitions(text)
         if not text.strip():
@@ -492,8 +491,8 @@ class StreamedAnswer:
     async def _new_paragraph(self) -> None:
         """Separate the text that follows by a blank line: it is another message, or part of one."""
         await self.flush()
-        self._gap = bool(self._parts)
-        self._kept_parts = len(self._parts)
+        self._gap = bool(self._text)
+        self._newest = len(self._text)
 
     async def _write(self, piece: str) -> None:
         room = max(MAX_ANSWER - self.characters, 0)
@@ -518,26 +517,27 @@ class StreamedAnswer:
         text = text.lstrip("\n")
         if not text:
             return ""
-        end = "".join(self._parts[-2:])[-2:]
         self._gap = False
-        return "\n" * (2 - len(end) + len(end.rstrip("\n"))) + text
+        end = self._text[-2:]
+        line_ends = len(end) - len(end.rstrip("\n"))
+        return "\n" * (2 - line_ends) + text
 
     async def _restart(self) -> None:
         """Take back what was shown of the newest message: it was a thought."""
         self.links.flush()
         self.names.flush()
-        shown = self._parts[self._kept_parts :]
-        self._parts = self._parts[: self._kept_parts]
-        self._gap = bool(self._parts)
-        if shown:
+        was_shown = len(self._text) > self._newest
+        self._text = self._text[: self._newest]
+        self._gap = bool(self._text)
+        if was_shown:
             self.sink.start_over()
-            if self._parts:
-                await self.sink.write("".join(self._parts))
+            if self._text:
+                await self.sink.write(self._text)
 
     async def _show(self, text: str) -> None:
         await self._pass_on(self.names.feed(text))
 
     async def _pass_on(self, text: str) -> None:
         if text:
-            self._parts.append(text)
+            self._text += text
             await self.sink.write(text)
