@@ -121,16 +121,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
             return True
         except MemoryModelRefused:
             count("formations", outcome="model_refused")
-            # This is logged already, and lasts until the setup is changed. The person's next
-            # message brings the next attempt forward.
-            async with person_transaction(app.pool, person) as connection:
-                await form_after(
-                    app,
-                    connection,
-                    view.own,
-                    MODEL_REFUSED_RETRY_SECONDS,
-                    priority=-1,
-                )
+            await _try_later(app, view.own)
             return False
         except FormationUnavailable:
             count("formations", outcome="unavailable")
@@ -139,6 +130,15 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
     # What was said since has a job of its own.
     characters = sum(len(one.text) for one in words)
     return len(ids) == _TURNS_AT_ONCE or characters >= MAX_CHARACTERS
+
+
+async def _try_later(app: App, namespace: Namespace) -> None:
+    """Schedule an attempt for when the setup may be changed, which the log has asked for already.
+
+    The person's next message brings it forward.
+    """
+    async with person_transaction(app.pool, namespace.person) as connection:
+        await form_after(app, connection, namespace, MODEL_REFUSED_RETRY_SECONDS, priority=-1)
 
 
 def _unread(
