@@ -458,13 +458,11 @@ async def _ask_model(
     brought: Brought,
     sink: ReplySink,
 ) -> _Result:
-    """Ask the model; after a failure, the text is a sentence about it.
+    """Read what the prompt needs, and ask the model, if there is a question.
 
     Raises `ReplyFailed` where the message is to be answered later.
     """
     message = turn.message
-    message_run = turn.claimed.run
-    person = message.person
     names = MessageNames(
         app.names,
         message.team_id,
@@ -475,18 +473,29 @@ async def _ask_model(
     tools = Toolbox(app, turn, names, zone)
     if not (question or brought.asks):
         nothing = Prompt(
-            question="", user_id=person.user_id, files=brought.files, unread=message.unread
+            question="", user_id=message.user_id, files=brought.files, unread=message.unread
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
     now = datetime.now(zone)
     prompt = await _prompt(app, turn, question, brought, names, now)
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=app.settings.may_search)
+    return await _send(app, turn, request, sink, tools)
+
+
+async def _send(
+    app: App, turn: Turn, request: Reduction, sink: ReplySink, tools: Toolbox
+) -> _Result:
+    """Send the request; after a failure, the text of the result is a sentence about it.
+
+    Raises as `_ask_model` does.
+    """
+    run = turn.claimed.run
     try:
-        await message_run.confirm()
-        answering = _reply(app, person, request, sink, tools)
+        await run.confirm()
+        answering = _reply(app, turn.message.person, request, sink, tools)
         with app.pending_replies.one():
-            reply = await message_run.unless_interrupted(answering)
+            reply = await run.unless_interrupted(answering)
     except ReplyFailed as failed:
         # Another attempt might repeat what the tools have changed.
         if sink.interactive and not tools.acted and _is_tried_again(failed, turn):
