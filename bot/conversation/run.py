@@ -91,6 +91,8 @@ class Run:
             return await task
         finally:
             await cancel_until_done(task)
+            # An error that closing a connection raises is not logged.
+            await asyncio.gather(task, return_exceptions=True)
 
     async def confirm(self) -> None:
         """Raise `Interrupted` if the message is no longer this run's.

@@ -30,9 +30,6 @@ class CollectedReply:
         """Return the localizer for the language of the prompt."""
         return self._localizer
 
-    async def check(self) -> None:
-        """Do nothing: nothing ends the reply."""
-
     async def write(self, piece: str) -> None:
         """Take a piece of the reply."""
         self.text += piece

@@ -72,14 +72,10 @@ class ReplyStream:
             )
         return self._localizer
 
-    async def check(self) -> None:
-        """Raise `Interrupted` if the reply must end."""
-        self._turn.claimed.run.raise_if_interrupted()
-
     async def write(self, piece: str) -> None:
         """Take a piece of the reply; send the collected text to Slack once a second.
 
-        Raises as `check` does, with the piece taken.
+        Raises `Interrupted`, with the piece taken, if the reply must end.
         """
         self._reply.text += piece
         await self._show()
@@ -161,7 +157,7 @@ class ReplyStream:
                 log.warning("a private message was not shown: %s", slack_fault(error))
 
     async def _show(self) -> None:
-        await self.check()
+        self._turn.claimed.run.raise_if_interrupted()
         if time.monotonic() - self._shown_at < FLUSH_SECONDS:
             return
         if await self._reply.show():

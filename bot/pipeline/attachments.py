@@ -62,6 +62,8 @@ _DOCUMENTS: Mapping[str, str] = {
     "html": "text/html",
 }
 _ENDINGS = {kind: ending for ending, kind in _DOCUMENTS.items()}
+_TEXT = "text/plain"
+_CAPTIONS = "text/vtt"
 _CODE = re.compile(
     r"c|cpp|cs|css|go|h|ini|java|js|jsx|kt|log|lua|php|pl|py|r|rb|rs|scala|sh|sql|swift|tex|toml"
     r"|tsx?|txt|xml|ya?ml"
@@ -72,15 +74,11 @@ _NOT_NOW = "could not be read just now; it is not gone, and may be read in a min
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedFile:
-    """One file: its name, what the Responses API takes or its `text`, or why it is not shown.
-
-    With a `url` it is still to be downloaded, at most `size` bytes; an image has no `kind` yet.
-    """
+    """One file: its name, what the Responses API takes or its `text`, or why it is not shown."""
 
     name: str
     kind: str = ""
     size: int = 0
-    url: str = ""
     content: Mapping[str, Any] | None = None
     text: str = ""
     trouble: FileTrouble | None = None
@@ -94,12 +92,16 @@ class AttachedFile:
     @property
     def line(self) -> dict[str, Any]:
         """The description that the model gets besides the content, with the text of a text file."""
+        if self.trouble == "files_not_now":
+            return {"name": self.name, "not_shown": _NOT_NOW}
         if self.trouble:
-            kind = self.trouble.removeprefix("files_")
-            return {"name": self.name, "not_shown": _NOT_NOW if kind == "not_now" else kind}
-        when = {"sent": "earlier"} if self.earlier else {}
-        text = {"text": self.text} if self.text else {}
-        return {"name": self.name, "type": self.kind, "bytes": self.size, **when, **text}
+            return {"name": self.name, "not_shown": self.trouble.removeprefix("files_")}
+        line: dict[str, Any] = {"name": self.name, "type": self.kind, "bytes": self.size}
+        if self.earlier:
+            line["sent"] = "earlier"
+        if self.text:
+            line["text"] = self.text
+        return line
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +114,13 @@ class Brought:
     @property
     def asks(self) -> bool:
         """Whether it can be a question by itself, without words of the person."""
-        now = [one for one in self.forwarded if "sent" not in one]
-        return bool(now) or any(one.shown and not one.earlier for one in self.files)
+        forwarded_now = any("sent" not in one for one in self.forwarded)
+        return forwarded_now or any(file.shown and not file.earlier for file in self.files)
 
 
 @asynccontextmanager
 async def read_brought(
-    app: App, message: Message, *, earlier: str | None = None
+    app: App, message: Message, *, earlier: str | None
 ) -> AsyncIterator[Brought]:
     """Yield what a message brought, from its event; files are downloaded now, in order.
 
@@ -138,12 +140,11 @@ async def read_brought(
         return
     bot_user_id = await app.slack.bot_user_id(message.team_id)
     lines = await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
-    held = list[int]()
+    held: list[int] = []
     try:
-        files = [
-            await _read_attached(app, message.team_id, file, held, number)
-            for number, file in enumerate(found)
-        ]
+        team_id = message.team_id
+        files = [await _read_attached(app, team_id, file, held) for file in found[:MOST_FILES]]
+        files += [_not_shown(file, "files_many") for file in found[MOST_FILES:]]
         if not message.brings:
             files = [replace(file, earlier=True) for file in files if file.shown]
         if files:
@@ -155,22 +156,27 @@ async def read_brought(
 
 
 async def _read_attached(
-    app: App, team_id: str, file: Mapping[str, Any], held: list[int], number: int
+    app: App, team_id: str, file: Mapping[str, Any], held: list[int]
 ) -> AttachedFile:
     """Return a file of a message as the model is shown it; add the bytes taken for it to `held`."""
     name = file_name(file)
-    if number >= MOST_FILES:
-        return AttachedFile(name=name, trouble="files_many")
     try:
-        one = planned(file, ALL_BYTES - sum(held))
-        if not one.url:
-            return one
-        if not app.file_bytes.take(one.size):
-            return AttachedFile(name=name, trouble="files_not_now")
-        held.append(one.size)
-        return read(one, await read_file(app.slack, team_id, one.url, most=one.size))
+        _check_access(file)
+        text = _whole_transcript(file)
+        if text:
+            return AttachedFile(name=name, kind="transcript", size=_size(file), text=text)
+        url, kind, most = _download(file, ALL_BYTES - sum(held))
+        if not app.file_bytes.take(most):
+            return _not_shown(file, "files_not_now")
+        held.append(most)
+        content = await read_file(app.slack, team_id, url, most=most)
+        return _as_shown(name, kind, content)
     except FileUnreadable as unreadable:
-        return AttachedFile(name=name, trouble=unreadable.trouble)
+        return _not_shown(file, unreadable.trouble)
+
+
+def _not_shown(file: Mapping[str, Any], trouble: FileTrouble) -> AttachedFile:
+    return AttachedFile(name=file_name(file), trouble=trouble)
 
 
 async def _read_earlier(app: App, message: Message, ts: str) -> Content:
@@ -193,12 +199,10 @@ def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[
     return lines
 
 
-def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
-    """Return what to download for a file, itself or a thumbnail; a whole transcript needs none."""
+def _check_access(file: Mapping[str, Any]) -> None:
+    """Raise `FileUnreadable` if Slack does not give the file to the app."""
     mode = file.get("mode")
     access = file.get("file_access")
-    mimetype = str(file.get("mimetype") or "")
-    name = file_name(file)
     # Slack sends only the id of a file from another organization.
     if access in ("access_denied", "check_file_info"):
         raise FileUnreadable("files_elsewhere")
@@ -206,58 +210,104 @@ def planned(file: Mapping[str, Any], left: int) -> AttachedFile:
         raise FileUnreadable("files_gone")
     if file.get("is_external") or mode == "external":
         raise FileUnreadable("files_elsewhere")
-    size = int(file.get("size") or 0)
+
+
+def _whole_transcript(file: Mapping[str, Any]) -> str:
+    """Return the words of a voice clip, or "" if only its captions have all of them."""
+    if file.get("has_more") and file.get("vtt"):
+        return ""
+    return str(file.get("transcript") or "")
+
+
+def _size(file: Mapping[str, Any]) -> int:
+    return int(file.get("size") or 0)
+
+
+def _download(file: Mapping[str, Any], left: int) -> tuple[str, str, int]:
+    """Return what to download of a file: its address, its media type and the most bytes.
+
+    It is the file itself, the captions of a voice clip, or a thumbnail of an image that is too
+    large or of another type than the API takes. Raises `FileUnreadable` if it is of no kind that a
+    model reads, or larger than `FILE_BYTES` or the bytes that are `left`.
+    """
+    size = _size(file)
     most = min(FILE_BYTES, left)
     url = str(file.get("url_private_download") or file.get("url_private") or "")
-    thumbnail = next((str(file[one]) for one in THUMBNAILS if file.get(one)), "")
-    named = name.rpartition(".")[2].lower()
-    endings = (named, str(file.get("filetype")), _ENDINGS.get(mimetype, ""))
-    kind = next((_DOCUMENTS[one] for one in endings if one in _DOCUMENTS), "")
+    mimetype = str(file.get("mimetype") or "")
+    thumbnails = [str(file[one]) for one in THUMBNAILS if file.get(one)]
+    is_shown = mimetype in _IMAGES and size <= most
     if file.get("transcript"):
-        if not (file.get("has_more") and file.get("vtt")):
-            return AttachedFile(name=name, kind="transcript", size=size, text=file["transcript"])
         url = str(file["vtt"])
-        kind = "text/vtt"
+        kind = _CAPTIONS
         size = _TEXT_BYTES
-    elif mode == "snippet" or mimetype == "text/plain":
-        kind = "text/plain"
-    elif thumbnail and mimetype.startswith("image/") and (size > most or mimetype not in _IMAGES):
-        url = thumbnail
+    elif mimetype.startswith("image/") and thumbnails and not is_shown:
+        url = thumbnails[0]
         kind = ""
         size = _THUMBNAIL_BYTES
-    elif mimetype in _IMAGES:
-        kind = ""
-    elif not kind and (mimetype.startswith("text/") or _CODE.fullmatch(named)):
-        kind = "text/plain"
-    elif not kind:
-        raise FileUnreadable("files_kind")
+    else:
+        kind = _kind(file, mimetype)
     if size > most:
         raise FileUnreadable("files_large")
     if not url:
         raise FileUnreadable("files_gone")
-    return AttachedFile(name=name, kind=kind, size=size or most, url=url)
+    return url, kind, size or most
 
 
-def read(file: AttachedFile, content: bytes) -> AttachedFile:
+def _kind(file: Mapping[str, Any], mimetype: str) -> str:
+    """Return the media type of a file, or "" for an image, whose first bytes tell it.
+
+    Raises `FileUnreadable`.
+    """
+    if file.get("mode") == "snippet" or mimetype == _TEXT:
+        return _TEXT
+    if mimetype in _IMAGES:
+        return ""
+    ending = file_name(file).rpartition(".")[2].lower()
+    for one in (ending, str(file.get("filetype")), _ENDINGS.get(mimetype, "")):
+        if one in _DOCUMENTS:
+            return _DOCUMENTS[one]
+    if mimetype.startswith("text/") or _CODE.fullmatch(ending):
+        return _TEXT
+    raise FileUnreadable("files_kind")
+
+
+def _as_shown(name: str, kind: str, content: bytes) -> AttachedFile:
     """Return a downloaded file as the model is shown it; raises `FileUnreadable`."""
-    image = next((one for begins, one in _BEGINNINGS.items() if content.startswith(begins)), "")
-    name = file.name
-    kind = file.kind or image
-    if not kind:
-        raise FileUnreadable("files_kind")
-    if kind in ("text/plain", "text/vtt"):
+    size = len(content)
+    if kind in (_TEXT, _CAPTIONS):
         text = _decoded(content)
-        if kind == "text/vtt":
+        if kind == _CAPTIONS:
             text = "\n".join(line for line in text.splitlines() if line and "-->" not in line)
-        return AttachedFile(name=name, kind=kind, size=len(content), text=text)
-    data = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-    shown = {"type": "input_image", "image_url": data, "detail": "auto"}
-    if file.kind:
-        # The API recognizes a PDF by its extension. Its pages are shown as small pictures, too.
-        named = name if name.lower().endswith(f".{_ENDINGS[kind]}") else f"{name}.{_ENDINGS[kind]}"
-        detail = {"detail": "low"} if kind == "application/pdf" else {}
-        shown = {"type": "input_file", "filename": named, "file_data": data, **detail}
-    return AttachedFile(name=name, kind=kind, size=len(content), content=shown)
+        return AttachedFile(name=name, kind=kind, size=size, text=text)
+    if kind:
+        document = _document(name, kind, content)
+        return AttachedFile(name=name, kind=kind, size=size, content=document)
+    for beginning, image in _BEGINNINGS.items():
+        if content.startswith(beginning):
+            shown = {
+                "type": "input_image",
+                "image_url": _data_url(image, content),
+                "detail": "auto",
+            }
+            return AttachedFile(name=name, kind=image, size=size, content=shown)
+    raise FileUnreadable("files_kind")
+
+
+def _document(name: str, kind: str, content: bytes) -> dict[str, Any]:
+    """Return a document as the Responses API takes it."""
+    ending = _ENDINGS[kind]
+    # The API recognizes a PDF by its extension.
+    if not name.lower().endswith(f".{ending}"):
+        name = f"{name}.{ending}"
+    document = {"type": "input_file", "filename": name, "file_data": _data_url(kind, content)}
+    if kind == "application/pdf":
+        # Its pages are shown as small pictures, too.
+        document["detail"] = "low"
+    return document
+
+
+def _data_url(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _decoded(content: bytes) -> str:
@@ -284,11 +334,15 @@ def unseen_lines(language: Language, files: Sequence[AttachedFile]) -> list[str]
 
     Addresses in the names of files follow the rules for links in answers.
     """
-    lines = list[str]()
-    for trouble in dict.fromkeys(file.trouble for file in files if file.trouble):
-        names = [file.name for file in files if file.trouble == trouble]
-        quoted = say(language, "listed").join(f"`{name}`" for name in names if name)
-        named = quoted or say(language, "files_nameless")
-        limits = {"megabytes": FILE_BYTES // 1_000_000, "most": MOST_FILES}
+    lines: list[str] = []
+    names: dict[FileTrouble, list[str]] = {}
+    for file in files:
+        if file.trouble:
+            quoted = names.setdefault(file.trouble, [])
+            if file.name:
+                quoted.append(f"`{file.name}`")
+    limits = {"megabytes": FILE_BYTES // 1_000_000, "most": MOST_FILES}
+    for trouble, quoted in names.items():
+        named = say(language, "listed").join(quoted) or say(language, "files_nameless")
         lines.append(checked(say(language, trouble, names=named, **limits)))
     return lines

@@ -99,16 +99,17 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
     )
     if answer is None:
         return
-    most = 0 if cursor else _FOLLOWED_THREADS
-    values = {"team": team, "days": _FOLLOWED_DAYS, "most": most}
-    followed = await execute_statement(app.pool, _SQL["followed_threads"], values)
     channels = answer.get("channels") or []
-    places = [(str(one["id"]), "") for one in channels if one.get("is_im")]
-    places += [split_thread_key(row["thread"])[1:] for row in followed]
-    places += [(str(one["id"]), "") for one in channels if not one.get("is_im")]
+    places = [(one["id"], "") for one in channels if one.get("is_im")]
+    if not cursor:
+        values = {"team": team, "days": _FOLLOWED_DAYS, "most": _FOLLOWED_THREADS}
+        followed = await execute_statement(app.pool, _SQL["followed_threads"], values)
+        places += [split_thread_key(row["thread"])[1:] for row in followed]
+    places += [(one["id"], "") for one in channels if not one.get("is_im")]
     reads = [_reading(team, channel, thread, oldest) for channel, thread in places]
     await _later(app, app.pool, READ_MISSED, reads, _SPACING_SECONDS)
-    if following := next_cursor(answer):
+    following = next_cursor(answer)
+    if following:
         job = {"team": team, "since": since, "cursor": following}
         await _later(app, app.pool, CATCH_UP, [job], _SPACING_SECONDS * len(places))
 
@@ -134,15 +135,18 @@ async def read(
         call = client.conversations_replies(channel=channel, ts=thread, **page)
     else:
         call = client.conversations_history(channel=channel, **page)
-    if (answer := await _answer_of(call)) is None:
+    answer = await _answer_of(call)
+    if answer is None:
         return
     # A thread is returned with its first message, however old.
     found = [one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)]
     # A delivered event says whether its conversation is shared; one that is read does not.
     is_shared = bool(found) and (await look_up_kind(app, team, channel)).shared
     installation = await app.slack.get(team)
+    later: list[dict[str, str]] = []
     following = next_cursor(answer)
-    later = [_reading(team, channel, thread, oldest, following)] if following else []
+    if following:
+        later.append(_reading(team, channel, thread, oldest, following))
     for one in sorted(found, key=lambda one: float(one["ts"])):
         message = found_message(one, installation, channel_id=channel, is_shared=is_shared)
         if message is not None:
@@ -172,11 +176,19 @@ async def _later(
     spacing: float = 0.0,
 ) -> None:
     """Schedule jobs `spacing` seconds apart; those for the same place run one at a time."""
-    by_lock = {".".join([name, *(job[key] for key in job if key != "cursor")]): job for job in jobs}
+    by_lock: dict[str, Mapping[str, str]] = {}
+    for job in jobs:
+        place = [value for key, value in job.items() if key != "cursor"]
+        by_lock[".".join([name, *place])] = job
     await app.queue.defer(where, name, by_lock, queue=BACKGROUND, spacing=spacing)
 
 
 def _reading(team: str, channel: str, thread: str, oldest: str, cursor: str = "") -> dict[str, str]:
     """Return the arguments of a job that calls `read`."""
-    where = {"team": team, "channel": channel, "thread": thread}
-    return {**where, "oldest": oldest, "cursor": cursor}
+    return {
+        "team": team,
+        "channel": channel,
+        "thread": thread,
+        "oldest": oldest,
+        "cursor": cursor,
+    }

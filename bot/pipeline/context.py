@@ -71,11 +71,11 @@ async def read_thread(
     bot_user_id = await slack.bot_user_id(message.team_id)
     left_out = {message.ts, *forgotten}
     own = {message.user_id, bot_user_id}
-    found = [
-        one
-        for one in answer.get("messages") or []
-        if _is_shown(one, left_out) and not _is_before(one, own, history_from)
-    ]
+    found: list[Mapping[str, Any]] = []
+    for one in answer.get("messages") or []:
+        is_before = one.get("user") in own and float(one["ts"]) < history_from
+        if _is_shown(one, left_out) and not is_before:
+            found.append(one)
     if len(found) > _KEPT:
         found = [found[0], *found[1 - _KEPT :]]
     lines: list[dict[str, Any]] = []
@@ -101,16 +101,12 @@ def _is_shown(one: Mapping[str, Any], left_out: Collection[str]) -> bool:
     return not is_notice and str(one.get("ts")) not in left_out
 
 
-def _is_before(one: Mapping[str, Any], own: Collection[str], history_from: float) -> bool:
-    """Return whether it is by one of `own` and from before a time, in seconds since 1970."""
-    return one.get("user") in own and float(one["ts"]) < history_from
-
-
 def _content(one: Mapping[str, Any]) -> Content:
     """Return what another's message holds; one that holds nothing, like a huddle, is unread."""
     content = read_content(sanitize_payload(one))
-    is_empty = not (content.text or content.parts or content.files or content.unread)
-    return Content(unread=1) if is_empty else content
+    if content.text or content.parts or content.files:
+        return content
+    return Content(unread=content.unread or 1)
 
 
 def _line(content: Content, bot_user_id: str) -> dict[str, Any]:
@@ -127,7 +123,9 @@ def _line(content: Content, bot_user_id: str) -> dict[str, Any]:
             left -= len(text)
     if attached:
         line["attached"] = attached
-    names = [file_name(file) or "a file" for file in content.files]
-    if names or content.unread:
-        line["not_shown"] = [*names, *([content.unread] if content.unread else [])]
+    not_shown: list[str | int] = [file_name(file) or "a file" for file in content.files]
+    if content.unread:
+        not_shown.append(content.unread)
+    if not_shown:
+        line["not_shown"] = not_shown
     return line

@@ -28,10 +28,7 @@ from bot.slack.client import (
     is_passing,
 )
 from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
-from memory import (
-    Person,
-    PersonMessage,
-)
+from memory import Person, PersonMessage
 from memory.credentials import redact_texts
 from memory.formation import follow_message
 from memory.postgres import person_transaction, transaction
@@ -59,10 +56,8 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
             return
         person = Person(change.team_id, user)
         await edits.enter_person(connection, person)
-        if changed is not None and changed.is_answered_anew:
-            await note_edit(connection, person, change.changed_ts)
-        if changed is not None and changed.reworded:
-            await _follow_new_words(app, connection, person, change, changed, words)
+        if changed is not None:
+            await _follow_row(app, connection, person, change, changed, words)
         place = (change.channel_id, change.ts)
         await note_message_changed(connection, person, *place)
         was_formed = changed is not None and changed.reworded and changed.formed
@@ -95,7 +90,7 @@ async def _store_change(
     return changed, words
 
 
-async def _follow_new_words(
+async def _follow_row(
     app: App,
     connection: AsyncConnection[DictRow],
     person: Person,
@@ -103,7 +98,14 @@ async def _follow_new_words(
     changed: edits.ChangedMessage,
     words: str,
 ) -> None:
-    """Schedule formation of the new words of a message, or delete those that may not be kept."""
+    """Note that a message is answered again, and schedule formation of its new words.
+
+    Words that may not be kept are deleted.
+    """
+    if changed.is_answered_anew:
+        await note_edit(connection, person, change.changed_ts)
+    if not changed.reworded:
+        return
     is_refused = refusal_in(app.settings, person, change.channel_id, changed.audience)
     if is_refused or not changed.on_record:
         await edits.delete_texts(connection, person, changed.id)

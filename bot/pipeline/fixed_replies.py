@@ -20,7 +20,7 @@ from bot.people import PolicyRefusal
 from bot.pipeline.sink import open_sink
 from bot.queue.retries import RunLater
 from bot.slack.client import PATIENCE_SECONDS, error_code, show_privately
-from bot.slack.messages import plain, typed
+from bot.slack.messages import Message, plain, typed
 from bot.ui.blocks import payload
 from memory import DM
 
@@ -81,22 +81,36 @@ async def refuse_access(app: App, claimed: ClaimedMessage, refusal: PolicyRefusa
         return
     message = claimed.message
     here = f"{refusal} {message.channel_id}"
+    is_shown = message.audience == DM
+    if message.addressed and not is_shown:
+        is_shown = await _may_tell(app, claimed, here, _DAY_SECONDS)
+    if is_shown:
+        await _show_refusal(app, message, refusal)
+    await _skip(app, claimed)
+
+
+async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> None:
+    """Show the author, and nobody else, why there is no answer."""
+    localizer = await app.people.localizer(message.person, message.text)
     in_dm = message.audience == DM
-    if in_dm or (message.addressed and await _may_tell(app, claimed, here, _DAY_SECONDS)):
-        localizer = await app.people.localizer(message.person, message.text)
-        try:
-            await show_privately(
-                app.slack.client(message.team_id, patience=PATIENCE_SECONDS),
-                payload(localizer.say(refusal)),
-                channel=message.channel_id,
-                user=message.user_id,
-                thread_ts=message.thread_ts if in_dm or not message.opens_thread else None,
-                in_dm=in_dm,
-            )
-        except SlackApiError as error:
-            if not error_code(error):
-                raise
-            log.info("a refusal could not be shown: %s", error_code(error))
+    in_thread = in_dm or not message.opens_thread
+    try:
+        await show_privately(
+            app.slack.client(message.team_id, patience=PATIENCE_SECONDS),
+            payload(localizer.say(refusal)),
+            channel=message.channel_id,
+            user=message.user_id,
+            thread_ts=message.thread_ts if in_thread else None,
+            in_dm=in_dm,
+        )
+    except SlackApiError as error:
+        if not error_code(error):
+            raise
+        log.info("a refusal could not be shown: %s", error_code(error))
+
+
+async def _skip(app: App, claimed: ClaimedMessage) -> None:
+    """End a message without a reply."""
     activate(app, claimed)
     await finish_without_turn(app, claimed, "skipped")
 
@@ -110,12 +124,16 @@ async def refuse_quota(app: App, claimed: ClaimedMessage, used_up: QuotaExceeded
     seconds = max(used_up.seconds, 60.0)
     told = not await _may_tell(app, claimed, "limit_reached", seconds)
     if told and not claimed.begun:
-        activate(app, claimed)
-        await finish_without_turn(app, claimed, "skipped")
+        await _skip(app, claimed)
         return
-    limit = used_up.limit
-    minutes = used_up.minutes
-    await reply_fixed(app, claimed, "limit_reached", outcome="answered", limit=limit, count=minutes)
+    await reply_fixed(
+        app,
+        claimed,
+        "limit_reached",
+        outcome="answered",
+        limit=used_up.limit,
+        count=used_up.minutes,
+    )
 
 
 async def reply_fixed(
@@ -134,13 +152,11 @@ async def reply_fixed(
     """
     text = claimed.message.text if form_words else ""
     bot_user_id = await app.slack.bot_user_id(claimed.message.team_id)
-    turn = await begin_turn(
-        app,
-        claimed,
-        question=plain(text, bot_user_id),
-        words=typed(text, bot_user_id),
-    )
+    question = plain(text, bot_user_id)
+    words = typed(text, bot_user_id)
+    turn = await begin_turn(app, claimed, question=question, words=words)
     async with open_sink(app, turn) as sink:
-        await sink.finish((await sink.localizer()).say(key, **values))
+        localizer = await sink.localizer()
+        await sink.finish(localizer.say(key, **values))
     if outcome is not None:
         await end_turn(app, turn, outcome, reply=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from itertools import accumulate
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -92,7 +91,7 @@ async def _seconds_to_wait(app: App, namespace: Namespace) -> float:
 async def _form_oldest(app: App, view: MemoryView) -> bool:
     """Form memories from the oldest words; return whether there may be more to do now."""
     person = view.own.person
-    settings, ids, words = await read_unformed(app.pool, view.own, _TURNS_AT_ONCE)
+    settings, ids, words = await read_unformed(app.pool, view.own)
     if settings.off(app.settings.consent) or not ids:
         return False
     if settings.eagerness == "asked":
@@ -122,16 +121,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
             return True
         except MemoryModelRefused:
             count("formations", outcome="model_refused")
-            # This is logged already, and lasts until the setup is changed. The person's next
-            # message brings the next attempt forward.
-            async with person_transaction(app.pool, person) as connection:
-                await form_after(
-                    app,
-                    connection,
-                    view.own,
-                    MODEL_REFUSED_RETRY_SECONDS,
-                    priority=-1,
-                )
+            await _try_later(app, view.own)
             return False
         except FormationUnavailable:
             count("formations", outcome="unavailable")
@@ -142,46 +132,63 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
     return len(ids) == _TURNS_AT_ONCE or characters >= MAX_CHARACTERS
 
 
+async def _try_later(app: App, namespace: Namespace) -> None:
+    """Schedule an attempt for when the setup may be changed, which the log has asked for already.
+
+    The person's next message brings it forward.
+    """
+    async with person_transaction(app.pool, namespace.person) as connection:
+        await form_after(app, connection, namespace, MODEL_REFUSED_RETRY_SECONDS, priority=-1)
+
+
 def _unread(
     formed: FormationResult, ids: Sequence[UUID], words: Sequence[PersonMessage]
 ) -> list[UUID]:
     """Return the turns with words that the memory model could not read."""
-    refused = [one.evidence for one in formed.refused if one.reason == "unreadable"]
-    unread = {(one.original.channel, one.original.ts) for one in refused if one is not None}
-    return [
-        turn for turn, said in zip(ids, words, strict=True) if (said.channel, said.ts) in unread
-    ]
+    unread: list[UUID] = []
+    for refusal in formed.refused:
+        if refusal.reason == "unreadable" and refusal.evidence is not None:
+            said = refusal.evidence.original
+            for turn, message in zip(ids, words, strict=True):
+                if (message.channel, message.ts) == (said.channel, said.ts):
+                    unread.append(turn)
+    return unread
 
 
 async def read_unformed(
-    pool: Pool, namespace: Namespace, limit: int
+    pool: Pool, namespace: Namespace
 ) -> tuple[PersonSettings, list[UUID], list[PersonMessage]]:
     """Return a person's settings, and the ids and words of their oldest unformed turns.
 
-    They are ended turns of the namespace's audience, in order, at most `limit`, and none after the
-    one whose words reach `MAX_CHARACTERS`, because a model's context is limited.
+    They are ended turns of the namespace's audience, in order, at most `_TURNS_AT_ONCE`, and none
+    after the one whose words reach `MAX_CHARACTERS`, because a model's context is limited.
     """
     person = namespace.person
-    values = {**person.ids, "dm": DM, "audience": namespace.audience, "most": limit}
+    values = {**person.ids, "dm": DM, "audience": namespace.audience, "most": _TURNS_AT_ONCE}
     async with person_transaction(pool, person) as connection:
         settings = await read_settings(connection, person)
         found = await connection.execute(_SQL["unformed"], values)
         turns = await found.fetchall()
-    ends = accumulate(len(turn["words"]) for turn in turns)
-    turns = turns[: 1 + sum(end < MAX_CHARACTERS for end in ends)]
-    words = [
-        PersonMessage(
-            text=turn["words"],
-            channel=turn["channel_id"],
-            ts=turn["ts"],
-            removal_proposed=turn["removal_proposed"],
-            reply_to=final_question(turn["before"] or ""),
-            # "Until Friday" means Friday where they are.
-            zone=settings.zone,
+    ids: list[UUID] = []
+    words: list[PersonMessage] = []
+    characters = 0
+    for turn in turns:
+        if characters >= MAX_CHARACTERS:
+            break
+        characters += len(turn["words"])
+        ids.append(turn["id"])
+        words.append(
+            PersonMessage(
+                text=turn["words"],
+                channel=turn["channel_id"],
+                ts=turn["ts"],
+                removal_proposed=turn["removal_proposed"],
+                reply_to=final_question(turn["before"] or ""),
+                # "Until Friday" means Friday where they are.
+                zone=settings.zone,
+            )
         )
-        for turn in turns
-    ]
-    return settings, [turn["id"] for turn in turns], words
+    return settings, ids, words
 
 
 async def mark_formed(
@@ -210,5 +217,9 @@ def _report(formed: FormationResult, messages: int) -> None:
     for refusal in formed.refused:
         count("proposals", outcome=refusal.reason)
     count("proposals", len(formed.questions), outcome="asked")
-    numbers = messages, len(formed.changes), len(formed.refused)
-    log.info("formed memories from %d message(s): %d change(s), %d refused", *numbers)
+    log.info(
+        "formed memories from %d message(s): %d change(s), %d refused",
+        messages,
+        len(formed.changes),
+        len(formed.refused),
+    )

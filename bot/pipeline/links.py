@@ -111,7 +111,9 @@ class LinkFilter:
         """Return the held text; the current word has ended."""
         rest = self._held
         self._held = ""
-        return self._read(rest) if rest else ""
+        if not rest:
+            return ""
+        return self._read(rest)
 
     def _is_open(self, held: str) -> bool:
         """Return whether a link, code or the indentation of a line continues after the word."""
@@ -132,14 +134,17 @@ class LinkFilter:
         if begins_line and text.isspace():
             self._ticks_are_plain |= self._begins_line
             return text
-        fence = self._read_fence(text) if begins_line else ""
-        if fence:
-            return fence
+        if begins_line:
+            fence = self._read_fence(text)
+            if fence:
+                return fence
         if "```" in text or "~~~" in text:
             self._fences_are_plain = False
             self._fence = None
         if self._fence is not None:
-            return self._code(_indented(text, self._fence) if begins_line else text)
+            if begins_line:
+                text = _indented(text, self._fence)
+            return self._code(text)
         if "\\`" in text or not _CODE_SPANS.fullmatch(text):
             self._ticks_are_plain = False
         return self._markdown(text)
@@ -164,8 +169,9 @@ class LinkFilter:
 
     def _address_in_code(self, match: regex.Match[str]) -> str:
         address = match[0]
-        whole = next(_readings(address))
-        return address if self._is_known(whole) else _broken(address)
+        if self._is_known(_without_punctuation(address)):
+            return address
+        return _broken(address)
 
     def _markdown(self, text: str) -> str:
         """Return Markdown in which only known addresses are links."""
@@ -178,12 +184,14 @@ class LinkFilter:
         if match["mark"]:
             return f"{part} "
         if match["code"]:
-            is_code = self._ticks_are_plain and self._fences_are_plain
-            inside = self._code(match["code"]) if is_code else self._markdown(match["code"])
-            return f"`{inside}`"
+            if self._ticks_are_plain and self._fences_are_plain:
+                return f"`{self._code(match['code'])}`"
+            return f"`{self._markdown(match['code'])}`"
         if match["angle"]:
             address = self._known_in(match["angle"])
-            return _link(address) if address else f"< {self._markdown(part[1:])}"
+            if address:
+                return _link(address)
+            return f"< {self._markdown(part[1:])}"
         return self._labelled(match["label"], match["target"])
 
     def _labelled(self, label: str, target: str) -> str:
@@ -243,7 +251,9 @@ def links_in(texts: Iterable[str]) -> set[str]:
 
 def is_web_address(url: str) -> bool:
     """Return whether a text is one address of the web and nothing else."""
-    match = _ADDRESS.fullmatch(url) if _WORD.fullmatch(url) and normal(url) else None
+    if not (_WORD.fullmatch(url) and normal(url)):
+        return False
+    match = _ADDRESS.fullmatch(url)
     if match is None or not match[1]:
         return False
     return match[1].lower() in ("http", "https") and "@" not in match[2]
@@ -251,7 +261,9 @@ def is_web_address(url: str) -> bool:
 
 def normal(address: str) -> str:
     """Return an address in normal form, the same for every spelling; "" if it cannot be one."""
-    match = _ADDRESS.fullmatch(address) if len(address) <= MAX_ADDRESS else None
+    if len(address) > MAX_ADDRESS:
+        return ""
+    match = _ADDRESS.fullmatch(address)
     if match is None or len(match[2]) > MAX_NAME:
         return ""
     path = match[3] or ""
@@ -259,7 +271,9 @@ def normal(address: str) -> str:
     if "@" in host and not (match[1] or path):
         return f"mailto:{host}"
     scheme = (match[1] or "http").lower().replace("https", "http")
-    return f"{scheme}://{host}" if path == "/" else f"{scheme}://{host}{path}"
+    if path == "/":
+        path = ""
+    return f"{scheme}://{host}{path}"
 
 
 def carries(word: str) -> bool:
@@ -304,18 +318,25 @@ def _folded(name: str) -> str:
 
 def _readings(word: str) -> Iterator[str]:
     """Yield the possible addresses in a word, without the text around them."""
+    yield _without_punctuation(word)
     without_glued = _GLUED.search(word)
-    for part in (word, without_glued[0] if without_glued else ""):
-        address = part.strip(_PUNCTUATION)
-        if address.endswith(")") and address.count(")") > address.count("("):
-            address = address[:-1].rstrip(_PUNCTUATION)
-        yield address
+    if without_glued:
+        yield _without_punctuation(without_glued[0])
+
+
+def _without_punctuation(word: str) -> str:
+    address = word.strip(_PUNCTUATION)
+    if address.endswith(")") and address.count(")") > address.count("("):
+        address = address[:-1].rstrip(_PUNCTUATION)
+    return address
 
 
 def _link(address: str) -> str:
     """Return an address as a link that every client ends at the same character."""
     has_scheme = "://" in address or "@" in address
-    return f"<{address}>" if has_scheme else f"<https://{address}>"
+    if not has_scheme:
+        address = f"https://{address}"
+    return f"<{address}>"
 
 
 def _broken(word: str) -> str:

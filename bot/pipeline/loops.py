@@ -12,31 +12,22 @@ class LoopDetector:
 
     A song repeats its refrain, code its braces and a table its cells, but with other text between
     them: only a block that follows itself directly counts. A check takes time proportional to
-    `LOOP_CHARACTERS`, and there is one for each `_STEP` characters, so that the whole takes time
+    `LOOP_CHARACTERS`, and there is one for `_STEP` characters at most, so that the whole takes time
     proportional to the text.
     """
 
     def __init__(self) -> None:
         self._tail = ""
-        self._unseen = 0
+        self._unchecked = 0
 
     def feed(self, piece: str) -> bool:
-        """Take a piece of the text; return whether the text is in a loop."""
-        looped = False
-        at = 0
-        while at < len(piece):
-            part = piece[at : at + _STEP - self._unseen]
-            at += len(part)
-            self._unseen += len(part)
-            self._tail = (self._tail + part)[-LOOP_CHARACTERS:]
-            if self._unseen == _STEP:
-                self._unseen = 0
-                looped = looped or _is_loop(self._tail)
-        return looped
-
-
-def _is_loop(tail: str) -> bool:
-    return len(tail) == LOOP_CHARACTERS and period(tail) * REPETITIONS <= LOOP_CHARACTERS
+        """Take a piece of the text; return whether the text ends in a loop."""
+        self._tail = (self._tail + piece)[-LOOP_CHARACTERS:]
+        self._unchecked += len(piece)
+        if self._unchecked < _STEP or len(self._tail) < LOOP_CHARACTERS:
+            return False
+        self._unchecked = 0
+        return period(self._tail) * REPETITIONS <= LOOP_CHARACTERS
 
 
 def period(text: str) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import accumulate, groupby
+from itertools import groupby
 from typing import Any, Literal
 
 from openai.types.responses import EasyInputMessageParam
@@ -164,11 +163,13 @@ class Prompt:
         ``user``.
         """
         with step("prompt"):
-            system = _message("system", "\n".join(self._instructions()))
-            history = _history(self._shown_exchanges, self.user_id, self.references)
+            messages = [_message("system", "\n".join(self._instructions()))]
+            messages += _history(self._shown_exchanges, self.user_id, self.references)
             others = self._others()
-            framed_others = [_message("user", "\n".join(others))] if others else []
-            return [system, *history, *framed_others, self._asked()]
+            if others:
+                messages.append(_message("user", "\n".join(others)))
+            messages.append(self._asked())
+            return messages
 
     @cached_property
     def _shown_exchanges(self) -> list[Exchange]:
@@ -224,7 +225,9 @@ class Prompt:
 
     def _context(self) -> str:
         """Return what only this message needs, except what others wrote."""
-        sections = [_date_line(self.now)] if self.now else []
+        sections: list[str] = []
+        if self.now:
+            sections.append(_date_line(self.now))
         if self.thread_unread:
             sections.append(THREAD_UNREAD)
         if self.unread:
@@ -235,17 +238,22 @@ class Prompt:
             sections += _section(name, lines)
         words = [framed(self.references.shown(one)) for one in self.recent_words]
         sections += _section("recent_words", _newest(words, RECENT_TOKENS))
-        return "\n".join(["<context>", *sections, "</context>\n\n"]) if sections else ""
+        if not sections:
+            return ""
+        return "\n".join(["<context>", *sections, "</context>\n\n"])
 
     def _asked(self) -> EasyInputMessageParam:
         question = cut_middle(self.references.shown(self.question), QUESTION_TOKENS)
-        shown: list[Any] = [dict(file.content) for file in self.files if file.content]
-        if not shown:
-            alone = FORWARDED_ALONE if self.forwarded else FILES_ALONE
-            return _message("user", self._context() + (question or alone))
+        if not (question or self.shows_files):
+            question = FORWARDED_ALONE if self.forwarded else FILES_ALONE
         words = self._context() + question
-        texts: list[Any] = [{"type": "input_text", "text": words}] if words else []
-        return {"type": "message", "role": "user", "content": [*texts, *shown]}
+        if not self.shows_files:
+            return _message("user", words)
+        content: list[Any] = []
+        if words:
+            content.append({"type": "input_text", "text": words})
+        content += [dict(file.content) for file in self.files if file.content]
+        return {"type": "message", "role": "user", "content": content}
 
     @property
     def shows_files(self) -> bool:
@@ -254,19 +262,21 @@ class Prompt:
 
     def without_files(self) -> Prompt:
         """Return the same prompt without files other than text, which it names as not readable."""
-        files = [
-            replace(file, content=None, trouble="files_model") if file.content else file
-            for file in self.files
-        ]
-        return replace(self, files=tuple(files))
+        files: list[AttachedFile] = []
+        for file in self.files:
+            if file.content:
+                file = replace(file, content=None, trouble="files_model")
+            files.append(file)
+        return replace(self, files=files)
 
     def without_file_texts(self) -> Prompt:
         """Return the same prompt without the texts of files, which it names as too long."""
-        files = [
-            replace(file, text="", trouble="files_long") if file.text else file
-            for file in self.files
-        ]
-        return replace(self, files=tuple(files))
+        files: list[AttachedFile] = []
+        for file in self.files:
+            if file.text:
+                file = replace(file, text="", trouble="files_long")
+            files.append(file)
+        return replace(self, files=files)
 
     def with_fewer_memories(self) -> Prompt | None:
         """Return the same prompt with only the newest memories and those that are always shown.
@@ -314,14 +324,22 @@ def cut_middle(text: str, budget: int) -> str:
 
 
 def _fitting(text: str, budget: float) -> int:
-    costs = list(accumulate(0.25 if character < "\x80" else 1.0 for character in text))
-    return bisect_right(costs, budget)
+    """Return how many of the first characters fit into `budget` tokens."""
+    for number, character in enumerate(text):
+        budget -= 0.25 if character < "\x80" else 1.0
+        if budget < 0:
+            return number
+    return len(text)
 
 
 def kept_question(question: str, message: Message) -> str:
     """Return a question as the history keeps it: with a mark for what came with it."""
-    marks = [FORWARDED_ALONE] if message.forwarded else []
-    return "\n".join([question, *marks, *([FILES_ALONE] if message.files else [])]).strip()
+    lines = [question]
+    if message.forwarded:
+        lines.append(FORWARDED_ALONE)
+    if message.files:
+        lines.append(FILES_ALONE)
+    return "\n".join(lines).strip()
 
 
 def latest_brought(exchanges: Sequence[Exchange], message: Message) -> str | None:
@@ -330,12 +348,11 @@ def latest_brought(exchanges: Sequence[Exchange], message: Message) -> str | Non
     Only the last `_BROUGHT_TURNS` questions there count. Returns None if none of them did.
     """
     there = [one for one in exchanges if one.thread == message.thread]
-    brought = [
-        one.ts
-        for one in there[-_BROUGHT_TURNS:]
-        if one.user_id == message.user_id and one.question.endswith((FILES_ALONE, FORWARDED_ALONE))
-    ]
-    return brought[-1] if brought else None
+    for one in reversed(there[-_BROUGHT_TURNS:]):
+        brought = one.question.endswith((FILES_ALONE, FORWARDED_ALONE))
+        if brought and one.user_id == message.user_id:
+            return one.ts
+    return None
 
 
 def person_reference(user_id: str) -> str:
@@ -384,7 +401,9 @@ def _message(role: Literal["system", "user", "assistant"], content: str) -> Easy
 
 
 def _section(name: str, lines: Sequence[str], *, always: bool = False) -> list[str]:
-    return [f"<{name}>", *lines, f"</{name}>"] if lines or always else []
+    if not (lines or always):
+        return []
+    return [f"<{name}>", *lines, f"</{name}>"]
 
 
 def _shortened(lines: Iterable[Mapping[str, Any]], budget: int) -> list[str]:
@@ -417,11 +436,12 @@ def _newest_exchanges(
     budget = HISTORY_TOKENS
     for stored in reversed(exchanges):
         exchange = _as_shown(stored, references)
-        own = exchange.user_id == user_id
-        if own and not kept:
-            exchange = _fitted(exchange, budget)
-        quoted = [framed(line) for line in _quoted(exchange, references)]
-        texts = [exchange.question, exchange.reply or ""] if own else quoted
+        if exchange.user_id != user_id:
+            texts = _quoted(exchange, references)
+        else:
+            if not kept:
+                exchange = _fitted(exchange, budget)
+            texts = [exchange.question, exchange.reply or ""]
         budget -= sum(map(estimated_tokens, texts))
         if budget < 0:
             break
@@ -440,14 +460,15 @@ def _history(
     """
     items: list[EasyInputMessageParam] = []
     for own, group in groupby(exchanges, key=lambda one: one.user_id == user_id):
-        if not own:
-            quoted = [line for one in group for line in _quoted(one, references)]
-            lines = [framed(line) for line in quoted]
-            items.append(_message("user", "\n".join(_section("thread", lines))))
-            continue
+        quoted: list[str] = []
         for exchange in group:
-            items.append(_message("user", exchange.question))
-            items.append(_message("assistant", exchange.reply or NO_ANSWER))
+            if own:
+                items.append(_message("user", exchange.question))
+                items.append(_message("assistant", exchange.reply or NO_ANSWER))
+            else:
+                quoted += _quoted(exchange, references)
+        if quoted:
+            items.append(_message("user", "\n".join(_section("thread", quoted))))
     return items
 
 
@@ -464,12 +485,16 @@ def _fitted(exchange: Exchange, budget: int) -> Exchange:
 
 def _as_shown(exchange: Exchange, references: References) -> Exchange:
     """Return an exchange with names in its texts."""
-    reply = references.shown(exchange.reply) if exchange.reply else exchange.reply
+    reply = exchange.reply
+    if reply is not None:
+        reply = references.shown(reply)
     return replace(exchange, question=references.shown(exchange.question), reply=reply)
 
 
-def _quoted(exchange: Exchange, references: References) -> list[dict[str, str]]:
-    """Return an exchange as lines of a ``<thread>`` frame: ``{from, text}``."""
+def _quoted(exchange: Exchange, references: References) -> list[str]:
+    """Return an exchange as framed lines of a ``<thread>``: ``{from, text}``."""
     author = references.shown(person_reference(exchange.user_id))
-    question = {"from": author, "text": exchange.question}
-    return [question, *([{"from": "you", "text": exchange.reply}] if exchange.reply else [])]
+    lines = [framed({"from": author, "text": exchange.question})]
+    if exchange.reply:
+        lines.append(framed({"from": "you", "text": exchange.reply}))
+    return lines

@@ -6,19 +6,17 @@ task, links follow `bot.pipeline.links`, and names `bot.pipeline.mentions`.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 import openai
 
-from bot.cancellation import cancel_until_done
 from bot.delivery.splitting import closing_fence, open_fence
 from bot.pipeline.links import LinkFilter, checked, links_in, normal
 from bot.pipeline.loops import LoopDetector, without_repetitions
@@ -54,14 +52,13 @@ from bot.slack.content import objects
 from bot.types import COMMENTARY, WEB_SEARCH, Citation, CutReason, Reply, Task, TaskState
 from memory import Person
 from memory.metrics import count_tokens, step, step_ended
-from memory.model import References, estimated_tokens
+from memory.model import estimated_tokens
 
 log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_SEARCHES = 5  # web searches for one answer
 ANSWER_SECONDS = 300.0  # in which the model writes one answer, from the first event of a response
-CHECK_SECONDS = 1.0
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
 
@@ -80,21 +77,19 @@ async def ask_models(
     person: Person,
     prompt: Prompt,
     sink: AnswerSink,
-    toolbox: Toolbox | None = None,
+    toolbox: Toolbox | None,
     *,
     may_search: bool,
-    answer_seconds: float = ANSWER_SECONDS,
 ) -> Reply:
     """Return the answer of the first of `models` that answers; its pieces are written to `sink`.
 
     The next model is asked only while nothing of an answer was written and no tool was called.
-    `may_search`: the model may search the web. After `answer_seconds`, or `MAX_ANSWER` characters,
+    `may_search`: the model may search the web. After `ANSWER_SECONDS`, or `MAX_ANSWER` characters,
     an answer is cut off.
 
-    Links in it are the person's own or citations of a web search: see `bot.pipeline.links`. While
-    no piece comes, `sink.check` is awaited about once a second. An exception that the sink raises
-    ends the request. One answer takes at most `MAX_ROUNDS` responses, between which the model's
-    calls of `toolbox` and of the web search are carried out.
+    Links in it are the person's own or citations of a web search: see `bot.pipeline.links`. An
+    exception that the sink raises ends the request. One answer takes at most `MAX_ROUNDS`
+    responses, between which the model's calls of `toolbox` and of the web search are carried out.
 
     Raises `ReplyFailed`, possibly after pieces were passed on. If the model answers others, the
     cause is ``model_this_message``, or ``model_slow`` if no answer began in time. A response that
@@ -110,19 +105,18 @@ async def ask_models(
         if not await model.breaker.admit():
             failures.append((model, ReplyFailed(model.breaker.cause)))
             continue
+        names = AnswerNames(prompt.references, prompt.mentioned)
         attempt = _Attempt(
             model=model,
             person=person,
             prompt=prompt,
             tools=tools,
             toolbox=toolbox,
-            written=StreamedAnswer(
-                LinkFilter(prompt.links), sink, AnswerNames(prompt.references, prompt.mentioned)
-            ),
-            seconds_left=answer_seconds,
+            written=StreamedAnswer(LinkFilter(prompt.links), names, sink),
+            seconds_left=ANSWER_SECONDS,
         )
         try:
-            reply = await _attended(attempt.answer(), sink)
+            reply = await attempt.answer()
         except (openai.OpenAIError, ReplyFailed) as error:
             failed = _recorded(model, error)
             failures.append((model, failed))
@@ -156,7 +150,8 @@ async def _whose(failures: Sequence[tuple[ModelRequests, ReplyFailed]]) -> Reply
     for model, failed in failures:
         if not failed.passes:
             continue
-        if not (failed.may_be_request and await model.breaker.admit()):
+        answers_others = failed.may_be_request and await model.breaker.admit()
+        if not answers_others:
             return failed
         own = own or failed
     if own is None:
@@ -200,8 +195,14 @@ class _Attempt:
                     return self._whole()
                 conversation += sent_back(written.output)
                 for call in calls:
-                    answered = {"call_id": call["call_id"], "output": await self._called(call)}
-                    conversation.append({"type": "function_call_output", **answered})
+                    output = await self._called(call)
+                    conversation.append(
+                        {
+                            "type": "function_call_output",
+                            "call_id": call["call_id"],
+                            "output": output,
+                        }
+                    )
         except TimeoutError:
             log.warning("an answer was ended at its deadline")
             written.cut = "cut_short"
@@ -262,10 +263,10 @@ class _Attempt:
             return await self._searched(identity, arguments)
         if self.toolbox is None:
             return json.dumps({"error": f"There is no tool {name[:40]!r}."})
-        sink = self.written.sink
-        await sink.task(Task(id=identity, name=name, state="in_progress"))
+        task = Task(id=identity, name=name, state="in_progress")
+        await self.written.sink.task(task)
         answer = await self.toolbox.call(name, arguments)
-        await sink.task(Task(id=identity, name=name, state="complete"))
+        await self.written.sink.task(replace(task, state="complete"))
         self.written.links.known |= links_in(self.toolbox.own_words)
         return answer
 
@@ -290,35 +291,17 @@ class _Attempt:
         model = self.model.model
         tokens = tokens_of(self.written.response or {}, model)
         if not tokens and characters:
-            texts = [one["content"] for one in conversation if isinstance(one.get("content"), str)]
-            tokens[model, "input"] = sum(map(estimated_tokens, texts))
+            for item in conversation:
+                text = item.get("content")
+                if isinstance(text, str):
+                    tokens[model, "input"] += estimated_tokens(text)
             tokens[model, "output"] = characters // 4
         count_tokens(self.person.team_id, tokens)
-
-
-async def _attended(answer: Coroutine[Any, Any, Reply], sink: AnswerSink) -> Reply:
-    """Await `answer`, and check once a second whether it is still wanted."""
-    task = asyncio.ensure_future(answer)
-    try:
-        while not task.done():
-            done, _ = await asyncio.wait({task}, timeout=CHECK_SECONDS)
-            if not done:
-                await sink.check()
-        return task.result()
-    finally:
-        # A cancellation closes the connection to the model; an error from that is not logged.
-        if not task.done():
-            await cancel_until_done(task)
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def _pseudonym(person: Person) -> str:
     """Return the identifier of a person for the model's provider: a hash."""
     return hashlib.sha256(person.scope.encode()).hexdigest()[:40]
-
-
-def _line(text: str, known: Iterable[str] = ()) -> str:
-    return " ".join(checked(printable(text), known).split())
 
 
 class StreamedAnswer:
@@ -337,23 +320,21 @@ class StreamedAnswer:
     ``MessagePhase`` of https://github.com/openai/openai-openapi
     """
 
-    def __init__(
-        self, links: LinkFilter, sink: AnswerSink, names: AnswerNames | None = None
-    ) -> None:
+    def __init__(self, links: LinkFilter, names: AnswerNames, sink: AnswerSink) -> None:
         self.links = links
-        self.names = names or AnswerNames(References())
+        self.names = names
         self.sink = sink
         self.characters = 0
-        self._parts: list[str] = []
+        self._text = ""
+        self._newest = 0  # where the newest message begins in the text
         self._thoughts = ThoughtFilter()
         self._loops = LoopDetector()
         self._is_loop = False
-        # The number of parts before the newest message.
-        self._kept_parts = 0
         self._half = ""
         self._citations: dict[str, Citation] = {}
         self._comments = 0
-        self._gap = self._refused = False
+        self._gap = False
+        self._refused = False
         self.begin_response()
 
     def begin_response(self) -> None:
@@ -372,7 +353,7 @@ class StreamedAnswer:
     @property
     def has_shown(self) -> bool:
         """Whether something of the answer, or commentary, was shown."""
-        return bool(self._parts) or self._comments > 0
+        return bool(self._text) or self._comments > 0
 
     async def read(self, event: Event) -> None:
         """Take the next event of a response; unknown ones are ignored.
@@ -418,22 +399,23 @@ class StreamedAnswer:
             return
         if self.response is None:
             raise ReplyFailed("model_down")
-        usage = self.response.get("usage")
-        tokens = usage.get("output_tokens") if isinstance(usage, dict) else None
-        if self.cut is None and output_limit and isinstance(tokens, int):
-            self.cut = "cut_short" if tokens >= output_limit else None
+        match self.response:
+            case {"usage": {"output_tokens": int(tokens)}} if output_limit and self.cut is None:
+                if tokens >= output_limit:
+                    self.cut = "cut_short"
 
     def cite(self, citations: Sequence[Citation]) -> None:
         """Allow links to the pages that a web search cites in the text that follows."""
         for citation in citations:
             # The title becomes the label of a link, which must not hold another link.
-            titled = replace(citation, title=_line(citation.title))
-            self._citations.setdefault(citation.url, titled)
+            title = " ".join(checked(printable(citation.title)).split())
+            self._citations.setdefault(citation.url, replace(citation, title=title))
             self.links.known.add(normal(citation.url))
 
     def line(self, text: str) -> str:
         """Return another text as one line; links in it follow the same rules."""
-        return " ".join(self.names.line(checked(printable(text), self.links.known)).split())
+        shown = self.names.line(checked(printable(text), self.links.known))
+        return " ".join(shown.split())
 
     async def flush(self) -> None:
         """Show the text that was held back; a piece of text has ended."""
@@ -448,7 +430,7 @@ class StreamedAnswer:
 
         Raises `ReplyFailed` with `without_text` for an answer without text.
         """
-        text = "".join(self._parts)
+        text = self._text
         if self.cut == "cut_loop":
             text = without_repetitions(text)
         if not text.strip():
@@ -480,20 +462,24 @@ class StreamedAnswer:
 
     async def _read_items(self, response: Item) -> None:
         """Read the items of a whole response, if no event has brought any."""
-        for one in [] if self.output else objects(response.get("output")):
+        if self.output:
+            return
+        for one in objects(response.get("output")):
             item = self._add(one)
-            if item["type"] == "message" and self._part is None:
-                if item.get("phase") == COMMENTARY:
-                    await self._comment(text_of(item))
-                else:
-                    await self._new_paragraph()
-                    await self._write(raw_text_of(item))
+            if item["type"] != "message" or self._part is not None:
+                continue
+            if item.get("phase") == COMMENTARY:
+                await self._comment(text_of(item))
+            else:
+                await self._new_paragraph()
+                await self._write(raw_text_of(item))
 
     def _add(self, item: object) -> Item:
         if len(self.output) == MAX_ITEMS:
             raise ReplyFailed("model_malformed")
-        self.output.append(checked_item(item))
-        return self.output[-1]
+        checked_one = checked_item(item)
+        self.output.append(checked_one)
+        return checked_one
 
     async def _comment(self, text: str) -> None:
         """Show a whole message of commentary as a task."""
@@ -505,8 +491,8 @@ class StreamedAnswer:
     async def _new_paragraph(self) -> None:
         """Separate the text that follows by a blank line: it is another message, or part of one."""
         await self.flush()
-        self._gap = bool(self._parts)
-        self._kept_parts = len(self._parts)
+        self._gap = bool(self._text)
+        self._newest = len(self._text)
 
     async def _write(self, piece: str) -> None:
         room = max(MAX_ANSWER - self.characters, 0)
@@ -531,26 +517,27 @@ class StreamedAnswer:
         text = text.lstrip("\n")
         if not text:
             return ""
-        end = "".join(self._parts[-2:])[-2:]
         self._gap = False
-        return "\n" * (2 - len(end) + len(end.rstrip("\n"))) + text
+        end = self._text[-2:]
+        line_ends = len(end) - len(end.rstrip("\n"))
+        return "\n" * (2 - line_ends) + text
 
     async def _restart(self) -> None:
         """Take back what was shown of the newest message: it was a thought."""
         self.links.flush()
         self.names.flush()
-        shown = self._parts[self._kept_parts :]
-        self._parts = self._parts[: self._kept_parts]
-        self._gap = bool(self._parts)
-        if shown:
+        was_shown = len(self._text) > self._newest
+        self._text = self._text[: self._newest]
+        self._gap = bool(self._text)
+        if was_shown:
             self.sink.start_over()
-            if self._parts:
-                await self.sink.write("".join(self._parts))
+            if self._text:
+                await self.sink.write(self._text)
 
     async def _show(self, text: str) -> None:
         await self._pass_on(self.names.feed(text))
 
     async def _pass_on(self, text: str) -> None:
         if text:
-            self._parts.append(text)
+            self._text += text
             await self.sink.write(text)

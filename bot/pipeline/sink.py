@@ -24,11 +24,8 @@ def open_sink(app: App, turn: Turn) -> ReplySink:
 class AnswerSink(Protocol):
     """What an answer is written to while the model writes it: a `ReplySink`, or one of a check.
 
-    Each method may raise `bot.conversation.run.Interrupted`, because the answer must end.
+    The methods may raise `bot.conversation.run.Interrupted`, because the answer must end.
     """
-
-    async def check(self) -> None:
-        """Do nothing but raise `Interrupted` if the answer must end."""
 
     async def write(self, piece: str) -> None:
         """Take a piece of the answer."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time, tzinfo
-from functools import cache
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -60,6 +59,7 @@ from memory import (
     MemoryTools,
     Person,
     PersonMessage,
+    Refusal,
     Selection,
     memory_tools,
 )
@@ -71,9 +71,9 @@ from memory.tools import function_tool, read_arguments
 
 _SQL = load_statements("bot", "tools")
 
-Arguments = Mapping[str, Any]
-Definition = dict[str, Any]
-_Given = ParamSpec("_Given")
+Arguments: TypeAlias = Mapping[str, Any]
+Output: TypeAlias = dict[str, Any]
+"""What a call returns to the model."""
 
 MAX_CALLS = 20
 _REFUSALS_SHOWN = 3
@@ -116,7 +116,7 @@ _KEPT_PARAMETERS: dict[str, Any] = {
 ACTIONS = ("open", "pause", "incognito", "resume", "forget", "do_not_remember")
 _TOLD = "They read this in a message. Answer what else they asked; if nothing, write nothing."
 _MOMENT = {"type": "string", "description": "ISO 8601, in the person's time zone"}
-_PARAMETERS: dict[str, Definition] = {
+_PARAMETERS: dict[str, Any] = {
     "action": {"type": "string", "enum": list(ACTIONS)},
     "words": {"type": "string"},
     "list": {"type": "string", "enum": ["memories", "changes", "settings"]},
@@ -127,6 +127,9 @@ _PARAMETERS: dict[str, Definition] = {
     "where": {"type": "string", "enum": ["this_thread", "whole_conversation"]},
 }
 _NAME = {"name": {"type": "string", "description": "their whole name, with @ if it is mentioned"}}
+_SETTINGS_DEFINITION = function_tool(SETTINGS_TOOL, _SETTINGS, _PARAMETERS, ["action"])
+_COLLEAGUE_DEFINITION = function_tool(COLLEAGUE_TOOL, _COLLEAGUE, _NAME, ["name"])
+_KEEP_DEFINITION = function_tool(KEEP_TOOL, _KEEP, _KEPT_PARAMETERS, ["quote"])
 
 
 class Toolbox:
@@ -146,6 +149,7 @@ class Toolbox:
         self._names = names
         self._zone = zone
         in_channel = message.audience != DM and PUBLIC in turn.view.audiences
+        formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
         self.definitions = tool_definitions(tuple(app.schemas), off, in_channel=in_channel)
         said = PersonMessage(
             text=turn.words,
@@ -162,10 +166,9 @@ class Toolbox:
             batch_id=turn.id,
             in_commit=self._note,
             off=off,
+            words_wait=formed_later,
             find_references=names.find,
         )
-        formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
-        self._memory.words_wait = formed_later
         self._colleagues = ColleagueQuestions(app, message.person, mentions(message.text))
         # Keyed by what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
@@ -177,7 +180,10 @@ class Toolbox:
     @property
     def own_words(self) -> list[str]:
         """The person's words behind the memories that the model has looked up."""
-        return [words for shown in self._memory.shown for words in evidence_of(shown)]
+        words: list[str] = []
+        for memory in self._memory.shown:
+            words += evidence_of(memory)
+        return words
 
     @property
     def looked_up(self) -> Sequence[Memory]:
@@ -187,8 +193,7 @@ class Toolbox:
     @property
     def noticed(self) -> bool:
         """Whether memories were changed, or the words left a question open: a notice says so."""
-        memory = self._memory
-        return bool(memory.questions or (memory.changes and notable_changes(memory.changes)))
+        return bool(self._memory.questions) or bool(notable_changes(self._memory.changes))
 
     @property
     def acted(self) -> bool:
@@ -204,15 +209,15 @@ class Toolbox:
     def shown(self) -> list[PayloadMaker]:
         """The messages to show the person after the reply."""
         memory = self._memory
-        shown = [_made(consent_question)] if self._turn.memory_state.needs_consent_question else []
-        shown += [
-            _made(refusal_done, refused, facts=self._app.stores_facts)
-            for refused in memory.refused[:_REFUSALS_SHOWN]
-        ]
+        shown: list[PayloadMaker] = []
+        if self._turn.memory_state.needs_consent_question:
+            shown.append(_made(consent_question))
+        shown += [self._refusal(one) for one in memory.refused[:_REFUSALS_SHOWN]]
         if memory.to_forget:
-            keys = [one.key for one in memory.to_forget][:MAX_KEYS]
+            keys = [one.key for one in memory.to_forget[:MAX_KEYS]]
             shown.append(self._forget_question(Selection(keys=keys)))
-        return [*shown, *self._shown.values()]
+        shown += self._shown.values()
+        return shown
 
     @property
     def answer(self) -> PayloadMaker | None:
@@ -221,8 +226,10 @@ class Toolbox:
         It is the whole answer if the model adds nothing to it. None if there is no such message, or
         several.
         """
+        if self._message.audience != DM:
+            return None
         shown = self.shown
-        return shown[0] if len(shown) == 1 and self._message.audience == DM else None
+        return shown[0] if len(shown) == 1 else None
 
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
@@ -266,7 +273,7 @@ class Toolbox:
             raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
         await add_notice(app, connection, message.person, turn.id, formed, in_turn=True)
 
-    async def _settings(self, given: Arguments) -> Definition:
+    async def _settings(self, given: Arguments) -> Output:
         match given.get("action"):
             case "open":
                 return await self._open(given)
@@ -282,18 +289,18 @@ class Toolbox:
                 return await self._do_not_remember(given)
         return _error(f"`action` is one of {', '.join(ACTIONS)}.")
 
-    async def _open(self, given: Arguments) -> Definition:
+    async def _open(self, given: Arguments) -> Output:
         """Show the newest of a list in a direct message, or else the button that opens it."""
         words = await self._stored(" ".join(str(given.get("words") or "").split()))
-        position = Position(of=words)
+        opens: Position | Open = Position(of=words)
         if given.get("list") == "changes":
-            position = Position(list="changes")
-        if given.get("list") == "settings":
-            self._shown["open"] = _made(open_payload, Open(form="settings"))
-        elif self._message.audience == DM:
-            self._shown["open"] = self._newest(position)
+            opens = Position(list="changes")
+        elif given.get("list") == "settings":
+            opens = Open(form="settings")
+        if self._message.audience == DM and isinstance(opens, Position):
+            self._shown["open"] = self._newest(opens)
         else:
-            self._shown["open"] = _made(open_payload, position)
+            self._shown["open"] = _made(lambda localizer: open_payload(localizer, opens))
         return {"shown_privately": True}
 
     def _newest(self, position: Position) -> PayloadMaker:
@@ -302,14 +309,16 @@ class Toolbox:
 
         return newest
 
-    async def _ask_about(self, who: str) -> Definition:
+    async def _ask_about(self, who: str) -> Output:
         asker = self._message.person
-        if not {DM, PUBLIC} & {*self._turn.view.audiences}:
+        if not {DM, PUBLIC}.intersection(self._turn.view.audiences):
             return _error("Colleagues cannot be asked about here.")
         owner = await self._colleagues.find(await self._stored(who))
         if isinstance(owner, Unanswered):
-            names = {"colleagues": owner.colleagues} if owner.colleagues else {}
-            return {**_error(owner.reason), **names}
+            unanswered = _error(owner.reason)
+            if owner.colleagues:
+                unanswered["colleagues"] = owner.colleagues
+            return unanswered
 
         async def shown(_: Person, localizer: Localizer) -> Payload:
             return await shown_card(self._app, asker, owner, localizer)
@@ -317,7 +326,7 @@ class Toolbox:
         self._shown[f"card {owner.user_id}"] = shown
         return {"shown_privately": True}
 
-    async def _keep(self, given: Arguments) -> Definition:
+    async def _keep(self, given: Arguments) -> Output:
         """Keep a part of the message for its conversation, or tell the person why that failed."""
         message = self._message
         place = (message.channel_id, message.ts, message.thread_ts)
@@ -333,15 +342,18 @@ class Toolbox:
                 decision=given.get("is_decision") is True,
             )
         except NotKept as refused:
-            self._shown["keep"] = _made(_as_is, Done(line=refused.line))
-            return {"done": False, "told": _TOLD}
+            return self._not_kept(refused.line)
         except EXPECTED as problem:
-            self._shown["keep"] = _made(_as_is, Done(line=explain(localizer, problem)))
-            return {"done": False, "told": _TOLD}
+            return self._not_kept(explain(localizer, problem))
         self._kept = True
         if done.buttons:
-            self._shown["keep"] = _made(_as_is, done)
+            self._shown["keep"] = _made(lambda _: done)
         return {"done": True, "kept": "a line in the thread says so"}
+
+    def _not_kept(self, line: str) -> Output:
+        """Show the person why nothing was kept."""
+        self._shown["keep"] = _made(lambda _: Done(line=line))
+        return {"done": False, "told": _TOLD}
 
     async def _stored(self, words: str) -> str:
         """Return words of the model with its names turned back into references."""
@@ -352,19 +364,20 @@ class Toolbox:
         off = await turn_off(self._app, self._message.person, scope, until=end)
         self._switched_off = True
         # Off everywhere and off in one place are two switches, each with its own button.
-        self._shown[f"off {scope}"] = _made(off_done, off)
+        self._shown[f"off {scope}"] = _made(lambda localizer: off_done(localizer, off))
         return end.isoformat(timespec="minutes") if end else "until they switch it on"
 
-    async def _incognito(self, given: Arguments) -> Definition:
+    async def _incognito(self, given: Arguments) -> Output:
         """Switch memory off in this thread, or in the whole conversation."""
-        message = self._message
+        scope = self._message.thread
+        where = "this thread"
         if given.get("where") == "whole_conversation":
-            off = await self._turn_off(message.channel_id)
-            return {"done": True, "memory": "off in the whole conversation", "off": off}
-        off = await self._turn_off(message.thread)
-        return {"done": True, "memory": "off in this thread", "off": off}
+            scope = self._message.channel_id
+            where = "the whole conversation"
+        off = await self._turn_off(scope)
+        return {"done": True, "memory": f"off in {where}", "off": off}
 
-    async def _pause(self, given: Arguments) -> Definition:
+    async def _pause(self, given: Arguments) -> Output:
         off = self._turn.memory_state.off
         if off is not None and not off.here and off.until is None:
             return _error("Memory is off already.")
@@ -379,7 +392,7 @@ class Toolbox:
         ends = await self._turn_off(EVERYWHERE, until(moment))
         return {"done": True, "memory": "off", "until": ends}
 
-    async def _resume(self) -> Definition:
+    async def _resume(self) -> Output:
         state = self._turn.memory_state
         if state.off is None:
             return _error("Memory is on.")
@@ -390,10 +403,10 @@ class Toolbox:
         # A model may be misled, so its call is no consent.
         await turn_on(self._app, self._message.person, scope or None, agrees=False)
         self.switched_on = True
-        self._shown["resume"] = _made(on_done, scope)
+        self._shown["resume"] = _made(lambda localizer: on_done(localizer, scope))
         return {"done": True, "memory": "on"}
 
-    async def _forget(self, given: Arguments) -> Definition:
+    async def _forget(self, given: Arguments) -> Output:
         words = await self._stored(str(given.get("words") or "").strip())
         if words and given.get("everything") is not True:
             return await self._forget_words(words)
@@ -407,7 +420,7 @@ class Toolbox:
         self._shown["forget"] = self._forget_question(selection)
         return {"proposed": True, "done": False}
 
-    async def _forget_words(self, words: str) -> Definition:
+    async def _forget_words(self, words: str) -> Output:
         async def ask(person: Person, localizer: Localizer) -> Payload:
             question = await forget_words_question(self._app, person, localizer, words)
             return done_payload(localizer, question)
@@ -417,6 +430,10 @@ class Toolbox:
             return {"done": False, "not_found": True}
         self._shown["forget"] = ask
         return {"proposed": True, "done": False}
+
+    def _refusal(self, refused: Refusal) -> PayloadMaker:
+        facts = self._app.stores_facts
+        return _made(lambda localizer: refusal_done(localizer, refused, facts=facts))
 
     def _forget_question(self, selection: Selection) -> PayloadMaker:
         async def ask(person: Person, localizer: Localizer) -> Payload:
@@ -429,23 +446,24 @@ class Toolbox:
         """Return everything or the time that is meant, or an error message for the model."""
         if given.get("everything") is True:
             return Selection(everything=True)
-        zone = self._zone
-        ends = {end: _moment(given[end], zone) for end in ("since", "until") if given.get(end)}
-        if not ends or None in ends.values():
+        ends = {name: given[name] for name in ("since", "until") if given.get(name)}
+        moments = {name: _moment(end, self._zone) for name, end in ends.items()}
+        if not ends or None in moments.values():
             return (
                 "Give `words`, `everything`, or `since`, `until` or both in ISO 8601, such as"
                 " 2026-12-24 or 2026-12-24T18:00."
             )
-        since = ends.get("since")
-        before = ends.get("until")
-        if since is not None and since > datetime.now(UTC):
+        now = datetime.now(UTC)
+        since = moments.get("since")
+        before = moments.get("until")
+        if since is not None and since > now:
             return "`since` is later than now: write when what is to be forgotten began."
         if since is not None and before is not None and before <= since:
             return "`until` is not after `since`: for one whole day write the next day's date."
         # A period that lasts until now ends with the question; what is said later stays.
-        return Selection(since=until(since), until=until(before) or datetime.now(UTC))
+        return Selection(since=until(since), until=until(before) or now)
 
-    async def _do_not_remember(self, given: Arguments) -> Definition:
+    async def _do_not_remember(self, given: Arguments) -> Output:
         message = self._message
         person = self._message.person
         async with person_transaction(self._app.pool, person) as connection:
@@ -459,43 +477,37 @@ class Toolbox:
             selection = Selection(messages=[(message.channel_id, last)])
             self._shown["forget"] = self._forget_question(selection)
             return {"not_remembered": "previous_message", "done": False, "proposed": True}
-        self._shown["not_remembered"] = _made(receipt_of_message, forgotten)
+        self._shown["not_remembered"] = _made(
+            lambda localizer: receipt_of_message(localizer, forgotten)
+        )
         if previous:
             return _error("There is no message before this one.")
         return {"not_remembered": "this_message", "done": True}
 
 
-def _as_is(_: Localizer, done: Done) -> Done:
-    return done
-
-
-@cache
 def tool_definitions(
     schemas: tuple[type[BaseModel], ...], off: bool, *, in_channel: bool = False
-) -> list[Definition]:
+) -> list[dict[str, Any]]:
     """Return the tools that the model may call; `off`: memory is off.
 
     `in_channel`: something may be kept for the conversation.
     """
-    tools = [] if off else memory_tools(schemas)
-    tools = [*tools, function_tool(SETTINGS_TOOL, _SETTINGS, _PARAMETERS, ["action"])]
-    if not off:
-        tools.append(function_tool(COLLEAGUE_TOOL, _COLLEAGUE, _NAME, ["name"]))
-    if in_channel and not off:
-        tools.append(function_tool(KEEP_TOOL, _KEEP, _KEPT_PARAMETERS, ["quote"]))
+    if off:
+        return [_SETTINGS_DEFINITION]
+    tools = [*memory_tools(schemas), _SETTINGS_DEFINITION, _COLLEAGUE_DEFINITION]
+    if in_channel:
+        tools.append(_KEEP_DEFINITION)
     return tools
 
 
-def _made(
-    make: Callable[Concatenate[Localizer, _Given], Payload | Done],
-    *arguments: _Given.args,
-    **named: _Given.kwargs,
-) -> PayloadMaker:
-    """Return a function that makes a message of `make(localizer, *arguments, **named)`."""
+def _made(make: Callable[[Localizer], Payload | Done]) -> PayloadMaker:
+    """Return a maker of a message that nothing has to be read for."""
 
     async def made(_: Person, localizer: Localizer) -> Payload:
-        shown = make(localizer, *arguments, **named)
-        return done_payload(localizer, shown) if isinstance(shown, Done) else shown
+        shown = make(localizer)
+        if isinstance(shown, Done):
+            return done_payload(localizer, shown)
+        return shown
 
     return made
 
@@ -515,9 +527,9 @@ def _moment(given: object, zone: tzinfo, *, at: time = time()) -> datetime | Non
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _error(sentence: str) -> Definition:
+def _error(sentence: str) -> Output:
     return {"error": sentence}
 
 
-def _json(output: Definition) -> str:
+def _json(output: Output) -> str:
     return json.dumps(output, ensure_ascii=False, default=str)

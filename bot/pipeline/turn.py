@@ -6,11 +6,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from langgraph.func import entrypoint
@@ -308,12 +308,12 @@ async def _turn(claimed: ClaimedMessage, runtime: Runtime[App]) -> Answered:
     began = time.perf_counter()
     turn, question = await _begun(app, claimed)
     add_log_field("turn", str(turn.id))
+    earlier = latest_brought(turn.exchanges, turn.message)
     async with (
-        _recalling(app, turn, question) as recalling,
         open_sink(app, turn) as sink,
-        _brought(app, turn) as brought,
+        read_brought(app, turn.message, earlier=earlier) as brought,
     ):
-        result = await _ask_model(app, turn, question, brought, recalling, sink)
+        result = await _ask_model(app, turn, question, brought, sink)
         answer = await _answer_text(app, result, sink)
         told = _told_instead(turn, result, answer)
         text = await _deliver(turn, result, sink, answer, told)
@@ -395,18 +395,8 @@ async def _begun(app: App, claimed: ClaimedMessage) -> tuple[Turn, str]:
     return turn, question
 
 
-@asynccontextmanager
-async def _recalling(app: App, turn: Turn, question: str) -> AsyncIterator[asyncio.Task[Recalled]]:
-    """Recall while everything else is prepared: a large set takes an embedding call."""
-    task = asyncio.create_task(_recall(app, turn, question))
-    try:
-        yield task
-    finally:
-        await cancel_until_done(task)
-        await asyncio.gather(task, return_exceptions=True)
-
-
 async def _recall(app: App, turn: Turn, question: str) -> Recalled:
+    """Return the memories for the question; a large set takes an embedding call."""
     if turn.memories is None:
         return Recalled()
     recalled = await recall_memories(
@@ -424,25 +414,20 @@ async def _recall(app: App, turn: Turn, question: str) -> Recalled:
     )
 
 
-def _brought(app: App, turn: Turn) -> AbstractAsyncContextManager[Brought]:
-    """Return what the message brings, or what an earlier one brought that it may ask about."""
-    earlier = latest_brought(turn.exchanges, turn.message)
-    if earlier is None and not turn.message.brings:
-        return nullcontext(Brought())
-    return read_brought(app, turn.message, earlier=earlier)
-
-
 async def _quotes(
     app: App, localizer: Localizer, prompt: Prompt, quoted: Sequence[KeptMemory]
 ) -> str:
     """Return the kept lines that are in an answer, quoted with their authors, days and links."""
     lines = quoted[:MOST_QUOTED]
-    references = prompt.references
-    words = {
-        one.memory.key: checked(one_line(references.shown(one.text)), prompt.links) for one in lines
-    }
-    names = {one.memory.key: checked(references.shown(_author(one))) for one in lines}
-    sources = {one.memory.key: one.memory.source_messages[0] for one in lines}
+    words: dict[str, str] = {}
+    names: dict[str, str] = {}
+    sources: dict[str, tuple[str, str]] = {}
+    for line in lines:
+        key = line.memory.key
+        text = one_line(prompt.references.shown(line.text))
+        words[key] = checked(text, prompt.links)
+        names[key] = checked(prompt.references.shown(_author(line)))
+        sources[key] = line.memory.source_messages[0]
     links = await app.slack.permalinks(lines[0].author.team_id, sources)
     return quotes(localizer, lines, words, names, links)
 
@@ -457,8 +442,7 @@ def _with_unread(localizer: Localizer, result: _Result) -> str:
 
     Returns "" if there is neither.
     """
-    files = result.prompt.files
-    unread = unseen_lines(localizer.language, files) if files else []
+    unread = unseen_lines(localizer.language, result.prompt.files)
     if result.prompt.unread:
         unread.append(localizer.say("parts_unread", count=result.prompt.unread))
     if result.prompt.thread_unread:
@@ -472,16 +456,13 @@ async def _ask_model(
     turn: Turn,
     question: str,
     brought: Brought,
-    recalling: asyncio.Task[Recalled],
     sink: ReplySink,
 ) -> _Result:
-    """Ask the model; after a failure, the text is a sentence about it.
+    """Read what the prompt needs, and ask the model, if there is a question.
 
     Raises `ReplyFailed` where the message is to be answered later.
     """
     message = turn.message
-    message_run = turn.claimed.run
-    person = message.person
     names = MessageNames(
         app.names,
         message.team_id,
@@ -492,18 +473,29 @@ async def _ask_model(
     tools = Toolbox(app, turn, names, zone)
     if not (question or brought.asks):
         nothing = Prompt(
-            question="", user_id=person.user_id, files=brought.files, unread=message.unread
+            question="", user_id=message.user_id, files=brought.files, unread=message.unread
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
     now = datetime.now(zone)
-    prompt = await _prompt(app, turn, question, brought, recalling, names, now)
+    prompt = await _prompt(app, turn, question, brought, names, now)
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=app.settings.may_search)
+    return await _send(app, turn, request, sink, tools)
+
+
+async def _send(
+    app: App, turn: Turn, request: Reduction, sink: ReplySink, tools: Toolbox
+) -> _Result:
+    """Send the request; after a failure, the text of the result is a sentence about it.
+
+    Raises as `_ask_model` does.
+    """
+    run = turn.claimed.run
     try:
-        await message_run.confirm()
-        answering = _reply(app, person, request, sink, tools)
+        await run.confirm()
+        answering = _reply(app, turn.message.person, request, sink, tools)
         with app.pending_replies.one():
-            reply = await message_run.unless_interrupted(answering)
+            reply = await run.unless_interrupted(answering)
     except ReplyFailed as failed:
         # Another attempt might repeat what the tools have changed.
         if sink.interactive and not tools.acted and _is_tried_again(failed, turn):
@@ -566,19 +558,20 @@ async def _prompt(
     turn: Turn,
     question: str,
     brought: Brought,
-    recalling: asyncio.Task[Recalled],
     names: MessageNames,
     now: datetime,
 ) -> Prompt:
     message = turn.message
     off = turn.memory_state.off
     recalled, thread, kept, _ = await asyncio.gather(
-        recalling,
+        _recall(app, turn, question),
         _thread(app, turn),
         _kept(app, turn, question),
         names.find(_texts_known(turn, question, brought)),
     )
-    read = [*thread.lines, *(memory.content for memory in recalled.memories), *map(_named_in, kept)]
+    read: list[Mapping[str, Any]] = [*thread.lines]
+    read += [memory.content for memory in recalled.memories]
+    read += [_named_in(line) for line in kept]
     references = await names.find(texts(read))
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
     kept = [one for one in kept if not app.names.is_gone(message.team_id, _author(one))]

@@ -35,7 +35,6 @@ SEARCH_DEFINITION = function_tool(
 )
 MAX_SOURCES = 10
 QUERY_CHARACTERS = 200  # as many as its task shows
-MAX_URL = 2_000  # characters of a cited address
 _RESULT_TOKENS = 3_000
 _SEARCH_SECONDS = 60.0  # for the whole search
 _MAX_OUTPUT_TOKENS = 8_000  # reasoning included
@@ -54,7 +53,9 @@ class SearchResult:
 def location(zone: str) -> dict[str, str]:
     """Return the country of a time zone as `user_location`; without one OpenAI assumes the USA."""
     country = get_global("zone_territories").get(zone)
-    return {"type": "approximate"} | ({"country": country} if country else {})
+    if country is None:
+        return {"type": "approximate"}
+    return {"type": "approximate", "country": country}
 
 
 async def search_web(
@@ -83,24 +84,24 @@ async def search_web(
     except (openai.OpenAIError, TimeoutError, ValueError, RecursionError) as error:
         log.warning("a web search failed: %s", fault(error))
         return _failed("The web search failed. Answer without it, and say so.")
-    response = response if isinstance(response, dict) else {}
+    if not isinstance(response, dict):
+        response = {}
     tokens = tokens_of(response, model.model)
     items = objects(response.get("output"))
-    done = [(one.get("type"), one.get("status")) for one in items]
-    if ("web_search_call", "completed") not in done:
+    if not any(map(_is_search_done, items)):
         # The model answered without a search: what it says and cites is no result of one.
         return _failed("No web search took place. Answer without it, and say so.", tokens)
     # Commentary is no part of what was found.
-    messages = [
-        one for one in items if one.get("type") == "message" and one.get("phase") != COMMENTARY
-    ]
-    text = printable("\n\n".join(filter(None, map(text_of, messages))))
+    said = [one for one in items if one.get("type") == "message"]
+    messages = [one for one in said if one.get("phase") != COMMENTARY]
+    texts = [text_of(one) for one in messages]
+    text = printable("\n\n".join(filter(None, texts)))
     if not text:
         return _failed("The web search found nothing. Answer without it, and say so.", tokens)
-    kept = _cited(messages)[:MAX_SOURCES]
-    sources = [{"title": one.title, "url": one.url} for one in kept]
+    citations = _cited(messages)[:MAX_SOURCES]
+    sources = [{"title": one.title, "url": one.url} for one in citations]
     output = framed({"result": cut_middle(text, _RESULT_TOKENS), "sources": sources})
-    return SearchResult(output=output, citations=kept, tokens=tokens)
+    return SearchResult(output=output, citations=citations, tokens=tokens)
 
 
 def query_in(arguments: str) -> str:
@@ -117,14 +118,18 @@ def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
     return SearchResult(output=output, tokens=tokens or Counter(), failed=True)
 
 
+def _is_search_done(item: Mapping[str, Any]) -> bool:
+    return item.get("type") == "web_search_call" and item.get("status") == "completed"
+
+
 def _cited(messages: Sequence[Mapping[str, Any]]) -> tuple[Citation, ...]:
     """Return the pages that are cited, each once."""
     cited: dict[str, Citation] = {}
-    for part in (part for one in messages for part in objects(one.get("content"))):
-        for annotation in objects(part.get("annotations")):
-            match annotation:
-                case {"type": "url_citation", "url": str(url)} if len(url) <= MAX_URL:
-                    if is_web_address(url):
+    for message in messages:
+        for part in objects(message.get("content")):
+            for annotation in objects(part.get("annotations")):
+                match annotation:
+                    case {"type": "url_citation", "url": str(url)} if is_web_address(url):
                         title = annotation.get("title")
                         named = printable(title) if isinstance(title, str) else ""
                         cited.setdefault(url, Citation(url=url, title=named or url))

@@ -20,6 +20,7 @@ from bot.config import OPENAI_ADDRESS, Settings
 from bot.conversation.turns import Exchange
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import LinkFilter
+from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import Item, sent_back
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
@@ -30,6 +31,7 @@ from bot.runtime.problems import Problem, way_to, without_secrets
 from bot.runtime.wiring import create_reply_models
 from bot.types import Task
 from memory import load_schemas
+from memory.model import References
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +78,6 @@ _TODO_OF_STATUS: Final[Mapping[int | None, str]] = {
 
 class _Unseen:
     """An answer that no one sees."""
-
-    async def check(self) -> None:
-        """Do nothing: nothing ends it."""
 
     async def write(self, piece: str) -> None:
         """Take a piece."""
@@ -175,7 +174,7 @@ class Conversation:
 
     async def _ask(self, conversation: Sequence[Mapping[str, Any]]) -> list[Item]:
         """Return the output of one response. Raises `openai.OpenAIError` and `ReplyFailed`."""
-        written = StreamedAnswer(LinkFilter(set()), _Unseen())
+        written = StreamedAnswer(LinkFilter(), AnswerNames(References()), _Unseen())
         events = self._model.events(
             conversation, self._tools, identifier="kioku-doctor", seconds=ANSWER_SECONDS
         )

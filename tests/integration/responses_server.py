@@ -16,7 +16,7 @@ from aiohttp import web
 import memory
 from bot.config import STAND_IN_MODEL
 from bot.pipeline.prompt import Prompt
-from bot.pipeline.reply import ANSWER_SECONDS, ask_models, no_model_answers
+from bot.pipeline.reply import ask_models, no_model_answers
 from bot.pipeline.sink import AnswerSink
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.requests import ModelRequests
@@ -128,9 +128,6 @@ class Shown:
         self.pieces: list[str] = []
         self.tasks: list[Task] = []
 
-    async def check(self) -> None:
-        """Nothing ends the answer."""
-
     async def write(self, piece: str) -> None:
         """Take a piece of the text."""
         self.pieces.append(piece)
@@ -155,7 +152,6 @@ class Replier:
 
     models: Sequence[ModelRequests]
     may_search: bool
-    answer_seconds: float
 
     async def is_away(self) -> bool:
         """Return whether no model answers."""
@@ -172,7 +168,6 @@ class Replier:
             sink,
             toolbox,
             may_search=self.may_search,
-            answer_seconds=self.answer_seconds,
         )
 
 
@@ -181,16 +176,12 @@ def create_replier(
     *,
     model: str = STAND_IN_MODEL,
     web_search: bool = False,
-    answer_seconds: float = ANSWER_SECONDS,
     fallbacks: Sequence[ModelRequests] = (),
     **how: Any,
 ) -> Replier:
     """Return a replier that may search the web, or may not; `how` is of `ModelRequests`."""
-    return Replier(
-        [ModelRequests(client, model=model, **how), *fallbacks],
-        may_search=web_search,
-        answer_seconds=answer_seconds,
-    )
+    models = [ModelRequests(client, model=model, **how), *fallbacks]
+    return Replier(models, may_search=web_search)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
             await app.form_words(person.team_id, person.user_id, DM)
             return
         own = person.namespace(DM)
-        _, ids, words = await read_unformed(app.pool, own, 9)
+        _, ids, words = await read_unformed(app.pool, own)
         said = [TypedMessage(one) for one in words]
         store = await ApprovedStore.load(app.pool, app.embedder, memory_view(own), said)
         for key, name in (("a", "ramen"), ("b", "tempura")):

@@ -301,7 +301,7 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
     await data.forget(data.remember("ramen", "1.1"))
-    _, _, words = await read_unformed(data.pool, OWN, 9)
+    _, _, words = await read_unformed(data.pool, OWN)
     assert [one.text for one in words] == ["I love sushi"]
     claimed = await waiting_for(data.pool, "1.3", "hello")
     turn = await begin_turn(

@@ -167,9 +167,6 @@ class IdleTools(Toolbox):
 class Unseen:
     """An answer that nobody sees."""
 
-    async def check(self) -> None:
-        """Nothing ends it."""
-
     async def write(self, piece: str) -> None:
         """Take a piece."""
 
