@@ -72,9 +72,17 @@ _DEADLINE_OF_LINE = 1.0
 _VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "sensitive"})
 
 
+class NotKept(Exception):
+    """A message is not kept for its conversation; `line` is the sentence that says why."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__("A message is not kept.")
+        self.line = line
+
+
 EXPECTED = (
     *(InvalidContent, MemoryOff, MemoryFull, ChangeGone, ChangedSince),
-    *(EmbeddingsUnavailable, FormationUnavailable, NotRemembered, QuotaExceeded),
+    *(EmbeddingsUnavailable, FormationUnavailable, NotRemembered, NotKept, QuotaExceeded),
     AlreadyUnderWay,
 )
 """The exceptions for which `explain` has a sentence."""
@@ -99,6 +107,8 @@ def explain(localizer: Localizer, problem: Exception) -> str:
             return localizer.say("under_way")
         case NotRemembered():
             return localizer.say(problem.key)
+        case NotKept():
+            return problem.line
     return localizer.say("command_failed")
 
 
@@ -119,7 +129,7 @@ async def remember_message(
     ts = str(message.get("ts") or "")
     person = click.person
     localizer = click.localizer
-    author = author_key(message, await app.slack.get(person.team_id), shared="user_team" in message)
+    author = await author_of(app, person, message)
     if not (author == person.user_id and not message.get("bot_id") and ts and channel):
         return Done(line=localizer.say("remember_not_own"))
     words = typed(str(message.get("text") or ""))
@@ -128,6 +138,12 @@ async def remember_message(
     view = await _view(app, person, channel, ts)
     request = _Request(app=app, click=click, lines=[words], view=view, channel=channel, ts=ts)
     return await request.remember()
+
+
+async def author_of(app: App, person: Person, message: Mapping[str, Any]) -> str:
+    """Return the user key of who wrote a message in a conversation of the person."""
+    installation = await app.slack.get(person.team_id)
+    return author_key(message, installation, shared="user_team" in message)
 
 
 async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
@@ -163,13 +179,13 @@ async def blocked(app: App, click: Click, channel: str = "", ts: str = "") -> Do
     if refusal := person_refusal(app.settings, person):
         return Done(line=localizer.say(refusal))
     async with person_transaction(app.pool, person) as connection:
-        off, may_form = await _read_state(app, connection, person, channel, ts)
+        off, may_form = await read_state(app, connection, person, channel, ts)
     if off:
         return Done(line=off_line(localizer, off), buttons=[on_button(localizer, off.scope)])
     return None if may_form else Done(line=localizer.say("remember_off_record"))
 
 
-async def _read_state(
+async def read_state(
     app: App, connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> tuple[Off | None, bool]:
     """Return whether memory is off, and whether a memory may be formed from the message, if any."""
@@ -303,7 +319,7 @@ class _Request:
         if the message was edited, deleted or forgotten since.
         """
         person = self.click.person
-        off, may_form = await _read_state(self.app, connection, person, self.channel, self.ts)
+        off, may_form = await read_state(self.app, connection, person, self.channel, self.ts)
         if off:
             raise MemoryOff("The person has switched memory off meanwhile.")
         if not may_form:

@@ -30,7 +30,7 @@ from bot.memories.forgetting import (
     forget_words_question,
     receipt_of_message,
 )
-from bot.memories.kept_lines_acts import NotKept, keep_words
+from bot.memories.kept_lines_acts import keep_words
 from bot.memories.panel import newest_payload
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
@@ -38,7 +38,7 @@ from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
 from bot.slack.messages import mentions
 from bot.slack.names import MessageNames
-from bot.ui.acts import Open, Position
+from bot.ui.acts import Keep, Open, Position
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.panel import Done
@@ -320,21 +320,22 @@ class Toolbox:
     async def _keep(self, given: Arguments) -> Definition:
         """Keep a part of the message for its conversation, or tell the person why that failed."""
         message = self._message
-        place = (message.channel_id, message.ts, message.thread_ts)
+        wanted = Keep(
+            channel=message.channel_id,
+            ts=message.ts,
+            thread_ts=message.thread_ts,
+            decision=given.get("is_decision") is True,
+        )
         localizer = await self._app.people.localizer(message.person)
         try:
             done = await keep_words(
                 self._app,
                 message.person,
                 localizer,
-                place,
+                wanted,
                 self._turn.words,
                 str(given.get("quote") or ""),
-                decision=given.get("is_decision") is True,
             )
-        except NotKept as refused:
-            self._shown["keep"] = _made(_as_is, Done(line=refused.line))
-            return {"done": False, "told": _TOLD}
         except EXPECTED as problem:
             self._shown["keep"] = _made(_as_is, Done(line=explain(localizer, problem)))
             return {"done": False, "told": _TOLD}
