@@ -18,7 +18,7 @@ from bot.access import admit
 from bot.app import App
 from bot.locale import Localizer
 from bot.memories.adding import EXPECTED, add_lines, blocked, explain, remember_as_typed
-from bot.memories.cards import blocked_reason, shown_card
+from bot.memories.cards import shown_card
 from bot.memories.data import erase_person, holdings, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import (
@@ -425,9 +425,9 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[st
 async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
     """Show colleagues the sentence that the person saw in the form, once it is judged."""
     memory = await _memory(app, click, act.key)
-    reason = await blocked_reason(app, click.person, memory, act.sentence)
-    if reason is not None:
-        return Done(line=click.localizer.say(reason), beside=True)
+    await admit(app.pool, app.settings, click.person)
+    if await app.former.is_sensitive(memory, act.sentence):
+        return Done(line=click.localizer.say("card_sensitive"), beside=True)
     shown = await show_to_colleagues(app.pool, app.embedder, click.person, act.key, act.sentence)
     return await _changed(app, click, [shown])
 

@@ -22,7 +22,7 @@ from bot.conversation.edits import message_before
 from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Localizer
 from bot.memories.adding import EXPECTED, explain
-from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
+from bot.memories.cards import Unanswered, find_colleague, shown_card
 from bot.memories.forgetting import (
     MAX_KEYS,
     forget_all_of,
@@ -166,7 +166,6 @@ class Toolbox:
         )
         formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
         self._memory.words_wait = formed_later
-        self._colleagues = ColleagueQuestions(app, message.person, mentions(message.text))
         # Keyed by what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
         self._calls = 0
@@ -306,7 +305,9 @@ class Toolbox:
         asker = self._message.person
         if not {DM, PUBLIC} & {*self._turn.view.audiences}:
             return _error("Colleagues cannot be asked about here.")
-        owner = await self._colleagues.find(await self._stored(who))
+        owner = await find_colleague(
+            self._app, asker, await self._stored(who), mentions(self._message.text)
+        )
         if isinstance(owner, Unanswered):
             names = {"colleagues": owner.colleagues} if owner.colleagues else {}
             return {**_error(owner.reason), **names}
