@@ -207,7 +207,7 @@ async def _open_settings(app: App, click: Click) -> SlackView:
         settings,
         app.settings.retention_days,
         click.place,
-        can_forget=kept.memories > 0,
+        can_forget=kept.memories,
         can_delete=kept.anything,
     )
 
