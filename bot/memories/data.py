@@ -322,15 +322,15 @@ async def _send_files(
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     sent: AsyncSlackResponse | None = None
     try:
-        uploaded = []
+        uploaded: dict[str, str] = {}
         for name, content in files.items():
-            uploaded.append({"id": await _upload(client, name, content), "title": name})
-        await _note_files(app.pool, person, request, [file["id"] for file in uploaded])
+            uploaded[name] = await _upload(client, name, content)
+        await _note_files(app.pool, person, request, [*uploaded.values()])
         sent = await client.chat_postMessage(
             channel=person.user_id, text=text, unfurl_links=False, metadata=notice_metadata()
         )
         await client.files_completeUploadExternal(
-            files=uploaded,
+            files=[{"id": file, "title": name} for name, file in uploaded.items()],
             channel_id=str(sent["channel"]),
             thread_ts=str(sent["ts"]),
         )
