@@ -220,8 +220,8 @@ class _Request:
 
     async def remember(self) -> Done:
         """Form the lines, and say what was stored and what was not."""
-        if refused := await self.blocked():
-            return refused
+        if reason := await self.blocked():
+            return reason
         try:
             await admit(self.app.pool, self.app.settings, self.click.person)
             left, refused = await self._form()
