@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -35,6 +35,7 @@ from bot.ui.payloads import on_button, refusal_done
 from bot.ui.promise_payloads import promise_told
 from memory import (
     DM,
+    Change,
     ChangedSince,
     ChangeGone,
     EmbeddingsUnavailable,
@@ -72,10 +73,26 @@ _DEADLINE_OF_LINE = 1.0
 _VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "sensitive"})
 
 
+class NotKept(Exception):
+    """A message is not kept for its conversation; `line` is the sentence that says why."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__("A message is not kept.")
+        self.line = line
+
+
 EXPECTED = (
-    *(InvalidContent, MemoryOff, MemoryFull, ChangeGone, ChangedSince),
-    *(EmbeddingsUnavailable, FormationUnavailable, NotRemembered, QuotaExceeded),
+    InvalidContent,
+    MemoryOff,
+    MemoryFull,
+    ChangeGone,
+    ChangedSince,
+    QuotaExceeded,
     AlreadyUnderWay,
+    NotRemembered,
+    NotKept,
+    EmbeddingsUnavailable,
+    FormationUnavailable,
 )
 """The exceptions for which `explain` has a sentence."""
 
@@ -99,6 +116,8 @@ def explain(localizer: Localizer, problem: Exception) -> str:
             return localizer.say("under_way")
         case NotRemembered():
             return localizer.say(problem.key)
+        case NotKept():
+            return problem.line
     return localizer.say("command_failed")
 
 
@@ -119,8 +138,8 @@ async def remember_message(
     ts = str(message.get("ts") or "")
     person = click.person
     localizer = click.localizer
-    author = author_key(message, await app.slack.get(person.team_id), shared="user_team" in message)
-    if not (author == person.user_id and not message.get("bot_id") and ts and channel):
+    is_own = await author_of(app, person, message) == person.user_id
+    if not is_own or message.get("bot_id") or not ts or not channel:
         return Done(line=localizer.say("remember_not_own"))
     words = typed(str(message.get("text") or ""))
     if not words:
@@ -130,14 +149,19 @@ async def remember_message(
     return await request.remember()
 
 
+async def author_of(app: App, person: Person, message: Mapping[str, Any]) -> str:
+    """Return the user key of who wrote a message in a conversation of the person."""
+    installation = await app.slack.get(person.team_id)
+    return author_key(message, installation, shared="user_team" in message)
+
+
 async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     """Store a sentence as a fact, as it was typed."""
     if not app.stores_facts:
         return Done(line=click.localizer.say("command_broke"), beside=True)
+    view = memory_view(click.person.namespace(DM))
     if act.ts:
         view = await _view(app, click.person, act.channel, act.ts)
-    else:
-        view = memory_view(click.person.namespace(DM))
     request = _Request(
         app=app, click=click, lines=[act.text], view=view, channel=act.channel, ts=act.ts
     )
@@ -163,13 +187,15 @@ async def blocked(app: App, click: Click, channel: str = "", ts: str = "") -> Do
     if refusal := person_refusal(app.settings, person):
         return Done(line=localizer.say(refusal))
     async with person_transaction(app.pool, person) as connection:
-        off, may_form = await _read_state(app, connection, person, channel, ts)
+        off, may_form = await read_state(app, connection, person, channel, ts)
     if off:
         return Done(line=off_line(localizer, off), buttons=[on_button(localizer, off.scope)])
-    return None if may_form else Done(line=localizer.say("remember_off_record"))
+    if not may_form:
+        return Done(line=localizer.say("remember_off_record"))
+    return None
 
 
-async def _read_state(
+async def read_state(
     app: App, connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
 ) -> tuple[Off | None, bool]:
     """Return whether memory is off, and whether a memory may be formed from the message, if any."""
@@ -192,17 +218,14 @@ class _Request:
     ts: str = ""
     batch: UUID = field(default_factory=uuid4)
 
-    @property
-    def origin(self) -> Literal["message", "command"]:
-        return "message" if self.ts else "command"
-
     async def remember(self) -> Done:
         """Form the lines, and say what was stored and what was not."""
-        if refused := await self.blocked():
-            return refused
+        if reason := await self.blocked():
+            return reason
         try:
             await admit(self.app.pool, self.app.settings, self.click.person)
-            return await self.done(*await self._form())
+            left, refused = await self._form()
+            return await self.done(left, refused)
         except EXPECTED as problem:
             why = explain(self.click.localizer, problem)
             return await self.done(dict.fromkeys(self.lines, why), [])
@@ -211,15 +234,15 @@ class _Request:
         """Return why this may not be stored; None if it may."""
         if refused := await blocked(self.app, self.click, self.channel, self.ts):
             return refused
-        secret = any(redact(one).removed for one in self.lines)
-        return Done(line=self.click.localizer.say("refused_secret")) if secret else None
+        if any(redact(line).removed for line in self.lines):
+            return Done(line=self.click.localizer.say("refused_secret"))
+        return None
 
     async def begin(self) -> str:
         """Store that the request begins; return its id."""
-        person = self.click.person
-        channel = self.channel
-        ts = self.ts
-        return await begin_request(self.app.pool, person, channel=channel, ts=ts)
+        return await begin_request(
+            self.app.pool, self.click.person, channel=self.channel, ts=self.ts
+        )
 
     async def _form(self) -> tuple[dict[str, str], list[Refusal]]:
         """Store what is formed from the lines, or else the lines as facts.
@@ -227,50 +250,58 @@ class _Request:
         Returns, by line, why some were not stored, and what the verdict refused. Raises one of
         `EXPECTED`.
         """
-        app = self.app
-        localizer = self.click.localizer
         request = await self.begin()
-        words = {
-            PersonMessage(
-                text=line, channel=self.channel, ts=self.ts, origin=self.origin, zone=localizer.zone
-            ): line
-            for line in self.lines
-        }
-        formed = FormationResult()
-        in_time = True
+        messages = [self._message(line) for line in dict.fromkeys(self.lines)]
+        formed = await self._judge(messages, request)
+        others = [message.text for message in messages]
+        refused: dict[PersonMessage, Refusal] = {}
+        if formed is not None:
+            refused = _refused_by_verdict(formed)
+            judged = {*formed.accepted, *refused}
+            others = await self._unknown([one.text for one in messages if one not in judged])
+        left: dict[str, str] = {}
+        if others and self.app.stores_facts:
+            await self.store(others, request)
+        elif others:
+            left = dict.fromkeys(others, self.click.localizer.say("form_invalid"))
+        return left, [*refused.values()]
+
+    def _message(self, line: str) -> PersonMessage:
+        return PersonMessage(
+            text=line,
+            channel=self.channel,
+            ts=self.ts,
+            origin="message" if self.ts else "command",
+            zone=self.click.localizer.zone,
+        )
+
+    async def _judge(
+        self, messages: Sequence[PersonMessage], request: str
+    ) -> FormationResult | None:
+        """Form memories from the lines; return None if they were not judged in time."""
         try:
-            formed = await app.former.form(
+            return await self.app.former.form(
                 self.view,
-                [*words],
+                messages,
                 batch=self.batch,
                 in_commit=partial(self._in_commit, request),
-                deadline=_DEADLINE + _DEADLINE_OF_LINE * (len(words) - 1),
+                deadline=_DEADLINE + _DEADLINE_OF_LINE * (len(messages) - 1),
             )
         except FormationUnavailable:
-            in_time = False
             log.warning("what a person added was not judged in time; it is stored as typed")
-        judged = {
-            one.evidence.original: one
-            for one in reversed(formed.refused)
-            if one.reason in _VERDICTS and one.evidence is not None
-        }
-        others = [line for said, line in words.items() if said not in {*formed.accepted, *judged}]
-        refused = [one for said, one in judged.items() if said not in formed.accepted]
-        if in_time:
-            others = [line for line in others if not await self._is_known(line)]
-        if others and not app.stores_facts:
-            return dict.fromkeys(others, localizer.say("form_invalid")), refused
-        if others:
-            await self.store(others, request)
-        return {}, refused
+            return None
 
-    async def _is_known(self, line: str) -> bool:
-        """Return whether a memory that may be used in this view contains the line."""
-        pool = self.app.pool
-        person = self.click.person
-        found = await memory_page(pool, person, line, size=MAX_MEMORIES, whole_words=True)
-        here = set(self.view.audiences)
-        return any(here & {DM, *memory.audiences} for memory in found.memories)
+    async def _unknown(self, lines: Sequence[str]) -> list[str]:
+        """Return the lines that no memory contains that may be used in this view."""
+        here = {*self.view.audiences}
+        unknown: list[str] = []
+        for line in lines:
+            found = await memory_page(
+                self.app.pool, self.click.person, line, size=MAX_MEMORIES, whole_words=True
+            )
+            if not any(here & {DM, *memory.audiences} for memory in found.memories):
+                unknown.append(line)
+        return unknown
 
     async def store(self, lines: Sequence[str], request: str) -> None:
         """Store each line as a fact, with itself as the evidence."""
@@ -303,7 +334,7 @@ class _Request:
         if the message was edited, deleted or forgotten since.
         """
         person = self.click.person
-        off, may_form = await _read_state(self.app, connection, person, self.channel, self.ts)
+        off, may_form = await read_state(self.app, connection, person, self.channel, self.ts)
         if off:
             raise MemoryOff("The person has switched memory off meanwhile.")
         if not may_form:
@@ -322,20 +353,47 @@ class _Request:
         questions = await open_questions(pool, person, batch=self.batch)
         if not (stored or questions or left) and len(refused) == 1:
             return refusal_done(localizer, refused[0], facts=self.app.stores_facts)
-        left |= {one.sentence: refusal_line(localizer, one.reason, one.sentence) for one in refused}
-        lines = [changes_line(localizer, stored)] if stored else []
+        lines: list[str] = []
         buttons: Sequence[Block] = ()
-        if len(stored) == 1:
-            reminders = await next_reminders(pool, person, [stored[0].key])
-            if promised := promise_told(localizer, stored[0], reminders.get(stored[0].key)):
-                lines[0], buttons = promised
+        undo: Undo | None = None
+        if stored:
+            line, buttons = await self._stored_line(stored)
+            lines.append(line)
+            undo = Undo(what="notice", ids=(self.batch,))
         if questions:
             lines.append(question_line(localizer, questions[0]))
             buttons = answer_buttons(localizer, questions[0])
-        lines += [_left_line(localizer, line, reason) for line, reason in left.items()]
-        line = "\n".join(lines) or localizer.say("add_known")
-        undo = Undo(what="notice", ids=(self.batch,)) if stored else None
-        return Done(line=line, undo=undo, buttons=buttons)
+        reasons = dict(left)
+        for one in refused:
+            reasons[one.sentence] = refusal_line(localizer, one.reason, one.sentence)
+        for sentence, reason in reasons.items():
+            lines.append(_left_line(localizer, sentence, reason))
+        if not lines:
+            lines.append(localizer.say("add_known"))
+        return Done(line="\n".join(lines), undo=undo, buttons=buttons)
+
+    async def _stored_line(self, stored: Sequence[Change]) -> tuple[str, Sequence[Block]]:
+        """Return what was stored as one line, and the buttons of a single promise."""
+        localizer = self.click.localizer
+        if len(stored) == 1:
+            [change] = stored
+            reminders = await next_reminders(self.app.pool, self.click.person, [change.key])
+            promised = promise_told(localizer, change, reminders.get(change.key))
+            if promised is not None:
+                return promised
+        return changes_line(localizer, stored), ()
+
+
+def _refused_by_verdict(formed: FormationResult) -> dict[PersonMessage, Refusal]:
+    """Return the first refusal by a verdict of each message from which nothing was formed."""
+    refused: dict[PersonMessage, Refusal] = {}
+    for one in formed.refused:
+        if one.reason not in _VERDICTS or one.evidence is None:
+            continue
+        message = one.evidence.original
+        if message not in formed.accepted:
+            refused.setdefault(message, one)
+    return refused
 
 
 def _left_line(localizer: Localizer, line: str, reason: str) -> str:

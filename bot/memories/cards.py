@@ -1,17 +1,18 @@
-"""*What colleagues can see*: what a person shows to colleagues, and how a colleague asks for it.
+"""*What colleagues can see*: how a colleague asks for a person's card.
 
-A sentence gets onto the card when its owner clicks below that exact sentence, if the verdict does
-not find it sensitive. It is removed with its message, and when it is no longer true. A colleague
-sees it in a separate message: the replying model never reads it, so no stored answer repeats it.
+A sentence gets onto the card when its owner clicks below that exact sentence
+(`bot.memories.clicks`), if the verdict does not find it sensitive. It is removed with its message,
+and when it is no longer true. A colleague sees it in a separate message: the replying model never
+reads it, so no stored answer repeats it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.access import admit, admit_question
+from bot.access import admit_question
 from bot.app import App
 from bot.locale import Localizer
 from bot.people import person_refusal
@@ -26,19 +27,6 @@ QUESTIONS_AN_HOUR = 20
 _MOST_NAMES = 5
 _NAME_LIMIT = 200  # characters; Slack's names have at most 80
 _MENTION = re.compile(r"<?@?([UW][A-Z0-9]{7,})>?")
-
-
-# --- the owner ---------------------------------------------------------------------------------
-
-
-async def blocked_reason(app: App, person: Person, memory: Memory, sentence: str) -> str | None:
-    """Return the key of the reason why a sentence is not shown to colleagues; None if it may be."""
-    await admit(app.pool, app.settings, person)
-    sensitive = await app.former.is_sensitive(memory, sentence)
-    return "card_sensitive" if sensitive else None
-
-
-# --- a colleague -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,68 +52,64 @@ _WHICH_ONE = (
 )
 
 
-class ColleagueQuestions:
-    """The questions about colleagues in one message of `asker`.
+async def find_colleague(
+    app: App, asker: Person, who: str, mentioned: Collection[str]
+) -> Person | Unanswered:
+    """Count a question; return the colleague whom `who` names, by a mention or a whole name.
 
-    `mentioned` are the user ids in the message.
+    `mentioned` are the user ids in the asker's message. Guests and people of other workspaces get
+    no answer, and nobody can ask about them.
     """
+    if not await app.members.is_member(asker):
+        return _OUTSIDER
+    if not await admit_question(app.pool, asker, QUESTIONS_AN_HOUR):
+        return _TOO_MANY
+    found = _named(app.names.people_of(asker.team_id), who, mentioned)
+    if isinstance(found, Unanswered):
+        return found
+    colleague = Person(asker.team_id, found)
+    if not await app.members.is_member(colleague):
+        return _NOBODY
+    return colleague
 
-    def __init__(self, app: App, asker: Person, mentioned: Collection[str]) -> None:
-        self._app = app
-        self._asker = asker
-        self._mentioned = mentioned
 
-    async def find(self, who: str) -> Person | Unanswered:
-        """Count a question; return the colleague whom `who` names, by a mention or a whole name.
+def _named(known: Mapping[str, str], who: str, mentioned: Collection[str]) -> str | Unanswered:
+    """Return the user id of the one person who can be meant; `known` are names by user id.
 
-        Guests and people of other workspaces get no answer, and nobody can ask about them.
-        """
-        asker = self._asker
-        members = self._app.members
-        if not await members.is_member(asker):
-            return _OUTSIDER
-        if not await admit_question(self._app.pool, asker, QUESTIONS_AN_HOUR):
-            return _TOO_MANY
-        found = self._named(who)
-        if isinstance(found, Unanswered):
-            return found
-        colleague = Person(asker.team_id, found)
-        if not await members.is_member(colleague):
-            return _NOBODY
-        return colleague
-
-    def _named(self, who: str) -> str | Unanswered:
-        """Return the user id of the one person who can be meant; Slack is not asked.
-
-        People choose their own names. A name identifies somebody only if it is their whole name and
-        no other person's name contains it.
-        """
-        known = self._app.names.people_of(self._asker.team_id)
-        mention = _MENTION.fullmatch(who.strip())
-        if mention and mention[1] in self._mentioned:
-            return mention[1]
-        if mention:
-            # The person did not mention this id: the model put it in place of a name.
-            who = known.get(mention[1], "")
-        wanted = _words(who)
-        words = {user: _words(name) for user, name in known.items()}
-        same = [user for user in known if words[user] == wanted]
-        mentioned = [user for user in same if user in self._mentioned]
-        if len(mentioned) == 1:
-            return mentioned[0]
-        fitting = [user for user in known if _fits(wanted, words[user])]
-        if not fitting:
-            return _NOBODY
-        if fitting == same and len(same) == 1:
-            return same[0]
-        names = sorted({known[user] for user in fitting})
-        return Unanswered(_WHICH_ONE, names[:_MOST_NAMES])
+    People choose their own names. A name identifies somebody only if it is their whole name and no
+    other person's name contains it.
+    """
+    mention = _MENTION.fullmatch(who.strip())
+    if mention:
+        user = mention[1]
+        if user in mentioned:
+            return user
+        # The person did not mention this id: the model put it in place of a name.
+        who = known.get(user, "")
+    wanted = _words(who)
+    same: list[str] = []
+    fitting: list[str] = []
+    for user, name in known.items():
+        words = _words(name)
+        if words == wanted:
+            same.append(user)
+        if _fits(wanted, words):
+            fitting.append(user)
+    mentioned_same = [user for user in same if user in mentioned]
+    if len(mentioned_same) == 1:
+        return mentioned_same[0]
+    if not fitting:
+        return _NOBODY
+    if fitting == same and len(same) == 1:
+        return same[0]
+    names = sorted({known[user] for user in fitting})
+    return Unanswered(_WHICH_ONE, names[:_MOST_NAMES])
 
 
 async def shown_card(app: App, asker: Person, owner: Person, localizer: Localizer) -> Payload:
     """Return a colleague's card for the asker."""
     settings = await app.people.settings(owner, keep_new=False)
-    lines = []
+    lines: Sequence[Memory] = ()
     if settings.off(app.settings.consent) is None and not person_refusal(app.settings, owner):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
     return card_payload(localizer, slack_user(owner.user_id), lines)
@@ -140,5 +124,6 @@ def _fits(wanted: Sequence[str], name: Sequence[str]) -> bool:
     """Return whether a name has all these words, or begins with them where it has no spaces."""
     if not wanted:
         return False
-    begins = " ".join(name).startswith(" ".join(wanted))
-    return begins or set(wanted) <= set(name)
+    if " ".join(name).startswith(" ".join(wanted)):
+        return True
+    return set(wanted) <= set(name)

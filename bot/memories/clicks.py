@@ -18,7 +18,7 @@ from bot.access import admit
 from bot.app import App
 from bot.locale import Localizer
 from bot.memories.adding import add_lines, blocked, remember_as_typed
-from bot.memories.cards import blocked_reason, shown_card
+from bot.memories.cards import shown_card
 from bot.memories.data import erase_person, holdings, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import (
@@ -138,10 +138,7 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             made = await redo_changes(app.pool, app.embedder, click.person, act.ids)
             return await _undone(app, click, made)
         case Move():
-            person = click.person
-            moved = await move_memory(
-                app.pool, app.embedder, person, act.key, act.to, actor="command"
-            )
+            moved = await move_memory(app.pool, app.embedder, click.person, act.key, act.to)
             return await _changed(app, click, [moved])
         case Share():
             return await _open_share(app, click, act)
@@ -179,8 +176,9 @@ async def _show_shaping(app: App, click: Click, act: ShowShaping) -> Done | Slac
 async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
     match act.form:
         case "add":
-            refused = await blocked(app, click)
-            return refused or forms.add_form(click.localizer, click.place)
+            if refused := await blocked(app, click):
+                return refused
+            return forms.add_form(click.localizer, click.place)
         case "settings":
             return await _open_settings(app, click)
         case "delete":
@@ -197,7 +195,7 @@ async def _open_settings(app: App, click: Click) -> SlackView:
         settings,
         app.settings.retention_days,
         click.place,
-        can_forget=kept.memories > 0,
+        can_forget=kept.memories,
         can_delete=kept.anything,
     )
 
@@ -221,11 +219,13 @@ async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
 async def _switch(app: App, click: Click, act: Switch) -> Result:
     done = await switch(app, click, act)
     position = click.place.position
-    if position is None:
+    if position is not None:
+        # The panel itself says whether memory is on.
+        return position
+    if act.to == "off" and "." in act.scope:
         # A notice keeps its Undo when its button switches memory off in the thread.
-        return replace(done, beside=act.to == "off" and "." in act.scope)
-    # The panel itself says whether memory is on.
-    return position
+        return replace(done, beside=True)
+    return done
 
 
 async def _answer(app: App, click: Click, act: Answer) -> Done:
@@ -248,7 +248,10 @@ async def _memory(app: App, click: Click, key: str) -> Memory:
 
 def _schema_of(app: App, kind: str) -> type[BaseModel] | None:
     """Return the schema of a kind; None for a kind that the operator has removed."""
-    return next((one for one in app.schemas if one.__name__ == kind), None)
+    for schema in app.schemas:
+        if schema.__name__ == kind:
+            return schema
+    return None
 
 
 async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
@@ -334,8 +337,8 @@ def form_errors(
         case AddLines():
             return forms.add_errors(localizer, view)
         case SaveMemory():
-            schema = _schema_of(app, act.kind)
-            return forms.edit_errors(localizer, view, schema) if schema else {}
+            if schema := _schema_of(app, act.kind):
+                return forms.edit_errors(localizer, view, schema)
         case DeleteData():
             return forms.delete_errors(localizer, view)
     return {}
@@ -368,56 +371,67 @@ async def submit(
 
 
 async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[str, Any]) -> Done:
-    person = click.person
-    key = act.key
-    memory = await _memory(app, click, key)
+    memory = await _memory(app, click, act.key)
     schema = _schema_of(app, act.kind)
     if schema is None:
         return Done(line=click.localizer.say("edit_no_form"))
-    changed = {
-        name: one
-        for name, one in forms.entered_content(view, schema).items()
-        if (one or "") != forms.text_of(memory.content, name)
-    }
     made: list[Change] = []
+    entered = forms.entered_content(view, schema)
+    stored = memory.content
+    changed = {
+        name: one for name, one in entered.items() if (one or "") != forms.text_of(stored, name)
+    }
     if changed:
-        await admit(app.pool, app.settings, person)
-        # A stored memory may have fields that its kind no longer has.
-        content = {**memory.content, **changed}
-        whole = {name: one for name, one in content.items() if name in schema.model_fields}
-        origin = Origin(
-            actor="modal",
-            evidence=forms.typed_text(changed, schema),
-            zone=str(click.localizer.zone),
-        )
-        edited = await edit_memory(
-            app.pool,
-            app.embedder,
-            person,
-            key,
-            whole,
-            origin,
-            seen=act.seen,
-            schemas=app.schemas,
-        )
-        made.extend(edited)
-        key = edited[-1].key
+        made += await _edit(app, click, act, memory, schema, changed)
     audience = forms.chosen_audience(view)
     if audience != audience_of(memory):
-        moved = await move_memory(app.pool, app.embedder, person, key, audience, actor="modal")
-        made.append(moved)
+        # What identifies a memory may have been edited.
+        key = made[-1].key if made else act.key
+        made.append(
+            await move_memory(app.pool, app.embedder, click.person, key, audience, actor="modal")
+        )
     if not made:
         return Done(line=click.localizer.say("no_changes"))
     log.info("a person edited a memory")
     return await _changed(app, click, made)
 
 
+async def _edit(
+    app: App,
+    click: Click,
+    act: SaveMemory,
+    memory: Memory,
+    schema: type[BaseModel],
+    changed: Mapping[str, str | None],
+) -> Sequence[Change]:
+    """Change fields of a memory. Raises what `edit_memory` raises, and `QuotaExceeded`."""
+    await admit(app.pool, app.settings, click.person)
+    content = {**memory.content, **changed}
+    # A stored memory may have fields that its kind no longer has.
+    whole = {name: content[name] for name in schema.model_fields if name in content}
+    origin = Origin(
+        actor="modal",
+        evidence=forms.typed_text(changed, schema),
+        zone=str(click.localizer.zone),
+    )
+    return await edit_memory(
+        app.pool,
+        app.embedder,
+        click.person,
+        act.key,
+        whole,
+        origin,
+        seen=act.seen,
+        schemas=app.schemas,
+    )
+
+
 async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
     """Show colleagues the sentence that the person saw in the form, once it is judged."""
     memory = await _memory(app, click, act.key)
-    reason = await blocked_reason(app, click.person, memory, act.sentence)
-    if reason is not None:
-        return Done(line=click.localizer.say(reason), beside=True)
+    await admit(app.pool, app.settings, click.person)
+    if await app.former.is_sensitive(memory, act.sentence):
+        return Done(line=click.localizer.say("card_sensitive"), beside=True)
     shown = await show_to_colleagues(app.pool, app.embedder, click.person, act.key, act.sentence)
     return await _changed(app, click, [shown])
 
@@ -447,7 +461,9 @@ def memories_searched(words: str, channel: str) -> Position | None:
     """Return what ``/memories`` with these words shows in the panel; None if they are a command."""
     if words.casefold() in _CHANNEL_WORDS:
         return Position(list="kept", of=channel)
-    return None if words.casefold() in _WORDS else Position(of=words)
+    if words.casefold() in _WORDS:
+        return None
+    return Position(of=words)
 
 
 async def memories_typed(app: App, click: Click, words: str) -> Result:
@@ -469,8 +485,10 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
 async def _why(app: App, click: Click) -> Done:
     """Say what was not remembered within the last day, and why."""
     refused = await read_not_remembered(app.pool, click.person, limit=_REFUSALS_SHOWN)
+    if not refused:
+        return Done(line=click.localizer.say("not_remembered_none"))
     lines = [refusal_line(click.localizer, one.reason, one.sentence) for one in refused]
-    return Done(line=bulleted(lines) if lines else click.localizer.say("not_remembered_none"))
+    return Done(line=bulleted(lines))
 
 
 async def forget_typed(app: App, click: Click, words: str) -> Done:

@@ -86,9 +86,13 @@ _ROWS_AT_ONCE = 20  # a row has two texts of up to 40,000 characters each
 async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[str, Any]:
     """Return everything about a person as one document; docs/reference/export.md describes it."""
     memories = await export_memories(pool, person)
+    rows: dict[str, Any] = {}
     async with person_transaction(pool, person) as connection:
-        rows = {part: await _read_part(connection, person, part) for part in _PARTS}
+        for part in _PARTS:
+            rows[part] = await _read_part(connection, person, part)
     rows["messages"] = await asyncio.to_thread(_redacted, rows["messages"])
+    # A person has one row of settings, or none.
+    rows["settings"] = rows["settings"][0] if rows["settings"] else {}
     return {
         # `memories` has these as well; here they are at the top of the file.
         "format": memories["format"],
@@ -98,7 +102,6 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
         "received_by": data_flows(settings),
         **memories,
         **rows,
-        "settings": next(iter(rows["settings"]), {}),
     }
 
 
@@ -129,22 +132,17 @@ def _redacted(messages: list[DictRow]) -> list[DictRow]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """How many memories and messages of a person are stored."""
+    """Whether memories of a person are stored, and whether anything is."""
 
-    memories: int
-    messages: int
-
-    @property
-    def anything(self) -> bool:
-        """Whether there is something to forget, to export or to delete."""
-        return bool(self.memories or self.messages)
+    memories: bool
+    anything: bool
 
 
 async def holdings(app: App, person: Person) -> Holdings:
-    """Return how much is stored about a person."""
+    """Return whether there is something of a person to forget, to export or to delete."""
     page = await memory_page(app.pool, person, size=1)
     [row] = await person_statement(app.pool, person, _SQL["count_messages"], person.ids)
-    return Holdings(memories=page.total, messages=row["messages"])
+    return Holdings(memories=page.total > 0, anything=page.total + row["messages"] > 0)
 
 
 async def erase_person(
@@ -164,48 +162,41 @@ async def erase_person(
     """
     queue = Queue(pool)
     await queue.open()
-    files = 0
-    references = 0
-    switches = 0
     answering: list[str] = []
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
-        nonlocal files
         language = await read_language(connection, person)
         found = await connection.execute(_SQL["threads_being_answered"], person.ids)
         answering.extend(row["thread"] for row in await found.fetchall())
-        files = await _delete_files_later(connection, queue, person)
+        await _delete_files_later(connection, queue, person)
         await update_lines(queue, connection, person, erased=True)
         counts = await _erase_ours(connection, person, keeps_off=keeps_off)
-        if keeps_off:
-            await connection.execute(_SQL["keep_off"], person.ids)
         # Home shows memories until it is published again without them.
         await publish_later(connection, queue, person, erased=language)
         return counts
 
     async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
-        nonlocal references, switches
-        found = await connection.execute(_SQL["count_references"], person.ids)
-        [row] = await found.fetchall()
-        references = row["places"]
         found = await connection.execute(_SQL["count_left"], person.ids)
-        [left] = await found.fetchall()
-        if keeps_off and left["memory_off"]:
-            switches = left["memory_off"]
-            left["memory_off"] = 0
-            left["person_settings"] = 0
-        return left
+        [rows] = await found.fetchall()
+        return rows
 
     erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)
     await queue.abort(answering)
-    log.info("erased a person: %d row(s), %d left", erased.total, sum(erased.left.values()))
+    left = dict(erased.left)
+    switches = left["memory_off"] if keeps_off else 0
+    if switches:
+        # These are kept, with the settings that they are read with.
+        left["memory_off"] = 0
+        left["person_settings"] = 0
+    log.info("erased a person: %d row(s), %d left", erased.total, sum(left.values()))
+    [references] = await person_statement(pool, person, _SQL["count_references"], person.ids)
     return PersonErased(
         at=erased.at,
         memories=erased.memories,
         counts=erased.counts,
-        left=erased.left,
-        files=files,
-        never_formed_messages=references,
+        left=left,
+        files=erased.counts["sent_files"],
+        never_formed_messages=references["places"],
         switches=switches,
     )
 
@@ -213,7 +204,10 @@ async def erase_person(
 async def _erase_ours(
     connection: AsyncConnection[DictRow], person: Person, *, keeps_off: bool
 ) -> dict[str, int]:
-    """Delete the person's rows in each table of the app; return how many, by table."""
+    """Delete the person's rows in each table of the app; return how many, by table.
+
+    `keeps_off`: the switches stay.
+    """
     counts: dict[str, int] = {}
     for table, statement in _ERASING.items():
         if keeps_off and table == "memory_off":
@@ -224,6 +218,8 @@ async def _erase_ours(
     found = await connection.execute(_SQL["forget_author_of_messages"])
     [row] = await found.fetchall()
     counts["messages"] += row["kept"]
+    if keeps_off:
+        await connection.execute(_SQL["keep_off"], person.ids)
     return counts
 
 
@@ -289,17 +285,18 @@ async def _note_files(pool: Pool, person: Person, request: str, files: Sequence[
 
 async def _delete_files_later(
     connection: AsyncConnection[DictRow], queue: Queue, person: Person
-) -> int:
-    """Add the jobs that delete the files sent to a person; return how many files there are.
+) -> None:
+    """Add the jobs that delete the files sent to a person.
 
     The first waits for `_UPLOAD_SECONDS`, because the last file may still be on its way to Slack,
     and each further one as much longer.
     """
     found = await connection.execute(_SQL["file_ids"], person.ids)
-    files = [row["file_id"] for row in await found.fetchall()]
-    jobs = {f"{DELETE_FILE}:{file}": {"team": person.team_id, "file": file} for file in files}
+    jobs = {}
+    for row in await found.fetchall():
+        file = row["file_id"]
+        jobs[f"{DELETE_FILE}:{file}"] = {"team": person.team_id, "file": file}
     await queue.defer(connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS)
-    return len(files)
 
 
 async def delete_file(slack: Installations, team: str, file: str) -> None:
@@ -325,13 +322,15 @@ async def _send_files(
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     sent: AsyncSlackResponse | None = None
     try:
-        titles = {await _upload(client, name, content): name for name, content in files.items()}
-        await _note_files(app.pool, person, request, [*titles])
+        uploaded: dict[str, str] = {}
+        for name, content in files.items():
+            uploaded[name] = await _upload(client, name, content)
+        await _note_files(app.pool, person, request, [*uploaded.values()])
         sent = await client.chat_postMessage(
             channel=person.user_id, text=text, unfurl_links=False, metadata=notice_metadata()
         )
         await client.files_completeUploadExternal(
-            files=[{"id": file, "title": name} for file, name in titles.items()],
+            files=[{"id": file, "title": name} for name, file in uploaded.items()],
             channel_id=str(sent["channel"]),
             thread_ts=str(sent["ts"]),
         )

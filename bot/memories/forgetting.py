@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -74,13 +76,16 @@ async def forget_question_about(
         return done_payload(localizer, forget_everything_question(localizer))
     if selection.keys:
         memories = await _memories(app, person, selection.keys)
-        return done_payload(localizer, forget_question(localizer, memories)) if memories else None
+        if not memories:
+            return None
+        return done_payload(localizer, forget_question(localizer, memories))
     found = await selected(app.pool, person, selection)
     if not (found.count or selection.messages or selection.until):
         return None
-    lines = [memory_line(localizer, one) for one in found.memories[:_NAMED]]
+    lines: list[str] = []
     if selection.messages or selection.until:
-        lines.insert(0, await _texts_of(app, person, localizer, selection))
+        lines.append(await _texts_of(app, person, localizer, selection))
+    lines += [memory_line(localizer, one) for one in found.memories[:_NAMED]]
     if (more := found.count - _NAMED) > 0:
         lines.append(localizer.say("forget_more", count=more))
     line = f"{localizer.say('forget_these')}\n{bulleted(lines)}"
@@ -104,12 +109,8 @@ async def _texts_of(app: App, person: Person, localizer: Localizer, selection: S
     if not selection.messages:
         return localizer.say("forget_said")
     [(channel, ts)] = selection.messages
-    found = await person_statement(
-        app.pool,
-        person,
-        _SQL["question"],
-        {**person.ids, "channel": channel, "ts": ts},
-    )
+    values = {**person.ids, "channel": channel, "ts": ts}
+    found = await person_statement(app.pool, person, _SQL["question"], values)
     if not found:
         return localizer.say("forget_said")
     words = truncate(" ".join(found[0]["question"].split()), _WORDS_LIMIT)
@@ -125,23 +126,31 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     """
     localizer = click.localizer
     selection = act.selection
-    is_elsewhere = not click.place.is_home
+    publish = not click.place.is_home
     with app.under_way.once(f"forget {click.person.scope} {act.value}"):
-        forgotten = await forget_all_of(app, click.person, selection, publish=is_elsewhere)
+        forgotten = await forget_all_of(app, click.person, selection, publish=publish)
     if forgotten.id is None:
         return Done(line=localizer.say("memory_gone"), beside=True)
-    lines = [localizer.say("not_remembered")] if selection.messages else []
-    if forgotten.count == 1 and forgotten.memories:
-        lines.append(localizer.say("forgotten", what=memory_line(localizer, forgotten.memories[0])))
-    elif forgotten.count:
-        memories = localizer.say("counted_memories", count=forgotten.count)
-        lines.append(localizer.say("forgotten", what=memories))
-    line = "\n".join(lines) or localizer.say("forgotten_words")
-    done = _receipt(localizer, line, forgotten)
+    lines: list[str] = []
+    if selection.messages:
+        lines.append(localizer.say("not_remembered"))
+    if forgotten.count:
+        what = _one_or_count(localizer, forgotten.memories, forgotten.count)
+        lines.append(localizer.say("forgotten", what=what))
+    if not lines:
+        lines.append(localizer.say("forgotten_words"))
+    done = _receipt(localizer, "\n".join(lines), forgotten)
     if not act.among:
         return done
     left = await _memories(app, click.person, act.among)
     return question_after_forgetting(localizer, done, act.keys[0], act.among, left)
+
+
+def _one_or_count(localizer: Localizer, memories: Sequence[Memory], count: int) -> str:
+    """Return the line of a single memory, or the number of several."""
+    if count == 1 and memories:
+        return memory_line(localizer, memories[0])
+    return localizer.say("counted_memories", count=count)
 
 
 def receipt_of_message(localizer: Localizer, forgotten: Forgotten) -> Done:
@@ -190,15 +199,14 @@ async def selected_messages(
 ) -> list[MessageKey]:
     """Return the messages of what is forgotten; nothing will be formed from them again."""
     selection = gone.selection
+    since = selection.since.timestamp() if selection.since else 0.0
+    until = selection.until.timestamp() if selection.until else math.inf
     values = {
-        **person.ids,
+        **_texts_about(person, gone),
         "everything": selection.everything,
         "ranged": selection.is_ranged,
-        "since": selection.since.timestamp() if selection.since else 0.0,
-        "until": selection.until.timestamp() if selection.until else float("inf"),
-        "channels": [channel for channel, _ in gone.messages],
-        "times": [ts for _, ts in gone.messages],
-        "needles": list(gone.needles),
+        "since": since,
+        "until": until,
     }
     found = await connection.execute(_SQL["find"], values)
     return [(row["channel"], row["ts"]) for row in await found.fetchall()]
@@ -208,14 +216,19 @@ async def delete_forgotten_texts(
     connection: AsyncConnection[DictRow], person: Person, purged: Purged
 ) -> None:
     """Delete the texts of these messages, texts that name what is purged, and comments on them."""
-    values = {
-        **person.ids,
-        "channels": [channel for channel, _ in purged.messages],
-        "times": [ts for _, ts in purged.messages],
-        "needles": list(purged.needles),
-    }
+    values = _texts_about(person, purged)
     await connection.execute(_SQL["delete_comments"], values)
     await connection.execute(_SQL["delete_texts"], values)
+
+
+def _texts_about(person: Person, what: Gone | Purged) -> dict[str, Any]:
+    """Return the parameters that find the person's texts about what is forgotten."""
+    channels: list[str] = []
+    times: list[str] = []
+    for channel, ts in what.messages:
+        channels.append(channel)
+        times.append(ts)
+    return {**person.ids, "channels": channels, "times": times, "needles": list(what.needles)}
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
@@ -257,7 +270,9 @@ async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
         return Done(line=localizer.say("restored", what=what))
     contradicted = {question.key for question in asked}
     others = [memory for memory in restored if memory.key not in contradicted]
-    lines = [_restored_line(localizer, others)] if others else []
+    lines: list[str] = []
+    if others:
+        lines.append(_restored_line(localizer, others))
     lines.append(question_line(localizer, asked[0]))
     if len(asked) > 1:
         lines.append(localizer.say("notice_questions", count=len(asked) - 1))
@@ -265,13 +280,10 @@ async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
 
 
 def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:
-    """Return what an Undo has brought back: one memory's line, or the number of several."""
+    """Return what an Undo has brought back."""
     if not restored:
         return localizer.say("restored_words")
-    what = localizer.say("counted_memories", count=len(restored))
-    if len(restored) == 1:
-        what = memory_line(localizer, restored[0])
-    return localizer.say("restored", what=what)
+    return localizer.say("restored", what=_one_or_count(localizer, restored, len(restored)))
 
 
 async def embed_memories(app: App, team: str, user: str) -> None:

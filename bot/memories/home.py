@@ -52,7 +52,9 @@ async def publish_home(
     `replaces` and `erased`: see `publish_later`. Raises what Slack raises if a later attempt may
     succeed.
     """
-    localizer = Localizer(known_language(erased) or "en") if erased else None
+    localizer = None
+    if erased:
+        localizer = Localizer(known_language(erased) or "en")
     person = Person(team, user)
     await show_home(app, person, Position(), localizer=localizer, replaces=replaces)
 
@@ -73,17 +75,14 @@ async def show_home(
     hash of a Home, a newer Home is left as it is.
     Source: https://docs.slack.dev/surfaces/modals#handling_race_conditions
     """
-    localizer = localizer or await app.people.localizer(person, keep_new=False)
-    if said is None and (found := await undoable_forgetting(app.pool, person)):
-        forgotten, end = found
-        memories = localizer.say("counted_memories", count=forgotten.count)
-        note = localizer.say("undo_until", until=localizer.plain_minute(end))
-        line = f"{localizer.say('forgotten', what=memories)}\n{note}"
-        said = Done(line=line, undo=Undo(what="forgetting", ids=(forgotten.id,)))
+    if localizer is None:
+        localizer = await app.people.localizer(person, keep_new=False)
+    if said is None:
+        said = await _newest_forgetting(app, person, localizer)
     content = await read_panel(app, person, localizer, position, home=True)
+    view = home_view(localizer, content, said, row)
     client = app.slack.client(person.team_id, patience=_PATIENCE_SECONDS)
     try:
-        view = home_view(localizer, content, said, row)
         await client.views_publish(user_id=person.user_id, view=view, hash=replaces or None)
     except SlackApiError as error:
         if is_passing(error):
@@ -92,3 +91,15 @@ async def show_home(
             return
         # The next attempt would be refused for the same reason.
         log.warning("a Home was refused: %s", error_code(error))
+
+
+async def _newest_forgetting(app: App, person: Person, localizer: Localizer) -> Done | None:
+    """Return what the person forgot last, with *Undo*; None if it can no longer be undone."""
+    found = await undoable_forgetting(app.pool, person)
+    if found is None:
+        return None
+    forgotten, end = found
+    memories = localizer.say("counted_memories", count=forgotten.count)
+    note = localizer.say("undo_until", until=localizer.plain_minute(end))
+    line = f"{localizer.say('forgotten', what=memories)}\n{note}"
+    return Done(line=line, undo=Undo(what="forgetting", ids=(forgotten.id,)))

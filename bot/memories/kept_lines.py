@@ -22,7 +22,7 @@ from bot.slack.client import (
     is_passing,
     notice_metadata,
 )
-from bot.slack.messages import API_TEAM, is_direct
+from bot.slack.messages import API_TEAM
 from bot.slack.posting import find_posted, post_once
 from bot.ui.kept_lines import gone_payload, kept_payload
 from memory import DM, PUBLIC, MemoryView, Person, Pool
@@ -32,13 +32,7 @@ from memory.postgres import (
     person_statement,
     person_transaction,
 )
-from memory.store import (
-    KeptMemory,
-    find_memory,
-    kept_author,
-    nearest_kept,
-    read_kept,
-)
+from memory.store import KeptMemory, find_memory, nearest_kept, read_kept
 
 log = logging.getLogger(__name__)
 
@@ -72,21 +66,20 @@ async def lines_for_answer(
     if person.team_id == API_TEAM:
         return []
     in_dm = view.own.audience == DM
+    channels: set[str] = set()
     if in_dm:
         channels = await _public_channels(app, person, with_kept)
-    else:
-        channels = {channel} if PUBLIC in view.audiences else set()
+    elif PUBLIC in view.audiences:
+        channels = {channel}
     lines = await read_kept(app.pool, person, channels, most=WHOLE + 1, public=in_dm)
-    if not lines:
+    if not lines or not await app.members.is_member(person):
         return []
-    if not await app.members.is_member(person):
-        return []
-    if len(lines) > WHOLE:
-        nearest = await nearest_kept(
-            app.pool, app.embedder, person, channels, question, most=WHOLE, public=in_dm
-        )
-        lines = nearest or lines[:WHOLE]
-    return lines
+    if len(lines) <= WHOLE:
+        return lines
+    nearest = await nearest_kept(
+        app.pool, app.embedder, person, channels, question, most=WHOLE, public=in_dm
+    )
+    return nearest or lines[:WHOLE]
 
 
 async def _public_channels(app: App, person: Person, with_kept: frozenset[str]) -> set[str]:
@@ -94,8 +87,8 @@ async def _public_channels(app: App, person: Person, with_kept: frozenset[str]) 
         with_kept &= allowed
     if not with_kept:
         return set()
-    conversations = await app.members.conversations(person)
-    return {channel for channel in with_kept if conversations.get(channel)}
+    is_public = await app.members.conversations(person)
+    return {channel for channel in with_kept if is_public.get(channel)}
 
 
 def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list[KeptMemory]:
@@ -105,19 +98,14 @@ def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list
     most such words come first.
     """
     brought = brought_words(question, answer)
-    shared = {one.memory.key: len(brought & distinctive_words(one.text)) for one in lines}
-    found = [one for one in lines if shared[one.memory.key]]
-    return sorted(found, key=lambda one: -shared[one.memory.key])
-
-
-async def keeper_of(app: App, team: str, channel: str, ts: str) -> str:
-    """Return the author of a message that is kept for its conversation; ``""`` for any other.
-
-    It is needed because Slack may report a deletion without the deleted message.
-    """
-    if is_direct(channel):
-        return ""
-    return await kept_author(app.pool, team, channel, ts)
+    shared: dict[str, int] = {}
+    found: list[KeptMemory] = []
+    for line in lines:
+        words = brought & distinctive_words(line.text)
+        if words:
+            shared[line.memory.key] = len(words)
+            found.append(line)
+    return sorted(found, key=lambda line: -shared[line.memory.key])
 
 
 # --- the line in the thread --------------------------------------------------------------------
@@ -172,8 +160,13 @@ async def _show_later(
 ) -> None:
     jobs = {}
     for line in lines:
-        arguments = {name: line[name] or "" for name in ("key", "channel", "thread_ts", "ts")}
-        jobs[f"{SHOW_LINE}:{line['key']}"] = {**person.ids, **arguments}
+        jobs[f"{SHOW_LINE}:{line['key']}"] = {
+            **person.ids,
+            "key": line["key"],
+            "channel": line["channel"],
+            "thread_ts": line["thread_ts"],
+            "ts": line["ts"] or "",
+        }
     await queue.defer(connection, SHOW_LINE, jobs, queue=BACKGROUND)
 
 
@@ -187,10 +180,12 @@ async def show_line(
     person = Person(team, user)
     begun = await person_statement(app.pool, person, _SQL["begin_post"], {**person.ids, "key": key})
     posting_since = None
+    # The arguments are all that is left of the line of a person who was erased.
     if begun:
-        ts = begun[0]["ts"] or ts
-        channel = begun[0]["channel"]
-        posting_since = begun[0]["posting_since"]
+        [row] = begun
+        ts = row["ts"] or ts
+        channel = row["channel"]
+        posting_since = row["posting_since"]
     try:
         if not ts and posting_since is not None:
             ts = await _find_line(app, person, key, channel, thread_ts, posting_since)
@@ -227,11 +222,10 @@ async def _show_line(
     if memory is None and not ts:
         return
     localizer = await app.people.localizer(person, keep_new=False)
-    shown = (
-        gone_payload(localizer, channel)
-        if memory is None
-        else kept_payload(localizer, memory, channel)
-    )
+    if memory is None:
+        shown = gone_payload(localizer, channel)
+    else:
+        shown = kept_payload(localizer, memory, channel)
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     if ts:
         await client.chat_update(channel=channel, ts=ts, **shown)

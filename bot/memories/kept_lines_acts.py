@@ -19,11 +19,13 @@ from bot.access import NotRemembered, admit, admit_question, begin_request, chec
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
+from bot.memories.adding import NotKept, author_of, read_state
+from bot.memories.cards import QUESTIONS_AN_HOUR
 from bot.memories.forgetting import forget_all_of
 from bot.memories.kept_lines import WHOLE, add_line, update_lines
-from bot.people import person_refusal, read_memory_state, refusal_in
+from bot.people import person_refusal, refusal_in
 from bot.slack.client import SLACK_FAULTS, error_code, find_message, show_privately
-from bot.slack.messages import author_key, is_direct, typed
+from bot.slack.messages import is_direct, typed
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
 from bot.ui.kept_lines import author_question
 from bot.ui.lines import off_line, refusal_line
@@ -46,7 +48,6 @@ from memory.postgres import load_statements, person_transaction
 from memory.store import (
     KeptMemory,
     find_memory,
-    forgotten_messages,
     keep,
     keys_of_kept,
     nearest_kept,
@@ -56,7 +57,6 @@ from memory.store import (
 
 log = logging.getLogger(__name__)
 
-QUESTIONS_AN_HOUR = 20
 _LONGEST = 1_000  # characters
 _MOST_REPLACED = 3
 _SQL = load_statements("bot", "kept_lines")
@@ -68,25 +68,18 @@ _REASONS = {
 }
 
 
-class NotKept(Exception):
-    """A message is not kept; `line` is the sentence that says why."""
-
-    def __init__(self, line: str) -> None:
-        super().__init__("A message is not kept.")
-        self.line = line
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
-    """A person's message that is to be kept for its conversation; `words` are the typed words."""
+    """A person's message of which words are to be kept for its conversation.
+
+    `words` are the typed words; `quote` is the part of them that is meant, None: all of it.
+    """
 
     person: Person
     localizer: Localizer
-    channel: str
-    ts: str
-    thread_ts: str
+    wanted: Keep
     words: str
-    decision: bool
+    quote: str | None = None
 
 
 # --- by a shortcut, and by the author's click --------------------------------------------------
@@ -95,29 +88,24 @@ class _Said:
 async def keep_message(
     app: App, click: Click, message: Mapping[str, Any], *, decision: bool
 ) -> Done:
-    """Keep the message that a shortcut was used on, or ask its author."""
+    """Keep the message that a shortcut was used on, or ask its author. Raises `NotKept`."""
     ts = str(message.get("ts") or "")
     thread_ts = str(message.get("thread_ts") or ts)
     wanted = Keep(channel=click.place.channel, ts=ts, thread_ts=thread_ts, decision=decision)
-    try:
-        found = await _find(app, click, wanted)
-        if await _author(app, click.person, found) == click.person.user_id:
-            return await _keep_found(app, click, wanted, found)
-        await _ask_author(app, click, wanted, found)
-    except NotKept as refused:
-        return Done(line=refused.line, beside=True)
+    found = await _find(app, click, wanted)
+    author = await author_of(app, click.person, found)
+    if author == click.person.user_id:
+        return await _keep_found(app, click, wanted, found)
+    await _ask_author(app, click, wanted, found, Person(click.person.team_id, author))
     return Done(line=click.localizer.say("kept_asked"))
 
 
-async def keep_as_author(app: App, click: Click, act: Keep) -> Done:
-    """Keep a message as its author, who was asked; nobody else's click does anything."""
-    try:
-        found = await _find(app, click, act)
-        if await _author(app, click.person, found) != click.person.user_id:
-            return Done(line=click.localizer.say("kept_not_yours"), beside=True)
-        return await _keep_found(app, click, act, found)
-    except NotKept as refused:
-        return Done(line=refused.line, beside=True)
+async def keep_as_author(app: App, click: Click, wanted: Keep) -> Done:
+    """Keep a message as its author, who was asked. Raises `NotKept` for anybody else's click."""
+    found = await _find(app, click, wanted)
+    if await author_of(app, click.person, found) != click.person.user_id:
+        raise NotKept(click.localizer.say("kept_not_yours"))
+    return await _keep_found(app, click, wanted, found)
 
 
 async def _find(app: App, click: Click, wanted: Keep) -> Mapping[str, Any]:
@@ -132,11 +120,6 @@ async def _find(app: App, click: Click, wanted: Keep) -> Mapping[str, Any]:
     if found is None or found.get("bot_id") or found.get("subtype") == "tombstone":
         raise NotKept(click.localizer.say("kept_unread"))
     return found
-
-
-async def _author(app: App, person: Person, message: Mapping[str, Any]) -> str:
-    installation = await app.slack.get(person.team_id)
-    return author_key(message, installation, shared="user_team" in message)
 
 
 async def _check_place(app: App, person: Person, localizer: Localizer, channel: str) -> bool:
@@ -162,10 +145,11 @@ async def _check_place(app: App, person: Person, localizer: Localizer, channel: 
     return kind.audience == PUBLIC
 
 
-async def _ask_author(app: App, click: Click, wanted: Keep, message: Mapping[str, Any]) -> None:
+async def _ask_author(
+    app: App, click: Click, wanted: Keep, message: Mapping[str, Any], author: Person
+) -> None:
     """Ask the author of a message, privately, whether to keep it. Raises `NotKept`."""
     person = click.person
-    author = Person(person.team_id, await _author(app, person, message))
     cannot = NotKept(click.localizer.say("kept_cannot_ask"))
     words = typed(str(message.get("text") or ""))
     settings = await app.people.settings(author, keep_new=False)
@@ -194,110 +178,100 @@ async def _ask_author(app: App, click: Click, wanted: Keep, message: Mapping[str
 
 
 async def _keep_found(app: App, click: Click, wanted: Keep, message: Mapping[str, Any]) -> Done:
-    said = _Said(
-        person=click.person,
-        localizer=click.localizer,
-        channel=wanted.channel,
-        ts=wanted.ts,
-        thread_ts=str(message.get("thread_ts") or wanted.thread_ts or wanted.ts),
-        words=typed(str(message.get("text") or "")),
-        decision=wanted.decision,
-    )
+    words = typed(str(message.get("text") or ""))
+    said = _Said(person=click.person, localizer=click.localizer, wanted=wanted, words=words)
     async with person_transaction(app.pool, said.person) as connection:
         await _check_state(app, connection, said)
     await admit(app.pool, app.settings, said.person)
-    return await _kept(app, said, None)
-
-
-async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Said) -> None:
-    person = said.person
-    state = await read_memory_state(connection, person, said.channel, said.ts, app.settings.consent)
-    if state.off:
-        raise NotKept(off_line(said.localizer, state.off))
-    forgotten = await forgotten_messages(connection, person, said.channel)
-    if not state.on_record or said.ts in forgotten:
-        raise NotKept(said.localizer.say("remember_off_record"))
+    return await _keep(app, said)
 
 
 # --- in words to the app -----------------------------------------------------------------------
 
 
 async def keep_words(
-    app: App,
-    person: Person,
-    localizer: Localizer,
-    message: tuple[str, str, str],
-    words: str,
-    quote: str,
-    *,
-    decision: bool,
+    app: App, person: Person, localizer: Localizer, wanted: Keep, words: str, quote: str
 ) -> Done:
     """Keep what a person asks for in a message to the app: the part that `quote` quotes.
 
-    `message` is its conversation, ts and thread. Raises `NotKept`.
+    Raises `NotKept`.
     """
-    channel, ts, thread_ts = message
-    await _check_place(app, person, localizer, channel)
-    said = _Said(
-        person=person,
-        localizer=localizer,
-        channel=channel,
-        ts=ts,
-        thread_ts=thread_ts,
-        words=words,
-        decision=decision,
-    )
-    return await _kept(app, said, quote)
+    await _check_place(app, person, localizer, wanted.channel)
+    said = _Said(person=person, localizer=localizer, wanted=wanted, words=words, quote=quote)
+    return await _keep(app, said)
 
 
 # --- both --------------------------------------------------------------------------------------
 
 
-async def _kept(app: App, said: _Said, quote: str | None) -> Done:
-    """Keep words, and offer older decisions that they may replace. Raises `NotKept`."""
-    kept = await _keep(app, said, quote)
-    older = await _older_decisions(app, said, kept) if said.decision else []
-    return kept_done(said.localizer, said.channel, kept.key, older)
-
-
-async def _keep(app: App, said: _Said, quote: str | None) -> Change:
-    """Judge words and keep them. Raises `NotKept`."""
-    localizer = said.localizer
-    person = said.person
-    request = await begin_request(app.pool, person, channel=said.channel, ts=said.ts)
-    message = PersonMessage(text=said.words, channel=said.channel, ts=said.ts, zone=localizer.zone)
-    judged = await app.former.judge_kept(person, message, quote, decision=said.decision)
-    if isinstance(judged, Refusal):
-        raise NotKept(_refused(localizer, judged))
-    if len(judged.text) > _LONGEST:
-        raise NotKept(localizer.say("kept_long"))
+async def _keep(app: App, said: _Said) -> Done:
+    """Judge words, keep them, and offer older decisions that they may replace. Raises `NotKept`."""
+    request = await begin_request(
+        app.pool, said.person, channel=said.wanted.channel, ts=said.wanted.ts
+    )
+    words = await _judge(app, said)
     # Checked again, because the channel may have been shared or the person may have left since.
-    is_public = await _check_place(app, person, localizer, said.channel)
+    is_public = await _check_place(app, said.person, said.localizer, said.wanted.channel)
+    kept = await _store(app, said, words, request, is_public=is_public)
+    log.info("a person keeps a message for its conversation")
+    older: Sequence[KeptMemory] = ()
+    if said.wanted.decision:
+        older = await _older_decisions(app, said, kept)
+    return kept_done(said.localizer, said.wanted.channel, kept.key, older)
+
+
+async def _judge(app: App, said: _Said) -> str:
+    """Return the words that may be kept. Raises `NotKept`."""
+    message = PersonMessage(
+        text=said.words, channel=said.wanted.channel, ts=said.wanted.ts, zone=said.localizer.zone
+    )
+    judged = await app.former.judge_kept(
+        said.person, message, said.quote, decision=said.wanted.decision
+    )
+    if isinstance(judged, Refusal):
+        raise NotKept(_refusal(said.localizer, judged))
+    if len(judged.text) > _LONGEST:
+        raise NotKept(said.localizer.say("kept_long"))
+    return judged.text
+
+
+def _refusal(localizer: Localizer, refused: Refusal) -> str:
+    key = _REASONS.get(refused.reason)
+    if key is None:
+        return refusal_line(localizer, refused.reason, refused.sentence)
+    return localizer.say(key)
+
+
+async def _store(app: App, said: _Said, words: str, request: str, *, is_public: bool) -> Change:
+    """Keep words, with the line in their thread. Raises `NotKept`."""
+    person = said.person
+    wanted = said.wanted
+    localizer = said.localizer
     origin = Origin(
         actor="command",
-        evidence=judged.text,
-        channel=said.channel,
-        ts=said.ts,
+        evidence=words,
+        channel=wanted.channel,
+        ts=wanted.ts,
         zone=str(localizer.zone),
     )
 
     async def in_commit(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
         await _check_state(app, connection, said)
-        if quote is not None:
-            values = {**person.ids, "channel": said.channel, "ts": said.ts}
+        if said.quote is not None:
+            values = {**person.ids, "channel": wanted.channel, "ts": wanted.ts}
             await connection.execute(_SQL["mark_formed"], values)
         await check_request(connection, person, request)
         [kept] = changes
-        await add_line(app, connection, person, kept.key, said.channel, said.thread_ts)
+        await add_line(app, connection, person, kept.key, wanted.channel, wanted.thread_ts)
 
     try:
-        kept = await keep(
+        return await keep(
             app.pool,
             app.embedder,
             person,
-            said.channel,
+            wanted.channel,
             origin,
-            decision=said.decision,
+            decision=wanted.decision,
             public=is_public,
             in_commit=in_commit,
         )
@@ -305,15 +279,16 @@ async def _keep(app: App, said: _Said, quote: str | None) -> Change:
         raise NotKept(localizer.say("kept_already")) from known
     except (MemoryOff, NotRemembered) as changed:
         raise NotKept(localizer.say("changed_meanwhile")) from changed
-    log.info("a person keeps a message for its conversation")
-    return kept
 
 
-def _refused(localizer: Localizer, refused: Refusal) -> str:
-    key = _REASONS.get(refused.reason)
-    if key is None:
-        return refusal_line(localizer, refused.reason, refused.sentence)
-    return localizer.say(key)
+async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Said) -> None:
+    """Raise `NotKept` if memory is off, or nothing may be remembered of the message."""
+    wanted = said.wanted
+    off, may_form = await read_state(app, connection, said.person, wanted.channel, wanted.ts)
+    if off:
+        raise NotKept(off_line(said.localizer, off))
+    if not may_form:
+        raise NotKept(said.localizer.say("remember_off_record"))
 
 
 async def _older_decisions(app: App, said: _Said, kept: Change) -> list[KeptMemory]:
@@ -322,13 +297,13 @@ async def _older_decisions(app: App, said: _Said, kept: Change) -> list[KeptMemo
         app.pool,
         app.embedder,
         said.person,
-        [said.channel],
+        [said.wanted.channel],
         kept.evidence,
         most=_MOST_REPLACED + 1,
         decisions=True,
     )
     if not found:
-        lines = await read_kept(app.pool, said.person, [said.channel], most=WHOLE)
+        lines = await read_kept(app.pool, said.person, [said.wanted.channel], most=WHOLE)
         found = [one for one in lines if one.is_decision and not one.is_replaced]
     return [one for one in found if one.memory.key != kept.key][:_MOST_REPLACED]
 
@@ -351,16 +326,14 @@ async def take_back(app: App, click: Click, act: TakeBack) -> Done:
     memory = await find_memory(app.pool, click.person, act.key)
     if memory is None or memory.kind != KEPT_KIND:
         return Done(line=click.localizer.say("kept_not_yours"), beside=True)
-    is_elsewhere = not click.place.is_home
-    forgotten = await forget_all_of(
-        app, click.person, Selection(keys=[act.key]), publish=is_elsewhere
-    )
+    selection = Selection(keys=[act.key])
+    publish = not click.place.is_home
+    forgotten = await forget_all_of(app, click.person, selection, publish=publish)
     if forgotten.id is None:
         raise ChangeGone
-    channels = [kept_channel(audience) for audience in memory.audiences]
-    where = f"<#{channels[0]}>" if channels else ""
+    [audience] = memory.audiences
+    line = click.localizer.say("kept_taken_back", channel=f"<#{kept_channel(audience)}>")
     undo = Undo(what="forgetting", ids=(forgotten.id,))
-    line = click.localizer.say("kept_taken_back", channel=where)
     return Done(line=line, undo=undo, beside=click.place.position is None)
 
 

@@ -6,6 +6,9 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.turns import form_after
@@ -24,13 +27,8 @@ from bot.ui.cards import MOST_LINES
 from bot.ui.lines import change_line, kept_for, memory_line
 from bot.ui.panel import PAGE_SIZE, Content
 from bot.ui.payloads import list_payload
-from memory import (
-    Person,
-    list_changes,
-    list_memories,
-    open_questions,
-)
-from memory.model import provider_and_name
+from memory import Person, list_changes, list_memories, open_questions
+from memory.model import MessageKey, provider_and_name
 from memory.postgres import load_statements, person_transaction
 from memory.store import count_kept, memory_page, read_card, read_kept, read_not_remembered
 
@@ -51,39 +49,66 @@ async def read_panel(
 
     Unread messages of the person are formed now.
     """
-    unformed = await _form_now(app, person)
     # Read from the database, because a process's cache of the person may be half a minute old.
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
         off_in = await read_off_scopes(connection, person)
-    questions = await open_questions(app.pool, person)
+        unformed = await _form_now(app, connection, person, settings)
     content = Content(
         position=position,
         off=settings.off(app.settings.consent),
         asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
         off_in=off_in,
         refusal=person_refusal(app.settings, person),
-        questions=questions,
+        questions=await open_questions(app.pool, person),
         unformed=unformed,
         unread=await count_unread(app.pool, person),
-        handling=data_handling(app, localizer, settings) if home else (),
     )
-    if home and position == Position() and content.refusal is None and not content.asks:
-        card = await read_card(app.pool, person, person, most=MOST_LINES)
-        content = replace(content, card=card)
+    if home:
+        content = replace(content, handling=data_handling(app, localizer, settings))
+        if position == Position() and content.refusal is None and not content.asks:
+            card = await read_card(app.pool, person, person, most=MOST_LINES)
+            content = replace(content, card=card)
     match position.list:
         case "changes" | "notice":
             content = await _with_changes(app, person, content)
         case "kept":
             content = await _with_kept(app, person, content)
-        case _:
+        case "memories":
             content = await _with_memories(app, person, content)
-    sources = {one.key: one.source_messages[-1] for one in content.memories if one.source_messages}
-    sources |= {str(one.id): one.message for one in content.changes if one.message}
-    for line in content.kept or ():
-        sources |= dict.fromkeys([line.memory.key], line.memory.source_messages[-1])
-    links = await app.slack.permalinks(person.team_id, sources)
+    links = await app.slack.permalinks(person.team_id, _sources(content))
     return replace(content, links=links)
+
+
+async def _form_now(
+    app: App, connection: AsyncConnection[DictRow], person: Person, settings: PersonSettings
+) -> int:
+    """Schedule immediate formation of all unformed words; return the number of their messages.
+
+    It is 0 while memory is off for the person.
+    """
+    if app.settings.formation == "off" or settings.off(app.settings.consent):
+        return 0
+    found = await connection.execute(_SQL["unformed"], person.ids)
+    unformed = 0
+    for row in await found.fetchall():
+        unformed += row["messages"]
+        await form_after(app, connection, person.namespace(row["audience"]), 0.0)
+    return unformed
+
+
+def _sources(content: Content) -> dict[str, MessageKey]:
+    """Return the message that each memory, change or kept line came from, by key or id."""
+    sources: dict[str, MessageKey] = {}
+    for memory in content.memories:
+        if memory.source_messages:
+            sources[memory.key] = memory.source_messages[-1]
+    for change in content.changes:
+        if change.message:
+            sources[str(change.id)] = change.message
+    for line in content.kept or ():
+        sources[line.memory.key] = line.memory.source_messages[-1]
+    return sources
 
 
 async def _with_memories(app: App, person: Person, content: Content) -> Content:
@@ -91,9 +116,16 @@ async def _with_memories(app: App, person: Person, content: Content) -> Content:
     page = await memory_page(
         app.pool, person, size=PAGE_SIZE, page=position.page, words=position.of
     )
-    total = (await memory_page(app.pool, person, size=1)).total if position.of else page.total
-    content = replace(content, total=total, found=page.total, memories=page.memories)
-    return replace(content, position=position.on_page(page.page))
+    total = page.total
+    if position.of:
+        total = (await memory_page(app.pool, person, size=1)).total
+    return replace(
+        content,
+        position=position.on_page(page.page),
+        memories=page.memories,
+        found=page.total,
+        total=total,
+    )
 
 
 async def _with_changes(app: App, person: Person, content: Content) -> Content:
@@ -112,10 +144,9 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
 async def _with_kept(app: App, person: Person, content: Content) -> Content:
     """Add what is kept for a conversation, if Slack says that the person is in it now."""
     channel = content.position.of
-    conversations = await app.members.conversations(person)
-    if content.refusal or channel not in conversations:
-        return content
     if refusal_in(app.settings, person, channel, None):
+        return content
+    if channel not in await app.members.conversations(person):
         return content
     skipped = (content.position.page - 1) * PAGE_SIZE
     lines = await read_kept(app.pool, person, [channel], most=PAGE_SIZE, skipped=skipped)
@@ -128,14 +159,10 @@ async def newest_payload(
 ) -> Payload:
     """Return the newest memories, those with some words, or changes, with *Show All*."""
     if position.list == "changes":
-        changes = await list_changes(app.pool, person, limit=_NEWEST)
-        if not changes:
-            return payload(localizer.say("no_changes"))
-        lines = [change_line(localizer, one) for one in changes]
-        return list_payload(localizer, localizer.say("changes_title"), lines, position)
+        return await _newest_changes(app, person, localizer, position)
     if position.of:
         page = await memory_page(app.pool, person, position.of, size=_NEWEST)
-        found = [*page.memories]
+        found = page.memories
         none = localizer.say("panel_no_match", words=as_mrkdwn(position.of))
     else:
         found = (await list_memories(app.pool, person))[:_NEWEST]
@@ -146,22 +173,29 @@ async def newest_payload(
     return list_payload(localizer, localizer.say("panel_title"), lines, position)
 
 
+async def _newest_changes(
+    app: App, person: Person, localizer: Localizer, position: Position
+) -> Payload:
+    changes = await list_changes(app.pool, person, limit=_NEWEST)
+    if not changes:
+        return payload(localizer.say("no_changes"))
+    lines = [change_line(localizer, one) for one in changes]
+    return list_payload(localizer, localizer.say("changes_title"), lines, position)
+
+
 def data_handling(app: App, localizer: Localizer, settings: PersonSettings) -> list[str]:
     """Return who receives a person's data, and how long it is kept."""
     lines = [localizer.say("home_kept_where")]
     if app.settings.stand_in:
         lines.append(localizer.say("home_flow_stand_in"))
     else:
-        receivers = map(escaped, dict.fromkeys(data_flows(app.settings).values()))
-        lines.append(
-            localizer.say("home_flow_replies", receivers=localizer.say("listed").join(receivers))
-        )
-    most = app.settings.retention_days
-    texts = app.settings.history_days
-    days = min((one for one in (most, settings.retention_days) if one), default=None)
-    kept = kept_for(localizer, days)
-    texts_kept = kept_for(localizer, min(texts, days or texts))
-    lines.append(localizer.say("settings_kept", memories=kept, texts=texts_kept))
+        distinct = dict.fromkeys(data_flows(app.settings).values())
+        receivers = localizer.say("listed").join(map(escaped, distinct))
+        lines.append(localizer.say("home_flow_replies", receivers=receivers))
+    limits = [one for one in (app.settings.retention_days, settings.retention_days) if one]
+    memories_kept = kept_for(localizer, min(limits, default=None))
+    texts_kept = kept_for(localizer, min([*limits, app.settings.history_days]))
+    lines.append(localizer.say("settings_kept", memories=memories_kept, texts=texts_kept))
     if app.settings.web_search and not app.settings.stand_in:  # the stand-in does not search
         lines.append(localizer.say("home_policy_web"))
     return lines
@@ -178,25 +212,10 @@ def data_flows(settings: Settings) -> dict[str, str]:
     if settings.fallback_model is not None:
         flows["fallback"] = f"{settings.fallback_model} ({host})"
     provider, model = provider_and_name(settings.memory_model_name)
-    own_host = urlsplit(settings.memory_server.base_url).hostname or ""
-    flows["memories"] = f"{model} ({own_host if provider == 'openai' else provider})"
+    flows["memories"] = f"{model} ({provider})"
+    if provider == "openai":
+        own_host = urlsplit(settings.memory_server.base_url).hostname or ""
+        flows["memories"] = f"{model} ({own_host})"
     search_host = urlsplit(settings.embedding_server.base_url).hostname or ""
     flows["search"] = f"{settings.embedding_model} ({search_host})"
     return flows
-
-
-async def _form_now(app: App, person: Person) -> int:
-    """Schedule immediate formation of all unformed words; return the number of their messages.
-
-    It is 0 while memory is off for the person.
-    """
-    if app.settings.formation == "off":
-        return 0
-    async with person_transaction(app.pool, person) as connection:
-        if (await read_settings(connection, person)).off(app.settings.consent):
-            return 0
-        found = await connection.execute(_SQL["unformed"], person.ids)
-        rows = await found.fetchall()
-        for row in rows:
-            await form_after(app, connection, person.namespace(row["audience"]), 0.0)
-    return sum(row["messages"] for row in rows)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -51,20 +51,6 @@ _REFUSED = "-"
 
 class _TakenOver(Exception):
     """Another process has determined whether a message was posted."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """A message being posted: its id in the metadata, and when that began (`time.monotonic`)."""
-
-    person: Person
-    id: UUID
-    begun_at: float
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """The parameters of the statements about it."""
-        return {**self.person.ids, "dm": DM, "message": self.id}
 
 
 async def remind_of_due(pool: Pool, queue: Queue) -> None:
@@ -104,18 +90,19 @@ async def remind(app: App, team: str, user: str) -> None:
         return
     localizer = await app.people.localizer(person)
     payload = reminder_payload(localizer, reminders)
-    message = _Message(person, uuid4(), time.monotonic())
+    message = uuid4()
+    confirm = partial(_confirm, app, person, message, time.monotonic())
     keys = [one.memory.key for one in reminders]
-    values = {**message.values, "keys": keys}
+    values = {**person.ids, "dm": DM, "message": message, "keys": keys}
     [begun] = await person_statement(app.pool, person, _SQL["begin_post"], values)
     if not begun["reminders"]:
         return
     try:
-        ts = await _post(app, message, begun["channel"], payload)
+        ts = await _post(app, person, message, begun["channel"], payload, confirm)
     except _TakenOver:
         log.info("another process has posted a reminder")
         return
-    await person_statement(app.pool, person, _SQL["note_posted"], {**message.values, "ts": ts})
+    await person_statement(app.pool, person, _SQL["note_posted"], {**values, "ts": ts})
 
 
 async def _reminders_to_post(app: App, person: Person) -> list[Reminder]:
@@ -127,11 +114,12 @@ async def _reminders_to_post(app: App, person: Person) -> list[Reminder]:
         found = await connection.execute(_SQL["to_post"], person.ids)
         newest = {row["key"]: row for row in await found.fetchall()}
         memories = await reread(connection, person, newest)
-    return [
-        Reminder(memory=memories[key], day=row["day"], due_time=row["due_time"])
-        for key, row in newest.items()
-        if key in memories
-    ]
+    reminders = []
+    for key, row in newest.items():
+        if key in memories:
+            reminder = Reminder(memory=memories[key], day=row["day"], due_time=row["due_time"])
+            reminders.append(reminder)
+    return reminders
 
 
 async def _settle_interrupted(app: App, person: Person) -> None:
@@ -139,39 +127,50 @@ async def _settle_interrupted(app: App, person: Person) -> None:
 
     If the conversation's id is not known, Slack cannot be searched, and nothing is posted again.
     """
-    values: dict[str, Any] = {**person.ids, "dm": DM}
+    values = {**person.ids, "dm": DM}
     for row in await person_statement(app.pool, person, _SQL["interrupted"], values):
+        message = row["message_id"]
         ts: str | None = _REFUSED
         if row["channel"] is not None:
             ts = await find_posted(
                 app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
                 row["channel"],
-                notice_metadata(reminder=str(row["message_id"])),
+                _metadata(message),
                 author=await app.slack.bot_user_id(person.team_id),
                 since=row["posting_since"].timestamp(),
             )
-        statement = "note_posted" if ts else "take_back"
-        settled = {**values, "message": row["message_id"], "ts": ts}
-        await person_statement(app.pool, person, _SQL[statement], settled)
+        settled = {**person.ids, "message": message, "ts": ts}
+        statement = _SQL["take_back"] if ts is None else _SQL["note_posted"]
+        await person_statement(app.pool, person, statement, settled)
 
 
-async def _post(app: App, message: _Message, channel: str | None, payload: Payload) -> str:
+def _metadata(message: UUID) -> dict[str, Any]:
+    return notice_metadata(reminder=str(message))
+
+
+async def _post(
+    app: App,
+    person: Person,
+    message: UUID,
+    channel: str | None,
+    payload: Payload,
+    confirm: Callable[[], Awaitable[None]],
+) -> str:
     """Post a reminder and return its ts, or ``-`` if Slack refuses it.
 
     If `channel` is None, because the conversation's id is not known, Slack is not searched for an
-    earlier attempt. Raises `_TakenOver`, and Slack's error if it may be temporary.
+    earlier attempt. `confirm` is awaited before each attempt. Raises what it raises, and Slack's
+    error if it may be temporary.
     """
-    person = message.person
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
-    metadata = notice_metadata(reminder=str(message.id))
     try:
         if channel is None:
-            await _confirm(app, message)
+            await confirm()
             answer = await client.chat_postMessage(
                 channel=person.user_id,
                 unfurl_links=False,
                 unfurl_media=False,
-                metadata=metadata,
+                metadata=_metadata(message),
                 **payload,
             )
             ts = str(answer["ts"])
@@ -180,9 +179,9 @@ async def _post(app: App, message: _Message, channel: str | None, payload: Paylo
                 client,
                 channel,
                 payload,
-                metadata,
+                _metadata(message),
                 author=await app.slack.bot_user_id(person.team_id),
-                confirm=partial(_confirm, app, message),
+                confirm=confirm,
             )
     except SlackApiError as error:
         if is_passing(error):
@@ -193,14 +192,16 @@ async def _post(app: App, message: _Message, channel: str | None, payload: Paylo
     return ts
 
 
-async def _confirm(app: App, message: _Message) -> None:
+async def _confirm(app: App, person: Person, message: UUID, begun_at: float) -> None:
     """Raise `_TakenOver` if another process has determined whether the message was posted.
 
-    PostgreSQL is queried only if this process lost touch with it after the message was begun.
+    PostgreSQL is queried only if this process lost touch with it after `begun_at`, a time of
+    `time.monotonic`.
     """
-    if app.queue.pulse.unbroken_since() <= message.begun_at:
+    if app.queue.pulse.unbroken_since() <= begun_at:
         return
-    if not await person_statement(app.pool, message.person, _SQL["find_begun"], message.values):
+    values = {**person.ids, "message": message}
+    if not await person_statement(app.pool, person, _SQL["find_begun"], values):
         raise _TakenOver
 
 

@@ -83,18 +83,18 @@ def _singular(word: str) -> str:
     return word[:-1] if is_plural and word not in _COMMON else word
 
 
-def says_any(memory: Memory, words: Set[str]) -> bool:
+def _says_any(memory: Memory, words: Set[str]) -> bool:
     """Return whether what a memory says contains any of these words."""
-    if not words:
-        return False
-    content = memory.content
-    beside = [content.get(name) for name in _SAID_BESIDE]
-    texts = [subject(memory.kind, content), *(one for one in beside if isinstance(one, str))]
-    said = "\n".join(texts)
+    said = subject(memory.kind, memory.content)
+    for name in _SAID_BESIDE:
+        text = memory.content.get(name)
+        if isinstance(text, str):
+            said = f"{said}\n{text}"
     # Splitting a text into words takes ten times as long as searching it for a few.
     as_compared = folded(said)
-    may_say = any(word in as_compared for word in words)
-    return may_say and not words.isdisjoint(distinctive_words(said))
+    if not any(word in as_compared for word in words):
+        return False
+    return not words.isdisjoint(distinctive_words(said))
 
 
 def brought_words(question: str, answer: str) -> set[str]:
@@ -108,7 +108,9 @@ def in_answer(memories: Sequence[Memory], question: str, answer: str) -> list[Me
     An acknowledgement, which repeats what the person has just said, therefore yields none.
     """
     brought = brought_words(question, answer)
-    return [memory for memory in memories if says_any(memory, brought)]
+    if not brought:
+        return []
+    return [memory for memory in memories if _says_any(memory, brought)]
 
 
 # --- on the click ------------------------------------------------------------------------------
@@ -127,15 +129,14 @@ async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
     [row] = rows
     question = row["question"]
     reply = row["reply"]
-    if not (question and reply):
+    if not question or not reply:
         return None
     view = await view_at(app, person, row["channel"], row["ts"], row["audience"])
     near = await _nearest(app, view, f"{question}\n{reply}")
-    marked = frozenset(one.key for one in in_answer(near, question, reply))
-    first = sorted(near, key=lambda one: one.key not in marked)[:MOST_SHOWN]
-    kept = {one.key for one in first}
-    shown = [one for one in near if one.key in kept]
-    return Shaping(memories=shown, in_answer=marked & kept)
+    marked = {memory.key for memory in in_answer(near, question, reply)}
+    chosen = sorted(near, key=lambda memory: memory.key not in marked)[:MOST_SHOWN]
+    shown = [memory for memory in near if memory in chosen]
+    return Shaping(memories=shown, in_answer=frozenset(marked))
 
 
 async def _nearest(app: App, view: MemoryView, text: str) -> list[Memory]:

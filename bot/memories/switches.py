@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Unpack
 
 from bot.app import App
-from bot.locale import Localizer
 from bot.people import (
     Choices,
     Off,
@@ -74,19 +73,22 @@ async def turn_on(
 async def switch(app: App, click: Click, act: Switch) -> Done:
     """Switch memory on or off, and say so with the button for the opposite."""
     localizer = click.localizer
-    if act.to == "on":
-        await turn_on(app, click.person, act.scope or None)
-        return on_done(localizer, act.scope)
-    now = datetime.now(UTC)
-    ends = {"hour": now + timedelta(hours=1), "tomorrow": tomorrow(localizer, now), "off": None}
-    off = await turn_off(app, click.person, act.scope, until=until(ends[act.to]))
+    end: datetime | None = None
+    match act.to:
+        case "on":
+            await turn_on(app, click.person, act.scope or None)
+            return on_done(localizer, act.scope)
+        case "hour":
+            end = datetime.now(UTC) + timedelta(hours=1)
+        case "tomorrow":
+            end = _next_morning(localizer.zone)
+    off = await turn_off(app, click.person, act.scope, until=until(end))
     return off_done(localizer, off)
 
 
-def tomorrow(localizer: Localizer, now: datetime) -> datetime:
-    """Return eight o'clock the next morning in the person's time zone."""
-    day = (now.astimezone(localizer.zone) + timedelta(days=1)).date()
-    return datetime(day.year, day.month, day.day, MORNING, tzinfo=localizer.zone)
+def _next_morning(zone: tzinfo) -> datetime:
+    day = datetime.now(zone).date() + timedelta(days=1)
+    return datetime.combine(day, time(MORNING), zone)
 
 
 async def change_settings(app: App, person: Person, **chosen: Unpack[Choices]) -> PersonSettings:

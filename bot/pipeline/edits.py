@@ -16,7 +16,7 @@ from bot.app import App
 from bot.conversation import edits
 from bot.conversation.turns import WORDS_LIMIT, schedule_formation
 from bot.logs import fault
-from bot.memories.kept_lines import keeper_of, update_lines
+from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.people import refusal_in
 from bot.slack.client import (
@@ -32,7 +32,7 @@ from memory import Person, PersonMessage
 from memory.credentials import redact_texts
 from memory.formation import follow_message
 from memory.postgres import person_transaction, transaction
-from memory.store import messages_among
+from memory.store import kept_author, messages_among
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,10 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
     them from Slack. Credentials are never stored.
     """
     scope = {THREAD_SETTING: change.thread}
-    author = change.author or await keeper_of(app, change.team_id, change.channel_id, change.ts)
+    author = change.author
+    if not author:
+        # Slack may report a deletion without the message, which may be kept for its conversation.
+        author = await kept_author(app.pool, change.team_id, change.channel_id, change.ts)
     if author:
         scope |= Person(change.team_id, author).settings
     async with transaction(app.pool, scope) as connection:

@@ -21,7 +21,7 @@ from bot.conversation.edits import message_before
 from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
 from bot.locale import Localizer
 from bot.memories.adding import EXPECTED, explain
-from bot.memories.cards import ColleagueQuestions, Unanswered, shown_card
+from bot.memories.cards import Unanswered, find_colleague, shown_card
 from bot.memories.forgetting import (
     MAX_KEYS,
     forget_all_of,
@@ -29,7 +29,7 @@ from bot.memories.forgetting import (
     forget_words_question,
     receipt_of_message,
 )
-from bot.memories.kept_lines_acts import NotKept, keep_words
+from bot.memories.kept_lines_acts import keep_words
 from bot.memories.panel import newest_payload
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
@@ -37,7 +37,7 @@ from bot.people import read_memory_state
 from bot.pipeline.prompt import evidence_of
 from bot.slack.messages import mentions
 from bot.slack.names import MessageNames
-from bot.ui.acts import Open, Position
+from bot.ui.acts import Keep, Open, Position
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.panel import Done
@@ -169,7 +169,6 @@ class Toolbox:
             words_wait=formed_later,
             find_references=names.find,
         )
-        self._colleagues = ColleagueQuestions(app, message.person, mentions(message.text))
         # Keyed by what they show, so that a repeated request is shown only once.
         self._shown: dict[str, PayloadMaker] = {}
         self._calls = 0
@@ -313,7 +312,9 @@ class Toolbox:
         asker = self._message.person
         if not {DM, PUBLIC}.intersection(self._turn.view.audiences):
             return _error("Colleagues cannot be asked about here.")
-        owner = await self._colleagues.find(await self._stored(who))
+        owner = await find_colleague(
+            self._app, asker, await self._stored(who), mentions(self._message.text)
+        )
         if isinstance(owner, Unanswered):
             unanswered = _error(owner.reason)
             if owner.colleagues:
@@ -329,20 +330,22 @@ class Toolbox:
     async def _keep(self, given: Arguments) -> Output:
         """Keep a part of the message for its conversation, or tell the person why that failed."""
         message = self._message
-        place = (message.channel_id, message.ts, message.thread_ts)
+        wanted = Keep(
+            channel=message.channel_id,
+            ts=message.ts,
+            thread_ts=message.thread_ts,
+            decision=given.get("is_decision") is True,
+        )
         localizer = await self._app.people.localizer(message.person)
         try:
             done = await keep_words(
                 self._app,
                 message.person,
                 localizer,
-                place,
+                wanted,
                 self._turn.words,
                 str(given.get("quote") or ""),
-                decision=given.get("is_decision") is True,
             )
-        except NotKept as refused:
-            return self._not_kept(refused.line)
         except EXPECTED as problem:
             return self._not_kept(explain(localizer, problem))
         self._kept = True

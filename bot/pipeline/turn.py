@@ -35,7 +35,7 @@ from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.locale import Localizer
 from bot.logs import add_log_field, fault, log_fields
 from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, quoted_in
-from bot.memories.shaping import brought_words, says_any
+from bot.memories.shaping import in_answer
 from bot.people import refusal_in
 from bot.pipeline.attachments import Brought, read_brought, unseen_lines
 from bot.pipeline.context import Thread, read_thread
@@ -279,8 +279,7 @@ class _Result:
         if self.model is None or self.tools.acted or self.tools.shown:
             return False
         seen = [*self.prompt.recalled.memories, *self.tools.looked_up]
-        brought = brought_words(self.prompt.question, self.text)
-        return any(says_any(memory, brought) for memory in seen)
+        return bool(in_answer(seen, self.prompt.question, self.text))
 
 
 class Answered(NamedTuple):
