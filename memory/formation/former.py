@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeAlias
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from memory.formation.evidence import (
     quoted_part,
     whole_message,
 )
-from memory.formation.extract import Extractor
+from memory.formation.extract import extract
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
 from memory.formation.known import NEIGHBOURS, known_memories
@@ -193,20 +193,26 @@ class Former:
         typed = await self._named(view, typed, known, None)
         rows = [_as_shown(row, typed[0].references) for row in known.values()]
 
-        async def extract(part: Sequence[TypedMessage]) -> list[PutOp]:
-            try:
-                return await self._extractor.extract(rows, view.own, part, eager=eager)
-            except WordsUnreadable as unreadable:
-                # A small context may be full of memories.
-                if not unreadable.refused or len(rows) <= _FEW or not is_smallest(part):
-                    raise
-                return await self._extractor.extract(rows[-_FEW:], view.own, part, eager=eager)
-
-        writes, unread = await read_in_halves(extract, typed, halves_of_messages)
+        extract_part = partial(self._extract, view, rows, eager)
+        writes, unread = await read_in_halves(extract_part, typed, halves_of_messages)
         # Unread words are not shown as context of others, either.
         readable = [one for one in typed if one not in unread]
         judged, refused = await self._judge(view, readable, writes, known)
         return judged, [*refused, *map(_unreadable, unread)]
+
+    async def _extract(
+        self, view: MemoryView, rows: Sequence[Memory], eager: bool, part: Sequence[TypedMessage]
+    ) -> list[PutOp]:
+        """Return what the model writes for `part`; a small context may be full of memories."""
+        extract_with = partial(
+            extract, self._memory_model, self.schemas, own=view.own, messages=part, eager=eager
+        )
+        try:
+            return await extract_with(rows)
+        except WordsUnreadable as unreadable:
+            if not unreadable.refused or len(rows) <= _FEW or not is_smallest(part):
+                raise
+            return await extract_with(rows[-_FEW:])
 
     async def _judge(
         self,
@@ -275,16 +281,10 @@ class Former:
         reason = refusal(judged, datetime.now(UTC), "never")
         return judged.refused(reason) if reason else evidence
 
-    # Each is created at its first use.
-
     @cached_property
     def _memory_model(self) -> FormationModel:
         chat = self.model if isinstance(self.model, BaseChatModel) else self.model()
         return FormationModel(chat)
-
-    @cached_property
-    def _extractor(self) -> Extractor:
-        return Extractor(self._memory_model, self.schemas)
 
     @staticmethod
     def warm_up() -> None:

@@ -226,6 +226,7 @@ def _default_json_schema(kind: type[_ExtractedKind]) -> dict[str, Any]:
     return super(_ExtractedKind, kind).model_json_schema()
 
 
+@cache
 def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     """Return `schema` as the memory model sees it: with `evidence`, and without due dates."""
     fields: dict[str, Any] = {"evidence": (str, ...)}
