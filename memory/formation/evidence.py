@@ -25,7 +25,7 @@ from itertools import pairwise
 
 import regex
 
-from memory.model.dates import is_slack_ts
+from memory.model.dates import slack_time
 from memory.model.references import References, RenderedText
 from memory.model.statement import MessageKey
 from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
@@ -76,9 +76,7 @@ class PersonMessage:
     @property
     def said_at(self) -> datetime:
         """The time of `ts`; the current time if there is none, as for a command."""
-        if not is_slack_ts(self.ts):
-            return datetime.now(UTC)
-        return datetime.fromtimestamp(float(self.ts), UTC)
+        return slack_time(self.ts) or datetime.now(UTC)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,14 @@ from datetime import date
 from typing import Annotated, Any, Literal, TypeAlias
 
 from langgraph.store.base import PutOp
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from memory.credentials.redaction import find_credentials, is_redacted
 from memory.formation.evidence import (
@@ -53,8 +60,18 @@ def _day(value: object) -> object:
     return value[:10] if isinstance(value, str) else value
 
 
-Day: TypeAlias = Annotated[date, BeforeValidator(_day)]
-ClockTime: TypeAlias = Annotated[str, BeforeValidator(clock_time)]
+def _none_if_invalid(value: object, validate: ValidatorFunctionWrapHandler) -> Any:
+    """A day or time in another format costs only that field, not the memory."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+Day: TypeAlias = Annotated[date | None, BeforeValidator(_day), WrapValidator(_none_if_invalid)]
+ClockTime: TypeAlias = Annotated[
+    str | None, BeforeValidator(clock_time), WrapValidator(_none_if_invalid)
+]
 
 
 class Verdict(BaseModel):
@@ -66,9 +83,9 @@ class Verdict(BaseModel):
     supported: bool
     about: Literal["speaker", "other"]
     modality: Literal["asserted", "promised", "past", "hypothetical", "question", "joke", "request"]
-    due: Day | None = None
-    due_time: ClockTime | None = None
-    valid_until: Day | None = None
+    due: Day = None
+    due_time: ClockTime = None
+    valid_until: Day = None
     conflict: Literal["none", "replaces", "unclear"]
     sensitive: Sensitive = "none"
     may_harm: bool = False
@@ -111,10 +128,6 @@ class Proposal:
         old = self.target.content if self.target else {}
         return {name: value for name, value in self.said.items() if value != old.get(name)}
 
-    def over(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a stored content with `values`."""
-        return {**content, **self.values}
-
     def refused(self, reason: Reason) -> Refusal:
         """Return this proposal as refused."""
         return Refusal(reason=reason, kind=self.kind, evidence=self.evidence)
@@ -129,27 +142,33 @@ def read_writes(
     schemas: Mapping[str, type[BaseModel]],
 ) -> tuple[list[Proposal], list[Refusal]]:
     """Return collected writes as proposals, and the refusals of those that fail the checks."""
-    found = [
-        _read(write, rows.get(write.key), messages, own=own, schemas=schemas) for write in writes
-    ]
-    proposals = [one for one in found if isinstance(one, Proposal)]
-    return proposals, [one for one in found if isinstance(one, Refusal)]
+    proposals: list[Proposal] = []
+    refused: list[Refusal] = []
+    for write in writes:
+        target = rows.get(write.key)
+        if target is None and tuple(write.namespace) != own.parts:
+            refused.append(Refusal(reason="unusable"))
+            continue
+        if write.value is None:
+            found = _removal(target, messages)
+        else:
+            found = _read(write.value, target, messages, schemas)
+        if isinstance(found, Proposal):
+            proposals.append(found)
+        else:
+            refused.append(found)
+    return proposals, refused
 
 
 def _read(
-    write: PutOp,
+    value: Mapping[str, Any],
     target: Memory | None,
     messages: Sequence[TypedMessage],
-    *,
-    own: Namespace,
     schemas: Mapping[str, type[BaseModel]],
 ) -> Proposal | Refusal:
-    if target is None and tuple(write.namespace) != own.parts:
-        return Refusal(reason="unusable")
-    if write.value is None:
-        return _removal(target, messages)
-    kind = str(write.value.get("kind"))
-    content = dict(write.value.get("content") or {})
+    """Return a proposal to store `value`, or why it cannot be stored."""
+    kind = str(value.get("kind"))
+    content = dict(value.get("content") or {})
     evidence = find_evidence(str(content.pop("evidence", "") or ""), messages)
     if evidence is None:
         return Refusal(reason="no_evidence", kind=kind)
@@ -159,30 +178,41 @@ def _read(
         return unusable
     content = _with_references(clean_content(content), target, evidence.message.references)
     if kind == PROMISE_KIND:
-        content |= {name: target.content.get(name) if target else None for name in DUE_FIELDS}
+        content |= _stored_due(target)
     try:
         valid = schema.model_validate(content)
     except ValidationError:
         return unusable
     content = valid.model_dump(mode="json")
-    quoted = [evidence.text, *texts(content)]
-    if any(find_credentials(text) or is_redacted(text) for text in quoted):
+    if any(holds_credentials(text) for text in (evidence.text, *texts(content))):
         return replace(unusable, reason="secret")
     removes = level(kind, content) == 0
-    if (
-        content.get(SUBJECT_FIELDS.get(kind, "")) == ""
-        or links_not_typed(content, messages)
-        or (removes and evidence.original.removal_proposed)
-    ):
+    has_no_subject = content.get(SUBJECT_FIELDS.get(kind, "")) == ""
+    is_asked_about = removes and evidence.original.removal_proposed
+    if has_no_subject or is_asked_about or links_not_typed(content, messages):
         return unusable
+    said = content
+    if target is None:
+        said = valid.model_dump(mode="json", exclude_defaults=True)
     return Proposal(
         kind=kind,
         content=content,
-        said=content if target else valid.model_dump(mode="json", exclude_defaults=True),
+        said=said,
         evidence=evidence,
         target=target,
         removes=removes,
     )
+
+
+def holds_credentials(text: str) -> bool:
+    """Return whether a text contains a credential, or the mark of a redacted one."""
+    return bool(find_credentials(text)) or is_redacted(text)
+
+
+def _stored_due(target: Memory | None) -> dict[str, Any]:
+    """Return the due date of a stored promise: only the verdict gives a new one."""
+    stored = target.content if target else {}
+    return {name: stored.get(name) for name in DUE_FIELDS}
 
 
 def _with_references(

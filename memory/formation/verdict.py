@@ -75,7 +75,6 @@ class MemoryVerdicts(BaseModel):
 
 
 _TOOL = MemoryVerdicts.__name__
-_TIMES = {"due", "due_time", "valid_until"}
 
 
 @step("verdict")
@@ -97,8 +96,11 @@ async def judge(
             if answer.additional_kwargs.get("refusal"):
                 _log.warning("the memory model declined to give verdicts")
                 return [*proposals]
-            if found := {one.index: one for one in reversed(_entries(answer))}:
-                return [replace(one, verdict=found.get(i)) for i, one in enumerate(proposals)]
+            verdicts = _verdicts_in(answer)
+            if verdicts:
+                return [
+                    replace(one, verdict=verdicts.get(index)) for index, one in enumerate(proposals)
+                ]
     _log.warning("the memory model's verdicts were malformed twice")
     return [*proposals]
 
@@ -163,8 +165,8 @@ def end_of(day: date, zone: tzinfo) -> Until | None:
     return until(datetime.combine(next_day, time(), zone))
 
 
-def _entries(answer: AIMessage) -> list[Verdict]:
-    """Return the valid verdicts of an answer; none if it is malformed.
+def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
+    """Return the valid verdicts of an answer, by the proposal's index; none if it is malformed.
 
     They come as arguments of the tool, or as JSON text from models that do not call it.
     """
@@ -175,24 +177,22 @@ def _entries(answer: AIMessage) -> list[Verdict]:
             given = [json.loads(text[text.index("{") : text.rindex("}") + 1])]
         entries = [entry for one in given for entry in one["verdicts"]]
     except (ValueError, TypeError, LookupError, RecursionError):
-        return []
-    return [verdict for entry in entries if (verdict := _read(entry)) is not None]
+        return {}
+    found: dict[int, Verdict] = {}
+    for entry in entries:
+        verdict = _verdict(entry)
+        if verdict is not None:
+            found.setdefault(verdict.index, verdict)
+    return found
 
 
-def _read(entry: object) -> Verdict | None:
+def _verdict(entry: object) -> Verdict | None:
+    """Return a verdict; None if a field that it needs is missing or invalid."""
     if not isinstance(entry, dict):
         return None
     given = {name: value for name, value in entry.items() if value not in (None, "")}
     try:
         return Verdict.model_validate(given)
-    except ValidationError as problem:
-        wrong = {str(error["loc"][0]) for error in problem.errors(include_input=False)}
-    if not wrong <= _TIMES:
-        return None
-    # A day or time in another format costs only that field, not the memory.
-    left = {name: value for name, value in given.items() if name not in wrong}
-    try:
-        return Verdict.model_validate(left)
     except ValidationError:
         return None
 
