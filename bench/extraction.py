@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.testbed import MODEL, running
 from memory import DM, SCHEMAS, Memory, Person, PersonMessage, memory_model
-from memory.formation import FormationModel, TypedMessage, extract
+from memory.formation import FormationModel, TypedMessage, extract_writes
 
 KNOWN = (0, 8, 40)
 """Numbers of known memories that the memory model is shown."""
@@ -48,7 +48,7 @@ async def measure(model: FormationModel, known: list[Memory]) -> list[float]:
     used = []
     for _ in range(_WARMING_RUNS + _RUNS):
         began = time.process_time()
-        written = await extract(model, SCHEMAS, known, own, said)
+        written = await extract_writes(model, SCHEMAS, known, own, said)
         used.append((time.process_time() - began) * 1000)
         if not written:
             raise RuntimeError("The stand-in model wrote no memory.")

@@ -5,7 +5,7 @@ from memory.formation.evidence import OMITTED as OMITTED, TypedMessage as TypedM
 from memory.formation.following import follow_message as follow_message
 from memory.formation.extract import (
     calls_memory_tools as calls_memory_tools,
-    extract as extract,
+    extract_writes as extract_writes,
 )
 from memory.formation.formation_model import FormationModel as FormationModel
 from memory.formation.former import FindReferences as FindReferences

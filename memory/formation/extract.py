@@ -65,7 +65,7 @@ def _item(row: Memory) -> SearchItem:
 
 
 @step("extract")
-async def extract(
+async def extract_writes(
     model: FormationModel,
     schemas: Sequence[type[BaseModel]],
     rows: Iterable[Memory],
@@ -118,5 +118,5 @@ async def calls_memory_tools(model: BaseChatModel) -> Way | None:
     said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
     own = Person("T0", "U0").namespace(DM)
     asked = FormationModel(model)
-    written = await extract(asked, SCHEMAS, [], own, [said])
+    written = await extract_writes(asked, SCHEMAS, [], own, [said])
     return asked.way if written else None

@@ -25,7 +25,7 @@ from memory.formation.evidence import (
     quoted_part,
     whole_message,
 )
-from memory.formation.extract import extract
+from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
 from memory.formation.known import NEIGHBOURS, known_memories
@@ -205,7 +205,12 @@ class Former:
     ) -> list[PutOp]:
         """Return what the model writes for `part`; a small context may be full of memories."""
         extract_with = partial(
-            extract, self._memory_model, self.schemas, own=view.own, messages=part, eager=eager
+            extract_writes,
+            self._memory_model,
+            self.schemas,
+            own=view.own,
+            messages=part,
+            eager=eager,
         )
         try:
             return await extract_with(rows)
