@@ -13,9 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import accumulate
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from langgraph.store.base import PutOp
 from pydantic import ValidationError
 
 from memory.formation.commit import FormationResult, InCommit
@@ -143,12 +142,11 @@ class MemoryTools:
             return _error(content)
         stored = [self.message.text, *(texts(target.content) if target else ())]
         references = await self._references(stored)
-        write = PutOp(self.view.own.parts, target.key if target else str(uuid4()), content)
         try:
             outcome = await self.former.form_proposed(
                 self.view,
                 self.message,
-                write,
+                content,
                 target=target,
                 references=references,
                 batch=self.batch_id,
