@@ -82,12 +82,11 @@ def _definition(tool: Any) -> ToolDefinition:
     descriptions = _PARAMETERS.get(function["name"])
     if descriptions is None:
         return definition
-    properties = {}
-    for name, parameter in function["parameters"]["properties"].items():
+    properties = function["parameters"]["properties"]
+    for name, parameter in properties.items():
         description = descriptions.get(name, "")
         properties[name] = {**_without_descriptions(parameter), "description": description}
-    parameters = {**function["parameters"], "properties": properties}
-    return {**definition, "function": {**function, "parameters": parameters}}
+    return definition
 
 
 @dataclass(slots=True)

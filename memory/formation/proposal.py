@@ -176,9 +176,10 @@ def _read(
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
         return unusable
-    content = _with_references(clean_content(content), target, evidence.message.references)
-    if kind == PROMISE_KIND:
-        content |= _stored_due(target)
+    stored = target.content if target else {}
+    content = _with_references(clean_content(content), stored, evidence.message.references)
+    if kind == PROMISE_KIND:  # only the verdict gives it a due date
+        content |= {name: stored.get(name) for name in DUE_FIELDS}
     try:
         valid = schema.model_validate(content)
     except ValidationError:
@@ -209,24 +210,19 @@ def holds_credentials(text: str) -> bool:
     return bool(find_credentials(text)) or is_redacted(text)
 
 
-def _stored_due(target: Memory | None) -> dict[str, Any]:
-    """Return the due date of a stored promise: only the verdict gives a new one."""
-    stored = target.content if target else {}
-    return {name: stored.get(name) for name in DUE_FIELDS}
-
-
 def _with_references(
-    content: Mapping[str, Any], target: Memory | None, references: References
+    content: Mapping[str, Any], stored: Mapping[str, Any], references: References
 ) -> dict[str, Any]:
     """Return proposed fields with references in place of names.
 
-    A field of `target` that the model left as it was shown stays as it is stored.
+    A field of the `stored` memory that the model left as it was shown stays as it is stored.
     """
-    before = target.content if target else {}
     found: dict[str, Any] = {}
     for name, value in content.items():
-        is_unchanged = name in before and value == references.shown_in(before[name])
-        found[name] = before[name] if is_unchanged else references.stored_in(value)
+        if name in stored and value == references.shown_in(stored[name]):
+            found[name] = stored[name]
+        else:
+            found[name] = references.stored_in(value)
     return found
 
 
@@ -234,14 +230,14 @@ def _removal(target: Memory | None, messages: Sequence[TypedMessage]) -> Proposa
     """Return a removal, which has no quote; its source is the newest message that may remove."""
     if target is None:
         return Refusal(reason="unusable")
-    newest = next((one for one in reversed(messages) if not one.original.removal_proposed), None)
-    if newest is None:
-        return Refusal(reason="unusable", kind=target.kind)
-    return Proposal(
-        kind=target.kind,
-        content=target.content,
-        said={},
-        evidence=whole_message(newest),
-        target=target,
-        removes=True,
-    )
+    for message in reversed(messages):
+        if not message.original.removal_proposed:
+            return Proposal(
+                kind=target.kind,
+                content=target.content,
+                said={},
+                evidence=whole_message(message),
+                target=target,
+                removes=True,
+            )
+    return Refusal(reason="unusable", kind=target.kind)

@@ -44,7 +44,9 @@ def _compact(schema: Any) -> Any:
             kept[key] = value[:_MAX_DESCRIPTION]
     if "anyOf" in kept:
         options = _options(kept.pop("anyOf"))
-        kept = {**options[0], **kept} if len(options) == 1 else {**kept, "anyOf": options}
+        if len(options) == 1:
+            return {**options[0], **kept}
+        kept["anyOf"] = options
     return kept
 
 
