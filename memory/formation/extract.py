@@ -49,9 +49,12 @@ class CollectingStore(BaseStore):
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Collect writes, and answer searches."""
-        given = [*ops]
-        self.writes += [op for op in given if isinstance(op, PutOp)]
-        return [self._items if isinstance(op, SearchOp) else None for op in given]
+        results: list[Result] = []
+        for op in ops:
+            if isinstance(op, PutOp):
+                self.writes.append(op)
+            results.append(self._items if isinstance(op, SearchOp) else None)
+        return results
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Do as `batch` does."""
@@ -105,9 +108,11 @@ async def extract_writes(
 
 def _shown(message: TypedMessage) -> list[dict[str, str]]:
     """Return a message for the memory model, after the question from Kioku that it answers."""
-    question = message.question
-    before = [{"role": "assistant", "content": question}] if question else []
-    return [*before, {"role": "user", "content": message.text}]
+    shown = []
+    if message.question:
+        shown.append({"role": "assistant", "content": message.question})
+    shown.append({"role": "user", "content": message.text})
+    return shown
 
 
 async def calls_memory_tools(model: BaseChatModel) -> Way | None:

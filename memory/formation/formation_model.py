@@ -286,24 +286,29 @@ def _failure(fault: Exception, model: str) -> Exception:
     name = type(fault).__name__
     if code in _FINAL or (status is None and code and code not in _PASSING_CODES):
         return WordsUnreadable(code, refused=True)
-    passes = status in _PASSING_STATUSES and code != "insufficient_quota"
-    refuses = status is not None and (400 <= status < 500 or status == _NOT_IMPLEMENTED)
-    how: _How = "away"
-    error = FormationUnavailable(f"The memory model did not answer ({name}).")
-    if refuses and not passes:
-        how = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
-        param = _name(getattr(fault, "param", None))
-        error = MemoryModelRefused(model, status=status or 0, code=code, param=param)
-    elif status == _SERVER_ERROR:
-        how = "broken"
-    elif "timeout" in name.lower() and not has_not_arrived(fault):
-        how = "slow"
     why = name
     if status:
         why += f", HTTP {status}"
     if code:
         why += f", {code}"
-    return _CallFailed(how, why, error)
+    if status is not None and _is_refusal(status, code):
+        refused_how: _How = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
+        param = _name(getattr(fault, "param", None))
+        refused = MemoryModelRefused(model, status=status, code=code, param=param)
+        return _CallFailed(refused_how, why, refused)
+    how: _How = "away"
+    if status == _SERVER_ERROR:
+        how = "broken"
+    elif "timeout" in name.lower() and not has_not_arrived(fault):
+        how = "slow"
+    return _CallFailed(how, why, FormationUnavailable(f"The memory model did not answer ({name})."))
+
+
+def _is_refusal(status: int, code: str) -> bool:
+    """Return whether the same request would be refused again."""
+    if status in _PASSING_STATUSES:
+        return code == "insufficient_quota"
+    return 400 <= status < 500 or status == _NOT_IMPLEMENTED
 
 
 def has_not_arrived(fault: BaseException) -> bool:

@@ -275,7 +275,9 @@ class Former:
         TEAM.set(person.team_id)
         references = await self.find_references(person, _stored_texts(message))
         said = TypedMessage(message, references)
-        evidence = whole_message(said) if quote is None else quoted_part(said, quote)
+        evidence: Evidence | None = whole_message(said)
+        if quote is not None:
+            evidence = quoted_part(said, quote)
         if evidence is None or not evidence.text:
             return Refusal(reason="no_evidence", kind=KEPT_KIND)
         content = {"text": evidence.text, "decision": decision}

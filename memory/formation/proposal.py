@@ -69,7 +69,7 @@ def _none_if_invalid(value: object, validate: ValidatorFunctionWrapHandler) -> A
 
 
 Day: TypeAlias = Annotated[date | None, BeforeValidator(_day), WrapValidator(_none_if_invalid)]
-ClockTime: TypeAlias = Annotated[
+TimeOfDay: TypeAlias = Annotated[
     str | None, BeforeValidator(clock_time), WrapValidator(_none_if_invalid)
 ]
 
@@ -84,7 +84,7 @@ class Verdict(BaseModel):
     about: Literal["speaker", "other"]
     modality: Literal["asserted", "promised", "past", "hypothetical", "question", "joke", "request"]
     due: Day = None
-    due_time: ClockTime = None
+    due_time: TimeOfDay = None
     valid_until: Day = None
     conflict: Literal["none", "replaces", "unclear"]
     sensitive: Sensitive = "none"
@@ -187,10 +187,11 @@ def _read(
     content = valid.model_dump(mode="json")
     if any(holds_credentials(text) for text in (evidence.text, *texts(content))):
         return replace(unusable, reason="secret")
-    removes = level(kind, content) == 0
     has_no_subject = content.get(SUBJECT_FIELDS.get(kind, "")) == ""
-    is_asked_about = removes and evidence.original.removal_proposed
-    if has_no_subject or is_asked_about or links_not_typed(content, messages):
+    if has_no_subject or links_not_typed(content, messages):
+        return unusable
+    removes = level(kind, content) == 0
+    if removes and evidence.original.removal_proposed:
         return unusable
     said = content
     if target is None:

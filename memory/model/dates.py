@@ -44,7 +44,9 @@ def clock_time(text: object) -> str:
     local time. Raises `ValueError` for anything else.
     """
     error = ValueError("This is no time of day.")
-    found = _CLOCK.fullmatch(text) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        raise error
+    found = _CLOCK.fullmatch(text)
     if found is None:
         raise error
     hour = int(found["hour"])
