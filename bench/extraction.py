@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.testbed import MODEL, running
 from memory import DM, SCHEMAS, Memory, Person, PersonMessage, memory_model
-from memory.formation import Extractor, FormationModel, TypedMessage
+from memory.formation import FormationModel, TypedMessage, extract_writes
 
 KNOWN = (0, 8, 40)
 """Numbers of known memories that the memory model is shown."""
@@ -41,14 +41,14 @@ def known_memories(number: int) -> list[Memory]:
     ]
 
 
-async def measure(extractor: Extractor, known: list[Memory]) -> list[float]:
+async def measure(model: FormationModel, known: list[Memory]) -> list[float]:
     """Return the milliseconds of processor time that each run of this process takes."""
     own = Person("T1", "U1").namespace(DM)
     said = [TypedMessage(PersonMessage(text=_TOLD, channel="D1", ts="1.0"))]
     used = []
     for _ in range(_WARMING_RUNS + _RUNS):
         began = time.process_time()
-        written = await extractor.extract(known, own, said)
+        written = await extract_writes(model, SCHEMAS, known, own, said)
         used.append((time.process_time() - began) * 1000)
         if not written:
             raise RuntimeError("The stand-in model wrote no memory.")
@@ -62,9 +62,8 @@ async def main() -> None:
         async with running("-m", "kioku_stand_in", settings={}, log=log) as model:
             address = json.loads(await model.line())["url"]
             chat = memory_model(model=MODEL, api_key="stand-in", base_url=f"{address}/v1")
-            extractor = Extractor(FormationModel(chat), SCHEMAS)
             for number in KNOWN:
-                used = await measure(extractor, known_memories(number))
+                used = await measure(FormationModel(chat), known_memories(number))
                 median = statistics.median(used)
                 print(f"{number:3} memories: median {median:.1f} ms, least {min(used):.1f} ms")
 

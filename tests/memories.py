@@ -31,7 +31,7 @@ from memory.formation.extract import CollectingStore
 from memory.formation.former import match_stored
 from memory.formation.known import known_memories
 from memory.formation.proposal import Verdict, read_writes
-from memory.model.schemas import subject_key
+from memory.model.schemas import BUILT_IN_KINDS, subject_key
 from tests.databases import SPACE, owner_rows
 
 VECTOR = "[1" + ",0" * (SPACE.dimensions - 1) + "]"
@@ -147,7 +147,9 @@ class ApprovedStore(CollectingStore):
     ) -> ApprovedStore:
         """Read the memories to show."""
         former = Former(pool, embedder, no_model)
-        return cls(former, view, said, await known_memories(pool, embedder, view, said))
+        return cls(
+            former, view, said, await known_memories(pool, embedder, view, said, [*BUILT_IN_KINDS])
+        )
 
     async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
         """Write what passes the evidence rule."""

@@ -4,8 +4,8 @@ from memory.formation.chat_model import TokenUse as TokenUse
 from memory.formation.evidence import OMITTED as OMITTED, TypedMessage as TypedMessage
 from memory.formation.following import follow_message as follow_message
 from memory.formation.extract import (
-    Extractor as Extractor,
     calls_memory_tools as calls_memory_tools,
+    extract_writes as extract_writes,
 )
 from memory.formation.formation_model import FormationModel as FormationModel
 from memory.formation.former import FindReferences as FindReferences

@@ -53,17 +53,20 @@ def memory_model(
     # Importing LangChain's package takes 65 ms, which start-up need not wait for.
     from memory.formation.openai_model import OpenAIModel
 
-    key = SecretStr(api_key) if isinstance(api_key, str) else api_key
+    if isinstance(api_key, str):
+        api_key = SecretStr(api_key)
     through: dict[str, Any] = {"default_headers": _ONE_CALL}
     if client is not None:
-        secret = key.get_secret_value() if key else None
         own = client.with_options(
-            api_key=secret, base_url=base_url, max_retries=0, timeout=MODEL_TIMEOUT
+            api_key=api_key.get_secret_value() if api_key else None,
+            base_url=base_url,
+            max_retries=0,
+            timeout=MODEL_TIMEOUT,
         )
         through = {"root_async_client": own, "async_client": own.chat.completions}
     return OpenAIModel(
         model=name,
-        api_key=key,
+        api_key=api_key,
         base_url=base_url,
         use_responses_api=api == "responses",
         reasoning_effort=reasoning_effort,

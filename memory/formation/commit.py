@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 
 from memory.credentials.redaction import redact
 from memory.embeddings.embedder import Embedder
-from memory.formation.decide import Current, Decisions, decide
+from memory.formation.decide import Current, Decisions, decide, origin_of
 from memory.formation.evidence import PersonMessage
 from memory.formation.proposal import Proposal, Refusal
 from memory.formation.verdict import SensitivePolicy
@@ -22,7 +22,7 @@ from memory.model.namespace import MemoryView, Person
 from memory.model.statement import Statement
 from memory.postgres.database import Pool
 from memory.store.changes import Change, changes_of
-from memory.store.edits import Origin, statement_of
+from memory.store.edits import statement_of
 from memory.store.forgetting import forgotten_among
 from memory.store.projection import remaining_capacity
 from memory.store.proposals import Question, ask, note_refusals, read_questions
@@ -129,15 +129,8 @@ def _notes(
     for one in refused:
         if one.evidence is None:
             continue
-        said = one.evidence.original
-        message = one.evidence.key
-        origin = Origin(
-            actor="formation",
-            evidence=redact(one.evidence.text).text,
-            channel=message[0] if message else None,
-            ts=message[1] if message else None,
-            zone=str(said.zone),
-        )
+        text = redact(one.evidence.text).text
+        origin = origin_of(one.evidence, text, "formation")
         audience = view.own.audience
         statement = statement_of(str(uuid4()), one.kind, audience, None, origin, batch=batch)
         notes.append((statement, str(one.reason)))

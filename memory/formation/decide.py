@@ -8,17 +8,18 @@ verdict, the person is asked.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from memory.formation.evidence import PersonMessage
+from memory.formation.evidence import Evidence, PersonMessage
 from memory.formation.proposal import Proposal, Reason, Refusal
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import PROMISE_KIND, subject, subject_fields, subject_key
 from memory.model.statement import Actor, MessageKey, Statement
+from memory.store.edits import Origin, statement_of
 from memory.store.memories import Memory
 
 MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
@@ -72,40 +73,46 @@ def decide(
     removals = 0
     names: dict[str, dict[str, Any]] = {}  # the current identifying fields of each memory
     for proposal in proposals:
-        reason = _refusal(proposal, current, at, sensitive)
         key = _key(proposal, keys)
-        # A memory that was shown to the model but is gone by now does not come back.
-        is_new = key not in existing and proposal.target is None
-        if reason is None and is_new and remaining < 1:
-            reason = "full"
-        if reason is None and key not in existing and (proposal.removes or not is_new):
+        is_new = key not in existing
+        reason = refusal(proposal, at, sensitive)
+        if proposal.evidence.key in current.forgotten:
             reason = "unusable"
+        elif reason is None and is_new:
+            reason = _refusal_of_new(proposal, remaining)
         if reason is not None:
             decisions.refused.append(proposal.refused(reason))
             continue
-        removals += proposal.removes
-        asks = asks_first(proposal, own, sensitive) or _has_changed(proposal, current)
-        asks = asks or (proposal.removes and removals > MAX_REMOVALS)
+        if proposal.removes:
+            removals += 1
         statement = _statement(proposal, key, _audience(proposal, own), names.get(key), batch)
-        if asks:
+        if (
+            asks_first(proposal, own, sensitive)
+            or _has_changed(proposal, current)
+            or (proposal.removes and removals > MAX_REMOVALS)
+        ):
             decisions.questions.append(statement)
         else:
             decisions.statements.append(statement)
             keys[_subject(proposal)] = key
             existing.add(key)
             names[key] = _identity(proposal, names.get(key))
-            remaining -= is_new
-        decisions.accepted.append(proposal.evidence.original)
-    decisions.accepted = list(dict.fromkeys(decisions.accepted))
+            if is_new:
+                remaining -= 1
+        said = proposal.evidence.original
+        if said not in decisions.accepted:
+            decisions.accepted.append(said)
     return decisions
 
 
-def _refusal(
-    proposal: Proposal, current: Current, at: datetime, sensitive: SensitivePolicy | None
-) -> Reason | None:
-    if proposal.evidence.key in current.forgotten:
+def _refusal_of_new(proposal: Proposal, remaining: int) -> Reason | None:
+    """Return why a memory that is not stored is not created either.
+
+    A memory that was shown to the model but is gone by now does not come back.
+    """
+    if proposal.removes or proposal.target is not None:
         return "unusable"
-    return refusal(proposal, at, sensitive)
+    return "full" if remaining < 1 else None
 
 
 def _key(proposal: Proposal, keys: Mapping[tuple[str, str], str]) -> str:
@@ -137,25 +144,30 @@ def _audience(proposal: Proposal, own: Namespace) -> str:
 def _statement(
     proposal: Proposal, key: str, audience: str, name: Mapping[str, Any] | None, batch: UUID
 ) -> Statement:
-    said = proposal.evidence.original
-    message = proposal.evidence.key
-    content = None if proposal.removes else _content(proposal, name)
-    return Statement(
-        id=uuid4(),
-        key=key,
-        audience=audience,
-        kind=proposal.kind,
-        act="remove" if proposal.removes else "say",
-        actor=_ACTORS.get(said.origin, "formation"),
-        content=content,
-        evidence=proposal.evidence.text,
-        channel=message[0] if message else None,
-        ts=message[1] if message else None,
-        said_at=said.said_at,
-        zone=str(said.zone),
-        until=None if content is None else _until(proposal, content),
-        may_harm=proposal.verdict is not None and proposal.verdict.may_harm,
-        batch=batch,
+    actor = _ACTORS.get(proposal.evidence.original.origin, "formation")
+    origin = origin_of(proposal.evidence, proposal.evidence.text, actor)
+    if proposal.removes:
+        return statement_of(key, proposal.kind, audience, None, origin, batch=batch, act="remove")
+    content = _content(proposal, name)
+    until = _until(proposal, content)
+    statement = statement_of(
+        key, proposal.kind, audience, content, origin, batch=batch, until=until
+    )
+    if proposal.verdict is not None and proposal.verdict.may_harm:
+        return replace(statement, may_harm=True)
+    return statement
+
+
+def origin_of(evidence: Evidence, text: str, actor: Actor) -> Origin:
+    """Return where the words of an evidence come from; `text` is what is stored of them."""
+    message = evidence.key
+    channel, ts = message or (None, None)
+    return Origin(
+        actor=actor,
+        evidence=text,
+        channel=channel,
+        ts=ts,
+        zone=str(evidence.original.zone),
     )
 
 
@@ -170,10 +182,9 @@ def _content(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, An
 def _identity(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the fields that identify the memory: `name`, unless the proposal changes them."""
     fields = subject_fields(proposal.kind, proposal.content)
-    own = {field: proposal.content[field] for field in fields if field in proposal.content}
     if name is not None and not fields & proposal.values.keys():
         return dict(name)
-    return own
+    return {field: value for field, value in proposal.content.items() if field in fields}
 
 
 def _due(proposal: Proposal) -> dict[str, str | None]:
@@ -189,11 +200,11 @@ def _due(proposal: Proposal) -> dict[str, str | None]:
 
 def _until(proposal: Proposal, content: Mapping[str, Any]) -> datetime | None:
     """Return when a statement ends: as the sentence says, or with the memory that it details."""
-    day: date | None = proposal.verdict.valid_until if proposal.verdict else None
     if proposal.kind == PROMISE_KIND:  # it ends when it is kept, not when it is due
         return None
-    if day is not None:
-        return end_of(day, proposal.evidence.original.zone)
+    verdict = proposal.verdict
+    if verdict is not None and verdict.valid_until is not None:
+        return end_of(verdict.valid_until, proposal.evidence.original.zone)
     target = proposal.target
     if target is None or not proposal.values:
         return None

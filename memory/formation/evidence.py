@@ -25,7 +25,7 @@ from itertools import pairwise
 
 import regex
 
-from memory.model.dates import is_slack_ts
+from memory.model.dates import slack_time
 from memory.model.references import References, RenderedText
 from memory.model.statement import MessageKey
 from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
@@ -76,9 +76,7 @@ class PersonMessage:
     @property
     def said_at(self) -> datetime:
         """The time of `ts`; the current time if there is none, as for a command."""
-        if not is_slack_ts(self.ts):
-            return datetime.now(UTC)
-        return datetime.fromtimestamp(float(self.ts), UTC)
+        return slack_time(self.ts) or datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -92,7 +90,7 @@ class TypedMessage:
     original: PersonMessage
     references: References = field(default_factory=References)
     text: str = field(init=False)
-    sentences: list[tuple[int, int]] = field(init=False)
+    sentences: list[tuple[int, int]] = field(init=False, default_factory=list)
     _rendered: RenderedText = field(init=False)
     _letters: str = field(init=False)
     _starts: list[int] = field(init=False, default_factory=list)
@@ -101,15 +99,16 @@ class TypedMessage:
     def __post_init__(self) -> None:
         self._rendered = self.references.rendered(clean(self.original.text))
         self.text = self._rendered.text[:MAX_MESSAGE]
-        pieces = sorted([*lettered(self.text), *_omissions(self.text)], key=lambda piece: piece[1])
+        pieces = [*lettered(self.text), *_omissions(self.text)]
+        pieces.sort(key=lambda piece: piece[1])
         self._letters = "".join(piece for piece, _, _ in pieces)
         for piece, start, end in pieces:
             self._starts += [start] * len(piece)
             self._ends += [end] * len(piece)
-        borders = [0, *(one.end() for one in _BREAK.finditer(self.text)), len(self.text)]
-        self.sentences = [
-            (start, end) for start, end in pairwise(borders) if self.text[start:end].strip()
-        ]
+        breaks = [found.end() for found in _BREAK.finditer(self.text)]
+        for start, end in pairwise([0, *breaks, len(self.text)]):
+            if self.text[start:end].strip():
+                self.sentences.append((start, end))
 
     @property
     def says_something(self) -> bool:
@@ -129,9 +128,11 @@ class TypedMessage:
         counts only if it is the whole message.
         """
         wanted = _LEFT_OUT.join(map(letters, quote.split(OMITTED)))
-        said = wanted.replace(_LEFT_OUT, "")
-        position = self._letters.find(wanted) if said else -1
-        if position < 0 or (len(said) < 2 and wanted != self._letters):
+        count = len(wanted.replace(_LEFT_OUT, ""))
+        if count == 0 or (count == 1 and wanted != self._letters):
+            return None
+        position = self._letters.find(wanted)
+        if position < 0:
             return None
         return self._starts[position], self._ends[position + len(wanted) - 1]
 
@@ -141,9 +142,10 @@ class TypedMessage:
         last = bisect_left(self.sentences, end, key=lambda one: one[0]) - 1
         return first, max(first, last)
 
-    def between(self, first: int, last: int) -> str:
-        """Return the sentences with the indexes `first` to `last`, as a model reads them."""
-        return self.text[self.sentences[first][0] : self.sentences[last][1]].strip()
+    @property
+    def sentence_texts(self) -> list[str]:
+        """The sentences as a model reads them."""
+        return [self.text[start:end].strip() for start, end in self.sentences]
 
     def typed(self, start: int, end: int) -> str:
         """Return the part of `text` between two offsets as the person typed it."""
@@ -189,15 +191,20 @@ def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | No
             continue
         start, end = found
         first, last = message.around(start, end)
-        others = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
-        place = sum(len(one.sentences) for one in messages[:index])
+        earlier = sentences_of(messages[:index]) + message.sentence_texts[:first]
+        later = message.sentence_texts[last + 1 :] + sentences_of(messages[index + 1 :])
         return Evidence(
             message=message,
             text=_window(message, first, last, start, end),
-            before="".join(others[: place + first][-1:])[-_CONTEXT:],
-            after="".join(others[place + last + 1 :][:1])[:_CONTEXT],
+            before="".join(earlier[-1:])[-_CONTEXT:],
+            after="".join(later[:1])[:_CONTEXT],
         )
     return None
+
+
+def sentences_of(messages: Iterable[TypedMessage]) -> list[str]:
+    """Return the sentences of these messages, as a model reads them."""
+    return [text for message in messages for text in message.sentence_texts]
 
 
 def _window(message: TypedMessage, first: int, last: int, start: int, end: int) -> str:
@@ -239,10 +246,14 @@ def quoted_part(message: TypedMessage, quote: str) -> Evidence | None:
 
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:
     """Return the links in a JSON value that do not occur in any of `messages`."""
-    found = [link for text in texts(content) for link in _LINK.findall(folded(text))]
-    said = "\n".join(folded(message.text) for message in messages) if found else ""
-    links = [link.rstrip(".,;:!?。、") for link in found]
-    return [link for link in links if not _is_in(said, link)]
+    said = "\n".join(folded(message.text) for message in messages)
+    missing: list[str] = []
+    for text in texts(content):
+        for found in _LINK.findall(folded(text)):
+            link = found.rstrip(".,;:!?。、")
+            if not _is_in(said, link):
+                missing.append(link)
+    return missing
 
 
 def _is_in(text: str, link: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.errors import GraphRecursionError
@@ -20,9 +19,6 @@ from memory.model.schemas import SCHEMAS, with_evidence
 from memory.store.memories import Memory
 
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
-# The parts of a namespace, which LangMem reads from the configuration of a run.
-_PLACE = ("app", "team", "user", "audience")
-_NAMESPACE = tuple(f"{{{part}}}" for part in _PLACE)
 
 _RULES = """\
 Record what the tools are for, and only what the person says about themself, as true now: no
@@ -41,11 +37,6 @@ _DETAILS = """
 They asked you to remember a lot: record small details as well, each as a memory of its own."""
 
 
-def instructions_for(*, eager: bool = False) -> str:
-    """Return the memory model's instructions; `eager`: it records details, too."""
-    return _RULES + _DETAILS if eager else _RULES
-
-
 class CollectingStore(BaseStore):
     """LangGraph's store interface over some rows of a person: every search returns them all.
 
@@ -58,9 +49,12 @@ class CollectingStore(BaseStore):
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Collect writes, and answer searches."""
-        given = [*ops]
-        self.writes += [op for op in given if isinstance(op, PutOp)]
-        return [self._items if isinstance(op, SearchOp) else None for op in given]
+        results: list[Result] = []
+        for op in ops:
+            if isinstance(op, PutOp):
+                self.writes.append(op)
+            results.append(self._items if isinstance(op, SearchOp) else None)
+        return results
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Do as `batch` does."""
@@ -73,63 +67,52 @@ def _item(row: Memory) -> SearchItem:
     return SearchItem(row.namespace.parts, row.key, value, row.created_at, row.updated_at)
 
 
-class Extractor:
-    """LangMem's store manager with `model` and the kinds `schemas`."""
+@step("extract")
+async def extract_writes(
+    model: FormationModel,
+    schemas: Sequence[type[BaseModel]],
+    rows: Iterable[Memory],
+    own: Namespace,
+    messages: Sequence[TypedMessage],
+    *,
+    eager: bool = False,
+) -> list[PutOp]:
+    """Return what the model writes for `messages`, given the kinds and the memories `rows`.
 
-    def __init__(self, model: FormationModel, schemas: Sequence[type[BaseModel]]) -> None:
-        self._model = model
-        # Created once, because their tool definitions are cached.
-        self._kinds = [with_evidence(schema) for schema in schemas]
-        # LangMem's managers serve all runs: the model and store of each run are in `RUN`.
-        self._managers: dict[bool, Any] = {}
+    `eager`: it records details, too. Raises `WordsUnreadable`, also if its answer was unusable, and
+    `FormationUnavailable`.
+    """
+    # Importing LangMem takes 60 ms, which start-up need not wait for.
+    from memory.formation.langmem_model import Run, create_manager
 
-    @step("extract")
-    async def extract(
-        self,
-        rows: Iterable[Memory],
-        own: Namespace,
-        messages: Sequence[TypedMessage],
-        *,
-        eager: bool = False,
-    ) -> list[PutOp]:
-        """Return what the model writes for `messages`, given the memories `rows`.
-
-        Raises `WordsUnreadable`, also if its answer was unusable, and `FormationUnavailable`.
-        """
-        # Importing LangMem takes 60 ms, which start-up need not wait for.
-        from memory.formation.langmem_model import RUN, Run, create_manager
-
-        if eager not in self._managers:
-            instructions = instructions_for(eager=eager)
-            self._managers[eager] = create_manager(self._kinds, instructions, _NAMESPACE)
-        manager = self._managers[eager]
-        store = CollectingStore(rows)
-        run = Run(self._model, store)
-        shown = {"messages": [part for one in messages for part in _shown(one)]}
-        place = dict(zip(_PLACE, own.parts, strict=True))
-        config = {"recursion_limit": RECURSION_LIMIT, "configurable": place}
-        token = RUN.set(run)
-        try:
-            with tracing_context(enabled=False):
+    kinds = [with_evidence(schema) for schema in schemas]
+    instructions = _RULES + _DETAILS if eager else _RULES
+    store = CollectingStore(rows)
+    run = Run(model)
+    manager = create_manager(run, kinds, instructions, own.parts, store)
+    shown = {"messages": [part for one in messages for part in _shown(one)]}
+    config = {"recursion_limit": RECURSION_LIMIT}
+    try:
+        with tracing_context(enabled=False):
+            await manager.ainvoke(shown, config=config)
+            while run.take_left():
                 await manager.ainvoke(shown, config=config)
-                while run.take_left():
-                    await manager.ainvoke(shown, config=config)
-        except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
-            # trustcall raises these on some answers; their messages may quote the person.
-            if run.failure is None:
-                raise WordsUnreadable(type(fault).__name__, refused=False) from None
-        finally:
-            RUN.reset(token)
-        if run.failure is not None:
-            raise run.failure
-        return store.writes
+    except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
+        # trustcall raises these on some answers; their messages may quote the person.
+        if run.failure is None:
+            raise WordsUnreadable(type(fault).__name__, refused=False) from None
+    if run.failure is not None:
+        raise run.failure
+    return store.writes
 
 
 def _shown(message: TypedMessage) -> list[dict[str, str]]:
     """Return a message for the memory model, after the question from Kioku that it answers."""
-    question = message.question
-    before = [{"role": "assistant", "content": question}] if question else []
-    return [*before, {"role": "user", "content": message.text}]
+    shown = []
+    if message.question:
+        shown.append({"role": "assistant", "content": message.question})
+    shown.append({"role": "user", "content": message.text})
+    return shown
 
 
 async def calls_memory_tools(model: BaseChatModel) -> Way | None:
@@ -140,5 +123,5 @@ async def calls_memory_tools(model: BaseChatModel) -> Way | None:
     said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
     own = Person("T0", "U0").namespace(DM)
     asked = FormationModel(model)
-    written = await Extractor(asked, SCHEMAS).extract((), own, [said])
+    written = await extract_writes(asked, SCHEMAS, [], own, [said])
     return asked.way if written else None

@@ -45,7 +45,7 @@ async def follow_message(
     If anything is gone, `in_commit` is awaited in the transaction with the batches of the notices
     about the memories.
     """
-    typed = None if words is None else [TypedMessage(words)]
+    typed = [TypedMessage(words)] if words else []
     async with writing(pool, embedder, person) as connection:
         async with seeing_forgotten(connection):
             said = await statements_of_message(connection, person, message)
@@ -66,9 +66,9 @@ async def follow_message(
     return keys
 
 
-def _is_still_said(evidence: str, typed: list[TypedMessage] | None) -> bool:
-    """Return whether a message contains these words; a blanked quote counts as still said."""
-    if typed is None:
+def _is_still_said(evidence: str, typed: list[TypedMessage]) -> bool:
+    """Return whether a message, if it still exists, contains these words, or they are blanked."""
+    if not typed:
         return False
     return not evidence or find_evidence(evidence, typed) is not None
 

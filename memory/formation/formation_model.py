@@ -77,6 +77,16 @@ class _CallFailed(Exception):
         self.why = why
         self.error = error
 
+    @property
+    def is_of_setup(self) -> bool:
+        """Whether every request would fail now."""
+        return self.how in ("away", "setup")
+
+    @property
+    def unreadable(self) -> WordsUnreadable:
+        """The error for callers if other requests do not fail."""
+        return WordsUnreadable(self.why, refused=self.how == "refused")
+
 
 class FormationModel:
     """A chat model that is asked with tools, in the way in which it can call them.
@@ -104,29 +114,39 @@ class FormationModel:
         way = self.way or "tools"
         try:
             answer = await self._whole_answer(way, messages, tools)
-        except _CallFailed as failed:
-            failure = failed
-        else:
-            if answer.tool_calls:
-                self.way = way
-            elif self.way is None:
-                # There was nothing to remember, or the server did not pass on the tools.
-                self.way = await self._find_way()
-                if self.way == "schema":
-                    return await self._last_answer("schema", messages, tools)
-            return answer
-        if failure.how in ("away", "setup"):
+        except _CallFailed as failure:
+            return await self._answer_after(failure, way, messages, tools)
+        if answer.tool_calls:
+            self.way = way
+        elif self.way is None:
+            # There was nothing to remember, or the server did not pass on the tools.
+            self.way = await self._find_way()
+            if self.way == "schema":
+                return await self._last_answer("schema", messages, tools)
+        return answer
+
+    async def _answer_after(
+        self,
+        failure: _CallFailed,
+        way: Way,
+        messages: Sequence[Any],
+        tools: Sequence[ToolDefinition],
+    ) -> AIMessage:
+        """Return the answer to a second request, after a failure. Raises as `ask` does."""
+        if failure.is_of_setup:
             raise self._logged(failure) from failure
         found = await self._find_way()
         if found is None:
             raise self._logged(failure) from failure
         if found == way and failure.how in ("refused", "slow"):
             self.way = found
-            raise WordsUnreadable(failure.why, refused=failure.how == "refused")
+            raise failure.unreadable from None
         # The tools may be at fault: a broken call, or one without an end.
-        answer = await self._last_answer("schema" if self._is_openai else way, messages, tools)
-        ends_by_schema_only = self.way is None and failure.how == "endless"
-        self.way = "schema" if ends_by_schema_only and self._is_openai else found
+        last_way: Way = "schema" if self._is_openai else way
+        answer = await self._last_answer(last_way, messages, tools)
+        if self.way is None and failure.how == "endless":
+            found = last_way  # tools make it answer without an end
+        self.way = found
         return answer
 
     async def _last_answer(
@@ -136,9 +156,9 @@ class FormationModel:
         try:
             return await self._whole_answer(way, messages, tools)
         except _CallFailed as failed:
-            if failed.how in ("away", "setup"):
+            if failed.is_of_setup:
                 raise self._logged(failed) from failed
-            raise WordsUnreadable(failed.why, refused=failed.how == "refused") from None
+            raise failed.unreadable from None
 
     @staticmethod
     def _logged(failure: _CallFailed) -> FormationUnavailable:
@@ -185,7 +205,8 @@ class FormationModel:
             if way == "tools":
                 answer = await self._with_tools(tools).ainvoke(messages)
             else:
-                answer = await self._with_schema(tools).ainvoke(_as_one(messages, tools))
+                text = request_text(convert_to_messages(messages), tools)
+                answer = await self._with_schema(tools).ainvoke([("user", text)])
         except Exception as fault:  # noqa: BLE001 - each provider's package has errors of its own
             raise _failure(fault, self._name) from None
         team = TEAM.get(None)
@@ -226,10 +247,6 @@ class FormationModel:
         return self._is_openai and used is not None and used["output_tokens"] >= self._limit
 
 
-def _as_one(messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> list[tuple[str, str]]:
-    return [("user", request_text(convert_to_messages(messages), tools))]
-
-
 def _with_calls(answer: AIMessage, tools: Sequence[ToolDefinition]) -> AIMessage:
     """Return an answer that follows the schema, with the tool calls in its text."""
     try:
@@ -243,12 +260,17 @@ def _with_calls(answer: AIMessage, tools: Sequence[ToolDefinition]) -> AIMessage
 def _thinks(answer: AIMessage) -> bool:
     """Return whether the model thought before it answered."""
     used = answer.usage_metadata
-    counted = used.get("output_token_details", {}).get("reasoning") if used else None
-    blocks = [one for one in answer.content if isinstance(one, dict)]
-    shown = any(one.get("type") == "reasoning" for one in blocks)
+    if used and used.get("output_token_details", {}).get("reasoning"):
+        return True
+    if _has_block(answer, "reasoning") or answer.additional_kwargs.get("reasoning_content"):
+        return True
     text = str(answer.text)
-    told = answer.additional_kwargs.get("reasoning_content")
-    return bool(counted or shown or told or without_thoughts(text) != text)
+    return without_thoughts(text) != text
+
+
+def _has_block(answer: AIMessage, kind: str) -> bool:
+    """Return whether an answer has a content block of a type."""
+    return any(isinstance(one, dict) and one.get("type") == kind for one in answer.content)
 
 
 def _failure(fault: Exception, model: str) -> Exception:
@@ -257,26 +279,36 @@ def _failure(fault: Exception, model: str) -> Exception:
     The error's text may quote the person, so neither the text nor a long code is logged or raised.
     LangChain raises a failed response as a ValueError with the API's error object.
     """
-    failed = fault.args[0] if isinstance(fault, ValueError) and fault.args else None
     status = _status(fault) or _status(fault.__cause__)
-    code = _name(getattr(fault, "code", None) or getattr(failed, "code", None))
+    code = _name(getattr(fault, "code", None))
+    if not code and isinstance(fault, ValueError) and fault.args:
+        code = _name(getattr(fault.args[0], "code", None))
     name = type(fault).__name__
     if code in _FINAL or (status is None and code and code not in _PASSING_CODES):
         return WordsUnreadable(code, refused=True)
-    passes = status in _PASSING_STATUSES and code != "insufficient_quota"
-    refuses = status is not None and (400 <= status < 500 or status == _NOT_IMPLEMENTED)
-    how: _How = "away"
-    error = FormationUnavailable(f"The memory model did not answer ({name}).")
-    if refuses and not passes:
-        how = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
+    why = name
+    if status:
+        why += f", HTTP {status}"
+    if code:
+        why += f", {code}"
+    if status is not None and _is_refusal(status, code):
+        refused_how: _How = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
         param = _name(getattr(fault, "param", None))
-        error = MemoryModelRefused(model, status=status or 0, code=code, param=param)
-    elif status == _SERVER_ERROR:
+        refused = MemoryModelRefused(model, status=status, code=code, param=param)
+        return _CallFailed(refused_how, why, refused)
+    how: _How = "away"
+    if status == _SERVER_ERROR:
         how = "broken"
     elif "timeout" in name.lower() and not has_not_arrived(fault):
         how = "slow"
-    why = ", ".join(filter(None, (name, f"HTTP {status}" if status else "", code)))
-    return _CallFailed(how, why, error)
+    return _CallFailed(how, why, FormationUnavailable(f"The memory model did not answer ({name})."))
+
+
+def _is_refusal(status: int, code: str) -> bool:
+    """Return whether the same request would be refused again."""
+    if status in _PASSING_STATUSES:
+        return code == "insufficient_quota"
+    return 400 <= status < 500 or status == _NOT_IMPLEMENTED
 
 
 def has_not_arrived(fault: BaseException) -> bool:
@@ -298,17 +330,18 @@ def _status(fault: BaseException | None) -> int | None:
 
     OpenAI and Anthropic call it `status_code`, Google `code`; botocore has it in `response`.
     """
+    found = [getattr(fault, "status_code", None), getattr(fault, "code", None)]
     response = getattr(fault, "response", None)
-    metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
-    found = (getattr(fault, "status_code", None), getattr(fault, "code", None))
-    for status in (*found, metadata.get("HTTPStatusCode")):
-        if isinstance(status, int):
-            return status
-    return None
+    if isinstance(response, dict):
+        found.append(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
+    return next((status for status in found if isinstance(status, int)), None)
 
 
 def _name(value: object) -> str:
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
+    """Return an error code or parameter; "" if it may be a text."""
+    if isinstance(value, str) and _NAME.fullmatch(value):
+        return value
+    return ""
 
 
 def _resendable(answer: AIMessage) -> AIMessage:
@@ -317,9 +350,9 @@ def _resendable(answer: AIMessage) -> AIMessage:
     Chat completions and the Responses API report a refusal in different places. The API rejects a
     reasoning item that it has not stored. A lone surrogate in an argument could not be encoded.
     """
-    blocks = [one for one in answer.content if isinstance(one, dict)]
-    refused = any(one.get("type") == "refusal" for one in blocks)
+    more: dict[str, Any] = {}
+    if _has_block(answer, "refusal") or answer.additional_kwargs.get("refusal"):
+        more["refusal"] = True
     calls = [{**call, "args": clean_content(call["args"], None)} for call in answer.tool_calls]
-    more = {"refusal": True} if refused or answer.additional_kwargs.get("refusal") else {}
     update = {"content": str(answer.text), "additional_kwargs": more, "tool_calls": calls}
     return answer.model_copy(update=update)

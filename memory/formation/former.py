@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import TypeAlias
-from uuid import UUID
+from functools import cached_property, partial
+from typing import Any, TypeAlias
+from uuid import UUID, uuid4
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import PutOp
 from pydantic import BaseModel
 
-from memory.credentials.redaction import find_credentials, is_redacted
 from memory.embeddings.embedder import Embedder
 from memory.formation.commit import FormationResult, InCommit, commit
 from memory.formation.evidence import (
@@ -25,11 +24,11 @@ from memory.formation.evidence import (
     quoted_part,
     whole_message,
 )
-from memory.formation.extract import Extractor
+from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
 from memory.formation.known import NEIGHBOURS, known_memories
-from memory.formation.proposal import Proposal, Refusal, read_writes
+from memory.formation.proposal import Proposal, Refusal, holds_credentials, read_writes
 from memory.formation.verdict import SensitivePolicy, judge, refusal
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, WordsUnreadable
 from memory.model.namespace import MemoryView, Person
@@ -52,11 +51,15 @@ async def no_references(_: Person, __: Iterable[str]) -> References:
     return References()
 
 
-@contextmanager
-def _unavailable_models() -> Iterator[None]:
-    """Raise `FormationUnavailable` in place of the errors of models that do not answer in time."""
+@asynccontextmanager
+async def _answered_within(deadline: float | None) -> AsyncIterator[None]:
+    """Limit the time of the models in this block to `deadline` seconds, if it is given.
+
+    Raises `FormationUnavailable` in place of their errors.
+    """
     try:
-        yield
+        async with asyncio.timeout(deadline):
+            yield
     except TimeoutError:
         raise FormationUnavailable("The memory model took too long.") from None
     except EmbeddingsUnavailable as fault:
@@ -110,40 +113,43 @@ class Former:
         embedding model does not answer in time.
         """
         TEAM.set(view.person.team_id)
-        typed = [one for one in map(TypedMessage, messages) if one.says_something]
-        with _unavailable_models():
-            async with asyncio.timeout(deadline):
-                judged, refused = await self._read(view, typed, eager=eager)
-            return await self._commit(view, judged, refused, batch, in_commit)
+        typed = [TypedMessage(message) for message in messages]
+        typed = [message for message in typed if message.says_something]
+        async with _answered_within(deadline):
+            judged, refused = await self._read(view, typed, eager=eager)
+        return await self._commit(view, judged, refused, batch, in_commit)
 
     async def form_proposed(
         self,
         view: MemoryView,
         message: PersonMessage,
-        write: PutOp,
+        value: dict[str, Any],
         *,
-        target: Memory | None = None,
-        references: References | None = None,
-        batch: UUID | None = None,
-        in_commit: InCommit | None = None,
-        deadline: float | None = None,
+        target: Memory | None,
+        references: References,
+        batch: UUID | None,
+        in_commit: InCommit | None,
+        deadline: float,
     ) -> FormationResult:
-        """Form a memory from the write of a tool call; the memory model proposes nothing.
+        """Form a memory from the value in a tool call; the memory model proposes nothing.
 
-        `target` is the memory that `write` changes. `references` are the names with which it was
-        written; without them `find_references` is called. The rest is as for `form`.
+        `value` has the kind and the content with its evidence, `target` is the memory that it
+        changes, and `references` are the names with which it was written. The rest is as for
+        `form`.
         """
         TEAM.set(view.person.team_id)
-        typed = [one for one in [TypedMessage(message)] if one.says_something]
-        known = {target.key: target} if target else {}
-        with _unavailable_models():
-            async with asyncio.timeout(deadline):
-                if typed and not known:
-                    kinds = [str((write.value or {}).get("kind"))]
-                    known = await known_memories(self.pool, self.embedder, view, typed, kinds)
-                typed = await self._named(view, typed, known, references)
-                judged, refused = await self._judge(view, typed, [write], known)
-            return await self._commit(view, judged, refused, batch, in_commit)
+        key = target.key if target else str(uuid4())
+        write = PutOp(view.own.parts, key, value)
+        async with _answered_within(deadline):
+            if target is None:
+                typed = [TypedMessage(message)]
+                kinds = [str(value["kind"])]
+                known = await known_memories(self.pool, self.embedder, view, typed, kinds)
+            else:
+                known = {target.key: target}
+            said = TypedMessage(message, references)
+            judged, refused = await self._judge(view, [said], [write], known)
+        return await self._commit(view, judged, refused, batch, in_commit)
 
     async def _commit(
         self,
@@ -164,20 +170,6 @@ class Former:
             in_commit=in_commit,
         )
 
-    async def _named(
-        self,
-        view: MemoryView,
-        typed: Sequence[TypedMessage],
-        known: Mapping[str, Memory],
-        references: References | None,
-    ) -> list[TypedMessage]:
-        """Return the messages with names for the references in them and in the memories."""
-        if references is None:
-            stored = [text for one in typed for text in _stored_texts(one.original)]
-            stored += [text for row in known.values() for text in texts(row.value)]
-            references = await self.find_references(view.person, stored)
-        return [TypedMessage(one.original, references) for one in typed]
-
     async def _read(
         self,
         view: MemoryView,
@@ -190,23 +182,40 @@ class Former:
             return [], []
         kinds = [schema.__name__ for schema in self.schemas]
         known = await known_memories(self.pool, self.embedder, view, typed, kinds)
-        typed = await self._named(view, typed, known, None)
-        rows = [_as_shown(row, typed[0].references) for row in known.values()]
+        stored = [text for message in typed for text in _stored_texts(message.original)]
+        for row in known.values():
+            stored += texts(row.value)
+        references = await self.find_references(view.person, stored)
+        typed = [TypedMessage(message.original, references) for message in typed]
+        rows = [replace(row, value=references.shown_in(row.value)) for row in known.values()]
 
-        async def extract(part: Sequence[TypedMessage]) -> list[PutOp]:
-            try:
-                return await self._extractor.extract(rows, view.own, part, eager=eager)
-            except WordsUnreadable as unreadable:
-                # A small context may be full of memories.
-                if not unreadable.refused or len(rows) <= _FEW or not is_smallest(part):
-                    raise
-                return await self._extractor.extract(rows[-_FEW:], view.own, part, eager=eager)
-
-        writes, unread = await read_in_halves(extract, typed, halves_of_messages)
+        extract_part = partial(self._extract, view, rows, eager)
+        writes, unread = await read_in_halves(extract_part, typed, halves_of_messages)
         # Unread words are not shown as context of others, either.
-        readable = [one for one in typed if one not in unread]
+        readable = [message for message in typed if message not in unread]
         judged, refused = await self._judge(view, readable, writes, known)
-        return judged, [*refused, *map(_unreadable, unread)]
+        for message in unread:
+            refused.append(Refusal(reason="unreadable", evidence=whole_message(message)))
+        return judged, refused
+
+    async def _extract(
+        self, view: MemoryView, rows: Sequence[Memory], eager: bool, part: Sequence[TypedMessage]
+    ) -> list[PutOp]:
+        """Return what the model writes for `part`; a small context may be full of memories."""
+        extract_with = partial(
+            extract_writes,
+            self._memory_model,
+            self.schemas,
+            own=view.own,
+            messages=part,
+            eager=eager,
+        )
+        try:
+            return await extract_with(rows)
+        except WordsUnreadable as unreadable:
+            if not unreadable.refused or len(rows) <= _FEW or not is_smallest(part):
+                raise
+            return await extract_with(rows[-_FEW:])
 
     async def _judge(
         self,
@@ -221,12 +230,18 @@ class Former:
         proposals = await match_stored(self.pool, view, proposals, known)
         if not proposals:
             return [], refused
-
-        async def judge_part(part: Sequence[Proposal]) -> list[Proposal]:
-            return await judge(self._memory_model, part, typed)
-
+        judge_part = partial(judge, self._memory_model, messages=typed)
         judged, unread = await read_in_halves(judge_part, proposals, halves)
-        return judged, [*refused, *(one.refused("unreadable") for one in unread)]
+        refused += [proposal.refused("unreadable") for proposal in unread]
+        return judged, refused
+
+    async def _judge_one(self, proposal: Proposal) -> Proposal | None:
+        """Return a proposal with its verdict; None if the memory model cannot read its words."""
+        try:
+            [judged] = await judge(self._memory_model, [proposal], [proposal.evidence.message])
+        except WordsUnreadable:
+            return None
+        return judged
 
     async def is_sensitive(self, memory: Memory, sentence: str) -> bool:
         """Return whether others should not see a memory and the sentence that it comes from.
@@ -241,13 +256,12 @@ class Former:
         # They are shown the sentence, so it is among what is judged.
         shown = {**memory.content, "sentence": sentence}
         evidence = whole_message(said)
-        asked = Proposal(kind=memory.kind, content=shown, said=shown, evidence=evidence)
-        try:
-            [judged] = await judge(self._memory_model, [asked], [said])
-        except WordsUnreadable:
+        judged = await self._judge_one(
+            Proposal(kind=memory.kind, content=shown, said=shown, evidence=evidence)
+        )
+        if judged is None or judged.verdict is None:
             return True
-        verdict = judged.verdict
-        return verdict is None or verdict.sensitive != "none" or verdict.about != "speaker"
+        return judged.verdict.sensitive != "none" or judged.verdict.about != "speaker"
 
     async def judge_kept(
         self, person: Person, message: PersonMessage, quote: str | None, *, decision: bool
@@ -261,30 +275,27 @@ class Former:
         TEAM.set(person.team_id)
         references = await self.find_references(person, _stored_texts(message))
         said = TypedMessage(message, references)
-        evidence = whole_message(said) if quote is None else quoted_part(said, quote)
+        evidence: Evidence | None = whole_message(said)
+        if quote is not None:
+            evidence = quoted_part(said, quote)
         if evidence is None or not evidence.text:
             return Refusal(reason="no_evidence", kind=KEPT_KIND)
         content = {"text": evidence.text, "decision": decision}
         asked = Proposal(kind=KEPT_KIND, content=content, said=content, evidence=evidence)
-        if find_credentials(evidence.text) or is_redacted(evidence.text):
+        if holds_credentials(evidence.text):
             return asked.refused("secret")
-        try:
-            [judged] = await judge(self._memory_model, [asked], [said])
-        except WordsUnreadable:
+        judged = await self._judge_one(asked)
+        if judged is None:
             return asked.refused("unreadable")
         reason = refusal(judged, datetime.now(UTC), "never")
         return judged.refused(reason) if reason else evidence
 
-    # Each is created at its first use.
-
     @cached_property
     def _memory_model(self) -> FormationModel:
-        chat = self.model if isinstance(self.model, BaseChatModel) else self.model()
+        chat = self.model
+        if not isinstance(chat, BaseChatModel):
+            chat = chat()
         return FormationModel(chat)
-
-    @cached_property
-    def _extractor(self) -> Extractor:
-        return Extractor(self._memory_model, self.schemas)
 
     @staticmethod
     def warm_up() -> None:
@@ -297,15 +308,6 @@ class Former:
 def _stored_texts(message: PersonMessage) -> list[str]:
     """Return the texts of a message that a model is shown."""
     return [message.text, message.reply_to or ""]
-
-
-def _as_shown(row: Memory, references: References) -> Memory:
-    """Return a memory as the memory model reads it."""
-    return replace(row, value=references.shown_in(row.value))
-
-
-def _unreadable(message: TypedMessage) -> Refusal:
-    return Refusal(reason="unreadable", evidence=whole_message(message))
 
 
 async def match_stored(
@@ -324,12 +326,12 @@ async def match_stored(
         rows |= about_them.in_view(view)
     by_subject: dict[tuple[str, str], Memory] = {}
     for row in rows.values():
-        by_subject.setdefault((row.kind, subject_key(row.kind, row.content)), row)
+        about = (row.kind, subject_key(row.kind, row.content))
+        by_subject.setdefault(about, row)
     paired = []
-    for one in proposals:
-        if one.target is None:
-            one = replace(
-                one, target=by_subject.get((one.kind, subject_key(one.kind, one.content)))
-            )
-        paired.append(one)
+    for proposal in proposals:
+        if proposal.target is None:
+            about = (proposal.kind, subject_key(proposal.kind, proposal.content))
+            proposal = replace(proposal, target=by_subject.get(about))
+        paired.append(proposal)
     return paired

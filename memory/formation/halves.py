@@ -46,8 +46,10 @@ async def read_in_halves(
 
 def halves(parts: Sequence[Part]) -> Sequence[Sequence[Part]]:
     """Return the first and the second half; nothing for a single part."""
+    if len(parts) < 2:
+        return []
     middle = len(parts) // 2
-    return [parts[:middle], parts[middle:]] if middle else []
+    return [parts[:middle], parts[middle:]]
 
 
 def halves_of_messages(messages: Sequence[TypedMessage]) -> Sequence[Sequence[TypedMessage]]:
@@ -58,10 +60,11 @@ def halves_of_messages(messages: Sequence[TypedMessage]) -> Sequence[Sequence[Ty
         return halves(messages)
     [message] = messages
     middle, _ = message.sentences[len(message.sentences) // 2]
-    parts = (message.typed(0, middle), message.typed(middle, len(message.text)))
-    return [
-        [TypedMessage(replace(message.original, text=text), message.references)] for text in parts
-    ]
+    smaller = []
+    for text in (message.typed(0, middle), message.typed(middle, len(message.text))):
+        original = replace(message.original, text=text)
+        smaller.append([TypedMessage(original, message.references)])
+    return smaller
 
 
 def is_smallest(messages: Sequence[TypedMessage]) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.evidence import TypedMessage
+from memory.formation.evidence import TypedMessage, sentences_of
 from memory.model.namespace import MemoryView
-from memory.model.schemas import BUILT_IN_KINDS
 from memory.model.text import estimated_tokens
 from memory.postgres.database import Pool
 from memory.recall.search import nearest_memories
@@ -43,7 +42,7 @@ async def known_memories(
     embedder: Embedder,
     view: MemoryView,
     messages: Sequence[TypedMessage],
-    kinds: Iterable[str] = BUILT_IN_KINDS,
+    kinds: Sequence[str],
 ) -> dict[str, Memory]:
     """Return the memories of `kinds`, by key: all, or the nearest to what was typed.
 
@@ -51,11 +50,9 @@ async def known_memories(
     no connection held. Raises `EmbeddingsUnavailable`, also if the stored vectors are now of
     another model.
     """
-    kinds = [*kinds]
     shown = await newest(pool, view, kinds, MOST_KNOWN + 1)
     if len(shown) > MOST_KNOWN or sum(map(_tokens, shown)) > KNOWN_TOKENS:
-        said = [one.between(n, n) for one in messages for n in range(len(one.sentences))]
-        texts = list(dict.fromkeys(said))[:_SENTENCES]
+        texts = list(dict.fromkeys(sentences_of(messages)))[:_SENTENCES]
         shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS, kinds=kinds)
     return {row.key: row for row in reversed(shown)}
 

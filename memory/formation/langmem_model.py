@@ -6,8 +6,7 @@ import ast
 import logging
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +14,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
-from langgraph.store.base import BaseStore, Op, Result
-from pydantic import BaseModel
+from langgraph.store.base import BaseStore
+from pydantic import BaseModel, Field
 
 from memory.formation.formation_model import FormationModel
 from memory.formation.known import MOST_KNOWN, known_line
@@ -83,17 +82,16 @@ def _definition(tool: Any) -> ToolDefinition:
     descriptions = _PARAMETERS.get(function["name"])
     if descriptions is None:
         return definition
-    properties = {}
-    for name, parameter in function["parameters"]["properties"].items():
+    properties = function["parameters"]["properties"]
+    for name, parameter in properties.items():
         description = descriptions.get(name, "")
         properties[name] = {**_without_descriptions(parameter), "description": description}
-    parameters = {**function["parameters"], "properties": properties}
-    return {**definition, "function": {**function, "parameters": parameters}}
+    return definition
 
 
 @dataclass(slots=True)
 class Run:
-    """One run of LangMem's manager: its model and store, and what it would lose of the answers.
+    """One run of LangMem's manager: its model, and what LangMem would lose of the answers.
 
     `failure` is the error of a failed call. trustcall takes every exception for a bad answer, asks
     again up to 25 times, and then drops the words. So a failed call answers without a tool call,
@@ -103,7 +101,6 @@ class Run:
     """
 
     model: FormationModel
-    store: BaseStore
     failure: FormationUnavailable | None = None
     left: list[ToolCall] = field(default_factory=list)
     answer: AIMessage | None = None
@@ -122,16 +119,16 @@ class Run:
     async def _ask(self, messages: Sequence[BaseMessage], tools: Sequence[Any]) -> AIMessage:
         """Ask with short lines and numbers in place of LangMem's memories and ids."""
         numbers: dict[str, str] = {}
-        numbered = [
-            one.model_copy(update={"content": _numbered(str(one.text), numbers)})
-            for one in messages
-        ]
-        answer = await self.model.ask(numbered, [_definition(one) for one in tools])
-        by_number = {number: one for one, number in numbers.items()}
+        numbered = []
+        for message in messages:
+            text = _numbered(str(message.text), numbers)
+            numbered.append(message.model_copy(update={"content": text}))
+        answer = await self.model.ask(numbered, [_definition(tool) for tool in tools])
+        ids = {number: identity for identity, number in numbers.items()}
         for call in answer.tool_calls:
             number = str(call["args"].get("json_doc_id"))
-            if call["name"] in (PATCH_TOOL, REMOVE_TOOL) and number in by_number:
-                call["args"]["json_doc_id"] = by_number[number]
+            if call["name"] in (PATCH_TOOL, REMOVE_TOOL) and number in ids:
+                call["args"]["json_doc_id"] = ids[number]
         return answer
 
     def _one_patch_each(self, answer: AIMessage) -> AIMessage:
@@ -139,12 +136,11 @@ class Run:
         patched: set[str] = set()
         kept: list[ToolCall] = []
         for call in answer.tool_calls:
-            memory = str(call["args"].get("json_doc_id"))
-            is_patch = call["name"] == PATCH_TOOL
-            if is_patch and memory in patched:
-                self.left.append(call)
-                continue
-            if is_patch:
+            if call["name"] == PATCH_TOOL:
+                memory = str(call["args"].get("json_doc_id"))
+                if memory in patched:
+                    self.left.append(call)
+                    continue
                 patched.add(memory)
             kept.append(call)
         return answer.model_copy(update={"tool_calls": kept})
@@ -158,12 +154,11 @@ class Run:
         return True
 
 
-RUN: ContextVar[Run] = ContextVar("run")
-"""The run of this task. One manager serves all runs, because creating one takes 2 ms."""
-
-
 class LangMemModel(BaseChatModel):
-    """The model of whichever run calls it."""
+    """The chat model that LangMem calls in one run."""
+
+    # Not in its representation, which LangChain passes to tracers: answers quote the person.
+    run: Run = Field(repr=False)
 
     @property
     def _llm_type(self) -> str:
@@ -183,31 +178,23 @@ class LangMemModel(BaseChatModel):
         tools: Sequence[Any] = (),
         **__: Any,
     ) -> ChatResult:
-        answer = await RUN.get().answer_to(messages, tools)
+        answer = await self.run.answer_to(messages, tools)
         return ChatResult(generations=[ChatGeneration(message=answer)])
 
     def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
         raise NotImplementedError("Formation is asynchronous.")
 
 
-class LangMemStore(BaseStore):
-    """The store of whichever run calls it."""
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Do as the run's store does."""
-        return RUN.get().store.batch(ops)
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Do as the run's store does."""
-        return await RUN.get().store.abatch(ops)
-
-
 def create_manager(
-    kinds: Sequence[type[BaseModel]], instructions: str, namespace: tuple[str, ...]
+    run: Run,
+    kinds: Sequence[type[BaseModel]],
+    instructions: str,
+    namespace: tuple[str, ...],
+    store: BaseStore,
 ) -> Any:
-    """Return LangMem's store manager; the model and the store of each run are in `RUN`."""
+    """Return LangMem's store manager for one run."""
     return langmem.create_memory_store_manager(
-        LangMemModel(),
+        LangMemModel(run=run),
         schemas=kinds,
         instructions=instructions,
         enable_inserts=True,
@@ -215,5 +202,5 @@ def create_manager(
         # LangMem keeps `query_limit` of the rows that its searches return.
         query_limit=MOST_KNOWN + 4,
         namespace=namespace,
-        store=LangMemStore(),
+        store=store,
     )

@@ -13,7 +13,14 @@ from datetime import date
 from typing import Annotated, Any, Literal, TypeAlias
 
 from langgraph.store.base import PutOp
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from memory.credentials.redaction import find_credentials, is_redacted
 from memory.formation.evidence import (
@@ -53,8 +60,18 @@ def _day(value: object) -> object:
     return value[:10] if isinstance(value, str) else value
 
 
-Day: TypeAlias = Annotated[date, BeforeValidator(_day)]
-ClockTime: TypeAlias = Annotated[str, BeforeValidator(clock_time)]
+def _none_if_invalid(value: object, validate: ValidatorFunctionWrapHandler) -> Any:
+    """A day or time in another format costs only that field, not the memory."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+Day: TypeAlias = Annotated[date | None, BeforeValidator(_day), WrapValidator(_none_if_invalid)]
+TimeOfDay: TypeAlias = Annotated[
+    str | None, BeforeValidator(clock_time), WrapValidator(_none_if_invalid)
+]
 
 
 class Verdict(BaseModel):
@@ -66,9 +83,9 @@ class Verdict(BaseModel):
     supported: bool
     about: Literal["speaker", "other"]
     modality: Literal["asserted", "promised", "past", "hypothetical", "question", "joke", "request"]
-    due: Day | None = None
-    due_time: ClockTime | None = None
-    valid_until: Day | None = None
+    due: Day = None
+    due_time: TimeOfDay = None
+    valid_until: Day = None
     conflict: Literal["none", "replaces", "unclear"]
     sensitive: Sensitive = "none"
     may_harm: bool = False
@@ -111,10 +128,6 @@ class Proposal:
         old = self.target.content if self.target else {}
         return {name: value for name, value in self.said.items() if value != old.get(name)}
 
-    def over(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a stored content with `values`."""
-        return {**content, **self.values}
-
     def refused(self, reason: Reason) -> Refusal:
         """Return this proposal as refused."""
         return Refusal(reason=reason, kind=self.kind, evidence=self.evidence)
@@ -129,27 +142,33 @@ def read_writes(
     schemas: Mapping[str, type[BaseModel]],
 ) -> tuple[list[Proposal], list[Refusal]]:
     """Return collected writes as proposals, and the refusals of those that fail the checks."""
-    found = [
-        _read(write, rows.get(write.key), messages, own=own, schemas=schemas) for write in writes
-    ]
-    proposals = [one for one in found if isinstance(one, Proposal)]
-    return proposals, [one for one in found if isinstance(one, Refusal)]
+    proposals: list[Proposal] = []
+    refused: list[Refusal] = []
+    for write in writes:
+        target = rows.get(write.key)
+        if target is None and tuple(write.namespace) != own.parts:
+            refused.append(Refusal(reason="unusable"))
+            continue
+        if write.value is None:
+            found = _removal(target, messages)
+        else:
+            found = _read(write.value, target, messages, schemas)
+        if isinstance(found, Proposal):
+            proposals.append(found)
+        else:
+            refused.append(found)
+    return proposals, refused
 
 
 def _read(
-    write: PutOp,
+    value: Mapping[str, Any],
     target: Memory | None,
     messages: Sequence[TypedMessage],
-    *,
-    own: Namespace,
     schemas: Mapping[str, type[BaseModel]],
 ) -> Proposal | Refusal:
-    if target is None and tuple(write.namespace) != own.parts:
-        return Refusal(reason="unusable")
-    if write.value is None:
-        return _removal(target, messages)
-    kind = str(write.value.get("kind"))
-    content = dict(write.value.get("content") or {})
+    """Return a proposal to store `value`, or why it cannot be stored."""
+    kind = str(value.get("kind"))
+    content = dict(value.get("content") or {})
     evidence = find_evidence(str(content.pop("evidence", "") or ""), messages)
     if evidence is None:
         return Refusal(reason="no_evidence", kind=kind)
@@ -157,46 +176,54 @@ def _read(
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
         return unusable
-    content = _with_references(clean_content(content), target, evidence.message.references)
-    if kind == PROMISE_KIND:
-        content |= {name: target.content.get(name) if target else None for name in DUE_FIELDS}
+    stored = target.content if target else {}
+    content = _with_references(clean_content(content), stored, evidence.message.references)
+    if kind == PROMISE_KIND:  # only the verdict gives it a due date
+        content |= {name: stored.get(name) for name in DUE_FIELDS}
     try:
         valid = schema.model_validate(content)
     except ValidationError:
         return unusable
     content = valid.model_dump(mode="json")
-    quoted = [evidence.text, *texts(content)]
-    if any(find_credentials(text) or is_redacted(text) for text in quoted):
+    if any(holds_credentials(text) for text in (evidence.text, *texts(content))):
         return replace(unusable, reason="secret")
-    removes = level(kind, content) == 0
-    if (
-        content.get(SUBJECT_FIELDS.get(kind, "")) == ""
-        or links_not_typed(content, messages)
-        or (removes and evidence.original.removal_proposed)
-    ):
+    has_no_subject = content.get(SUBJECT_FIELDS.get(kind, "")) == ""
+    if has_no_subject or links_not_typed(content, messages):
         return unusable
+    removes = level(kind, content) == 0
+    if removes and evidence.original.removal_proposed:
+        return unusable
+    said = content
+    if target is None:
+        said = valid.model_dump(mode="json", exclude_defaults=True)
     return Proposal(
         kind=kind,
         content=content,
-        said=content if target else valid.model_dump(mode="json", exclude_defaults=True),
+        said=said,
         evidence=evidence,
         target=target,
         removes=removes,
     )
 
 
+def holds_credentials(text: str) -> bool:
+    """Return whether a text contains a credential, or the mark of a redacted one."""
+    return bool(find_credentials(text)) or is_redacted(text)
+
+
 def _with_references(
-    content: Mapping[str, Any], target: Memory | None, references: References
+    content: Mapping[str, Any], stored: Mapping[str, Any], references: References
 ) -> dict[str, Any]:
     """Return proposed fields with references in place of names.
 
-    A field of `target` that the model left as it was shown stays as it is stored.
+    A field of the `stored` memory that the model left as it was shown stays as it is stored.
     """
-    before = target.content if target else {}
     found: dict[str, Any] = {}
     for name, value in content.items():
-        is_unchanged = name in before and value == references.shown_in(before[name])
-        found[name] = before[name] if is_unchanged else references.stored_in(value)
+        if name in stored and value == references.shown_in(stored[name]):
+            found[name] = stored[name]
+        else:
+            found[name] = references.stored_in(value)
     return found
 
 
@@ -204,14 +231,14 @@ def _removal(target: Memory | None, messages: Sequence[TypedMessage]) -> Proposa
     """Return a removal, which has no quote; its source is the newest message that may remove."""
     if target is None:
         return Refusal(reason="unusable")
-    newest = next((one for one in reversed(messages) if not one.original.removal_proposed), None)
-    if newest is None:
-        return Refusal(reason="unusable", kind=target.kind)
-    return Proposal(
-        kind=target.kind,
-        content=target.content,
-        said={},
-        evidence=whole_message(newest),
-        target=target,
-        removes=True,
-    )
+    for message in reversed(messages):
+        if not message.original.removal_proposed:
+            return Proposal(
+                kind=target.kind,
+                content=target.content,
+                said={},
+                evidence=whole_message(message),
+                target=target,
+                removes=True,
+            )
+    return Refusal(reason="unusable", kind=target.kind)

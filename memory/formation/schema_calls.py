@@ -55,21 +55,24 @@ def request_text(messages: Sequence[BaseMessage], tools: Sequence[ToolDefinition
     Every chat template accepts one message of the role ``user``; some accept nothing else.
     """
     texts = [_text(message) for message in messages]
-    forms = [json.dumps(_sketch(_entry(tool)), ensure_ascii=False) for tool in tools]
-    purposes = [str(tool["function"].get("description") or "") for tool in tools]
-    listed = [f"{form} {purpose}".strip() for form, purpose in zip(forms, purposes, strict=True)]
-    how = (
+    texts = [text for text in texts if text]
+    how = [
         'Answer in JSON: {"calls": […]}, with one entry for each tool that you call, and no entry'
         " if you call none. An entry has one of these forms; leave out what is not known:"
-    )
-    return "\n\n".join([*filter(None, texts), "\n".join([how, *listed])])
+    ]
+    for tool in tools:
+        form = json.dumps(_sketch(_entry(tool)), ensure_ascii=False)
+        purpose = tool["function"].get("description") or ""
+        how.append(f"{form} {purpose}".strip())
+    return "\n\n".join([*texts, "\n".join(how)])
 
 
 def read_calls(text: str, tools: Sequence[ToolDefinition]) -> list[ToolCall]:
     """Return the tool calls of an answer; raises ValueError for any other text."""
     answer = without_thoughts(text)
+    # Between its first and its last brace, it is an object or raises ValueError.
     value = parse_json(answer[answer.find("{") : answer.rfind("}") + 1])
-    entries = value.get("calls") if isinstance(value, dict) else None
+    entries = value.get("calls")
     if not isinstance(entries, list):
         raise ValueError("The answer has no calls.")  # noqa: TRY004 - it is the model's
     names = {tool["function"]["name"] for tool in tools}
@@ -91,10 +94,12 @@ def _entry(tool: ToolDefinition) -> dict[str, Any]:
     if _PATCHES in given:
         given = {"json_doc_id": given["json_doc_id"], "changes": _CHANGES}
         required = ["json_doc_id", "changes"]
-    quote = {name: given.pop(name) for name in ("evidence",) if name in given}
+    properties = {"tool": {"const": function["name"]}}
+    if "evidence" in given:
+        properties["evidence"] = given.pop("evidence")
     return {
         "type": "object",
-        "properties": {"tool": {"const": function["name"]}, **quote, **given},
+        "properties": {**properties, **given},
         "required": ["tool", *required],
         "additionalProperties": False,
     }
@@ -106,11 +111,11 @@ def _arguments(entry: Mapping[str, Any]) -> dict[str, Any]:
     changes = arguments.pop("changes", None)
     if not isinstance(changes, list):
         return arguments
-    patches = [
-        {"op": "add", "path": f"/{change.get('field', '')}", "value": change.get("value")}
-        for change in changes
-        if isinstance(change, dict)
-    ]
+    patches = []
+    for change in changes:
+        if isinstance(change, dict):
+            path = f"/{change.get('field', '')}"
+            patches.append({"op": "add", "path": path, "value": change.get("value")})
     return {**arguments, "planned_edits": "", _PATCHES: patches}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -18,21 +17,12 @@ _MAX_DESCRIPTION = 300  # characters
 
 def tool_definition(tool: Any) -> ToolDefinition:
     """Return the definition of a tool, class or schema, without needless parts."""
-    # The same classes are sent in every run, and converting one takes 0.5 ms.
-    define = _cached_definition if isinstance(tool, type) else _definition
-    return define(tool)
-
-
-def _definition(tool: Any) -> ToolDefinition:
     definition = convert_to_openai_tool(tool)
     function = definition["function"]
     parameters = _compact(function["parameters"])
     for needless in ("description", DECLARATION):  # models' APIs refuse unknown keywords
         parameters.pop(needless, None)
     return {**definition, "function": {**function, "parameters": parameters}}
-
-
-_cached_definition = lru_cache(maxsize=64)(_definition)
 
 
 def _compact(schema: Any) -> Any:
@@ -54,7 +44,9 @@ def _compact(schema: Any) -> Any:
             kept[key] = value[:_MAX_DESCRIPTION]
     if "anyOf" in kept:
         options = _options(kept.pop("anyOf"))
-        kept = {**options[0], **kept} if len(options) == 1 else {**kept, "anyOf": options}
+        if len(options) == 1:
+            return {**options[0], **kept}
+        kept["anyOf"] = options
     return kept
 
 

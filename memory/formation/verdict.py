@@ -75,7 +75,6 @@ class MemoryVerdicts(BaseModel):
 
 
 _TOOL = MemoryVerdicts.__name__
-_TIMES = {"due", "due_time", "valid_until"}
 
 
 @step("verdict")
@@ -88,8 +87,9 @@ async def judge(
     connection is held. Raises `WordsUnreadable`, or `FormationUnavailable` if the model does not
     answer.
     """
-    is_kept = any(one.kind == KEPT_KIND for one in proposals)
-    instructions = VERDICT_INSTRUCTIONS + (KEPT_INSTRUCTIONS if is_kept else "")
+    instructions = VERDICT_INSTRUCTIONS
+    if any(one.kind == KEPT_KIND for one in proposals):
+        instructions += KEPT_INSTRUCTIONS
     prompt = [("system", instructions), ("user", request_text(proposals, messages))]
     with tracing_context(enabled=False):
         for _ in range(2):
@@ -97,8 +97,11 @@ async def judge(
             if answer.additional_kwargs.get("refusal"):
                 _log.warning("the memory model declined to give verdicts")
                 return [*proposals]
-            if found := {one.index: one for one in reversed(_entries(answer))}:
-                return [replace(one, verdict=found.get(i)) for i, one in enumerate(proposals)]
+            verdicts = _verdicts_in(answer)
+            if verdicts:
+                return [
+                    replace(one, verdict=verdicts.get(index)) for index, one in enumerate(proposals)
+                ]
     _log.warning("the memory model's verdicts were malformed twice")
     return [*proposals]
 
@@ -110,10 +113,7 @@ def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None)
         return "unusable"
     if not verdict.supported:
         return "unsupported"
-    may_be_request = proposal.removes or proposal.kind == INSTRUCTION_KIND
-    ended = proposal.removes and verdict.modality == "past"
-    asked_for = may_be_request and verdict.modality == "request"
-    if not (asked_for or ended or _is_stated(proposal, verdict)):
+    if not _is_asserted(proposal, verdict):
         return "not_asserted"
     if proposal.removes:
         return None
@@ -128,15 +128,18 @@ def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None)
     return None
 
 
-def _is_stated(proposal: Proposal, verdict: Verdict) -> bool:
-    """Return whether the person states it as true now, or, for a promise, that they gave it.
-
-    The outcome of a stored promise may be stated in the past ("I sent Mia the figures").
-    """
+def _is_asserted(proposal: Proposal, verdict: Verdict) -> bool:
+    """Return whether the sentence's modality is one with which such a proposal is stored."""
+    modality = verdict.modality
+    if modality == "request" and (proposal.removes or proposal.kind == INSTRUCTION_KIND):
+        return True
+    if modality == "past" and proposal.removes:
+        return True
     if proposal.kind != PROMISE_KIND:
-        return verdict.modality in ("asserted", "promised")
-    known = proposal.target is not None and verdict.modality in ("asserted", "past")
-    return known or verdict.modality == "promised"
+        return modality in ("asserted", "promised")
+    # The outcome of a stored promise may be stated in the past ("I sent Mia the figures").
+    is_stored = proposal.target is not None
+    return modality == "promised" or (is_stored and modality in ("asserted", "past"))
 
 
 def asks_first(proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | None) -> bool:
@@ -163,8 +166,8 @@ def end_of(day: date, zone: tzinfo) -> Until | None:
     return until(datetime.combine(next_day, time(), zone))
 
 
-def _entries(answer: AIMessage) -> list[Verdict]:
-    """Return the valid verdicts of an answer; none if it is malformed.
+def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
+    """Return the valid verdicts of an answer, by the proposal's index; none if it is malformed.
 
     They come as arguments of the tool, or as JSON text from models that do not call it.
     """
@@ -175,24 +178,22 @@ def _entries(answer: AIMessage) -> list[Verdict]:
             given = [json.loads(text[text.index("{") : text.rindex("}") + 1])]
         entries = [entry for one in given for entry in one["verdicts"]]
     except (ValueError, TypeError, LookupError, RecursionError):
-        return []
-    return [verdict for entry in entries if (verdict := _read(entry)) is not None]
+        return {}
+    found: dict[int, Verdict] = {}
+    for entry in entries:
+        verdict = _verdict(entry)
+        if verdict is not None:
+            found.setdefault(verdict.index, verdict)
+    return found
 
 
-def _read(entry: object) -> Verdict | None:
+def _verdict(entry: object) -> Verdict | None:
+    """Return a verdict; None if a field that it needs is missing or invalid."""
     if not isinstance(entry, dict):
         return None
     given = {name: value for name, value in entry.items() if value not in (None, "")}
     try:
         return Verdict.model_validate(given)
-    except ValidationError as problem:
-        wrong = {str(error["loc"][0]) for error in problem.errors(include_input=False)}
-    if not wrong <= _TIMES:
-        return None
-    # A day or time in another format costs only that field, not the memory.
-    left = {name: value for name, value in given.items() if name not in wrong}
-    try:
-        return Verdict.model_validate(left)
     except ValidationError:
         return None
 
@@ -202,33 +203,44 @@ def request_text(proposals: Sequence[Proposal], messages: Sequence[TypedMessage]
     newest = max(messages, key=lambda one: one.original.said_at).original
     today = newest.said_at.astimezone(newest.zone)
     now = {"date": f"{today:%Y-%m-%d}", "weekday": f"{today:%A}", "zone": str(newest.zone)}
-    typed: list[str] = []
+    parts = _frame("now", [now])
     if any(one.removes for one in proposals):
-        typed = _frame("typed", [one.text for one in messages if not one.original.removal_proposed])
+        typed = [one.text for one in messages if not one.original.removal_proposed]
+        parts += _frame("typed", typed)
     lines = [_line(index, one, today) for index, one in enumerate(proposals)]
-    return "\n".join([*_frame("now", [now]), *typed, *_frame("proposals", lines)])
+    parts += _frame("proposals", lines)
+    return "\n".join(parts)
 
 
 def _line(index: int, one: Proposal, today: datetime) -> dict[str, Any]:
-    target = one.target
-    said = one.evidence.original
     references = one.evidence.message.references
-    old = None if target is None else references.shown_in(target.content)
-    change = "remove" if one.removes else "change" if old else "add"
-    values = {} if one.removes and target else clean_content(one.values, None)
+    said = one.evidence.original
     said_on = said.said_at.astimezone(said.zone).date()
+    values = clean_content(one.values, None)
+    change = "add"
+    old: dict[str, Any] | None = None
+    if one.target is not None:
+        change = "change"
+        stored = references.shown_in(one.target.content)
+        old = {name: value for name, value in stored.items() if value is not None}
+        if one.removes:
+            values = {}
+    if one.removes:
+        change = "remove"
     line = {
         "index": index,
         "change": change,
         "kind": one.kind,
         "values": references.shown_in(values),
-        "old": old and {k: v for k, v in old.items() if v is not None},
+        "old": old,
         "sentence": one.evidence.shown,
         "before": one.evidence.before,
         "after": one.evidence.after,
         "question": one.evidence.message.question,
     }
-    return line if said_on == today.date() else {**line, "said_on": said_on.isoformat()}
+    if said_on != today.date():
+        line["said_on"] = said_on.isoformat()
+    return line
 
 
 def _frame(name: str, values: Iterable[object]) -> list[str]:

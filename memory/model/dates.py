@@ -11,6 +11,7 @@ _CLOCK = re.compile(
     r"\s*(?P<half>[ap]\.?m\.?)?\s*(?:z|[+-][0-9]{2}:?[0-9]{2})?\s*",
     re.IGNORECASE,
 )
+_SLACK_TS = re.compile(r"[0-9]{1,10}(?:\.[0-9]+)?")
 
 # Dates come from Slack messages, and from expiries that a person named. PostgreSQL stores years
 # that Python cannot represent (below 1 or above 9999), and each read of such a row would fail.
@@ -28,12 +29,12 @@ def until(moment: datetime | None) -> Until | None:
     return Until(max(moment, EARLIEST).astimezone(UTC))
 
 
-def is_slack_ts(text: str) -> bool:
-    """Return whether a text is a message's ``ts``: seconds since 1970, in the stored range."""
-    seconds, dot, fraction = text.partition(".")
-    digits = seconds.isascii() and seconds.isdecimal() and len(seconds) <= 10
-    rest = fraction.isascii() and fraction.isdecimal() if dot else True
-    return digits and rest and EARLIEST.timestamp() <= int(seconds) < LATEST.timestamp()
+def slack_time(ts: str | None) -> datetime | None:
+    """Return the time of a message's ``ts``, seconds since 1970; None outside the stored range."""
+    if not ts or not _SLACK_TS.fullmatch(ts):
+        return None
+    moment = datetime.fromtimestamp(float(ts), UTC)
+    return moment if EARLIEST <= moment < LATEST else None
 
 
 def clock_time(text: object) -> str:
@@ -42,16 +43,24 @@ def clock_time(text: object) -> str:
     It may be ``9:30``, ``17:30:00`` or ``5:30 PM``. An offset is ignored: the time is the person's
     local time. Raises `ValueError` for anything else.
     """
-    found = _CLOCK.fullmatch(text) if isinstance(text, str) else None
-    if found is None or not (found["minute"] or found["half"]):
-        raise ValueError("This is no time of day.")
+    error = ValueError("This is no time of day.")
+    if not isinstance(text, str):
+        raise error
+    found = _CLOCK.fullmatch(text)
+    if found is None:
+        raise error
     hour = int(found["hour"])
     minute = int(found["minute"] or 0)
-    if found["half"]:
-        if not 1 <= hour <= 12:
-            raise ValueError("This is no time of day.")
-        is_afternoon = found["half"][0] in "pP"
-        hour = hour % 12 + (12 if is_afternoon else 0)
+    half = found["half"]
+    if half is None:
+        if found["minute"] is None:  # a number alone may be anything
+            raise error
+    elif 1 <= hour <= 12:
+        hour %= 12
+        if half[0] in "pP":
+            hour += 12
+    else:
+        raise error
     if hour > 23 or minute > 59:
-        raise ValueError("This is no time of day.")
+        raise error
     return f"{hour:02}:{minute:02}"

@@ -28,7 +28,9 @@ def kept_audience(channel: str) -> str:
 
 def kept_channel(audience: str) -> str | None:
     """Return the conversation that a ``kept:CHANNEL`` audience is for; None for other audiences."""
-    return audience.removeprefix(_KEPT) if audience.startswith(_KEPT) else None
+    if not audience.startswith(_KEPT):
+        return None
+    return audience.removeprefix(_KEPT)
 
 
 def is_shown_by_click(audience: str) -> bool:

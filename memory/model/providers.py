@@ -11,4 +11,6 @@ def provider_and_name(model: str) -> tuple[str, str]:
     https://reference.langchain.com/python/langchain/chat_models/base/init_chat_model
     """
     provider, colon, name = model.partition(":")
-    return (provider, name) if colon and provider != "ft" else ("openai", model)
+    if not colon or provider == "ft":
+        return "openai", model
+    return provider, name

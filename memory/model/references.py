@@ -47,7 +47,9 @@ class References:
 
     def shown(self, text: str) -> str:
         """Return a stored text as a model reads it."""
-        return self.rendered(text).text if "<" in text else text
+        if "<" not in text:
+            return text
+        return self.rendered(text).text
 
     def rendered(self, text: str) -> RenderedText:
         """Return a stored text as a model reads it, with the places of what was replaced."""
@@ -79,7 +81,9 @@ class References:
 
     def shown_in(self, value: Any) -> Any:
         """Return a JSON value with its texts as a model reads them."""
-        return _mapped(value, self.shown) if self.names else value
+        if not self.names:
+            return value
+        return _mapped(value, self.shown)
 
     def stored_in(self, value: Any) -> Any:
         """Return a JSON value with its texts as they are stored."""
@@ -138,7 +142,9 @@ class RenderedText:
     def _place_before(self, position: int) -> _Place | None:
         """Return the last name that begins at or before `position`."""
         number = bisect_right(self.places, position, key=lambda place: place.start)
-        return self.places[number - 1] if number else None
+        if number == 0:
+            return None
+        return self.places[number - 1]
 
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:

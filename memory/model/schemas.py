@@ -140,7 +140,8 @@ def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel
     for schema in kinds:
         _MODELS[schema.__name__] = schema
         declared = declaration(schema)
-        if about := declared.get("subject") or first_text(schema):
+        about = declared.get("subject") or first_text(schema)
+        if about:
             SUBJECT_FIELDS[schema.__name__] = about
         if "level" in declared:
             LEVEL_FIELDS[schema.__name__] = declared["level"]
@@ -151,17 +152,20 @@ def declaration(schema: type[BaseModel]) -> dict[str, str]:
     """Return the declared field names of a model."""
     extra = schema.model_config.get("json_schema_extra")
     said = extra.get(DECLARATION) if isinstance(extra, dict) else None
-    return {name: str(value) for name, value in said.items()} if isinstance(said, dict) else {}
+    if not isinstance(said, dict):
+        return {}
+    return {name: str(value) for name, value in said.items()}
 
 
 def first_text(schema: type[BaseModel]) -> str | None:
     """Return the first required text field of a model, else its first one, if any."""
-    texts = [
-        (not field.is_required(), place, name)
-        for place, (name, field) in enumerate(schema.model_fields.items())
-        if field.annotation is str or str in get_args(field.annotation)
-    ]
-    return min(texts)[2] if texts else None
+    first: str | None = None
+    for name, field in schema.model_fields.items():
+        if field.annotation is str or str in get_args(field.annotation):
+            if field.is_required():
+                return name
+            first = first or name
+    return first
 
 
 def subject(kind: str, content: Mapping[str, Any]) -> str:
@@ -169,7 +173,7 @@ def subject(kind: str, content: Mapping[str, Any]) -> str:
     named = content.get(SUBJECT_FIELDS.get(kind, ""))
     if isinstance(named, str) and named:
         return named
-    return next((v for v in content.values() if isinstance(v, str) and v), "")
+    return next(iter(_text_values(content)), "")
 
 
 def subject_fields(kind: str, content: Mapping[str, Any]) -> set[str]:
@@ -199,7 +203,11 @@ def validated_content(kind: str, content: Mapping[str, Any]) -> dict[str, Any] |
 
 def searchable_text(content: Mapping[str, Any]) -> str:
     """Return the text of a memory that is embedded: its text values, without the field names."""
-    return " ".join(str(v) for v in content.values() if isinstance(v, str) and v)
+    return " ".join(_text_values(content))
+
+
+def _text_values(content: Mapping[str, Any]) -> list[str]:
+    return [value for value in content.values() if isinstance(value, str) and value]
 
 
 def level(kind: str, content: Mapping[str, Any]) -> Any:
@@ -226,6 +234,7 @@ def _default_json_schema(kind: type[_ExtractedKind]) -> dict[str, Any]:
     return super(_ExtractedKind, kind).model_json_schema()
 
 
+@cache
 def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
     """Return `schema` as the memory model sees it: with `evidence`, and without due dates."""
     fields: dict[str, Any] = {"evidence": (str, ...)}

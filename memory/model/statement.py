@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from memory.model.dates import is_slack_ts
+from memory.model.dates import slack_time
 from memory.model.namespace import COLLEAGUES, DM, is_shown_by_click
 from memory.model.schemas import level, subject_fields, subject_key, validated_content
 from memory.model.text import name_of
@@ -97,9 +97,7 @@ class Statement:
 
         What a message says is dated by the message, even if it came to count later.
         """
-        moment = self.said_at
-        if self.ts and is_slack_ts(self.ts):
-            moment = datetime.fromtimestamp(float(self.ts), UTC)
+        moment = slack_time(self.ts) or self.said_at
         return moment.astimezone(ZoneInfo(self.zone)).date().isoformat()
 
     def source(self) -> dict[str, Any]:
@@ -231,8 +229,10 @@ def agrees(known: Content, whole: Content) -> bool:
 
     Texts that differ only in case, width, white space or punctuation are the same.
     """
-    said = {name: value for name, value in known.items() if value is not None}
-    return all(_is_same(value, whole.get(name)) for name, value in said.items())
+    for name, value in known.items():
+        if value is not None and not _is_same(value, whole.get(name)):
+            return False
+    return True
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -271,10 +271,11 @@ def _said_on(said: Sequence[Statement]) -> str:
     for one in said:
         content = one.content or {}
         named = subject_key(one.kind, content)
-        says_it_again = one.message is not None and set(content) <= subject_fields(
-            one.kind, content
-        )
-        if named != subject or says_it_again or level(one.kind, content) is not None:
+        is_new = named != subject
+        has_level = level(one.kind, content) is not None
+        says_nothing_else = set(content) <= subject_fields(one.kind, content)
+        says_it_again = one.message is not None and says_nothing_else
+        if is_new or has_level or says_it_again:
             day = one.said_on
         subject = named
     return day
@@ -305,7 +306,8 @@ def named_sources(said: Sequence[Statement]) -> list[dict[str, Any]]:
 
 def _next_change(said: Sequence[Statement], content: Content) -> datetime | None:
     """Return when the end of a statement next changes what these statements add up to."""
-    for end in sorted({one.until for one in said if one.until is not None}):
+    ends = {one.until for one in said if one.until is not None}
+    for end in sorted(ends):
         left = [one for one in said if one.until is None or one.until > end]
         if fold(left) != content:
             return end

@@ -99,7 +99,7 @@ def texts(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     if isinstance(value, Mapping):
-        return [text for item in value.values() for text in texts(item)]
+        value = list(value.values())
     if isinstance(value, list):
         return [text for item in value for text in texts(item)]
     return []
@@ -129,12 +129,13 @@ def depth(value: Any) -> int:
     level = [value]
     while level:
         levels += 1
-        level = [
-            one
-            for outer in level
-            if isinstance(outer, dict | list)
-            for one in (outer.values() if isinstance(outer, dict) else outer)
-        ]
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner += one.values()
+            elif isinstance(one, list):
+                inner += one
+        level = inner
     return levels - 1
 
 
@@ -163,8 +164,6 @@ def letters(text: str) -> str:
 
     Texts that differ only in case, width, white space, punctuation or symbols give the same result.
     """
-    if text.isascii():
-        return "".join(filter(str.isalnum, text.lower()))
     return "".join(kept for kept, _, _ in lettered(text))
 
 

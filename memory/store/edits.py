@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from memory.credentials.redaction import find_credentials
 from memory.embeddings.embedder import Embedder
-from memory.model.dates import is_slack_ts
+from memory.model.dates import slack_time
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
 from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
 from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, subject, subject_fields, subject_key
@@ -63,9 +63,7 @@ class Origin:
     @property
     def said_at(self) -> datetime:
         """The time of the message; the current time without one."""
-        if self.ts and is_slack_ts(self.ts):
-            return datetime.fromtimestamp(float(self.ts), UTC)
-        return datetime.now(UTC)
+        return slack_time(self.ts) or datetime.now(UTC)
 
 
 def validated(

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
-from memory.model.dates import is_slack_ts
+from memory.model.dates import slack_time
 from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
 from memory.model.namespace import DM, Person
 from memory.model.schemas import subject_key
@@ -255,8 +255,8 @@ def _asks(said: Statement, now: Mapping[str, Any] | None) -> Asks:
     if now is None:
         return "store"
     sources = now.get("sources") or [{}]
-    asked = said.ts or ""
-    newest = sources[-1].get("ts") or ""
-    if is_slack_ts(asked) and is_slack_ts(newest) and float(asked) < float(newest):
+    asked = slack_time(said.ts)
+    newest = slack_time(sources[-1].get("ts"))
+    if asked and newest and asked < newest:
         return "older"
     return "replace"

@@ -21,5 +21,6 @@ def read_arguments(arguments: object) -> dict[str, Any] | None:
         given = parse_json(arguments or "{}")
     except (ValueError, RecursionError):
         return None
-    usable = isinstance(given, dict) and depth(given) <= MAX_DEPTH
-    return clean_content(given, None) if usable else None
+    if not isinstance(given, dict) or depth(given) > MAX_DEPTH:
+        return None
+    return clean_content(given, None)

@@ -83,24 +83,28 @@ def _kind(schema: type[BaseModel]) -> str:
     """Return a kind as ``Name(field, field?)`` with its description."""
     described = schema.model_json_schema()
     required = described.get("required", [])
-    fields = [
-        f"{name}{'' if name in required else '?'}{_values(schema, name, field)}"
-        for name, field in described["properties"].items()
-    ]
+    fields = []
+    for name, field in described["properties"].items():
+        mark = "" if name in required else "?"
+        fields.append(f"{name}{mark}{_values(schema, name, field)}")
     about = cleandoc(schema.__doc__ or "").partition("\n")[0][:_ABOUT_LIMIT]
-    return f"{schema.__name__}({', '.join(fields)})" + (f" {about}" if about else "")
+    return f"{schema.__name__}({', '.join(fields)}) {about}".rstrip()
 
 
 def _values(schema: type[BaseModel], name: str, field: Mapping[str, Any]) -> str:
     """Return the values that a field accepts, if it is not free text."""
     options = [one for one in field.get("anyOf", [field]) if one.get("type") != "null"]
-    [taken] = options if len(options) == 1 else [{}]
+    if len(options) != 1:
+        return ""
+    [taken] = options
     if "enum" in taken:
         return f" {'|'.join(map(str, taken['enum']))}"
     low = taken.get("minimum")
     high = taken.get("maximum")
     if low is not None and high is not None:
-        # Level 0 is a deletion.
-        return f" {1 if LEVEL_FIELDS.get(schema.__name__) == name and low == 0 else low}-{high}"
+        is_level = LEVEL_FIELDS.get(schema.__name__) == name
+        if is_level and low == 0:  # level 0 is a deletion
+            low = 1
+        return f" {low}-{high}"
     kind = taken.get("type", "string")
     return "" if kind == "string" else f" {kind}"

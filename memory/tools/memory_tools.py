@@ -11,11 +11,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from itertools import accumulate
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from langgraph.store.base import PutOp
 from pydantic import ValidationError
 
 from memory.formation.commit import FormationResult, InCommit
@@ -109,48 +107,59 @@ class MemoryTools:
         if self.off:
             return _error("Memory is switched off: nothing is read or stored. Say so.")
         async with self._one_call:
-            return await (self._search(given) if name == SEARCH_TOOL else self._change(given))
+            if name == SEARCH_TOOL:
+                return await self._search(given)
+            return await self._change(given)
 
     async def _search(self, given: Mapping[str, Any]) -> str:
         limit = given.get("limit")
-        bounded = min(max(limit, 1), SEARCH_LIMIT) if isinstance(limit, int) else SEARCH_LIMIT
-        former = self.former
+        if not isinstance(limit, int):
+            limit = SEARCH_LIMIT
+        limit = min(max(limit, 1), SEARCH_LIMIT)
         references = await self._references([])
         query = references.stored(str(given.get("query") or " "))
-        found = await search_memories(former.pool, former.embedder, self.view, query, bounded)
+        former = self.former
+        found = await search_memories(former.pool, former.embedder, self.view, query, limit)
         kept = _first_that_fit(found)
         self.shown = _with(self.shown, kept)
+        output = [_shown(memory) for memory in kept]
         left_out = len(found) - len(kept)
-        more = [{"more": f"{left_out} not shown: search with narrower words."}] if left_out else []
-        return await self._as_shown([*map(_shown, kept), *more])
+        if left_out:
+            output.append({"more": f"{left_out} not shown: search with narrower words."})
+        return await self._as_shown(output)
 
     async def _change(self, given: Mapping[str, Any]) -> str:
         action = given.get("action")
         identity = given.get("id")
-        if action not in ("create", "update", "delete"):
-            return _error("`action` is create, update or delete.")
-        target: Memory | None = None
         if action == "create":
             if identity is not None:
                 return _error("A new memory gets its id when it is stored: leave `id` out.")
-        elif (target := await self._memory(str(identity))) is None:
+            return await self._store(given, None)
+        if action not in ("update", "delete"):
+            return _error("`action` is create, update or delete.")
+        target = await find_in_view(self.former.pool, self.view, str(identity))
+        if target is None:
             return _error("There is no memory with that id. Search first and use its id.")
-        if action == "delete" and target is not None:
-            self.to_forget = _with(self.to_forget, [target])
-            return _json({"proposed": True, "done": False, "id": target.key})
-        content = self._content(given)
-        if isinstance(content, str):
-            return _error(content)
-        stored = [self.message.text, *(texts(target.content) if target else ())]
-        references = await self._references(stored)
-        write = PutOp(self.view.own.parts, target.key if target else str(uuid4()), content)
+        if action == "update":
+            return await self._store(given, target)
+        self.to_forget = _with(self.to_forget, [target])
+        return _json({"proposed": True, "done": False, "id": target.key})
+
+    async def _store(self, given: Mapping[str, Any], target: Memory | None) -> str:
+        """Store a new memory, or what changes in `target`."""
+        value = self._value(given)
+        if isinstance(value, str):
+            return _error(value)
+        stored = [self.message.text]
+        if target is not None:
+            stored += texts(target.content)
         try:
             outcome = await self.former.form_proposed(
                 self.view,
                 self.message,
-                write,
+                value,
                 target=target,
-                references=references,
+                references=await self._references(stored),
                 batch=self.batch_id,
                 in_commit=self.in_commit,
                 deadline=JUDGED_WITHIN,
@@ -161,7 +170,9 @@ class MemoryTools:
                 " forgotten this message. Say so."
             )
         except FormationUnavailable:
-            return _json({"done": False, "later": _LATER}) if self.words_wait else _error(_NOT_NOW)
+            if self.words_wait:
+                return _json({"done": False, "later": _LATER})
+            return _error(_NOT_NOW)
         self.changes += outcome.changes
         self.questions += outcome.questions
         return await self._report(outcome)
@@ -176,28 +187,26 @@ class MemoryTools:
         references = await self._references(texts(output))
         return _json(references.shown_in(output))
 
-    async def _memory(self, key: str) -> Memory | None:
-        return await find_in_view(self.former.pool, self.view, key)
-
-    def _content(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
+    def _value(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
         """Return the value to write, with its evidence, or an error message."""
         content = given.get("content")
         evidence = given.get("evidence")
         if not isinstance(evidence, str) or not evidence.strip():
             return "`evidence` is empty: quote the person's own words from this message."
-        kind = content.get("kind") if isinstance(content, dict) else None
-        schema = next((one for one in self.former.schemas if one.__name__ == kind), None)
-        if not isinstance(content, dict) or schema is None:
-            kinds = ", ".join(one.__name__ for one in self.former.schemas)
+        schemas = {schema.__name__: schema for schema in self.former.schemas}
+        kind = str(content.get("kind")) if isinstance(content, dict) else ""
+        if not isinstance(content, dict) or kind not in schemas:
+            kinds = ", ".join(schemas)
             return f"`content` is an object with `kind`, one of {kinds}, and the fields of it."
+        schema = schemas[kind]
         fields = {name: value for name, value in content.items() if name in schema.model_fields}
         try:
             valid = schema.model_validate(fields).model_dump(mode="json")
         except ValidationError as problem:
-            return f"`content` is not valid for {schema.__name__}: {_faults(problem)}."
-        if not subject(schema.__name__, valid).strip():
+            return f"`content` is not valid for {kind}: {_faults(problem)}."
+        if not subject(kind, valid).strip():
             return f"`content` does not say what it is about: fill in the fields of {kind}."
-        if level(schema.__name__, valid) == 0:
+        if level(kind, valid) == 0:
             # Level 0 removes a memory, and only a click by the person may do that.
             return "To forget a memory use the action delete. A dislike is a low score above 0."
         return {"kind": kind, "content": {**valid, "evidence": evidence}}
@@ -206,16 +215,7 @@ class MemoryTools:
         if outcome.changes:
             stored = {change.kind for change in outcome.changes}
             self.refused = tuple(one for one in self.refused if one.kind not in stored)
-            done = [
-                {
-                    "done": change.action,
-                    "id": change.key,
-                    "kind": change.kind,
-                    "content": (change.after or {}).get("content"),
-                }
-                for change in outcome.changes
-            ]
-            return await self._as_shown(done)
+            return await self._as_shown([_done(change) for change in outcome.changes])
         if outcome.questions:
             return _json({"done": False, "asked": _ASKED})
         if not outcome.refused:
@@ -225,6 +225,15 @@ class MemoryTools:
         reason = outcome.refused[0].reason
         shown = {"no_evidence": _NO_EVIDENCE, "secret": _CREDENTIALS}.get(reason, _REFUSED)
         return _json({"done": False, "refused": reason, "shown": shown})
+
+
+def _done(change: Change) -> dict[str, Any]:
+    return {
+        "done": change.action,
+        "id": change.key,
+        "kind": change.kind,
+        "content": (change.after or {}).get("content"),
+    }
 
 
 def _with(known: Iterable[Memory], new: Iterable[Memory]) -> tuple[Memory, ...]:
@@ -241,10 +250,16 @@ def _shown(memory: Memory) -> dict[str, Any]:
     }
 
 
-def _first_that_fit(found: Sequence[Memory]) -> Sequence[Memory]:
+def _first_that_fit(found: Sequence[Memory]) -> list[Memory]:
     """Return the first memories whose JSON has at most `SEARCH_BYTES` together; at least one."""
-    ends = accumulate(len(_json(_shown(memory)).encode()) for memory in found)
-    return found[: max(1, sum(end <= SEARCH_BYTES for end in ends))]
+    kept: list[Memory] = []
+    size = 0
+    for memory in found:
+        size += len(_json(_shown(memory)).encode())
+        if kept and size > SEARCH_BYTES:
+            break
+        kept.append(memory)
+    return kept
 
 
 def _json(output: object) -> str:
@@ -256,6 +271,8 @@ def _error(sentence: str) -> str:
 
 
 def _faults(problem: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors()[:5]
-    )[:300]
+    faults = []
+    for error in problem.errors()[:5]:
+        field = ".".join(map(str, error["loc"]))
+        faults.append(f"{field}: {error['msg']}")
+    return "; ".join(faults)[:300]

@@ -19,7 +19,7 @@ from memory import (
 from memory.formation import calls_memory_tools
 from memory.formation.chat_model import Api
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.formation.extract import Extractor
+from memory.formation.extract import extract_writes
 from memory.formation.formation_model import FormationModel
 from memory.formation.schema_calls import read_calls, response_format
 from memory.formation.tool_definitions import ToolDefinition, tool_definition
@@ -199,7 +199,7 @@ async def test_the_stand_in_answers_by_a_schema(stand_in: Server) -> None:
     asked.way = "schema"
     said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
     own = Person("T1", "U1").namespace("dm")
-    [write] = await Extractor(asked, SCHEMAS).extract((), own, [said])
+    [write] = await extract_writes(asked, SCHEMAS, [], own, [said])
     assert write.value is not None
     assert write.value["content"]["food_name"] == "ramen"
     assert write.value["content"]["evidence"] in said.text

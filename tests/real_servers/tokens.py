@@ -27,7 +27,7 @@ from bot.pipeline.prompt import Prompt
 from bot.pipeline.tools import tool_definitions
 from memory import DM, SCHEMAS, Memory, Person
 from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
-from memory.formation.extract import Extractor
+from memory.formation.extract import extract_writes
 from memory.formation.proposal import Proposal
 from memory.formation.tool_definitions import tool_definition
 from memory.formation.verdict import VERDICT_INSTRUCTIONS, MemoryVerdicts, request_text
@@ -137,7 +137,7 @@ async def formation(known: Sequence[Memory]) -> dict[str, Any]:
     """Return a request for a formation."""
     kept = _Kept()
     said = [TypedMessage(PersonMessage(text=SAID, channel="D1", ts=f"{NOW.timestamp():.6f}"))]
-    await Extractor(kept, SCHEMAS).extract(known, OWNER, said)  # type: ignore[arg-type]
+    await extract_writes(kept, SCHEMAS, known, OWNER, said)  # type: ignore[arg-type]
     return kept.request
 
 
