@@ -22,7 +22,6 @@ from memory import Memory, Person
 from memory.model import folded
 from memory.store import read_card
 
-QUESTIONS_AN_HOUR = 20
 _MOST_NAMES = 5
 _NAME_LIMIT = 200  # characters; Slack's names have at most 80
 _MENTION = re.compile(r"<?@?([UW][A-Z0-9]{7,})>?")
@@ -84,7 +83,7 @@ class ColleagueQuestions:
         members = self._app.members
         if not await members.is_member(asker):
             return _OUTSIDER
-        if not await admit_question(self._app.pool, asker, QUESTIONS_AN_HOUR):
+        if not await admit_question(self._app.pool, asker):
             return _TOO_MANY
         found = self._named(who)
         if isinstance(found, Unanswered):

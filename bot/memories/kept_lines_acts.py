@@ -56,7 +56,6 @@ from memory.store import (
 
 log = logging.getLogger(__name__)
 
-QUESTIONS_AN_HOUR = 20
 _LONGEST = 1_000  # characters
 _MOST_REPLACED = 3
 _SQL = load_statements("bot", "kept_lines")
@@ -174,7 +173,7 @@ async def _ask_author(app: App, click: Click, wanted: Keep, message: Mapping[str
         raise cannot
     if not await app.members.is_member(author):
         raise cannot
-    if not await admit_question(app.pool, person, QUESTIONS_AN_HOUR):
+    if not await admit_question(app.pool, person):
         raise NotKept(click.localizer.say("kept_enough_asked"))
     question = author_question(settings.localizer(), person, words, wanted)
     # Slack shows it in a thread only if the thread has a reply.
