@@ -20,7 +20,6 @@ from bot.runtime.ask_slack import ask_slack
 from bot.runtime.database_addresses import database
 from bot.runtime.http import WARNING
 from bot.runtime.manifest import manifest_scopes
-from bot.runtime.memory_models import create_chat_model
 from bot.runtime.model_checks import check_replies
 from bot.runtime.problems import (
     APP_TOKEN,
@@ -35,7 +34,7 @@ from bot.runtime.problems import (
 )
 from bot.runtime.prometheus import read_operating_state
 from bot.runtime.settings_check import check_settings
-from bot.runtime.wiring import open_model_clients, open_pool
+from bot.runtime.wiring import create_chat_model, open_model_clients, open_pool
 from bot.slack.client import clock_problem
 from memory import (
     Embedder,
