@@ -76,6 +76,7 @@ def _without_credentials(url: str) -> str:
     return url
 
 
+ConsentMode: TypeAlias = Literal["notice", "ask"]
 _Address: TypeAlias = Annotated[str, Field(pattern="^https?://")]
 _ModelAddress: TypeAlias = Annotated[_Address, AfterValidator(_without_credentials)]
 _Folder: TypeAlias = Annotated[_Address, AfterValidator(lambda url: f"{url.rstrip('/')}/")]
@@ -142,7 +143,7 @@ class Settings(BaseModel):
     schemas: str | None = None
     formation: Literal["background", "hot", "off"] = "background"
     formation_delay: Annotated[float, Field(ge=0, le=3_600)] = 4.0
-    consent: Literal["notice", "ask"] = "notice"
+    consent: ConsentMode = "notice"
     web_search: bool = True
     allowed_channels: Annotated[frozenset[_Channel], BeforeValidator(_split)] = frozenset()
     allowed_users: Annotated[frozenset[_User], BeforeValidator(_split)] = frozenset()
@@ -258,9 +259,16 @@ def load_settings(
     for name in sorted(given.keys() - FIELDS.keys()):
         if name.startswith("KIOKU_") and not name.startswith(_OF_KUBERNETES):
             raise SettingsError(f"There is no setting {name}: `.env.example` lists all of them.")
+    known = {name: value for name, value in given.items() if name in FIELDS}
     try:
-        return Settings.model_validate({name: given[name] for name in FIELDS.keys() & given.keys()})
+        return Settings.model_validate(known)
     except ValidationError as invalid:
-        wrong = invalid.errors(include_input=False, include_url=False)[0]
-        why = wrong["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{wrong['loc'][0]}: {why[:1].lower()}{why[1:]}.") from None
+        raise _settings_error(invalid) from None
+
+
+def _settings_error(invalid: ValidationError) -> SettingsError:
+    """Return the first of pydantic's errors as one sentence, without the value."""
+    wrong = invalid.errors(include_input=False, include_url=False)[0]
+    name = wrong["loc"][0]
+    why = wrong["msg"].removeprefix("Value error, ")
+    return SettingsError(f"{name}: {why[:1].lower()}{why[1:]}.")

@@ -101,7 +101,8 @@ async def add_notice(
         await _show_later(app.queue, connection, person, [turn])
         return
     # The lock differs from that of `repeat_notice`, whose job need not wait for this one.
-    jobs = {f"{_lock(turn)}:later": {**person.ids, "turn": str(turn), "unless_shown": "yes"}}
+    lock = f"{SHOW_NOTICE}:{turn}:later"
+    jobs = {lock: {**person.ids, "turn": str(turn), "unless_shown": "yes"}}
     await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES, delay=_TURN_SECONDS)
 
 
@@ -128,9 +129,11 @@ async def add_unread(
     A job tells the person, except callers of POST /ask, who are in no Slack conversation.
     """
     await connection.execute(_SQL["add_unread"], {**person.ids, "turns": list(turns)})
-    if person.team_id != API_TEAM:
-        jobs = {f"{TELL_UNREAD}:{person.scope}": {**person.ids, "turn": str(turns[-1])}}
-        await app.queue.defer(connection, TELL_UNREAD, jobs, queue=REPLIES, delay=_FEW_SECONDS)
+    if person.team_id == API_TEAM:
+        return
+    lock = f"{TELL_UNREAD}:{person.scope}"
+    jobs = {lock: {**person.ids, "turn": str(turns[-1])}}
+    await app.queue.defer(connection, TELL_UNREAD, jobs, queue=REPLIES, delay=_FEW_SECONDS)
 
 
 async def count_unread(pool: Pool, person: Person) -> int:
@@ -199,7 +202,7 @@ async def _show_later(
     arguments = dict(person.ids)
     if message_deleted:
         arguments["message_deleted"] = "yes"
-    jobs = {_lock(turn): {**arguments, "turn": str(turn)} for turn in turns}
+    jobs = {f"{SHOW_NOTICE}:{turn}": {**arguments, "turn": str(turn)} for turn in turns}
     await queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
 
@@ -316,7 +319,3 @@ async def _send(app: App, notice: _Notice, said: Payload) -> str | None:
         thread_ts=thread_ts,
         in_dm=in_dm,
     )
-
-
-def _lock(turn: UUID) -> str:
-    return f"{SHOW_NOTICE}:{turn}"

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow
 
-from bot.config import Settings
+from bot.config import ConsentMode, Settings
 from bot.locale import Language, Localizer, language_of
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "people")
 
-ConsentMode: TypeAlias = Literal["notice", "ask"]
 Eagerness: TypeAlias = Literal["asked", "balanced", "lot"]
 PolicyRefusal: TypeAlias = Literal["policy_person", "policy_place"]
 
