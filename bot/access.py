@@ -14,12 +14,7 @@ from bot.config import Settings
 from bot.locale import Localizer
 from memory import MemoryOff, Person, Pool
 from memory.metrics import step
-from memory.postgres import (
-    load_statements,
-    person_statement,
-    person_transaction,
-    transaction,
-)
+from memory.postgres import load_statements, person_statement, person_transaction, transaction
 
 _SQL = load_statements("bot", "access")
 _TOLD = load_statements("bot", "told")
@@ -27,6 +22,8 @@ _REQUESTS = load_statements("bot", "requests")
 
 MODEL_AWAY = "model_away"
 """The name of an interim reply, for `claim_telling`."""
+QUESTIONS_AN_HOUR = 20
+"""How many questions about colleagues a person may ask."""
 
 
 class QuotaExceeded(Exception):
@@ -61,11 +58,12 @@ async def admit(pool: Pool, settings: Settings, person: Person) -> None:
         await connection.execute(_SQL["count_request"], person.ids)
 
 
-async def admit_question(pool: Pool, person: Person, most: int) -> bool:
-    """Count a question about a colleague; False if there were `most` of them in the last hour."""
+async def admit_question(pool: Pool, person: Person) -> bool:
+    """Count a question about a colleague; False if those of the hour are used up."""
+    values = {**person.ids, "most": QUESTIONS_AN_HOUR}
     async with _counting(pool, person) as connection:
-        counted = await connection.execute(_SQL["count_question"], {**person.ids, "most": most})
-        return counted.rowcount > 0
+        counted = await connection.execute(_SQL["count_question"], values)
+    return counted.rowcount > 0
 
 
 async def check_quota(
@@ -95,9 +93,8 @@ def _raise_if_used_up(row: DictRow | None, limit: int) -> None:
 
     There is no row for a request to POST /ask, which `admit` counts and which is not stored yet.
     """
-    seconds = row["seconds"] if row else None
-    if seconds is not None:
-        raise QuotaExceeded(limit, seconds)
+    if row is not None and row["seconds"] is not None:
+        raise QuotaExceeded(limit, row["seconds"])
 
 
 async def claim_telling(

@@ -39,8 +39,9 @@ class SettingsError(Exception):
 
 def _setting(field: str) -> str:
     """Return the name of a field's setting."""
-    others = field.startswith(("slack_", "openai_", "database_")) or field == "port"
-    return field.upper() if others else f"KIOKU_{field.upper()}"
+    if field.startswith(("slack_", "openai_", "database_")) or field == "port":
+        return field.upper()
+    return f"KIOKU_{field.upper()}"
 
 
 def _keys(value: SecretStr) -> SecretStr:
@@ -51,7 +52,9 @@ def _keys(value: SecretStr) -> SecretStr:
 
 
 def _split(value: object) -> object:
-    return value.replace(",", " ").split() if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value.replace(",", " ").split()
+    return value
 
 
 def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
@@ -73,6 +76,7 @@ def _without_credentials(url: str) -> str:
     return url
 
 
+ConsentMode: TypeAlias = Literal["notice", "ask"]
 _Address: TypeAlias = Annotated[str, Field(pattern="^https?://")]
 _ModelAddress: TypeAlias = Annotated[_Address, AfterValidator(_without_credentials)]
 _Folder: TypeAlias = Annotated[_Address, AfterValidator(lambda url: f"{url.rstrip('/')}/")]
@@ -139,7 +143,7 @@ class Settings(BaseModel):
     schemas: str | None = None
     formation: Literal["background", "hot", "off"] = "background"
     formation_delay: Annotated[float, Field(ge=0, le=3_600)] = 4.0
-    consent: Literal["notice", "ask"] = "notice"
+    consent: ConsentMode = "notice"
     web_search: bool = True
     allowed_channels: Annotated[frozenset[_Channel], BeforeValidator(_split)] = frozenset()
     allowed_users: Annotated[frozenset[_User], BeforeValidator(_split)] = frozenset()
@@ -159,7 +163,11 @@ class Settings(BaseModel):
     @property
     def listens_on(self) -> str:
         """Return where the servers listen: only locally with Socket Mode, which needs no more."""
-        return self.host or ("0.0.0.0" if self.slack_app_token is None else "127.0.0.1")  # noqa: S104
+        if self.host is not None:
+            return self.host
+        if self.slack_app_token is not None:
+            return "127.0.0.1"
+        return "0.0.0.0"  # noqa: S104 - Slack's requests come from outside
 
     @property
     def stand_in(self) -> bool:
@@ -183,14 +191,13 @@ class Settings(BaseModel):
         keys = self.secret_key.get_secret_value().replace("+", "-").replace("/", "_")
         return [key.strip() for key in keys.split(",")]
 
-    def model_key(self) -> str:
-        """Return the key to send; servers that need none get a placeholder."""
-        return self.openai_api_key.get_secret_value() if self.openai_api_key else NO_KEY
-
     @property
     def reply_server(self) -> ModelServer:
         """Return where the reply model is."""
-        return ModelServer(self.openai_base_url or OPENAI_ADDRESS, self.model_key())
+        key = NO_KEY
+        if self.openai_api_key is not None:
+            key = self.openai_api_key.get_secret_value()
+        return ModelServer(self.openai_base_url or OPENAI_ADDRESS, key)
 
     @property
     def memory_server(self) -> ModelServer:
@@ -204,11 +211,12 @@ class Settings(BaseModel):
 
     def _server(self, base_url: str | None, api_key: SecretStr | None) -> ModelServer:
         """Return a server, by default the replies' one, whose key no other server gets."""
-        replies = self.reply_server
-        key = replies.key if base_url is None else NO_KEY
+        server = self.reply_server
+        if base_url is not None:
+            server = ModelServer(base_url, NO_KEY)
         if api_key is not None:
-            key = api_key.get_secret_value()
-        return ModelServer(base_url or replies.base_url, key)
+            server = server._replace(key=api_key.get_secret_value())
+        return server
 
 
 FIELDS = {_setting(name): name for name in Settings.model_fields}
@@ -229,8 +237,12 @@ def read_dotenv(path: Path) -> dict[str, str]:
 
 
 def _not_empty(values: Mapping[str, str | None]) -> dict[str, str]:
-    stripped = {name: (value or "").strip() for name, value in values.items()}
-    return {name: value for name, value in stripped.items() if value}
+    given = {}
+    for name, value in values.items():
+        stripped = (value or "").strip()
+        if stripped:
+            given[name] = stripped
+    return given
 
 
 def load_settings(
@@ -241,14 +253,22 @@ def load_settings(
     Empty values count as not set. Raises `SettingsError` with one sentence for an unknown
     ``KIOKU_`` name, a bad value, or a file that cannot be read.
     """
-    file = read_dotenv(dotenv) if dotenv is not None else {}
-    given = file | _not_empty(environment)
+    given = _not_empty(environment)
+    if dotenv is not None:
+        given = read_dotenv(dotenv) | given
     for name in sorted(given.keys() - FIELDS.keys()):
         if name.startswith("KIOKU_") and not name.startswith(_OF_KUBERNETES):
             raise SettingsError(f"There is no setting {name}: `.env.example` lists all of them.")
+    known = {name: value for name, value in given.items() if name in FIELDS}
     try:
-        return Settings.model_validate({name: given[name] for name in FIELDS.keys() & given.keys()})
+        return Settings.model_validate(known)
     except ValidationError as invalid:
-        wrong = invalid.errors(include_input=False, include_url=False)[0]
-        why = wrong["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{wrong['loc'][0]}: {why[:1].lower()}{why[1:]}.") from None
+        raise _settings_error(invalid) from None
+
+
+def _settings_error(invalid: ValidationError) -> SettingsError:
+    """Return the first of pydantic's errors as one sentence, without the value."""
+    wrong = invalid.errors(include_input=False, include_url=False)[0]
+    name = wrong["loc"][0]
+    why = wrong["msg"].removeprefix("Value error, ")
+    return SettingsError(f"{name}: {why[:1].lower()}{why[1:]}.")

@@ -45,12 +45,7 @@ def log_fields(*, team: str, **more: str) -> Iterator[None]:
 
 def add_log_field(name: str, value: str) -> None:
     """Add a field to the block of `log_fields`, if there is one."""
-    current_log_fields().update({name: value})
-
-
-def current_log_fields() -> dict[str, str]:
-    """Return the fields of the current block of `log_fields`; an empty dict if there is none."""
-    return _fields.get({})
+    _fields.get({})[name] = value
 
 
 def fault(error: BaseException) -> str:
@@ -58,9 +53,11 @@ def fault(error: BaseException) -> str:
     chain: list[str] = []
     current: BaseException | None = error
     while current is not None and len(chain) < 5:
+        named = type(current).__name__
         frames = traceback.extract_tb(current.__traceback__)
-        place = f" at {frames[-1].name}:{frames[-1].lineno}" if frames else ""
-        chain.append(f"{type(current).__name__}{place}")
+        if frames:
+            named += f" at {frames[-1].name}:{frames[-1].lineno}"
+        chain.append(named)
         current = current.__cause__ or current.__context__
     return " from ".join(chain)
 
@@ -98,26 +95,32 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         line = f"{moment} {record.levelname.lower():7} {record.name}: {record.getMessage()}"
-        return line + _exception(record)
+        return line + _described_error(record)
 
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(
-            {
-                "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
-                "level": record.levelname.lower(),
-                "logger": record.name,
-                "message": record.getMessage() + _exception(record),
-                **current_log_fields(),
-            },
-            ensure_ascii=False,
-        )
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage() + _described_error(record),
+            **_fields.get({}),
+        }
+        return json.dumps(line, ensure_ascii=False)
 
 
-def _exception(record: logging.LogRecord) -> str:
-    error = record.exc_info[1] if record.exc_info else None
-    return f" ({fault(error)})" if error else ""
+def _described_error(record: logging.LogRecord) -> str:
+    error = _error_of(record)
+    if error is None:
+        return ""
+    return f" ({fault(error)})"
+
+
+def _error_of(record: logging.LogRecord) -> BaseException | None:
+    if not record.exc_info:
+        return None
+    return record.exc_info[1]
 
 
 # Bolt's notice, at each start, that it ignores the token in the environment; and what psycopg and
@@ -140,7 +143,8 @@ class _Discreet(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         library = record.name.split(".", 1)[0]
         withheld = library in _INDISCREET or record.name.startswith(_OAUTH)
-        if withheld or (record.exc_info and library in _QUOTING):
+        quotes = record.exc_info and library in _QUOTING
+        if withheld or quotes:
             record.msg = "a fault was reported; its text is withheld"
             record.args = ()
         if library == _QUEUE:
@@ -177,14 +181,15 @@ def _name_job(record: logging.LogRecord) -> None:
 
 def _from_broken_client(record: logging.LogRecord) -> bool:
     """Return whether aiohttp reports a request that is not HTTP, which it answered with 400."""
-    error = record.exc_info[1] if record.exc_info else None
-    return type(error).__module__ == "aiohttp.http_exceptions"
+    return type(_error_of(record)).__module__ == "aiohttp.http_exceptions"
 
 
 def set_up_logging(level: str) -> None:
     """Send all logs to standard error: as text to a terminal, else one JSON object a line."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Text() if sys.stderr.isatty() else _Json())
+    handler.setFormatter(_Json())
+    if sys.stderr.isatty():
+        handler.setFormatter(_Text())
     handler.addFilter(_Discreet())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # The filter is at the logger, so that dropped records are not counted either.

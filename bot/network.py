@@ -87,8 +87,8 @@ def _direct_names(no_proxy: str) -> str:
     entries = re.split(r"[,\s]+", no_proxy)
     if "*" in entries:
         return "*"
-    names = [entry.removeprefix("*").removeprefix(".") for entry in entries]
-    return ",".join(name for name in (*names, *_LOOPBACK) if name)
+    suffixes = [entry.removeprefix("*").removeprefix(".") for entry in entries]
+    return ",".join(filter(None, [*suffixes, *_LOOPBACK]))
 
 
 def proxy_for(url: str) -> str | None:
@@ -104,15 +104,26 @@ def proxy_for(url: str) -> str | None:
         return None
     proxies = getproxies()
     scheme = _WEB_SCHEMES.get(parts.scheme, parts.scheme)
-    proxy = proxies.get(scheme) or proxies.get("all")
-    if scheme not in _PORTS or not proxy or not _is_http_proxy(proxy):
+    if scheme not in _PORTS:
         return None
-    bracketed = f"[{host}]" if ":" in host else host
+    proxy = proxies.get(scheme) or proxies.get("all") or ""
+    if not proxy or not _is_http_proxy(proxy):
+        return None
     port = parts.port or _PORTS[scheme]
-    named = proxy_bypass(host) or proxy_bypass(f"{bracketed}:{port}")
-    if named or _in_network(host, proxies.get("no", "")):
+    if proxy_bypass(host) or proxy_bypass(f"{in_url(host)}:{port}"):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    if _in_network(host, proxies.get("no", "")):
+        return None
+    if "://" not in proxy:
+        return f"http://{proxy}"
+    return proxy
+
+
+def in_url(host: str) -> str:
+    """Return a host as it is written in a URL: an IPv6 address in brackets."""
+    if ":" in host:
+        return f"[{host}]"
+    return host
 
 
 def _is_this_machine(host: str) -> bool:

@@ -53,21 +53,23 @@ _FEW_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """A notice, or a line, of a turn: where it is shown, and its message there, if any.
+    """A notice, or a line, of a person's turn: where it is shown, and its message there, if any.
 
     `above`: that message is above the answer, because the answer was given again.
     """
 
+    person: Person
+    settings: PersonSettings
     turn: UUID
     channel: str
     thread: str
     audience: str
     question_ts: str
     replied: bool
-    reply: str = ""
+    reply: str | None = None
     ts: str | None = None
     shown: bool = False
-    above: bool = False
+    above: bool | None = None
 
 
 async def add_notice(
@@ -89,7 +91,9 @@ async def add_notice(
     if person.team_id == API_TEAM:
         return
     if formed is not None:
-        await _update_promises(app, connection, person, turn, formed.changes)
+        promises = [change.key for change in formed.changes if change.kind == PROMISE_KIND]
+        if promises:
+            await update_notices_of(app, connection, person, promises, except_turn=turn)
         if not (formed.questions or notable_changes(formed.changes)):
             return
     await connection.execute(_SQL["add"], {**person.ids, "turn": turn})
@@ -97,21 +101,9 @@ async def add_notice(
         await _show_later(app.queue, connection, person, [turn])
         return
     # The lock differs from that of `repeat_notice`, whose job need not wait for this one.
-    jobs = {f"{_lock(turn)}:later": {**person.ids, "turn": str(turn), "unless_shown": "yes"}}
+    lock = f"{SHOW_NOTICE}:{turn}:later"
+    jobs = {lock: {**person.ids, "turn": str(turn), "unless_shown": "yes"}}
     await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES, delay=_TURN_SECONDS)
-
-
-async def _update_promises(
-    app: App,
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    turn: UUID,
-    changes: Iterable[Change],
-) -> None:
-    """Update the earlier notices of promises that this turn has changed."""
-    keys = [change.key for change in changes if change.kind == PROMISE_KIND]
-    if keys:
-        await update_notices_of(app, connection, person, keys, except_turn=turn)
 
 
 async def update_notices_of(
@@ -137,9 +129,11 @@ async def add_unread(
     A job tells the person, except callers of POST /ask, who are in no Slack conversation.
     """
     await connection.execute(_SQL["add_unread"], {**person.ids, "turns": list(turns)})
-    if person.team_id != API_TEAM:
-        jobs = {f"{TELL_UNREAD}:{person.scope}": {**person.ids, "turn": str(turns[-1])}}
-        await app.queue.defer(connection, TELL_UNREAD, jobs, queue=REPLIES, delay=_FEW_SECONDS)
+    if person.team_id == API_TEAM:
+        return
+    lock = f"{TELL_UNREAD}:{person.scope}"
+    jobs = {lock: {**person.ids, "turn": str(turns[-1])}}
+    await app.queue.defer(connection, TELL_UNREAD, jobs, queue=REPLIES, delay=_FEW_SECONDS)
 
 
 async def count_unread(pool: Pool, person: Person) -> int:
@@ -155,16 +149,15 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     raises if the fault may pass.
     """
     person = Person(team, user)
-    found = await _find(app.pool, person, "place_of_turn", UUID(turn))
-    if found is None:
+    notice = await _find(app.pool, person, "place_of_turn", UUID(turn))
+    if notice is None:
         return
-    notice, settings = found
     if not await claim_telling(app.pool, person, notice.turn, "unread", _DAY_SECONDS):
         return
     unread = await count_unread(app.pool, person)
-    line = settings.localizer().say("messages_unread", count=unread)
+    line = notice.settings.localizer().say("messages_unread", count=unread)
     try:
-        await _send(app, person, notice, payload(line))
+        await _send(app, notice, payload(line))
     except SLACK_FAULTS as error:
         if is_passing(error):
             raise
@@ -209,7 +202,7 @@ async def _show_later(
     arguments = dict(person.ids)
     if message_deleted:
         arguments["message_deleted"] = "yes"
-    jobs = {_lock(turn): {**arguments, "turn": str(turn)} for turn in turns}
+    jobs = {f"{SHOW_NOTICE}:{turn}": {**arguments, "turn": str(turn)} for turn in turns}
     await queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
 
@@ -229,57 +222,50 @@ async def show_notice(
     refuses a call, and any other fault of Slack's that may pass; a final refusal is logged.
     """
     person = Person(team, user)
-    found = await _find(app.pool, person, "place", UUID(turn))
-    if found is None:
+    notice = await _find(app.pool, person, "place", UUID(turn))
+    if notice is None:
         return
-    notice, settings = found
     if unless_shown and notice.shown:
         return
-    said = await _payload(app, person, notice, settings)
-    ts = notice.ts
-    if said is None and message_deleted and ts is not None:
-        said = payload(settings.localizer().say("notice_deleted"))
+    said = await _payload(app, notice)
+    if said is None and message_deleted and notice.ts is not None:
+        said = payload(notice.settings.localizer().say("notice_deleted"))
     try:
-        if ts is not None and (notice.above or said is None):
-            await _delete(app, person, notice.channel, ts)
-            ts = None
-            notice = replace(notice, ts=None, shown=said is None)
-        if said is not None and (ts is not None or not notice.shown):
-            ts = await _send(app, person, notice, said)
+        if notice.ts is not None and (notice.above or said is None):
+            await _delete(app, notice, notice.ts)
+            notice = replace(notice, ts=None, shown=False)
+        if said is not None and (notice.ts is not None or not notice.shown):
+            notice = replace(notice, ts=await _send(app, notice, said))
     except SLACK_FAULTS as error:
         if error_code(error) == RATE_LIMITED:
             raise RunLater(random.uniform(*_LATER_SECONDS)) from error  # noqa: S311
         if not error_code(error):
             raise
         log.info("a notice could not be shown: %s", error_code(error))
-    values = {**person.ids, "turn": notice.turn, "ts": ts}
+    values = {**person.ids, "turn": notice.turn, "ts": notice.ts}
     await person_statement(app.pool, person, _SQL["note_shown"], values)
 
 
-async def _find(
-    pool: Pool, person: Person, statement: str, turn: UUID
-) -> tuple[_Notice, PersonSettings] | None:
-    """Return what a statement finds about a turn, and the person's settings."""
+async def _find(pool: Pool, person: Person, statement: str, turn: UUID) -> _Notice | None:
+    """Return what a statement finds about a turn of a person."""
     async with person_transaction(pool, person) as connection:
         found = await connection.execute(_SQL[statement], {**person.ids, "turn": turn})
         row: dict[str, Any] | None = await found.fetchone()
         if row is None:
             return None
         settings = await read_settings(connection, person)
-    known = {name: value for name, value in row.items() if value is not None}
-    return _Notice(turn=turn, **known), settings
+    return _Notice(person=person, settings=settings, turn=turn, **row)
 
 
-async def _payload(
-    app: App, person: Person, notice: _Notice, settings: PersonSettings
-) -> Payload | None:
+async def _payload(app: App, notice: _Notice) -> Payload | None:
     """Return the content of a notice, or None if it has none.
 
     A person who wants no notices gets only the questions, which would otherwise expire unseen.
     """
+    person = notice.person
     told = await list_changes(app.pool, person, batch=notice.turn)
     questions = await open_questions(app.pool, person, batch=notice.turn)
-    if not (settings.notices or notice.shown or notice.ts):
+    if not (notice.settings.notices or notice.shown or notice.ts):
         told = []
     notable = notable_changes(told)
     if not (notable or questions):
@@ -289,7 +275,7 @@ async def _payload(
     for key in promises:
         newest += await list_changes(app.pool, person, key=key, limit=1)
     reminders = await next_reminders(app.pool, person, promises)
-    localizer = settings.localizer(notice.reply)
+    localizer = notice.settings.localizer(notice.reply or "")
     return notice_payload(
         localizer, notice.turn, told, questions, newest, reminders, thread=notice.thread
     )
@@ -304,33 +290,32 @@ async def next_reminders(pool: Pool, person: Person, keys: Collection[str]) -> d
     return {row["key"]: row["at"] for row in found}
 
 
-async def _delete(app: App, person: Person, channel: str, ts: str) -> None:
+async def _delete(app: App, notice: _Notice, ts: str) -> None:
+    client = app.slack.client(notice.person.team_id)
     try:
-        await app.slack.client(person.team_id).chat_delete(channel=channel, ts=ts)
+        await client.chat_delete(channel=notice.channel, ts=ts)
     except SlackApiError as error:
         if is_passing(error):
             raise
         log.info("a notice could not be deleted: %s", error_code(error))
 
 
-async def _send(app: App, person: Person, notice: _Notice, said: Payload) -> str | None:
+async def _send(app: App, notice: _Notice, said: Payload) -> str | None:
     """Let Slack show `said`; return the ts if the message can be changed later."""
-    client = app.slack.client(person.team_id)
+    client = app.slack.client(notice.person.team_id)
     if notice.ts is not None:
         await client.chat_update(channel=notice.channel, ts=notice.ts, **said)
         return notice.ts
-    thread_ts = split_thread_key(notice.thread)[2]
     in_dm = notice.audience == DM
-    has_reply = in_dm or notice.replied or notice.question_ts != thread_ts
+    thread_ts: str | None = split_thread_key(notice.thread)[2]
+    opens_thread = notice.question_ts == thread_ts
+    if opens_thread and not (in_dm or notice.replied):
+        thread_ts = None
     return await show_privately(
         client,
         said,
         channel=notice.channel,
-        user=person.user_id,
-        thread_ts=thread_ts if has_reply else None,
+        user=notice.person.user_id,
+        thread_ts=thread_ts,
         in_dm=in_dm,
     )
-
-
-def _lock(turn: UUID) -> str:
-    return f"{SHOW_NOTICE}:{turn}"

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow
 
-from bot.config import Settings
+from bot.config import ConsentMode, Settings
 from bot.locale import Language, Localizer, language_of
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "people")
 
-ConsentMode: TypeAlias = Literal["notice", "ask"]
 Eagerness: TypeAlias = Literal["asked", "balanced", "lot"]
 PolicyRefusal: TypeAlias = Literal["policy_person", "policy_place"]
 
@@ -40,7 +39,9 @@ PROFILE_TRUSTED = timedelta(hours=12)
 def person_refusal(settings: Settings, person: Person) -> PolicyRefusal | None:
     """Return why a person may not use Kioku, or None; without a list everyone may."""
     allowed = settings.allowed_users
-    return "policy_person" if allowed and person.user_id not in allowed else None
+    if allowed and person.user_id not in allowed:
+        return "policy_person"
+    return None
 
 
 def refusal_in(
@@ -108,28 +109,33 @@ class PersonSettings:
     @property
     def zone(self) -> tzinfo:
         """The person's time zone, or UTC if Slack has not named it."""
+        if not self.time_zone:
+            return UTC
         try:
-            return ZoneInfo(self.time_zone) if self.time_zone else UTC
+            return ZoneInfo(self.time_zone)
         except (LookupError, ValueError, OSError):  # no such zone on this machine
             return UTC
 
     @property
     def profile_is_fresh(self) -> bool:
         """Whether the locale and time zone are too new to ask Slack again."""
-        at = self.profile_at
-        return at is not None and datetime.now(UTC) - at < PROFILE_TRUSTED
-
-    def reply_language(self, text: str = "") -> Language:
-        """Return the language to answer in: chosen, else Slack's, else that of `text`."""
-        return self.language or language_of(self.locale, text)
+        if self.profile_at is None:
+            return False
+        return datetime.now(UTC) - self.profile_at < PROFILE_TRUSTED
 
     def localizer(self, text: str = "") -> Localizer:
-        """Return the localizer for this person, in the language of an answer to `text`."""
-        return Localizer(self.reply_language(text), self.zone)
+        """Return the localizer for this person: the language to answer in, and their time zone.
+
+        The language is the one they chose, else that of their Slack, else that of `text`, because
+        Slack does not tell it for people of other workspaces.
+        """
+        language = self.language or language_of(self.locale, text)
+        return Localizer(language, self.zone)
 
     def off(self, mode: ConsentMode) -> Off | None:
         """Return `Off` if memory is off for this person everywhere, or None."""
-        if self.switched_off or self.deactivated or (mode == "ask" and not self.agreed):
+        lacks_consent = mode == "ask" and not self.agreed
+        if self.switched_off or self.deactivated or lacks_consent:
             return Off(until=self.off_until)
         return None
 
@@ -166,8 +172,6 @@ class MemoryState:
 
 # --- settings, and whether memory is off now ---------------------------------------------------
 
-_DEFAULTS = PersonSettings()
-
 
 async def read_settings(connection: AsyncConnection[DictRow], person: Person) -> PersonSettings:
     """Return a person's settings; defaults for a person who never chose any."""
@@ -177,15 +181,20 @@ async def read_settings(connection: AsyncConnection[DictRow], person: Person) ->
 
 async def _settings_in(found: AsyncCursor[DictRow]) -> PersonSettings:
     row = await found.fetchone()
-    return PersonSettings(**row) if row else _DEFAULTS
+    if row is None:
+        return PersonSettings()
+    return PersonSettings(**row)
 
 
 async def read_language(connection: AsyncConnection[DictRow], person: Person) -> Language:
-    """Return the language to answer a person in, without reading their other settings."""
+    """Return the language to answer a person in.
+
+    Their other settings are not read, because a date that Python cannot represent in one of them
+    must not keep a person from being erased.
+    """
     found = await connection.execute(_SQL["language"], person.ids)
-    row = await found.fetchone()
-    settings = PersonSettings(**row) if row else _DEFAULTS
-    return settings.reply_language()
+    row = await found.fetchone() or {}
+    return PersonSettings(**row).localizer().language
 
 
 async def read_off_scopes(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
@@ -267,14 +276,12 @@ class People:
         settings: PersonSettings | None = None,
         keep_new: bool = True,
     ) -> Localizer:
-        """Return the localizer for a person: the language to answer in, and their time zone.
+        """Return the localizer for a person who reads an answer to `text`.
 
-        The language is the one they chose, else that of their Slack, else that of `text`, because
-        Slack does not tell it for people of other workspaces. The other arguments are those of
-        `settings`.
+        The other arguments are those of `settings`.
         """
-        now = await self.settings(person, settings=settings, keep_new=keep_new)
-        return now.localizer(text)
+        current = await self.settings(person, settings=settings, keep_new=keep_new)
+        return current.localizer(text)
 
     async def settings(
         self, person: Person, *, settings: PersonSettings | None = None, keep_new: bool = True
@@ -287,30 +294,41 @@ class People:
         """
         try:
             if settings is None:
-                with transaction_timeout(_DATABASE_SECONDS):
-                    async with person_transaction(self._pool, person) as connection:
-                        settings = await read_settings(connection, person)
+                settings = await self._stored(person)
             if settings.profile_is_fresh or person.team_id == API_TEAM:
                 return settings
-            user = await self._user(person)
-            with transaction_timeout(_PATIENCE_SECONDS):
-                async with person_transaction(self._pool, person) as connection:
-                    if keep_new:
-                        await insert_person(connection, person)
-                    return await _note_lookup(connection, person, settings, user)
+            return await self._look_up(person, settings, keep_new=keep_new)
         except OperationalError as error:
             log.warning("a person's settings could not be read or kept: %s", fault(error))
-            if settings is not None or person.team_id == API_TEAM:
-                return settings or PersonSettings()
-            user = await self._user(person) or {}
-            return PersonSettings(
-                locale=user.get("locale") or None, time_zone=user.get("tz") or None
-            )
+        if settings is not None:
+            return settings
+        if person.team_id == API_TEAM:
+            return PersonSettings()
+        user = await self._user(person) or {}
+        return PersonSettings(locale=user.get("locale") or None, time_zone=user.get("tz") or None)
+
+    async def _stored(self, person: Person) -> PersonSettings:
+        with transaction_timeout(_DATABASE_SECONDS):
+            async with person_transaction(self._pool, person) as connection:
+                return await read_settings(connection, person)
+
+    async def _look_up(
+        self, person: Person, settings: PersonSettings, *, keep_new: bool
+    ) -> PersonSettings:
+        """Ask Slack about a person; return their settings with the answer, which is stored."""
+        user = await self._user(person)
+        with transaction_timeout(_PATIENCE_SECONDS):
+            async with person_transaction(self._pool, person) as connection:
+                if keep_new:
+                    await insert_person(connection, person)
+                return await _note_lookup(connection, person, settings, user)
 
     async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
         """Store a ``user_change``; if it lacks the locale, Slack is asked next time."""
+        at = None
+        if user.get("locale"):
+            at = datetime.now(UTC)
         async with person_transaction(self._pool, person) as connection:
-            at = datetime.now(UTC) if user.get("locale") else None
             await _note_profile(connection, person, user, at)
 
     async def is_active(self, person: Person) -> bool | None:
@@ -375,13 +393,11 @@ async def _note_profile(
 
     `at` is when Slack said it; if it is None, Slack is asked again next time.
     """
-    await connection.execute(
-        _SQL["note_profile"],
-        {
-            **person.ids,
-            "locale": user.get("locale") or None,
-            "zone": user.get("tz") or None,
-            "at": at,
-            "gone": bool(user.get("deleted")),
-        },
-    )
+    values = {
+        **person.ids,
+        "locale": user.get("locale") or None,
+        "zone": user.get("tz") or None,
+        "at": at,
+        "gone": bool(user.get("deleted")),
+    }
+    await connection.execute(_SQL["note_profile"], values)

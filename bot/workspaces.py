@@ -33,7 +33,7 @@ _EVENT_SECONDS = 1.0
 _REFUSED = {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
 
 
-def installation_from(answer: AsyncSlackResponse, bot_token: str = "") -> Installation:
+def installation_from(answer: AsyncSlackResponse, bot_token: str) -> Installation:
     """Return the installation of a bot token that ``auth.test`` was called with."""
     return Installation(
         team_id=str(answer.get("team_id") or ""),
@@ -48,7 +48,9 @@ def single_installation(installation: Installation | None) -> FindInstallation:
     """Return a function that finds this installation and no other."""
 
     async def find(team_id: str) -> Installation | None:
-        return installation if installation and team_id == installation.team_id else None
+        if installation is None or installation.team_id != team_id:
+            return None
+        return installation
 
     return find
 
@@ -95,18 +97,19 @@ class Workspaces:
         # Slack turns a deleted message that has replies into one by Slackbot.
         author = (event.get("previous_message") or message).get("user")
         ts = event.get("deleted_ts") or message.get("ts")
-        found = await execute_statement(
-            self.pool,
-            _SQL["with_message"],
-            {
-                "channel": str(event.get("channel") or ""),
-                "ts": str(ts or ""),
-                "root": str(message.get("thread_ts") or event.get("thread_ts") or ts or ""),
-                "author": str(author or ""),
-                "mentioned": sorted(mentions(str(message.get("text") or ""))),
-            },
-        )
-        return list(dict.fromkeys([installation_team(body), *(row["team_id"] for row in found)]))
+        root = message.get("thread_ts") or event.get("thread_ts") or ts
+        text = str(message.get("text") or "")
+        values = {
+            "channel": str(event.get("channel") or ""),
+            "ts": str(ts or ""),
+            "root": str(root or ""),
+            "author": str(author or ""),
+            "mentioned": sorted(mentions(text)),
+        }
+        found = await execute_statement(self.pool, _SQL["with_message"], values)
+        authorized = installation_team(body)
+        others = [row["team_id"] for row in found if row["team_id"] != authorized]
+        return [authorized, *others]
 
     async def left(self, team_id: str, at: float, *, uninstalled: bool) -> None:
         """Record ``app_uninstalled``, or that a bot token was revoked, at a time in seconds.
@@ -116,16 +119,10 @@ class Workspaces:
         """
         if not uninstalled and not await self._is_refused(team_id):
             return
-        found = await execute_statement(
-            self.pool,
-            _SQL["leave"],
-            {
-                "team": team_id,
-                "grace": self._grace_seconds if uninstalled else None,
-                "at": at + _EVENT_SECONDS,
-            },
-        )
-        if found:
+        values: dict[str, object] = {"team": team_id, "grace": None, "at": at + _EVENT_SECONDS}
+        if uninstalled:
+            values["grace"] = self._grace_seconds
+        if await execute_statement(self.pool, _SQL["leave"], values):
             self._known.pop(team_id, None)
             self._slack.invalidate(team_id)
             log.warning("%s", await self.problem(team_id))

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -17,10 +18,14 @@ from bench.evals.report import Report, Result
 from bench.evals.scoring import Outcome, Stored, score
 from bot.config import STAND_IN_MODEL, Settings
 from bot.queue.queue import migrations
-from bot.runtime.memory_models import create_former
 from bot.runtime.migration import progress
 from bot.runtime.problems import Problem
-from bot.runtime.wiring import ModelClients, open_model_clients, operators_pool
+from bot.runtime.wiring import (
+    ModelClients,
+    create_chat_model,
+    open_model_clients,
+    operators_pool,
+)
 from memory.postgres import check_database
 
 CASES = Path(__file__).parent
@@ -78,8 +83,13 @@ class _Runner:
         self._embedder = embedder
         self._options = options
         self._schemas = memory.load_schemas(settings.schemas)
-        client = clients.memories
-        self._former = create_former(settings, pool, embedder, client, schemas=self._schemas)
+        self._former = memory.Former(
+            pool,
+            embedder,
+            partial(create_chat_model, settings, clients.memories),
+            schemas=self._schemas,
+            sensitive=settings.sensitive,
+        )
         self._answered = 0
         self._unanswered = 0
 

@@ -23,7 +23,6 @@ from memory import Memory, Person
 from memory.model import folded
 from memory.store import read_card
 
-QUESTIONS_AN_HOUR = 20
 _MOST_NAMES = 5
 _NAME_LIMIT = 200  # characters; Slack's names have at most 80
 _MENTION = re.compile(r"<?@?([UW][A-Z0-9]{7,})>?")
@@ -62,7 +61,7 @@ async def find_colleague(
     """
     if not await app.members.is_member(asker):
         return _OUTSIDER
-    if not await admit_question(app.pool, asker, QUESTIONS_AN_HOUR):
+    if not await admit_question(app.pool, asker):
         return _TOO_MANY
     found = _named(app.names.people_of(asker.team_id), who, mentioned)
     if isinstance(found, Unanswered):

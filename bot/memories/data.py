@@ -32,7 +32,6 @@ from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
     PATIENCE_SECONDS,
     SLACK_FAULTS,
-    Installations,
     error_code,
     notice_metadata,
 )
@@ -299,13 +298,13 @@ async def _delete_files_later(
     await queue.defer(connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS)
 
 
-async def delete_file(slack: Installations, team: str, file: str) -> None:
+async def delete_file(app: App, team: str, file: str) -> None:
     """Delete a file in Slack; run as a job.
 
     Raises what Slack raises, so that the job is retried; a file that is already gone is no error.
     """
     try:
-        await slack.client(team, patience=PATIENCE_SECONDS).files_delete(file=file)
+        await app.slack.client(team, patience=PATIENCE_SECONDS).files_delete(file=file)
     except SlackApiError as error:
         if error_code(error) not in _GONE:
             raise

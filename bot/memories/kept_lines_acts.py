@@ -20,7 +20,6 @@ from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
 from bot.memories.adding import NotKept, author_of, read_state
-from bot.memories.cards import QUESTIONS_AN_HOUR
 from bot.memories.forgetting import forget_all_of
 from bot.memories.kept_lines import WHOLE, add_line, update_lines
 from bot.people import person_refusal, refusal_in
@@ -158,7 +157,7 @@ async def _ask_author(
         raise cannot
     if not await app.members.is_member(author):
         raise cannot
-    if not await admit_question(app.pool, person, QUESTIONS_AN_HOUR):
+    if not await admit_question(app.pool, person):
         raise NotKept(click.localizer.say("kept_enough_asked"))
     question = author_question(settings.localizer(), person, words, wanted)
     # Slack shows it in a thread only if the thread has a reply.

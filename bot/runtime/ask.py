@@ -86,7 +86,8 @@ def add_ask(application: web.Application, app: App, token: str) -> None:
     """Add ``POST /ask`` for callers that send `token`."""
 
     async def ask(request: web.Request) -> web.Response:
-        call = read_call(request.headers.get("authorization", ""), await request.read(), token)
-        return web.Response(text=await answer(app, *call))
+        authorization = request.headers.get("authorization", "")
+        user_id, prompt = read_call(authorization, await request.read(), token)
+        return web.Response(text=await answer(app, user_id, prompt))
 
     application.router.add_post("/ask", ask)

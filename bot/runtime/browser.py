@@ -16,8 +16,9 @@ _ELSEWHERE: Final = ("CI", "SSH_CONNECTION")
 
 def can_open_browser(environment: Mapping[str, str], *, platform: str, is_terminal: bool) -> bool:
     """Say whether a person at this machine would see a page that is opened here."""
-    has_display = platform in {"darwin", "win32"} or any(map(environment.get, _DISPLAYS))
-    return is_terminal and has_display and not any(map(environment.get, _ELSEWHERE))
+    if not is_terminal or any(map(environment.get, _ELSEWHERE)):
+        return False
+    return platform in {"darwin", "win32"} or any(map(environment.get, _DISPLAYS))
 
 
 def open_browser(url: str) -> bool:

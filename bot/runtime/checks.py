@@ -16,11 +16,11 @@ import openai
 from bot import VERSION
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.logs import fault
+from bot.network import in_url
 from bot.runtime.ask_slack import ask_slack
 from bot.runtime.database_addresses import database
 from bot.runtime.http import WARNING
 from bot.runtime.manifest import manifest_scopes
-from bot.runtime.memory_models import create_chat_model
 from bot.runtime.model_checks import check_replies
 from bot.runtime.problems import (
     APP_TOKEN,
@@ -30,12 +30,13 @@ from bot.runtime.problems import (
     UNBOUND_LOGIN,
     Problem,
     explained,
+    model_refused,
     way_to,
     without_secrets,
 )
 from bot.runtime.prometheus import read_operating_state
 from bot.runtime.settings_check import check_settings
-from bot.runtime.wiring import open_model_clients, open_pool
+from bot.runtime.wiring import create_chat_model, open_model_clients, open_pool
 from bot.slack.client import clock_problem
 from memory import (
     Embedder,
@@ -51,13 +52,9 @@ from memory.postgres import check_access
 Check: TypeAlias = Callable[[Settings], Coroutine[None, None, str]]
 
 _TODO = {
-    401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
-    403: "allow the model for this key, or set {name} to another",
-    404: "set {name} to a model that the server has",
     501: "start a server that makes embeddings (llama.cpp's: `--embeddings`), and name it in"
     " KIOKU_EMBEDDING_BASE_URL",
     429: "add credit to the provider's account",
-    0: "set {name} to another model, or look into the server's log",
 }
 # A server that listens on all addresses is asked at one of them.
 _THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
@@ -69,7 +66,8 @@ _LONG_TEXT = "One word after another. " * 120  # 600 tokens; llama.cpp takes 512
 
 async def check_bot_token(settings: Settings) -> str:
     """Ask Slack whose token it is; compare its scopes with the manifest's."""
-    if (url := settings.public_url) and settings.slack_client_id is not None:
+    url = settings.public_url
+    if url is not None and settings.slack_client_id is not None:
         return (
             f"{url}/slack/install installs Kioku in a workspace. In your app's OAuth & Permissions"
             f" {url}/slack/oauth_redirect has to be a Redirect URL."
@@ -79,20 +77,24 @@ async def check_bot_token(settings: Settings) -> str:
     answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
     if wrong := clock_problem(answer):
         raise Problem(wrong)
-    granted = set(answer.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")) - {""}
-    needed, optional = manifest_scopes()
-    if granted and (missing := sorted(needed - granted)):
-        raise Problem(
-            f"The app lacks {', '.join(missing)}: put manifest.yml into your app's App Manifest,"
-            " then install the app again (Install App)."
-        )
     link = urlencode({"app": answer.get("app_id"), "team": answer.get("team_id")})
     found = (
         f"Connected to {answer.get('team')} as @{answer.get('user')}:"
         f" https://slack.com/app_redirect?{link}"
     )
-    if granted and (lacking := sorted(optional - granted)):
-        found += f" Without {', '.join(lacking)} no files can be sent or read."
+    granted = answer.headers.get("x-oauth-scopes", "").replace(",", " ").split()
+    if not granted:
+        return found
+    needed, optional = manifest_scopes()
+    missing = needed.difference(granted)
+    if missing:
+        raise Problem(
+            f"The app lacks {', '.join(sorted(missing))}: put manifest.yml into your app's App"
+            " Manifest, then install the app again (Install App)."
+        )
+    declined = optional.difference(granted)
+    if declined:
+        found += f" Without {', '.join(sorted(declined))} no files can be sent or read."
     return found
 
 
@@ -120,8 +122,7 @@ async def check_events(settings: Settings) -> str:
 async def _raise_warnings(settings: Settings) -> None:
     """Raise `Problem` with the warnings of the process that serves `PORT` here, if it has any."""
     host = _THIS_MACHINE.get(settings.listens_on, settings.listens_on)
-    bracketed = f"[{host}]" if ":" in host else host
-    url = f"http://{bracketed}:{settings.port}/readyz"
+    url = f"http://{in_url(host)}:{settings.port}/readyz"
     timeout = aiohttp.ClientTimeout(total=_READY_SECONDS)
     try:
         async with aiohttp.request("GET", url, timeout=timeout) as answer:
@@ -139,9 +140,8 @@ async def check_database(settings: Settings) -> str:
     folder = settings.data_dir.resolve()
     if settings.database_url is None and not (folder / "pg").exists():
         return f"The first `kioku up` makes one in {folder}."
-    model = settings.embedding_model
-    if not settings.has_model and "embedding_model" not in settings.model_fields_set:
-        model = STAND_IN_EMBEDDING_MODEL  # as `kioku up` does
+    is_given = settings.has_model or "embedding_model" in settings.model_fields_set
+    model = settings.embedding_model if is_given else STAND_IN_EMBEDDING_MODEL  # as `up` does
     async with database(settings, beside=True) as addresses:
         bound = await check_access(addresses.login)
         async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
@@ -166,8 +166,7 @@ async def check_database(settings: Settings) -> str:
 async def check_model(settings: Settings) -> str:
     """Hold a conversation with each reply model: this checks the key, the name and the formats."""
     if not settings.has_model:
-        is_by_socket = settings.slack_app_token is not None
-        if settings.slack_bot_token is not None and not is_by_socket:
+        if settings.slack_bot_token is not None and settings.slack_app_token is None:
             raise Problem(NO_MODEL)  # only `kioku run` serves this
         return (
             "None is set: `kioku up` answers with the stand-in, which is no language model."
@@ -183,49 +182,48 @@ async def check_embeddings(settings: Settings) -> str:
         return "No model makes embeddings: `kioku up` searches with the stand-in."
     model = settings.embedding_model
     server = without_secrets(settings.embedding_server.base_url)
-    async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
-        try:
+    try:
+        async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
             space = await embedding_space(clients.embeddings, model)
             await Embedder(clients.embeddings, space).embed([_LONG_TEXT])
-        except EmbeddingsUnavailable as failed:
-            error = failed.__cause__
-            if isinstance(error, openai.APIStatusError):
-                what = f"{server}: {model}"
-                name = "KIOKU_EMBEDDING_MODEL"
-                raise _refused(what, name, error.status_code, error.code) from None
-            raise Problem(
-                f"No vectors from {server}: check {way_to(server)}, and KIOKU_EMBEDDING_BASE_URL."
-            ) from error
+    except EmbeddingsUnavailable as failed:
+        error = failed.__cause__
+        if isinstance(error, openai.APIStatusError):
+            what = f"{server}: {model}"
+            setting = "KIOKU_EMBEDDING_MODEL"
+            raise _refused(what, setting, error.status_code, error.code) from None
+        raise Problem(
+            f"No vectors from {server}: check {way_to(server)}, and KIOKU_EMBEDDING_BASE_URL."
+        ) from error
     return f"{model} at {server} makes vectors of {space.dimensions} numbers, of long texts too."
 
 
-def _refused(what: str, name: str, status: int, code: str | None) -> Problem:
-    """Return the problem of a refused request to a model, which the setting `name` names."""
-    todo = _TODO.get(status, _TODO[0]).format(name=name)
-    named = f"HTTP {status}"
+def _refused(what: str, setting: str, status: int, code: str | None) -> Problem:
+    """Return the problem of a refused request to a model, which `setting` names."""
+    told = f"HTTP {status}"
     # Some servers send the status as the code.
     if code and str(code) != str(status):
-        named += f", {code}"
-    return Problem(f"{what} is refused ({named}): {todo}.")
+        told += f", {code}"
+    return model_refused(what, told, setting, status=status, todo=_TODO.get(status))
 
 
 async def check_remembering(settings: Settings) -> str:
     """Let the memory model call a tool for an invented sentence; nothing is stored."""
     model = settings.memory_model
-    name = "KIOKU_MEMORY_MODEL"
+    setting = "KIOKU_MEMORY_MODEL"
     if not settings.has_model or settings.formation == "off":
         return "No model forms memories."
     try:
         async with open_model_clients(settings) as clients:
             way = await calls_memory_tools(create_chat_model(settings, clients.memories))
     except MemoryModelRefused as refused:
-        raise _refused(model, name, refused.status, refused.code) from None
+        raise _refused(model, setting, refused.status, refused.code) from None
     except WordsUnreadable:
-        raise Problem(f"{model} cannot read an example: set {name} to another.") from None
+        raise Problem(f"{model} cannot read an example: set {setting} to another.") from None
     except FormationUnavailable as away:
         raise Problem(f"{model}: {str(away).rstrip('.')}; try again later.") from None
     if way is None:
-        raise Problem(f"{model} writes no memory of an example: set {name} to another.")
+        raise Problem(f"{model} writes no memory of an example: set {setting} to another.")
     if way == "schema":
         return f"{model} calls no tools, and is asked for JSON."
     return f"{model} calls tools."
@@ -245,14 +243,17 @@ CHECKS: Mapping[str, Check] = {
 
 async def doctor(settings: Settings) -> int:
     """Print what each check found; return 1 if one found a problem, else 0."""
-    problems = 0
+    problems = False
     for name, check in CHECKS.items():
         try:
             found = f"✓ {name}: {await check(settings)}"
         except Exception as error:  # noqa: BLE001 - the next check is made all the same
-            problems += 1
+            problems = True
             sentence = explained(error) or f"it cannot be looked at ({fault(error)})."
             found = f"✗ {name}: {sentence}"
         print(found)
-    print("\nNothing is wrong." if not problems else "\nBegin with the first ✗.")
-    return 1 if problems else 0
+    if problems:
+        print("\nBegin with the first ✗.")
+        return 1
+    print("\nNothing is wrong.")
+    return 0

@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _moment(text: str) -> datetime:
     given = datetime.fromisoformat(text)
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
+    if given.tzinfo is None:
+        return given.replace(tzinfo=UTC)
+    return given
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,9 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         use_network_settings()
         set_up_logging(settings.log_level if command in _LOGGED else "CRITICAL")
         # Imported only now, so that help and a wrong setting do not wait for it.
-        module, _, name = chosen.pop("function").partition(":")
-        done = getattr(import_module(f"bot.runtime.{module}"), name)(settings, **chosen)
-        code = asyncio.run(done) if inspect.iscoroutine(done) else done
+        module, name = chosen.pop("function").split(":")
+        code = getattr(import_module(f"bot.runtime.{module}"), name)(settings, **chosen)
+        if inspect.iscoroutine(code):
+            code = asyncio.run(code)
         sys.stdout.flush()
     except asyncio.CancelledError:  # after a signal
         return 0
@@ -101,7 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except Exception as error:
-        if (sentence := explained(error)) is None:
+        sentence = explained(error)
+        if sentence is None:
             raise
         print(f"kioku: {sentence}", file=sys.stderr)
         return 1

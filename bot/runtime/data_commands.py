@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -14,13 +15,12 @@ from bot.memories.forgetting import delete_forgotten_texts
 from bot.runtime.database_addresses import database
 from bot.runtime.problems import Problem
 from bot.runtime.wiring import operators_pool
-from memory import InvalidNamespace, Person, Selection
+from memory import InvalidNamespace, Person, Pool, Selection
 from memory.postgres import execute_statement, load_statements, person_statement
 from memory.store import forget_again as again
 from memory.store import forgotten_since
 
 _SQL = load_statements("bot", "forgetting")
-_NAMED = (["erased"], ["key"], ["statement"], ["message"])
 _NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
 
@@ -40,15 +40,8 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     Where memory is off for the person it stays off, as with *Delete All My Data*. Raises `Problem`,
     also if something is still there.
     """
-    typed = user
     person = Person(team, user)
-    if not yes:
-        try:
-            ask = f"Type {user} to erase everything about this person: "
-            typed = input(ask).strip()  # noqa: ASYNC250 - nothing else runs
-        except EOFError:  # standard input is closed
-            typed = ""
-    if typed != user:
+    if not yes and _typed(f"Type {user} to erase everything about this person: ") != user:
         raise Problem("Nothing was erased: the id was not typed again. (--yes does without.)")
     async with operators_pool(settings) as pool:
         erased = await erase_person(pool, person, keeps_off=True)
@@ -68,11 +61,42 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         raise Problem("New data was stored during the erasure: run the command again.")
 
 
+def _typed(question: str) -> str:
+    try:
+        return input(question).strip()
+    except EOFError:  # standard input is closed
+        return ""
+
+
 async def forgotten(settings: Settings, *, since: datetime) -> None:
     """Print a line for each thing that was forgotten from a time on: ids, separated by tabs."""
     async with database(settings, beside=True) as addresses:
         for ids in await forgotten_since(addresses.owner, since):
             print("\t".join(filter(None, ids)))
+
+
+@dataclass(slots=True)
+class _Forgotten:
+    """What the lines of `forgotten` name about one person."""
+
+    erasures: list[UUID] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    statements: list[UUID] = field(default_factory=list)
+    messages: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, named: list[str]) -> None:
+        """Add what follows the person in a line. Raises ValueError if it is none of these."""
+        match named:
+            case ["erased", identity]:
+                self.erasures.append(UUID(identity))
+            case ["key", key]:
+                self.keys.append(key)
+            case ["statement", identity]:
+                self.statements.append(UUID(identity))
+            case ["message", channel, ts]:
+                self.messages.append((channel, ts))
+            case _:
+                raise ValueError("The line has an unknown part, too few parts or too many.")
 
 
 async def forget_again(settings: Settings, *, file: Path) -> None:
@@ -82,50 +106,44 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
     back before the backup stays. Where memory was off in the backup it stays off. What was said
     after the backup is not read from Slack, and the kinds of conversations are looked up again.
     """
-    people: dict[Person, list[list[str]]] = defaultdict(list)
     try:
-        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):  # noqa: ASYNC240
-            try:
-                person, named = _read(line)
-            except (InvalidNamespace, ValueError):
-                problem = f"{file}, line {number}, is not a line of `kioku forgotten`."
-                raise Problem(problem) from None
-            people[person].append(named)
+        lines = file.read_text("utf-8").splitlines()  # noqa: ASYNC240 - nothing else runs
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{file} cannot be read ({error}).") from None
+    people: defaultdict[Person, _Forgotten] = defaultdict(_Forgotten)
+    for number, line in enumerate(lines, 1):
+        try:
+            _add_line(people, line)
+        except (InvalidNamespace, ValueError):
+            problem = f"{file}, line {number}, is not a line of `kioku forgotten`."
+            raise Problem(problem) from None
     async with operators_pool(settings) as pool:
         await execute_statement(pool, _SQL["end_open_messages"])
         await execute_statement(pool, _SQL["forget_kinds"])
         await execute_statement(pool, _SQL["forget_marks"])
-        for person, lines in people.items():
-            for identity in [UUID(one[1]) for one in lines if one[0] == "erased"]:
-                values = {**person.ids, "id": identity}
-                if not await person_statement(pool, person, _SQL["is_erased"], values):
-                    await erase_person(pool, person, identity, keeps_off=True)
-            messages = [(one[1], one[2]) for one in lines if one[0] == "message"]
-            selection = Selection(
-                keys=[one[1] for one in lines if one[0] == "key"],
-                statements=[UUID(one[1]) for one in lines if one[0] == "statement"],
-                messages=messages,
-            )
-            await again(pool, person, selection, delete_forgotten_texts)
-            said = [f"{channel}/{ts}" for channel, ts in messages]
-            await person_statement(pool, person, _SQL["blank"], {**person.ids, "messages": said})
-    print(f"Forgotten again: {sum(map(len, people.values()))} lines of {len(people)} people.")
+        for person, named in people.items():
+            await _forget_again(pool, person, named)
+    print(f"Forgotten again: {len(lines)} lines of {len(people)} people.")
 
 
-def _read(line: str) -> tuple[Person, list[str]]:
-    """Return the person and the rest of a line of `forgotten`.
+def _add_line(people: defaultdict[Person, _Forgotten], line: str) -> None:
+    """Add what a line of `forgotten` names to its person.
 
     Raises ValueError or `InvalidNamespace` for any other line, also for one with NUL, which
     PostgreSQL cannot store.
     """
     team, user, *named = line.split("\t")
-    person = Person(team, user)
-    if "\0" in line or "" in named or named[:1] not in _NAMED:
-        raise ValueError("The line has an empty or an unknown part.")
-    if len(named) != 2 + (named[0] == "message"):
-        raise ValueError("The line has too few parts or too many.")
-    if named[0] in ("erased", "statement"):
-        UUID(named[1])
-    return person, named
+    if "\0" in line or "" in named:
+        raise ValueError("The line has an empty part or NUL.")
+    people[Person(team, user)].add(named)
+
+
+async def _forget_again(pool: Pool, person: Person, named: _Forgotten) -> None:
+    for identity in named.erasures:
+        values = {**person.ids, "id": identity}
+        if not await person_statement(pool, person, _SQL["is_erased"], values):
+            await erase_person(pool, person, identity, keeps_off=True)
+    selection = Selection(keys=named.keys, statements=named.statements, messages=named.messages)
+    await again(pool, person, selection, delete_forgotten_texts)
+    places = [f"{channel}/{ts}" for channel, ts in named.messages]
+    await person_statement(pool, person, _SQL["blank"], {**person.ids, "messages": places})

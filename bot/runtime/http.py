@@ -81,10 +81,21 @@ def create_web_app(
 
     async def readyz(_: web.Request) -> web.Response:
         problem = await readiness.problem()
-        lines = [problem or READY]
-        lines += [f"{WARNING}{sentence}" for sentence in warnings.sentences]
-        status = 503 if problem else 200
-        return web.Response(text="\n".join(lines) + "\n", status=status)
+        text = f"{problem or READY}\n"
+        for sentence in warnings.sentences:
+            text += f"{WARNING}{sentence}\n"
+        return web.Response(text=text, status=503 if problem else 200)
+
+    application.router.add_get("/healthz", healthz)
+    application.router.add_get("/readyz", readyz)
+    if signing_secret is not None:
+        signatures = SignatureCheck(signing_secret, warnings)
+        _add_slack(application, app, signatures)
+    return application
+
+
+def _add_slack(application: web.Application, app: AsyncApp, signatures: SignatureCheck) -> None:
+    """Add Slack's route."""
 
     async def slack(request: web.Request) -> web.Response:
         """Let Bolt answer a request that Slack signed lately; acknowledge an unreadable one."""
@@ -97,12 +108,7 @@ def create_web_app(
             return web.Response()
         return await to_aiohttp_response(answer)
 
-    application.router.add_get("/healthz", healthz)
-    application.router.add_get("/readyz", readyz)
-    if signing_secret is not None:
-        signatures = SignatureCheck(signing_secret, warnings)
-        application.router.add_post("/slack/events", slack)
-    return application
+    application.router.add_post("/slack/events", slack)
 
 
 class _Waiting:

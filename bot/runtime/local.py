@@ -52,22 +52,29 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
         started = None
         if not in_slack or not settings.has_model:
             started = await stack.enter_async_context(_playground(settings, in_slack=in_slack))
-        # These imports take a second, in which PostgreSQL and the playground start.
+        # These imports take a second, in which the playground starts.
         from bot.runtime.local_servers import local_model_servers
         from bot.runtime.migration import migrated
         from bot.runtime.service import open_service
 
-        # They are asked while the rest starts, which takes longer.
-        servers = None if settings.has_model else asyncio.create_task(local_model_servers())
-        told = await _told(settings, started) if started is not None else {}
+        told = {}
+        if started is not None:
+            told = await _told(settings, started)
         adapted = _adapted(settings, told, in_slack=in_slack)
         await migrated(adapted, addresses)
-        host = adapted.listens_on if settings.api_token else None
+        host = None
+        if settings.api_token is not None:
+            host = adapted.listens_on
         port = await stack.enter_async_context(open_service(adapted, addresses.login, host=host))
-        playground = "" if in_slack else told["url"]
-        if playground and browser:
-            open_browser(playground)
-        _welcome(adapted, port, playground, await servers if servers else [])
+        playground = None
+        if not in_slack:
+            playground = told["url"]
+            if browser:
+                open_browser(playground)
+        servers = []
+        if not settings.has_model:
+            servers = await local_model_servers()
+        _welcome(adapted, port, playground, servers)
         try:
             await stop.wait()
         finally:
@@ -93,11 +100,18 @@ async def _playground(settings: Settings, *, in_slack: bool) -> AsyncIterator[Pr
     folder = settings.data_dir.resolve()
     command = [
         *(sys.executable, "-m", "kioku_stand_in.playground", "--exit-with-parent"),
-        *("--port", "0" if in_slack else str(settings.port), "--native-name", "記憶"),
         *("--manifest", str(manifest_path()), "--data-dir", str(folder / "playground")),
-        "--no-model" if settings.has_model else "--paced",
         *("--create-app-url", create_app_url(), "--setup-command", _command("setup")),
+        *("--native-name", "記憶"),
     ]
+    if in_slack:
+        command += ["--port", "0"]
+    else:
+        command += ["--port", str(settings.port)]
+    if settings.has_model:
+        command.append("--no-model")
+    else:
+        command.append("--paced")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         log = _log(settings).open("wb")
@@ -146,7 +160,8 @@ def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Set
         changes["slack_api_url"] = told["slack_api_url"]
         changes["slack_bot_token"] = SecretStr(told["bot_token"])
         changes["slack_app_token"] = SecretStr(told["app_token"])
-        changes["port"] = settings.port and settings.port + 1  # the playground has PORT itself
+        if settings.port:
+            changes["port"] = settings.port + 1  # the playground has PORT itself
     if not settings.has_model:
         changes["openai_base_url"] = told["openai_base_url"]
         changes["openai_api_key"] = SecretStr("stand-in")
@@ -157,9 +172,12 @@ def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Set
     return settings.model_copy(update=changes)
 
 
-def _welcome(settings: Settings, port: int, playground: str, servers: Sequence[str]) -> None:
-    where = f"at {playground}" if playground else "in your Slack workspace"
-    print(f"Kioku is ready {where}")
+def _welcome(settings: Settings, port: int, playground: str | None, servers: Sequence[str]) -> None:
+    """Print where Kioku is; `servers` are the model servers that run on this machine."""
+    if playground is None:
+        print("Kioku is ready in your Slack workspace")
+    else:
+        print(f"Kioku is ready at {playground}")
     if settings.stand_in:
         print(
             "  Answers come from the stand-in model, which quotes what you told it. Set"
@@ -175,14 +193,17 @@ def _welcome(settings: Settings, port: int, playground: str, servers: Sequence[s
         print(f"  Answers come from {settings.reply_model} at {address}.")
     if settings.api_token is not None:
         print(f"  POST /ask is at http://127.0.0.1:{port}/ask")
-    if playground:
+    if playground is not None:
         print(f"  Use it in your Slack: {_command('setup')}")
     print("  Stop with Ctrl-C; nothing is lost.")
 
 
 def _command(name: str) -> str:
     """Return how to run a command of `kioku` in the way that this one was run."""
-    path = Path(program := sys.argv[0])
-    if path.name == "__main__.py":
+    program = sys.argv[0]
+    command = Path(program).name
+    if command == "__main__.py":
         return f"{quote(sys.orig_argv[0])} -m bot {name}"
-    return f"{path.name if which(path.name) == program else quote(program)} {name}"
+    if which(command) == program:
+        return f"{command} {name}"
+    return f"{quote(program)} {name}"

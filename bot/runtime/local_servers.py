@@ -32,16 +32,19 @@ async def local_model_servers(ports: Iterable[int] = USUAL_PORTS) -> list[str]:
     """
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
-        addresses = [f"http://127.0.0.1:{port}/v1" for port in ports]
-        answers = await asyncio.gather(*(_serves_models(session, one) for one in addresses))
-    return [address for address, serves in zip(addresses, answers, strict=True) if serves]
+        servers = await asyncio.gather(*[_server_at(session, port) for port in ports])
+    return [address for address in servers if address is not None]
 
 
-async def _serves_models(session: aiohttp.ClientSession, address: str) -> bool:
+async def _server_at(session: aiohttp.ClientSession, port: int) -> str | None:
+    """Return the address of the server at a port of this machine, if it lists models."""
+    address = f"http://127.0.0.1:{port}/v1"
     try:
         async with session.get(f"{address}/models", allow_redirects=False) as answer:
             listed = _Models.model_validate_json(await answer.content.read(_MOST_BYTES))
     except (aiohttp.ClientError, TimeoutError, ValidationError):
-        return False
-    names = {model.id for model in listed.data}
-    return answer.status == 200 and bool(names) and STAND_IN_MODEL not in names
+        return None
+    names = [model.id for model in listed.data]
+    if answer.status != 200 or not names or STAND_IN_MODEL in names:
+        return None
+    return address

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import files
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import yaml
@@ -31,8 +32,7 @@ def create_app_url() -> str:
 
     Source: https://docs.slack.dev/app-manifests/configuring-apps-with-app-manifests
     """
-    manifest = yaml.safe_load(manifest_path().read_text("utf-8"))
-    filled_in = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))
+    filled_in = json.dumps(_read_manifest(), ensure_ascii=False, separators=(",", ":"))
     return f"https://api.slack.com/apps?new_app=1&manifest_json={quote(filled_in, safe='')}"
 
 
@@ -42,6 +42,11 @@ def manifest_scopes() -> tuple[frozenset[str], frozenset[str]]:
     The latter are for files. In ``manifest.yml`` they are listed in ``bot`` too, as Slack wants.
     Source: https://docs.slack.dev/reference/app-manifest#oauth
     """
-    scopes = yaml.safe_load(manifest_path().read_text("utf-8"))["oauth_config"]["scopes"]
+    scopes = _read_manifest()["oauth_config"]["scopes"]
     optional = frozenset(scopes.get("bot_optional", []))
-    return frozenset(scopes["bot"]) - optional, optional
+    needed = frozenset(scopes["bot"]) - optional
+    return needed, optional
+
+
+def _read_manifest() -> Any:
+    return yaml.safe_load(manifest_path().read_text("utf-8"))

@@ -23,7 +23,10 @@ async def migrate(settings: Settings, *, yes: bool) -> None:
     """
     async with database(settings) as addresses:
         done = await migrated(settings, addresses, embed_again=yes)
-    print(f"Applied {len(done)} step(s)." if done else "The database is up to date.")
+    if done:
+        print(f"Applied {len(done)} step(s).")
+    else:
+        print("The database is up to date.")
 
 
 async def migrated(
@@ -60,7 +63,8 @@ def progress(what: str) -> Callable[[int, int], None]:
 
     def show(done: int, total: int) -> None:
         nonlocal told
-        if (tenths := done * 10 // max(total, 1)) > told:
+        tenths = done * 10 // max(total, 1)
+        if tenths > told:
             told = tenths
             print(f"{done} of {total} {what}", file=sys.stderr, flush=True)
 

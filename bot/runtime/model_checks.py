@@ -27,7 +27,13 @@ from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
 from bot.pipeline.tools import tool_definitions
 from bot.reply_models.failures import ReplyFailed, failure_of, lacks_endpoint
 from bot.reply_models.requests import ModelRequests
-from bot.runtime.problems import Problem, way_to, without_secrets
+from bot.runtime.problems import (
+    NO_SUCH_MODEL,
+    Problem,
+    model_refused,
+    way_to,
+    without_secrets,
+)
 from bot.runtime.wiring import create_reply_models
 from bot.types import Task
 from memory import load_schemas
@@ -69,10 +75,6 @@ _OTHER_API: Final = {"responses": "chat", "chat": "responses"}
 _TODO: Final[Mapping[str, str]] = {
     "model_quota": "add credit to the provider's account",
     "model_busy": "wait a minute, or raise the limit at the provider",
-}
-_TODO_OF_STATUS: Final[Mapping[int | None, str]] = {
-    401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
-    403: "allow the model for this key, or set {name} to another",
 }
 
 
@@ -122,23 +124,22 @@ class Conversation:
         end = loop.time() + LOADING_SECONDS
         while True:
             try:
-                await self._ask(_PROMPT.input)
-            except (openai.OpenAIError, ReplyFailed) as error:
-                failed = _failure(error)
-                if failed.cause == "model_loading" and loop.time() < end:
-                    await asyncio.sleep(LOADING_PAUSE_SECONDS)
-                    continue
-                raise self._problem(failed, error) from None
-            return
+                await self._ask(_PROMPT)
+            except ReplyFailed as failed:
+                if failed.cause != "model_loading" or loop.time() >= end:
+                    raise self._problem(failed) from None
+            else:
+                return
+            await asyncio.sleep(LOADING_PAUSE_SECONDS)
 
     async def _try(self, what: str, prompt: Prompt, more: Sequence[Item] = ()) -> None:
         """Get an answer to a later message; `what` describes it to the operator."""
         try:
-            await self._ask([*prompt.input, *more])
-        except (openai.OpenAIError, ReplyFailed) as error:
+            await self._ask(prompt, more)
+        except ReplyFailed as failed:
             raise Problem(
                 f"{self._server}: {self._model.model} answers a first message, but fails at {what}"
-                f" ({_failure(error).told}): look into the server's log, or set {self._name} to"
+                f" ({failed.told}): look into the server's log, or set {self._name} to"
                 " another model."
             ) from None
 
@@ -149,31 +150,40 @@ class Conversation:
         """
         prompt = replace(_PROMPT, question="Open my settings.")
         try:
-            output = await self._ask(prompt.input)
-        except (openai.OpenAIError, ReplyFailed):
+            output = await self._ask(prompt)
+        except ReplyFailed:
             output = []
-        calls = [item for item in output if item["type"] == "function_call"]
-        if not calls:
+        made_call = bool(_calls(output))
+        if not made_call:
             name = self._tools[0]["name"]
-            made = {"type": "function_call", "call_id": _CALL_ID, "name": name, "arguments": "{}"}
-            output = [made]
+            invented = {"type": "function_call", "call_id": _CALL_ID, "name": name}
+            output = [{**invented, "arguments": "{}"}]
         results: list[Item] = []
-        for call in calls or output:
+        for call in _calls(output):
             result = {"call_id": call["call_id"], "output": json.dumps({"done": True})}
             results.append({"type": "function_call_output", **result})
         await self._try("the result of a tool", prompt, [*sent_back(output), *results])
-        return bool(calls)
+        return made_call
 
     async def _reads_pictures(self) -> bool:
         try:
-            await self._ask(replace(_PROMPT, files=[_PICTURE]).input)
-        except (openai.OpenAIError, ReplyFailed) as error:
-            log.info("a picture was not read (%s)", _failure(error).named)
+            await self._ask(replace(_PROMPT, files=[_PICTURE]))
+        except ReplyFailed as failed:
+            log.info("a picture was not read (%s)", failed.named)
             return False
         return True
 
-    async def _ask(self, conversation: Sequence[Mapping[str, Any]]) -> list[Item]:
-        """Return the output of one response. Raises `openai.OpenAIError` and `ReplyFailed`."""
+    async def _ask(self, prompt: Prompt, more: Sequence[Item] = ()) -> list[Item]:
+        """Return the output of one response to `prompt` and what follows it.
+
+        Raises `ReplyFailed`, also for an error of the SDK, which is its cause.
+        """
+        try:
+            return await self._read([*prompt.input, *more])
+        except openai.OpenAIError as error:
+            raise failure_of(error) from error
+
+    async def _read(self, conversation: Sequence[Mapping[str, Any]]) -> list[Item]:
         written = StreamedAnswer(LinkFilter(), AnswerNames(References()), _Unseen())
         events = self._model.events(
             conversation, self._tools, identifier="kioku-doctor", seconds=ANSWER_SECONDS
@@ -189,10 +199,11 @@ class Conversation:
             pass  # it is still writing, so the request was accepted
         return written.output
 
-    def _problem(self, failed: ReplyFailed, error: Exception) -> Problem:
+    def _problem(self, failed: ReplyFailed) -> Problem:
         """Return the problem of a model that does not answer a first message."""
         server = self._server
-        if lacks_endpoint(error):
+        error = failed.__cause__
+        if isinstance(error, openai.APIStatusError) and lacks_endpoint(error):
             api = self._model.api
             return Problem(
                 f"{server} has no {_PATHS[api]} (HTTP {failed.status}): OPENAI_BASE_URL ends in"
@@ -211,14 +222,11 @@ class Conversation:
             )
         if failed.status is None and failed.cause == "model_down":
             return Problem(f"No answer from {server}: check {way_to(server)}, and OPENAI_BASE_URL.")
-        todo = _TODO.get(failed.cause) or _TODO_OF_STATUS.get(failed.status)
-        if todo is None and failed.cause == "model_refused":
-            todo = "set {name} to a model that the server has"
-        todo = todo or "set {name} to another model, or look into the server's log"
-        return Problem(
-            f"{server}: {self._model.model} is refused ({failed.told}):"
-            f" {todo.format(name=self._name)}."
-        )
+        todo = _TODO.get(failed.cause)
+        if failed.cause == "model_refused" and failed.status not in (401, 403):
+            todo = NO_SUCH_MODEL
+        what = f"{server}: {self._model.model}"
+        return model_refused(what, failed.told, self._name, status=failed.status, todo=todo)
 
 
 async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
@@ -239,5 +247,5 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
     return " ".join(found)
 
 
-def _failure(error: openai.OpenAIError | ReplyFailed) -> ReplyFailed:
-    return error if isinstance(error, ReplyFailed) else failure_of(error)
+def _calls(output: Sequence[Item]) -> list[Item]:
+    return [item for item in output if item["type"] == "function_call"]

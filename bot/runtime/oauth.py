@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urljoin
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.error import BoltError
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.oauth.installation_store import Installation as Installed
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
@@ -49,10 +52,12 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         self._pool = pool
         self._looked_up: dict[str, asyncio.Task[Installed | None]] = {}
         self._fernet = MultiFernet([Fernet(key) for key in settings.secret_keys()])
-        secret = settings.slack_client_secret
+        secret = ""
+        if settings.slack_client_secret is not None:
+            secret = settings.slack_client_secret.get_secret_value()
         self.rotator = AsyncTokenRotator(
             client_id=str(settings.slack_client_id),
-            client_secret=secret.get_secret_value() if secret else "",
+            client_secret=secret,
             client=SlackClient(base_url=settings.slack_api_url),
         )
 
@@ -73,10 +78,13 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         """
         # A refresh token works once, so all callers for a team wait for the same task, and a
         # cancelled caller does not lose the new token.
-        if (task := self._looked_up.get(team_id)) is None:
-            task = self._looked_up[team_id] = asyncio.create_task(self._rotated(team_id))
+        task = self._looked_up.get(team_id)
+        if task is None:
+            task = asyncio.create_task(self._rotated(team_id))
+            self._looked_up[team_id] = task
             task.add_done_callback(lambda _: self._looked_up.pop(team_id))
-        if (found := await asyncio.shield(task)) is None:
+        found = await asyncio.shield(task)
+        if found is None:
             return None
         return Installation(
             team_id=team_id,
@@ -88,7 +96,8 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
 
     async def _rotated(self, team_id: str) -> Installed | None:
         """Rotate a token that expires within two hours; the old one works until then."""
-        if (before := await self._stored(team_id)) is None:
+        before = await self._stored(team_id)
+        if before is None:
             return None
         try:
             after = await self.rotator.perform_token_rotation(installation=before)
@@ -97,22 +106,29 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
             if after is not None and after.bot_token == before.bot_token:
                 log.warning("workspace %s has no new token: %s", team_id, fault(error))
             return after
-        if after is not None:
-            values = self._tokens(team_id, after)
-            await execute_statement(self._pool, _SQL["store_tokens"], values)
-        return after or before
+        if after is None:
+            return before
+        values = self._tokens(team_id, after)
+        await execute_statement(self._pool, _SQL["store_tokens"], values)
+        return after
 
     async def _stored(self, team_id: str) -> Installed | None:
-        for row in await execute_statement(self._pool, _SQL["tokens"], {"team": team_id}):
-            with suppress(InvalidToken):
-                found = Installed(**json.loads(self._fernet.decrypt(row["tokens"])))
-                if found.team_id == team_id:
-                    return found
+        rows = await execute_statement(self._pool, _SQL["tokens"], {"team": team_id})
+        if not rows:
+            return None
+        found = self._decrypted(rows[0]["tokens"])
+        if found is None or found.team_id != team_id:
             raise Problem(
                 f"KIOKU_SECRET_KEY does not decrypt the token of workspace {team_id}: add the key"
                 " that it was encrypted with, after a comma."
             )
-        return None
+        return found
+
+    def _decrypted(self, tokens: str) -> Installed | None:
+        try:
+            return Installed(**json.loads(self._fernet.decrypt(tokens)))
+        except InvalidToken:
+            return None
 
     def _tokens(self, team_id: str, installation: Installed) -> dict[str, str]:
         """Return the values that store an installation of a team, encrypted."""
@@ -147,12 +163,15 @@ def add_oauth(application: web.Application, settings: Settings, pool: Pool) -> N
     )
     flow = AsyncOAuthFlow(settings=oauth, client=store.rotator.client)
 
-    async def page(request: web.Request) -> web.Response:
-        begins = request.path == INSTALL
-        handle = flow.handle_installation if begins else flow.handle_callback
-        answer = await to_aiohttp_response(await handle(await to_bolt_request(request)))
-        answer.headers.update({"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+    def page(handle: Callable[[AsyncBoltRequest], Awaitable[BoltResponse]]) -> Handler:
+        async def answer(request: web.Request) -> web.Response:
+            handled = await handle(await to_bolt_request(request))
+            response = await to_aiohttp_response(handled)
+            response.headers["Cache-Control"] = "no-store"
+            response.headers["Referrer-Policy"] = "no-referrer"
+            return response
+
         return answer
 
-    application.router.add_get(INSTALL, page)
-    application.router.add_get(REDIRECT, page)
+    application.router.add_get(INSTALL, page(flow.handle_installation))
+    application.router.add_get(REDIRECT, page(flow.handle_callback))

@@ -35,6 +35,13 @@ UNBOUND_LOGIN = (
     " creates that user."
 )
 
+NO_SUCH_MODEL = "set {name} to a model that the server has"
+_TODO_OF_STATUS = {
+    401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
+    403: "allow the model for this key, or set {name} to another",
+    404: NO_SUCH_MODEL,
+}
+
 
 class Problem(Exception):
     """What is wrong and what to do about it, in one sentence without a secret."""
@@ -74,8 +81,9 @@ def cannot_open(host: str, port: int, error: Exception, setting: str = "PORT") -
             f"{host} is no address of this machine: set KIOKU_HOST to one, such as 127.0.0.1 or"
             " ::1, without brackets and port."
         )
-    number = error.errno if isinstance(error, OSError) else None
-    why = os.strerror(number) if number else "65535 is the highest"
+    why = "65535 is the highest"  # an `OverflowError`
+    if isinstance(error, OSError) and error.errno:
+        why = os.strerror(error.errno)
     return Problem(f"Port {port} cannot be opened ({why}): set {setting} to a free one.")
 
 
@@ -83,6 +91,19 @@ def _is_about_host(error: Exception) -> bool:
     if isinstance(error, socket.gaierror):
         return True
     return isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL
+
+
+def model_refused(
+    what: str, told: str, name: str, *, status: int | None, todo: str | None = None
+) -> Problem:
+    """Return the problem of a model whose server refuses requests, as `told` by the server.
+
+    `name` is the setting that names the model. Without `todo` the HTTP status says what to do.
+    """
+    if todo is None:
+        another = "set {name} to another model, or look into the server's log"
+        todo = _TODO_OF_STATUS.get(status or 0, another)
+    return Problem(f"{what} is refused ({told}): {todo.format(name=name)}.")
 
 
 def without_secrets(url: str) -> str:
@@ -93,7 +114,8 @@ def without_secrets(url: str) -> str:
 
 def token(settings: Settings, name: str) -> str:
     """Return the token of setting `name`. Raises `Problem` if it cannot be one."""
-    given, (begin, where) = getattr(settings, FIELDS[name]), TOKENS[name]
+    begin, where = TOKENS[name]
+    given = getattr(settings, FIELDS[name])
     if given is None:
         raise Problem(f"{name} is not set: copy it from your app's {where}.")
     value: str = given.get_secret_value()

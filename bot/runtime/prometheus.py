@@ -66,7 +66,8 @@ class Metrics(logging.Handler):
     def __init__(self, pool: Pool) -> None:
         super().__init__(logging.WARNING)
         self._pool = pool
-        self._registry = registry = CollectorRegistry()
+        registry = CollectorRegistry()
+        self._registry = registry
         self._steps = Histogram(
             "kioku_step_seconds", "Durations", ["step"], buckets=_BUCKETS, registry=registry
         )
@@ -74,10 +75,11 @@ class Metrics(logging.Handler):
             name: Counter(f"kioku_{name}", text, labels, registry=registry)
             for name, (text, labels) in COUNTERS.items()
         }
-        for name, values in (("errors", ERRORS), ("turns", get_args(Outcome))):
-            for value in values:
-                # Begin with 0: Prometheus sees no increase in a first value.
-                self._counters[name].labels(value)
+        # They begin with 0, because Prometheus sees no increase in a first value.
+        for kind in ERRORS:
+            self._counters["errors"].labels(kind)
+        for outcome in get_args(Outcome):
+            self._counters["turns"].labels(outcome)
         self._gauges = {
             name: Gauge(f"kioku_{name}", text, registry=registry) for name, text in GAUGES.items()
         }

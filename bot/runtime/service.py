@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
@@ -14,6 +15,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from bot.app import App
 from bot.cancellation import cancel_until_done, stopped_by_signal
 from bot.config import Settings
 from bot.listeners.bolt_app import create_bolt_app
@@ -83,56 +85,72 @@ async def open_service(
         interactions = Interactions(app)
         bolt = create_bolt_app(app, interactions)
         stack.push_async_callback(interactions.wait_until_idle, _ANSWER_SECONDS)
-        by_socket = settings.slack_app_token is not None
         socket = None
-        if by_socket:
+        if settings.slack_app_token is not None:
             count = ConnectionCount(app.pool, app.slack.warnings)
             stack.push_async_callback(count.close)
             socket = await enter(socket_mode(bolt, settings, count))
-
-        async def unreached() -> str | None:
-            if socket is not None and not await socket.is_connected():
-                return "Slack's Socket Mode is not connected."
-            return None
-
-        async def served_teams() -> list[str]:
-            if await unreached():
-                return []
-            if app.installation is not None:
-                teams = [app.installation.team_id]
-            else:
-                teams = await teams_with_tokens(app.pool)
-            # Messages written while a workspace is not served are read when it is served again.
-            return [team for team in teams if await app.workspaces.serves(team)]
-
-        async def unready() -> str | None:
-            one = app.installation
-            return (
-                await unreached()
-                or await database_problem(app)
-                or (await app.workspaces.problem(one.team_id) if one else None)
-            )
-
-        await enter(marked(app, served_teams))
+        reception = _Reception(app, socket)
+        await enter(marked(app, reception.served_teams))
         port = settings.port
         if host is not None:
-            secret = None if by_socket else settings.slack_signing_secret
-            web = create_web_app(
-                Readiness(unready),
-                bolt,
-                app.slack.warnings,
-                secret.get_secret_value() if secret else None,
-            )
-            if settings.api_token is not None:
-                add_ask(web, app, settings.api_token.get_secret_value())
-            if app.installation is None:
-                add_oauth(web, settings, app.pool)
-            port = await enter(serving(web, host, port))
+            application = _create_web_app(app, bolt, reception)
+            port = await enter(serving(application, host, port))
         try:
             yield port
         finally:
             # At once: other processes take what is stored from now on.
             app.queue.begin_to_stop()
+
+
+class _Reception:
+    """Whether Slack's events come in; `socket` is Socket Mode's connection, None with HTTP."""
+
+    def __init__(self, app: App, socket: SocketModeClient | None) -> None:
+        self._app = app
+        self._socket = socket
+
+    async def served_teams(self) -> list[str]:
+        """Return the workspaces whose events come in and are handled.
+
+        Messages written while a workspace is not served are read when it is served again.
+        """
+        if await self._socket_problem():
+            return []
+        teams = await self._teams()
+        return [team for team in teams if await self._app.workspaces.serves(team)]
+
+    async def problem(self) -> str | None:
+        """Return one sentence about what keeps the process from being ready, or None."""
+        problem = await self._socket_problem() or await database_problem(self._app)
+        if problem is None and self._app.installation is not None:
+            problem = await self._app.workspaces.problem(self._app.installation.team_id)
+        return problem
+
+    async def _socket_problem(self) -> str | None:
+        if self._socket is not None and not await self._socket.is_connected():
+            return "Slack's Socket Mode is not connected."
+        return None
+
+    async def _teams(self) -> list[str]:
+        if self._app.installation is not None:
+            return [self._app.installation.team_id]
+        return await teams_with_tokens(self._app.pool)
+
+
+def _create_web_app(app: App, bolt: AsyncApp, reception: _Reception) -> web.Application:
+    """Return what is served over HTTP; Slack's route only without Socket Mode."""
+    settings = app.settings
+    secret = None
+    if settings.slack_app_token is None and settings.slack_signing_secret is not None:
+        secret = settings.slack_signing_secret.get_secret_value()
+    readiness = Readiness(reception.problem)
+    application = create_web_app(readiness, bolt, app.slack.warnings, secret)
+    if settings.api_token is not None:
+        add_ask(application, app, settings.api_token.get_secret_value())
+    if app.installation is None:
+        add_oauth(application, settings, app.pool)
+    return application
 
 
 @asynccontextmanager

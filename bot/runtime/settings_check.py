@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -34,42 +33,52 @@ def missing_extra(model: str) -> str | None:
 
 async def check_settings(settings: Settings) -> str:
     """Check what needs no connection: forms of tokens, settings that need each other, packages."""
-    for problem in _contradictions(settings):
-        raise Problem(problem)
+    several = settings.slack_client_id is not None or settings.slack_client_secret is not None
+    if several:
+        _check_oauth(settings)
+    _check_tokens(settings, several=several)
+    _check_openai_key(settings)
+    if settings.formation != "off":
+        missing = missing_extra(settings.memory_model_name)
+        if missing is not None:
+            raise Problem(missing)
     load_schemas(settings.schemas)
     return "No value is missing or of a wrong form."
 
 
-def _contradictions(settings: Settings) -> Iterator[str]:
-    several = settings.slack_client_id is not None or settings.slack_client_secret is not None
-    if several and settings.slack_bot_token is not None:
-        yield (
+def _check_oauth(settings: Settings) -> None:
+    if settings.slack_bot_token is not None:
+        raise Problem(
             "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: keep SLACK_BOT_TOKEN for one"
             " workspace, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET for several."
         )
-    for name in _OAUTH if several else ():
+    for name in _OAUTH:
         if getattr(settings, FIELDS[name]) is None:
-            yield (
+            raise Problem(
                 f"To install Kioku in several workspaces {name} is needed:"
                 " docs/how-to/several-workspaces.md says where it comes from."
             )
+
+
+def _check_tokens(settings: Settings, *, several: bool) -> None:
     given = [name for name in TOKENS if getattr(settings, FIELDS[name]) is not None]
     for name in given:
         token(settings, name)
     if not several and settings.slack_signing_secret is None and len(given) == 1:
         [lacks] = TOKENS.keys() - given
-        yield (
+        raise Problem(
             f"{given[0]} is set without {lacks}: copy it from your app's {TOKENS[lacks][1]}, or"
             " run `kioku setup`, which asks for both."
         )
+
+
+def _check_openai_key(settings: Settings) -> None:
     key = settings.openai_api_key
     url = settings.openai_base_url
-    own = url is None or urlsplit(url).hostname == "api.openai.com"
-    if key is not None and own and not key.get_secret_value().startswith("sk-"):
-        yield (
+    is_for_openai = url is None or urlsplit(url).hostname == "api.openai.com"
+    if key is not None and is_for_openai and not key.get_secret_value().startswith("sk-"):
+        raise Problem(
             "OPENAI_API_KEY has to begin with sk-: copy it from"
             " https://platform.openai.com/api-keys, or set OPENAI_BASE_URL to your provider's"
             " address."
         )
-    if settings.formation != "off" and (missing := missing_extra(settings.memory_model_name)):
-        yield missing

@@ -91,7 +91,9 @@ def set_up(settings: Settings, *, browser: bool = True) -> None:
                 _write(dotenv, name, value)
                 written.append(name)
     except KeyboardInterrupt:
-        kept = f"{', '.join(written)} in {dotenv}" if written else "nothing"
+        kept = "nothing"
+        if written:
+            kept = f"{', '.join(written)} in {dotenv}"
         print(f"\nStopped. Kept: {kept}. Run `kioku setup` again to go on.")
         raise
     print(
@@ -104,8 +106,9 @@ def _ask(settings: Settings, name: str, check: Check) -> tuple[Settings, str]:
     """Ask for a setting until it works; return the settings with it, and what was typed."""
     while True:
         value = _read(settings, name)
-        changed = {FIELDS[name]: SecretStr(value)} if value else {}
-        tried = settings.model_copy(update=changed)
+        tried = settings
+        if value:
+            tried = settings.model_copy(update={FIELDS[name]: SecretStr(value)})
         try:
             _check_form(tried, name, value)
             print("   Checking …")
@@ -155,6 +158,11 @@ def _write(dotenv: Path, name: str, value: str) -> None:
         dotenv.touch()
         dotenv.chmod(0o600)
         set_key(dotenv, name, value, quote_mode="never")
-    except (OSError, UnicodeDecodeError) as error:
-        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else "not UTF-8"
-        raise Problem(f"{dotenv} cannot be written ({why}): make it writable for you.") from None
+    except OSError as error:
+        raise _unwritable(dotenv, os.strerror(error.errno or 0)) from None
+    except UnicodeDecodeError:
+        raise _unwritable(dotenv, "not UTF-8") from None
+
+
+def _unwritable(dotenv: Path, why: str) -> Problem:
+    return Problem(f"{dotenv} cannot be written ({why}): make it writable for you.")

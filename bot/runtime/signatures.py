@@ -29,17 +29,39 @@ class SignatureCheck:
 
     def accept(self, body: bytes, headers: Mapping[str, str]) -> bool:
         """Return whether Slack signed `body` lately."""
-        timestamp = headers.get("X-Slack-Request-Timestamp", "")
-        signature = headers.get("X-Slack-Signature", "")
-        is_signed = self._is_signed(body, timestamp, signature)
-        ahead = time.time() - float(timestamp) if is_signed else 0.0
-        if is_signed and abs(ahead) <= _LATEST_SECONDS:
+        problem = self._problem(body, headers)
+        if problem is None:
             self._refused = 0
             self._warnings.clear(_CAUSE)
             return True
         self._refused += 1
-        self._warnings.report(_CAUSE, self._reason(bool(signature), ahead))
+        sentence = f"{self._refused} request(s) to /slack/events are refused: {problem}"
+        self._warnings.report(_CAUSE, sentence)
         return False
+
+    def _problem(self, body: bytes, headers: Mapping[str, str]) -> str | None:
+        """Return what to tell the operator about a request that is refused, or None."""
+        timestamp = headers.get("X-Slack-Request-Timestamp", "")
+        signature = headers.get("X-Slack-Signature", "")
+        if not signature:
+            return (
+                "they are not signed. If they are Slack's, a proxy in front of Kioku removes the"
+                " header X-Slack-Signature."
+            )
+        if not self._is_signed(body, timestamp, signature):
+            return (
+                "they are not signed with SLACK_SIGNING_SECRET. If they are Slack's, copy the"
+                " Signing Secret from your app's Basic Information."
+            )
+        ahead = time.time() - int(timestamp)
+        if abs(ahead) <= _LATEST_SECONDS:
+            return None
+        side = "ahead of" if ahead > 0 else "behind"
+        return (
+            f"this machine's clock is {abs(ahead):.0f} seconds {side} the time at which Slack"
+            " signed them. Set the clock by a time service (NTP). A request that somebody sends"
+            " again looks the same."
+        )
 
     def _is_signed(self, body: bytes, timestamp: str, signature: str) -> bool:
         # `int` accepts more than digits, and `generate_signature` decodes the body.
@@ -50,22 +72,3 @@ class SignatureCheck:
         except UnicodeDecodeError:
             return False
         return hmac.compare_digest(right.encode(), signature.encode(errors="surrogateescape"))
-
-    def _reason(self, has_signature: bool, ahead: float) -> str:
-        requests = f"{self._refused} request(s) to /slack/events are refused"
-        if ahead:
-            side = "ahead of" if ahead > 0 else "behind"
-            return (
-                f"{requests}: this machine's clock is {abs(ahead):.0f} seconds {side} the time at"
-                " which Slack signed them. Set the clock by a time service (NTP). A request that"
-                " somebody sends again looks the same."
-            )
-        if has_signature:
-            return (
-                f"{requests}: they are not signed with SLACK_SIGNING_SECRET. If they are Slack's,"
-                " copy the Signing Secret from your app's Basic Information."
-            )
-        return (
-            f"{requests}: they are not signed. If they are Slack's, a proxy in front of Kioku"
-            " removes the header X-Slack-Signature."
-        )

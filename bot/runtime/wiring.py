@@ -6,12 +6,14 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
 import openai
+from langchain_core.language_models import BaseChatModel
 from psycopg import OperationalError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.app import App
 from bot.config import ModelServer, Settings
@@ -21,7 +23,6 @@ from bot.queue.queue import Queue, migrations
 from bot.reply_models.requests import ModelRequests
 from bot.runtime.ask_slack import ask_slack
 from bot.runtime.database_addresses import database
-from bot.runtime.memory_models import create_former
 from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import BOT_TOKEN, UNBOUND_LOGIN, explained, token
 from bot.slack.client import FindInstallation, Installations, create_session
@@ -40,12 +41,15 @@ from bot.workspaces import (
 from memory import (
     Embedder,
     EmbeddingSpace,
+    Former,
     KiokuMemoryError,
     Pool,
     create_pool,
     embedding_space,
     load_schemas,
+    memory_model,
 )
+from memory.model import provider_and_name
 from memory.postgres import check_access, check_database, transaction
 
 log = logging.getLogger(__name__)
@@ -67,7 +71,14 @@ def create_app(
     schemas = load_schemas(settings.schemas)
     embedder = Embedder(clients.embeddings, space)
     names = Names(slack)
-    former = create_former(settings, pool, embedder, clients.memories, schemas=schemas)
+    former = Former(
+        pool,
+        embedder,
+        partial(create_chat_model, settings, clients.memories),
+        schemas=schemas,
+        sensitive=settings.sensitive,
+        find_references=partial(find_names, names),
+    )
     return App(
         settings=settings,
         pool=pool,
@@ -78,7 +89,7 @@ def create_app(
         sessions=Sessions(slack),
         models=create_reply_models(settings, clients.replies),
         embedder=embedder,
-        former=replace(former, find_references=partial(find_names, names)),
+        former=former,
         schemas=schemas,
         people=People(pool, slack),
         names=names,
@@ -91,8 +102,9 @@ def create_reply_models(settings: Settings, client: openai.AsyncOpenAI) -> list[
     named = {settings.reply_model: settings.reasoning_effort}
     if settings.fallback_model is not None:
         named.setdefault(settings.fallback_model, None)
-    return [
-        ModelRequests(
+    models = []
+    for name, effort in named.items():
+        requests = ModelRequests(
             client,
             model=name,
             effort=effort,
@@ -100,8 +112,29 @@ def create_reply_models(settings: Settings, client: openai.AsyncOpenAI) -> list[
             max_output_tokens=settings.max_output_tokens,
             first_event_seconds=settings.model_timeout,
         )
-        for name, effort in named.items()
-    ]
+        models.append(requests)
+    return models
+
+
+def create_chat_model(settings: Settings, client: openai.AsyncOpenAI | None) -> BaseChatModel:
+    """Return the LangChain chat model that forms memories.
+
+    Raises what `memory.memory_model` raises. A model that speaks OpenAI's API shares the
+    connections of `client`.
+    """
+    name = settings.memory_model_name
+    if provider_and_name(name)[0] != "openai":
+        return memory_model(model=name)
+    server = settings.memory_server
+    says_chat = settings.memory_model.startswith("chat:")
+    return memory_model(
+        model=name,
+        api_key=server.key,
+        base_url=server.base_url,
+        client=client,
+        api="chat" if says_chat else "responses",
+        reasoning_effort=settings.memory_reasoning_effort,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +154,31 @@ async def open_model_clients(
 
     `seconds`: how long they wait for a byte, KIOKU_MODEL_TIMEOUT by default.
     """
-    wait = settings.model_timeout if seconds is None else seconds
-    servers = (settings.reply_server, settings.memory_server, settings.embedding_server)
+    if seconds is None:
+        seconds = settings.model_timeout
+    opened: dict[str, openai.AsyncOpenAI] = {}
     async with AsyncExitStack() as stack:
-        opened: dict[str, openai.AsyncOpenAI] = {}
-        for server in servers:
+
+        async def client_of(server: ModelServer) -> openai.AsyncOpenAI:
             if server.base_url not in opened:
-                client = create_openai_client(server, seconds=wait)
+                client = create_openai_client(server, seconds=seconds)
                 opened[server.base_url] = await stack.enter_async_context(client)
-        replies, memories, embeddings = (
-            opened[server.base_url].with_options(api_key=server.key) for server in servers
+            return opened[server.base_url].with_options(api_key=server.key)
+
+        yield ModelClients(
+            replies=await client_of(settings.reply_server),
+            memories=await client_of(settings.memory_server),
+            embeddings=await client_of(settings.embedding_server),
         )
-        yield ModelClients(replies, memories, embeddings)
 
 
 def create_openai_client(server: ModelServer, *, seconds: float) -> openai.AsyncOpenAI:
     """Return the client of a server, which retries once instead of the SDK's two times."""
     address = server.base_url
     # aiohttp takes a third less processor time for a stream, but no credentials in an address.
-    is_plain = urlsplit(address).username is None
-    transport = openai.DefaultAioHttpClient if is_plain else openai.DefaultAsyncHttpxClient
+    transport = openai.DefaultAioHttpClient
+    if urlsplit(address).username is not None:
+        transport = openai.DefaultAsyncHttpxClient
     http_client = transport(
         proxy=proxy_for(address),
         # It would read proxies and certificates from the environment by its own rules.
@@ -196,19 +234,12 @@ async def connected(
         await purge_due(pool)
         session = await stack.enter_async_context(create_session())
         answer = None
-        find: FindInstallation
         if several:
-            store = InstallationStore(pool, settings)
-            for team in await teams_with_tokens(pool):
-                await store.find(team)
-            find = store.find
-        elif installation is None:
-            answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
-            installation = installation_from(answer, token(settings, BOT_TOKEN))
-            async with transaction(pool) as connection:
-                await token_accepted(connection, installation.team_id, installation.bot_user_id)
-            find = single_installation(installation)
+            find = await _find_stored(settings, pool)
         else:
+            if installation is None:
+                answer = await ask_slack(settings, BOT_TOKEN, "auth.test")
+                installation = await _note_installation(settings, pool, answer)
             find = single_installation(installation)
         slack = Installations(find, base_url=settings.slack_api_url, session=session)
         if answer is not None:
@@ -216,12 +247,28 @@ async def connected(
         yield create_app(settings, clients, space, pool, slack, installation)
 
 
+async def _find_stored(settings: Settings, pool: Pool) -> FindInstallation:
+    """Return what finds the installations made with OAuth; each stored token can be decrypted."""
+    store = InstallationStore(pool, settings)
+    for team in await teams_with_tokens(pool):
+        await store.find(team)
+    return store.find
+
+
+async def _note_installation(
+    settings: Settings, pool: Pool, answer: AsyncSlackResponse
+) -> Installation:
+    """Return the installation of SLACK_BOT_TOKEN, as Slack answers; its workspace is served."""
+    installation = installation_from(answer, token(settings, BOT_TOKEN))
+    async with transaction(pool) as connection:
+        await token_accepted(connection, installation.team_id, installation.bot_user_id)
+    return installation
+
+
 async def database_problem(app: App) -> str | None:
     """Return one sentence about what is wrong with the database, or None."""
-    space = app.embedder.space
-    wait = _READY_WAIT_SECONDS
     try:
-        await check_database(app.pool, space, migrations(), wait=wait)
+        await check_database(app.pool, app.embedder.space, migrations(), wait=_READY_WAIT_SECONDS)
     except (OperationalError, KiokuMemoryError) as error:
         return explained(error)
     return None

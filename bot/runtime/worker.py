@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -43,27 +43,36 @@ RETRIES = {
 ANSWER_RETRIES = Backoff(base=2, longest=15.0)
 """The job of a thread does not end before its message is answered or apologised for."""
 
+_WORK: Mapping[str, Mapping[str, Callable[..., Awaitable[None]]]] = {
+    REPLIES: {
+        SHOW_NOTICE: show_notice,
+        TELL_UNREAD: tell_unread,
+        PUBLISH: publish_home,
+        DELETE_ANSWER: delete_answer,
+    },
+    BACKGROUND: {
+        REMIND: remind,
+        backfill.CATCH_UP: backfill.plan,
+        backfill.READ_MISSED: backfill.read,
+        UPDATE_FROM_MESSAGE: update_from_message,
+        SHOW_LINE: show_line,
+        CHANGE_CHANNEL: change_channel,
+        DELETE_FILE: delete_file,
+        EMBED: embed_memories,
+        FORM_MEMORIES: form_memories,
+    },
+}
+"""The function of each job by its name, for each queue."""
+
 
 def register_work(app: App) -> None:
     """Register the function of each job."""
     answer = partial(answer_thread, app)
     app.queue.register_with_context(ANSWER, REPLIES, answer, retry=ANSWER_RETRIES)
-    for name, place, work in (
-        (SHOW_NOTICE, REPLIES, partial(show_notice, app)),
-        (TELL_UNREAD, REPLIES, partial(tell_unread, app)),
-        (PUBLISH, REPLIES, partial(publish_home, app)),
-        (REMIND, BACKGROUND, partial(remind, app)),
-        (DELETE_ANSWER, REPLIES, partial(delete_answer, app)),
-        (backfill.CATCH_UP, BACKGROUND, partial(backfill.plan, app)),
-        (backfill.READ_MISSED, BACKGROUND, partial(backfill.read, app)),
-        (UPDATE_FROM_MESSAGE, BACKGROUND, partial(update_from_message, app)),
-        (SHOW_LINE, BACKGROUND, partial(show_line, app)),
-        (CHANGE_CHANNEL, BACKGROUND, partial(change_channel, app)),
-        (DELETE_FILE, BACKGROUND, partial(delete_file, app.slack)),
-        (EMBED, BACKGROUND, partial(embed_memories, app)),
-        (FORM_MEMORIES, BACKGROUND, partial(form_memories, app)),
-    ):
-        app.queue.register(name, place, app.workspaces.while_served(work), retry=RETRIES[place])
+    for queue, functions in _WORK.items():
+        for name, function in functions.items():
+            work = app.workspaces.while_served(partial(function, app))
+            app.queue.register(name, queue, work, retry=RETRIES[queue])
     register_periodic_work(app)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from bot.access import QUESTIONS_AN_HOUR
 from bot.locale import say
-from bot.memories.cards import QUESTIONS_AN_HOUR
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off
 from bot.pipeline.tools import MAX_CALLS

@@ -59,7 +59,7 @@ async def deleted(app: App) -> int:
     waiting = jobs(app, DELETE_FILE)
     for job in waiting:
         assert "user" not in job["args"]
-        await delete_file(app.core.slack, **job["args"])
+        await delete_file(app.core, **job["args"])
     return len(waiting)
 
 

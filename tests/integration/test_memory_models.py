@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.config import STAND_IN_MODEL, load_settings
-from bot.runtime.memory_models import create_chat_model
+from bot.runtime.wiring import create_chat_model
 from memory import (
     FormationUnavailable,
     Former,
@@ -67,7 +67,7 @@ async def test_the_setting_reaches_the_memory_model(model: ScriptedModel, api: A
     name = {"responses": "m", "chat": "chat:m"}[api]
     given = {"OPENAI_BASE_URL": model.base_url, "KIOKU_MEMORY_MODEL": name}
     settings = load_settings(given, dotenv=None)
-    await create_chat_model(settings).ainvoke("I like ramen")
+    await create_chat_model(settings, None).ainvoke("I like ramen")
     assert model.paths == [{"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]]
 
 

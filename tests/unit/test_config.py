@@ -212,9 +212,9 @@ def test_what_counts_as_a_model() -> None:
     """A key or an address is a model; servers that need no key get a placeholder."""
     assert not load().has_model
     assert load(OPENAI_API_KEY="sk-1").has_model
-    assert load(OPENAI_API_KEY="sk-1").model_key() == "sk-1"
+    assert load(OPENAI_API_KEY="sk-1").reply_server.key == "sk-1"
     assert load(OPENAI_BASE_URL="http://127.0.0.1/v1").has_model
-    assert load(OPENAI_BASE_URL="http://127.0.0.1/v1").model_key() == "none"
+    assert load(OPENAI_BASE_URL="http://127.0.0.1/v1").reply_server.key == "none"
     assert not load().stand_in
     assert load(KIOKU_REPLY_MODEL=STAND_IN_MODEL).stand_in
 
