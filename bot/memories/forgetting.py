@@ -35,7 +35,7 @@ from memory import (
 )
 from memory.model import MessageKey
 from memory.postgres import load_statements, person_statement, transaction_timeout
-from memory.store import Gone, Purged, embed_missing, memory_page, selected
+from memory.store import Gone, embed_missing, memory_page, selected
 
 log = logging.getLogger(__name__)
 
@@ -76,12 +76,12 @@ async def forget_question_about(
         memories = await _memories(app, person, selection.keys)
         return done_payload(localizer, forget_question(localizer, memories)) if memories else None
     found = await selected(app.pool, person, selection)
-    if not (found.count or selection.messages or selection.until):
+    if not (found or selection.messages or selection.until):
         return None
-    lines = [memory_line(localizer, one) for one in found.memories[:_NAMED]]
+    lines = [memory_line(localizer, one) for one in found[:_NAMED]]
     if selection.messages or selection.until:
         lines.insert(0, await _texts_of(app, person, localizer, selection))
-    if (more := found.count - _NAMED) > 0:
+    if (more := len(found) - _NAMED) > 0:
         lines.append(localizer.say("forget_more", count=more))
     line = f"{localizer.say('forget_these')}\n{bulleted(lines)}"
     return payload(line, forget_button(localizer, Forget.of(selection)))
@@ -186,10 +186,9 @@ async def forget_all_of(
 
 
 async def selected_messages(
-    connection: AsyncConnection[DictRow], person: Person, gone: Gone
+    connection: AsyncConnection[DictRow], person: Person, selection: Selection, gone: Gone
 ) -> list[MessageKey]:
     """Return the messages of what is forgotten; nothing will be formed from them again."""
-    selection = gone.selection
     values = {
         **person.ids,
         "everything": selection.everything,
@@ -205,14 +204,14 @@ async def selected_messages(
 
 
 async def delete_forgotten_texts(
-    connection: AsyncConnection[DictRow], person: Person, purged: Purged
+    connection: AsyncConnection[DictRow], person: Person, gone: Gone
 ) -> None:
-    """Delete the texts of these messages, texts that name what is purged, and comments on them."""
+    """Delete the texts of these messages, texts that name what is gone, and comments on them."""
     values = {
         **person.ids,
-        "channels": [channel for channel, _ in purged.messages],
-        "times": [ts for _, ts in purged.messages],
-        "needles": list(purged.needles),
+        "channels": [channel for channel, _ in gone.messages],
+        "times": [ts for _, ts in gone.messages],
+        "needles": list(gone.needles),
     }
     await connection.execute(_SQL["delete_comments"], values)
     await connection.execute(_SQL["delete_texts"], values)

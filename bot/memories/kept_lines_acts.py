@@ -46,7 +46,7 @@ from memory.postgres import load_statements, person_transaction
 from memory.store import (
     KeptMemory,
     find_memory,
-    forgotten_messages,
+    forgotten_among,
     keep,
     keys_of_kept,
     nearest_kept,
@@ -214,8 +214,8 @@ async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Sa
     state = await read_memory_state(connection, person, said.channel, said.ts, app.settings.consent)
     if state.off:
         raise NotKept(off_line(said.localizer, state.off))
-    forgotten = await forgotten_messages(connection, person, said.channel)
-    if not state.on_record or said.ts in forgotten:
+    forgotten = await forgotten_among(connection, person, [(said.channel, said.ts)])
+    if not state.on_record or forgotten:
         raise NotKept(said.localizer.say("remember_off_record"))
 
 

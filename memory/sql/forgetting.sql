@@ -110,11 +110,6 @@ SELECT channel, ts FROM forgotten_sources
 WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
     AND forgotten_id = ANY(%(ids)s);
 
--- name: messages_in
--- The messages in a conversation whose memories this person has forgotten.
-SELECT ts FROM forgotten_sources
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s;
-
 -- name: are_forgotten
 -- Those of these messages whose memories this person has forgotten.
 SELECT channel, ts FROM forgotten_sources

@@ -57,17 +57,12 @@ async def writing(
         _log.warning("memories were not embedded: %s", type(error).__name__)
 
 
-async def see_forgotten(connection: AsyncConnection[DictRow], *, shown: bool) -> None:
-    """Show forgotten statements to this transaction, or hide them again."""
-    await connection.execute(_SQL["see_forgotten"], {"shown": "shown" if shown else ""})
-
-
 @asynccontextmanager
 async def seeing_forgotten(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
     """Let the statements in this block see what is forgotten."""
-    await see_forgotten(connection, shown=True)
+    await connection.execute(_SQL["see_forgotten"], {"shown": "shown"})
     yield
-    await see_forgotten(connection, shown=False)
+    await connection.execute(_SQL["see_forgotten"], {"shown": ""})
 
 
 async def read_statements(
@@ -191,12 +186,12 @@ async def statements_of_message(
 
 async def messages_among(
     connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
-) -> list[MessageKey]:
+) -> set[MessageKey]:
     """Return those of `messages` that led to a memory or question, even a forgotten one."""
     values = {**person.ids, **message_columns(messages)}
     async with seeing_forgotten(connection):
         found = await connection.execute(_SQL["messages_among"], values)
-        return [(row["channel"], row["ts"]) for row in await found.fetchall()]
+        return messages_of(await found.fetchall())
 
 
 async def change_channel(
@@ -249,6 +244,11 @@ async def refresh_rows(
     """
     by_key = await read_statements(connection, person, keys)
     return await write_rows(connection, person, by_key, await read_rows(connection, person, keys))
+
+
+def messages_of(rows: Iterable[DictRow]) -> set[MessageKey]:
+    """Return the messages that rows name by ``channel`` and ``ts``; some name none."""
+    return {(row["channel"], row["ts"]) for row in rows if row["channel"] and row["ts"]}
 
 
 def message_columns(messages: Collection[MessageKey]) -> dict[str, Any]:

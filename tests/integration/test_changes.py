@@ -329,7 +329,7 @@ async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> Non
     )
     message = ("D1", "1700000001.0")
     async with person_transaction(ledger.pool, ALICE) as connection:
-        assert await messages_among(connection, ALICE, [message, ("D1", "9.9")]) == [message]
+        assert await messages_among(connection, ALICE, [message, ("D1", "9.9")]) == {message}
     edited = PersonMessage(text="I love ramen, still", channel="D1", ts=message[1])
     assert await follow_message(ledger.pool, ledger.embedder, ALICE, message, edited) == set()
     assert await follow_message(ledger.pool, ledger.embedder, ALICE, message, None) == {liked.key}
