@@ -5,7 +5,7 @@ from memory.store.edits import (
     show_to_colleagues as show_to_colleagues,
     validated as validated,
 )
-from memory.store.expiry import expire_due as expire_due, expire_unconfirmed as expire_unconfirmed
+from memory.store.expiry import expire_due as expire_due
 from memory.store.forgetting import (
     Gone as Gone,
     forget_again as forget_again,
@@ -38,6 +38,7 @@ from memory.store.proposals import (
 )
 from memory.store.statements import (
     change_channel as change_channel,
+    delete_old as delete_old,
     messages_among as messages_among,
 )
 from memory.store.pages import memory_page as memory_page
