@@ -17,7 +17,6 @@ from memory.metrics import step
 from memory.postgres import (
     load_statements,
     person_statement,
-    person_transaction,
     transaction,
 )
 
@@ -156,7 +155,7 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
     because settings are stored again as soon as Slack is asked who the person is.
     """
     request = str(uuid4())
-    async with person_transaction(pool, person, shared=True) as connection:
+    async with transaction(pool, person.settings, lock=person.prefix, shared=True) as connection:
         values = {**person.ids, "id": request, "channel": channel, "ts": ts}
         await connection.execute(_REQUESTS["begin"], values)
     return request

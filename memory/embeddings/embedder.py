@@ -62,11 +62,17 @@ class Embedder:
         Raises `EmbeddingsUnavailable` if the model does not answer, or its vectors have another
         size.
         """
-        cut = list(map(beginning, texts))
-        keys = [hashlib.blake2b(text.encode()).digest() for text in cut]
-        missing = {key: text for key, text in zip(keys, cut, strict=True) if key not in self._cache}
+        keys: list[bytes] = []
         # Another call may evict these from the cache while the model answers.
-        found = {key: self._cache[key] for key in keys if key not in missing}
+        found: dict[bytes, array[float]] = {}
+        missing: dict[bytes, str] = {}
+        for text in map(beginning, texts):
+            key = hashlib.blake2b(text.encode()).digest()
+            keys.append(key)
+            if key in self._cache:
+                found[key] = self._cache[key]
+            else:
+                missing[key] = text
         if missing:
             vectors = await self._vectors(list(missing.values()))
             fresh = dict(zip(missing, vectors, strict=True))

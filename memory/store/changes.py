@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -134,9 +135,10 @@ def _value(statements: Iterable[Statement]) -> dict[str, Any] | None:
 
 def _audience(own: Sequence[Statement]) -> str:
     """Return the widest audience of a change: an edit may be heard by several."""
-    heard = [one.audience for one in own if one.act != "remove"]
-    others = [audience for audience in heard if audience != DM]
-    return others[-1] if others else own[0].audience
+    for one in reversed(own):
+        if one.act != "remove" and one.audience != DM:
+            return one.audience
+    return own[0].audience
 
 
 def _action(
@@ -168,11 +170,10 @@ async def undo_changes(
         changes = await read_changes(
             connection, person, batch=batch, ids=None if batch else list(ids)
         )
-        undone = [one for one in changes if one.undone_at is None]
-        statements = [identity for one in undone for identity in one.statements]
-        await withdraw(connection, person, statements)
+        counted = [one for one in changes if one.undone_at is None]
+        await withdraw(connection, person, _statements_of(counted))
         now = datetime.now(UTC)
-        return [replace(one, undone_at=now) for one in undone]
+        return [replace(one, undone_at=now) for one in counted]
 
 
 async def redo_changes(
@@ -182,9 +183,12 @@ async def redo_changes(
     async with writing(pool, embedder, person) as connection:
         changes = await read_changes(connection, person, ids=list(ids))
         undone = [one for one in changes if one.undone_at is not None]
-        statements = [identity for one in undone for identity in one.statements]
-        await reinstate(connection, person, statements)
+        await reinstate(connection, person, _statements_of(undone))
         return [replace(one, undone_at=None) for one in undone]
+
+
+def _statements_of(changes: Iterable[Change]) -> list[UUID]:
+    return list(chain.from_iterable(one.statements for one in changes))
 
 
 def changes_of(

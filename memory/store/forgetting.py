@@ -40,7 +40,6 @@ from memory.store.statements import (
 _SQL = load_statements("memory", "forgetting")
 
 UNDO_MINUTES = 10
-_LISTED = 20  # memories of a `Forgotten`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +88,8 @@ class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
     `can_undo` is False if nothing was remembered: texts do not come back. `count` is the number of
-    memories that are gone, `memories` the newest of them. `batches` are the batches of notices that
-    mentioned any of it.
+    memories that are gone, and `memories` has them, newest first. `batches` are the batches of
+    notices that mentioned any of it.
     """
 
     id: UUID | None = None
@@ -194,7 +193,7 @@ async def forget_within(
         id=identity,
         can_undo=bool(hidden),
         count=len(lost),
-        memories=tuple(lost[:_LISTED]),
+        memories=tuple(lost),
         batches=frozenset(row["batch"] for row in [*hidden, *asked]),
     )
 
