@@ -246,9 +246,12 @@ async def begin(
     one round trip, because a message without parameters may contain several statements: psycopg
     puts the values into the text.
     """
-    statement = _SQL["begin"]
-    if lock:
-        statement = _SQL["begin_shared"] if shared else _SQL["begin_exclusive"]
+    if not lock:
+        statement = _SQL["begin"]
+    elif shared:
+        statement = _SQL["begin_shared"]
+    else:
+        statement = _SQL["begin_exclusive"]
     values = {**_settings(scope or {}), "lock": lock}
     message = AsyncClientCursor(connection).mogrify(statement, values)
     await connection.execute(message.encode())
@@ -286,11 +289,14 @@ async def transaction(
     reached or accepts no writes, if the connection is lost (during the commit: the outcome is
     unknown), and if nothing was sent for `IDLE_SECONDS`, or for `wait` if that is longer.
     """
-    wait = _patience.get() if wait is None else wait
+    if wait is None:
+        wait = _patience.get()
     scope = scope or {}
-    limits = {_IDLE_SETTING: f"{max(IDLE_SECONDS, math.ceil(wait or 0))}s"}
+    limits = {_IDLE_SETTING: f"{IDLE_SECONDS}s"}
     if wait is not None:
-        limits[_STATEMENT_SETTING] = f"{math.ceil(wait) + 1}s"
+        seconds = math.ceil(wait)
+        limits[_IDLE_SETTING] = f"{max(IDLE_SECONDS, seconds)}s"
+        limits[_STATEMENT_SETTING] = f"{seconds + 1}s"
     async with _connection(pool, wait, lock=lock, share=_share_of(scope)) as connection:
         try:
             await begin(connection, {**limits, **scope}, lock=lock, shared=shared)
@@ -320,7 +326,8 @@ async def execute_statement(
     does not depend on the parameters. Text parameters are sent without a type: if the statement
     does not imply one, as in ``SELECT %s``, it needs a cast. Raises as `transaction` does.
     """
-    wait = _patience.get() if wait is None else wait
+    if wait is None:
+        wait = _patience.get()
     scope = scope or {}
     settings = _settings(scope)
     fault: Exception | None = None
@@ -330,7 +337,9 @@ async def execute_statement(
                 async with pipeline(connection):
                     await connection.execute(_SQL["set"], settings, prepare=True)
                     cursor = await connection.execute(statement, values, prepare=prepare)
-                return await cursor.fetchall() if cursor.rownumber is not None else []
+                if cursor.rownumber is None:  # the statement returns no rows
+                    return []
+                return await cursor.fetchall()
             except (IndexError, psycopg.errors.FeatureNotSupported) as error:
                 # Nothing is committed. psycopg 3.3 raises IndexError instead of the error of a
                 # commit that failed before the pipeline was left; another attempt raises that

@@ -63,7 +63,7 @@ def find_binaries() -> Path:
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
-def _setpriv(user: int) -> tuple[str, ...]:
+def _setpriv(user: int, group: int) -> tuple[str, ...]:
     """Return the beginning of a command that root runs as another user, as PostgreSQL requires.
 
     The program keeps only the capability to enter the folders above its own.
@@ -71,7 +71,7 @@ def _setpriv(user: int) -> tuple[str, ...]:
     return (
         "setpriv",
         f"--reuid={user}",
-        f"--regid={user}",
+        f"--regid={group}",
         "--clear-groups",
         "--securebits",
         "+no_setuid_fixup",  # otherwise access(2) ignores the capability
@@ -228,7 +228,8 @@ class EmbeddedPostgres:
     def _launch(self, folder: Path, *command: str | Path) -> "Popen[bytes]":
         """Start a program as the owner of `folder`, in its own session, out of reach of Ctrl-C."""
         if os.geteuid() == 0:
-            command = (*_setpriv(folder.stat().st_uid), *command)
+            owner = folder.stat()
+            command = (*_setpriv(owner.st_uid, owner.st_gid), *command)
         env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         with self._log.open("wb") as log:
             self._log.chmod(0o600)
