@@ -171,7 +171,7 @@ async def forget_within(
     messages = messages_of(hidden) | set(selection.messages)
     if find_messages is not None:
         gone = Gone(messages=messages, needles=await _needles(connection, hidden))
-        messages |= set(await find_messages(connection, person, selection, gone))
+        messages = messages.union(await find_messages(connection, person, selection, gone))
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
@@ -341,7 +341,7 @@ async def purge(
             **person.ids,
             **message_columns(messages),
             "needles": needles,
-            "ids": [row["forgotten_id"] for row in due],
+            "ids": list({row["forgotten_id"] for row in due}),
         }
         await connection.execute(_SQL["delete_due"], values)
         blanked = await (await connection.execute(_SQL["blank_quotes"], values)).fetchall()
