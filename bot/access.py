@@ -14,7 +14,7 @@ from bot.config import Settings
 from bot.locale import Localizer
 from memory import MemoryOff, Person, Pool
 from memory.metrics import step
-from memory.postgres import load_statements, person_statement, person_transaction, transaction
+from memory.postgres import load_statements, person_statement, transaction
 
 _SQL = load_statements("bot", "access")
 _TOLD = load_statements("bot", "told")
@@ -153,7 +153,7 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
     because settings are stored again as soon as Slack is asked who the person is.
     """
     request = str(uuid4())
-    async with person_transaction(pool, person, shared=True) as connection:
+    async with transaction(pool, person.settings, lock=person.prefix, shared=True) as connection:
         values = {**person.ids, "id": request, "channel": channel, "ts": ts}
         await connection.execute(_REQUESTS["begin"], values)
     return request

@@ -58,7 +58,7 @@ from memory import (
 )
 from memory.credentials import redact
 from memory.postgres import load_statements, person_statement, person_transaction
-from memory.store import MAX_MEMORIES, forgotten_messages, memory_page
+from memory.store import MAX_MEMORIES, forgotten_among, memory_page
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ async def read_state(
     state = await read_memory_state(connection, person, channel, ts or "0", app.settings.consent)
     if not ts:
         return state.off, True
-    forgotten = ts in await forgotten_messages(connection, person, channel)
+    forgotten = await forgotten_among(connection, person, [(channel, ts)])
     return state.off, state.on_record and not forgotten
 
 

@@ -37,7 +37,7 @@ from memory import (
 )
 from memory.model import MessageKey
 from memory.postgres import load_statements, person_statement, transaction_timeout
-from memory.store import Gone, Purged, embed_missing, memory_page, selected
+from memory.store import Gone, embed_missing, memory_page, selected
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +80,13 @@ async def forget_question_about(
             return None
         return done_payload(localizer, forget_question(localizer, memories))
     found = await selected(app.pool, person, selection)
-    if not (found.count or selection.messages or selection.until):
+    if not (found or selection.messages or selection.until):
         return None
     lines: list[str] = []
     if selection.messages or selection.until:
         lines.append(await _texts_of(app, person, localizer, selection))
-    lines += [memory_line(localizer, one) for one in found.memories[:_NAMED]]
-    if (more := found.count - _NAMED) > 0:
+    lines += [memory_line(localizer, one) for one in found[:_NAMED]]
+    if (more := len(found) - _NAMED) > 0:
         lines.append(localizer.say("forget_more", count=more))
     line = f"{localizer.say('forget_these')}\n{bulleted(lines)}"
     return payload(line, forget_button(localizer, Forget.of(selection)))
@@ -195,10 +195,9 @@ async def forget_all_of(
 
 
 async def selected_messages(
-    connection: AsyncConnection[DictRow], person: Person, gone: Gone
+    connection: AsyncConnection[DictRow], person: Person, selection: Selection, gone: Gone
 ) -> list[MessageKey]:
     """Return the messages of what is forgotten; nothing will be formed from them again."""
-    selection = gone.selection
     since = selection.since.timestamp() if selection.since else 0.0
     until = selection.until.timestamp() if selection.until else math.inf
     values = {
@@ -213,22 +212,22 @@ async def selected_messages(
 
 
 async def delete_forgotten_texts(
-    connection: AsyncConnection[DictRow], person: Person, purged: Purged
+    connection: AsyncConnection[DictRow], person: Person, gone: Gone
 ) -> None:
-    """Delete the texts of these messages, texts that name what is purged, and comments on them."""
-    values = _texts_about(person, purged)
+    """Delete the texts of these messages, texts that name what is gone, and comments on them."""
+    values = _texts_about(person, gone)
     await connection.execute(_SQL["delete_comments"], values)
     await connection.execute(_SQL["delete_texts"], values)
 
 
-def _texts_about(person: Person, what: Gone | Purged) -> dict[str, Any]:
+def _texts_about(person: Person, gone: Gone) -> dict[str, Any]:
     """Return the parameters that find the person's texts about what is forgotten."""
     channels: list[str] = []
     times: list[str] = []
-    for channel, ts in what.messages:
+    for channel, ts in gone.messages:
         channels.append(channel)
         times.append(ts)
-    return {**person.ids, "channels": channels, "times": times, "needles": list(what.needles)}
+    return {**person.ids, "channels": channels, "times": times, "needles": list(gone.needles)}
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:

@@ -25,7 +25,7 @@ from memory.postgres import (
     person_transaction,
     transaction,
 )
-from memory.store import expire_due, expire_unconfirmed
+from memory.store import delete_old, expire_due
 
 log = logging.getLogger(__name__)
 
@@ -119,10 +119,12 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
         async with _going_on("the retention of a person"):
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person, locked=True) as connection:
-                ended = await expire_unconfirmed(connection, person, row["days"])
+                changed = await delete_old(connection, person, row["days"])
                 old = {**person.ids, "days": row["days"]}
                 turns = await connection.execute(_SQL["delete_old_turns"], old)
-            log.info("%d memories and %d turns were too old", len(ended), turns.rowcount)
+            log.info(
+                "deleted old statements of %d memories, and %d turns", len(changed), turns.rowcount
+            )
 
 
 async def end_history(pool: Pool, days: int) -> None:

@@ -106,7 +106,9 @@ def share_left(text: str) -> float:
     left = 0
     for part in _PART.findall(text):
         size += len(part)
-        left += len(part if _HEXADECIMAL.fullmatch(part) else _WRITTEN.sub("", part))
+        if not _HEXADECIMAL.fullmatch(part):
+            part = _WRITTEN.sub("", part)
+        left += len(part)
     return left / size if size else 0.0
 
 

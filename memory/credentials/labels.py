@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from memory.credentials.keys import is_random, share_left
 
@@ -41,14 +40,6 @@ _VALUE = rf"{_UNBROKEN}{{6,{_MOST_VALUE}}}+"
 _REST = re.compile(rf"{_UNBROKEN}*+")
 
 
-@dataclass(frozen=True, slots=True)
-class _Label:
-    """A label with the value that follows it, in the last group of the pattern."""
-
-    kind: str
-    pattern: re.Pattern[str]
-
-
 _NAMES = re.compile(
     rf"(?P<password>{_PASSWORDS})|(?P<pin>{_PINS})|(?P<key>{_KEYS})|(?P<setting>{_SETTINGS})"
     r"|--[a-z-]{0,20}(?P<option>password|passwd|token|secret|key)(?=\s)",
@@ -65,8 +56,9 @@ _LEAST_BESIDE = 8
 _LEFT_BESIDE = 0.25  # see `memory.credentials.keys`: "hunter2x", not "base64-encoded"
 
 _CODES = r"暗証番号|認証コード|セキュリティコード|ワンタイム(?:コード|パスワード)"
-_EXACT = (
-    _Label(
+# The kind of each value, and its pattern, whose group is the value.
+_EXACT: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
         "security code",
         re.compile(
             r"(?:(?:(?<![^\W_])(?:PIN(?: number)?|CV[VC]2?|door code|one-time (?:code|password)|OTP"
@@ -79,7 +71,7 @@ _EXACT = (
             re.IGNORECASE,
         ),
     ),
-    _Label(
+    (
         "My Number",
         re.compile(
             r"(?:(?:マイナンバー|個人番号)(?:カード)?(?:の番号)?|(?-i:M[yY] N(?:umber|UMBER)))"
@@ -87,7 +79,7 @@ _EXACT = (
             re.IGNORECASE,
         ),
     ),
-    _Label(
+    (
         "social security number",
         re.compile(
             rf"(?<![^\W_])(?:SSN|social security(?: number)?)(?:{_IS}|\s)"
@@ -95,7 +87,7 @@ _EXACT = (
             re.IGNORECASE,
         ),
     ),
-    _Label(
+    (
         "recovery phrase",
         re.compile(
             rf"(?:seed|recovery|mnemonic)[ -](?:phrase|words){_IS}"
@@ -103,7 +95,7 @@ _EXACT = (
             re.IGNORECASE,
         ),
     ),
-    _Label(
+    (
         "access key",
         re.compile(
             r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:[A-Za-z][A-Za-z0-9-]{0,20}\s{1,3})?"
@@ -111,11 +103,9 @@ _EXACT = (
             re.IGNORECASE,
         ),
     ),
-    _Label("access key", re.compile(r"(?<!\w)Bearer\s{1,3}([A-Za-z0-9._~+/=-]{20,})", re.I)),
+    ("access key", re.compile(r"(?<!\w)Bearer\s{1,3}([A-Za-z0-9._~+/=-]{20,})", re.I)),
     # A parameter of a link.
-    _Label(
-        "access key", re.compile(r"[?&][A-Za-z-]{0,32}(?:sig|signature)=([^\s&#<>\"'`]{16,})", re.I)
-    ),
+    ("access key", re.compile(r"[?&][A-Za-z-]{0,32}(?:sig|signature)=([^\s&#<>\"'`]{16,})", re.I)),
 )
 # Commands that take a password as an option.
 _COMMANDS = (
@@ -149,10 +139,10 @@ _CLOSING = ".,;:…\"'`)]}>*_~|"
 def find_labelled(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield the kind, start and end of each value that a text names."""
     yield from _behind_labels(text)
-    for label in _EXACT:
-        for match in label.pattern.finditer(text):
-            if label.kind != "access key" or _DIGIT.search(match[1]):
-                yield label.kind, *match.span(1)
+    for kind, pattern in _EXACT:
+        for match in pattern.finditer(text):
+            if kind != "access key" or _DIGIT.search(match[1]):
+                yield kind, *match.span(1)
     for command in _COMMANDS:
         for match in command.finditer(text):
             if _DIGIT.search(match[1]) and not match[1].isdigit():
@@ -175,10 +165,13 @@ def _behind_labels(text: str) -> Iterator[tuple[str, int, int]]:
         if label.start() < end:  # a part of the value before it
             continue
         named = _named_value(text, label) or _value_beside(text, label)
-        if named:
-            end = named[1]
-            is_password = label["password"] or label["pin"] or label["option"] in _PASSWORD_OPTIONS
-            yield "password" if is_password else "access key", *named
+        if named is None:
+            continue
+        end = named[1]
+        if label["password"] or label["pin"] or label["option"] in _PASSWORD_OPTIONS:
+            yield "password", *named
+        else:
+            yield "access key", *named
 
 
 def _named_value(text: str, label: re.Match[str]) -> tuple[int, int] | None:
@@ -210,16 +203,17 @@ def _value_beside(text: str, label: re.Match[str]) -> tuple[int, int] | None:
         is_secret = len(value) >= _LEAST_BESIDE and share_left(value) >= _LEFT_BESIDE
     else:
         is_secret = is_random(f"key_{value}")
-    return _whole(text, match.start("value"), value) if is_secret else None
+    if not is_secret:
+        return None
+    return _whole(text, match.start("value"), value)
 
 
 def _whole(text: str, start: int, value: str) -> tuple[int, int]:
     """Return the start and the end of the whole value, of which `value` may be the beginning."""
     end = start + len(value)
-    if len(value) < _MOST_VALUE:
-        return start, end
-    rest = _REST.match(text, end)
-    return start, rest.end() if rest else end
+    if len(value) >= _MOST_VALUE and (rest := _REST.match(text, end)):
+        end = rest.end()
+    return start, end
 
 
 def _value(found: str, quote: str) -> str:

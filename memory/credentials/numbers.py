@@ -58,7 +58,9 @@ def find_numbers(text: str) -> Iterator[tuple[str, int, int]]:
             yield "card number", start, start + len(number)
     for match in _IBAN_START.finditer(text):
         length = _LENGTHS.get(match[1].upper())
-        account = _ACCOUNTS[length].match(text, match.start()) if length else None
+        if length is None:
+            continue
+        account = _ACCOUNTS[length].match(text, match.start())
         if account and _is_account(account[0]):
             yield "bank account number", *account.span()
 

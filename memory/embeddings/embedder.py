@@ -7,7 +7,6 @@ import re
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
-from itertools import islice
 
 import openai
 
@@ -24,7 +23,6 @@ _REFUSALS = (400, 413, 422)
 _TOO_LARGE = re.compile(r"too (?:large|long)|batch size|context (?:size|length)", re.IGNORECASE)
 _SHORT_BYTES = 256  # a text of this size fits any context
 _CACHE_SIZE = 1_000  # texts
-BATCH = 128  # texts of one request of `literals`; OpenAI takes 2,048 and 300,000 tokens
 # The client raises a plain ValueError for a response without vectors.
 _NO_ANSWER = (openai.OpenAIError, ValueError)
 _KNOWN_DIMENSIONS = {
@@ -64,11 +62,17 @@ class Embedder:
         Raises `EmbeddingsUnavailable` if the model does not answer, or its vectors have another
         size.
         """
-        cut = list(map(beginning, texts))
-        keys = [hashlib.blake2b(text.encode()).digest() for text in cut]
-        missing = {key: text for key, text in zip(keys, cut, strict=True) if key not in self._cache}
+        keys: list[bytes] = []
         # Another call may evict these from the cache while the model answers.
-        found = {key: self._cache[key] for key in keys if key not in missing}
+        found: dict[bytes, array[float]] = {}
+        missing: dict[bytes, str] = {}
+        for text in map(beginning, texts):
+            key = hashlib.blake2b(text.encode()).digest()
+            keys.append(key)
+            if key in self._cache:
+                found[key] = self._cache[key]
+            else:
+                missing[key] = text
         if missing:
             vectors = await self._vectors(list(missing.values()))
             fresh = dict(zip(missing, vectors, strict=True))
@@ -77,18 +81,6 @@ class Embedder:
         while len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)
         return [list(found[key]) for key in keys]
-
-    async def literals(self, texts: Sequence[str]) -> dict[str, str]:
-        """Return the vector of each text in pgvector's text form, requested in batches.
-
-        Takes any number of texts. Raises `EmbeddingsUnavailable`.
-        """
-        found: dict[str, str] = {}
-        left = iter(dict.fromkeys(texts))
-        while batch := list(islice(left, BATCH)):
-            vectors = await self.embed(batch)
-            found.update(zip(batch, map(literal, vectors), strict=True))
-        return found
 
     async def _vectors(self, texts: list[str]) -> list[array[float]]:
         """Return the vectors of texts; a refused request is made again in halves.

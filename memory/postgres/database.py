@@ -176,43 +176,44 @@ def transaction_timeout(seconds: float) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _turn(pool: Pool, lock: str, share: str, end: float | None) -> AsyncIterator[None]:
-    """Wait in front of the pool for the place of `lock`, then for one of `share`; hold both.
-
-    At `end`, by the event loop's clock, `PoolTimeout` is raised.
-    """
-    async with AsyncExitStack() as places:
-        try:
-            async with asyncio.timeout_at(end):
-                await places.enter_async_context(pool.writers.take(lock))
-                await places.enter_async_context(pool.shares.take(share))
-        except TimeoutError:
-            raise PoolTimeout("The person's other work did not end in time.") from None
-        yield
-
-
-@asynccontextmanager
 async def _connection(
-    pool: Pool, wait: float | None, *, lock: str = "", share: str = ""
+    pool: Pool, wait: float | None, *, share: str, lock: str = ""
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Take a connection from the pool for `wait` seconds, including the wait for one.
 
-    After that it is shut down, so that the waiting task gets an error immediately: a cancel request
-    would wait for the server. If the event loop was blocked, pending input is read first. `lock`
-    and `share` name the places to wait for before.
+    The task first waits in front of the pool for the place of `lock`, then for one of `share`.
+    After `wait` seconds the connection is shut down.
     """
-    end = None if wait is None else asyncio.get_running_loop().time() + wait
-    async with _turn(pool, lock, share, end), _connection_until(pool, end) as connection:
-        yield connection
-
-
-@asynccontextmanager
-async def _connection_until(
-    pool: Pool, end: float | None
-) -> AsyncIterator[AsyncConnection[DictRow]]:
     loop = asyncio.get_running_loop()
-    alarm: asyncio.TimerHandle | None = None
-    connection = await pool.getconn(None if end is None else max(0.0, end - loop.time()))
+    end = None if wait is None else loop.time() + wait
+    async with AsyncExitStack() as held:
+        try:
+            async with asyncio.timeout_at(end):
+                await held.enter_async_context(pool.writers.take(lock))
+                await held.enter_async_context(pool.shares.take(share))
+        except TimeoutError:
+            raise PoolTimeout("The person's other work did not end in time.") from None
+        connection = await pool.getconn(None if end is None else max(0.0, end - loop.time()))
+        held.push_async_callback(pool.putconn, connection)
+        if end is not None:
+            held.enter_context(_shut_down_at(end, connection))
+        try:
+            yield connection
+        except _PASSING as error:
+            raise psycopg.OperationalError(
+                "PostgreSQL accepts no writes, or the transaction was idle for too long."
+            ) from error
+
+
+@contextmanager
+def _shut_down_at(end: float, connection: AsyncConnection[DictRow]) -> Iterator[None]:
+    """Shut a connection down at `end`, by the event loop's clock, if this block has not ended.
+
+    The task that waits for it gets an error immediately: a cancel request would wait for the
+    server. If the event loop was blocked, pending input is read first.
+    """
+    loop = asyncio.get_running_loop()
+    alarm: asyncio.TimerHandle
 
     def shut_down() -> None:
         with (
@@ -225,18 +226,11 @@ async def _connection_until(
         nonlocal alarm
         alarm = loop.call_later(_GRACE_SECONDS, shut_down)
 
-    if end is not None:
-        alarm = loop.call_at(end, expire)
+    alarm = loop.call_at(end, expire)
     try:
-        yield connection
-    except _PASSING as error:
-        raise psycopg.OperationalError(
-            "PostgreSQL accepts no writes, or the transaction was idle for too long."
-        ) from error
+        yield
     finally:
-        if alarm is not None:
-            alarm.cancel()
-        await pool.putconn(connection)
+        alarm.cancel()
 
 
 async def begin(
@@ -252,9 +246,12 @@ async def begin(
     one round trip, because a message without parameters may contain several statements: psycopg
     puts the values into the text.
     """
-    statement = _SQL["begin"]
-    if lock:
-        statement = _SQL["begin_shared"] if shared else _SQL["begin_exclusive"]
+    if not lock:
+        statement = _SQL["begin"]
+    elif shared:
+        statement = _SQL["begin_shared"]
+    else:
+        statement = _SQL["begin_exclusive"]
     values = {**_settings(scope or {}), "lock": lock}
     message = AsyncClientCursor(connection).mogrify(statement, values)
     await connection.execute(message.encode())
@@ -283,18 +280,23 @@ async def transaction(
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction with the application's role, the settings of `scope` and a `lock`.
 
-    The connection has none of them before or after it. The lock, `Person.prefix`, is exclusive or
-    `shared`; tasks of this process wait for it in turn, before they take a connection. `wait`
-    limits, in seconds, the time from the wait for a connection to the end of the commit. Raises
-    `psycopg.OperationalError` if no connection is free in time, if PostgreSQL cannot be reached or
-    accepts no writes, if the connection is lost (during the commit: the outcome is unknown), and if
-    nothing was sent for `IDLE_SECONDS`, or for `wait` if that is longer.
+    The connection has none of them before or after it. The lock, `Person.prefix`, is exclusive, or
+    `shared`: then it waits until a running write of the person's memories has ended. Tasks of this
+    process wait for it in turn, before they take a connection. `wait` limits, in seconds, the time
+    from the wait for a connection to the end of the commit.
+
+    Raises `psycopg.OperationalError` if no connection is free in time, if PostgreSQL cannot be
+    reached or accepts no writes, if the connection is lost (during the commit: the outcome is
+    unknown), and if nothing was sent for `IDLE_SECONDS`, or for `wait` if that is longer.
     """
-    wait = _patience.get() if wait is None else wait
+    if wait is None:
+        wait = _patience.get()
     scope = scope or {}
-    limits = {_IDLE_SETTING: f"{max(IDLE_SECONDS, math.ceil(wait or 0))}s"}
+    limits = {_IDLE_SETTING: f"{IDLE_SECONDS}s"}
     if wait is not None:
-        limits[_STATEMENT_SETTING] = f"{math.ceil(wait) + 1}s"
+        seconds = math.ceil(wait)
+        limits[_IDLE_SETTING] = f"{max(IDLE_SECONDS, seconds)}s"
+        limits[_STATEMENT_SETTING] = f"{seconds + 1}s"
     async with _connection(pool, wait, lock=lock, share=_share_of(scope)) as connection:
         try:
             await begin(connection, {**limits, **scope}, lock=lock, shared=shared)
@@ -324,24 +326,27 @@ async def execute_statement(
     does not depend on the parameters. Text parameters are sent without a type: if the statement
     does not imply one, as in ``SELECT %s``, it needs a cast. Raises as `transaction` does.
     """
-    wait = _patience.get() if wait is None else wait
+    if wait is None:
+        wait = _patience.get()
     scope = scope or {}
     settings = _settings(scope)
-    for left in reversed(range(_ATTEMPTS)):
+    fault: Exception | None = None
+    for _ in range(_ATTEMPTS):
         async with _connection(pool, wait, share=_share_of(scope)) as connection:
             try:
                 async with pipeline(connection):
                     await connection.execute(_SQL["set"], settings, prepare=True)
                     cursor = await connection.execute(statement, values, prepare=prepare)
-                return await cursor.fetchall() if cursor.rownumber is not None else []
+                if cursor.rownumber is None:  # the statement returns no rows
+                    return []
+                return await cursor.fetchall()
             except (IndexError, psycopg.errors.FeatureNotSupported) as error:
                 # Nothing is committed. psycopg 3.3 raises IndexError instead of the error of a
                 # commit that failed before the pipeline was left; another attempt raises that
                 # error. Otherwise an upgrade has changed a column of the prepared statement.
                 await connection.close()
-                if not left:
-                    raise psycopg.DatabaseError("The statement failed.") from error
-    raise AssertionError("The last attempt returns or raises.")
+                fault = error
+    raise psycopg.DatabaseError("The statement failed.") from fault
 
 
 @asynccontextmanager
@@ -370,15 +375,15 @@ async def pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def person_transaction(
-    pool: Pool, person: Person, *, locked: bool = False, shared: bool = False
+    pool: Pool, person: Person, *, locked: bool = False
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Open a transaction that can access the rows of this person only.
 
     Row-level security enforces this: see ``memory/schema.sql``. `locked`: other writers of the
-    person's memories wait until it ends. `shared`: it waits until a running write has ended.
+    person's memories wait until it ends.
     """
-    lock = person.prefix if locked or shared else ""
-    async with transaction(pool, person.settings, lock=lock, shared=shared) as connection:
+    lock = person.prefix if locked else ""
+    async with transaction(pool, person.settings, lock=lock) as connection:
         yield connection
 
 

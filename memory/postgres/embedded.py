@@ -25,7 +25,8 @@ from psycopg.conninfo import make_conninfo
 
 from memory.model.errors import KiokuMemoryError
 
-START_SECONDS, STOP_SECONDS = 300.0, 60.0  # recovery after a power failure may read a lot of WAL
+START_SECONDS = 300.0  # recovery after a power failure may read a lot of WAL
+STOP_SECONDS = 60.0
 _OWNER = "kioku"
 _LOGIN = "kioku_login"
 _INITDB = f"-U {_OWNER} -E UTF8 --locale=C --auth=trust --no-instructions --locale-provider=builtin"
@@ -62,6 +63,24 @@ def find_binaries() -> Path:
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
+def _setpriv(user: int, group: int) -> tuple[str, ...]:
+    """Return the beginning of a command that root runs as another user, as PostgreSQL requires.
+
+    The program keeps only the capability to enter the folders above its own.
+    """
+    return (
+        "setpriv",
+        f"--reuid={user}",
+        f"--regid={group}",
+        "--clear-groups",
+        "--securebits",
+        "+no_setuid_fixup",  # otherwise access(2) ignores the capability
+        "--inh-caps=-all,+dac_override",
+        "--ambient-caps=-all,+dac_override",
+        "--bounding-set=-all,+dac_override",
+    )
+
+
 class EmbeddedPostgres:
     """PostgreSQL in `data_dir`; a lock on the directory admits one process at a time.
 
@@ -83,7 +102,9 @@ class EmbeddedPostgres:
     @property
     def pid(self) -> int | None:
         """The process id of the server that this object has started, while it runs."""
-        return self._server.pid if self._server and self._server.poll() is None else None
+        if self._server is None or self._server.poll() is not None:
+            return None
+        return self._server.pid
 
     def dsn(self, database: str = "postgres", user: str = _OWNER) -> str:
         """Return the libpq connection string of the database's owner; it is stable across runs."""
@@ -115,23 +136,28 @@ class EmbeddedPostgres:
         self.stop()  # releases the lock of a server that has crashed
         binaries = find_binaries()
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = self._folder.joinpath("kioku.lock").open("ab")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock_folder()
             if not self.is_running():
                 self._start(binaries)
-        except BaseException as error:
+        except OSError as error:
             self.stop(immediate=True)
-            if isinstance(error, BlockingIOError):
-                raise EmbeddedPostgresError(
-                    f"Kioku is already running on {self._folder}: stop it, or set KIOKU_DATA_DIR."
-                ) from None
-            if not isinstance(error, OSError):
-                raise
             raise EmbeddedPostgresError(
                 f"Embedded PostgreSQL cannot use {error.filename or self._folder}"
                 f" ({error.strerror}): set KIOKU_DATA_DIR to another folder, or DATABASE_URL."
             ) from error
+        except BaseException:
+            self.stop(immediate=True)
+            raise
+
+    def _lock_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = self._folder.joinpath("kioku.lock").open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EmbeddedPostgresError(
+                f"Kioku is already running on {self._folder}: stop it, or set KIOKU_DATA_DIR."
+            ) from None
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop the server that this object has started; if `immediate`, without a checkpoint."""
@@ -141,7 +167,8 @@ class EmbeddedPostgres:
                 self._server.wait(STOP_SECONDS)
         if self._lock is not None:
             self._lock.close()
-        self._server = self._lock = None
+        self._server = None
+        self._lock = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -151,33 +178,41 @@ class EmbeddedPostgres:
         self.stop()
 
     def _start(self, binaries: Path) -> None:
-        if not self._cluster.exists():  # created under another name, and renamed when complete
-            for old in self._folder.glob("new-*"):  # left by a first start that was killed
-                shutil.rmtree(old, ignore_errors=True)
-            new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
-            if os.geteuid() == 0:
-                shutil.chown(new, "nobody")
-            locale = ("--builtin-locale=C.UTF-8", f"--pgdata={new}")
-            if self._launch(new, binaries / "initdb", *_INITDB.split(), *locale).wait():
-                _check_user_name()
+        if not self._cluster.exists():
+            self._create_cluster(binaries / "initdb")
+        self._prepare_socket()
+        self._remove_stale_files()
+        settings = ["listen_addresses=", f"unix_socket_directories={self._socket}"]
+        options = [f"--{one}" for one in (*settings, *_FEWER.split(), *_QUIET.split())]
+        end = time.monotonic() + START_SECONDS
+        program = binaries / "postgres"
+        self._server = self._launch(self._cluster, program, "-D", self._cluster, *options)
+        while not self.is_running():
+            if self.pid is None or time.monotonic() > end:
                 raise self._failed()
-            new.rename(self._cluster)
+            time.sleep(0.005)
+
+    def _create_cluster(self, program: Path) -> None:
+        """Create the cluster under another name, and rename it when it is complete."""
+        for old in self._folder.glob("new-*"):  # left by a first start that was killed
+            shutil.rmtree(old, ignore_errors=True)
+        new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
+        if os.geteuid() == 0:
+            shutil.chown(new, "nobody")
+        locale = ("--builtin-locale=C.UTF-8", f"--pgdata={new}")
+        if self._launch(new, program, *_INITDB.split(), *locale).wait():
+            _check_user_name()
+            raise self._failed()
+        new.rename(self._cluster)
+
+    def _prepare_socket(self) -> None:
+        """Create the socket's folder, which only the cluster's owner and root may enter."""
         owner = self._cluster.stat().st_uid
         self._socket.mkdir(mode=0o700, exist_ok=True)
         if self._socket.lstat().st_uid not in (owner, os.geteuid()):
             raise EmbeddedPostgresError(f"{self._socket} is another user's: remove it.")
         self._socket.chmod(0o700)
         os.chown(self._socket, owner, -1, follow_symlinks=False)
-        self._remove_stale_files()
-        settings = ["listen_addresses=", f"unix_socket_directories={self._socket}"]
-        options = [f"--{one}" for one in (*settings, *_FEWER.split(), *_QUIET.split())]
-        program = binaries / "postgres"
-        end = time.monotonic() + START_SECONDS
-        self._server = self._launch(self._cluster, program, "-D", self._cluster, *options)
-        while not self.is_running():
-            if self.pid is None or time.monotonic() > end:
-                raise self._failed()
-            time.sleep(0.005)
 
     def _remove_stale_files(self) -> None:
         """Remove a pid file of a process that is not PostgreSQL; the server would not start."""
@@ -191,18 +226,11 @@ class EmbeddedPostgres:
                     stale.unlink()
 
     def _launch(self, folder: Path, *command: str | Path) -> "Popen[bytes]":
-        """Start a program as the owner of `folder`, in its own session, out of reach of Ctrl-C.
-
-        PostgreSQL refuses to run as root. If this process is root, setpriv keeps only the
-        capability to enter the folders above.
-        """
-        env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        """Start a program as the owner of `folder`, in its own session, out of reach of Ctrl-C."""
         if os.geteuid() == 0:
-            ids = (f"--reuid={folder.stat().st_uid}", f"--regid={folder.stat().st_gid}")
-            sets = ("--inh-caps", "--ambient-caps", "--bounding-set")
-            rights = (f"{one}=-all,+dac_override" for one in sets)
-            bits = ("--securebits", "+no_setuid_fixup")  # otherwise access(2) ignores the right
-            command = ("setpriv", *ids, "--clear-groups", *bits, *rights, *command)
+            owner = folder.stat()
+            command = (*_setpriv(owner.st_uid, owner.st_gid), *command)
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         with self._log.open("wb") as log:
             self._log.chmod(0o600)
             return Popen(  # noqa: S603 (PostgreSQL's own programs, without a shell)

@@ -62,10 +62,9 @@ def packaged_migrations(package: str, *, roles: Sequence[str] = ()) -> list[Migr
     schema = (folder / "schema.sql").read_text("utf-8")
     digest = hashlib.sha256(schema.encode()).hexdigest()[:12]
     later = sorted(folder.glob("migrations/*.sql"))
-    return [
-        Migration(f"{package}/schema@{digest}", schema, roles),
-        *(Migration(f"{package}/{file.stem}", file.read_text("utf-8"), roles) for file in later),
-    ]
+    steps = [Migration(f"{package}/schema@{digest}", schema, roles)]
+    steps += [Migration(f"{package}/{file.stem}", file.read_text("utf-8"), roles) for file in later]
+    return steps
 
 
 def migrate(
@@ -110,12 +109,15 @@ def migrate(
         done: list[str] = []
         if _LANGGRAPH not in applied:
             _create_langgraph_store(connection, space)
-            _record(connection, _LANGGRAPH, done)
+            _record(connection, _LANGGRAPH)
+            done.append(_LANGGRAPH)
         for step in steps:
-            if step.name not in applied:
-                with connection.transaction():
-                    connection.execute(step.statements)
-                    _record(connection, step.name, done)
+            if step.name in applied:
+                continue
+            with connection.transaction():
+                connection.execute(step.statements)
+                _record(connection, step.name)
+            done.append(step.name)
         _record_embedding_space(connection, space)
         revoke_temporary(connection)
     return done
@@ -177,9 +179,8 @@ def _create_langgraph_store(connection: Connection[DictRow], space: EmbeddingSpa
     PostgresStore(connection, index=index).setup()
 
 
-def _record(connection: Connection[DictRow], name: str, done: list[str]) -> None:
+def _record(connection: Connection[DictRow], name: str) -> None:
     connection.execute("INSERT INTO kioku_migrations (name) VALUES (%s)", (name,))
-    done.append(name)
 
 
 def _record_embedding_space(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
@@ -246,19 +247,20 @@ async def check_database(
     `wait` (seconds) limits the wait for a connection. Raises `DatabaseNotReady` or
     `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` if PostgreSQL cannot be reached.
     """
-    wanted = {_LANGGRAPH} | {step.name for step in [*packaged_migrations("memory"), *migrations]}
+    wanted = {step.name for step in [*packaged_migrations("memory"), *migrations]}
+    wanted.add(_LANGGRAPH)
     try:
         async with transaction(pool, wait=wait) as connection:
-            rows = await (await connection.execute("SELECT name FROM kioku_migrations")).fetchall()
-            spaces = await connection.execute(_EMBEDDING_SPACE)
-            row = await spaces.fetchone()
+            found = await connection.execute("SELECT name FROM kioku_migrations")
+            applied = {row["name"] for row in await found.fetchall()}
+            found = await connection.execute(_EMBEDDING_SPACE)
+            stored = await found.fetchone()
     except psycopg.errors.UndefinedTable as missing:
         raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
-    applied = {row["name"] for row in rows}
     _refuse_other_schema(applied, wanted)
     if behind := wanted - applied:
         raise DatabaseNotReady(
             f"The database is {len(behind)} step(s) behind this version: run `kioku migrate`."
         )
     if space is not None:
-        _compare(row, space)
+        _compare(stored, space)

@@ -107,8 +107,9 @@ def create_login(
     ):
         _create(connection, name, options)
     with needing(_of_another(around.user, inherits)):
-        for role, inherit in ((APP_ROLE, False), *((role, True) for role in inherits)):
-            _grant(connection, role, name, inherit=inherit)
+        _grant(connection, APP_ROLE, name, inherit=False)
+        for role in inherits:
+            _grant(connection, role, name, inherit=True)
     if around.schemas != ("public",):
         lead_to_schemas(connection, around, name)
 

@@ -21,7 +21,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
         OR id = ANY(%(statements)s::uuid[])
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
         OR (said_at >= %(since)s AND said_at < %(until)s))
-RETURNING id, key, kind, act, content, evidence, channel, ts, batch;
+RETURNING id, key, kind, content, channel, ts, batch;
 
 -- name: delete_proposals
 -- Delete the questions and refusals about what is forgotten, or from its messages.
@@ -75,8 +75,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 GROUP BY forgotten_id ORDER BY until DESC LIMIT 1;
 
 -- name: due
--- What was forgotten more than ten minutes ago: the words that named it, and its messages.
-SELECT forgotten_id, kind, act, content, evidence, channel, ts FROM statements
+-- What was forgotten more than ten minutes ago: what it was about, and its messages.
+SELECT forgotten_id, kind, content, channel, ts FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s
     AND forgotten_at <= now() - make_interval(mins => %(minutes)s);
 
@@ -109,11 +109,6 @@ SELECT ARRAY(SELECT DISTINCT needle(subject) FROM unnest(%(subjects)s::text[]) A
 SELECT channel, ts FROM forgotten_sources
 WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message'
     AND forgotten_id = ANY(%(ids)s);
-
--- name: messages_in
--- The messages in a conversation whose memories this person has forgotten.
-SELECT ts FROM forgotten_sources
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s;
 
 -- name: are_forgotten
 -- Those of these messages whose memories this person has forgotten.

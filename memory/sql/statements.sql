@@ -51,22 +51,21 @@ WHERE NOT EXISTS (
         AND known.content IS NOT DISTINCT FROM NULLIF(new.content, 'null'::jsonb)
         AND known.withdrawn_at IS NULL
 )
-ORDER BY new.place
-RETURNING id;
+ORDER BY new.place;
 
 -- name: withdraw
 -- Withdraw these statements, so that they no longer count.
 UPDATE statements SET withdrawn_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
     AND withdrawn_at IS NULL
-RETURNING id, key;
+RETURNING key;
 
 -- name: reinstate
 -- Let these statements count again.
 UPDATE statements SET withdrawn_at = NULL
 WHERE team_id = %(team)s AND user_id = %(user)s AND id = ANY(%(ids)s)
     AND withdrawn_at IS NOT NULL
-RETURNING id, key;
+RETURNING key;
 
 -- name: join
 -- Move statements to another memory, each with the audience that knows it.

@@ -5,12 +5,11 @@ from memory.store.edits import (
     show_to_colleagues as show_to_colleagues,
     validated as validated,
 )
-from memory.store.expiry import expire_due as expire_due, expire_unconfirmed as expire_unconfirmed
+from memory.store.expiry import expire_due as expire_due
 from memory.store.forgetting import (
     Gone as Gone,
-    Purged as Purged,
     forget_again as forget_again,
-    forgotten_messages as forgotten_messages,
+    forgotten_among as forgotten_among,
     forgotten_since as forgotten_since,
     selected as selected,
     undoable_forgetting as undoable_forgetting,
@@ -30,7 +29,6 @@ from memory.store.memories import (
     MAX_MEMORIES as MAX_MEMORIES,
     find_memory as find_memory,
     reread as reread,
-    message_of as message_of,
     newest as newest,
     read_card as read_card,
 )
@@ -40,6 +38,7 @@ from memory.store.proposals import (
 )
 from memory.store.statements import (
     change_channel as change_channel,
+    delete_old as delete_old,
     messages_among as messages_among,
 )
 from memory.store.pages import memory_page as memory_page

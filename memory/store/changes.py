@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -57,21 +58,16 @@ async def list_changes(
     key: str | None = None,
     batch: UUID | None = None,
     ids: Collection[UUID] | None = None,
-    limit: int = 20,
+    limit: int | None = 20,
 ) -> list[Change]:
     """Return a person's changes, newest first: all, those of a memory, of a notice, or named ones.
 
     `ids` are ids of statements. `limit` does not apply to a notice or to `ids`.
     """
+    if batch is not None or ids is not None:
+        limit = None
     async with person_transaction(pool, person) as connection:
-        return await read_changes(
-            connection,
-            person,
-            key=key,
-            batch=batch,
-            ids=ids,
-            limit=limit if ids is None and batch is None else None,
-        )
+        return await read_changes(connection, person, key=key, batch=batch, ids=ids, limit=limit)
 
 
 async def read_changes(
@@ -93,10 +89,10 @@ async def read_changes(
     }
     found = await (await connection.execute(_SQL["read_changes"], values)).fetchall()
     by_key = await read_statements(connection, person, {row["key"] for row in found})
-    return [change_of(person, by_key[row["key"]], row["batch"]) for row in found]
+    return [_change_of(person, by_key[row["key"]], row["batch"]) for row in found]
 
 
-def change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> Change:
+def _change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> Change:
     """Return what the statements of `batch` made of a memory, given all of its statements.
 
     Statements of the batch count even if they were withdrawn; other withdrawn ones do not.
@@ -104,12 +100,11 @@ def change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> C
     own = [one for one in statements if one.batch == batch]
     first = own[0]
     last = own[-1]
-    counted = [one for one in statements if one.batch == batch or one.withdrawn_at is None]
-    earlier = [one for one in counted if one.batch != batch and one.number < first.number]
-    then = [replace(one, withdrawn_at=None) for one in [*earlier, *own]]
+    earlier = [one for one in statements if one.number < first.number and one.withdrawn_at is None]
+    as_said = [replace(one, withdrawn_at=None) for one in own]
     before = _value(earlier)
-    after = _value(then)
-    undone = None if any(one.withdrawn_at is None for one in own) else last.withdrawn_at
+    after = _value([*earlier, *as_said])
+    is_undone = all(one.withdrawn_at for one in own)
     return Change(
         id=first.id,
         statements=[one.id for one in own],
@@ -125,7 +120,7 @@ def change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> C
         message=last.message,
         evidence=last.evidence,
         expires_at=last.until,
-        undone_at=undone,
+        undone_at=last.withdrawn_at if is_undone else None,
     )
 
 
@@ -140,9 +135,10 @@ def _value(statements: Iterable[Statement]) -> dict[str, Any] | None:
 
 def _audience(own: Sequence[Statement]) -> str:
     """Return the widest audience of a change: an edit may be heard by several."""
-    heard = [one.audience for one in own if one.act != "remove"]
-    others = [audience for audience in heard if audience != DM]
-    return others[-1] if others else own[0].audience
+    for one in reversed(own):
+        if one.act != "remove" and one.audience != DM:
+            return one.audience
+    return own[0].audience
 
 
 def _action(
@@ -174,11 +170,10 @@ async def undo_changes(
         changes = await read_changes(
             connection, person, batch=batch, ids=None if batch else list(ids)
         )
-        undone = [one for one in changes if one.undone_at is None]
-        statements = [identity for one in undone for identity in one.statements]
-        await withdraw(connection, person, statements)
+        counted = [one for one in changes if one.undone_at is None]
+        await withdraw(connection, person, _statements_of(counted))
         now = datetime.now(UTC)
-        return [replace(one, undone_at=now) for one in undone]
+        return [replace(one, undone_at=now) for one in counted]
 
 
 async def redo_changes(
@@ -188,9 +183,12 @@ async def redo_changes(
     async with writing(pool, embedder, person) as connection:
         changes = await read_changes(connection, person, ids=list(ids))
         undone = [one for one in changes if one.undone_at is not None]
-        statements = [identity for one in undone for identity in one.statements]
-        await reinstate(connection, person, statements)
+        await reinstate(connection, person, _statements_of(undone))
         return [replace(one, undone_at=None) for one in undone]
+
+
+def _statements_of(changes: Iterable[Change]) -> list[UUID]:
+    return list(chain.from_iterable(one.statements for one in changes))
 
 
 def changes_of(
@@ -200,10 +198,9 @@ def changes_of(
 
     They are in the order in which their statements were stored.
     """
-    first_numbers = {}
-    for key, said in statements.items():
-        numbers = [one.number for one in said if one.batch == batch]
-        if numbers:
-            first_numbers[key] = min(numbers)
-    in_order = sorted(first_numbers, key=lambda key: first_numbers[key])
-    return [change_of(person, statements[key], batch) for key in in_order]
+    own: list[Statement] = []
+    for said in statements.values():
+        own += [one for one in said if one.batch == batch]
+    own.sort(key=lambda one: one.number)
+    keys = dict.fromkeys(one.key for one in own)
+    return [_change_of(person, statements[key], batch) for key in keys]

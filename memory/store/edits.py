@@ -32,7 +32,7 @@ from memory.store.statements import (
 )
 from memory.store.subjects import read_known
 
-# The codes of `InvalidContent` by Pydantic's error type; those of int and float are ``number``.
+# The codes of `InvalidContent` by the type of Pydantic's error.
 _CODES = {
     "missing": "missing",
     "string_too_short": "missing",
@@ -82,21 +82,34 @@ def validated(
     try:
         whole = schema.model_validate(given, extra="forbid").model_dump(mode="json")
     except ValidationError as problem:
-        for error in reversed(problem.errors(include_url=False, include_input=False)):
-            name = str(error["loc"][0]) if error["loc"] else "kind"
-            is_number = error["type"].startswith(("int_", "float_"))
-            other = "number" if is_number else "invalid"
-            codes[name] = _CODES.get(error["type"], other)
+        codes = _codes_of(problem)
     for name, value in given.items():
-        if any(len(text) > MAX_TEXT for text in texts(value)):
+        written = texts(value)
+        if any(len(text) > MAX_TEXT for text in written):
             codes[name] = "long"
-        elif any(map(find_credentials, texts(value))):
+        elif any(map(find_credentials, written)):
             codes[name] = "secret"
     if not codes and level(kind, whole) == 0:
         codes[LEVEL_FIELDS[kind]] = "ended"
     if codes:
         raise InvalidContent(codes)
     return whole
+
+
+def _codes_of(problem: ValidationError) -> dict[str, str]:
+    """Return the code of the first error of each field."""
+    codes: dict[str, str] = {}
+    for error in problem.errors(include_url=False, include_input=False):
+        name = str(error["loc"][0]) if error["loc"] else "kind"
+        codes.setdefault(name, _code_of(error["type"]))
+    return codes
+
+
+def _code_of(error: str) -> str:
+    """Return the code of a type of Pydantic's errors."""
+    if error.startswith(("int_", "float_")):
+        return "number"
+    return _CODES.get(error, "invalid")
 
 
 def _given(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,22 +186,17 @@ async def edit_memory(
         if seen not in (None, memory.updated_at):
             raise ChangedSince("The memory has changed since it was shown.")
         changed = {name for name, value in whole.items() if value != memory.content.get(name)}
-        by_audience = {DM: changed}
+        said = {DM: changed}
         for audience, known in (await _known_fields(connection, person, memory)).items():
-            by_audience[audience] = changed & known
-        statements = [
-            statement_of(
-                key,
-                memory.kind,
-                audience,
-                _said(memory.kind, whole, names),
-                origin,
-                batch=batch,
-                until=_kept_end(memory, whole),
+            if changed & known:
+                said[audience] = changed & known
+        until = _kept_end(memory, whole)
+        statements = []
+        for audience, names in said.items():
+            fields = _said(memory.kind, whole, names)
+            statements.append(
+                statement_of(key, memory.kind, audience, fields, origin, batch=batch, until=until)
             )
-            for audience, names in by_audience.items()
-            if names or audience == DM
-        ]
         written = await add_statements(connection, person, statements)
         return changes_of(person, batch, written)
 
@@ -196,15 +204,12 @@ async def edit_memory(
 async def _known_fields(
     connection: AsyncConnection[DictRow], person: Person, memory: Memory
 ) -> dict[str, set[str]]:
-    """Return the fields that each audience knows of a memory, except the colleagues' card."""
+    """Return the fields that each other audience knows of a memory, except the colleagues' card."""
+    known: dict[str, set[str]] = {one: set() for one in memory.audiences if one != COLLEAGUES}
     by_key = await read_statements(connection, person, [memory.key])
-    counted = current(by_key[memory.key], datetime.now(UTC))
-    known: dict[str, set[str]] = {}
-    for audience in memory.audiences:
-        if audience == COLLEAGUES:
-            continue
-        said = [one.content or {} for one in counted if one.audience == audience]
-        known[audience] = {name for content in said for name in content}
+    for one in current(by_key[memory.key], datetime.now(UTC)):
+        if one.audience in known:
+            known[one.audience].update(one.content or {})
     return known
 
 
@@ -216,8 +221,9 @@ def _said(kind: str, whole: Mapping[str, Any], names: set[str]) -> dict[str, Any
 
 def _kept_end(memory: Memory, content: Mapping[str, Any]) -> datetime | None:
     """Return when the memory ends, if `content` is still about the same subject."""
-    same = subject(memory.kind, content) == subject(memory.kind, memory.content)
-    return memory.expires_at if same else None
+    if subject(memory.kind, content) != subject(memory.kind, memory.content):
+        return None
+    return memory.expires_at
 
 
 async def move_memory(

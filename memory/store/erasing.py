@@ -17,7 +17,7 @@ from memory.postgres.statements import load_statements
 from memory.store.forgetting import Selection, forget_within
 from memory.store.memories import MAX_MEMORIES, person_range
 from memory.store.projection import remaining_capacity
-from memory.store.statements import see_forgotten
+from memory.store.statements import seeing_forgotten
 
 # Deletes or counts rows of the application's tables in the same transaction, by table.
 Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]]
@@ -59,19 +59,21 @@ async def erase(
     """
     parameters = person_range(person)
     async with person_transaction(pool, person, locked=True) as connection:
-        counts = await also(connection) if also is not None else {}
-        await see_forgotten(connection, shown=True)
+        counts: dict[str, int] = {}
+        if also is not None:
+            counts |= await also(connection)
         counts |= await _count_rows(connection, parameters)
         memories = MAX_MEMORIES - await remaining_capacity(connection, person)
-        await forget_within(connection, person, uuid4(), Selection(everything=True))
-        await see_forgotten(connection, shown=True)
-        await connection.execute(_SQL["erase"], parameters)
+        await forget_within(connection, person, Selection(everything=True))
+        async with seeing_forgotten(connection):
+            await connection.execute(_SQL["erase"], parameters)
         if identity or any(counts.values()):
             values = {**parameters, "id": identity or uuid4()}
             await connection.execute(_SQL["record_erasure"], values)
     async with person_transaction(pool, person) as connection:
-        await see_forgotten(connection, shown=True)
-        still = await left(connection) if left is not None else {}
+        still: dict[str, int] = {}
+        if left is not None:
+            still |= await left(connection)
         still |= await _count_rows(connection, parameters)
     return Erased(at=datetime.now(UTC), memories=memories, counts=counts, left=still)
 
@@ -79,7 +81,8 @@ async def erase(
 async def _count_rows(
     connection: AsyncConnection[DictRow], parameters: Mapping[str, Any]
 ) -> dict[str, int]:
-    """Return the number of the person's rows by table."""
-    found = await connection.execute(_SQL["count_rows"], parameters)
-    [row] = await found.fetchall()
-    return {table: int(count) for table, count in row.items()}
+    """Return the number of the person's rows by table, forgotten ones included."""
+    async with seeing_forgotten(connection):
+        found = await connection.execute(_SQL["count_rows"], parameters)
+        [row] = await found.fetchall()
+    return row

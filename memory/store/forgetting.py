@@ -21,7 +21,7 @@ from memory.model.dates import LATEST
 from memory.model.errors import ChangeGone
 from memory.model.namespace import DM, Person
 from memory.model.schemas import subject
-from memory.model.statement import MessageKey, View, agrees
+from memory.model.statement import MessageKey, Statement, View, agrees
 from memory.postgres.database import Pool, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.edits import Origin, statement_of
@@ -30,9 +30,9 @@ from memory.store.proposals import ask
 from memory.store.statements import (
     join_same_things,
     message_columns,
+    messages_of,
     refresh_keys,
     refresh_rows,
-    see_forgotten,
     seeing_forgotten,
     writing,
 )
@@ -40,7 +40,6 @@ from memory.store.statements import (
 _SQL = load_statements("memory", "forgetting")
 
 UNDO_MINUTES = 10
-_LISTED = 20  # memories of a `Forgotten`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +88,8 @@ class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
     `can_undo` is False if nothing was remembered: texts do not come back. `count` is the number of
-    memories that are gone, `memories` the newest of them. `batches` are the batches of notices that
-    mentioned any of it.
+    memories that are gone, and `memories` has them, newest first. `batches` are the batches of
+    notices that mentioned any of it.
     """
 
     id: UUID | None = None
@@ -102,36 +101,23 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """What is being forgotten, for the application: the selection, and what was hidden for it.
+    """What is forgotten or, at a purge, deleted for good, so that the application finds its texts.
 
-    `messages` are its source messages. A text that contains one of `needles` (see the SQL function
-    ``says``) names it.
+    `messages` are the source messages. A text that contains one of `needles` (see the SQL function
+    ``says``) names what is gone.
     """
 
-    selection: Selection
     messages: Collection[MessageKey]
-    needles: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purged:
-    """What is now deleted for good, so that the application deletes its texts about it.
-
-    `messages` are its source messages. A text that contains one of `needles` (see the SQL function
-    ``says``) names it.
-    """
-
-    messages: Sequence[MessageKey]
     needles: Sequence[str]
 
 
 # Prevents formation from what is forgotten, in the same transaction; returns the application's
 # messages about it, besides the source messages of statements.
 FindMessages: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, Gone], Awaitable[Collection[MessageKey]]
+    [AsyncConnection[DictRow], Person, Selection, Gone], Awaitable[Collection[MessageKey]]
 ]
-# Deletes the application's texts about what is purged, in the same transaction.
-DeleteTexts: TypeAlias = Callable[[AsyncConnection[DictRow], Person, Purged], Awaitable[None]]
+# Deletes the application's texts about what is gone, in the same transaction.
+DeleteTexts: TypeAlias = Callable[[AsyncConnection[DictRow], Person, Gone], Awaitable[None]]
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Forgotten], Awaitable[None]]
 # Called with the time of the forgetting that is undone.
 InUndo: TypeAlias = Callable[[AsyncConnection[DictRow], datetime], Awaitable[None]]
@@ -157,7 +143,6 @@ async def forget(
         forgotten = await forget_within(
             connection,
             person,
-            uuid4(),
             selection,
             find_messages=find_messages,
             delete_texts=delete_texts,
@@ -170,73 +155,91 @@ async def forget(
 async def forget_within(
     connection: AsyncConnection[DictRow],
     person: Person,
-    identity: UUID,
     selection: Selection,
     *,
     find_messages: FindMessages | None = None,
     delete_texts: DeleteTexts | None = None,
 ) -> Forgotten:
     """Forget as `forget` does, within a transaction that holds the person's lock."""
-    values = {**person_range(person), **selection.parameters(), "id": identity}
-    keys = await _chosen_keys(connection, person, selection)
+    identity = uuid4()
+    keys = await _selected_keys(connection, person, selection)
     before = await reread(connection, person, keys)
-    async with seeing_forgotten(connection):
-        hidden = await (await connection.execute(_SQL["hide"], values)).fetchall()
+    hidden = await _hide(connection, person, selection, identity)
     await refresh_keys(connection, person, keys)
-    found = await connection.execute(
-        _SQL["delete_proposals"], {**values, "keys": list({*keys, *selection.keys})}
-    )
-    asked = [row["batch"] for row in await found.fetchall()]
-    messages = {(row["channel"], row["ts"]) for row in hidden if row["channel"] and row["ts"]}
-    messages.update(selection.messages)
+    asked = await _delete_proposals(connection, person, selection, keys)
+
+    messages = messages_of(hidden) | set(selection.messages)
     if find_messages is not None:
-        needles = await _needles(connection, hidden)
-        gone = Gone(selection=selection, messages=messages, needles=needles)
-        messages = messages | set(await find_messages(connection, person, gone))
+        gone = Gone(messages=messages, needles=await _needles(connection, hidden))
+        messages = messages.union(await find_messages(connection, person, selection, gone))
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
     record = {
-        **values,
+        **person.ids,
         **message_columns(messages),
+        "id": identity,
         "keys": sorted(keys),
         "hidden_ids": [row["id"] for row in hidden],
         "hidden_keys": [row["key"] for row in hidden],
     }
     await connection.execute(_SQL["record"], record)
     if not hidden and delete_texts is not None:
-        await delete_texts(connection, person, Purged(messages=list(new_messages), needles=()))
+        await delete_texts(connection, person, Gone(messages=new_messages, needles=()))
+
     after = await reread(connection, person, keys)
-    lost = [memory for key, memory in before.items() if key not in after]
-    lost.sort(key=lambda memory: memory.updated_at, reverse=True)
+    lost = _newest_first(memory for key, memory in before.items() if key not in after)
     return Forgotten(
         id=identity,
         can_undo=bool(hidden),
         count=len(lost),
-        memories=tuple(lost[:_LISTED]),
-        batches=frozenset({*asked, *(row["batch"] for row in hidden)}),
+        memories=tuple(lost),
+        batches=frozenset(row["batch"] for row in [*hidden, *asked]),
     )
 
 
-async def _chosen_keys(
+async def _selected_keys(
     connection: AsyncConnection[DictRow], person: Person, selection: Selection
 ) -> set[str]:
-    values = {**person_range(person), **selection.parameters()}
-    found = await connection.execute(_SQL["choose"], values)
-    keys = {row["key"] for row in await found.fetchall()}
+    """Return the keys of the memories that a selection is about."""
+    values = {**person.ids, **selection.parameters()}
+    rows = await (await connection.execute(_SQL["choose"], values)).fetchall()
     if selection.everything:
         found = await connection.execute(_SQL["keys_in_store"], person_range(person))
-        keys |= {row["key"] for row in await found.fetchall()}
-    return keys | set(selection.keys)
+        rows += await found.fetchall()
+    return {row["key"] for row in rows} | set(selection.keys)
 
 
-async def selected(pool: Pool, person: Person, selection: Selection) -> Forgotten:
-    """Return the memories that a selection is about, without `id`; nothing is changed."""
+async def _hide(
+    connection: AsyncConnection[DictRow], person: Person, selection: Selection, identity: UUID
+) -> list[DictRow]:
+    """Hide the statements that a selection is about; return their rows."""
+    values = {**person.ids, **selection.parameters(), "id": identity}
+    async with seeing_forgotten(connection):
+        return await (await connection.execute(_SQL["hide"], values)).fetchall()
+
+
+async def _delete_proposals(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    selection: Selection,
+    keys: Collection[str],
+) -> list[DictRow]:
+    """Delete questions and refusals about these memories, or about the rest of a selection."""
+    values = {**person.ids, **selection.parameters(), "keys": list(keys)}
+    return await (await connection.execute(_SQL["delete_proposals"], values)).fetchall()
+
+
+def _newest_first(memories: Iterable[Memory]) -> list[Memory]:
+    return sorted(memories, key=lambda memory: memory.updated_at, reverse=True)
+
+
+async def selected(pool: Pool, person: Person, selection: Selection) -> list[Memory]:
+    """Return the memories that a selection is about, newest first; nothing is changed."""
     async with person_transaction(pool, person) as connection:
-        keys = await _chosen_keys(connection, person, selection)
-        memories = [*(await reread(connection, person, keys)).values()]
-    memories.sort(key=lambda memory: memory.updated_at, reverse=True)
-    return Forgotten(count=len(memories), memories=tuple(memories[:_LISTED]))
+        keys = await _selected_keys(connection, person, selection)
+        memories = await reread(connection, person, keys)
+    return _newest_first(memories.values())
 
 
 async def undo_forgetting(
@@ -253,33 +256,21 @@ async def undo_forgetting(
     said last counts, and if the two contradict each other, the person is asked. Raises `ChangeGone`
     after `UNDO_MINUTES`, or if it was undone before.
     """
+    values = {**person.ids, "id": identity, "minutes": UNDO_MINUTES}
     async with writing(pool, embedder, person) as connection:
-        restored, forgotten_at = await undo_forgetting_within(connection, person, identity)
+        async with seeing_forgotten(connection):
+            restored = await (await connection.execute(_SQL["show_again"], values)).fetchall()
+        if not restored:
+            raise ChangeGone("The Undo has expired or was used already.")
+        records = await (await connection.execute(_SQL["delete_record"], values)).fetchall()
+        keys = {row["key"] for row in restored}
+        views = await refresh_rows(connection, person, keys)
+        joined = await join_same_things(connection, person, views)
+        await _ask_about_contradictions(connection, person, views, joined)
+        back = await reread(connection, person, {joined.get(key, key) for key in keys})
         if in_commit is not None:
-            await in_commit(connection, forgotten_at)
-    return restored
-
-
-async def undo_forgetting_within(
-    connection: AsyncConnection[DictRow], person: Person, identity: UUID
-) -> tuple[list[Memory], datetime]:
-    """Undo a forgetting as `undo_forgetting` does, within a transaction that holds the lock.
-
-    Returns the memories that come back, and when they were forgotten.
-    """
-    values = {**person_range(person), "id": identity, "minutes": UNDO_MINUTES}
-    async with seeing_forgotten(connection):
-        found = await connection.execute(_SQL["show_again"], values)
-        restored = await found.fetchall()
-    if not restored:
-        raise ChangeGone("The Undo has expired or was used already.")
-    [record, *_] = await (await connection.execute(_SQL["delete_record"], values)).fetchall()
-    keys = {row["key"] for row in restored}
-    views = await refresh_rows(connection, person, keys)
-    joined = await join_same_things(connection, person, views)
-    await _ask_about_contradictions(connection, person, views, joined)
-    back = await reread(connection, person, {joined.get(key, key) for key in keys})
-    return [*back.values()], record["forgotten_at"]
+            await in_commit(connection, records[0]["forgotten_at"])
+    return list(back.values())
 
 
 async def _ask_about_contradictions(
@@ -289,29 +280,38 @@ async def _ask_about_contradictions(
     joined: Mapping[str, str],
 ) -> None:
     """Ask the person where what came back contradicts the newer memory that it has joined."""
-    newer = await reread(connection, person, joined.values()) if joined else {}
+    if not joined:
+        return
+    newer = await reread(connection, person, joined.values())
     asked = []
     for view in views:
         other = newer.get(joined.get(view.key, ""))
         if view.audience != DM or other is None or agrees(view.content, other.content):
             continue
-        source = view.sources[-1] if view.sources else {}
-        origin = Origin(
-            actor="question",
-            evidence=source.get("evidence") or "",
-            channel=source.get("channel"),
-            ts=source.get("ts"),
-        )
-        said = {name: value for name, value in view.content.items() if value is not None}
-        asked.append(statement_of(other.key, view.kind, DM, said, origin, batch=uuid4()))
+        asked.append(_question_about(other, view))
     await ask(connection, person, asked)
+
+
+def _question_about(memory: Memory, view: View) -> Statement:
+    """Return the statement that would give a memory the content of `view`, with its newest source.
+
+    Fields without a value say nothing.
+    """
+    source = view.sources[-1] if view.sources else {}
+    origin = Origin(
+        actor="question",
+        evidence=source.get("evidence") or "",
+        channel=source.get("channel"),
+        ts=source.get("ts"),
+    )
+    said = {name: value for name, value in view.content.items() if value is not None}
+    return statement_of(memory.key, view.kind, DM, said, origin, batch=uuid4())
 
 
 async def undoable_forgetting(pool: Pool, person: Person) -> tuple[Forgotten, datetime] | None:
     """Return the newest forgetting of memories that can still be undone, and until when."""
-    async with person_transaction(pool, person) as connection:
-        await see_forgotten(connection, shown=True)
-        values = {**person.ids, "minutes": UNDO_MINUTES}
+    values = {**person.ids, "minutes": UNDO_MINUTES}
+    async with person_transaction(pool, person) as connection, seeing_forgotten(connection):
         row = await (await connection.execute(_SQL["undoable"], values)).fetchone()
     if row is None:
         return None
@@ -330,24 +330,27 @@ async def purge(
     Runs in a transaction that holds the person's lock. Other memories from the same messages lose
     the quotes that name it; questions and refusals that name it are deleted.
     """
-    values = {**person.ids, "minutes": minutes}
     async with seeing_forgotten(connection):
-        due = await (await connection.execute(_SQL["due"], values)).fetchall()
-        ids = list({row["forgotten_id"] for row in due})
-        messages = {(row["channel"], row["ts"]) for row in due if row["channel"] and row["ts"]}
+        found = await connection.execute(_SQL["due"], {**person.ids, "minutes": minutes})
+        due = await found.fetchall()
+        if not due:
+            return
+        messages = messages_of(due)
         needles = await _needles(connection, due)
-        values |= {**message_columns(messages), "needles": needles, "ids": ids}
+        values = {
+            **person.ids,
+            **message_columns(messages),
+            "needles": needles,
+            "ids": list({row["forgotten_id"] for row in due}),
+        }
         await connection.execute(_SQL["delete_due"], values)
-        found = await connection.execute(_SQL["blank_quotes"], values)
-        blanked = {row["key"] for row in await found.fetchall()}
-    if not due:
-        return
-    await refresh_keys(connection, person, blanked)
+        blanked = await (await connection.execute(_SQL["blank_quotes"], values)).fetchall()
+    await refresh_keys(connection, person, {row["key"] for row in blanked})
     await connection.execute(_SQL["blank_proposals"], values)
     if delete_texts is not None:
-        recorded = await _recorded_messages(connection, person, ids)
-        purged = Purged(messages=list(messages | recorded), needles=needles)
-        await delete_texts(connection, person, purged)
+        recorded = await (await connection.execute(_SQL["recorded"], values)).fetchall()
+        gone = Gone(messages=messages | messages_of(recorded), needles=needles)
+        await delete_texts(connection, person, gone)
 
 
 async def _needles(connection: AsyncConnection[DictRow], forgotten: Iterable[DictRow]) -> list[str]:
@@ -359,29 +362,13 @@ async def _needles(connection: AsyncConnection[DictRow], forgotten: Iterable[Dic
     return needles
 
 
-async def _recorded_messages(
-    connection: AsyncConnection[DictRow], person: Person, ids: Sequence[UUID]
-) -> set[MessageKey]:
-    found = await connection.execute(_SQL["recorded"], {**person.ids, "ids": list(ids)})
-    return {(row["channel"], row["ts"]) for row in await found.fetchall()}
-
-
-async def forgotten_messages(
-    connection: AsyncConnection[DictRow], person: Person, channel: str
-) -> set[str]:
-    """Return the ``ts`` of messages in `channel` whose memories this person has forgotten."""
-    values = {**person.ids, "channel": channel}
-    found = await connection.execute(_SQL["messages_in"], values)
-    return {row["ts"] for row in await found.fetchall()}
-
-
 async def forgotten_among(
     connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
 ) -> set[MessageKey]:
     """Return those of `messages` whose memories this person has forgotten."""
     values = {**person.ids, **message_columns(messages)}
     found = await connection.execute(_SQL["are_forgotten"], values)
-    return {(row["channel"], row["ts"]) for row in await found.fetchall()}
+    return messages_of(await found.fetchall())
 
 
 # --- after a backup was restored ---------------------------------------------------------------
@@ -417,7 +404,6 @@ async def forget_again(
         await forget_within(
             connection,
             person,
-            uuid4(),
             replace(selection, messages=()),
             find_messages=find_messages,
             delete_texts=delete_texts,

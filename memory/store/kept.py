@@ -21,6 +21,7 @@ from memory.embeddings.embedder import Embedder, literal
 from memory.model.errors import ChangedSince, ChangeGone, EmbeddingsUnavailable, MemoryFull
 from memory.model.namespace import Person, kept_audience, kept_channel
 from memory.model.schemas import KEPT_KIND
+from memory.model.statement import Statement
 from memory.postgres.database import Pool, execute_statement, person_statement
 from memory.postgres.statements import load_statements
 from memory.store.changes import Change, changes_of
@@ -100,9 +101,8 @@ async def read_kept(
         "skipped": skipped,
     }
     scope = _settings(reader, channels)
-    return [
-        _line(row) for row in await execute_statement(pool, _SQL["newest"], values, scope=scope)
-    ]
+    rows = await execute_statement(pool, _SQL["newest"], values, scope=scope)
+    return [_line(row) for row in rows]
 
 
 async def nearest_kept(
@@ -193,11 +193,8 @@ async def keep(
     content = {"text": origin.evidence, "decision": decision, "public": public}
     kept = statement_of(str(uuid4()), KEPT_KIND, audience, content, origin, batch=batch or uuid4())
     async with writing(pool, embedder, person) as connection:
-        if origin.channel and origin.ts:
-            said = await statements_of_message(connection, person, (origin.channel, origin.ts))
-            known = [one for one in said if one.audience == audience and not one.withdrawn_at]
-            if any(one.evidence == origin.evidence for one in known):
-                raise ChangedSince("The message keeps these words already.")
+        if await _is_kept(connection, person, kept):
+            raise ChangedSince("The message keeps these words already.")
         if await remaining_capacity(connection, person) < 1:
             raise MemoryFull("The person has as many memories as are kept.")
         written = await add_statements(connection, person, [kept])
@@ -205,6 +202,17 @@ async def keep(
         if in_commit is not None:
             await in_commit(connection, [change])
     return change
+
+
+async def _is_kept(connection: AsyncConnection[DictRow], person: Person, kept: Statement) -> bool:
+    """Return whether the same words of the same message are kept for the conversation already."""
+    if kept.message is None:
+        return False
+    for one in await statements_of_message(connection, person, kept.message):
+        is_same = one.audience == kept.audience and one.evidence == kept.evidence
+        if is_same and one.withdrawn_at is None:
+            return True
+    return False
 
 
 async def replace_decision(
@@ -227,12 +235,11 @@ async def replace_decision(
             raise ChangeGone("The person keeps no such decision.")
         [audience] = found.audiences
         content = {"text": found.content["text"], "replaces": replaced}
+        clicked = Origin(actor="command")
+        said = statement_of(key, KEPT_KIND, audience, content, clicked, batch=uuid4())
         # Nothing is typed: this statement belongs to the message of the decision.
-        said = statement_of(
-            key, KEPT_KIND, audience, content, Origin(actor="command"), batch=uuid4()
-        )
-        [source] = found.source_messages
-        said = replace(said, channel=source[0], ts=source[1])
+        [(channel, ts)] = found.source_messages
+        said = replace(said, channel=channel, ts=ts)
         written = await add_statements(connection, person, [said])
         [change] = changes_of(person, said.batch, written)
         if in_commit is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from memory.model.namespace import DM, Person
 from memory.postgres.database import Pool, person_statement
@@ -43,13 +42,13 @@ async def memory_page(
     anywhere. One statement returns only the rows of the page. A number above the last page returns
     the last page.
     """
-    values: dict[str, Any] = {
+    values = {
+        "prefix": person.namespace(DM).prefix,
         "page": page,
         "size": size,
         "words": words.strip(),
         "whole": whole_words,
     }
-    values["prefix"] = person.namespace(DM).prefix
     rows = await person_statement(pool, person, _SQL["page"], values)
     total = rows[0]["total"] if rows else 0
     number = max(min(page, -(-total // size)), 1)

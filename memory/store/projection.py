@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -19,6 +19,8 @@ from memory.store.memories import MAX_MEMORIES, Memory, person_range, read_own
 
 _SQL = load_statements("memory", "store")
 _BATCH = 1_000  # rows of one statement
+
+_Place: TypeAlias = tuple[str, str]  # prefix, key
 
 
 async def write_rows(
@@ -35,13 +37,12 @@ async def write_rows(
     """
     now = datetime.now(UTC)
     views_of = {key: views(said, now) for key, said in statements.items()}
-    wanted = {
-        (person.namespace(view.audience).prefix, key): view
-        for key, seen in views_of.items()
-        for view in seen
-    }
+    wanted: dict[_Place, View] = {}
+    for key, seen in views_of.items():
+        for view in seen:
+            wanted[person.namespace(view.audience).prefix, key] = view
     stored = {(row.namespace.prefix, row.key): row for row in rows}
-    gone = stored.keys() - wanted.keys()
+    await _delete_rows(connection, stored.keys() - wanted.keys())
     new_rows = []
     changed_rows = []
     for (prefix, key), view in wanted.items():
@@ -50,11 +51,6 @@ async def write_rows(
             new_rows.append(_row(prefix, view))
         elif (row.value, row.expires_at) != (view.value, view.expires_at):
             changed_rows.append(_row(prefix, view))
-    if gone:
-        prefixes, gone_keys = zip(*gone, strict=True)
-        await connection.execute(
-            _SQL["delete"], {"prefixes": list(prefixes), "keys": list(gone_keys)}
-        )
     for batch in _batches(changed_rows):
         await connection.execute(_SQL["delete_stale_vectors"], {"rows": rows_parameter(batch)})
     written = [*new_rows, *changed_rows]
@@ -66,6 +62,16 @@ async def write_rows(
         values = {**person_range(person), "keys": list(shared_keys)}
         await connection.execute(_SQL["copy_vectors"], values)
     return list(wanted.values())
+
+
+async def _delete_rows(connection: AsyncConnection[DictRow], places: Collection[_Place]) -> None:
+    if not places:
+        return
+    values = {
+        "prefixes": [prefix for prefix, _ in places],
+        "keys": [key for _, key in places],
+    }
+    await connection.execute(_SQL["delete"], values)
 
 
 def _batches(rows: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:

@@ -20,7 +20,6 @@ from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Pool, person_statement
 from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.changes import Change, changes_of
-from memory.store.edits import Origin, statement_of
 from memory.store.memories import Keyed
 from memory.store.projection import remaining_capacity
 from memory.store.statements import add_statements, writing
@@ -41,8 +40,8 @@ class Question(Keyed):
     ``replace``: replace `before` with `after`? ``older``: do so, though `after` was said before it?
     ``remove``: remove it? ``store``: remember `after`? Both are values in LangMem's shape. `before`
     is the memory as it is now, None if there is none, and `said_on` the day on which that was said
-    last, or on which it was asked. The namespace says where the answer would be used. `message` is
-    the message that led to the question, `batch` the batch of its notice.
+    last, or on which it was asked. The namespace says where the answer would be used. `said` is
+    the statement that would count, and `batch` the batch of the question's notice.
     """
 
     id: UUID
@@ -51,32 +50,24 @@ class Question(Keyed):
     after: dict[str, Any] | None
     said: Statement
     said_on: str
-    at: datetime
     batch: UUID
-
-    @property
-    def message(self) -> MessageKey | None:
-        """The message that led to the question."""
-        return self.said.message
 
     @property
     def is_about_one_thing(self) -> bool:
         """Whether `before` and `after` are about the same thing, so that one of them is true."""
         if self.before is None or self.after is None:
             return False
-        subjects = [subject_key(one["kind"], one["content"]) for one in (self.before, self.after)]
-        return subjects[0] == subjects[1]
+        subject_before = subject_key(self.before["kind"], self.before["content"])
+        subject_after = subject_key(self.after["kind"], self.after["content"])
+        return subject_before == subject_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotRemembered:
     """A sentence that was not remembered, and why; `reason` is a `memory.Reason`."""
 
-    id: UUID
-    kind: str
     sentence: str
     reason: str
-    message: MessageKey | None
     at: datetime
 
 
@@ -84,7 +75,8 @@ async def ask(
     connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
 ) -> None:
     """Ask whether these should count. A memory has at most one open question."""
-    await _insert(connection, person, [_row(one, days=OPEN_DAYS) for one in statements])
+    rows = [{**one.columns, "reason": None, "days": OPEN_DAYS} for one in statements]
+    await _insert(connection, person, rows)
 
 
 async def note_refusals(
@@ -93,7 +85,7 @@ async def note_refusals(
     refused: Iterable[tuple[Statement, str]],
 ) -> None:
     """Keep for a day what was refused, with the reason, for the person to see."""
-    rows = [_row(one, days=REFUSED_DAYS, reason=reason) for one, reason in refused]
+    rows = [{**one.columns, "reason": reason, "days": REFUSED_DAYS} for one, reason in refused]
     await _insert(connection, person, rows)
 
 
@@ -129,15 +121,7 @@ async def read_not_remembered(
     """Return what was not remembered within the last day, newest first."""
     rows = await person_statement(pool, person, _SQL["refused"], {**person.ids, "limit": limit})
     return [
-        NotRemembered(
-            id=row["id"],
-            kind=row["kind"],
-            sentence=row["evidence"],
-            reason=row["reason"],
-            message=(row["channel"], row["ts"]) if row["channel"] and row["ts"] else None,
-            at=row["at"],
-        )
-        for row in rows
+        NotRemembered(sentence=row["evidence"], reason=row["reason"], at=row["at"]) for row in rows
     ]
 
 
@@ -207,29 +191,18 @@ def _questions(person: Person, rows: Iterable[DictRow]) -> list[Question]:
 
 
 def _question(person: Person, row: DictRow) -> Question:
+    said = _statement(row)
     now = row["now"]
-    before = None if now is None else {"kind": now["kind"], "content": now["content"]}
-    said = statement_of(
-        row["key"],
-        row["kind"],
-        row["audience"],
-        row["content"],
-        Origin(
-            actor="question",
-            evidence=row["evidence"],
-            channel=row["channel"],
-            ts=row["ts"],
-            zone=row["zone"],
-        ),
-        batch=row["batch"],
-        act=row["act"],
-        until=row["until"],
-    )
-    said = replace(said, said_at=datetime.now(UTC), may_harm=row["may_harm"])
-    after = None
+    before: dict[str, Any] | None = None
+    said_on = row["at"].date().isoformat()
+    if now is not None:
+        before = {"kind": now["kind"], "content": now["content"]}
+        said_on = now["said_on"]
+    after: dict[str, Any] | None = None
     if said.act == "say":
-        content = before["content"] if before else {}
-        after = {"kind": said.kind, "content": {**content, **(said.content or {})}}
+        after = {"kind": said.kind, "content": dict(said.content or {})}
+        if before is not None:
+            after["content"] = before["content"] | after["content"]
     return Question(
         id=row["id"],
         namespace=person.namespace(row["audience"]),
@@ -238,14 +211,30 @@ def _question(person: Person, row: DictRow) -> Question:
         before=before,
         after=after,
         said=said,
-        said_on=now["said_on"] if now else row["at"].date().isoformat(),
-        at=row["at"],
+        said_on=said_on,
         batch=row["batch"],
     )
 
 
-def _row(one: Statement, *, days: int, reason: str | None = None) -> dict[str, Any]:
-    return {**one.columns, "reason": reason, "days": days}
+def _statement(row: DictRow) -> Statement:
+    """Return the statement that a question asks about, as it would be said now."""
+    return Statement(
+        id=uuid4(),
+        key=row["key"],
+        audience=row["audience"],
+        kind=row["kind"],
+        act=row["act"],
+        actor="question",
+        content=row["content"],
+        evidence=row["evidence"],
+        channel=row["channel"],
+        ts=row["ts"],
+        said_at=datetime.now(UTC),
+        zone=row["zone"],
+        until=row["until"],
+        may_harm=row["may_harm"],
+        batch=row["batch"],
+    )
 
 
 def _asks(said: Statement, now: Mapping[str, Any] | None) -> Asks:

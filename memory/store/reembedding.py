@@ -10,7 +10,7 @@ from typing import Any, LiteralString, TypeAlias
 from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, dict_row
 
-from memory.embeddings.embedder import Embedder
+from memory.embeddings.embedder import Embedder, literal
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
@@ -19,7 +19,7 @@ from memory.postgres.statements import load_statements
 from memory.store.memories import person_range
 
 _FIELD = "content"
-BATCH = 256  # rows of one statement; each statement searches all rows without a vector
+BATCH = 128  # texts of one request; OpenAI takes 2,048 and 300,000 tokens
 # Called with the number of embedded memories and the total.
 Progress: TypeAlias = Callable[[int, int], None]
 # Executes a statement as a transaction of its own.
@@ -30,20 +30,21 @@ _SQL = load_statements("memory", "embedding")
 
 async def embed_missing(
     pool: Pool, embedder: Embedder, person: Person, *, while_somebody_waits: bool = False
-) -> int:
+) -> None:
     """Embed the person's memories that have no vector: new, changed and restored ones.
 
     With `while_somebody_waits`, only one batch is embedded, and the next call continues.
 
     Until a memory has a vector, recall finds it only in a set that it returns whole. No connection
     is held while embedding. Nothing is done if the stored vectors are of another model: `reembed`
-    embeds these memories, too. Returns how many were embedded. Raises `EmbeddingsUnavailable`;
-    another call continues.
+    embeds these memories, too. Raises `EmbeddingsUnavailable`; another call continues.
     """
     run = partial(person_statement, pool, person)
-    select = _SQL["missing_of_person"]
-    batches = 1 if while_somebody_waits else None
-    return await _embed(run, embedder, select, person_range(person), batches=batches)
+    values = person_range(person)
+    while True:
+        _, left = await _embed_batch(run, embedder, _SQL["missing_of_person"], values)
+        if not left or while_somebody_waits:
+            return
 
 
 async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> int:
@@ -62,44 +63,38 @@ async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> i
             return await (await connection.execute(statement, values)).fetchall()
 
         await _delete_others(connection, embedder.space)
-        return await _embed(run, embedder, _SQL["missing"], {}, progress)
+        made = 0
+        while True:
+            written, left = await _embed_batch(run, embedder, _SQL["missing"], {})
+            if written:
+                made += written
+                progress(made, made + left)
+            if not left:
+                return made
 
 
-async def _embed(
-    run: _Run,
-    embedder: Embedder,
-    select: LiteralString,
-    parameters: Mapping[str, Any],
-    progress: Progress | None = None,
-    *,
-    batches: int | None = None,
-) -> int:
-    """Embed the rows that `select` returns, in at most `batches` batches; return how many."""
+async def _embed_batch(
+    run: _Run, embedder: Embedder, select: LiteralString, values: Mapping[str, Any]
+) -> tuple[int, int]:
+    """Embed the first rows that `select` returns; return how many, and how many are left.
+
+    A row that was changed in the meantime is left.
+    """
     space = asdict(embedder.space)
-    made = 0
-    total = 0
-    done = 0
-    while done != batches and (batch := await run(select, {**parameters, **space, "limit": BATCH})):
-        done += 1
-        total = total or batch[0]["total"]
-        vectors = await embedder.literals([_text(row) for row in batch])
-        written = await run(
-            _SQL["write"],
-            {
-                **space,
-                "prefixes": [row["prefix"] for row in batch],
-                "keys": [row["key"] for row in batch],
-                "times": [row["updated_at"] for row in batch],
-                "vectors": [vectors[_text(row)] for row in batch],
-                "field": _FIELD,
-            },
-        )
-        made += len(written)
-        if progress is not None:
-            progress(made, max(total, made))
-        if len(written) == len(batch) == total:
-            break
-    return made
+    rows = await run(select, {**values, **space, "limit": BATCH})
+    if not rows:
+        return 0, 0
+    vectors = await embedder.embed([_text(row) for row in rows])
+    made = {
+        **space,
+        "prefixes": [row["prefix"] for row in rows],
+        "keys": [row["key"] for row in rows],
+        "times": [row["updated_at"] for row in rows],
+        "vectors": [literal(vector) for vector in vectors],
+        "field": _FIELD,
+    }
+    written = await run(_SQL["write"], made)
+    return len(written), rows[0]["total"] - len(written)
 
 
 def _text(row: DictRow) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection, OperationalError
@@ -28,7 +28,7 @@ from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.memories import Memory
 from memory.store.projection import read_rows, write_rows
 from memory.store.reembedding import embed_missing
-from memory.store.subjects import Known, keys_by_subject, read_known
+from memory.store.subjects import Known, Subject, keys_by_subject, read_known
 
 _log = logging.getLogger(__name__)
 
@@ -57,17 +57,12 @@ async def writing(
         _log.warning("memories were not embedded: %s", type(error).__name__)
 
 
-async def see_forgotten(connection: AsyncConnection[DictRow], *, shown: bool) -> None:
-    """Show forgotten statements to this transaction, or hide them again."""
-    await connection.execute(_SQL["see_forgotten"], {"shown": "shown" if shown else ""})
-
-
 @asynccontextmanager
 async def seeing_forgotten(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
     """Let the statements in this block see what is forgotten."""
-    await see_forgotten(connection, shown=True)
+    await connection.execute(_SQL["see_forgotten"], {"shown": "shown"})
     yield
-    await see_forgotten(connection, shown=False)
+    await connection.execute(_SQL["see_forgotten"], {"shown": ""})
 
 
 async def read_statements(
@@ -99,11 +94,12 @@ async def add_statements(
         contents = [(one.kind, one.content or {}) for one in statements if _names_a_thing(one)]
         known = await read_known(connection, person, contents, {one.key for one in statements})
     stored = _about_their_things(statements, known)
-    rows = [one.columns for one in stored]
-    values = {**person.ids, "statements": rows_parameter(rows)}
+    values = {**person.ids, "statements": rows_parameter([one.columns for one in stored])}
     await connection.execute(_SQL["insert"], values)
     by_key = await read_statements(connection, person, {one.key for one in stored})
-    rows_before = [row for key in by_key for row in known.rows.get(key, ())]
+    rows_before: list[Memory] = []
+    for key in by_key:
+        rows_before += known.rows.get(key, ())
     await write_rows(connection, person, by_key, rows_before)
     return by_key
 
@@ -118,55 +114,71 @@ def _about_their_things(statements: Sequence[Statement], known: Known) -> list[S
     A statement that gives a memory the subject of another one becomes two: one takes the first
     memory back, and one adds to the other what the audience knew of the first.
     """
-    other_keys = _keys_of_others(statements, known)
+    keys = dict(known.keys)
     stored: list[Statement] = []
     taken_back: set[str] = set()
     for one in statements:
-        if one.id not in other_keys:
+        other_key = _key_of_other(one, keys)
+        if other_key is None:
             stored.append(one)
             continue
         if one.key not in taken_back:
             taken_back.add(one.key)
             stored.append(replace(one, id=uuid4(), act="remove", content=None))
-        said = {
-            **_content_known_to(one.audience, known.rows.get(one.key, ())),
-            **(one.content or {}),
-        }
-        content = {name: value for name, value in said.items() if value is not None}
-        stored.append(replace(one, key=other_keys[one.id], content=content))
+        content = _content_known_to(one.audience, known.rows.get(one.key, ()))
+        content |= one.content or {}
+        said = {name: value for name, value in content.items() if value is not None}
+        stored.append(replace(one, key=other_key, content=said))
     return stored
+
+
+def _key_of_other(statement: Statement, keys: dict[Subject, Sequence[str]]) -> str | None:
+    """Return the key of the other memory whose subject a statement names; None if it names none.
+
+    A new subject is added to `keys`, the memories by their subjects.
+    """
+    if not _names_a_thing(statement):
+        return None
+    about = (statement.kind, subject_key(statement.kind, statement.content or {}))
+    about_it = keys.setdefault(about, [statement.key])
+    if statement.key in about_it:
+        return None
+    return about_it[0]
 
 
 def _content_known_to(audience: str, rows: Iterable[Memory]) -> dict[str, Any]:
     """Return what an audience knows of the memory with these rows."""
-    return next((row.content for row in rows if row.namespace.audience == audience), {})
-
-
-def _keys_of_others(statements: Sequence[Statement], known: Known) -> dict[UUID, str]:
-    """Return, by statement id, the key of the other memory whose subject the statement names."""
-    keys = {about: list(found) for about, found in known.keys.items()}
-    other_keys: dict[UUID, str] = {}
-    for one in filter(_names_a_thing, statements):
-        named = keys.setdefault((one.kind, subject_key(one.kind, one.content or {})), [one.key])
-        if one.key not in named:
-            other_keys[one.id] = named[0]
-    return other_keys
+    for row in rows:
+        if row.namespace.audience == audience:
+            return row.content
+    return {}
 
 
 async def withdraw(
     connection: AsyncConnection[DictRow], person: Person, ids: Collection[UUID]
-) -> list[str]:
-    """Withdraw statements, so that they no longer count; return the keys of their memories."""
-    found = await connection.execute(_SQL["withdraw"], {**person.ids, "ids": list(ids)})
-    return await _refreshed(connection, person, await found.fetchall())
+) -> None:
+    """Withdraw statements, so that they no longer count."""
+    await _change(connection, person, _SQL["withdraw"], {"ids": list(ids)})
 
 
 async def reinstate(
     connection: AsyncConnection[DictRow], person: Person, ids: Collection[UUID]
-) -> list[str]:
-    """Let withdrawn statements count again; return the keys of their memories."""
-    found = await connection.execute(_SQL["reinstate"], {**person.ids, "ids": list(ids)})
-    return await _refreshed(connection, person, await found.fetchall())
+) -> None:
+    """Let withdrawn statements count again."""
+    await _change(connection, person, _SQL["reinstate"], {"ids": list(ids)})
+
+
+async def _change(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    statement: LiteralString,
+    values: Mapping[str, Any],
+) -> set[str]:
+    """Execute an SQL statement, and refresh the memories whose keys it returns; return the keys."""
+    found = await connection.execute(statement, {**person.ids, **values})
+    keys = {row["key"] for row in await found.fetchall()}
+    await refresh_keys(connection, person, keys)
+    return keys
 
 
 async def delete_statements(
@@ -191,12 +203,12 @@ async def statements_of_message(
 
 async def messages_among(
     connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
-) -> list[MessageKey]:
+) -> set[MessageKey]:
     """Return those of `messages` that led to a memory or question, even a forgotten one."""
     values = {**person.ids, **message_columns(messages)}
     async with seeing_forgotten(connection):
         found = await connection.execute(_SQL["messages_among"], values)
-        return [(row["channel"], row["ts"]) for row in await found.fetchall()]
+        return messages_of(await found.fetchall())
 
 
 async def change_channel(
@@ -209,22 +221,24 @@ async def change_channel(
     values = {**person.ids, "old": old, "new": new}
     async with seeing_forgotten(connection):
         found = await connection.execute(_SQL["change_channel"], values)
-        rows = await found.fetchall()
+        keys = {row["key"] for row in await found.fetchall()}
     await connection.execute(_SQL["change_channel_of_proposals"], values)
     await connection.execute(_SQL["change_channel_of_forgotten"], values)
-    await _refreshed(connection, person, rows)
+    await refresh_keys(connection, person, keys)
 
 
-async def delete_ended(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
-    """Delete the statements that have ended; return the keys of their memories."""
-    found = await connection.execute(_SQL["delete_ended"], person.ids)
-    return await _refreshed(connection, person, await found.fetchall())
+async def delete_ended(connection: AsyncConnection[DictRow], person: Person) -> None:
+    """Delete the statements that have ended."""
+    await _change(connection, person, _SQL["delete_ended"], {})
 
 
-async def delete_old(connection: AsyncConnection[DictRow], person: Person, days: int) -> list[str]:
-    """Delete memories about which nothing was said for `days`; return the keys."""
-    found = await connection.execute(_SQL["delete_old"], {**person.ids, "days": days})
-    return await _refreshed(connection, person, await found.fetchall())
+async def delete_old(connection: AsyncConnection[DictRow], person: Person, days: int) -> set[str]:
+    """Delete memories about which nothing was said for `days`; return the keys of those changed.
+
+    Statements that were withdrawn longer ago go, too. Runs in the caller's `person_transaction`,
+    with its lock.
+    """
+    return await _change(connection, person, _SQL["delete_old"], {"days": days})
 
 
 async def refresh_keys(
@@ -251,20 +265,17 @@ async def refresh_rows(
     return await write_rows(connection, person, by_key, await read_rows(connection, person, keys))
 
 
+def messages_of(rows: Iterable[DictRow]) -> set[MessageKey]:
+    """Return the messages that rows name by ``channel`` and ``ts``; some name none."""
+    return {(row["channel"], row["ts"]) for row in rows if row["channel"] and row["ts"]}
+
+
 def message_columns(messages: Collection[MessageKey]) -> dict[str, Any]:
     """Return messages as two parameters of the same length, `channels` and `times`."""
     return {
         "channels": [channel for channel, _ in messages],
         "times": [ts for _, ts in messages],
     }
-
-
-async def _refreshed(
-    connection: AsyncConnection[DictRow], person: Person, rows: Iterable[DictRow]
-) -> list[str]:
-    keys = list(dict.fromkeys(row["key"] for row in rows))
-    await refresh_keys(connection, person, keys)
-    return keys
 
 
 async def join_same_things(
@@ -279,9 +290,9 @@ async def join_same_things(
     """
     # The same words may be kept for two conversations.
     own = [view for view in views if view.audience == DM and view.kind != KEPT_KIND]
-    contents = [(view.kind, view.content) for view in own]
-    if not contents:
+    if not own:
         return {}
+    contents = [(view.kind, view.content) for view in own]
     keys_of_things = await keys_by_subject(connection, person, contents, remembered=True)
     joined: dict[str, str] = {}
     for newest, *others in keys_of_things.values():
@@ -290,7 +301,9 @@ async def join_same_things(
         return {}
     by_key = await read_statements(connection, person, joined)
     now = datetime.now(UTC)
-    moved = [one for said in by_key.values() for one in since_removal(current(said, now))]
+    moved: list[Statement] = []
+    for said in by_key.values():
+        moved += since_removal(current(said, now))
     values = {
         **person.ids,
         "ids": [one.id for one in moved],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -45,22 +45,20 @@ class Known:
     @property
     def remembered(self) -> set[str]:
         """The keys of the remembered ones: those that direct messages know."""
-        return {
-            key
-            for key, rows in self.rows.items()
-            if any(_is_in_force(row) and row.namespace.audience == DM for row in rows)
-        }
+        return {row.key for row in self._rows_in_force() if row.namespace.audience == DM}
 
     def in_view(self, view: MemoryView) -> dict[str, Memory]:
         """Return the memories as a conversation knows them, by key."""
-        rows = [row for rows in self.rows.values() for row in rows]
-        seen = [row for row in rows if view.allows(row.namespace) and _is_in_force(row)]
+        seen = [row for row in self._rows_in_force() if view.allows(row.namespace)]
         return {row.key: row for row in merged(seen, view)}
 
-
-def _is_in_force(row: Memory) -> bool:
-    """Return whether a row has not expired; an expired one stays until the next refresh."""
-    return row.expires_at is None or row.expires_at > datetime.now(UTC)
+    def _rows_in_force(self) -> Iterator[Memory]:
+        """Yield the rows that have not expired; an expired one stays until the next refresh."""
+        now = datetime.now(UTC)
+        for rows in self.rows.values():
+            for row in rows:
+                if row.expires_at is None or row.expires_at > now:
+                    yield row
 
 
 async def read_known(
@@ -71,8 +69,10 @@ async def read_known(
 ) -> Known:
     """Return what is known about the subjects of `contents` and about the memories `keys`."""
     keys_of_things = await keys_by_subject(connection, person, contents)
-    known_keys = {key for found in keys_of_things.values() for key in found}
-    rows: dict[str, list[Memory]] = {key: [] for key in (*keys, *known_keys)}
+    rows: dict[str, list[Memory]] = {key: [] for key in keys}
+    for found in keys_of_things.values():
+        for key in found:
+            rows.setdefault(key, [])
     for row in await read_rows(connection, person, rows):
         rows[row.key].append(row)
     return Known(keys=keys_of_things, rows=rows)
@@ -99,7 +99,9 @@ async def keys_by_subject(
         kind = row["kind"]
         subject = row["subject"]
         content = row["content"]
-        counts = not remembered if content is None else subject_key(kind, content) == subject
-        if counts:
-            keys.setdefault((kind, subject), []).append(row["key"])
+        if content is None and remembered:
+            continue
+        if content is not None and subject_key(kind, content) != subject:
+            continue
+        keys.setdefault((kind, subject), []).append(row["key"])
     return keys

@@ -329,7 +329,7 @@ async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> Non
     )
     message = ("D1", "1700000001.0")
     async with person_transaction(ledger.pool, ALICE) as connection:
-        assert await messages_among(connection, ALICE, [message, ("D1", "9.9")]) == [message]
+        assert await messages_among(connection, ALICE, [message, ("D1", "9.9")]) == {message}
     edited = PersonMessage(text="I love ramen, still", channel="D1", ts=message[1])
     assert await follow_message(ledger.pool, ledger.embedder, ALICE, message, edited) == set()
     assert await follow_message(ledger.pool, ledger.embedder, ALICE, message, None) == {liked.key}
@@ -355,12 +355,11 @@ async def test_what_ends_is_as_it_was_before(ledger: Ledger) -> None:
     )
     end = datetime.now(UTC) - timedelta(seconds=1)
     ledger.rows("UPDATE statements SET until = %s WHERE id = %s", end, later.id)
-    assert await expire_due(ledger.pool) == []
+    await expire_due(ledger.pool)
     assert [one["preference"] for one in await ledger.contents()] == [90]
     ledger.rows("UPDATE statements SET until = %s", end)
-    assert await expire_due(ledger.pool) == [liked.key]
+    await expire_due(ledger.pool)
     assert naming(ledger.database, "ramen") == {}
-    assert await expire_due(ledger.pool) == []
 
 
 async def test_an_edit_is_refused_where_the_memory_has_changed_since(ledger: Ledger) -> None:

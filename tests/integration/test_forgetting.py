@@ -29,7 +29,7 @@ from memory import (
     undo_forgetting,
 )
 from memory.postgres import person_transaction
-from memory.store import expire_due, forgotten_messages, forgotten_since
+from memory.store import expire_due, forgotten_among, forgotten_since
 from memory.store.forgetting import Forgotten
 from tests.databases import naming, owner_rows
 from tests.integration.app import App
@@ -234,12 +234,13 @@ async def test_a_receipt_is_left(data: Data) -> None:
     ramen = data.remember("ramen", "1.1", "0.5")
     await data.forget(ramen)
     assert data.receipts() == {("U1", "D1", "1.1"), ("U1", "D1", "0.5")}
+    said = [("D1", "1.1"), ("D1", "0.5")]
+    others = [("D1", "2.2"), ("D2", "1.1")]
     async with person_transaction(data.pool, ALICE) as connection:
-        assert await forgotten_messages(connection, ALICE, "D1") == {"1.1", "0.5"}
-        assert await forgotten_messages(connection, ALICE, "D2") == set()
+        assert await forgotten_among(connection, ALICE, [*said, *others]) == set(said)
     async with person_transaction(data.pool, BOB) as connection:
-        assert await forgotten_messages(connection, BOB, "D1") == set()
-        assert await forgotten_messages(connection, ALICE, "D1") == set()
+        assert await forgotten_among(connection, BOB, said) == set()
+        assert await forgotten_among(connection, ALICE, said) == set()
 
 
 # --- taken back ----------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from bot.slack.messages import Message
 from bot.ui.acts import Keep, Position, Replace, TakeBack, Undo
 from memory import Person
 from memory.postgres import execute_statement, person_transaction
-from memory.store import expire_unconfirmed, read_kept
+from memory.store import delete_old, read_kept
 from tests.integration.app import App, MakeApp
 from tests.integration.interface import Answer
 from tests.integration.playground_slack import PersonThread
@@ -330,7 +330,7 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
             await app.deliver({"type": "user_change", "user": user})
         case "retention":
             async with person_transaction(app.pool, ben, locked=True) as connection:
-                await expire_unconfirmed(connection, ben, 0)
+                await delete_old(connection, ben, 0)
             await update_changed_lines(app.pool, app.core.queue)
     assert await kept_in(app, channel) == []
     await channel.ask("Which host is it?", 1)

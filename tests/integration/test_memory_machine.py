@@ -615,18 +615,16 @@ class Sequences(RuleBasedStateMachine):
     def expire(self, person: Person) -> None:
         """Let what ends end: what was true before is true again."""
         model = self.models[person]
-        before = model.remembered()
         with psycopg.connect(self.world.database) as owner:
             owner.execute(
                 "UPDATE statements SET until = now() - interval '1 second'"
                 " WHERE until IS NOT NULL AND forgotten_id IS NULL AND user_id = %s",
                 [person.user_id],
             )
-        gone = self.do(expire_due(self.pool))
+        self.do(expire_due(self.pool))
         for thing in model.things:
             thing.said = [one for one in thing.said if not one.ends]
         model.join()
-        assert len(set(gone)) >= len([one for one in before if one.word is None])
 
     @rule()
     def purge(self) -> None:

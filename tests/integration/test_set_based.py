@@ -12,10 +12,9 @@ import pytest
 
 from bot.memories.forgetting import delete_forgotten_texts, forget_all_of
 from bot.queue.queue import Queue
-from memory import Embedder, Person, Pool, Selection, create_pool
+from memory import Embedder, Person, Pool, Selection, create_pool, undo_forgetting
 from memory.postgres import person_transaction
 from memory.store import expire_due
-from memory.store.forgetting import undo_forgetting_within
 from memory.store.statements import refresh_keys
 from tests.databases import owner_rows, printed
 from tests.integration.app import app_of
@@ -94,11 +93,9 @@ async def test_everything_is_forgotten_and_taken_back(
     shown = "procrastinate_jobs WHERE task_name = 'show_notice'"
     assert count(database, shown) == MEMORIES
     assert done.id is not None
-    async with person_transaction(pool, ANN, locked=True) as connection:
-        with counted() as sent:
-            back, _ = await undo_forgetting_within(connection, ANN, done.id)
-            assert len(back) == MEMORIES
-            assert len(sent) <= MOST, sent
+    with counted() as sent:
+        assert len(await undo_forgetting(pool, embedder, ANN, done.id)) == MEMORIES
+        assert len(sent) <= MOST, sent
     assert printed(database, "statements", "notices") == before
     assert {r["key"]: r["value"] for r in owner_rows(database, "SELECT * FROM store")} == values
     await forget_all_of(app, ANN, Selection(everything=True))
