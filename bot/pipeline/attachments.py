@@ -120,7 +120,7 @@ class Brought:
 
 @asynccontextmanager
 async def read_brought(
-    app: App, message: Message, *, earlier: str | None
+    app: App, message: Message, *, earlier: str | None = None
 ) -> AsyncIterator[Brought]:
     """Yield what a message brought, from its event; files are downloaded now, in order.
 

@@ -6,11 +6,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from langgraph.func import entrypoint
@@ -307,12 +307,12 @@ async def _turn(claimed: ClaimedMessage, runtime: Runtime[App]) -> Answered:
     began = time.perf_counter()
     turn, question = await _begun(app, claimed)
     add_log_field("turn", str(turn.id))
-    earlier = latest_brought(turn.exchanges, turn.message)
     async with (
+        _recalling(app, turn, question) as recalling,
         open_sink(app, turn) as sink,
-        read_brought(app, turn.message, earlier=earlier) as brought,
+        _brought(app, turn) as brought,
     ):
-        result = await _ask_model(app, turn, question, brought, sink)
+        result = await _ask_model(app, turn, question, brought, recalling, sink)
         answer = await _answer_text(app, result, sink)
         told = _told_instead(turn, result, answer)
         text = await _deliver(turn, result, sink, answer, told)
@@ -394,8 +394,18 @@ async def _begun(app: App, claimed: ClaimedMessage) -> tuple[Turn, str]:
     return turn, question
 
 
+@asynccontextmanager
+async def _recalling(app: App, turn: Turn, question: str) -> AsyncIterator[asyncio.Task[Recalled]]:
+    """Recall while everything else is prepared: a large set takes an embedding call."""
+    task = asyncio.create_task(_recall(app, turn, question))
+    try:
+        yield task
+    finally:
+        await cancel_until_done(task)
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def _recall(app: App, turn: Turn, question: str) -> Recalled:
-    """Return the memories for the question; a large set takes an embedding call."""
     if turn.memories is None:
         return Recalled()
     recalled = await recall_memories(
@@ -413,20 +423,25 @@ async def _recall(app: App, turn: Turn, question: str) -> Recalled:
     )
 
 
+def _brought(app: App, turn: Turn) -> AbstractAsyncContextManager[Brought]:
+    """Return what the message brings, or what an earlier one brought that it may ask about."""
+    earlier = latest_brought(turn.exchanges, turn.message)
+    if earlier is None and not turn.message.brings:
+        return nullcontext(Brought())
+    return read_brought(app, turn.message, earlier=earlier)
+
+
 async def _quotes(
     app: App, localizer: Localizer, prompt: Prompt, quoted: Sequence[KeptMemory]
 ) -> str:
     """Return the kept lines that are in an answer, quoted with their authors, days and links."""
     lines = quoted[:MOST_QUOTED]
-    words: dict[str, str] = {}
-    names: dict[str, str] = {}
-    sources: dict[str, tuple[str, str]] = {}
-    for line in lines:
-        key = line.memory.key
-        text = one_line(prompt.references.shown(line.text))
-        words[key] = checked(text, prompt.links)
-        names[key] = checked(prompt.references.shown(_author(line)))
-        sources[key] = line.memory.source_messages[0]
+    references = prompt.references
+    words = {
+        one.memory.key: checked(one_line(references.shown(one.text)), prompt.links) for one in lines
+    }
+    names = {one.memory.key: checked(references.shown(_author(one))) for one in lines}
+    sources = {one.memory.key: one.memory.source_messages[0] for one in lines}
     links = await app.slack.permalinks(lines[0].author.team_id, sources)
     return quotes(localizer, lines, words, names, links)
 
@@ -441,7 +456,8 @@ def _with_unread(localizer: Localizer, result: _Result) -> str:
 
     Returns "" if there is neither.
     """
-    unread = unseen_lines(localizer.language, result.prompt.files)
+    files = result.prompt.files
+    unread = unseen_lines(localizer.language, files) if files else []
     if result.prompt.unread:
         unread.append(localizer.say("parts_unread", count=result.prompt.unread))
     if result.prompt.thread_unread:
@@ -455,6 +471,7 @@ async def _ask_model(
     turn: Turn,
     question: str,
     brought: Brought,
+    recalling: asyncio.Task[Recalled],
     sink: ReplySink,
 ) -> _Result:
     """Read what the prompt needs, and ask the model, if there is a question.
@@ -476,7 +493,7 @@ async def _ask_model(
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
     now = datetime.now(zone)
-    prompt = await _prompt(app, turn, question, brought, names, now)
+    prompt = await _prompt(app, turn, question, brought, recalling, names, now)
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=app.settings.may_search)
     return await _send(app, turn, request, sink, tools)
@@ -557,20 +574,19 @@ async def _prompt(
     turn: Turn,
     question: str,
     brought: Brought,
+    recalling: asyncio.Task[Recalled],
     names: MessageNames,
     now: datetime,
 ) -> Prompt:
     message = turn.message
     off = turn.memory_state.off
     recalled, thread, kept, _ = await asyncio.gather(
-        _recall(app, turn, question),
+        recalling,
         _thread(app, turn),
         _kept(app, turn, question),
         names.find(_texts_known(turn, question, brought)),
     )
-    read: list[Mapping[str, Any]] = [*thread.lines]
-    read += [memory.content for memory in recalled.memories]
-    read += [_named_in(line) for line in kept]
+    read = [*thread.lines, *(memory.content for memory in recalled.memories), *map(_named_in, kept)]
     references = await names.find(texts(read))
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
     kept = [one for one in kept if not app.names.is_gone(message.team_id, _author(one))]

@@ -254,10 +254,7 @@ async def test_files_beyond_the_memory_for_files_are_not_read(app: App) -> None:
     message = await sent_image(app, app.slack.place())
     core = replace(app.core, file_bytes=FileBytes(len(PNG)))
     for _ in range(2):
-        async with (
-            read_brought(core, message, earlier=None) as first,
-            read_brought(core, message, earlier=None) as second,
-        ):
+        async with read_brought(core, message) as first, read_brought(core, message) as second:
             brought = [*first.files, *second.files]
         assert [file.trouble for file in brought] == [None, "files_not_now"]
 
