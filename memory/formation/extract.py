@@ -19,6 +19,9 @@ from memory.model.schemas import SCHEMAS, with_evidence
 from memory.store.memories import Memory
 
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
+# The parts of a namespace, which LangMem reads from the configuration of a run.
+_PLACE = ("app", "team", "user", "audience")
+_NAMESPACE = tuple(f"{{{part}}}" for part in _PLACE)
 
 _RULES = """\
 Record what the tools are for, and only what the person says about themself, as true now: no
@@ -83,15 +86,17 @@ async def extract_writes(
     `FormationUnavailable`.
     """
     # Importing LangMem takes 60 ms, which start-up need not wait for.
-    from memory.formation.langmem_model import Run, create_manager
+    from memory.formation.langmem_model import RUN, Run, create_manager
 
-    kinds = [with_evidence(schema) for schema in schemas]
+    kinds = tuple(with_evidence(schema) for schema in schemas)
     instructions = _RULES + _DETAILS if eager else _RULES
+    manager = create_manager(kinds, instructions, _NAMESPACE)
     store = CollectingStore(rows)
-    run = Run(model)
-    manager = create_manager(run, kinds, instructions, own.parts, store)
+    run = Run(model, store)
     shown = {"messages": [part for one in messages for part in _shown(one)]}
-    config = {"recursion_limit": RECURSION_LIMIT}
+    place = dict(zip(_PLACE, own.parts, strict=True))
+    config = {"recursion_limit": RECURSION_LIMIT, "configurable": place}
+    token = RUN.set(run)
     try:
         with tracing_context(enabled=False):
             await manager.ainvoke(shown, config=config)
@@ -101,6 +106,8 @@ async def extract_writes(
         # trustcall raises these on some answers; their messages may quote the person.
         if run.failure is None:
             raise WordsUnreadable(type(fault).__name__, refused=False) from None
+    finally:
+        RUN.reset(token)
     if run.failure is not None:
         raise run.failure
     return store.writes

@@ -6,16 +6,18 @@ import ast
 import logging
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
-from langgraph.store.base import BaseStore
-from pydantic import BaseModel, Field
+from langgraph.store.base import BaseStore, Op, Result
+from pydantic import BaseModel
 
 from memory.formation.formation_model import FormationModel
 from memory.formation.known import MOST_KNOWN, known_line
@@ -91,7 +93,7 @@ def _definition(tool: Any) -> ToolDefinition:
 
 @dataclass(slots=True)
 class Run:
-    """One run of LangMem's manager: its model, and what LangMem would lose of the answers.
+    """One run of LangMem's manager: its model and store, and what it would lose of the answers.
 
     `failure` is the error of a failed call. trustcall takes every exception for a bad answer, asks
     again up to 25 times, and then drops the words. So a failed call answers without a tool call,
@@ -101,6 +103,7 @@ class Run:
     """
 
     model: FormationModel
+    store: BaseStore
     failure: FormationUnavailable | None = None
     left: list[ToolCall] = field(default_factory=list)
     answer: AIMessage | None = None
@@ -154,11 +157,12 @@ class Run:
         return True
 
 
-class LangMemModel(BaseChatModel):
-    """The chat model that LangMem calls in one run."""
+RUN: ContextVar[Run] = ContextVar("run")
+"""The run of this task."""
 
-    # Not in its representation, which LangChain passes to tracers: answers quote the person.
-    run: Run = Field(repr=False)
+
+class LangMemModel(BaseChatModel):
+    """The chat model of whichever run calls it."""
 
     @property
     def _llm_type(self) -> str:
@@ -178,23 +182,36 @@ class LangMemModel(BaseChatModel):
         tools: Sequence[Any] = (),
         **__: Any,
     ) -> ChatResult:
-        answer = await self.run.answer_to(messages, tools)
+        answer = await RUN.get().answer_to(messages, tools)
         return ChatResult(generations=[ChatGeneration(message=answer)])
 
     def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
         raise NotImplementedError("Formation is asynchronous.")
 
 
+class LangMemStore(BaseStore):
+    """The store of whichever run calls it."""
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Do as the run's store does."""
+        return RUN.get().store.batch(ops)
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Do as the run's store does."""
+        return await RUN.get().store.abatch(ops)
+
+
+@lru_cache(maxsize=8)
 def create_manager(
-    run: Run,
-    kinds: Sequence[type[BaseModel]],
-    instructions: str,
-    namespace: tuple[str, ...],
-    store: BaseStore,
+    kinds: tuple[type[BaseModel], ...], instructions: str, namespace: tuple[str, ...]
 ) -> Any:
-    """Return LangMem's store manager for one run."""
+    """Return LangMem's store manager; the model and the store of each run are in `RUN`.
+
+    One manager serves all runs. Creating it, with the classes of its tools and their definitions,
+    takes up to 7 ms of processor time, half of a whole run.
+    """
     return langmem.create_memory_store_manager(
-        LangMemModel(run=run),
+        LangMemModel(),
         schemas=kinds,
         instructions=instructions,
         enable_inserts=True,
@@ -202,5 +219,5 @@ def create_manager(
         # LangMem keeps `query_limit` of the rows that its searches return.
         query_limit=MOST_KNOWN + 4,
         namespace=namespace,
-        store=store,
+        store=LangMemStore(),
     )
