@@ -23,7 +23,8 @@ async def test_embeddings_that_are_down_are_told(
     app.rows(
         "WITH made AS (INSERT INTO store (prefix, key, value, updated_at) SELECT %s, 'm' || i,"
         " jsonb_build_object('kind', 'UserFact', 'content',"
-        " jsonb_build_object('fact', 'fact ' || i)), now() - make_interval(secs => 0.001 * (600 - i))"
+        " jsonb_build_object('fact', 'fact ' || i)),"
+        " now() - make_interval(secs => 0.001 * (600 - i))"
         " FROM generate_series(1, 600) i RETURNING prefix, key)"
         " INSERT INTO store_vectors (prefix, key, field_name, embedding)"
         " SELECT prefix, key, 'content', array_fill(1, ARRAY[256])::vector FROM made",
