@@ -27,6 +27,10 @@ def server(postgres: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
     postgres.start()
 
 
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message",
+    because="PostgreSQL may stop before the ts of the stream is recorded: it still runs then.",
+)
 def test_postgresql_restarted_while_answering(world: World, server: EmbeddedPostgres) -> None:
     """A crash of PostgreSQL in the middle of an answer costs neither word nor memory."""
     ann = world.human()
