@@ -84,11 +84,12 @@ def _definition(tool: Any) -> ToolDefinition:
     descriptions = _PARAMETERS.get(function["name"])
     if descriptions is None:
         return definition
-    properties = function["parameters"]["properties"]
-    for name, parameter in properties.items():
+    properties = {}
+    for name, parameter in function["parameters"]["properties"].items():
         description = descriptions.get(name, "")
         properties[name] = {**_without_descriptions(parameter), "description": description}
-    return definition
+    parameters = {**function["parameters"], "properties": properties}
+    return {**definition, "function": {**function, "parameters": parameters}}
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -18,10 +17,13 @@ _MAX_DESCRIPTION = 300  # characters
 
 
 def tool_definition(tool: Any) -> ToolDefinition:
-    """Return the definition of a tool, class or schema, without needless parts."""
+    """Return the definition of a tool, class or schema, without needless parts.
+
+    That of a class is shared: callers do not change it.
+    """
     # The same classes are sent in every run, and converting one takes up to 2 ms.
     if isinstance(tool, type):
-        return deepcopy(_definition_of_class(tool))
+        return _definition_of_class(tool)
     return _definition(tool)
 
 
