@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
-import time
 from collections.abc import Mapping
 
 from slack_sdk.signature import SignatureVerifier
 
 from bot.logs import StandingWarnings
+from bot.slack.client import clock_difference
 
 _CAUSE = "signature"
 # Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
@@ -53,14 +53,12 @@ class SignatureCheck:
                 "they are not signed with SLACK_SIGNING_SECRET. If they are Slack's, copy the"
                 " Signing Secret from your app's Basic Information."
             )
-        ahead = time.time() - int(timestamp)
-        if abs(ahead) <= _LATEST_SECONDS:
+        difference = clock_difference(int(timestamp), _LATEST_SECONDS)
+        if difference is None:
             return None
-        side = "ahead of" if ahead > 0 else "behind"
         return (
-            f"this machine's clock is {abs(ahead):.0f} seconds {side} the time at which Slack"
-            " signed them. Set the clock by a time service (NTP). A request that somebody sends"
-            " again looks the same."
+            f"this machine's clock is {difference} the time at which Slack signed them. Set the"
+            " clock by a time service (NTP). A request that somebody sends again looks the same."
         )
 
     def _is_signed(self, body: bytes, timestamp: str, signature: str) -> bool:

@@ -361,14 +361,26 @@ def clock_problem(answer: AsyncSlackResponse) -> str | None:
         theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
     except ValueError:
         return None
-    ahead = time.time() - theirs.timestamp()
-    if abs(ahead) <= _CLOCK_SECONDS:
+    difference = clock_difference(theirs.timestamp(), _CLOCK_SECONDS)
+    if difference is None:
+        return None
+    return (
+        f"This machine's clock is {difference} Slack's: set it by a time service (NTP). At five"
+        " minutes Slack's signed requests are refused."
+    )
+
+
+def clock_difference(theirs: float, allowed: float) -> str | None:
+    """Return where this machine's clock is, such as ``90 seconds ahead of``, beside Slack's.
+
+    `theirs`: the time by Slack's clock, in seconds since 1970. None if the two differ by no more
+    than `allowed` seconds.
+    """
+    ahead = time.time() - theirs
+    if abs(ahead) <= allowed:
         return None
     side = "ahead of" if ahead > 0 else "behind"
-    return (
-        f"This machine's clock is {abs(ahead):.0f} seconds {side} Slack's: set it by a time service"
-        " (NTP). At five minutes Slack's signed requests are refused."
-    )
+    return f"{abs(ahead):.0f} seconds {side}"
 
 
 def next_cursor(answer: AsyncSlackResponse) -> str:
