@@ -20,7 +20,7 @@ from psycopg.rows import DictRow
 from bot.config import ConsentMode, Settings
 from bot.locale import Language, Localizer, language_of
 from bot.logs import fault
-from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code
+from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code, slack_fault
 from bot.slack.messages import API_TEAM
 from memory import DM, Person, Pool
 from memory.model import Until
@@ -355,7 +355,7 @@ class People:
         except SLACK_FAULTS as error:
             if error_code(error) == "user_not_found":
                 return {}
-            log.info("a person could not be looked up: %s", error_code(error) or fault(error))
+            log.info("a person could not be looked up: %s", slack_fault(error))
             return None
         return answer.get("user")
 

@@ -32,7 +32,7 @@ from bot.memories.home import show_home
 from bot.memories.kept_lines_acts import keep_message
 from bot.memories.panel import read_panel
 from bot.network import proxy_for
-from bot.slack.client import SLACK_FAULTS, error_code, show_in_thread
+from bot.slack.client import SLACK_FAULTS, show_in_thread, slack_fault
 from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
 from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
 from bot.ui.acts import (
@@ -379,7 +379,7 @@ class Interactions:
         try:
             await self._client(body).views_update(view_id=view_id, view=view)
         except SLACK_FAULTS as error:
-            log.warning("a view was not updated: %s", error_code(error) or fault(error))
+            log.warning("a view was not updated: %s", slack_fault(error))
 
 
 def _typed_words(command: Body) -> str:
@@ -418,7 +418,7 @@ async def _open(client: AsyncWebClient, body: Body, view: SlackView) -> str:
         else:
             opened = await client.views_open(trigger_id=trigger, view=view)
     except SLACK_FAULTS as error:
-        log.warning("a view could not be opened: %s", error_code(error) or fault(error))
+        log.warning("a view could not be opened: %s", slack_fault(error))
         return ""
     return str(opened["view"]["id"])
 

@@ -34,6 +34,7 @@ from bot.slack.client import (
     SLACK_FAULTS,
     error_code,
     notice_metadata,
+    slack_fault,
 )
 from bot.slack.names import find_names
 from bot.types import PersonErased
@@ -356,4 +357,4 @@ async def _take_back(client: AsyncWebClient, sent: AsyncSlackResponse) -> None:
     try:
         await client.chat_delete(channel=str(sent["channel"]), ts=str(sent["ts"]))
     except SLACK_FAULTS as error:
-        log.warning("a message about a file stayed: %s", error_code(error) or fault(error))
+        log.warning("a message about a file stayed: %s", slack_fault(error))

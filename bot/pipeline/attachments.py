@@ -16,14 +16,8 @@ from typing import Any
 
 from bot.app import App
 from bot.locale import Language, say
-from bot.logs import fault
 from bot.pipeline.links import checked
-from bot.slack.client import (
-    SLACK_FAULTS,
-    TURN_PATIENCE_SECONDS,
-    error_code,
-    find_message,
-)
+from bot.slack.client import SLACK_FAULTS, TURN_PATIENCE_SECONDS, find_message, slack_fault
 from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS, Content, read_content
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import Message, excerpt
@@ -184,7 +178,7 @@ async def _read_earlier(app: App, message: Message, ts: str) -> Content:
         client = app.slack.client(message.team_id, patience=TURN_PATIENCE_SECONDS)
         found = await find_message(client, message.channel_id, message.thread_ts, ts)
     except SLACK_FAULTS as error:
-        log.warning("an earlier message was not read: %s", error_code(error) or fault(error))
+        log.warning("an earlier message was not read: %s", slack_fault(error))
         return Content()
     return read_content(found or {})
 

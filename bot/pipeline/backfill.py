@@ -26,7 +26,7 @@ from bot.conversation.audiences import invalidate_kinds, look_up_kind
 from bot.conversation.inbox import store_message
 from bot.logs import fault
 from bot.queue.queue import BACKGROUND
-from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, error_code, is_passing, next_cursor
+from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, is_passing, next_cursor, slack_fault
 from bot.slack.messages import Message, found_message, is_direct, split_thread_key
 from memory import Pool
 from memory.postgres import execute_statement, load_statements, transaction
@@ -164,7 +164,7 @@ async def _answer_of(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse 
     except SLACK_FAULTS as error:
         if is_passing(error):
             raise
-        log.info("what was missed could not be read: %s", error_code(error) or fault(error))
+        log.info("what was missed could not be read: %s", slack_fault(error))
         return None
 
 

@@ -7,16 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.logs import fault
 from bot.pipeline.attachments import file_name
 from bot.slack.client import (
     NOTICE_EVENT,
     SLACK_FAULTS,
     TURN_PATIENCE_SECONDS,
     Installations,
-    error_code,
     is_passing,
     next_cursor,
+    slack_fault,
 )
 from bot.slack.content import Content, author_of, read_content
 from bot.slack.messages import Message, excerpt, sanitize_payload
@@ -66,7 +65,7 @@ async def read_thread(
             include_all_metadata=True,
         )
     except SLACK_FAULTS as error:
-        log.warning("a thread could not be read: %s", error_code(error) or fault(error))
+        log.warning("a thread could not be read: %s", slack_fault(error))
         return Thread(is_cut=is_passing(error))
     bot_user_id = await slack.bot_user_id(message.team_id)
     left_out = {message.ts, *forgotten}

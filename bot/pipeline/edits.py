@@ -15,7 +15,6 @@ from bot.access import note_edit, note_message_changed
 from bot.app import App
 from bot.conversation import edits
 from bot.conversation.turns import WORDS_LIMIT, schedule_formation
-from bot.logs import fault
 from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.people import refusal_in
@@ -26,6 +25,7 @@ from bot.slack.client import (
     error_code,
     find_message,
     is_passing,
+    slack_fault,
 )
 from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
 from memory import Person, PersonMessage
@@ -182,4 +182,4 @@ async def _delete(client: AsyncWebClient, channel: str, ts: str) -> None:
     except SLACK_FAULTS as error:
         if is_passing(error):
             raise
-        log.warning("a reply was not deleted: %s", error_code(error) or fault(error))
+        log.warning("a reply was not deleted: %s", slack_fault(error))
