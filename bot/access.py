@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from bot.config import Settings
 from bot.locale import Localizer
 from memory import MemoryOff, Person, Pool
 from memory.metrics import step
-from memory.postgres import load_statements, person_statement, transaction
+from memory.postgres import Query, load_statements, person_statement, transaction
 
 _SQL = load_statements("bot", "access")
 _TOLD = load_statements("bot", "told")
@@ -54,7 +54,7 @@ async def admit(pool: Pool, settings: Settings, person: Person) -> None:
     async with _counting(pool, person) as connection:
         values = {**person.ids, "limit": limit}
         found = await connection.execute(_SQL["seconds_to_wait"], values)
-        _raise_if_used_up(await found.fetchone(), limit)
+        _raise_if_used_up(await found.fetchall(), limit)
         await connection.execute(_SQL["count_request"], person.ids)
 
 
@@ -66,16 +66,23 @@ async def admit_question(pool: Pool, person: Person) -> bool:
     return counted.rowcount > 0
 
 
-async def check_quota(
-    connection: AsyncConnection[DictRow], settings: Settings, person: Person, message_id: UUID
-) -> None:
-    """Raise `QuotaExceeded` if the hour before a message, or its last edit, was used up."""
+def quota_queries(settings: Settings, person: Person, message_id: UUID) -> list[Query]:
+    """Return the query for what `check_quota` reads for a message; none without a limit."""
     limit = settings.person_messages_per_hour
     if not limit:
-        return
+        return []
     values = {**person.ids, "id": message_id, "limit": limit}
-    found = await connection.execute(_SQL["seconds_to_wait_with_message"], values)
-    _raise_if_used_up(await found.fetchone(), limit)
+    return [Query(_SQL["seconds_to_wait_with_message"], values)]
+
+
+def check_quota(settings: Settings, found: Iterable[Sequence[DictRow]]) -> None:
+    """Raise `QuotaExceeded` if the hour before a message, or its last edit, was used up.
+
+    `found` has the rows of `quota_queries`. There is none for a request to POST /ask, which `admit`
+    counts and which is not stored yet.
+    """
+    for rows in found:
+        _raise_if_used_up(rows, settings.person_messages_per_hour)
 
 
 async def note_edit(connection: AsyncConnection[DictRow], person: Person, changed_ts: str) -> None:
@@ -88,13 +95,11 @@ def _counting(pool: Pool, person: Person) -> AbstractAsyncContextManager[AsyncCo
     return transaction(pool, person.settings, lock=f"requests of {person.prefix}")
 
 
-def _raise_if_used_up(row: DictRow | None, limit: int) -> None:
-    """Raise `QuotaExceeded` if `row` has seconds to wait.
-
-    There is no row for a request to POST /ask, which `admit` counts and which is not stored yet.
-    """
-    if row is not None and row["seconds"] is not None:
-        raise QuotaExceeded(limit, row["seconds"])
+def _raise_if_used_up(rows: Iterable[DictRow], limit: int) -> None:
+    """Raise `QuotaExceeded` if a row has seconds to wait."""
+    for row in rows:
+        if row["seconds"] is not None:
+            raise QuotaExceeded(limit, row["seconds"])
 
 
 async def claim_telling(

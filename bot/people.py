@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias, TypedDict
 from zoneinfo import ZoneInfo
 
-from psycopg import AsyncConnection, AsyncCursor, OperationalError
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow
 
 from bot.config import ConsentMode, Settings
@@ -24,7 +24,13 @@ from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code, s
 from bot.slack.messages import API_TEAM
 from memory import DM, Person, Pool
 from memory.model import Until
-from memory.postgres import load_statements, person_transaction, transaction_timeout
+from memory.postgres import (
+    Query,
+    load_statements,
+    person_transaction,
+    send_query,
+    transaction_timeout,
+)
 
 log = logging.getLogger(__name__)
 
@@ -176,14 +182,13 @@ class MemoryState:
 async def read_settings(connection: AsyncConnection[DictRow], person: Person) -> PersonSettings:
     """Return a person's settings; defaults for a person who never chose any."""
     found = await connection.execute(_SQL["state"], person.ids, prepare=True)
-    return await _settings_in(found)
+    return _settings_in(await found.fetchall())
 
 
-async def _settings_in(found: AsyncCursor[DictRow]) -> PersonSettings:
-    row = await found.fetchone()
-    if row is None:
+def _settings_in(rows: Sequence[DictRow]) -> PersonSettings:
+    if not rows:
         return PersonSettings()
-    return PersonSettings(**row)
+    return PersonSettings(**rows[0])
 
 
 async def read_language(connection: AsyncConnection[DictRow], person: Person) -> Language:
@@ -206,16 +211,32 @@ async def read_off_scopes(connection: AsyncConnection[DictRow], person: Person) 
 async def read_memory_state(
     connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, mode: ConsentMode
 ) -> MemoryState:
-    """Return what memory may do now for a message of the person.
+    """Return what memory may do now for a message of the person, as `memory_state` does."""
+    [person_rows, message_rows] = [
+        await send_query(connection, query) for query in memory_state_queries(person, channel, ts)
+    ]
+    return memory_state(await person_rows.fetchall(), await message_rows.fetchall(), mode)
+
+
+def memory_state_queries(person: Person, channel: str, ts: str) -> tuple[Query, Query]:
+    """Return the queries for the rows that `memory_state` reads for a message of the person."""
+    values = {**person.ids, "channel": channel, "ts": ts}
+    return (
+        Query(_SQL["state"], person.ids, prepare=True),
+        Query(_SQL["message_state"], values, prepare=True),
+    )
+
+
+def memory_state(
+    person_rows: Sequence[DictRow], message_rows: Sequence[DictRow], mode: ConsentMode
+) -> MemoryState:
+    """Return what memory may do for a message, from the rows of `memory_state_queries`.
 
     A message that is not stored is on the record while memory is on: it was not written to the app,
     but is read because the person points at it.
     """
-    values = {**person.ids, "channel": channel, "ts": ts}
-    person_row = await connection.execute(_SQL["state"], person.ids, prepare=True)
-    message_row = await connection.execute(_SQL["message_state"], values, prepare=True)
-    settings = await _settings_in(person_row)
-    [row] = await message_row.fetchall()
+    settings = _settings_in(person_rows)
+    [row] = message_rows
     off = settings.off(mode)
     if off is None and row["off_scope"]:
         off = Off(scope=row["off_scope"])

@@ -1,33 +1,33 @@
 """Begins and ends a turn in its message's row, and schedules the formation of its words.
 
-Its beginning and its end are one transaction each, in the scope of the person and the thread.
+What decides how it begins is read in one round trip to PostgreSQL, and the beginning is stored in
+another. The end is one transaction. All are in the scope of the person and the thread.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import MODEL_AWAY, check_quota, end_telling
+from bot.access import MODEL_AWAY, check_quota, end_telling, quota_queries
 from bot.app import App
 from bot.conversation.audiences import view_of_message
 from bot.conversation.inbox import ClaimedMessage, finish, values_of
 from bot.conversation.run import Stopped, Superseded
 from bot.notices import repeat_notice
-from bot.people import MemoryState, note_informed, read_memory_state
+from bot.people import MemoryState, memory_state, memory_state_queries, note_informed
 from bot.queue.queue import BACKGROUND
 from bot.slack.messages import API_TEAM, THREAD_SETTING, Message
 from memory import DM, MemoryView, Namespace
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
-from memory.postgres import load_statements, pipeline, transaction
-from memory.recall import first_memories
+from memory.postgres import Query, execute_queries, load_statements, transaction
 from memory.store import channels_with_kept
 
 FORM_MEMORIES = "form_memories"
@@ -54,31 +54,42 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """A turn that has begun: its message, its stored row, and what it begins with.
+class TurnStart:
+    """What decides how a turn begins, read before anything of it is stored.
 
     `view`: what may be seen, and where it is remembered. `memory_state`: whether memory may be read
-    and written. `removed` are the credentials of the message, which are not stored; `words` is its
-    typed text without them. `again`: an earlier attempt has begun the turn.
+    and written.
+
+    `forgotten_messages` are the timestamps of messages that the person has forgotten, in any thread
+    of this channel since this one began; `forgettings` are the ids of what they forgot in the last
+    day. `history_from` is the time of their last forgetting, in seconds since 1970, or 0.
+    """
+
+    view: MemoryView
+    memory_state: MemoryState
+    forgotten_messages: frozenset[str] = frozenset()
+    forgettings: tuple[UUID, ...] = ()
+    history_from: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn(TurnStart):
+    """A turn that has begun: its message, its stored row, and what it begins with.
+
+    `removed` are the credentials of the message, which are not stored; `words` is its typed text
+    without them. `again`: an earlier attempt has begun the turn.
 
     An earlier attempt may have posted parts of the reply: `reply_ts` are the timestamps that it
     stored. If it died before it stored one, `asked` is how many seconds ago it may have asked Slack
     to post that message, which is then looked for in Slack.
 
     `exchanges` are earlier turns of the thread, in a direct message also those of the last day, in
-    order; `recent_words` the person's words that are not formed yet; `memories` what
-    `memory.recall_memories` reads first; `channels_with_kept` the conversations of the workspace
-    for which something is kept. Where memory is off these are empty, and `memories` is None.
-
-    `forgotten_messages` are the timestamps of messages that the person has forgotten, in any thread
-    of this channel since this one began; `forgettings` are the ids of what they forgot in the last
-    day. `history_from` is the time of their last forgetting, in seconds since 1970, or 0:
-    `exchanges` and `recent_words` are later than that.
+    order; `recent_words` the person's words that are not formed yet. Both are later than
+    `history_from`. `channels_with_kept` are the conversations of the workspace for which something
+    is kept. Where memory is off these are empty.
     """
 
     claimed: ClaimedMessage
-    view: MemoryView
-    memory_state: MemoryState
     removed: tuple[Credential, ...] = ()
     words: str = ""
     again: bool = False
@@ -86,11 +97,7 @@ class Turn:
     asked: float | None = None
     exchanges: tuple[Exchange, ...] = ()
     recent_words: tuple[str, ...] = ()
-    memories: Sequence[Mapping[str, Any]] | None = None
     channels_with_kept: frozenset[str] = frozenset()
-    forgotten_messages: frozenset[str] = frozenset()
-    forgettings: tuple[UUID, ...] = ()
-    history_from: float = 0.0
 
     @property
     def id(self) -> UUID:
@@ -132,56 +139,68 @@ class Turn:
         return None
 
 
-@step("begin")
-async def begin_turn(
-    app: App,
-    claimed: ClaimedMessage,
-    *,
-    question: str,
-    words: str,
-    limited: bool = False,
-) -> Turn:
-    """Store the turn of a message that is about to be answered; read what it begins with.
+async def begin_turn(app: App, claimed: ClaimedMessage, *, question: str, words: str) -> Turn:
+    """Begin the turn of a message, with `read_start` and `store_begin`; raises as they do."""
+    start = await read_start(app, claimed)
+    return await store_begin(app, claimed, start, question=question, words=words)
 
-    Texts that may not be kept are not stored, and credentials never are. Raises `Interrupted` and,
-    if `limited`, `bot.access.QuotaExceeded`; then nothing is stored.
+
+@step("start")
+async def read_start(app: App, claimed: ClaimedMessage, *, limited: bool = False) -> TurnStart:
+    """Read what decides how the turn of a message begins.
+
+    Raises `bot.access.QuotaExceeded` if `limited`.
     """
     message = claimed.message
     view = await view_of_message(app, message)
+    queries = [
+        *memory_state_queries(message.person, message.channel_id, message.ts),
+        _forgettings_query(message),
+    ]
+    if limited:
+        queries += quota_queries(app.settings, message.person, claimed.id)
+    found = await execute_queries(app.pool, queries, scope=_scope(message))
+    [person_rows, message_rows, [forgotten], *quota] = found
+    check_quota(app.settings, quota)
+    return TurnStart(
+        view=view,
+        memory_state=memory_state(person_rows, message_rows, app.settings.consent),
+        forgotten_messages=frozenset(forgotten["messages"]),
+        forgettings=tuple(forgotten["ids"]),
+        history_from=forgotten["history_from"],
+    )
+
+
+@step("begin")
+async def store_begin(
+    app: App, claimed: ClaimedMessage, start: TurnStart, *, question: str, words: str
+) -> Turn:
+    """Store the turn of a message that is about to be answered; read what it begins with.
+
+    Texts that may not be kept are not stored, and credentials never are. If the turn begins again,
+    the rating of its earlier answer is deleted. Raises `Interrupted` if the message was deleted or
+    erased, or if another run answers it; then nothing is stored.
+    """
+    message = claimed.message
     [redacted_question, redacted_words] = redact_texts(question, words)
-    async with transaction(app.pool, _scope(message)) as connection:
-        if limited and message.team_id != API_TEAM:
-            await check_quota(connection, app.settings, message.person, claimed.id)
-        async with pipeline(connection):
-            forgotten = await _read_forgettings(connection, message)
-            memory_state = await read_memory_state(
-                connection, message.person, message.channel_id, message.ts, app.settings.consent
-            )
-        [forgettings] = await forgotten.fetchall()
-        texts = ("", "")
-        if memory_state.on_record and message.ts not in forgettings["messages"]:
-            texts = (redacted_question.text, redacted_words.text[:WORDS_LIMIT])
-        context = {}
-        async with pipeline(connection):
-            begun = await _store_begin(
-                connection, claimed, view.own.audience, *texts, on_record=memory_state.on_record
-            )
-            if memory_state.off is None:
-                context = await _read_context(
-                    connection, view, message, forgettings, app.settings.memory_tokens
-                )
-        stored = await _check_begun(connection, claimed, begun)
+    texts = ("", "")
+    if start.memory_state.on_record and message.ts not in start.forgotten_messages:
+        texts = (redacted_question.text, redacted_words.text[:WORDS_LIMIT])
+    queries = [_begin_query(claimed, start, *texts)]
+    if start.memory_state.off is None:
+        queries += _context_queries(message, start)
+    [begun, *context] = await execute_queries(app.pool, queries, scope=_scope(message))
     return Turn(
         claimed=claimed,
-        view=view,
-        memory_state=memory_state,
+        view=start.view,
+        memory_state=start.memory_state,
+        forgotten_messages=start.forgotten_messages,
+        forgettings=start.forgettings,
+        history_from=start.history_from,
         removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
         words=redacted_words.text,
-        forgotten_messages=frozenset(forgettings["messages"]),
-        forgettings=tuple(forgettings["ids"]),
-        history_from=forgettings["history_from"],
-        **stored,
-        **context,
+        **await _check_begun(app, claimed, begun),
+        **_context(*context),
     )
 
 
@@ -237,98 +256,85 @@ async def end_turn(
     count("turns", outcome=outcome)
 
 
-async def _read_forgettings(
-    connection: AsyncConnection[DictRow], message: Message
-) -> AsyncCursor[DictRow]:
-    """Read what the person has forgotten: a row of `history_from`, `messages` and `ids`."""
+def _forgettings_query(message: Message) -> Query:
+    """Return the query for what the person has forgotten, which has one row."""
     values = {
         **message.person.ids,
         "channel": message.channel_id,
         "thread_ts": message.thread_ts,
     }
-    return await connection.execute(_SQL["forgettings"], values, prepare=True)
+    return Query(_SQL["forgettings"], values, prepare=True)
 
 
-async def _read_context(
-    connection: AsyncConnection[DictRow],
-    view: MemoryView,
-    message: Message,
-    forgettings: DictRow,
-    memory_tokens: int,
-) -> dict[str, Any]:
-    """Read `exchanges`, `recent_words`, `memories` and `channels_with_kept` of a turn."""
-    in_dm = view.own.audience == DM
-    values = {
-        **values_of(message),
-        "audiences": None if in_dm else list(view.audiences),
-        "history_from": forgettings["history_from"],
-        "most_exchanges": HISTORY_TURNS,
-        "most_words": _UNFORMED_WORDS,
-    }
-    history = _SQL["exchanges_of_direct_messages" if in_dm else "exchanges_of_thread"]
-    memories, budget = first_memories(view, memory_tokens)
-    exchange_rows = await connection.execute(history, values, prepare=True)
-    words_rows = await connection.execute(_SQL["unformed_words"], values, prepare=True)
-    memory_rows = await connection.execute(memories, budget)
-    with_kept = await channels_with_kept(connection, message.team_id)
-    exchanges = [Exchange(**row) for row in await exchange_rows.fetchall()]
-    unformed = await words_rows.fetchall()
-    shown = {exchange.ts for exchange in exchanges}
-    recent_words = [row["words"] for row in unformed if row["ts"] not in shown]
-    return {
-        "exchanges": tuple(reversed(exchanges)),
-        "recent_words": tuple(reversed(recent_words)),
-        "memories": await memory_rows.fetchall(),
-        "channels_with_kept": with_kept,
-    }
-
-
-async def _store_begin(
-    connection: AsyncConnection[DictRow],
-    claimed: ClaimedMessage,
-    audience: str,
-    question: str,
-    words: str,
-    *,
-    on_record: bool,
-) -> AsyncCursor[DictRow]:
-    """Store that the turn begins; a request to POST /ask is stored here. See `_check_begun`."""
+def _begin_query(claimed: ClaimedMessage, start: TurnStart, question: str, words: str) -> Query:
+    """Return the query that stores that the turn begins; a request to POST /ask is stored by it."""
     message = claimed.message
+    on_record = start.memory_state.on_record
     values = {
         **values_of(message),
         **claimed.run.ownership,
-        "audience": audience,
+        "audience": start.view.own.audience,
         "question": question,
         "words": words,
         "on_record": on_record,
         "keep_texts": on_record and not (question or words),
     }
     if message.team_id == API_TEAM:
-        return await connection.execute(_SQL["begin_request"], values)
-    return await connection.execute(_SQL["begin"], values, prepare=True)
+        return Query(_SQL["begin_request"], values)
+    return Query(_SQL["begin"], values, prepare=True)
+
+
+def _context_queries(message: Message, start: TurnStart) -> tuple[Query, Query, Query]:
+    """Return the queries for what `_context` reads."""
+    in_dm = start.view.own.audience == DM
+    values = {
+        **values_of(message),
+        "audiences": None if in_dm else list(start.view.audiences),
+        "history_from": start.history_from,
+        "most_exchanges": HISTORY_TURNS,
+        "most_words": _UNFORMED_WORDS,
+    }
+    history = _SQL["exchanges_of_direct_messages" if in_dm else "exchanges_of_thread"]
+    return (
+        Query(history, values, prepare=True),
+        Query(_SQL["unformed_words"], values, prepare=True),
+        channels_with_kept(message.team_id),
+    )
+
+
+def _context(
+    exchange_rows: Sequence[DictRow] = (),
+    words_rows: Sequence[DictRow] = (),
+    channel_rows: Sequence[DictRow] = (),
+) -> dict[str, Any]:
+    """Return `exchanges`, `recent_words` and `channels_with_kept` of a turn, from their rows."""
+    exchanges = [Exchange(**row) for row in exchange_rows]
+    shown = {exchange.ts for exchange in exchanges}
+    recent_words = [row["words"] for row in words_rows if row["ts"] not in shown]
+    return {
+        "exchanges": tuple(reversed(exchanges)),
+        "recent_words": tuple(reversed(recent_words)),
+        "channels_with_kept": frozenset([row["channel_id"] for row in channel_rows]),
+    }
 
 
 async def _check_begun(
-    connection: AsyncConnection[DictRow],
-    claimed: ClaimedMessage,
-    begun: AsyncCursor[DictRow],
+    app: App, claimed: ClaimedMessage, begun: Sequence[DictRow]
 ) -> dict[str, Any]:
-    """Return `again`, `asked` and `reply_ts` of a `Turn` whose beginning was stored.
+    """Return `again`, `asked` and `reply_ts` of a `Turn`, from the row of its stored beginning.
 
-    If it begins again, the rating of its earlier answer is deleted. Raises `Interrupted` if the
-    message was deleted or erased, or if another run answers it.
+    Raises `Interrupted` if there is no row.
     """
     if claimed.message.team_id == API_TEAM:
         return {}
     run = claimed.run
-    row = await begun.fetchone()
-    if row is None:
-        await run.check(connection)
+    if not begun:
+        async with transaction(app.pool, _scope(claimed.message)) as connection:
+            await run.check(connection)
         raise Superseded("Another run answers the message.")
+    [row] = begun
     if row["stopped"]:
         run.interrupt(Stopped("The person pressed Stop."))
-    if row["again"]:
-        await connection.execute(_SQL["delete_rating"], run.ownership)
     return {"again": row["again"], "asked": row["asked"], "reply_ts": tuple(row["reply_ts"])}
 
 

@@ -16,7 +16,7 @@ class ReplyRecord:
     """The columns `posting_since` and `reply_ts` of a message's row.
 
     `posting_since` is set before Slack is asked for a message, and cleared when its ts is added to
-    `reply_ts`; `begin_turn` sets it for the first one. The methods that write raise `Superseded`
+    `reply_ts`; `store_begin` sets it for the first one. The methods that write raise `Superseded`
     if another worker answers, and all may raise `psycopg.OperationalError`.
     """
 

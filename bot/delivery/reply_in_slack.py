@@ -145,8 +145,9 @@ class ReplyInSlack:
     stream at the end is posted, and a stream that a post replaces is deleted.
 
     `ReplyRecord` stores that a message is about to be begun before Slack is called, and its ts
-    afterwards. The run is confirmed before anything is written to Slack, so a worker that was
-    superseded writes nothing more, and deletes the message that it has just begun.
+    afterwards; that of a stream is recorded while the stream goes on. The run is confirmed before
+    anything is written to Slack, so a worker that was superseded writes nothing more, and deletes
+    the message that it has just begun.
 
     The methods raise what the Slack client raises, `psycopg.OperationalError`, and `Interrupted`.
     """
@@ -170,6 +171,7 @@ class ReplyInSlack:
         # (seconds since 1970); None if there is certainly no such message.
         self._asked_at = None if turn.asked is None else time.time() - turn.asked
         self._start: asyncio.Task[None] | None = None
+        self._recording: asyncio.Task[None] | None = None
 
     @property
     def takes_streams(self) -> bool:
@@ -206,6 +208,7 @@ class ReplyInSlack:
         person pressed Stop.
         """
         await self._answered()
+        await self._wait_until_recorded()
         if not (self.takes_streams and (self._unsent().strip() or self._tasks)):
             return False
         await self._turn.claimed.run.confirm()
@@ -235,8 +238,10 @@ class ReplyInSlack:
         await self._confirm()
         self._take_whole_text(text)
         if self.state is State.STREAMING and await self._end(below):
+            await self._wait_until_recorded()
             return True
         await self._post_rest(below)
+        await self._wait_until_recorded()
         return False
 
     async def tell(self, payload: Payload) -> None:
@@ -266,6 +271,7 @@ class ReplyInSlack:
         if not has_ended:
             self._begin_page(start=len(self.text) - len(line))
             await self._post_rest(below)
+        await self._wait_until_recorded()
         return has_ended
 
     async def leave(self) -> None:
@@ -275,6 +281,7 @@ class ReplyInSlack:
         """
         try:
             await self._answered()
+            await self._wait_until_recorded()
             if self._is_intended and self._asked_at is None:
                 await self._record.give_up_intent()
         except (Interrupted, OperationalError, *SLACK_FAULTS) as error:
@@ -370,7 +377,7 @@ class ReplyInSlack:
         self._page.ts = str(answer["ts"])
         self._note_sent(piece, tasks)
         self.state = State.STREAMING
-        await self._recorded(self._page.ts)
+        self._recording = asyncio.create_task(self._recorded(self._page.ts))
 
     async def _answered(self) -> None:
         """EMPTY → STREAMING, or HELD: wait for a call that outlived a cancellation."""
@@ -568,6 +575,7 @@ class ReplyInSlack:
 
     async def _prepare(self) -> None:
         """Delete outdated messages; record that a message is about to be begun."""
+        await self._wait_until_recorded()
         if self._asked_at is not None:
             self._outdated += await self._unrecorded(self._asked_at)
             self._asked_at = None
@@ -605,6 +613,12 @@ class ReplyInSlack:
             raise
         self._is_intended = False
         self._asked_at = None
+
+    async def _wait_until_recorded(self) -> None:
+        """Wait until the ts of the stream is recorded; raises what `_recorded` raised."""
+        if self._recording is not None:
+            await asyncio.shield(self._recording)
+            self._recording = None
 
     async def _delete(self, ts: str) -> None:
         """Delete a message, if Slack allows it."""

@@ -7,7 +7,12 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import NamedTuple
@@ -30,7 +35,14 @@ from bot.conversation.inbox import (
     take_message,
 )
 from bot.conversation.run import Interrupted, Stopped
-from bot.conversation.turns import Outcome, Turn, begin_turn, end_turn
+from bot.conversation.turns import (
+    Outcome,
+    Turn,
+    TurnStart,
+    end_turn,
+    read_start,
+    store_begin,
+)
 from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.locale import Localizer
 from bot.logs import add_log_field, fault, log_fields
@@ -305,21 +317,29 @@ async def _turn(claimed: ClaimedMessage, runtime: Runtime[App]) -> Answered:
     """Answer a message: the whole turn, as a LangGraph entrypoint without a checkpointer."""
     app = runtime.context
     began = time.perf_counter()
-    turn, question = await _begun(app, claimed)
-    add_log_field("turn", str(turn.id))
-    async with (
-        _recalling(app, turn, question) as recalling,
-        open_sink(app, turn) as sink,
-        _brought(app, turn) as brought,
-    ):
-        result = await _ask_model(app, turn, question, brought, recalling, sink)
-        answer = await _answer_text(app, result, sink)
-        told = _told_instead(turn, result, answer)
-        text = await _deliver(turn, result, sink, answer, told)
-        if result.outcome == "answered":
-            step_ended("reply ready", began - claimed.waited)
-        if told is None:
-            await sink.show(result.tools.shown)
+    add_log_field("turn", str(claimed.id))
+    message = claimed.message
+    bot_user_id = await app.slack.bot_user_id(message.team_id)
+    question = plain(message.text, bot_user_id)
+    start = await read_start(app, claimed, limited=True)
+    # A large set takes an embedding call, so recall begins before the turn is stored.
+    async with _recalling(app, start, message, question) as recalling:
+        turn = await store_begin(
+            app,
+            claimed,
+            start,
+            question=kept_question(question, message),
+            words=typed(message.text, bot_user_id),
+        )
+        async with open_sink(app, turn) as sink, _brought(app, turn) as brought:
+            result = await _ask_model(app, turn, question, brought, recalling, sink)
+            answer = await _answer_text(app, result, sink)
+            told = _told_instead(turn, result, answer)
+            text = await _deliver(turn, result, sink, answer, told)
+            if result.outcome == "answered":
+                step_ended("reply ready", began - claimed.waited)
+            if told is None:
+                await sink.show(result.tools.shown)
     # Kept lines may be taken back, so no answer that repeats one is stored.
     if quoted_in(result.prompt.kept, result.prompt.question, text):
         text = KEPT_ANSWER
@@ -379,25 +399,12 @@ async def _deliver(
     return text
 
 
-async def _begun(app: App, claimed: ClaimedMessage) -> tuple[Turn, str]:
-    """Begin the turn; return it with the person's question, without the mention of the bot."""
-    message = claimed.message
-    bot_user_id = await app.slack.bot_user_id(message.team_id)
-    question = plain(message.text, bot_user_id)
-    turn = await begin_turn(
-        app,
-        claimed,
-        question=kept_question(question, message),
-        words=typed(message.text, bot_user_id),
-        limited=True,
-    )
-    return turn, question
-
-
 @asynccontextmanager
-async def _recalling(app: App, turn: Turn, question: str) -> AsyncIterator[asyncio.Task[Recalled]]:
-    """Recall while everything else is prepared: a large set takes an embedding call."""
-    task = asyncio.create_task(_recall(app, turn, question))
+async def _recalling(
+    app: App, start: TurnStart, message: Message, question: str
+) -> AsyncIterator[asyncio.Task[Recalled]]:
+    """Recall while everything else is prepared."""
+    task = asyncio.create_task(_recall(app, start, message, question))
     try:
         yield task
     finally:
@@ -405,21 +412,21 @@ async def _recalling(app: App, turn: Turn, question: str) -> AsyncIterator[async
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _recall(app: App, turn: Turn, question: str) -> Recalled:
-    if turn.memories is None:
+async def _recall(app: App, start: TurnStart, message: Message, question: str) -> Recalled:
+    """Return the memories for a reply, those of this message alone left out; none while off."""
+    if start.memory_state.off is not None:
         return Recalled()
     recalled = await recall_memories(
         app.pool,
         app.embedder,
-        turn.view,
+        start.view,
         question or FILES_ALONE,
         budget=app.settings.memory_tokens,
-        first=turn.memories,
     )
     return replace(
         recalled,
-        always=_said_elsewhere(recalled.always, turn.message),
-        nearest=_said_elsewhere(recalled.nearest, turn.message),
+        always=_said_elsewhere(recalled.always, message),
+        nearest=_said_elsewhere(recalled.nearest, message),
     )
 
 

@@ -45,11 +45,14 @@ ORDER BY ts DESC LIMIT %(most_words)s;
 -- name: begin
 -- Begin a turn, perhaps again. A fixed sentence that replaces an earlier answer has no texts, and
 -- leaves the stored ones. Returns whether the turn was begun before, what earlier attempts posted,
--- and how many seconds ago a message of the reply may have been posted that is not recorded.
+-- and how many seconds ago a message of the reply may have been posted that is not recorded. The
+-- rating of an answer that is given again is deleted.
 WITH earlier AS (
     SELECT id, begun_at IS NOT NULL AS again,
         extract(epoch FROM now() - posting_since)::float8 AS asked
     FROM messages WHERE id = %(id)s AND token = %(token)s FOR NO KEY UPDATE
+), unrated AS (
+    DELETE FROM feedback USING earlier WHERE feedback.turn_id = earlier.id AND earlier.again
 )
 UPDATE messages
 SET audience = %(audience)s, begun_at = COALESCE(begun_at, now()),
@@ -66,10 +69,6 @@ INSERT INTO messages (id, token, team_id, user_id, channel_id, thread, audience,
     words, on_record, begun_at)
 VALUES (%(id)s, %(token)s, %(team)s, %(user)s, %(channel)s, %(thread)s, %(audience)s, %(ts)s,
     %(question)s, %(words)s, %(on_record)s, now());
-
--- name: delete_rating
--- Delete the rating of an answer that is given again.
-DELETE FROM feedback WHERE turn_id = %(id)s;
 
 -- name: end
 -- Keep the texts of a turn that has ended, but none of a message that was forgotten while it was

@@ -1,12 +1,15 @@
 """The database: connections, transactions of one person, roles and migrations."""
 
 from memory.postgres.database import (
+    Query as Query,
+    execute_queries as execute_queries,
     execute_statement as execute_statement,
     transaction_timeout as transaction_timeout,
     is_unavailable as is_unavailable,
     person_statement as person_statement,
     pipeline as pipeline,
     person_transaction as person_transaction,
+    send_query as send_query,
     transaction as transaction,
 )
 from memory.postgres.migrate import (

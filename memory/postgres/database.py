@@ -11,11 +11,12 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cached_property
 from typing import LiteralString
 
 import psycopg
-from psycopg import AsyncClientCursor, AsyncConnection
+from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import PipelineStatus
 from psycopg.rows import DictRow, dict_row
@@ -308,6 +309,20 @@ async def transaction(
             raise
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A statement and its parameters.
+
+    With `prepare` PostgreSQL parses and plans the statement once per connection; use it if the plan
+    does not depend on the parameters. Text parameters are sent without a type: if the statement
+    does not imply one, as in ``SELECT %s``, it needs a cast.
+    """
+
+    statement: LiteralString
+    values: Mapping[str, object] | Sequence[object] = ()
+    prepare: bool = False
+
+
 async def execute_statement(
     pool: Pool,
     statement: LiteralString,
@@ -317,14 +332,24 @@ async def execute_statement(
     wait: float | None = None,
     prepare: bool = False,
 ) -> list[DictRow]:
-    """Execute one statement, with the role and settings of `transaction`, as its own transaction.
+    """Execute one statement as `execute_queries` does; return its rows."""
+    query = Query(statement, values, prepare=prepare)
+    [rows] = await execute_queries(pool, [query], scope=scope, wait=wait)
+    return rows
 
-    Returns its rows. Takes one round trip: PostgreSQL runs the statements of a pipeline as one
-    transaction, and role and settings end with it. `wait` limits it, in seconds.
 
-    With `prepare` PostgreSQL parses and plans the statement once per connection; use it if the plan
-    does not depend on the parameters. Text parameters are sent without a type: if the statement
-    does not imply one, as in ``SELECT %s``, it needs a cast. Raises as `transaction` does.
+async def execute_queries(
+    pool: Pool,
+    queries: Sequence[Query],
+    *,
+    scope: Mapping[str, str] | None = None,
+    wait: float | None = None,
+) -> list[list[DictRow]]:
+    """Execute statements, with the role and settings of `transaction`, as their own transaction.
+
+    Returns the rows of each. Takes one round trip: PostgreSQL runs the statements of a pipeline as
+    one transaction, and role and settings end with it. `wait` limits it, in seconds. Raises as
+    `transaction` does.
     """
     if wait is None:
         wait = _patience.get()
@@ -336,10 +361,8 @@ async def execute_statement(
             try:
                 async with pipeline(connection):
                     await connection.execute(_SQL["set"], settings, prepare=True)
-                    cursor = await connection.execute(statement, values, prepare=prepare)
-                if cursor.rownumber is None:  # the statement returns no rows
-                    return []
-                return await cursor.fetchall()
+                    cursors = [await send_query(connection, query) for query in queries]
+                return [await _rows(cursor) for cursor in cursors]
             except (IndexError, psycopg.errors.FeatureNotSupported) as error:
                 # Nothing is committed. psycopg 3.3 raises IndexError instead of the error of a
                 # commit that failed before the pipeline was left; another attempt raises that
@@ -347,6 +370,17 @@ async def execute_statement(
                 await connection.close()
                 fault = error
     raise psycopg.DatabaseError("The statement failed.") from fault
+
+
+async def send_query(connection: AsyncConnection[DictRow], query: Query) -> AsyncCursor[DictRow]:
+    """Execute a query in the caller's transaction or pipeline."""
+    return await connection.execute(query.statement, query.values, prepare=query.prepare)
+
+
+async def _rows(cursor: AsyncCursor[DictRow]) -> list[DictRow]:
+    if cursor.rownumber is None:  # the statement returns no rows
+        return []
+    return await cursor.fetchall()
 
 
 @asynccontextmanager

@@ -9,7 +9,6 @@ from memory.recall.search import (
     MEMORY_TOKENS as MEMORY_TOKENS,
     NEAREST as NEAREST,
     Recalled as Recalled,
-    first_memories as first_memories,
     nearest_memories as nearest_memories,
     search_memories as search_memories,
 )

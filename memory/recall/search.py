@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg import DataError
 
@@ -61,18 +61,15 @@ async def recall_memories(
     question: str,
     *,
     budget: int = MEMORY_TOKENS,
-    first: Sequence[Mapping[str, Any]] | None = None,
 ) -> Recalled:
     """Return the memories in `view` that a reply to `question` is given.
 
     A set whose lines have at most `budget` tokens is returned whole, without an embedding call. Of
     a larger one it returns those that are always shown, then the `NEAREST` by exact cosine
     distance, without a cut-off, until the budget is used up. No connection is held while embedding.
-    `first` has the rows of `first_memories`, if the caller has read them for this view and budget.
     """
-    if first is None:
-        statement, values = first_memories(view, budget)
-        first = await person_statement(pool, view.person, statement, values)
+    values = {"prefixes": view.prefixes, "limit": _most_lines(budget)}
+    first = await person_statement(pool, view.person, _SQL["first"], values)
     rows = [row for row in first if row["key"] is not None]
     memories = sorted(merged(read_within(rows, view), view), key=_age)
     is_complete = first[0]["size"] <= _most_lines(budget)
@@ -111,16 +108,6 @@ async def search_memories(
         _log.warning("memories were searched by age only: %s", type(error).__name__)
         nearest = []
     return nearest or found[:limit]
-
-
-def first_memories(
-    view: MemoryView, budget: int = MEMORY_TOKENS
-) -> tuple[LiteralString, dict[str, Any]]:
-    """Return the statement for the rows that `recall_memories` reads first, and its parameters.
-
-    Execute it in a transaction of `view.person`.
-    """
-    return _SQL["first"], {"prefixes": view.prefixes, "limit": _most_lines(budget)}
 
 
 def _most_lines(budget: int) -> int:

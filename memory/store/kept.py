@@ -22,7 +22,7 @@ from memory.model.errors import ChangedSince, ChangeGone, EmbeddingsUnavailable,
 from memory.model.namespace import Person, kept_audience, kept_channel
 from memory.model.schemas import KEPT_KIND
 from memory.model.statement import Statement
-from memory.postgres.database import Pool, execute_statement, person_statement
+from memory.postgres.database import Pool, Query, execute_statement, person_statement
 from memory.postgres.statements import load_statements
 from memory.store.changes import Change, changes_of
 from memory.store.edits import AfterWrite, Origin, statement_of
@@ -159,10 +159,9 @@ async def kept_author(pool: Pool, team_id: str, channel: str, ts: str) -> str:
     return str(rows[0]["user_id"]) if rows else ""
 
 
-async def channels_with_kept(connection: AsyncConnection[DictRow], team_id: str) -> frozenset[str]:
-    """Return the conversations of a workspace for which something is kept."""
-    found = await connection.execute(_SQL["channels"], {"team": team_id}, prepare=True)
-    return frozenset([row["channel_id"] for row in await found.fetchall()])
+def channels_with_kept(team_id: str) -> Query:
+    """Return the query for the `channel_id` of conversations for which something is kept."""
+    return Query(_SQL["channels"], {"team": team_id}, prepare=True)
 
 
 async def keys_of_kept(pool: Pool, person: Person) -> list[str]:

@@ -164,9 +164,13 @@ async def test_what_was_begun_as_another_took_over_is_taken_back(
     event = stored(thread)
     thread.slack.fault(method, delay_ms=1_000)
     async with thread.answering(begun=await thread.turn(event=event)) as late:
-        streamed = method == "chat.startStream"
-        deliver = late.stream.write if streamed else late.stream.finish
-        beginning = asyncio.create_task(deliver("Half of"))
+
+        async def deliver() -> None:
+            if method == "chat.startStream":
+                await late.stream.write("Half of")
+            await late.stream.finish("Half of it.")
+
+        beginning = asyncio.create_task(deliver())
         await until(lambda: thread.intended())
         taken_over(thread, event)
         with pytest.raises(Superseded):
