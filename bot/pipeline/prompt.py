@@ -19,7 +19,7 @@ from bot.slack.names import UNKNOWN_ASKER
 from memory import Memory
 from memory.metrics import step
 from memory.model import EPISODE_KIND, INSTRUCTION_KIND, References, estimated_tokens, framed
-from memory.recall import Recalled, dated_lines, memories_within, memory_text
+from memory.recall import Recalled, dated_lines, memories_within
 from memory.store import KeptMemory
 
 HISTORY_TOKENS = 3_000
@@ -373,7 +373,7 @@ def _memory_frames(memories: Iterable[Memory], references: References) -> dict[s
     """Return the lines of memories by the frame that they are in."""
     said: dict[str, list[tuple[str, str]]] = {"preferences": [], "memories": [], "episodes": []}
     for memory in memories:
-        text = memory_text(memory.kind, references.shown_in(memory.content))
+        text = references.shown(memory.text)
         frame = _FRAMES.get(memory.kind, "memories")
         said[frame].append((memory.said_on, framed(text)[1:-1]))
     return {name: dated_lines(texts) for name, texts in said.items()}

@@ -593,8 +593,9 @@ async def _prompt(
         _kept(app, turn, question),
         names.find(_texts_known(turn, question, brought)),
     )
-    read = [*thread.lines, *(memory.content for memory in recalled.memories), *map(_named_in, kept)]
-    references = await names.find(texts(read))
+    read = texts([*thread.lines, *map(_named_in, kept)])
+    read += [memory.text for memory in recalled.memories]
+    references = await names.find(read)
     # The event of a deactivation may have been missed, but Slack has just been asked for names.
     kept = [one for one in kept if not app.names.is_gone(message.team_id, _author(one))]
     mentioned = mentions(message.text) - {await app.slack.bot_user_id(message.team_id)}

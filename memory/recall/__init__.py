@@ -3,7 +3,6 @@
 from memory.recall.lines import (
     dated_lines as dated_lines,
     memories_within as memories_within,
-    memory_text as memory_text,
 )
 from memory.recall.search import (
     MEMORY_TOKENS as MEMORY_TOKENS,

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import groupby
-from typing import Any
 
-from memory.model.schemas import EPISODE_KIND, INSTRUCTION_KIND, subject, subject_fields
 from memory.model.text import estimated_tokens
 from memory.store.memories import Memory
 
 _DAY_TOKENS = 2  # and the end of the line
-# The text of a fact shows its kind, and each of the other two kinds has a frame of its own.
-_WITHOUT_KIND = frozenset({"UserFact", INSTRUCTION_KIND, EPISODE_KIND})
-
-
-def memory_text(kind: str, content: Mapping[str, Any]) -> str:
-    """Return what a memory says, such as ``UserFoodPreference: ramen; preference: 90``.
-
-    The subject comes first, then each other field that has a value, by its name.
-    """
-    named = subject_fields(kind, content) if kind not in _WITHOUT_KIND else set()
-    about = subject(kind, content)
-    parts = [f"{kind}: {about}" if named else about]
-    for name, value in content.items():
-        if value is not None and value != about:
-            parts.append(f"{name}: {value}")
-    return "; ".join(parts)
 
 
 def dated_lines(said: Iterable[tuple[str, str]]) -> list[str]:
@@ -45,7 +27,7 @@ def dated_lines(said: Iterable[tuple[str, str]]) -> list[str]:
 
 def line_tokens(memory: Memory) -> int:
     """Return an estimate of the tokens of a memory's line."""
-    return estimated_tokens(memory_text(memory.kind, memory.content)) + _DAY_TOKENS
+    return estimated_tokens(memory.text) + _DAY_TOKENS
 
 
 def memories_within(memories: Iterable[Memory], budget: int) -> list[Memory]:

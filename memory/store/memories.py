@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -12,7 +13,7 @@ from psycopg.rows import DictRow
 
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import COLLEAGUES, DM, MemoryView, Namespace, Person
-from memory.model.schemas import INSTRUCTION_KIND
+from memory.model.schemas import EPISODE_KIND, INSTRUCTION_KIND, subject, subject_fields
 from memory.model.statement import MessageKey
 from memory.postgres.database import (
     Pool,
@@ -26,6 +27,8 @@ _SQL = load_statements("memory", "memories")
 
 MAX_MEMORIES = 5_000
 """The most memories of a person; restored and moved ones do not count as new."""
+# The text of a fact shows its kind, and each of the other two kinds has a frame of its own.
+_WITHOUT_KIND = frozenset({"UserFact", INSTRUCTION_KIND, EPISODE_KIND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class Keyed:
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Memory(Keyed):
     """One memory; `value` is the stored JSON, `expires_at` None if it never expires."""
 
@@ -58,6 +61,22 @@ class Memory(Keyed):
         """The schema's fields; content of another shape, as other tools store it, is one field."""
         content = self.value.get("content")
         return dict(content) if isinstance(content, dict) else {"content": content}
+
+    @cached_property
+    def text(self) -> str:
+        """What it says, such as ``UserFoodPreference: ramen; preference: 90``.
+
+        The subject comes first, then each other field that has a value, by its name.
+        """
+        kind = self.kind
+        content = self.content
+        about = subject(kind, content)
+        has_name = kind not in _WITHOUT_KIND and bool(subject_fields(kind, content))
+        parts = [f"{kind}: {about}" if has_name else about]
+        for name, value in content.items():
+            if value is not None and value != about:
+                parts.append(f"{name}: {value}")
+        return "; ".join(parts)
 
     @property
     def sources(self) -> tuple[dict[str, Any], ...]:
