@@ -29,6 +29,8 @@ ANSWER = "answer"
 """The job that answers the messages of a thread; its lock is the thread."""
 MAX_FAILURES = 5
 """After this many attempts that ended in an error, or with their process, the app apologises."""
+MAX_FAILURES_WITH_APOLOGY = 2 * MAX_FAILURES
+"""After this many the message is given up: the apology has as many attempts as the answer."""
 _SQL = load_statements("bot", "inbox")
 # Without a limit one mention would turn every later reply in the thread into a question.
 _FOLLOWED_SECONDS = 30 * 60

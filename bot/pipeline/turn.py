@@ -29,6 +29,7 @@ from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.conversation.inbox import (
     MAX_FAILURES,
+    MAX_FAILURES_WITH_APOLOGY,
     ClaimedMessage,
     finish_without_turn,
     release_message,
@@ -73,6 +74,7 @@ from bot.pipeline.sink import ReplySink, open_sink
 from bot.pipeline.tools import Toolbox
 from bot.queue.retries import RunLater
 from bot.reply_models.failures import ReplyFailed
+from bot.slack.client import SLACK_FAULTS, is_passing, slack_fault
 from bot.slack.messages import API_TEAM, THREAD_SETTING, Message, mentions, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import Reply
@@ -92,6 +94,11 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _RELEASE_SECONDS = 2.0
 _SPREAD_SECONDS = 2.0
+# A job that Slack keeps waiting puts itself off this often, which takes about half an hour; after
+# that each attempt counts as a failure.
+_MAX_RUNS_WITHOUT_SLACK = 30
+_FIRST_PAUSE_WITHOUT_SLACK_SECONDS = 5.0
+_LONGEST_PAUSE_WITHOUT_SLACK_SECONDS = 60.0
 KEPT_ANSWER = "(answered from what is kept here)"
 """Stored instead of an answer that repeats what somebody keeps for a conversation."""
 MOST_TRIES = 3
@@ -131,7 +138,7 @@ async def _spread_after_crashes(app: App, claimed: ClaimedMessage) -> None:
     answered without it.
     """
     crashes = claimed.failures
-    if claimed.process_died and 1 < crashes < MAX_FAILURES:
+    if claimed.process_died and 1 < crashes < MAX_FAILURES_WITH_APOLOGY:
         with suppress(Interrupted):
             await release_message(app, claimed)
         raise RunLater(random.uniform(0.0, _SPREAD_SECONDS * (crashes - 1)))  # noqa: S311
@@ -212,8 +219,13 @@ async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> 
         log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
         await _release_when_back(app, claimed)
         raise RunLater(0.0) from error
+    if _is_slack_away(error) and claimed.attempts < _MAX_RUNS_WITHOUT_SLACK:
+        count("errors", kind="slack_away")
+        log.warning("a turn waits for Slack and is begun again: %s", slack_fault(error))
+        await _release_until_slack_is_back(app, claimed)
+        return
     count("errors", kind="turn")
-    if claimed.failures > MAX_FAILURES:
+    if claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
         log.exception("a message was given up after %d failures", claimed.failures)
         await give_up(app, claimed)
         return
@@ -222,6 +234,18 @@ async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> 
         await release_message(app, claimed, failed=True)
         pause = _FIRST_PAUSE_SECONDS * 2**claimed.failures
         raise RunLater(min(pause, _LONGEST_PAUSE_SECONDS))
+
+
+def _is_slack_away(error: Exception) -> bool:
+    return isinstance(error, SLACK_FAULTS) and is_passing(error)
+
+
+async def _release_until_slack_is_back(app: App, claimed: ClaimedMessage) -> None:
+    """Put a message off: an outage of Slack is no failure of the message. Raises `RunLater`."""
+    with suppress(Interrupted):
+        await release_message(app, claimed)
+        pause = _FIRST_PAUSE_WITHOUT_SLACK_SECONDS * (1 + claimed.attempts)
+        raise RunLater(min(pause, _LONGEST_PAUSE_WITHOUT_SLACK_SECONDS))
 
 
 async def _release_when_back(app: App, claimed: ClaimedMessage) -> None:
@@ -244,7 +268,7 @@ async def _attempt(app: App, claimed: ClaimedMessage) -> None:
     if claimed.unserved:
         log.info("a message of a workspace that is not served was passed over")
         await finish_without_turn(app, claimed, "skipped")
-    elif claimed.failures > MAX_FAILURES:
+    elif claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
         log.error("message %s was given up: even the apology fails", claimed.id)
         activate(app, claimed)
         await give_up(app, claimed)

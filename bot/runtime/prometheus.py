@@ -42,7 +42,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "log_records": ("Warnings and errors in the log", ("level", "logger")),
 }
 """The counters, without the prefix ``kioku_`` and the suffix ``_total``: help and labels."""
-ERRORS = (*get_args(Cause), "database_away", "delivery", "turn")
+ERRORS = (*get_args(Cause), "database_away", "delivery", "slack_away", "turn")
 """The kinds of ``kioku_errors_total``."""
 GAUGES = {
     "database_up": "1 if PostgreSQL answered this scrape, else 0",

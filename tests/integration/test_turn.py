@@ -11,7 +11,13 @@ from uuid import uuid4
 
 import pytest
 
-from bot.conversation.inbox import MAX_FAILURES, stop_thread, store_message, take_message
+from bot.conversation.inbox import (
+    MAX_FAILURES,
+    MAX_FAILURES_WITH_APOLOGY,
+    stop_thread,
+    store_message,
+    take_message,
+)
 from bot.conversation.run import Edited
 from bot.conversation.turns import begin_turn, end_turn
 from bot.locale import say
@@ -318,10 +324,35 @@ async def test_what_always_fails_is_given_up_in_the_end(app: App) -> None:
             )
     finally:
         app.rows("ALTER TABLE away RENAME TO conversations")
-    assert [row["failures"] for row in released] == [*range(1, MAX_FAILURES + 2), MAX_FAILURES + 1]
+    counted = [*range(1, MAX_FAILURES_WITH_APOLOGY + 1), MAX_FAILURES_WITH_APOLOGY]
+    assert [row["failures"] for row in released] == counted
     assert event["status"] == "failed"
     again = await app.ask(place, "<@BOT> hello again")
     assert app.turn(again)["status"] == "answered"
+
+
+async def test_a_message_waits_for_a_slack_that_is_away(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outage of Slack is no failure of the message, unless it takes longer than half an hour."""
+    monkeypatch.setattr("bot.slack.retries.TROUBLE_SECONDS", 0.0)
+    for method in ("chat.startStream", "chat.postMessage"):
+        app.slack.fault(method, status=500, times=None)
+    asked = await app.receive(app.slack.place(), "Hello")
+    pauses = []
+    for _ in range(MAX_FAILURES_WITH_APOLOGY + 1):
+        await app.answering.drain(asked.thread)
+        pauses.append(app.answering.put_off[asked.thread])
+    event = app.event(asked)
+    assert (event["status"], event["token"], event["failures"]) == ("waiting", None, 0)
+    assert pauses == [*range(5, 60, 5)]
+    app.answering.attempts[asked.thread] = 30
+    await app.answering.drain(asked.thread)
+    assert app.event(asked)["failures"] == 1
+    app.slack.clear()
+    app.script("Here you are.")
+    await app.answering.drain(asked.thread)
+    assert app.replies(asked) == ["Here you are."]
 
 
 async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
