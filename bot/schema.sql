@@ -502,15 +502,18 @@ CREATE FUNCTION people_to_remind()
                     AND off.scope = '')
     $$;
 
--- Threads with a message that has waited for two minutes and is not being answered: their job was lost.
+-- Threads with a message that has waited for two minutes and for which there is no job: it was lost.
+-- The message may still have the token of a run that died.
 CREATE FUNCTION unanswered_threads(most int)
     RETURNS TABLE (thread text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
         SELECT DISTINCT open.thread FROM messages AS open
-        WHERE open.ended_at IS NULL AND open.token IS NULL AND open.message IS NOT NULL
+        WHERE open.ended_at IS NULL AND open.message IS NOT NULL
             AND GREATEST(open.ts, open.changed_ts)::float8
                 < extract(epoch FROM now() - interval '2 minutes')
+            AND NOT EXISTS (SELECT FROM procrastinate_jobs AS job
+                WHERE job.lock = open.thread AND job.status IN ('todo', 'doing'))
         LIMIT most
     $$;
 

@@ -20,15 +20,21 @@ def age(app: App, days: float) -> None:
 
 
 async def test_a_message_whose_job_was_lost_gets_another(app: App) -> None:
-    """A thread is answered although its job is gone; one that is being answered is left alone."""
-    lost = message()
-    answered = message()
-    for one in (lost, answered):
+    """A thread is answered although its job is gone, once; one that has a job is left alone."""
+    lost, died, waiting, answered = (message() for _ in range(4))
+    for one in (lost, died, waiting, answered):
         await store_message(app.core, one)
-    app.rows("UPDATE messages SET token = gen_random_uuid() WHERE thread = %s", answered.thread)
-    assert len(app.take_jobs(ANSWER)) == 2
-    await keep_up(app.core)
-    assert [job["thread"] for job in app.take_jobs(ANSWER)] == [lost.thread]
+    for one in (died, answered):
+        app.rows("UPDATE messages SET token = gen_random_uuid() WHERE thread = %s", one.thread)
+    app.rows("UPDATE procrastinate_jobs SET status = 'doing' WHERE lock = %s", answered.thread)
+    for one in (lost, died):
+        app.rows("DELETE FROM procrastinate_jobs WHERE lock = %s", one.thread)
+    for _ in range(2):
+        await keep_up(app.core)
+    jobs = app.rows("SELECT lock, status FROM procrastinate_jobs WHERE task_name = %s", ANSWER)
+    found = sorted((job["lock"], job["status"]) for job in jobs)
+    todo = [(one.thread, "todo") for one in (lost, died, waiting)]
+    assert found == sorted([*todo, (answered.thread, "doing")])
 
 
 async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
