@@ -111,8 +111,10 @@ class Running:
 
     def kill(self) -> None:
         """End it as a crash would: it cannot finish anything."""
-        self.process.kill()
-        self.process.wait(20)
+        # Another thread may start it again meanwhile.
+        process = self.process
+        process.kill()
+        process.wait(20)
 
     def terminate(self) -> int:
         """End it as a server manager would, if it still runs; returns its exit code."""
