@@ -22,7 +22,7 @@ _OURS = tuple(f"{ROOT / package}{os.sep}" for package in ("bot", "memory"))
 # Coroutines of the app and of procrastinate that run at intervals rather than for a message.
 _BY_THE_CLOCK = frozenset(
     {
-        "_update_heartbeat",
+        "_beat_until_ended",
         "_periodic_deferrer",
         "_poll_jobs_to_abort",
         "recover",

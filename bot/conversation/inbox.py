@@ -143,7 +143,7 @@ async def stop_thread(app: App, thread: str, *, stopped_ts: str) -> bool:
         if not stopped.rowcount:
             return False
         await answer_at_once(connection, app.queue, thread)
-    await app.queue.abort([thread])
+        await app.queue.abort(connection, [thread])
     return True
 
 

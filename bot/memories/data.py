@@ -162,17 +162,17 @@ async def erase_person(
     """
     queue = Queue(pool)
     await queue.open()
-    answering: list[str] = []
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
         language = await read_language(connection, person)
         found = await connection.execute(_SQL["threads_being_answered"], person.ids)
-        answering.extend(row["thread"] for row in await found.fetchall())
+        answering = [row["thread"] for row in await found.fetchall()]
         await _delete_files_later(connection, queue, person)
         await update_lines(queue, connection, person, erased=True)
         counts = await _erase_ours(connection, person, keeps_off=keeps_off)
         # Home shows memories until it is published again without them.
         await publish_later(connection, queue, person, erased=language)
+        await queue.abort(connection, answering)
         return counts
 
     async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
@@ -181,7 +181,6 @@ async def erase_person(
         return rows
 
     erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)
-    await queue.abort(answering)
     left = dict(erased.left)
     switches = left["memory_off"] if keeps_off else 0
     if switches:

@@ -67,8 +67,8 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
         if was_formed or await messages_among(connection, person, [place]):
             root = "" if change.text is None else split_thread_key(change.thread)[2]
             await edits.update_from_message_later(connection, app.queue, person, *place, root)
-    if changed is not None and changed.interrupts:
-        await app.queue.abort([change.thread])
+        if changed is not None and changed.interrupts:
+            await app.queue.abort(connection, [change.thread])
 
 
 async def _store_change(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from functools import partial
@@ -19,30 +18,33 @@ from typing import TypeVar
 from procrastinate import exceptions, manager
 from procrastinate.connector import BaseConnector
 from procrastinate.jobs import Job, Status
+from procrastinate.utils import utcnow
 from psycopg_pool import PoolClosed
 
 from bot.logs import fault
 from bot.queue.pulse import Pulse
-from memory.postgres import is_unavailable
+from memory.postgres import is_unavailable, load_statements
 
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 0.5
+_SQL = load_statements("bot.queue", "queue")
 _Result = TypeVar("_Result")
 
 
 class PatientJobManager(manager.JobManager):
     """A job manager whose calls wait while PostgreSQL is unavailable, until `stopping` is set.
 
-    Each heartbeat is noted in `pulse`. A job that another process has taken over is not ended:
-    procrastinate checks only the job's status, and would end the other process's run.
+    Heartbeats are noted in `pulse`. A run ends its job only if no other run has begun since:
+    procrastinate checks the job's status alone, and would end the run of another process.
     """
 
     def __init__(self, connector: BaseConnector, pulse: Pulse, stopping: asyncio.Event) -> None:
         super().__init__(connector)
         self._pulse = pulse
         self._stopping = stopping
-        self._fetched_at: dict[int, float] = {}
+        # The runs of this process: the ids of their jobs, and how often these ran before.
+        self._running: set[tuple[int | None, int]] = set()
         self._workers: set[int] = set()
 
     async def register_worker(self) -> int:
@@ -57,36 +59,42 @@ class PatientJobManager(manager.JobManager):
         await super().unregister_worker(worker_id)
 
     async def beat_for_all(self) -> None:
-        """Record that the workers of this process live, also while they end."""
-        for worker_id in [*self._workers]:
+        """Record that the workers of this process live, also while they end or start again."""
+        workers = [*self._workers]
+        for worker_id in workers:
             await self.update_heartbeat(worker_id)
+        if workers:
+            self._pulse.beat()
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         """Take a job that is due; None if there is none, or if the process is stopping.
 
-        After a lost connection, PostgreSQL may have given the worker a job that it does not know
-        of. Such a job is looked for and taken.
+        There is none, too, if another worker takes a job with the same lock at this moment. After
+        a lost connection, PostgreSQL may have given the worker a job that it does not know of. Such
+        a job is looked for and taken.
         """
         if self._stopping.is_set():
             return None
         try:
             job = await super().fetch_job(queues, worker_id)
+        except exceptions.UniqueViolation:
+            return None
         except exceptions.ConnectorException as error:
             self._raise_unless_passing(error)
             await asyncio.sleep(_PAUSE_SECONDS)
             job = await self._call(partial(self._find_unheard, worker_id))
-        if job is not None and job.id is not None:
-            self._fetched_at[job.id] = time.monotonic()
+        if job is not None:
+            self._running.add((job.id, job.attempts))
         return job
 
     async def _find_unheard(self, worker_id: int) -> Job | None:
         """Return a job that its row assigns to the worker, but that the worker does not run."""
         found = await self.list_jobs_async(status=Status.DOING.value, worker_id=worker_id)
-        return next((job for job in found if job.id not in self._fetched_at), None)
+        return next((job for job in found if (job.id, job.attempts) not in self._running), None)
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
-        """Store the end of a job, if it is still this process's."""
-        await self._store_end(job, partial(super().finish_job, job, status, delete_job))
+        """Store the end of a job, if no other run of it has begun."""
+        await self._store_end(job, "finish", status=status.value, delete_job=delete_job)
 
     async def retry_job(
         self,
@@ -96,14 +104,19 @@ class PatientJobManager(manager.JobManager):
         queue: str | None = None,
         lock: str | None = None,
     ) -> None:
-        """Let a job wait again, if it is still this process's."""
-        retry = partial(super().retry_job, job, retry_at, priority, queue, lock)
-        await self._store_end(job, retry)
+        """Let a job wait again, if no other run of it has begun."""
+        await self._store_end(
+            job,
+            "retry",
+            retry_at=retry_at or utcnow(),
+            priority=priority,
+            queue=queue,
+            lock=lock,
+        )
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Record that a worker lives."""
         await self._call(partial(super().update_heartbeat, worker_id))
-        self._pulse.beat()
 
     async def defer_periodic_job(
         self, job: Job, periodic_id: str, defer_timestamp: int
@@ -122,28 +135,19 @@ class PatientJobManager(manager.JobManager):
         listen = partial(super().listen_for_jobs, on_notification=on_notification, queues=queues)
         await self._call(listen)
 
-    async def _store_end(self, job: Job, store: Callable[[], Awaitable[None]]) -> None:
-        """Store the end of a job, however often that takes, unless the job is no longer ours."""
-        fetched_at = self._fetched_at.get(job.id or 0, 0.0)
-        is_certain = self._pulse.unbroken_since() <= fetched_at
+    async def _store_end(self, job: Job, statement: str, **values: object) -> None:
+        """Store the end of a run, however often that takes; a second time changes nothing."""
+        store = partial(
+            self.connector.execute_query_async,
+            query=_SQL[statement],
+            id=job.id,
+            attempts=job.attempts,
+            **values,
+        )
         try:
-            while is_certain or await self._call(partial(self._is_ours, job)):
-                try:
-                    await store()
-                except exceptions.ConnectorException as error:
-                    self._raise_unless_passing(error)
-                else:
-                    return
-                # PostgreSQL may have stored it before the connection was lost.
-                is_certain = False
-                await asyncio.sleep(_PAUSE_SECONDS)
+            await self._call(store)
         finally:
-            self._fetched_at.pop(job.id or 0, None)
-
-    async def _is_ours(self, job: Job) -> bool:
-        """Return whether this process's worker still has the job."""
-        found = await self.list_jobs_async(id=job.id, status=Status.DOING.value)
-        return any(one.worker_id == job.worker_id for one in found)
+            self._running.discard((job.id, job.attempts))
 
     async def _call(self, call: Callable[[], Awaitable[_Result]]) -> _Result:
         """Call until PostgreSQL answers."""

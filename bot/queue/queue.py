@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
@@ -171,12 +170,15 @@ class Queue:
         found = await connection.execute(_SQL["hold_waiting"], values, prepare=True)
         return await found.fetchone() is not None
 
-    async def abort(self, locks: Iterable[str]) -> None:
-        """Cancel the jobs that run with these locks, in whichever process they run."""
-        for lock in locks:
-            for job in await self._manager.list_jobs_async(lock=lock, status="doing"):
-                if job.id is not None:
-                    await self._manager.cancel_job_by_id_async(job.id, abort=True)
+    async def abort(self, connection: AsyncConnection[DictRow], locks: Iterable[str]) -> None:
+        """Cancel the jobs that run with these locks, in whichever process, if the caller commits.
+
+        A job with such a lock that the caller's transaction adds is not cancelled: it can only
+        begin afterwards.
+        """
+        found = await connection.execute(_SQL["running"], {"locks": [*locks]})
+        for row in await found.fetchall():
+            await self._manager.cancel_job_by_id_async(row["id"], abort=True, connection=connection)
 
     def start(self, *, replies: int, background: int) -> None:
         """Work on at most this many jobs of each queue at a time."""
@@ -186,6 +188,7 @@ class Queue:
             self._work(_RECOVERY, 1, _BACKGROUND_PATIENCE_SECONDS),
         )
         self._workers = [asyncio.create_task(work, name="worker") for work in works]
+        self._beating = asyncio.create_task(self._beat_until_ended(), name="heartbeats")
 
     def begin_to_stop(self) -> None:
         """Take no more jobs; what runs goes on."""
@@ -195,7 +198,6 @@ class Queue:
         self._stopping.set()
         for worker in self._workers:
             worker.cancel()
-        self._beating = asyncio.create_task(self._beat_until_ended(), name="last heartbeats")
 
     async def stop(self) -> None:
         """Take no more jobs; let running ones end (replies for 25 seconds), or hand them back."""
@@ -207,10 +209,15 @@ class Queue:
             await cancel_until_done(self._beating)
 
     async def _beat_until_ended(self) -> None:
-        """Send heartbeats until the last jobs have ended: a worker that stops sends none."""
+        """Send heartbeats until the last jobs have ended.
+
+        A worker of procrastinate sends none while it waits for its jobs, to stop or to start again.
+        """
         while any(not worker.done() for worker in self._workers):
-            with suppress(exceptions.ConnectorException):
+            try:
                 await self._manager.beat_for_all()
+            except exceptions.ConnectorException as error:
+                log.warning("a heartbeat failed: %s", fault(error))
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def run_until_empty(self) -> None:
@@ -236,7 +243,8 @@ class Queue:
                     fetch_job_polling_interval=_POLL_SECONDS,
                     abort_job_polling_interval=_ABORT_POLL_SECONDS,
                     shutdown_graceful_timeout=patience,
-                    update_heartbeat_interval=_HEARTBEAT_SECONDS,
+                    # `_beat_until_ended` sends them.
+                    update_heartbeat_interval=_PRUNE_SECONDS,
                     stalled_worker_timeout=_PRUNE_SECONDS,
                     install_signal_handlers=False,
                     delete_jobs="successful",

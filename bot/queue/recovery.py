@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from procrastinate import App, exceptions
-from procrastinate.utils import utcnow
+from procrastinate import App
+from psycopg.errors import UniqueViolation
 
 from memory import Pool
-from memory.postgres import load_statements
+from memory.postgres import execute_statement, load_statements
 
 log = logging.getLogger(__name__)
 
@@ -20,23 +20,25 @@ _SQL = load_statements("bot.queue", "queue")
 async def recover_jobs(queue: App, pool: Pool) -> None:
     """Let the jobs of processes without a heartbeat run again.
 
-    Nothing is done just after PostgreSQL has come back: while it was away, no process could send
-    one.
+    The statement that changes a job checks this again, because this process may have been suspended
+    since it read the jobs. Nothing is done just after PostgreSQL has come back: while it was away,
+    no process could send one.
     """
     # As the login: the application's role may not look at its connections.
     async with pool.connection() as connection:
-        values = {"seconds": STALLED_SECONDS}
-        found = await connection.execute(_SQL["connected_long_enough"], values)
+        found = await connection.execute(
+            _SQL["connected_long_enough"], {"seconds": STALLED_SECONDS}
+        )
         [connected] = await found.fetchall()
     if not connected["holds"]:
         return
     stalled = await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
     for job in stalled:
-        if job.id is None:
-            continue
+        values = {"id": job.id, "seconds": STALLED_SECONDS}
         try:
-            await queue.job_manager.retry_job_by_id_async(job.id, utcnow())
-        except exceptions.ConnectorException:
-            # Its process has ended it meanwhile.
+            recovered = await execute_statement(pool, _SQL["recover"], values)
+        except UniqueViolation:
+            # Periodic work, of which the next job waits already.
             continue
-        log.warning("job %d (%s) of a process that died runs again", job.id, job.task_name)
+        if recovered:
+            log.warning("job %d (%s) of a process that died runs again", job.id, job.task_name)

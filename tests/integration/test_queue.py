@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from math import inf
 from typing import Any, LiteralString
 
 import pytest
@@ -15,8 +16,8 @@ from procrastinate.jobs import Job
 from psycopg.errors import AdminShutdown
 
 from bot.logs import _Discreet
-from bot.queue.pulse import SILENCE_SECONDS
 from bot.queue.queue import BACKGROUND, REPLIES, Queue, delete_old_jobs
+from bot.queue.recovery import recover_jobs
 from bot.queue.retries import Backoff, RunLater
 from memory import Pool
 from memory.postgres import transaction
@@ -137,6 +138,34 @@ async def test_a_job_given_while_the_connection_was_lost_runs(
     await until(lambda: jobs(database) == [])
 
 
+async def test_a_worker_goes_on_when_another_takes_a_job_of_the_same_lock_first(
+    database: str, pool: Pool, queue: Queue, work: Work, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two workers that take two jobs of one lock at the same moment: one of them has no job."""
+    await put(pool, queue, "L", "first")
+    [other] = owner_rows(
+        database,
+        "INSERT INTO procrastinate_workers (last_heartbeat)"
+        " VALUES (now() + interval '1 hour') RETURNING id",
+    )
+    blocked: LiteralString = (
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with transaction(pool) as connection:
+        await connection.execute(
+            "SELECT procrastinate_fetch_job_v2(ARRAY['replies'], %s)", [other["id"]]
+        )
+        await put(pool, queue, "L", "second", priority=1)
+        queue.start(replies=1, background=1)
+        await until(lambda: owner_rows(database, blocked))
+    await put(pool, queue, "M", "elsewhere")
+    await until(lambda: work.done == ["elsewhere"])
+    owner_rows(database, "DELETE FROM procrastinate_jobs WHERE worker_id = %s", other["id"])
+    await until(lambda: work.done == ["elsewhere", "second"])
+    assert [one for one in caplog.records if one.name == "bot.queue.queue"] == []
+
+
 async def test_a_job_of_a_higher_priority_begins_first(
     pool: Pool, queue: Queue, work: Work
 ) -> None:
@@ -236,9 +265,42 @@ async def test_a_running_job_is_aborted_by_its_lock(pool: Pool, queue: Queue) ->
     await put(pool, queue, "L1", "long")
     await asyncio.wait_for(begun.wait(), SECONDS)
     await put(pool, queue, "L1", "next")
-    await queue.abort(["L1", "L2"])
+    async with transaction(pool) as connection:
+        await queue.abort(connection, ["L1", "L2"])
     await until(lambda: len(ends) == 2)
     assert ends == [AbortReason.USER_REQUEST, "next"]
+
+
+async def test_an_abort_leaves_the_next_job_of_the_lock_alone(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """A job that is to be aborted cannot end, and the next one begin, before the abort counts."""
+    begun = asyncio.Event()
+    may_end = asyncio.Event()
+    aborted: list[bool] = []
+
+    async def work(label: str) -> None:
+        if label == "next":
+            [row] = owner_rows(database, "SELECT abort_requested FROM procrastinate_jobs")
+            aborted.append(row["abort_requested"])
+            return
+        begun.set()
+        await may_end.wait()
+
+    queue.register("work", REPLIES, work, retry=RETRY)
+    queue.start(replies=1, background=1)
+    await put(pool, queue, "L1", "running")
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    blocked: LiteralString = (
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with transaction(pool) as connection:
+        await queue.defer(connection, "work", {"L1": {"label": "next"}}, queue=REPLIES)
+        await queue.abort(connection, ["L1"])
+        may_end.set()
+        await until(lambda: owner_rows(database, blocked))
+    await until(lambda: aborted == [False])
 
 
 @pytest.mark.parametrize("kind", ["all", "all but listeners"])
@@ -284,30 +346,53 @@ async def test_a_job_of_a_process_that_died_runs_again(
     await until(lambda: jobs(database) == [])
 
 
+async def test_a_job_that_is_taken_meanwhile_is_not_recovered(
+    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is suspended after it has read the stalled jobs takes none from a live run."""
+    for label, heartbeat in (("live", "1 minute"), ("orphan", "-1 minute")):
+        await put(pool, queue, label, label)
+        owner_rows(
+            database,
+            "WITH worker AS (INSERT INTO procrastinate_workers (last_heartbeat)"
+            " VALUES (now() + %s::interval) RETURNING id)"
+            " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM worker)"
+            " WHERE lock = %s",
+            *(heartbeat, label),
+        )
+    read = await queue.app.job_manager.list_jobs_async(task="work")
+
+    async def read_before(**_: object) -> Iterable[Job]:
+        return read
+
+    monkeypatch.setattr(queue.app.job_manager, "get_stalled_jobs", read_before)
+    monkeypatch.setattr("bot.queue.recovery.STALLED_SECONDS", 0.0)
+    await recover_jobs(queue.app, pool)
+    assert [job["status"] for job in jobs(database)] == ["doing", "todo"]
+
+
+@pytest.mark.parametrize("end", ["succeeds", "fails"])
 async def test_a_process_that_was_suspended_does_not_end_the_run_of_another(
-    database: str, pool: Pool, queue: Queue
+    database: str, pool: Pool, queue: Queue, end: str
 ) -> None:
     """Its job is in progress elsewhere meanwhile: it leaves the job, with its lock, as it is."""
-    begun = asyncio.Event()
     ended = asyncio.Event()
 
     async def work(label: str) -> None:
-        begun.set()
-        # As if nothing had reached PostgreSQL for a while.
-        queue.pulse._last_beat -= 2 * SILENCE_SECONDS
-        [other] = owner_rows(
-            database, "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id"
-        )
+        # As if it had been recovered, and another worker had begun it.
         owner_rows(
             database,
-            "UPDATE procrastinate_jobs SET worker_id = %s WHERE task_name = 'work'",
-            other["id"],
+            "WITH other AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
+            " UPDATE procrastinate_jobs SET worker_id = (SELECT id FROM other),"
+            " attempts = attempts + 1 WHERE task_name = 'work'",
         )
         ended.set()
+        if label == "fails":
+            raise RuntimeError
 
     queue.register("work", REPLIES, work, retry=RETRY)
     queue.start(replies=1, background=1)
-    await put(pool, queue, "L1", "taken over")
+    await put(pool, queue, "L1", end)
     await asyncio.wait_for(ended.wait(), SECONDS)
     await queue.stop()
     assert [job["status"] for job in jobs(database)] == ["doing"]
@@ -334,10 +419,22 @@ async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
     assert found == [("running", "todo"), ("waiting", "todo")]
 
 
-async def test_a_process_that_stops_lives_until_its_last_job_has_ended(
-    database: str, pool: Pool, queue: Queue
+@pytest.mark.parametrize("end", ["stops", "fails and starts again"])
+async def test_a_worker_that_ends_lives_until_its_last_job_has_ended(
+    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     """Others do not take over what it is still doing."""
+    failed = asyncio.Event()
+
+    async def fail(
+        self: manager.JobManager, queues: Iterable[str] | None, worker_id: int
+    ) -> Job | None:
+        del self, worker_id
+        if queues == [REPLIES] and not failed.is_set():
+            failed.set()
+            raise ConnectorException
+        return None
+
     begun = asyncio.Event()
     may_end = asyncio.Event()
 
@@ -347,10 +444,14 @@ async def test_a_process_that_stops_lives_until_its_last_job_has_ended(
         await may_end.wait()
 
     queue.register("work", REPLIES, work, retry=RETRY)
-    queue.start(replies=1, background=1)
+    queue.start(replies=2, background=1)
     await put(pool, queue, "L1", "last")
     await asyncio.wait_for(begun.wait(), SECONDS)
-    queue.begin_to_stop()
+    if end == "stops":
+        queue.begin_to_stop()
+    else:
+        monkeypatch.setattr(manager.JobManager, "fetch_job", fail)
+        await asyncio.wait_for(failed.wait(), SECONDS)
     later: LiteralString = (
         "SELECT 1 FROM procrastinate_jobs JOIN procrastinate_workers AS worker"
         " ON worker.id = worker_id WHERE task_name = 'work' AND last_heartbeat > %s"
@@ -360,6 +461,25 @@ async def test_a_process_that_stops_lives_until_its_last_job_has_ended(
     may_end.set()
     await asyncio.wait_for(queue.stop(), SECONDS)
     assert jobs(database) == []
+
+
+async def test_a_process_is_out_of_touch_while_one_of_its_workers_is(
+    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The jobs of that worker may be another process's, whatever the others say."""
+    beat = manager.JobManager.update_heartbeat
+    workers: LiteralString = "SELECT id FROM procrastinate_workers ORDER BY id"
+    queue.start(replies=1, background=1)
+    await until(lambda: len(owner_rows(database, workers)) == 3)
+    last = owner_rows(database, workers)[-1]["id"]
+
+    async def hang(self: manager.JobManager, worker_id: int) -> None:
+        if worker_id == last:
+            await asyncio.Event().wait()
+        await beat(self, worker_id)
+
+    monkeypatch.setattr(manager.JobManager, "update_heartbeat", hang)
+    await until(lambda: queue.pulse.unbroken_since() == inf)
 
 
 async def test_without_a_worker_what_is_due_is_run_until_nothing_is_left(

@@ -7,6 +7,40 @@ SELECT COALESCE(min(backend_start) < now() - make_interval(secs => %(seconds)s),
 FROM pg_stat_activity
 WHERE usename = session_user AND datname = current_database();
 
+-- name: recover
+-- Let a job in progress run again, unless its worker has sent a heartbeat within so many seconds. The
+-- worker is looked up in a subquery: for a job that has changed meanwhile, PostgreSQL evaluates that
+-- again, but not a join.
+WITH stalled AS (
+    SELECT id FROM procrastinate_jobs AS job
+    WHERE id = %(id)s AND status = 'doing' AND (worker_id IS NULL OR (
+        SELECT last_heartbeat FROM procrastinate_workers AS worker WHERE worker.id = job.worker_id
+    ) < now() - make_interval(secs => %(seconds)s))
+    FOR UPDATE SKIP LOCKED
+)
+SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM stalled;
+
+-- name: finish
+-- End a job, unless another run of it has begun or it has ended: each run begins with one attempt more.
+WITH run AS (
+    SELECT id FROM procrastinate_jobs
+    WHERE id = %(id)s AND status = 'doing' AND attempts = %(attempts)s FOR UPDATE
+)
+SELECT procrastinate_finish_job_v1(id, %(status)s, %(delete_job)s) FROM run;
+
+-- name: retry
+-- Let a job run again at a time, unless another run of it has begun or it has ended.
+WITH run AS (
+    SELECT id FROM procrastinate_jobs
+    WHERE id = %(id)s AND status = 'doing' AND attempts = %(attempts)s FOR UPDATE
+)
+SELECT procrastinate_retry_job_v2(id, %(retry_at)s, %(priority)s, %(queue)s, %(lock)s) FROM run;
+
+-- name: running
+-- Lock the jobs in progress with these locks: they cannot end before this transaction does.
+SELECT id FROM procrastinate_jobs WHERE lock = ANY(%(locks)s) AND status = 'doing'
+ORDER BY id FOR UPDATE;
+
 -- name: state
 -- What waits in the queue. A process has three workers.
 SELECT
