@@ -89,8 +89,7 @@ class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
 
 async def _configure(connection: AsyncConnection[DictRow]) -> None:
     await connection.set_autocommit(True)
-    found = await connection.execute("SELECT pg_backend_pid() AS pid")
-    [row] = await found.fetchall()
+    [row] = await fetch_rows(connection, "SELECT pg_backend_pid() AS pid")
     # A pooler reports a process id of its own: the next transaction may use another connection to
     # PostgreSQL, which does not know statements prepared on this one.
     if row["pid"] == connection.info.backend_pid:
@@ -380,6 +379,16 @@ async def send_query(connection: AsyncConnection[DictRow], query: Query) -> Asyn
 async def _rows(cursor: AsyncCursor[DictRow]) -> list[DictRow]:
     if cursor.rownumber is None:  # the statement returns no rows
         return []
+    return await cursor.fetchall()
+
+
+async def fetch_rows(
+    connection: AsyncConnection[DictRow],
+    statement: LiteralString,
+    values: Mapping[str, object] | Sequence[object] = (),
+) -> list[DictRow]:
+    """Execute one statement within the transaction of `connection`; return its rows."""
+    cursor = await connection.execute(statement, values)
     return await cursor.fetchall()
 
 

@@ -16,7 +16,7 @@ from psycopg.rows import DictRow, dict_row
 
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import DatabaseNotReady, EmbeddingSpaceMismatch
-from memory.postgres.database import CONNECT_SECONDS, Pool, begin, transaction
+from memory.postgres.database import CONNECT_SECONDS, Pool, begin, fetch_rows, transaction
 from memory.postgres.requirements import (
     LETTERS,
     Surroundings,
@@ -189,12 +189,14 @@ def _record_embedding_space(connection: Connection[DictRow], space: EmbeddingSpa
         " ON CONFLICT DO NOTHING",
         (space.model, space.dimensions),
     )
-    _compare(connection.execute(_EMBEDDING_SPACE).fetchone(), space)
+    _compare(connection.execute(_EMBEDDING_SPACE).fetchall(), space)
 
 
-def _compare(row: DictRow | None, space: EmbeddingSpace) -> None:
-    if row is None:
+def _compare(rows: Sequence[DictRow], space: EmbeddingSpace) -> None:
+    """Raise `EmbeddingSpaceMismatch` unless the stored vectors are of `space`."""
+    if not rows:
         raise DatabaseNotReady("The database has no memory tables yet: run `kioku migrate`.")
+    [row] = rows
     stored = EmbeddingSpace(row["model"], row["dimensions"])
     if stored != space:
         raise EmbeddingSpaceMismatch(
@@ -220,11 +222,10 @@ async def check_access(conninfo: str) -> bool:
             conninfo, connect_timeout=CONNECT_SECONDS, row_factory=dict_row
         ) as connection:
             check_server(connection.info)
-            letters = await connection.execute(LETTERS)
-            check_letters(await letters.fetchone())
+            [letters] = await fetch_rows(connection, LETTERS)
+            check_letters(letters)
             await begin(connection)
-            found = await connection.execute(_SQL["is_bound"])
-            [row] = await found.fetchall()
+            [row] = await fetch_rows(connection, _SQL["is_bound"])
             return bool(row["bound"])
     except psycopg.errors.InvalidParameterValue as missing:
         raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
@@ -251,16 +252,15 @@ async def check_database(
     wanted.add(_LANGGRAPH)
     try:
         async with transaction(pool, wait=wait) as connection:
-            found = await connection.execute("SELECT name FROM kioku_migrations")
-            applied = {row["name"] for row in await found.fetchall()}
-            found = await connection.execute(_EMBEDDING_SPACE)
-            stored = await found.fetchone()
+            steps = await fetch_rows(connection, "SELECT name FROM kioku_migrations")
+            spaces = await fetch_rows(connection, _EMBEDDING_SPACE)
     except psycopg.errors.UndefinedTable as missing:
         raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
+    applied = {row["name"] for row in steps}
     _refuse_other_schema(applied, wanted)
     if behind := wanted - applied:
         raise DatabaseNotReady(
             f"The database is {len(behind)} step(s) behind this version: run `kioku migrate`."
         )
     if space is not None:
-        _compare(stored, space)
+        _compare(spaces, space)

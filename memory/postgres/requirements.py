@@ -72,9 +72,9 @@ def check_server(info: ConnectionInfo) -> None:
         )
 
 
-def check_letters(row: Mapping[str, Any] | None) -> None:
+def check_letters(row: Mapping[str, Any]) -> None:
     """Raise `DatabaseNotReady` if the row of `LETTERS` says that only A to Z are lowered."""
-    if row is None or not row["fold"]:
+    if not row["fold"]:
         raise DatabaseNotReady(
             "The database's LC_CTYPE knows no letters but A to Z, so forgetting would leave texts"
             " behind: create one with `CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
@@ -85,7 +85,8 @@ def check_letters(row: Mapping[str, Any] | None) -> None:
 def look(connection: Connection[DictRow]) -> Surroundings:
     """Return where a migration works; changes nothing. Raises `DatabaseNotReady`."""
     check_server(connection.info)
-    check_letters(connection.execute(LETTERS).fetchone())
+    [letters] = connection.execute(LETTERS).fetchall()
+    check_letters(letters)
     [found] = connection.execute(_LOOK).fetchall()
     user = found["user"]
     schema = found["migrated"] or found["current"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, LiteralString, cast
@@ -29,6 +29,20 @@ def load_statements(package: str, file: str) -> Mapping[str, LiteralString]:
     names = parts[::2]
     statements = [part.strip().removesuffix(";") for part in parts[1::2]]
     return cast(Mapping[str, LiteralString], dict(zip(names, statements, strict=True)))
+
+
+def column_parameters(
+    names: Sequence[str], rows: Collection[Sequence[Any]]
+) -> dict[str, list[Any]]:
+    """Return rows as parameters for ``unnest``: a list for each column, under these names.
+
+    PostgreSQL knows the length of these lists when it plans a statement. For rows in JSON it
+    assumes a hundred, and may then read a whole table to find one row.
+    """
+    columns: dict[str, list[Any]] = {}
+    for place, name in enumerate(names):
+        columns[name] = [row[place] for row in rows]
+    return columns
 
 
 def rows_parameter(rows: Iterable[Mapping[str, Any]]) -> Jsonb:

@@ -15,7 +15,7 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.model.namespace import COLLEAGUES, DM, Person
 from memory.model.statement import Actor, MessageKey, Statement, fold
-from memory.postgres.database import Pool, person_transaction
+from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.memories import Keyed
 from memory.store.statements import read_statements, reinstate, withdraw, writing
@@ -87,9 +87,9 @@ async def read_changes(
         "ids": None if ids is None else list(ids),
         "limit": limit,
     }
-    found = await (await connection.execute(_SQL["read_changes"], values)).fetchall()
-    by_key = await read_statements(connection, person, {row["key"] for row in found})
-    return [_change_of(person, by_key[row["key"]], row["batch"]) for row in found]
+    rows = await fetch_rows(connection, _SQL["read_changes"], values)
+    by_key = await read_statements(connection, person, {row["key"] for row in rows})
+    return [_change_of(person, by_key[row["key"]], row["batch"]) for row in rows]
 
 
 def _change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> Change:

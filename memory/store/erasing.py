@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.namespace import Person
-from memory.postgres.database import Pool, person_transaction
+from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import Selection, forget_within
 from memory.store.memories import MAX_MEMORIES, person_range
@@ -83,6 +83,5 @@ async def _count_rows(
 ) -> dict[str, int]:
     """Return the number of the person's rows by table, forgotten ones included."""
     async with seeing_forgotten(connection):
-        found = await connection.execute(_SQL["count_rows"], parameters)
-        [row] = await found.fetchall()
+        [row] = await fetch_rows(connection, _SQL["count_rows"], parameters)
     return row

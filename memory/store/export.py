@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from memory.model.namespace import DM, Person
-from memory.postgres.database import Pool, person_transaction
+from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
 
 FORMAT = "kioku-export"
@@ -25,6 +25,6 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
     document: dict[str, Any] = {"format": FORMAT, "version": VERSION}
     async with person_transaction(pool, person) as connection:
         for name in ("memories", "statements", "proposals", "forgotten"):
-            found = await connection.execute(_SQL[name], values)
-            document[name] = [row["row"] for row in await found.fetchall()]
+            rows = await fetch_rows(connection, _SQL[name], values)
+            document[name] = [row["row"] for row in rows]
     return document

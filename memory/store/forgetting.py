@@ -22,14 +22,14 @@ from memory.model.errors import ChangeGone
 from memory.model.namespace import DM, Person
 from memory.model.schemas import subject
 from memory.model.statement import MessageKey, Statement, View, agrees
-from memory.postgres.database import Pool, person_transaction
-from memory.postgres.statements import load_statements
+from memory.postgres.database import Pool, fetch_rows, person_transaction
+from memory.postgres.statements import column_parameters, load_statements
 from memory.store.edits import Origin, statement_of
 from memory.store.memories import Memory, person_range, reread
 from memory.store.proposals import ask
 from memory.store.statements import (
     join_same_things,
-    message_columns,
+    message_parameters,
     messages_of,
     refresh_keys,
     refresh_rows,
@@ -75,7 +75,7 @@ class Selection:
         return {
             "keys": list(self.keys),
             "statements": list(self.statements),
-            **message_columns(self.messages),
+            **message_parameters(self.messages),
             "since": since,
             "until": until,
             "everything": self.everything,
@@ -162,11 +162,14 @@ async def forget_within(
 ) -> Forgotten:
     """Forget as `forget` does, within a transaction that holds the person's lock."""
     identity = uuid4()
+    values = {**person.ids, **selection.parameters(), "id": identity}
     keys = await _selected_keys(connection, person, selection)
     before = await reread(connection, person, keys)
-    hidden = await _hide(connection, person, selection, identity)
+    async with seeing_forgotten(connection):
+        hidden = await fetch_rows(connection, _SQL["hide"], values)
     await refresh_keys(connection, person, keys)
-    asked = await _delete_proposals(connection, person, selection, keys)
+    values["keys"] = sorted(keys)
+    asked = await fetch_rows(connection, _SQL["delete_proposals"], values)
 
     messages = messages_of(hidden) | set(selection.messages)
     if find_messages is not None:
@@ -175,15 +178,10 @@ async def forget_within(
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
-    record = {
-        **person.ids,
-        **message_columns(messages),
-        "id": identity,
-        "keys": sorted(keys),
-        "hidden_ids": [row["id"] for row in hidden],
-        "hidden_keys": [row["key"] for row in hidden],
-    }
-    await connection.execute(_SQL["record"], record)
+    hidden_statements = [(row["id"], row["key"]) for row in hidden]
+    values |= message_parameters(messages)
+    values |= column_parameters(("hidden_ids", "hidden_keys"), hidden_statements)
+    await connection.execute(_SQL["record"], values)
     if not hidden and delete_texts is not None:
         await delete_texts(connection, person, Gone(messages=new_messages, needles=()))
 
@@ -203,31 +201,10 @@ async def _selected_keys(
 ) -> set[str]:
     """Return the keys of the memories that a selection is about."""
     values = {**person.ids, **selection.parameters()}
-    rows = await (await connection.execute(_SQL["choose"], values)).fetchall()
+    rows = await fetch_rows(connection, _SQL["choose"], values)
     if selection.everything:
-        found = await connection.execute(_SQL["keys_in_store"], person_range(person))
-        rows += await found.fetchall()
+        rows += await fetch_rows(connection, _SQL["keys_in_store"], person_range(person))
     return {row["key"] for row in rows} | set(selection.keys)
-
-
-async def _hide(
-    connection: AsyncConnection[DictRow], person: Person, selection: Selection, identity: UUID
-) -> list[DictRow]:
-    """Hide the statements that a selection is about; return their rows."""
-    values = {**person.ids, **selection.parameters(), "id": identity}
-    async with seeing_forgotten(connection):
-        return await (await connection.execute(_SQL["hide"], values)).fetchall()
-
-
-async def _delete_proposals(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    selection: Selection,
-    keys: Collection[str],
-) -> list[DictRow]:
-    """Delete questions and refusals about these memories, or about the rest of a selection."""
-    values = {**person.ids, **selection.parameters(), "keys": list(keys)}
-    return await (await connection.execute(_SQL["delete_proposals"], values)).fetchall()
 
 
 def _newest_first(memories: Iterable[Memory]) -> list[Memory]:
@@ -259,10 +236,10 @@ async def undo_forgetting(
     values = {**person.ids, "id": identity, "minutes": UNDO_MINUTES}
     async with writing(pool, embedder, person) as connection:
         async with seeing_forgotten(connection):
-            restored = await (await connection.execute(_SQL["show_again"], values)).fetchall()
+            restored = await fetch_rows(connection, _SQL["show_again"], values)
         if not restored:
             raise ChangeGone("The Undo has expired or was used already.")
-        records = await (await connection.execute(_SQL["delete_record"], values)).fetchall()
+        records = await fetch_rows(connection, _SQL["delete_record"], values)
         keys = {row["key"] for row in restored}
         views = await refresh_rows(connection, person, keys)
         joined = await join_same_things(connection, person, views)
@@ -312,9 +289,10 @@ async def undoable_forgetting(pool: Pool, person: Person) -> tuple[Forgotten, da
     """Return the newest forgetting of memories that can still be undone, and until when."""
     values = {**person.ids, "minutes": UNDO_MINUTES}
     async with person_transaction(pool, person) as connection, seeing_forgotten(connection):
-        row = await (await connection.execute(_SQL["undoable"], values)).fetchone()
-    if row is None:
+        rows = await fetch_rows(connection, _SQL["undoable"], values)
+    if not rows:
         return None
+    [row] = rows
     return Forgotten(id=row["forgotten_id"], can_undo=True, count=row["count"]), row["until"]
 
 
@@ -331,24 +309,23 @@ async def purge(
     the quotes that name it; questions and refusals that name it are deleted.
     """
     async with seeing_forgotten(connection):
-        found = await connection.execute(_SQL["due"], {**person.ids, "minutes": minutes})
-        due = await found.fetchall()
+        due = await fetch_rows(connection, _SQL["due"], {**person.ids, "minutes": minutes})
         if not due:
             return
         messages = messages_of(due)
         needles = await _needles(connection, due)
         values = {
             **person.ids,
-            **message_columns(messages),
+            **message_parameters(messages),
             "needles": needles,
             "ids": list({row["forgotten_id"] for row in due}),
         }
         await connection.execute(_SQL["delete_due"], values)
-        blanked = await (await connection.execute(_SQL["blank_quotes"], values)).fetchall()
+        blanked = await fetch_rows(connection, _SQL["blank_quotes"], values)
     await refresh_keys(connection, person, {row["key"] for row in blanked})
     await connection.execute(_SQL["blank_proposals"], values)
     if delete_texts is not None:
-        recorded = await (await connection.execute(_SQL["recorded"], values)).fetchall()
+        recorded = await fetch_rows(connection, _SQL["recorded"], values)
         gone = Gone(messages=messages | messages_of(recorded), needles=needles)
         await delete_texts(connection, person, gone)
 
@@ -356,8 +333,7 @@ async def purge(
 async def _needles(connection: AsyncConnection[DictRow], forgotten: Iterable[DictRow]) -> list[str]:
     """Return the strings whose presence in a text shows that it names what was forgotten."""
     subjects = {subject(row["kind"], row["content"]) for row in forgotten if row["content"]}
-    found = await connection.execute(_SQL["needles"], {"subjects": list(subjects)})
-    [row] = await found.fetchall()
+    [row] = await fetch_rows(connection, _SQL["needles"], {"subjects": list(subjects)})
     needles: list[str] = row["needles"]
     return needles
 
@@ -366,9 +342,8 @@ async def forgotten_among(
     connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
 ) -> set[MessageKey]:
     """Return those of `messages` whose memories this person has forgotten."""
-    values = {**person.ids, **message_columns(messages)}
-    found = await connection.execute(_SQL["are_forgotten"], values)
-    return messages_of(await found.fetchall())
+    values = {**person.ids, **message_parameters(messages)}
+    return messages_of(await fetch_rows(connection, _SQL["are_forgotten"], values))
 
 
 # --- after a backup was restored ---------------------------------------------------------------

@@ -14,7 +14,8 @@ from psycopg.rows import DictRow
 
 from memory.model.namespace import DM, Person
 from memory.model.statement import Statement, View, views
-from memory.postgres.statements import load_statements, rows_parameter
+from memory.postgres.database import fetch_rows
+from memory.postgres.statements import column_parameters, load_statements, rows_parameter
 from memory.store.memories import MAX_MEMORIES, Memory, person_range, read_own
 
 _SQL = load_statements("memory", "store")
@@ -67,11 +68,7 @@ async def write_rows(
 async def _delete_rows(connection: AsyncConnection[DictRow], places: Collection[_Place]) -> None:
     if not places:
         return
-    values = {
-        "prefixes": [prefix for prefix, _ in places],
-        "keys": [key for _, key in places],
-    }
-    await connection.execute(_SQL["delete"], values)
+    await connection.execute(_SQL["delete"], column_parameters(("prefixes", "keys"), places))
 
 
 def _batches(rows: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
@@ -82,8 +79,8 @@ def _batches(rows: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]
 async def remaining_capacity(connection: AsyncConnection[DictRow], person: Person) -> int:
     """Return how many new memories a person may store before reaching `MAX_MEMORIES`."""
     prefix = person.namespace(DM).prefix
-    found = await connection.execute(_SQL["remaining"], {"prefix": prefix, "most": MAX_MEMORIES})
-    [row] = await found.fetchall()
+    values = {"prefix": prefix, "most": MAX_MEMORIES}
+    [row] = await fetch_rows(connection, _SQL["remaining"], values)
     return int(row["remaining"])
 
 
@@ -92,8 +89,7 @@ async def read_rows(
 ) -> list[Memory]:
     """Return the rows of these memories, one for each audience that knows them."""
     values = {**person_range(person), "keys": list(keys)}
-    found = await connection.execute(_SQL["read_by_keys"], values)
-    return read_own(await found.fetchall(), person)
+    return read_own(await fetch_rows(connection, _SQL["read_by_keys"], values), person)
 
 
 def _row(prefix: str, view: View) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
 from memory.model.namespace import DM, Person
 from memory.model.schemas import subject_key
 from memory.model.statement import MessageKey, Statement
-from memory.postgres.database import Pool, person_statement
+from memory.postgres.database import Pool, fetch_rows, person_statement
 from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.changes import Change, changes_of
 from memory.store.memories import Keyed
@@ -111,8 +111,8 @@ async def read_questions(
     connection: AsyncConnection[DictRow], person: Person, *, batch: UUID
 ) -> list[Question]:
     """Return the open questions of a notice, within a transaction of the person."""
-    found = await connection.execute(_SQL["open"], _values(person, batch=batch))
-    return _questions(person, await found.fetchall())
+    rows = await fetch_rows(connection, _SQL["open"], _values(person, batch=batch))
+    return _questions(person, rows)
 
 
 async def read_not_remembered(
@@ -138,8 +138,7 @@ async def answer_question(
     if answer not in ("yes", "no", "both"):
         raise ValueError("A question has no such answer.")
     async with writing(pool, embedder, person) as connection:
-        found = await connection.execute(_SQL["open"], _values(person, id=question_id))
-        rows = await found.fetchall()
+        rows = await fetch_rows(connection, _SQL["open"], _values(person, id=question_id))
         await connection.execute(_SQL["delete"], {**person.ids, "id": question_id})
         if not rows:
             raise ChangeGone("The question was answered already or has expired.")

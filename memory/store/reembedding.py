@@ -14,8 +14,8 @@ from memory.embeddings.embedder import Embedder, literal
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
-from memory.postgres.database import Pool, person_statement
-from memory.postgres.statements import load_statements
+from memory.postgres.database import Pool, fetch_rows, person_statement
+from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import person_range
 
 _FIELD = "content"
@@ -58,10 +58,7 @@ async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> i
     async with await AsyncConnection[DictRow].connect(
         conninfo, autocommit=True, row_factory=dict_row
     ) as connection:
-
-        async def run(statement: LiteralString, values: Mapping[str, Any]) -> list[DictRow]:
-            return await (await connection.execute(statement, values)).fetchall()
-
+        run = partial(fetch_rows, connection)
         await _delete_others(connection, embedder.space)
         made = 0
         while True:
@@ -85,15 +82,11 @@ async def _embed_batch(
     if not rows:
         return 0, 0
     vectors = await embedder.embed([_text(row) for row in rows])
-    made = {
-        **space,
-        "prefixes": [row["prefix"] for row in rows],
-        "keys": [row["key"] for row in rows],
-        "times": [row["updated_at"] for row in rows],
-        "vectors": [literal(vector) for vector in vectors],
-        "field": _FIELD,
-    }
-    written = await run(_SQL["write"], made)
+    made = []
+    for row, vector in zip(rows, vectors, strict=True):
+        made.append((row["prefix"], row["key"], row["updated_at"], literal(vector)))
+    columns = column_parameters(("prefixes", "keys", "times", "vectors"), made)
+    written = await run(_SQL["write"], {**space, **columns, "field": _FIELD})
     return len(written), rows[0]["total"] - len(written)
 
 

@@ -23,8 +23,8 @@ from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import DM, Person, is_shown_by_click
 from memory.model.schemas import KEPT_KIND, subject_key
 from memory.model.statement import MessageKey, Statement, View, current, since_removal
-from memory.postgres.database import Pool, person_transaction
-from memory.postgres.statements import load_statements, rows_parameter
+from memory.postgres.database import Pool, fetch_rows, person_transaction
+from memory.postgres.statements import column_parameters, load_statements, rows_parameter
 from memory.store.memories import Memory
 from memory.store.projection import read_rows, write_rows
 from memory.store.reembedding import embed_missing
@@ -70,8 +70,8 @@ async def read_statements(
 ) -> dict[str, list[Statement]]:
     """Return all statements about these memories, by key, in the order they were stored."""
     by_key: dict[str, list[Statement]] = {key: [] for key in keys}
-    found = await connection.execute(_SQL["read_by_keys"], {**person.ids, "keys": list(by_key)})
-    for row in await found.fetchall():
+    values = {**person.ids, "keys": list(by_key)}
+    for row in await fetch_rows(connection, _SQL["read_by_keys"], values):
         by_key[row["key"]].append(Statement(**row))
     return by_key
 
@@ -175,8 +175,8 @@ async def _change(
     values: Mapping[str, Any],
 ) -> set[str]:
     """Execute an SQL statement, and refresh the memories whose keys it returns; return the keys."""
-    found = await connection.execute(statement, {**person.ids, **values})
-    keys = {row["key"] for row in await found.fetchall()}
+    rows = await fetch_rows(connection, statement, {**person.ids, **values})
+    keys = {row["key"] for row in rows}
     await refresh_keys(connection, person, keys)
     return keys
 
@@ -197,18 +197,17 @@ async def statements_of_message(
     """Return what a message says."""
     channel, ts = message
     values = {**person.ids, "channel": channel, "ts": ts}
-    found = await connection.execute(_SQL["read_of_message"], values)
-    return [Statement(**row) for row in await found.fetchall()]
+    rows = await fetch_rows(connection, _SQL["read_of_message"], values)
+    return [Statement(**row) for row in rows]
 
 
 async def messages_among(
     connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
 ) -> set[MessageKey]:
     """Return those of `messages` that led to a memory or question, even a forgotten one."""
-    values = {**person.ids, **message_columns(messages)}
+    values = {**person.ids, **message_parameters(messages)}
     async with seeing_forgotten(connection):
-        found = await connection.execute(_SQL["messages_among"], values)
-        return messages_of(await found.fetchall())
+        return messages_of(await fetch_rows(connection, _SQL["messages_among"], values))
 
 
 async def change_channel(
@@ -220,11 +219,10 @@ async def change_channel(
     """
     values = {**person.ids, "old": old, "new": new}
     async with seeing_forgotten(connection):
-        found = await connection.execute(_SQL["change_channel"], values)
-        keys = {row["key"] for row in await found.fetchall()}
+        changed = await fetch_rows(connection, _SQL["change_channel"], values)
     await connection.execute(_SQL["change_channel_of_proposals"], values)
     await connection.execute(_SQL["change_channel_of_forgotten"], values)
-    await refresh_keys(connection, person, keys)
+    await refresh_keys(connection, person, {row["key"] for row in changed})
 
 
 async def delete_ended(connection: AsyncConnection[DictRow], person: Person) -> None:
@@ -270,12 +268,9 @@ def messages_of(rows: Iterable[DictRow]) -> set[MessageKey]:
     return {(row["channel"], row["ts"]) for row in rows if row["channel"] and row["ts"]}
 
 
-def message_columns(messages: Collection[MessageKey]) -> dict[str, Any]:
-    """Return messages as two parameters of the same length, `channels` and `times`."""
-    return {
-        "channels": [channel for channel, _ in messages],
-        "times": [ts for _, ts in messages],
-    }
+def message_parameters(messages: Collection[MessageKey]) -> dict[str, list[Any]]:
+    """Return the parameters `channels` and `times` of these messages."""
+    return column_parameters(("channels", "times"), messages)
 
 
 async def join_same_things(
@@ -304,12 +299,8 @@ async def join_same_things(
     moved: list[Statement] = []
     for said in by_key.values():
         moved += since_removal(current(said, now))
-    values = {
-        **person.ids,
-        "ids": [one.id for one in moved],
-        "keys": [joined[one.key] for one in moved],
-        "audiences": [one.audience for one in moved],
-    }
+    rows = [(one.id, joined[one.key], one.audience) for one in moved]
+    values = {**person.ids, **column_parameters(("ids", "keys", "audiences"), rows)}
     await connection.execute(_SQL["join"], values)
     await refresh_rows(connection, person, {*joined, *joined.values()})
     return joined

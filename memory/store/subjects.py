@@ -12,7 +12,8 @@ from psycopg.rows import DictRow
 
 from memory.model.namespace import DM, MemoryView, Person
 from memory.model.schemas import subject_key
-from memory.postgres.statements import load_statements
+from memory.postgres.database import fetch_rows
+from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import Memory, merged
 from memory.store.projection import read_rows
 
@@ -90,12 +91,10 @@ async def keys_by_subject(
     values = {
         **person.ids,
         "prefix": person.namespace(DM).prefix,
-        "kinds": [kind for kind, _ in wanted],
-        "subjects": [subject for _, subject in wanted],
+        **column_parameters(("kinds", "subjects"), wanted),
     }
-    found = await connection.execute(_SQL["memories_of_subjects"], values)
     keys: dict[Subject, list[str]] = {}
-    for row in await found.fetchall():
+    for row in await fetch_rows(connection, _SQL["memories_of_subjects"], values):
         kind = row["kind"]
         subject = row["subject"]
         content = row["content"]
