@@ -177,11 +177,12 @@ def transaction_timeout(seconds: float) -> Iterator[None]:
 
 @asynccontextmanager
 async def _connection(
-    pool: Pool, wait: float | None, *, share: str, lock: str = ""
+    pool: Pool, scope: Mapping[str, str], wait: float | None, *, lock: str = ""
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
     """Take a connection from the pool for `wait` seconds, including the wait for one.
 
-    The task first waits in front of the pool for the place of `lock`, then for one of `share`.
+    The task first waits in front of the pool for the place of `lock`, then for one of those that
+    share `scope`.
     After `wait` seconds the connection is shut down.
     """
     loop = asyncio.get_running_loop()
@@ -190,7 +191,7 @@ async def _connection(
         try:
             async with asyncio.timeout_at(end):
                 await held.enter_async_context(pool.writers.take(lock))
-                await held.enter_async_context(pool.shares.take(share))
+                await held.enter_async_context(pool.shares.take(_share_of(scope)))
         except TimeoutError:
             raise PoolTimeout("The person's other work did not end in time.") from None
         connection = await pool.getconn(None if end is None else max(0.0, end - loop.time()))
@@ -297,7 +298,7 @@ async def transaction(
         seconds = math.ceil(wait)
         limits[_IDLE_SETTING] = f"{max(IDLE_SECONDS, seconds)}s"
         limits[_STATEMENT_SETTING] = f"{seconds + 1}s"
-    async with _connection(pool, wait, lock=lock, share=_share_of(scope)) as connection:
+    async with _connection(pool, scope, wait, lock=lock) as connection:
         try:
             await begin(connection, {**limits, **scope}, lock=lock, shared=shared)
             yield connection
@@ -356,7 +357,7 @@ async def execute_queries(
     settings = _settings(scope)
     fault: Exception | None = None
     for _ in range(_ATTEMPTS):
-        async with _connection(pool, wait, share=_share_of(scope)) as connection:
+        async with _connection(pool, scope, wait) as connection:
             try:
                 async with pipeline(connection):
                     await connection.execute(_SQL["set"], settings, prepare=True)

@@ -29,9 +29,17 @@ START_SECONDS = 300.0  # recovery after a power failure may read a lot of WAL
 STOP_SECONDS = 60.0
 _OWNER = "kioku"
 _LOGIN = "kioku_login"
-_INITDB = f"-U {_OWNER} -E UTF8 --locale=C --auth=trust --no-instructions --locale-provider=builtin"
-_FEWER = "wal_level=minimal max_wal_senders=0 io_method=sync shared_buffers=64MB"
-_QUIET = "log_min_messages=log log_min_error_statement=panic"  # errors may quote people
+_INITDB = (
+    f"--username={_OWNER}",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--auth=trust",
+    "--no-instructions",
+)
+_FEWER = ("wal_level=minimal", "max_wal_senders=0", "io_method=sync", "shared_buffers=64MB")
+_QUIET = ("log_min_messages=log", "log_min_error_statement=panic")  # errors may quote people
 
 
 class EmbeddedPostgresError(KiokuMemoryError):
@@ -124,10 +132,14 @@ class EmbeddedPostgres:
     def ensure_database(self, name: str) -> None:
         """Create the database and the serving login, whose rights `migrate` grants, if missing."""
         with psycopg.connect(self.dsn(), autocommit=True) as owner:
-            if not owner.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
-                owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            if not owner.execute("SELECT FROM pg_roles WHERE rolname = %s", [_LOGIN]).rowcount:
-                owner.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(_LOGIN)))
+            found = owner.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+            if not found.rowcount:
+                create_database = sql.SQL("CREATE DATABASE {}")
+                owner.execute(create_database.format(sql.Identifier(name)))
+            found = owner.execute("SELECT FROM pg_roles WHERE rolname = %s", [_LOGIN])
+            if not found.rowcount:
+                create_login = sql.SQL("CREATE ROLE {} LOGIN")
+                owner.execute(create_login.format(sql.Identifier(_LOGIN)))
 
     def start(self) -> None:
         """Start the server and wait until it answers. Raises `EmbeddedPostgresError`."""
@@ -183,7 +195,8 @@ class EmbeddedPostgres:
         self._prepare_socket()
         self._remove_stale_files()
         settings = ["listen_addresses=", f"unix_socket_directories={self._socket}"]
-        options = [f"--{one}" for one in (*settings, *_FEWER.split(), *_QUIET.split())]
+        settings += [*_FEWER, *_QUIET]
+        options = [f"--{one}" for one in settings]
         end = time.monotonic() + START_SECONDS
         program = binaries / "postgres"
         self._server = self._launch(self._cluster, program, "-D", self._cluster, *options)
@@ -199,8 +212,8 @@ class EmbeddedPostgres:
         new = Path(tempfile.mkdtemp(prefix="new-", dir=self._folder))
         if os.geteuid() == 0:
             shutil.chown(new, "nobody")
-        locale = ("--builtin-locale=C.UTF-8", f"--pgdata={new}")
-        if self._launch(new, program, *_INITDB.split(), *locale).wait():
+        initdb = self._launch(new, program, *_INITDB, f"--pgdata={new}")
+        if initdb.wait():
             _check_user_name()
             raise self._failed()
         new.rename(self._cluster)
@@ -220,10 +233,13 @@ class EmbeddedPostgres:
 
         file = self._cluster / "postmaster.pid"
         with suppress(FileNotFoundError, psutil.NoSuchProcess):  # PostgreSQL ignores such a file
-            process = psutil.Process(int(file.read_text().split("\n")[0]))
-            if process.status() == "zombie" or not process.name().startswith("postgres"):
-                for stale in (file, *self._socket.glob(".s.PGSQL*")):
-                    stale.unlink()
+            pid, *_ = file.read_text().split("\n")
+            process = psutil.Process(int(pid))
+            if process.status() != "zombie" and process.name().startswith("postgres"):
+                return
+            file.unlink()
+            for socket in self._socket.glob(".s.PGSQL*"):
+                socket.unlink()
 
     def _launch(self, folder: Path, *command: str | Path) -> "Popen[bytes]":
         """Start a program as the owner of `folder`, in its own session, out of reach of Ctrl-C."""
@@ -231,6 +247,7 @@ class EmbeddedPostgres:
             owner = folder.stat()
             command = (*_setpriv(owner.st_uid, owner.st_gid), *command)
         env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        env |= {"LC_ALL": "C", "TZ": "UTC"}
         with self._log.open("wb") as log:
             self._log.chmod(0o600)
             return Popen(  # noqa: S603 (PostgreSQL's own programs, without a shell)
@@ -239,7 +256,7 @@ class EmbeddedPostgres:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env=env | {"LC_ALL": "C", "TZ": "UTC"},
+                env=env,
                 start_new_session=True,
             )
 

@@ -52,18 +52,18 @@ class Migration:
     roles: Sequence[str] = ()
 
 
-def packaged_migrations(package: str, *, roles: Sequence[str] = ()) -> list[Migration]:
+def packaged_migrations(package: str) -> list[Migration]:
     """Read ``schema.sql`` of `package`, and its ``migrations/*.sql`` in name order.
 
-    The schema is recorded as ``PACKAGE/schema@DIGEST``, a migration as ``PACKAGE/FILE``. All get
-    `roles`.
+    The schema is recorded as ``PACKAGE/schema@DIGEST``, a migration as ``PACKAGE/FILE``.
     """
     folder = Path(str(files(package)))
     schema = (folder / "schema.sql").read_text("utf-8")
     digest = hashlib.sha256(schema.encode()).hexdigest()[:12]
-    later = sorted(folder.glob("migrations/*.sql"))
-    steps = [Migration(f"{package}/schema@{digest}", schema, roles)]
-    steps += [Migration(f"{package}/{file.stem}", file.read_text("utf-8"), roles) for file in later]
+    steps = [Migration(f"{package}/schema@{digest}", schema)]
+    for file in sorted(folder.glob("migrations/*.sql")):
+        name = f"{package}/{file.stem}"
+        steps.append(Migration(name, file.read_text("utf-8")))
     return steps
 
 
@@ -89,7 +89,9 @@ def migrate(
     `EmbeddingSpaceMismatch` if the stored vectors have another model or size.
     """
     steps = [*packaged_migrations("memory"), *migrations]
-    roles = list(dict.fromkeys(role for step in steps for role in step.roles))
+    roles: list[str] = []
+    for step in steps:
+        roles += [role for role in step.roles if role not in roles]
     with psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
         check_server(connection.info)
         _lock_migrations(connection)
@@ -132,10 +134,8 @@ def _enter_schemas(connection: Connection[DictRow], around: Surroundings) -> Non
     [row] = connection.execute("SELECT current_schemas(false) AS names").fetchall()
     if not set(around.schemas) <= set(row["names"]):
         lead_to_schemas(connection, around, around.user)
-    path = [*around.schemas, "pg_temp"]
-    connection.execute(
-        sql.SQL("SET search_path TO {}").format(sql.SQL(", ").join(map(sql.Identifier, path)))
-    )
+    path = sql.SQL(", ").join(map(sql.Identifier, [*around.schemas, "pg_temp"]))
+    connection.execute(sql.SQL("SET search_path TO {}").format(path))
     if not around.has_vector:
         with needing(
             f'The user "{around.user}" may not create pgvector\'s extension: run'
@@ -148,17 +148,24 @@ def _lock_migrations(connection: Connection[DictRow]) -> None:
     """Wait for the lock that one migration at a time holds until its session ends."""
     # Poll, because a blocking pg_advisory_lock() holds a snapshot that LangGraph's CREATE INDEX
     # CONCURRENTLY would wait for: a deadlock.
-    statement = "SELECT pg_try_advisory_lock(%s) AS taken"
-    while not connection.execute(statement, (_MIGRATION_LOCK,)).fetchall()[0]["taken"]:
+    while True:
+        found = connection.execute("SELECT pg_try_advisory_lock(%s) AS taken", (_MIGRATION_LOCK,))
+        [row] = found.fetchall()
+        if row["taken"]:
+            return
         time.sleep(_MIGRATION_POLL_SECONDS)
 
 
 def _refuse_other_schema(applied: Collection[str], wanted: Collection[str]) -> None:
     """Raise `DatabaseNotReady` if a schema was applied whose digest is not the wanted one."""
-    schemas = {name.partition("@")[0]: name for name in wanted if "@" in name}
+    schemas: dict[str, str] = {}
+    for name in wanted:
+        package, at, digest = name.partition("@")
+        if at:
+            schemas[package] = digest
     for name in applied:
-        package, at, _ = name.partition("@")
-        if at and schemas.get(package, name) != name:
+        package, at, digest = name.partition("@")
+        if at and schemas.get(package, digest) != digest:
             raise DatabaseNotReady(
                 f"The database has another version of {package}.sql, which this version of Kioku"
                 " does not read: use the version that created it, or begin anew with another"

@@ -115,17 +115,17 @@ def create_login(
 
 
 def _grant(connection: Connection[DictRow], role: str, user: str, *, inherit: bool) -> None:
+    member = sql.Identifier(user)
     granted = connection.execute(
         "SELECT FROM pg_auth_members WHERE roleid = %s::regrole AND member = %s::regrole"
         " AND inherit_option = %s AND set_option",
-        (role, sql.Identifier(user).as_string(connection), inherit),
+        (role, member.as_string(connection), inherit),
     )
-    if granted.rowcount == 0:
-        connection.execute(
-            sql.SQL("GRANT {} TO {} WITH INHERIT {}, SET TRUE").format(
-                sql.Identifier(role), sql.Identifier(user), sql.SQL("TRUE" if inherit else "FALSE")
-            )
-        )
+    if granted.rowcount:
+        return
+    grant = sql.SQL("GRANT {} TO {} WITH INHERIT {}, SET TRUE")
+    inherits = sql.SQL("TRUE" if inherit else "FALSE")
+    connection.execute(grant.format(sql.Identifier(role), member, inherits))
 
 
 def lead_to_schemas(connection: Connection[DictRow], around: Surroundings, user: str) -> None:
@@ -155,8 +155,10 @@ def lead_to_schemas(connection: Connection[DictRow], around: Surroundings, user:
 
 def _default_user() -> str:
     """Return the user that libpq uses for a conninfo without one."""
-    values = {option.keyword: option.val for option in pq.Conninfo.get_defaults()}
-    return (values[b"user"] or b"").decode()
+    for option in pq.Conninfo.get_defaults():
+        if option.keyword == b"user" and option.val is not None:
+            return option.val.decode()
+    return ""
 
 
 def revoke_temporary(connection: Connection[DictRow]) -> None:
@@ -167,8 +169,5 @@ def revoke_temporary(connection: Connection[DictRow]) -> None:
     """
     # The server's name of the database: a pooler may give it another one.
     [row] = connection.execute("SELECT current_database() AS name").fetchall()
-    connection.execute(
-        sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app").format(
-            sql.Identifier(row["name"])
-        )
-    )
+    revoke = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app")
+    connection.execute(revoke.format(sql.Identifier(row["name"])))

@@ -24,11 +24,12 @@ def load_statements(package: str, file: str) -> Mapping[str, LiteralString]:
 
     The files are part of the program, so their text is a literal.
     """
-    text = (files(package) / "sql" / f"{file}.sql").read_text("utf-8")
-    _, *parts = _NAME.split(text)
-    names = parts[::2]
-    statements = [part.strip().removesuffix(";") for part in parts[1::2]]
-    return cast(Mapping[str, LiteralString], dict(zip(names, statements, strict=True)))
+    path = files(package) / "sql" / f"{file}.sql"
+    _, *parts = _NAME.split(path.read_text("utf-8"))
+    statements: dict[str, str] = {}
+    for name, text in zip(parts[::2], parts[1::2], strict=True):
+        statements[name] = text.strip().removesuffix(";")
+    return cast(Mapping[str, LiteralString], statements)
 
 
 def column_parameters(
