@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 
 from memory.credentials.redaction import redact
 from memory.embeddings.embedder import Embedder
-from memory.formation.decide import Current, Decisions, decide, origin_of
+from memory.formation.decide import Decisions, decide, origin_of
 from memory.formation.evidence import PersonMessage
 from memory.formation.proposal import Proposal, Refusal
 from memory.formation.verdict import SensitivePolicy
@@ -21,12 +21,12 @@ from memory.metrics import step
 from memory.model.namespace import MemoryView, Person
 from memory.model.statement import Statement
 from memory.postgres.database import Pool
-from memory.store.changes import Change, changes_of
+from memory.store.changes import Change, add_changes
 from memory.store.edits import statement_of
 from memory.store.forgetting import forgotten_among
 from memory.store.projection import remaining_capacity
 from memory.store.proposals import Question, ask, note_refusals, read_questions
-from memory.store.statements import add_statements, writing
+from memory.store.statements import writing
 from memory.store.subjects import Known, read_known
 
 
@@ -68,18 +68,23 @@ async def commit(
     batch = batch or uuid4()
     async with writing(pool, embedder, person, embeds=bool(proposals)) as connection:
         decisions = Decisions()
-        statements: Mapping[str, Sequence[Statement]] = {}
+        known: Known | None = None
         if proposals:
             known = await _read_known(connection, person, proposals)
+            remaining = await remaining_capacity(connection, person)
+            messages = [one.evidence.key for one in proposals if one.evidence.key]
+            forgotten = await forgotten_among(connection, person, messages)
             decisions = decide(
                 proposals,
-                await _current(connection, view, proposals, known),
-                own=view.own,
+                known,
+                view,
+                remaining=remaining,
+                forgotten=forgotten,
                 at=datetime.now(UTC),
                 sensitive=sensitive,
                 batch=batch,
             )
-            statements = await add_statements(connection, person, decisions.statements, known)
+        changes = await add_changes(connection, person, decisions.statements, known)
         all_refused = (*refused, *decisions.refused)
         await ask(connection, person, decisions.questions)
         await note_refusals(connection, person, _notes(view, all_refused, batch))
@@ -87,7 +92,7 @@ async def commit(
         if decisions.questions:
             questions = await read_questions(connection, person, batch=batch)
         formed = FormationResult(
-            changes=tuple(changes_of(person, batch, statements)),
+            changes=tuple(changes),
             refused=all_refused,
             questions=tuple(questions),
             accepted=tuple(decisions.accepted),
@@ -100,32 +105,16 @@ async def commit(
 async def _read_known(
     connection: AsyncConnection[DictRow], person: Person, proposals: Sequence[Proposal]
 ) -> Known:
-    contents = [(one.kind, one.content) for one in proposals]
+    subjects = {one.about for one in proposals}
     targets = {one.target.key for one in proposals if one.target is not None}
-    return await read_known(connection, person, contents, targets)
-
-
-async def _current(
-    connection: AsyncConnection[DictRow],
-    view: MemoryView,
-    proposals: Sequence[Proposal],
-    known: Known,
-) -> Current:
-    messages = [one.evidence.key for one in proposals if one.evidence.key]
-    return Current(
-        known=known.in_view(view),
-        existing=known.remembered,
-        keys=known.first_keys,
-        remaining=await remaining_capacity(connection, view.person),
-        forgotten=await forgotten_among(connection, view.person, messages),
-    )
+    return await read_known(connection, person, subjects, targets)
 
 
 def _notes(
     view: MemoryView, refused: Iterable[Refusal], batch: UUID
 ) -> list[tuple[Statement, str]]:
     """Return what is stored about refusals: the sentence, without credentials, and the reason."""
-    notes = []
+    notes: list[tuple[Statement, str]] = []
     for one in refused:
         if one.evidence is None:
             continue
@@ -133,5 +122,5 @@ def _notes(
         origin = origin_of(one.evidence, text, "formation")
         audience = view.own.audience
         statement = statement_of(str(uuid4()), one.kind, audience, None, origin, batch=batch)
-        notes.append((statement, str(one.reason)))
+        notes.append((statement, one.reason))
     return notes

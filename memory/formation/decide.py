@@ -16,31 +16,15 @@ from uuid import UUID, uuid4
 from memory.formation.evidence import Evidence, PersonMessage
 from memory.formation.proposal import Proposal, Reason, Refusal
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
-from memory.model.namespace import DM, Namespace
-from memory.model.schemas import PROMISE_KIND, subject, subject_fields, subject_key
+from memory.model.namespace import DM, MemoryView, Namespace
+from memory.model.schemas import PROMISE_KIND, Subject, subject_fields
 from memory.model.statement import Actor, MessageKey, Statement
-from memory.store.edits import Origin, statement_of
+from memory.store.edits import Origin, kept_end, statement_of
 from memory.store.memories import Memory
+from memory.store.subjects import Known
 
 MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
 _ACTORS: Mapping[str, Actor] = {"tool": "tool", "command": "command"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Current:
-    """A person's memories, just before they are written.
-
-    `known` are the memories that the proposals are about, as their conversation knows them, by key.
-    `existing` are the keys of memories that are remembered. `keys` has the key of each subject that
-    was ever spoken of, by kind and `memory.model.schemas.subject_key`. `remaining` is how many new
-    memories may be stored. `forgotten` are messages from which nothing may be remembered.
-    """
-
-    known: Mapping[str, Memory] = field(default_factory=dict)
-    existing: Collection[str] = ()
-    keys: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    remaining: int = 0
-    forgotten: Collection[MessageKey] = ()
 
 
 @dataclass(slots=True)
@@ -58,50 +42,55 @@ class Decisions:
 
 def decide(
     proposals: Sequence[Proposal],
-    current: Current,
+    known: Known,
+    view: MemoryView,
     *,
-    own: Namespace,
+    remaining: int,
+    forgotten: Collection[MessageKey],
     at: datetime,
     sensitive: SensitivePolicy | None,
     batch: UUID,
 ) -> Decisions:
-    """Decide on the proposals from the conversation whose namespace is `own`."""
+    """Decide on the proposals from the conversation of `view`.
+
+    `known` is what is known about their subjects now, just before they are written, `remaining` how
+    many new memories may be stored. Nothing is remembered from the messages in `forgotten`.
+    """
     decisions = Decisions()
-    keys = dict(current.keys)
-    existing = set(current.existing)
-    remaining = current.remaining
+    memories = known.in_view(view)
+    keys = known.first_keys
+    existing = known.remembered
     removals = 0
     names: dict[str, dict[str, Any]] = {}  # the current identifying fields of each memory
     for proposal in proposals:
         key = _key(proposal, keys)
         is_new = key not in existing
         reason = refusal(proposal, at, sensitive)
-        if proposal.evidence.key in current.forgotten:
+        if proposal.evidence.key in forgotten:
             reason = "unusable"
         elif reason is None and is_new:
             reason = _refusal_of_new(proposal, remaining)
         if reason is not None:
             decisions.refused.append(proposal.refused(reason))
             continue
-        if proposal.removes:
-            removals += 1
-        statement = _statement(proposal, key, _audience(proposal, own), names.get(key), batch)
-        if (
-            asks_first(proposal, own, sensitive)
-            or _has_changed(proposal, current)
-            or (proposal.removes and removals > MAX_REMOVALS)
-        ):
-            decisions.questions.append(statement)
-        else:
-            decisions.statements.append(statement)
-            keys[_subject(proposal)] = key
-            existing.add(key)
-            names[key] = _identity(proposal, names.get(key))
-            if is_new:
-                remaining -= 1
         said = proposal.evidence.original
         if said not in decisions.accepted:
             decisions.accepted.append(said)
+        if proposal.removes:
+            removals += 1
+        identity = _identity(proposal, names.get(key))
+        statement = _statement(proposal, key, _audience(proposal, view.own), identity, batch)
+        has_too_many_removals = proposal.removes and removals > MAX_REMOVALS
+        has_changed = _has_changed(proposal, memories)
+        if has_changed or has_too_many_removals or asks_first(proposal, view.own, sensitive):
+            decisions.questions.append(statement)
+            continue
+        decisions.statements.append(statement)
+        keys[proposal.about] = key
+        existing.add(key)
+        names[key] = identity
+        if is_new:
+            remaining -= 1
     return decisions
 
 
@@ -112,25 +101,23 @@ def _refusal_of_new(proposal: Proposal, remaining: int) -> Reason | None:
     """
     if proposal.removes or proposal.target is not None:
         return "unusable"
-    return "full" if remaining < 1 else None
+    if remaining < 1:
+        return "full"
+    return None
 
 
-def _key(proposal: Proposal, keys: Mapping[tuple[str, str], str]) -> str:
+def _key(proposal: Proposal, keys: Mapping[Subject, str]) -> str:
     """Return the key of the memory that a proposal is about; there is one per subject."""
     if proposal.target is not None:
         return proposal.target.key
-    return keys.get(_subject(proposal), "") or str(uuid4())
+    return keys.get(proposal.about) or str(uuid4())
 
 
-def _subject(proposal: Proposal) -> tuple[str, str]:
-    return proposal.kind, subject_key(proposal.kind, proposal.content)
-
-
-def _has_changed(proposal: Proposal, current: Current) -> bool:
-    """Return whether the memory has changed since the verdict."""
+def _has_changed(proposal: Proposal, memories: Mapping[str, Memory]) -> bool:
+    """Return whether the memory has changed since the verdict, given the memories now, by key."""
     if proposal.target is None:
         return False
-    now = current.known.get(proposal.target.key)
+    now = memories.get(proposal.target.key)
     return now is None or now.content != proposal.target.content
 
 
@@ -142,13 +129,15 @@ def _audience(proposal: Proposal, own: Namespace) -> str:
 
 
 def _statement(
-    proposal: Proposal, key: str, audience: str, name: Mapping[str, Any] | None, batch: UUID
+    proposal: Proposal, key: str, audience: str, identity: Mapping[str, Any], batch: UUID
 ) -> Statement:
     actor = _ACTORS.get(proposal.evidence.original.origin, "formation")
     origin = origin_of(proposal.evidence, proposal.evidence.text, actor)
     if proposal.removes:
         return statement_of(key, proposal.kind, audience, None, origin, batch=batch, act="remove")
-    content = _content(proposal, name)
+    content = {**identity, **proposal.values}
+    if proposal.kind == PROMISE_KIND:
+        content |= _due(proposal)
     until = _until(proposal, content)
     statement = statement_of(
         key, proposal.kind, audience, content, origin, batch=batch, until=until
@@ -160,8 +149,7 @@ def _statement(
 
 def origin_of(evidence: Evidence, text: str, actor: Actor) -> Origin:
     """Return where the words of an evidence come from; `text` is what is stored of them."""
-    message = evidence.key
-    channel, ts = message or (None, None)
+    channel, ts = evidence.key or (None, None)
     return Origin(
         actor=actor,
         evidence=text,
@@ -171,18 +159,10 @@ def origin_of(evidence: Evidence, text: str, actor: Actor) -> Origin:
     )
 
 
-def _content(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the fields that a proposal says, with those that identify the memory."""
-    content = {**_identity(proposal, name), **proposal.values}
-    if proposal.kind == PROMISE_KIND:
-        content |= _due(proposal)
-    return content
-
-
 def _identity(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the fields that identify the memory: `name`, unless the proposal changes them."""
     fields = subject_fields(proposal.kind, proposal.content)
-    if name is not None and not fields & proposal.values.keys():
+    if name is not None and fields.isdisjoint(proposal.values):
         return dict(name)
     return {field: value for field, value in proposal.content.items() if field in fields}
 
@@ -205,8 +185,6 @@ def _until(proposal: Proposal, content: Mapping[str, Any]) -> datetime | None:
     verdict = proposal.verdict
     if verdict is not None and verdict.valid_until is not None:
         return end_of(verdict.valid_until, proposal.evidence.original.zone)
-    target = proposal.target
-    if target is None or not proposal.values:
+    if proposal.target is None or not proposal.values:
         return None
-    is_detail = subject(proposal.kind, content) == subject(target.kind, target.content)
-    return target.expires_at if is_detail else None
+    return kept_end(proposal.target, content)

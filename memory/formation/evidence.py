@@ -27,7 +27,7 @@ import regex
 
 from memory.model.dates import slack_time
 from memory.model.references import References, RenderedText
-from memory.model.statement import MessageKey
+from memory.model.statement import MessageKey, message_key
 from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
@@ -99,12 +99,19 @@ class TypedMessage:
     def __post_init__(self) -> None:
         self._rendered = self.references.rendered(clean(self.original.text))
         self.text = self._rendered.text[:MAX_MESSAGE]
+        self._index_letters()
+        self._index_sentences()
+
+    def _index_letters(self) -> None:
+        """Keep the letters that quotes are compared with, each with its offsets in `text`."""
         pieces = [*lettered(self.text), *_omissions(self.text)]
         pieces.sort(key=lambda piece: piece[1])
         self._letters = "".join(piece for piece, _, _ in pieces)
         for piece, start, end in pieces:
             self._starts += [start] * len(piece)
             self._ends += [end] * len(piece)
+
+    def _index_sentences(self) -> None:
         breaks = [found.end() for found in _BREAK.finditer(self.text)]
         for start, end in pairwise([0, *breaks, len(self.text)]):
             if self.text[start:end].strip():
@@ -119,7 +126,9 @@ class TypedMessage:
     def question(self) -> str | None:
         """The question that the message answers, as a model reads it."""
         asked = self.original.reply_to
-        return self.references.shown(clean(asked)) if asked else None
+        if not asked:
+            return None
+        return self.references.shown(clean(asked))
 
     def find(self, quote: str) -> tuple[int, int] | None:
         """Return where `quote` begins and ends in `text`, or None.
@@ -127,14 +136,16 @@ class TypedMessage:
         A quote must contain the omissions that it spans, as stored evidence does. A single letter
         counts only if it is the whole message.
         """
-        wanted = _LEFT_OUT.join(map(letters, quote.split(OMITTED)))
+        parts = quote.split(OMITTED)
+        wanted = _LEFT_OUT.join(map(letters, parts))
         count = len(wanted.replace(_LEFT_OUT, ""))
         if count == 0 or (count == 1 and wanted != self._letters):
             return None
-        position = self._letters.find(wanted)
-        if position < 0:
+        first = self._letters.find(wanted)
+        if first < 0:
             return None
-        return self._starts[position], self._ends[position + len(wanted) - 1]
+        last = first + len(wanted) - 1
+        return self._starts[first], self._ends[last]
 
     def around(self, start: int, end: int) -> tuple[int, int]:
         """Return the indexes of the first and the last sentence between two offsets."""
@@ -177,9 +188,7 @@ class Evidence:
     @property
     def key(self) -> MessageKey | None:
         """The channel and ts of that message; None if it has none."""
-        channel = self.original.channel
-        ts = self.original.ts
-        return (channel, ts) if channel and ts else None
+        return message_key(self.original.channel, self.original.ts)
 
 
 def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | None:
@@ -192,19 +201,24 @@ def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | No
         start, end = found
         first, last = message.around(start, end)
         earlier = sentences_of(messages[:index]) + message.sentence_texts[:first]
+        before = earlier[-1] if earlier else ""
         later = message.sentence_texts[last + 1 :] + sentences_of(messages[index + 1 :])
+        after = later[0] if later else ""
         return Evidence(
             message=message,
             text=_window(message, first, last, start, end),
-            before="".join(earlier[-1:])[-_CONTEXT:],
-            after="".join(later[:1])[:_CONTEXT],
+            before=before[-_CONTEXT:],
+            after=after[:_CONTEXT],
         )
     return None
 
 
 def sentences_of(messages: Iterable[TypedMessage]) -> list[str]:
     """Return the sentences of these messages, as a model reads them."""
-    return [text for message in messages for text in message.sentence_texts]
+    sentences: list[str] = []
+    for message in messages:
+        sentences += message.sentence_texts
+    return sentences
 
 
 def _window(message: TypedMessage, first: int, last: int, start: int, end: int) -> str:

@@ -93,7 +93,10 @@ async def extract_writes(
     manager = create_manager(kinds, instructions, _NAMESPACE)
     store = CollectingStore(rows)
     run = Run(model, store)
-    shown = {"messages": [part for one in messages for part in _shown(one)]}
+    conversation: list[dict[str, str]] = []
+    for message in messages:
+        conversation += _shown(message)
+    shown = {"messages": conversation}
     place = dict(zip(_PLACE, own.parts, strict=True))
     config = {"recursion_limit": RECURSION_LIMIT, "configurable": place}
     token = RUN.set(run)

@@ -53,11 +53,12 @@ async def follow_message(
             keys = {one.key for one in gone}
             ids = {one.id for one in gone}
             batches: set[UUID] = set()
-            for statements in (await read_statements(connection, person, keys)).values():
+            by_key = await read_statements(connection, person, keys)
+            for statements in by_key.values():
                 batches |= {one.batch for one in statements}
                 others = [one for one in statements if one.id not in ids]
                 if not any(map(_says_something, others)):
-                    ids.update(one.id for one in others)
+                    ids |= {one.id for one in others}
             await delete_statements(connection, person, ids)
             await delete_proposals_of_message(connection, person, message)
         await refresh_keys(connection, person, keys)

@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable
 
 from memory.formation.chat_model import tokens_used
 from memory.formation.schema_calls import read_calls, request_text, response_format
-from memory.formation.tool_definitions import ToolDefinition
+from memory.formation.tool_definitions import ToolDefinition, with_function
 from memory.metrics import count_tokens
 from memory.model.errors import FormationUnavailable, MemoryModelRefused, WordsUnreadable
 from memory.model.text import clean_content, without_thoughts
@@ -230,7 +230,7 @@ class FormationModel:
             return self._chat.bind_tools(tools, max_tokens=self._limit)
         # There `strict` is true by default, which refuses optional fields. Source:
         # https://platform.openai.com/docs/guides/function-calling
-        loose = [{**one, "function": {**one["function"], "strict": False}} for one in tools]
+        loose = [with_function(tool, strict=False) for tool in tools]
         return self._chat.bind_tools(loose, max_tokens=self._limit)
 
     def _is_cut_off(self, answer: AIMessage) -> bool:
@@ -277,31 +277,28 @@ def _failure(fault: Exception, model: str) -> Exception:
     """Return what a failed call means, by its status and error code.
 
     The error's text may quote the person, so neither the text nor a long code is logged or raised.
-    LangChain raises a failed response as a ValueError with the API's error object.
     """
     status = _status(fault) or _status(fault.__cause__)
-    code = _name(getattr(fault, "code", None))
-    if not code and isinstance(fault, ValueError) and fault.args:
-        code = _name(getattr(fault.args[0], "code", None))
-    name = type(fault).__name__
+    code = _code(fault)
     if code in _FINAL or (status is None and code and code not in _PASSING_CODES):
         return WordsUnreadable(code, refused=True)
+    name = type(fault).__name__
     why = name
     if status:
         why += f", HTTP {status}"
     if code:
         why += f", {code}"
     if status is not None and _is_refusal(status, code):
-        refused_how: _How = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
         param = _name(getattr(fault, "param", None))
         refused = MemoryModelRefused(model, status=status, code=code, param=param)
-        return _CallFailed(refused_how, why, refused)
-    how: _How = "away"
+        how: _How = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
+        return _CallFailed(how, why, refused)
+    no_answer = FormationUnavailable(f"The memory model did not answer ({name}).")
     if status == _SERVER_ERROR:
-        how = "broken"
-    elif "timeout" in name.lower() and not has_not_arrived(fault):
-        how = "slow"
-    return _CallFailed(how, why, FormationUnavailable(f"The memory model did not answer ({name})."))
+        return _CallFailed("broken", why, no_answer)
+    if "timeout" in name.lower() and not has_not_arrived(fault):
+        return _CallFailed("slow", why, no_answer)
+    return _CallFailed("away", why, no_answer)
 
 
 def _is_refusal(status: int, code: str) -> bool:
@@ -334,7 +331,21 @@ def _status(fault: BaseException | None) -> int | None:
     response = getattr(fault, "response", None)
     if isinstance(response, dict):
         found.append(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
-    return next((status for status in found if isinstance(status, int)), None)
+    for status in found:
+        if isinstance(status, int):
+            return status
+    return None
+
+
+def _code(fault: Exception) -> str:
+    """Return the error code of a failed call; "" if it has none.
+
+    LangChain raises a failed response as a ValueError with the API's error object.
+    """
+    code = _name(getattr(fault, "code", None))
+    if not code and isinstance(fault, ValueError) and fault.args:
+        code = _name(getattr(fault.args[0], "code", None))
+    return code
 
 
 def _name(value: object) -> str:
@@ -353,6 +364,9 @@ def _resendable(answer: AIMessage) -> AIMessage:
     more: dict[str, Any] = {}
     if _has_block(answer, "refusal") or answer.additional_kwargs.get("refusal"):
         more["refusal"] = True
-    calls = [{**call, "args": clean_content(call["args"], None)} for call in answer.tool_calls]
+    calls = []
+    for call in answer.tool_calls:
+        arguments = clean_content(call["args"], None)
+        calls.append({**call, "args": arguments})
     update = {"content": str(answer.text), "additional_kwargs": more, "tool_calls": calls}
     return answer.model_copy(update=update)

@@ -33,7 +33,14 @@ from memory.formation.verdict import SensitivePolicy, judge, refusal
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, WordsUnreadable
 from memory.model.namespace import MemoryView, Person
 from memory.model.references import References
-from memory.model.schemas import KEPT_KIND, SCHEMAS, register_schemas, subject_key
+from memory.model.schemas import (
+    KEPT_KIND,
+    SCHEMAS,
+    Subject,
+    by_kind,
+    kind_and_subject,
+    register_schemas,
+)
 from memory.model.text import texts
 from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import Memory
@@ -180,9 +187,11 @@ class Former:
         """Return what the memory model proposes and judges, and what is refused."""
         if not typed:
             return [], []
-        kinds = [schema.__name__ for schema in self.schemas]
+        kinds = list(by_kind(self.schemas))
         known = await known_memories(self.pool, self.embedder, view, typed, kinds)
-        stored = [text for message in typed for text in _stored_texts(message.original)]
+        stored: list[str] = []
+        for message in typed:
+            stored += _stored_texts(message.original)
         for row in known.values():
             stored += texts(row.value)
         references = await self.find_references(view.person, stored)
@@ -225,7 +234,7 @@ class Former:
         known: Mapping[str, Memory],
     ) -> tuple[list[Proposal], list[Refusal]]:
         """Return the proposals that quote the person, with verdicts, and what is refused."""
-        schemas = {schema.__name__: schema for schema in self.schemas}
+        schemas = by_kind(self.schemas)
         proposals, refused = read_writes(writes, known, typed, own=view.own, schemas=schemas)
         proposals = await match_stored(self.pool, view, proposals, known)
         if not proposals:
@@ -288,7 +297,9 @@ class Former:
         if judged is None:
             return asked.refused("unreadable")
         reason = refusal(judged, datetime.now(UTC), "never")
-        return judged.refused(reason) if reason else evidence
+        if reason is not None:
+            return judged.refused(reason)
+        return evidence
 
     @cached_property
     def _memory_model(self) -> FormationModel:
@@ -321,17 +332,14 @@ async def match_stored(
     rows = dict(known)
     if new and len(rows) >= NEIGHBOURS:
         async with person_transaction(pool, view.person) as connection:
-            contents = [(one.kind, one.content) for one in new]
-            about_them = await read_known(connection, view.person, contents)
+            about_them = await read_known(connection, view.person, {one.about for one in new})
         rows |= about_them.in_view(view)
-    by_subject: dict[tuple[str, str], Memory] = {}
+    by_subject: dict[Subject, Memory] = {}
     for row in rows.values():
-        about = (row.kind, subject_key(row.kind, row.content))
-        by_subject.setdefault(about, row)
+        by_subject.setdefault(kind_and_subject(row.kind, row.content), row)
     paired = []
     for proposal in proposals:
         if proposal.target is None:
-            about = (proposal.kind, subject_key(proposal.kind, proposal.content))
-            proposal = replace(proposal, target=by_subject.get(about))
+            proposal = replace(proposal, target=by_subject.get(proposal.about))
         paired.append(proposal)
     return paired

@@ -9,6 +9,7 @@ from typing import Any
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import TypedMessage, sentences_of
 from memory.model.namespace import MemoryView
+from memory.model.schemas import fields_with_value
 from memory.model.text import estimated_tokens
 from memory.postgres.database import Pool
 from memory.recall.search import nearest_memories
@@ -31,9 +32,8 @@ def known_line(content: Mapping[str, Any]) -> str:
     An example is ``{"fact":"Lives in Osaka"}``. The field names show its kind, its old quote adds
     nothing, and fields without a value are left out.
     """
-    said = {
-        name: value for name, value in content.items() if name != "evidence" and value is not None
-    }
+    said = fields_with_value(content)
+    said.pop("evidence", None)
     return json.dumps(said, ensure_ascii=False, default=str, separators=(",", ":"))
 
 
@@ -51,11 +51,18 @@ async def known_memories(
     another model.
     """
     shown = await newest(pool, view, kinds, MOST_KNOWN + 1)
-    if len(shown) > MOST_KNOWN or sum(map(_tokens, shown)) > KNOWN_TOKENS:
-        texts = list(dict.fromkeys(sentences_of(messages)))[:_SENTENCES]
+    if not _fit(shown):
+        sentences = list(dict.fromkeys(sentences_of(messages)))
+        texts = sentences[:_SENTENCES]
         shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS, kinds=kinds)
     return {row.key: row for row in reversed(shown)}
 
 
-def _tokens(memory: Memory) -> int:
-    return estimated_tokens(known_line(memory.content)) + _NUMBER_TOKENS
+def _fit(memories: Sequence[Memory]) -> bool:
+    """Return whether the lines of these memories fit into a request."""
+    if len(memories) > MOST_KNOWN:
+        return False
+    tokens = 0
+    for memory in memories:
+        tokens += estimated_tokens(known_line(memory.content)) + _NUMBER_TOKENS
+    return tokens <= KNOWN_TOKENS

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from memory.formation.formation_model import FormationModel
 from memory.formation.known import MOST_KNOWN, known_line
-from memory.formation.tool_definitions import ToolDefinition, tool_definition
+from memory.formation.tool_definitions import ToolDefinition, tool_definition, with_function
 from memory.model.errors import FormationUnavailable
 
 with warnings.catch_warnings():
@@ -57,7 +57,8 @@ def _numbered(text: str, numbers: dict[str, str]) -> str:
 
     def line(found: re.Match[str]) -> str:
         number = numbers.setdefault(found["id"], str(len(numbers)))
-        return f"{number} {known_line(ast.literal_eval(found['content']))}"
+        content = ast.literal_eval(found["content"])
+        return f"{number} {known_line(content)}"
 
     return _INSTANCE.sub(line, text)
 
@@ -67,11 +68,9 @@ def _without_descriptions(schema: Any) -> Any:
         return [_without_descriptions(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    return {
-        name: _without_descriptions(value)
-        for name, value in schema.items()
-        if name != "description"
-    }
+    kept = {name: _without_descriptions(value) for name, value in schema.items()}
+    kept.pop("description", None)
+    return kept
 
 
 def _definition(tool: Any) -> ToolDefinition:
@@ -89,7 +88,7 @@ def _definition(tool: Any) -> ToolDefinition:
         description = descriptions.get(name, "")
         properties[name] = {**_without_descriptions(parameter), "description": description}
     parameters = {**function["parameters"], "properties": properties}
-    return {**definition, "function": {**function, "parameters": parameters}}
+    return with_function(definition, parameters=parameters)
 
 
 @dataclass(slots=True)

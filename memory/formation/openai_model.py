@@ -23,7 +23,11 @@ class OpenAIModel(ChatOpenAI):
         **kwargs: Any,
     ) -> dict[str, Any]:
         payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
-        if self.use_responses_api:
-            unchecked = {name: payload.pop(name) for name in _UNCHECKED if name in payload}
-            payload["extra_body"] = {**(payload.get("extra_body") or {}), **unchecked}
+        if not self.use_responses_api:
+            return payload
+        extra_body = dict(payload.get("extra_body") or {})
+        for name in _UNCHECKED:
+            if name in payload:
+                extra_body[name] = payload.pop(name)
+        payload["extra_body"] = extra_body
         return payload

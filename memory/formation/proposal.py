@@ -8,7 +8,7 @@ namespace. `memory.formation.verdict` judges its meaning.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -33,7 +33,14 @@ from memory.formation.evidence import (
 from memory.model.dates import clock_time
 from memory.model.namespace import Namespace
 from memory.model.references import References
-from memory.model.schemas import DUE_FIELDS, PROMISE_KIND, SUBJECT_FIELDS, level
+from memory.model.schemas import (
+    DUE_FIELDS,
+    PROMISE_KIND,
+    SUBJECT_FIELDS,
+    Subject,
+    kind_and_subject,
+    level,
+)
 from memory.model.text import clean_content, texts
 from memory.store.memories import Memory
 
@@ -123,6 +130,11 @@ class Proposal:
     verdict: Verdict | None = None
 
     @property
+    def about(self) -> Subject:
+        """What the memory is about."""
+        return kind_and_subject(self.kind, self.content)
+
+    @property
     def values(self) -> dict[str, Any]:
         """The new or changed fields."""
         old = self.target.content if self.target else {}
@@ -168,42 +180,60 @@ def _read(
 ) -> Proposal | Refusal:
     """Return a proposal to store `value`, or why it cannot be stored."""
     kind = str(value.get("kind"))
-    content = dict(value.get("content") or {})
-    evidence = find_evidence(str(content.pop("evidence", "") or ""), messages)
+    written = dict(value.get("content") or {})
+    evidence = find_evidence(str(written.pop("evidence", "") or ""), messages)
     if evidence is None:
         return Refusal(reason="no_evidence", kind=kind)
     unusable = Refusal(reason="unusable", kind=kind, evidence=evidence)
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
         return unusable
-    stored = target.content if target else {}
-    content = _with_references(clean_content(content), stored, evidence.message.references)
-    if kind == PROMISE_KIND:  # only the verdict gives it a due date
-        content |= {name: stored.get(name) for name in DUE_FIELDS}
     try:
-        valid = schema.model_validate(content)
+        valid = schema.model_validate(_fields(kind, written, target, evidence.message.references))
     except ValidationError:
         return unusable
     content = valid.model_dump(mode="json")
-    if any(holds_credentials(text) for text in (evidence.text, *texts(content))):
-        return replace(unusable, reason="secret")
-    has_no_subject = content.get(SUBJECT_FIELDS.get(kind, "")) == ""
-    if has_no_subject or links_not_typed(content, messages):
-        return unusable
-    removes = level(kind, content) == 0
-    if removes and evidence.original.removal_proposed:
-        return unusable
     said = content
     if target is None:
         said = valid.model_dump(mode="json", exclude_defaults=True)
-    return Proposal(
+    proposal = Proposal(
         kind=kind,
         content=content,
         said=said,
         evidence=evidence,
         target=target,
-        removes=removes,
+        removes=level(kind, content) == 0,
     )
+    reason = _fault(proposal, messages)
+    if reason is not None:
+        return proposal.refused(reason)
+    return proposal
+
+
+def _fields(
+    kind: str, written: Mapping[str, Any], target: Memory | None, references: References
+) -> dict[str, Any]:
+    """Return the fields that the model has written, as they are stored."""
+    stored = target.content if target else {}
+    fields = _with_references(clean_content(written), stored, references)
+    if kind == PROMISE_KIND:  # only the verdict gives it a due date
+        for name in DUE_FIELDS:
+            fields[name] = stored.get(name)
+    return fields
+
+
+def _fault(proposal: Proposal, messages: Sequence[TypedMessage]) -> Reason | None:
+    """Return why a proposal with valid fields cannot be stored."""
+    evidence = proposal.evidence
+    content = proposal.content
+    if any(map(holds_credentials, [evidence.text, *texts(content)])):
+        return "secret"
+    subject_field = SUBJECT_FIELDS.get(proposal.kind, "")
+    if content.get(subject_field) == "" or links_not_typed(content, messages):
+        return "unusable"
+    if proposal.removes and evidence.original.removal_proposed:
+        return "unusable"
+    return None
 
 
 def holds_credentials(text: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, ToolCall
 
 from memory.formation.tool_definitions import ToolDefinition
-from memory.model.text import parse_json, without_thoughts
+from memory.model.text import json_in, parse_json
 
 # Together these stay within the tokens that an answer may have.
 _MOST_CALLS = 12
@@ -69,9 +69,8 @@ def request_text(messages: Sequence[BaseMessage], tools: Sequence[ToolDefinition
 
 def read_calls(text: str, tools: Sequence[ToolDefinition]) -> list[ToolCall]:
     """Return the tool calls of an answer; raises ValueError for any other text."""
-    answer = without_thoughts(text)
-    # Between its first and its last brace, it is an object or raises ValueError.
-    value = parse_json(answer[answer.find("{") : answer.rfind("}") + 1])
+    # What begins with a brace is an object, or raises ValueError.
+    value = parse_json(json_in(text))
     entries = value.get("calls")
     if not isinstance(entries, list):
         raise ValueError("The answer has no calls.")  # noqa: TRY004 - it is the model's

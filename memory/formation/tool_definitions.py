@@ -34,11 +34,16 @@ def _definition_of_class(tool: type[Any]) -> ToolDefinition:
 
 def _definition(tool: Any) -> ToolDefinition:
     definition = convert_to_openai_tool(tool)
-    function = definition["function"]
-    parameters = _compact(function["parameters"])
+    parameters = _compact(definition["function"]["parameters"])
     for needless in ("description", DECLARATION):  # models' APIs refuse unknown keywords
         parameters.pop(needless, None)
-    return {**definition, "function": {**function, "parameters": parameters}}
+    return with_function(definition, parameters=parameters)
+
+
+def with_function(tool: ToolDefinition, **values: Any) -> ToolDefinition:
+    """Return a tool with these values in its function."""
+    function = {**tool["function"], **values}
+    return {**tool, "function": function}
 
 
 def _compact(schema: Any) -> Any:
@@ -53,7 +58,9 @@ def _compact(schema: Any) -> Any:
         return schema
     kept: dict[str, Any] = {}
     for key, value in schema.items():
-        if (key, value) == ("default", None) or (key == "examples" and isinstance(value, list)):
+        if key == "default" and value is None:
+            continue
+        if key == "examples" and isinstance(value, list):
             continue
         kept[key] = _compact(value)
         if key == "description" and isinstance(value, str):

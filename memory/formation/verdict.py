@@ -25,8 +25,8 @@ from memory.formation.tool_definitions import tool_definition
 from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
-from memory.model.schemas import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND
-from memory.model.text import clean_content, framed, without_thoughts
+from memory.model.schemas import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND, fields_with_value
+from memory.model.text import clean_content, framed, json_in
 
 _log = logging.getLogger(__name__)
 
@@ -92,18 +92,22 @@ async def judge(
         instructions += KEPT_INSTRUCTIONS
     prompt = [("system", instructions), ("user", request_text(proposals, messages))]
     with tracing_context(enabled=False):
-        for _ in range(2):
-            answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])
-            if answer.additional_kwargs.get("refusal"):
-                _log.warning("the memory model declined to give verdicts")
-                return [*proposals]
-            verdicts = _verdicts_in(answer)
-            if verdicts:
-                return [
-                    replace(one, verdict=verdicts.get(index)) for index, one in enumerate(proposals)
-                ]
+        verdicts = await _ask_for_verdicts(model, prompt)
+    return [replace(one, verdict=verdicts.get(index)) for index, one in enumerate(proposals)]
+
+
+async def _ask_for_verdicts(model: FormationModel, prompt: Sequence[Any]) -> dict[int, Verdict]:
+    """Return the valid verdicts by the proposal's index; none after two malformed answers."""
+    for _ in range(2):
+        answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])
+        if answer.additional_kwargs.get("refusal"):
+            _log.warning("the memory model declined to give verdicts")
+            return {}
+        verdicts = _verdicts_in(answer)
+        if verdicts:
+            return verdicts
     _log.warning("the memory model's verdicts were malformed twice")
-    return [*proposals]
+    return {}
 
 
 def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None) -> Reason | None:
@@ -172,11 +176,12 @@ def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
     They come as arguments of the tool, or as JSON text from models that do not call it.
     """
     given: list[Any] = [call["args"] for call in answer.tool_calls if call["name"] == _TOOL]
+    entries: list[object] = []
     try:
         if not given:
-            text = without_thoughts(str(answer.text))
-            given = [json.loads(text[text.index("{") : text.rindex("}") + 1])]
-        entries = [entry for one in given for entry in one["verdicts"]]
+            given = [json.loads(json_in(str(answer.text)))]
+        for one in given:
+            entries += one["verdicts"]
     except (ValueError, TypeError, LookupError, RecursionError):
         return {}
     found: dict[int, Verdict] = {}
@@ -200,45 +205,47 @@ def _verdict(entry: object) -> Verdict | None:
 
 def request_text(proposals: Sequence[Proposal], messages: Sequence[TypedMessage]) -> str:
     """Return the request: the date, each proposal, and the typed text if there are removals."""
-    newest = max(messages, key=lambda one: one.original.said_at).original
-    today = newest.said_at.astimezone(newest.zone)
-    now = {"date": f"{today:%Y-%m-%d}", "weekday": f"{today:%A}", "zone": str(newest.zone)}
-    parts = _frame("now", [now])
+    originals = [one.original for one in messages]
+    newest = max(originals, key=lambda one: one.said_at)
+    now = newest.said_at.astimezone(newest.zone)
+    shown_now = {"date": f"{now:%Y-%m-%d}", "weekday": f"{now:%A}", "zone": str(newest.zone)}
+    parts = _frame("now", [shown_now])
     if any(one.removes for one in proposals):
         typed = [one.text for one in messages if not one.original.removal_proposed]
         parts += _frame("typed", typed)
-    lines = [_line(index, one, today) for index, one in enumerate(proposals)]
+    lines = [_line(index, one, now.date()) for index, one in enumerate(proposals)]
     parts += _frame("proposals", lines)
     return "\n".join(parts)
 
 
-def _line(index: int, one: Proposal, today: datetime) -> dict[str, Any]:
-    references = one.evidence.message.references
-    said = one.evidence.original
-    said_on = said.said_at.astimezone(said.zone).date()
-    values = clean_content(one.values, None)
+def _line(index: int, proposal: Proposal, today: date) -> dict[str, Any]:
+    """Return a proposal as the model that gives the verdicts reads it."""
+    evidence = proposal.evidence
+    references = evidence.message.references
+    values = clean_content(proposal.values, None)
     change = "add"
     old: dict[str, Any] | None = None
-    if one.target is not None:
+    if proposal.target is not None:
         change = "change"
-        stored = references.shown_in(one.target.content)
-        old = {name: value for name, value in stored.items() if value is not None}
-        if one.removes:
+        old = fields_with_value(references.shown_in(proposal.target.content))
+        if proposal.removes:
             values = {}
-    if one.removes:
+    if proposal.removes:
         change = "remove"
     line = {
         "index": index,
         "change": change,
-        "kind": one.kind,
+        "kind": proposal.kind,
         "values": references.shown_in(values),
         "old": old,
-        "sentence": one.evidence.shown,
-        "before": one.evidence.before,
-        "after": one.evidence.after,
-        "question": one.evidence.message.question,
+        "sentence": evidence.shown,
+        "before": evidence.before,
+        "after": evidence.after,
+        "question": evidence.message.question,
     }
-    if said_on != today.date():
+    original = evidence.original
+    said_on = original.said_at.astimezone(original.zone).date()
+    if said_on != today:
         line["said_on"] = said_on.isoformat()
     return line
 

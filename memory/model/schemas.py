@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
@@ -24,6 +24,8 @@ ClockTime = Annotated[
     Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", json_schema_extra={"format": "time"}),
 ]
 Score = Annotated[int, Field(ge=0, le=100)]
+Subject: TypeAlias = tuple[str, str]
+"""What a memory is about: its kind, and its subject normalised for comparison."""
 
 
 class UserTechInterest(BaseModel):
@@ -109,7 +111,14 @@ SCHEMAS: tuple[type[BaseModel], ...] = (
     Episode,
     Promise,
 )
-BUILT_IN_KINDS: Mapping[str, type[BaseModel]] = {schema.__name__: schema for schema in SCHEMAS}
+
+
+def by_kind(schemas: Iterable[type[BaseModel]]) -> dict[str, type[BaseModel]]:
+    """Return schemas by the names of their kinds."""
+    return {schema.__name__: schema for schema in schemas}
+
+
+BUILT_IN_KINDS: Mapping[str, type[BaseModel]] = by_kind(SCHEMAS)
 INSTRUCTION_KIND = UserInstruction.__name__
 EPISODE_KIND = Episode.__name__
 PROMISE_KIND = Promise.__name__
@@ -187,6 +196,11 @@ def subject_key(kind: str, content: Mapping[str, Any]) -> str:
     return name_of(subject(kind, content))
 
 
+def kind_and_subject(kind: str, content: Mapping[str, Any]) -> Subject:
+    """Return what a memory is about; no two memories are about the same."""
+    return kind, subject_key(kind, content)
+
+
 def validated_content(kind: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return a content with the defaults of its kind; None if the kind's schema refuses it.
 
@@ -208,6 +222,11 @@ def searchable_text(content: Mapping[str, Any]) -> str:
 
 def _text_values(content: Mapping[str, Any]) -> list[str]:
     return [value for value in content.values() if isinstance(value, str) and value]
+
+
+def fields_with_value(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a content that have a value."""
+    return {name: value for name, value in content.items() if value is not None}
 
 
 def level(kind: str, content: Mapping[str, Any]) -> Any:

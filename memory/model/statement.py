@@ -16,7 +16,14 @@ from zoneinfo import ZoneInfo
 
 from memory.model.dates import slack_time
 from memory.model.namespace import COLLEAGUES, DM, is_shown_by_click
-from memory.model.schemas import level, subject_fields, subject_key, validated_content
+from memory.model.schemas import (
+    Subject,
+    kind_and_subject,
+    level,
+    subject_fields,
+    subject_key,
+    validated_content,
+)
 from memory.model.text import name_of
 
 Act: TypeAlias = Literal["say", "remove", "move"]
@@ -29,6 +36,13 @@ Content: TypeAlias = Mapping[str, Any]
 
 MAX_SOURCES = 20
 """The number of sources that a view of a memory names: the first one and the newest."""
+
+
+def message_key(channel: str | None, ts: str | None) -> MessageKey | None:
+    """Return a message by its channel and ts; None if one of them is missing."""
+    if channel and ts:
+        return channel, ts
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +79,12 @@ class Statement:
     @property
     def message(self) -> MessageKey | None:
         """The message that it comes from; None for a form or a tool."""
-        if self.channel and self.ts:
-            return self.channel, self.ts
-        return None
+        return message_key(self.channel, self.ts)
+
+    @property
+    def about(self) -> Subject:
+        """What it is about, by the fields that it says."""
+        return kind_and_subject(self.kind, self.content or {})
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -184,7 +201,8 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
     if whole is None:
         return []
     narrower = []
-    for audience in sorted({one.audience for one in counted} - {DM}):
+    audiences = {one.audience for one in counted}
+    for audience in sorted(audiences - {DM}):
         known = [one for one in counted if one.audience == audience or one.act == "remove"]
         view = _view(audience, known)
         if view is not None and agrees(view.content, whole.content):
@@ -200,14 +218,15 @@ def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     """
     counted = [one for one in statements if counts(one, now)]
     moves = [one for one in counted if one.act == "move"]
+    if not moves:
+        return counted
+    last_move = max(moves, key=lambda move: move.number)
     placed = []
     for one in counted:
         if one.act == "move":
             continue
-        later = [move for move in moves if move.number > one.number]
-        if later and not is_shown_by_click(one.audience):
-            newest = max(later, key=lambda move: move.number)
-            one = replace(one, audience=newest.audience)
+        if one.number < last_move.number and not is_shown_by_click(one.audience):
+            one = replace(one, audience=last_move.audience)
         placed.append(one)
     return placed
 

@@ -100,9 +100,11 @@ def texts(value: Any) -> list[str]:
         return [value]
     if isinstance(value, Mapping):
         value = list(value.values())
+    found: list[str] = []
     if isinstance(value, list):
-        return [text for item in value for text in texts(item)]
-    return []
+        for item in value:
+            found += texts(item)
+    return found
 
 
 def parse_json(text: str) -> Any:
@@ -115,6 +117,12 @@ def _number(text: str) -> float:
     if not isfinite(number):
         raise ValueError("JSON has no such number.")
     return number
+
+
+def json_in(answer: str) -> str:
+    """Return the JSON object in a model's answer: from its first to its last brace; "" if none."""
+    text = without_thoughts(answer)
+    return text[text.find("{") : text.rfind("}") + 1]
 
 
 def framed(value: object) -> str:

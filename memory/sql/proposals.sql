@@ -35,7 +35,7 @@ ORDER BY proposals.at, proposals.id;
 
 -- name: refused
 -- What was not remembered, the newest first.
-SELECT evidence, reason, at FROM proposals
+SELECT evidence AS sentence, reason, at FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s AND reason IS NOT NULL AND expires_at > now()
 ORDER BY at DESC, id LIMIT %(limit)s;
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -18,7 +17,15 @@ from memory.model.statement import Actor, MessageKey, Statement, fold
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.memories import Keyed
-from memory.store.statements import read_statements, reinstate, withdraw, writing
+from memory.store.statements import (
+    add_statements,
+    keys_of,
+    read_statements,
+    reinstate,
+    withdraw,
+    writing,
+)
+from memory.store.subjects import Known
 
 _SQL = load_statements("memory", "statements")
 
@@ -88,7 +95,7 @@ async def read_changes(
         "limit": limit,
     }
     rows = await fetch_rows(connection, _SQL["read_changes"], values)
-    by_key = await read_statements(connection, person, {row["key"] for row in rows})
+    by_key = await read_statements(connection, person, keys_of(rows))
     return [_change_of(person, by_key[row["key"]], row["batch"]) for row in rows]
 
 
@@ -100,7 +107,8 @@ def _change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> 
     own = [one for one in statements if one.batch == batch]
     first = own[0]
     last = own[-1]
-    earlier = [one for one in statements if one.number < first.number and one.withdrawn_at is None]
+    counted = [one for one in statements if one.withdrawn_at is None]
+    earlier = [one for one in counted if one.number < first.number]
     as_said = [replace(one, withdrawn_at=None) for one in own]
     before = _value(earlier)
     after = _value([*earlier, *as_said])
@@ -150,7 +158,9 @@ def _action(
         return "removed"
     if before is None:
         return "remembered"
-    return "confirmed" if before == after else "updated"
+    if before == after:
+        return "confirmed"
+    return "updated"
 
 
 async def undo_changes(
@@ -167,9 +177,10 @@ async def undo_changes(
     Changes that were already withdrawn are left out. `redo_changes` reverses it.
     """
     async with writing(pool, embedder, person) as connection:
-        changes = await read_changes(
-            connection, person, batch=batch, ids=None if batch else list(ids)
-        )
+        if batch is not None:
+            changes = await read_changes(connection, person, batch=batch)
+        else:
+            changes = await read_changes(connection, person, ids=ids)
         counted = [one for one in changes if one.undone_at is None]
         await withdraw(connection, person, _statements_of(counted))
         now = datetime.now(UTC)
@@ -181,26 +192,36 @@ async def redo_changes(
 ) -> list[Change]:
     """Let withdrawn changes, named by ids of their statements, count again; return them."""
     async with writing(pool, embedder, person) as connection:
-        changes = await read_changes(connection, person, ids=list(ids))
+        changes = await read_changes(connection, person, ids=ids)
         undone = [one for one in changes if one.undone_at is not None]
         await reinstate(connection, person, _statements_of(undone))
         return [replace(one, undone_at=None) for one in undone]
 
 
 def _statements_of(changes: Iterable[Change]) -> list[UUID]:
-    return list(chain.from_iterable(one.statements for one in changes))
+    ids: list[UUID] = []
+    for change in changes:
+        ids += change.statements
+    return ids
 
 
-def changes_of(
-    person: Person, batch: UUID, statements: Mapping[str, Sequence[Statement]]
+async def add_changes(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    statements: Sequence[Statement],
+    known: Known | None = None,
 ) -> list[Change]:
-    """Return a notice's changes, given all statements of each memory, by key.
+    """Store the statements of one notice, as `add_statements` does; return what they changed.
 
-    They are in the order in which their statements were stored.
+    The changes are in the order in which their statements were stored.
     """
+    if not statements:
+        return []
+    batch = statements[0].batch
+    by_key = await add_statements(connection, person, statements, known)
     own: list[Statement] = []
-    for said in statements.values():
+    for said in by_key.values():
         own += [one for one in said if one.batch == batch]
     own.sort(key=lambda one: one.number)
     keys = dict.fromkeys(one.key for one in own)
-    return [_change_of(person, statements[key], batch) for key in keys]
+    return [_change_of(person, by_key[key], batch) for key in keys]

@@ -17,19 +17,22 @@ from memory.embeddings.embedder import Embedder
 from memory.model.dates import slack_time
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
 from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
-from memory.model.schemas import LEVEL_FIELDS, SCHEMAS, level, subject, subject_fields, subject_key
+from memory.model.schemas import (
+    LEVEL_FIELDS,
+    SCHEMAS,
+    by_kind,
+    kind_and_subject,
+    level,
+    subject,
+    subject_fields,
+)
 from memory.model.statement import Act, Actor, Statement, current, since_removal
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
-from memory.store.changes import Change, changes_of
+from memory.store.changes import Change, add_changes, read_changes
 from memory.store.memories import Memory, reread
 from memory.store.projection import remaining_capacity
-from memory.store.statements import (
-    add_statements,
-    read_statements,
-    withdraw,
-    writing,
-)
+from memory.store.statements import read_statements, withdraw, writing
 from memory.store.subjects import read_known
 
 # The codes of `InvalidContent` by the type of Pydantic's error.
@@ -73,7 +76,7 @@ def validated(
 
     Raises `InvalidContent`.
     """
-    schema = next((one for one in schemas if one.__name__ == kind), None)
+    schema = by_kind(schemas).get(kind)
     if schema is None:
         raise InvalidContent({"kind": "unknown"})
     given = _given(content)
@@ -100,7 +103,9 @@ def _codes_of(problem: ValidationError) -> dict[str, str]:
     """Return the code of the first error of each field."""
     codes: dict[str, str] = {}
     for error in problem.errors(include_url=False, include_input=False):
-        name = str(error["loc"][0]) if error["loc"] else "kind"
+        name = "kind"
+        if error["loc"]:
+            name = str(error["loc"][0])
         codes.setdefault(name, _code_of(error["type"]))
     return codes
 
@@ -139,20 +144,19 @@ async def add_memories(
     person = namespace.person
     batch = batch or uuid4()
     async with writing(pool, embedder, person) as connection:
-        known = await read_known(connection, person, [(kind, whole) for whole in contents])
+        subjects = [kind_and_subject(kind, whole) for whole in contents]
+        known = await read_known(connection, person, subjects)
         keys = known.first_keys
         statements = []
-        for whole, (content, origin) in zip(contents, given, strict=True):
-            key = keys.setdefault((kind, subject_key(kind, whole)), str(uuid4()))
+        for about, whole, (content, origin) in zip(subjects, contents, given, strict=True):
+            key = keys.setdefault(about, str(uuid4()))
             said = {name: whole[name] for name in _given(content)}
-            statements.append(
-                statement_of(key, kind, namespace.audience, said, origin, batch=batch)
-            )
+            one = statement_of(key, kind, namespace.audience, said, origin, batch=batch)
+            statements.append(one)
         new = {one.key for one in statements} - known.remembered
         if new and len(new) > await remaining_capacity(connection, person):
             raise MemoryFull("The person has as many memories as are kept.")
-        written = await add_statements(connection, person, statements, known)
-        changes = changes_of(person, batch, written)
+        changes = await add_changes(connection, person, statements, known)
         if in_commit is not None:
             await in_commit(connection, changes)
     return changes
@@ -185,32 +189,43 @@ async def edit_memory(
         whole = validated(memory.kind, content, schemas)
         if seen not in (None, memory.updated_at):
             raise ChangedSince("The memory has changed since it was shown.")
-        changed = {name for name, value in whole.items() if value != memory.content.get(name)}
+        content_before = memory.content
+        changed = {name for name, value in whole.items() if value != content_before.get(name)}
         said = {DM: changed}
-        for audience, known in (await _known_fields(connection, person, memory)).items():
+        known_fields = await _known_fields(connection, person, memory)
+        for audience, known in known_fields.items():
             if changed & known:
                 said[audience] = changed & known
-        until = _kept_end(memory, whole)
+        until = kept_end(memory, whole)
         statements = []
         for audience, names in said.items():
             fields = _said(memory.kind, whole, names)
             statements.append(
                 statement_of(key, memory.kind, audience, fields, origin, batch=batch, until=until)
             )
-        written = await add_statements(connection, person, statements)
-        return changes_of(person, batch, written)
+        return await add_changes(connection, person, statements)
 
 
 async def _known_fields(
     connection: AsyncConnection[DictRow], person: Person, memory: Memory
 ) -> dict[str, set[str]]:
     """Return the fields that each other audience knows of a memory, except the colleagues' card."""
-    known: dict[str, set[str]] = {one: set() for one in memory.audiences if one != COLLEAGUES}
-    by_key = await read_statements(connection, person, [memory.key])
-    for one in current(by_key[memory.key], datetime.now(UTC)):
+    known: dict[str, set[str]] = {}
+    for audience in memory.audiences:
+        if audience != COLLEAGUES:
+            known[audience] = set()
+    for one in await _current_statements(connection, person, memory.key):
         if one.audience in known:
             known[one.audience].update(one.content or {})
     return known
+
+
+async def _current_statements(
+    connection: AsyncConnection[DictRow], person: Person, key: str
+) -> list[Statement]:
+    """Return the statements about a memory that count now."""
+    by_key = await read_statements(connection, person, [key])
+    return current(by_key[key], datetime.now(UTC))
 
 
 def _said(kind: str, whole: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
@@ -219,7 +234,7 @@ def _said(kind: str, whole: Mapping[str, Any], names: set[str]) -> dict[str, Any
     return {name: value for name, value in whole.items() if name in kept}
 
 
-def _kept_end(memory: Memory, content: Mapping[str, Any]) -> datetime | None:
+def kept_end(memory: Memory, content: Mapping[str, Any]) -> datetime | None:
     """Return when the memory ends, if `content` is still about the same subject."""
     if subject(memory.kind, content) != subject(memory.kind, memory.content):
         return None
@@ -250,8 +265,7 @@ async def move_memory(
         moved = statement_of(
             key, memory.kind, target.audience, None, Origin(actor=actor), batch=batch, act="move"
         )
-        written = await add_statements(connection, person, [moved])
-        [change] = changes_of(person, batch, written)
+        [change] = await add_changes(connection, person, [moved])
     return change
 
 
@@ -267,14 +281,13 @@ async def show_to_colleagues(
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
         await _existing(connection, person, key)
-        by_key = await read_statements(connection, person, [key])
-        counted = since_removal(current(by_key[key], datetime.now(UTC)))
+        counted = since_removal(await _current_statements(connection, person, key))
         said = [one for one in counted if one.evidence.split() == sentence.split()]
-        if not said or any(one.audience == COLLEAGUES for one in said):
+        audiences = [one.audience for one in said]
+        if not said or COLLEAGUES in audiences:
             raise ChangedSince("The memory has another sentence, or colleagues are shown this one.")
         shown = replace(said[-1], id=uuid4(), audience=COLLEAGUES, actor="modal", batch=batch)
-        written = await add_statements(connection, person, [shown])
-        [change] = changes_of(person, batch, written)
+        [change] = await add_changes(connection, person, [shown])
     return change
 
 
@@ -282,14 +295,12 @@ async def hide_from_colleagues(pool: Pool, embedder: Embedder, person: Person, k
     """Hide a memory from colleagues; raises `ChangeGone` if it is not shown to them."""
     async with writing(pool, embedder, person) as connection:
         by_key = await read_statements(connection, person, [key])
-        shown = [
-            one for one in by_key[key] if one.audience == COLLEAGUES and one.withdrawn_at is None
-        ]
+        own = [one for one in by_key[key] if one.audience == COLLEAGUES]
+        shown = [one for one in own if one.withdrawn_at is None]
         if not shown:
             raise ChangeGone("The memory is not shown to colleagues.")
         await withdraw(connection, person, [one.id for one in shown])
-        by_key = await read_statements(connection, person, [key])
-        [change] = changes_of(person, shown[-1].batch, by_key)
+        [change] = await read_changes(connection, person, key=key, batch=shown[-1].batch)
     return change
 
 

@@ -20,7 +20,7 @@ from memory.embeddings.embedder import Embedder
 from memory.model.dates import LATEST
 from memory.model.errors import ChangeGone
 from memory.model.namespace import DM, Person
-from memory.model.schemas import subject
+from memory.model.schemas import fields_with_value, subject
 from memory.model.statement import MessageKey, Statement, View, agrees
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import column_parameters, load_statements
@@ -29,6 +29,7 @@ from memory.store.memories import Memory, person_range, reread
 from memory.store.proposals import ask
 from memory.store.statements import (
     join_same_things,
+    keys_of,
     message_parameters,
     messages_of,
     refresh_keys,
@@ -168,8 +169,7 @@ async def forget_within(
     async with seeing_forgotten(connection):
         hidden = await fetch_rows(connection, _SQL["hide"], values)
     await refresh_keys(connection, person, keys)
-    values["keys"] = sorted(keys)
-    asked = await fetch_rows(connection, _SQL["delete_proposals"], values)
+    asked = await fetch_rows(connection, _SQL["delete_proposals"], {**values, "keys": list(keys)})
 
     messages = messages_of(hidden) | set(selection.messages)
     if find_messages is not None:
@@ -179,19 +179,24 @@ async def forget_within(
     if not (hidden or asked or new_messages or before):
         return Forgotten()
     hidden_statements = [(row["id"], row["key"]) for row in hidden]
-    values |= message_parameters(messages)
-    values |= column_parameters(("hidden_ids", "hidden_keys"), hidden_statements)
-    await connection.execute(_SQL["record"], values)
+    record = {
+        **person.ids,
+        **message_parameters(messages),
+        **column_parameters(("hidden_ids", "hidden_keys"), hidden_statements),
+        "id": identity,
+        "keys": sorted(keys),
+    }
+    await connection.execute(_SQL["record"], record)
     if not hidden and delete_texts is not None:
         await delete_texts(connection, person, Gone(messages=new_messages, needles=()))
 
     after = await reread(connection, person, keys)
-    lost = _newest_first(memory for key, memory in before.items() if key not in after)
+    lost = [memory for key, memory in before.items() if key not in after]
     return Forgotten(
         id=identity,
         can_undo=bool(hidden),
         count=len(lost),
-        memories=tuple(lost),
+        memories=tuple(_newest_first(lost)),
         batches=frozenset(row["batch"] for row in [*hidden, *asked]),
     )
 
@@ -204,7 +209,7 @@ async def _selected_keys(
     rows = await fetch_rows(connection, _SQL["choose"], values)
     if selection.everything:
         rows += await fetch_rows(connection, _SQL["keys_in_store"], person_range(person))
-    return {row["key"] for row in rows} | set(selection.keys)
+    return keys_of(rows) | set(selection.keys)
 
 
 def _newest_first(memories: Iterable[Memory]) -> list[Memory]:
@@ -240,7 +245,7 @@ async def undo_forgetting(
         if not restored:
             raise ChangeGone("The Undo has expired or was used already.")
         records = await fetch_rows(connection, _SQL["delete_record"], values)
-        keys = {row["key"] for row in restored}
+        keys = keys_of(restored)
         views = await refresh_rows(connection, person, keys)
         joined = await join_same_things(connection, person, views)
         await _ask_about_contradictions(connection, person, views, joined)
@@ -281,7 +286,7 @@ def _question_about(memory: Memory, view: View) -> Statement:
         channel=source.get("channel"),
         ts=source.get("ts"),
     )
-    said = {name: value for name, value in view.content.items() if value is not None}
+    said = fields_with_value(view.content)
     return statement_of(memory.key, view.kind, DM, said, origin, batch=uuid4())
 
 
@@ -322,7 +327,7 @@ async def purge(
         }
         await connection.execute(_SQL["delete_due"], values)
         blanked = await fetch_rows(connection, _SQL["blank_quotes"], values)
-    await refresh_keys(connection, person, {row["key"] for row in blanked})
+    await refresh_keys(connection, person, keys_of(blanked))
     await connection.execute(_SQL["blank_proposals"], values)
     if delete_texts is not None:
         recorded = await fetch_rows(connection, _SQL["recorded"], values)
@@ -332,7 +337,10 @@ async def purge(
 
 async def _needles(connection: AsyncConnection[DictRow], forgotten: Iterable[DictRow]) -> list[str]:
     """Return the strings whose presence in a text shows that it names what was forgotten."""
-    subjects = {subject(row["kind"], row["content"]) for row in forgotten if row["content"]}
+    subjects: set[str] = set()
+    for row in forgotten:
+        if row["content"]:
+            subjects.add(subject(row["kind"], row["content"]))
     [row] = await fetch_rows(connection, _SQL["needles"], {"subjects": list(subjects)})
     needles: list[str] = row["needles"]
     return needles

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from psycopg import AsyncConnection, DataError
 from psycopg.rows import DictRow
@@ -24,11 +24,11 @@ from memory.model.schemas import KEPT_KIND
 from memory.model.statement import Statement
 from memory.postgres.database import Pool, Query, execute_statement, person_statement
 from memory.postgres.statements import load_statements
-from memory.store.changes import Change, changes_of
+from memory.store.changes import Change, add_changes
 from memory.store.edits import AfterWrite, Origin, statement_of
 from memory.store.memories import Memory, read, reread
 from memory.store.projection import remaining_capacity
-from memory.store.statements import add_statements, statements_of_message, writing
+from memory.store.statements import statements_of_message, writing
 
 _log = logging.getLogger(__name__)
 
@@ -179,7 +179,6 @@ async def keep(
     *,
     decision: bool,
     public: bool,
-    batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
 ) -> Change:
     """Keep words of a person for a conversation: the evidence of `origin`, from its message.
@@ -190,14 +189,13 @@ async def keep(
     """
     audience = person.namespace(kept_audience(channel)).audience
     content = {"text": origin.evidence, "decision": decision, "public": public}
-    kept = statement_of(str(uuid4()), KEPT_KIND, audience, content, origin, batch=batch or uuid4())
+    kept = statement_of(str(uuid4()), KEPT_KIND, audience, content, origin, batch=uuid4())
     async with writing(pool, embedder, person) as connection:
         if await _is_kept(connection, person, kept):
             raise ChangedSince("The message keeps these words already.")
         if await remaining_capacity(connection, person) < 1:
             raise MemoryFull("The person has as many memories as are kept.")
-        written = await add_statements(connection, person, [kept])
-        [change] = changes_of(person, kept.batch, written)
+        [change] = await add_changes(connection, person, [kept])
         if in_commit is not None:
             await in_commit(connection, [change])
     return change
@@ -239,8 +237,7 @@ async def replace_decision(
         # Nothing is typed: this statement belongs to the message of the decision.
         [(channel, ts)] = found.source_messages
         said = replace(said, channel=channel, ts=ts)
-        written = await add_statements(connection, person, [said])
-        [change] = changes_of(person, said.batch, written)
+        [change] = await add_changes(connection, person, [said])
         if in_commit is not None:
             await in_commit(connection, [change])
     return change

@@ -37,10 +37,13 @@ async def write_rows(
     `embed_missing` makes it again, or it is copied from a row with the same content.
     """
     now = datetime.now(UTC)
-    views_of = {key: views(said, now) for key, said in statements.items()}
     wanted: dict[_Place, View] = {}
-    for key, seen in views_of.items():
-        for view in seen:
+    shared_keys: set[str] = set()
+    for key, said in statements.items():
+        views_of_key = views(said, now)
+        if len(views_of_key) > 1:
+            shared_keys.add(key)
+        for view in views_of_key:
             wanted[person.namespace(view.audience).prefix, key] = view
     stored = {(row.namespace.prefix, row.key): row for row in rows}
     await _delete_rows(connection, stored.keys() - wanted.keys())
@@ -50,7 +53,7 @@ async def write_rows(
         row = stored.get((prefix, key))
         if row is None:
             new_rows.append(_row(prefix, view))
-        elif (row.value, row.expires_at) != (view.value, view.expires_at):
+        elif row.value != view.value or row.expires_at != view.expires_at:
             changed_rows.append(_row(prefix, view))
     for batch in _batches(changed_rows):
         await connection.execute(_SQL["delete_stale_vectors"], {"rows": rows_parameter(batch)})
@@ -58,9 +61,10 @@ async def write_rows(
     for batch in _batches(written):
         await connection.execute(_SQL["put"], {"rows": rows_parameter(batch)})
     # Only rows of the same memory have the same content.
-    shared_keys = {row["key"] for row in written if len(views_of[row["key"]]) > 1}
-    if shared_keys:
-        values = {**person_range(person), "keys": list(shared_keys)}
+    written_keys = {row["key"] for row in written}
+    keys = list(shared_keys & written_keys)
+    if keys:
+        values = {**person_range(person), "keys": keys}
         await connection.execute(_SQL["copy_vectors"], values)
     return list(wanted.values())
 

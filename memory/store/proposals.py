@@ -15,14 +15,14 @@ from memory.embeddings.embedder import Embedder
 from memory.model.dates import slack_time
 from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
 from memory.model.namespace import DM, Person
-from memory.model.schemas import subject_key
+from memory.model.schemas import kind_and_subject
 from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Pool, fetch_rows, person_statement
 from memory.postgres.statements import load_statements, rows_parameter
-from memory.store.changes import Change, changes_of
+from memory.store.changes import Change, add_changes
 from memory.store.memories import Keyed
 from memory.store.projection import remaining_capacity
-from memory.store.statements import add_statements, writing
+from memory.store.statements import writing
 from memory.store.subjects import read_known
 
 _SQL = load_statements("memory", "proposals")
@@ -53,13 +53,18 @@ class Question(Keyed):
     batch: UUID
 
     @property
+    def removes_nothing(self) -> bool:
+        """Whether it would remove a memory that is gone."""
+        return self.asks == "remove" and self.before is None
+
+    @property
     def is_about_one_thing(self) -> bool:
         """Whether `before` and `after` are about the same thing, so that one of them is true."""
         if self.before is None or self.after is None:
             return False
-        subject_before = subject_key(self.before["kind"], self.before["content"])
-        subject_after = subject_key(self.after["kind"], self.after["content"])
-        return subject_before == subject_after
+        before = kind_and_subject(self.before["kind"], self.before["content"])
+        after = kind_and_subject(self.after["kind"], self.after["content"])
+        return before == after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +125,7 @@ async def read_not_remembered(
 ) -> list[NotRemembered]:
     """Return what was not remembered within the last day, newest first."""
     rows = await person_statement(pool, person, _SQL["refused"], {**person.ids, "limit": limit})
-    return [
-        NotRemembered(sentence=row["evidence"], reason=row["reason"], at=row["at"]) for row in rows
-    ]
+    return [NotRemembered(**row) for row in rows]
 
 
 async def answer_question(
@@ -145,19 +148,16 @@ async def answer_question(
         if answer == "no":
             return []
         question = _question(person, rows[0])
-        if question.asks == "remove" and question.before is None:
+        if question.removes_nothing:
             raise ChangedSince("The memory has gone since the question was asked.")
         said = question.said
-        content = said.content or {}
-        known = await read_known(connection, person, [(said.kind, content)], [said.key])
+        known = await read_known(connection, person, [said.about], [said.key])
         if question.asks == "store" or (answer == "both" and said.act == "say"):
             # If there is a memory about the same thing by now, the statement is about that one.
-            about = (said.kind, subject_key(said.kind, content))
-            said = replace(said, key=known.first_keys.get(about, str(uuid4())))
+            said = replace(said, key=known.first_keys.get(said.about, str(uuid4())))
         if question.before is None and await remaining_capacity(connection, person) < 1:
             raise MemoryFull("The person has as many memories as are kept.")
-        written = await add_statements(connection, person, [said], known)
-        return changes_of(person, question.batch, written)
+        return await add_changes(connection, person, [said], known)
 
 
 async def delete_ended_proposals(connection: AsyncConnection[DictRow], person: Person) -> None:
@@ -185,8 +185,9 @@ def _values(
 
 
 def _questions(person: Person, rows: Iterable[DictRow]) -> list[Question]:
+    """Return the rows as questions, without those that would remove what is gone."""
     questions = [_question(person, row) for row in rows]
-    return [one for one in questions if one.asks != "remove" or one.before is not None]
+    return [one for one in questions if not one.removes_nothing]
 
 
 def _question(person: Person, row: DictRow) -> Question:

@@ -21,14 +21,14 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import DM, Person, is_shown_by_click
-from memory.model.schemas import KEPT_KIND, subject_key
+from memory.model.schemas import KEPT_KIND, Subject, fields_with_value, kind_and_subject
 from memory.model.statement import MessageKey, Statement, View, current, since_removal
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import column_parameters, load_statements, rows_parameter
 from memory.store.memories import Memory
 from memory.store.projection import read_rows, write_rows
 from memory.store.reembedding import embed_missing
-from memory.store.subjects import Known, Subject, keys_by_subject, read_known
+from memory.store.subjects import Known, keys_by_subject, read_known
 
 _log = logging.getLogger(__name__)
 
@@ -88,11 +88,9 @@ async def add_statements(
     takes the first back and is added to the other. The same words of the same message count once.
     `known` is what this transaction has read about the statements' memories and subjects.
     """
-    if not statements:
-        return {}
     if known is None:
-        contents = [(one.kind, one.content or {}) for one in statements if _names_a_thing(one)]
-        known = await read_known(connection, person, contents, {one.key for one in statements})
+        subjects = {one.about for one in statements if _names_a_thing(one)}
+        known = await read_known(connection, person, subjects, [one.key for one in statements])
     stored = _about_their_things(statements, known)
     values = {**person.ids, "statements": rows_parameter([one.columns for one in stored])}
     await connection.execute(_SQL["insert"], values)
@@ -127,8 +125,7 @@ def _about_their_things(statements: Sequence[Statement], known: Known) -> list[S
             stored.append(replace(one, id=uuid4(), act="remove", content=None))
         content = _content_known_to(one.audience, known.rows.get(one.key, ()))
         content |= one.content or {}
-        said = {name: value for name, value in content.items() if value is not None}
-        stored.append(replace(one, key=other_key, content=said))
+        stored.append(replace(one, key=other_key, content=fields_with_value(content)))
     return stored
 
 
@@ -139,8 +136,7 @@ def _key_of_other(statement: Statement, keys: dict[Subject, Sequence[str]]) -> s
     """
     if not _names_a_thing(statement):
         return None
-    about = (statement.kind, subject_key(statement.kind, statement.content or {}))
-    about_it = keys.setdefault(about, [statement.key])
+    about_it = keys.setdefault(statement.about, [statement.key])
     if statement.key in about_it:
         return None
     return about_it[0]
@@ -175,8 +171,7 @@ async def _change(
     values: Mapping[str, Any],
 ) -> set[str]:
     """Execute an SQL statement, and refresh the memories whose keys it returns; return the keys."""
-    rows = await fetch_rows(connection, statement, {**person.ids, **values})
-    keys = {row["key"] for row in rows}
+    keys = keys_of(await fetch_rows(connection, statement, {**person.ids, **values}))
     await refresh_keys(connection, person, keys)
     return keys
 
@@ -222,7 +217,7 @@ async def change_channel(
         changed = await fetch_rows(connection, _SQL["change_channel"], values)
     await connection.execute(_SQL["change_channel_of_proposals"], values)
     await connection.execute(_SQL["change_channel_of_forgotten"], values)
-    await refresh_keys(connection, person, {row["key"] for row in changed})
+    await refresh_keys(connection, person, keys_of(changed))
 
 
 async def delete_ended(connection: AsyncConnection[DictRow], person: Person) -> None:
@@ -263,6 +258,11 @@ async def refresh_rows(
     return await write_rows(connection, person, by_key, await read_rows(connection, person, keys))
 
 
+def keys_of(rows: Iterable[DictRow]) -> set[str]:
+    """Return the keys of the memories that rows name by ``key``."""
+    return {row["key"] for row in rows}
+
+
 def messages_of(rows: Iterable[DictRow]) -> set[MessageKey]:
     """Return the messages that rows name by ``channel`` and ``ts``; some name none."""
     return {(row["channel"], row["ts"]) for row in rows if row["channel"] and row["ts"]}
@@ -287,8 +287,8 @@ async def join_same_things(
     own = [view for view in views if view.audience == DM and view.kind != KEPT_KIND]
     if not own:
         return {}
-    contents = [(view.kind, view.content) for view in own]
-    keys_of_things = await keys_by_subject(connection, person, contents, remembered=True)
+    subjects = {kind_and_subject(view.kind, view.content) for view in own}
+    keys_of_things = await keys_by_subject(connection, person, subjects, remembered=True)
     joined: dict[str, str] = {}
     for newest, *others in keys_of_things.values():
         joined |= dict.fromkeys(others, newest)

@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.namespace import DM, MemoryView, Person
-from memory.model.schemas import subject_key
+from memory.model.schemas import Subject, kind_and_subject
 from memory.postgres.database import fetch_rows
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import Memory, merged
 from memory.store.projection import read_rows
 
 _SQL = load_statements("memory", "statements")
-
-KindAndContent: TypeAlias = tuple[str, Mapping[str, Any]]
-"""A kind, and content of that kind."""
-Subject: TypeAlias = tuple[str, str]
-"""What a memory is about: a kind, and `memory.model.schemas.subject_key`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +59,11 @@ class Known:
 async def read_known(
     connection: AsyncConnection[DictRow],
     person: Person,
-    contents: Iterable[KindAndContent],
-    keys: Collection[str] = (),
+    subjects: Collection[Subject],
+    keys: Iterable[str] = (),
 ) -> Known:
-    """Return what is known about the subjects of `contents` and about the memories `keys`."""
-    keys_of_things = await keys_by_subject(connection, person, contents)
+    """Return what is known about these subjects and about the memories `keys`."""
+    keys_of_things = await keys_by_subject(connection, person, subjects)
     rows: dict[str, list[Memory]] = {key: [] for key in keys}
     for found in keys_of_things.values():
         for key in found:
@@ -82,25 +76,23 @@ async def read_known(
 async def keys_by_subject(
     connection: AsyncConnection[DictRow],
     person: Person,
-    contents: Iterable[KindAndContent],
+    subjects: Collection[Subject],
     *,
     remembered: bool = False,
 ) -> dict[Subject, list[str]]:
     """Return the keys of all memories about each subject, or of those that are `remembered`."""
-    wanted = {(kind, subject_key(kind, content)) for kind, content in contents}
     values = {
         **person.ids,
         "prefix": person.namespace(DM).prefix,
-        **column_parameters(("kinds", "subjects"), wanted),
+        **column_parameters(("kinds", "subjects"), subjects),
     }
     keys: dict[Subject, list[str]] = {}
     for row in await fetch_rows(connection, _SQL["memories_of_subjects"], values):
-        kind = row["kind"]
-        subject = row["subject"]
+        about = (row["kind"], row["subject"])
         content = row["content"]
         if content is None and remembered:
             continue
-        if content is not None and subject_key(kind, content) != subject:
+        if content is not None and kind_and_subject(row["kind"], content) != about:
             continue
-        keys.setdefault((kind, subject), []).append(row["key"])
+        keys.setdefault(about, []).append(row["key"])
     return keys
