@@ -42,11 +42,14 @@ VG24 XK20 YE30
 """
 _LENGTHS = {entry[:2]: int(entry[2:]) for entry in _COUNTRIES.split()}
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[0-9]{2}(?=[ -]?[A-Za-z0-9]{2})", re.ASCII)
-# Patterns of an IBAN by its length; one space or hyphen may precede each character.
-_ACCOUNTS = {
-    length: re.compile(rf"(?:[A-Za-z0-9][ -]?){{{length - 1}}}[A-Za-z0-9](?![A-Za-z0-9])")
-    for length in set(_LENGTHS.values())
-}
+
+
+def _account_pattern(length: int) -> re.Pattern[str]:
+    """Return the pattern of an IBAN; one space or hyphen may precede each character."""
+    return re.compile(rf"(?:[A-Za-z0-9][ -]?){{{length - 1}}}[A-Za-z0-9](?![A-Za-z0-9])")
+
+
+_ACCOUNTS = {length: _account_pattern(length) for length in set(_LENGTHS.values())}
 
 
 def find_numbers(text: str) -> Iterator[tuple[str, int, int]]:
@@ -94,5 +97,6 @@ def _is_account(text: str) -> bool:
     account = re.sub("[ -]", "", text).upper()
     if sum(map(str.isdigit, account)) < 8:
         return False
-    digits = "".join(str(int(letter, 36)) for letter in account[4:] + account[:4])
+    country_last = account[4:] + account[:4]
+    digits = "".join(str(int(letter, 36)) for letter in country_last)
     return int(digits) % 97 == 1

@@ -62,10 +62,11 @@ def find_credentials(text: str) -> list[Credential]:
 def _found_in(readable: Readable) -> list[Credential]:
     text = readable.text
     found = chain(find_keys(text), find_numbers(text), find_labelled(text))
-    return [
-        Credential(kind, text[start:end], *readable.as_typed(start, end))
-        for kind, start, end in _merged(found)
-    ]
+    credentials: list[Credential] = []
+    for kind, start, end in _merged(found):
+        typed_start, typed_end = readable.as_typed(start, end)
+        credentials.append(Credential(kind, text[start:end], typed_start, typed_end))
+    return credentials
 
 
 def _merged(found: Iterable[Found]) -> list[Found]:
@@ -93,8 +94,11 @@ def redact_texts(*texts: str, known: Iterable[Credential] = ()) -> list[Redacted
     repeated value that looks like a short word stays: ordinary sentences contain it, too. Nothing
     else in a text is changed.
     """
-    readable = {text: Readable.of(text) for text in dict.fromkeys(texts)}
-    found = {text: _found_in(one) for text, one in readable.items()}
+    readable: dict[str, Readable] = {}
+    found: dict[str, list[Credential]] = {}
+    for text in dict.fromkeys(texts):
+        readable[text] = Readable.of(text)
+        found[text] = _found_in(readable[text])
     values: dict[str, Credential] = {}
     for one in chain(known, *found.values()):
         value = _ASSIGNED.sub("", one.value.strip())
@@ -107,13 +111,14 @@ def _redacted(
     text: str, readable: Readable, found: list[Credential], values: dict[str, Credential]
 ) -> Redacted:
     removed = [*found]
-    parts: list[Found] = [(one.kind, one.start, one.end) for one in found]
-    covered = bytearray(len(text))
+    parts: list[Found] = []
+    covered: set[int] = set()
     for one in found:
-        covered[one.start : one.end] = b"\1" * (one.end - one.start)
+        parts.append((one.kind, one.start, one.end))
+        covered.update(range(one.start, one.end))
     for value, one in values.items():
         places = _places_of(value, readable)
-        repeated = [(one.kind, start, end) for start, end in places if not covered[start]]
+        repeated = [(one.kind, start, end) for start, end in places if start not in covered]
         if repeated:
             parts += repeated
             removed.append(one)

@@ -110,7 +110,8 @@ class Embedder:
         except _NO_ANSWER as fault:
             raise EmbeddingsUnavailable("The embedding model did not answer.") from fault
         vectors = [item.embedding for item in answer.data]
-        if len(vectors) != len(texts) or any(len(v) != self.space.dimensions for v in vectors):
+        sizes = {len(vector) for vector in vectors}
+        if len(vectors) != len(texts) or sizes != {self.space.dimensions}:
             raise EmbeddingsUnavailable(
                 f"{self.space.model} did not return vectors of {self.space.dimensions} dimensions."
             )
@@ -145,4 +146,5 @@ async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSp
 
 def literal(vector: Sequence[float]) -> str:
     """Return pgvector's text form of a vector."""
-    return "[" + ",".join(f"{number:.9g}" for number in vector) + "]"  # exact for 32 bits
+    numbers = ",".join(f"{number:.9g}" for number in vector)  # exact for 32 bits
+    return f"[{numbers}]"

@@ -87,13 +87,15 @@ def _kind(schema: type[BaseModel]) -> str:
     for name, field in described["properties"].items():
         mark = "" if name in required else "?"
         fields.append(f"{name}{mark}{_values(schema, name, field)}")
-    about = cleandoc(schema.__doc__ or "").partition("\n")[0][:_ABOUT_LIMIT]
-    return f"{schema.__name__}({', '.join(fields)}) {about}".rstrip()
+    form = f"{schema.__name__}({', '.join(fields)})"
+    about, _, _ = cleandoc(schema.__doc__ or "").partition("\n")
+    return f"{form} {about[:_ABOUT_LIMIT]}".rstrip()
 
 
 def _values(schema: type[BaseModel], name: str, field: Mapping[str, Any]) -> str:
     """Return the values that a field accepts, if it is not free text."""
-    options = [one for one in field.get("anyOf", [field]) if one.get("type") != "null"]
+    alternatives = field.get("anyOf", [field])
+    options = [one for one in alternatives if one.get("type") != "null"]
     if len(options) != 1:
         return ""
     [taken] = options
@@ -107,4 +109,6 @@ def _values(schema: type[BaseModel], name: str, field: Mapping[str, Any]) -> str
             low = 1
         return f" {low}-{high}"
     kind = taken.get("type", "string")
-    return "" if kind == "string" else f" {kind}"
+    if kind == "string":
+        return ""
+    return f" {kind}"

@@ -23,7 +23,7 @@ from memory.formation.proposal import Refusal
 from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.references import References
-from memory.model.schemas import level, subject
+from memory.model.schemas import by_kind, level, subject
 from memory.model.text import texts
 from memory.recall.search import search_memories
 from memory.store.changes import Change
@@ -193,7 +193,7 @@ class MemoryTools:
         evidence = given.get("evidence")
         if not isinstance(evidence, str) or not evidence.strip():
             return "`evidence` is empty: quote the person's own words from this message."
-        schemas = {schema.__name__: schema for schema in self.former.schemas}
+        schemas = by_kind(self.former.schemas)
         kind = str(content.get("kind")) if isinstance(content, dict) else ""
         if not isinstance(content, dict) or kind not in schemas:
             kinds = ", ".join(schemas)
@@ -238,7 +238,10 @@ def _done(change: Change) -> dict[str, Any]:
 
 def _with(known: Iterable[Memory], new: Iterable[Memory]) -> tuple[Memory, ...]:
     """Return `known` and `new` without duplicates; the memory that was read last wins."""
-    return tuple({memory.key: memory for memory in (*known, *new)}.values())
+    by_key: dict[str, Memory] = {}
+    for memory in (*known, *new):
+        by_key[memory.key] = memory
+    return tuple(by_key.values())
 
 
 def _shown(memory: Memory) -> dict[str, Any]:
