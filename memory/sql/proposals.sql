@@ -30,7 +30,7 @@ LEFT JOIN store ON store.prefix = %(prefix)s AND store.key = proposals.key
 WHERE proposals.team_id = %(team)s AND proposals.user_id = %(user)s AND reason IS NULL
     AND proposals.expires_at > now()
     AND (%(batch)s::uuid IS NULL OR proposals.batch = %(batch)s)
-    AND (%(id)s::uuid IS NULL OR proposals.id = %(id)s)
+    AND (%(question)s::uuid IS NULL OR proposals.id = %(question)s)
 ORDER BY proposals.at, proposals.id;
 
 -- name: refused

@@ -141,7 +141,7 @@ async def answer_question(
     if answer not in ("yes", "no", "both"):
         raise ValueError("A question has no such answer.")
     async with writing(pool, embedder, person) as connection:
-        rows = await fetch_rows(connection, _SQL["open"], _values(person, id=question_id))
+        rows = await fetch_rows(connection, _SQL["open"], _values(person, question=question_id))
         await connection.execute(_SQL["delete"], {**person.ids, "id": question_id})
         if not rows:
             raise ChangeGone("The question was answered already or has expired.")
@@ -178,10 +178,11 @@ def _values(
     person: Person,
     *,
     batch: UUID | None = None,
-    id: UUID | None = None,  # noqa: A002 - the parameter's name in the statement
+    question: UUID | None = None,
 ) -> dict[str, Any]:
+    """Return the parameters of the statement that reads open questions: all, or only these."""
     prefix = person.namespace(DM).prefix
-    return {**person.ids, "prefix": prefix, "batch": batch, "id": id}
+    return {**person.ids, "prefix": prefix, "batch": batch, "question": question}
 
 
 def _questions(person: Person, rows: Iterable[DictRow]) -> list[Question]:
