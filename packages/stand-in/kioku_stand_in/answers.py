@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from kioku_stand_in.learning import KEPT, formed, learn, subject, verdicts
+from kioku_stand_in.learning import KEPT, formed, learn, verdicts, without_fillers
 from kioku_stand_in.memories import Memory, framed, shown_in, values_in
 from kioku_stand_in.nearest import nearest
 from kioku_stand_in.schema_calls import as_json, with_tools
@@ -22,7 +22,17 @@ _PROBE: Final = "RepeatWord"
 _VERDICTS: Final = "MemoryVerdicts"
 _SEARCH: Final = "search_memory"  # LangMem's; its output is a list of memories
 _CONTEXT_END: Final = "</context>\n\n"
+_FRAME: Final = re.compile(r"<\w+>\n")
 _NOW: Final = re.compile(r"It is \w+, (\d{4}-\d\d-\d\dT\d\d:\d\d[^\s,]*)")
+
+
+def _replies(language: int) -> dict[str, str]:
+    """Return the replies of the script in its first language, English, or the second, Japanese."""
+    return {name: texts[language] for name, texts in SCRIPT["replies"].items()}
+
+
+_IN_ENGLISH: Final = _replies(0)
+_IN_JAPANESE: Final = _replies(1)
 
 
 def kind_of(prompt: Prompt) -> str:
@@ -49,26 +59,28 @@ def answer_to(prompt: Prompt) -> Answer:
 
 def _answer(prompt: Prompt) -> Answer:
     """Return the answer to a prompt that has its tools."""
-    words = _words(prompt)
     kind = kind_of(prompt)
-    say = _say(words)
+    words = _without_context(prompt.last_user_text)
+    say = _IN_JAPANESE if is_japanese(words) else _IN_ENGLISH
     if kind == "verdict":
         return said("", call(_VERDICTS, verdicts(words)))
     if kind == "probe":
         return said("", call(_PROBE, {"word": words}))
     if kind == "search":
         return said(say["searched"], web_search=True)
-    calls = formed(prompt) if kind == "formation" else _calls(prompt)
+    calls = formed(prompt) if kind == "formation" else _calls(prompt, words)
     if calls:
         return said("", *calls)
     if prompt.tool_choice not in {"auto", "none"}:
         tool = _chosen(prompt)
-        return said("", call(tool.name, _form(tool.parameters, say["form"])))
+        form = _form(tool.parameters, say["form"])
+        return said("", call(tool.name, form))
     if prompt.schema is not None:
-        return said(json.dumps(_form(prompt.schema, say["form"])))
+        form = _form(prompt.schema, say["form"])
+        return said(json.dumps(form))
     if kind == "formation":
         return said(say["nothing"])
-    return _reply(prompt, say)
+    return _reply(prompt, words, say)
 
 
 def _chosen(prompt: Prompt) -> Tool:
@@ -79,31 +91,28 @@ def _chosen(prompt: Prompt) -> Tool:
     return prompt.tools[-1]
 
 
-def _words(prompt: Prompt) -> str:
-    """Return the newest words of the person, without the context before them."""
-    return prompt.last_user_text.rpartition(_CONTEXT_END)[2]
-
-
-def _say(words: str) -> dict[str, str]:
-    """Return the replies in the language of the words."""
-    language = 1 if is_japanese(words) else 0
-    return {name: texts[language] for name, texts in SCRIPT["replies"].items()}
+def _without_context(text: str) -> str:
+    """Return the words of the person in a message, without the context before them."""
+    _, _, words = text.rpartition(_CONTEXT_END)
+    return words
 
 
 def _form(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     """Return a value for each field of a tool or a structured answer: true, or a text."""
     form: dict[str, Any] = {}
     for name, field in schema.get("properties", {}).items():
-        form[name] = True if field.get("type") == "boolean" else text
+        is_boolean = field.get("type") == "boolean"
+        form[name] = True if is_boolean else text
     return form
 
 
-def _calls(prompt: Prompt) -> list[Call]:
+def _calls(prompt: Prompt, words: str) -> list[Call]:
     """Return the first possible call that was not yet made since the person's words."""
-    tools = {tool.name for tool in prompt.tools} - {one.name for one in prompt.fresh_results}
-    for clause in read(_words(prompt)):
+    possible = {tool.name for tool in prompt.tools}
+    possible.difference_update(result.name for result in prompt.fresh_results)
+    for clause in read(words):
         for tool, arguments in _wanted(clause, prompt):
-            if tool in tools:
+            if tool in possible:
                 return [call(tool, arguments)]
     return []
 
@@ -111,65 +120,63 @@ def _calls(prompt: Prompt) -> list[Call]:
 def _wanted(clause: Said, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the tools, Kioku's or LangMem's, that can do what a clause asks for."""
     arguments = {**clause.rule.get("with", {}), **clause.parts}
-    words = subject(arguments.get("words", clause.clause))
+    words = without_fillers(arguments.get("words", clause.clause))
     if clause.name == "forget":
         arguments["words"] = words
     if "tool" in clause.rule or "with" in clause.rule:
-        yield clause.rule.get("tool", "memory_settings"), _with_times(arguments, prompt)
+        tool = clause.rule.get("tool", "memory_settings")
+        yield tool, _with_times(arguments, prompt)
     if clause.name == "remember":
-        [memory, *_] = clause.memories
+        memory = clause.memories[0]
         content = {"kind": memory.kind, **memory.content}
         yield "memory_change", {"action": "create", "evidence": clause.quote, "content": content}
         yield "manage_memory", {"action": "create", "content": arguments["fact"]}
     if clause.name in ("forget", "question"):
         yield _SEARCH, {"query": words}
     if clause.name == "forget":
-        for key in _found_with(words, prompt):
-            yield "manage_memory", {"action": "delete", "id": key}
+        for entry in _found(prompt):
+            if words.casefold() in str(entry["value"]).casefold():
+                yield "manage_memory", {"action": "delete", "id": entry["key"]}
 
 
 def _with_times(arguments: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
     """Return arguments with times computed from the line of the prompt that has the time."""
+    now = datetime.now(UTC)
     stated = _NOW.search(f"{prompt.instructions}\n{prompt.last_user_text}")
-    now = datetime.fromisoformat(stated[1]) if stated else datetime.now(UTC)
+    if stated is not None:
+        now = datetime.fromisoformat(stated[1])
     hours = arguments.pop("hours", None)
     if hours:
-        arguments["until"] = (now + timedelta(hours=int(hours))).isoformat(timespec="minutes")
+        until = now + timedelta(hours=int(hours))
+        arguments["until"] = until.isoformat(timespec="minutes")
     if "since" in arguments:
         arguments["since"] = f"{now.date()}"
     return arguments
 
 
-def _found_with(words: str, prompt: Prompt) -> Iterator[str]:
-    """Yield the ids of the memories just found that contain these words."""
-    for entry in _found(prompt):
-        if words.casefold() in str(entry["value"]).casefold():
-            yield entry["key"]
-
-
 def _found(prompt: Prompt) -> list[dict[str, Any]]:
     """Return what searches for memories have just found, as LangMem has it."""
     found: list[dict[str, Any]] = []
-    for one in prompt.fresh_results:
-        if one.name == _SEARCH:
-            for entries in values_in(one.output):
+    for result in prompt.fresh_results:
+        if result.name == _SEARCH:
+            for entries in values_in(result.output):
                 found += entries
     return found
 
 
-def _reply(prompt: Prompt, say: Mapping[str, str]) -> Answer:
+def _reply(prompt: Prompt, words: str, say: Mapping[str, str]) -> Answer:
     """Return the reply to the outputs of calls, to the files, or else to each clause."""
-    outputs = [one.output for one in prompt.fresh_results if one.name != _SEARCH]
-    newest = prompt.turns[-1] if prompt.turns else None
+    outputs = [result.output for result in prompt.fresh_results if result.name != _SEARCH]
+    files = prompt.turns[-1].files if prompt.turns else ()
     if outputs:
-        told = [say[_outcome(one)] for one in outputs]
-    elif newest is not None and newest.files:
-        told = [say["files"].format(_as_list(newest.files))]
+        told = [say[_outcome(output)] for output in outputs]
+    elif files:
+        told = [say["files"].format(_as_list(files))]
     else:
         known = _known(prompt)
-        told = [reply(one, known, say) for one in read(_words(prompt))]
+        told = [reply(clause, known, say) for clause in read(words)]
     # If nothing is understood, this is a refusal: it is neither rated nor made of memories.
-    understood = [one for one in dict.fromkeys(told) if one != say["unknown"]]
+    understood = [sentence for sentence in dict.fromkeys(told) if sentence != say["unknown"]]
     if not understood:
         return said(say["unknown"], refuses=True)
     return said("\n\n".join(understood))
@@ -178,7 +185,8 @@ def _reply(prompt: Prompt, say: Mapping[str, str]) -> Answer:
 def _outcome(output: str) -> str:
     """Return the name of the reply to the output of a call: that of the first mark in it."""
     outcomes: dict[str, str] = SCRIPT["outcomes"]
-    return next(name for mark, name in outcomes.items() if mark in output)
+    names = [name for mark, name in outcomes.items() if mark in output]
+    return names[0]
 
 
 def _as_list(lines: Sequence[str]) -> str:
@@ -187,18 +195,18 @@ def _as_list(lines: Sequence[str]) -> str:
 
 def _known(prompt: Prompt) -> list[Memory]:
     """Return the memories in a prompt, updated by what was said since, and the kept lines."""
-    turns = [turn.text for turn in prompt.turns if turn.role == "user"]
-    shown = "\n".join([prompt.instructions, *turns])
-    known = {memory.subject: memory for memory in shown_in(shown)}
+    messages = [turn.text for turn in prompt.turns if turn.role == "user"]
+    shown = "\n".join([prompt.instructions, *messages])
+    memories = {memory.subject: memory for memory in shown_in(shown)}
     said_since = [str(entry["value"]["content"]) for entry in _found(prompt)]
-    said_since += [str(words) for words in values_in(framed(shown, "recent_words"))]
-    for text in turns:
-        words = text.rpartition(_CONTEXT_END)[2]
-        if not re.match(r"<\w+>\n", words):  # a frame has what others wrote
+    said_since += map(str, values_in(framed(shown, "recent_words")))
+    for message in messages:
+        words = _without_context(message)
+        if not _FRAME.match(words):  # a frame has what others wrote
             said_since.append(words)
-    learn(known, "\n".join(said_since))
+    learn(memories, "\n".join(said_since))
     kept = [Memory(KEPT, {"text": line["text"]}) for line in values_in(framed(shown, "kept"))]
-    return [*known.values(), *kept]
+    return [*memories.values(), *kept]
 
 
 def reply(said: Said, known: Sequence[Memory], say: Mapping[str, str]) -> str:
@@ -206,8 +214,8 @@ def reply(said: Said, known: Sequence[Memory], say: Mapping[str, str]) -> str:
     texts = [memory.text(say) for memory in known]
     if said.name == "question":
         with_kinds = [f"{memory.kind} {memory.text(say)}" for memory in known]
-        found = nearest(said.quote, with_kinds)
-        return _quoting([texts[at] for at in found], say)
+        answering = [texts[index] for index in nearest(said.quote, with_kinds)]
+        return _quoting(answering, say)
     if said.name == "recall":
         return _quoting(texts, say)
     if said.name == "correct" and not any(said.parts["new"] in text for text in texts):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
@@ -12,7 +12,7 @@ from kioku_stand_in.memories import Memory, framed, stored_in, values_in
 from kioku_stand_in.script import COMMON, WORDS
 from kioku_stand_in.sentences import Said, fact, read
 from openai_double.answer import Call, call
-from openai_double.prompt import Prompt
+from openai_double.prompt import Prompt, Tool
 
 KEPT: Final = "KeptLine"
 REMOVALS: Final = ("gone", "forget")
@@ -26,10 +26,13 @@ _WEEKDAYS: Final = "月火水木金土日"
 def learn(known: dict[str, Memory], text: str) -> None:
     """Update `known`, memories by their subjects, with what a text says."""
     for said in read(text):
-        about = [key for key, memory in known.items() if is_about(memory, said)]
+        words = _words_about(said)
+        about = [key for key, memory in known.items() if _is_about(memory, words)]
         if said.name == "correct":
+            old = said.parts["old"]
+            new = said.parts["new"]
             for key in about:
-                known[key] = known[key].corrected(said.parts["old"], said.parts["new"], said.quote)
+                known[key] = known[key].corrected(old, new, said.quote)
         elif about and said.name in REMOVALS:
             for key in about:
                 del known[key]
@@ -38,63 +41,79 @@ def learn(known: dict[str, Memory], text: str) -> None:
                 known[memory.subject] = replace(memory, quote=said.quote)
 
 
-def is_about(memory: Memory, said: Said) -> bool:
-    """Return whether a correction or a retraction is about a memory."""
-    words = subject(said.parts.get("old") or said.parts.get("words") or "")
+def _words_about(said: Said) -> list[str]:
+    """Return the words that name what a correction or a retraction is about."""
+    words = said.parts.get("old") or said.parts.get("words") or ""
+    return without_fillers(words).casefold().split()
+
+
+def _is_about(memory: Memory, words: Sequence[str]) -> bool:
+    """Return whether the name of a memory contains all the words; never if there are none."""
+    if not words:
+        return False
     name = memory.name.casefold()
-    return bool(words) and all(word in name for word in words.casefold().split())
+    return all(word in name for word in words)
 
 
-def subject(words: str) -> str:
-    """Return the words of a subject, without filler words."""
+def without_fillers(words: str) -> str:
+    """Return words without those that are common, unless there are no others."""
     rare = [word for word in words.split() if word.casefold() not in COMMON]
     return " ".join(rare) or words
 
 
 def formed(prompt: Prompt) -> list[Call]:
     """Return LangMem's tool calls for a formation request; none if nothing is to be remembered."""
-    tools = {tool.name: tool.fields for tool in prompt.tools}
     stored = stored_in(prompt.instructions)
     keys = {memory.subject: key for key, memory in stored.items()}
     known = {memory.subject: memory for memory in stored.values()}
-    learn(known, "\n".join(_SPOKEN.findall(prompt.last_user_text)))
-    removed = [key for subject, key in keys.items() if subject not in known]
-    calls = [call("RemoveDoc", {"json_doc_id": key}) for key in removed]
+    spoken = _SPOKEN.findall(prompt.last_user_text)
+    learn(known, "\n".join(spoken))
+    calls: list[Call] = []
+    for subject, stored_key in keys.items():
+        if subject not in known:
+            calls.append(call("RemoveDoc", {"json_doc_id": stored_key}))
+    tools = {tool.name: tool for tool in prompt.tools}
     for subject, memory in known.items():
-        if memory.kind not in tools:
+        tool = tools.get(memory.kind)
+        if tool is None:
             continue
         key = keys.get(subject)
-        old = stored[key].content if key else {}
-        new = _changed_fields(old, memory.content)
-        if not new:
+        if key is None:
+            calls.append(call(tool.name, _changes(memory, {}, tool)))
             continue
-        if "evidence" in tools[memory.kind]:
-            new["evidence"] = memory.quote
-        calls.append(_patch(key, new) if key else call(memory.kind, new))
+        changes = _changes(memory, stored[key].content, tool)
+        if changes:
+            calls.append(_patch(key, changes))
     if prompt.tool_choice == "required" and not calls and stored:
-        first, *_ = stored
+        first = next(iter(stored))
         calls.append(_patch(first, {}))
     return calls
 
 
-def _changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of `new` that are not the same in `old`."""
-    return {name: value for name, value in new.items() if value != old.get(name)}
+def _changes(memory: Memory, old: Mapping[str, Any], tool: Tool) -> dict[str, Any]:
+    """Return the fields that differ from `old`, with the evidence if the tool asks for it."""
+    changes = {name: value for name, value in memory.content.items() if value != old.get(name)}
+    if changes and "evidence" in tool.fields:
+        changes["evidence"] = memory.quote
+    return changes
 
 
-def _patch(key: str, values: dict[str, Any]) -> Call:
+def _patch(key: str, values: Mapping[str, Any]) -> Call:
     """Return the call that sets fields of a memory."""
-    patches = [{"op": "add", "path": f"/{name}", "value": one} for name, one in values.items()]
+    patches: list[dict[str, Any]] = []
+    for name, value in values.items():
+        patches.append({"op": "add", "path": f"/{name}", "value": value})
     return call("PatchDoc", {"json_doc_id": key, "planned_edits": "As said.", "patches": patches})
 
 
 def verdicts(request: str) -> dict[str, Any]:
     """Return the arguments of MemoryVerdicts: one verdict for each proposal of the request."""
     [now] = values_in(framed(request, "now"))
-    typed = "\n".join(values_in(framed(request, "typed")))
     today = date.fromisoformat(now["date"])
+    typed = "\n".join(values_in(framed(request, "typed")))
     proposals = values_in(framed(request, "proposals"))
-    return {"verdicts": [_verdict(one, typed, today) for one in proposals]}
+    given = [_verdict(proposal, typed, today) for proposal in proposals]
+    return {"verdicts": given}
 
 
 def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any]:
@@ -124,24 +143,26 @@ def _supports(sentence: str, typed: str, proposal: dict[str, Any]) -> bool:
     """Return whether a clause takes the memory back, or states or corrects something."""
     if proposal["change"] == "remove":
         memory = Memory(proposal["kind"], proposal["old"])
-        said = read(f"{typed}\n{sentence}")
-        return any(one.name in REMOVALS and is_about(memory, one) for one in said)
-    return any(one.memories or one.name == "correct" for one in read(sentence))
+        for said in read(f"{typed}\n{sentence}"):
+            if said.name in REMOVALS and _is_about(memory, _words_about(said)):
+                return True
+        return False
+    return any(said.memories or said.name == "correct" for said in read(sentence))
 
 
 def _conflict(proposal: dict[str, Any], sentence: str) -> str:
     """Return the verdict's conflict: ``unclear`` if the only fact on a topic may have changed."""
     if not proposal["old"]:
         return "none"
-    is_single = proposal["kind"] == "UserFact" and "topic" in fact(sentence).content
-    if is_single and not WORDS["change"].search(sentence):
+    is_only_fact = proposal["kind"] == "UserFact" and "topic" in fact(sentence).content
+    if is_only_fact and not WORDS["change"].search(sentence):
         return "unclear"
     return "replaces"
 
 
 def _modality(sentence: str) -> str:
     """Return the modality of words that somebody wants to keep for a channel."""
-    [first, *_] = read(sentence)
+    first = read(sentence)[0]
     if first.name in ("question", "request"):
         return first.name
     for mood in ("joke", "hypothetical"):
@@ -167,7 +188,8 @@ def _limit(sentence: str, today: date) -> date | None:
     """Return the day of the next week until which, or by which, a sentence says something."""
     for ahead in range(1, 8):
         day = today + timedelta(days=ahead)
-        names = [f"{day:%A}", f"{_WEEKDAYS[day.weekday()]}曜日?"]
+        weekday = _WEEKDAYS[day.weekday()]
+        names = [f"{day:%A}", f"{weekday}曜日?"]
         if ahead == 1:
             names += ["tomorrow", "明日"]
         name = "|".join(names)

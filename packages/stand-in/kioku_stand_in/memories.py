@@ -20,7 +20,7 @@ FIELDS: Final = {
     "Promise": ("promise", "to"),
 }
 """The fields of each kind: first the subject, then, for likings, the level and the details."""
-_KIND_OF: Final = {subject: kind for kind, (subject, *_) in FIELDS.items()}
+_KIND_OF: Final = {fields[0]: kind for kind, fields in FIELDS.items()}
 _LINE: Final = re.compile(r"\d\d (?:(?P<kind>\w+): )?(?P<name>.*)", re.S)
 _INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>')
 _NUMBERED: Final = re.compile(r"^(\d+) (\{.*\})$", re.M)
@@ -37,8 +37,8 @@ class Memory:
     @property
     def name(self) -> str:
         """What it is about: its first field."""
-        first, *_ = FIELDS.get(self.kind, [*self.content])
-        return str(self.content.get(first, ""))
+        fields = FIELDS.get(self.kind) or tuple(self.content)
+        return str(self.content.get(fields[0], ""))
 
     @property
     def subject(self) -> str:
@@ -51,8 +51,9 @@ class Memory:
     def corrected(self, old: str, new: str, quote: str) -> Memory:
         """Return the memory with new words in place of old ones."""
         first = FIELDS[self.kind][0]
-        name = re.sub(re.escape(old), lambda _: new, self.name, flags=re.I)
-        return replace(self, content={**self.content, first: name}, quote=quote)
+        around = re.split(re.escape(old), self.name, flags=re.I)
+        content = {**self.content, first: new.join(around)}
+        return replace(self, content=content, quote=quote)
 
     def text(self, say: Mapping[str, str]) -> str:
         """Return the memory in words that the person could have said."""
@@ -60,9 +61,11 @@ class Memory:
             return say["promised"].format(self.name, self.content.get("to"))
         if self.kind not in ("UserFoodPreference", "UserTechInterest"):
             return self.name
-        _, level, how = FIELDS[self.kind]
-        opinion = "like" if int(self.content.get(level, 100)) >= 50 else "dislike"
-        return say[opinion].format(self.content.get(how) or self.name)
+        _, level_field, details_field = FIELDS[self.kind]
+        level = int(self.content.get(level_field, 100))
+        opinion = "like" if level >= 50 else "dislike"
+        liked = self.content.get(details_field) or self.name
+        return say[opinion].format(liked)
 
 
 def values_in(text: str) -> list[Any]:
@@ -76,7 +79,8 @@ def values_in(text: str) -> list[Any]:
 
 def framed(text: str, frame: str) -> str:
     """Return what is between each ``<frame>`` and ``</frame>``."""
-    return "\n".join(re.findall(rf"<{frame}>\n(.*?)\n?</{frame}>", text, re.S))
+    contents = re.findall(rf"<{frame}>\n(.*?)\n?</{frame}>", text, re.S)
+    return "\n".join(contents)
 
 
 def shown_in(text: str) -> Iterator[Memory]:
@@ -86,21 +90,34 @@ def shown_in(text: str) -> Iterator[Memory]:
     articles use JSON objects, and mem0 strings.
     """
     for line in framed(text, "memories").splitlines():
-        [value] = values_in(line) or values_in(f'"{line}"') or [line]
+        value = _value_of(line)
         if isinstance(value, dict):
             yield Memory(value["kind"], value["content"])
         elif line.startswith('"'):
             yield Memory("UserFact", {"fact": value})
         elif found := _LINE.fullmatch(str(value)):
-            kind = found["kind"] or "UserFact"
-            first, *_ = FIELDS.get(kind, ("name",))
-            name, *details = found["name"].split("; ")
-            content: dict[str, Any] = {first: name}
-            for detail in details:
-                field, colon, words = detail.partition(": ")
-                if colon:
-                    content[field] = words
-            yield Memory(kind, content)
+            yield _memory_on(found)
+
+
+def _value_of(line: str) -> Any:
+    """Return the JSON of a line, or the text of a line that has JSON's escapes only."""
+    for text in (line, f'"{line}"'):
+        with suppress(ValueError):
+            return json.loads(text)
+    return line
+
+
+def _memory_on(found: re.Match[str]) -> Memory:
+    """Return the memory of Kioku's line."""
+    kind = found["kind"] or "UserFact"
+    fields = FIELDS.get(kind, ("name",))
+    name, *details = found["name"].split("; ")
+    content: dict[str, Any] = {fields[0]: name}
+    for detail in details:
+        field, colon, words = detail.partition(": ")
+        if colon:
+            content[field] = words
+    return Memory(kind, content)
 
 
 def stored_in(text: str) -> dict[str, Memory]:

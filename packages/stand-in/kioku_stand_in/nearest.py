@@ -11,6 +11,9 @@ from typing import Final
 from kioku_stand_in.script import COMMON, SCRIPT, compiled
 
 _CONCEPTS: Final = compiled(SCRIPT["concepts"])
+_WORD: Final = re.compile(r"[a-z0-9]{2,}")
+_KANJI: Final = re.compile(r"[一-鿿]")
+_RUN: Final = re.compile(r"[ァ-ヺー一-鿿々]+")
 _STEM: Final = 5  # English words with the same first characters are the same word
 _SHOWN: Final = 5
 
@@ -18,27 +21,34 @@ _SHOWN: Final = 5
 def nearest(question: str, sentences: Sequence[str]) -> list[int]:
     """Return the indexes of the sentences that share most with a question, at most five."""
     asked = _pieces(question)
-    pieces = [_pieces(one) for one in sentences]
+    pieces = [_pieces(sentence) for sentence in sentences]
     frequency: Counter[str] = Counter()
     for of_one in pieces:
         frequency.update(of_one)
-    scores = []
-    for of_one in pieces:
-        shared = sum(math.log(1 + len(pieces) / frequency[piece]) for piece in asked & of_one)
+    scores: dict[int, float] = {}
+    for index, of_one in enumerate(pieces):
+        rarities = [len(pieces) / frequency[piece] for piece in asked & of_one]
+        shared = sum(math.log(1 + rarity) for rarity in rarities)
         # A longer sentence shares more words with any question.
-        scores.append(shared / math.sqrt(4 + len(of_one)))
-    best = max(scores, default=0.0)
-    order = sorted(range(len(scores)), key=lambda at: -scores[at])
-    return [at for at in order[:_SHOWN] if scores[at] > best / 2]
+        scores[index] = shared / math.sqrt(4 + len(of_one))
+    best = max(scores.values(), default=0.0)
+    order = sorted(scores, key=scores.__getitem__, reverse=True)
+    return [index for index in order[:_SHOWN] if scores[index] > best / 2]
 
 
 def _pieces(text: str) -> set[str]:
     """Return the stems of words; of Japanese, characters and their pairs; and concepts."""
+    pieces: set[str] = set()
     american = text.casefold().replace("our", "or")
-    words = re.findall(r"[a-z0-9]{2,}", american)
-    pieces = {word.rstrip("s")[:_STEM] for word in words}
-    pieces.update(re.findall(r"[一-鿿]", text))
-    for run in re.findall(r"[ァ-ヺー一-鿿々]+", text):
-        pieces |= {run[at : at + 2] for at in range(len(run) - 1)}
-    concepts = {name for name, phrases in _CONCEPTS.items() if phrases.search(text)}
-    return pieces - COMMON | concepts
+    for word in _WORD.findall(american):
+        singular = word.rstrip("s")
+        pieces.add(singular[:_STEM])
+    pieces.update(_KANJI.findall(text))
+    for run in _RUN.findall(text):
+        for start in range(len(run) - 1):
+            pieces.add(run[start : start + 2])
+    pieces -= COMMON
+    for name, phrases in _CONCEPTS.items():
+        if phrases.search(text):
+            pieces.add(name)
+    return pieces

@@ -15,7 +15,9 @@ def main() -> int:
         "--paced", action="store_true", help="the stand-in writes at a pace that can be watched"
     )
     given = options.parse_args()
-    return run(given, None if given.no_model else partial(add_model_routes, paced=given.paced))
+    if given.no_model:
+        return run(given)
+    return run(given, partial(add_model_routes, paced=given.paced))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from openai_double.prompt import Prompt, Tool
 
 def with_tools(prompt: Prompt) -> Prompt:
     """Return a prompt that asks for tool calls as JSON as one with these tools."""
-    calls = (prompt.schema or {}).get("properties", {}).get("calls", {})
-    tools = []
+    schema = prompt.schema or {}
+    calls = schema.get("properties", {}).get("calls", {})
+    tools: list[Tool] = []
     for form in calls.get("items", {}).get("anyOf", []):
         name = form["properties"]["tool"]["const"]
         tools.append(Tool(name=name, parameters=form))
@@ -25,15 +26,17 @@ def with_tools(prompt: Prompt) -> Prompt:
 
 def as_json(answer: Answer) -> Answer:
     """Return the calls of an answer as JSON, with field changes in place of JSON Patch."""
-    calls = []
-    for one in answer.calls:
-        arguments: dict[str, Any] = json.loads(one.arguments)
+    calls: list[dict[str, Any]] = []
+    for call in answer.calls:
+        arguments: dict[str, Any] = json.loads(call.arguments)
         if "patches" in arguments:
             changes = [_change(patch) for patch in arguments["patches"]]
             arguments = {"json_doc_id": arguments["json_doc_id"], "changes": changes}
-        calls.append({"tool": one.name, **arguments})
-    return said(json.dumps({"calls": calls}, ensure_ascii=False))
+        calls.append({"tool": call.name, **arguments})
+    text = json.dumps({"calls": calls}, ensure_ascii=False)
+    return said(text)
 
 
 def _change(patch: dict[str, Any]) -> dict[str, Any]:
-    return {"field": patch["path"].removeprefix("/"), "value": patch["value"]}
+    field = patch["path"].removeprefix("/")
+    return {"field": field, "value": patch["value"]}

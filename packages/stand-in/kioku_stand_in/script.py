@@ -8,27 +8,39 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Final
 
-SCRIPT: Final = tomllib.loads(files("kioku_stand_in").joinpath("script.toml").read_text("utf-8"))
-
-
-def phrases(listed: Sequence[str]) -> re.Pattern[str]:
-    """Compile any of these, `<name>` filled in: whole English words or parts of Japanese ones."""
-    filled = [re.sub(r"<(\w+)>", _any, one) for one in listed]
-    patterns = []
-    english = "|".join(one for one in filled if one.isascii())
-    if english:
-        patterns.append(rf"(?<![a-z0-9'])(?:{english})(?<![a-z0-9'](?=[a-z0-9']))")
-    patterns += [one for one in filled if not one.isascii()]
-    return re.compile("|".join(patterns), re.I)
-
-
-def _any(name: re.Match[str]) -> str:
-    return "|".join(SCRIPT["any"][name[1]])
+_FILE: Final = files("kioku_stand_in").joinpath("script.toml")
+SCRIPT: Final = tomllib.loads(_FILE.read_text("utf-8"))
+_REFERENCE: Final = re.compile(r"<(\w+)>")
+_JAPANESE: Final = re.compile(r"[ぁ-ゖァ-ヺ一-鿿]")
 
 
 def compiled(table: Mapping[str, Sequence[str]]) -> dict[str, re.Pattern[str]]:
     """Compile each list of phrases of a table of the script."""
-    return {name: phrases(listed) for name, listed in table.items()}
+    return {name: _pattern(phrases) for name, phrases in table.items()}
+
+
+def _pattern(phrases: Sequence[str]) -> re.Pattern[str]:
+    """Match any of the phrases: whole English words or parts of Japanese ones."""
+    english: list[str] = []
+    japanese: list[str] = []
+    for phrase in phrases:
+        filled = _REFERENCE.sub(_alternatives, phrase)
+        if filled.isascii():
+            english.append(filled)
+        else:
+            japanese.append(filled)
+    patterns = japanese
+    if english:
+        words = "|".join(english)
+        whole = rf"(?<![a-z0-9'])(?:{words})(?<![a-z0-9'](?=[a-z0-9']))"
+        patterns = [whole, *japanese]
+    return re.compile("|".join(patterns), re.I)
+
+
+def _alternatives(reference: re.Match[str]) -> str:
+    """Return what `<name>` stands for in a phrase."""
+    name = reference[1]
+    return "|".join(SCRIPT["any"][name])
 
 
 WORDS: Final = compiled(SCRIPT["words"])
@@ -37,4 +49,4 @@ COMMON: Final = frozenset(SCRIPT["common"]["words"].split())
 
 def is_japanese(text: str) -> bool:
     """Return whether `text` contains kana or kanji."""
-    return re.search(r"[ぁ-ゖァ-ヺ一-鿿]", text) is not None
+    return _JAPANESE.search(text) is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 from kioku_stand_in.memories import FIELDS, Memory
@@ -14,16 +15,16 @@ from kioku_stand_in.script import SCRIPT, WORDS, compiled, is_japanese
 _SENTENCE: Final = re.compile(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)")
 _END: Final = re.compile(r"[\s。！？!?.、,…〜~笑\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+$")
 _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
-_OPENING: Final = re.compile(
-    f"(?:{'|'.join(SCRIPT['openings'].values())})*".replace("<end>", "(?:[,.:!]? +|、|$)"), re.I
-)
+_OPENINGS: Final = "|".join(SCRIPT["openings"].values())
+_OPENING_END: Final = "(?:[,.:!]? +|、|$)"
+_OPENING: Final = re.compile(f"(?:{_OPENINGS})*".replace("<end>", _OPENING_END), re.I)
 
 _TOPICS: Final = compiled(SCRIPT["topics"])
 _LEVELS: Final = compiled(SCRIPT["levels"])
 _LIKED: Final = compiled(SCRIPT["liked"])
 _SEPARATOR: Final = re.compile(r",? and |, ?| too$|\b(?:for|the|an?|some) ", re.I)
 _RUN: Final = "[ァ-ヺー一-鿿A-Za-z0-9]*"
-_LIKED_NAMES: Final = "|".join("|".join(names) for names in SCRIPT["liked"].values())
+_LIKED_NAMES: Final = "|".join(chain.from_iterable(SCRIPT["liked"].values()))
 _NAMES: Final = re.compile(f"お?{_RUN}(?:{_LIKED_NAMES}){_RUN}")
 _LONGEST: Final = 4  # words of a name
 
@@ -32,7 +33,8 @@ def _rules() -> Iterator[tuple[str, re.Pattern[str]]]:
     """Yield each pattern of the script's rules with the name of its rule, in their order."""
     for name, rule in SCRIPT["rules"].items():
         for says in rule["says"]:
-            yield name, re.compile(says.replace("<name>", SCRIPT["name"]), re.I)
+            pattern = says.replace("<name>", SCRIPT["name"])
+            yield name, re.compile(pattern, re.I)
 
 
 _RULES: Final = tuple(_rules())
@@ -49,9 +51,9 @@ class Said:
     name: str
     quote: str
     clause: str
-    rule: Mapping[str, Any]
-    parts: Mapping[str, str]
-    memories: tuple[Memory, ...]
+    rule: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
+    memories: tuple[Memory, ...] = ()
 
 
 # Each request repeats the messages before it.
@@ -67,12 +69,13 @@ def read(text: str) -> tuple[Said, ...]:
 
 def _sentence(sentence: str) -> Iterator[Said]:
     """Yield the clauses of a sentence, without its opening phrase."""
-    words = " ".join(_END.sub("", sentence).replace("’", "'").split())
-    opening = ""
-    if found := _OPENING.match(words):
-        opening = found.lastgroup or ""
-        words = words[found.end() :]
-    other = opening or "unknown"
+    plain = _END.sub("", sentence).replace("’", "'")
+    words = " ".join(plain.split())
+    other = "unknown"
+    opening = _OPENING.match(words)
+    if opening is not None:
+        other = opening.lastgroup or "unknown"
+        words = words[opening.end() :]
     if sentence.endswith(("?", "？")) or WORDS["question"].search(words):
         other = "question"
     for clause in _JOINT.split(words):
@@ -85,13 +88,17 @@ def _said(clause: str, sentence: str, other: str) -> Said:
         rule = SCRIPT["rules"][name]
         if other == "question" and "kind" in rule:
             continue
-        if found := says.fullmatch(clause):
+        found = says.fullmatch(clause)
+        if found is not None:
             parts = found.groupdict()
             memories = _remembered(rule.get("kind"), clause, parts)
             return Said(name, sentence, clause, rule, parts, memories)
-    if other != "question" and (memories := stated(clause)):
-        return Said("statement", sentence, clause, {}, {}, memories)
-    return Said(other, sentence, clause, {}, {}, ())
+    if other == "question":
+        return Said(other, sentence, clause)
+    memories = stated(clause)
+    if memories:
+        return Said("statement", sentence, clause, memories=memories)
+    return Said(other, sentence, clause)
 
 
 def _remembered(kind: str | None, clause: str, parts: Mapping[str, str]) -> tuple[Memory, ...]:
@@ -101,7 +108,8 @@ def _remembered(kind: str | None, clause: str, parts: Mapping[str, str]) -> tupl
     if kind == "UserFact":
         told = parts.get("fact", clause)
         return stated(told) or (fact(told),)
-    return (Memory(kind, {name: parts.get(name, clause) for name in FIELDS[kind]}),)
+    content = {name: parts.get(name, clause) for name in FIELDS[kind]}
+    return (Memory(kind, content),)
 
 
 def fact(text: str) -> Memory:
@@ -117,8 +125,9 @@ def stated(clause: str) -> tuple[Memory, ...]:
     """Return the memories of what a clause states; none if it states nothing."""
     for level, words in _LEVELS.items():
         if words.search(clause):
-            names = _NAMES.findall(clause)
-            if not is_japanese(clause):
+            if is_japanese(clause):
+                names = _NAMES.findall(clause)
+            else:
                 names = _SEPARATOR.split(words.sub(",", clause))
             likings = tuple(_likings(names, int(level)))
             if likings:
@@ -130,26 +139,30 @@ def stated(clause: str) -> tuple[Memory, ...]:
 
 def _likings(names: Sequence[str], level: int) -> Iterator[Memory]:
     """Yield the memories of named likings; a longer name of the same thing adds the details."""
-    short = [one.strip() for one in names if len(one.split()) <= _LONGEST]
+    short = [name.strip() for name in names if len(name.split()) <= _LONGEST]
     for kind, words in _LIKED.items():
-        liked = [one for one in short if words.search(one)]
-        name, how_much, how = FIELDS[kind]
+        name_field, level_field, details_field = FIELDS[kind]
+        liked = [name for name in short if words.search(name)]
         if len(liked) > 1 and liked[0] in liked[1]:
-            yield Memory(kind, {name: liked[0], how_much: level, how: liked[1]})
-        else:
-            for one in liked:
-                yield Memory(kind, {name: one, how_much: level})
+            content = {name_field: liked[0], level_field: level, details_field: liked[1]}
+            yield Memory(kind, content)
+            continue
+        for name in liked:
+            yield Memory(kind, {name_field: name, level_field: level})
 
 
 def _is_lasting(clause: str) -> bool:
     """Return whether a clause says something about the person that is not over soon."""
     cause = WORDS["consequence"].split(clause)[0]
-    if any(WORDS[reason].search(cause) for reason in ("joke", "hypothetical", "passing")):
-        return False
-    subject = WORDS["speaker"].match(clause)
+    for reason in ("joke", "hypothetical", "passing"):
+        if WORDS[reason].search(cause):
+            return False
+    speaker = WORDS["speaker"].match(clause)
     if WORDS["lasting"].search(clause):
-        return subject is not None or is_japanese(clause)
-    said = clause[subject.end() :] if subject else clause
+        return speaker is not None or is_japanese(clause)
+    said = clause
+    if speaker is not None:
+        said = clause[speaker.end() :]
     if WORDS["fleeting"].search(said.strip()):
         return False
-    return subject is not None or WORDS["ending"].search(clause) is not None
+    return speaker is not None or WORDS["ending"].search(clause) is not None
