@@ -23,8 +23,10 @@ async def serve(app: web.Application, port: int) -> None:
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        sys.stdout.write(json.dumps({"url": url, "openai_base_url": f"{url}/v1"}) + "\n")
+        _, port_used = runner.addresses[0]
+        url = f"http://127.0.0.1:{port_used}"
+        addresses = {"url": url, "openai_base_url": f"{url}/v1"}
+        sys.stdout.write(json.dumps(addresses) + "\n")
         sys.stdout.flush()
         await stopped.wait()
     finally:

@@ -94,15 +94,14 @@ class Answer:
     @property
     def calls(self) -> tuple[Call, ...]:
         """Its function calls."""
-        return tuple(one for one in self.items if isinstance(one, Call))
+        return tuple(item for item in self.items if isinstance(item, Call))
 
     def summary(self) -> dict[str, Any]:
         """The answer's entry in the journal."""
         summary: dict[str, Any] = {"text": self.text}
-        if self.calls:
-            summary["calls"] = [
-                {"name": one.name, "arguments": one.arguments} for one in self.calls
-            ]
+        calls = [{"name": call.name, "arguments": call.arguments} for call in self.calls]
+        if calls:
+            summary["calls"] = calls
         return summary
 
 

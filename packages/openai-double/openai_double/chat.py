@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from openai_double.answer import Answer
+from openai_double.answer import Answer, Call
 from openai_double.tokens import count_tokens, cut_to_tokens, pieces
 
 
@@ -25,14 +25,7 @@ class ChatWriter:
         if limit is not None and count_tokens(self.text) > limit:
             self.text = cut_to_tokens(self.text, limit)
             self._finish = "length"
-        self._calls: list[dict[str, Any]] = [
-            {
-                "id": f"call_{secrets.token_hex(12)}",
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in answer.calls
-        ]
+        self._calls = [_called(call) for call in answer.calls]
 
     def whole(self) -> dict[str, Any]:
         """The completion object that a request without ``stream`` gets."""
@@ -64,7 +57,8 @@ class ChatWriter:
             yield self._chunk({"content": piece})
         for index, call in enumerate(self._calls):
             function = call["function"]
-            opened = {**call, "index": index, "function": {**function, "arguments": ""}}
+            without_arguments = {**function, "arguments": ""}
+            opened = {**call, "index": index, "function": without_arguments}
             yield self._chunk({"tool_calls": [opened]})
             for piece in pieces(function["arguments"], chunk_chars):
                 more = {"index": index, "function": {"arguments": piece}}
@@ -102,3 +96,12 @@ class ChatWriter:
             "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
         }
+
+
+def _called(call: Call) -> dict[str, Any]:
+    """The call of a function as a completion has it."""
+    return {
+        "id": f"call_{secrets.token_hex(12)}",
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }

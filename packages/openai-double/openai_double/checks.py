@@ -42,14 +42,17 @@ def _listed() -> frozenset[str]:
     from openai.types.shared.responses_model import ResponsesModel
 
     names: set[str] = set()
-    for listed in get_args(ResponsesModel):
-        names.update(get_args(listed))
+    for alternative in get_args(ResponsesModel):
+        names.update(get_args(alternative))
     return frozenset(names)
 
 
 def base_model(model: str) -> str:
     """Return the base model of a fine-tuned one, such as ``ft:gpt-4.1-mini:acme::id``."""
-    return model.split(":")[1] if model.startswith("ft:") else model
+    if not model.startswith("ft:"):
+        return model
+    _, base, *_ = model.split(":")
+    return base
 
 
 def check_known(model: str, models: Mapping[str, int]) -> None:
@@ -63,7 +66,8 @@ def check_model(body: dict[str, Any], models: Mapping[str, int], *, embeddings: 
     """Raise `ApiError` unless the body names a model of this endpoint; `models` as `MODELS`."""
     model = body["model"]
     check_known(model, models)
-    if (models.get(model, 0) > 0) != embeddings:
+    makes_embeddings = models.get(model, 0) > 0
+    if makes_embeddings != embeddings:
         message = f"The model `{model}` cannot be used with this endpoint."
         raise refused(message, code="unsupported_model", param="model")
 
@@ -75,7 +79,8 @@ def check_parameters(body: Mapping[str, Any]) -> None:
     """
     model = base_model(body["model"])
     reasoning = body.get("reasoning") or {}
-    if (body.get("reasoning_effort") or reasoning.get("effort")) == "none":
+    effort = body.get("reasoning_effort") or reasoning.get("effort")
+    if effort == "none":
         return
     refuses = {"temperature": _NO_TEMPERATURE}
     if "messages" in body:
@@ -88,7 +93,8 @@ def check_parameters(body: Mapping[str, Any]) -> None:
 
 def check_tool_choice(asked: Prompt) -> None:
     """Raise `ApiError` if the tool choice names a tool that the request does not offer."""
-    allowed = {"auto", "none", *(tool.name for tool in asked.tools)}
+    allowed = {"auto", "none"}
+    allowed.update(tool.name for tool in asked.tools)
     if asked.tools:
         allowed.add("required")
     if asked.tool_choice not in allowed:
@@ -98,7 +104,8 @@ def check_tool_choice(asked: Prompt) -> None:
 
 def encrypted_content(item_id: str) -> str:
     """Return the encrypted content of the reasoning item with this id."""
-    return f"gAAAAA{hashlib.sha256(item_id.encode()).hexdigest()}"
+    digest = hashlib.sha256(item_id.encode())
+    return f"gAAAAA{digest.hexdigest()}"
 
 
 def check_reasoning(body: Mapping[str, Any]) -> None:

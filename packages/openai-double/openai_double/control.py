@@ -18,6 +18,7 @@ from openai_double.journal import Journal, Traffic, What
 from openai_double.request_types import Endpoint
 
 FOREVER: Final = -1
+_CODE_OF_STATUS: Final = {429: "rate_limit_exceeded", 500: "server_error"}
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -95,13 +96,15 @@ class Fault(Rule):
     @property
     def error(self) -> ApiError | None:
         """The HTTP error it stands for, if it is one."""
-        if self.status is None and (self.error_code is None or self.event is not None):
-            return None
         code = self.error_code
-        if code is None:
-            code = {429: "rate_limit_exceeded", 500: "server_error"}.get(self.status or 0)
-        status = self.status or STATUS_OF_CODE.get(code or "", 400)
-        headers = {}
+        status = self.status
+        if status is not None and code is None:
+            code = _CODE_OF_STATUS.get(status)
+        if status is None and code is not None and self.event is None:
+            status = STATUS_OF_CODE.get(code, 400)
+        if status is None:
+            return None
+        headers: dict[str, str] = {}
         if self.retry_after is not None:
             headers["retry-after"] = f"{self.retry_after:g}"
         elif status == 429:
@@ -113,8 +116,8 @@ class Fault(Rule):
     def event_error(self) -> ApiError:
         """The HTTP error that replaces an ``error`` event when nothing is streamed."""
         code = self.error_code or "server_error"
-        message = f"The request failed: {code}."
-        return ApiError(status=STATUS_OF_CODE.get(code, 400), message=message, code=code)
+        status = STATUS_OF_CODE.get(code, 400)
+        return ApiError(status=status, message=f"The request failed: {code}.", code=code)
 
     @property
     def response_error(self) -> dict[str, Any]:
@@ -125,10 +128,10 @@ class Fault(Rule):
     @property
     def error_fields(self) -> dict[str, Any]:
         """The fields of an ``error`` event: flat, or those of an HTTP error's body."""
-        code = self.error_code or "server_error"
-        fields = {"code": code, "message": f"The request failed: {code}.", "param": None}
+        error = self.event_error
+        fields = {"code": error.code, "message": error.message, "param": None}
         if self.nested:
-            return {"error": {**fields, "type": error_type(code)}}
+            return {"error": {**fields, "type": error_type(error.code)}}
         return fields
 
 
@@ -151,13 +154,15 @@ class Script(Rule):
     def answer(self, text: str) -> Answer:
         """The answer to that text, with the groups of the pattern in its messages."""
         answer = self.output.answer
-        found = self.pattern.search(text) if self.pattern else None
+        if self.pattern is None:
+            return answer
+        found = self.pattern.search(text)
         if found is None:
             return answer
         items: list[Item] = []
         for item in answer.items:
             if isinstance(item, Message):
-                parts = tuple(map(found.expand, item.parts))
+                parts = tuple(found.expand(part) for part in item.parts)
                 items.append(item.model_copy(update={"parts": parts}))
             else:
                 items.append(item)
@@ -206,37 +211,60 @@ class Control:
 
     def add_routes(self, app: web.Application) -> None:
         """Add the routes under ``/_model``; a mistake gets 400 and one sentence."""
-        get = app.router.add_get
-        post = app.router.add_post
-        delete = app.router.add_delete
-        get("/_model/settings", _route(lambda _: self.settings.model_dump()))
-        get("/_model/journal", _route(self._journal_since))
-        get("/_model/traffic", _route(lambda since: self.traffic.after(_number(since))))
-        post("/_model/settings", _route(self._change_settings))
-        post("/_model/faults", _route(lambda given: self._add(given, Fault, self.faults)))
-        post("/_model/script", _route(lambda given: self._add(given, Script, self.scripts)))
-        post("/_model/release", _route(lambda _: self._release()))
-        delete("/_model/faults", _route(lambda _: self.faults.clear()))
-        delete("/_model/script", _route(lambda _: self.scripts.clear()))
-        delete("/_model/journal", _route(lambda _: self.journal.clear()))
+        router = app.router
+        router.add_get("/_model/settings", _route(self._show_settings))
+        router.add_post("/_model/settings", _route(self._change_settings))
+        router.add_get("/_model/journal", _route(self._journal_since))
+        router.add_delete("/_model/journal", _route(self._clear_journal))
+        router.add_get("/_model/traffic", _route(self._traffic_since))
+        router.add_post("/_model/faults", _route(self._add_fault))
+        router.add_delete("/_model/faults", _route(self._clear_faults))
+        router.add_post("/_model/script", _route(self._add_script))
+        router.add_delete("/_model/script", _route(self._clear_scripts))
+        router.add_post("/_model/release", _route(self._release))
+
+    def _show_settings(self, _given: str) -> dict[str, Any]:
+        return self.settings.model_dump()
+
+    def _change_settings(self, given: str) -> None:
+        changed = Settings.model_validate_json(given)
+        update = changed.model_dump(exclude_unset=True)
+        self.settings = self.settings.model_copy(update=update)
 
     def _journal_since(self, since: str) -> dict[str, Any]:
         entries = self.journal.since(_number(since))
         return {"entries": entries, "last": self.journal.last, "held": self.held}
 
-    def _change_settings(self, given: str) -> None:
-        changed = Settings.model_validate_json(given)
-        self.settings = self.settings.model_copy(update=changed.model_dump(exclude_unset=True))
+    def _clear_journal(self, _given: str) -> None:
+        self.journal.clear()
 
-    def _add(self, given: str, kind: type[_Rule], rules: list[_Rule]) -> None:
-        rule = kind.model_validate_json(given)
+    def _traffic_since(self, since: str) -> dict[str, Any]:
+        return self.traffic.after(_number(since))
+
+    def _add_fault(self, given: str) -> None:
+        fault = Fault.model_validate_json(given)
+        self._check(fault)
+        self.faults.append(fault)
+
+    def _clear_faults(self, _given: str) -> None:
+        self.faults.clear()
+
+    def _add_script(self, given: str) -> None:
+        script = Script.model_validate_json(given)
+        self._check(script)
+        self.scripts.append(script)
+
+    def _clear_scripts(self, _given: str) -> None:
+        self.scripts.clear()
+
+    def _check(self, rule: Rule) -> None:
+        """Raise `ValueError` for a rule that no request can match."""
         if rule.kind not in {None, *self._kinds}:
             raise ValueError(f"kind must be one of {', '.join(self._kinds)}.")
         if rule.times == 0:
             raise ValueError("times must be positive, or -1 for until deleted.")
-        rules.append(rule)
 
-    def _release(self) -> None:
+    def _release(self, _given: str) -> None:
         self._released.set()
         self._released = asyncio.Event()
         self.faults[:] = [fault for fault in self.faults if not fault.hold]
@@ -245,8 +273,11 @@ class Control:
 def take(rules: list[_Rule], exchange: Exchange, text: str) -> _Rule | None:
     """Return the first rule for a request with this last user text, and count it as used."""
     for rule in rules:
-        is_meant = rule.endpoint == exchange.endpoint and rule.kind in {None, exchange.kind}
-        if not is_meant or not rule.fits(text):
+        if rule.endpoint != exchange.endpoint:
+            continue
+        if rule.kind not in {None, exchange.kind}:
+            continue
+        if not rule.fits(text):
             continue
         if rule.times != FOREVER:
             rule.times -= 1
@@ -271,13 +302,15 @@ def _route(act: Callable[[str], dict[str, Any] | None]) -> Handler:
         else:
             given = await request.text()
         try:
-            told = act(given)
+            answer = act(given)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
             return web.json_response({"error": f"{where}: {first['msg']}."}, status=400)
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
-        return web.json_response({"ok": True} if told is None else told)
+        if answer is None:
+            answer = {"ok": True}
+        return web.json_response(answer)
 
     return handle

@@ -40,23 +40,30 @@ def embed(text: str, dimensions: int) -> bytes:
     vector = [0.0] * dimensions
     for gram, weight in _grams(text).items():
         code = zlib.crc32(gram.encode("utf-8", "surrogatepass"))
-        vector[(code >> 1) % dimensions] += weight if code & 1 else -weight
+        index = (code >> 1) % dimensions
+        vector[index] += weight if code & 1 else -weight
     norm = math.hypot(*vector) or 1.0
-    return struct.pack(f"<{dimensions}f", *(x / norm for x in vector))
+    normalised = [value / norm for value in vector]
+    return struct.pack(f"<{dimensions}f", *normalised)
 
 
 def _grams(text: str) -> dict[str, float]:
     counts: Counter[str] = Counter()
     weights: dict[str, float] = {}
-    for run in _RUN.findall(unicodedata.normalize("NFKC", text).casefold()):  # noqa: TID251
-        word = f" {run.rstrip('.')} " if run[0].isascii() else run
+    normalised = unicodedata.normalize("NFKC", text)  # noqa: TID251
+    for run in _RUN.findall(normalised.casefold()):
+        word = run
+        if run[0].isascii():
+            word = f" {run.rstrip('.')} "
         weight = 0.1 if run in _STOP else 1.0
         for gram in _pieces(word):
             counts[gram] += 1
             weights[gram] = weight * 0.2 if _PLAIN.fullmatch(gram) else weight
     if not counts:
         return {f"\0{text}": 1.0}
-    return {gram: math.sqrt(count) * weights[gram] for gram, count in counts.items()}
+    for gram, count in counts.items():
+        weights[gram] *= math.sqrt(count)
+    return weights
 
 
 def _pieces(word: str) -> Iterator[str]:
@@ -81,7 +88,7 @@ def answer(body: dict[str, Any], full: int) -> dict[str, Any]:
     texts = list(_texts(body["input"]))
     total = _checked_tokens([tokens for _, tokens in texts])
     as_base64 = body.get("encoding_format") == "base64"
-    data = []
+    data: list[dict[str, Any]] = []
     for index, (text, _) in enumerate(texts):
         vector = embed(text, dimensions)
         embedding: str | list[float]
@@ -120,7 +127,8 @@ def _texts(given: Any) -> Iterator[tuple[str, int]]:
     if isinstance(given, str):
         yield given, most_tokens(given)
     elif given and isinstance(given[0], int):
-        yield " ".join(f"token{number}" for number in given), len(given)
+        words = [f"token{number}" for number in given]
+        yield " ".join(words), len(given)
     else:
         for one in given:
             yield from _texts(one)
@@ -135,7 +143,8 @@ def most_tokens(text: str) -> int:
         return 0
     ascii_only = _NOT_ASCII.sub(" ", text)
     others = "".join(_NOT_ASCII.findall(text))
-    return max(1, count_tokens(ascii_only) + len(others.encode("utf-8", "replace")))
+    of_others = len(others.encode("utf-8", "replace"))
+    return max(1, count_tokens(ascii_only) + of_others)
 
 
 def _bad_input(why: str, *, code: str = "invalid_value") -> ApiError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any, Literal
 
 What = Literal["request", "event", "object", "error"]
@@ -24,14 +25,20 @@ class Journal:
         if started < self._cleared:
             return
         self.last += 1
-        ms = (time.perf_counter() - started) * 1000
-        when = {"time": time.time() - ms / 1000, "ms": round(ms, 3)}
-        self._entries.append({"n": self.last, **told, **when, "body": body})
+        seconds = time.perf_counter() - started
+        entry = {
+            "n": self.last,
+            **told,
+            "time": time.time() - seconds,
+            "ms": round(seconds * 1000, 3),
+            "body": body,
+        }
+        self._entries.append(entry)
 
     def since(self, number: int) -> list[dict[str, Any]]:
         """The entries after `number`, oldest first, with bodies parsed again if they are JSON."""
         newer = [entry for entry in self._entries if entry["n"] > number]
-        return [{**entry, "body": _parsed(entry["body"])} for entry in newer]
+        return [_with_parsed_body(entry) for entry in newer]
 
     def clear(self) -> None:
         """Delete the entries, including those of requests in progress; the numbers continue."""
@@ -39,11 +46,12 @@ class Journal:
         self._cleared = time.perf_counter()
 
 
-def _parsed(body: str) -> Any:
-    try:
-        return json.loads(body) if body else None
-    except ValueError:
-        return body
+def _with_parsed_body(entry: dict[str, Any]) -> dict[str, Any]:
+    body = entry["body"] or None
+    if body is not None:
+        with suppress(ValueError):
+            body = json.loads(body)
+    return {**entry, "body": body}
 
 
 class Traffic:

@@ -63,11 +63,12 @@ class OutputEvents:
 
     def _search(self, search: Search) -> Iterator[Event]:
         index = len(self.output)
+        action = {"type": "search", "query": search.query, "queries": [search.query]}
         item = {
             "id": _id("ws"),
             "type": "web_search_call",
             "status": "in_progress",
-            "action": {"type": "search", "query": search.query, "queries": [search.query]},
+            "action": action,
         }
         yield self._item("added", dict(item))
         for step in ("in_progress", "searching", "completed"):
@@ -81,13 +82,14 @@ class OutputEvents:
             item["phase"] = message.phase
         yield self._item("added", {**item, "status": "in_progress", "content": []})
         parts = _parts(message)
+        last = len(parts) - 1
         for index, part in enumerate(parts):
             where = {
                 "item_id": item["id"],
                 "output_index": len(self.output),
                 "content_index": index,
             }
-            finished = status is not None or index < len(parts) - 1
+            finished = status is not None or index < last
             if message.refuses:
                 yield from self._refusal(part, where, finished)
             else:
@@ -151,7 +153,8 @@ def _parts(message: Message) -> list[Part]:
         {"type": "output_text", "text": text, "logprobs": [], "annotations": []}
         for text in message.parts
     ]
-    parts[-1]["annotations"] = [{"type": "url_citation", **one} for one in message.annotations]
+    for citation in message.annotations:
+        parts[-1]["annotations"].append({"type": "url_citation", **citation})
     return parts
 
 

@@ -75,7 +75,7 @@ class Prompt:
         texts += [turn.text for turn in self.turns]
         texts += [json.dumps(tool.parameters, ensure_ascii=False) for tool in self.tools]
         texts += [result.arguments + result.output for result in self.results]
-        return sum(count_tokens(text) + 4 for text in texts)
+        return sum(map(count_tokens, texts)) + 4 * len(texts)
 
 
 def from_responses(body: dict[str, Any]) -> Prompt:
@@ -99,12 +99,14 @@ def from_responses(body: dict[str, Any]) -> Prompt:
             case "function_call":
                 calls[item["call_id"]] = item
             case "function_call_output":
-                results.append(_result(calls.get(item["call_id"]), item["output"]))
+                call = calls.get(item["call_id"])
+                results.append(_result(call, item["output"]))
     tools = body.get("tools") or []
+    functions = [tool for tool in tools if tool["type"] == "function"]
     return Prompt(
         instructions="\n".join(instructions),
         turns=tuple(turns),
-        tools=tuple(_tool(tool) for tool in tools if tool["type"] == "function"),
+        tools=tuple(map(_tool, functions)),
         tool_choice=_choice(body.get("tool_choice")),
         results=tuple(results),
         fresh_results=tuple(results[older:]),
@@ -121,15 +123,16 @@ def from_chat(body: dict[str, Any]) -> Prompt:
     items: list[dict[str, Any]] = []
     for message in body["messages"]:
         items += _items(message)
-    functions = [tool for tool in body.get("tools") or [] if tool["type"] == "function"]
+    tools = body.get("tools") or []
+    functions = [tool["function"] for tool in tools if tool["type"] == "function"]
     given = body.get("response_format") or {}
-    form = {**(given.get("json_schema") or {}), "type": given.get("type")}
+    schema = given.get("json_schema") or {}
     return from_responses(
         {
             "input": items,
-            "tools": [{"type": "function", **tool["function"]} for tool in functions],
+            "tools": [{"type": "function", **function} for function in functions],
             "tool_choice": choice,
-            "text": {"format": form},
+            "text": {"format": {**schema, "type": given.get("type")}},
         }
     )
 
@@ -165,9 +168,10 @@ def _schema(text: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _result(call: dict[str, Any] | None, output: Any) -> ToolResult:
+    text = _text(output)
     if call is None:
-        return ToolResult(name="", arguments="{}", output=_text(output))
-    return ToolResult(name=call["name"], arguments=call["arguments"], output=_text(output))
+        return ToolResult(name="", arguments="{}", output=text)
+    return ToolResult(name=call["name"], arguments=call["arguments"], output=text)
 
 
 def _add_message(role: str, content: Any, instructions: list[str], turns: list[Turn]) -> None:
@@ -184,8 +188,8 @@ def _files(content: Any) -> tuple[str, ...]:
     """Name the images and files of a message's content: what was sent, not what it shows."""
     if not isinstance(content, list):
         return ()
-    parts = [part for part in content if part.get("type") in {"input_image", "input_file"}]
-    return tuple(_file(part) for part in parts)
+    files = [part for part in content if part.get("type") in {"input_image", "input_file"}]
+    return tuple(map(_file, files))
 
 
 def _file(part: dict[str, Any]) -> str:
@@ -207,5 +211,5 @@ def _text(content: Any) -> str:
         return ""
     if isinstance(content, str):
         return content
-    parts = [part.get("text") or part.get("refusal") for part in content]
-    return "\n".join(filter(None, parts))
+    texts = [part.get("text") or part.get("refusal") for part in content]
+    return "\n".join(filter(None, texts))

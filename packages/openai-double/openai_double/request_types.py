@@ -26,6 +26,9 @@ _OPTIONAL: Final = {
 """Fields that the types require but the API does not: langchain-openai 1.7.3 omits them."""
 
 
+_FIELD: Final = re.compile(r"[a-z][a-z0-9_]*")
+
+
 @dataclass(frozen=True, kw_only=True)
 class RequestType:
     """One endpoint's parameters: the validator and the names that are known."""
@@ -96,14 +99,21 @@ def check(request_type: RequestType, body: Any) -> None:
 
 
 def _as_api_error(error: ValidationError, body: dict[str, Any]) -> ApiError:
+    found, *others = error.errors(include_url=False)
+    path = _path(found["loc"], body)
     # Each alternative of a union has errors; the deepest one is in the alternative that was meant.
-    found = max(error.errors(include_url=False), key=lambda one: len(_path(one["loc"], body)))
-    param = "".join(_path(found["loc"], body)) or None
+    for other in others:
+        path_of_other = _path(other["loc"], body)
+        if len(path_of_other) > len(path):
+            path = path_of_other
+            found = other
+    param = "".join(path) or None
     if found["type"] == "missing":
         message = f"Missing required parameter: '{param}'."
         return refused(message, code="missing_required_parameter", param=param)
+    message = f"Invalid value for '{param}': {found['msg']}."
     code = "invalid_type" if found["type"].endswith("_type") else "invalid_value"
-    return refused(f"Invalid value for '{param}': {found['msg']}.", code=code, param=param)
+    return refused(message, code=code, param=param)
 
 
 def _path(loc: tuple[int | str, ...], body: Any) -> list[str]:
@@ -115,10 +125,10 @@ def _path(loc: tuple[int | str, ...], body: Any) -> list[str]:
             node = node[part]
             parts.append(f"[{part}]")
         elif isinstance(part, str) and isinstance(node, dict):
-            is_missing = position == len(loc) - 1 and re.fullmatch(r"[a-z][a-z0-9_]*", part)
+            is_last = position == len(loc) - 1
             if part in node:
                 node = node[part]
-            elif not is_missing:
-                continue
+            elif not is_last or not _FIELD.fullmatch(part):
+                continue  # the name of a union
             parts.append(f".{part}" if parts else part)
     return parts

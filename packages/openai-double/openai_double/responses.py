@@ -89,7 +89,9 @@ class ResponseWriter:
         if end is not None:
             if self._fault.break_after_chars is not None:
                 return end, self._fault.break_after_chars
-            return end, len(text) // 2 if end == "incomplete" else 0
+            if end == "incomplete":
+                return end, len(text) // 2
+            return end, 0
         limit = self._body.get("max_output_tokens")
         if limit is not None and count_tokens(text) > limit:
             return "incomplete", len(cut_to_tokens(text, limit))
@@ -99,7 +101,8 @@ class ResponseWriter:
         """The response object for a request without ``stream``; raises the error of an event."""
         if self._end == "error":
             raise self._fault.event_error
-        *_, last = self.events(chunk_chars=max(len(self.text), 1))
+        in_one_piece = max(len(self.text), 1)
+        *_, last = self.events(chunk_chars=in_one_piece)
         response: dict[str, Any] = last["response"]
         return response
 
@@ -108,8 +111,8 @@ class ResponseWriter:
         encrypts = ENCRYPTED in (self._body.get("include") or [])
         writer = OutputEvents(chunk_chars=chunk_chars, encrypts=encrypts)
         self._output = writer.output
-        for name in ("created", "in_progress"):
-            yield writer.emit(f"response.{name}", response=self._response("in_progress"))
+        yield writer.emit("response.created", response=self._response("in_progress"))
+        yield writer.emit("response.in_progress", response=self._response("in_progress"))
         for item, status in self._items:
             yield from writer.of_item(item, status)
         if self._end == "error":
@@ -133,7 +136,8 @@ class ResponseWriter:
         for name, default in _ECHOED.items():
             value = self._body.get(name)
             response[name] = default if value is None else value
-        response["tools"] = [_echoed(tool) for tool in self._body.get("tools") or ()]
+        tools = self._body.get("tools") or []
+        response["tools"] = [_echoed(tool) for tool in tools]
         if status == "completed":
             response["completed_at"] = int(time.time())
         if status == "incomplete":
@@ -179,7 +183,8 @@ def _cut(
         if length >= room:
             parts = _cut_parts(item.parts, room)
             if parts:
-                yield item.model_copy(update={"parts": parts, "annotations": ()}), status
+                beginning = item.model_copy(update={"parts": parts, "annotations": ()})
+                yield beginning, status
             return
         yield item, "completed"
         room -= length
@@ -187,7 +192,7 @@ def _cut(
 
 def _cut_parts(parts: Sequence[str], room: int) -> tuple[str, ...]:
     """Return the beginning of the parts, `room` characters long."""
-    cut = []
+    cut: list[str] = []
     for part in parts:
         if room <= 0:
             break
@@ -207,4 +212,6 @@ def _echoed(tool: dict[str, Any]) -> dict[str, Any]:
 
     Source: https://platform.openai.com/docs/guides/function-calling
     """
-    return {"strict": True, **tool} if tool["type"] == "function" else tool
+    if tool["type"] != "function":
+        return tool
+    return {"strict": True, **tool}

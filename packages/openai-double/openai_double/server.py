@@ -160,7 +160,8 @@ class _Server:
         """`POST /v1/embeddings`."""
         body, _ = await self._read(request, exchange)
         checks.check_model(body, self._models, embeddings=True)
-        answer = embeddings.answer(body, self._models[body["model"]])
+        dimensions = self._models[body["model"]]
+        answer = embeddings.answer(body, dimensions)
         exchange.answer = {
             "embeddings": len(answer["data"]),
             "tokens": answer["usage"]["total_tokens"],

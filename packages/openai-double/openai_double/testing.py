@@ -42,8 +42,9 @@ class Double:
 
     def script(self, output: str | dict[str, Any], **where: Any) -> None:
         """Answer the next request with a text or other output; `match`, `pattern`, `times` …"""
-        told = {"text": output} if isinstance(output, str) else output
-        self.call("script", {**where, "output": told})
+        if isinstance(output, str):
+            output = {"text": output}
+        self.call("script", {**where, "output": output})
 
     def fail(self, **fault: Any) -> None:
         """Let the next request fail: `status`, `drop`, `break_after_chars` …"""
@@ -85,8 +86,10 @@ def running(app: web.Application | None = None) -> Iterator[Double]:
         )
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        double = Double(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        started.set_result((double, partial(loop.call_soon_threadsafe, stop.set)))
+        _, port = runner.addresses[0]
+        double = Double(f"http://127.0.0.1:{port}")
+        end = partial(loop.call_soon_threadsafe, stop.set)
+        started.set_result((double, end))
         await stop.wait()
         await runner.cleanup()
 

@@ -14,7 +14,7 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_']+|[^\sA-Za-z0-9_']")
 @lru_cache(maxsize=512)
 def count_tokens(text: str) -> int:
     """Tokens of `text`: one per four Latin letters of a word, one per other character."""
-    return sum(_tokens_of(word) for word in _WORD.findall(text))
+    return sum(map(_tokens_of, _WORD.findall(text)))
 
 
 def cut_to_tokens(text: str, limit: int) -> str:
@@ -28,7 +28,9 @@ def cut_to_tokens(text: str, limit: int) -> str:
 
 
 def _tokens_of(word: str) -> int:
-    return (len(word) + 3) // 4 if word[0].isascii() else 1
+    if not word[0].isascii():
+        return 1
+    return (len(word) + 3) // 4
 
 
 def pieces(text: str, size: int) -> Iterator[str]:

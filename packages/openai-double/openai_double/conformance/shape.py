@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Final
 
@@ -30,35 +31,40 @@ class Shapes:
     """Computes shapes by what the schemas of one copy can distinguish."""
 
     def __init__(self, schemas: Mapping[str, Any]) -> None:
-        limits: dict[type, set[float]] = {str: set(), list: set(), int: set()}
-        self._listed: set[str] = set()
+        self._listed: set[Any] = set()
         self._patterns: set[re.Pattern[str]] = set()
+        limits: defaultdict[type, set[float]] = defaultdict(set)
         for node in _nodes(list(schemas.values())):
+            self._listed.update(node.get("enum", ()))
+            if "pattern" in node:
+                self._patterns.add(re.compile(node["pattern"]))
             for name, kind in _LIMITED.items():
                 if name in node:
                     limits[kind].add(node[name])
-            self._listed |= {value for value in node.get("enum", ()) if isinstance(value, str)}
-            if "pattern" in node:
-                self._patterns.add(re.compile(node["pattern"]))
         self._limits = {kind: sorted(found) for kind, found in limits.items()}
 
     def shape(self, value: Any) -> Hashable:
         """Return the shape of `value`."""
-        if isinstance(value, dict):
-            return tuple((key, self.shape(one)) for key, one in sorted(value.items()))
-        if isinstance(value, list):
-            members = frozenset(self.shape(one) for one in value)
-            return (list, self._compared(list, len(value)), members)
-        if isinstance(value, bool) or value is None or value in self._listed:
-            return (type(value), value)
-        if isinstance(value, str):
-            fitting = tuple(bool(pattern.search(value)) for pattern in self._patterns)
-            return (str, self._compared(str, len(value)), fitting)
+        match value:
+            case dict():
+                return tuple((key, self.shape(value[key])) for key in sorted(value))
+            case list():
+                members = frozenset(map(self.shape, value))
+                return (list, self._compared(list, len(value)), members)
+            case bool() | None:
+                return value
+            case str() if value in self._listed:
+                return value
+            case str():
+                fitting = frozenset(one for one in self._patterns if one.search(value))
+                return (str, self._compared(str, len(value)), fitting)
         # JSON Schema counts 1.0 as an integer.
-        return (int if value == int(value) else float, self._compared(int, value))
+        kind = int if value == int(value) else float
+        return (kind, self._compared(int, value))
 
     def _compared(self, kind: type, size: float) -> tuple[int, int]:
-        limits = self._limits[kind]
+        """Return how many limits are below `size`, and how many are not above it."""
+        limits = self._limits.get(kind, [])
         return (bisect_left(limits, size), bisect_right(limits, size))
 
 
@@ -66,8 +72,9 @@ def _nodes(node: Any) -> Iterator[dict[str, Any]]:
     if isinstance(node, dict):
         yield node
         for key, value in node.items():
-            for below in value.values() if key == "properties" else [value]:
-                yield from _nodes(below)
+            # A property may have the name of a keyword.
+            below = list(value.values()) if key == "properties" else value
+            yield from _nodes(below)
     elif isinstance(node, list):
         for value in node:
             yield from _nodes(value)

@@ -46,7 +46,9 @@ class Checked:
 
     def problems(self, what: str, path: str, body: Any) -> list[str]:
         """Return what is wrong with a ``request``, ``event``, ``object`` or ``error`` of `path`."""
-        name = "ErrorResponse" if what == "error" else published()["bodies"][path][what]
+        name = "ErrorResponse"
+        if what != "error":
+            name = published()["bodies"][path][what]
         key = (name, self._shapes.shape(body))
         if key not in self._known:
             self._known[key] = self._schemas.problems(name, body)
@@ -117,7 +119,8 @@ class Traffic:
         return list(dict.fromkeys(found))
 
     def _take(self, url: str) -> None:
-        if self._alive[url]():
+        is_alive = self._alive[url]
+        if is_alive():
             told = call(f"{url}/_model/traffic?since={self._taken[url]}")
             self._taken[url] = told["last"]
             self.take(told)
@@ -142,8 +145,9 @@ def verify(traffic: Traffic, *, nonconforming: bool = False, ask: bool = True) -
 
 def summary(counts: Mapping[str, int]) -> str:
     """Return one line with the counts."""
-    told = ", ".join(f"{counts.get(name, 0):,} {name}" for name in _VALIDATED)
-    return f"OpenAI's schemas: {told} validated; {counts.get('violations', 0):,} violations"
+    validated = [f"{counts.get(name, 0):,} {name}" for name in _VALIDATED]
+    violations = f"{counts.get('violations', 0):,} violations"
+    return f"OpenAI's schemas: {', '.join(validated)} validated; {violations}"
 
 
 @web.middleware
@@ -151,5 +155,6 @@ async def recorded(request: web.Request, handler: Handler) -> web.StreamResponse
     """Record each request to a model that a test serves itself."""
     for path in _PATH_OF.values():
         if request.method == "POST" and request.path.endswith(path):
-            TRAFFIC.add("request", path, json.loads(await request.read()))
+            body = await request.read()
+            TRAFFIC.add("request", path, json.loads(body))
     return await handler(request)

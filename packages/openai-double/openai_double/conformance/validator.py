@@ -40,41 +40,48 @@ class Schemas:
     def problems(self, name: str, value: Any) -> list[str]:
         """Return what is wrong with `value` by the schema `name`, each with place and rule."""
         validator = self._validator.evolve(schema={"$ref": _LOCAL + name})
-        return sorted({_sentence(best_match([one])) for one in validator.iter_errors(value)})
+        sentences: set[str] = set()
+        for error in validator.iter_errors(value):
+            nearest = best_match([error])
+            sentences.add(_sentence(nearest))
+        return sorted(sentences)
 
     def schema(self, name: str) -> Json:
         """Return a schema as prepared for validation."""
         if name not in self._ready:
             prepared = self._prepared(self.given[name], name)
-            for one in self._departures:
-                if one.schema == name:
-                    prepared = _departed(prepared, one)
+            for departure in self._departures:
+                if departure.schema == name:
+                    prepared = _departed(prepared, departure)
             self._ready[name] = prepared
         return self._ready[name]
 
     def _prepared(self, node: Any, name: str) -> Any:
         if isinstance(node, list):
-            return [self._prepared(one, name) for one in node]
+            return [self._prepared(entry, name) for entry in node]
         if not isinstance(node, dict):
             return node
         if node.get("nullable"):
-            rest = {key: value for key, value in node.items() if key != "nullable"}
+            rest = dict(node)
+            del rest["nullable"]
             return {"anyOf": [self._prepared(rest, name), {"type": "null"}]}
         if "$recursiveRef" in node:
             return {"$ref": _LOCAL + name}
         if "allOf" in node:
             return self._prepared(self._merged(node), name)
         prepared: Json = {}
-        for key, value in node.items():
-            if key == "properties":
-                fields = {field: self._prepared(one, name) for field, one in value.items()}
-                prepared[key] = fields
+        for keyword, value in node.items():
+            if keyword == "properties":
+                prepared["properties"] = self._prepared_fields(value, name)
                 prepared.setdefault("additionalProperties", False)
-            elif key == "oneOf":
+            elif keyword == "oneOf":
                 prepared["anyOf"] = self._prepared(value, name)
             else:
-                prepared[key] = self._prepared(value, name)
+                prepared[keyword] = self._prepared(value, name)
         return prepared
+
+    def _prepared_fields(self, properties: Json, name: str) -> Json:
+        return {field: self._prepared(schema, name) for field, schema in properties.items()}
 
     def _merged(self, node: Json) -> Json:
         """One object in place of ``allOf``."""
@@ -83,7 +90,8 @@ class Schemas:
         for part in node["allOf"]:
             whole = part
             if "$ref" in part:
-                whole = self.given[part["$ref"].removeprefix(_LOCAL)]
+                referenced = part["$ref"].removeprefix(_LOCAL)
+                whole = self.given[referenced]
             if "allOf" in whole:
                 whole = self._merged(whole)
             properties |= whole.get("properties", {})
@@ -105,7 +113,8 @@ def _departed(prepared: Json, departure: Departure) -> Json:
     accepted = [departure.accepts]
     if departure.field in fields:
         accepted.append(fields[departure.field])
-    return {**prepared, "properties": {**fields, departure.field: {"anyOf": accepted}}}
+    changed = {**fields, departure.field: {"anyOf": accepted}}
+    return {**prepared, "properties": changed}
 
 
 class _Named(str):
@@ -122,6 +131,8 @@ def openai_schemas() -> Schemas:
 
 def _sentence(error: ValidationError) -> str:
     """The place, what is wrong with it, and the schema that says so."""
-    names = [one for one in error.absolute_schema_path if isinstance(one, _Named)]
-    schema = f" (schema {names[-1]})" if names else ""
-    return f"{error.json_path}: {error.message[:_SHOWN]}{schema}"
+    sentence = f"{error.json_path}: {error.message[:_SHOWN]}"
+    names = [part for part in error.absolute_schema_path if isinstance(part, _Named)]
+    if not names:
+        return sentence
+    return f"{sentence} (schema {names[-1]})"
