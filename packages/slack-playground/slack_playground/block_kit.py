@@ -7,16 +7,12 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
-_WHOLE: dict[str, Any] = tomllib.loads(
-    files("slack_playground").joinpath("block_kit.toml").read_text("utf-8")
-)
-LIMITS: dict[str, int] = _WHOLE["limits"]
+_FILE = files("slack_playground").joinpath("block_kit.toml")
+_TABLE: dict[str, dict[str, Any]] = tomllib.loads(_FILE.read_text("utf-8"))
+LIMITS: dict[str, int] = _TABLE.pop("limits")
 """The limits that span several fields, in characters, blocks or inputs."""
-_TABLE: dict[str, dict[str, str]] = {
-    name: part for name, part in _WHOLE.items() if name != "limits"
-}
 _OBJECTS = _TABLE["objects"]
 _INTERACTIVE = _TABLE["interactive"]
 HELD = _TABLE["held"]
@@ -50,8 +46,9 @@ def limit(section: str, name: str, field: str) -> int:
     ``limit("interactive", "button", "value")`` is 2,000. Raises `KeyError` for a field that the
     table does not have, and `ValueError` for a field without a limit.
     """
-    spec, _ = _fields(_TABLE[section][name])[field]
-    _, most, *_ = f"{spec}:".split(":")
+    fields = _fields(_TABLE[section][name])
+    _, _, rest = fields[field].spec.partition(":")
+    most, _, _ = rest.partition(":")
     return int(most)
 
 
@@ -128,28 +125,38 @@ def _check_fields(value: Any, listed: str, pointer: str) -> Iterator[str]:
         yield error_at(pointer, "must be an object")
         return
     known = _fields(listed)
-    for name, (_, is_required) in known.items():
-        either = name.split("|")
-        if is_required and name != "*" and not value.keys() & set(either):
-            yield error_at(pointer, f"missing required field: {either[0]}")
+    for name, field in known.items():
+        if not field.is_required or name == "*":
+            continue
+        alternatives = name.split("|")
+        if value.keys().isdisjoint(alternatives):
+            yield error_at(pointer, f"missing required field: {alternatives[0]}")
     for name, entry in value.items():
         if name in known:
-            spec, _ = known[name]
-            yield from check(spec, entry, f"{pointer}/{name}")
+            yield from check(known[name].spec, entry, f"{pointer}/{name}")
         elif name != "type" and "*" not in known:
             yield error_at(pointer, f"invalid additional property: {name}")
 
 
+class _Field(NamedTuple):
+    """The type of a field in the table's notation, and whether the field is required."""
+
+    spec: str
+    is_required: bool
+
+
 @cache
-def _fields(listed: str) -> dict[str, tuple[str, bool]]:
-    """The fields of an object: the type of each, and whether it is required."""
-    found: dict[str, tuple[str, bool]] = {}
-    for field in listed.split(", "):
-        if not field:
+def _fields(listed: str) -> dict[str, _Field]:
+    """The fields of an object by their names."""
+    found: dict[str, _Field] = {}
+    for entry in listed.split(", "):
+        if not entry:
             continue
-        name, _, spec = field.partition(" ")
+        name, _, spec = entry.partition(" ")
         if name.startswith("+"):
-            found |= _fields(_OBJECTS[name[1:]])
+            included = name.removeprefix("+")
+            found |= _fields(_OBJECTS[included])
         else:
-            found[name.rstrip("?")] = (spec, not name.endswith("?"))
+            is_required = not name.endswith("?")
+            found[name.rstrip("?")] = _Field(spec, is_required)
     return found

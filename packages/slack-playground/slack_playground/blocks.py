@@ -50,7 +50,9 @@ def _input_errors(view: Json) -> Iterator[str]:
     focused = 0
     for block in view["blocks"]:
         asks = asks or block["type"] == "input"
-        focused += sum(element.get("focus_on_load", False) for element in elements_of(block))
+        for element in elements_of(block):
+            if element.get("focus_on_load"):
+                focused += 1
     if focused > 1:
         yield error_at("/view/blocks", "only one element can have focus_on_load")
     if asks and view["type"] == "modal" and "submit" not in view:
@@ -116,19 +118,28 @@ def characters(value: Any) -> int:
 
 def with_ids(blocks: list[Json]) -> list[Json]:
     """The blocks as Slack stores them: a block_id on each, an action_id on each element."""
-    stored = []
-    for block in blocks:
-        kept = {**block, "block_id": block.get("block_id") or secrets.token_urlsafe(4)}
-        stored.append(kept)
-        if kept["type"] in ("actions", "context_actions"):
-            kept["elements"] = [_with_action_id(element) for element in kept["elements"]]
-        for key in ("accessory", "element"):
-            if key in kept and kept["type"] not in UNCHECKED_BLOCKS:
-                kept[key] = _with_action_id(kept[key])
+    return [_with_ids(block) for block in blocks]
+
+
+def _with_ids(block: Json) -> Json:
+    stored = _with_id(block, "block_id")
+    kind = stored["type"]
+    if kind in UNCHECKED_BLOCKS:
+        return stored
+    if kind in ("actions", "context_actions"):
+        stored["elements"] = [_with_action_id(element) for element in stored["elements"]]
+    for name in ("accessory", "element"):
+        if name in stored:
+            stored[name] = _with_action_id(stored[name])
     return stored
 
 
 def _with_action_id(element: Json) -> Json:
     if element["type"] == "image":
         return element
-    return {**element, "action_id": element.get("action_id") or secrets.token_urlsafe(4)}
+    return _with_id(element, "action_id")
+
+
+def _with_id(value: Json, name: str) -> Json:
+    """A copy of a block or an element that has an id in the field `name`."""
+    return {**value, name: value.get(name) or secrets.token_urlsafe(4)}

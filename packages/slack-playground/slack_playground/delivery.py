@@ -28,6 +28,11 @@ class Delivery(Numbered):
     outcome: str = "pending"
     attempts: list[Json] = field(default_factory=list)
 
+    @property
+    def answer(self) -> Json:
+        """The content of the last ack; {} if it had none."""
+        return self.attempts[-1].get("answer") or {}
+
 
 class Deliveries:
     """Sends everything to the app by the chosen transport and keeps the record.
@@ -96,7 +101,8 @@ class Deliveries:
             await asyncio.sleep(random.uniform(0, self.jitter))  # noqa: S311
         reason = "http_timeout" if first_retry else ""
         # Read once, because the setting may change while a retry waits.
-        for number, delay in enumerate((0.0, *self._settings.retry_delays), first_retry):
+        delays = (0.0, *self._settings.retry_delays)
+        for number, delay in enumerate(delays, first_retry):
             if number > first_retry:
                 await asyncio.sleep(delay)
             attempt = await self._attempt(delivery, number, reason)
@@ -117,8 +123,15 @@ class Deliveries:
         transport = self._http if mode == "http" else self._socket_mode
         patience = self._settings.ack_seconds
         told = await transport.send(delivery.kind, delivery.body, retry, patience=patience)
-        ms = round((time.time() - started) * 1000, 1)
-        attempt |= {"ok": False, "ms": ms, "status": None, "reason": "", "answer": None, **told}
+        seconds = time.time() - started
+        attempt |= {
+            "ok": False,
+            "ms": round(seconds * 1000, 1),
+            "status": None,
+            "reason": "",
+            "answer": None,
+            **told,
+        }
         self._updates.publish("deliveries")
         return attempt
 

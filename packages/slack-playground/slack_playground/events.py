@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from slack_playground.objects import like
-from slack_playground.records import SCOPE_PREFIXES, Channel, Json, User, new_id
+from slack_playground.records import SCOPE_PREFIXES, Channel, Json, User, new_id, without_nulls
 from slack_playground.rich_text import as_read
 from slack_playground.slack import Slack
 
@@ -16,6 +16,7 @@ def wrap(slack: Slack, event: Json, channel: Channel | None = None, team: str = 
     named = identity
     if channel is not None:
         named = slack.authorized.get(channel.id, identity)
+    authorization = like("authorization", team_id=named.team_id, user_id=named.bot_user_id)
     return like(
         "event",
         team_id=identity.team_id,
@@ -24,7 +25,7 @@ def wrap(slack: Slack, event: Json, channel: Channel | None = None, team: str = 
         event=event,
         event_id=new_id("Ev"),
         event_time=int(time.time()),
-        authorizations=[like("authorization", team_id=named.team_id, user_id=named.bot_user_id)],
+        authorizations=[authorization],
         is_ext_shared_channel=channel is not None and channel.shared,
         event_context=f"4-{uuid.uuid4().hex}",
     )
@@ -46,8 +47,9 @@ def emit(slack: Slack, kind: str, channel: Channel | None = None, **fields: Any)
     event = {"event_ts": slack.workspace.next_ts(), **fields, "type": kind}
     if channel is not None:
         event.setdefault("channel", channel.id)
-    event = {name: value for name, value in event.items() if value is not None}
-    slack.deliveries.send_event(wrap(slack, event, channel, event.get("user_team", "")))
+    author_team = event.get("user_team", "")
+    envelope = wrap(slack, without_nulls(event), channel, author_team)
+    slack.deliveries.send_event(envelope)
     return True
 
 
@@ -64,7 +66,8 @@ def message(slack: Slack, channel: Channel, body: Json, metadata: Json | None) -
 
 def app_mention(slack: Slack, channel: Channel, body: Json) -> None:
     """An `app_mention` event; it carries no channel_type."""
-    emit(slack, "app_mention", channel, **{**body, "subtype": None, "event_ts": body["ts"]})
+    event = {**body, "subtype": None, "event_ts": body["ts"]}
+    emit(slack, "app_mention", channel, **event)
 
 
 def message_changed(slack: Slack, channel: Channel, before: Json, now: Json | None) -> None:

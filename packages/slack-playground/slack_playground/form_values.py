@@ -21,9 +21,13 @@ def element_in(
 
 
 def _action(element: Json, value: Any) -> Json:
+    """What an action has besides the type and the id of its element."""
     kind = element["type"]
     if kind in ("button", "icon_button"):
-        action: Json = {key: element[key] for key in ("text", "value", "style") if key in element}
+        action: Json = {}
+        for field in ("text", "value", "style"):
+            if field in element:
+                action[field] = element[field]
         if value is not None:
             action["value"] = value
         return action
@@ -43,8 +47,11 @@ def _held(element: Json, value: Any) -> Json:
         raise ValueError(f"An element of type {element['type']!r} holds no value.")
     is_list = name.endswith("s")
     if name == "files" or value is None:
-        initial = element.get(f"initial_{name.removeprefix('selected_')}")
-        return {name: initial or [] if is_list else initial}
+        field = name.removeprefix("selected_")
+        initial = element.get(f"initial_{field}")
+        if is_list and not initial:
+            initial = []
+        return {name: initial}
     if name == "value":
         return {name: str(value) or None}
     if not is_list:
@@ -55,10 +62,8 @@ def _held(element: Json, value: Any) -> Json:
 
 def _selected(element: Json, name: str, value: Any) -> Any:
     """What an element holds for one value: an option of a menu, else the value itself."""
-    return _option(element, value) if name.startswith("selected_option") else value
-
-
-def _option(element: Json, value: Any) -> Json:
+    if not name.startswith("selected_option"):
+        return value
     for option in options_of(element):
         if option.get("value") == value:
             return dict(option)
@@ -76,23 +81,29 @@ def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Jso
     used: set[str] = set()
     for block in blocks:
         block_id = block["block_id"]
-        elements = elements_of(block)
-        action_ids = {element.get("action_id") for element in elements}
-        for element in elements:
+        must_fill = required and block["type"] == "input" and not block.get("optional")
+        for element in elements_of(block):
             kind = element["type"]
             if kind not in HELD or kind == "overflow":
                 continue
             action_id = element["action_id"]
-            value = values.get(block_id, values.get(action_id))
-            used |= {block_id, action_id} & values.keys()
-            if isinstance(value, dict) and value.keys() <= action_ids:
-                value = value.get(action_id)
-            held = _held(element, value)
-            must_fill = required and block["type"] == "input" and not block.get("optional")
+            used.update((block_id, action_id))
+            held = _held(element, _value_in(values, block, action_id))
             if must_fill and not any(held.values()):
                 raise ValueError(f"Please fill in {block['label']['text']!r}.")
             state.setdefault(block_id, {})[action_id] = {"type": kind, **held}
     unknown = values.keys() - used
     if required and unknown:
-        raise ValueError(f"There is no input {sorted(unknown)[0]!r} in this view.")
+        raise ValueError(f"There is no input {min(unknown)!r} in this view.")
     return state
+
+
+def _value_in(values: Json, block: Json, action_id: str) -> Any:
+    """The value for an element of a block, in one of the three forms that `state_of` takes."""
+    value = values.get(block["block_id"], values.get(action_id))
+    if not isinstance(value, dict):
+        return value
+    action_ids = {element.get("action_id") for element in elements_of(block)}
+    if value.keys() <= action_ids:
+        return value.get(action_id)
+    return value

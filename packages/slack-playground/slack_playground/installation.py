@@ -22,10 +22,9 @@ class Installation:
     granted: frozenset[str] = frozenset()
     tokens: dict[str, Token] = field(default_factory=dict)
 
-    def _add(self, value: str, kind: Literal["bot", "refresh"], seconds: float | None) -> Token:
+    def _add(self, value: str, kind: Literal["bot", "refresh"], seconds: float | None) -> None:
         expires = None if seconds is None else time.time() + seconds
         self.tokens[value] = Token(value=value, kind=kind, expires=expires)
-        return self.tokens[value]
 
     def restore(self, scopes: Iterable[str], value: str) -> None:
         """Install the app with exactly these scopes and one token that does not expire."""
@@ -36,7 +35,8 @@ class Installation:
     @property
     def active(self) -> list[Token]:
         """The bot tokens that work, oldest first."""
-        return [one for one in self.tokens.values() if one.kind == "bot" and not one.error]
+        tokens = [token for token in self.tokens.values() if token.kind == "bot"]
+        return [token for token in tokens if not token.error]
 
     def install(self, scopes: Iterable[str], *, seconds: float | None) -> Json:
         """Install the app, or add scopes if it is installed; return its credentials.
@@ -44,8 +44,9 @@ class Installation:
         With token rotation, a token lives for `seconds`. Without it, `seconds` is None, and a token
         that still works is given again.
         """
-        added = frozenset(scopes)
-        self.granted = self.granted | added if self.installed else added
+        if not self.installed:
+            self.granted = frozenset()
+        self.granted = self.granted.union(scopes)
         self.installed = True
         if seconds is not None:
             return self._rotated(seconds)
@@ -54,19 +55,22 @@ class Installation:
                 return {"access_token": token.value}
         team = secrets.randbelow(10**12) + 10**12
         bot = secrets.randbelow(10**12) + 10**12
-        token = self._add(f"xoxb-{team}-{bot}-{secrets.token_hex(12)}", "bot", None)
-        return {"access_token": token.value}
+        value = f"xoxb-{team}-{bot}-{secrets.token_hex(12)}"
+        self._add(value, "bot", None)
+        return {"access_token": value}
 
     def _rotated(self, seconds: float) -> Json:
         """Issue a new pair; only the two newest bot tokens keep working."""
-        access = self._add(f"xoxe.xoxb-1-{secrets.token_hex(40)}", "bot", seconds)
-        refresh = self._add(f"xoxe-1-{secrets.token_hex(36)}", "refresh", None)
+        access = f"xoxe.xoxb-1-{secrets.token_hex(40)}"
+        refresh = f"xoxe-1-{secrets.token_hex(36)}"
+        self._add(access, "bot", seconds)
+        self._add(refresh, "refresh", None)
         rotating = [token for token in self.active if token.expires is not None]
         for token in rotating[:-ACTIVE_TOKENS]:
             token.ended = "token_revoked"
         return {
-            "access_token": access.value,
-            "refresh_token": refresh.value,
+            "access_token": access,
+            "refresh_token": refresh,
             "expires_in": round(seconds),
         }
 

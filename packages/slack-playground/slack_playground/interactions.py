@@ -27,6 +27,7 @@ from slack_playground.slack import Slack
 TRIGGER_SECONDS = 3.0
 RESPONSE_URL = "response_url"
 """The name of calls to a response URL."""
+_SHOWN = ("text", "blocks", "attachments")
 
 
 def _trigger(slack: Slack, user: User, view: str = "") -> str:
@@ -37,7 +38,8 @@ def _trigger(slack: Slack, user: User, view: str = "") -> str:
 
 
 def _response_url(slack: Slack, path: str, target: ResponseUrl) -> str:
-    key = f"/{path}/{slack.workspace.identity.team_id}/{secrets.token_hex(12)}"
+    team_id = slack.workspace.identity.team_id
+    key = f"/{path}/{team_id}/{secrets.token_hex(12)}"
     slack.response_urls[key] = target
     return slack.url + key
 
@@ -71,10 +73,11 @@ async def command(slack: Slack, user: User, channel: Channel, command: str, text
         trigger_id=_trigger(slack, user),
     )
     delivery = await slack.deliveries.send_request("slash_commands", command, body)
-    answer = delivery.attempts[-1].get("answer") or {}
-    wrong = _complaints(slack, delivery, block_errors(answer.get("blocks", [])))
-    says_something = answer.get("text") or answer.get("blocks") or answer.get("attachments")
-    if says_something and not wrong:
+    answer = delivery.answer
+    errors = block_errors(answer.get("blocks", []))
+    if errors:
+        _complain(slack, delivery, errors)
+    elif any(answer.get(part) for part in _SHOWN):
         slack.violations.add_all(f"ack of {command}", message_advice(answer))
         respond(slack, target, answer)
     return delivery
@@ -141,7 +144,8 @@ async def shortcut(
     slack: Slack, user: User, callback_id: str, message: Message | None = None
 ) -> Delivery:
     """A global shortcut, or one on a message."""
-    body = _envelope(slack, "shortcut" if message is None else "message_action", user)
+    kind = "shortcut" if message is None else "message_action"
+    body = _envelope(slack, kind, user)
     body["callback_id"] = callback_id
     body["trigger_id"] = _trigger(slack, user)
     body["action_ts"] = slack.workspace.next_ts()
@@ -165,18 +169,22 @@ async def submit(slack: Slack, user: User, view: View, values: Json) -> Delivery
     name = view.body.get("callback_id", "")
     delivery = await slack.deliveries.send_request("interactive", name, body)
     if delivery.outcome == "acked":
-        _after_submit(slack, view, delivery, delivery.attempts[-1].get("answer") or {})
+        _after_submit(slack, view, delivery)
     return delivery
 
 
-def _after_submit(slack: Slack, view: View, delivery: Delivery, answer: Json) -> None:
+def _after_submit(slack: Slack, view: View, delivery: Delivery) -> None:
+    answer = delivery.answer
     action = answer.get("response_action")
     if action in ("update", "push"):
-        if _complaints(slack, delivery, view_errors(answer.get("view"))):
+        errors = view_errors(answer.get("view"))
+        if errors:
+            _complain(slack, delivery, errors)
             return
-        slack.violations.add_all(f"ack of {delivery.name}", view_advice(answer["view"]))
+        advice = view_advice(answer["view"])
+        slack.violations.add_all(f"ack of {delivery.name}", advice)
     if action == "errors" and not answer.get("errors"):
-        _complaints(slack, delivery, ["missing required field: errors"])
+        _complain(slack, delivery, ["missing required field: errors"])
     elif action == "clear":
         close_views(slack, *slack.workspace.open_views(view.user))
     elif action == "update":
@@ -187,13 +195,11 @@ def _after_submit(slack: Slack, view: View, delivery: Delivery, answer: Json) ->
         close_views(slack, view)
 
 
-def _complaints(slack: Slack, delivery: Delivery, complaints: list[str]) -> list[str]:
+def _complain(slack: Slack, delivery: Delivery, complaints: list[str]) -> None:
     """Mark a delivery whose answer Slack would refuse."""
-    if complaints:
-        delivery.outcome = "failed"
-        delivery.attempts[-1] |= {"reason": "invalid_response", "complaints": complaints}
-        slack.violations.add_all(f"ack of {delivery.name}", complaints)
-    return complaints
+    delivery.outcome = "failed"
+    delivery.attempts[-1] |= {"reason": "invalid_response", "complaints": complaints}
+    slack.violations.add_all(f"ack of {delivery.name}", complaints)
 
 
 async def close(slack: Slack, user: User, view: View) -> Delivery | None:
@@ -255,7 +261,7 @@ def respond(slack: Slack, target: ResponseUrl, content: Json) -> None:
     if content.get("delete_original") and original is not None:
         posting.delete(slack, original)
         return
-    shown = {key: content[key] for key in ("text", "blocks", "attachments") if content.get(key)}
+    shown: Json = {part: content[part] for part in _SHOWN if content.get(part)}
     if "blocks" in shown:
         shown["blocks"] = with_ids(shown["blocks"])
     if content.get("replace_original") and original is not None:

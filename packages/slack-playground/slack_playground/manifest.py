@@ -15,6 +15,8 @@ from pydantic import (
     field_validator,
 )
 
+from slack_playground.records import without_nulls
+
 
 class ManifestError(Exception):
     """The manifest cannot be used."""
@@ -23,7 +25,8 @@ class ManifestError(Exception):
 def first_error(error: ValidationError) -> tuple[str, str]:
     """The place of the first error, and its message."""
     first = error.errors(include_url=False)[0]
-    return ".".join(map(str, first["loc"])), first["msg"]
+    place = ".".join(map(str, first["loc"]))
+    return place, first["msg"]
 
 
 class _Part(BaseModel):
@@ -97,9 +100,15 @@ class Manifest(_Part):
     @classmethod
     def _by_name(cls, given: Any) -> Any:
         """Index a list of objects by their names."""
-        if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        if not isinstance(given, list):
             return given
-        return {str(one.get("command") or one.get("callback_id")): one for one in given}
+        named: dict[str, Any] = {}
+        for one in given:
+            if not isinstance(one, dict):
+                return given
+            name = one.get("command") or one.get("callback_id")
+            named[str(name)] = one
+        return named
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -132,17 +141,20 @@ def manifest_from(content: dict[str, Any]) -> Manifest:
     except ValidationError as error:
         where, what = first_error(error)
         raise ManifestError(f"{where} of the manifest: {what}.") from None
-    if missing := sorted(manifest.optional_scopes - manifest.scopes):
+    missing = sorted(manifest.optional_scopes - manifest.scopes)
+    if missing:
         raise ManifestError(
             f"The manifest lists {', '.join(missing)} under bot_optional only: list optional scopes"
             " under bot as well."
         )
-    return manifest.model_copy(update={"bot_name": manifest.bot_name or manifest.name})
+    bot_name = manifest.bot_name or manifest.name
+    return manifest.model_copy(update={"bot_name": bot_name})
 
 
 def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    """A value of the manifest without fields that are null, at any depth."""
     if isinstance(value, list):
-        return [_without_nulls(one) for one in value]
-    return value
+        return [_without_nulls(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_nulls(field) for name, field in without_nulls(value).items()}

@@ -32,7 +32,9 @@ def channel_object(channel: Channel, users: dict[str, User], bot: User) -> Json:
     }
     if channel.kind == "im":
         others = [member for member in channel.members if member != bot.id]
-        return like("im", **common, user=others[0] if others else bot.id)
+        user = others[0] if others else bot.id
+        return like("im", **common, user=user)
+    teams = {users[member].team for member in channel.members}
     return like(
         "channel",
         **common,
@@ -46,7 +48,7 @@ def channel_object(channel: Channel, users: dict[str, User], bot: User) -> Json:
         is_ext_shared=channel.shared,
         creator=channel.creator,
         is_member=bot.id in channel.members,
-        shared_team_ids=sorted({users[member].team for member in channel.members}),
+        shared_team_ids=sorted(teams),
         num_members=len(channel.members),
     )
 
@@ -91,7 +93,8 @@ def user_object(user: User, team: str, *, locale: bool = True) -> Json:
 
 def mimetype(file: File) -> str:
     """The MIME type of a file, guessed from its name."""
-    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    guessed, _ = mimetypes.guess_type(file.name)
+    return guessed or "application/octet-stream"
 
 
 def file_object(file: File, url: str, team: str) -> Json:
@@ -140,7 +143,12 @@ def forwarded(message: Message, author: User, channel: Channel) -> Json:
     """
     body = message.body
     names = {"im": "Direct Message", "mpim": "Group Message"}
-    place = f"archives/{channel.id}/p{message.ts.replace('.', '')}"
+    block = {
+        "team": author.team,
+        "channel": channel.id,
+        "ts": message.ts,
+        "message": {"blocks": body.get("blocks", [])},
+    }
     shared = like(
         "forwarded",
         ts=message.ts,
@@ -150,15 +158,8 @@ def forwarded(message: Message, author: User, channel: Channel) -> Json:
         channel_id=channel.id,
         channel_team=author.team,
         channel_name=names.get(channel.kind, channel.name),
-        message_blocks=[
-            {
-                "team": author.team,
-                "channel": channel.id,
-                "ts": message.ts,
-                "message": {"blocks": body.get("blocks", [])},
-            }
-        ],
-        from_url=f"https://playground.slack.com/{place}",
+        message_blocks=[block],
+        from_url=f"https://playground.slack.com/{message.archive_path}",
         fallback=f"{author.name}: {body.get('text', '')}",
         text=body.get("text", ""),
     )

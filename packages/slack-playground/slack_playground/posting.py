@@ -34,8 +34,8 @@ def typed(
 
     `content` is the rest of the message object; its `blocks` replace those of the text.
     """
-    said = as_typed(slack, text)
     own = slack.workspace.identity
+    said = as_typed(slack, text)
     body: Json = {"user": user.id, "text": said.text, "team": user.team}
     if user.is_bot:
         body |= {"bot_id": user.bot_id, "app_id": user.app_id, "bot_profile": bot_profile(user)}
@@ -53,7 +53,8 @@ def typed(
     add(slack, channel, message)
     is_mention = own.bot_user_id in said.mentions and user.id != own.bot_user_id
     if is_mention and channel.kind != "im":
-        events.app_mention(slack, channel, copy.deepcopy(message.body))
+        posted = copy.deepcopy(message.body)
+        events.app_mention(slack, channel, posted)
     return message
 
 
@@ -119,7 +120,8 @@ def ephemeral(
 def add(slack: Slack, channel: Channel, message: Message) -> None:
     """Store a message and send its event; a reply of the app clears the status line."""
     slack.workspace.add_message(message)
-    events.message(slack, channel, copy.deepcopy(message.body), message.metadata)
+    posted = copy.deepcopy(message.body)
+    events.message(slack, channel, posted, message.metadata)
     thread = slack.workspace.known_thread(message)
     if thread is not None and message.body.get("user") == slack.workspace.identity.bot_user_id:
         thread.clear_status()
@@ -137,7 +139,8 @@ def change(slack: Slack, message: Message, changes: Json, *, editor: str | None 
         else:
             message.body[key] = value
     if editor:
-        message.body["edited"] = {"user": editor, "ts": f"{int(time.time())}.000000"}
+        seconds = int(time.time())
+        message.body["edited"] = {"user": editor, "ts": f"{seconds}.000000"}
     changed(slack, message, before)
 
 
@@ -173,7 +176,8 @@ def delete(slack: Slack, message: Message) -> None:
         return
     workspace.remove_message(message)
     if not message.only_for:
-        events.message_changed(slack, workspace.channel(message.channel), body, None)
+        channel = workspace.channel(message.channel)
+        events.message_changed(slack, channel, body, None)
         parent = workspace.find(message.channel, message.thread_ts)
         if parent is not None and parent.body.get("subtype") == "tombstone":
             delete(slack, parent)
@@ -185,13 +189,14 @@ def published(slack: Slack, message: Message | Thread) -> None:
     slack.updates.publish("messages", channel=message.channel, ts=message.ts)
 
 
-def join(slack: Slack, channel: Channel, users: Sequence[User]) -> None:
-    """Add people to a conversation, with the join message and event for each."""
-    for user in users:
-        channel.members.append(user.id)
-        events.member(slack, channel, user, "member_joined_channel")
-        if channel.kind in ("public", "private"):
-            system(slack, channel, "channel_join", user.id, f"<@{user.id}> has joined the channel")
+def join(slack: Slack, channel: Channel, user: User) -> None:
+    """Add a user to a conversation, with the event and the message, unless they are in it."""
+    if user.id in channel.members:
+        return
+    channel.members.append(user.id)
+    events.member(slack, channel, user, "member_joined_channel")
+    if channel.kind in ("public", "private"):
+        system(slack, channel, "channel_join", user.id, f"<@{user.id}> has joined the channel")
 
 
 def system(slack: Slack, channel: Channel, subtype: str, user: str, text: str) -> None:
@@ -226,12 +231,9 @@ def _tasks(message: Message) -> list[Json]:
     tasks: dict[str, Json] = {}
     for chunk in message.stream_chunks:
         if chunk["type"] == "task_update":
-            task = tasks.setdefault(chunk["id"], {"type": "task_card", "task_id": chunk["id"]})
-            for name in chunk.keys() - {"type", "id"}:
-                if name in ("details", "output") and name in task:
-                    task[name] += chunk[name]
-                else:
-                    task[name] = chunk[name]
+            task_id = chunk["id"]
+            task = tasks.setdefault(task_id, {"type": "task_card", "task_id": task_id})
+            _update_task(task, chunk)
         elif chunk["type"] == "plan_update":
             tasks["plan"] = {"type": "plan", "title": chunk["title"]}
     if message.stream == "stopped":
@@ -239,6 +241,15 @@ def _tasks(message: Message) -> list[Json]:
             if task.get("status") in ("pending", "in_progress"):
                 task["status"] = "error"
     return list(tasks.values())
+
+
+def _update_task(task: Json, chunk: Json) -> None:
+    """Set the fields of a task as a chunk says; details and output are added to earlier ones."""
+    for name in chunk.keys() - {"type", "id"}:
+        if name in ("details", "output") and name in task:
+            task[name] += chunk[name]
+        else:
+            task[name] = chunk[name]
 
 
 def end_stream(slack: Slack, message: Message, state: str, session: str = "active") -> None:

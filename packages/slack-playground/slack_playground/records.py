@@ -21,6 +21,16 @@ SCOPE_PREFIXES = {
 _ALPHABET = string.ascii_uppercase + string.digits
 
 
+def without_nulls(fields: Json) -> Json:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a text that are separated by commas, without empty ones."""
+    return [part for part in text.split(",") if part]
+
+
 def new_id(prefix: str) -> str:
     """An id in Slack's format: a prefix and ten capital letters or digits."""
     return prefix + "".join(random.choices(_ALPHABET, k=10))  # noqa: S311
@@ -116,6 +126,12 @@ class Message:
     def thread_ts(self) -> str:
         """The ts of this message's thread: its own, unless it is a reply."""
         return str(self.body.get("thread_ts", self.ts))
+
+    @property
+    def archive_path(self) -> str:
+        """The path of the message's permalink."""
+        digits = self.ts.replace(".", "")
+        return f"archives/{self.channel}/p{digits}"
 
     @property
     def is_reply(self) -> bool:

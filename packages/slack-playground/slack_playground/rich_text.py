@@ -5,11 +5,13 @@ Markdown as one text; Slack would turn its marks into styles, lists and links.
 """
 
 import re
+from itertools import pairwise
 
 from slack_playground.records import Json
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([\w+-]*)")
 _HEADING_MARK = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
+_RULE = re.compile(r"-{3,}|\*{3,}|_{3,}")
 _TABLE = re.compile(r"(?=[^|]*\|)\|?:?-+:?(?:\|:?-+:?)*\|?")
 
 
@@ -35,35 +37,49 @@ def translated(markdown: str) -> int:
     count = 0
     inside = ""
     fence = ""
-    lines = markdown.split("\n")
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        mark = _FENCE.match(line)
-        bare = _bare(line)
+    lines = [*markdown.split("\n"), ""]
+    for line, following in pairwise(lines):
         if fence:
-            if mark and mark[1].startswith(fence) and set(bare) == {fence[0]}:
+            if _closes(fence, line):
                 fence = ""
             continue
-        if not bare:
+        if not _bare(line):
             if inside == "table":
                 inside = ""
             continue
-        kind = "text"
-        if mark and "`" not in line[mark.end(1) :]:
-            fence = mark[1]
-        elif "|" in line and (inside == "table" or _TABLE.fullmatch(_bare(following))):
-            kind = "table"
-        elif _is_rule(bare) or _HEADING_MARK.match(line):
-            kind = "own"
+        fence = _fence_on(line)
+        kind = "text" if fence else _kind(line, following, inside)
         if kind == "own" or kind != inside:
             count += 1
         inside = kind
     return max(count, 1)
 
 
+def _fence_on(line: str) -> str:
+    """The fence with which code begins on this line; "" if none does."""
+    mark = _FENCE.match(line)
+    if mark is None or "`" in line[mark.end(1) :]:
+        return ""
+    return mark[1]
+
+
+def _closes(fence: str, line: str) -> bool:
+    """Whether code that began with `fence` ends on this line."""
+    mark = _FENCE.match(line)
+    if mark is None or not mark[1].startswith(fence):
+        return False
+    return set(_bare(line)) == {fence[0]}
+
+
+def _kind(line: str, following: str, inside: str) -> str:
+    """The kind of a line after a part of the kind `inside`: a block of its "own", a table, text."""
+    if "|" in line and (inside == "table" or _TABLE.fullmatch(_bare(following))):
+        return "table"
+    if _HEADING_MARK.match(line) or _RULE.fullmatch(_bare(line)):
+        return "own"
+    return "text"
+
+
 def _bare(line: str) -> str:
     """The line without its blanks."""
     return "".join(line.split())
-
-
-def _is_rule(bare: str) -> bool:
-    return len(bare) > 2 and bare[0] in "-*_" and len(set(bare)) == 1

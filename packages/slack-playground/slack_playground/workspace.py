@@ -59,7 +59,11 @@ class Workspace:
     def _add_app(self, name: str) -> User:
         own = self.identity
         return self.add_user(
-            name, id=own.bot_user_id, is_bot=True, bot_id=own.bot_id, app_id=own.app_id
+            name,
+            id=own.bot_user_id,
+            is_bot=True,
+            bot_id=own.bot_id,
+            app_id=own.app_id,
         )
 
     def with_sample(self, bot_name: str) -> Self:
@@ -110,8 +114,9 @@ class Workspace:
     ) -> Channel:
         """Add a conversation, created by the first of its members."""
         inside = list(dict.fromkeys(members))
+        prefix = "D" if kind == "im" else "C"
         channel = Channel(
-            id=new_id("D" if kind == "im" else "C"),
+            id=new_id(prefix),
             name=name,
             kind=kind,
             members=inside,
@@ -153,15 +158,26 @@ class Workspace:
             raise NotFoundError("channel", channel_id)
         return self.channels[channel_id]
 
+    def channel_of(self, user: str, channel_id: str) -> Channel:
+        """A conversation by id, where "dm" is the direct message of a person and the app.
+
+        Raises NotFoundError.
+        """
+        if channel_id == "dm":
+            return self.open_dm(user)
+        return self.channel(channel_id)
+
     def next_ts(self) -> str:
         """A message timestamp, later than every one before: "seconds.microseconds"."""
-        self._last_ts = max(int(time.time() * 1_000_000), self._last_ts + 1)
+        now = int(time.time() * 1_000_000)
+        self._last_ts = max(now, self._last_ts + 1)
         seconds, microseconds = divmod(self._last_ts, 1_000_000)
         return f"{seconds}.{microseconds:06d}"
 
     def add_message(self, message: Message) -> None:
         """Store a message, ephemeral or not."""
-        self._last_ts = max(self._last_ts, int(message.ts.replace(".", "")))
+        microseconds = int(message.ts.replace(".", ""))
+        self._last_ts = max(self._last_ts, microseconds)
         self.messages.setdefault(message.channel, {})[message.ts] = message
         if message.is_reply and not message.only_for:
             thread = (message.channel, message.thread_ts)
@@ -171,7 +187,8 @@ class Workspace:
         """Delete a message for good."""
         del self.messages[message.channel][message.ts]
         if message.is_reply and not message.only_for:
-            self._replies[message.channel, message.thread_ts].remove(message.ts)
+            thread = (message.channel, message.thread_ts)
+            self._replies[thread].remove(message.ts)
 
     def find(self, channel_id: str, ts: str) -> Message | None:
         """A message that everybody in the conversation sees."""
@@ -195,7 +212,8 @@ class Workspace:
     def replies(self, channel_id: str, thread_ts: str) -> list[Message]:
         """The replies of a thread, oldest first, without the parent."""
         stored = self.messages.get(channel_id, {})
-        return [stored[ts] for ts in self._replies.get((channel_id, thread_ts), [])]
+        replies = self._replies.get((channel_id, thread_ts), [])
+        return [stored[ts] for ts in replies]
 
     def known_thread(self, message: Message) -> Thread | None:
         """What the app has set on the thread of a message; None if nothing."""
@@ -214,7 +232,8 @@ class Workspace:
 
     def threads_in(self, channel_id: str) -> list[Thread]:
         """Everything the app set on threads of a conversation."""
-        return [self.thread(channel_id, ts) for ts in self.threads.get(channel_id, {})]
+        stored = self.threads.get(channel_id, {})
+        return [self.thread(channel_id, ts) for ts in stored]
 
     def home(self, user: str) -> View | None:
         """A person's Home tab, None if none was published."""
@@ -234,7 +253,8 @@ class Workspace:
         replies = self.replies(message.channel, message.ts)
         if not replies:
             return {}
-        authors = list(dict.fromkeys(reply.body.get("user", "") for reply in replies))
+        every_author = [reply.body.get("user", "") for reply in replies]
+        authors = list(dict.fromkeys(every_author))
         return {
             "thread_ts": message.ts,
             "reply_count": len(replies),

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from slack_playground.control import actions, admin, people, queries
 from slack_playground.manifest import first_error
-from slack_playground.records import Channel, Json, User
+from slack_playground.records import Channel, Json, User, without_nulls
 from slack_playground.slack import Slack
 from slack_playground.updates import Updates
 from slack_playground.workspace import NotFoundError
@@ -33,27 +33,31 @@ def add_control_routes(app: web.Application, slack: Slack) -> None:
     Apart from two, the functions of each module are named like their paths, with "_" for "/".
     """
     for module in (queries, people, actions, admin):
-        method = "GET" if module is queries else "POST"
+        usual_method = "GET" if module is queries else "POST"
         for name, act in _acts_of(module).items():
-            verb, path = _OTHERS.get(name, (method, name.replace("_", "/")))
-            app.router.add_route(verb, f"{PREFIX}/{path}", partial(_answer, slack, act))
+            usual_path = name.replace("_", "/")
+            method, path = _OTHERS.get(name, (usual_method, usual_path))
+            handler = partial(_answer, slack, act)
+            app.router.add_route(method, f"{PREFIX}/{path}", handler)
     app.router.add_get(f"{PREFIX}/updates", partial(_stream, slack.updates))
 
 
 def _acts_of(module: ModuleType) -> dict[str, Act]:
     """The public functions that a module defines itself."""
-    return {
-        name: act
-        for name, act in inspect.getmembers(module, inspect.isfunction)
-        if act.__module__ == module.__name__ and not name.startswith("_")
-    }
+    acts: dict[str, Act] = {}
+    for name, act in inspect.getmembers(module, inspect.isfunction):
+        is_its_own = act.__module__ == module.__name__
+        if is_its_own and not name.startswith("_"):
+            acts[name] = act
+    return acts
 
 
 async def _answer(first: Slack, act: Act, request: web.Request) -> web.StreamResponse:
     """Answer with what `act` returns, or, for a mistake, with its sentence."""
     try:
         slack = first.workspaces.of(request.query.get("team", ""))
-        return web.json_response(await _perform(act, slack, request))
+        answer = await _perform(act, slack, request)
+        return web.json_response(answer)
     except PermissionError as error:
         return web.json_response({"error": str(error)}, status=403)
     except ValidationError as error:
@@ -65,8 +69,10 @@ async def _answer(first: Slack, act: Act, request: web.Request) -> web.StreamRes
 
 async def _perform(act: Act, slack: Slack, request: web.Request) -> Any:
     """Call `act` with the fields of the JSON body, or of the query, for which it has parameters."""
-    arguments = _arguments(act, slack, await _given(request))
-    answer = _checked(act, strict=request.method != "GET")(slack, **arguments)
+    given = await _given(request)
+    arguments = _arguments(act, slack, given)
+    checked = _checked(act, strict=request.method != "GET")
+    answer = checked(slack, **arguments)
     if inspect.isawaitable(answer):
         return await answer
     return answer
@@ -80,13 +86,16 @@ def _arguments(act: Act, slack: Slack, given: Json) -> Json:
     `act` takes ``**fields``.
     """
     parameters = inspect.signature(act).parameters
-    if all(one.kind is not one.VAR_KEYWORD for one in parameters.values()):
-        names = parameters.keys() & given.keys()
-        given = {name: given[name] for name in names if given[name] is not None}
+    takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    if not takes_any:
+        known = {name: given[name] for name in parameters.keys() & given.keys()}
+        given = without_nulls(known)
     if "user" in parameters and parameters["user"].annotation is User:
-        given["user"] = slack.workspace.user(str(given.get("user", "")))
+        user_id = str(given.get("user", ""))
+        given["user"] = slack.workspace.user(user_id)
     if "channel" in parameters and parameters["channel"].annotation is Channel:
-        given["channel"] = _place(slack, str(given.get("channel", "dm")), given["user"])
+        channel_id = str(given.get("channel", "dm"))
+        given["channel"] = _place(slack, channel_id, given["user"])
     return given
 
 
@@ -94,7 +103,8 @@ async def _given(request: web.Request) -> Json:
     """The fields of the query and the path, or, except for GET, of the JSON body."""
     given: Any = {**request.query, **request.match_info}
     if request.method != "GET":
-        given = json.loads(await request.text() or "{}")
+        body = await request.text()
+        given = json.loads(body or "{}")
     if not isinstance(given, dict):
         raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - answered with 400
     if "as" in given:
@@ -102,9 +112,8 @@ async def _given(request: web.Request) -> Json:
     return given
 
 
-def _place(slack: Slack, name: str, user: User) -> Channel:
-    workspace = slack.workspace
-    channel = workspace.open_dm(user.id) if name == "dm" else workspace.channel(name)
+def _place(slack: Slack, channel_id: str, user: User) -> Channel:
+    channel = slack.workspace.channel_of(user.id, channel_id)
     if user.id not in channel.members:
         raise ValueError(f"{user.id} is not in {channel.id}.")
     if channel.archived:
@@ -115,7 +124,8 @@ def _place(slack: Slack, name: str, user: User) -> Channel:
 @cache
 def _checked(act: Act, strict: bool) -> Act:
     """`act` with type checks of its arguments, compiled at the first call."""
-    return validate_call(config=ConfigDict(strict=strict, arbitrary_types_allowed=True))(act)
+    config = ConfigDict(strict=strict, arbitrary_types_allowed=True)
+    return validate_call(config=config)(act)
 
 
 async def _stream(updates: Updates, request: web.Request) -> web.StreamResponse:

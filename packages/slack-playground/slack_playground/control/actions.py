@@ -57,11 +57,12 @@ def messages(
         content |= like("file_share", files=files)
     if not (text or content):
         raise ValueError("text is missing: a message says something.")
+    app_mention = f"<@{workspace.identity.bot_user_id}>"
     message = posting.typed(
         slack,
         user,
         channel,
-        text.replace("<@BOT>", f"<@{workspace.identity.bot_user_id}>"),
+        text.replace("<@BOT>", app_mention),
         thread_ts=thread_ts,
         client_msg_id=client_msg_id,
         **content,
@@ -88,13 +89,15 @@ def _unsent(slack: Slack, user: User, file_id: str) -> File:
 
 def messages_edit(slack: Slack, user: User, channel: Channel, ts: str, text: str) -> Json:
     """Edit a person's own message."""
-    posting.edit(slack, _own(slack, channel, ts, user), text)
+    message = _own(slack, channel, ts, user)
+    posting.edit(slack, message, text)
     return {"channel": channel.id, "ts": ts}
 
 
 def messages_delete(slack: Slack, user: User, channel: Channel, ts: str) -> Json:
     """Delete a person's own message."""
-    posting.delete(slack, _own(slack, channel, ts, user))
+    message = _own(slack, channel, ts, user)
+    posting.delete(slack, message)
     return {"channel": channel.id, "ts": ts}
 
 
@@ -136,7 +139,8 @@ async def commands(
     text = text.strip()
     if known.should_escape:
         text = posting.as_typed(slack, text).text
-    return _outcome(await interactions.command(slack, user, channel, command, text))
+    delivery = await interactions.command(slack, user, channel, command, text)
+    return _outcome(delivery)
 
 
 async def actions(
@@ -208,8 +212,11 @@ async def shortcuts(
     shortcut = slack.manifest.shortcuts.get(callback_id)
     if shortcut is None:
         raise ValueError(f"{callback_id} is not a shortcut of this app.")
-    message = _message(slack, channel, ts, user) if shortcut.kind == "message" else None
-    return _outcome(await interactions.shortcut(slack, user, callback_id, message))
+    message = None
+    if shortcut.kind == "message":
+        message = _message(slack, channel, ts, user)
+    delivery = await interactions.shortcut(slack, user, callback_id, message)
+    return _outcome(delivery)
 
 
 async def views_submit(
@@ -217,15 +224,20 @@ async def views_submit(
 ) -> Json:
     """Submit a modal, as its owner if no `user` is named."""
     _interactive(slack)
-    view = _view(slack, view_id, slack.workspace.user(user) if user else None)
-    person = slack.workspace.user(view.user)
-    return _outcome(await interactions.submit(slack, person, view, values or {}))
+    submitter = slack.workspace.user(user) if user else None
+    view = _view(slack, view_id, submitter)
+    owner = slack.workspace.user(view.user)
+    delivery = await interactions.submit(slack, owner, view, values or {})
+    return _outcome(delivery)
 
 
 async def views_close(slack: Slack, user: User, view_id: str) -> Json:
     """Close a modal."""
-    delivery = await interactions.close(slack, user, _view(slack, view_id, user))
-    return {"ok": True} if delivery is None else _outcome(delivery)
+    view = _view(slack, view_id, user)
+    delivery = await interactions.close(slack, user, view)
+    if delivery is None:
+        return {"ok": True}
+    return _outcome(delivery)
 
 
 def stop(slack: Slack, user: User, channel: Channel, thread_ts: str) -> Json:
@@ -261,7 +273,8 @@ def home_open(slack: Slack, user: User, tab: str = "home") -> Json:
     if tab == "home" and home is not None:
         event["view"] = home.body
     channel = slack.workspace.open_dm(user.id)
-    return {"sent": events.emit(slack, "app_home_opened", channel, **event)}
+    sent = events.emit(slack, "app_home_opened", channel, **event)
+    return {"sent": sent}
 
 
 def _outcome(delivery: Delivery) -> Json:

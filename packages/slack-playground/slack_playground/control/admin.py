@@ -20,8 +20,11 @@ Copies = Annotated[int, Field(ge=1)]
 
 def events(slack: Slack, raw: Json) -> Json:
     """Deliver a raw event body; a body without an envelope gets one."""
-    body = raw if "event" in raw or "type" not in raw else wrap(slack, raw)
-    return {"event_id": body.get("event_id"), "deliveries": slack.deliveries.send_event(body)}
+    body = raw
+    if "type" in raw and "event" not in raw:
+        body = wrap(slack, raw)
+    deliveries = slack.deliveries.send_event(body)
+    return {"event_id": body.get("event_id"), "deliveries": deliveries}
 
 
 def faults(slack: Slack, **fault: Any) -> Json:
@@ -51,11 +54,14 @@ def delivery(
     The request URLs are on this machine. An empty `interactivity_url` removes the earlier one.
     """
     sent = slack.deliveries
+    if interactivity_url:
+        check_loopback(interactivity_url)
     if interactivity_url is not None:
-        slack.http.interactivity_url = interactivity_url and check_loopback(interactivity_url)
+        slack.http.interactivity_url = interactivity_url
     new_mode = mode or sent.mode
     if new_mode != "socket":
-        slack.http.url = check_loopback(slack.http.url if url is None else url)
+        new_url = slack.http.url if url is None else url
+        slack.http.url = check_loopback(new_url)
     sent.mode = new_mode
     if isinstance(deliveries, int):
         deliveries = [deliveries, deliveries]
@@ -69,7 +75,8 @@ def delivery(
 
 def settings(slack: Slack, **given: Any) -> Json:
     """Change settings; those that are not named stay."""
-    changed = Settings(**{**slack.settings.model_dump(), **given})
+    now = slack.settings.model_dump()
+    changed = Settings(**{**now, **given})
     for name in given:
         setattr(slack.settings, name, getattr(changed, name))
     return slack.settings.model_dump()
@@ -129,7 +136,8 @@ def _has_ended_work(workspace: Workspace, thread: Thread) -> bool:
 def _was_asked(slack: Slack, thread: Thread) -> bool:
     asked = {"channel_id": thread.channel, "thread_ts": thread.ts, "status": "active"}
     for call in slack.calls.since(0):
-        is_later = call.method == "agents.sessions.setStatus" and call.time >= thread.session_set
-        if is_later and asked.items() <= call.args.items():
+        if call.method != "agents.sessions.setStatus" or call.time < thread.session_set:
+            continue
+        if asked.items() <= call.args.items():
             return True
     return False

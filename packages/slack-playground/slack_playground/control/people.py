@@ -7,7 +7,7 @@ from typing import Any, Literal
 from slack_playground import posting
 from slack_playground.events import emit, member
 from slack_playground.objects import user_object
-from slack_playground.records import Channel, Json, User, new_id
+from slack_playground.records import Channel, Json, User, new_id, without_nulls
 from slack_playground.slack import BOT_TOKEN, Slack
 from slack_playground.web_api.oauth import decide
 
@@ -24,7 +24,7 @@ _FIELDS = {
 
 def _checked(fields: Json) -> Json:
     """The given fields of a person; raises ValueError for an invalid one."""
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = without_nulls(fields)
     for name, value in given.items():
         if type(value) is not _FIELDS.get(name) or value == "":
             raise ValueError(f"{name} cannot be {value!r}.")
@@ -68,11 +68,13 @@ def channels(
         raise ValueError("members is empty: a conversation has people in it.")
     if app:
         inside.append(slack.workspace.identity.bot_user_id)
+    number = len(slack.workspace.channels)
+    is_shared = kind == "connect"
     channel = slack.workspace.add_channel(
-        name or f"channel-{len(slack.workspace.channels)}",
+        name or f"channel-{number}",
         "public" if kind == "connect" else kind,
         inside,
-        shared=kind == "connect",
+        shared=is_shared,
     )
     slack.updates.publish("state")
     return {"id": channel.id, "name": channel.name, "channel": channel.id}
@@ -96,33 +98,42 @@ def channels_update(
     workspace = slack.workspace
     place = workspace.channel(channel)
     if authorized is not None:
-        slack.authorized[place.id] = slack.workspaces.of(authorized).workspace.identity
+        owner = slack.workspaces.of(authorized)
+        slack.authorized[place.id] = owner.workspace.identity
     joining = [workspace.user(user) for user in add or ()]
     leaving = [workspace.user(user) for user in remove or ()]
-    if private is not None and place.kind in ("public", "private"):
+    if private is not None:
         _convert(slack, place, "private" if private else "public")
-    if archived is not None and archived != place.archived:
-        place.archived = archived
-        emit(slack, "channel_archive" if archived else "channel_unarchive", place)
-    if shared is not None and shared != place.shared:
+    if archived is not None:
+        _archive(slack, place, archived)
+    if shared is not None:
         _share(slack, place, shared)
-    posting.join(slack, place, [user for user in joining if user.id not in place.members])
+    for user in joining:
+        posting.join(slack, place, user)
     for user in leaving:
-        if user.id in place.members:
-            _leave(slack, place, user)
+        _leave(slack, place, user)
     slack.updates.publish("state")
     return {"id": place.id}
 
 
 def _convert(slack: Slack, channel: Channel, kind: Literal["public", "private"]) -> None:
-    if channel.kind == kind:
+    if channel.kind not in ("public", "private") or channel.kind == kind:
         return
     channel.kind = kind
     text = f"made this channel *{kind}*."
     posting.system(slack, channel, f"channel_convert_to_{kind}", channel.members[0], text)
 
 
+def _archive(slack: Slack, channel: Channel, archived: bool) -> None:
+    if channel.archived == archived:
+        return
+    channel.archived = archived
+    emit(slack, "channel_archive" if archived else "channel_unarchive", channel)
+
+
 def _share(slack: Slack, channel: Channel, shared: bool) -> None:
+    if channel.shared == shared:
+        return
     channel.shared = shared
     if shared:
         emit(slack, "channel_shared", channel, connected_team_id=new_id("T"))
@@ -131,6 +142,8 @@ def _share(slack: Slack, channel: Channel, shared: bool) -> None:
 
 
 def _leave(slack: Slack, channel: Channel, user: User) -> None:
+    if user.id not in channel.members:
+        return
     if user.id == slack.workspace.identity.bot_user_id:
         left = "channel_left" if channel.kind == "public" else "group_left"
         emit(slack, left, channel, actor_id=user.id)
@@ -154,7 +167,10 @@ def authorization(
 def workspaces(slack: Slack, name: str, like: str | None = None) -> Json:
     """Add a workspace without the app; it gets the ids of the workspace `like`."""
     workspaces = slack.workspaces
-    added = workspaces.add(name, like=None if like is None else workspaces.of(like))
+    original = None
+    if like is not None:
+        original = workspaces.of(like)
+    added = workspaces.add(name, like=original)
     slack.updates.publish("state")
     return added.summary
 
@@ -168,14 +184,14 @@ def uninstall(
     """
     revoked = [token.value for token in slack.installation.active]
     tokens = {"oauth": [], "bot": [slack.workspace.identity.bot_user_id]}
-    departures: dict[str, Json] = {"tokens_revoked": {"tokens": tokens}, "app_uninstalled": {}}
-    names: list[str] = list(departures)
-    if events is not None:
-        names = list(events)
-    else:
-        random.shuffle(names)
-    for name in names:
-        emit(slack, name, event_ts=None, **departures[name])
+    if events is None:
+        events = ["tokens_revoked", "app_uninstalled"]
+        random.shuffle(events)
+    for name in events:
+        if name == "tokens_revoked":
+            emit(slack, name, event_ts=None, tokens=tokens)
+        else:
+            emit(slack, name, event_ts=None)
     slack.installation.uninstall()
     slack.updates.publish("state")
     return {"revoked": revoked}
@@ -191,6 +207,7 @@ def install(slack: Slack, declined: list[str] | None = None) -> Json:
     if slack is slack.workspaces.first:
         slack.installation.restore(scopes, token)
     else:
-        token = slack.installation.install(scopes, seconds=None)["access_token"]
+        grant = slack.installation.install(scopes, seconds=None)
+        token = grant["access_token"]
     slack.updates.publish("state")
     return {"token": token}

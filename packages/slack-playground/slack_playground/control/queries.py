@@ -15,13 +15,15 @@ def state(slack: Slack) -> Json:
     """Everyone and every conversation, the ids of team, app and bot, open connections."""
     workspace = slack.workspace
     manifest = slack.manifest
-    bot = workspace.identity.bot_user_id
+    agent = None
+    if manifest.agent is not None:
+        agent = manifest.agent.model_dump()
     return {
         **asdict(workspace.identity),
         **slack.workspaces.links,
         **manifest.model_dump(include=_FROM_MANIFEST),
         "app_name": manifest.name,
-        "agent": manifest.agent and manifest.agent.model_dump(),
+        "agent": agent,
         "commands": [vars(command) for command in manifest.commands.values()],
         "shortcuts": [vars(shortcut) for shortcut in manifest.shortcuts.values()],
         "stop_button": "agent_session_stopped" in manifest.events,
@@ -32,12 +34,17 @@ def state(slack: Slack) -> Json:
         "connections": slack.socket_mode.connections,
         "deliveries_waiting": slack.deliveries.waiting,
         "calls": slack.calls.count,
-        "users": [{**vars(user), "is_app": user.id == bot} for user in workspace.users.values()],
-        "channels": [_listed(slack, channel) for channel in workspace.channels.values()],
+        "users": [_person(slack, user) for user in workspace.users.values()],
+        "channels": [_conversation(slack, channel) for channel in workspace.channels.values()],
     }
 
 
-def _listed(slack: Slack, channel: Channel) -> Json:
+def _person(slack: Slack, user: User) -> Json:
+    is_app = user.id == slack.workspace.identity.bot_user_id
+    return {**vars(user), "is_app": is_app}
+
+
+def _conversation(slack: Slack, channel: Channel) -> Json:
     return {
         **vars(channel),
         "is_private": channel.is_private,
@@ -50,7 +57,7 @@ def _listed(slack: Slack, channel: Channel) -> Json:
 def channel_messages(slack: Slack, user: User, id: str) -> Json:  # noqa: A002 - as in the path
     """A conversation as one person sees it: with replies and their ephemerals, in time order."""
     workspace = slack.workspace
-    channel = workspace.open_dm(user.id) if id == "dm" else workspace.channel(id)
+    channel = workspace.channel_of(user.id, id)
     if channel.is_private and user.id not in channel.members:
         raise PermissionError(f"{user.id} is not in {channel.id}.")
     messages = workspace.history(channel.id, user.id)
@@ -66,11 +73,13 @@ def _shown(slack: Slack, message: Message, user: str) -> Json:
     body = message.body
     if message.stream == "live" and message.stream_for not in ("", user):
         body = message.stream_opened
-    body = {**body, **slack.workspace.thread_facts(message)}
+    facts = slack.workspace.thread_facts(message)
+    body = {**body, **facts}
     if message.metadata is not None:
         body["metadata"] = message.metadata
     if message.stream:
-        body |= {"streaming": message.stream == "live", "stream_state": message.stream}
+        body["streaming"] = message.stream == "live"
+        body["stream_state"] = message.stream
     return body
 
 
@@ -87,11 +96,11 @@ def views(slack: Slack, user: User) -> Json:
 
 def _journal(name: str, record: Record[Any], since: int, **only: str | None) -> Json:
     """The entries after number `since` whose fields equal those in `only`; None matches any."""
-    found = [vars(one) for one in record.since(since)]
+    entries = [vars(entry) for entry in record.since(since)]
     for field, value in only.items():
         if value is not None:
-            found = [one for one in found if one[field] == value]
-    return {name: found, "last": record.count}
+            entries = [entry for entry in entries if entry[field] == value]
+    return {name: entries, "last": record.count}
 
 
 def calls(slack: Slack, since: int = 0, method: str | None = None, team: str | None = None) -> Json:

@@ -139,7 +139,8 @@ def respond(call: Call) -> Json:
     if target.uses >= RESPONSE_URL_USES:
         raise SlackError("used_url")
     args = call.args
-    if not any(args.get(name) for name in ("text", "blocks", "attachments", "delete_original")):
+    parts = ("text", "blocks", "attachments", "delete_original")
+    if not any(args.get(part) for part in parts):
         raise SlackError("no_text")
     if errors := block_errors(args.get("blocks", [])):
         raise SlackError("invalid_blocks", *errors)
@@ -194,7 +195,7 @@ def _get_permalink(call: Call) -> Json:
     channel = call.channel(member=False)
     message = call.slack.workspace.message(channel.id, call.text("message_ts"))
     domain = call.slack.workspace.identity.team_domain
-    link = f"https://{domain}.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
+    link = f"https://{domain}.slack.com/{message.archive_path}"
     if message.is_reply:
         link += f"?thread_ts={message.thread_ts}&cid={channel.id}"
     return {"channel": channel.id, "permalink": link}

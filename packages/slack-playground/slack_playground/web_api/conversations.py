@@ -5,11 +5,17 @@ from collections.abc import Sequence
 
 from slack_playground import posting
 from slack_playground.objects import channel_object
-from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message
+from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message, listed
 from slack_playground.web_api.call import Call, need_scope, serves
 from slack_playground.web_api.methods import SlackError
 
-_TYPES = {"public_channel", "private_channel", "mpim", "im"}
+_KINDS = {
+    "public_channel": "public",
+    "private_channel": "private",
+    "mpim": "mpim",
+    "im": "im",
+}
+"""The kind of conversation that each of Slack's `types` stands for."""
 
 
 def _object(call: Call, channel: Channel) -> Json:
@@ -33,24 +39,26 @@ def _info(call: Call) -> Json:
 @serves("conversations.list", "users.conversations")
 def list_(call: Call) -> Json:
     """conversations.list, and users.conversations of a person or the app."""
-    wanted = [kind.strip() for kind in call.text("types", "public_channel").split(",")]
-    if not _TYPES.issuperset(wanted):
-        raise SlackError("invalid_types")
-    kinds = {kind.removesuffix("_channel") for kind in wanted}
+    types = call.text("types", "public_channel").split(",")
+    kinds: set[str] = set()
+    for name in types:
+        kind = _KINDS.get(name.strip())
+        if kind is None:
+            raise SlackError("invalid_types")
+        kinds.add(kind)
     for kind in sorted(kinds):
         need_scope(call.slack, f"{SCOPE_PREFIXES[kind]}:read")
-    found = [
-        channel
-        for channel in call.slack.workspace.channels.values()
-        if channel.kind in kinds and _is_listed(call, channel)
-    ]
+    channels = call.slack.workspace.channels.values()
+    found = [channel for channel in channels if _is_listed(call, channel, kinds)]
     page, metadata = call.page(found, default=100)
     shown = [_object(call, channel) for channel in page]
     return {"channels": shown, "response_metadata": metadata}
 
 
-def _is_listed(call: Call, channel: Channel) -> bool:
+def _is_listed(call: Call, channel: Channel, kinds: set[str]) -> bool:
     """Whether the app may see a conversation, and it is one of those that the call asks for."""
+    if channel.kind not in kinds:
+        return False
     if channel.is_private and call.bot.id not in channel.members:
         return False
     if channel.archived and call.args.get("exclude_archived"):
@@ -76,15 +84,16 @@ def open_(call: Call) -> Json:
         if channel.kind not in ("im", "mpim"):
             raise SlackError("method_not_supported_for_channel_type")
         return {"no_op": True, "already_open": True, "channel": {"id": channel.id}}
-    ids = [user for user in call.text("users").replace(" ", "").split(",") if user]
+    ids = listed(call.text("users").replace(" ", ""))
     if not ids:
         raise SlackError("users_list_not_supplied")
     if any(workspace.user(user).deleted for user in ids):
         raise SlackError("user_disabled")
-    need_scope(call.slack, "im:write" if len(ids) == 1 else "mpim:write")
     if len(ids) == 1:
+        need_scope(call.slack, "im:write")
         channel = workspace.open_dm(ids[0])
     else:
+        need_scope(call.slack, "mpim:write")
         channel = workspace.open_group({*ids, call.bot.id})
     if call.args.get("return_im"):
         return {"channel": _object(call, channel)}
@@ -98,8 +107,7 @@ def _join(call: Call) -> Json:
         raise SlackError("method_not_supported_for_channel_type")
     if channel.archived:
         raise SlackError("is_archived")
-    if call.bot.id not in channel.members:
-        posting.join(call.slack, channel, [call.bot])
+    posting.join(call.slack, channel, call.bot)
     return {"channel": _object(call, channel)}
 
 
@@ -125,8 +133,9 @@ def _messages(
     """A page of messages, after those in `first`, which are on every page."""
     page, metadata = call.page(found, **limits)
     with_metadata = bool(call.args.get("include_all_metadata"))
+    messages = [*first, *page]
     return {
-        "messages": [call.shown(one, metadata=with_metadata) for one in (*first, *page)],
+        "messages": [call.shown(message, metadata=with_metadata) for message in messages],
         "has_more": bool(metadata["next_cursor"]),
         "response_metadata": metadata,
     }
@@ -141,9 +150,11 @@ def _shows_in_channel(message: Message) -> bool:
 def history(call: Call) -> Json:
     """conversations.history: top-level messages, newest first."""
     channel = call.channel(scope="history")
-    shown = [m for m in call.slack.workspace.history(channel.id) if _shows_in_channel(m)]
-    newest_first = _between(call, shown)[::-1]
-    page = _messages(call, newest_first, default=100, most=999)
+    messages = call.slack.workspace.history(channel.id)
+    shown = [message for message in messages if _shows_in_channel(message)]
+    found = _between(call, shown)
+    found.reverse()
+    page = _messages(call, found, default=100, most=999)
     return {**page, "pin_count": 0}
 
 
@@ -158,5 +169,6 @@ def replies(call: Call) -> Json:
     parent = workspace.find(channel.id, thread_ts)
     if parent is None and not answers:
         raise SlackError("thread_not_found")
-    first = [parent] if parent is not None else []
-    return _messages(call, _between(call, answers), first, default=1000)
+    first = [] if parent is None else [parent]
+    found = _between(call, answers)
+    return _messages(call, found, first, default=1000)

@@ -38,7 +38,13 @@ from slack_playground.workspace import NotFoundError
 
 _NO_TOKEN = {"oauth.v2.access", RESPONSE_URL}
 _CUSTOM = ("username", "icon_emoji", "icon_url")
-_PER_MINUTE: dict[int | str, int] = {1: 1, 2: 20, 3: 50, 4: 100, "special": 600}
+_PER_MINUTE: dict[int | str, int] = {
+    1: 1,
+    2: 20,
+    3: 50,
+    4: 100,
+    "special": 600,
+}
 _POSTS = 3
 _POSTS_SECONDS = 3.0
 _methods = cache(load_methods)
@@ -54,42 +60,59 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
         problem = error
     token = _token(request, arguments)
     slack = _workspace_of(first.workspaces, request, token)
-    name = request.match_info.get("method", RESPONSE_URL)
-    team = slack.workspace.identity.team_id
-    record = slack.calls.add(CallRecord(method=name, args=arguments, team_id=team))
+    record = CallRecord(
+        method=request.match_info.get("method", RESPONSE_URL),
+        args=arguments,
+        team_id=slack.workspace.identity.team_id,
+    )
+    slack.calls.add(record)
     try:
-        fault = slack.faults.take(name)
-        if fault is not None:
-            await asyncio.sleep(fault.delay_ms / 1000)
-            if fault.error or fault.status or fault.drop == "before":
-                return _fail(request, record, fault)
-        headers = {
-            "x-slack-req-id": secrets.token_hex(16),
-            "x-oauth-scopes": ",".join(sorted(slack.installation.granted)),
-        }
-        if problem is not None:
-            record.result = problem.body()
-        else:
-            record.result = _run(request.path, record, slack, token, headers)
-        record.outcome = "ok" if record.result["ok"] else str(record.result["error"])
-        if fault is not None and fault.drop == "after":
-            record.outcome = "dropped after"
-            record.ordered = True
-            return _drop(request)
-        if name == RESPONSE_URL and record.executed:
-            return web.Response(text="ok")
-        if name == RESPONSE_URL and not record.ordered:
-            record.status = 404 if record.outcome.endswith("_url") else 400
-        return web.json_response(record.result, status=record.status, headers=headers)
+        return await _answer(request, slack, record, token, problem)
     except Exception:
         record.status = 500
         record.outcome = "status 500"
         raise
     finally:
-        record.ms = round((time.time() - record.time) * 1000, 2)
+        seconds = time.time() - record.time
+        record.ms = round(seconds * 1000, 2)
         if record.outcome != "ok" and not record.ordered:
             slack.failures.add(_failure(record))
         slack.updates.publish("calls")
+
+
+async def _answer(
+    request: web.Request,
+    slack: Slack,
+    record: CallRecord,
+    token: str,
+    problem: SlackError | None,
+) -> web.StreamResponse:
+    """Carry a call out, or fail it as a fault or as a `problem` of its arguments says."""
+    fault = slack.faults.take(record.method)
+    if fault is not None:
+        await asyncio.sleep(fault.delay_ms / 1000)
+        if fault.error or fault.status or fault.drop == "before":
+            return _fail(request, record, fault)
+    headers = {
+        "x-slack-req-id": secrets.token_hex(16),
+        "x-oauth-scopes": ",".join(sorted(slack.installation.granted)),
+    }
+    if problem is None:
+        result = _run(request.path, record, slack, token, headers)
+    else:
+        result = problem.body()
+    record.result = result
+    record.outcome = "ok" if result["ok"] else str(result["error"])
+    if fault is not None and fault.drop == "after":
+        record.outcome = "dropped after"
+        record.ordered = True
+        return _drop(request)
+    if record.method == RESPONSE_URL:
+        if record.executed:
+            return web.Response(text="ok")
+        if not record.ordered:
+            record.status = 404 if record.outcome.endswith("_url") else 400
+    return web.json_response(result, status=record.status, headers=headers)
 
 
 def _workspace_of(workspaces: Workspaces, request: web.Request, token: str) -> Slack:
@@ -138,7 +161,8 @@ def _run(path: str, record: CallRecord, slack: Slack, token: str, headers: dict[
         _authorize(method, slack, token, record.args)
         if slack.settings.rate_limits:
             channel = str(record.args.get("channel", ""))
-            if wait := _wait(slack, method, channel):
+            wait = _wait(slack, method, channel)
+            if wait > 0:
                 record.ordered = True
                 record.status = 429
                 headers["Retry-After"] = str(wait)
@@ -146,7 +170,9 @@ def _run(path: str, record: CallRecord, slack: Slack, token: str, headers: dict[
         args = check_arguments(method, record.args)
         if any(args.get(name) for name in _CUSTOM):
             need_scope(slack, "chat:write.customize")
-        result = HANDLERS[method.name](Call(slack=slack, path=path, method=method, args=args))
+        call = Call(slack=slack, path=path, method=method, args=args)
+        carry_out = HANDLERS[method.name]
+        result = carry_out(call)
     except NotFoundError as missing:
         return _refusal(method, SlackError(missing.error))
     except SlackError as error:
@@ -181,7 +207,8 @@ def _wait(slack: Slack, method: Method, channel: str) -> int:
     while calls and now - calls[0] >= window:
         calls.popleft()
     if len(calls) >= allowed:
-        return max(1, math.ceil(window - (now - calls[0])))
+        passed = now - calls[0]
+        return max(1, math.ceil(window - passed))
     calls.append(now)
     return 0
 
@@ -195,14 +222,20 @@ def _authorize(method: Method, slack: Slack, token: str, args: Json) -> None:
         return
     if not token:
         raise SlackError("not_authed")
-    known = slack.installation.tokens.get(token)
-    if known is None and token != APP_TOKEN:
+    if token == APP_TOKEN:
+        kind = "app"
+        error = ""
+    elif token in slack.installation.tokens:
+        known = slack.installation.tokens[token]
+        kind = known.kind
+        error = known.error
+    else:
         raise SlackError("invalid_auth")
-    refreshes = known is not None and known.kind != "bot"
-    if refreshes or (token == APP_TOKEN) != (method.name == "apps.connections.open"):
+    wanted = "app" if method.name == "apps.connections.open" else "bot"
+    if kind != wanted:
         raise SlackError("not_allowed_token_type")
-    if known is not None and known.error:
-        raise SlackError(known.error)
+    if error:
+        raise SlackError(error)
     team = slack.workspace.identity.team_id
     if args.get("team_id", team) != team:
         raise SlackError("team_access_not_granted")
@@ -232,8 +265,10 @@ def _token(request: web.Request, arguments: dict[str, Any]) -> str:
     header = request.headers.get("Authorization", "")
     if header.startswith("Basic "):
         with suppress(ValueError):
-            client = base64.b64decode(header.removeprefix("Basic "), validate=True).decode()
-            arguments["client_id"], _, arguments["client_secret"] = client.partition(":")
+            client = base64.b64decode(header.removeprefix("Basic "), validate=True)
+            client_id, _, client_secret = client.decode().partition(":")
+            arguments["client_id"] = client_id
+            arguments["client_secret"] = client_secret
     if header.startswith("Bearer "):
         return header.removeprefix("Bearer ").strip()
     return str(argument)

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from slack_playground.records import Json
+from slack_playground.records import Json, without_nulls
 
 # The reference has no type for some arguments.
 _STRUCTURED = {"attachments", "blocks", "chunks", "metadata", "view"}
@@ -35,7 +35,8 @@ class SlackError(Exception):
         """The answer: ok false, the error, and its details."""
         body: Json = {"ok": False, "error": self.error, **self.extra}
         if self.messages:
-            body["response_metadata"] = {"messages": [f"[ERROR] {m}" for m in self.messages]}
+            messages = [f"[ERROR] {message}" for message in self.messages]
+            body["response_metadata"] = {"messages": messages}
         if self.error == "invalid_blocks":
             body["errors"] = self.messages
         return body
@@ -62,21 +63,24 @@ def load_methods() -> dict[str, Method]:
     reference = json.loads(here.joinpath("slack_methods.json").read_text(encoding="utf-8"))
     overlay = tomllib.loads(here.joinpath("slack_methods_overlay.toml").read_text(encoding="utf-8"))
     common_errors = set(reference["common_errors"])
-    methods = {
-        name: Method(
+    described = {**reference["methods"], **overlay["method"]}
+    methods: dict[str, Method] = {}
+    for name, description in described.items():
+        methods[name] = Method(
             name=name,
-            args=listed["args"],
-            scopes=listed["scopes"],
-            tier=listed["tier"],
-            errors=common_errors.union(listed["errors"]),
+            args=description["args"],
+            scopes=description["scopes"],
+            tier=description["tier"],
+            errors=common_errors.union(description["errors"]),
         )
-        for name, listed in {**reference["methods"], **overlay["method"]}.items()
-    }
     for difference in overlay["difference"]:
-        names = list(methods) if difference["methods"] == ["*"] else difference["methods"]
+        names = difference["methods"]
+        if names == ["*"]:
+            names = list(methods)
         for name in names:
             methods[name].errors.update(difference.get("errors", ()))
-            if argument := difference.get("argument"):
+            argument = difference.get("argument")
+            if argument is not None:
                 methods[name].args[argument["name"]] = argument
     return methods
 
@@ -100,23 +104,23 @@ async def read_arguments(request: web.Request) -> dict[str, Any]:
         raise SlackError("missing_post_type")
     else:
         raise SlackError("invalid_post_type")
-    return {name: value for name, value in arguments.items() if value is not None}
+    return without_nulls(arguments)
 
 
 def check_arguments(method: Method, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments, converted; raises SlackError("invalid_arguments") that names each fault."""
-    faults = [
-        f"missing required field: {name}"
-        for name, argument in method.args.items()
-        if argument["required"] and name not in arguments
-    ]
+    faults: list[str] = []
+    for name, argument in method.args.items():
+        if argument["required"] and name not in arguments:
+            faults.append(f"missing required field: {name}")
     checked: dict[str, Any] = {}
     for name, value in arguments.items():
         if name not in method.args:
             faults.append(f"unknown argument: {name}")
             continue
+        kind = method.args[name]["type"]
         try:
-            checked[name] = _convert(name, method.args[name]["type"], value)
+            checked[name] = _convert(name, kind, value)
         except ValueError as error:
             faults.append(f"{error} [json-pointer:/{name}]")
     if faults:

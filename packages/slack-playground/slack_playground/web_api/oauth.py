@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from aiohttp import web
 
 from slack_playground.objects import like
-from slack_playground.records import LOOPBACK, Code, Json
+from slack_playground.records import LOOPBACK, Code, Json, listed
 from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack, Workspaces
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
@@ -28,32 +28,31 @@ def decide(slack: Slack, query: Json, user: str | None, declined: Sequence[str] 
     """
     if query.get("client_id") != CLIENT_ID:
         raise AuthorizeError("invalid_client_id: no app has this client_id.")
-    scopes = _scopes_in(query, "scope")
+    scopes = frozenset(listed(str(query.get("scope", ""))))
     if not scopes:
         raise AuthorizeError("no_scopes: the app asks for no scope.")
-    user_scopes = _scopes_in(query, "user_scope")
-    if unknown := sorted({*scopes, *user_scopes} - slack.manifest.scopes):
-        raise AuthorizeError(f"invalid_scope: {unknown[0]} is not a bot scope of the manifest.")
-    if refused := sorted(set(declined) - slack.manifest.optional_scopes.intersection(scopes)):
-        raise AuthorizeError(f"invalid_scope: {refused[0]} cannot be declined.")
+    user_scopes = listed(str(query.get("user_scope", "")))
+    unknown = scopes.union(user_scopes) - slack.manifest.scopes
+    if unknown:
+        raise AuthorizeError(f"invalid_scope: {min(unknown)} is not a bot scope of the manifest.")
+    refused = set(declined) - (slack.manifest.optional_scopes & scopes)
+    if refused:
+        raise AuthorizeError(f"invalid_scope: {min(refused)} cannot be declined.")
     back = urlsplit(_redirect_uri(slack, query))
     answer = {"error": "access_denied"}
     if user is not None:
         code = Code(
             team_id=slack.workspace.identity.team_id,
             user=slack.workspace.user(user).id,
-            scopes=frozenset(scopes) - frozenset(declined),
+            scopes=scopes.difference(declined),
             redirect_uri=str(query.get("redirect_uri", "")),
         )
         answer = {"code": _stored(slack, code)}
-    added = urlencode({**answer, "state": str(query.get("state", ""))})
+    answer["state"] = str(query.get("state", ""))
+    added = urlencode(answer)
     if back.query:
         added = f"{back.query}&{added}"
     return urlunsplit(back._replace(query=added))
-
-
-def _scopes_in(query: Json, name: str) -> list[str]:
-    return [scope for scope in str(query.get(name, "")).split(",") if scope]
 
 
 def _stored(slack: Slack, code: Code) -> str:
@@ -67,16 +66,24 @@ def _stored(slack: Slack, code: Code) -> str:
 
 def _redirect_uri(slack: Slack, query: Json) -> str:
     """The URL to send the person back to: on this machine, below a path of the manifest."""
-    uri = str(query.get("redirect_uri") or next(iter(slack.manifest.redirect_urls), ""))
+    allowed = slack.manifest.redirect_urls
+    uri = str(query.get("redirect_uri") or "")
+    if not uri and allowed:
+        uri = allowed[0]
     parts = urlsplit(uri)
     if parts.hostname not in LOOPBACK or parts.fragment:
         raise AuthorizeError(
             "bad_redirect_uri: redirect_uri must be an address of this machine, without #."
         )
-    paths = [urlsplit(one).path.rstrip("/") for one in slack.manifest.redirect_urls]
-    if paths and not any(f"{parts.path}/".startswith(f"{path}/") for path in paths):
+    if allowed and not any(_is_below(parts.path, url) for url in allowed):
         raise AuthorizeError("bad_redirect_uri: redirect_uri matches no redirect URL of the app.")
     return uri
+
+
+def _is_below(path: str, url: str) -> bool:
+    """Whether a path is that of `url`, or below it."""
+    allowed = urlsplit(url).path.rstrip("/")
+    return f"{path}/".startswith(f"{allowed}/")
 
 
 async def authorize(slack: Slack, request: web.Request) -> web.StreamResponse:
@@ -88,7 +95,8 @@ async def authorize(slack: Slack, request: web.Request) -> web.StreamResponse:
     query: Json = dict(request.query)
     try:
         chosen = _workspace_for(slack.workspaces, query.get("team", ""))
-        raise web.HTTPFound(decide(chosen, query, _first_person(chosen.workspace)))
+        person = _first_person(chosen.workspace)
+        raise web.HTTPFound(decide(chosen, query, person))
     except (AuthorizeError, NotFoundError) as error:
         return web.Response(text=str(error), status=400)
 
