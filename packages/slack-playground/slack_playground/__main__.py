@@ -11,11 +11,13 @@ from pathlib import Path
 
 from slack_playground.http_delivery import check_loopback
 from slack_playground.manifest import ManifestError, read_manifest
+from slack_playground.records import listed
 from slack_playground.server import AddRoutes, facts, serve
 
 
 def _delays(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(",") if part.strip())
+    parts = listed(text.replace(" ", ""))
+    return tuple(map(float, parts))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,8 +63,8 @@ async def _run(arguments: argparse.Namespace, add_model: AddRoutes | None) -> No
         if arguments.request_url is not None:
             slack.http.url = check_loopback(arguments.request_url)
             slack.deliveries.mode = "http"
-        links = ("native_name", "create_app_url", "setup_command")
-        slack.workspaces.links.update((name, getattr(arguments, name)) for name in links)
+        for name in ("native_name", "create_app_url", "setup_command"):
+            slack.workspaces.links[name] = getattr(arguments, name)
         sys.stdout.write(json.dumps(facts(slack)) + "\n")
         sys.stdout.flush()
         await stop.wait()

@@ -12,7 +12,7 @@ from slack_playground.slack import Slack
 
 def wrap(slack: Slack, event: Json, channel: Channel | None = None, team: str = "") -> Json:
     """The envelope of an event; `team` is the author's."""
-    identity = slack.workspace.identity
+    identity = slack.identity
     named = identity
     if channel is not None:
         named = slack.authorized.get(channel.id, identity)
@@ -42,7 +42,7 @@ def emit(slack: Slack, kind: str, channel: Channel | None = None, **fields: Any)
         subscription = f"message.{SCOPE_PREFIXES[channel.kind]}"
     if not slack.installation.installed or subscription not in slack.manifest.events:
         return False
-    if channel is not None and slack.workspace.identity.bot_user_id not in channel.members:
+    if channel is not None and slack.identity.bot_user_id not in channel.members:
         return False
     event = {"event_ts": slack.workspace.next_ts(), **fields, "type": kind}
     if channel is not None:

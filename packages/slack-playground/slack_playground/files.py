@@ -31,7 +31,8 @@ def may_see(workspace: Workspace, user: str, file: File) -> bool:
     """Whether a person uploaded a file, or is in a conversation where it was shared."""
     if file.owner == user:
         return True
-    return any(user in workspace.channel(channel).members for channel in file.channels)
+    channels = [workspace.channel(channel) for channel in file.channels]
+    return any(user in channel.members for channel in channels)
 
 
 def add_file_routes(app: web.Application, slack: Slack) -> None:
@@ -72,16 +73,18 @@ async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
     team, _, file_id = request.match_info["file"].partition("-")
     bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
     slack, token = first.workspaces.caller(bearer)
-    allowed = token in slack.installation.active and "files:read" in slack.installation.granted
-    if not allowed or team != slack.workspace.identity.team_id:
+    installation = slack.installation
+    allowed = token in installation.active and "files:read" in installation.granted
+    if not allowed or team != slack.identity.team_id:
         raise web.HTTPFound("/")
     fault = slack.faults.take(DOWNLOAD)
     if fault is not None and fault.status == HTTPStatus.FOUND:
-        raise web.HTTPFound(f"/{_ORIGIN}/{team}-{file_id}/{request.match_info['path']}")
+        path = request.match_info["path"]
+        raise web.HTTPFound(f"/{_ORIGIN}/{team}-{file_id}/{path}")
     if fault is not None and fault.status:
         return fault.response()
     file = slack.workspace.files.get(file_id)
-    bot = slack.workspace.identity.bot_user_id
+    bot = slack.identity.bot_user_id
     if file is None or not may_see(slack.workspace, bot, file):
         raise web.HTTPNotFound(text="There is no such file.")
     return _download(file)
@@ -89,7 +92,8 @@ async def _for_app(first: Slack, request: web.Request) -> web.StreamResponse:
 
 async def _for_person(first: Slack, request: web.Request) -> web.StreamResponse:
     """Return a file that the person can see."""
-    workspace = first.workspaces.of(request.query.get("team", "")).workspace
+    slack = first.workspaces.of(request.query.get("team", ""))
+    workspace = slack.workspace
     file = workspace.files.get(request.match_info["file"])
     user = request.query.get("as", "")
     if file is None or file.content is None or user not in workspace.users:
@@ -103,7 +107,8 @@ async def _content(request: web.Request) -> bytes:
     """The bytes of an upload: the body itself, or the one file of a form."""
     if request.content_type != "multipart/form-data":
         return await request.read()
-    for part in (await request.post()).values():
+    form = await request.post()
+    for part in form.values():
         if isinstance(part, web.FileField):
             return part.file.read()
     return b""

@@ -27,8 +27,8 @@ def message_advice(content: Json) -> list[str]:
 def view_advice(view: Json) -> list[str]:
     """Return what a view lacks."""
     advice = block_advice(view["blocks"], "/view/blocks")
-    inputs = sum(block["type"] == "input" for block in view["blocks"])
-    if view["type"] == "modal" and inputs > MOST_INPUTS:
+    inputs = [block for block in view["blocks"] if block["type"] == "input"]
+    if view["type"] == "modal" and len(inputs) > MOST_INPUTS:
         advice.append(error_at("/view/blocks", f"no more than {MOST_INPUTS} inputs in a modal"))
     return advice
 
@@ -37,8 +37,9 @@ def block_advice(blocks: list[Json], pointer: str) -> list[str]:
     """Return what blocks lack for users of a screen reader."""
     advice: list[str] = []
     for index, block in enumerate(blocks):
-        for element in [block, *elements_of(block)]:
-            advice += [error_at(f"{pointer}/{index}", what) for what in _lacks(element, block)]
+        place = f"{pointer}/{index}"
+        for element in (block, *elements_of(block)):
+            advice += [error_at(place, what) for what in _lacks(element, block)]
     return advice
 
 
@@ -56,7 +57,8 @@ def _lacks(element: Json, block: Json) -> Iterator[str]:
 def _buttons(element: Json) -> list[Json]:
     if element["type"] in ("button", "icon_button"):
         return [element]
-    return [element[name] for name in ("positive_button", "negative_button") if name in element]
+    names = ("positive_button", "negative_button")
+    return [element[name] for name in names if name in element]
 
 
 def _speaks(button: Json) -> bool:

@@ -43,13 +43,14 @@ class HttpDelivery:
             content_type = "application/x-www-form-urlencoded"
             form = body if kind == "slash_commands" else {"payload": data}
             data = urlencode(form).encode()
-        signed = hmac.new(self._secret, f"v0:{now}:".encode() + data, hashlib.sha256)
+        signed_text = f"v0:{now}:".encode() + data
+        signature = hmac.new(self._secret, signed_text, hashlib.sha256)
         headers = {
             "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
             "Accept": "*/*",
             "Content-Type": content_type,
             "X-Slack-Request-Timestamp": now,
-            "X-Slack-Signature": f"v0={signed.hexdigest()}",
+            "X-Slack-Signature": f"v0={signature.hexdigest()}",
         }
         if retry["retry_num"]:
             headers["X-Slack-Retry-Num"] = str(retry["retry_num"])

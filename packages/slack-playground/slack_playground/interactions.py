@@ -38,14 +38,14 @@ def _trigger(slack: Slack, user: User, view: str = "") -> str:
 
 
 def _response_url(slack: Slack, path: str, target: ResponseUrl) -> str:
-    team_id = slack.workspace.identity.team_id
+    team_id = slack.identity.team_id
     key = f"/{path}/{team_id}/{secrets.token_hex(12)}"
     slack.response_urls[key] = target
     return slack.url + key
 
 
 def _envelope(slack: Slack, kind: str, user: User, *, in_view: bool = False) -> Json:
-    identity = slack.workspace.identity
+    identity = slack.identity
     name = user.name.lower()
     team = {"id": identity.team_id, "domain": identity.team_domain}
     if in_view and user.team != identity.team_id:  # theirs: slackapi/bolt-js#1614
@@ -56,7 +56,7 @@ def _envelope(slack: Slack, kind: str, user: User, *, in_view: bool = False) -> 
 
 async def command(slack: Slack, user: User, channel: Channel, command: str, text: str) -> Delivery:
     """A slash command; the content of the ack is shown to the person, or to all if it says so."""
-    identity = slack.workspace.identity
+    identity = slack.identity
     target = ResponseUrl(channel=channel.id, user=user.id)
     body = like(
         "command",
@@ -228,7 +228,7 @@ def open_view(slack: Slack, user: str, content: Json, *, on: View | None = None)
 
 def replace_view(slack: Slack, view: View, content: Json) -> None:
     """Give a view the content that the app sent; its id and place stay."""
-    identity = slack.workspace.identity
+    identity = slack.identity
     blocks = with_ids(content["blocks"])
     view.body = like("view", **content) | {
         "id": view.id,

@@ -34,7 +34,7 @@ def typed(
 
     `content` is the rest of the message object; its `blocks` replace those of the text.
     """
-    own = slack.workspace.identity
+    own = slack.identity
     said = as_typed(slack, text)
     body: Json = {"user": user.id, "text": said.text, "team": user.team}
     if user.is_bot:
@@ -75,7 +75,7 @@ def new_of_app(
     slack: Slack, channel: Channel, content: Json, thread_ts: str | None, **more: Any
 ) -> Message:
     """A message of the app that is not stored yet; `content` has text, blocks, attachments."""
-    identity = slack.workspace.identity
+    identity = slack.identity
     body = {
         "user": identity.bot_user_id,
         "bot_id": identity.bot_id,
@@ -123,7 +123,7 @@ def add(slack: Slack, channel: Channel, message: Message) -> None:
     posted = copy.deepcopy(message.body)
     events.message(slack, channel, posted, message.metadata)
     thread = slack.workspace.known_thread(message)
-    if thread is not None and message.body.get("user") == slack.workspace.identity.bot_user_id:
+    if thread is not None and message.body.get("user") == slack.identity.bot_user_id:
         thread.clear_status()
         if message.stream != "live":
             thread.worked = time.time()

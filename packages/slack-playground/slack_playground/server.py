@@ -60,8 +60,11 @@ async def serve(
     State is kept in `data_dir`, or else in memory. `add_model`, if given, adds the routes of a
     model to the same server. Raises OSError if the port is taken or the folder cannot be used.
     """
-    file = None if data_dir is None else data_dir / "slack.json"
-    kept = Kept() if file is None else load(file)
+    file = None
+    kept = Kept()
+    if data_dir is not None:
+        file = data_dir / "slack.json"
+        kept = load(file)
     workspaces = Workspaces(manifest, Settings(retry_delays=list(retry_delays)), kept)
     runner = web.AppRunner(
         _application(workspaces.first, add_model), access_log=None, shutdown_timeout=1.0
@@ -73,7 +76,8 @@ async def serve(
             await web.TCPSite(runner, "127.0.0.1", port).start()
         except OSError as error:
             raise OSError(f"Port {port} cannot be used: choose another --port.") from error
-        workspaces.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        _, port_used = runner.addresses[0]
+        workspaces.url = f"http://127.0.0.1:{port_used}"
         workspaces.deliveries.resume(kept.pending)
         yield workspaces.first
     finally:
@@ -104,7 +108,7 @@ def facts(slack: Slack) -> dict[str, str | None]:
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
         "authorize_url": f"{slack.url}{AUTHORIZE}",
-        **asdict(slack.workspace.identity),
+        **asdict(slack.identity),
     }
 
 
@@ -146,8 +150,11 @@ async def _this_machine_only(request: web.Request, handler: Handler) -> web.Stre
     if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
         raise web.HTTPForbidden(text="The playground answers to 127.0.0.1 and localhost only.")
     own = f"http://{request.host}"
-    is_linked = request.path == AUTHORIZE and request.headers.get("Sec-Fetch-Mode") == "navigate"
-    is_same_site = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
-    if request.headers.get("Origin", own) != own or not (is_same_site or is_linked):
+    origin = request.headers.get("Origin", own)
+    mode = request.headers.get("Sec-Fetch-Mode")
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    is_linked = request.path == AUTHORIZE and mode == "navigate"
+    is_same_site = site in ("same-origin", "none")
+    if origin != own or not (is_same_site or is_linked):
         raise web.HTTPForbidden(text="The playground answers its own page only.")
     return await handler(request)

@@ -56,15 +56,18 @@ class Fault(BaseModel):
         redirects = self.method == DOWNLOAD and self.status == HTTPStatus.FOUND
         if self.status and not redirects and not 400 <= self.status <= 599:
             raise ValueError("status must be an error: 400 to 599; of url_private also 302")
-        if sum(map(bool, (self.error, self.status, self.drop))) > 1:
+        given = [one for one in (self.error, self.status, self.drop) if one]
+        if len(given) > 1:
             raise ValueError("a fault has one of error, status and drop")
-        if not (self.error or self.status or self.drop or self.delay_ms):
+        if not given and not self.delay_ms:
             raise ValueError("a fault needs error, status, drop or delay_ms")
         return self
 
     def response(self) -> web.Response:
         """The HTTP answer of a fault with a `status`."""
-        headers = {"Retry-After": str(self.retry_after)} if self.retry_after else None
+        headers: dict[str, str] = {}
+        if self.retry_after:
+            headers["Retry-After"] = str(self.retry_after)
         return web.Response(status=self.status, text="a fault on order", headers=headers)
 
 

@@ -47,6 +47,7 @@ class Slack:
         self.faults = workspaces.faults
         self.updates = workspaces.updates
         self.workspace = workspace
+        self.identity = workspace.identity
         self.installation = workspace.installation
         self.called: defaultdict[str, deque[float]] = defaultdict(deque)
         self.triggers: dict[str, Trigger] = {}
@@ -56,7 +57,7 @@ class Slack:
     @property
     def summary(self) -> Json:
         """The workspace as lists show it."""
-        identity = self.workspace.identity
+        identity = self.identity
         return {
             "team_id": identity.team_id,
             "name": identity.team_name,
@@ -121,14 +122,18 @@ class Workspaces:
         self.with_model = False
         self.links: dict[str, str | None] = {}
         self.codes: dict[str, Code] = {}
-        self._all = {one.identity.team_id: Slack(self, one) for one in stored}
+        self._all: dict[str, Slack] = {}
+        for workspace in stored:
+            self._all[workspace.identity.team_id] = Slack(self, workspace)
         self.first = self.all[0]
         self.first.installation.restore(manifest.scopes, BOT_TOKEN)
 
     def write(self, file: Path) -> None:
         """Write everything that is kept; an interrupted write leaves the old file."""
-        pending = list(self.deliveries.pending.values())
-        kept = Kept(pending, [slack.workspace for slack in self.all])
+        kept = Kept(
+            pending=list(self.deliveries.pending.values()),
+            workspaces=[slack.workspace for slack in self.all],
+        )
         new = file.with_suffix(".new")
         new.write_bytes(_KEPT.dump_json(kept))
         new.replace(file)
@@ -148,10 +153,11 @@ class Workspaces:
 
     def add(self, name: str, *, like: Slack | None = None) -> Slack:
         """Add a workspace; with `like`, its people and channels get the ids of those there."""
+        domain = _NOT_DOMAIN.sub("-", name.lower()).strip("-")
         identity = Identity(
-            app_id=self.first.workspace.identity.app_id,
+            app_id=self.first.identity.app_id,
             team_name=name,
-            team_domain=_NOT_DOMAIN.sub("-", name.lower()).strip("-") or "workspace",
+            team_domain=domain or "workspace",
         )
         added = Workspace(identity=identity)
         if like is None:

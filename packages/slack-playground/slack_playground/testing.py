@@ -38,7 +38,8 @@ class Playground:
     def person(self, name: str) -> "Person":
         """Return a person of the workspace by name: Aya, Ben, or one that was added."""
         users = self.call("state")["users"]
-        return Person(self, next(one["id"] for one in users if one["name"] == name))
+        ids = [user["id"] for user in users if user["name"] == name]
+        return Person(self, ids[0])
 
     def wait_for_app(self, seconds: float = 30) -> None:
         """Wait until an app is connected by Socket Mode."""
@@ -83,11 +84,13 @@ class Person:
 
 def _until(look: Callable[[], Any], what: str, seconds: float) -> Any:
     end = time.monotonic() + seconds
-    while not (found := look()):
+    while True:
+        found = look()
+        if found:
+            return found
         if time.monotonic() > end:
             raise AssertionError(f"{seconds:g} seconds passed without {what}.")
         threading.Event().wait(0.02)
-    return found
 
 
 @contextmanager

@@ -20,6 +20,7 @@ _TOKEN = re.compile(
 _MARKS = {"code": "`", "bold": "*", "italic": "_", "strike": "~"}
 _QUOTE_MARK = re.compile(r"^> ?", re.MULTILINE)
 _CHANNEL_NAME = re.compile(r"(?<!\S)#([\w-]+)")
+_INLINE_CODE = re.compile(r"(`[^`\n]+`)")
 _FENCE = re.compile(r"```\n?(.*?)\n?```", re.DOTALL)
 
 
@@ -38,6 +39,8 @@ class TypedText:
     def __init__(self, typed: str, users: Iterable[User], channels: Iterable[Channel]) -> None:
         self._users = {user.id: user for user in users}
         self._channels = {channel.id: channel for channel in channels}
+        public = [channel for channel in self._channels.values() if channel.kind == "public"]
+        self._public_ids = {channel.name: channel.id for channel in public}
         self.mentions: list[str] = []
         self._texts: list[str] = []
         self._elements: list[Json] = []
@@ -64,15 +67,15 @@ class TypedText:
         if not typed:
             return
         texts = []
-        for quoted, lines in groupby(typed.split("\n"), lambda line: line.startswith(">")):
-            kind = "rich_text_section"
+        for is_quoted, lines in groupby(typed.split("\n"), _is_quoted):
             written = "\n".join(lines)
-            if quoted:
-                kind = "rich_text_quote"
-                written = _QUOTE_MARK.sub("", written)
-            text, elements = self._inline(written)
-            if quoted:
+            if is_quoted:
+                text, elements = self._inline(_QUOTE_MARK.sub("", written))
                 text = "&gt; " + text.replace("\n", "\n&gt; ")
+                kind = "rich_text_quote"
+            else:
+                text, elements = self._inline(written)
+                kind = "rich_text_section"
             texts.append(text)
             if elements:
                 self._elements.append({"type": kind, "elements": elements})
@@ -97,7 +100,8 @@ class TypedText:
             text += escape(plain) + _stored(kind, value, token[0])
             if kind == "user":
                 self.mentions.append(value)
-        if plain := typed[plain_from:]:
+        plain = typed[plain_from:]
+        if plain:
             elements.append({"type": "text", "text": plain})
             text += escape(plain)
         return text, elements
@@ -112,20 +116,34 @@ class TypedText:
 
     def _names_to_ids(self, typed: str) -> str:
         """Replace @Name by <@ID> and #channel by <#ID> outside inline code."""
-        pieces = re.split(r"(`[^`\n]+`)", typed)
-        ids = {one.name: one.id for one in self._channels.values() if one.kind == "public"}
-        longest_first = sorted(self._users.values(), key=lambda one: -len(one.name))
-
-        def channel_id(found: re.Match[str]) -> str:
-            return f"<#{ids[found[1]]}>" if found[1] in ids else found[0]
-
+        pieces = _INLINE_CODE.split(typed)
         for index in range(0, len(pieces), 2):
-            if "@" in typed:
-                for user in longest_first:
-                    name = rf"(?<![A-Za-z0-9_<@])@{re.escape(user.name)}(?![A-Za-z0-9_])"
-                    pieces[index] = re.sub(name, f"<@{user.id}>", pieces[index])
-            pieces[index] = _CHANNEL_NAME.sub(channel_id, pieces[index])
+            plain = pieces[index]
+            if "@" in plain:
+                plain = self._with_user_ids(plain)
+            pieces[index] = _CHANNEL_NAME.sub(self._channel_id, plain)
         return "".join(pieces)
+
+    def _with_user_ids(self, plain: str) -> str:
+        users = sorted(self._users.values(), key=_length_of_name, reverse=True)
+        for user in users:
+            name = rf"(?<![A-Za-z0-9_<@])@{re.escape(user.name)}(?![A-Za-z0-9_])"
+            plain = re.sub(name, f"<@{user.id}>", plain)
+        return plain
+
+    def _channel_id(self, found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in self._public_ids:
+            return found[0]
+        return f"<#{self._public_ids[name]}>"
+
+
+def _length_of_name(user: User) -> int:
+    return len(user.name)
+
+
+def _is_quoted(line: str) -> bool:
+    return line.startswith(">")
 
 
 def _element(kind: str, value: str) -> Json:

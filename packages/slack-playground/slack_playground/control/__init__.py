@@ -139,8 +139,11 @@ async def _stream(updates: Updates, request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         await response.write(b"retry: 500\n\n")
         with suppress(ConnectionError):
-            while (update := await queue.get())["changed"] != "stopped":
-                await response.write(f"data: {json.dumps(update)}\n\n".encode())
+            update = await queue.get()
+            while update["changed"] != "stopped":
+                event = f"data: {json.dumps(update)}\n\n"
+                await response.write(event.encode())
+                update = await queue.get()
     finally:
         updates.listeners.remove(queue)
     return response

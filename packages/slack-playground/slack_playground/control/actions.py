@@ -44,7 +44,8 @@ def messages(
         raise ValueError(f"{user.id} has left the workspace.")
     if thread_ts is not None and workspace.message(channel.id, thread_ts).is_reply:
         raise ValueError("thread_ts must be the parent of the thread.")
-    if errors := block_errors(blocks or []):
+    errors = block_errors(blocks or [])
+    if errors:
         raise ValueError(f"blocks: {errors[0]}.")
     content: Json = {}
     if blocks:
@@ -75,7 +76,7 @@ def _send_files(slack: Slack, user: User, channel: Channel, file_ids: list[str])
     files = [_unsent(slack, user, file_id) for file_id in file_ids]
     for file in files:
         file.channels.append(channel.id)
-    team_id = slack.workspace.identity.team_id
+    team_id = slack.identity.team_id
     return [file_object(file, slack.url, team_id) for file in files]
 
 

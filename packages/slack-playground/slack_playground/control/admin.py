@@ -103,8 +103,10 @@ async def sessions_settle(
     """
     passed_over = set(known or ())
     end = time.monotonic() + seconds
-    while (left := _left_processing(slack, passed_over)) and time.monotonic() < end:  # noqa: ASYNC110 - calls end it
+    left = _left_processing(slack, passed_over)
+    while left and time.monotonic() < end:
         await asyncio.sleep(_LOOK_SECONDS)
+        left = _left_processing(slack, passed_over)
     return {"left_processing": left}
 
 

@@ -49,7 +49,7 @@ def users_update(slack: Slack, user: User, **fields: Any) -> Json:
     """Change a person's name, locale, time zone; make them a guest; or let them leave."""
     for name, value in _checked(fields).items():
         setattr(user, name, value)
-    shown = user_object(user, slack.workspace.identity.team_id)
+    shown = user_object(user, slack.identity.team_id)
     emit(slack, "user_change", user=shown, cache_ts=user.updated)
     slack.updates.publish("state")
     return {"id": user.id}
@@ -67,7 +67,7 @@ def channels(
     if not inside:
         raise ValueError("members is empty: a conversation has people in it.")
     if app:
-        inside.append(slack.workspace.identity.bot_user_id)
+        inside.append(slack.identity.bot_user_id)
     number = len(slack.workspace.channels)
     is_shared = kind == "connect"
     channel = slack.workspace.add_channel(
@@ -99,7 +99,7 @@ def channels_update(
     place = workspace.channel(channel)
     if authorized is not None:
         owner = slack.workspaces.of(authorized)
-        slack.authorized[place.id] = owner.workspace.identity
+        slack.authorized[place.id] = owner.identity
     joining = [workspace.user(user) for user in add or ()]
     leaving = [workspace.user(user) for user in remove or ()]
     if private is not None:
@@ -144,7 +144,7 @@ def _share(slack: Slack, channel: Channel, shared: bool) -> None:
 def _leave(slack: Slack, channel: Channel, user: User) -> None:
     if user.id not in channel.members:
         return
-    if user.id == slack.workspace.identity.bot_user_id:
+    if user.id == slack.identity.bot_user_id:
         left = "channel_left" if channel.kind == "public" else "group_left"
         emit(slack, left, channel, actor_id=user.id)
     member(slack, channel, user, "member_left_channel")
@@ -183,7 +183,7 @@ def uninstall(
     `events` names the events to send instead, in order.
     """
     revoked = [token.value for token in slack.installation.active]
-    tokens = {"oauth": [], "bot": [slack.workspace.identity.bot_user_id]}
+    tokens = {"oauth": [], "bot": [slack.identity.bot_user_id]}
     if events is None:
         events = ["tokens_revoked", "app_uninstalled"]
         random.shuffle(events)
@@ -200,8 +200,9 @@ def uninstall(
 def install(slack: Slack, declined: list[str] | None = None) -> Json:
     """Install the app without OAuth, without the optional scopes in `declined`."""
     refused = frozenset(declined or ())
-    if needed := sorted(refused - slack.manifest.optional_scopes):
-        raise ValueError(f"{needed[0]} is not an optional scope of the manifest.")
+    needed = refused - slack.manifest.optional_scopes
+    if needed:
+        raise ValueError(f"{min(needed)} is not an optional scope of the manifest.")
     scopes = slack.manifest.scopes - refused
     token = BOT_TOKEN
     if slack is slack.workspaces.first:

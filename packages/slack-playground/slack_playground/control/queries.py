@@ -40,7 +40,7 @@ def state(slack: Slack) -> Json:
 
 
 def _person(slack: Slack, user: User) -> Json:
-    is_app = user.id == slack.workspace.identity.bot_user_id
+    is_app = user.id == slack.identity.bot_user_id
     return {**vars(user), "is_app": is_app}
 
 
@@ -50,7 +50,7 @@ def _conversation(slack: Slack, channel: Channel) -> Json:
         "is_private": channel.is_private,
         "is_im": channel.kind == "im",
         "is_mpim": channel.kind == "mpim",
-        "has_app": slack.workspace.identity.bot_user_id in channel.members,
+        "has_app": slack.identity.bot_user_id in channel.members,
     }
 
 

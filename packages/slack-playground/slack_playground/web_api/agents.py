@@ -31,7 +31,9 @@ def _start(call: Call) -> Json:
         message.stream_opened = copy.deepcopy(message.body)
     posting.add(slack, channel, message)
     root = slack.workspace.find(channel.id, thread_ts)
-    author = "" if root is None else str(root.body.get("user", ""))
+    author = ""
+    if root is not None:
+        author = str(root.body.get("user", ""))
     posting.set_session(slack, channel.id, thread_ts, "processing", initiator=author)
     return {"channel": channel.id, "ts": message.ts}
 
@@ -40,9 +42,10 @@ def _check_recipient(call: Call) -> None:
     for name in ("recipient_user_id", "recipient_team_id"):
         if not call.args.get(name):
             raise SlackError(f"missing_{name}")
-    workspace = call.slack.workspace
+    workspace = call.workspace
     team = call.text("recipient_team_id")
-    if team not in {user.team for user in workspace.users.values()}:
+    teams = {user.team for user in workspace.users.values()}
+    if team not in teams:
         raise SlackError("team_not_found")
     if workspace.user(call.text("recipient_user_id")).team != team:
         raise SlackError("user_not_found")
@@ -71,13 +74,20 @@ def _pieces(call: Call, message: Message) -> tuple[str, list[Json]]:
             mode = name
     if message.stream_mode not in ("", mode):
         raise SlackError("streaming_mode_mismatch")
-    every = [*message.stream_chunks, *chunks]
-    cards = {chunk["id"] for chunk in every if chunk["type"] == "task_update"}
-    length = len(message.body["text"]) + len(text) + _CARD_CHARACTERS * len(cards)
-    if len(text) > LIMITS["message_markdown"] or length > call.slack.settings.stream_characters:
-        raise SlackError("msg_too_long")
+    _check_length(call, message, text, chunks)
     message.stream_mode = mode
     return text, chunks
+
+
+def _check_length(call: Call, message: Message, text: str, chunks: list[Json]) -> None:
+    if len(text) > LIMITS["message_markdown"]:
+        raise SlackError("msg_too_long")
+    every = [*message.stream_chunks, *chunks]
+    cards = {chunk["id"] for chunk in every if chunk["type"] == "task_update"}
+    length = len(message.body["text"]) + len(text)
+    length += _CARD_CHARACTERS * len(cards)
+    if length > call.slack.settings.stream_characters:
+        raise SlackError("msg_too_long")
 
 
 @serves("chat.appendStream")
@@ -113,7 +123,8 @@ def stop(call: Call) -> Json:
     blocks = read_blocks(call) if "blocks" in call.args else []
     message.metadata = read_metadata(call) or message.metadata
     before = copy.deepcopy(message.body)
-    posting.end_stream(call.slack, message, "stopped", call.text("session_status") or "active")
+    session = call.text("session_status") or "active"
+    posting.end_stream(call.slack, message, "stopped", session)
     posting.extend_stream(call.slack, message, text, chunks, blocks)
     posting.changed(call.slack, message, before)
     return {"channel": channel.id, "ts": message.ts, "message": call.shown(message)}
@@ -125,9 +136,10 @@ def set_status(call: Call) -> Json:
     call.check("loading_messages", "list:10:str:50")
     channel = call.channel("channel_id")
     thread_ts = call.thread(channel, missing="invalid_thread_ts") or ""
-    thread = call.slack.workspace.thread(channel.id, thread_ts)
+    thread = call.workspace.thread(channel.id, thread_ts)
     thread.clear_status()
-    if status := call.text("status"):
+    status = call.text("status")
+    if status:
         thread.status = status
         thread.status_set = time.time()
         thread.loading_messages = call.args.get("loading_messages", [])
@@ -176,7 +188,7 @@ def _rename(call: Call) -> Json:
     call.check("title", "str:200")
     if channel.archived:
         raise SlackError("is_archived")
-    thread = call.slack.workspace.thread(channel.id, call.text("thread_ts"))
+    thread = call.workspace.thread(channel.id, call.text("thread_ts"))
     if not thread.session:
         raise SlackError("session_not_found")
     thread.session_title = call.text("title")

@@ -11,6 +11,7 @@ from slack_playground.records import SCOPE_PREFIXES, Channel, Json, Message, Use
 from slack_playground.rich_text import as_read
 from slack_playground.slack import Slack
 from slack_playground.web_api.methods import Method, SlackError
+from slack_playground.workspace import Workspace
 
 Handler = Callable[["Call"], Json]
 HANDLERS: dict[str, Handler] = {}
@@ -47,9 +48,14 @@ class Call:
     args: dict[str, Any]
 
     @property
+    def workspace(self) -> Workspace:
+        """The people, conversations and messages of the workspace."""
+        return self.slack.workspace
+
+    @property
     def bot(self) -> User:
         """The app's bot user."""
-        return self.slack.workspace.bot
+        return self.workspace.bot
 
     def text(self, name: str, default: str = "") -> str:
         """A string argument."""
@@ -59,7 +65,8 @@ class Call:
         """Refuse an argument that is given but does not fit `spec`, in Block Kit's notation."""
         if name not in self.args:
             return
-        if errors := list(check(spec, self.args[name], f"/{name}")):
+        errors = list(check(spec, self.args[name], f"/{name}"))
+        if errors:
             raise SlackError(error, *errors)
 
     def channel(self, name: str = "channel", *, scope: str = "", member: bool = True) -> Channel:
@@ -68,12 +75,13 @@ class Call:
         `scope` is "read" or "history": the call needs that scope for the kind of conversation. With
         `member`, the app must be in it. A private conversation without the app does not exist.
         """
-        channel = self.slack.workspace.channel(self.text(name))
+        channel = self.workspace.channel(self.text(name))
         inside = self.bot.id in channel.members
         if channel.is_private and not inside:
             raise SlackError("channel_not_found")
         if scope:
-            need_scope(self.slack, f"{SCOPE_PREFIXES[channel.kind]}:{scope}")
+            prefix = SCOPE_PREFIXES[channel.kind]
+            need_scope(self.slack, f"{prefix}:{scope}")
         if member and not inside:
             raise SlackError("not_in_channel")
         return channel
@@ -89,7 +97,7 @@ class Call:
 
     def own_message(self, channel: Channel, error: str) -> Message:
         """The app's message that `ts` names; `error` is raised for anybody else's message."""
-        message = self.slack.workspace.message(channel.id, self.text("ts"))
+        message = self.workspace.message(channel.id, self.text("ts"))
         if message.body.get("user") != self.bot.id:
             raise SlackError(error)
         posting.settle(self.slack, message)
@@ -105,8 +113,8 @@ class Call:
         thread_ts = self.text("thread_ts")
         if not re.fullmatch(r"\d+\.\d+", thread_ts, re.ASCII):
             raise SlackError("invalid_thread_ts")
-        message = self.slack.workspace.find(channel.id, thread_ts)
-        if message is None and not self.slack.workspace.replies(channel.id, thread_ts):
+        message = self.workspace.find(channel.id, thread_ts)
+        if message is None and not self.workspace.replies(channel.id, thread_ts):
             raise SlackError(missing)
         if message is not None and message.is_reply:
             if missing == "invalid_thread_ts":
@@ -116,7 +124,8 @@ class Call:
 
     def shown(self, message: Message, *, metadata: bool = True) -> Json:
         """A message object as Slack returns it."""
-        body = {**as_read(message.body), **self.slack.workspace.thread_facts(message)}
+        facts = self.workspace.thread_facts(message)
+        body = {**as_read(message.body), **facts}
         if message.metadata is not None and metadata:
             body["metadata"] = message.metadata
         return body
@@ -125,12 +134,15 @@ class Call:
         """The slice of `items` that limit and cursor select, and its response_metadata."""
         limit = int(self.args.get("limit", default))
         if not 0 < limit <= most:
-            known = "invalid_limit" in self.method.errors
-            raise SlackError("invalid_limit" if known else "invalid_arguments", "invalid limit")
-        cursor = re.fullmatch(r"c(\d+)", self.text("cursor") or "c0", re.ASCII)
-        if cursor is None:
-            raise SlackError("invalid_cursor")
-        start = int(cursor[1])
+            is_known = "invalid_limit" in self.method.errors
+            error = "invalid_limit" if is_known else "invalid_arguments"
+            raise SlackError(error, "invalid limit")
+        start = 0
+        if self.args.get("cursor"):
+            cursor = re.fullmatch(r"c(\d+)", self.text("cursor"), re.ASCII)
+            if cursor is None:
+                raise SlackError("invalid_cursor")
+            start = int(cursor[1])
         end = start + limit
         following = f"c{end}" if end < len(items) else ""
         return items[start:end], {"next_cursor": following}

@@ -33,16 +33,9 @@ def read_content(call: Call) -> Json:
     if "markdown_text" in args:
         if "text" in args or "blocks" in args:
             raise SlackError("markdown_text_conflict")
-        content["text"] = args["markdown_text"]
-        if len(content["text"]) > LIMITS["message_markdown"]:
-            raise SlackError("msg_too_long")
-        content["blocks"] = with_ids([{"type": "markdown", "text": content["text"]}])
+        content = _markdown(args["markdown_text"])
     if "text" in args:
-        text = call.text("text")
-        most = TEXT_CHARACTERS.get(call.method.name)
-        if most is not None and len(text) > most:
-            raise SlackError("msg_too_long")
-        content["text"] = text[:CUT]
+        content["text"] = _text(call)
     if "blocks" in args:
         content["blocks"] = read_blocks(call)
     if "attachments" in args:
@@ -50,6 +43,23 @@ def read_content(call: Call) -> Json:
     if not any(content.values()) or args.get("markdown_text") == "":
         raise SlackError("no_text")
     return content
+
+
+def _markdown(text: str) -> Json:
+    """The content of a message that is written in Markdown."""
+    if len(text) > LIMITS["message_markdown"]:
+        raise SlackError("msg_too_long")
+    block = {"type": "markdown", "text": text}
+    return {"text": text, "blocks": with_ids([block])}
+
+
+def _text(call: Call) -> str:
+    """The `text` argument, cut where the method does not refuse a longer one."""
+    text = call.text("text")
+    most = TEXT_CHARACTERS.get(call.method.name)
+    if most is not None and len(text) > most:
+        raise SlackError("msg_too_long")
+    return text[:CUT]
 
 
 def read_blocks(call: Call) -> list[Json]:
@@ -64,7 +74,8 @@ def read_blocks(call: Call) -> list[Json]:
 
 def check_blocks(blocks: Any, error: str = "invalid_blocks") -> None:
     """Refuse blocks that break Block Kit's rules, with this error."""
-    if errors := block_errors(blocks):
+    errors = block_errors(blocks)
+    if errors:
         raise SlackError(error, *errors)
     if characters(blocks) > LIMITS["message_characters"]:
         raise SlackError("msg_blocks_too_long")
@@ -87,7 +98,8 @@ def read_metadata(call: Call) -> Json | None:
         raise SlackError("invalid_metadata_format")
     if metadata and metadata.keys() != {"entities"}:
         call.check("metadata", "metadata", "invalid_metadata_schema")
-        if len(json.dumps(metadata).encode()) > METADATA_BYTES:
+        size = len(json.dumps(metadata))
+        if size > METADATA_BYTES:
             raise SlackError("metadata_too_large")
     return metadata or None
 
@@ -97,7 +109,7 @@ def post_message(call: Call) -> Json:
     """chat.postMessage; a person's id as `channel` is their DM."""
     if call.args.get("as_user"):
         raise SlackError("as_user_not_supported")
-    workspace = call.slack.workspace
+    workspace = call.workspace
     if call.text("channel").startswith(("U", "W")):
         person = workspace.user(call.text("channel"))
         if person.deleted:
@@ -126,7 +138,7 @@ def post_ephemeral(call: Call) -> Json:
     )
     if message is None:
         call.slack.violations.add_all(call.method.name, [UNSEEN])
-        return {"message_ts": call.slack.workspace.next_ts()}
+        return {"message_ts": call.workspace.next_ts()}
     return {"message_ts": message.ts}
 
 
@@ -142,7 +154,8 @@ def respond(call: Call) -> Json:
     parts = ("text", "blocks", "attachments", "delete_original")
     if not any(args.get(part) for part in parts):
         raise SlackError("no_text")
-    if errors := block_errors(args.get("blocks", [])):
+    errors = block_errors(args.get("blocks", []))
+    if errors:
         raise SlackError("invalid_blocks", *errors)
     call.check("response_type", "one:ephemeral|in_channel")
     target.uses += 1
@@ -193,8 +206,8 @@ def delete(call: Call) -> Json:
 @serves("chat.getPermalink")
 def _get_permalink(call: Call) -> Json:
     channel = call.channel(member=False)
-    message = call.slack.workspace.message(channel.id, call.text("message_ts"))
-    domain = call.slack.workspace.identity.team_domain
+    message = call.workspace.message(channel.id, call.text("message_ts"))
+    domain = call.workspace.identity.team_domain
     link = f"https://{domain}.slack.com/{message.archive_path}"
     if message.is_reply:
         link += f"?thread_ts={message.thread_ts}&cid={channel.id}"

@@ -19,7 +19,7 @@ _KINDS = {
 
 
 def _object(call: Call, channel: Channel) -> Json:
-    return channel_object(channel, call.slack.workspace.users, call.bot)
+    return channel_object(channel, call.workspace.users, call.bot)
 
 
 @serves("conversations.info")
@@ -48,7 +48,7 @@ def list_(call: Call) -> Json:
         kinds.add(kind)
     for kind in sorted(kinds):
         need_scope(call.slack, f"{SCOPE_PREFIXES[kind]}:read")
-    channels = call.slack.workspace.channels.values()
+    channels = call.workspace.channels.values()
     found = [channel for channel in channels if _is_listed(call, channel, kinds)]
     page, metadata = call.page(found, default=100)
     shown = [_object(call, channel) for channel in page]
@@ -78,7 +78,7 @@ def _members(call: Call) -> Json:
 @serves("conversations.open")
 def open_(call: Call) -> Json:
     """conversations.open, for one person or several."""
-    workspace = call.slack.workspace
+    workspace = call.workspace
     if "channel" in call.args:
         channel = call.channel()
         if channel.kind not in ("im", "mpim"):
@@ -150,7 +150,7 @@ def _shows_in_channel(message: Message) -> bool:
 def history(call: Call) -> Json:
     """conversations.history: top-level messages, newest first."""
     channel = call.channel(scope="history")
-    messages = call.slack.workspace.history(channel.id)
+    messages = call.workspace.history(channel.id)
     shown = [message for message in messages if _shows_in_channel(message)]
     found = _between(call, shown)
     found.reverse()
@@ -162,7 +162,7 @@ def history(call: Call) -> Json:
 def replies(call: Call) -> Json:
     """conversations.replies: a thread, its parent first, then oldest first."""
     channel = call.channel(scope="history")
-    workspace = call.slack.workspace
+    workspace = call.workspace
     message = workspace.find(channel.id, call.text("ts"))
     thread_ts = call.text("ts") if message is None else message.thread_ts
     answers = workspace.replies(channel.id, thread_ts)

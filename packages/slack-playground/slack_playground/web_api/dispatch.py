@@ -63,7 +63,7 @@ async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
     record = CallRecord(
         method=request.match_info.get("method", RESPONSE_URL),
         args=arguments,
-        team_id=slack.workspace.identity.team_id,
+        team_id=slack.identity.team_id,
     )
     slack.calls.add(record)
     try:
@@ -236,7 +236,7 @@ def _authorize(method: Method, slack: Slack, token: str, args: Json) -> None:
         raise SlackError("not_allowed_token_type")
     if error:
         raise SlackError(error)
-    team = slack.workspace.identity.team_id
+    team = slack.identity.team_id
     if args.get("team_id", team) != team:
         raise SlackError("team_access_not_granted")
     if len(method.scopes) == 1:

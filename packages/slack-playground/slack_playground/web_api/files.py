@@ -21,8 +21,9 @@ def _get_upload_url(call: Call) -> Json:
         raise SlackError("file_upload_size_restricted")
     ticket = secrets.token_urlsafe(24)
     file = File(name=name, owner=call.bot.id, ticket=ticket, announced=length)
-    call.slack.workspace.files[file.id] = file
-    return {"upload_url": f"{call.slack.url}/upload/v1/{ticket}", "file_id": file.id}
+    call.workspace.files[file.id] = file
+    url = f"{call.slack.url}/upload/v1/{ticket}"
+    return {"upload_url": url, "file_id": file.id}
 
 
 @serves("files.completeUploadExternal")
@@ -31,34 +32,40 @@ def complete_upload(call: Call) -> Json:
     call.check("files", "list:1000:upload")
     if "channels" in call.args and "channel_id" in call.args:
         raise SlackError("invalid_arguments", "channels and channel_id exclude each other")
-    uploaded = [_uploaded(call, entry["id"]) for entry in call.args["files"]]
+    entries: list[Json] = call.args["files"]
+    uploaded = [_uploaded(call, entry["id"]) for entry in entries]
     channel = None
     thread_ts = None
-    if named := call.text("channel_id") or call.text("channels"):
+    named = call.text("channel_id") or call.text("channels")
+    if named:
         call.args["channel"] = named
         channel = call.open_channel()
         thread_ts = call.thread(channel, missing="invalid_thread_ts")
-    for file, entry in zip(uploaded, call.args["files"], strict=True):
+    for file, entry in zip(uploaded, entries, strict=True):
         file.title = entry.get("title", "")
         file.completed = True
         file.channels = [] if channel is None else [channel.id]
-    shown = [file_object(file, call.slack.url, call.bot.team) for file in uploaded]
+    shown = [_object(call, file) for file in uploaded]
     if channel is not None:
         content = like("file_share", text=call.text("initial_comment"), files=shown)
         posting.by_app(call.slack, channel, content, thread_ts=thread_ts)
     return {"files": shown}
 
 
+def _object(call: Call, file: File) -> Json:
+    return file_object(file, call.slack.url, call.bot.team)
+
+
 def _uploaded(call: Call, file_id: str) -> File:
     """A file that the app has uploaded and not shared yet."""
-    file = call.slack.workspace.files.get(file_id)
+    file = call.workspace.files.get(file_id)
     if file is None or file.owner != call.bot.id or file.content is None or file.completed:
         raise SlackError("file_not_found")
     return file
 
 
 def _file(call: Call) -> File:
-    file = call.slack.workspace.files.get(call.text("file"))
+    file = call.workspace.files.get(call.text("file"))
     if file is None:
         raise SlackError("file_not_found")
     return file
@@ -70,9 +77,9 @@ def info(call: Call) -> Json:
     file = _file(call)
     if file.content is None:
         raise SlackError("file_not_found")
-    if not may_see(call.slack.workspace, call.bot.id, file):
+    if not may_see(call.workspace, call.bot.id, file):
         raise SlackError("not_visible")
-    return {"file": file_object(file, call.slack.url, call.bot.team), "comments": []}
+    return {"file": _object(call, file), "comments": []}
 
 
 @serves("files.delete")
@@ -85,7 +92,7 @@ def delete(call: Call) -> Json:
         raise SlackError("file_deleted")
     file.content = None
     for channel in file.channels:
-        for message in call.slack.workspace.history(channel):
+        for message in call.workspace.history(channel):
             _leave_tombstone(call.slack, message, file)
     return {}
 

@@ -42,7 +42,7 @@ def decide(slack: Slack, query: Json, user: str | None, declined: Sequence[str] 
     answer = {"error": "access_denied"}
     if user is not None:
         code = Code(
-            team_id=slack.workspace.identity.team_id,
+            team_id=slack.identity.team_id,
             user=slack.workspace.user(user).id,
             scopes=scopes.difference(declined),
             redirect_uri=str(query.get("redirect_uri", "")),
@@ -161,7 +161,7 @@ def _for_refresh_token(call: Call) -> Json:
 
 
 def _installed(slack: Slack, grant: Json) -> Json:
-    identity = slack.workspace.identity
+    identity = slack.identity
     return like(
         "installation",
         app_id=identity.app_id,

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 from slack_playground import posting
 from slack_playground.objects import user_object
-from slack_playground.records import Json
+from slack_playground.records import Json, User
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
 
 
 @serves("auth.test")
 def _auth_test(call: Call) -> Json:
-    identity = call.slack.workspace.identity
+    identity = call.workspace.identity
     return {
         "url": f"https://{identity.team_domain}.slack.com/",
         "team": identity.team_name,
@@ -26,14 +26,13 @@ def _auth_test(call: Call) -> Json:
 
 @serves("auth.teams.list")
 def _auth_teams_list(call: Call) -> Json:
-    identity = call.slack.workspace.identity
-    teams = {identity.team_id: identity.team_name}
-    teams |= {team: f"Workspace {team}" for team in call.slack.settings.organisation}
-    page, metadata = call.page(list(teams), default=100)
-    return {
-        "teams": [{"id": team, "name": teams[team]} for team in page],
-        "response_metadata": metadata,
-    }
+    identity = call.workspace.identity
+    names = {identity.team_id: identity.team_name}
+    for team in call.slack.settings.organisation:
+        names[team] = f"Workspace {team}"
+    teams = [{"id": team, "name": name} for team, name in names.items()]
+    page, metadata = call.page(teams, default=100)
+    return {"teams": page, "response_metadata": metadata}
 
 
 @serves("apps.connections.open")
@@ -41,13 +40,19 @@ def _connections_open(call: Call) -> Json:
     if not call.slack.manifest.socket_mode:
         raise SlackError("access_denied")
     url = call.slack.url.replace("http", "ws", 1)
-    return {"url": f"{url}/link/?ticket={call.slack.socket_mode.ticket()}"}
+    ticket = call.slack.socket_mode.ticket()
+    return {"url": f"{url}/link/?ticket={ticket}"}
+
+
+def _object(call: Call, user: User) -> Json:
+    with_locale = bool(call.args.get("include_locale"))
+    return user_object(user, call.bot.team, locale=with_locale)
 
 
 @serves("users.info")
 def _users_info(call: Call) -> Json:
-    user = call.slack.workspace.user(call.text("user"))
-    shown = user_object(user, call.bot.team, locale=bool(call.args.get("include_locale")))
+    user = call.workspace.user(call.text("user"))
+    shown = _object(call, user)
     if user.team != call.bot.team:
         shown["is_stranger"] = False
     return {"user": shown}
@@ -55,11 +60,10 @@ def _users_info(call: Call) -> Json:
 
 @serves("users.list")
 def _users_list(call: Call) -> Json:
-    users = list(call.slack.workspace.users.values())
+    users = list(call.workspace.users.values())
     page, metadata = call.page(users, default=len(users))
-    locale = bool(call.args.get("include_locale"))
     return {
-        "members": [user_object(user, call.bot.team, locale=locale) for user in page],
+        "members": [_object(call, user) for user in page],
         "cache_ts": int(datetime.now(tz=UTC).timestamp()),
         "response_metadata": metadata,
     }
@@ -76,9 +80,9 @@ def _react(call: Call) -> Json:
     channel = call.channel(member=False)
     if bot not in channel.members:
         raise SlackError("no_access")
-    message = call.slack.workspace.message(channel.id, call.text("timestamp"))
-    known = {one["name"]: one["users"] for one in message.body.get("reactions", [])}
-    users = known.setdefault(name, [])
+    message = call.workspace.message(channel.id, call.text("timestamp"))
+    reactions = {one["name"]: one["users"] for one in message.body.get("reactions", [])}
+    users = reactions.setdefault(name, [])
     if call.method.name == "reactions.add":
         if bot in users:
             raise SlackError("already_reacted")
@@ -87,10 +91,10 @@ def _react(call: Call) -> Json:
         if bot not in users:
             raise SlackError("no_reaction")
         users.remove(bot)
+    if not users:
+        del reactions[name]
     message.body["reactions"] = [
-        {"name": name, "users": users, "count": len(users)}
-        for name, users in known.items()
-        if users
+        {"name": name, "users": users, "count": len(users)} for name, users in reactions.items()
     ]
     posting.published(call.slack, message)
     return {}

@@ -17,19 +17,26 @@ _VIEW_BYTES = 250_000
 def _read_view(call: Call, kind: str, same: View | None = None) -> Json:
     """The checked `view` argument, of type "modal" or "home", which replaces `same` if given."""
     view: Any = call.args["view"]
-    if errors := view_errors(view):
+    errors = view_errors(view)
+    if errors:
         raise SlackError("invalid_arguments", *errors)
     if view["type"] != kind:
         raise SlackError("invalid_arguments", f"must be {kind} [json-pointer:/view/type]")
     if len(json.dumps(view)) > _VIEW_BYTES:
         raise SlackError("view_too_large")
     external = view.get("external_id")
-    others = [one for one in call.slack.workspace.views.values() if one is not same]
-    if external and any(one.body["external_id"] == external for one in others):
+    if external and _with_external_id(call, external) not in (None, same):
         raise SlackError("duplicate_external_id")
     if same is not None and call.args.get("hash") not in (None, same.body["hash"]):
         raise SlackError("hash_conflict")
     return dict(view)
+
+
+def _with_external_id(call: Call, external: str) -> View | None:
+    for view in call.workspace.views.values():
+        if view.body["external_id"] == external:
+            return view
+    return None
 
 
 def _trigger(call: Call) -> Trigger:
@@ -49,10 +56,10 @@ def open_(call: Call) -> Json:
     """views.open: a new stack, which replaces the open one; views.push: a view on top of it."""
     trigger = _trigger(call)
     view = _read_view(call, "modal")
-    stack = call.slack.workspace.open_views(trigger.user)
+    stack = call.workspace.open_views(trigger.user)
     on = None
     if call.method.name == "views.push":
-        if trigger.view not in {one.id for one in stack}:
+        if all(view.id != trigger.view for view in stack):
             raise SlackError("not_found")
         if len(stack) >= STACK:
             raise SlackError("push_limit_reached")
@@ -60,24 +67,24 @@ def open_(call: Call) -> Json:
     else:
         close_views(call.slack, *stack)
     trigger.used = True
-    return {"view": open_view(call.slack, trigger.user, view, on=on).body}
+    opened = open_view(call.slack, trigger.user, view, on=on)
+    return {"view": opened.body}
 
 
 @serves("views.update")
 def update(call: Call) -> Json:
     """views.update, by view_id or external_id."""
     view = _named_view(call)
-    replace_view(call.slack, view, _read_view(call, view.body["type"], view))
+    content = _read_view(call, view.body["type"], view)
+    replace_view(call.slack, view, content)
     return {"view": view.body}
 
 
 def _named_view(call: Call) -> View:
-    views = call.slack.workspace.views
     if "view_id" in call.args:
-        found = views.get(call.text("view_id"))
+        found = call.workspace.views.get(call.text("view_id"))
     elif "external_id" in call.args:
-        external = call.text("external_id")
-        found = next((one for one in views.values() if one.body["external_id"] == external), None)
+        found = _with_external_id(call, call.text("external_id"))
     else:
         raise SlackError("invalid_arguments", "missing required field: view_id")
     if found is None:
