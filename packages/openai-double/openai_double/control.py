@@ -51,8 +51,12 @@ class Rule(Given):
     match: str = ""
     times: int = Field(1, ge=FOREVER)
 
-    def fits(self, text: str) -> bool:
-        """Whether it is for a request with this last user text."""
+    def fits(self, exchange: Exchange, text: str) -> bool:
+        """Whether it is for this request, which has this last user text."""
+        if self.endpoint != exchange.endpoint:
+            return False
+        if self.kind not in {None, exchange.kind}:
+            return False
         return self.match in text
 
 
@@ -89,9 +93,11 @@ class Fault(Rule):
             self.times = FOREVER
         return self
 
-    def fits(self, text: str) -> bool:
-        """Whether it is for a request with this last user text."""
-        return super().fits(text) and random.random() < self.chance  # noqa: S311
+    def fits(self, exchange: Exchange, text: str) -> bool:
+        """Whether it is for this request, which has this last user text."""
+        if not super().fits(exchange, text):
+            return False
+        return random.random() < self.chance  # noqa: S311
 
     @property
     def error(self) -> ApiError | None:
@@ -145,11 +151,11 @@ class Script(Rule):
     output: Output
     pattern: re.Pattern[str] | None = None
 
-    def fits(self, text: str) -> bool:
-        """Whether it is for a request with this last user text."""
+    def fits(self, exchange: Exchange, text: str) -> bool:
+        """Whether it is for this request, which has this last user text."""
         if self.pattern is not None and not self.pattern.search(text):
             return False
-        return super().fits(text)
+        return super().fits(exchange, text)
 
     def answer(self, text: str) -> Answer:
         """The answer to that text, with the groups of the pattern in its messages."""
@@ -273,11 +279,7 @@ class Control:
 def take(rules: list[_Rule], exchange: Exchange, text: str) -> _Rule | None:
     """Return the first rule for a request with this last user text, and count it as used."""
     for rule in rules:
-        if rule.endpoint != exchange.endpoint:
-            continue
-        if rule.kind not in {None, exchange.kind}:
-            continue
-        if not rule.fits(text):
+        if not rule.fits(exchange, text):
             continue
         if rule.times != FOREVER:
             rule.times -= 1

@@ -15,7 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from openai_double.errors import ApiError, refused
 from openai_double.tokens import count_tokens
@@ -86,11 +86,11 @@ def answer(body: dict[str, Any], full: int) -> dict[str, Any]:
         message = f"Invalid value for 'dimensions': must be between 1 and {full} for {model}."
         raise refused(message, code="invalid_value", param="dimensions")
     texts = list(_texts(body["input"]))
-    total = _checked_tokens([tokens for _, tokens in texts])
+    total = _checked_tokens([text.tokens for text in texts])
     as_base64 = body.get("encoding_format") == "base64"
     data: list[dict[str, Any]] = []
-    for index, (text, _) in enumerate(texts):
-        vector = embed(text, dimensions)
+    for index, text in enumerate(texts):
+        vector = embed(text.words, dimensions)
         embedding: str | list[float]
         if as_base64:
             embedding = base64.b64encode(vector).decode()
@@ -122,13 +122,20 @@ def _checked_tokens(counts: list[int]) -> int:
     return total
 
 
-def _texts(given: Any) -> Iterator[tuple[str, int]]:
-    """Each text with its tokens; token ids stand for themselves."""
+class _Text(NamedTuple):
+    """A text to embed, and the number of its tokens."""
+
+    words: str
+    tokens: int
+
+
+def _texts(given: Any) -> Iterator[_Text]:
+    """Yield each text of an input; token ids stand for themselves."""
     if isinstance(given, str):
-        yield given, most_tokens(given)
+        yield _Text(given, most_tokens(given))
     elif given and isinstance(given[0], int):
         words = [f"token{number}" for number in given]
-        yield " ".join(words), len(given)
+        yield _Text(" ".join(words), len(given))
     else:
         for one in given:
             yield from _texts(one)

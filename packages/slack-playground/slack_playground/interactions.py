@@ -6,11 +6,10 @@ from typing import Any
 
 from slack_playground import posting
 from slack_playground.blocks import block_errors, view_errors, with_ids
-from slack_playground.calls import STREAMED
 from slack_playground.delivery import Delivery
 from slack_playground.form_values import element_in, state_of
 from slack_playground.guidance import message_advice, view_advice
-from slack_playground.objects import added, like
+from slack_playground.objects import like
 from slack_playground.records import (
     Channel,
     Json,
@@ -186,13 +185,14 @@ def _after_submit(slack: Slack, view: View, delivery: Delivery) -> None:
     if action == "errors" and not answer.get("errors"):
         _complain(slack, delivery, ["missing required field: errors"])
     elif action == "clear":
-        close_views(slack, *slack.workspace.open_views(view.user))
+        for one in slack.workspace.open_views(view.user):
+            close_view(slack, one)
     elif action == "update":
         replace_view(slack, view, answer["view"])
     elif action == "push":
         open_view(slack, view.user, answer["view"], on=view)
     elif action != "errors":
-        close_views(slack, view)
+        close_view(slack, view)
 
 
 def _complain(slack: Slack, delivery: Delivery, complaints: list[str]) -> None:
@@ -204,7 +204,7 @@ def _complain(slack: Slack, delivery: Delivery, complaints: list[str]) -> None:
 
 async def close(slack: Slack, user: User, view: View) -> Delivery | None:
     """Close a modal; the app is notified if the view requested that."""
-    close_views(slack, view)
+    close_view(slack, view)
     if not view.body.get("notify_on_close"):
         return None
     body = _envelope(slack, "view_closed", user, in_view=True)
@@ -245,11 +245,10 @@ def replace_view(slack: Slack, view: View, content: Json) -> None:
     slack.updates.publish("views", user=view.user)
 
 
-def close_views(slack: Slack, *views: View) -> None:
-    """Close some modals of one person."""
-    for view in views:
-        slack.workspace.views.pop(view.id, None)
-        slack.updates.publish("views", user=view.user)
+def close_view(slack: Slack, view: View) -> None:
+    """Close a modal."""
+    slack.workspace.views.pop(view.id, None)
+    slack.updates.publish("views", user=view.user)
 
 
 def respond(slack: Slack, target: ResponseUrl, content: Json) -> None:
@@ -266,10 +265,7 @@ def respond(slack: Slack, target: ResponseUrl, content: Json) -> None:
         shown["blocks"] = with_ids(shown["blocks"])
     if content.get("replace_original") and original is not None:
         changes = {"blocks": None, "attachments": None, "text": "", **shown}
-        if original.stream:
-            slack.violations.add_all(RESPONSE_URL, [STREAMED])
-            changes = added(original, changes)
-        posting.change(slack, original, changes)
+        posting.update(slack, original, changes, where=RESPONSE_URL)
         return
     channel = slack.workspace.channel(target.channel)
     if content.get("response_type") == "in_channel":

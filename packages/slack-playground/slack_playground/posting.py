@@ -8,7 +8,8 @@ from typing import Any
 
 from slack_playground import events
 from slack_playground.blocks import with_ids
-from slack_playground.objects import bot_profile, like, user_profile
+from slack_playground.calls import STREAMED
+from slack_playground.objects import added, bot_profile, like, user_profile
 from slack_playground.records import Channel, Json, Message, Thread, User
 from slack_playground.slack import Slack
 from slack_playground.typed_text import TypedText
@@ -142,6 +143,19 @@ def change(slack: Slack, message: Message, changes: Json, *, editor: str | None 
         seconds = int(time.time())
         message.body["edited"] = {"user": editor, "ts": f"{seconds}.000000"}
     changed(slack, message, before)
+
+
+def update(
+    slack: Slack, message: Message, changes: Json, *, where: str, editor: str | None = None
+) -> None:
+    """Change a message as the app says in the call or answer `where`.
+
+    A streamed message keeps what it shows, and the changes are added to it.
+    """
+    if message.stream:
+        slack.violations.add_all(where, [STREAMED])
+        changes = added(message, changes)
+    change(slack, message, changes, editor=editor)
 
 
 def changed(slack: Slack, message: Message, before: Json) -> None:

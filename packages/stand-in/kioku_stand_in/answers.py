@@ -63,24 +63,29 @@ def _answer(prompt: Prompt) -> Answer:
     words = _without_context(prompt.last_user_text)
     say = _IN_JAPANESE if is_japanese(words) else _IN_ENGLISH
     if kind == "verdict":
-        return said("", call(_VERDICTS, verdicts(words)))
+        return _calling(call(_VERDICTS, verdicts(words)))
     if kind == "probe":
-        return said("", call(_PROBE, {"word": words}))
+        return _calling(call(_PROBE, {"word": words}))
     if kind == "search":
         return said(say["searched"], web_search=True)
     calls = formed(prompt) if kind == "formation" else _calls(prompt, words)
     if calls:
-        return said("", *calls)
+        return _calling(*calls)
     if prompt.tool_choice not in {"auto", "none"}:
         tool = _chosen(prompt)
         form = _form(tool.parameters, say["form"])
-        return said("", call(tool.name, form))
+        return _calling(call(tool.name, form))
     if prompt.schema is not None:
         form = _form(prompt.schema, say["form"])
         return said(json.dumps(form))
     if kind == "formation":
         return said(say["nothing"])
     return _reply(prompt, words, say)
+
+
+def _calling(*calls: Call) -> Answer:
+    """Return an answer without a text."""
+    return Answer(calls)
 
 
 def _chosen(prompt: Prompt) -> Tool:

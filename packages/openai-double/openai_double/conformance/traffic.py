@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
@@ -59,13 +60,21 @@ class Checked:
         return [f"{place}: {problem}" for problem in self._known[key]]
 
 
+@dataclass(eq=False)
+class _Watched:
+    """A double that records its traffic; `taken` is the number of the last record taken."""
+
+    url: str
+    alive: Callable[[], bool]
+    taken: int = 0
+
+
 class Traffic:
     """The traffic of every model that the tests of this process use."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[str, str, Any]] = []
-        self._taken: dict[str, int] = {}
-        self._alive: dict[str, Callable[[], bool]] = {}
+        self._watched: list[_Watched] = []
         self._checked: Checked | None = None
 
     @property
@@ -77,13 +86,13 @@ class Traffic:
     def watched(self, url: str, alive: Callable[[], bool]) -> Iterator[None]:
         """Record the traffic of the double at `url` in this block; `alive`: is it still running?"""
         call(f"{url}/_model/settings", {"record_traffic": True})
-        self._taken[url] = 0
-        self._alive[url] = alive
+        double = _Watched(url, alive)
+        self._watched.append(double)
         try:
             yield
         finally:
-            self._take(url)
-            del self._taken[url], self._alive[url]
+            self._take(double)
+            self._watched.remove(double)
 
     def add(self, what: str, path: str, body: Any) -> None:
         """Add one body that a test's own model received."""
@@ -104,8 +113,8 @@ class Traffic:
         asked for their traffic.
         """
         if ask:
-            for url in self._taken:
-                self._take(url)
+            for double in self._watched:
+                self._take(double)
         if not self._waiting:
             return []
         if self._checked is None:
@@ -118,11 +127,10 @@ class Traffic:
             self._checked.counts["violations"] += len(found)
         return list(dict.fromkeys(found))
 
-    def _take(self, url: str) -> None:
-        is_alive = self._alive[url]
-        if is_alive():
-            told = call(f"{url}/_model/traffic?since={self._taken[url]}")
-            self._taken[url] = told["last"]
+    def _take(self, double: _Watched) -> None:
+        if double.alive():
+            told = call(f"{double.url}/_model/traffic?since={double.taken}")
+            double.taken = told["last"]
             self.take(told)
 
 

@@ -7,9 +7,8 @@ from typing import Any
 from slack_playground import interactions, posting
 from slack_playground.block_kit import LIMITS
 from slack_playground.blocks import block_errors, characters, with_ids
-from slack_playground.calls import STREAMED, UNSEEN
+from slack_playground.calls import UNSEEN
 from slack_playground.interactions import RESPONSE_URL
-from slack_playground.objects import added
 from slack_playground.records import Json
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
@@ -177,13 +176,10 @@ def update(call: Call) -> Json:
     changes: Json = dict(content)
     if "blocks" not in content and "blocks" in message.body and "text" in content:
         changes["blocks"] = None
-    if message.stream:
-        call.slack.violations.add_all(call.method.name, [STREAMED])
-        changes = added(message, changes)
     if "metadata" in call.args:
         message.metadata = read_metadata(call)
     editor = None if "blocks" in content else call.bot.id
-    posting.change(call.slack, message, changes, editor=editor)
+    posting.update(call.slack, message, changes, where=call.method.name, editor=editor)
     return {
         "channel": channel.id,
         "ts": message.ts,

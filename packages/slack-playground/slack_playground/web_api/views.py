@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from slack_playground.blocks import view_errors
-from slack_playground.interactions import TRIGGER_SECONDS, close_views, open_view, replace_view
+from slack_playground.interactions import TRIGGER_SECONDS, close_view, open_view, replace_view
 from slack_playground.records import Json, Trigger, View
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
@@ -65,7 +65,8 @@ def open_(call: Call) -> Json:
             raise SlackError("push_limit_reached")
         on = stack[-1]
     else:
-        close_views(call.slack, *stack)
+        for one in stack:
+            close_view(call.slack, one)
     trigger.used = True
     opened = open_view(call.slack, trigger.user, view, on=on)
     return {"view": opened.body}
