@@ -59,10 +59,12 @@ async def forget_words_question(app: App, person: Person, localizer: Localizer, 
     found = await memory_page(app.pool, person, words, size=MAX_KEYS)
     if found.memories:
         return forget_question(localizer, found.memories, found.total)
-    if not (await memory_page(app.pool, person, size=1)).total:
+    every = await memory_page(app.pool, person, size=1)
+    if not every.total:
         return Done(line=localizer.say("panel_none"))
     line = localizer.say("panel_no_match", words=as_mrkdwn(words))
-    return Done(line=line, buttons=[button(localizer.say("search_submit"), Position())])
+    search = button(localizer.say("search_submit"), Position())
+    return Done(line=line, buttons=[search])
 
 
 async def forget_question_about(
@@ -85,8 +87,9 @@ async def forget_question_about(
     lines: list[str] = []
     if selection.messages or selection.until:
         lines.append(await _texts_of(app, person, localizer, selection))
-    lines += [memory_line(localizer, one) for one in found[:_NAMED]]
-    if (more := len(found) - _NAMED) > 0:
+    lines += [memory_line(localizer, memory) for memory in found[:_NAMED]]
+    more = len(found) - _NAMED
+    if more > 0:
         lines.append(localizer.say("forget_more", count=more))
     line = f"{localizer.say('forget_these')}\n{bulleted(lines)}"
     return payload(line, forget_button(localizer, Forget.of(selection)))
@@ -113,7 +116,8 @@ async def _texts_of(app: App, person: Person, localizer: Localizer, selection: S
     found = await person_statement(app.pool, person, _SQL["question"], values)
     if not found:
         return localizer.say("forget_said")
-    words = truncate(" ".join(found[0]["question"].split()), _WORDS_LIMIT)
+    question = " ".join(found[0]["question"].split())
+    words = truncate(question, _WORDS_LIMIT)
     return localizer.say("forget_message", words=as_mrkdwn(words))
 
 
@@ -237,7 +241,8 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
 
     async def in_commit(connection: AsyncConnection[DictRow], forgotten_at: datetime) -> None:
         found = await connection.execute(_SQL["unform"], {**person.ids, "at": forgotten_at})
-        for audience in {row["audience"] for row in await found.fetchall()}:
+        audiences = {row["audience"] for row in await found.fetchall()}
+        for audience in audiences:
             namespace = person.namespace(audience)
             await schedule_formation(app, connection, namespace)
         jobs = {f"{EMBED}:{person.scope}": person.ids}
@@ -261,7 +266,8 @@ async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
     """
     localizer = click.localizer
     keys = {memory.key for memory in restored}
-    asked = [one for one in await open_questions(app.pool, click.person) if one.key in keys]
+    questions = await open_questions(app.pool, click.person)
+    asked = [question for question in questions if question.key in keys]
     if not asked:
         return Done(line=_restored_line(localizer, restored))
     if click.place.position is not None:
@@ -282,7 +288,8 @@ def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:
     """Return what an Undo has brought back."""
     if not restored:
         return localizer.say("restored_words")
-    return localizer.say("restored", what=_one_or_count(localizer, restored, len(restored)))
+    what = _one_or_count(localizer, restored, len(restored))
+    return localizer.say("restored", what=what)
 
 
 async def embed_memories(app: App, team: str, user: str) -> None:

@@ -303,8 +303,9 @@ async def _older_decisions(app: App, said: _Said, kept: Change) -> list[KeptMemo
     )
     if not found:
         lines = await read_kept(app.pool, said.person, [said.wanted.channel], most=WHOLE)
-        found = [one for one in lines if one.is_decision and not one.is_replaced]
-    return [one for one in found if one.memory.key != kept.key][:_MOST_REPLACED]
+        found = [line for line in lines if line.is_decision and not line.is_replaced]
+    older = [line for line in found if line.memory.key != kept.key]
+    return older[:_MOST_REPLACED]
 
 
 async def replace_older(app: App, click: Click, act: Replace) -> Done:

@@ -138,7 +138,8 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
     if position == Position(list="changes"):
         content = replace(content, not_remembered=await read_not_remembered(app.pool, person))
     end = position.page * PAGE_SIZE
-    return replace(content, changes=found[end - PAGE_SIZE : end], found=len(found))
+    page = found[end - PAGE_SIZE : end]
+    return replace(content, changes=page, found=len(found))
 
 
 async def _with_kept(app: App, person: Person, content: Content) -> Content:

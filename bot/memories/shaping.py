@@ -71,7 +71,8 @@ def distinctive_words(text: str) -> set[str]:
     for found in _WORD.finditer(folded(_REFERENCE.sub(" ", text))):
         run = found[0]
         if found["pairs"]:
-            words.update(run[place : place + 2] for place in range(len(run) - 1))
+            for place in range(len(run) - 1):
+                words.add(run[place : place + 2])
         elif not run.isascii() or len(run) >= _SHORTEST or not run.isalpha():
             words.add(_singular(run))
     return words - _COMMON
@@ -79,8 +80,11 @@ def distinctive_words(text: str) -> set[str]:
 
 def _singular(word: str) -> str:
     """Return a word without the ending of the English plural."""
-    is_plural = len(word) > _SHORTEST and word.endswith("s") and not word.endswith("ss")
-    return word[:-1] if is_plural and word not in _COMMON else word
+    if len(word) <= _SHORTEST or word in _COMMON:
+        return word
+    if not word.endswith("s") or word.endswith("ss"):
+        return word
+    return word[:-1]
 
 
 def _says_any(memory: Memory, words: Set[str]) -> bool:
@@ -133,10 +137,12 @@ async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
         return None
     view = await view_at(app, person, row["channel"], row["ts"], row["audience"])
     near = await _nearest(app, view, f"{question}\n{reply}")
-    marked = {memory.key for memory in in_answer(near, question, reply)}
-    chosen = sorted(near, key=lambda memory: memory.key not in marked)[:MOST_SHOWN]
+    marked = in_answer(near, question, reply)
+    unmarked = [memory for memory in near if memory not in marked]
+    chosen = [*marked, *unmarked][:MOST_SHOWN]
     shown = [memory for memory in near if memory in chosen]
-    return Shaping(memories=shown, in_answer=frozenset(marked))
+    keys = frozenset(memory.key for memory in marked)
+    return Shaping(memories=shown, in_answer=keys)
 
 
 async def _nearest(app: App, view: MemoryView, text: str) -> list[Memory]:

@@ -49,7 +49,8 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         raise Problem(_NOTHING.format(person))
     print(f"Erased at {erased.at.isoformat(timespec='seconds')}: {erased.total} rows.")
     for table, count in sorted(erased.counts.items()):
-        print(f"  {table:20}{count:8} erased{erased.left.get(table, 0):8} left")
+        left = erased.left.get(table, 0)
+        print(f"  {table:20}{count:8} erased{left:8} left")
     if erased.files:
         print(f"Files in Slack that the running application deletes: {erased.files}.")
     print("Messages in Slack stay; the person deletes them there (More actions > Delete message).")

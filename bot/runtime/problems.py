@@ -109,7 +109,8 @@ def model_refused(
 def without_secrets(url: str) -> str:
     """Return an address without the user, password and query it may hold."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    _, _, host = parts.netloc.rpartition("@")
+    return f"{parts.scheme}://{host}{parts.path}"
 
 
 def token(settings: Settings, name: str) -> str:

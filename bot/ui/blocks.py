@@ -253,7 +253,8 @@ def escaped(text: str, limit: int = LINE_LIMIT) -> str:
     """
     shown = html.escape(text, quote=False)
     while len(shown) > limit:
-        text = text[: len(text) * (limit - 1) // len(shown)]
+        fitting = len(text) * (limit - 1) // len(shown)
+        text = text[:fitting]
         shown = html.escape(text, quote=False) + "…"
     return shown
 

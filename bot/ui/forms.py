@@ -94,7 +94,8 @@ def _entered(view: Mapping[str, Any], block_id: str) -> str:
     """Return what was entered or chosen; also empty if the form has no such input."""
     elements = view["state"]["values"].get(block_id) or {}
     for state in elements.values():
-        if chosen := state.get("selected_option"):
+        chosen = state.get("selected_option")
+        if chosen:
             return str(chosen["value"])
         entered = state.get("selected_date") or state.get("selected_time") or state.get("value")
         return str(entered or "").strip()
@@ -144,7 +145,7 @@ def _resolved(declared: Rules, described: Rules) -> Rules:
             rules = one
             break
     if "$ref" in rules:
-        name = str(rules["$ref"]).rpartition("/")[2]
+        _, _, name = str(rules["$ref"]).rpartition("/")
         rules = described["$defs"][name]
     # The title and the description of the field itself count, not those of its type.
     outer = {key: declared[key] for key in ("title", "description") if key in declared}
@@ -288,7 +289,11 @@ def entered_content(view: Mapping[str, Any], schema: type[BaseModel]) -> dict[st
 def typed_text(changed: Mapping[str, str | None], schema: type[BaseModel]) -> str:
     """Return the texts that the person typed in changed fields; choices and dates are left out."""
     fields = _fields(schema)
-    return " ".join(text for name, text in changed.items() if text and _is_text(fields[name]))
+    texts: list[str] = []
+    for name, text in changed.items():
+        if text and _is_text(fields[name]):
+            texts.append(text)
+    return " ".join(texts)
 
 
 def edit_errors(
@@ -335,8 +340,10 @@ def _begun_with(view: Mapping[str, Any], field: str) -> str:
 
 def field_error(localizer: Localizer, code: str, rules: Rules) -> str:
     """Return why a field cannot be stored; `code` is of `memory.InvalidContent`."""
-    if code in ("number", "range") and (sentence := _range(localizer, rules)):
-        return sentence
+    if code in ("number", "range"):
+        sentence = _range(localizer, rules)
+        if sentence:
+            return sentence
     if code == "long":
         return localizer.say("form_long", count=_length(rules))
     return localizer.say(_ERRORS.get(code, "form_invalid"))
@@ -344,8 +351,12 @@ def field_error(localizer: Localizer, code: str, rules: Rules) -> str:
 
 def lines_of(text: str) -> list[str]:
     """Return the non-empty lines of a text, without bullets and duplicates."""
-    lines = (line.strip().lstrip(_BULLETS).strip() for line in text.splitlines())
-    return list(dict.fromkeys(line for line in lines if line))
+    lines: list[str] = []
+    for line in text.splitlines():
+        words = line.strip().lstrip(_BULLETS).strip()
+        if words:
+            lines.append(words)
+    return list(dict.fromkeys(lines))
 
 
 def added_lines(view: Mapping[str, Any]) -> list[str]:

@@ -31,7 +31,8 @@ def kept_payload(localizer: Localizer, memory: Memory, channel: str) -> Payload:
     content = memory.content
     key = "kept_line_decision" if content.get("decision") else "kept_line"
     what = as_mrkdwn(one_line(str(content.get("text", ""))))
-    line = localizer.say(key, channel=f"<#{channel}>", who=_who(memory.namespace.person), what=what)
+    who = _who(memory.namespace.person)
+    line = localizer.say(key, channel=f"<#{channel}>", who=who, what=what)
     if content.get("replaces"):
         line = f"{line} {localizer.say('kept_line_replaces')}"
     undo = TakeBack(key=memory.key)
@@ -48,7 +49,8 @@ def author_question(localizer: Localizer, asker: Person, words: str, keep: Keep)
     key = "kept_ask_decision" if keep.decision else "kept_ask"
     what = as_mrkdwn(one_line(words))
     line = localizer.say(key, who=_who(asker), channel=f"<#{keep.channel}>", what=what)
-    return payload(line, button(localizer.say("kept_ask_button"), keep, style="primary"))
+    agree = button(localizer.say("kept_ask_button"), keep, style="primary")
+    return payload(line, agree)
 
 
 def described(localizer: Localizer, line: KeptMemory) -> str:
@@ -93,10 +95,12 @@ def quotes(
     for line in lines:
         key = line.memory.key
         day = localizer.stored_day(line.memory.said_on)
-        details = [localizer.say("kept_row", what=words[key], who=names[key], day=day)]
+        said = localizer.say("kept_row", what=words[key], who=names[key], day=day)
+        details = [said]
         if line.is_replaced:
             details.append(localizer.say("kept_replaced"))
-        if link := links.get(key):
+        link = links.get(key)
+        if link:
             details.append(f"[{localizer.say('row_source')}]({link})")
         shown.append(f"> {' · '.join(details)}")
     return "\n\n".join(shown)

@@ -200,7 +200,8 @@ def _sentence(localizer: Localizer, kind: str, what: str, content: Mapping[str, 
     levels = LEVELS.get(kind)
     if levels is None:
         return what
-    level = level_of(kind, content.get(LEVEL_FIELDS[kind])) or levels[1]
+    score = content.get(LEVEL_FIELDS[kind])
+    level = level_of(kind, score) or levels[1]
     return localizer.say(level.key, what=what)
 
 
@@ -341,7 +342,9 @@ def value_line(localizer: Localizer, value: Mapping[str, Any] | None) -> str:
     """Return a stored value as one line of mrkdwn; empty for None."""
     if value is None:
         return ""
-    return as_mrkdwn(describe(localizer, str(value.get("kind")), value.get("content") or {}))
+    kind = str(value.get("kind"))
+    content = value.get("content") or {}
+    return as_mrkdwn(describe(localizer, kind, content))
 
 
 # --- questions, off ---------------------------------------------------------------

@@ -490,8 +490,9 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
     text = " · ".join(details)
     if said := said_line(localizer, memory, line):
         text += f"\n{said}"
-    acts = _row_acts(memory)
-    options = [option(localizer.say(name), act.value) for name, act in acts.items()]
+    options: list[Block] = []
+    for name, act in _row_acts(memory).items():
+        options.append(option(localizer.say(name), act.value))
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
 

@@ -63,7 +63,8 @@ _MOST_ROWS = 10  # rows of memories that can each be forgotten
 def done_payload(localizer: Localizer, done: Done) -> Payload:
     """Return what a click did, as a message that replaces the clicked one."""
     shown = payload(done.line, *done.shown_buttons(localizer))
-    return {"text": shown["text"], "blocks": [*done.above, *shown["blocks"], *done.below]}
+    blocks = [*done.above, *shown["blocks"], *done.below]
+    return {"text": shown["text"], "blocks": blocks}
 
 
 def notice_payload(
@@ -218,12 +219,15 @@ def list_payload(
     localizer: Localizer, title: str, lines: Sequence[str], position: Position
 ) -> Payload:
     """Return the newest lines of a list, with the button that opens the panel there."""
-    return payload(f"*{title}*\n{bulleted(lines)}", button(localizer.say("show_all"), position))
+    text = f"*{title}*\n{bulleted(lines)}"
+    show_all = button(localizer.say("show_all"), position)
+    return payload(text, show_all)
 
 
 def open_payload(localizer: Localizer, opens: Position | Open) -> Payload:
     """Return a button that opens the panel or a form, for somebody who asked for it in words."""
-    return payload(localizer.say("open_line"), button(localizer.say("show_button"), opens))
+    show = button(localizer.say("show_button"), opens)
+    return payload(localizer.say("open_line"), show)
 
 
 def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Done:

@@ -34,7 +34,9 @@ def due_line(localizer: Localizer, content: Mapping[str, Any]) -> str:
     try:
         return localizer.plain_day(*_due(content))
     except ValueError:
-        return f"{content.get('due') or ''} {content.get('due_time') or ''}".strip()
+        day = content.get("due") or ""
+        at = content.get("due_time") or ""
+        return f"{day} {at}".strip()
 
 
 def is_past(localizer: Localizer, content: Mapping[str, Any]) -> bool:
