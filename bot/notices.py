@@ -234,8 +234,8 @@ async def show_notice(
         if notice.ts is not None and (notice.above or said is None):
             await _delete(app, notice, notice.ts)
             notice = replace(notice, ts=None, shown=False)
-        if said is not None and (notice.ts is not None or not notice.shown):
-            notice = replace(notice, ts=await _send(app, notice, said))
+        if said is not None:
+            notice = await _said(app, notice, said)
     except SLACK_FAULTS as error:
         if error_code(error) == RATE_LIMITED:
             raise RunLater(random.uniform(*_LATER_SECONDS)) from error  # noqa: S311
@@ -244,6 +244,13 @@ async def show_notice(
         log.info("a notice could not be shown: %s", error_code(error))
     values = {**person.ids, "turn": notice.turn, "ts": notice.ts}
     await person_statement(app.pool, person, _SQL["note_shown"], values)
+
+
+async def _said(app: App, notice: _Notice, said: Payload) -> _Notice:
+    """Return a notice whose message says this; one that was shown and deleted stays away."""
+    if notice.shown and notice.ts is None:
+        return notice
+    return replace(notice, ts=await _send(app, notice, said))
 
 
 async def _find(pool: Pool, person: Person, statement: str, turn: UUID) -> _Notice | None:

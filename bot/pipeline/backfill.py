@@ -129,13 +129,7 @@ async def read(
     """
     if float(oldest) < time.time() - 2 * _DAY_SECONDS:
         return
-    client = app.slack.client(team)
-    page: dict[str, Any] = {"oldest": oldest, "limit": PAGE, "cursor": cursor or None}
-    if thread:
-        call = client.conversations_replies(channel=channel, ts=thread, **page)
-    else:
-        call = client.conversations_history(channel=channel, **page)
-    answer = await _answer_of(call)
+    answer = await _read_page(app, team, channel, thread, oldest, cursor)
     if answer is None:
         return
     # A thread is returned with its first message, however old.
@@ -155,6 +149,17 @@ async def read(
         if one.get("reply_count") and not thread and addressed:
             later.append(_reading(team, channel, str(one["ts"]), oldest))
     await _later(app, app.pool, READ_MISSED, later, _SPACING_SECONDS)
+
+
+async def _read_page(
+    app: App, team: str, channel: str, thread: str, oldest: str, cursor: str
+) -> AsyncSlackResponse | None:
+    """Return a page of a channel or thread, or None if Slack refuses for good."""
+    client = app.slack.client(team)
+    page: dict[str, Any] = {"oldest": oldest, "limit": PAGE, "cursor": cursor or None}
+    if thread:
+        return await _answer_of(client.conversations_replies(channel=channel, ts=thread, **page))
+    return await _answer_of(client.conversations_history(channel=channel, **page))
 
 
 async def _answer_of(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse | None:

@@ -13,11 +13,18 @@ from psycopg.rows import DictRow
 
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import COLLEAGUES, DM, MemoryView, Namespace, Person
-from memory.model.schemas import EPISODE_KIND, INSTRUCTION_KIND, subject, subject_fields
+from memory.model.schemas import (
+    EPISODE_KIND,
+    INSTRUCTION_KIND,
+    fields_with_value,
+    subject,
+    subject_fields,
+)
 from memory.model.statement import MessageKey
 from memory.postgres.database import (
     Pool,
     execute_statement,
+    fetch_rows,
     person_statement,
     person_transaction,
 )
@@ -73,8 +80,8 @@ class Memory(Keyed):
         about = subject(kind, content)
         has_name = kind not in _WITHOUT_KIND and bool(subject_fields(kind, content))
         parts = [f"{kind}: {about}" if has_name else about]
-        for name, value in content.items():
-            if value is not None and value != about:
+        for name, value in fields_with_value(content).items():
+            if value != about:
                 parts.append(f"{name}: {value}")
         return "; ".join(parts)
 
@@ -183,11 +190,10 @@ def merged(memories: Iterable[Memory], view: MemoryView) -> list[Memory]:
 def _joined(one: Memory, other: Memory, view: MemoryView) -> Memory:
     """Return what two audiences know of a memory, with the times of the own audience."""
     base, more = (other, one) if other.namespace == view.own else (one, other)
-    known = {name: value for name, value in base.content.items() if value is not None}
     sources = [*more.sources, *(source for source in base.sources if source not in more.sources)]
     value = {
         **base.value,
-        "content": {**more.content, **known},
+        "content": {**more.content, **fields_with_value(base.content)},
         "sources": sources,
         "said_on": max(one.said_on, other.said_on),
     }
@@ -254,8 +260,8 @@ async def reread(
 ) -> dict[str, Memory]:
     """Return the memories with these keys, as direct messages know them, within a transaction."""
     values = {"prefix": person.namespace(DM).prefix, "keys": list(keys)}
-    found = await connection.execute(_SQL["reread"], values)
-    return {one.key: one for one in read_own(await found.fetchall(), person)}
+    rows = await fetch_rows(connection, _SQL["reread"], values)
+    return {one.key: one for one in read_own(rows, person)}
 
 
 async def reread_in_view(
@@ -263,6 +269,5 @@ async def reread_in_view(
 ) -> dict[str, Memory]:
     """Return the memories with these keys, as a conversation knows them, within a transaction."""
     values = {"prefixes": view.prefixes, "keys": list(keys)}
-    found = await connection.execute(_SQL["reread_in_view"], values)
-    memories = merged(read_within(await found.fetchall(), view), view)
-    return {one.key: one for one in memories}
+    rows = await fetch_rows(connection, _SQL["reread_in_view"], values)
+    return {one.key: one for one in merged(read_within(rows, view), view)}
