@@ -237,12 +237,11 @@ class ReplyInSlack:
         await self._answered()
         await self._confirm()
         self._take_whole_text(text)
-        if self.state is State.STREAMING and await self._end(below):
-            await self._wait_until_recorded()
-            return True
-        await self._post_rest(below)
+        has_ended = self.state is State.STREAMING and await self._end(below)
+        if not has_ended:
+            await self._post_rest(below)
         await self._wait_until_recorded()
-        return False
+        return has_ended
 
     async def tell(self, payload: Payload) -> None:
         """Post a message of the app's own as the whole reply; raises as `finish` does."""
