@@ -153,6 +153,7 @@ def test_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
             lambda: world.rows(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                " AND query LIKE '%array_append(reply_ts%'"
             ),
             "a note that waits",
         )
