@@ -27,6 +27,8 @@ _RUN: Final = "[ァ-ヺー一-鿿A-Za-z0-9]*"
 _LIKED_NAMES: Final = "|".join(chain.from_iterable(SCRIPT["liked"].values()))
 _NAMES: Final = re.compile(f"お?{_RUN}(?:{_LIKED_NAMES}){_RUN}")
 _LONGEST: Final = 4  # words of a name
+# Characters of a sentence that is read; the time of some patterns grows with the square of them.
+_LONGEST_SENTENCE: Final = 2_000
 
 
 def _rules() -> Iterator[tuple[str, re.Pattern[str]]]:
@@ -68,7 +70,10 @@ def read(text: str) -> tuple[Said, ...]:
 
 
 def _sentence(sentence: str) -> Iterator[Said]:
-    """Yield the clauses of a sentence, without its opening phrase."""
+    """Yield the clauses of a sentence, without its opening phrase; a long one is not understood."""
+    if len(sentence) > _LONGEST_SENTENCE:
+        yield Said("unknown", sentence, sentence)
+        return
     plain = _END.sub("", sentence).replace("’", "'")
     words = " ".join(plain.split())
     other = "unknown"
