@@ -22,9 +22,9 @@ from bot.memories.kept_lines import SHOW_LINE, show_line
 from bot.memories.promises import REMIND, remind
 from bot.notices import SHOW_NOTICE, TELL_UNREAD, show_notice, tell_unread
 from bot.pipeline import backfill
+from bot.pipeline.attempts import answer_thread
 from bot.pipeline.edits import delete_answer, update_from_message
 from bot.pipeline.formation import form_memories
-from bot.pipeline.turn import answer_thread
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.queue.retries import Backoff
 from bot.runtime.maintenance import register_periodic_work

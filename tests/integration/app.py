@@ -34,10 +34,10 @@ from bot.memories.panel import read_panel
 from bot.memories.switches import turn_off
 from bot.notices import SHOW_NOTICE, show_notice
 from bot.people import People
+from bot.pipeline.attempts import answer_thread
 from bot.pipeline.edits import delete_answer, follow_change, update_from_message
 from bot.pipeline.formation import form_memories
 from bot.pipeline.prompt import REPLY_INSTRUCTIONS
-from bot.pipeline.turn import answer_thread
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.queue.retries import RunLater
 from bot.runtime.wiring import ModelClients, create_app

@@ -1,0 +1,246 @@
+"""The attempts at a message: a job takes it, runs its turn, and tries again or gives it up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from contextlib import suppress
+from uuid import UUID, uuid4
+
+from procrastinate import JobContext
+from procrastinate.job_context import AbortReason
+from psycopg import OperationalError
+
+from bot.access import QuotaExceeded
+from bot.app import App
+from bot.cancellation import cancel_until_done
+from bot.conversation.inbox import (
+    MAX_FAILURES,
+    MAX_FAILURES_WITH_APOLOGY,
+    ClaimedMessage,
+    finish_without_turn,
+    release_message,
+    take_message,
+)
+from bot.conversation.run import Interrupted
+from bot.delivery.reply_in_slack import DeliveryFailed
+from bot.logs import fault, log_fields
+from bot.people import refusal_in
+from bot.pipeline.fixed_replies import (
+    activate,
+    give_up,
+    postpone,
+    refuse_access,
+    refuse_quota,
+    reply_fixed,
+)
+from bot.pipeline.reply import no_model_answers
+from bot.pipeline.turn import answer_message
+from bot.queue.retries import RunLater
+from bot.reply_models.failures import ReplyFailed
+from bot.slack.client import SLACK_FAULTS, is_passing, slack_fault
+from bot.slack.messages import THREAD_SETTING
+from memory.metrics import count, step
+from memory.postgres import is_unavailable, transaction
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 5.0
+_RELEASE_SECONDS = 2.0
+_SPREAD_SECONDS = 2.0
+# A job that Slack keeps waiting puts itself off this often, which takes about half an hour; after
+# that each attempt counts as a failure.
+_MAX_RUNS_WITHOUT_SLACK = 30
+_FIRST_PAUSE_WITHOUT_SLACK_SECONDS = 5.0
+_LONGEST_PAUSE_WITHOUT_SLACK_SECONDS = 60.0
+
+
+@step("drain")
+async def answer_thread(app: App, context: JobContext, thread: str) -> None:
+    """Answer the waiting messages of `thread` in the order they were written; run as a job.
+
+    It goes on until no message of the thread waits. The thread's next job can only begin after this
+    one has ended, without a notification; it then finds nothing to do. A job that ran before
+    answers one message, because its number of runs counts for that one. Raises `RunLater` to be run
+    again, and `asyncio.CancelledError` if the process ends.
+    """
+    token = uuid4()
+    attempts = context.job.attempts
+    while claimed := await _take(app, thread, token, attempts):
+        await _spread_after_crashes(app, claimed)
+        with log_fields(team=claimed.message.team_id):
+            if not await _attempt_until_interrupted(app, claimed, context) or attempts:
+                return
+
+
+async def _take(app: App, thread: str, token: UUID, attempts: int) -> ClaimedMessage | None:
+    try:
+        return await take_message(app, thread, token, attempts=attempts)
+    except OperationalError as error:
+        log.warning("a thread waits for PostgreSQL: %s", fault(error))
+        raise RunLater(_FIRST_PAUSE_SECONDS) from error
+
+
+async def _spread_after_crashes(app: App, claimed: ClaimedMessage) -> None:
+    """Put a message off for a random time if its processes died again and again.
+
+    One of the messages in progress may be what ends the processes; the others get a chance to be
+    answered without it.
+    """
+    crashes = claimed.failures
+    if claimed.process_died and 1 < crashes < MAX_FAILURES_WITH_APOLOGY:
+        with suppress(Interrupted):
+            await release_message(app, claimed)
+        raise RunLater(random.uniform(0.0, _SPREAD_SECONDS * (crashes - 1)))  # noqa: S311
+
+
+async def _attempt_until_interrupted(
+    app: App, claimed: ClaimedMessage, context: JobContext
+) -> bool:
+    """Answer a message; return False if the attempt was interrupted and the job must end.
+
+    A job is aborted by a Stop, an edit or a deletion of the message, each of which has added
+    another job, or because the process ends; in that case the message is released.
+    """
+    attempt = asyncio.create_task(_handle(app, claimed))
+    try:
+        return await asyncio.shield(attempt)
+    except asyncio.CancelledError:
+        interruption = None
+        if context.abort_reason() is AbortReason.USER_REQUEST:
+            interruption = await _read_interruption(app, claimed)
+        if interruption is None:
+            await _hand_back(app, claimed, attempt)
+            raise
+        claimed.run.interrupt(interruption)
+        await attempt
+        return False
+
+
+async def _read_interruption(app: App, claimed: ClaimedMessage) -> Interrupted | None:
+    """Return why the job was aborted; None if for another message, or if that is unknown now."""
+    run = claimed.run
+    try:
+        async with transaction(app.pool, {THREAD_SETTING: run.thread}) as connection:
+            return await run.read_interruption(connection)
+    except OperationalError as error:
+        log.warning("why an answer is to end could not be read: %s", fault(error))
+        return None
+
+
+async def _hand_back(app: App, claimed: ClaimedMessage, attempt: asyncio.Task[bool]) -> None:
+    """Cancel an attempt, and let another job begin the message again."""
+    await cancel_until_done(attempt)
+    try:
+        async with asyncio.timeout(_RELEASE_SECONDS):
+            await release_message(app, claimed)
+    except (Interrupted, OperationalError, TimeoutError) as error:
+        log.info("a message was not handed back: %s", fault(error))
+
+
+async def _handle(app: App, claimed: ClaimedMessage) -> bool:
+    """Answer a message; return False if the attempt was interrupted.
+
+    Raises `RunLater` where it is to be tried again.
+    """
+    try:
+        await _attempt(app, claimed)
+    except Interrupted as interruption:
+        log.info("an answer was interrupted: %s", type(interruption).__name__)
+        return False
+    except DeliveryFailed as failed:
+        if failed.is_expected:
+            log.warning("a conversation takes no answer from the app: %s", failed.code)
+        else:
+            count("errors", kind="delivery")
+            log.exception("a reply could not be delivered: %s", failed.code)
+        await give_up(app, claimed)
+    except RunLater:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it was, the person gets an answer
+        await _handle_error(app, claimed, error)
+    return True
+
+
+async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> None:
+    """Schedule another attempt after a failure, or give the message up."""
+    if is_unavailable(error):
+        count("errors", kind="database_away")
+        log.warning("a turn waits for PostgreSQL and is begun again: %s", fault(error))
+        await _release_when_back(app, claimed)
+        raise RunLater(0.0) from error
+    if _is_slack_away(error) and claimed.attempts < _MAX_RUNS_WITHOUT_SLACK:
+        count("errors", kind="slack_away")
+        log.warning("a turn waits for Slack and is begun again: %s", slack_fault(error))
+        await _release_until_slack_is_back(app, claimed)
+        return
+    count("errors", kind="turn")
+    if claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
+        log.exception("a message was given up after %d failures", claimed.failures)
+        await give_up(app, claimed)
+        return
+    log.warning("a turn failed and is begun again: %s", fault(error))
+    with suppress(Interrupted):
+        await release_message(app, claimed, failed=True)
+        pause = _FIRST_PAUSE_SECONDS * 2**claimed.failures
+        raise RunLater(min(pause, _LONGEST_PAUSE_SECONDS))
+
+
+def _is_slack_away(error: Exception) -> bool:
+    return isinstance(error, SLACK_FAULTS) and is_passing(error)
+
+
+async def _release_until_slack_is_back(app: App, claimed: ClaimedMessage) -> None:
+    """Put a message off: an outage of Slack is no failure of the message. Raises `RunLater`."""
+    with suppress(Interrupted):
+        await release_message(app, claimed)
+        pause = _FIRST_PAUSE_WITHOUT_SLACK_SECONDS * (1 + claimed.attempts)
+        raise RunLater(min(pause, _LONGEST_PAUSE_WITHOUT_SLACK_SECONDS))
+
+
+async def _release_when_back(app: App, claimed: ClaimedMessage) -> None:
+    """Release a message once PostgreSQL is back: an outage is no failure of the message."""
+    while True:
+        await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+        try:
+            with suppress(Interrupted):
+                await release_message(app, claimed)
+        except OperationalError as error:
+            log.warning("a message waits for PostgreSQL: %s", fault(error))
+        else:
+            return
+
+
+@step("turn")
+async def _attempt(app: App, claimed: ClaimedMessage) -> None:
+    """Answer a message. Raises `RunLater` if it is postponed until the model is back."""
+    message = claimed.message
+    if claimed.unserved:
+        log.info("a message of a workspace that is not served was passed over")
+        await finish_without_turn(app, claimed, "skipped")
+    elif claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
+        log.error("message %s was given up: even the apology fails", claimed.id)
+        activate(app, claimed)
+        await give_up(app, claimed)
+    elif refusal := refusal_in(app.settings, message.person, message.channel_id, message.audience):
+        await refuse_access(app, claimed, refusal)
+    elif claimed.failures >= MAX_FAILURES:
+        await reply_fixed(app, claimed, "turn_failed")
+    elif claimed.stopped:
+        await reply_fixed(app, claimed, "stopped", outcome="stopped", form_words=True)
+    elif await no_model_answers(app.models):
+        await postpone(app, claimed)
+    else:
+        await _answer(app, claimed)
+
+
+async def _answer(app: App, claimed: ClaimedMessage) -> None:
+    """Let the model answer a message."""
+    try:
+        await answer_message(app, claimed)
+    except QuotaExceeded as exceeded:
+        await refuse_quota(app, claimed, exceeded)
+    except ReplyFailed:
+        await postpone(app, claimed)
