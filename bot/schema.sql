@@ -37,7 +37,7 @@ CREATE TABLE messages (
     words text NOT NULL DEFAULT '',
     reply text,
     reply_ts text[] NOT NULL DEFAULT '{}',
-    -- When Slack may have been asked for a message of the reply that is not in `reply_ts`.
+    -- Since when a message of the reply may be in Slack that is not in `reply_ts`.
     posting_since timestamptz,
     -- The person was asked whether to forget what the message names: its words remove nothing.
     removal_proposed boolean NOT NULL DEFAULT false,

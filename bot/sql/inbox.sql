@@ -61,11 +61,8 @@ WHERE thread = %(thread)s AND ended_at IS NULL AND (token IS NOT NULL OR begun_a
 RETURNING id;
 
 -- name: release
--- An attempt ended without an answer; `failed`: with an error. Slack may just have been asked for a
--- message that is not recorded, and may still begin it.
-UPDATE messages
-SET token = NULL, failures = failures + %(failed)s::int,
-    posting_since = CASE WHEN posting_since IS NOT NULL THEN now() END
+-- An attempt ended without an answer; `failed`: with an error.
+UPDATE messages SET token = NULL, failures = failures + %(failed)s::int
 WHERE id = %(id)s AND token = %(token)s
 RETURNING id;
 

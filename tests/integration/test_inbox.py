@@ -193,25 +193,6 @@ async def test_an_attempt_that_was_taken_over_is_told(app: App, database: str, p
     assert stored(database, asked.thread)[0]["status"] == "skipped"
 
 
-async def test_a_call_of_an_attempt_that_ended_may_still_be_carried_out(
-    app: App, database: str
-) -> None:
-    """What the attempt may have asked for is dated by its end, so that the next one waits."""
-    asked, unasked = message(), message()
-    for one in (asked, unasked):
-        await begun(app, one)
-    owner_rows(
-        database,
-        "UPDATE messages SET posting_since = now() - interval '1 minute' WHERE ts = %s RETURNING 1",
-        asked.ts,
-    )
-    recent = "SELECT posting_since > now() - interval '30 seconds' AS is_recent FROM messages"
-    for one, expected in ((asked, True), (unasked, None)):
-        await release_message(app, await taken(app, one.thread), failed=True)
-        [row] = owner_rows(database, f"{recent} WHERE ts = %s", one.ts)
-        assert row["is_recent"] is expected
-
-
 async def test_the_more_messages_of_a_person_wait_the_later_they_begin(
     app: App, database: str
 ) -> None:
