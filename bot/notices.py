@@ -235,7 +235,7 @@ async def show_notice(
             await _delete(app, notice, notice.ts)
             notice = replace(notice, ts=None, shown=False)
         if said is not None:
-            notice = await _said(app, notice, said)
+            notice = await _show(app, notice, said)
     except SLACK_FAULTS as error:
         if error_code(error) == RATE_LIMITED:
             raise RunLater(random.uniform(*_LATER_SECONDS)) from error  # noqa: S311
@@ -246,8 +246,8 @@ async def show_notice(
     await person_statement(app.pool, person, _SQL["note_shown"], values)
 
 
-async def _said(app: App, notice: _Notice, said: Payload) -> _Notice:
-    """Return a notice whose message says this; one that was shown and deleted stays away."""
+async def _show(app: App, notice: _Notice, said: Payload) -> _Notice:
+    """Post a notice's message or update it; one that was shown and deleted stays away."""
     if notice.shown and notice.ts is None:
         return notice
     return replace(notice, ts=await _send(app, notice, said))

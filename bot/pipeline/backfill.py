@@ -158,8 +158,10 @@ async def _read_page(
     client = app.slack.client(team)
     page: dict[str, Any] = {"oldest": oldest, "limit": PAGE, "cursor": cursor or None}
     if thread:
-        return await _answer_of(client.conversations_replies(channel=channel, ts=thread, **page))
-    return await _answer_of(client.conversations_history(channel=channel, **page))
+        call = client.conversations_replies(channel=channel, ts=thread, **page)
+    else:
+        call = client.conversations_history(channel=channel, **page)
+    return await _answer_of(call)
 
 
 async def _answer_of(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse | None:

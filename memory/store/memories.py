@@ -270,4 +270,5 @@ async def reread_in_view(
     """Return the memories with these keys, as a conversation knows them, within a transaction."""
     values = {"prefixes": view.prefixes, "keys": list(keys)}
     rows = await fetch_rows(connection, _SQL["reread_in_view"], values)
-    return {one.key: one for one in merged(read_within(rows, view), view)}
+    memories = merged(read_within(rows, view), view)
+    return {one.key: one for one in memories}
