@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
@@ -25,8 +26,9 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 class Settings(Given):
     """Pace and behaviour of the model.
 
-    Milliseconds: `first_token_ms` before an answer begins, `token_ms` between two
-    pieces of a stream, `embedding_ms` before embeddings. `chunk_chars` is the length of a piece.
+    Milliseconds: `first_token_ms` from the arrival of a request to its answer's first piece,
+    `embedding_ms` to its embeddings, `token_ms` between two pieces of a stream. `chunk_chars` is
+    the length of a piece.
     With `reasoning` each response begins with a reasoning item. `record_traffic` keeps every body
     for ``/_model/traffic``.
     """
@@ -180,9 +182,13 @@ _Rule = TypeVar("_Rule", Fault, Script)
 
 @dataclass
 class Exchange:
-    """One request on its way through: what the journal will say about it, and its fault."""
+    """One request on its way through: what the journal will say about it, and its fault.
+
+    The settings' pace counts from `began`: its arrival, or the end of a fault's delay.
+    """
 
     endpoint: Endpoint
+    began: float = field(default_factory=time.perf_counter)
     kind: str = "reply"
     raw: str = ""
     answer: dict[str, Any] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from openai_double.errors import ApiError, refused
 from openai_double.prompt import Prompt
 from openai_double.request_types import Endpoint
 from openai_double.responses import ResponseWriter
-from openai_double.streaming import Dropped, pause, reset, stream
+from openai_double.streaming import Dropped, pause, pause_from, reset, stream
 
 _MAX_BODY: Final = 32 * 1024 * 1024
 _CREATED: Final = 1_767_225_600
@@ -147,7 +147,7 @@ class _Server:
         if body.get("stream"):
             return await stream(request, exchange, writer, self._control)
         whole = writer.whole()
-        await pause(settings.first_token_ms)
+        await pause_from(exchange.began, settings.first_token_ms)
         return web.json_response(whole)
 
     def _answer_to(self, asked: Prompt, exchange: Exchange) -> Answer:
@@ -166,7 +166,7 @@ class _Server:
             "embeddings": len(answer["data"]),
             "tokens": answer["usage"]["total_tokens"],
         }
-        await pause(self._control.settings.embedding_ms)
+        await pause_from(exchange.began, self._control.settings.embedding_ms)
         return web.json_response(answer)
 
     async def models(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
@@ -216,6 +216,7 @@ class _Server:
         await pause(fault.delay_ms)
         if fault.hold:
             await self._control.hold()
+        exchange.began = time.perf_counter()
         if fault.drop:
             reset(request)
         if fault.error is not None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import struct
+import time
 from typing import Any
 
 from aiohttp import web
@@ -23,6 +24,15 @@ async def pause(milliseconds: float) -> None:
     """Sleep for a number of milliseconds; zero or less returns at once."""
     if milliseconds > 0:
         await asyncio.sleep(milliseconds / 1000)
+
+
+async def pause_from(began: float, milliseconds: float) -> None:
+    """Sleep until so long after `began`, a time of `time.perf_counter`.
+
+    So the pace of a model contains the time that the double needs to read a request.
+    """
+    passed = (time.perf_counter() - began) * 1000
+    await pause(milliseconds - passed)
 
 
 async def stream(
@@ -45,7 +55,10 @@ async def stream(
     for event in writer.events(chunk_chars=settings.chunk_chars):
         piece = _text_in(event)
         if piece:
-            await pause(settings.token_ms if sent else settings.first_token_ms)
+            if sent:
+                await pause(settings.token_ms)
+            else:
+                await pause_from(exchange.began, settings.first_token_ms)
             if limit is not None and sent + len(piece) > limit:
                 reset(request)
             sent += len(piece)

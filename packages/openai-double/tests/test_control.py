@@ -9,6 +9,9 @@ import httpx2
 import openai
 import pytest
 
+from openai_double import Answer, Prompt, server
+from openai_double.control import Exchange
+
 from .controls import Controls
 
 MODEL = "gpt-6-luna"
@@ -71,6 +74,23 @@ async def test_a_stream_breaks_in_the_middle(
     assert whole.startswith(text)
     await controls.post("faults", {"endpoint": "responses", "break_after_chars": 10_000})
     assert await texts_until_broken(client) == whole
+
+
+async def test_the_pace_contains_the_time_that_the_double_needs(
+    client: openai.AsyncOpenAI, controls: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer due in an hour is sent at once if the double has needed that hour to read."""
+    await controls.post("settings", {"first_token_ms": 3_600_000})
+    answer = server._Server._answer_to
+
+    def slow_answer(self: server._Server, asked: Prompt, exchange: Exchange) -> Answer:
+        exchange.began -= 3_600
+        return answer(self, asked, exchange)
+
+    monkeypatch.setattr(server._Server, "_answer_to", slow_answer)
+    assert (await client.responses.create(model=MODEL, input="thanks")).output_text
+    stream = await client.responses.create(model=MODEL, input="thanks", stream=True)
+    assert [event async for event in stream][-1].type == "response.completed"
 
 
 async def test_a_script_says_what_is_answered(
