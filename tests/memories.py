@@ -88,7 +88,7 @@ def put_memory(
                 "kind": kind,
                 "content": Jsonb(content),
                 "subject": subject_key(str(kind), content),
-                "sources": Jsonb(value.get("sources") or [{}]),
+                "sources": Jsonb(value.get("sources") or [{"evidence": "typed in a form"}]),
                 "at": at,
             },
         )

@@ -221,7 +221,8 @@ async def follow_edit(app: App, event: Event) -> None:
     again = None
     if "text" in before:
         again = _read_found(event, edited)
-    author = author_key(before, event.installation, shared=event.is_shared)
+    # Slack's reference shows this event without the previous message.
+    author = author_key(before or edited, event.installation, shared=event.is_shared)
     await follow_change(app, _change_of(event, edited, author=author, text=text, again=again))
 
 

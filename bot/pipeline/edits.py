@@ -52,8 +52,9 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
         author = await kept_author(app.pool, change.team_id, change.channel_id, change.ts)
     if author:
         scope |= Person(change.team_id, author).settings
+    bot_user_id = await app.slack.bot_user_id(change.team_id)
     async with transaction(app.pool, scope) as connection:
-        changed, words = await _store_change(app, connection, change)
+        changed, words = await _store_change(app, connection, change, bot_user_id)
         user = changed.user_id if changed else author
         if not user:
             return
@@ -72,12 +73,14 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
 
 
 async def _store_change(
-    app: App, connection: AsyncConnection[DictRow], change: edits.MessageChange
+    app: App,
+    connection: AsyncConnection[DictRow],
+    change: edits.MessageChange,
+    bot_user_id: str,
 ) -> tuple[edits.ChangedMessage | None, str]:
     """Store an edit or deletion; return the changed row, if any, and its words now."""
     if change.text is None:
         return await edits.withdraw_message(connection, app.queue, change), ""
-    bot_user_id = await app.slack.bot_user_id(change.team_id)
     question = plain(change.text, bot_user_id)
     said = typed(change.text, bot_user_id)
     [redacted_question, redacted_words] = redact_texts(question, said)

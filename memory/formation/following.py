@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence
 from memory.model.namespace import Person
-from memory.model.statement import MessageKey, Statement
+from memory.model.statement import MessageKey, views
 from memory.postgres.database import Pool
 from memory.store.proposals import delete_proposals_of_message
 from memory.store.statements import (
@@ -41,11 +42,12 @@ async def follow_message(
 
     `words` is the new version of the message, None if it was deleted. Statements whose evidence it
     still contains stay; the caller forms its new text. What other messages say about the memories
-    stays; a memory that only clicks are left of goes. Questions that quote the message are deleted.
-    If anything is gone, `in_commit` is awaited in the transaction with the batches of the notices
-    about the memories.
+    stays; clicks go with a memory of which they alone are left. Questions that quote the message
+    are deleted. If anything is gone, `in_commit` is awaited in the transaction with the batches of
+    the notices about the memories.
     """
     typed = [TypedMessage(words)] if words else []
+    now = datetime.now(UTC)
     async with writing(pool, embedder, person) as connection:
         async with seeing_forgotten(connection):
             said = await statements_of_message(connection, person, message)
@@ -57,8 +59,8 @@ async def follow_message(
             for statements in by_key.values():
                 batches |= {one.batch for one in statements}
                 others = [one for one in statements if one.id not in ids]
-                if not any(map(_says_something, others)):
-                    ids |= {one.id for one in others}
+                if not views(others, now):
+                    ids |= {one.id for one in others if one.act == "say" and one.is_click}
             await delete_statements(connection, person, ids)
             await delete_proposals_of_message(connection, person, message)
         await refresh_keys(connection, person, keys)
@@ -72,8 +74,3 @@ def _is_still_said(evidence: str, typed: list[TypedMessage]) -> bool:
     if not typed:
         return False
     return not evidence or find_evidence(evidence, typed) is not None
-
-
-def _says_something(statement: Statement) -> bool:
-    """Return whether the person typed it: a click alone only repeats what was said before."""
-    return statement.act == "say" and bool(statement.evidence)

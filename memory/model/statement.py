@@ -82,6 +82,16 @@ class Statement:
         return message_key(self.channel, self.ts)
 
     @property
+    def is_click(self) -> bool:
+        """Whether the person typed nothing: a click only repeats or rates what was said before."""
+        return self.message is None and not self.evidence
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """The order in which statements were said."""
+        return self.said_at, self.number
+
+    @property
     def about(self) -> Subject:
         """What it is about, by the fields that it says."""
         return kind_and_subject(self.kind, self.content or {})
@@ -169,18 +179,16 @@ def fold(statements: Iterable[Statement]) -> dict[str, Any] | None:
     """Return the content that the statements of one memory add up to; None for no memory.
 
     They are added in the order in which they were said. Content that its kind's schema rejects, or
-    whose level is 0, is no memory.
+    whose level is 0, is no memory, and neither are clicks alone.
     """
-    content: dict[str, Any] | None = None
-    kind = ""
-    for one in in_order(statements):
-        kind = one.kind
-        if one.act == "remove":
-            content = None
-        elif one.act == "say":
-            content = {**(content or {}), **(one.content or {})}
-    if content is None:
+    said = since_removal(statements)
+    if all(one.is_click for one in said):
         return None
+    kind = ""
+    content: dict[str, Any] = {}
+    for one in said:
+        kind = one.kind
+        content |= one.content or {}
     whole = validated_content(kind, content)
     if whole is None or level(kind, whole) == 0:
         return None
@@ -214,18 +222,19 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
 def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     """Return the statements that count at `now`, each with the audience that knows it then.
 
-    A move gives its audience to all statements before it, except to those shown by a click.
+    A move gives its audience to all that was said before it, even if that was stored later, except
+    to what is shown by a click.
     """
     counted = [one for one in statements if counts(one, now)]
     moves = [one for one in counted if one.act == "move"]
     if not moves:
         return counted
-    last_move = max(moves, key=lambda move: move.number)
+    last_move = in_order(moves)[-1]
     placed = []
     for one in counted:
         if one.act == "move":
             continue
-        if one.number < last_move.number and not is_shown_by_click(one.audience):
+        if one.order < last_move.order and not is_shown_by_click(one.audience):
             one = replace(one, audience=last_move.audience)
         placed.append(one)
     return placed
@@ -240,7 +249,7 @@ def counts(statement: Statement, now: datetime) -> bool:
 
 def in_order(statements: Iterable[Statement]) -> list[Statement]:
     """Return statements in the order in which they were said."""
-    return sorted(statements, key=lambda one: (one.said_at, one.number))
+    return sorted(statements, key=lambda one: one.order)
 
 
 def agrees(known: Content, whole: Content) -> bool:

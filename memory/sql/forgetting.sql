@@ -23,6 +23,20 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
         OR (said_at >= %(since)s AND said_at < %(until)s))
 RETURNING id, key, kind, content, channel, ts, batch;
 
+-- name: hide_rest
+-- Hide what is left of memories that have gone: clicks, which only repeat what is hidden, and, if
+-- memories were named, what an earlier key of theirs still says about the same thing.
+UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL AND act = 'say'
+    AND NOT EXISTS (SELECT FROM store WHERE prefix = %(prefix)s AND store.key = statements.key)
+    AND (key = ANY(%(concerned)s) AND channel IS NULL AND evidence = ''
+        OR (kind, subject) IN (
+            SELECT hidden.kind, hidden.subject FROM statements AS hidden
+            WHERE hidden.team_id = %(team)s AND hidden.user_id = %(user)s
+                AND hidden.forgotten_id = %(id)s AND hidden.act = 'say'
+                AND hidden.key = ANY(%(keys)s)))
+RETURNING id, key, kind, content, channel, ts, batch;
+
 -- name: delete_proposals
 -- Delete the questions and refusals about what is forgotten, or from its messages.
 DELETE FROM proposals

@@ -31,7 +31,7 @@ ORDER BY store.key IS NULL, said.newest DESC;
 
 -- name: insert
 -- New statements, from a JSON array. The same words of the same message are stored only once,
--- because a formation may run again.
+-- because a formation may run again; one that was undone does not count again by that.
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
     evidence, channel, ts, said_at, zone, until, may_harm, batch)
 SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act, new.actor,
@@ -49,7 +49,7 @@ WHERE NOT EXISTS (
         AND known.act = new.act AND known.actor = new.actor AND known.channel = new.channel AND known.ts = new.ts
         AND known.audience = new.audience AND known.evidence = new.evidence
         AND known.content IS NOT DISTINCT FROM NULLIF(new.content, 'null'::jsonb)
-        AND known.withdrawn_at IS NULL
+        AND (known.withdrawn_at IS NULL OR known.actor = 'formation')
 )
 ORDER BY new.place;
 

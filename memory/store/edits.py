@@ -136,9 +136,10 @@ async def add_memories(
 ) -> list[Change]:
     """Store what the person wrote, in one transaction; return one change for each memory.
 
-    If there is a memory about the same thing already, the statement is added to it. `in_commit` is
-    awaited last in the writing transaction, under the person's lock; an exception from it rolls
-    everything back. Raises `InvalidContent` and `MemoryFull`.
+    If there is a memory about the same thing already, the statement is added to it. An origin
+    without evidence gets the texts of the content: nothing else was typed. `in_commit` is awaited
+    last in the writing transaction, under the person's lock; an exception from it rolls everything
+    back. Raises `InvalidContent` and `MemoryFull`.
     """
     contents = [validated(kind, content, schemas) for content, _ in given]
     person = namespace.person
@@ -151,6 +152,8 @@ async def add_memories(
         for about, whole, (content, origin) in zip(subjects, contents, given, strict=True):
             key = keys.setdefault(about, str(uuid4()))
             said = {name: whole[name] for name in _given(content)}
+            if not origin.evidence:
+                origin = replace(origin, evidence=_as_typed(whole))
             one = statement_of(key, kind, namespace.audience, said, origin, batch=batch)
             statements.append(one)
         new = {one.key for one in statements} - known.remembered
@@ -226,6 +229,11 @@ async def _current_statements(
     """Return the statements about a memory that count now."""
     by_key = await read_statements(connection, person, [key])
     return current(by_key[key], datetime.now(UTC))
+
+
+def _as_typed(content: Mapping[str, Any]) -> str:
+    """Return the texts of a content as evidence."""
+    return "\n".join(texts(content))[:MAX_TEXT]
 
 
 def _said(kind: str, whole: Mapping[str, Any], names: set[str]) -> dict[str, Any]:

@@ -21,10 +21,16 @@ from memory.model.dates import LATEST
 from memory.model.errors import ChangeGone
 from memory.model.namespace import DM, Person
 from memory.model.schemas import fields_with_value, subject
-from memory.model.statement import MessageKey, Statement, View, agrees
+from memory.model.statement import (
+    MessageKey,
+    Statement,
+    View,
+    agrees,
+    current,
+    since_removal,
+)
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import column_parameters, load_statements
-from memory.store.edits import Origin, statement_of
 from memory.store.memories import Memory, person_range, reread
 from memory.store.proposals import ask
 from memory.store.statements import (
@@ -32,6 +38,7 @@ from memory.store.statements import (
     keys_of,
     message_parameters,
     messages_of,
+    read_statements,
     refresh_keys,
     refresh_rows,
     seeing_forgotten,
@@ -169,6 +176,10 @@ async def forget_within(
     async with seeing_forgotten(connection):
         hidden = await fetch_rows(connection, _SQL["hide"], values)
     await refresh_keys(connection, person, keys)
+    rest = {**values, "prefix": person.namespace(DM).prefix, "concerned": list(keys)}
+    async with seeing_forgotten(connection):
+        hidden += await fetch_rows(connection, _SQL["hide_rest"], rest)
+    keys |= keys_of(hidden)
     asked = await fetch_rows(connection, _SQL["delete_proposals"], {**values, "keys": list(keys)})
 
     messages = messages_of(hidden) | set(selection.messages)
@@ -247,8 +258,9 @@ async def undo_forgetting(
         records = await fetch_rows(connection, _SQL["delete_record"], values)
         keys = keys_of(restored)
         views = await refresh_rows(connection, person, keys)
+        said = await read_statements(connection, person, keys)
         joined = await join_same_things(connection, person, views)
-        await _ask_about_contradictions(connection, person, views, joined)
+        await _ask_about_contradictions(connection, person, views, said, joined)
         back = await reread(connection, person, {joined.get(key, key) for key in keys})
         if in_commit is not None:
             await in_commit(connection, records[0]["forgotten_at"])
@@ -259,9 +271,13 @@ async def _ask_about_contradictions(
     connection: AsyncConnection[DictRow],
     person: Person,
     views: Iterable[View],
+    said: Mapping[str, Sequence[Statement]],
     joined: Mapping[str, str],
 ) -> None:
-    """Ask the person where what came back contradicts the newer memory that it has joined."""
+    """Ask the person where what came back contradicts the newer memory that it has joined.
+
+    `said` has the statements of the memories by the keys that they had.
+    """
     if not joined:
         return
     newer = await reread(connection, person, joined.values())
@@ -270,24 +286,27 @@ async def _ask_about_contradictions(
         other = newer.get(joined.get(view.key, ""))
         if view.audience != DM or other is None or agrees(view.content, other.content):
             continue
-        asked.append(_question_about(other, view))
+        counted = current(said[view.key], datetime.now(UTC))
+        newest = since_removal(counted)[-1]
+        asked.append(_question_about(other, view, newest))
     await ask(connection, person, asked)
 
 
-def _question_about(memory: Memory, view: View) -> Statement:
-    """Return the statement that would give a memory the content of `view`, with its newest source.
+def _question_about(memory: Memory, view: View, newest: Statement) -> Statement:
+    """Return the statement that would give a memory the content of `view`, said as in `newest`.
 
     Fields without a value say nothing.
     """
-    source = view.sources[-1] if view.sources else {}
-    origin = Origin(
+    return replace(
+        newest,
+        id=uuid4(),
+        key=memory.key,
+        audience=DM,
         actor="question",
-        evidence=source.get("evidence") or "",
-        channel=source.get("channel"),
-        ts=source.get("ts"),
+        content=fields_with_value(view.content),
+        may_harm=view.may_harm,
+        batch=uuid4(),
     )
-    said = fields_with_value(view.content)
-    return statement_of(memory.key, view.kind, DM, said, origin, batch=uuid4())
 
 
 async def undoable_forgetting(pool: Pool, person: Person) -> tuple[Forgotten, datetime] | None:

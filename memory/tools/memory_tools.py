@@ -25,9 +25,10 @@ from memory.model.namespace import MemoryView
 from memory.model.references import References
 from memory.model.schemas import by_kind, level, subject
 from memory.model.text import texts
+from memory.postgres.database import person_transaction
 from memory.recall.search import search_memories
 from memory.store.changes import Change
-from memory.store.memories import Memory, find_in_view
+from memory.store.memories import Memory, find_in_view, reread_in_view
 from memory.store.proposals import Question
 from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
 
@@ -215,7 +216,7 @@ class MemoryTools:
         if outcome.changes:
             stored = {change.kind for change in outcome.changes}
             self.refused = tuple(one for one in self.refused if one.kind not in stored)
-            return await self._as_shown([_done(change) for change in outcome.changes])
+            return await self._as_shown(await self._done(outcome.changes))
         if outcome.questions:
             return _json({"done": False, "asked": _ASKED})
         if not outcome.refused:
@@ -226,14 +227,23 @@ class MemoryTools:
         shown = {"no_evidence": _NO_EVIDENCE, "secret": _CREDENTIALS}.get(reason, _REFUSED)
         return _json({"done": False, "refused": reason, "shown": shown})
 
-
-def _done(change: Change) -> dict[str, Any]:
-    return {
-        "done": change.action,
-        "id": change.key,
-        "kind": change.kind,
-        "content": (change.after or {}).get("content"),
-    }
+    async def _done(self, changes: Iterable[Change]) -> list[dict[str, Any]]:
+        """Return what changed as the conversation knows it; a change is of all audiences."""
+        keys = {change.key for change in changes}
+        async with person_transaction(self.former.pool, self.view.person) as connection:
+            known = await reread_in_view(connection, self.view, keys)
+        done: list[dict[str, Any]] = []
+        for change in changes:
+            memory = known.get(change.key)
+            done.append(
+                {
+                    "done": change.action,
+                    "id": change.key,
+                    "kind": change.kind,
+                    "content": memory.content if memory else None,
+                }
+            )
+        return done
 
 
 def _with(known: Iterable[Memory], new: Iterable[Memory]) -> tuple[Memory, ...]:

@@ -104,9 +104,9 @@ class Thing:
         return content if true else None
 
     def heard(self) -> list[tuple[str, Said]]:
-        """Return what counts, each with the audience that knows it, in the order it was stored."""
+        """Return what counts, each with the audience that knows it, in the order it was said."""
         placed: list[tuple[str, Said]] = []
-        for one in sorted(self.said, key=lambda one: one.number):
+        for one in sorted(self.said, key=lambda one: (one.at, one.number)):
             if one.withdrawn:
                 continue
             if one.moves:
@@ -503,7 +503,8 @@ class Sequences(RuleBasedStateMachine):
             with pytest.raises(ChangedSince):
                 self.do(work)
             return
-        said = Said(audience, None, typed=False, moves=True)
+        now = datetime.now(UTC).timestamp()
+        said = Said(audience, None, typed=False, moves=True, at=now)
         self.take(person, self.do(work), thing, [said])
 
     @rule(person=PERSONS, place=PLACES)

@@ -377,3 +377,13 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
         assert question.asks == "replace"
     [left] = await open_questions(case.pool, OWN.person)
     assert left.id == question.id
+
+
+async def test_the_model_of_a_channel_is_told_only_what_the_channel_knows(case: ToolTest) -> None:
+    """What direct messages know of the same memory is in no output of a tool."""
+    content = {"food_name": "ramen", "preference": 80, "description": "comforts me at night"}
+    put_memory(case.database, OWN, {"kind": RAMEN["kind"], "content": content})
+    tools = case.tools("I love ramen", own=ALICE.namespace(PUBLIC))
+    [told] = await change(tools, RAMEN)
+    assert told["content"]["preference"] == RAMEN["preference"]
+    assert "comforts" not in json.dumps(told)

@@ -11,6 +11,7 @@ from bot.ui.acts import Forget, Undo, UndoAct
 from memory import list_changes
 from memory.store import expire_due
 from tests.integration.app import App
+from tests.integration.messages import changed
 
 
 async def forget_everything(app: App, message: Message) -> UndoAct | None:
@@ -68,6 +69,26 @@ async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:
     await app.click(message.person, undo)
     await app.follow_changes()
     assert app.turn(message)["question"] == "I love sushi"
+    assert await foods(app, message) == ["sushi"]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_an_edit_without_the_previous_message_is_remembered(app: App, answered: bool) -> None:
+    """Slack's reference shows the event so: its message names the author."""
+    place = app.slack.place()
+    if answered:
+        message = await app.ask(place, "I love ramen")
+        await app.form(message)
+    else:
+        message = await app.receive(place, "I love ramen")
+    where = {"user": message.user_id, "channel": message.channel_id, "ts": message.ts}
+    app.slack.control("messages/edit", {**where, "text": "I love sushi"})
+    edited = changed(message, "I love sushi")
+    del edited["event"]["previous_message"]
+    await app.note(edited)
+    await app.follow_changes()
+    await app.answering.drain(message.thread)
+    await app.form(message)
     assert await foods(app, message) == ["sushi"]
 
 

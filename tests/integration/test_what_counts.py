@@ -1,0 +1,185 @@
+"""What counts of what was said: clicks, moves, what was undone, and what is over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from memory import (
+    DM,
+    ChangeGone,
+    Origin,
+    Selection,
+    answer_question,
+    edit_memory,
+    forget,
+    list_memories,
+    move_memory,
+    open_questions,
+    undo_forgetting,
+)
+from memory.formation import follow_message
+from memory.postgres import person_transaction
+from memory.store import expire_due
+from memory.store.changes import add_changes
+from memory.store.edits import statement_of
+from memory.store.proposals import ask
+from tests.databases import naming
+from tests.integration.test_changes import ALICE, WIDE, Ledger, food
+from tests.integration.test_changes import ledger as ledger
+
+FIRST, SECOND = "1700000001.000000", "1700000002.000000"
+FOOD = "UserFoodPreference"
+
+
+async def click(ledger: Ledger, key: str, level: int) -> None:
+    """Change a level in a form in which nothing is typed."""
+    content = food("soba", level)
+    await edit_memory(ledger.pool, ledger.embedder, ALICE, key, content, Origin(actor="command"))
+
+
+async def delete(ledger: Ledger, ts: str) -> None:
+    """Delete a message in Slack."""
+    await follow_message(ledger.pool, ledger.embedder, ALICE, ("D1", ts), None)
+
+
+def purge_now(ledger: Ledger) -> None:
+    """Let the time of an Undo of forgetting be over."""
+    ledger.rows(
+        "UPDATE statements SET forgotten_at = now() - interval '11 min'"
+        " WHERE forgotten_id IS NOT NULL"
+    )
+
+
+SINCE = datetime.fromtimestamp(1_700_000_000, UTC)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(messages=[("D1", FIRST)]),
+        Selection(since=SINCE, until=SINCE + timedelta(hours=1)),
+    ],
+)
+async def test_a_click_keeps_nothing_that_is_forgotten(
+    ledger: Ledger, selection: Selection
+) -> None:
+    """It goes with the message, comes back with it, and leaves nothing in the log."""
+    liked = await ledger.like("soba", ts=FIRST)
+    await click(ledger, liked.key, 90)
+    forgotten = await forget(ledger.pool, ALICE, selection)
+    assert await ledger.contents() == []
+    assert forgotten.id is not None
+    await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id)
+    assert await ledger.contents() == [food("soba", 90)]
+    await forget(ledger.pool, ALICE, selection)
+    purge_now(ledger)
+    await expire_due(ledger.pool)
+    assert naming(ledger.database, "soba") == {}
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "forgotten", "over", "removed"])
+async def test_a_click_keeps_nothing_that_is_deleted(ledger: Ledger, how: str) -> None:
+    """What does not count keeps no memory of which only a click is left."""
+    first = await ledger.like("soba", ts=FIRST)
+    if how == "withdrawn":
+        await ledger.undo(first)
+    elif how == "removed":
+        await ledger.change("I hate soba", ts="1700000001.5", content=None, key=first.key)
+    await ledger.change("I do love soba", ts=SECOND, content=food("soba"), key=first.key)
+    await click(ledger, first.key, 90)
+    if how == "forgotten":
+        await forget(ledger.pool, ALICE, Selection(messages=[("D1", FIRST)]))
+    elif how == "over":
+        ledger.rows(f"UPDATE statements SET until = now() WHERE ts = '{FIRST}'")
+    await delete(ledger, SECOND)
+    assert await ledger.contents() == []
+
+
+async def test_a_blanked_quote_is_no_click(ledger: Ledger) -> None:
+    """Two messages say ramen; one loses its quote, and then the other one is deleted."""
+    ramen = await ledger.like("ramen", ts=FIRST)
+    text = "I love ramen and osaka sushi"
+    await ledger.change(text, ts=SECOND, content=food("ramen"), key=ramen.key)
+    sushi = await ledger.change(text, ts=SECOND, content=food("osaka sushi"))
+    await forget(ledger.pool, ALICE, Selection(keys=[sushi.key]))
+    purge_now(ledger)
+    await expire_due(ledger.pool)
+    await delete(ledger, FIRST)
+    assert [one["food_name"] for one in await ledger.contents()] == ["ramen"]
+
+
+async def test_what_an_earlier_key_says_is_forgotten_by_the_present_one(ledger: Ledger) -> None:
+    """A memory joined another one, and what was undone of it stayed under its key."""
+    liked = await ledger.like("soba", ts=FIRST)
+    more = await ledger.change(
+        "soba is fine", ts="1700000001.5", content=food("soba", 60), key=liked.key
+    )
+    await ledger.undo(more)
+    renamed = await ledger.edit(liked.key, food("udon"))
+    other = await ledger.like("soba", ts=SECOND)
+    await ledger.undo(renamed)
+    await forget(ledger.pool, ALICE, Selection(keys=[other.key]))
+    purge_now(ledger)
+    await expire_due(ledger.pool)
+    assert naming(ledger.database, "soba") == {}
+
+
+async def test_what_was_said_before_a_move_goes_with_it(ledger: Ledger) -> None:
+    """It was said in public before the memory was moved, and formed after it."""
+    said = {"content": food("soba"), "view": WIDE}
+    liked = await ledger.change("I love soba", ts=FIRST, **said)
+    await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, DM)
+    await ledger.change("Soba!!", ts=SECOND, key=liked.key, **said)
+    [memory] = await list_memories(ledger.pool, ALICE)
+    assert memory.audiences == ()
+
+
+async def test_undone_words_do_not_count_again_by_a_second_formation(ledger: Ledger) -> None:
+    """Another sentence of their message was edited; other words are something new."""
+    liked = await ledger.like("soba", ts=FIRST)
+    await ledger.undo(liked)
+    again = await ledger.say("I love soba", ts=FIRST, content=food("soba"))
+    assert again.changes == ()
+    assert await ledger.contents() == []
+    await ledger.like("soba", ts=SECOND)
+    assert await ledger.contents() == [food("soba")]
+
+
+async def test_a_question_of_an_undo_keeps_day_and_end(ledger: Ledger) -> None:
+    """What was forgotten was said in Tokyo, where it was tomorrow, and until a day."""
+    until = datetime.now(UTC) + timedelta(days=2)
+    origin = Origin(
+        actor="formation",
+        evidence="I love soba until Friday",
+        channel="D1",
+        ts=FIRST,
+        zone="Asia/Tokyo",
+    )
+    content = food("soba", 80)
+    said = statement_of(str(uuid4()), FOOD, DM, content, origin, batch=uuid4(), until=until)
+    async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
+        await add_changes(connection, ALICE, [said])
+    forgotten = await forget(ledger.pool, ALICE, Selection(keys=[said.key]))
+    await ledger.like("soba", ts="1700090002.000000", level=20)
+    assert forgotten.id is not None
+    await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id)
+    [question] = await open_questions(ledger.pool, ALICE)
+    await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+    [memory] = await list_memories(ledger.pool, ALICE)
+    assert memory.content["preference"] == 80
+    assert (memory.said_on, memory.expires_at) == ("2023-11-15", until)
+
+
+async def test_what_would_be_over_is_not_asked(ledger: Ledger) -> None:
+    """Its end came while the question was open."""
+    origin = Origin(actor="question", evidence="I love soba", channel="D1", ts=FIRST)
+    until = datetime.now(UTC) - timedelta(hours=1)
+    said = statement_of(str(uuid4()), FOOD, DM, food("soba"), origin, batch=uuid4(), until=until)
+    async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
+        await ask(connection, ALICE, [said])
+    assert await open_questions(ledger.pool, ALICE) == []
+    with pytest.raises(ChangeGone):
+        await answer_question(ledger.pool, ledger.embedder, ALICE, said.id, "yes")
