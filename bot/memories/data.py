@@ -48,7 +48,7 @@ from memory.postgres import (
     person_transaction,
     transaction_timeout,
 )
-from memory.store import memory_page
+from memory.store import memory_page, needles_of_forgotten
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +88,10 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
     memories = await export_memories(pool, person)
     rows: dict[str, Any] = {}
     async with person_transaction(pool, person) as connection:
+        needles = await needles_of_forgotten(connection, person)
+        values = {**person.ids, "needles": needles}
         for part in _PARTS:
-            rows[part] = await _read_part(connection, person, part)
+            rows[part] = await _read_part(connection, part, values)
     rows["messages"] = await asyncio.to_thread(_redacted, rows["messages"])
     # A person has one row of settings, or none.
     rows["settings"] = rows["settings"][0] if rows["settings"] else {}
@@ -106,7 +108,7 @@ async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[
 
 
 async def _read_part(
-    connection: AsyncConnection[DictRow], person: Person, part: str
+    connection: AsyncConnection[DictRow], part: str, values: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return the rows of a part of an export as JSON objects: ids and dates are strings.
 
@@ -114,7 +116,7 @@ async def _read_part(
     """
     async with connection.cursor(name="export") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        await cursor.execute(_SQL[part], person.ids)
+        await cursor.execute(_SQL[part], values)
         return [row["row"] async for row in cursor]
 
 

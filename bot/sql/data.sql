@@ -1,10 +1,23 @@
 -- What is kept about a person: the parts of an export, each row as JSON, and what an erasure left.
 
 -- name: messages
+-- The person's messages and their answers, without texts that are or name what is forgotten.
 SELECT to_jsonb(said) AS row FROM (
     SELECT channel_id AS channel, thread, ts, audience, status, on_record, ended_at, formed_at,
-        message->>'text' AS text, question, reply, reply_ts
+        CASE WHEN NOT is_forgotten AND NOT says(message->>'text', %(needles)s)
+            THEN message->>'text' END AS text,
+        CASE WHEN is_forgotten OR says(question, %(needles)s) THEN '' ELSE question END AS question,
+        CASE WHEN NOT is_forgotten AND NOT says(reply, %(needles)s) THEN reply END AS reply,
+        reply_ts
     FROM messages
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM forgotten_sources AS forgotten
+            WHERE forgotten.team_id = messages.team_id AND forgotten.user_id = messages.user_id
+                AND forgotten.what = 'message' AND forgotten.channel = messages.channel_id
+                AND forgotten.ts = messages.ts
+        ) AS is_forgotten
+    ) AS known
     WHERE team_id = %(team)s AND user_id = %(user)s
 ) AS said
 ORDER BY ts, channel;

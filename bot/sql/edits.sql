@@ -79,10 +79,16 @@ UPDATE messages SET question = '', words = '', reply = NULL,
 WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s;
 
 -- name: message_before
--- The author's previous message in this thread, or in the whole direct message.
+-- The author's previous message in this thread, or in the whole direct message, without those that
+-- they have forgotten.
 SELECT ts FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
     AND channel_id = %(channel)s AND ts < %(ts)s AND (thread = %(thread)s OR audience = %(dm)s)
+    AND NOT EXISTS (
+        SELECT FROM forgotten_sources AS forgotten
+        WHERE forgotten.team_id = %(team)s AND forgotten.user_id = %(user)s
+            AND forgotten.what = 'message' AND forgotten.channel = messages.channel_id
+            AND forgotten.ts = messages.ts)
 ORDER BY ts DESC LIMIT 1;
 
 -- name: stored_words

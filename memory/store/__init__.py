@@ -11,6 +11,7 @@ from memory.store.forgetting import (
     forget_again as forget_again,
     forgotten_among as forgotten_among,
     forgotten_since as forgotten_since,
+    needles_of_forgotten as needles_of_forgotten,
     selected as selected,
     undoable_forgetting as undoable_forgetting,
 )

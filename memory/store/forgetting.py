@@ -365,6 +365,13 @@ async def _needles(connection: AsyncConnection[DictRow], forgotten: Iterable[Dic
     return needles
 
 
+async def needles_of_forgotten(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
+    """Return the strings that name, in a text, what the person has forgotten and can still undo."""
+    async with seeing_forgotten(connection):
+        hidden = await fetch_rows(connection, _SQL["due"], {**person.ids, "minutes": 0})
+        return await _needles(connection, hidden)
+
+
 async def forgotten_among(
     connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
 ) -> set[MessageKey]:

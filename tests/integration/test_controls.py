@@ -280,14 +280,16 @@ async def test_a_message_is_not_remembered_when_its_author_says_so(app: App) -> 
 async def test_the_message_before_can_be_meant(app: App) -> None:
     """ "Don't remember that" proposes to forget the previous message, and what was formed of it.
 
-    The question quotes it, and alone is shown.
+    The question quotes it, and alone is shown. A message that is forgotten already is left out.
     """
     place = app.slack.place()
     said = await app.ask(place, "I love natto")
     assert await app.form(said)
+    app.script_calls(setting("do_not_remember", which="this_message"))
+    await app.ask(place, "don't remember this")
     app.script_calls(setting("do_not_remember", which="previous_message"))
     asked = await app.ask(place, "don't remember that")
-    assert app.outputs()[0]["proposed"] is True
+    assert app.outputs()[-1]["proposed"] is True
     assert app.turn(said)["words"] == "I love natto"
     assert nothing_kept(app, asked)
     assert len(await app.memories(said.person)) == 1

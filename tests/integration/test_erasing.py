@@ -16,9 +16,11 @@ from psycopg.rows import DictRow
 from bot.config import load_settings
 from bot.memories.data import TABLES, erase_person, export_person
 from bot.pipeline.formation import mark_formed, read_unformed
+from bot.ui.acts import Forget
 from memory import (
     DM,
     Person,
+    Selection,
     memory_view,
 )
 from memory.formation.evidence import TypedMessage
@@ -160,3 +162,20 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
         "memories": "m-2 (anthropic)",
         "search": "m-4 (api.openai.com)",
     }
+
+
+async def test_an_export_has_nothing_that_is_forgotten(app: App, place: PersonThread) -> None:
+    """Not the message, its answer, or another message that names it, until it is undone."""
+    message = await app.ask(place, "I love ramen")
+    await app.form(message)
+    await app.ask(place, "What do you know about me?")
+    await app.ask(place, "Where is ramen from?")
+    settings = load_settings({}, dotenv=None)
+    selection = Selection(messages=[(message.channel_id, message.ts)])
+    forgotten = await app.click(message.person, Forget.of(selection))
+    kept = await export_person(app.pool, message.person, settings)
+    assert "ramen" not in json.dumps(kept)
+    await app.click(message.person, forgotten.undo)
+    kept = await export_person(app.pool, message.person, settings)
+    questions = [turn["question"] for turn in kept["messages"]]
+    assert questions == ["I love ramen", "What do you know about me?", "Where is ramen from?"]
