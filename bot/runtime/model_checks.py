@@ -37,6 +37,7 @@ from bot.runtime.problems import (
 from bot.runtime.wiring import create_reply_models
 from bot.types import Task
 from memory import load_schemas
+from memory.formation import has_not_arrived
 from memory.model import References
 
 log = logging.getLogger(__name__)
@@ -215,7 +216,8 @@ class Conversation:
                 f"{server}: {self._model.model} is still being loaded: run `kioku doctor` again"
                 " when the server's log says that it is ready."
             )
-        if failed.silent:
+        is_unreachable = error is not None and has_not_arrived(error)
+        if failed.silent and not is_unreachable:
             return Problem(
                 f"{server}: {self._model.model} began no answer in time: set KIOKU_MODEL_TIMEOUT"
                 " to more seconds, or use a smaller model."

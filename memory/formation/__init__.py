@@ -7,5 +7,8 @@ from memory.formation.extract import (
     calls_memory_tools as calls_memory_tools,
     extract_writes as extract_writes,
 )
-from memory.formation.formation_model import FormationModel as FormationModel
+from memory.formation.formation_model import (
+    FormationModel as FormationModel,
+    has_not_arrived as has_not_arrived,
+)
 from memory.formation.former import FindReferences as FindReferences

@@ -212,6 +212,12 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
         "✗ {server}: no-such is refused (HTTP 404, model_not_found, invalid_request_error): set"
         " KIOKU_REPLY_MODEL to a model that the server has.",
     ),
+    (
+        "Model",
+        {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"},
+        "✗ No answer from http://127.0.0.1:1/v1: check the network, a proxy that may be needed"
+        " (HTTPS_PROXY), and OPENAI_BASE_URL.",
+    ),
     ("Remembering", {"KIOKU_FORMATION": "off"}, "No model forms memories."),
 ]
 

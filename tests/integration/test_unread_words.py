@@ -13,7 +13,7 @@ from bot.locale import say
 from bot.notices import TELL_UNREAD, tell_unread
 from bot.runtime.wiring import create_openai_client
 from memory import FormationUnavailable
-from memory.formation.formation_model import has_not_arrived
+from memory.formation import has_not_arrived
 from tests.integration.app import App
 
 POISON = "Nobody reads this"
