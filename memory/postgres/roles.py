@@ -88,12 +88,17 @@ def create_login(
     It may set the application's role but does not inherit its rights: outside of a transaction that
     sets the role it cannot read people's tables. If the tables or pgvector are not in the schema
     public, the user's search_path in this database is set to their schemas. Runs in the caller's
-    transaction. Raises `DatabaseNotReady`.
+    transaction. Raises `DatabaseNotReady`, also if the user is one of the roles.
     """
     given = conninfo_to_dict(login)
     name = str(given.get("user") or _default_user())
     if name == around.user:
         return
+    if name in (APP_ROLE, *inherits):
+        raise DatabaseNotReady(
+            f'"{name}" is a group role that Kioku grants to its user: write another user into'
+            " DATABASE_URL, such as kioku_login."
+        )
     options: sql.Composable = sql.SQL("LOGIN")
     if password := given.get("password"):
         # The server may log the statement, so it contains the password's SCRAM verifier only.

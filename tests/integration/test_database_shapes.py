@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
@@ -126,15 +127,30 @@ TEXTS = "TEMPLATE template0 ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C
 ENCODED = "The database has the encoding {encoding}, in which not every message can be stored"
 
 
-def refused(
-    why: str, how: str, *statements: str, may: str = "CREATEROLE", look: bool = False
-) -> Any:
-    """Return a case: the sentence's beginning, and the database; `look`: the doctor says it too."""
-    return pytest.param(why, how, statements, may, look, id=why[:40])
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A case: the sentence's beginning, and the database.
+
+    `may`: what its owner may. `login`: the user that serves, if it is not a new one. `look`: the
+    doctor says the sentence, too.
+    """
+
+    why: str
+    how: str
+    statements: Sequence[str]
+    may: str = "CREATEROLE"
+    login: str | None = None
+    look: bool = False
+
+
+def refused(why: str, how: str, *statements: str, **more: Any) -> Any:
+    """Return a case that is named after its sentence."""
+    case = Refused(why=why, how=how, statements=statements, **more)
+    return pytest.param(case, id=why[:40])
 
 
 @pytest.mark.parametrize(
-    ("why", "how", "statements", "may", "look"),
+    "case",
     [
         *(
             refused(
@@ -172,19 +188,29 @@ def refused(
             ' `GRANT USAGE ON SCHEMA "extensions" TO PUBLIC`',
             "", *ELSEWHERE[:2], 'GRANT USAGE ON SCHEMA extensions TO "{owner}"', LENT,
         ),
+        *(
+            refused(
+                f'"{role}" is a group role that Kioku grants to its user: write another user into'
+                " DATABASE_URL, such as kioku_login.",
+                "", VECTOR, LENT, login=role,
+            )
+            for role in ("kioku_app", "kioku_queue")
+        ),
     ],
 )  # fmt: skip
 async def test_a_database_of_this_shape_is_refused_and_stays_as_it_is(
-    shape: Shape, why: str, how: str, statements: Sequence[str], may: str, look: bool
+    shape: Shape, case: Refused
 ) -> None:
     """One sentence says what to do; no table, role or setting is left of the attempt."""
-    shape.make(how, statements, may=may)
+    shape.make(case.how, case.statements, may=case.may)
+    if case.login is not None:
+        shape.login = make_conninfo(shape.root, user=case.login)
     before = shape.state()
     with pytest.raises(DatabaseNotReady) as told:
         shape.migrate()
-    assert str(told.value).startswith(why.format(user=shape.user, login=shape.login_user))
+    assert str(told.value).startswith(case.why.format(user=shape.user, login=shape.login_user))
     assert shape.state() == before
-    if look:
+    if case.look:
         with pytest.raises(DatabaseNotReady) as found:
             await check_access(shape.owner)
         assert str(found.value) == str(told.value)
