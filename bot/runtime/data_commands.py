@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from psycopg import errors
+
 from bot.config import Settings
 from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.memories.forgetting import delete_forgotten_texts
@@ -21,6 +23,10 @@ from memory.store import forget_again as again
 from memory.store import forgotten_since
 
 _SQL = load_statements("bot", "forgetting")
+_NOT_OWNER = (
+    "Only the database's owner may read what was forgotten: write the owner's address into"
+    " DATABASE_OWNER_URL, and run the command again."
+)
 _NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
 
@@ -70,10 +76,17 @@ def _typed(question: str) -> str:
 
 
 async def forgotten(settings: Settings, *, since: datetime) -> None:
-    """Print a line for each thing that was forgotten from a time on: ids, separated by tabs."""
+    """Print a line for each thing that was forgotten from a time on: ids, separated by tabs.
+
+    Raises `Problem` if the user of DATABASE_OWNER_URL, or else of DATABASE_URL, is not the owner.
+    """
     async with database(settings, beside=True) as addresses:
-        for ids in await forgotten_since(addresses.owner, since):
-            print("\t".join(filter(None, ids)))
+        try:
+            found = await forgotten_since(addresses.owner, since)
+        except errors.InsufficientPrivilege:
+            raise Problem(_NOT_OWNER) from None
+    for ids in found:
+        print("\t".join(filter(None, ids)))
 
 
 @dataclass(slots=True)

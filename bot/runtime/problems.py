@@ -35,6 +35,13 @@ UNBOUND_LOGIN = (
     " creates that user."
 )
 
+# What PostgreSQL says of a user that it does not let in.
+_REFUSED_USER = (
+    "password",
+    "no pg_hba.conf entry",
+    "authentication failed",
+    "is not permitted to log in",
+)
 NO_SUCH_MODEL = "set {name} to a model that the server has"
 _TODO_OF_STATUS = {
     401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
@@ -64,14 +71,20 @@ def explained(error: Exception) -> str | None:
     if not isinstance(error, OperationalError):
         return None
     text = str(error)  # may quote the address, so it is only searched, never shown
-    if "password" in text or "no pg_hba.conf entry" in text or "authentication failed" in text:
+    if any(words in text for words in _REFUSED_USER):
         return (
             "PostgreSQL refuses the user or the password: correct DATABASE_URL and"
             " DATABASE_OWNER_URL."
         )
     if "does not exist" in text:
-        return "PostgreSQL knows no such database or user: create it, or correct DATABASE_URL."
-    return "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
+        return (
+            "PostgreSQL knows no such database or user: create it, or correct DATABASE_URL and"
+            " DATABASE_OWNER_URL."
+        )
+    return (
+        "PostgreSQL could not be reached: check DATABASE_URL and DATABASE_OWNER_URL, and that the"
+        " server runs."
+    )
 
 
 def cannot_open(host: str, port: int, error: Exception, setting: str = "PORT") -> Problem:

@@ -28,7 +28,10 @@ pytestmark = pytest.mark.slow
 
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
 MODEL = {"OPENAI_API_KEY": "sk-none", "KIOKU_EMBEDDING_MODEL": SPACE.model}
-AWAY = "PostgreSQL could not be reached: check DATABASE_URL and that the server runs."
+AWAY = (
+    "PostgreSQL could not be reached: check DATABASE_URL and DATABASE_OWNER_URL, and that the"
+    " server runs."
+)
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 
 

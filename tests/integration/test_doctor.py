@@ -131,7 +131,7 @@ def test_it_goes_on_after_each_problem(tmp_path: Path) -> None:
         "✗ Settings: SLACK_BOT_TOKEN is set without SLACK_APP_TOKEN: copy it from your app's Basic",
         "✗ Bot token: Slack does not answer at http://127.0.0.1:1/api/: check the network, a proxy",
         "✗ Events: Kioku cannot receive events: set SLACK_APP_TOKEN for Socket Mode, or SLACK_S",
-        "✗ Database: PostgreSQL could not be reached: check DATABASE_URL and that the server runs.",
+        "✗ Database: PostgreSQL could not be reached: check DATABASE_URL and DATABASE_OWNER_URL",
         "✗ Model: No answer from http://127.0.0.1:1/v1: check the network, a proxy that may be nee",
         "✗ Embeddings: No vectors from http://127.0.0.1:1/v1: check the network, a proxy that may",
         "✗ Remembering: gpt-6-luna: The memory model did not answer (",
@@ -398,12 +398,18 @@ async def test_a_model_that_calls_no_tools_is_told(set_up: SetUp, slack: Server)
 async def test_a_database_that_is_behind_is_told_to_be_migrated(
     set_up: SetUp, empty_database: str, database: str
 ) -> None:
-    """An empty one, one that does not exist, and one whose user may not serve."""
+    """An empty one, one that does not exist, and those whose user may not log in or serve."""
     said = await set_up.check("Database", DATABASE_URL=login_of(empty_database))
     assert said == "✗ The database is not set up: run `kioku migrate`."
     nowhere = make_conninfo(login_of(database), dbname="nowhere")
     said = await set_up.check("Database", DATABASE_URL=nowhere)
-    assert said.startswith("✗ PostgreSQL knows no such database or user: create it, or correct")
+    assert said == (
+        "✗ PostgreSQL knows no such database or user: create it, or correct DATABASE_URL and"
+        " DATABASE_OWNER_URL."
+    )
+    group = make_conninfo(database, user="kioku_app")
+    said = await set_up.check("Database", DATABASE_URL=group)
+    assert said.startswith("✗ PostgreSQL refuses the user or the password: correct DATABASE_URL an")
     with done_and_undone(database, "CREATE ROLE stranger LOGIN", "DROP ROLE stranger"):
         stranger = make_conninfo(database, user="stranger")
         said = await set_up.check("Database", DATABASE_URL=stranger)

@@ -89,6 +89,11 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert f"{who.team_id}\t{who.user_id}\tkey\t{keys['ramen'].key}" in printed.out.splitlines()
     assert f"{who.team_id}\t{bob.user}\terased\t" in printed.out
     assert keys["tempura"].key not in printed.out
+    not_owner = await kioku(tmp_path, login_of(app.database), "forgotten", "--since", row["at"])
+    assert (not_owner.code, not_owner.out) == (1, "")
+    assert not_owner.err.endswith(
+        "write the owner's address into DATABASE_OWNER_URL, and run the command again.\n"
+    )
     run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
     assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
     assert {"store", "messages", "statements"} <= naming(empty_database, "ramen").keys()
