@@ -7,7 +7,7 @@ check of each value that is typed.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 import aiohttp
@@ -40,6 +40,8 @@ from bot.runtime.wiring import create_chat_model, open_model_clients, open_pool
 from bot.slack.client import clock_problem
 from memory import (
     Embedder,
+    EmbeddingSpace,
+    EmbeddingSpaceMismatch,
     EmbeddingsUnavailable,
     FormationUnavailable,
     MemoryModelRefused,
@@ -146,8 +148,7 @@ async def check_database(settings: Settings) -> str:
         bound = await check_access(addresses.login)
         async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
             space = await embedding_space(clients.embeddings, model)
-        async with open_pool(addresses.login, space) as pool:
-            state = await read_operating_state(pool)
+        state = await _operating_state(addresses.login, space, may_differ=not is_given)
     if not bound:
         raise Problem(UNBOUND_LOGIN)
     oldest = state["oldest_message_seconds"]
@@ -161,6 +162,24 @@ async def check_database(settings: Settings) -> str:
         " {messages_waiting} waiting; jobs: {jobs_due} due, {jobs_later} later,"
         " {jobs_failed} failed in the last two weeks."
     ).format(version=VERSION, **state)
+
+
+async def _operating_state(
+    conninfo: str, space: EmbeddingSpace, *, may_differ: bool
+) -> Mapping[str, Any]:
+    """Return the operating state of a database that is up to date and embedded with `space`.
+
+    `may_differ`: while nothing is stored it may be set up for another space, because ``kioku up``
+    changes that. Raises `EmbeddingSpaceMismatch` and what `open_pool` raises.
+    """
+    try:
+        async with open_pool(conninfo, space) as pool:
+            return await read_operating_state(pool)
+    except EmbeddingSpaceMismatch as mismatch:
+        if not (mismatch.empty and may_differ):
+            raise
+    async with open_pool(conninfo) as pool:
+        return await read_operating_state(pool)
 
 
 async def check_model(settings: Settings) -> str:

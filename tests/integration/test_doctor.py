@@ -451,10 +451,13 @@ async def test_work_that_waits_or_failed_is_counted(set_up: SetUp, database: str
 
 @pytest.mark.slow
 async def test_the_embedded_database_is_looked_at_running_or_not(set_up: SetUp) -> None:
-    """What `kioku up` left is started for the look and stopped; one that runs is left alone."""
+    """What is stopped is started for the look and stopped again; one that runs is left alone.
+
+    It was set up without a model, and is empty, so `kioku up` may use it with its stand-in.
+    """
     embedded = {**NO_MODEL, "DATABASE_URL": "", "KIOKU_EMBEDDING_MODEL": ""}
     data = {"KIOKU_DATA_DIR": str(set_up.folder / ".kioku")}
-    assert ended(set_up.folder, "migrate", KIOKU_EMBEDDING_MODEL=SPACE.model, **data).code == 0
+    assert ended(set_up.folder, "migrate", **data).code == 0
     stopped = await set_up.check("Database", **embedded)
     assert stopped.startswith("PostgreSQL 18.")
     with EmbeddedPostgres(set_up.folder / ".kioku") as server:
