@@ -3,30 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable
 from functools import partial
 
+from psycopg import OperationalError
+
 from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
 from bot.queue.queue import migrations
 from bot.runtime.database_addresses import Addresses, database
-from bot.runtime.wiring import open_model_clients
+from bot.runtime.problems import Problem, explained
+from bot.runtime.wiring import open_model_clients, open_pool
 from memory import Embedder, EmbeddingSpaceMismatch, embedding_space
 from memory import migrate as apply
+from memory.model import DatabaseNotReady
 from memory.store import reembed
+
+log = logging.getLogger(__name__)
+
+_TWO_DATABASES = (
+    "DATABASE_URL and DATABASE_OWNER_URL name different databases: write the address of one"
+    " database into both, each with its own user, and run `kioku migrate` again."
+)
 
 
 async def migrate(settings: Settings, *, yes: bool) -> None:
     """Bring the database of `settings` up to this version and say what was done.
 
-    `yes`: memories that were embedded with another model are embedded again.
+    `yes`: memories that were embedded with another model are embedded again. Raises `Problem` if
+    DATABASE_URL names another database than DATABASE_OWNER_URL, and what `migrated` raises.
     """
     async with database(settings) as addresses:
         done = await migrated(settings, addresses, embed_again=yes)
+        if settings.database_owner_url is not None:
+            await _check_login(addresses.login)
     if done:
         print(f"Applied {len(done)} step(s).")
     else:
         print("The database is up to date.")
+
+
+async def _check_login(login: str) -> None:
+    """Raise `Problem` if the database of the serving user is not the one just migrated.
+
+    One that cannot be reached from here may be reached where Kioku is to run.
+    """
+    try:
+        async with open_pool(login):
+            pass
+    except OperationalError as away:
+        log.warning("whether DATABASE_URL names this database is not known: %s", explained(away))
+    except DatabaseNotReady:
+        raise Problem(_TWO_DATABASES) from None
 
 
 async def migrated(

@@ -1,6 +1,9 @@
 """Persons, namespaces, kinds of memory and errors: types without a database."""
 
-from memory.model.errors import WordsUnreadable as WordsUnreadable
+from memory.model.errors import (
+    DatabaseNotReady as DatabaseNotReady,
+    WordsUnreadable as WordsUnreadable,
+)
 from memory.model.custom_schemas import checked_schemas as checked_schemas
 from memory.model.dates import (
     Until as Until,

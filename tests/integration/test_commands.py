@@ -97,6 +97,19 @@ def test_run_says_what_is_missing(tmp_path: Path, settings: dict[str, str], sent
     assert "hunter2" not in told
 
 
+def test_migrate_says_that_its_addresses_name_two_databases(
+    tmp_path: Path, database: str, empty_database: str
+) -> None:
+    """The owner's is up to date, and the one that `kioku run` would open is not set up."""
+    one = {**MODEL, "DATABASE_OWNER_URL": database}
+    assert ended(tmp_path, "migrate", **one, DATABASE_URL=login_of(database)).code == 0
+    told = refused(ended(tmp_path, "migrate", **one, DATABASE_URL=login_of(empty_database)))
+    assert told == (
+        "DATABASE_URL and DATABASE_OWNER_URL name different databases: write the address of one"
+        " database into both, each with its own user, and run `kioku migrate` again."
+    )
+
+
 @pytest.mark.parametrize("setting", ["PORT", "KIOKU_METRICS_PORT"])
 def test_run_says_that_its_port_is_taken(
     tmp_path: Path, slack: Server, database: str, setting: str
