@@ -69,7 +69,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _moment(text: str) -> datetime:
-    given = datetime.fromisoformat(text)
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "write a date such as 2026-11-20, or with a time, in UTC, 2026-11-20T03:00."
+        ) from None
     if given.tzinfo is None:
         return given.replace(tzinfo=UTC)
     return given

@@ -70,6 +70,16 @@ def test_a_wrong_setting_is_named_with_what_to_write(tmp_path: Path, command: st
     assert not list(tmp_path.iterdir())
 
 
+def test_a_moment_that_is_none_is_told_how_to_write(tmp_path: Path) -> None:
+    """The command's usage is shown, too, as for each wrong argument."""
+    done = ended(tmp_path, "forgotten", "--since", "yesterday")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[-1] == (
+        "kioku forgotten: error: argument --since: write a date such as 2026-11-20, or with a"
+        " time, in UTC, 2026-11-20T03:00."
+    )
+
+
 MISSING = [
     ({}, "No model is set: write OPENAI_API_KEY, or OPENAI_BASE_URL for a server that"),
     (
