@@ -68,6 +68,17 @@ def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
     return value
 
 
+def _matching(pattern: str, wanted: str) -> AfterValidator:
+    """Return what refuses a text that does not match all of `pattern`, saying what is `wanted`."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(wanted)
+        return text
+
+    return AfterValidator(check)
+
+
 def _without_credentials(url: str) -> str:
     if urlsplit(url).username is not None:
         raise ValueError(
@@ -77,18 +88,34 @@ def _without_credentials(url: str) -> str:
 
 
 ConsentMode: TypeAlias = Literal["notice", "ask"]
-_Address: TypeAlias = Annotated[str, Field(pattern="^https?://")]
+_Address: TypeAlias = Annotated[
+    str, _matching("https?://.*", "an address that begins with https:// or http:// is needed")
+]
 _ModelAddress: TypeAlias = Annotated[_Address, AfterValidator(_without_credentials)]
 _Folder: TypeAlias = Annotated[_Address, AfterValidator(lambda url: f"{url.rstrip('/')}/")]
 _Public: TypeAlias = Annotated[
     str,
-    Field(pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/])"),
+    _matching(
+        r"(https://|http://(localhost|127\.0\.0\.1)[:/]).*",
+        "an address such as https://kioku.example.com is needed, or http://localhost:3000 on this"
+        " machine",
+    ),
     AfterValidator(lambda url: url.rstrip("/")),
 ]
 _Conninfo: TypeAlias = Annotated[SecretStr, AfterValidator(_conninfo)]
 _Days: TypeAlias = Annotated[int, Field(ge=1, le=36_500)]
-_Channel: TypeAlias = Annotated[str, Field(pattern="^[CG][A-Z0-9]{2,}$")]
-_User: TypeAlias = Annotated[str, Field(pattern="^[UW][A-Z0-9]{2,}$")]
+_Channel: TypeAlias = Annotated[
+    str,
+    _matching(
+        "[CG][A-Z0-9]{2,}", "ids of channels such as C0123ABCD are needed, separated by commas"
+    ),
+]
+_User: TypeAlias = Annotated[
+    str,
+    _matching(
+        "[UW][A-Z0-9]{2,}", "ids of people such as U0123ABCD are needed, separated by commas"
+    ),
+]
 _Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
 # Source: https://platform.openai.com/docs/guides/reasoning
 _Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -271,4 +298,6 @@ def _settings_error(invalid: ValidationError) -> SettingsError:
     wrong = invalid.errors(include_input=False, include_url=False)[0]
     name = wrong["loc"][0]
     why = wrong["msg"].removeprefix("Value error, ")
+    if wrong["type"] == "bool_parsing":
+        why = "on or off is needed"
     return SettingsError(f"{name}: {why[:1].lower()}{why[1:]}.")

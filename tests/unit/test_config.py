@@ -73,11 +73,15 @@ BAD: list[tuple[str, str, str]] = [
     (
         "KIOKU_PUBLIC_URL",
         "http://127.0.0.1.example.com",
-        "string should match pattern '^(https://|http://(local",
+        "an address such as https://kioku.example.com is needed, or http://localhost:3000 on this",
     ),
     ("PORT", "http", "input should be a valid integer"),
     ("PORT", "65536", "input should be less than or equal to 65535"),
-    ("OPENAI_BASE_URL", "localhost:8100", "string should match pattern '^https?://'"),
+    (
+        "OPENAI_BASE_URL",
+        "localhost:8100",
+        "an address that begins with https:// or http:// is needed",
+    ),
     ("KIOKU_MEMORY_BASE_URL", "http://u:p@h/v1", "write the key into the setting that ends in"),
     ("KIOKU_EMBEDDING_BASE_URL", "http://u:p@h/v1", "write the key into the setting that ends in"),
     ("DATABASE_URL", "localhost/kioku", "an address such as postgresql://USER:PASSWORD@HOST:5432/"),
@@ -85,8 +89,9 @@ BAD: list[tuple[str, str, str]] = [
     ("DATABASE_OWNER_URL", "postgresql://o:p@h/d", "write the address of the user that serves"),
     ("KIOKU_SENSITIVE", "off", "input should be 'store', 'ask' or 'never'"),
     ("KIOKU_FORMATION_DELAY", "nan", "input should be less than or equal to 3600"),
-    ("KIOKU_ALLOWED_CHANNELS", "#general", "string should match pattern '^[CG][A-Z0-9]{2,}$'"),
-    ("KIOKU_ALLOWED_USERS", "@ann", "string should match pattern '^[UW][A-Z0-9]{2,}$'"),
+    ("KIOKU_ALLOWED_CHANNELS", "#general", "ids of channels such as C0123ABCD are needed"),
+    ("KIOKU_ALLOWED_USERS", "@ann", "ids of people such as U0123ABCD are needed"),
+    ("KIOKU_WEB_SEARCH", "maybe", "on or off is needed."),
     ("KIOKU_LOG_LEVEL", "loud", "input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
 ]
 
