@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -31,6 +32,31 @@ def missing_extra(model: str) -> str | None:
     )
 
 
+def _check_other_provider(model: str) -> None:
+    """Raise `Problem` if the model of a provider without an extra cannot be created."""
+    provider = provider_and_name(model)[0]
+    if provider == "openai" or provider in _EXTRAS:
+        return
+    from memory import memory_model  # takes a second, which few installations need
+
+    try:
+        memory_model(model=model)
+    except ImportError as missing:
+        named = re.search(r"langchain[\w-]*", str(missing))
+        package = f"of {provider}"
+        if named is not None:
+            package = named[0]
+        raise Problem(
+            f"{model} needs the package {package}: install it where Kioku is installed, or set"
+            " KIOKU_MEMORY_MODEL to another model."
+        ) from None
+    except Exception:  # noqa: BLE001 - each provider's package has errors of its own
+        raise Problem(
+            f"{model} cannot be used: name a provider that LangChain has, and set its key in the"
+            " provider's own variable, or set KIOKU_MEMORY_MODEL to another model."
+        ) from None
+
+
 async def check_settings(settings: Settings) -> str:
     """Check what needs no connection: forms of tokens, settings that need each other, packages."""
     several = settings.slack_client_id is not None or settings.slack_client_secret is not None
@@ -42,6 +68,7 @@ async def check_settings(settings: Settings) -> str:
         missing = missing_extra(settings.memory_model_name)
         if missing is not None:
             raise Problem(missing)
+        _check_other_provider(settings.memory_model_name)
     load_schemas(settings.schemas)
     return "No value is missing or of a wrong form."
 

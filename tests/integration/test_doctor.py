@@ -170,6 +170,16 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
         {"SLACK_BOT_TOKEN": "xapp-playground"},
         "✗ SLACK_BOT_TOKEN must begin with xoxb-: copy it from your app's OAuth & Permissions",
     ),
+    (
+        "Settings",
+        {"KIOKU_MEMORY_MODEL": "mistralai:x"},
+        "✗ mistralai:x needs the package langchain-mistralai: install it where Kioku is installed",
+    ),
+    (
+        "Settings",
+        {"KIOKU_MEMORY_MODEL": "foo:x"},
+        "✗ foo:x cannot be used: name a provider that LangChain has, and set its key in the",
+    ),
     ("Settings", {"KIOKU_SCHEMAS": "UserFact,Pet"}, "✗ KIOKU_SCHEMAS names Pet, which is none of"),
     ("Bot token", {"SLACK_BOT_TOKEN": ""}, "✗ SLACK_BOT_TOKEN is not set: copy it from your app's"),
     (
