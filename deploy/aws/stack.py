@@ -88,7 +88,7 @@ class KiokuStack(Stack):
             "Url": functions.url.url,
             "SlackSecret": credentials.slack.secret_name,
             "ModelSecret": credentials.model.secret_name,
-            "Cluster": database.cluster.cluster_arn,
+            "Aurora": database.cluster.cluster_arn,
         }
         if choices.slack:
             slack = Service(
@@ -100,6 +100,7 @@ class KiokuStack(Stack):
                 settings=choices.settings,
             )
             functions.migrated.execute_before(slack.service)
+            outputs["Cluster"] = slack.service.cluster.cluster_name
             outputs["Service"] = slack.service.service_name
         for output, value in outputs.items():
             CfnOutput(self, output, value=value)

@@ -161,6 +161,9 @@ def test_slack_is_served_by_one_task_without_rights(template: Template, other: T
     role = task["TaskRoleArn"]["Fn::GetAtt"][0]
     assert role not in json.dumps(template.all("AWS::IAM::Policy"))
     assert other.all("AWS::ECS::Service") == []
+    outputs = template.content["Outputs"]
+    assert outputs["Cluster"]["Value"] == service["Cluster"]
+    assert outputs["Service"]["Value"]["Fn::GetAtt"][1] == "Name"
     # Nothing but a worker of the service, or a call each hour, deletes what has expired.
     assert template.all("AWS::Events::Rule") == []
     rule, upkeep = other.one("AWS::Events::Rule"), "deploy.aws.ask.keep_up_handler"
