@@ -137,9 +137,9 @@ async def add_memories(
     """Store what the person wrote, in one transaction; return one change for each memory.
 
     If there is a memory about the same thing already, the statement is added to it. An origin
-    without evidence gets the texts of the content: nothing else was typed. `in_commit` is awaited
-    last in the writing transaction, under the person's lock; an exception from it rolls everything
-    back. Raises `InvalidContent` and `MemoryFull`.
+    without evidence and message gets the texts of the content: nothing else was typed. `in_commit`
+    is awaited last in the writing transaction, under the person's lock; an exception from it rolls
+    everything back. Raises `InvalidContent` and `MemoryFull`.
     """
     contents = [validated(kind, content, schemas) for content, _ in given]
     person = namespace.person
@@ -152,7 +152,7 @@ async def add_memories(
         for about, whole, (content, origin) in zip(subjects, contents, given, strict=True):
             key = keys.setdefault(about, str(uuid4()))
             said = {name: whole[name] for name in _given(content)}
-            if not origin.evidence:
+            if not (origin.evidence or origin.ts):
                 origin = replace(origin, evidence=_as_typed(whole))
             one = statement_of(key, kind, namespace.audience, said, origin, batch=batch)
             statements.append(one)
