@@ -176,10 +176,11 @@ async def forget_within(
     async with seeing_forgotten(connection):
         hidden = await fetch_rows(connection, _SQL["hide"], values)
     await refresh_keys(connection, person, keys)
-    rest = {**values, "prefix": person.namespace(DM).prefix, "concerned": list(keys)}
-    async with seeing_forgotten(connection):
-        hidden += await fetch_rows(connection, _SQL["hide_rest"], rest)
-    keys |= keys_of(hidden)
+    if not selection.everything:
+        rest = {**values, "prefix": person.namespace(DM).prefix, "concerned": list(keys)}
+        async with seeing_forgotten(connection):
+            hidden += await fetch_rows(connection, _SQL["hide_rest"], rest)
+        keys |= keys_of(hidden)
     asked = await fetch_rows(connection, _SQL["delete_proposals"], {**values, "keys": list(keys)})
 
     messages = messages_of(hidden) | set(selection.messages)
