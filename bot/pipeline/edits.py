@@ -52,9 +52,19 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
         author = await kept_author(app.pool, change.team_id, change.channel_id, change.ts)
     if author:
         scope |= Person(change.team_id, author).settings
-    bot_user_id = await app.slack.bot_user_id(change.team_id)
+    question, words = await _texts_of(app, change)
     async with transaction(app.pool, scope) as connection:
-        changed, words = await _store_change(app, connection, change, bot_user_id)
+        if change.text is None:
+            changed = await edits.withdraw_message(connection, app.queue, change)
+        else:
+            changed = await edits.edit_message(
+                connection,
+                app.queue,
+                change,
+                question,
+                words,
+                must_agree=app.settings.consent == "ask",
+            )
         user = changed.user_id if changed else author
         if not user:
             return
@@ -72,28 +82,15 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
             await app.queue.abort(connection, [change.thread])
 
 
-async def _store_change(
-    app: App,
-    connection: AsyncConnection[DictRow],
-    change: edits.MessageChange,
-    bot_user_id: str,
-) -> tuple[edits.ChangedMessage | None, str]:
-    """Store an edit or deletion; return the changed row, if any, and its words now."""
+async def _texts_of(app: App, change: edits.MessageChange) -> tuple[str, str]:
+    """Return the question and the words of an edited message; "" for a deleted one."""
     if change.text is None:
-        return await edits.withdraw_message(connection, app.queue, change), ""
+        return "", ""
+    bot_user_id = await app.slack.bot_user_id(change.team_id)
     question = plain(change.text, bot_user_id)
-    said = typed(change.text, bot_user_id)
-    [redacted_question, redacted_words] = redact_texts(question, said)
-    words = redacted_words.text[:WORDS_LIMIT]
-    changed = await edits.edit_message(
-        connection,
-        app.queue,
-        change,
-        redacted_question.text,
-        words,
-        must_agree=app.settings.consent == "ask",
-    )
-    return changed, words
+    words = typed(change.text, bot_user_id)
+    [redacted_question, redacted_words] = redact_texts(question, words)
+    return redacted_question.text, redacted_words.text[:WORDS_LIMIT]
 
 
 async def _follow_row(

@@ -9,16 +9,13 @@ SELECT to_jsonb(said) AS row FROM (
         CASE WHEN is_forgotten OR says(question, %(needles)s) THEN '' ELSE question END AS question,
         CASE WHEN NOT is_forgotten AND NOT says(reply, %(needles)s) THEN reply END AS reply,
         reply_ts
-    FROM messages
-    CROSS JOIN LATERAL (
-        SELECT EXISTS (
-            SELECT FROM forgotten_sources AS forgotten
-            WHERE forgotten.team_id = messages.team_id AND forgotten.user_id = messages.user_id
-                AND forgotten.what = 'message' AND forgotten.channel = messages.channel_id
-                AND forgotten.ts = messages.ts
-        ) AS is_forgotten
-    ) AS known
-    WHERE team_id = %(team)s AND user_id = %(user)s
+    FROM (
+        SELECT *, (channel_id, ts) IN (
+            SELECT channel, ts FROM forgotten_sources
+            WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message') AS is_forgotten
+        FROM messages
+        WHERE team_id = %(team)s AND user_id = %(user)s
+    ) AS own
 ) AS said
 ORDER BY ts, channel;
 

@@ -84,11 +84,9 @@ WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s;
 SELECT ts FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
     AND channel_id = %(channel)s AND ts < %(ts)s AND (thread = %(thread)s OR audience = %(dm)s)
-    AND NOT EXISTS (
-        SELECT FROM forgotten_sources AS forgotten
-        WHERE forgotten.team_id = %(team)s AND forgotten.user_id = %(user)s
-            AND forgotten.what = 'message' AND forgotten.channel = messages.channel_id
-            AND forgotten.ts = messages.ts)
+    AND (channel_id, ts) NOT IN (
+        SELECT channel, ts FROM forgotten_sources
+        WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message')
 ORDER BY ts DESC LIMIT 1;
 
 -- name: stored_words

@@ -32,6 +32,7 @@ from memory.model.statement import (
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import Memory, person_range, reread
+from memory.store.projection import read_rows, write_rows
 from memory.store.proposals import ask
 from memory.store.statements import (
     join_same_things,
@@ -40,7 +41,6 @@ from memory.store.statements import (
     messages_of,
     read_statements,
     refresh_keys,
-    refresh_rows,
     seeing_forgotten,
     writing,
 )
@@ -258,8 +258,10 @@ async def undo_forgetting(
             raise ChangeGone("The Undo has expired or was used already.")
         records = await fetch_rows(connection, _SQL["delete_record"], values)
         keys = keys_of(restored)
-        views = await refresh_rows(connection, person, keys)
         said = await read_statements(connection, person, keys)
+        views = await write_rows(
+            connection, person, said, await read_rows(connection, person, keys)
+        )
         joined = await join_same_things(connection, person, views)
         await _ask_about_contradictions(connection, person, views, said, joined)
         back = await reread(connection, person, {joined.get(key, key) for key in keys})
