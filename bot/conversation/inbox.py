@@ -70,7 +70,7 @@ class ClaimedMessage:
 
 @step("inbox")
 async def store_message(app: App, message: Message) -> bool:
-    """Store a message and the job that answers it in one transaction; return whether it did.
+    """Store a message and the job that answers it in one statement; return whether it did.
 
     A message is not stored if its (team, channel, ts) is already known, as when a mention comes
     both as ``message`` and ``app_mention``, or if its workspace has removed the app. One that does
@@ -82,15 +82,12 @@ async def store_message(app: App, message: Message) -> bool:
         **_new_row(message),
         "message": message_body(message),
         "must_agree": app.settings.consent == "ask",
+        "queue": REPLIES,
+        "task": ANSWER,
     }
     scope = {THREAD_SETTING: message.thread, **message.person.settings}
-    async with transaction(app.pool, scope) as connection:
-        found = await connection.execute(_SQL["store"], values, prepare=True)
-        row = await found.fetchone()
-        if row is None:
-            return False
-        await answer_later(connection, app.queue, message.thread, priority=-row["waiting"])
-    return True
+    stored = await execute_statement(app.pool, _SQL["store"], values, scope=scope, prepare=True)
+    return bool(stored)
 
 
 async def store_withdrawn(app: App, message: Message) -> None:

@@ -28,6 +28,7 @@ from memory import DM, MemoryView, Namespace
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
 from memory.postgres import Query, execute_queries, load_statements, transaction
+from memory.recall import large_set_query
 from memory.store import channels_with_kept
 
 FORM_MEMORIES = "form_memories"
@@ -60,6 +61,8 @@ class TurnStart:
     `view`: what may be seen, and where it is remembered. `memory_state`: whether memory may be read
     and written.
 
+    `has_large_set`: the person has more memories than a prompt holds.
+
     `forgotten_messages` are the timestamps of messages that the person has forgotten, in any thread
     of this channel since this one began; `forgettings` are the ids of what they forgot in the last
     day. `history_from` is the time of their last forgetting, in seconds since 1970, or 0.
@@ -67,6 +70,7 @@ class TurnStart:
 
     view: MemoryView
     memory_state: MemoryState
+    has_large_set: bool = False
     forgotten_messages: frozenset[str] = frozenset()
     forgettings: tuple[UUID, ...] = ()
     history_from: float = 0.0
@@ -156,15 +160,17 @@ async def read_start(app: App, claimed: ClaimedMessage, *, limited: bool = False
     queries = [
         *memory_state_queries(message.person, message.channel_id, message.ts),
         _forgettings_query(message),
+        large_set_query(view, budget=app.settings.memory_tokens),
     ]
     if limited:
         queries += quota_queries(app.settings, message.person, claimed.id)
     found = await execute_queries(app.pool, queries, scope=_scope(message))
-    [person_rows, message_rows, [forgotten], *quota] = found
+    [person_rows, message_rows, [forgotten], [memories], *quota] = found
     check_quota(app.settings, quota)
     return TurnStart(
         view=view,
         memory_state=memory_state(person_rows, message_rows, app.settings.consent),
+        has_large_set=memories["is_large"],
         forgotten_messages=frozenset(forgotten["messages"]),
         forgettings=tuple(forgotten["ids"]),
         history_from=forgotten["history_from"],
@@ -194,6 +200,7 @@ async def store_begin(
         claimed=claimed,
         view=start.view,
         memory_state=start.memory_state,
+        has_large_set=start.has_large_set,
         forgotten_messages=start.forgotten_messages,
         forgettings=start.forgettings,
         history_from=start.history_from,

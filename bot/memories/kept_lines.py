@@ -97,6 +97,8 @@ def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list
     One word is enough: an answer with a word of a line must not outlive the line. Those with the
     most such words come first.
     """
+    if not lines:
+        return []
     brought = brought_words(question, answer)
     shared: dict[str, int] = {}
     found: list[KeptMemory] = []

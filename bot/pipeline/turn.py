@@ -10,9 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from langgraph.func import entrypoint
-from langgraph.runtime import Runtime
-
 from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.conversation.inbox import ClaimedMessage
@@ -87,20 +84,11 @@ class Answered(NamedTuple):
 
 
 async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
-    """Answer a message.
+    """Answer a message: the whole turn.
 
     Raises `bot.access.QuotaExceeded`, `ReplyFailed` where it is to be answered later, and
     `Interrupted`.
     """
-    # The type of an entrypoint has no context.
-    answered: Answered = await _turn.ainvoke(claimed, context=app)  # type: ignore[call-overload]
-    return answered
-
-
-@entrypoint(context_schema=App)
-async def _turn(claimed: ClaimedMessage, runtime: Runtime[App]) -> Answered:
-    """Answer a message: the whole turn, as a LangGraph entrypoint without a checkpointer."""
-    app = runtime.context
     began = time.perf_counter()
     add_log_field("turn", str(claimed.id))
     message = claimed.message
@@ -207,6 +195,7 @@ async def _recall(app: App, start: TurnStart, message: Message, question: str) -
         start.view,
         question or FILES_ALONE,
         budget=app.settings.memory_tokens,
+        is_large=start.has_large_set,
     )
     return replace(
         recalled,

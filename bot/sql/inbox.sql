@@ -2,18 +2,26 @@
 -- limits each statement to the rows of the transaction's person and thread.
 
 -- name: store
--- Store a waiting message, unless it is known, its workspace is not served, or it is neither
--- addressed to the bot nor in a thread that is followed. Returns how many messages of its person
--- waited.
-INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, message, on_record)
-SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, %(message)s,
-    on_record(%(team)s, %(user)s, %(channel)s, %(thread)s, %(must_agree)s)
-WHERE (%(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s))
-    AND NOT EXISTS (
-        SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND left_at IS NOT NULL)
-ON CONFLICT (team_id, channel_id, ts) DO NOTHING
-RETURNING (SELECT count(*) FROM messages AS other WHERE other.team_id = %(team)s
-    AND other.user_id = %(user)s AND other.ended_at IS NULL) AS waiting;
+-- Store a waiting message with the job that answers it, unless it is known, its workspace is not
+-- served, or it is neither addressed to the bot nor in a thread that is followed. The more messages
+-- of its person wait, the later its job begins.
+WITH stored AS (
+    INSERT INTO messages (team_id, user_id, channel_id, ts, thread, audience, message, on_record)
+    SELECT %(team)s, %(user)s, %(channel)s, %(ts)s, %(thread)s, %(audience)s, %(message)s,
+        on_record(%(team)s, %(user)s, %(channel)s, %(thread)s, %(must_agree)s)
+    WHERE (%(addressed)s OR is_followed(%(thread)s, %(user)s, %(ts)s, %(since)s))
+        AND NOT EXISTS (
+            SELECT FROM workspaces WHERE workspaces.team_id = %(team)s AND left_at IS NOT NULL)
+    ON CONFLICT (team_id, channel_id, ts) DO NOTHING
+    RETURNING messages.thread, (
+        SELECT count(*)::int FROM messages AS other
+        WHERE other.team_id = %(team)s AND other.user_id = %(user)s AND other.ended_at IS NULL
+    ) AS waiting
+)
+SELECT procrastinate_defer_jobs_v1(ARRAY[
+    ROW(%(queue)s, %(task)s, -waiting, thread, NULL, jsonb_build_object('thread', thread), NULL)
+        ::procrastinate_job_to_defer_v1])
+FROM stored;
 
 -- name: store_deleted
 -- Store a message that was deleted before it was delivered, so that it is never answered.

@@ -8,6 +8,7 @@ from memory.recall.search import (
     MEMORY_TOKENS as MEMORY_TOKENS,
     NEAREST as NEAREST,
     Recalled as Recalled,
+    large_set_query as large_set_query,
     nearest_memories as nearest_memories,
     search_memories as search_memories,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
-from memory.postgres.database import Pool, person_statement
+from memory.postgres.database import Pool, Query, person_statement
 from memory.postgres.statements import load_statements
 from memory.recall.lines import line_tokens, memories_within
 from memory.store.memories import Memory, merged, newest, read_within
@@ -61,34 +62,77 @@ async def recall_memories(
     question: str,
     *,
     budget: int = MEMORY_TOKENS,
+    is_large: bool = False,
 ) -> Recalled:
     """Return the memories in `view` that a reply to `question` is given.
 
     A set whose lines have at most `budget` tokens is returned whole, without an embedding call. Of
     a larger one it returns those that are always shown, then the `NEAREST` by exact cosine
     distance, without a cut-off, until the budget is used up. No connection is held while embedding.
+
+    `is_large`: the set is known not to fit, as `large_set_query` says, so the question is embedded
+    while the memories are read.
     """
-    values = {"prefixes": view.prefixes, "limit": _most_lines(budget)}
-    first = await person_statement(pool, view.person, _SQL["first"], values)
-    rows = [row for row in first if row["key"] is not None]
-    memories = sorted(merged(read_within(rows, view), view), key=_age)
-    is_complete = first[0]["size"] <= _most_lines(budget)
-    if is_complete and sum(map(line_tokens, memories)) <= budget:
-        return Recalled(always=tuple(memories))
-    always = _always_shown(memories)
+    if is_large:
+        found, memories = await asyncio.gather(
+            _found(pool, embedder, view, question), _first(pool, view, budget)
+        )
+    else:
+        memories = await _first(pool, view, budget)
+        if memories.are_all and sum(map(line_tokens, memories.by_age)) <= budget:
+            return Recalled(always=memories.by_age)
+        found = await _found(pool, embedder, view, question)
+    always = _always_shown(memories.by_age)
     left = budget - sum(map(line_tokens, always))
     known = {memory.key for memory in always}
+    nearest = memories_within((one for one in found.memories if one.key not in known), left)
+    return Recalled(always=tuple(always), nearest=tuple(nearest), newest_only=found.newest_only)
+
+
+def large_set_query(view: MemoryView, *, budget: int = MEMORY_TOKENS) -> Query:
+    """Return the query for whether the memories in `view` are too many for `budget`.
+
+    Its one row has `is_large`. A set of fewer memories may be too large as well, by their length.
+    """
+    values = {"prefixes": view.prefixes, "limit": _most_lines(budget)}
+    return Query(_SQL["is_large"], values)
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """What recall reads first: all memories, or those of a large set that are always shown."""
+
+    by_age: tuple[Memory, ...]
+    are_all: bool
+
+
+async def _first(pool: Pool, view: MemoryView, budget: int) -> _First:
+    most = _most_lines(budget)
+    values = {"prefixes": view.prefixes, "limit": most}
+    first = await person_statement(pool, view.person, _SQL["first"], values)
+    rows = [row for row in first if row["key"] is not None]
+    memories = merged(read_within(rows, view), view)
+    return _First(tuple(sorted(memories, key=_age)), are_all=first[0]["size"] <= most)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The memories nearest to a question; the newest where there is none to compare."""
+
+    memories: list[Memory]
+    newest_only: bool
+
+
+async def _found(pool: Pool, embedder: Embedder, view: MemoryView, question: str) -> _Found:
     try:
-        found = await nearest_memories(pool, embedder, view, [question], NEAREST)
+        nearest = await nearest_memories(pool, embedder, view, [question], NEAREST)
     except EmbeddingsUnavailable as error:
         _log.warning("memories were recalled without a search: %s", type(error).__name__)
-        found = []
+        nearest = []
     # Without an embedding model, or before the memories have vectors.
-    newest_only = not found
-    if newest_only:
-        found = await newest(pool, view, None, NEAREST)
-    nearest = memories_within((one for one in found if one.key not in known), left)
-    return Recalled(always=tuple(always), nearest=tuple(nearest), newest_only=newest_only)
+    if not nearest:
+        return _Found(await newest(pool, view, None, NEAREST), newest_only=True)
+    return _Found(nearest, newest_only=False)
 
 
 async def search_memories(

@@ -53,6 +53,14 @@ LEFT JOIN store ON store.prefix = ANY(%(prefixes)s)
 ORDER BY store.updated_at DESC
 LIMIT %(limit)s;
 
+-- name: is_large
+-- Whether there are more than `limit` memories.
+SELECT count(*) > %(limit)s AS is_large FROM (
+    SELECT FROM store
+    WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
+    LIMIT %(limit)s + 1
+) AS found;
+
 -- name: nearest
 -- The memories nearest to each of several vectors, by exact distance; none if the stored vectors
 -- are of another model. `rank` is 1 for the nearest.

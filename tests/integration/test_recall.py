@@ -26,8 +26,8 @@ from memory import (
 )
 from memory.embeddings.embedder import literal
 from memory.formation.evidence import PersonMessage, TypedMessage
-from memory.postgres import person_transaction
-from memory.recall import nearest_memories
+from memory.postgres import execute_queries, person_transaction
+from memory.recall import large_set_query, nearest_memories
 from memory.recall.lines import line_tokens
 from memory.recall.search import NEAREST, Recalled, search_memories
 from tests.databases import fresh_database, login_of, owner_rows
@@ -147,6 +147,11 @@ async def test_how_to_answer_and_what_may_harm_is_always_recalled(
     assert texts(found.always)[:2] == ["topic 0", "topic 1"]
     assert len(set(texts(found.memories))) == len(found.memories) > 2
     assert found.newest_only == (down and count > 3)
+    [[size]] = await execute_queries(pool, [large_set_query(own)], scope=person.settings)
+    assert size["is_large"] == (count > 3)
+    if size["is_large"]:
+        at_once = await recall_memories(pool, model_embedder, own, "the topic 0", is_large=True)
+        assert at_once == found
     warning = "memories were recalled without a search: EmbeddingsUnavailable"
     assert (warning in caplog.messages) == found.newest_only
     with pytest.raises(EmbeddingsUnavailable) if down else nullcontext():
