@@ -108,7 +108,10 @@ class Embedder:
         try:
             answer = await self.client.embeddings.create(model=self.space.model, input=texts)
         except _NO_ANSWER as fault:
-            raise EmbeddingsUnavailable("The embedding model did not answer.") from fault
+            raise EmbeddingsUnavailable(
+                f"The embedding model {self.space.model} did not answer:"
+                " check OPENAI_API_KEY and OPENAI_BASE_URL."
+            ) from fault
         vectors = [item.embedding for item in answer.data]
         sizes = {len(vector) for vector in vectors}
         if len(vectors) != len(texts) or sizes != {self.space.dimensions}:

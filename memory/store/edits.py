@@ -243,10 +243,10 @@ def _said(kind: str, whole: Mapping[str, Any], names: set[str]) -> dict[str, Any
 
 
 def kept_end(memory: Memory, content: Mapping[str, Any]) -> datetime | None:
-    """Return when the memory ends, if `content` is still about the same subject."""
+    """Return when all of the memory ends, if `content` is still about the same subject."""
     if subject(memory.kind, content) != subject(memory.kind, memory.content):
         return None
-    return memory.expires_at
+    return memory.ends_at
 
 
 async def move_memory(

@@ -51,7 +51,10 @@ class Keyed:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory(Keyed):
-    """One memory; `value` is the stored JSON, `expires_at` None if it never expires."""
+    """One memory; `value` is the stored JSON.
+
+    At `expires_at` something of it ends, and the row changes; None if nothing does.
+    """
 
     value: dict[str, Any]
     created_at: datetime
@@ -95,6 +98,12 @@ class Memory(Keyed):
         """The day on which it was said last, where the person was, such as ``2026-11-26``."""
         said_on = self.value.get("said_on")
         return said_on if isinstance(said_on, str) else self.updated_at.date().isoformat()
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When all of it has ended; None if something stays."""
+        ends_at = self.value.get("ends_at")
+        return datetime.fromisoformat(ends_at) if isinstance(ends_at, str) else None
 
     @property
     def may_harm(self) -> bool:

@@ -120,10 +120,15 @@ class Thing:
         heard = [one for place, one in self.heard() if place == audience]
         return {name for one in heard for name in (one.fields or {})}
 
-    def ending(self, audience: str = DM) -> bool:
-        """Return whether what an audience knows ends with a statement that ends."""
+    def changes(self) -> bool:
+        """Return whether what is known changes when the statements that end have ended."""
+        heard = self.heard()
+        return summed([one for one in heard if not one[1].ends]) != summed(heard)
+
+    def ends(self, audience: str = DM) -> bool:
+        """Return whether nothing of what an audience knows is left then."""
         there = [one for one in self.heard() if audience in (DM, one[0]) or one[1].fields is None]
-        return summed([one for one in there if not one[1].ends]) != summed(there)
+        return summed([one for one in there if not one[1].ends]) is None
 
     @property
     def word(self) -> str | None:
@@ -350,7 +355,7 @@ class Sequences(RuleBasedStateMachine):
             return
         note = f"note {next(NUMBERS)}"
         content = {**row.content, "preference": level, "description": note}
-        inherits = thing.ending(audience)
+        inherits = thing.ends(audience)
         ts, formed = self.form(person, audience, [(content, row)])
         values = {name: value for name, value in content.items() if value != row.content[name]}
         fields = {"food_name": thing.word, **values}
@@ -367,7 +372,7 @@ class Sequences(RuleBasedStateMachine):
         assert whole is not None
         fields = {"preference": level, "description": f"note {next(NUMBERS)}"}
         changed = {name: value for name, value in fields.items() if whole[name] != value}
-        ends = thing.ending()
+        ends = thing.ends()
         by_audience = {DM: changed}
         for audience in self.others(thing):
             known = thing.fields_known(audience)
@@ -466,7 +471,7 @@ class Sequences(RuleBasedStateMachine):
             return
         row = self.row(person, thing.word, DM)
         assert row is not None
-        inherits = thing.ending()
+        inherits = thing.ends()
         content = {**row.content, "preference": level}
         ts, formed = self.form(person, DM, [(content, row)], asks=True)
         [question] = formed.questions
@@ -665,10 +670,16 @@ class Sequences(RuleBasedStateMachine):
                     row.content,
                     {*row.audiences},
                     row.expires_at is not None,
+                    row.ends_at is not None,
                 )
                 for row in rows
             } == {
-                thing.word: (thing.known(DM), {*self.others(thing)}, thing.ending())
+                thing.word: (
+                    thing.known(DM),
+                    {*self.others(thing)},
+                    thing.changes(),
+                    thing.ends(),
+                )
                 for thing in model.remembered()
             }
             assert len(rows) == len(model.remembered())

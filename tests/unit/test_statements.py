@@ -173,6 +173,23 @@ def test_what_was_true_before_is_true_again_when_a_statement_ends() -> None:
     assert (withdrawn.content["preference"], withdrawn.expires_at) == (90, None)
 
 
+def test_a_memory_ends_with_the_last_statement_that_ends() -> None:
+    """A statement that stays keeps it; a click does not."""
+    first, last = NOW + timedelta(days=1), NOW + timedelta(days=2)
+    stays = said(1, preference=90)
+    until_first = replace(said(2, preference=5), until=first)
+    until_last = replace(said(3, preference=20), until=last)
+    click = replace(said(4), evidence="", channel=None, ts=None)
+    for statements, expected in (
+        ([stays], (None, None)),
+        ([stays, until_first], (first, None)),
+        ([until_first, until_last], (last, last)),
+        ([until_first, click], (first, first)),
+    ):
+        [view] = views(statements, NOW)
+        assert (view.expires_at, view.ends_at) == expected
+
+
 def test_a_statement_is_dated_by_the_day_where_the_person_was() -> None:
     """23:30 UTC is the next day in Tokyo, and the day before in Honolulu is still that day."""
     moment = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
