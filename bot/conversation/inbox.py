@@ -173,7 +173,10 @@ async def finish_without_turn(
 async def answer_later(
     connection: AsyncConnection[DictRow], queue: Queue, thread: str, *, priority: int = 0
 ) -> None:
-    """Add the job that answers the messages of a thread, in the caller's transaction."""
+    """Add the job that answers the messages of a thread, in the caller's transaction.
+
+    The statement `store` of ``inbox.sql`` adds the same job.
+    """
     jobs = {thread: {"thread": thread}}
     await queue.defer(connection, ANSWER, jobs, queue=REPLIES, priority=priority)
 

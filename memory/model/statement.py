@@ -356,4 +356,4 @@ def _left_at_ends(said: Sequence[Statement]) -> Iterator[tuple[datetime, list[St
     """Yield the times at which statements end, with those that then still count."""
     ends = {one.until for one in said if one.until is not None}
     for end in sorted(ends):
-        yield end, [one for one in said if one.until is None or one.until > end]
+        yield end, [one for one in said if counts(one, end)]

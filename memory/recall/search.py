@@ -79,13 +79,15 @@ async def recall_memories(
         )
     else:
         memories = await _first(pool, view, budget)
-        if memories.are_all and sum(map(line_tokens, memories.by_age)) <= budget:
+        tokens = sum(map(line_tokens, memories.by_age))
+        if memories.are_all and tokens <= budget:
             return Recalled(always=memories.by_age)
         found = await _found(pool, embedder, view, question)
     always = _always_shown(memories.by_age)
     left = budget - sum(map(line_tokens, always))
     known = {memory.key for memory in always}
-    nearest = memories_within((one for one in found.memories if one.key not in known), left)
+    others = [memory for memory in found.memories if memory.key not in known]
+    nearest = memories_within(others, left)
     return Recalled(always=tuple(always), nearest=tuple(nearest), newest_only=found.newest_only)
 
 
@@ -111,8 +113,9 @@ async def _first(pool: Pool, view: MemoryView, budget: int) -> _First:
     values = {"prefixes": view.prefixes, "limit": most}
     first = await person_statement(pool, view.person, _SQL["first"], values)
     rows = [row for row in first if row["key"] is not None]
-    memories = merged(read_within(rows, view), view)
-    return _First(tuple(sorted(memories, key=_age)), are_all=first[0]["size"] <= most)
+    by_age = sorted(merged(read_within(rows, view), view), key=_age)
+    size = first[0]["size"]
+    return _First(tuple(by_age), are_all=size <= most)
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,9 +259,8 @@ async def undo_forgetting(
         records = await fetch_rows(connection, _SQL["delete_record"], values)
         keys = keys_of(restored)
         said = await read_statements(connection, person, keys)
-        views = await write_rows(
-            connection, person, said, await read_rows(connection, person, keys)
-        )
+        rows = await read_rows(connection, person, keys)
+        views = await write_rows(connection, person, said, rows)
         joined = await join_same_things(connection, person, views)
         await _ask_about_contradictions(connection, person, views, said, joined)
         back = await reread(connection, person, {joined.get(key, key) for key in keys})
