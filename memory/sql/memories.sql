@@ -25,12 +25,20 @@ WHERE prefix = %(prefix)s AND (expires_at IS NULL OR expires_at > now())
 ORDER BY created_at, key LIMIT %(most)s;
 
 -- name: newest
--- The newest memories of these kinds. Other tools may have written rows of another shape.
-SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
-WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
-    AND (%(kinds)s::text[] IS NULL OR value->>'kind' = ANY(%(kinds)s)
-        AND jsonb_typeof(value->'content') = 'object')
-ORDER BY updated_at DESC, key LIMIT %(limit)s;
+-- All rows of the newest memories of these kinds. Other tools may have written rows of another
+-- shape.
+WITH newest AS (
+    SELECT key, max(updated_at) AS updated_at FROM store
+    WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
+        AND (%(kinds)s::text[] IS NULL OR value->>'kind' = ANY(%(kinds)s)
+            AND jsonb_typeof(value->'content') = 'object')
+    GROUP BY key
+    ORDER BY updated_at DESC, key LIMIT %(limit)s
+)
+SELECT store.prefix, key, store.value, store.created_at, store.updated_at, store.expires_at
+FROM newest JOIN store USING (key)
+WHERE store.prefix = ANY(%(prefixes)s) AND (store.expires_at IS NULL OR store.expires_at > now())
+ORDER BY newest.updated_at DESC, key;
 
 -- name: first
 -- What recall begins with: a set of at most `limit` memories whole; of a larger set only those that
@@ -62,20 +70,25 @@ SELECT count(*) > %(limit)s AS is_large FROM (
 ) AS found;
 
 -- name: nearest
--- The memories nearest to each of several vectors, by exact distance; none if the stored vectors
--- are of another model. `rank` is 1 for the nearest.
-SELECT store.prefix, store.key, store.value, store.created_at, store.updated_at, store.expires_at,
+-- All rows of the memories nearest to each of several vectors, by exact distance; none if the
+-- stored vectors are of another model. A memory has at most one row for each prefix. `rank` is 1
+-- for the nearest memory.
+SELECT store.prefix, key, store.value, store.created_at, store.updated_at, store.expires_at,
     nearest.distance,
-    row_number() OVER (PARTITION BY said.place ORDER BY nearest.distance, store.key) AS rank
+    dense_rank() OVER (PARTITION BY said.place ORDER BY nearest.distance, key) AS rank
 FROM unnest(%(vectors)s::text[]::vector[]) WITH ORDINALITY AS said (vector, place)
 CROSS JOIN LATERAL (
-    SELECT prefix, key, embedding <=> said.vector AS distance FROM store_vectors
-    WHERE prefix = ANY(%(prefixes)s)
-        AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
+    SELECT key, min(near.distance) AS distance FROM (
+        SELECT key, embedding <=> said.vector AS distance FROM store_vectors
+        WHERE prefix = ANY(%(prefixes)s)
+            AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
+        ORDER BY distance, key LIMIT %(limit)s * cardinality(%(prefixes)s)
+    ) AS near
+    GROUP BY key
     ORDER BY distance, key LIMIT %(limit)s
 ) AS nearest
-JOIN store USING (prefix, key)
-WHERE store.expires_at IS NULL OR store.expires_at > now()
+JOIN store USING (key)
+WHERE store.prefix = ANY(%(prefixes)s) AND (store.expires_at IS NULL OR store.expires_at > now())
 ORDER BY rank, nearest.distance;
 
 -- name: is_comparable

@@ -254,7 +254,7 @@ async def read_card(pool: Pool, reader: Person, owner: Person, *, most: int) -> 
 async def newest(
     pool: Pool, view: MemoryView, kinds: Sequence[str] | None, limit: int
 ) -> list[Memory]:
-    """Return the memories in `view`, of `kinds` if given, newest first; at most `limit` rows."""
+    """Return at most `limit` memories in `view`, of `kinds` if given, newest first."""
     found = await person_statement(
         pool,
         view.person,

@@ -161,21 +161,24 @@ async def test_how_to_answer_and_what_may_harm_is_always_recalled(
 
 
 @pytest.mark.parametrize("down", [False, True], ids=["nearest", "newest"])
-@pytest.mark.parametrize(("count", "limit"), [(3, 20), (60, 20)], ids=["whole", "large"])
+@pytest.mark.parametrize("count", [15, 60], ids=["whole", "large"])
+@pytest.mark.parametrize("audiences", [[DM], [PUBLIC, "G1"]], ids=["dm", "group"])
 async def test_a_search_finds_the_nearest(
     pool: Pool,
     model_embedder: Embedder,
     model: ScriptedModel,
     down: bool,
     count: int,
-    limit: int,
+    audiences: Sequence[str],
 ) -> None:
-    """The nearest first, however many memories there are; the newest without embeddings."""
-    person = Person("T1", f"SEARCH{count}{down}".upper())
+    """As many memories as asked for, however many rows each has; the newest without embeddings."""
+    limit = 20
+    person = Person("T1", f"SEARCH{count}{down}{len(audiences)}".upper())
     topics = [f"topic {i}" for i in range(count)]
-    await remember(pool, model_embedder, person, topics)
+    for audience in audiences:
+        await remember(pool, model_embedder, person, topics, audience=audience)
     model.embeddings_status = 500 if down else 200
-    view = memory_view(person.namespace(DM))
+    view = memory_view(person.namespace(audiences[-1]))
     found = await search_memories(pool, model_embedder, view, "topic 2!", limit)
     newest_first = topics[::-1][:limit]
     if count <= limit or down:
