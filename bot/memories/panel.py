@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -47,13 +48,13 @@ async def read_panel(
 ) -> Content:
     """Return what the panel shows at a position, in Home or in its modal.
 
-    Unread messages of the person are formed now.
+    Messages of the person that are not read yet are counted, and their formation is scheduled.
     """
     # Read from the database, because a process's cache of the person may be half a minute old.
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
         off_in = await read_off_scopes(connection, person)
-        unformed = await _form_now(app, connection, person, settings)
+        unformed = await _schedule_unformed(app, connection, person, settings)
     content = Content(
         position=position,
         off=settings.off(app.settings.consent),
@@ -80,12 +81,13 @@ async def read_panel(
     return replace(content, links=links)
 
 
-async def _form_now(
+async def _schedule_unformed(
     app: App, connection: AsyncConnection[DictRow], person: Person, settings: PersonSettings
 ) -> int:
-    """Schedule immediate formation of all unformed words; return the number of their messages.
+    """Schedule the formation of all unformed words; return the number of their messages.
 
-    It is 0 while memory is off for the person.
+    Most have a job that waits for a pause of the person. The number is 0 while memory is off for
+    the person.
     """
     if app.settings.formation == "off" or settings.off(app.settings.consent):
         return 0
@@ -158,9 +160,19 @@ async def _with_kept(app: App, person: Person, content: Content) -> Content:
 async def newest_payload(
     app: App, person: Person, localizer: Localizer, position: Position
 ) -> Payload:
-    """Return the newest memories, those with some words, or changes, with *Show All*."""
+    """Return the newest memories, those with some words, or changes, with *Show All*.
+
+    Messages of the person that are not read yet are counted below the list, and their formation is
+    scheduled.
+    """
+    async with person_transaction(app.pool, person) as connection:
+        settings = await read_settings(connection, person)
+        unformed = await _schedule_unformed(app, connection, person, settings)
+    notes = []
+    if unformed:
+        notes.append(localizer.say("messages_unformed", count=unformed))
     if position.list == "changes":
-        return await _newest_changes(app, person, localizer, position)
+        return await _newest_changes(app, person, localizer, position, notes)
     if position.of:
         page = await memory_page(app.pool, person, position.of, size=_NEWEST)
         found = page.memories
@@ -169,19 +181,19 @@ async def newest_payload(
         found = (await list_memories(app.pool, person))[:_NEWEST]
         none = localizer.say("panel_none")
     if not found:
-        return payload(none)
+        return payload("\n".join([none, *notes]))
     lines = [memory_line(localizer, memory) for memory in found]
-    return list_payload(localizer, localizer.say("panel_title"), lines, position)
+    return list_payload(localizer, localizer.say("panel_title"), lines, notes, position)
 
 
 async def _newest_changes(
-    app: App, person: Person, localizer: Localizer, position: Position
+    app: App, person: Person, localizer: Localizer, position: Position, notes: Sequence[str]
 ) -> Payload:
     changes = await list_changes(app.pool, person, limit=_NEWEST)
     if not changes:
-        return payload(localizer.say("no_changes"))
+        return payload("\n".join([localizer.say("no_changes"), *notes]))
     lines = [change_line(localizer, one) for one in changes]
-    return list_payload(localizer, localizer.say("changes_title"), lines, position)
+    return list_payload(localizer, localizer.say("changes_title"), lines, notes, position)
 
 
 def data_handling(app: App, localizer: Localizer, settings: PersonSettings) -> list[str]:

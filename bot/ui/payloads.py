@@ -216,10 +216,14 @@ def _forget_row(localizer: Localizer, memory: Memory, among: Sequence[str]) -> B
 
 
 def list_payload(
-    localizer: Localizer, title: str, lines: Sequence[str], position: Position
+    localizer: Localizer,
+    title: str,
+    lines: Sequence[str],
+    notes: Sequence[str],
+    position: Position,
 ) -> Payload:
-    """Return the newest lines of a list, with the button that opens the panel there."""
-    text = f"*{title}*\n{bulleted(lines)}"
+    """Return the newest lines of a list, notes, and the button that opens the panel there."""
+    text = "\n".join([f"*{title}*", bulleted(lines), *notes])
     show_all = button(localizer.say("show_all"), position)
     return payload(text, show_all)
 

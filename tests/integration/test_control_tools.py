@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from bot.locale import say
 from bot.memories.data import TABLES
 from bot.pipeline.tools import ACTIONS, MAX_CALLS, SETTINGS_TOOL
 from bot.ui.acts import Forget, Switch
@@ -92,6 +93,16 @@ async def test_what_is_shown_comes_to_the_asker_only(app: App) -> None:
     *_, reply, shown = app.shown(asked)
     assert shown["is_ephemeral"]
     assert not reply.get("is_ephemeral")
+
+
+async def test_a_list_says_what_is_not_read_yet(app: App) -> None:
+    """Words of a moment ago are counted below the newest memories."""
+    place = app.slack.place()
+    await app.ask(place, "I love curry")
+    app.script_calls(settings_call("open"))
+    asked = await app.ask(place, "What do you remember?")
+    *_, shown = app.shown(asked)
+    assert shown["text"].endswith(say("en", "messages_unformed", count=1))
 
 
 def offered(app: App) -> dict[str, list[str]]:

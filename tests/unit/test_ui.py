@@ -566,6 +566,7 @@ def test_every_other_message_fits(
             localizer,
             localizer.say("changes_title"),
             [memory_line(localizer, memory)] * 5,
+            [localizer.say("messages_unformed", count=100)],
             Position(of=text),
         ),
         open_payload(localizer, Position(list="changes")),
