@@ -9,6 +9,7 @@ import pytest
 
 from memory import (
     DM,
+    PUBLIC,
     ChangeGone,
     Origin,
     Selection,
@@ -96,6 +97,17 @@ async def test_a_click_keeps_nothing_that_is_deleted(ledger: Ledger, how: str) -
         ledger.rows(f"UPDATE statements SET until = now() WHERE ts = '{FIRST}'")
     await delete(ledger, SECOND)
     assert await ledger.contents() == []
+
+
+async def test_a_move_and_a_removal_leave_with_what_they_are_about(ledger: Ledger) -> None:
+    """The log has nothing of a memory of which nothing is said any more, and no Undo offers it."""
+    liked = await ledger.like("soba", ts=FIRST)
+    await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, PUBLIC)
+    await ledger.change("I hate soba", ts=SECOND, content=None, key=liked.key)
+    await delete(ledger, FIRST)
+    assert ledger.rows("SELECT act FROM statements") == []
+    forgotten = await forget(ledger.pool, ALICE, Selection(everything=True))
+    assert not forgotten.can_undo
 
 
 async def test_a_blanked_quote_is_no_click(ledger: Ledger) -> None:
