@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from psycopg import DataError
+from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.metrics import step
@@ -73,17 +74,17 @@ async def recall_memories(
     `is_large`: the set is known not to fit, as `large_set_query` says, so the question is embedded
     while the memories are read.
     """
-    if is_large:
-        found, memories = await asyncio.gather(
-            _found(pool, embedder, view, question), _first(pool, view, budget)
-        )
-    else:
-        memories = await _first(pool, view, budget)
-        tokens = sum(map(line_tokens, memories.by_age))
-        if memories.are_all and tokens <= budget:
-            return Recalled(always=memories.by_age)
-        found = await _found(pool, embedder, view, question)
-    always = _always_shown(memories.by_age)
+    most = _most_lines(budget)
+    if not is_large:
+        rows = await _read(pool, view, "set", most + 1)
+        memories = _oldest_first(rows, view)
+        tokens = sum(map(line_tokens, memories))
+        if len(rows) <= most and tokens <= budget:
+            return Recalled(always=tuple(memories))
+    found, rows = await asyncio.gather(
+        _found(pool, embedder, view, question), _read(pool, view, "always_shown", most)
+    )
+    always = _within_budgets(_oldest_first(rows, view))
     left = budget - sum(map(line_tokens, always))
     known = {memory.key for memory in always}
     others = [memory for memory in found.memories if memory.key not in known]
@@ -100,22 +101,13 @@ def large_set_query(view: MemoryView, *, budget: int = MEMORY_TOKENS) -> Query:
     return Query(_SQL["is_large"], values)
 
 
-@dataclass(frozen=True, slots=True)
-class _First:
-    """What recall reads first: all memories, or those of a large set that are always shown."""
-
-    by_age: tuple[Memory, ...]
-    are_all: bool
+async def _read(pool: Pool, view: MemoryView, statement: str, limit: int) -> list[DictRow]:
+    values = {"prefixes": view.prefixes, "limit": limit}
+    return await person_statement(pool, view.person, _SQL[statement], values)
 
 
-async def _first(pool: Pool, view: MemoryView, budget: int) -> _First:
-    most = _most_lines(budget)
-    values = {"prefixes": view.prefixes, "limit": most}
-    first = await person_statement(pool, view.person, _SQL["first"], values)
-    rows = [row for row in first if row["key"] is not None]
-    by_age = sorted(merged(read_within(rows, view), view), key=_age)
-    size = first[0]["size"]
-    return _First(tuple(by_age), are_all=size <= most)
+def _oldest_first(rows: Sequence[DictRow], view: MemoryView) -> list[Memory]:
+    return sorted(merged(read_within(rows, view), view), key=_age)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +157,10 @@ def _age(memory: Memory) -> tuple[Any, ...]:
     return memory.said_on, memory.created_at, memory.key
 
 
-def _always_shown(memories: Sequence[Memory]) -> list[Memory]:
+def _within_budgets(by_age: Sequence[Memory]) -> list[Memory]:
     """Return the newest wishes about answers, and memories that may harm, that fit; by age."""
-    shown = [one for one in memories if one.is_always_shown]
-    instructions = [one for one in shown if one.kind == INSTRUCTION_KIND]
-    harmful = [one for one in shown if one.kind != INSTRUCTION_KIND]
+    instructions = [one for one in by_age if one.kind == INSTRUCTION_KIND]
+    harmful = [one for one in by_age if one.kind != INSTRUCTION_KIND]
     kept = memories_within(reversed(instructions), _INSTRUCTION_TOKENS)
     kept += memories_within(reversed(harmful), _HARM_TOKENS)
     return sorted(kept, key=_age)

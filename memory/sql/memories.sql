@@ -40,29 +40,21 @@ FROM newest JOIN store USING (key)
 WHERE store.prefix = ANY(%(prefixes)s) AND (store.expires_at IS NULL OR store.expires_at > now())
 ORDER BY newest.updated_at DESC, key;
 
--- name: first
--- What recall begins with: a set of at most `limit` memories whole; of a larger set only those that
--- are always shown: how the person wants to be answered, and what may harm. `size` is the number of
--- memories, or `limit` + 1 if there are more. A row without a key means that there is none to show.
-SELECT store.prefix, store.key, store.value, store.created_at, store.updated_at, store.expires_at,
-    counted.size
-FROM (
-    SELECT count(*) AS size FROM (
-        SELECT FROM store
-        WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
-        LIMIT %(limit)s + 1
-    ) AS found
-) AS counted
-LEFT JOIN store ON store.prefix = ANY(%(prefixes)s)
-    AND (store.expires_at IS NULL OR store.expires_at > now())
-    AND (counted.size <= %(limit)s
-        OR store.value->>'kind' = 'UserInstruction'
-        OR store.value->'may_harm' = 'true')
-ORDER BY store.updated_at DESC
-LIMIT %(limit)s;
+-- name: set
+-- The memories of a set that may be shown whole: if there are `limit` rows, there may be more.
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
+ORDER BY updated_at DESC, prefix LIMIT %(limit)s;
+
+-- name: always_shown
+-- Those that are shown whatever is asked: how the person wants to be answered, and what may harm.
+SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
+WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
+    AND (value->>'kind' = 'UserInstruction' OR value->'may_harm' = 'true')
+ORDER BY updated_at DESC LIMIT %(limit)s;
 
 -- name: is_large
--- Whether there are more than `limit` memories.
+-- Whether there are more than `limit` rows of memories.
 SELECT count(*) > %(limit)s AS is_large FROM (
     SELECT FROM store
     WHERE prefix = ANY(%(prefixes)s) AND (expires_at IS NULL OR expires_at > now())
