@@ -101,7 +101,7 @@ class ResponsesServer:
         application = web.Application(middlewares=[recorded])
         application.router.add_post("/v1/responses", self._serve)
         async with (
-            serving(application) as url,
+            serving(application, shutdown_timeout=0.1) as url,
             openai.AsyncOpenAI(
                 api_key="x", base_url=f"{url}/v1", max_retries=max_retries
             ) as client,

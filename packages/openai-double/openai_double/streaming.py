@@ -56,7 +56,7 @@ async def stream(
         piece = _text_in(event)
         if piece:
             if sent:
-                await pause(settings.token_ms)
+                await pause(control.settings.token_ms)
             else:
                 await pause_from(exchange.began, settings.first_token_ms)
             if limit is not None and sent + len(piece) > limit:
