@@ -141,7 +141,8 @@ async def remember_message(
     is_own = await author_of(app, person, message) == person.user_id
     if not is_own or message.get("bot_id") or not ts or not channel:
         return Done(line=localizer.say("remember_not_own"))
-    words = typed(str(message.get("text") or ""))
+    bot_user_id = await app.slack.bot_user_id(person.team_id)
+    words = typed(str(message.get("text") or ""), bot_user_id)
     if not words:
         return Done(line=localizer.say("remember_no_words"))
     view = await _view(app, person, channel, ts)

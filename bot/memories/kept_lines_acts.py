@@ -150,7 +150,8 @@ async def _ask_author(
     """Ask the author of a message, privately, whether to keep it. Raises `NotKept`."""
     person = click.person
     cannot = NotKept(click.localizer.say("kept_cannot_ask"))
-    words = typed(str(message.get("text") or ""))
+    bot_user_id = await app.slack.bot_user_id(person.team_id)
+    words = typed(str(message.get("text") or ""), bot_user_id)
     settings = await app.people.settings(author, keep_new=False)
     is_off = settings.off(app.settings.consent) is not None
     if not words or is_off or person_refusal(app.settings, author):
@@ -177,7 +178,8 @@ async def _ask_author(
 
 
 async def _keep_found(app: App, click: Click, wanted: Keep, message: Mapping[str, Any]) -> Done:
-    words = typed(str(message.get("text") or ""))
+    bot_user_id = await app.slack.bot_user_id(click.person.team_id)
+    words = typed(str(message.get("text") or ""), bot_user_id)
     said = _Said(person=click.person, localizer=click.localizer, wanted=wanted, words=words)
     async with person_transaction(app.pool, said.person) as connection:
         await _check_state(app, connection, said)

@@ -154,7 +154,8 @@ async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> s
         return ""
     if found is None or found.get("subtype") == "tombstone":
         return ""
-    return typed(str(found.get("text") or ""))
+    bot_user_id = await app.slack.bot_user_id(team)
+    return typed(str(found.get("text") or ""), bot_user_id)
 
 
 async def delete_answer(app: App, team: str, thread: str, message: str) -> None:

@@ -341,9 +341,10 @@ def _compared(address: str, scheme: str) -> str:
     return address.removeprefix("//").removesuffix("/").lower()
 
 
-def typed(text: str, bot_user_id: str = "") -> str:
+def typed(text: str, bot_user_id: str) -> str:
     """Return only what the person typed: no quoted lines, no code, nothing struck out.
 
+    A mention of the app, whose user id is `bot_user_id`, is left out.
     Only this may form a memory. `memory.formation.OMITTED` marks what was left out between two
     typed parts, so that no quote joins them.
     """

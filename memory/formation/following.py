@@ -42,10 +42,10 @@ async def follow_message(
 
     `words` is the new version of the message, None if it was deleted. Statements whose evidence it
     still contains stay; the caller forms its new text. What other messages say about the memories
-    stays; clicks go with a memory of which they alone are left, and so do moves and removals of one
-    of which nothing is said any more. Questions that quote the message are deleted. If anything is
-    gone, `in_commit` is awaited in the transaction with the batches of the notices about the
-    memories.
+    stays; clicks go with a memory of which they alone are left. Moves and removals go with the last
+    message, if that was deleted; after an edit they count for what the new version says. Questions
+    that quote the message are deleted. If anything is gone, `in_commit` is awaited in the
+    transaction with the batches of the notices about the memories.
     """
     typed = [TypedMessage(words)] if words else []
     now = datetime.now(UTC)
@@ -62,7 +62,8 @@ async def follow_message(
                 others = [one for one in statements if one.id not in ids]
                 if not views(others, now):
                     ids |= {one.id for one in others if one.act == "say" and one.is_click}
-                if not any(one.act == "say" and one.id not in ids for one in others):
+                is_said = any(one.act == "say" and one.id not in ids for one in others)
+                if words is None and not is_said:
                     ids |= {one.id for one in others}
             await delete_statements(connection, person, ids)
             await delete_proposals_of_message(connection, person, message)

@@ -15,7 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from memory.model.dates import slack_time
-from memory.model.namespace import COLLEAGUES, DM, is_shown_by_click
+from memory.model.namespace import COLLEAGUES, DM, PUBLIC, is_shown_by_click
 from memory.model.schemas import (
     Subject,
     kind_and_subject,
@@ -85,6 +85,11 @@ class Statement:
     def is_click(self) -> bool:
         """Whether the person typed nothing: a click only repeats or rates what was said before."""
         return self.message is None and not self.evidence
+
+    @property
+    def sentence(self) -> tuple[MessageKey | None, str]:
+        """The message that says it, and the words in it."""
+        return self.message, self.evidence
 
     @property
     def order(self) -> tuple[datetime, int]:
@@ -202,19 +207,22 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
     """Return a memory as each audience knows it at the time `now`; nothing if it is no memory.
 
     Direct messages know everything that was said. A public channel knows what was said in public,
-    any other conversation what was said there, and colleagues what they were shown. Each of them
-    knows it only while it is true, that is, while every field that it knows agrees with the view of
-    direct messages. A removal counts everywhere.
+    any other conversation what was said there, and colleagues what they were shown, as long as that
+    sentence counts. Each of them knows it only while it is true, that is, while every field that it
+    knows agrees with the view of direct messages. A removal counts everywhere.
     """
     counted = current(statements, now)
     own = [one for one in counted if one.audience != COLLEAGUES]
     whole = _view(DM, own)
     if whole is None:
         return []
+    sentences = {one.sentence for one in own}
     narrower = []
     audiences = {one.audience for one in counted}
     for audience in sorted(audiences - {DM}):
         known = [one for one in counted if one.audience == audience or one.act == "remove"]
+        if audience == COLLEAGUES:
+            known = [one for one in known if one.act == "remove" or one.sentence in sentences]
         view = _view(audience, known)
         if view is not None and agrees(view.content, whole.content):
             narrower.append(view)
@@ -225,8 +233,9 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
 def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     """Return the statements that count at `now`, each with the audience that knows it then.
 
-    A move gives its audience to all that was said before it, even if that was stored later, except
-    to what is shown by a click.
+    A move gives its audience to all that was said before it, except to what is shown by a click.
+    What was said before and stored later, such as what was formed after an outage, the person did
+    not see when they moved the memory: a move never lets others know it.
     """
     counted = [one for one in statements if counts(one, now)]
     moves = [one for one in counted if one.act == "move"]
@@ -237,10 +246,19 @@ def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     for one in counted:
         if one.act == "move":
             continue
-        if one.order < last_move.order and not is_shown_by_click(one.audience):
+        if _is_moved(one, last_move):
             one = replace(one, audience=last_move.audience)
         placed.append(one)
     return placed
+
+
+def _is_moved(statement: Statement, move: Statement) -> bool:
+    """Return whether a statement gets the audience of a move."""
+    if statement.order > move.order or is_shown_by_click(statement.audience):
+        return False
+    was_stored = statement.number < move.number
+    narrows = move.audience == DM or statement.audience == PUBLIC
+    return was_stored or narrows
 
 
 def counts(statement: Statement, now: datetime) -> bool:

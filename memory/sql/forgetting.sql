@@ -2,25 +2,25 @@
 -- kioku.forgotten to 'shown', and deleted ten minutes later.
 
 -- name: choose
--- The memories that a selection is about.
+-- The memories that a selection is about. In a time, they are those about which something was typed.
 SELECT DISTINCT key FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND (%(everything)s
         OR key = ANY(%(keys)s)
         OR id = ANY(%(statements)s::uuid[])
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-        OR (said_at >= %(since)s AND said_at < %(until)s));
+        OR ((channel IS NOT NULL OR evidence <> '') AND said_at >= %(since)s AND said_at < %(until)s));
 
 -- name: hide
--- Hide statements: those of memories, named ones, those of messages, of a time, or all. What was
--- taken back about a memory goes with it. Returns the hidden ones.
+-- Hide statements: those of memories, named ones, those of messages, what was typed in a time, or
+-- all. What was taken back about a memory goes with it. Returns the hidden ones.
 UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND (%(everything)s
         OR key = ANY(%(keys)s)
         OR id = ANY(%(statements)s::uuid[])
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
-        OR (said_at >= %(since)s AND said_at < %(until)s))
+        OR ((channel IS NOT NULL OR evidence <> '') AND said_at >= %(since)s AND said_at < %(until)s))
 RETURNING id, key, kind, content, channel, ts, batch;
 
 -- name: hide_rest

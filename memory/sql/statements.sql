@@ -30,13 +30,21 @@ LEFT JOIN store ON store.prefix = %(prefix)s AND store.key = said.key
 ORDER BY store.key IS NULL, said.newest DESC;
 
 -- name: insert
--- New statements, from a JSON array. The same words of the same message are stored only once,
--- because a formation may run again; one that was undone does not count again by that.
+-- New statements, from a JSON array. A move or a removal gets the subject of its memory, so that the
+-- memory is still found by it when what it rests on is edited. The same words of the same message
+-- are stored only once, because a formation may run again, or read what a tool has stored; what was
+-- undone does not count again by that.
 INSERT INTO statements (id, team_id, user_id, key, audience, kind, act, actor, content, subject,
     evidence, channel, ts, said_at, zone, until, may_harm, batch)
 SELECT new.id, %(team)s, %(user)s, new.key, new.audience, new.kind, new.act, new.actor,
-    NULLIF(new.content, 'null'::jsonb), new.subject, new.evidence, new.channel, new.ts,
-    new.said_at, new.zone, new.until, new.may_harm, new.batch
+    NULLIF(new.content, 'null'::jsonb),
+    CASE WHEN new.act = 'say' THEN new.subject ELSE COALESCE((
+        SELECT said.subject FROM statements AS said
+        WHERE said.team_id = %(team)s AND said.user_id = %(user)s AND said.key = new.key
+            AND said.act = 'say'
+        ORDER BY said.number DESC LIMIT 1
+    ), '') END,
+    new.evidence, new.channel, new.ts, new.said_at, new.zone, new.until, new.may_harm, new.batch
 FROM ROWS FROM (jsonb_to_recordset(%(statements)s) AS (id uuid, key text, audience text, kind text,
     act text, actor text, content jsonb, subject text, evidence text, channel text, ts text,
     said_at timestamptz, zone text, until timestamptz, may_harm boolean,
@@ -46,10 +54,13 @@ FROM ROWS FROM (jsonb_to_recordset(%(statements)s) AS (id uuid, key text, audien
 WHERE NOT EXISTS (
     SELECT FROM statements AS known
     WHERE known.team_id = %(team)s AND known.user_id = %(user)s AND known.key = new.key
-        AND known.act = new.act AND known.actor = new.actor AND known.channel = new.channel AND known.ts = new.ts
+        AND known.act = new.act AND known.channel = new.channel AND known.ts = new.ts
         AND known.audience = new.audience AND known.evidence = new.evidence
-        AND known.content IS NOT DISTINCT FROM NULLIF(new.content, 'null'::jsonb)
-        AND (known.withdrawn_at IS NULL OR known.actor = 'formation')
+        AND CASE WHEN new.actor = 'formation'
+            THEN COALESCE(known.content, 'null') @> new.content
+            ELSE known.actor = new.actor AND known.withdrawn_at IS NULL
+                AND known.content IS NOT DISTINCT FROM NULLIF(new.content, 'null'::jsonb)
+        END
 )
 ORDER BY new.place;
 

@@ -217,7 +217,7 @@ async def _known_fields(
     for audience in memory.audiences:
         if audience != COLLEAGUES:
             known[audience] = set()
-    for one in await _current_statements(connection, person, memory.key):
+    for one in since_removal(await _current_statements(connection, person, memory.key)):
         if one.audience in known:
             known[one.audience].update(one.content or {})
     return known

@@ -231,7 +231,7 @@ async def replace_decision(
         if found is None or not found.content.get("decision"):
             raise ChangeGone("The person keeps no such decision.")
         [audience] = found.audiences
-        content = {"text": found.content["text"], "replaces": replaced}
+        content = {"replaces": replaced}
         clicked = Origin(actor="command")
         said = statement_of(key, KEPT_KIND, audience, content, clicked, batch=uuid4())
         # Nothing is typed: this statement belongs to the message of the decision.

@@ -279,9 +279,10 @@ async def join_same_things(
     """Join memories that have become about the same subject.
 
     A renamed memory gets its old name back when the statement that renamed it goes; by then another
-    memory may have that name. The statements that count move to the memory that was spoken of last,
-    with the audiences that know them. Those that do not count keep their key, in case they count
-    again. Returns, for each key that was joined, the key of the memory that it joined.
+    memory may have that name. The statements that count get the key of the memory that was spoken
+    of last, and those of both the audiences that know them now: a move of one memory does not apply
+    to the other. Those that do not count keep their key, in case they count again. Returns, for
+    each key that was joined, the key of the memory that it joined.
     """
     # The same words may be kept for two conversations.
     own = [view for view in views if view.audience == DM and view.kind != KEPT_KIND]
@@ -294,12 +295,16 @@ async def join_same_things(
         joined |= dict.fromkeys(others, newest)
     if not joined:
         return {}
-    by_key = await read_statements(connection, person, joined)
+    by_key = await read_statements(connection, person, {*joined, *joined.values()})
     now = datetime.now(UTC)
-    moved: list[Statement] = []
-    for said in by_key.values():
-        moved += since_removal(current(said, now))
-    rows = [(one.id, joined[one.key], one.audience) for one in moved]
+    rows: list[tuple[UUID, str, str]] = []
+    for key, newest in joined.items():
+        counted = since_removal(current(by_key[key], now))
+        rows += [(one.id, newest, one.audience) for one in counted]
+        moves = [one for one in by_key[newest] if one.act == "move"]
+        rows += [(one.id, key, one.audience) for one in moves]
+    for newest in {*joined.values()}:
+        rows += [(one.id, newest, one.audience) for one in current(by_key[newest], now)]
     values = {**person.ids, **column_parameters(("ids", "keys", "audiences"), rows)}
     await connection.execute(_SQL["join"], values)
     await refresh_rows(connection, person, {*joined, *joined.values()})

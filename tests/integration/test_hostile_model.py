@@ -87,7 +87,7 @@ async def test_evidence_is_always_what_the_person_typed(
         lines = [*own, *chance.sample(HIDDEN, chance.randint(0, 2))]
         chance.shuffle(lines)
         words = PersonMessage(
-            text=typed("\n".join(lines)), channel=f"D{turn}", ts=f"{turn + 1}.0001"
+            text=typed("\n".join(lines), "B1"), channel=f"D{turn}", ts=f"{turn + 1}.0001"
         )
         said[words.channel] = (person.namespace(audience).prefix, words.text)
         model.answer(lambda shown, own=own: proposals(chance, own, shown))  # type: ignore[misc]

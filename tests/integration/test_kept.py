@@ -17,7 +17,7 @@ from bot.memories.kept_lines import SHOW_LINE, show_line, update_changed_lines
 from bot.pipeline.turn import KEPT_ANSWER
 from bot.slack.messages import Message
 from bot.ui.acts import Keep, Position, Replace, TakeBack, Undo
-from memory import Person
+from memory import Person, list_changes
 from memory.postgres import execute_statement, person_transaction
 from memory.store import delete_old, read_kept
 from tests.integration.app import App, MakeApp
@@ -285,6 +285,52 @@ async def in_dm(app: App, person: Person) -> list[str]:
     return [one["text"] for one in kept_prompt(app)]
 
 
+async def edited(app: App, said: PersonThread, before: str, after: str) -> None:
+    """Let the author of a message in a channel edit it."""
+    where = {"user": said.user, "channel": said.channel, "ts": said.ts}
+    app.slack.control("messages/edit", {**where, "text": after})
+    message = {"ts": said.ts, "user": said.user, "text": before}
+    event = {
+        "type": "message",
+        "subtype": "message_changed",
+        "channel": said.channel,
+        "ts": "2000000000.000001",
+        "message": {**message, "text": after},
+        "previous_message": message,
+    }
+    await app.deliver(event)
+    await app.follow_changes()
+
+
+@pytest.mark.parametrize("end", ["edit", "undo"])
+async def test_a_decision_that_replaced_another_is_taken_back_like_any(app: App, end: str) -> None:
+    """By an edit of its message, or by *Undo* in the changes: the older one holds again."""
+    channel = Channel(app, "public", "Ben", "Mia")
+    await channel.keep(DECISION, decision=True)
+    text = "We decided to deploy on Thursdays only"
+    said, done = await channel.keep(text, 1, decision=True)
+    mia = channel.person(1)
+    [made] = await list_changes(app.pool, mia)
+    [chosen] = [act for act in done.acts if isinstance(act, Replace)]
+    await app.click(mia, chosen)
+    if end == "edit":
+        await edited(app, said, text, "Never mind")
+    else:
+        await app.click(mia, Undo(what="changes", ids=(made.id,)))
+    [left] = await kept_in(app, channel)
+    assert (left.text, left.is_replaced) == (DECISION, False)
+
+
+async def test_a_line_survives_an_edit_of_other_words(app: App) -> None:
+    """Its message is one to the app, whose mention is no part of the line."""
+    channel = Channel(app, "public", "Ben", "Mia")
+    asked = await channel.ask(f"{LINE}.")
+    await app.interface.point_at(place_of(asked), channel.person(), KEEP_FOR_CHANNEL)
+    [kept] = await kept_in(app, channel)
+    await app.change(asked, f"{asked.text} Have a nice day.")
+    assert await kept_in(app, channel) == [kept]
+
+
 ENDS = ["undo", "edit", "delete", "forget", "erase", "leave", "retention"]
 
 
@@ -300,9 +346,6 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
     await channel.ask("Which host?", 1)
     ben = channel.person()
     [kept] = await kept_in(app, channel)
-    where = {"user": ben.user_id, "channel": channel.id, "ts": said.ts}
-    message = {"ts": said.ts, "user": ben.user_id, "text": text}
-    event = {"type": "message", "channel": channel.id, "ts": "2000000000.000001"}
     match end:
         case "undo":
             foreign = await app.click(channel.person(1), TakeBack(key=kept.memory.key))
@@ -310,13 +353,11 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
             assert await kept_in(app, channel) == [kept]
             await app.click(ben, TakeBack(key=kept.memory.key))
         case "edit":
-            app.slack.control("messages/edit", {**where, "text": "Never mind"})
-            after = {**message, "text": "Never mind"}
-            changed = {"subtype": "message_changed", "message": after, "previous_message": message}
-            await app.deliver({**event, **changed})
-            await app.follow_changes()
+            await edited(app, said, text, "Never mind")
         case "delete":
+            where = {"user": said.user, "channel": said.channel, "ts": said.ts}
             app.slack.control("messages/delete", where)
+            event = {"type": "message", "channel": said.channel, "ts": "2000000000.000001"}
             # As Slack's reference shows it: without the message.
             await app.deliver({**event, "subtype": "message_deleted", "deleted_ts": said.ts})
             await app.follow_changes()

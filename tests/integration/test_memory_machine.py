@@ -116,9 +116,14 @@ class Thing:
         return placed
 
     def fields_known(self, audience: str) -> set[str]:
-        """Return the fields that an audience has heard of."""
-        heard = [one for place, one in self.heard() if place == audience]
-        return {name for one in heard for name in (one.fields or {})}
+        """Return the fields that an audience has heard of since the memory was taken back."""
+        known: set[str] = set()
+        for place, one in self.heard():
+            if one.fields is None:
+                known.clear()
+            elif place == audience:
+                known |= one.fields.keys()
+        return known
 
     def changes(self) -> bool:
         """Return whether what is known changes when the statements that end have ended."""
@@ -190,7 +195,10 @@ class Model:
 
     @staticmethod
     def _move(thing: Thing, newest: Thing) -> None:
-        """Let what counts of a memory, since it was last taken back, be said about another one."""
+        """Let what counts of a memory, since it was last taken back, be said about another one.
+
+        A move of the other one does not apply to it.
+        """
         counted: list[Said] = []
         for audience, one in in_order(thing.heard()):
             if one.fields is None:
@@ -198,8 +206,11 @@ class Model:
             else:
                 one.audience = audience
                 counted.append(one)
-        thing.said = [one for one in thing.said if one not in counted]
-        newest.said += counted
+        for audience, one in newest.heard():
+            one.audience = audience
+        moves = [one for one in newest.said if one.moves]
+        thing.said = [one for one in thing.said if one not in counted] + moves
+        newest.said = [one for one in newest.said if one not in moves] + counted
 
     def all_said(self) -> Iterator[tuple[Thing, list[Said]]]:
         """Yield all that was said of each memory, forgotten or not."""
@@ -604,7 +615,7 @@ class Sequences(RuleBasedStateMachine):
         for thing, said in [*model.all_said()]:
             left = [one for one in said if one.message != ts]
             # A thing of which nobody has typed anything any more goes.
-            if not any(one.typed and one.fields is not None for one in left):
+            if not edited and not any(one.typed and one.fields is not None for one in left):
                 left = []
             if any(one.message == ts for one in said):
                 for statements in (thing.said, *self.hidden(model, thing)):

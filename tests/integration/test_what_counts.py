@@ -12,6 +12,7 @@ from memory import (
     PUBLIC,
     ChangeGone,
     Origin,
+    PersonMessage,
     Selection,
     answer_question,
     edit_memory,
@@ -23,12 +24,12 @@ from memory import (
 )
 from memory.formation import follow_message
 from memory.postgres import person_transaction
-from memory.store import expire_due
+from memory.store import expire_due, read_card, show_to_colleagues
 from memory.store.changes import add_changes
 from memory.store.edits import statement_of
 from memory.store.proposals import ask
 from tests.databases import naming
-from tests.integration.test_changes import ALICE, WIDE, Ledger, food
+from tests.integration.test_changes import ALICE, BOB, OWN, WIDE, Ledger, food
 from tests.integration.test_changes import ledger as ledger
 
 FIRST, SECOND = "1700000001.000000", "1700000002.000000"
@@ -195,3 +196,37 @@ async def test_what_would_be_over_is_not_asked(ledger: Ledger) -> None:
     assert await open_questions(ledger.pool, ALICE) == []
     with pytest.raises(ChangeGone):
         await answer_question(ledger.pool, ledger.embedder, ALICE, said.id, "yes")
+
+
+async def test_what_was_taken_back_stays_so_when_a_typo_is_mended(ledger: Ledger) -> None:
+    """The mended sentence is as old as its message."""
+    liked = await ledger.change("I lvoe soba.", ts=FIRST, content=food("soba"))
+    await ledger.change("I hate soba", ts=SECOND, content=None, key=liked.key)
+    words = PersonMessage(text="I love soba.", channel="D1", ts=FIRST)
+    await follow_message(ledger.pool, ledger.embedder, ALICE, ("D1", FIRST), words)
+    await ledger.say("I love soba.", ts=FIRST, content=food("soba"))
+    assert await ledger.contents() == []
+
+
+async def test_a_second_formation_of_a_sentence_adds_nothing_to_undo(ledger: Ledger) -> None:
+    """The model proposes a known memory again, with the sentence that it was formed from."""
+    liked = await ledger.change("I love soba.", ts=FIRST, content=food("soba"))
+    store = await ledger.run("I love soba. Good morning!", FIRST)
+    value = {"kind": FOOD, "content": {**food("soba"), "evidence": "I love soba."}}
+    await store.aput(OWN.own.parts, liked.key, value)
+    await store.commit()
+    await ledger.undo(liked)
+    assert await ledger.contents() == []
+
+
+async def test_a_sentence_that_was_undone_is_on_no_card(ledger: Ledger) -> None:
+    """Although another sentence still says the same."""
+    sentence = "I like soba, ask my neighbour"
+    liked = await ledger.change(sentence, ts=FIRST, content=food("soba", None))
+    await ledger.say("I like soba so much", ts=SECOND, content=food("soba", None))
+    await show_to_colleagues(ledger.pool, ledger.embedder, ALICE, liked.key, sentence)
+    [line] = await read_card(ledger.pool, BOB, ALICE, most=9)
+    assert "neighbour" in str(line.sources)
+    await ledger.undo(liked)
+    assert await ledger.contents() == [food("soba", None)]
+    assert await read_card(ledger.pool, BOB, ALICE, most=9) == []

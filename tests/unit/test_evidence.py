@@ -102,7 +102,7 @@ def test_what_was_not_typed_is_not_found(script: str, data: st.DataObject) -> No
     own, other = data.draw(sentences(script)), data.draw(sentences(script))
     frame = data.draw(st.sampled_from(["&gt; {}", "```{}```", "`{}`", "~{}~"]))
     hidden = " ".join(other).replace("\n", " ").strip()
-    text = typed(" ".join(own) + "\n" + frame.format(hidden))
+    text = typed(" ".join(own) + "\n" + frame.format(hidden), "B1")
     said = message(text)
     for quote in other:
         found = find_evidence(quote, [said])
@@ -255,7 +255,7 @@ def test_links_that_nobody_typed(value: str, text: str, links: list[str]) -> Non
 def test_an_address_is_stored_as_it_was_typed() -> None:
     """Slack marks up addresses and numbers; the evidence is what the person typed."""
     said = "my email is <mailto:sam@x.example|sam@x.example> and <tel:5551234|555-1234> rings"
-    found = find_evidence("my email is sam@x.example", [message(typed(said))])
+    found = find_evidence("my email is sam@x.example", [message(typed(said, "B1"))])
     assert found is not None
     assert found.text == "my email is sam@x.example and 555-1234 rings"
 
@@ -271,7 +271,7 @@ def test_the_whole_message_is_the_source_of_a_removal() -> None:
 @pytest.mark.parametrize("frame", ["`{}`", "~{}~", "\n&gt; {}\n", "```{}```"])
 def test_no_quote_joins_parts_that_were_apart(frame: str) -> None:
     """A quote cannot join two typed parts; stored evidence is found with what it left out."""
-    said = message(typed("I hate " + frame.format("bugs, but I love") + " cats"))
+    said = message(typed("I hate " + frame.format("bugs, but I love") + " cats", "B1"))
     assert "bugs" not in said.text
     assert find_evidence("I hate cats", [said]) is None
     found = find_evidence("I hate", [said])

@@ -40,6 +40,12 @@ def said(number: int, audience: str = DM, act: Any = "say", **fields: Any) -> St
     )
 
 
+def shown(number: int, sentence: Statement, **fields: Any) -> Statement:
+    """Return what shows a sentence to colleagues."""
+    card = said(number, COLLEAGUES, **fields)
+    return replace(card, evidence=sentence.evidence, ts=sentence.ts)
+
+
 def known(statements: Sequence[Statement], now: datetime = NOW) -> dict[str, dict[str, Any]]:
     """Return the fields that each audience knows."""
     return {
@@ -136,18 +142,35 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
             [said(1, preference=90), said(2, PUBLIC, act="move"), said(3, preference=5)],
             {DM: 5},
         ),
-        ([said(1, preference=90), said(2, COLLEAGUES, preference=90)], {DM: 90, COLLEAGUES: 90}),
+        # What is stored after a move does not become known to others by it, only to fewer.
+        (
+            [
+                said(1, preference=90),
+                said(3, PUBLIC, act="move"),
+                replace(said(2, preference=90), number=4),
+            ],
+            {DM: 90, PUBLIC: 90},
+        ),
+        ([said(2, PUBLIC, act="move"), replace(said(1, preference=90), number=3)], {DM: 90}),
+        ([said(2, DM, act="move"), replace(said(1, "G1", preference=90), number=3)], {DM: 90}),
+        (
+            [said(2, "G1", act="move"), replace(said(1, PUBLIC, preference=90), number=3)],
+            {DM: 90, "G1": 90},
+        ),
+        ([said(1, preference=90), shown(2, said(1), preference=90)], {DM: 90, COLLEAGUES: 90}),
+        # Colleagues do not know a sentence that does not count, although another says the same.
+        ([said(1, preference=90), shown(3, said(2), preference=90)], {DM: 90}),
         # Neither a move nor a correction changes what colleagues were shown; what is untrue goes.
         (
             [
                 said(1, preference=90),
-                said(2, COLLEAGUES, preference=90),
+                shown(2, said(1), preference=90),
                 said(3, PUBLIC, act="move"),
             ],
             {DM: 90, PUBLIC: 90, COLLEAGUES: 90},
         ),
         (
-            [said(1, preference=90), said(2, COLLEAGUES, preference=90), said(3, preference=5)],
+            [said(1, preference=90), shown(2, said(1), preference=90), said(3, preference=5)],
             {DM: 5},
         ),
     ],
