@@ -65,7 +65,9 @@ class Origin:
 
     @property
     def said_at(self) -> datetime:
-        """The time of the message; the current time without one."""
+        """The time of the message; now without one, or if a click makes a message count."""
+        if self.actor == "command":
+            return datetime.now(UTC)
         return slack_time(self.ts) or datetime.now(UTC)
 
 

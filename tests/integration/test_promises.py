@@ -72,7 +72,7 @@ async def promised(app: App, place: PersonThread, what: str = WHAT, **content: A
     person = app.person(place)
     said_at = datetime.now(UTC) - timedelta(hours=100)
     ts = f"{said_at.timestamp():.6f}"
-    origin = Origin(actor="command", evidence=SENTENCE, channel=place.channel, ts=ts)
+    origin = Origin(actor="formation", evidence=SENTENCE, channel=place.channel, ts=ts)
     given = [({"promise": what, "to": "Mia", **content}, origin)]
     await add_memories(app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given)
     [memory] = [one for one in await app.memories(person) if one.content.get("promise") == what]
