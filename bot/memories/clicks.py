@@ -387,9 +387,16 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[st
     if audience != audience_of(memory):
         # What identifies a memory may have been edited.
         key = made[-1].key if made else act.key
-        made.append(
-            await move_memory(app.pool, app.embedder, click.person, key, audience, actor="modal")
+        moved = await move_memory(
+            app.pool,
+            app.embedder,
+            click.person,
+            key,
+            audience,
+            actor="modal",
+            seen=None if made else act.seen,
         )
+        made.append(moved)
     if not made:
         return Done(line=click.localizer.say("no_changes"))
     log.info("a person edited a memory")

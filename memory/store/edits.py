@@ -190,10 +190,8 @@ async def edit_memory(
     """
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
-        memory = await _existing(connection, person, key)
+        memory = await _existing(connection, person, key, seen)
         whole = validated(memory.kind, content, schemas)
-        if seen not in (None, memory.updated_at):
-            raise ChangedSince("The memory has changed since it was shown.")
         content_before = memory.content
         changed = {name for name, value in whole.items() if value != content_before.get(name)}
         said = {DM: changed}
@@ -259,16 +257,18 @@ async def move_memory(
     audience: str,
     *,
     actor: Actor = "command",
+    seen: datetime | None = None,
 ) -> Change:
     """Give everything that was said about a memory another audience, wider or narrower.
 
-    Raises `ChangeGone` (there is no such memory), `ChangedSince` (it already has that audience) and
-    `InvalidNamespace`.
+    `seen` is the memory's `updated_at` when it was shown to the person. Raises `ChangeGone` (there
+    is no such memory), `ChangedSince` (it already has that audience, or has changed since it was
+    seen) and `InvalidNamespace`.
     """
     target = person.namespace(audience)
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
-        memory = await _existing(connection, person, key)
+        memory = await _existing(connection, person, key, seen)
         others = [one for one in memory.audiences if one != COLLEAGUES]
         if others == [audience] or (not others and audience == DM):
             raise ChangedSince("The memory has this audience already.")
@@ -314,10 +314,17 @@ async def hide_from_colleagues(pool: Pool, embedder: Embedder, person: Person, k
     return change
 
 
-async def _existing(connection: AsyncConnection[DictRow], person: Person, key: str) -> Memory:
+async def _existing(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    key: str,
+    seen: datetime | None = None,
+) -> Memory:
     found = await reread(connection, person, [key])
     if key not in found:
         raise ChangeGone("There is no such memory.")
+    if seen not in (None, found[key].updated_at):
+        raise ChangedSince("The memory has changed since it was shown.")
     return found[key]
 
 

@@ -373,6 +373,10 @@ async def test_an_edit_is_refused_where_the_memory_has_changed_since(ledger: Led
         await ledger.edit("other", food("ramen"))
     with pytest.raises(ChangedSince):
         await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, DM)
+    [shown] = await list_memories(ledger.pool, ALICE)
+    await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, PUBLIC)
+    with pytest.raises(ChangedSince):
+        await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, DM, seen=shown.updated_at)
 
 
 async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None:
