@@ -57,7 +57,7 @@ WHERE NOT EXISTS (
         AND known.act = new.act AND known.channel = new.channel AND known.ts = new.ts
         AND known.audience = new.audience AND known.evidence = new.evidence
         AND CASE WHEN new.actor = 'formation'
-            THEN COALESCE(known.content, 'null') @> new.content
+            THEN COALESCE(known.content, 'null') @> COALESCE(new.content, 'null')
             ELSE known.actor = new.actor AND known.withdrawn_at IS NULL
                 AND known.content IS NOT DISTINCT FROM NULLIF(new.content, 'null'::jsonb)
         END
