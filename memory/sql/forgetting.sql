@@ -37,6 +37,14 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL AND act
                 AND hidden.key = ANY(%(keys)s)))
 RETURNING id, key, kind, content, channel, ts, batch;
 
+-- name: hide_from_colleagues
+-- Hide sentences that colleagues are shown: those of the same messages that name what is forgotten.
+UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL AND audience = 'colleagues'
+    AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
+    AND says(evidence, %(needles)s)
+RETURNING id, key, kind, content, channel, ts, batch;
+
 -- name: delete_proposals
 -- Delete the questions and refusals about what is forgotten, or from its messages.
 DELETE FROM proposals
@@ -89,9 +97,10 @@ WHERE team_id = %(team)s AND user_id = %(user)s
 GROUP BY forgotten_id ORDER BY until DESC LIMIT 1;
 
 -- name: due
--- What was forgotten more than ten minutes ago: what it was about, and its messages.
+-- What was forgotten more than ten minutes ago: what it was about, and its messages. What colleagues
+-- were shown may be about another memory.
 SELECT forgotten_id, kind, content, channel, ts FROM statements
-WHERE team_id = %(team)s AND user_id = %(user)s
+WHERE team_id = %(team)s AND user_id = %(user)s AND audience <> 'colleagues'
     AND forgotten_at <= now() - make_interval(mins => %(minutes)s);
 
 -- name: delete_due

@@ -184,13 +184,16 @@ async def forget_within(
     asked = await fetch_rows(connection, _SQL["delete_proposals"], {**values, "keys": list(keys)})
 
     messages = messages_of(hidden) | set(selection.messages)
+    gone = Gone(messages=messages, needles=await _needles(connection, hidden))
+    shown: list[DictRow] = []
+    if hidden and not selection.everything:
+        shown = await _hide_from_colleagues(connection, person, identity, gone)
     if find_messages is not None:
-        gone = Gone(messages=messages, needles=await _needles(connection, hidden))
         messages = messages.union(await find_messages(connection, person, selection, gone))
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
-    hidden_statements = [(row["id"], row["key"]) for row in hidden]
+    hidden_statements = [(row["id"], row["key"]) for row in [*hidden, *shown]]
     record = {
         **person.ids,
         **message_parameters(messages),
@@ -209,8 +212,24 @@ async def forget_within(
         can_undo=bool(hidden),
         count=len(lost),
         memories=tuple(_newest_first(lost)),
-        batches=frozenset(row["batch"] for row in [*hidden, *asked]),
+        batches=frozenset(row["batch"] for row in [*hidden, *asked, *shown]),
     )
+
+
+async def _hide_from_colleagues(
+    connection: AsyncConnection[DictRow], person: Person, identity: UUID, gone: Gone
+) -> list[DictRow]:
+    """Hide sentences about other memories that name what is forgotten, until its Undo."""
+    values = {
+        **person.ids,
+        **message_parameters(gone.messages),
+        "needles": gone.needles,
+        "id": identity,
+    }
+    async with seeing_forgotten(connection):
+        shown = await fetch_rows(connection, _SQL["hide_from_colleagues"], values)
+    await refresh_keys(connection, person, keys_of(shown))
+    return shown
 
 
 async def _selected_keys(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,10 +25,11 @@ from memory import (
     Selection,
     add_memories,
     forget,
+    undo_forgetting,
 )
 from memory.formation import follow_message
 from memory.postgres import execute_statement
-from memory.store import read_card, show_to_colleagues
+from memory.store import expire_due, read_card, show_to_colleagues
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 from tests.integration.responses_server import counted_tokens
@@ -151,6 +153,36 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
     # Nothing is stored of a person because somebody asks about them.
     stored = app.rows("SELECT 1 FROM person_settings WHERE user_id = %s", aya.user_id)
     assert bool(stored) == (ends == "off")
+
+
+async def test_a_sentence_that_names_what_is_forgotten_is_not_shown_until_the_undo(
+    app: App,
+) -> None:
+    """Two memories came from it; colleagues were shown the one that stays."""
+    _, aya = named(app, "Aya Two")
+    sentence = "I run marathons and I hate olives"
+    said = Origin(actor="command", evidence=sentence, channel="D1", ts="1000000000.000001")
+    own = aya.namespace(DM)
+    add = partial(add_memories, app.pool, app.embedder, own)
+    [runs] = await add("UserFact", [({"fact": "I run marathons"}, said)])
+    [hates] = await add("UserFoodPreference", [({"food_name": "olives", "preference": 5}, said)])
+    await show_to_colleagues(app.pool, app.embedder, aya, runs.key, sentence)
+    [jonas] = [app.person(app.slack.place())]
+    assert await read_card(app.pool, jonas, aya, most=9)
+    forgotten = await forget(app.pool, aya, Selection(keys=[hates.key]))
+    assert await read_card(app.pool, jonas, aya, most=9) == []
+    assert [memory.key for memory in await app.memories(aya)] == [runs.key]
+    assert forgotten.id is not None
+    await undo_forgetting(app.pool, app.embedder, aya, forgotten.id)
+    assert await read_card(app.pool, jonas, aya, most=9)
+    await forget(app.pool, aya, Selection(keys=[hates.key]))
+    app.rows(
+        "UPDATE statements SET forgotten_at = now() - interval '1 h' WHERE forgotten_id IS NOT NULL"
+    )
+    await expire_due(app.pool)
+    [left] = await app.memories(aya)
+    assert (left.key, "olives" in str(left.value)) == (runs.key, False)
+    assert await read_card(app.pool, jonas, aya, most=9) == []
 
 
 @pytest.mark.parametrize("who", ["is_restricted", "is_ultra_restricted", "external", "connect"])
