@@ -32,7 +32,7 @@ from memory.recall import large_set_query
 from memory.store import channels_with_kept
 
 FORM_MEMORIES = "form_memories"
-WORDS_LIMIT = 8_000
+WORDS_LIMIT = 8_000  # characters of a message that memories are formed from
 HISTORY_TURNS = 10
 _SQL = load_statements("bot", "turns")
 # Many more can be unformed while formation is off; the prompt leaves out the oldest.
@@ -119,6 +119,11 @@ class Turn(TurnStart):
         return self.memory_state.on_record and self.message.ts not in self.forgotten_messages
 
     @property
+    def is_cut(self) -> bool:
+        """Whether memories are formed from the beginning of a long message only."""
+        return self.is_kept and len(self.words) > WORDS_LIMIT
+
+    @property
     def lacks_thread(self) -> bool:
         """Whether its history lacks messages of its thread, which must be read from Slack.
 
@@ -191,7 +196,7 @@ async def store_begin(
     [redacted_question, redacted_words] = redact_texts(question, words)
     texts = ("", "")
     if start.memory_state.on_record and message.ts not in start.forgotten_messages:
-        texts = (redacted_question.text, redacted_words.text[:WORDS_LIMIT])
+        texts = (redacted_question.text, stored_words(redacted_words.text))
     queries = [_begin_query(claimed, start, *texts)]
     if start.memory_state.off is None:
         queries += _context_queries(message, start)
@@ -347,6 +352,18 @@ async def _check_begun(
 
 def _scope(message: Message) -> dict[str, str]:
     return {THREAD_SETTING: message.thread, **message.person.settings}
+
+
+def stored_words(words: str) -> str:
+    """Return the words that are stored: whole sentences of at most `WORDS_LIMIT` characters.
+
+    A first sentence that is longer is cut.
+    """
+    if len(words) <= WORDS_LIMIT:
+        return words
+    beginning = words[:WORDS_LIMIT]
+    ends = [found.start() for found in _SENTENCES.finditer(beginning)]
+    return beginning[: ends[-1]] if ends else beginning
 
 
 def final_question(reply: str) -> str | None:

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.access import note_edit, note_message_changed
 from bot.app import App
 from bot.conversation import edits
-from bot.conversation.turns import WORDS_LIMIT, schedule_formation
+from bot.conversation.turns import schedule_formation, stored_words
 from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.people import refusal_in
@@ -90,7 +90,7 @@ async def _texts_of(app: App, change: edits.MessageChange) -> tuple[str, str]:
     question = plain(change.text, bot_user_id)
     words = typed(change.text, bot_user_id)
     [redacted_question, redacted_words] = redact_texts(question, words)
-    return redacted_question.text, redacted_words.text[:WORDS_LIMIT]
+    return redacted_question.text, stored_words(redacted_words.text)
 
 
 async def _follow_row(

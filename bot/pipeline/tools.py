@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from bot.app import App
 from bot.conversation.edits import message_before
-from bot.conversation.turns import WORDS_LIMIT, Turn, final_question
+from bot.conversation.turns import Turn, final_question, stored_words
 from bot.locale import Localizer
 from bot.memories.adding import EXPECTED, explain
 from bot.memories.cards import Unanswered, find_colleague, shown_card
@@ -265,7 +265,7 @@ class Toolbox:
         where = (message.channel_id, message.ts)
         mode = app.settings.consent
         now = await read_memory_state(connection, message.person, *where, mode)
-        values = {"id": turn.id, "words": turn.words[:WORDS_LIMIT]}
+        values = {"id": turn.id, "words": stored_words(turn.words)}
         found = await connection.execute(_SQL["still_says"], values)
         # An edit changes the words; deleting, forgetting or erasing the message removes them.
         if now.off or not now.on_record or await found.fetchone() is None:

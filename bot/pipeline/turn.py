@@ -162,14 +162,25 @@ async def _deliver(
         return await sink.tell(told)
     localizer = await sink.localizer()
     text = answer or localizer.say("nothing_said")
-    newest_only = result.outcome == "answered" and result.prompt.recalled.newest_only
     await sink.finish(
-        with_notes(localizer, text, left_out=_left_out(turn), newest_only=newest_only),
+        with_notes(localizer, text, _notes(turn, result)),
         is_shaped=result.is_shaped,
         can_be_rated=result.model is not None,
         says_off=not result.tools.switched_on,
     )
     return text
+
+
+def _notes(turn: Turn, result: _Result) -> list[str]:
+    """Return the keys of the notes below an answer: what of the message or memories is not used."""
+    notes = []
+    if result.outcome == "answered" and result.prompt.recalled.newest_only:
+        notes.append("newest_only")
+    if _left_out(turn):
+        notes.append("left_out")
+    if turn.is_cut:
+        notes.append("words_cut")
+    return notes
 
 
 @asynccontextmanager

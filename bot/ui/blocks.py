@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypedDict
 from uuid import UUID
 
@@ -288,22 +288,10 @@ def reply_text(localizer: Localizer, reply: Reply) -> str:
     return text
 
 
-def with_notes(
-    localizer: Localizer,
-    text: str,
-    *,
-    left_out: bool,
-    newest_only: bool,
-) -> str:
-    """Return an answer with notes below it.
-
-    `newest_only`: not all memories were searched. `left_out`: credentials in the message are not
-    stored.
-    """
-    if newest_only:
-        text = f"{text.rstrip()}\n\n{localizer.say('newest_only')}"
-    if left_out:
-        text = f"{text.rstrip()}\n\n{localizer.say('left_out')}"
+def with_notes(localizer: Localizer, text: str, notes: Iterable[str]) -> str:
+    """Return an answer with notes below it, by their keys in the catalogue."""
+    for key in notes:
+        text = f"{text.rstrip()}\n\n{localizer.say(key)}"
     return text
 
 

@@ -190,6 +190,24 @@ async def test_a_change_of_a_message_that_waits_leaves_the_answer_before_it_alon
     assert questions == [asked.text, *([edited] if edited else [])]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "length"), [("My desk is on floor 4. ", 7_980), ("a" * 9_000, 8_000)]
+)
+async def test_a_long_message_is_read_to_the_end_of_a_sentence_and_that_is_said(
+    app: App, sentence: str, length: int
+) -> None:
+    """Half a sentence may say something else."""
+    place = app.slack.place()
+    note = say("en", "words_cut")
+    asked = await app.ask(place, sentence * (9_000 // len(sentence)))
+    assert note in app.replies(asked)[-1]
+    words = app.turn(asked)["words"]
+    assert words.endswith(sentence.strip()[-5:])
+    assert length - len(sentence) < len(words) <= length
+    asked = await app.ask(place, sentence)
+    assert (note in app.replies(asked)[-1]) == (len(sentence) > 8_000)
+
+
 async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     """A turn whose question was edited after its last look does not end: it is answered again."""
     place = app.slack.place()
