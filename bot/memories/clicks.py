@@ -468,14 +468,27 @@ def memories_searched(words: str, channel: str) -> Position | None:
     """Return what ``/memories`` with these words shows in the panel; None if they are a command."""
     if words.casefold() in _CHANNEL_WORDS:
         return Position(list="kept", of=channel)
-    if words.casefold() in _WORDS:
+    if _command(words) is not None:
         return None
     return Position(of=words)
 
 
+def _command(words: str) -> str | None:
+    """Return the command that words are, if any.
+
+    With a time, as in ``pause 2 hours``, memory is off until it is turned on, which the answer
+    says: a search would leave it on.
+    """
+    given = words.casefold()
+    first, _, _ = given.partition(" ")
+    if _WORDS.get(first) == "pause":
+        return "pause"
+    return _WORDS.get(given)
+
+
 async def memories_typed(app: App, click: Click, words: str) -> Result:
     """Answer ``/memories`` with a word that is a command."""
-    match _WORDS[words.casefold()]:
+    match _command(words):
         case "pause":
             return await switch(app, click, Switch(to="off"))
         case "resume":

@@ -315,6 +315,7 @@ TYPED: dict[str, tuple[str, str]] = {
     "/forget Likes": ("panel_no_match", "Search"),
     "/memories help": ("help", "/forget everything"),
     "/memories pause": ("off", "Turn Memory On"),
+    "/memories pause 2 hours": ("off", "Turn Memory On"),
     "/memories 停止": ("off", "Turn Memory On"),
     "/memories resume": ("panel_on", "Turn Memory Off"),
     "/memories incognito": ("off_here", "Turn Memory On"),
