@@ -209,6 +209,9 @@ FORM: Json = {
             ),
             optional=True,
         ),
+        asking(
+            "day", "Day", element("datepicker", "day", initial_date="2026-11-20"), optional=True
+        ),
     ],
 }
 

@@ -65,7 +65,10 @@ async def test_every_element_tells_the_app(show: Showcase, ben: Visitor) -> None
 
 
 async def test_a_modal_with_an_error(show: Showcase, ben: Visitor) -> None:
-    """What is missing and what the app refuses is said at the field; then the form is taken."""
+    """What is missing and what the app refuses is said at the field; then the form is taken.
+
+    A date that was cleared stays empty.
+    """
     await ben.say("/form")
     dialog = ben.page.get_by_role("dialog", name="New Memory")
     what = dialog.get_by_label("What", exact=True)
@@ -80,9 +83,11 @@ async def test_a_modal_with_an_error(show: Showcase, ben: Visitor) -> None:
     await expect(what).to_have_attribute("aria-invalid", "true")
     await what.fill("I like ramen")
     await dialog.get_by_label("Everywhere").check()
+    await dialog.get_by_label("Day").fill("")
     await dialog.get_by_role("button", name="Save").click()
     await expect(dialog).to_have_count(0)
     [values] = show.submitted
     assert values["what"]["what"]["value"] == "I like ramen"
     assert values["kind"]["kind"]["selected_option"]["value"] == "food"
     assert values["where"]["where"]["selected_option"]["value"] == "all"
+    assert values["day"]["day"]["selected_date"] is None

@@ -81,6 +81,9 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     await becomes(ann, ("2098-01-02", "11:30", "open"))
     said = [one.sources for one in await ann.app.memories(ann.person) if "Mia" in str(one.content)]
     assert [[one["evidence"] for one in sources] for sources in said] == [[SENTENCE]]
+    await ann.press(notice, "edit")
+    await ann.submit(await ann.form_opens(), **{"field.due": "", "field.due_time": ""})
+    await becomes(ann, (None, None, "open"))
 
 
 async def reminded(ann: SlackPerson) -> Place:

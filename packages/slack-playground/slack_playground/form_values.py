@@ -52,8 +52,10 @@ def _held(element: Json, value: Any) -> Json:
         if is_list and not initial:
             initial = []
         return {name: initial}
+    if value == "" and not is_list:
+        return {name: None}
     if name == "value":
-        return {name: str(value) or None}
+        return {name: str(value)}
     if not is_list:
         return {name: _selected(element, name, value)}
     values = value if isinstance(value, list) else [value]
@@ -74,8 +76,9 @@ def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Jso
     """The `state.values` of a form.
 
     `values` is {block_id: {action_id: value}}, {block_id: value} or {action_id: value}; missing
-    ones keep their initial value. With `required`, raises ValueError for an empty input that is not
-    optional, and for a value that does not belong to an input.
+    ones keep their initial value, and "" is a field that was cleared. With `required`, raises
+    ValueError for an empty input that is not optional, and for a value that does not belong to an
+    input.
     """
     state: Json = {}
     used: set[str] = set()

@@ -128,6 +128,23 @@ def test_what_elements_of_one_block_hold() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "initial", "held"),
+    [
+        ("datepicker", {"initial_date": "2026-11-20"}, "selected_date"),
+        ("timepicker", {"initial_time": "10:00"}, "selected_time"),
+        ("plain_text_input", {"initial_value": "ramen"}, "value"),
+    ],
+)
+def test_a_cleared_field_holds_nothing(kind: str, initial: Json, held: str) -> None:
+    """A field that was not touched holds its initial value, and a cleared one none."""
+    [block] = with_ids([{**INPUT, "element": {"type": kind, "action_id": "t", **initial}}])
+    [value] = initial.values()
+    assert state_of([block], {})[block["block_id"]]["t"] == {"type": kind, held: value}
+    cleared = state_of([block], {"t": ""})[block["block_id"]]["t"]
+    assert cleared == {"type": kind, held: None}
+
+
+@pytest.mark.parametrize(
     ("section", "name", "field", "most"),
     [
         ("interactive", "button", "value", 2_000),

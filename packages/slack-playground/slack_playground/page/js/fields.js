@@ -68,9 +68,10 @@ function textual(element, changed) {
     type: lines ? null : INPUTS[element.type], rows: lines ? "4" : null, placeholder: element.placeholder?.text, minlength: element.min_length, maxlength: element.max_length,
     inputmode: element.type === "number_input" ? "decimal" : null, step: element.is_decimal_allowed ? "any" : null, autocomplete: "off",
   });
-  control.value = element.initial_value ?? element.initial_date ?? element.initial_time ?? "";
+  const initial = element.initial_value ?? element.initial_date ?? element.initial_time ?? "";
+  control.value = initial;
   // An initial value that was removed counts as empty, not as the initial value.
-  const read = () => control.value || (element.initial_value ? "" : null);
+  const read = () => control.value || (initial ? "" : null);
   if (TYPED.has(element.type)) whenTyped(element, control, () => changed(read()));
   else control.addEventListener("change", () => changed(read()));
   return { node: control, control, read, restore: (value) => (control.value = value ?? "") };
