@@ -64,6 +64,19 @@ async def test_every_element_tells_the_app(show: Showcase, ben: Visitor) -> None
     assert ben.page.url.startswith(show.url)
 
 
+async def test_what_one_person_sees_is_no_reply(show: Showcase, ben: Visitor) -> None:
+    """Below a message stands how many replies all can see."""
+    [general] = [one.id for one in show.slack.workspace.channels.values() if one.name == "general"]
+    root = (await show.client.chat_postMessage(channel=general, text="Lunch?"))["ts"]
+    await show.client.chat_postMessage(channel=general, text="Soba", thread_ts=root)
+    only = {"channel": general, "user": show.person("Ben"), "thread_ts": root}
+    await show.client.chat_postEphemeral(**only, text="For you")
+    await ben.go("general")
+    await expect(ben.last.locator(".replies")).to_contain_text("1 reply")
+    await ben.last.locator(".replies").click()
+    await expect(ben.page.get_by_text("For you")).to_be_visible()
+
+
 async def test_a_modal_with_an_error(show: Showcase, ben: Visitor) -> None:
     """What is missing and what the app refuses is said at the field; then the form is taken.
 

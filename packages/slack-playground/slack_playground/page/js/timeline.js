@@ -15,6 +15,8 @@ const STATUS_SECONDS = 120;
 export function items(kept, channel, { root, open }) {
   const all = [...kept.messages.values()];
   const replies = Map.groupBy(all.filter(isReply), rootOf);
+  // As in Slack, what only this person sees is not counted.
+  const counted = Map.groupBy(all.filter((message) => isReply(message) && !message.is_ephemeral), rootOf);
   const whole = isDm(channel) || Boolean(root);
   const list = root
     ? all.filter((message) => rootOf(message) === root)
@@ -23,7 +25,7 @@ export function items(kept, channel, { root, open }) {
   for (const [index, message] of list.entries()) {
     const day = dayKey(message.ts);
     if (!root && (!index || dayKey(list[index - 1].ts) !== day)) found.push(divider(day, message.ts));
-    found.push(entry(message, channel.id, { inThread: Boolean(root), replies: whole ? [] : replies.get(message.ts) ?? [], open }));
+    found.push(entry(message, channel.id, { inThread: Boolean(root), replies: whole ? [] : counted.get(message.ts) ?? [], open }));
     const next = list[index + 1];
     if (!whole || !next || rootOf(next) !== rootOf(message)) found.push(...status(kept, channel.id, whole ? rootOf(message) : message.ts));
   }
