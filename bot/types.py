@@ -12,6 +12,8 @@ TaskState: TypeAlias = Literal["in_progress", "complete", "error"]
 
 WEB_SEARCH = "web_search"
 COMMENTARY = "commentary"
+KEPT_ANSWER = "(answered from what is kept here)"
+"""Stored instead of an answer that repeats what somebody keeps for a conversation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

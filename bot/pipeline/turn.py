@@ -36,7 +36,7 @@ from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.messages import API_TEAM, Message, mentions, plain, typed
 from bot.slack.names import MessageNames
-from bot.types import Reply
+from bot.types import KEPT_ANSWER, Reply
 from bot.ui.blocks import one_line, reply_text, with_notes
 from bot.ui.kept_lines import quotes
 from bot.ui.payloads import PayloadMaker
@@ -46,8 +46,6 @@ from memory.model import KEPT_KIND, texts
 from memory.recall import Recalled
 from memory.store import KeptMemory
 
-KEPT_ANSWER = "(answered from what is kept here)"
-"""Stored instead of an answer that repeats what somebody keeps for a conversation."""
 MOST_TRIES = 3
 """Attempts at a message that the model fails although it answers others."""
 

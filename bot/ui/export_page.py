@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.locale import Localizer
+from bot.types import KEPT_ANSWER
 from bot.ui.blocks import LINE_LIMIT, truncate
 from bot.ui.lines import describe, says_more
 from memory import subject
@@ -87,8 +88,11 @@ def _message_items(localizer: Localizer, messages: Sequence[Mapping[str, Any]]) 
         if not said:
             continue
         when = datetime.fromtimestamp(float(message["ts"]), UTC)
+        reply = str(message.get("reply") or "")
+        if reply == KEPT_ANSWER:
+            reply = localizer.say("export_page_kept_answer")
         answer = ""
-        if reply := str(message.get("reply") or ""):
+        if reply:
             answer = f"<blockquote>{_without_marks(html.escape(reply))}</blockquote>"
         items.append(_item(said, localizer.plain_minute(when), answer))
     return items

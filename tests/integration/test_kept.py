@@ -14,8 +14,8 @@ from bot.locale import say
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import erase_person, export_person
 from bot.memories.kept_lines import SHOW_LINE, show_line, update_changed_lines
-from bot.pipeline.turn import KEPT_ANSWER
 from bot.slack.messages import Message
+from bot.types import KEPT_ANSWER
 from bot.ui.acts import Keep, Position, Replace, TakeBack, Undo
 from memory import Person, list_changes
 from memory.postgres import execute_statement, person_transaction

@@ -23,7 +23,7 @@ from bot.locale import LANGUAGES, Localizer
 from bot.memories.forgetting import MAX_KEYS
 from bot.memories.panel import data_handling
 from bot.people import Eagerness, Off, PersonSettings
-from bot.types import PersonErased
+from bot.types import KEPT_ANSWER, PersonErased
 from bot.ui.acts import (
     ACT,
     QUERY_LIMIT,
@@ -840,6 +840,16 @@ def test_the_page_of_an_export_shows_an_answer_without_its_marks(reply: str, sho
     message = {"ts": "1795737600.000100", "question": "?", "reply": reply}
     page = export_page(Localizer("en"), {"memories": [], "messages": [message]})
     assert f"<blockquote>{shown}</blockquote>" in page
+
+
+@pytest.mark.parametrize("localizer", [Localizer(language) for language in LANGUAGES])
+def test_the_page_of_an_export_says_that_an_answer_quoted_what_is_kept(
+    localizer: Localizer,
+) -> None:
+    """What is stored instead of such an answer is said in the page's language."""
+    message = {"ts": "1795737600.000100", "question": "?", "reply": KEPT_ANSWER}
+    page = export_page(localizer, {"memories": [], "messages": [message]})
+    assert f"<blockquote>{localizer.say('export_page_kept_answer')}</blockquote>" in page
 
 
 # --- a few words about looks --------------------------------------------------------------------
