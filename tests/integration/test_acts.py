@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from typing import TypeAlias
+from uuid import uuid4
 
 import pytest
 
@@ -530,6 +531,12 @@ async def test_a_button_that_cannot_be_read_is_said_to_be_old(ann: SlackPerson, 
     answer = await ann.app.click(ann.person, value)
     assert (answer.line, answer.form) == (ann.sentence("old_button"), None)
     assert await ann.app.memories(ann.person) == before
+
+
+async def test_a_question_that_is_no_longer_there_is_said_to_be_closed(ann: SlackPerson) -> None:
+    """Why it is closed is not known: another answer, an edit, a deletion or the time ended it."""
+    answer = await ann.app.click(ann.person, Answer(question=uuid4(), answer="yes"))
+    assert answer.line == ann.sentence("ask_gone")
 
 
 async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
