@@ -16,7 +16,7 @@ from bot.memories.data import erase_person, export_person
 from bot.memories.kept_lines import SHOW_LINE, show_line, update_changed_lines
 from bot.slack.messages import Message
 from bot.types import KEPT_ANSWER
-from bot.ui.acts import Keep, Position, Replace, TakeBack, Undo
+from bot.ui.acts import Forget, Keep, Position, Replace, TakeBack, Undo
 from memory import Person, list_changes
 from memory.postgres import execute_statement, person_transaction
 from memory.store import delete_old, read_kept
@@ -331,7 +331,7 @@ async def test_a_line_survives_an_edit_of_other_words(app: App) -> None:
     assert await kept_in(app, channel) == [kept]
 
 
-ENDS = ["undo", "edit", "delete", "forget", "erase", "leave", "retention"]
+ENDS = ["undo", "edit", "delete", "forget", "everything", "erase", "leave", "retention"]
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -364,6 +364,8 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
         case "forget":
             asked = await app.interface.type_command(ben, channel.id, "/forget", f"zebrafish{end}")
             await app.click(ben, asked.acts[0])
+        case "everything":
+            await app.click(ben, Forget(everything=True))
         case "erase":
             await erase_person(app.pool, ben)
         case "leave":
