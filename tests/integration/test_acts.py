@@ -246,6 +246,7 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     await ann.press(panel, "share", key=memory.key)
     form = await ann.form_opens()
     assert ann.sentence("card_will_read") in shown(form)
+    assert ann.sentence("card_who_asks") in shown(form)
     assert memory.sources[-1]["evidence"] in shown(form)
     await ann.submit(form)
     panel = await ann.changed(panel)
