@@ -92,6 +92,15 @@ class Localizer:
         """Return a sentence of the catalogues. Raises `KeyError` for an unknown key."""
         return say(self.language, key, **values)
 
+    def joined(self, first: str, second: str) -> str:
+        """Return two sentences of mrkdwn, one after the other.
+
+        Japanese has no space between them, except after bold, which Slack ends only at a space.
+        """
+        if self.language == "ja" and not first.endswith("*"):
+            return f"{first}{second}"
+        return f"{first} {second}"
+
     def day(self, moment: datetime) -> str:
         """Return a date as mrkdwn."""
         shown = self.plain_day(moment.astimezone(self.zone).date())

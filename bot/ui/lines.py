@@ -382,7 +382,7 @@ def off_line(localizer: Localizer, off: Off) -> str:
 
 def off_sentences(localizer: Localizer, off: Off) -> str:
     """Return that memory is off, and what that means."""
-    return f"{off_line(localizer, off)} {localizer.say('off_effect')}"
+    return localizer.joined(off_line(localizer, off), localizer.say("off_effect"))
 
 
 def place_name(localizer: Localizer, scope: str) -> str:

@@ -143,7 +143,7 @@ def consent_question(localizer: Localizer) -> Payload:
 
 def off_done(localizer: Localizer, off: Off) -> Done:
     """Return that memory was switched off, with the button that switches it on."""
-    line = f"{off_sentences(localizer, off)} {localizer.say('off_means')}"
+    line = localizer.joined(off_sentences(localizer, off), localizer.say("off_means"))
     return Done(line=line, buttons=[on_button(localizer, off.scope)])
 
 
@@ -154,7 +154,7 @@ def on_done(localizer: Localizer, scope: str) -> Done:
     else:
         line = localizer.say("panel_on")
     off = button(localizer.say("off_button"), Switch(to="off", scope=scope))
-    return Done(line=f"{line} {localizer.say('on_means')}", buttons=[off])
+    return Done(line=localizer.joined(line, localizer.say("on_means")), buttons=[off])
 
 
 def on_button(localizer: Localizer, scope: str = "") -> Block:
