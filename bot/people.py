@@ -112,6 +112,10 @@ class PersonSettings:
     profile_at: datetime | None = None
     deactivated: bool = False
 
+    def kept_days(self, limit: int | None) -> int | None:
+        """Return how long memories are kept, where the installation keeps them for `limit` days."""
+        return min([one for one in (limit, self.retention_days) if one], default=None)
+
     @property
     def zone(self) -> tzinfo:
         """The person's time zone, or UTC if Slack has not named it."""
@@ -209,18 +213,28 @@ async def read_off_scopes(connection: AsyncConnection[DictRow], person: Person) 
 
 
 async def read_memory_state(
-    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str, mode: ConsentMode
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    channel: str,
+    ts: str,
+    mode: ConsentMode,
+    *,
+    thread: str = "",
 ) -> MemoryState:
-    """Return what memory may do now for a message of the person, as `memory_state` does."""
-    [person_rows, message_rows] = [
-        await send_query(connection, query) for query in memory_state_queries(person, channel, ts)
-    ]
+    """Return what memory may do now for a message of the person, as `memory_state` does.
+
+    `thread` is the key of its thread, for a message that is not stored.
+    """
+    queries = memory_state_queries(person, channel, ts, thread)
+    [person_rows, message_rows] = [await send_query(connection, query) for query in queries]
     return memory_state(await person_rows.fetchall(), await message_rows.fetchall(), mode)
 
 
-def memory_state_queries(person: Person, channel: str, ts: str) -> tuple[Query, Query]:
+def memory_state_queries(
+    person: Person, channel: str, ts: str, thread: str = ""
+) -> tuple[Query, Query]:
     """Return the queries for the rows that `memory_state` reads for a message of the person."""
-    values = {**person.ids, "channel": channel, "ts": ts}
+    values = {**person.ids, "channel": channel, "ts": ts, "thread": thread}
     return (
         Query(_SQL["state"], person.ids, prepare=True),
         Query(_SQL["message_state"], values, prepare=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,7 +26,7 @@ from bot.conversation.audiences import view_at
 from bot.locale import Localizer
 from bot.notices import next_reminders
 from bot.people import Off, person_refusal, read_memory_state
-from bot.slack.messages import author_key, typed
+from bot.slack.messages import author_key, thread_key, typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block, as_mrkdwn
 from bot.ui.forms import field_error
@@ -66,6 +67,7 @@ _SQL = load_statements("bot", "adding")
 
 # The deadline of the model calls, in seconds, and what each further line adds to it. After it the
 # words are stored as typed.
+_DAY_SECONDS = 86_400
 _DEADLINE = 5.0
 _DEADLINE_OF_LINE = 1.0
 # The refusals by a verdict. After any other refusal the words are stored as typed: the words of a
@@ -146,7 +148,10 @@ async def remember_message(
     if not words:
         return Done(line=localizer.say("remember_no_words"))
     view = await _view(app, person, channel, ts)
-    request = _Request(app=app, click=click, lines=[words], view=view, channel=channel, ts=ts)
+    root = str(message.get("thread_ts") or ts)
+    request = _Request(
+        app=app, click=click, lines=[words], view=view, channel=channel, ts=ts, root=root
+    )
     return await request.remember()
 
 
@@ -168,9 +173,18 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     )
     if refused := await request.blocked():
         return refused
+    if act.ts and not await _still_says(app, click.person, act):
+        return Done(line=click.localizer.say("changed_meanwhile"))
     await request.store(request.lines, await request.begin())
     log.info("a person stored a sentence as it was typed")
     return await request.done({}, [])
+
+
+async def _still_says(app: App, person: Person, act: Remember) -> bool:
+    """Return whether a stored message still has the words, after whatever changed it."""
+    values = {**person.ids, "channel": act.channel, "ts": act.ts, "text": act.text}
+    [row] = await person_statement(app.pool, person, _SQL["still_says"], values)
+    return bool(row["still_says"])
 
 
 async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
@@ -181,30 +195,66 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
     return await view_at(app, person, channel, ts, audience)
 
 
-async def blocked(app: App, click: Click, channel: str = "", ts: str = "") -> Done | None:
+async def blocked(
+    app: App, click: Click, channel: str = "", ts: str = "", root: str = ""
+) -> Done | None:
     """Return why nothing may be stored about the person, or from their message; None if it may."""
     person = click.person
     localizer = click.localizer
     if refusal := person_refusal(app.settings, person):
         return Done(line=localizer.say(refusal))
     async with person_transaction(app.pool, person) as connection:
-        off, may_form = await read_state(app, connection, person, channel, ts)
-    if off:
-        return Done(line=off_line(localizer, off), buttons=[on_button(localizer, off.scope)])
-    if not may_form:
+        state = await read_state(app, connection, person, channel, ts, root)
+    if state.off:
+        on = on_button(localizer, state.off.scope)
+        return Done(line=off_line(localizer, state.off), buttons=[on])
+    if not state.may_form:
         return Done(line=localizer.say("remember_off_record"))
+    if state.is_too_old:
+        return Done(line=localizer.say("remember_too_old", days=state.kept_days))
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class FormingState:
+    """Whether memory is off, and whether a memory may be formed from a message, if there is one.
+
+    `kept_days`: how long memories are kept, None for ever. `is_too_old`: the message is older.
+    """
+
+    off: Off | None
+    may_form: bool = True
+    kept_days: int | None = None
+    is_too_old: bool = False
+
+
 async def read_state(
-    app: App, connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
-) -> tuple[Off | None, bool]:
-    """Return whether memory is off, and whether a memory may be formed from the message, if any."""
-    state = await read_memory_state(connection, person, channel, ts or "0", app.settings.consent)
+    app: App,
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    channel: str,
+    ts: str,
+    root: str = "",
+) -> FormingState:
+    """Return what holds for a person, and for their message, if any.
+
+    `root` is the ts of the first message of its thread.
+    """
+    thread = thread_key(person.team_id, channel, root) if root else ""
+    state = await read_memory_state(
+        connection, person, channel, ts or "0", app.settings.consent, thread=thread
+    )
     if not ts:
-        return state.off, True
+        return FormingState(state.off)
     forgotten = await forgotten_among(connection, person, [(channel, ts)])
-    return state.off, state.on_record and not forgotten
+    days = state.settings.kept_days(app.settings.retention_days)
+    age = time.time() - float(ts)
+    return FormingState(
+        off=state.off,
+        may_form=state.on_record and not forgotten,
+        kept_days=days,
+        is_too_old=days is not None and age > days * _DAY_SECONDS,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +267,7 @@ class _Request:
     view: MemoryView
     channel: str = ""
     ts: str = ""
+    root: str = ""
     batch: UUID = field(default_factory=uuid4)
 
     async def remember(self) -> Done:
@@ -233,7 +284,7 @@ class _Request:
 
     async def blocked(self) -> Done | None:
         """Return why this may not be stored; None if it may."""
-        if refused := await blocked(self.app, self.click, self.channel, self.ts):
+        if refused := await blocked(self.app, self.click, self.channel, self.ts, self.root):
             return refused
         if any(redact(line).removed for line in self.lines):
             return Done(line=self.click.localizer.say("refused_secret"))
@@ -335,10 +386,10 @@ class _Request:
         if the message was edited, deleted or forgotten since.
         """
         person = self.click.person
-        off, may_form = await read_state(self.app, connection, person, self.channel, self.ts)
-        if off:
+        state = await read_state(self.app, connection, person, self.channel, self.ts, self.root)
+        if state.off:
             raise MemoryOff("The person has switched memory off meanwhile.")
-        if not may_form:
+        if not state.may_form:
             raise NotRemembered("remember_off_record")
         values = {**person.ids, "channel": self.channel, "ts": self.ts}
         await connection.execute(_SQL["mark_formed"], values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias, assert_never
 
 from pydantic import BaseModel
@@ -82,6 +82,7 @@ from bot.ui.promises import is_open
 from bot.ui.shaping import shaping_view
 from memory import (
     Change,
+    ChangedSince,
     ChangeGone,
     Memory,
     Origin,
@@ -273,6 +274,9 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
     if not is_open(memory.kind, memory.content):
         raise ChangeGone
     today = datetime.now(click.localizer.zone).date()
+    # The button is below an earlier reminder: to put the promise off would lose the later one.
+    if str(memory.content.get("due") or "") > (today + timedelta(days=1)).isoformat():
+        raise ChangedSince("The promise is due on a later day now.")
     day = await snooze(app.pool, click.person, act.key, today)
     await _update_notices_of(app, click, {act.key})
     line = click.localizer.say("snoozed", what=promise_line(click.localizer, memory))

@@ -285,11 +285,15 @@ async def _store(app: App, said: _Said, words: str, request: str, *, is_public: 
 async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Said) -> None:
     """Raise `NotKept` if memory is off, or nothing may be remembered of the message."""
     wanted = said.wanted
-    off, may_form = await read_state(app, connection, said.person, wanted.channel, wanted.ts)
-    if off:
-        raise NotKept(off_line(said.localizer, off))
-    if not may_form:
+    state = await read_state(
+        app, connection, said.person, wanted.channel, wanted.ts, wanted.thread_ts
+    )
+    if state.off:
+        raise NotKept(off_line(said.localizer, state.off))
+    if not state.may_form:
         raise NotKept(said.localizer.say("remember_off_record"))
+    if state.is_too_old:
+        raise NotKept(said.localizer.say("remember_too_old", days=state.kept_days))
 
 
 async def _older_decisions(app: App, said: _Said, kept: Change) -> list[KeptMemory]:

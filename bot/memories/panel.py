@@ -205,9 +205,10 @@ def data_handling(app: App, localizer: Localizer, settings: PersonSettings) -> l
         distinct = dict.fromkeys(data_flows(app.settings).values())
         receivers = localizer.say("listed").join(map(escaped, distinct))
         lines.append(localizer.say("home_flow_replies", receivers=receivers))
-    limits = [one for one in (app.settings.retention_days, settings.retention_days) if one]
-    memories_kept = kept_for(localizer, min(limits, default=None))
-    texts_kept = kept_for(localizer, min([*limits, app.settings.history_days]))
+    kept_days = settings.kept_days(app.settings.retention_days)
+    history_days = app.settings.history_days
+    memories_kept = kept_for(localizer, kept_days)
+    texts_kept = kept_for(localizer, min(kept_days or history_days, history_days))
     lines.append(localizer.say("settings_kept", memories=memories_kept, texts=texts_kept))
     if app.settings.web_search and not app.settings.stand_in:  # the stand-in does not search
         lines.append(localizer.say("home_policy_web"))

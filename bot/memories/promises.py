@@ -86,13 +86,17 @@ async def remind(app: App, team: str, user: str) -> None:
         return
     await _settle_interrupted(app, person)
     reminders = await _reminders_to_post(app, person)
+    if reminders is None:
+        return
+    keys = [one.memory.key for one in reminders]
+    # What is not posted now is due again if the promise is opened again, or memory switched on.
+    await person_statement(app.pool, person, _SQL["release"], {**person.ids, "keys": keys})
     if not reminders:
         return
     localizer = await app.people.localizer(person)
     payload = reminder_payload(localizer, reminders)
     message = uuid4()
     confirm = partial(_confirm, app, person, message, time.monotonic())
-    keys = [one.memory.key for one in reminders]
     values = {**person.ids, "dm": DM, "message": message, "keys": keys}
     [begun] = await person_statement(app.pool, person, _SQL["begin_post"], values)
     if not begun["reminders"]:
@@ -105,12 +109,17 @@ async def remind(app: App, team: str, user: str) -> None:
     await person_statement(app.pool, person, _SQL["note_posted"], {**values, "ts": ts})
 
 
-async def _reminders_to_post(app: App, person: Person) -> list[Reminder]:
-    """Return the newest stored reminder of each promise; none if the person gets no reminders."""
+async def _reminders_to_post(app: App, person: Person) -> list[Reminder] | None:
+    """Return the newest stored reminder of each promise; none while memory is off.
+
+    None if the operator allows no reminders to the person, or they have not agreed to memory.
+    """
     async with person_transaction(app.pool, person) as connection:
         settings = await read_settings(connection, person)
-        if settings.off(app.settings.consent) or person_refusal(app.settings, person):
+        if settings.off("notice"):
             return []
+        if settings.off(app.settings.consent) or person_refusal(app.settings, person):
+            return None
         found = await connection.execute(_SQL["to_post"], person.ids)
         newest = {row["key"]: row for row in await found.fetchall()}
         memories = await reread(connection, person, newest)
@@ -185,6 +194,10 @@ async def _post(
             )
     except SlackApiError as error:
         if is_passing(error):
+            if error_code(error):
+                # A rate limit: the message is certainly not in Slack.
+                taken_back = {**person.ids, "message": message}
+                await person_statement(app.pool, person, _SQL["take_back"], taken_back)
             raise
         log.warning("a reminder was refused: %s", error_code(error))
         return _REFUSED

@@ -18,8 +18,9 @@ from bot.people import (
     store_choices,
 )
 from bot.ui.acts import Switch
+from bot.ui.lines import off_line
 from bot.ui.panel import Click, Done
-from bot.ui.payloads import off_done, on_done
+from bot.ui.payloads import off_done, on_button, on_done
 from memory import Person
 from memory.model import Until, until
 from memory.postgres import load_statements, person_transaction
@@ -77,6 +78,10 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
     match act.to:
         case "on":
             await turn_on(app, click.person, act.scope or None)
+            async with person_transaction(app.pool, click.person) as connection:
+                settings = await read_settings(connection, click.person)
+            if still_off := settings.off(app.settings.consent):
+                return Done(line=off_line(localizer, still_off), buttons=[on_button(localizer)])
             return on_done(localizer, act.scope)
         case "hour":
             end = datetime.now(UTC) + timedelta(hours=1)

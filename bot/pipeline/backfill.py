@@ -27,7 +27,7 @@ from bot.conversation.inbox import store_message
 from bot.logs import fault
 from bot.queue.queue import BACKGROUND
 from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, is_passing, next_cursor, slack_fault
-from bot.slack.messages import Message, found_message, is_direct, split_thread_key
+from bot.slack.messages import Message, found_message, split_thread_key
 from memory import Pool
 from memory.postgres import execute_statement, load_statements, transaction
 
@@ -145,8 +145,7 @@ async def read(
         message = found_message(one, installation, channel_id=channel, is_shared=is_shared)
         if message is not None:
             await store_message(app, message)
-        addressed = is_direct(channel) or (message is not None and message.addressed)
-        if one.get("reply_count") and not thread and addressed:
+        if one.get("reply_count") and not thread:
             later.append(_reading(team, channel, str(one["ts"]), oldest))
     await _later(app, app.pool, READ_MISSED, later, _SPACING_SECONDS)
 

@@ -205,6 +205,11 @@ class Toolbox:
         return bool(self._memory.to_forget) or "forget" in self._shown
 
     @property
+    def shows_card(self) -> bool:
+        """Whether a colleague's card is shown, which is no answer: no answer with it is stored."""
+        return any(one.startswith("card ") for one in self._shown)
+
+    @property
     def shown(self) -> list[PayloadMaker]:
         """The messages to show the person after the reply."""
         memory = self._memory
@@ -225,7 +230,7 @@ class Toolbox:
         It is the whole answer if the model adds nothing to it. None if there is no such message, or
         several.
         """
-        if self._message.audience != DM:
+        if self._message.audience != DM or self.shows_card:
             return None
         shown = self.shown
         return shown[0] if len(shown) == 1 else None
@@ -403,8 +408,13 @@ class Toolbox:
             self._shown["resume"] = _made(consent_question)
             return {"proposed": True, "done": False}
         scope = state.off.scope
-        # A model may be misled, so its call is no consent.
-        await turn_on(self._app, self._message.person, scope or None, agrees=False)
+        scopes: list[str | None] = [None]
+        if scope:
+            # Memory may be off in the conversation and in its thread as well.
+            scopes = [self._message.channel_id, self._message.thread]
+        for one in scopes:
+            # A model may be misled, so its call is no consent.
+            await turn_on(self._app, self._message.person, one, agrees=False)
         self.switched_on = True
         self._shown["resume"] = _made(lambda localizer: on_done(localizer, scope))
         return {"done": True, "memory": "on"}

@@ -159,7 +159,8 @@ async def _deliver(
     if told is not None:
         return await sink.tell(told)
     localizer = await sink.localizer()
-    text = answer or localizer.say("nothing_said")
+    unsaid = "card_follows" if result.tools.shows_card else "nothing_said"
+    text = answer or localizer.say(unsaid)
     await sink.finish(
         with_notes(localizer, text, _notes(turn, result)),
         is_shaped=result.is_shaped,

@@ -288,13 +288,14 @@ def mentions(text: str) -> set[str]:
 def plain(text: str, bot_user_id: str = "") -> str:
     """Return message text as it is stored: unescaped, without mentions of the bot.
 
-    People stay ``<@ID>``. A channel or group becomes the name that Slack sends with it, or without
-    one stays ``<#ID>`` or ``<!subteam^ID>``. These are the references of `memory.model.References`.
+    People stay ``<@ID>`` and channels ``<#ID>``, because the name of a private channel is not for
+    everybody. A group becomes the name that Slack sends with it, or without one stays
+    ``<!subteam^ID>``. These are the references of `memory.model.References`.
 
     Source: https://docs.slack.dev/messaging/formatting-message-text
     """
     text = _MENTION.sub(lambda m: "" if m[1] == bot_user_id else f"<@{m[1]}>", text)
-    text = _CHANNEL.sub(lambda m: f"#{m[2]}" if m[2] else f"<#{m[1]}>", text)
+    text = _CHANNEL.sub(r"<#\1>", text)
     text = _GROUP.sub(lambda m: f"@{m[2]}" if m[2] else f"<!subteam^{m[1]}>", text)
     text = _DATE.sub(r"\1", text)
     text = _LINK.sub(_as_typed, text)

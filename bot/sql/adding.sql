@@ -5,6 +5,14 @@ SELECT audience FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
     AND begun_at IS NOT NULL;
 
+-- name: still_says
+-- Whether no edit or deletion of a message has removed these words from it.
+SELECT NOT EXISTS (
+    SELECT FROM messages
+    WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
+        AND changed_ts <> '' AND position(%(text)s IN words) = 0
+) AS still_says;
+
 -- name: mark_formed
 UPDATE messages SET formed_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s

@@ -21,7 +21,12 @@ ORDER BY ts, channel;
 
 -- name: feedback
 SELECT to_jsonb(rated) AS row FROM (
-    SELECT said.channel_id AS channel, said.ts, rating, comment, changed_at
+    SELECT said.channel_id AS channel, said.ts, rating, changed_at,
+        CASE WHEN says(concat_ws(' ', comment, said.question, said.words, said.reply), %(needles)s)
+            OR (said.channel_id, said.ts) IN (
+                SELECT channel, ts FROM forgotten_sources
+                WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message')
+            THEN '' ELSE comment END AS comment
     FROM feedback
     JOIN messages AS said ON said.id = feedback.turn_id
     WHERE feedback.team_id = %(team)s AND feedback.user_id = %(user)s

@@ -25,7 +25,7 @@ SELECT
     (
         SELECT scope FROM off_now
         WHERE team_id = %(team)s AND user_id = %(user)s
-            AND (scope = %(channel)s OR scope = (SELECT thread FROM stored))
+            AND (scope = %(channel)s OR scope = COALESCE((SELECT thread FROM stored), %(thread)s))
         ORDER BY length(scope) LIMIT 1
     ) AS off_scope,
     (SELECT on_record FROM stored) AS on_record;

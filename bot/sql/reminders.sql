@@ -37,6 +37,13 @@ SELECT (SELECT count(*) FROM begun) AS reminders,
     (SELECT channel_id FROM messages
         WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(dm)s LIMIT 1) AS channel;
 
+-- name: release
+-- Delete stored reminders that are not posted now.
+DELETE FROM reminders
+WHERE team_id = %(team)s AND user_id = %(user)s AND message_id IS NULL AND ts IS NULL
+    AND key <> ALL(%(keys)s)
+RETURNING key;
+
 -- name: find_begun
 -- The reminders of a message that is being posted.
 SELECT key FROM reminders

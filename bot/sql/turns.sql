@@ -58,8 +58,10 @@ UPDATE messages
 SET audience = %(audience)s, begun_at = COALESCE(begun_at, now()),
     on_record = on_record AND %(on_record)s,
     posting_since = COALESCE(posting_since, now()),
-    question = CASE WHEN %(keep_texts)s AND reply IS NOT NULL THEN question ELSE %(question)s END,
-    words = CASE WHEN %(keep_texts)s AND reply IS NOT NULL THEN words ELSE %(words)s END
+    question = CASE WHEN NOT on_record THEN ''
+        WHEN %(keep_texts)s AND reply IS NOT NULL THEN question ELSE %(question)s END,
+    words = CASE WHEN NOT on_record THEN ''
+        WHEN %(keep_texts)s AND reply IS NOT NULL THEN words ELSE %(words)s END
 FROM earlier WHERE messages.id = earlier.id
 RETURNING again, asked, reply_ts, status = 'stopped' AS stopped;
 

@@ -65,9 +65,7 @@ class Origin:
 
     @property
     def said_at(self) -> datetime:
-        """The time of the message; now without one, or if a click makes a message count."""
-        if self.actor == "command":
-            return datetime.now(UTC)
+        """The time of the message; the current time without one."""
         return slack_time(self.ts) or datetime.now(UTC)
 
 

@@ -14,7 +14,6 @@ from memory import (
     Origin,
     PersonMessage,
     Selection,
-    add_memories,
     answer_question,
     edit_memory,
     forget,
@@ -25,7 +24,7 @@ from memory import (
 )
 from memory.formation import follow_message
 from memory.postgres import person_transaction
-from memory.store import delete_old, expire_due, read_card, show_to_colleagues
+from memory.store import expire_due, read_card, show_to_colleagues
 from memory.store.changes import add_changes
 from memory.store.edits import statement_of
 from memory.store.proposals import ask
@@ -231,14 +230,3 @@ async def test_a_sentence_that_was_undone_is_on_no_card(ledger: Ledger) -> None:
     await ledger.undo(liked)
     assert await ledger.contents() == [food("soba", None)]
     assert await read_card(ledger.pool, BOB, ALICE, most=9) == []
-
-
-async def test_what_is_remembered_by_a_click_is_kept_from_the_click_on(ledger: Ledger) -> None:
-    """The message may be older than what the operator keeps."""
-    said = Origin(actor="command", evidence="I love soba", channel="D1", ts=FIRST)
-    given = [(food("soba"), said)]
-    await add_memories(ledger.pool, ledger.embedder, ALICE.namespace(DM), FOOD, given)
-    async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
-        await delete_old(connection, ALICE, 30)
-    [memory] = await list_memories(ledger.pool, ALICE)
-    assert memory.said_on == "2023-11-14"
