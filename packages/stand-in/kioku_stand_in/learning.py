@@ -21,6 +21,12 @@ _SPOKEN: Final = re.compile(
     r"^=+ Human Message =+$\n(.*?)(?=^=+ \w+ Message =+$|^</session_)", re.M | re.S
 )
 _WEEKDAYS: Final = "月火水木金土日"
+_NEXT_DAYS: Final = (("today", "tonight", "今日", "今夜"), ("tomorrow", "明日"))
+_LIMIT: Final = r"\b(?:until|by|before) {0}|{0}(?:の正午)?まで"
+_TIME: Final = re.compile(
+    r"(?:\b(?:at|by|before) |(?=\d+時))(?P<hour>\d{1,2})[時:]?(?P<minute>\d\d|半)?", re.I
+)
+_LATE: Final = re.compile(r"\d ?pm\b|afternoon|evening|tonight|午後|夕方|[今の]夜", re.I)
 
 
 def learn(known: dict[str, Memory], text: str) -> None:
@@ -173,27 +179,65 @@ def _modality(sentence: str) -> str:
 
 def _dates(sentence: str, kind: str, today: date) -> dict[str, str]:
     """Return until when a sentence holds, or when its promise is due, within the next week."""
-    day = _limit(sentence, today)
+    if kind == "Promise":
+        return _due(sentence, today)
+    day = _day(sentence, _LIMIT, today)
     if day is None:
         return {}
-    if kind != "Promise":
-        return {"valid_until": f"{day}"}
-    dates = {"due": f"{day}"}
-    if re.search("noon|正午", sentence):
-        dates["due_time"] = "12:00"
-    return dates
+    return {"valid_until": f"{day}"}
 
 
-def _limit(sentence: str, today: date) -> date | None:
-    """Return the day of the next week until which, or by which, a sentence says something."""
-    for ahead in range(1, 8):
+def _due(sentence: str, today: date) -> dict[str, str]:
+    """Return the day and the time of a promise: beside what is promised, or else a limit in it."""
+    words = _beside_promises(sentence)
+    day = _day(words, "{}", today)
+    if day is None:
+        words = sentence
+        day = _day(words, _LIMIT, today)
+    if day is None:
+        return {}
+    due = {"due": f"{day}"}
+    time = _time(words)
+    if time is not None:
+        due["due_time"] = time
+    return due
+
+
+def _beside_promises(sentence: str) -> str:
+    """Return the words of a sentence that are not what it promises; none if it promises nothing."""
+    beside: list[str] = []
+    for said in read(sentence):
+        if "promise" in said.parts:
+            beside += said.clause.split(said.parts["promise"])
+    return "\n".join(beside)
+
+
+def _day(words: str, limit: str, today: date) -> date | None:
+    """Return the first day, of today and the next week, whose name words have within `limit`."""
+    for ahead in range(8):
         day = today + timedelta(days=ahead)
-        weekday = _WEEKDAYS[day.weekday()]
-        names = [f"{day:%A}", f"{weekday}曜日?"]
-        if ahead == 1:
-            names += ["tomorrow", "明日"]
+        names: list[str] = []
+        if ahead < len(_NEXT_DAYS):
+            names += _NEXT_DAYS[ahead]
+        if ahead > 0:
+            names += [f"{day:%A}", f"{_WEEKDAYS[day.weekday()]}曜日?"]
         name = "|".join(names)
-        limit = rf"\b(?:until|by|before) (?:{name})|(?:{name})(?:の正午)?まで"
-        if re.search(limit, sentence, re.I):
+        if re.search(limit.format(f"(?:{name})"), words, re.I):
             return day
     return None
+
+
+def _time(words: str) -> str | None:
+    """Return the time of day, HH:MM, that words name."""
+    if re.search(r"\bnoon|正午", words):
+        return "12:00"
+    named = _TIME.search(words)
+    if named is None:
+        return None
+    hour = int(named["hour"])
+    if hour < 12 and _LATE.search(words):
+        hour += 12
+    minute = named["minute"] or "00"
+    if minute == "半":
+        minute = "30"
+    return f"{hour:02}:{minute}"

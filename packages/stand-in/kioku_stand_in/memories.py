@@ -55,10 +55,17 @@ class Memory:
         content = {**self.content, first: new.join(around)}
         return replace(self, content=content, quote=quote)
 
+    def _promise(self, say: Mapping[str, str]) -> str:
+        """Return what was promised, and to whom if that was said."""
+        to = self.content.get("to")
+        if to is None:
+            return self.name
+        return say["promised"].format(self.name, to)
+
     def text(self, say: Mapping[str, str]) -> str:
         """Return the memory in words that the person could have said."""
         if self.kind == "Promise":
-            return say["promised"].format(self.name, self.content.get("to"))
+            return self._promise(say)
         if self.kind not in ("UserFoodPreference", "UserTechInterest"):
             return self.name
         _, level_field, details_field = FIELDS[self.kind]

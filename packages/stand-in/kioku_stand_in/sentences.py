@@ -35,7 +35,9 @@ def _rules() -> Iterator[tuple[str, re.Pattern[str]]]:
     """Yield each pattern of the script's rules with the name of its rule, in their order."""
     for name, rule in SCRIPT["rules"].items():
         for says in rule["says"]:
-            pattern = says.replace("<name>", SCRIPT["name"])
+            pattern = says
+            for short in ("name", "when", "いつ"):
+                pattern = pattern.replace(f"<{short}>", SCRIPT[short])
             yield name, re.compile(pattern, re.I)
 
 
@@ -91,7 +93,7 @@ def _said(clause: str, sentence: str, other: str) -> Said:
     """Return what a clause says: by the first matching rule, else a statement, else `other`."""
     for name, says in _RULES:
         rule = SCRIPT["rules"][name]
-        if other == "question" and "kind" in rule:
+        if other == "question" and "kind" in rule and "asked" not in rule:
             continue
         found = says.fullmatch(clause)
         if found is not None:
@@ -113,8 +115,8 @@ def _remembered(kind: str | None, clause: str, parts: Mapping[str, str]) -> tupl
     if kind == "UserFact":
         told = parts.get("fact", clause)
         return stated(told) or (fact(told),)
-    content = {name: parts.get(name, clause) for name in FIELDS[kind]}
-    return (Memory(kind, content),)
+    content = {name: parts[name] for name in FIELDS[kind] if name in parts}
+    return (Memory(kind, content or {FIELDS[kind][0]: clause}),)
 
 
 def fact(text: str) -> Memory:

@@ -124,6 +124,11 @@ NOTHING_EN, NOTHING_JA = SCRIPT["replies"]["nothing"]
             [promise("the Q3 figures"), fact("I live in Osaka")],
             ["the Q3 figures, for Mia"],
         ),
+        (
+            "What did I promise?",
+            ["20 Promise: call the dentist; due: 2026-11-21; due_time: 09:00; state: open"],
+            ["call the dentist"],
+        ),
     ],
 )
 async def test_an_answer_quotes_the_memories(
@@ -179,6 +184,12 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
         ("Hi, I'm Ben from design", "Understood: **I'm Ben from design**."),
         ("わかりました", SCRIPT["replies"]["ok"][1]),
         ("Can you write me a status update?", SCRIPT["replies"]["cannot"][0]),
+        ("Remind me to call Ben", "Understood: **Remind me to call Ben**."),
+        ("Can you remind me today to call Ben?", "Understood: **remind me today to call Ben**."),
+        (
+            "今日、電話するのをリマインドして",
+            "わかりました：**今日、電話するのをリマインドして**。",
+        ),
         ("<@U1> hello", SCRIPT["replies"]["hello"][0]),
         ("I love ramen. It rains.", "Understood: **I love ramen**."),
         ("I love ramen, just so you know", "Understood: **I love ramen, just so you know**."),
@@ -285,6 +296,18 @@ async def test_the_words_fit_what_came_of_it(
         ("I like soba, but I don't like natto", ["soba", "natto"]),
         ("ラーメンが好きで、Rustを勉強しています", ["ラーメン", "Rust"]),
         ("AWSを勉強していて、大阪に住んでいます", ["AWS", "大阪に住んでいます"]),
+        ("Remind me tomorrow at 9 to call the dentist", ["call the dentist"]),
+        ("Can you remind me to water the plants tomorrow?", ["water the plants"]),
+        ("Remind me to plan the morning", ["plan the morning"]),
+        ("remind me about the meeting on Friday", ["the meeting"]),
+        ("Remind me what I said", []),
+        ("Remind me every Monday to call Ben", []),
+        ("明日の9時に歯医者に電話するのをリマインドして", ["歯医者に電話する"]),
+        ("明日9時に歯医者に電話することを思い出させて", ["歯医者に電話する"]),
+        ("水をやるようにリマインドしてくれますか？", ["水をやる"]),
+        ("金曜日の会議をリマインドして", ["会議"]),
+        ("上司の名前を思い出させて", []),
+        ("毎週月曜日に電話するようリマインドして", []),
     ],
 )
 def test_each_fact_of_a_sentence_is_understood(text: str, subjects: list[str]) -> None:
