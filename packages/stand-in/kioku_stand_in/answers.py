@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from kioku_stand_in.learning import KEPT, formed, learn, verdicts, without_fillers
+from kioku_stand_in.learning import KEPT, formed, is_fulfilled, learn, verdicts, without_fillers
 from kioku_stand_in.memories import Memory, framed, shown_in, values_in
 from kioku_stand_in.nearest import nearest
 from kioku_stand_in.schema_calls import as_json, with_tools
@@ -224,6 +224,8 @@ def reply(said: Said, known: Sequence[Memory], say: Mapping[str, str]) -> str:
     if said.name == "recall":
         return _quoting(texts, say)
     if said.name == "correct" and not any(said.parts["new"] in text for text in texts):
+        return say["unknown"]
+    if said.name == "fulfilled" and not any(is_fulfilled(memory, said) for memory in known):
         return say["unknown"]
     if "kind" in said.rule or said.memories:
         return say["said"].format(said.clause)

@@ -34,7 +34,9 @@ def learn(known: dict[str, Memory], text: str) -> None:
     for said in read(text):
         words = _words_about(said)
         about = [key for key, memory in known.items() if _is_about(memory, words)]
-        if said.name == "correct":
+        if said.name == "fulfilled":
+            _fulfil(known, said)
+        elif said.name == "correct":
             old = said.parts["old"]
             new = said.parts["new"]
             for key in about:
@@ -47,10 +49,38 @@ def learn(known: dict[str, Memory], text: str) -> None:
                 known[memory.subject] = replace(memory, quote=said.quote)
 
 
+def _fulfil(known: dict[str, Memory], said: Said) -> None:
+    """Set the state of the promises that a clause says were kept."""
+    for key, memory in known.items():
+        if is_fulfilled(memory, said):
+            content = {**memory.content, "state": "done"}
+            known[key] = replace(memory, content=content, quote=said.quote)
+
+
+def is_fulfilled(memory: Memory, said: Said) -> bool:
+    """Return whether a memory is a promise that a clause says was kept.
+
+    The clause may name to whom it was, but has no word that is not in the promise.
+    """
+    if memory.kind != "Promise":
+        return False
+    words = set(_words_about(said))
+    what = {word for word in words if _has(memory.name, word)}
+    others = words - what
+    return bool(what) and all(_has(str(memory.content.get("to")), word) for word in others)
+
+
+def _has(text: str, word: str) -> bool:
+    """Return whether a text has a word: a whole one in English."""
+    whole = rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])"
+    return re.search(whole, text, re.I) is not None
+
+
 def _words_about(said: Said) -> list[str]:
-    """Return the words that name what a correction or a retraction is about."""
+    """Return the words that name what a correction, a retraction or a kept promise is about."""
     words = said.parts.get("old") or said.parts.get("words") or ""
-    return without_fillers(words).casefold().split()
+    to_whom = said.parts.get("to") or ""
+    return without_fillers(f"{to_whom} {words}").casefold().split()
 
 
 def _is_about(memory: Memory, words: Sequence[str]) -> bool:
@@ -132,6 +162,8 @@ def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any
         "modality": _MODALITIES.get(proposal["kind"], "asserted"),
         "conflict": _conflict(proposal, sentence),
     }
+    if proposal["values"].get("state") == "done":
+        verdict["modality"] = "asserted"
     if proposal["kind"] == KEPT:
         verdict["modality"] = _modality(sentence)
         if WORDS["private"].search(sentence):
@@ -153,7 +185,7 @@ def _supports(sentence: str, typed: str, proposal: dict[str, Any]) -> bool:
             if said.name in REMOVALS and _is_about(memory, _words_about(said)):
                 return True
         return False
-    return any(said.memories or said.name == "correct" for said in read(sentence))
+    return any(said.memories or said.name in ("correct", "fulfilled") for said in read(sentence))
 
 
 def _conflict(proposal: dict[str, Any], sentence: str) -> str:

@@ -56,11 +56,13 @@ class Memory:
         return replace(self, content=content, quote=quote)
 
     def _promise(self, say: Mapping[str, str]) -> str:
-        """Return what was promised, and to whom if that was said."""
-        to = self.content.get("to")
-        if to is None:
-            return self.name
-        return say["promised"].format(self.name, to)
+        """Return what was promised, to whom if that was said, and whether it is done."""
+        text = self.name
+        if self.content.get("to"):
+            text = say["promised"].format(text, self.content["to"])
+        if self.content.get("state") == "done":
+            text = say["kept"].format(text)
+        return text
 
     def text(self, say: Mapping[str, str]) -> str:
         """Return the memory in words that the person could have said."""

@@ -115,8 +115,12 @@ def _remembered(kind: str | None, clause: str, parts: Mapping[str, str]) -> tupl
     if kind == "UserFact":
         told = parts.get("fact", clause)
         return stated(told) or (fact(told),)
+    if kind == "UserInstruction":
+        return (Memory(kind, {"instruction": clause}),)
+    if "promise" not in parts:  # an old promise, which was kept
+        return ()
     content = {name: parts[name] for name in FIELDS[kind] if name in parts}
-    return (Memory(kind, content or {FIELDS[kind][0]: clause}),)
+    return (Memory(kind, content),)
 
 
 def fact(text: str) -> Memory:

@@ -152,6 +152,9 @@ async def test_a_reply_uses_what_was_said_before_it(client: openai.AsyncOpenAI) 
     assert answer.output_text.endswith(lines)
 
 
+Q3 = "I promised Mia the Q3 figures by Friday noon"
+
+
 @pytest.mark.parametrize(
     ("told", "known"),
     [
@@ -165,10 +168,41 @@ async def test_a_reply_uses_what_was_said_before_it(client: openai.AsyncOpenAI) 
         (["I play chess on Mondays", "I no longer play chess on Mondays"], []),
         (["ラーメンが好きです", "ラーメンは嫌いになりました"], []),
         (["I live in Osaka", "I live in Tokyo now"], ["I live in Tokyo now"]),
+        *(
+            ([Q3, said], ["the Q3 figures, for Mia (done)"])
+            for said in (
+                "I sent Mia the figures",
+                "I sent Mia the Q3 figures",
+                "I've already given the figures to Mia today.",
+            )
+        ),
+        *(
+            ([Q3, said], ["the Q3 figures, for Mia"])
+            for said in (
+                "I sent Tom the figures",
+                "I sent Mia the Q4 figures",
+                "I gave Mia a cat",
+                "I sent it to Mia",
+                "I sent Mia the figures?",
+            )
+        ),
+        (
+            ["Remind me to send Mia the minutes tomorrow", "I sent Mia the minutes"],
+            ["send Mia the minutes (done)"],
+        ),
+        *(
+            (["金曜までにミアさんに第3四半期の数字を送ると約束しました", said], known)
+            for said, known in (
+                ("ミアさんに数字を送りました", ["第3四半期の数字を送る, for ミア (done)"]),
+                ("さっき第3四半期の数字を送ったよ", ["第3四半期の数字を送る, for ミア (done)"]),
+                ("トムさんに数字を送りました", ["第3四半期の数字を送る, for ミア"]),
+                ("ミアさんに数字を送りましたか？", ["第3四半期の数字を送る, for ミア"]),
+            )
+        ),
     ],
 )
 def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -> None:
-    """The new words take the place of the old, in the sentence that has them."""
+    """The new words take the place of the old; a promise that was kept is done."""
     memories: dict[str, Memory] = {}
     learn(memories, "\n".join(told))
     say = {name: text[0] for name, text in SCRIPT["replies"].items()}
@@ -184,6 +218,11 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
         ("Hi, I'm Ben from design", "Understood: **I'm Ben from design**."),
         ("わかりました", SCRIPT["replies"]["ok"][1]),
         ("Can you write me a status update?", SCRIPT["replies"]["cannot"][0]),
+        ("I sent Mia the figures", HONEST_EN),
+        (
+            f"{Q3}. I sent Mia the figures",
+            f"Understood: **{Q3}**.\n\nUnderstood: **I sent Mia the figures**.",
+        ),
         ("Remind me to call Ben", "Understood: **Remind me to call Ben**."),
         ("Can you remind me today to call Ben?", "Understood: **remind me today to call Ben**."),
         (
