@@ -14,6 +14,7 @@ from kioku_stand_in.sentences import read
 from memory.formation.proposal import Verdict
 from memory.model import framed
 from tests.conftest import ROOT, Server
+from tests.integration.app import App
 
 
 def test_every_sentence_of_the_pages_is_understood() -> None:
@@ -146,3 +147,31 @@ async def test_a_verdict_says_what_the_sentence_says(
     assert verdict == Verdict.model_validate(PLAIN | expected)
     entries = stand_in.call("/_model/journal")["entries"]
     assert [one["kind"] for one in entries] == ["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("told", "remembered"),
+    [
+        (["Remind me tomorrow at 9 to call the dentist"], {"due_time": "09:00", "to": None}),
+        (["明日の9時に歯医者に電話するのをリマインドして"], {"due_time": "09:00", "to": None}),
+        (["Remind me to call the dentist"], {"promise": "call the dentist", "due": None}),
+        (
+            ["I promised Mia the Q3 figures by Friday noon", "I sent Mia the Q3 figures"],
+            {"promise": "the Q3 figures", "due_time": "12:00", "state": "done"},
+        ),
+        (
+            ["ミアさんに第3四半期の数字を送ると約束しました", "ミアさんに数字を送りました"],
+            {"promise": "第3四半期の数字を送る", "state": "done"},
+        ),
+    ],
+)
+async def test_the_app_remembers_what_was_told(
+    app: App, told: list[str], remembered: dict[str, Any]
+) -> None:
+    """All that is said is about one memory, whose last fields are these."""
+    place = app.slack.place()
+    for text in told:
+        message = await app.ask(place, text)
+        contents = await app.form(message)
+    [content] = contents
+    assert remembered.items() <= content.items()

@@ -134,8 +134,8 @@ def stored_in(text: str) -> dict[str, Memory]:
     stored: dict[str, Memory] = {}
     for key, shown in _NUMBERED.findall(text):
         content = json.loads(shown)
-        first = next(iter(content), "")
-        stored[key] = Memory(_KIND_OF.get(first, ""), content)
+        kinds = [_KIND_OF[name] for name in content if name in _KIND_OF]
+        stored[key] = Memory(next(iter(kinds), ""), content)
     for key, kind, shown in _INSTANCE.findall(text):
         stored[key] = Memory(kind, ast.literal_eval(shown))
     return stored
