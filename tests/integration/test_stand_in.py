@@ -81,6 +81,22 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
         ),
         (
             proposed_fact(
+                "my manager is Tom",
+                "No wait, my manager is Tom after all",
+                old={"fact": "My manager is Sarah"},
+            ),
+            {"conflict": "replaces"},
+        ),
+        (
+            proposed_fact(
+                "上司は田中さんです",
+                "いや、待って、上司は田中さんです",
+                old={"fact": "上司は佐藤さんです"},
+            ),
+            {"conflict": "replaces"},
+        ),
+        (
+            proposed_fact(
                 "My manager is Tom", "I meant Tom, not Sarah", old={"fact": "My manager is Sarah"}
             ),
             {"conflict": "replaces"},
@@ -162,6 +178,10 @@ async def test_a_verdict_says_what_the_sentence_says(
         (
             ["ミアさんに第3四半期の数字を送ると約束しました", "ミアさんに数字を送りました"],
             {"promise": "第3四半期の数字を送る", "state": "done"},
+        ),
+        (
+            ["My manager is Tom", "No wait, my manager is Sarah after all"],
+            {"fact": "my manager is Sarah"},
         ),
     ],
 )

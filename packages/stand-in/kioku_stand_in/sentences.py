@@ -15,6 +15,7 @@ from kioku_stand_in.script import SCRIPT, WORDS, compiled, is_japanese
 _SENTENCE: Final = re.compile(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)")
 _END: Final = re.compile(r"[\s。！？!?.、,…〜~笑\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+$")
 _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
+_CLOSING: Final = re.compile(SCRIPT["closing"], re.I)
 _OPENINGS: Final = "|".join(SCRIPT["openings"].values())
 _OPENING_END: Final = "(?:[,.:!]? +|、|$)"
 _OPENING: Final = re.compile(f"(?:{_OPENINGS})*".replace("<end>", _OPENING_END), re.I)
@@ -72,7 +73,7 @@ def read(text: str) -> tuple[Said, ...]:
 
 
 def _sentence(sentence: str) -> Iterator[Said]:
-    """Yield the clauses of a sentence, without its opening phrase; a long one is not understood."""
+    """Yield the clauses of a sentence, without how it begins and ends; a long one is not read."""
     if len(sentence) > _LONGEST_SENTENCE:
         yield Said("unknown", sentence, sentence)
         return
@@ -85,6 +86,7 @@ def _sentence(sentence: str) -> Iterator[Said]:
         words = words[opening.end() :]
     if sentence.endswith(("?", "？")) or WORDS["question"].search(words):
         other = "question"
+    words = _CLOSING.sub("", words)
     for clause in _JOINT.split(words):
         yield _said(clause, sentence, other)
 

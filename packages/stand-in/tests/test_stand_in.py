@@ -161,6 +161,21 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
         (["My manager is Sarah", "I meant Tom, not Sarah"], ["My manager is Tom"]),
         (["My manager is Sarah", "It's Tom, not Sarah."], ["My manager is Tom"]),
         (["My manager is Sarah", "Actually, my manager is Tom"], ["my manager is Tom"]),
+        *(
+            (["My manager is Tom", said], ["my manager is Sarah"])
+            for said in (
+                "No wait, my manager is Sarah after all",
+                "Wait, no, my manager is Sarah.",
+                "wait no, my manager is Sarah, after all!",
+            )
+        ),
+        *(
+            (["上司は佐藤さんです", said], ["上司は田中さんです"])
+            for said in (
+                "いや、待って、上司は田中さんです",
+                "ちょっと待って、上司は田中さんです、やっぱり",
+            )
+        ),
         (["上司は佐藤さんです", "佐藤さんではなく田中さんです"], ["上司は田中さんです"]),
         (["上司は佐藤さんです", "佐藤さんじゃなくて、田中さんです"], ["上司は田中さんです"]),
         (["I like ramen", "I meant miso ramen, not ramen"], ["I like miso ramen"]),
