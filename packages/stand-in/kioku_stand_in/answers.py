@@ -15,7 +15,7 @@ from kioku_stand_in.schema_calls import as_json, with_tools
 from kioku_stand_in.script import SCRIPT, is_japanese
 from kioku_stand_in.sentences import Said, read
 from openai_double.answer import Answer, Call, call, said
-from openai_double.prompt import Prompt, Tool
+from openai_double.prompt import Prompt, Tool, ToolResult
 
 KINDS: Final = ("reply", "formation", "verdict", "search", "probe")
 _PROBE: Final = "RepeatWord"
@@ -171,10 +171,10 @@ def _found(prompt: Prompt) -> list[dict[str, Any]]:
 
 def _reply(prompt: Prompt, words: str, say: Mapping[str, str]) -> Answer:
     """Return the reply to the outputs of calls, to the files, or else to each clause."""
-    outputs = [result.output for result in prompt.fresh_results if result.name != _SEARCH]
+    results = [result for result in prompt.fresh_results if result.name != _SEARCH]
     files = prompt.turns[-1].files if prompt.turns else ()
-    if outputs:
-        told = [say[_outcome(output)] for output in outputs]
+    if results:
+        told = [say[_outcome(result)] for result in results]
     elif files:
         told = [say["files"].format(_as_list(files))]
     else:
@@ -187,10 +187,11 @@ def _reply(prompt: Prompt, words: str, say: Mapping[str, str]) -> Answer:
     return said("\n\n".join(understood))
 
 
-def _outcome(output: str) -> str:
-    """Return the name of the reply to the output of a call: that of the first mark in it."""
+def _outcome(result: ToolResult) -> str:
+    """Return the name of the reply to a call: that of the first mark in its name and output."""
     outcomes: dict[str, str] = SCRIPT["outcomes"]
-    names = [name for mark, name in outcomes.items() if mark in output]
+    called = f"{result.name} {result.output}"
+    names = [name for mark, name in outcomes.items() if mark in called]
     return names[0]
 
 

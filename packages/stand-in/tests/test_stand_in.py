@@ -300,6 +300,7 @@ async def test_what_it_does_not_understand_gets_one_honest_sentence(
                 ("What are Aya's preferences?", "Aya"),
                 ("田中 太郎さんはどんなレビューを好みますか？", "田中 太郎"),
                 ("あやさんについて教えて", "あや"),
+                ("@あや さんはレビューをどうしてほしい？", "@あや"),
                 ("あやさんはどう連絡するのがいいですか？", "あや"),
             )
         ),
@@ -323,20 +324,23 @@ async def test_a_request_calls_the_tool_that_is_for_it(
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("text", "value", "words"),
     [
-        ({"error": "Memory stays off."}, "couldn’t"),
-        ({"shown_privately": True}, "Here it is"),
-        ({"proposed": True, "done": False}, "Please confirm"),
-        ({"done": True}, "Done"),
+        ("forget everything", {"error": "Memory stays off."}, "couldn’t"),
+        ("what do you remember about me?", {"shown_privately": True}, "Here it is"),
+        ("how does @Ben like meetings?", {"shown_privately": True}, "only to the person who asked"),
+        ("@ベン さんは会議をどうしてほしい？", {"shown_privately": True}, "質問した方にだけ"),
+        ("how does @Ben like meetings?", {"error": "No such colleague."}, "couldn’t"),
+        ("forget everything", {"proposed": True, "done": False}, "Please confirm"),
+        ("forget everything", {"done": True}, "Done"),
     ],
 )
 async def test_the_words_fit_what_came_of_it(
-    client: openai.AsyncOpenAI, value: Any, words: str
+    client: openai.AsyncOpenAI, text: str, value: Any, words: str
 ) -> None:
     """The reply says what the tool did, and an older output says nothing of newer words."""
-    called = await respond(client, "forget everything about me")
-    told = ["forget everything about me", *called.output, output(called, value)]
+    called = await respond(client, text)
+    told = [text, *called.output, output(called, value)]
     answer = await respond(client, *told)
     assert calls(answer) == []
     assert words in answer.output_text
