@@ -23,6 +23,7 @@ _VERDICTS: Final = "MemoryVerdicts"
 _SEARCH: Final = "search_memory"  # LangMem's; its output is a list of memories
 _CONTEXT_END: Final = "</context>\n\n"
 _FRAME: Final = re.compile(r"<\w+>\n")
+_MEMORY_OFF: Final = "Memory is off for this message"
 _NOW: Final = re.compile(r"It is \w+, (\d{4}-\d\d-\d\dT\d\d:\d\d[^\s,]*)")
 
 
@@ -62,6 +63,8 @@ def _answer(prompt: Prompt) -> Answer:
     kind = kind_of(prompt)
     words = _without_context(prompt.last_user_text)
     say = _IN_JAPANESE if is_japanese(words) else _IN_ENGLISH
+    if _MEMORY_OFF in prompt.instructions:
+        say = {**say, "nothing": say["off"]}
     if kind == "verdict":
         return _calling(call(_VERDICTS, verdicts(words)))
     if kind == "probe":

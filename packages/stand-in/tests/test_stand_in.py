@@ -16,6 +16,7 @@ from kioku_stand_in.sentences import read
 MODEL = "gpt-6-luna"
 HONEST_EN, _ = SCRIPT["replies"]["unknown"]
 NOW = "It is Friday, 2026-11-20T19:58+09:00, in the time zone Asia/Tokyo."
+OFF = "Memory is off for this message: the person has switched it off."
 PAUSE_FOR_TWO_HOURS = {"action": "pause", "until": "2026-11-20T21:58+09:00"}
 TEXT = {"type": "string"}
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -59,10 +60,14 @@ def as_line(value: Any) -> str:
 
 
 async def respond(
-    client: openai.AsyncOpenAI, *conversation: Any, known: Any = (), tools: Any = TOOLS
+    client: openai.AsyncOpenAI,
+    *conversation: Any,
+    known: Any = (),
+    tools: Any = TOOLS,
+    memory: str = "",
 ) -> Any:
     """The next response to a conversation, in which texts are the person's."""
-    lines = [NOW, "<memories>", "2026-11", *known, "</memories>"]
+    lines = [NOW, memory, "<memories>", "2026-11", *known, "</memories>"]
     items: list[Any] = [{"role": "system", "content": "\n".join(lines)}]
     items += [{"role": "user", "content": c} if isinstance(c, str) else c for c in conversation]
     return await client.responses.create(model=MODEL, input=items, tools=tools)
@@ -134,7 +139,10 @@ NOTHING_EN, NOTHING_JA = SCRIPT["replies"]["nothing"]
 async def test_an_answer_quotes_the_memories(
     client: openai.AsyncOpenAI, question: str, known: list[Any], quoted: list[str]
 ) -> None:
-    """A known question is answered with the memories of its kind, any other with the nearest."""
+    """A known question is answered with the memories of its kind, any other with the nearest.
+
+    Where there are none, the answer says so, or that memory is off.
+    """
     is_japanese = question.endswith("？")
     quotes = (QUOTES_JA if is_japanese else QUOTES_EN).format(
         "\n".join(f"- {one}" for one in quoted)
@@ -142,6 +150,8 @@ async def test_an_answer_quotes_the_memories(
     assert said(await respond(client, question, known=known, tools=[])) == quotes
     nothing = NOTHING_JA if is_japanese else NOTHING_EN
     assert said(await respond(client, question, tools=[])) == nothing
+    off = SCRIPT["replies"]["off"][is_japanese]
+    assert said(await respond(client, question, tools=[], memory=OFF)) == off
 
 
 async def test_a_reply_uses_what_was_said_before_it(client: openai.AsyncOpenAI) -> None:
