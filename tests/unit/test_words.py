@@ -16,7 +16,7 @@ from bot.slack.messages import mentions, plain, typed
         ("hi <@UBOT|kioku>", "hi"),
         ("ask <@U2>", "ask <@U2>"),
         ("ask <@U2|bob>", "ask <@U2>"),
-        ("see <#C1|general>", "see #general"),
+        ("see <#C1|general>", "see <#C1>"),
         ("see <#C1>", "see <#C1>"),
         ("see <#C1|>", "see <#C1>"),
         ("<!here> hi", "@here hi"),
