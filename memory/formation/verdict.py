@@ -42,8 +42,9 @@ forget it, anywhere in <typed>? For kind UserInstruction: is it a lasting wish a
 length, language or tone of answers, and nothing else?
 about: "speaker" for the person, their family, pets, team and belongings; "other" for what they
 report of anyone else, and for sensitive matters of anyone but themself.
-modality: "promised" is what the speaker has given their word to somebody to do, and still has to
-("I promised Mia the figures", "told Ken I'd call him"); no plan, wish, reminder or offer.
+modality: "promised" is what the speaker has given their word to somebody to do, or asks to be
+reminded of, and still has to do ("I promised Mia the figures", "told Ken I'd call him", "remind me
+tomorrow to call the dentist"); no plan, wish or offer.
 "asserted" is stated as true now, also inside a request ("can you remember I'm vegan?"), and
 finished facts ("studied in Kyoto", "I sent Mia the figures"); "past" is over but proposed as
 current; "request" only asks for something; "joke" includes irony; what is quoted, translated or

@@ -82,7 +82,7 @@ class Episode(BaseModel):
 
 
 class Promise(BaseModel):
-    """What the person has given their word to somebody to do; no plan or wish"""
+    """What the person promised, or asks to be reminded of; no plan or wish"""
 
     promise: str = Field(..., description="What they will do, in their words")
     to: str | None = Field(None, description="To whom")
