@@ -91,6 +91,11 @@ SLACK = [
 TOKENS = sorted({*MARKDOWN, *LINKS, *CREDENTIALS, *SLACK})
 
 
+def typed(text: str) -> str:
+    """Return what a person typed, without mentions of the app."""
+    return messages.typed(text, "B1")
+
+
 def typed_message(text: str) -> TypedMessage:
     """Return a text as a message that formation reads."""
     return TypedMessage(PersonMessage(text=text, channel="D1", ts="1.0"))
@@ -140,7 +145,7 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(final_question, without_thoughts),
         *(escaped, spoken, plain_text, section, title_of, query_in, framed),
         *(find_credentials, without_secrets),
-        *(messages.plain, messages.typed, printable, messages.sanitize_payload),
+        *(messages.plain, typed, printable, messages.sanitize_payload),
         *(messages.mentions, estimated_tokens, splitting.open_fence),
         *(read_act, typed_message, in_pieces, names_in_pieces, without_thoughts_in_pieces),
         without_repetitions,
