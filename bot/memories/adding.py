@@ -65,9 +65,9 @@ log = logging.getLogger(__name__)
 
 _SQL = load_statements("bot", "adding")
 
+_DAY_SECONDS = 86_400
 # The deadline of the model calls, in seconds, and what each further line adds to it. After it the
 # words are stored as typed.
-_DAY_SECONDS = 86_400
 _DEADLINE = 5.0
 _DEADLINE_OF_LINE = 1.0
 # The refusals by a verdict. After any other refusal the words are stored as typed: the words of a
