@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence
 from memory.model.namespace import Person
-from memory.model.statement import MessageKey, views
+from memory.model.statement import MessageKey, Statement, views
 from memory.postgres.database import Pool
 from memory.store.proposals import delete_proposals_of_message
 from memory.store.statements import (
@@ -60,17 +60,26 @@ async def follow_message(
             for statements in by_key.values():
                 batches |= {one.batch for one in statements}
                 others = [one for one in statements if one.id not in ids]
-                if not views(others, now):
-                    ids |= {one.id for one in others if one.act == "say" and one.is_click}
-                is_said = any(one.act == "say" and one.id not in ids for one in others)
-                if words is None and not is_said:
-                    ids |= {one.id for one in others}
+                ids |= _left_behind(others, now, is_deleted=words is None)
             await delete_statements(connection, person, ids)
             await delete_proposals_of_message(connection, person, message)
         await refresh_keys(connection, person, keys)
         if in_commit is not None and gone:
             await in_commit(connection, batches)
     return keys
+
+
+def _left_behind(others: Collection[Statement], now: datetime, *, is_deleted: bool) -> set[UUID]:
+    """Return the statements about a memory that go with those of the message.
+
+    `others` are those of other messages, and those without one.
+    """
+    if views(others, now):
+        return set()
+    said = [one for one in others if one.act == "say"]
+    if is_deleted and all(one.is_click for one in said):
+        return {one.id for one in others}
+    return {one.id for one in said if one.is_click}
 
 
 def _is_still_said(evidence: str, typed: list[TypedMessage]) -> bool:
