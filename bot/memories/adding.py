@@ -143,8 +143,7 @@ async def remember_message(
     is_own = await author_of(app, person, message) == person.user_id
     if not is_own or message.get("bot_id") or not ts or not channel:
         return Done(line=localizer.say("remember_not_own"))
-    bot_user_id = await app.slack.bot_user_id(person.team_id)
-    words = typed(str(message.get("text") or ""), bot_user_id)
+    words = await words_typed(app, person.team_id, message)
     if not words:
         return Done(line=localizer.say("remember_no_words"))
     view = await _view(app, person, channel, ts)
@@ -159,6 +158,12 @@ async def author_of(app: App, person: Person, message: Mapping[str, Any]) -> str
     """Return the user key of who wrote a message in a conversation of the person."""
     installation = await app.slack.get(person.team_id)
     return author_key(message, installation, shared="user_team" in message)
+
+
+async def words_typed(app: App, team_id: str, message: Mapping[str, Any]) -> str:
+    """Return what its author typed in a message that was read from Slack."""
+    bot_user_id = await app.slack.bot_user_id(team_id)
+    return typed(str(message.get("text") or ""), bot_user_id)
 
 
 async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
@@ -210,8 +215,8 @@ async def blocked(
         return Done(line=off_line(localizer, state.off), buttons=[on])
     if not state.may_form:
         return Done(line=localizer.say("remember_off_record"))
-    if state.is_too_old:
-        return Done(line=localizer.say("remember_too_old", days=state.kept_days))
+    if state.older_than_days is not None:
+        return Done(line=localizer.say("remember_too_old", days=state.older_than_days))
     return None
 
 
@@ -219,13 +224,12 @@ async def blocked(
 class FormingState:
     """Whether memory is off, and whether a memory may be formed from a message, if there is one.
 
-    `kept_days`: how long memories are kept, None for ever. `is_too_old`: the message is older.
+    `older_than_days`: for how many days memories are kept, if the message is older.
     """
 
     off: Off | None
     may_form: bool = True
-    kept_days: int | None = None
-    is_too_old: bool = False
+    older_than_days: int | None = None
 
 
 async def read_state(
@@ -247,14 +251,11 @@ async def read_state(
     if not ts:
         return FormingState(state.off)
     forgotten = await forgotten_among(connection, person, [(channel, ts)])
+    may_form = state.on_record and not forgotten
     days = state.settings.kept_days(app.settings.retention_days)
-    age = time.time() - float(ts)
-    return FormingState(
-        off=state.off,
-        may_form=state.on_record and not forgotten,
-        kept_days=days,
-        is_too_old=days is not None and age > days * _DAY_SECONDS,
-    )
+    if days is None or time.time() - float(ts) <= days * _DAY_SECONDS:
+        return FormingState(state.off, may_form)
+    return FormingState(state.off, may_form, older_than_days=days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

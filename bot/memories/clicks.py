@@ -78,7 +78,7 @@ from bot.ui.lines import (
 )
 from bot.ui.panel import Click, Done, undo_of
 from bot.ui.promise_payloads import promise_buttons
-from bot.ui.promises import is_open
+from bot.ui.promises import is_due_after, is_open
 from bot.ui.shaping import shaping_view
 from memory import (
     Change,
@@ -275,7 +275,7 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
         raise ChangeGone
     today = datetime.now(click.localizer.zone).date()
     # The button is below an earlier reminder: to put the promise off would lose the later one.
-    if str(memory.content.get("due") or "") > (today + timedelta(days=1)).isoformat():
+    if is_due_after(memory.content, today + timedelta(days=1)):
         raise ChangedSince("The promise is due on a later day now.")
     day = await snooze(app.pool, click.person, act.key, today)
     await _update_notices_of(app, click, {act.key})

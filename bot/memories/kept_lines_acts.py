@@ -19,12 +19,12 @@ from bot.access import NotRemembered, admit, admit_question, begin_request, chec
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
-from bot.memories.adding import NotKept, author_of, read_state
+from bot.memories.adding import NotKept, author_of, read_state, words_typed
 from bot.memories.forgetting import forget_all_of
 from bot.memories.kept_lines import WHOLE, add_line, update_lines
 from bot.people import person_refusal, refusal_in
 from bot.slack.client import SLACK_FAULTS, error_code, find_message, show_privately
-from bot.slack.messages import is_direct, typed
+from bot.slack.messages import is_direct
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
 from bot.ui.kept_lines import author_question
 from bot.ui.lines import off_line, refusal_line
@@ -150,8 +150,7 @@ async def _ask_author(
     """Ask the author of a message, privately, whether to keep it. Raises `NotKept`."""
     person = click.person
     cannot = NotKept(click.localizer.say("kept_cannot_ask"))
-    bot_user_id = await app.slack.bot_user_id(person.team_id)
-    words = typed(str(message.get("text") or ""), bot_user_id)
+    words = await words_typed(app, person.team_id, message)
     settings = await app.people.settings(author, keep_new=False)
     is_off = settings.off(app.settings.consent) is not None
     if not words or is_off or person_refusal(app.settings, author):
@@ -178,8 +177,7 @@ async def _ask_author(
 
 
 async def _keep_found(app: App, click: Click, wanted: Keep, message: Mapping[str, Any]) -> Done:
-    bot_user_id = await app.slack.bot_user_id(click.person.team_id)
-    words = typed(str(message.get("text") or ""), bot_user_id)
+    words = await words_typed(app, click.person.team_id, message)
     said = _Said(person=click.person, localizer=click.localizer, wanted=wanted, words=words)
     async with person_transaction(app.pool, said.person) as connection:
         await _check_state(app, connection, said)
@@ -292,8 +290,8 @@ async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Sa
         raise NotKept(off_line(said.localizer, state.off))
     if not state.may_form:
         raise NotKept(said.localizer.say("remember_off_record"))
-    if state.is_too_old:
-        raise NotKept(said.localizer.say("remember_too_old", days=state.kept_days))
+    if state.older_than_days is not None:
+        raise NotKept(said.localizer.say("remember_too_old", days=state.older_than_days))
 
 
 async def _older_decisions(app: App, said: _Said, kept: Change) -> list[KeptMemory]:

@@ -15,6 +15,7 @@ from bot.access import note_edit, note_message_changed
 from bot.app import App
 from bot.conversation import edits
 from bot.conversation.turns import schedule_formation, stored_words
+from bot.memories.adding import words_typed
 from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.people import refusal_in
@@ -154,8 +155,7 @@ async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> s
         return ""
     if found is None or found.get("subtype") == "tombstone":
         return ""
-    bot_user_id = await app.slack.bot_user_id(team)
-    return typed(str(found.get("text") or ""), bot_user_id)
+    return await words_typed(app, team, found)
 
 
 async def delete_answer(app: App, team: str, thread: str, message: str) -> None:

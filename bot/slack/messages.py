@@ -31,7 +31,7 @@ _TS = re.compile(r"[0-9]{10}\.[0-9]{1,6}")
 
 # Slack escapes < and > in what a person typed, so no < is inside a mention or link.
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
-_CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|([^<>]*))?>")
+_CHANNEL = re.compile(r"<#([A-Z0-9]+)(?:\|[^<>]*)?>")
 _GROUP = re.compile(r"<!subteam\^([A-Z0-9]+)(?:\|@?([^<>]*))?>")
 _DATE = re.compile(r"<!date\^[^<>|]*\|([^<>]*)>")
 _SPECIAL = re.compile(r"<!@?([^<>|^]+)(?:\|[^<>]*)?>")

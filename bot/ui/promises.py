@@ -52,6 +52,15 @@ def is_past(localizer: Localizer, content: Mapping[str, Any]) -> bool:
     return (day, at or time.max) < (now.date(), now.time())
 
 
+def is_due_after(content: Mapping[str, Any], day: date) -> bool:
+    """Return whether a promise is due on a later day; False for a text that is no day."""
+    try:
+        due, _ = _due(content)
+    except ValueError:
+        return False
+    return due > day
+
+
 def _due(content: Mapping[str, Any]) -> tuple[date, time | None]:
     """Return the day of a promise, and its time if it has one. Raises `ValueError`."""
     day = date.fromisoformat(str(content.get("due") or ""))

@@ -37,7 +37,7 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL AND act
                 AND hidden.key = ANY(%(keys)s)))
 RETURNING id, key, kind, content, channel, ts, batch;
 
--- name: hide_from_colleagues
+-- name: hide_shown_sentences
 -- Hide sentences that colleagues are shown: those of the same messages that name what is forgotten.
 UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL AND audience = 'colleagues'

@@ -215,18 +215,18 @@ async def _known_fields(
     for audience in memory.audiences:
         if audience != COLLEAGUES:
             known[audience] = set()
-    for one in since_removal(await _current_statements(connection, person, memory.key)):
+    for one in await _counted_statements(connection, person, memory.key):
         if one.audience in known:
             known[one.audience].update(one.content or {})
     return known
 
 
-async def _current_statements(
+async def _counted_statements(
     connection: AsyncConnection[DictRow], person: Person, key: str
 ) -> list[Statement]:
-    """Return the statements about a memory that count now."""
+    """Return what was said about a memory since it was last taken back, and counts now."""
     by_key = await read_statements(connection, person, [key])
-    return current(by_key[key], datetime.now(UTC))
+    return since_removal(current(by_key[key], datetime.now(UTC)))
 
 
 def _as_typed(content: Mapping[str, Any]) -> str:
@@ -289,7 +289,7 @@ async def show_to_colleagues(
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
         await _existing(connection, person, key)
-        counted = since_removal(await _current_statements(connection, person, key))
+        counted = await _counted_statements(connection, person, key)
         said = [one for one in counted if one.evidence.split() == sentence.split()]
         audiences = [one.audience for one in said]
         if not said or COLLEAGUES in audiences:

@@ -187,7 +187,7 @@ async def forget_within(
     gone = Gone(messages=messages, needles=await _needles(connection, hidden))
     shown: list[DictRow] = []
     if hidden and not selection.everything:
-        shown = await _hide_from_colleagues(connection, person, identity, gone)
+        shown = await _hide_shown_sentences(connection, person, identity, gone)
     if find_messages is not None:
         messages = messages.union(await find_messages(connection, person, selection, gone))
     new_messages = messages - await forgotten_among(connection, person, messages)
@@ -216,10 +216,10 @@ async def forget_within(
     )
 
 
-async def _hide_from_colleagues(
+async def _hide_shown_sentences(
     connection: AsyncConnection[DictRow], person: Person, identity: UUID, gone: Gone
 ) -> list[DictRow]:
-    """Hide sentences about other memories that name what is forgotten, until its Undo."""
+    """Hide what colleagues are shown of other memories, if it names what is forgotten."""
     values = {
         **person.ids,
         **message_parameters(gone.messages),
@@ -227,7 +227,7 @@ async def _hide_from_colleagues(
         "id": identity,
     }
     async with seeing_forgotten(connection):
-        shown = await fetch_rows(connection, _SQL["hide_from_colleagues"], values)
+        shown = await fetch_rows(connection, _SQL["hide_shown_sentences"], values)
     await refresh_keys(connection, person, keys_of(shown))
     return shown
 
