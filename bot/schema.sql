@@ -155,7 +155,7 @@ CREATE POLICY own_requests_under_way ON requests_under_way USING (
     OR begun_at < now() - interval '1 hour'
 ) WITH CHECK (team_id = current_setting('kioku.team', true) AND user_id = current_setting('kioku.user', true));
 
--- Each time that a person is reminded of a promise: in the morning of a day (`due_time` is ''), or before
+-- Each time that a person is reminded of a promise: in the morning of a day (`due_time` is ''), or for
 -- the time that the promise names. A row is stored with the job that posts it; those that are due at
 -- the same time share a message. `message_id`: of the message's metadata, stored before it is posted.
 -- `ts`: of the posted message, '-' where Slack refused it.
@@ -389,13 +389,14 @@ CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
 CREATE INDEX store_open_promises_of_person ON store (team_id, user_id)
     WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
 
--- When a person is reminded of a promise, at most three times: at 9:00 of its day in their zone; two
--- hours before the time that it names; and at 9:00 of the next day. Of a promise whose day had
+-- When a person is reminded of a promise, at most three times: at 9:00 of its day in their zone;
+-- `lead` before the time that it names; and at 9:00 of the next day. Of a promise whose day had
 -- passed when it was made (`said_at`) the day it was made counts, and of one that was put off the day it
 -- was put off to. Nothing is said at 9:00 where the other reminder comes no later, or where the promise
 -- was made after 9:00. A moment before `said_at` is replaced: by the middle of the time that was left
 -- then, or an hour later.
-CREATE FUNCTION reminder_moments(due date, due_time time, said_at timestamptz, snoozed_to date, zone text)
+CREATE FUNCTION reminder_moments(
+        due date, due_time time, lead interval, said_at timestamptz, snoozed_to date, zone text)
     RETURNS TABLE (day date, due_time text, at timestamptz)
     LANGUAGE sql STABLE
     AS $$
@@ -412,9 +413,9 @@ CREATE FUNCTION reminder_moments(due date, due_time time, said_at timestamptz, s
         ), planned AS (
             SELECT morning.day, '' AS due_time, morning.at, NULL::timestamptz AS ends_at FROM morning
             WHERE NOT EXISTS (SELECT FROM timed
-                WHERE timed.ends_at - interval '2 hours' <= morning.at OR morning.at < said_at)
+                WHERE timed.ends_at - lead <= morning.at OR morning.at < said_at)
             UNION ALL
-            SELECT timed.day, timed.due_time, timed.ends_at - interval '2 hours', timed.ends_at FROM timed
+            SELECT timed.day, timed.due_time, timed.ends_at - lead, timed.ends_at FROM timed
             UNION ALL
             SELECT first_day + 1, '', (first_day + 1 + time '09:00') AT TIME ZONE zone, NULL FROM promise
         )
@@ -451,11 +452,14 @@ CREATE VIEW promise_reminders WITH (security_invoker = true) AS
                 THEN (value->'content'->>'due')::date END AS due,
             CASE WHEN pg_input_is_valid(value->'content'->>'due_time', 'time')
                 THEN (value->'content'->>'due_time')::time END AS due_time,
+            -- Somebody waits for what was promised to them; nobody waits for the rest.
+            CASE WHEN value->'content'->>'to' <> ''
+                THEN interval '2 hours' ELSE interval '0' END AS lead,
             CASE WHEN pg_input_is_valid('2000-01-01 00:00 ' || settings.time_zone, 'timestamptz')
                 THEN settings.time_zone ELSE 'UTC' END AS zone
     ) AS promise
     CROSS JOIN LATERAL reminder_moments(
-        promise.due, promise.due_time, said.at, snoozed.day, promise.zone) AS moment
+        promise.due, promise.due_time, promise.lead, said.at, snoozed.day, promise.zone) AS moment
     -- With LIMIT it is looked up by its key, however few promises the planner expects.
     LEFT JOIN LATERAL (
         SELECT reminder.key, reminder.ts FROM reminders AS reminder
@@ -470,8 +474,8 @@ GRANT SELECT ON promise_reminders TO kioku_app;
 
 -- People who are to be reminded now of a promise of the last thirty days, and whose memory is on. Many
 -- promises of one person are one row. The earliest clock is fourteen hours ahead of UTC, and a
--- reminder comes two hours before its time. A plan that was made while tables were empty stays: it
--- may read none of them whole.
+-- reminder comes at most two hours before its time. A plan that was made while tables were empty
+-- stays: it may read none of them whole.
 CREATE FUNCTION people_to_remind()
     RETURNS TABLE (team_id text, user_id text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off

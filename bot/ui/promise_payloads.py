@@ -24,7 +24,7 @@ from memory import Change, Memory
 
 # Each reminder takes two blocks, and a message has at most fifty.
 _MOST_REMINDERS = 15
-_HEADINGS = ("reminder_soon", "reminder_today", "reminder_open")
+_HEADINGS = ("reminder_now", "reminder_soon", "reminder_today", "reminder_open")
 _ROW = "promise-"
 _ROW_BUTTONS = "-buttons"
 
@@ -58,8 +58,8 @@ def promise_told(
 def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Payload:
     """Return the message that reminds of promises, one row with its buttons for each.
 
-    Promises that are due soon come first, then those of the day, then those that are late or were
-    put off. Promises that do not fit are counted.
+    Those that were asked for at this time come first, then what somebody waits for soon, then those
+    of the day, then those that are late or were put off. Promises that do not fit are counted.
     """
     shown = reminders[:_MOST_REMINDERS]
     lines: list[str] = []
@@ -84,6 +84,8 @@ def reminder_payload(localizer: Localizer, reminders: Sequence[Reminder]) -> Pay
 def _heading_of(localizer: Localizer, reminder: Reminder) -> str:
     """Return the key of the heading above a reminder."""
     content = reminder.memory.content
+    if reminder.due_time and not content.get("to"):
+        return "reminder_now"
     if is_past(localizer, content):
         return "reminder_open"
     if reminder.due_time:

@@ -264,6 +264,7 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     ("due", "heading"),
     [
         (SOON, "reminder_soon"),
+        ({**in_hours(0), "to": None}, "reminder_now"),
         (in_hours(-1), "reminder_open"),
         (YESTERDAY, "reminder_open"),
     ],
@@ -271,9 +272,9 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
 async def test_a_reminder_says_whether_there_is_time_left(
     app: App, due: dict[str, str], heading: str
 ) -> None:
-    """What is due within two hours is coming up; what is over is still to be done."""
+    """What Mia waits for is coming up for two hours; what is over is still to be done."""
     place = app.slack.place()
-    await promised(app, place, **due)
+    await promised(app, place, "Mia's figures", **due)
     await minute(app)
     [reminder] = reminders(app, place)
     assert say("en", heading) in shown(reminder)
@@ -407,52 +408,60 @@ async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -
 
 
 BERLIN = "Europe/Berlin"
+TWO_HOURS, NO_LEAD = "2 hours", "0"
 MARCH = "2026-03-01 12:00+00"
 
 
 @pytest.mark.parametrize(
-    ("due", "due_time", "said_at", "snoozed_to", "expected"),
+    ("due", "due_time", "lead", "said_at", "snoozed_to", "expected"),
     [
         # Over the change of summer time, too.
-        ("2026-03-28", None, MARCH, None, ["28 09:00", "29 09:00"]),
+        ("2026-03-28", None, TWO_HOURS, MARCH, None, ["28 09:00", "29 09:00"]),
         # A time in the afternoon: in the morning as well.
-        ("2026-03-27", "15:00", MARCH, None, ["27 09:00", "27 13:00", "28 09:00"]),
+        ("2026-03-27", "15:00", TWO_HOURS, MARCH, None, ["27 09:00", "27 13:00", "28 09:00"]),
         # Two hours before it is no later than the morning.
-        ("2026-03-27", "11:00", MARCH, None, ["27 09:00", "28 09:00"]),
-        ("2026-03-27", "01:30", MARCH, None, ["26 23:30", "28 09:00"]),
+        ("2026-03-27", "11:00", TWO_HOURS, MARCH, None, ["27 09:00", "28 09:00"]),
+        ("2026-03-27", "01:30", TWO_HOURS, MARCH, None, ["26 23:30", "28 09:00"]),
         # A time that the clock leaves out.
-        ("2026-03-29", "02:30", MARCH, None, ["29 00:30", "30 09:00"]),
+        ("2026-03-29", "02:30", TWO_HOURS, MARCH, None, ["29 00:30", "30 09:00"]),
+        # Nobody waits for it: at its time, and in the morning if that is earlier.
+        ("2026-03-27", "15:00", NO_LEAD, MARCH, None, ["27 09:00", "27 15:00", "28 09:00"]),
+        ("2026-03-27", "09:00", NO_LEAD, MARCH, None, ["27 09:00", "28 09:00"]),
+        ("2026-03-27", "07:15", NO_LEAD, MARCH, None, ["27 07:15", "28 09:00"]),
+        ("2026-03-27", "16:00", NO_LEAD, "2026-03-27 14:00+00", None, ["27 16:00", "28 09:00"]),
         # Made on its day, in the afternoon: in an hour, or between now and its time.
-        ("2026-03-27", None, "2026-03-27 14:00+00", None, ["27 16:00", "28 09:00"]),
-        ("2026-03-27", "19:00", "2026-03-27 14:00+00", None, ["27 17:00", "28 09:00"]),
-        ("2026-03-27", "16:00", "2026-03-27 14:00+00", None, ["27 15:30", "28 09:00"]),
+        ("2026-03-27", None, TWO_HOURS, "2026-03-27 14:00+00", None, ["27 16:00", "28 09:00"]),
+        ("2026-03-27", "19:00", TWO_HOURS, "2026-03-27 14:00+00", None, ["27 17:00", "28 09:00"]),
+        ("2026-03-27", "16:00", TWO_HOURS, "2026-03-27 14:00+00", None, ["27 15:30", "28 09:00"]),
         # Made when its time, or its day, was over.
-        ("2026-03-27", "12:00", "2026-03-27 14:00+00", None, ["27 16:00", "28 09:00"]),
-        ("2026-03-20", "12:00", "2026-03-27 07:00+00", None, ["27 09:00", "28 09:00"]),
+        ("2026-03-27", "12:00", TWO_HOURS, "2026-03-27 14:00+00", None, ["27 16:00", "28 09:00"]),
+        ("2026-03-20", "12:00", TWO_HOURS, "2026-03-27 07:00+00", None, ["27 09:00", "28 09:00"]),
         # Put off: its day and its time do not count.
-        ("2026-03-27", "15:00", MARCH, "2026-03-28", ["28 09:00", "29 09:00"]),
-        (None, None, MARCH, "2026-03-28", ["28 09:00", "29 09:00"]),
-        (None, None, MARCH, None, []),
-        (None, "15:00", MARCH, None, []),
+        ("2026-03-27", "15:00", TWO_HOURS, MARCH, "2026-03-28", ["28 09:00", "29 09:00"]),
+        (None, None, TWO_HOURS, MARCH, "2026-03-28", ["28 09:00", "29 09:00"]),
+        (None, None, TWO_HOURS, MARCH, None, []),
+        (None, "15:00", TWO_HOURS, MARCH, None, []),
     ],
 )
 def test_when_a_promise_is_reminded_of(
     app: App,
     due: str | None,
     due_time: str | None,
+    lead: str,
     said_at: str,
     snoozed_to: str | None,
     expected: list[str],
 ) -> None:
-    """At 9:00 in the person's zone, before a time that is named, and at 9:00 of the next day.
+    """At 9:00 in the person's zone, `lead` before a named time, and at 9:00 of the next day.
 
     Expected are the day and the time of the person's clock.
     """
     found = app.rows(
-        "SELECT at FROM reminder_moments(%s::date, %s::time, %s::timestamptz, %s::date, %s)"
+        "SELECT at FROM reminder_moments(%s::date, %s::time, %s, %s::timestamptz, %s::date, %s)"
         " ORDER BY at",
         due,
         due_time,
+        lead,
         said_at,
         snoozed_to,
         BERLIN,
