@@ -42,6 +42,7 @@ from bot.ui.lines import (
     place_name,
     question_line,
     refusal_line,
+    said_line,
 )
 from bot.ui.panel import (
     Done,
@@ -172,11 +173,15 @@ def forget_question(
 ) -> Done:
     """Return the question whether to forget a memory, or which of several.
 
+    Words may have been found in the sentence of a memory only, so it is shown if it says more.
     `total`: how many there are, if that is more than one button can forget.
     """
     if len(memories) == 1:
         [memory] = memories
-        line = localizer.say("forget_ask", what=memory_line(localizer, memory))
+        shown_line = memory_line(localizer, memory)
+        line = localizer.say("forget_ask", what=shown_line)
+        if said := said_line(localizer, memory, shown_line):
+            line += f"\n{said}"
         return Done(line=line, buttons=[forget_button(localizer, Forget(keys=(memory.key,)))])
     count = len(memories)
     shown = memories[:_MOST_ROWS]
@@ -211,8 +216,11 @@ def question_after_forgetting(
 
 def _forget_row(localizer: Localizer, memory: Memory, among: Sequence[str]) -> Block:
     line = memory_line(localizer, memory)
+    text = line
+    if said := said_line(localizer, memory, line):
+        text += f"\n{said}"
     forget = Forget(keys=(memory.key,), among=tuple(among))
-    return section(line, explained_button(localizer, "menu_forget", forget, line, style="danger"))
+    return section(text, explained_button(localizer, "menu_forget", forget, line, style="danger"))
 
 
 def list_payload(

@@ -29,7 +29,16 @@ from bot.ui.acts import (
     Undo,
     UndoSnooze,
 )
-from memory import COLLEAGUES, PUBLIC, Selection, forget, list_changes
+from memory import (
+    COLLEAGUES,
+    DM,
+    PUBLIC,
+    Origin,
+    Selection,
+    add_memories,
+    forget,
+    list_changes,
+)
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson
@@ -389,6 +398,21 @@ async def test_forget_with_several_matches_forgets_each_in_its_place(ann: SlackP
     [*_, button] = elements(after)
     await ann.click(after, "forget", keys=list(json.loads(button["value"])["keys"]))
     assert await ann.foods() == ["soba", "sushi"]
+
+
+@pytest.mark.parametrize("foods", [["soba"], ["soba", "udon"]], ids=len)
+async def test_forget_shows_the_sentence_in_which_it_found_the_words(
+    ann: SlackPerson, foods: list[str]
+) -> None:
+    """“Likes soba” alone would not say why `/forget asakusa` asks for it."""
+    sentence = "The noodles that they make in Asakusa are the best"
+    origin = Origin(actor="command", evidence=sentence)
+    given = [({"food_name": food, "preference": 80}, origin) for food in foods]
+    namespace = ann.person.namespace(DM)
+    await add_memories(ann.app.pool, ann.app.embedder, namespace, "UserFoodPreference", given)
+    asked = await ann.command("/forget asakusa")
+    quoted = ann.sentence("row_said", what=sentence)
+    assert sum(quoted in text for text in sections(asked)) == len(foods)
 
 
 @pytest.mark.parametrize("surface", ["Home", "command"])
