@@ -22,6 +22,7 @@ _FIELD = "content"
 BATCH = 128  # texts of one request; OpenAI takes 2,048 and 300,000 tokens
 # Called with the number of embedded memories and the total.
 Progress: TypeAlias = Callable[[int, int], None]
+_PROBE = "Does the model answer?"
 # Executes a statement as a transaction of its own.
 _Run: TypeAlias = Callable[[LiteralString, Mapping[str, Any]], Awaitable[list[DictRow]]]
 
@@ -50,7 +51,7 @@ async def embed_missing(
 async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> int:
     """Embed every memory that has no vector of `embedder`'s model; return how many.
 
-    Vectors of another model are deleted first. The application may keep running: it answers from
+    Vectors of another model are deleted first, once this one has answered. The application may keep running: it answers from
     the newest memories until it is restarted with the new model. The next run continues an
     interrupted one. Needs the owner of the tables. Raises `EmbeddingsUnavailable` and
     `psycopg.OperationalError`.
@@ -59,6 +60,7 @@ async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> i
         conninfo, autocommit=True, row_factory=dict_row
     ) as connection:
         run = partial(fetch_rows, connection)
+        await embedder.embed([_PROBE])
         await _delete_others(connection, embedder.space)
         made = 0
         while True:

@@ -73,9 +73,10 @@ class Small(Embedder):
         self.made = 0
 
     async def embed(self, texts: Any) -> list[list[float]]:
-        for work in self.meanwhile:
-            await work()
-        self.meanwhile = []
+        if len(texts) > 1:
+            for work in self.meanwhile:
+                await work()
+            self.meanwhile = []
         self.made += len(texts)
         return [[float(len(text) % 7 + 1), *[0.5] * (self.space.dimensions - 1)] for text in texts]
 
@@ -107,6 +108,17 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
     assert sorted(row["policyname"] for row in before) == ["kept_for_conversation", "own_vectors"]
     assert before[0]["reloptions"] == ["toast_tuple_target=8160"]
     assert owner_rows(database, TABLE) == before
+
+
+async def test_a_model_that_does_not_answer_leaves_the_vectors(
+    remembered: Pool, database: str, model_client: openai.AsyncOpenAI
+) -> None:
+    """With another model's name or key mistyped, the application recalls as before."""
+    unknown = Embedder(model_client, EmbeddingSpace("mistyped-embedding", 64))
+    with pytest.raises(EmbeddingsUnavailable):
+        await reembed(database, unknown, progress=silent)
+    await check_database(remembered, SPACE)
+    assert owner_rows(database, "SELECT count(*) AS n FROM store_vectors") == [{"n": COUNT}]
 
 
 async def test_what_happens_meanwhile_counts(
