@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot.config import Settings
+from bot.runtime.problems import Problem
 from memory import EmbeddedPostgres
+
+_NO_DATABASE = (
+    "There is no database in {}: run this command in the folder in which `kioku up` runs, or set"
+    " DATABASE_URL."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +29,17 @@ class Addresses:
 async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator[Addresses]:
     """Yield the addresses of the database of `settings`; an embedded server runs meanwhile.
 
-    With `beside` the embedded server of another process, such as ``kioku up``, is used if it runs.
-    Without an owner's address `DATABASE_URL` is used for both.
+    With `beside` the embedded server of another process, such as ``kioku up``, is used if it runs,
+    and none is made. Without an owner's address `DATABASE_URL` is used for both. Raises `Problem`.
     """
     if (url := settings.database_url) is not None:
         owner = settings.database_owner_url or url
         yield Addresses(login=url.get_secret_value(), owner=owner.get_secret_value())
         return
-    server = EmbeddedPostgres(settings.data_dir.resolve())
+    folder = settings.data_dir.resolve()
+    server = EmbeddedPostgres(folder)
+    if beside and not server.exists():
+        raise Problem(_NO_DATABASE.format(folder))
     addresses = Addresses(login=server.login_dsn("kioku"), owner=server.dsn("kioku"))
     if beside and await asyncio.to_thread(server.is_running):
         yield addresses

@@ -122,6 +122,10 @@ class EmbeddedPostgres:
         """Return the connection string of the serving login, which owns nothing."""
         return self.dsn(database, _LOGIN)
 
+    def exists(self) -> bool:
+        """Return whether the data directory has been made, by the first start."""
+        return self._cluster.exists()
+
     def is_running(self) -> bool:
         """Return whether the server answers, whichever process started it."""
         with suppress(psycopg.OperationalError):
@@ -190,7 +194,7 @@ class EmbeddedPostgres:
         self.stop()
 
     def _start(self, binaries: Path) -> None:
-        if not self._cluster.exists():
+        if not self.exists():
             self._create_cluster(binaries / "initdb")
         self._prepare_socket()
         self._remove_stale_files()

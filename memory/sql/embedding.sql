@@ -35,7 +35,8 @@ RETURNING key;
 -- name: change_space
 -- Record the model that makes the vectors from now on; no row is updated if it is the same one.
 UPDATE kioku_embedding_space SET model = %(model)s, dimensions = %(dimensions)s
-WHERE (model, dimensions) <> (%(model)s, %(dimensions)s);
+WHERE (model, dimensions) <> (%(model)s, %(dimensions)s)
+RETURNING EXISTS (SELECT FROM store_vectors) AS has_vectors;
 
 -- name: delete_vectors
 TRUNCATE store_vectors;

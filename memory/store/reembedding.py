@@ -11,7 +11,6 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, dict_row
 
 from memory.embeddings.embedder import Embedder, literal
-from memory.model.embedding_space import EmbeddingSpace
 from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, fetch_rows, person_statement
@@ -51,17 +50,16 @@ async def embed_missing(
 async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> int:
     """Embed every memory that has no vector of `embedder`'s model; return how many.
 
-    Vectors of another model are deleted first, once this one has answered. The application may keep running: it answers from
-    the newest memories until it is restarted with the new model. The next run continues an
-    interrupted one. Needs the owner of the tables. Raises `EmbeddingsUnavailable` and
-    `psycopg.OperationalError`.
+    Vectors of another model are deleted first, once this one has answered. The application may keep
+    running: it answers from the newest memories until it is restarted with the new model. The next
+    run continues an interrupted one. Needs the owner of the tables. Raises `EmbeddingsUnavailable`
+    and `psycopg.OperationalError`.
     """
     async with await AsyncConnection[DictRow].connect(
         conninfo, autocommit=True, row_factory=dict_row
     ) as connection:
         run = partial(fetch_rows, connection)
-        await embedder.embed([_PROBE])
-        await _delete_others(connection, embedder.space)
+        await _delete_others(connection, embedder)
         made = 0
         while True:
             written, left = await _embed_batch(run, embedder, _SQL["missing"], {})
@@ -96,10 +94,15 @@ def _text(row: DictRow) -> str:
     return searchable_text(row["value"]["content"])
 
 
-async def _delete_others(connection: AsyncConnection[DictRow], space: EmbeddingSpace) -> None:
+async def _delete_others(connection: AsyncConnection[DictRow], embedder: Embedder) -> None:
+    space = embedder.space
     async with connection.transaction():
         changed = await connection.execute(_SQL["change_space"], asdict(space))
-        if changed.rowcount:
-            size = sql.SQL("TYPE vector({})").format(sql.Literal(space.dimensions))
-            await connection.execute(_SQL["delete_vectors"])
-            await connection.execute(sql.SQL("ALTER TABLE store_vectors ALTER embedding ") + size)
+        row = await changed.fetchone()
+        if row is None:
+            return
+        if row["has_vectors"]:
+            await embedder.embed([_PROBE])
+        size = sql.SQL("TYPE vector({})").format(sql.Literal(space.dimensions))
+        await connection.execute(_SQL["delete_vectors"])
+        await connection.execute(sql.SQL("ALTER TABLE store_vectors ALTER embedding ") + size)

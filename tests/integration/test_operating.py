@@ -67,6 +67,14 @@ def test_an_unknown_person_is_not_exported_or_erased(database: str, tmp_path: Pa
         assert (done.code, done.out, done.err) == (1, "", sentence)
 
 
+def test_a_command_beside_no_database_makes_none(tmp_path: Path) -> None:
+    """In another folder than that of `kioku up` it says so, and leaves nothing there."""
+    done = ended(tmp_path, "export", "--team", "T1", "--user", "U1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"kioku: There is no database in {tmp_path / '.kioku'}: run this")
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_nobody_is_erased_by_mistake(
     pool: Pool, embedder: Embedder, database: str, tmp_path: Path
 ) -> None:
