@@ -35,10 +35,11 @@ WHERE proposals.team_id = %(team)s AND proposals.user_id = %(user)s AND reason I
 ORDER BY proposals.at, proposals.id;
 
 -- name: refused
--- What was not remembered, the newest first.
-SELECT evidence AS sentence, reason, at FROM proposals
+-- What was not remembered, the newest first. A sentence may have been refused as several kinds.
+SELECT evidence AS sentence, reason, max(proposals.at) AS at FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s AND reason IS NOT NULL AND expires_at > now()
-ORDER BY at DESC, id LIMIT %(limit)s;
+GROUP BY evidence, reason
+ORDER BY max(proposals.at) DESC, evidence LIMIT %(limit)s;
 
 -- name: delete
 DELETE FROM proposals

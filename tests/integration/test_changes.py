@@ -388,14 +388,19 @@ async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None
         " FROM generate_series(1, %s) AS n RETURNING 1",
         *(OWN.own.prefix, MAX_MEMORIES - 1),
     )
-    refused = await ledger.say("I love soba", ts="1700000002.0", content=food("soba"))
-    assert ([one.reason for one in refused.refused], refused.changes) == (["full"], ())
+    words = "I love soba and udon"
+    store = await ledger.run(words, "1700000002.0", OWN)
+    for name in ("soba", "udon"):
+        value = {"kind": KIND, "content": {**food(name), "evidence": words}}
+        await store.aput(OWN.own.parts, str(uuid4()), value)
+    refused = await store.commit()
+    assert ([one.reason for one in refused.refused], refused.changes) == (["full", "full"], ())
     given = [({"food_name": "soba"}, Origin(actor="command"))]
     with pytest.raises(MemoryFull):
         await add_memories(ledger.pool, ledger.embedder, OWN.own, KIND, given)
     await ledger.edit(liked.key, food("ramen", 7))
     [why] = await read_not_remembered(ledger.pool, ALICE)
-    assert (why.sentence, why.reason) == ("I love soba", "full")
+    assert (why.sentence, why.reason) == (words, "full")
 
 
 async def test_a_channel_that_gets_another_id_keeps_its_memories(ledger: Ledger) -> None:
