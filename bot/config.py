@@ -255,9 +255,9 @@ def read_dotenv(path: Path) -> dict[str, str]:
 
     Raises `SettingsError` for a file that cannot be read.
     """
-    if not path.is_file():
-        return {}
     try:
+        if not path.is_file():
+            return {}
         return _not_empty(dotenv_values(path))
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"Make {path} readable for this user, in UTF-8.") from None
@@ -281,10 +281,13 @@ def load_settings(
     ``KIOKU_`` name, a bad value, or a file that cannot be read.
     """
     given = _not_empty(environment)
+    named = {name for name in given if not name.startswith(_OF_KUBERNETES)}
     if dotenv is not None:
-        given = read_dotenv(dotenv) | given
-    for name in sorted(given.keys() - FIELDS.keys()):
-        if name.startswith("KIOKU_") and not name.startswith(_OF_KUBERNETES):
+        file = read_dotenv(dotenv)
+        named |= file.keys()
+        given = file | given
+    for name in sorted(named - FIELDS.keys()):
+        if name.startswith("KIOKU_"):
             raise SettingsError(f"There is no setting {name}: `.env.example` lists all of them.")
     known = {name: value for name, value in given.items() if name in FIELDS}
     try:

@@ -142,13 +142,14 @@ async def check_database(settings: Settings) -> str:
     folder = settings.data_dir.resolve()
     if settings.database_url is None and not (folder / "pg").exists():
         return f"The first `kioku up` makes one in {folder}."
-    is_given = settings.has_model or "embedding_model" in settings.model_fields_set
-    model = settings.embedding_model if is_given else STAND_IN_EMBEDDING_MODEL  # as `up` does
+    model = settings.embedding_model
+    if not settings.has_model:
+        model = STAND_IN_EMBEDDING_MODEL  # as `up` does
     async with database(settings, beside=True) as addresses:
         bound = await check_access(addresses.login)
         async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
             space = await embedding_space(clients.embeddings, model)
-        state = await _operating_state(addresses.login, space, may_differ=not is_given)
+        state = await _operating_state(addresses.login, space, may_differ=not settings.has_model)
     if not bound:
         raise Problem(UNBOUND_LOGIN)
     oldest = state["oldest_message_seconds"]

@@ -25,7 +25,20 @@ from bot.runtime.database_addresses import database
 from bot.runtime.manifest import create_app_url, manifest_path
 from bot.runtime.problems import Problem, cannot_open
 from bot.runtime.settings_check import check_settings
+from memory import EmbeddingSpaceMismatch
 
+# Settings of single models: without a key or an address for all, the stand-in is each of them.
+_OF_SINGLE_MODELS = (
+    "fallback_model",
+    "memory_base_url",
+    "memory_api_key",
+    "embedding_base_url",
+    "embedding_api_key",
+)
+_NO_KEY = (
+    "The stored memories were embedded with {}, and no model is set: write OPENAI_API_KEY (or"
+    " OPENAI_BASE_URL) again, or set KIOKU_DATA_DIR to another folder for the stand-in."
+)
 _FORMATION_DELAY = 1.0
 _READY_SECONDS = 20.0
 
@@ -61,7 +74,12 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
         if started is not None:
             told = await _told(settings, started)
         adapted = _adapted(settings, told, in_slack=in_slack)
-        await migrated(adapted, addresses)
+        try:
+            await migrated(adapted, addresses)
+        except EmbeddingSpaceMismatch as mismatch:
+            if settings.has_model:
+                raise
+            raise Problem(_NO_KEY.format(mismatch.stored.model)) from None
         host = None
         if settings.api_token is not None:
             host = adapted.listens_on
@@ -153,7 +171,7 @@ async def _told(settings: Settings, playground: Process) -> dict[str, str]:
 
 
 def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Settings:
-    """Return the settings with the playground in place of Slack, and its model if none is set."""
+    """Return the settings with the playground in place of Slack, and its models if none is set."""
     changes: dict[str, object] = {}
     defaults: dict[str, object] = {"formation_delay": _FORMATION_DELAY}
     if not in_slack:
@@ -165,8 +183,11 @@ def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Set
     if not settings.has_model:
         changes["openai_base_url"] = told["openai_base_url"]
         changes["openai_api_key"] = SecretStr("stand-in")
-        defaults["reply_model"] = defaults["memory_model"] = STAND_IN_MODEL
-        defaults["embedding_model"] = STAND_IN_EMBEDDING_MODEL
+        # A copy of .env.example names models, which nobody serves without a key.
+        changes["reply_model"] = STAND_IN_MODEL
+        changes["memory_model"] = STAND_IN_MODEL
+        changes["embedding_model"] = STAND_IN_EMBEDDING_MODEL
+        changes |= dict.fromkeys(_OF_SINGLE_MODELS)
     given = settings.model_fields_set
     changes |= {name: value for name, value in defaults.items() if name not in given}
     return settings.model_copy(update=changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,12 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         load_settings({}, dotenv=file)
 
 
+def test_a_file_that_cannot_be_looked_at_is_no_traceback(tmp_path: Path) -> None:
+    """As in a folder of another user: it counts as missing, or one sentence names it."""
+    with suppress(SettingsError):
+        load_settings({}, dotenv=tmp_path / ("x" * 300))
+
+
 def test_the_real_environment_and_folder_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,3 +297,11 @@ def test_variables_of_kubernetes_are_no_settings() -> None:
         "KIOKU_PORT_3000_TCP_ADDR": "10.0.0.1",
     }
     assert load_settings(added, dotenv=None) == load_settings({}, dotenv=None)
+
+
+def test_kioku_port_in_the_file_is_no_variable_of_kubernetes(tmp_path: Path) -> None:
+    """Somebody meant PORT."""
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("KIOKU_PORT=8080\n", "utf-8")
+    with pytest.raises(SettingsError, match="There is no setting KIOKU_PORT"):
+        load_settings({}, dotenv=dotenv)
