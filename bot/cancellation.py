@@ -22,7 +22,11 @@ async def cancel_until_done(task: asyncio.Task[Any]) -> None:
 
 
 def stopped_by_signal() -> asyncio.Event:
-    """Return an event that SIGINT and SIGTERM set; the first one cancels the calling task, too."""
+    """Return an event that a signal to end sets; the first one cancels the calling task, too.
+
+    These are SIGINT, SIGTERM, and, unless it is ignored as by nohup, the SIGHUP of a terminal that
+    was closed.
+    """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     stop = asyncio.Event()
@@ -32,6 +36,9 @@ def stopped_by_signal() -> asyncio.Event:
             task.cancel()
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         loop.add_signal_handler(number, stopped)
     return stop

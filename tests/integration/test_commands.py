@@ -191,7 +191,7 @@ def test_metrics_are_on_a_port_of_their_own(tmp_path: Path, slack: Server, datab
         wait_until(lambda: "kioku_processes 1.0" in fetched(url)[1])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_run_with_an_embedded_database_stops_clean(
     tmp_path: Path, slack: Server, number: signal.Signals
 ) -> None:
