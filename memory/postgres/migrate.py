@@ -191,11 +191,18 @@ def _record(connection: Connection[DictRow], name: str) -> None:
 
 
 def _record_embedding_space(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
-    connection.execute(
-        "INSERT INTO kioku_embedding_space (model, dimensions) VALUES (%s, %s)"
-        " ON CONFLICT DO NOTHING",
-        (space.model, space.dimensions),
-    )
+    with connection.transaction():
+        recorded = connection.execute(
+            "INSERT INTO kioku_embedding_space (model, dimensions) VALUES (%s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (space.model, space.dimensions),
+        )
+        if recorded.rowcount:
+            # An interrupted migration may have made the table for another model.
+            size = sql.Literal(space.dimensions)
+            connection.execute(
+                sql.SQL("ALTER TABLE store_vectors ALTER embedding TYPE vector({})").format(size)
+            )
     _compare(connection.execute(_EMBEDDING_SPACE).fetchall(), space)
 
 

@@ -26,6 +26,7 @@ from memory.postgres import (
     check_database,
     packaged_migrations,
 )
+from memory.postgres.migrate import Migration
 from tests.databases import SPACE, owner_rows
 
 
@@ -65,6 +66,17 @@ def test_eight_at_once_migrate_once(empty_database: str) -> None:
     done = sorted(len(run.result()) for run in runs)
     assert done[:7] == [0] * 7
     assert done[7] == 1 + len(packaged_migrations("memory")) + len(migrations())
+
+
+def test_an_interrupted_migration_may_go_on_with_another_model(empty_database: str) -> None:
+    """The table of vectors was made first, and has the size of the model that is recorded last."""
+    interrupted = [Migration("interrupted", "SELECT 1/0")]
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        migrate(empty_database, EmbeddingSpace("text-embedding-3-small", 1536), interrupted)
+    migrate(empty_database, SPACE, migrations())
+    size = "SELECT atttypmod FROM pg_attribute WHERE attrelid = 'store_vectors'::regclass"
+    column = owner_rows(empty_database, size + " AND attname = 'embedding'")
+    assert column == [{"atttypmod": SPACE.dimensions}]
 
 
 def test_tables_of_others_are_not_granted(empty_database: str) -> None:
