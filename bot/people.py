@@ -374,10 +374,9 @@ class People:
         user = await self._user(person)
         if user is None:
             return None
-        active = bool(user) and not user.get("deleted")
-        if active:
-            await self.changed(person, user)
-        return active
+        known = user or {"deleted": True}
+        await self.changed(person, known)
+        return not known.get("deleted")
 
     async def _user(self, person: Person) -> Mapping[str, Any] | None:
         """Return Slack's user object, empty for an unknown person; None if there is no answer."""

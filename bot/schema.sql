@@ -650,13 +650,17 @@ CREATE FUNCTION people_past_retention(of_all int, most int)
         GROUP BY kept.team, kept.person ORDER BY random() LIMIT most
     $$;
 
--- People whose account has been deactivated for `days`, in random order.
-CREATE FUNCTION people_deactivated_for(days int, most int)
-    RETURNS TABLE (team_id text, user_id text)
+-- People whose account has been deactivated for `days` (`is_due`), or about whom Slack has not been
+-- asked for as long, because the event of a deactivation may have been missed; in random order.
+CREATE FUNCTION people_to_look_up(days int, most int)
+    RETURNS TABLE (team_id text, user_id text, is_due boolean)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
     AS $$
-        SELECT settings.team_id, settings.user_id FROM person_settings AS settings
-        WHERE settings.deactivated_at < now() - make_interval(days => people_deactivated_for.days)
+        SELECT settings.team_id, settings.user_id,
+            COALESCE(settings.deactivated_at < before.moment, false) AS is_due
+        FROM person_settings AS settings
+        CROSS JOIN (SELECT now() - make_interval(days => people_to_look_up.days) AS moment) AS before
+        WHERE settings.deactivated_at < before.moment OR settings.profile_at < before.moment
         ORDER BY random() LIMIT most
     $$;
 
@@ -772,12 +776,12 @@ REVOKE ALL ON FUNCTION
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, people_to_remind,
     people_of_channel, people_with_changed_lines,
-    people_past_retention, people_deactivated_for, purge_workspace
+    people_past_retention, people_to_look_up, purge_workspace
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     unanswered_threads, end_lost_requests, clear_away, end_history, end_open_messages,
     forget_author_of_messages, followed_threads,
     operating_state, workspaces_with_message, thread_of_message, people_to_remind,
     people_of_channel, people_with_changed_lines,
-    people_past_retention, people_deactivated_for, purge_workspace
+    people_past_retention, people_to_look_up, purge_workspace
     TO kioku_app;

@@ -141,12 +141,13 @@ async def end_history(pool: Pool, days: int) -> None:
 async def erase_deactivated(pool: Pool, people: People) -> None:
     """Erase some people whose account has been deactivated for 30 days.
 
-    Slack is first asked whether the account is active again. If it does not answer, the people of
-    that workspace are left for the next run.
+    Slack is first asked whether the account is active again. It is also asked about people of whom
+    it has said nothing for as long, because the event of their deactivation may have been missed.
+    If it does not answer, the people of that workspace are left for the next run.
     """
     unanswered: set[str] = set()
     values = {"days": _DEACTIVATED_DAYS, "most": _PEOPLE_AT_ONCE}
-    for row in await execute_statement(pool, _SQL["people_deactivated"], values):
+    for row in await execute_statement(pool, _SQL["people_to_look_up"], values):
         person = Person(row["team_id"], row["user_id"])
         if person.team_id in unanswered:
             continue
@@ -154,6 +155,6 @@ async def erase_deactivated(pool: Pool, people: People) -> None:
             active = await people.is_active(person)
             if active is None:
                 unanswered.add(person.team_id)
-            elif not active:
+            elif not active and row["is_due"]:
                 await erase_person(pool, person)
                 log.info("erased a person deactivated for %d days", _DEACTIVATED_DAYS)

@@ -48,8 +48,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND ended_at IS NOT NULL
 -- name: end_history
 SELECT * FROM end_history(%(days)s, %(most)s);
 
--- name: people_deactivated
-SELECT * FROM people_deactivated_for(%(days)s, %(most)s);
+-- name: people_to_look_up
+SELECT * FROM people_to_look_up(%(days)s, %(most)s);
 
 -- name: followed_threads
 -- Threads the app took part in lately, the newest first.

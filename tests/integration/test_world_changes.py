@@ -174,8 +174,8 @@ async def remembered(app: App, user: str) -> list[str]:
 
 async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None:
     """Thirty days after the deactivation nothing of the person is left; a day before, all of it."""
-    gone, leaving, back, unheard = (app.slack.place() for _ in range(4))
-    for place in (gone, leaving, back, unheard):
+    gone, leaving, back, unheard, missed = (app.slack.place() for _ in range(5))
+    for place in (gone, leaving, back, unheard, missed):
         message = await app.ask(place, "I love ramen")
         await app.form(message)
     await gone_for(app, gone, 30.1)
@@ -186,14 +186,25 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await gone_for(app, unheard, 30.1)
     # If nothing wakes the database, the event that the account is active again is missed.
     app.slack.control("users/update", {"user": unheard.user, "deleted": False})
+    # Or the event of the deactivation itself.
+    app.slack.control("users/update", {"user": missed.user, "deleted": True})
+    app.rows(
+        "UPDATE person_settings SET profile_at = now() - interval '31 days' WHERE user_id = %s"
+        " RETURNING user_id",
+        missed.user,
+    )
     people = People(app.pool, app.slack.installations())
     app.slack.fault("users.info", error="internal_error", times=1)
     await erase_deactivated(app.pool, people)
     assert await remembered(app, gone.user)
     await erase_deactivated(app.pool, people)
     assert await remembered(app, gone.user) == []
-    for place in (leaving, back, unheard):
+    for place in (leaving, back, unheard, missed):
         assert {"store", "messages", "person_settings"} <= set(await remembered(app, place.user))
     await erase_deactivated(app.pool, people)
-    [row] = app.rows("SELECT deactivated_at FROM person_settings WHERE user_id = %s", unheard.user)
-    assert row["deactivated_at"] is None
+    deactivated = "SELECT deactivated_at IS NOT NULL AS is FROM person_settings WHERE user_id = %s"
+    assert app.rows(deactivated, unheard.user) == [{"is": False}]
+    assert app.rows(deactivated, missed.user) == [{"is": True}]
+    await gone_for(app, missed, 30.1)
+    await erase_deactivated(app.pool, people)
+    assert await remembered(app, missed.user) == []
