@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -29,6 +30,7 @@ _SQL = load_statements("bot", "workspaces")
 _TRUSTED_SECONDS = 10.0
 # Events carry whole seconds, so what was written within the same second counts as older.
 _EVENT_SECONDS = 1.0
+_HOUR_SECONDS = 3_600.0
 # `not_authed`: no token is stored.
 _REFUSED = {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
 
@@ -61,7 +63,7 @@ class Workspaces:
     def __init__(self, pool: Pool, slack: Installations, *, grace_hours: float) -> None:
         self.pool = pool
         self._slack = slack
-        self._grace_seconds = grace_hours * 3_600
+        self._grace_seconds = grace_hours * _HOUR_SECONDS
         self._known: dict[str, float] = {}
 
     async def serves(self, team_id: str) -> bool:
@@ -119,10 +121,8 @@ class Workspaces:
         """
         if not uninstalled and not await self._is_refused(team_id):
             return
-        values: dict[str, object] = {"team": team_id, "grace": None, "at": at + _EVENT_SECONDS}
-        if uninstalled:
-            values["grace"] = self._grace_seconds
-        if await execute_statement(self.pool, _SQL["leave"], values):
+        grace = self._grace_seconds if uninstalled else None
+        if await _leave(self.pool, team_id, at, grace):
             self._known.pop(team_id, None)
             self._slack.invalidate(team_id)
             log.warning("%s", await self.problem(team_id))
@@ -148,6 +148,26 @@ class Workspaces:
                 log.info("a job of workspace %s, which is not served, was passed over", team_id)
 
         return served
+
+
+async def _leave(pool: Pool, team_id: str, at: float, grace: float | None) -> bool:
+    """Record that a workspace left; its rows are deleted after `grace` seconds, or stay if None.
+
+    Returns False if that was known, or if the app was installed again after the time `at`.
+    """
+    values = {"team": team_id, "grace": grace, "at": at + _EVENT_SECONDS}
+    return bool(await execute_statement(pool, _SQL["leave"], values))
+
+
+async def uninstalled_since(pool: Pool, since: datetime) -> list[str]:
+    """Return the ids of the workspaces that removed the app from a time on and are still away."""
+    found = await execute_statement(pool, _SQL["uninstalled_since"], {"since": since})
+    return [str(row["team_id"]) for row in found]
+
+
+async def uninstall_again(pool: Pool, team_id: str, *, grace_hours: float) -> None:
+    """Let a workspace leave in a restored database, which may have it as before it left."""
+    await _leave(pool, team_id, time.time(), grace_hours * _HOUR_SECONDS)
 
 
 async def teams_with_tokens(pool: Pool) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,8 @@ from bot.memories.data import EXPORTED, erase_person, export_person
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.runtime.database_addresses import database
 from bot.runtime.problems import Problem
-from bot.runtime.wiring import operators_pool
+from bot.runtime.wiring import open_pool, operators_pool
+from bot.workspaces import uninstall_again, uninstalled_since
 from memory import InvalidNamespace, Person, Pool, Selection
 from memory.postgres import execute_statement, load_statements, person_statement
 from memory.store import forget_again as again
@@ -27,6 +29,12 @@ _NOT_OWNER = (
     "Only the database's owner may read what was forgotten: write the owner's address into"
     " DATABASE_OWNER_URL, and run the command again."
 )
+_CUT_OFF = (
+    "The last line of {} is not the one that `kioku forgotten` ends with, so lines may be missing:"
+    " use a list that is whole. (If nothing was forgotten since the backup, its one line is `end`,"
+    " a tab, and 0.)"
+)
+_UNINSTALLED = "uninstalled"
 _NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
 
@@ -78,15 +86,26 @@ def _typed(question: str) -> str:
 async def forgotten(settings: Settings, *, since: datetime) -> None:
     """Print a line for each thing that was forgotten from a time on: ids, separated by tabs.
 
-    Raises `Problem` if the user of DATABASE_OWNER_URL, or else of DATABASE_URL, is not the owner.
+    The last line has the number of the lines above it, so that a list that was cut off is
+    recognized. Raises `Problem` if the user of DATABASE_OWNER_URL, or else of DATABASE_URL, is not
+    the owner.
     """
     async with database(settings, beside=True) as addresses:
         try:
             found = await forgotten_since(addresses.owner, since)
         except errors.InsufficientPrivilege:
             raise Problem(_NOT_OWNER) from None
-    for ids in found:
-        print("\t".join(filter(None, ids)))
+        async with open_pool(addresses.login) as pool:
+            uninstalled = await uninstalled_since(pool, since)
+    lines = ["\t".join(filter(None, ids)) for ids in found]
+    lines += [f"{team}\t{_UNINSTALLED}" for team in uninstalled]
+    for line in lines:
+        print(line)
+    print(_last_line(lines))
+
+
+def _last_line(lines: Sequence[str]) -> str:
+    return f"end\t{len(lines)}"
 
 
 @dataclass(slots=True)
@@ -113,43 +132,58 @@ class _Forgotten:
                 raise ValueError("The line has an unknown part, too few parts or too many.")
 
 
+@dataclass(slots=True)
+class _List:
+    """What the lines of `forgotten` name."""
+
+    people: defaultdict[Person, _Forgotten] = field(default_factory=lambda: defaultdict(_Forgotten))
+    uninstalled: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        """Add what a line names.
+
+        Raises ValueError or `InvalidNamespace` for any other line, also for one with NUL, which
+        PostgreSQL cannot store.
+        """
+        team, what, *named = line.split("\t")
+        if "\0" in line or "" in named:
+            raise ValueError("The line has an empty part or NUL.")
+        if what == _UNINSTALLED and not named and team.isalnum():
+            self.uninstalled.append(team)
+        else:
+            self.people[Person(team, what)].add(named)
+
+
 async def forget_again(settings: Settings, *, file: Path) -> None:
     """Delete what a file's lines name. Raises `Problem` for a bad line before deleting anything.
 
     A person is erased again only if the database does not have that erasure, so a person who came
-    back before the backup stays. Where memory was off in the backup it stays off. What was said
-    after the backup is not read from Slack, and the kinds of conversations are looked up again.
+    back before the backup stays. A workspace that removed the app leaves again, with its grace
+    period. Where memory was off in the backup it stays off. What was said after the backup is not
+    read from Slack, and the kinds of conversations are looked up again.
     """
     try:
         lines = file.read_text("utf-8").splitlines()  # noqa: ASYNC240 - nothing else runs
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{file} cannot be read ({error}).") from None
-    people: defaultdict[Person, _Forgotten] = defaultdict(_Forgotten)
-    for number, line in enumerate(lines, 1):
+    named = _List()
+    for number, line in enumerate(lines[:-1], 1):
         try:
-            _add_line(people, line)
+            named.add(line)
         except (InvalidNamespace, ValueError):
             problem = f"{file}, line {number}, is not a line of `kioku forgotten`."
             raise Problem(problem) from None
+    if lines[-1:] != [_last_line(lines[:-1])]:
+        raise Problem(_CUT_OFF.format(file))
     async with operators_pool(settings) as pool:
         await execute_statement(pool, _SQL["end_open_messages"])
         await execute_statement(pool, _SQL["forget_kinds"])
         await execute_statement(pool, _SQL["forget_marks"])
-        for person, named in people.items():
-            await _forget_again(pool, person, named)
-    print(f"Forgotten again: {len(lines)} lines of {len(people)} people.")
-
-
-def _add_line(people: defaultdict[Person, _Forgotten], line: str) -> None:
-    """Add what a line of `forgotten` names to its person.
-
-    Raises ValueError or `InvalidNamespace` for any other line, also for one with NUL, which
-    PostgreSQL cannot store.
-    """
-    team, user, *named = line.split("\t")
-    if "\0" in line or "" in named:
-        raise ValueError("The line has an empty part or NUL.")
-    people[Person(team, user)].add(named)
+        for person, forgotten_of_person in named.people.items():
+            await _forget_again(pool, person, forgotten_of_person)
+        for team in named.uninstalled:
+            await uninstall_again(pool, team, grace_hours=settings.uninstall_grace_hours)
+    print(f"Forgotten again: {len(lines) - 1} lines of {len(named.people)} people.")
 
 
 async def _forget_again(pool: Pool, person: Person, named: _Forgotten) -> None:

@@ -21,6 +21,11 @@ WHERE known.purge_at IS NULL
     AND COALESCE(known.installed_at, '-infinity') < to_timestamp(%(at)s)
 RETURNING team_id;
 
+-- name: uninstalled_since
+SELECT team_id FROM workspaces
+WHERE left_at >= %(since)s AND purge_at IS NOT NULL
+ORDER BY team_id;
+
 -- name: token_accepted
 INSERT INTO workspaces (team_id, bot_user_id, installed_at) VALUES (%(team)s, %(bot)s, now())
 ON CONFLICT (team_id) DO UPDATE

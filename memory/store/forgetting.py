@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
@@ -48,6 +48,8 @@ from memory.store.statements import (
 _SQL = load_statements("memory", "forgetting")
 
 UNDO_MINUTES = 10
+# What was forgotten has the time at which its transaction began.
+_LONGEST_TRANSACTION = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -409,10 +411,13 @@ async def forgotten_since(conninfo: str, since: datetime) -> list[tuple[str | No
 
     Each row is a team, a user, and one of: "erased" and the id of the erasure; "key" and the key of
     a memory; "statement" and the id of a statement whose memory has others; "message" and the
-    channel and ts of a message. Shorter rows end with None.
+    channel and ts of a message. Shorter rows end with None. Raises
+    `psycopg.errors.InsufficientPrivilege` if row-level security hides rows from the user.
     """
     async with await AsyncConnection.connect(conninfo) as owner:
-        return await (await owner.execute(_SQL["since"], {"since": since})).fetchall()
+        await owner.execute(_SQL["refuse_hidden_rows"])
+        values = {"since": since - _LONGEST_TRANSACTION}
+        return await (await owner.execute(_SQL["since"], values)).fetchall()
 
 
 async def forget_again(

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 from pathlib import Path
 from typing import LiteralString
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from bot.memories.data import erase_person
 from bot.ui.acts import Forget
-from memory import DM, Origin, Person, Selection, forget
+from bot.workspaces import purge_due
+from memory import DM, Origin, Person, Selection, create_pool, forget
+from memory.postgres import person_transaction
 from memory.postgres.embedded import find_binaries
 from tests.databases import login_of, naming, owner_rows
 from tests.integration.app import App
 from tests.kioku_process import Ended, ended
 from tests.memories import add_memory
+from tests.waiting import until
 
 # As docs/how-to/backup.md says.
 WITHOUT = ("procrastinate_*", "interactions", "listening", "forgotten")
@@ -104,14 +109,20 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     ):
         owner_rows(empty_database, row_of_snapshot)
 
-    bad = f"{printed.out}{who.team_id}\t{who.user_id}\tkey\n"
-    lines.write_text(bad)
+    *named, end = printed.out.splitlines()
+    assert end == f"end\t{len(named)}"
+    for cut_off in (named, []):
+        lines.write_text("\n".join(cut_off))
+        refused = await kioku(tmp_path, empty_database, "forget-again", str(lines))
+        assert refused.err.startswith(f"kioku: The last line of {lines} is not the one that")
+    number = len(named) + 1
+    lines.write_text("\n".join([*named, f"{who.team_id}\t{who.user_id}\tkey", f"end\t{number}"]))
     refused = await kioku(tmp_path, empty_database, "forget-again", str(lines))
-    number = len(printed.out.splitlines()) + 1
     assert refused.err == f"kioku: {lines}, line {number}, is not a line of `kioku forgotten`.\n"
     assert bob.user in str(owner_rows(empty_database, "SELECT prefix FROM store"))
 
-    lines.write_text(f"{printed.out}{who.team_id}\t{who.user_id}\tkey\t'); DROP TABLE store; --\n")
+    injected = f"{who.team_id}\t{who.user_id}\tkey\t'); DROP TABLE store; --"
+    lines.write_text("\n".join([*named, injected, f"end\t{number}"]))
     statement: LiteralString = "SELECT status, message FROM messages WHERE ts = %s"
     for _ in range(2):
         done = await kioku(tmp_path, empty_database, "forget-again", str(lines))
@@ -134,3 +145,67 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert naming(empty_database, "tempura").keys() >= {"store"}
     with psycopg.connect(login_of(empty_database)) as login:
         assert login.execute("SELECT current_user").fetchone() == ("kioku_login",)
+
+
+@pytest.mark.slow
+async def test_a_forgetting_that_waited_while_the_backup_began_is_in_the_list(
+    app: App, tmp_path: Path
+) -> None:
+    """It is not in the backup, because another process held the person's lock meanwhile."""
+    place = app.slack.place()
+    await app.form(await app.ask(place, "I love ramen"))
+    person = app.person(place)
+    [memory] = await app.memories(person)
+    other = create_pool(login_of(app.database), min_size=1, max_size=1)
+    await other.open()
+    async with person_transaction(other, person, locked=True):
+        forgetting = asyncio.create_task(forget(app.pool, person, Selection(keys=[memory.key])))
+        waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        await until(lambda: owner_rows(app.database, waits))
+        [row] = owner_rows(app.database, "SELECT clock_timestamp()::text AS at")
+    await forgetting
+    await other.close()
+    printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])
+    assert memory.key in printed.out
+
+
+@pytest.mark.slow
+async def test_a_user_from_whom_rows_are_hidden_gets_no_list(app: App, tmp_path: Path) -> None:
+    """A user for backups (`pg_read_all_data`) is not the owner, and would read nothing."""
+    owner_rows(app.database, "CREATE ROLE kioku_backup LOGIN IN ROLE pg_read_all_data")
+    try:
+        reader = make_conninfo(app.database, user="kioku_backup")
+        printed = await kioku(tmp_path, reader, "forgotten", "--since", "2020-01-01")
+    finally:
+        owner_rows(app.database, "DROP ROLE kioku_backup")
+    assert (printed.code, printed.out) == (1, "")
+
+
+@pytest.mark.slow
+async def test_a_workspace_that_uninstalled_leaves_a_restored_database_too(
+    app: App, empty_database: str, tmp_path: Path
+) -> None:
+    """Slack does not say it again: its rows are deleted after the grace period, as they were."""
+    place = app.slack.place()
+    await app.form(await app.ask(place, "I love ramen"))
+    [row] = owner_rows(app.database, "SELECT now()::text AS at")
+    dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.tsv"
+    without = [f"--exclude-table-data={table}" for table in WITHOUT]
+    run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
+    team = app.slack.team_id
+    await app.core.workspaces.left(team, time.time() + 60, uninstalled=True)
+    owner_rows(app.database, "UPDATE workspaces SET purge_at = now() - interval '1 minute'")
+    await purge_due(app.pool, 1)
+    assert naming(app.database, "ramen") == {}
+    printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])
+    assert printed.out == f"{team}\tuninstalled\nend\t1\n"
+    lines.write_text(printed.out)
+    run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
+    assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
+    for _ in range(2):
+        assert (await kioku(tmp_path, empty_database, "forget-again", str(lines))).code == 0
+    grace = (
+        "SELECT purge_at BETWEEN now() + interval '23 hours' AND now() + interval '24 hours' AS is"
+        " FROM workspaces"
+    )
+    assert owner_rows(empty_database, grace) == [{"is": True}]
