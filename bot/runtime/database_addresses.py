@@ -48,6 +48,8 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
     try:
         await asyncio.shield(starting)
         await asyncio.to_thread(server.ensure_database, "kioku")
+        # For pg_dump and psql: the socket is elsewhere if its path in this folder cannot be one.
+        (folder / "address").write_text(f"{addresses.owner}\n", "utf-8")
         yield addresses
     finally:
         await asyncio.wait({starting})  # a thread goes on although its caller is cancelled

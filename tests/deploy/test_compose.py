@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import jsonschema
@@ -33,6 +34,15 @@ def test_app_service_has_no_owner_credentials() -> None:
     environment = read_compose("compose.yaml")["services"]["app"]["environment"]
     assert environment["POSTGRES_PASSWORD"] == ""
     assert not {"DATABASE_OWNER_URL", "PGPASSWORD"} & environment.keys()
+
+
+def test_a_copied_example_leaves_what_the_image_sets() -> None:
+    """An empty variable of `env_file` would replace the image's, and no published port answer."""
+    image = re.findall(r"(\w+)=", (ROOT / "Dockerfile").read_text("utf-8").split("ENV PATH")[1])
+    example = (ROOT / ".env.example").read_text("utf-8")
+    empty = re.findall(r"^(\w+)=$", example, re.MULTILINE)
+    assert "KIOKU_HOST" in image
+    assert not set(empty) & set(image)
 
 
 def test_local_models_are_those_that_kioku_asks_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import urllib.request
 from contextlib import ExitStack, closing, suppress
@@ -16,7 +17,7 @@ import pytest
 from bot.locale import say
 from bot.runtime.local_servers import USUAL_PORTS
 from memory import EmbeddedPostgres
-from tests.conftest import PLAYGROUND, Server, json_server
+from tests.conftest import PLAYGROUND, ROOT, Server, json_server
 from tests.databases import owner_rows
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.kioku_process import (
@@ -84,8 +85,8 @@ def ready(kioku: Running) -> str:
 
 def foods(folder: Path) -> list[str]:
     """Return the foods remembered in the data directory of `folder`."""
-    conninfo = EmbeddedPostgres(folder / ".kioku").dsn("kioku")
-    with psycopg.connect(conninfo) as connection:
+    address = (folder / ".kioku" / "address").read_text("utf-8")
+    with psycopg.connect(address) as connection:
         rows = connection.execute("SELECT value->'content'->>'food_name' FROM store").fetchall()
     return [row[0] for row in rows]
 
@@ -264,7 +265,12 @@ def test_a_local_model_server_is_named_and_the_browser_opened(tmp_path: Path) ->
 
 
 def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_in: Server) -> None:
-    """With a key set, the next start embeds what the stand-in had embedded, and then runs."""
+    """With a key set, the next start embeds what the stand-in had embedded, and then runs.
+
+    The models that a copy of .env.example names do not count before there is a key. Once a model
+    has embedded memories, a start without the key names it.
+    """
+    shutil.copy(ROOT / ".env.example", tmp_path / ".env")
     with running_fresh(tmp_path, "up", PORT="0") as kioku:
         hana = entered(kioku)
         hana.say(LIKES)
@@ -285,3 +291,9 @@ def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_
     with EmbeddedPostgres(tmp_path / ".kioku") as postgres:
         space = owner_rows(postgres.dsn("kioku"), "SELECT * FROM kioku_embedding_space")
     assert (space[0]["model"], space[0]["dimensions"]) == ("text-embedding-3-small", 1536)
+    told = ended(tmp_path, "up", PORT="0")
+    assert told.code == 1
+    assert told.err.startswith(
+        "kioku: The stored memories were embedded with text-embedding-3-small, and no model is set:"
+        " write OPENAI_API_KEY"
+    )

@@ -15,9 +15,12 @@ import pytest
 from moto import mock_aws
 from psycopg.conninfo import conninfo_to_dict
 
+from bot.runtime.problems import Problem
 from deploy.aws import ask, migration
+from memory import DM, Person
 from tests.conftest import Server
 from tests.databases import login_of, owner_rows
+from tests.memories import put_memory
 from tests.waiting import wait_until
 
 TOKEN = "token-of-the-callers"
@@ -149,3 +152,25 @@ def test_the_migration_creates_the_tables_and_the_user_that_serves(
     assert migration.handler({}, None)["applied"]
     assert migration.handler({}, None)["applied"] == []
     assert post(CLOUD)[0] == 200
+
+
+def test_another_embedding_model_takes_a_call_of_the_migration_by_hand(
+    on_lambda: pytest.MonkeyPatch, empty_database: str
+) -> None:
+    """A deployment with it ends with a sentence, and embeds nothing."""
+    on_lambda.setenv("DATABASE_OWNER_SECRET", "owner")
+    _secret("owner", _database(empty_database))
+    _secret("login", _database(login_of(empty_database)))
+    on_lambda.setenv("KIOKU_EMBEDDING_MODEL", "text-embedding-3-small")
+    assert migration.handler({}, None)["applied"]
+    fact = {"kind": "UserFact", "content": {"fact": "I live in Osaka"}}
+    namespace = Person("API", "MZ0001").namespace(DM)
+    vector = "[1" + ",0" * 1_535 + "]"
+    put_memory(empty_database, namespace, fact, vector=vector)
+    assert migration.handler({}, None)["applied"] == []
+    on_lambda.setenv("KIOKU_EMBEDDING_MODEL", "text-embedding-3-large")
+    with pytest.raises(Problem, match="kioku migrate --yes"):
+        migration.handler({}, None)
+    migration.handler({"embed_again": True}, None)
+    sizes = "SELECT vector_dims(embedding) AS size FROM store_vectors"
+    assert owner_rows(empty_database, sizes) == [{"size": 3072}]
