@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import LiteralString
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from bot.memories.data import erase_person
 from bot.ui.acts import Forget
 from bot.workspaces import purge_due
-from memory import DM, Origin, Person, Selection, create_pool, forget
+from memory import DM, EmbeddedPostgres, Origin, Person, Selection, create_pool, forget
 from memory.postgres import person_transaction
 from memory.postgres.embedded import find_binaries
+from tests.conftest import ROOT
 from tests.databases import login_of, naming, owner_rows
 from tests.integration.app import App
 from tests.kioku_process import Ended, ended
@@ -209,3 +212,25 @@ async def test_a_workspace_that_uninstalled_leaves_a_restored_database_too(
         " FROM workspaces"
     )
     assert owner_rows(empty_database, grace) == [{"is": True}]
+
+
+@pytest.mark.slow
+async def test_the_restore_of_containers_works_on_a_new_machine(app: App, tmp_path: Path) -> None:
+    """With the commands of docs/how-to/docker.md, where no migration has made the roles."""
+    await app.form(await app.ask(app.slack.place(), "I love ramen"))
+    dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.tsv"
+    lines.write_text("end\t0\n")
+    run("pg_dump", "--format=custom", f"--file={dump}", app.database)
+    page = (ROOT / "docs/how-to/docker.md").read_text("utf-8")
+    roles = re.findall(r"CREATE ROLE\s+(\w+) NOLOGIN", page)
+    [options] = re.findall(r"pg_restore --username=kioku (.*) --dbname=kioku", page)
+    with EmbeddedPostgres(tmp_path / "new") as server:
+        server.ensure_database("kioku")
+        address = server.dsn("kioku")
+        for role in roles:
+            with psycopg.connect(address) as connection:
+                connection.execute(SQL("CREATE ROLE {} NOLOGIN").format(Identifier(role)))
+        run("pg_restore", *options.split(), f"--dbname={address}", str(dump))
+        assert (await kioku(tmp_path, address, "migrate")).code == 0
+        assert (await kioku(tmp_path, address, "forget-again", str(lines))).code == 0
+        assert naming(address, "ramen")
