@@ -211,11 +211,13 @@ class _Attempt:
         return written.whole()
 
     def _whole(self) -> Reply:
-        """Return the answer, which is empty if a message of the tools says all of it.
+        """Return the answer, which may be empty if a message of the tools says all of it.
 
         Raises `ReplyFailed`.
         """
-        is_told = self.toolbox is not None and self.toolbox.answer is not None
+        is_told = self.toolbox is not None and (
+            self.toolbox.answer is not None or self.toolbox.shows_something
+        )
         if is_told and not self.written.characters:
             return Reply(text="")
         return self.written.whole()

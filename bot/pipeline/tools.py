@@ -210,6 +210,11 @@ class Toolbox:
         return any(one.startswith("card ") for one in self._shown)
 
     @property
+    def shows_something(self) -> bool:
+        """Whether a call shows the person a message, so that an answer may be empty."""
+        return bool(self._shown)
+
+    @property
     def shown(self) -> list[PayloadMaker]:
         """The messages to show the person after the reply."""
         memory = self._memory
@@ -342,6 +347,9 @@ class Toolbox:
             decision=given.get("is_decision") is True,
         )
         localizer = await self._app.people.localizer(message.person)
+        if self._turn.removed:
+            # The words that are stored have a gap where the credential was.
+            return self._not_kept(localizer.say("refused_secret"))
         try:
             done = await keep_words(
                 self._app,

@@ -159,8 +159,7 @@ async def _deliver(
     if told is not None:
         return await sink.tell(told)
     localizer = await sink.localizer()
-    unsaid = "card_follows" if result.tools.shows_card else "nothing_said"
-    text = answer or localizer.say(unsaid)
+    text = answer or localizer.say(_unsaid(result.tools))
     await sink.finish(
         with_notes(localizer, text, _notes(turn, result)),
         is_shaped=result.is_shaped,
@@ -168,6 +167,15 @@ async def _deliver(
         says_off=not result.tools.switched_on,
     )
     return text
+
+
+def _unsaid(tools: Toolbox) -> str:
+    """Return the key of the sentence in place of an empty answer."""
+    if tools.shows_card:
+        return "card_follows"
+    if tools.shows_something:
+        return "answered_privately"
+    return "nothing_said"
 
 
 def _notes(turn: Turn, result: _Result) -> list[str]:

@@ -40,7 +40,7 @@ _CUT_REFERENCE = re.compile(r"<(?:[@#]|!subteam\^)?[A-Z0-9]*\Z")
 _GROUP_FIRST = re.compile(r"\A\s*+<!(?:subteam\^|here|channel|everyone)")
 _LINK = re.compile(r"<((?:https?|mailto|tel):[^<>|]+)(?:\|([^<>]*))?>")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_CODE = re.compile(r"`[^`\n]+`")
+_CODE = re.compile(r"`([^`\n]+)`")
 _REST_QUOTED = re.compile(r"(?:^|\n)&gt;&gt;&gt;.*", re.DOTALL)
 _QUOTED_LINE = re.compile(r"^[^\S\n]*[\u200b-\u200f\u2060\ufeff]*(?:&gt;|>).*$", re.MULTILINE)
 # The introduction of a quotation is removed with it: "Ann wrote:".
@@ -343,19 +343,20 @@ def _compared(address: str, scheme: str) -> str:
 
 
 def typed(text: str, bot_user_id: str) -> str:
-    """Return only what the person typed: no quoted lines, no code, nothing struck out.
+    """Return only what the person typed: no quoted lines, no code blocks, nothing struck out.
 
-    A mention of the app, whose user id is `bot_user_id`, is left out.
-    Only this may form a memory. `memory.formation.OMITTED` marks what was left out between two
+    Code within a line stays, because people write names so: "my team is `core`". A mention of the
+    app, whose user id is `bot_user_id`, is left out. Only this may form a memory.
+    `memory.formation.OMITTED` marks what was left out between two
     typed parts, so that no quote joins them.
     """
     text = _FENCE.sub(f"\n{_CUT}\n", text.replace(_CUT, ""))
     text = _INTRODUCTION.sub("", text)
     text = _REST_QUOTED.sub(f"\n{_CUT}", text)
     text = _QUOTED_LINE.sub(_CUT, text)
-    text = _CODE.sub(f" {_CUT} ", text)
     text = _STRUCK.sub(f" {_CUT} ", text)
     text = _SLANTED.sub(r"\1", text)
+    text = _CODE.sub(r"\1", text)
     text = plain(text, bot_user_id)
     text = _CUTS.sub(f" {OMITTED} ", text)
     return _ENDS.sub("", text)

@@ -136,6 +136,26 @@ async def kept_in(app: App, channel: Channel, reader: int = 0) -> list[Any]:
     return list(await read_kept(app.pool, channel.person(reader), [channel.id], most=100))
 
 
+@pytest.mark.parametrize(
+    ("words", "quote"),
+    [
+        ("the wifi password is hunter2secret", "the wifi password is hunter2secret"),
+        (LINE, "the database is vega"),
+    ],
+)
+async def test_why_words_are_not_kept_is_for_their_author_alone(
+    app: App, words: str, quote: str
+) -> None:
+    """A model that adds nothing to it has not failed, and the channel is not told that it has."""
+    channel = Channel(app, "public", "Ben", "Mia")
+    app.script_calls(("keep_for_channel", {"quote": quote}), text="")
+    asked = await channel.ask(f"remember for this channel: {words}")
+    assert await kept_in(app, channel) == []
+    assert say("en", "answered_privately") in channel.thread(place_of(asked))[0]
+    [private] = [one for one in app.slack.thread(place_of(asked)) if one.get("is_ephemeral")]
+    assert private["text"]
+
+
 async def test_an_author_is_asked_and_nothing_is_kept_without_their_click(app: App) -> None:
     """The one who asks and anybody else cannot answer; the author's click keeps it."""
     channel = Channel(app, "public", "Ben", "Mia", "Joe")

@@ -60,7 +60,9 @@ def test_mentions() -> None:
         ("&gt; I like beer\nI like tea", "I like tea"),
         ("> I like beer\nI like tea", "I like tea"),
         ("I like tea\n&gt;&gt;&gt; all\nof\nthis", "I like tea"),
-        ("I like `beer` tea", "I like […] tea"),
+        # People write names as code, and the sentence around them.
+        ("My team is `core`", "My team is core"),
+        ("担当は`core`です", "担当はcoreです"),
         ("I like tea ```beer\nand wine```", "I like tea"),
         ("I like tea ```beer, never closed", "I like tea"),
         ("```beer```\nI like tea", "I like tea"),
@@ -98,7 +100,6 @@ CHUNKS = st.lists(
                 "&gt;SECRET",
                 "```SECRET```",
                 "```\nSECRET\n&gt; SECRET\n```",
-                "say `SECRET` twice `also SECRET`",
                 "```py\nSECRET = 1\n\n\nSECRET```",
             ]
         ).map(lambda text: (text, "foreign")),
@@ -109,7 +110,7 @@ LAST = st.sampled_from(["", "\n&gt;&gt;&gt; SECRET\nand SECRET\n\nSECRET", "\n``
 
 
 @given(CHUNKS, LAST)
-def test_typed_never_holds_quotes_or_code(chunks: list[tuple[str, str]], last: str) -> None:
+def test_typed_never_holds_quotes_or_code_blocks(chunks: list[tuple[str, str]], last: str) -> None:
     """However a message is put together, quoted text and code never count as typed."""
     words = typed("\n".join(text for text, _ in chunks) + last, "UBOT")
     assert "SECRET" not in words
