@@ -280,7 +280,8 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     promises = [one.key for one in notable if one.kind == PROMISE_KIND and one.undone_at is None]
     newest: list[Change] = []
     for key in promises:
-        newest += await list_changes(app.pool, person, key=key, limit=1)
+        of_promise = await list_changes(app.pool, person, key=key)
+        newest += [one for one in of_promise if one.undone_at is None][:1]
     reminders = await next_reminders(app.pool, person, promises)
     localizer = notice.settings.localizer(notice.reply or "")
     return notice_payload(

@@ -289,6 +289,11 @@ async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Done:
     if not await undo_snooze(app.pool, click.person, act.key, act.day):
         return Done(line=click.localizer.say("undo_gone"), beside=True)
     await _update_notices_of(app, click, {act.key})
+    return _promise_again(click, memory)
+
+
+def _promise_again(click: Click, memory: Memory) -> Done:
+    """Return a promise as a reminder shows it."""
     text = promise_details(click.localizer, memory)
     return Done(line=text, buttons=promise_buttons(click.localizer, memory))
 
@@ -310,6 +315,11 @@ async def _undone(app: App, click: Click, made: Sequence[Change]) -> Done:
     if not made:
         return Done(line=click.localizer.say("undo_gone"), beside=True)
     log.info("a person undid a change")
+    change = made[0]
+    before = (change.before or {}).get("content") or {}
+    if len(made) == 1 and click.place.position is None and is_open(change.kind, before):
+        await _update_notices_of(app, click, {change.key})
+        return _promise_again(click, await _memory(app, click, change.key))
     return await _changed(app, click, made)
 
 

@@ -35,6 +35,7 @@ from bot.ui.blocks import (
 )
 from bot.ui.kept_lines import described
 from bot.ui.lines import (
+    change_line,
     changes_line,
     memory_line,
     notable_changes,
@@ -51,6 +52,7 @@ from bot.ui.panel import (
     forget_all_button,
 )
 from bot.ui.promise_payloads import promise_told
+from bot.ui.promises import is_open
 from memory import Change, Memory, Person, Question, Reason, Refusal
 from memory.store import KeptMemory
 
@@ -80,13 +82,22 @@ def notice_payload(
 ) -> Payload:
     """Return a notice: the changes of a batch in one line, and the first open question.
 
-    `newest` are the newest changes of its promises, so that a promise is shown as it is now. Their
-    next `reminders` are by key. `thread` is the key of the notice's thread: a button switches
-    memory off there, because Slack accepts no commands in a thread.
+    `newest` are the newest changes of its promises, so that a promise is shown as it is now; one
+    that was kept or dropped since has the *Undo* of that. Their next `reminders` are by key.
+    `thread` is the key of the notice's thread: a button switches memory off there, because Slack
+    accepts no commands in a thread.
     """
     lines: list[str] = []
     blocks: list[Block] = []
-    if told := notable_changes(changes):
+    told = notable_changes(changes)
+    ended = _ended_since(batch, newest)
+    if len(told) == 1 and ended is not None:
+        line = change_line(localizer, ended)
+        undo = Undo(what="changes", ids=(ended.id,))
+        lines.append(line)
+        blocks.append(note(line))
+        blocks.append(actions(explained_button(localizer, "undo_button", undo, line)))
+    elif told:
         promises = _open_promises(localizer, newest, reminders)
         buttons: list[Block] = []
         lines.append(changes_line(localizer, told))
@@ -123,6 +134,15 @@ def _notice_buttons(localizer: Localizer, batch: UUID, thread: str) -> list[Bloc
         button(localizer.say("show_button"), show),
         button(localizer.say("off_thread_button"), off_here),
     ]
+
+
+def _ended_since(batch: UUID, newest: Sequence[Change]) -> Change | None:
+    """Return the change by which a promise of a notice was kept or dropped after the notice."""
+    for change in newest:
+        is_ended = change.after is not None and not is_open(change.kind, change.after["content"])
+        if is_ended and change.batch != batch:
+            return change
+    return None
 
 
 def _open_promises(

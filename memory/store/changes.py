@@ -96,7 +96,19 @@ async def read_changes(
     }
     rows = await fetch_rows(connection, _SQL["read_changes"], values)
     by_key = await read_statements(connection, person, keys_of(rows))
-    return [_change_of(person, by_key[row["key"]], row["batch"]) for row in rows]
+    changes: list[Change] = []
+    for row in rows:
+        statements = by_key[row["key"]]
+        change = _change_of(person, statements, row["batch"])
+        if not _adds_to_nothing(change, statements):
+            changes.append(change)
+    return changes
+
+
+def _adds_to_nothing(change: Change, statements: Iterable[Statement]) -> bool:
+    """Return whether a change only adds to a memory that is gone, as to an undone promise."""
+    own = [one.act for one in statements if one.batch == change.batch]
+    return change.before is None and change.after is None and own[-1] == "say"
 
 
 def _change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> Change:

@@ -10,7 +10,15 @@ import pytest
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.acts import ChangePromise, PromiseTo, Snooze, clicked_act
-from memory import DM, FormationResult, Origin, add_memories, list_changes
+from memory import (
+    DM,
+    FormationResult,
+    Origin,
+    add_memories,
+    list_changes,
+    redo_changes,
+    undo_changes,
+)
 from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
@@ -130,9 +138,12 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
 
 @pytest.mark.parametrize("state", get_args(PromiseTo))
 async def test_an_answer_to_a_reminder_changes_the_promise(ann: SlackPerson, state: str) -> None:
-    """The result takes the place of the promise's row, with *Undo*; the other row stays."""
+    """The result takes the place of the promise's row, with *Undo*; the other row stays.
+
+    *Undo* shows the row again. The notice of the promise says the same, and has that *Undo*.
+    """
     before = days_ago(2)
-    await told(ann, due=before)
+    notice = await told(ann, due=before)
     content = {"promise": "the minutes", "due": before}
     source = Origin(actor="command", evidence="I promised the minutes")
     await add_memories(
@@ -150,7 +161,23 @@ async def test_an_answer_to_a_reminder_changes_the_promise(ann: SlackPerson, sta
     assert "*the minutes*" in shown(answered)
     assert "*the Q3 figures*" not in shown(answered)
     assert ann.sentence(f"promise_line_{state}", what="").strip("：") in shown(answered)
+    notice = await update_notice(ann, notice)
+    assert ann.sentence(f"promise_line_{state}", what="").strip("：") in shown(notice)
     await ann.press(answered, "undo", what="changes")
+    await becomes(ann, (before, None, "open"))
+    again = {**await ann.changed(answered), "channel": "dm"}
+    acts = [clicked_act(one) for one in elements(again) if key in one["value"]]
+    assert [type(act) for act in acts] == [ChangePromise, Snooze, ChangePromise]
+    notice = await update_notice(ann, notice)
+    await ann.press(again, "promise", key=key, to=state)
+    await ann.changed(again)
+    notice = await update_notice(ann, notice)
+    app, person = ann.app, ann.person
+    [*_, first] = await list_changes(app.pool, person, key=key)
+    await undo_changes(app.pool, app.embedder, person, ids=[first.id])
+    assert all(one.after for one in await list_changes(app.pool, person, key=key))
+    await redo_changes(app.pool, app.embedder, person, [first.id])
+    await ann.press(notice, "undo", what="changes")
     await becomes(ann, (before, None, "open"))
 
 
