@@ -490,8 +490,8 @@ def memories_searched(words: str, channel: str) -> Position | None:
 def _command(words: str) -> str | None:
     """Return the command that words are, if any.
 
-    With a time, as in ``pause 2 hours``, memory is off until it is turned on, which the answer
-    says: a search would leave it on.
+    With a time, as in ``pause 2 hours``, memory is off until it is turned on: a search would leave
+    it on.
     """
     given = words.casefold()
     first, _, _ = given.partition(" ")
@@ -504,7 +504,11 @@ async def memories_typed(app: App, click: Click, words: str) -> Result:
     """Answer ``/memories`` with a word that is a command."""
     match _command(words):
         case "pause":
-            return await switch(app, click, Switch(to="off"))
+            done = await switch(app, click, Switch(to="off"))
+            if len(words.split()) == 1:
+                return done
+            how = click.localizer.say("pause_for_a_time")
+            return replace(done, line=f"{done.line}\n{how}")
         case "resume":
             return await switch(app, click, Switch(to="on"))
         case "incognito":
@@ -532,4 +536,4 @@ async def forget_typed(app: App, click: Click, words: str) -> Done:
     kept = await holdings(app, click.person)
     if not kept.anything:
         return Done(line=click.localizer.say("panel_none"))
-    return forget_everything_question(click.localizer)
+    return forget_everything_question(click.localizer, has_memories=kept.memories)

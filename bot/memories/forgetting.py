@@ -101,10 +101,14 @@ async def _memories(app: App, person: Person, keys: Iterable[str]) -> list[Memor
     return [found[key] for key in keys if key in found]
 
 
-def forget_everything_question(localizer: Localizer) -> Done:
-    """Return the question whether to forget everything."""
+def forget_everything_question(localizer: Localizer, *, has_memories: bool = True) -> Done:
+    """Return the question whether to forget everything.
+
+    Conversations come back with memories only, so without one they do not.
+    """
+    key = "forget_everything_ask" if has_memories else "forget_talk_ask"
     everything = forget_button(localizer, Forget(everything=True))
-    return Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
+    return Done(line=localizer.say(key), buttons=[everything])
 
 
 async def _texts_of(app: App, person: Person, localizer: Localizer, selection: Selection) -> str:
@@ -142,7 +146,7 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
         what = _one_or_count(localizer, forgotten.memories, forgotten.count)
         lines.append(localizer.say("forgotten", what=what))
     if not lines:
-        lines.append(localizer.say("forgotten_words"))
+        return Done(line=localizer.say("forgotten_words"))
     done = _receipt(localizer, "\n".join(lines), forgotten)
     if not act.among:
         return done

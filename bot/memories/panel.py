@@ -191,7 +191,7 @@ async def _newest_changes(
 ) -> Payload:
     changes = await list_changes(app.pool, person, limit=_NEWEST)
     if not changes:
-        return payload("\n".join([localizer.say("no_changes"), *notes]))
+        return payload("\n".join([localizer.say("changes_none"), *notes]))
     lines = [change_line(localizer, one) for one in changes]
     return list_payload(localizer, localizer.say("changes_title"), lines, notes, position)
 

@@ -371,11 +371,16 @@ def add_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
         return {_LINES: localizer.say("form_missing")}
     if len(lines) > LINES_LIMIT:
         return {_LINES: localizer.say("add_lines_hint", limit=LINES_LIMIT)}
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         if len(line) > FIELD_LIMIT:
-            return {_LINES: localizer.say("form_long", count=FIELD_LIMIT)}
-        if redact(line).removed:
-            return {_LINES: localizer.say("refused_secret")}
+            why = localizer.say("form_long", count=FIELD_LIMIT)
+        elif redact(line).removed:
+            why = localizer.say("refused_secret")
+        else:
+            continue
+        if len(lines) > 1:
+            why = localizer.say("refused_line", number=number, why=why)
+        return {_LINES: why}
     return {}
 
 

@@ -112,12 +112,17 @@ def _details(kind: str, what: str, content: Mapping[str, Any]) -> list[str]:
 
 
 def _promise(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str:
-    """Return a promise: what, to whom, by when, and whether it was kept."""
+    """Return a promise: what, to whom, by when, and whether it was kept.
+
+    What nobody waits for is a reminder.
+    """
     line = _with_details(localizer, what, content)
     state = content.get("state")
     if state not in _ENDED:
         state = "open"
-    return localizer.say(f"promise_line_{state}", what=line)
+    if content.get("to"):
+        return localizer.say(f"promise_line_{state}", what=line)
+    return localizer.say(f"reminder_line_{state}", what=line)
 
 
 def _with_details(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str:

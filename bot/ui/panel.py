@@ -98,7 +98,7 @@ _SAID_BUTTONS = "said-buttons"
 # The prefixes of row ids, before the key of a memory or the id of a change.
 _MEMORY_ROW = "memory-"
 _CHANGE_ROW = "change-"
-_HEADINGS = ("promises_title", "kept_own_title", "instructions_title", "about_title")
+_HEADINGS = ("promises_title", "instructions_title", "about_title", "kept_own_title")
 _VIEW_FIELDS = ("type", "title", "submit", "close", "private_metadata")
 
 
@@ -126,7 +126,7 @@ class Done:
         """Return its buttons, *Undo* first."""
         buttons = list(self.buttons)
         if self.undo is not None:
-            undo = explained_button(localizer, "undo_button", self.undo, self.line)
+            undo = undo_button(localizer, self.undo, self.line)
             buttons.insert(0, undo)
         return buttons
 
@@ -451,7 +451,10 @@ def _memory_rows(localizer: Localizer, content: Content) -> list[Block]:
         row = memory_row(localizer, memory, content.links.get(memory.key))
         groups.setdefault(_heading(memory), []).append(row)
     blocks: list[Block] = []
-    for heading, rows in groups.items():
+    for heading in _HEADINGS:
+        rows = groups.get(heading)
+        if rows is None:
+            continue
         needs_heading = len(groups) > 1 or heading != "about_title"
         if needs_heading and not content.position.of:
             blocks.append(section(f"*{localizer.say(heading)}*", block_id=heading))
@@ -535,16 +538,22 @@ def _card(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
 
 def _change_rows(localizer: Localizer, content: Content) -> list[Block]:
     if not content.changes:
-        return [section(localizer.say("no_changes"))]
+        return [section(localizer.say("changes_none"))]
     blocks: list[Block] = []
     for entry in content.changes:
         changed = change_line(localizer, entry)
         line = f"{changed}\n{localizer.minute(entry.at)}"
         if link := content.links.get(str(entry.id)):
             line += f" · {source_link(localizer, link)}"
-        undo = explained_button(localizer, "undo_button", undo_of([entry]), changed)
+        undo = undo_button(localizer, undo_of([entry]), changed)
         blocks.append(section(line, undo, f"{_CHANGE_ROW}{entry.id}"))
     return blocks
+
+
+def undo_button(localizer: Localizer, act: ButtonAct, what: str) -> Block:
+    """Return the button that undoes a click or a change, or makes an undone change again."""
+    key = "redo_button" if isinstance(act, Redo) else "undo_button"
+    return explained_button(localizer, key, act, what)
 
 
 def _kept_rows(localizer: Localizer, content: Content) -> list[Block]:

@@ -263,7 +263,10 @@ def test_pasted_lines_are_read_without_bullets(text: str, lines: list[str]) -> N
             say("en", "add_lines_hint", limit=LINES_LIMIT),
         ),
         ("x" * 2_001, say("en", "form_long", count=2_000)),
-        ("tea\nmy password is hunter2hunter2", say("en", "refused_secret")),
+        (
+            "tea\nmy password is hunter2hunter2",
+            say("en", "refused_line", number=2, why=say("en", "refused_secret")),
+        ),
     ],
     ids=["nothing", "most", "too many", "long", "secret"],
 )
