@@ -510,7 +510,9 @@ def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
         return {"menu_forget": forget, "menu_history": history}
     # Slack allows five options.
     acts: dict[str, ButtonAct] = {}
-    if is_open(memory.kind, memory.content):
+    is_shown = COLLEAGUES in memory.audiences
+    is_open_promise = is_open(memory.kind, memory.content)
+    if is_open_promise:
         acts["promise_done"] = ChangePromise(key=key, to="done")
     elif audience_of(memory) == DM:
         acts["menu_everywhere"] = Move(key=key, to="public")
@@ -519,8 +521,10 @@ def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
     acts["menu_edit"] = Edit(key=key)
     acts["menu_forget"] = forget
     acts["menu_history"] = history
-    if COLLEAGUES in memory.audiences:
+    if is_shown:
         acts["card_hide"] = Hide(key=key)
+    elif is_open_promise:
+        acts["promise_drop"] = ChangePromise(key=key, to="dropped")
     else:
         acts["card_show"] = Share(key=key)
     return acts

@@ -131,9 +131,12 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     home = shown(await ann.open_home())
     title = f"*{ann.sentence('promises_title')}*"
     assert home.index(title) < home.index("Q3") < home.index("ramen")
-    await ann.click(await ann.home(), "promise", to="done")
-    await becomes(ann, (None, None, "done"))
-    assert ann.sentence("promises_title") not in shown(await ann.home())
+    key = (await ann.memory("Q3")).key
+    for state in get_args(PromiseTo):
+        done = await ann.click(await ann.home(), "promise", key=key, to=state)
+        await becomes(ann, (None, None, state))
+        assert ann.sentence("promises_title") not in shown(await ann.home())
+        await ann.click(done, "undo", what="changes")
 
 
 @pytest.mark.parametrize("state", get_args(PromiseTo))
