@@ -117,10 +117,11 @@ class Answer(_Act):
 
 
 class Edit(_Act):
-    """Open the form of a memory."""
+    """Open the form of a memory; `picks_day`: of a promise, to give it a day."""
 
     act: Literal["edit"] = "edit"
     key: str
+    picks_day: bool = False
 
 
 class Forget(_Act):

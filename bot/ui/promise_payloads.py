@@ -42,15 +42,15 @@ def promise_told(
     if not is_open(change.kind, change.after["content"]):
         return None
     line = value_line(localizer, change.after)
-    edit = Edit(key=change.key)
     if reminder is not None:
         when = localizer.plain_minute(reminder)
         told = localizer.say("promise_remind", line=line, when=when)
-        return told, [button(localizer.say("menu_edit"), edit)]
+        return told, [button(localizer.say("menu_edit"), Edit(key=change.key))]
     tomorrow = Snooze(key=change.key)
+    pick = Edit(key=change.key, picks_day=True)
     buttons = [
         button(localizer.say("promise_tomorrow"), tomorrow),
-        button(localizer.say("promise_pick"), edit),
+        button(localizer.say("promise_pick"), pick),
     ]
     return localizer.say("promise_when", line=line), buttons
 
