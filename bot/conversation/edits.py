@@ -63,6 +63,19 @@ class ChangedMessage:
     is_answered_anew: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnwantedAnswer:
+    """What was posted of the answer to a deleted message whose timestamp is `ts`.
+
+    `reply_ts` are its recorded messages. `asked`: how many seconds ago Slack was asked for another
+    one whose ts is not recorded; None if there is certainly no such message.
+    """
+
+    ts: str
+    reply_ts: list[str]
+    asked: float | None
+
+
 async def edit_message(
     connection: AsyncConnection[DictRow],
     queue: Queue,
@@ -205,11 +218,13 @@ async def stored_words(
     return str(row["words"]) if row else ""
 
 
-async def answers_to_delete(connection: AsyncConnection[DictRow], message: UUID) -> list[str]:
-    """Return the ts of the messages of an answer whose question was deleted."""
-    found = await connection.execute(_SQL["answers_to_delete"], {"id": message})
+async def answer_to_delete(
+    connection: AsyncConnection[DictRow], message: UUID
+) -> UnwantedAnswer | None:
+    """Return the answer to a message that was deleted; None if it was not deleted."""
+    found = await connection.execute(_SQL["answer_to_delete"], {"id": message})
     row = await found.fetchone()
-    return row["reply_ts"] if row else []
+    return UnwantedAnswer(**row) if row else None
 
 
 async def forget_answer(connection: AsyncConnection[DictRow], message: UUID) -> None:

@@ -41,13 +41,6 @@ class ReplyRecord:
         """Store that a message is not in Slack any more."""
         await self._write("remove", ts=ts)
 
-    async def in_thread(self) -> set[str]:
-        """Return the ts of all recorded messages of the thread."""
-        thread = self._claimed.message.thread
-        statement = _SQL["recorded_in_thread"]
-        rows = await execute_statement(self._pool, statement, {"thread": thread}, scope=self._scope)
-        return {row["ts"] for row in rows}
-
     @step("note")
     async def _write(self, statement: str, **values: str) -> None:
         ownership = self._claimed.run.ownership
@@ -60,3 +53,11 @@ class ReplyRecord:
         )
         if not rows:
             raise Superseded
+
+
+async def recorded_in_thread(pool: Pool, thread: str) -> set[str]:
+    """Return the ts of all recorded messages of a thread; may raise `psycopg.OperationalError`."""
+    scope = {THREAD_SETTING: thread}
+    statement = _SQL["recorded_in_thread"]
+    rows = await execute_statement(pool, statement, {"thread": thread}, scope=scope)
+    return {row["ts"] for row in rows}

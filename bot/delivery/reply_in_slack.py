@@ -26,7 +26,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.app import App
 from bot.conversation.run import Interrupted, Stopped, Superseded
 from bot.conversation.turns import Turn
-from bot.delivery.record import ReplyRecord
+from bot.delivery.record import ReplyRecord, recorded_in_thread
 from bot.delivery.splitting import (
     Limits,
     Split,
@@ -49,6 +49,7 @@ from bot.slack.client import (
     is_passing,
     slack_fault,
 )
+from bot.slack.messages import split_thread_key
 from bot.slack.posting import CLOCKS_DIFFER_SECONDS, messages_since, post_once, with_metadata
 from bot.slack.retries import RATE_LIMITED
 from bot.ui.blocks import (
@@ -153,6 +154,7 @@ class ReplyInSlack:
     """
 
     def __init__(self, app: App, turn: Turn) -> None:
+        self._app = app
         self._slack = app.slack
         self._turn = turn
         self._message = turn.message
@@ -576,7 +578,14 @@ class ReplyInSlack:
         """Delete outdated messages; record that a message is about to be begun."""
         await self._wait_until_recorded()
         if self._asked_at is not None:
-            self._outdated += await self._unrecorded(self._asked_at)
+            self._outdated += await unrecorded_messages(
+                self._app,
+                self._patient,
+                self._message.thread,
+                turn_id=self._turn.id,
+                ts=self._message.ts,
+                since=self._asked_at,
+            )
             self._asked_at = None
             self._is_intended = False
         while self._outdated:
@@ -585,22 +594,6 @@ class ReplyInSlack:
         if not self._is_intended:
             await self._record.intend()
             self._is_intended = True
-
-    async def _unrecorded(self, since: float) -> list[str]:
-        """Return the ts of the turn's messages that are in the thread but not recorded."""
-        message = self._message
-        found = await messages_since(
-            self._patient, message.channel_id, since, thread_ts=message.thread_ts
-        )
-        # Slack includes the thread's first message, however old it is.
-        replies = [one for one in found if _time(one) > float(message.ts)]
-        return messages_of_turn(
-            replies,
-            bot_user_id=await self._slack.bot_user_id(message.team_id),
-            turn_id=self._turn.id,
-            since=since,
-            recorded=await self._record.in_thread(),
-        )
 
     async def _recorded(self, ts: str) -> None:
         """Record a message that was begun; delete it if another worker answers."""
@@ -635,6 +628,28 @@ class ReplyInSlack:
 def turn_metadata(turn_id: UUID, **payload: str) -> dict[str, Any]:
     """Return the metadata of a reply's message. Every member of the workspace can read it."""
     return {"event_type": _TURN_EVENT, "event_payload": {"turn": str(turn_id), **payload}}
+
+
+async def unrecorded_messages(
+    app: App, client: AsyncWebClient, thread: str, *, turn_id: UUID, ts: str, since: float
+) -> list[str]:
+    """Return the ts of a turn's messages that are in its thread but not recorded.
+
+    `ts` is that of the message that is answered. `since` is when Slack was asked for a message
+    (seconds since 1970); until that call is certainly over, this waits. Raises what the Slack
+    client raises if the thread may be read later, and `psycopg.OperationalError`.
+    """
+    team_id, channel_id, thread_ts = split_thread_key(thread)
+    found = await messages_since(client, channel_id, since, thread_ts=thread_ts)
+    # Slack includes the thread's first message, however old it is.
+    replies = [one for one in found if _time(one) > float(ts)]
+    return messages_of_turn(
+        replies,
+        bot_user_id=await app.slack.bot_user_id(team_id),
+        turn_id=turn_id,
+        since=since,
+        recorded=await recorded_in_thread(app.pool, thread),
+    )
 
 
 def messages_of_turn(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from bot.access import note_edit, note_message_changed
 from bot.app import App
 from bot.conversation import edits
 from bot.conversation.turns import schedule_formation, stored_words
+from bot.delivery.reply_in_slack import unrecorded_messages
 from bot.memories.adding import words_typed
 from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
@@ -161,14 +163,23 @@ async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> s
 async def delete_answer(app: App, team: str, thread: str, message: str) -> None:
     """Delete in Slack what was posted of an answer to a message that was deleted meanwhile.
 
-    Raises what the Slack client raises if a message may be deleted later.
+    A message of which it is not known whether Slack began it is looked for in the thread. Raises
+    what the Slack client raises if the thread may be read, or a message deleted, later.
     """
     scope = {THREAD_SETTING: thread}
     row_id = UUID(message)
     async with transaction(app.pool, scope) as connection:
-        posted = await edits.answers_to_delete(connection, row_id)
+        answer = await edits.answer_to_delete(connection, row_id)
+    if answer is None:
+        return
     client = app.slack.client(team, patience=PATIENCE_SECONDS)
     channel = split_thread_key(thread)[1]
+    posted = answer.reply_ts
+    if answer.asked is not None:
+        since = time.time() - answer.asked
+        posted += await unrecorded_messages(
+            app, client, thread, turn_id=row_id, ts=answer.ts, since=since
+        )
     for ts in posted:
         await _delete(client, channel, ts)
     app.sessions.activate(thread)

@@ -95,9 +95,11 @@ SELECT words FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
     AND begun_at IS NOT NULL;
 
--- name: answers_to_delete
--- The messages of an answer to a message that was deleted while it was answered.
-SELECT reply_ts FROM messages WHERE id = %(id)s AND status = 'deleted';
+-- name: answer_to_delete
+-- The messages of an answer to a message that was deleted while it was answered; `asked`: how many
+-- seconds ago another one may have been posted that is not recorded.
+SELECT ts, reply_ts, extract(epoch FROM now() - posting_since)::float8 AS asked
+FROM messages WHERE id = %(id)s AND status = 'deleted';
 
 -- name: forget_answer
 -- Record that the answer to a deleted message is deleted in Slack.

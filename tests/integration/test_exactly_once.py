@@ -9,9 +9,10 @@ from uuid import UUID
 import pytest
 
 from bot.conversation.run import Superseded
-from bot.pipeline.edits import delete_answer
+from bot.pipeline.edits import delete_answer, follow_change
 from bot.slack.client import SLACK_FAULTS
 from tests.integration.deliveries import Thread
+from tests.integration.messages import LATER, change_of
 from tests.waiting import until
 
 
@@ -216,3 +217,14 @@ async def test_what_slack_did_not_delete_is_deleted_later(
     thread.slack.clear()
     await delete(thread, event)
     assert thread.messages() == []
+
+
+@pytest.mark.failed_calls("chat.delete: cant_delete_message", because="The stream still runs.")
+async def test_a_stream_whose_ts_was_not_stored_goes_with_its_question(thread: Thread) -> None:
+    """A process dies before it notes the ts, and the question is deleted before the next one."""
+    turn = await thread.turn()
+    streamed_by_app(thread)
+    await follow_change(thread.sender.app, change_of(turn.message, None, changed_ts=LATER))
+    await delete(thread, turn.id)
+    assert thread.messages() == []
+    assert not thread.intended()
