@@ -19,7 +19,7 @@ from bot.conversation.turns import Outcome, begin_turn, end_turn
 from bot.people import PolicyRefusal
 from bot.pipeline.sink import open_sink
 from bot.queue.retries import RunLater
-from bot.slack.client import PATIENCE_SECONDS, error_code, show_privately
+from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing, show_privately
 from bot.slack.messages import Message, plain, typed
 from bot.ui.blocks import payload
 from memory import DM
@@ -104,7 +104,7 @@ async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> N
             in_dm=in_dm,
         )
     except SlackApiError as error:
-        if not error_code(error):
+        if is_passing(error):
             raise
         log.info("a refusal could not be shown: %s", error_code(error))
 

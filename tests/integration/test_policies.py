@@ -6,6 +6,7 @@ import pytest
 
 from bot.conversation.inbox import store_message
 from bot.locale import say
+from bot.slack.retries import RateLimits
 from bot.ui.acts import Export, Forget, Open, Position
 from memory import PUBLIC, list_memories
 from tests.integration.app import App, MakeApp
@@ -62,6 +63,25 @@ async def test_channels_that_are_not_listed_are_closed(
     await app.answering.drain(more.thread)
     assert len(told(app, closed)) == 1
     nothing_is_kept(app, closed.user)
+
+
+@pytest.mark.parametrize(
+    ("channel", "method"), [("dm", "chat.postMessage"), ("public", "chat.postEphemeral")]
+)
+async def test_a_refusal_that_a_rate_limit_refuses_is_shown_later(
+    make_app: MakeApp, channel: str, method: str
+) -> None:
+    """A message is not ended before its author is told why there is no answer."""
+    app = await make_app(allowed_users=frozenset({"U0NOBODY"}))
+    place = app.slack.place(channel=channel)
+    app.slack.fault(method, error="ratelimited", retry_after=120)
+    asked = await app.ask(place, "Hello")
+    assert app.event(asked)["status"] == "waiting"
+    app.core.slack.limits = RateLimits()  # as after the two minutes
+    await app.answering.drain(asked.thread)
+    seen = app.slack.seen(place.user, place.channel)
+    assert [one["text"] for one in seen].count(say("en", "policy_person")) == 1
+    assert app.event(asked)["status"] == "skipped"
 
 
 async def test_who_waits_for_an_answer_is_told_that_none_comes(make_app: MakeApp) -> None:
