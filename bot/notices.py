@@ -28,8 +28,9 @@ from bot.app import App
 from bot.people import PersonSettings, read_settings
 from bot.queue.queue import REPLIES, Queue
 from bot.queue.retries import RunLater
-from bot.slack.client import SLACK_FAULTS, error_code, is_passing, show_privately
+from bot.slack.client import SLACK_FAULTS, error_code, is_passing
 from bot.slack.messages import API_TEAM, split_thread_key
+from bot.slack.posting import show_privately
 from bot.slack.retries import RATE_LIMITED
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
@@ -326,4 +327,5 @@ async def _send(app: App, notice: _Notice, said: Payload) -> str | None:
         user=notice.person.user_id,
         thread_ts=thread_ts,
         in_dm=in_dm,
+        author=await app.slack.bot_user_id(notice.person.team_id),
     )

@@ -13,7 +13,8 @@ from bot.conversation.run import Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.reply_in_slack import ReplyInSlack, State
 from bot.locale import Localizer
-from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, show_privately, slack_fault
+from bot.slack.client import PATIENCE_SECONDS, SLACK_FAULTS, slack_fault
+from bot.slack.posting import show_privately
 from bot.slack.sessions import SESSION_SECONDS, title_of
 from bot.types import Task
 from bot.ui.blocks import Block, footer, task_chunk
@@ -152,6 +153,7 @@ class ReplyStream:
                     user=self._message.user_id,
                     thread_ts=self._message.thread_ts,
                     in_dm=in_dm,
+                    author=await self._app.slack.bot_user_id(self._message.team_id),
                 )
             except SLACK_FAULTS as error:
                 log.warning("a private message was not shown: %s", slack_fault(error))

@@ -23,7 +23,7 @@ from bot.memories.adding import NotKept, author_of, read_state, words_typed
 from bot.memories.forgetting import forget_all_of
 from bot.memories.kept_lines import WHOLE, add_line, update_lines
 from bot.people import person_refusal, refusal_in
-from bot.slack.client import SLACK_FAULTS, error_code, find_message, show_privately
+from bot.slack.client import SLACK_FAULTS, error_code, find_message
 from bot.slack.messages import is_direct
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
 from bot.ui.kept_lines import author_question
@@ -164,12 +164,11 @@ async def _ask_author(
     in_thread = bool(message.get("reply_count")) or wanted.thread_ts != wanted.ts
     client = app.slack.client(person.team_id)
     try:
-        await show_privately(
-            client,
-            question,
+        await client.chat_postEphemeral(
             channel=wanted.channel,
             user=author.user_id,
             thread_ts=wanted.thread_ts if in_thread else None,
+            **question,
         )
     except SLACK_FAULTS as error:
         log.info("the author of a message could not be asked: %s", error_code(error))

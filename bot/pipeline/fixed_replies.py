@@ -19,8 +19,9 @@ from bot.conversation.turns import Outcome, begin_turn, end_turn
 from bot.people import PolicyRefusal
 from bot.pipeline.sink import open_sink
 from bot.queue.retries import RunLater
-from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing, show_privately
+from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing
 from bot.slack.messages import Message, plain, typed
+from bot.slack.posting import show_privately
 from bot.ui.blocks import payload
 from memory import DM
 
@@ -102,6 +103,7 @@ async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> N
             user=message.user_id,
             thread_ts=message.thread_ts if in_thread else None,
             in_dm=in_dm,
+            author=await app.slack.bot_user_id(message.team_id),
         )
     except SlackApiError as error:
         if is_passing(error):

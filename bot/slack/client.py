@@ -425,37 +425,6 @@ async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
         await client.chat_delete(channel=channel, ts=ts)
 
 
-async def show_privately(
-    client: AsyncWebClient,
-    payload: Mapping[str, Any],
-    *,
-    channel: str,
-    user: str,
-    thread_ts: str | None,
-    in_dm: bool = False,
-) -> str | None:
-    """Show `payload` to one person, in a thread of theirs; return the ts of the message.
-
-    In a direct message it is an ordinary message and stays; anywhere else it is ephemeral.
-    Slack silently drops an ephemeral message in a thread without replies; with None for `thread_ts`
-    it is shown beside the thread. Raises what the Slack client raises.
-
-    Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
-    """
-    if not in_dm:
-        await client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread_ts, **payload)
-        return None
-    answer = await client.chat_postMessage(
-        channel=channel,
-        thread_ts=thread_ts,
-        unfurl_links=False,
-        unfurl_media=False,
-        metadata=notice_metadata(),
-        **payload,
-    )
-    return str(answer["ts"])
-
-
 async def show_in_thread(
     client: AsyncWebClient, body: Mapping[str, Any], payload: Mapping[str, Any]
 ) -> bool:
@@ -472,7 +441,7 @@ async def show_in_thread(
         return False
     user = body["user"]["id"]
     try:
-        await show_privately(client, payload, channel=channel, user=user, thread_ts=thread_ts)
+        await client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread_ts, **payload)
     except SLACK_FAULTS as error:
         log.info("an answer was not shown in its thread: %s", slack_fault(error))
         return False

@@ -11,11 +11,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
+from uuid import uuid4
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack import retries
-from bot.slack.client import SLACK_FAULTS, error_code, is_passing
+from bot.slack.client import SLACK_FAULTS, error_code, is_passing, notice_metadata
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,33 @@ async def post_once(
             log.info("whether a message was posted is not known: it is looked for")
         else:
             return str(answer["ts"])
+
+
+async def show_privately(
+    client: AsyncWebClient,
+    payload: Mapping[str, Any],
+    *,
+    channel: str,
+    user: str,
+    thread_ts: str | None,
+    in_dm: bool,
+    author: str,
+) -> str | None:
+    """Show `payload` to one person, in a thread of theirs; return the ts of the message.
+
+    In a direct message it is an ordinary message and stays, and `post_once` posts it; `author` is
+    the app's user id in the workspace. Anywhere else it is ephemeral. Slack silently drops an
+    ephemeral message in a thread without replies; with None for `thread_ts` it is shown beside the
+    thread. Raises what the Slack client raises.
+
+    Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
+    """
+    if not in_dm:
+        await client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread_ts, **payload)
+        return None
+    # Unique to this message: others that are no replies are in the thread.
+    metadata = notice_metadata(message=uuid4().hex)
+    return await post_once(client, channel, payload, metadata, author=author, thread_ts=thread_ts)
 
 
 async def find_posted(

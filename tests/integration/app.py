@@ -42,7 +42,7 @@ from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.queue.retries import RunLater
 from bot.runtime.wiring import ModelClients, create_app
 from bot.runtime.worker import register_work
-from bot.slack.client import Installations, notice_metadata
+from bot.slack.client import NOTICE_EVENT, Installations
 from bot.slack.messages import Message
 from bot.ui.acts import ButtonAct, Open, Position
 from bot.ui.panel import Content
@@ -395,12 +395,17 @@ class App:
 
     def replies(self, message: Message) -> list[str]:
         """Return the Markdown of the app's answers in a message's thread; none is streaming."""
-        shown = [m for m in self.shown(message) if m.get("metadata") != notice_metadata()]
+        shown = [one for one in self.shown(message) if not is_notice(one)]
         assert not any(one.get("streaming") for one in shown)
         return [
             "".join(b["text"] for b in one.get("blocks", []) if b["type"] == "markdown")
             for one in shown
         ]
+
+
+def is_notice(message: dict[str, Any]) -> bool:
+    """Say whether the app's message is no reply."""
+    return (message.get("metadata") or {}).get("event_type") == NOTICE_EVENT
 
 
 def without_context(body: dict[str, Any]) -> dict[str, Any]:

@@ -110,14 +110,27 @@ async def test_a_notice_of_a_tool_is_shown_when_the_answer_is_there(app: App) ->
     [({"status": 500}, SlackApiError), ({"error": "ratelimited", "retry_after": 1}, RunLater)],
 )
 async def test_a_notice_that_slack_refuses_is_shown_by_its_next_attempt(
-    app: App, fault: dict[str, Any], raised: type[Exception]
+    app: App, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], raised: type[Exception]
 ) -> None:
     """While Slack is in trouble the job fails, to be run again; then it shows the notice."""
+    monkeypatch.setattr("bot.slack.retries.TROUBLE_SECONDS", -1.0)
     place, job = await formed(app)
     app.slack.fault("chat.postMessage", **fault)
     with pytest.raises(raised):
         await show(app, job)
     assert notices_seen(app, place) == []
+    await show(app, job)
+    assert len(notices_seen(app, place)) == 1
+
+
+async def test_a_notice_whose_post_slack_answers_too_late_is_there_once(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slack posts the notice and its answer is lost: the notice is looked for."""
+    monkeypatch.setattr("bot.slack.posting.SETTLED_SECONDS", 0.5)
+    place, job = await formed(app)
+    app.slack.fault("chat.postMessage", drop="after")
+    await show(app, job)
     await show(app, job)
     assert len(notices_seen(app, place)) == 1
 
