@@ -251,7 +251,10 @@ class ReplyInSlack:
         self.start_over()
         self.text = payload["text"]
         await self._prepare()
-        await self._post(payload)
+        try:
+            await self._post(payload)
+        except DeliveryFailed as failed:
+            await self._post_as_text(failed, payload["text"])
 
     async def stop(self, line: str, below: list[Block]) -> bool:
         """End the reply where it is, with a `line` under it; return as `finish` does.
@@ -530,15 +533,19 @@ class ReplyInSlack:
         try:
             await self._post({"text": truncate(text, FALLBACK_LIMIT), "blocks": blocks})
         except DeliveryFailed as failed:
-            if failed.is_expected:
-                raise
             if failed.code in _TOO_LONG and len(text) > _SHORT:
                 log.warning("a reply was refused, it is posted in halves: %s", failed.code)
                 half = Limits(len(text) * 2 // 3, max(count_blocks(text) // 2, 2))
                 await self._post_parts(text, half, below)
                 return
-            log.warning("a reply was refused, it is posted as text: %s", failed.code)
-            await self._post({"text": as_mrkdwn(text, MESSAGE_TEXT_LIMIT)})
+            await self._post_as_text(failed, as_mrkdwn(text, MESSAGE_TEXT_LIMIT))
+
+    async def _post_as_text(self, refused: DeliveryFailed, text: str) -> None:
+        """Post a message without the blocks that Slack refused; raises as `finish` does."""
+        if refused.is_expected:
+            raise refused
+        log.warning("a reply was refused, it is posted as text: %s", refused.code)
+        await self._post({"text": text})
 
     async def _post(self, content: Mapping[str, Any]) -> None:
         message = self._message

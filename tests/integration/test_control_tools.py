@@ -95,6 +95,17 @@ async def test_what_is_shown_comes_to_the_asker_only(app: App) -> None:
     assert not reply.get("is_ephemeral")
 
 
+async def test_what_is_shown_as_the_answer_is_text_where_its_blocks_are_refused(app: App) -> None:
+    """Whatever Slack thinks of its blocks, the person is told."""
+    app.script_calls(settings_call("open"), text="")
+    app.slack.fault("chat.postMessage", error="invalid_blocks")
+    asked = await app.ask(app.slack.place(), "What do you know of me?")
+    [shown] = app.shown(asked)
+    assert not shown.get("blocks")
+    assert shown["text"] == app.turn(asked)["reply"]
+    assert app.event(asked)["status"] == "answered"
+
+
 async def test_a_list_says_what_is_not_read_yet(app: App) -> None:
     """Words of a moment ago are counted below the newest memories."""
     place = app.slack.place()
