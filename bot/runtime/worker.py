@@ -34,12 +34,8 @@ _REPLIES_AT_ONCE = 64
 _BACKGROUND_AT_ONCE = 12
 _WARM_UP_SECONDS = 0.2
 _RUNS_IN_THREE_DAYS = 450
-RETRIES = {
-    # A person waits for the result, and after two minutes no longer needs it.
-    REPLIES: Backoff(base=2, longest=60.0, most=6),
-    # Later jobs of the same lock wait behind it.
-    BACKGROUND: Backoff(base=4, longest=600.0, most=_RUNS_IN_THREE_DAYS),
-}
+# Later jobs of the same lock wait behind it.
+_RETRIES = Backoff(base=4, longest=600.0, most=_RUNS_IN_THREE_DAYS)
 ANSWER_RETRIES = Backoff(base=2, longest=15.0)
 """The job of a thread does not end before its message is answered or apologised for."""
 
@@ -72,7 +68,7 @@ def register_work(app: App) -> None:
     for queue, functions in _WORK.items():
         for name, function in functions.items():
             work = app.workspaces.while_served(partial(function, app))
-            app.queue.register(name, queue, work, retry=RETRIES[queue])
+            app.queue.register(name, queue, work, retry=_RETRIES)
     register_periodic_work(app)
 
 

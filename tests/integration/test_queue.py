@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from math import inf
@@ -15,16 +16,21 @@ from procrastinate.job_context import AbortReason
 from procrastinate.jobs import Job
 from psycopg.errors import AdminShutdown
 
+from bot.conversation.edits import DELETE_ANSWER
+from bot.conversation.turns import FORM_MEMORIES
 from bot.logs import _Discreet
+from bot.notices import SHOW_NOTICE
 from bot.queue.queue import BACKGROUND, REPLIES, Queue, delete_old_jobs
 from bot.queue.recovery import recover_jobs
 from bot.queue.retries import Backoff, RunLater
 from memory import Pool
 from memory.postgres import transaction
 from tests.databases import owner_rows
+from tests.integration.app import App
 from tests.waiting import until
 
 SECONDS = 30.0
+HOUR = 3_600.0
 RETRY = Backoff(base=1, longest=0.1, most=3)
 
 
@@ -492,3 +498,32 @@ async def test_without_a_worker_what_is_due_is_run_until_nothing_is_left(
     await asyncio.wait_for(queue.run_until_empty(), SECONDS)
     assert sorted(work.done) == ["background", "now"]
     assert [job["label"] for job in jobs(database)] == ["later"]
+
+
+@pytest.mark.parametrize("name", [DELETE_ANSWER, SHOW_NOTICE, FORM_MEMORIES])
+async def test_a_job_that_fails_goes_on_for_days(app: App, name: str) -> None:
+    """What Slack or a model refuses for hours is done afterwards, ten minutes later at most."""
+    task = app.core.queue.app.tasks[name]
+    waited = 0.0
+    attempts = 0
+    while waited < 70 * HOUR:
+        decision = task.get_retry_exception(exception=TimeoutError(), job=job_of(name, attempts))
+        assert decision is not None, f"it was given up {waited:.0f} seconds after it failed"
+        retry_at = decision.retry_decision.retry_at
+        assert retry_at is not None
+        wait = retry_at.timestamp() - time.time()
+        assert wait <= 600.0
+        waited += wait
+        attempts += 1
+
+
+def job_of(name: str, attempts: int) -> Job:
+    """Return a job that has been run so often."""
+    return Job(
+        id=1,
+        queue=REPLIES,
+        lock=None,
+        queueing_lock=None,
+        task_name=name,
+        attempts=attempts,
+    )
