@@ -32,6 +32,7 @@ from bot.slack.messages import (
     Message,
     author_key,
     found_message,
+    happened_ts,
     installation_team,
     read_message,
     thread_key,
@@ -42,8 +43,8 @@ from memory import DM, Person
 
 log = logging.getLogger(__name__)
 
-# Slack repeats a failed delivery after a minute.
-_LATE_DELIVERY_SECONDS = 60.0
+# Slack repeats a delivery that was not acknowledged within three seconds, at first at once.
+_LATE_DELIVERY_SECONDS = 3.0
 # Slack delivers events of the same moment in any order, and repeats a failed delivery for six
 # minutes.
 _ON_ITS_WAY_SECONDS = 420.0
@@ -140,7 +141,7 @@ async def route_to_installation(
     """Store a message that a person wrote to this installation, or handle any other event."""
     message = read_message(body, installation)
     if message is not None:
-        await enqueue(app, message)
+        await enqueue(app, message, happened_ts(body["event"]))
         return
     event = Event(
         fields=body["event"],
@@ -170,11 +171,11 @@ def _is_of_a_bot(event: Event) -> bool:
     return False
 
 
-async def enqueue(app: App, message: Message) -> None:
-    """Store a message.
+async def enqueue(app: App, message: Message, since: str) -> None:
+    """Store a message that Slack's event of `since`, a ts, reports.
 
-    After a mention that was delivered late, its thread is read: replies to it that came earlier
-    were not stored, because they did not address the bot.
+    After a mention that was delivered late, its thread is read: replies that came after `since`
+    and before the mention was stored were not stored, because they did not address the bot.
 
     If the message has to wait, for its turn or for PostgreSQL, Slack shows that.
     """
@@ -186,9 +187,9 @@ async def enqueue(app: App, message: Message) -> None:
     if is_new:
         _show_wait(app, message, after=WAIT_SECONDS)
     is_mention = message.addressed and message.audience != DM
-    seconds_under_way = time.time() - float(message.ts)
+    seconds_under_way = time.time() - float(since)
     if is_mention and seconds_under_way >= _LATE_DELIVERY_SECONDS:
-        await read_follow_ups(app, message)
+        await read_follow_ups(app, message, since)
 
 
 def _show_wait(app: App, message: Message, *, after: float) -> None:

@@ -114,9 +114,9 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
         await _later(app, app.pool, CATCH_UP, [job], _SPACING_SECONDS * len(places))
 
 
-async def read_follow_ups(app: App, message: Message) -> None:
-    """Schedule reading the replies to a mention that came late, which were not stored."""
-    job = _reading(message.team_id, message.channel_id, message.thread_ts, message.ts)
+async def read_follow_ups(app: App, message: Message, since: str) -> None:
+    """Schedule reading what was written after `since` in the thread of a mention that came late."""
+    job = _reading(message.team_id, message.channel_id, message.thread_ts, since)
     await _later(app, app.pool, READ_MISSED, [job])
 
 

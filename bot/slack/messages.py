@@ -242,6 +242,16 @@ def read_message(body: Mapping[str, Any], installation: Installation) -> Message
     return message
 
 
+def happened_ts(event: Mapping[str, Any]) -> str:
+    """Return the ts at which the event of a message happened.
+
+    That of a mention that was added by an edit is the edit's. Where Slack sends none, it is the
+    message's.
+    """
+    ts = str(event.get("event_ts") or "")
+    return ts if _TS.fullmatch(ts) else str(event["ts"])
+
+
 def _is_by_person(event: Mapping[str, Any], bot_user_id: str) -> bool:
     """Return whether an event is a message that a person wrote."""
     if event.get("type") not in ("message", "app_mention"):

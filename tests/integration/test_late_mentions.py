@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -40,7 +40,7 @@ class Thread:
 
     async def delivered(self, message: Message) -> None:
         """Store a message as an event that Slack delivers."""
-        await enqueue(self.app.core, message)
+        await enqueue(self.app.core, message, message.ts)
 
     async def follow_ups(self) -> dict[str, Any]:
         """Run the one waiting job that reads follow-ups; return its arguments."""
@@ -84,17 +84,36 @@ async def test_a_follow_up_that_overtakes_its_mention_is_answered_after_it(threa
     assert len(app.rows("SELECT 1 FROM messages")) == 2
 
 
-async def test_a_mention_in_time_reads_nothing(app: App) -> None:
-    """A mention that is delivered at once asks nothing of Slack, nor does a direct message."""
-    thread = Thread(app, app.slack.place(channel="public"))
-    await thread.delivered(written(thread.says("<@BOT> hello"), ago=30.0))
-    await app.receive(app.slack.place(), "hello")
+@pytest.mark.parametrize("written", [0.0, 600.0])
+@pytest.mark.parametrize(("happened", "is_late"), [(0.0, False), (4.0, True)])
+async def test_what_came_before_a_mention_that_slack_repeats_is_read(
+    app: App, written: float, happened: float, is_late: bool
+) -> None:
+    """Slack repeats after three seconds at once. One that an edit added is as old as the edit.
+
+    What was written below before the edit was not said to the app. The numbers are seconds ago.
+    """
+    now = time.time()
+    place = app.slack.place(channel="public")
+    event_ts = f"{now - happened:.6f}"
+    mention = {
+        "type": "app_mention",
+        "user": place.user,
+        "channel": place.channel,
+        "ts": f"{now - max(written, happened):.6f}",
+        "event_ts": event_ts,
+        "text": f"<@{app.slack.bot_user_id}> Who deploys today?",
+    }
+    assert await app.deliver(mention) == 200
+    oldest = [job["args"]["oldest"] for job in Thread(app, place).jobs()]
+    assert oldest == ([event_ts] if is_late else [])
+
+
+async def test_a_direct_message_that_came_late_reads_nothing(thread: Thread) -> None:
+    """Every message of a direct message is stored when it comes."""
+    place = thread.app.slack.place()
+    await thread.delivered(thread.app.slack.message(place))
     assert thread.jobs() == []
-
-
-def written(message: Message, *, ago: float) -> Message:
-    """Return a message as if it had been written so many seconds ago."""
-    return replace(message, ts=f"{time.time() - ago:.6f}")
 
 
 @pytest.mark.parametrize("error", ["thread_not_found", "missing_scope"])
