@@ -36,7 +36,8 @@ DOWNLOAD = "files"
 RESPONSE_URL = "response_url"
 """The name of an answer to a click or command, which is not a method of the Web API."""
 
-# These have the same effect if carried out twice. `chat.stopStream` refuses to end a stream twice.
+# These have the same effect if carried out twice. `chat.stopStream` refuses to end a stream twice,
+# and a second ephemeral message does less harm than none.
 _REPEATABLE = frozenset(
     {
         "agents.sessions.setStatus",
@@ -46,6 +47,7 @@ _REPEATABLE = frozenset(
         "auth.test",
         "chat.delete",
         "chat.getPermalink",
+        "chat.postEphemeral",
         "chat.stopStream",
         "chat.update",
         "conversations.history",
@@ -121,9 +123,9 @@ class SlackRetries(AsyncRetryHandler):
 
     A call that Slack refuses for a rate limit was not carried out, and is repeated after the time
     that Slack names. If a server error or a lost connection leaves open whether it was carried out,
-    it is repeated ever more slowly, for at most `TROUBLE_SECONDS`, but only if that does no harm
-    (`_REPEATABLE`). The waits for rate limits together take at most `patience` seconds, and so does
-    the trouble; with 0 the call is made at once and only once.
+    it is repeated ever more slowly, for at most `TROUBLE_SECONDS`, but only if that does less harm
+    than its loss (`_REPEATABLE`). The waits for rate limits together take at most `patience`
+    seconds, and so does the trouble; with 0 the call is made at once and only once.
 
     `name` is the limit that the call counts for in `limits`: its method, or what `posts` returns.
     """
