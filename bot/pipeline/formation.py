@@ -15,7 +15,6 @@ from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
 from bot.notices import add_notice, add_unread
 from bot.people import PersonSettings, read_settings
-from bot.queue.retries import RunLater
 from memory import (
     DM,
     FormationResult,
@@ -52,7 +51,7 @@ class _Overtaken(Exception):
 async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     """Form memories from the words of the person that are not formed yet.
 
-    While the person still writes, it is put off (`RunLater`), for at most `MAX_DELAY_FACTOR` times
+    While the person still writes, another job does it later, after at most `MAX_DELAY_FACTOR` times
     the seconds of quiet; replies of this process that wait for a model go first. Nothing is formed
     while the person has memory switched off, or if they want to be remembered only when they ask.
     Words that the model cannot read, although it answers others, are skipped, and the person is
@@ -64,7 +63,10 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
     namespace = Person(team, user).namespace(audience)
     wait = await _seconds_to_wait(app, namespace)
     if wait > _SOON_SECONDS:
-        raise RunLater(wait)
+        # A new job: the attempts of this one would count as failures, and the next one wait longer.
+        async with person_transaction(app.pool, namespace.person) as connection:
+            await form_after(app, connection, namespace, wait)
+        return
     await app.pending_replies.wait_until_none()
     view = memory_view(namespace, shared=await is_shared(app, namespace))
     while await _form_oldest(app, view):

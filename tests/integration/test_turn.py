@@ -19,10 +19,10 @@ from bot.conversation.inbox import (
     take_message,
 )
 from bot.conversation.run import Edited
-from bot.conversation.turns import begin_turn, end_turn
+from bot.conversation.turns import FORM_MEMORIES, begin_turn, end_turn
 from bot.locale import say
 from bot.slack.messages import Message
-from tests.integration.app import App
+from tests.integration.app import App, MakeApp
 from tests.integration.deliveries import record
 from tests.integration.messages import LATER, changed
 from tests.integration.playground_slack import PersonThread
@@ -389,3 +389,30 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     assert job["due_in"] < 3_500
     await app.form_words(asked.team_id, asked.user_id, "dm")
     assert len(await app.memories(asked.person)) == 2
+
+
+async def test_waiting_for_a_pause_is_no_failure_of_a_formation(make_app: MakeApp) -> None:
+    """Who wrote on for a while does not wait longer once the memory model fails."""
+    app = await make_app(formation_delay=30.0)
+    asked = await app.ask(app.slack.place(), "I like ramen")
+
+    async def due_again() -> float:
+        app.rows(
+            "DELETE FROM procrastinate_jobs"
+            " WHERE task_name <> %s OR args->>'user' IS DISTINCT FROM %s",
+            *(FORM_MEMORIES, asked.user_id),
+        )
+        app.rows("UPDATE procrastinate_jobs SET scheduled_at = now()")
+        await app.core.queue.run_until_empty()
+        [job] = app.formations(asked.person)
+        return float(job["due_in"])
+
+    for _ in range(4):
+        assert await due_again() > 20
+    app.rows(
+        "UPDATE messages SET ended_at = ended_at - interval '1 minute' WHERE user_id = %s",
+        asked.user_id,
+    )
+    for endpoint in ("responses", "chat"):
+        app.fault(endpoint=endpoint, kind=None, status=503, times=-1)
+    assert await due_again() < 20
