@@ -44,11 +44,12 @@ Status: TypeAlias = Literal["answered", "failed", "stopped", "skipped"]
 class ClaimedMessage:
     """A stored message that a job has taken to answer it.
 
-    `failures`: attempts that ended in an error or with their process. `begun`: an earlier attempt
-    began its turn; `replied`: one has posted something since the newest edit. `stopped`: the
-    person pressed Stop before this attempt. `process_died`: the process of the previous attempt
-    did. `unserved`: the workspace has removed the app since. `waited`: seconds from its last edit,
-    or from when it was written, to this attempt. `attempts`: how often the job ran before.
+    `failures`: attempts that ended in an error, with their process, or because the model failed for
+    this message alone. `begun`: an earlier attempt began its turn; `replied`: one has posted
+    something since the newest edit. `stopped`: the person pressed Stop before this attempt.
+    `process_died`: the process of the previous attempt did. `unserved`: the workspace has removed
+    the app since. `waited`: seconds from its last edit, or from when it was written, to this
+    attempt. `attempts`: how often the job ran before, perhaps for another message.
     """
 
     run: Run

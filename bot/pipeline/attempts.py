@@ -242,5 +242,6 @@ async def _answer(app: App, claimed: ClaimedMessage) -> None:
         await answer_message(app, claimed)
     except QuotaExceeded as exceeded:
         await refuse_quota(app, claimed, exceeded)
-    except ReplyFailed:
-        await postpone(app, claimed)
+    except ReplyFailed as failed:
+        is_its_own = failed.cause == "model_this_message"
+        await postpone(app, claimed, failed=is_its_own)

@@ -37,19 +37,21 @@ _HELD_SECONDS = 5.0
 _LONGEST_HELD_SECONDS = 15.0
 
 
-async def postpone(app: App, claimed: ClaimedMessage) -> None:
+async def postpone(app: App, claimed: ClaimedMessage, *, failed: bool = False) -> None:
     """Postpone a message; send its author an interim reply if it is the first one that waits.
 
-    Raises `RunLater`, unless the job has waited for half an hour: then the author is told
-    that the message stays unanswered.
+    `failed`: the model fails for this message alone, which is counted. Raises `RunLater`, unless
+    the job and the message have both waited for half an hour: then the author is told that the
+    message stays unanswered.
     """
-    if claimed.attempts >= MAX_HELD_ATTEMPTS:
+    has_waited = claimed.waited >= _INTERIM_SECONDS
+    if claimed.attempts >= MAX_HELD_ATTEMPTS and has_waited:
         log.error("message %s was given up: no model answered in time", claimed.id)
         await reply_fixed(app, claimed, "held_too_long", form_words=True)
         return
     if not claimed.replied and await _may_tell(app, claimed, MODEL_AWAY, _INTERIM_SECONDS):
         await reply_fixed(app, claimed, "held", outcome=None, form_words=True)
-    await release_message(app, claimed)
+    await release_message(app, claimed, failed=failed)
     delay = _HELD_SECONDS * (1 + claimed.attempts)
     raise RunLater(min(delay, _LONGEST_HELD_SECONDS))
 

@@ -364,7 +364,7 @@ async def _reply(
 def _is_tried_again(failed: ReplyFailed, turn: Turn) -> bool:
     """Return whether the message waits for another attempt."""
     if failed.cause == "model_this_message":
-        return turn.claimed.attempts + 1 < MOST_TRIES
+        return turn.claimed.failures + 1 < MOST_TRIES
     return failed.passes
 
 

@@ -27,9 +27,10 @@ def due_in(app: App, message: Message) -> float | None:
     return app.answering.put_off.get(message.thread, 0.0)
 
 
-def let_half_an_hour_pass(app: App, message: Message) -> None:
-    """Let the job of a message have waited for the model as long as it may."""
+def let_half_an_hour_pass(app: App, message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a message and its job have waited for the model as long as they may."""
     app.answering.attempts[message.thread] = MAX_HELD_ATTEMPTS
+    monkeypatch.setattr("bot.pipeline.fixed_replies._INTERIM_SECONDS", 0.0)
 
 
 def back(app: App) -> None:
@@ -136,10 +137,12 @@ async def test_an_answer_ends_what_a_person_was_told_of_an_outage(app: App) -> N
     assert app.replies(again) == [WAITING]
 
 
-async def test_what_waits_for_half_an_hour_is_given_up(app: App) -> None:
+async def test_what_waits_for_half_an_hour_is_given_up(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After half an hour the person is told in one sentence; the operator finds it as failed."""
     asked = await held(app, "I like ramen")
-    let_half_an_hour_pass(app, asked)
+    let_half_an_hour_pass(app, asked, monkeypatch)
     await drain(app, asked)
     assert app.replies(asked) == [say("en", "held_too_long")]
     event = app.event(asked)
@@ -148,10 +151,23 @@ async def test_what_waits_for_half_an_hour_is_given_up(app: App) -> None:
     assert len(app.formations(asked.person)) == 1
 
 
-async def test_an_edited_message_waits_for_half_an_hour_of_its_own(app: App) -> None:
+async def test_a_message_is_not_given_up_for_how_long_another_one_waited(app: App) -> None:
+    """The first message of a thread is deleted; its job goes on with the second one."""
+    place = app.slack.place()
+    first = await held(app, "one", place)
+    second = await app.receive(place, "two", thread_ts=first.ts)
+    app.answering.attempts[first.thread] = MAX_HELD_ATTEMPTS
+    await app.withdraw(first)
+    await drain(app, second)
+    assert app.event(second)["status"] == "waiting"
+
+
+async def test_an_edited_message_waits_for_half_an_hour_of_its_own(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The interim reply takes the place of the answer to the earlier text."""
     asked = await held(app, "I like ramen")
-    let_half_an_hour_pass(app, asked)
+    let_half_an_hour_pass(app, asked, monkeypatch)
     back(app)
     app.script("Ramen is good.")
     await drain(app, asked)
@@ -163,12 +179,14 @@ async def test_an_edited_message_waits_for_half_an_hour_of_its_own(app: App) -> 
         assert app.replies(asked) == [WAITING]
 
 
-async def test_a_person_agrees_to_memory_after_a_reply_that_did_not_ask(make_app: MakeApp) -> None:
+async def test_a_person_agrees_to_memory_after_a_reply_that_did_not_ask(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A sentence in place of an answer does not ask for consent; the next answer does, once."""
     app = await make_app(consent="ask")
     place = app.slack.place()
     asked = await held(app, "Hello", place)
-    let_half_an_hour_pass(app, asked)
+    let_half_an_hour_pass(app, asked, monkeypatch)
     await drain(app, asked)
     back(app)
     shown = [str(app.shown(await app.ask(place, "Hello again"))) for _ in range(2)]
@@ -258,6 +276,18 @@ async def test_what_fails_by_itself_is_given_up_after_three_tries(app: App) -> N
     assert replies == [again, again, say("en", "model_failed")]
     assert app.event(asked)["status"] == "failed"
     assert due_in(app, asked) is None
+
+
+async def test_an_outage_is_no_failure_of_a_message(app: App) -> None:
+    """What waited for the model is tried as often as any other message once it fails by itself."""
+    asked = await held(app, "poison")
+    await drain(app, asked)
+    back(app)
+    app.fault(match="poison", status=500, times=-1)
+    for _ in range(MOST_TRIES):
+        assert app.event(asked)["status"] == "waiting"
+        await drain(app, asked)
+    assert app.replies(asked) == [say("en", "model_failed")]
 
 
 async def test_an_answer_without_tools_says_so(app: App) -> None:
