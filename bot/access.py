@@ -115,9 +115,18 @@ async def claim_telling(
     return bool(await person_statement(pool, person, _TOLD["claim"], values))
 
 
-async def end_telling(connection: AsyncConnection[DictRow], person: Person, what: str) -> None:
-    """End the period of a sentence whose reason is gone, in the caller's transaction."""
-    await connection.execute(_TOLD["end"], {**person.ids, "kind": what})
+async def end_telling(
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    what: str,
+    *,
+    below: UUID | None = None,
+) -> None:
+    """End the period of a sentence whose reason is gone, in the caller's transaction.
+
+    With `below` only that of a sentence below this message ends, which was deleted with it.
+    """
+    await connection.execute(_TOLD["end"], {**person.ids, "kind": what, "message": below})
 
 
 class AlreadyUnderWay(Exception):

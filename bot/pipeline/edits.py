@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access import note_edit, note_message_changed
+from bot.access import MODEL_AWAY, end_telling, note_edit, note_message_changed
 from bot.app import App
 from bot.conversation import edits
 from bot.conversation.turns import schedule_formation, stored_words
@@ -106,8 +106,11 @@ async def _follow_row(
 ) -> None:
     """Note that a message is answered again, and schedule formation of its new words.
 
-    Words that may not be kept are deleted.
+    Words that may not be kept are deleted. The interim reply of an outage is deleted with its
+    message, so the person gets another one.
     """
+    if change.text is None:
+        await end_telling(connection, person, MODEL_AWAY, below=changed.id)
     if changed.is_answered_anew:
         await note_edit(connection, person, change.changed_ts)
     if not changed.reworded:

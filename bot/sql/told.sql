@@ -11,5 +11,6 @@ WHERE known.until < now() OR known.message_id = excluded.message_id
 RETURNING kind;
 
 -- name: end
--- End the period of a sentence.
-DELETE FROM told WHERE team_id = %(team)s AND user_id = %(user)s AND kind = %(kind)s;
+-- End the period of a sentence, if `message` is given only one that was shown below it.
+DELETE FROM told WHERE team_id = %(team)s AND user_id = %(user)s AND kind = %(kind)s
+    AND message_id = COALESCE(%(message)s::uuid, message_id);

@@ -218,6 +218,22 @@ async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(ap
     assert app.formations(asked.person) == []
 
 
+async def test_who_deletes_the_message_with_the_interim_reply_gets_another_one(app: App) -> None:
+    """What waits does not go on in silence; the deletion of another message changes nothing."""
+    place = app.slack.place()
+    first = await held(app, "one", place)
+    second = await app.receive(place, "two")
+    await drain(app, second)
+    assert app.replies(second) == []
+    await app.withdraw(first)
+    await app.follow_changes()
+    await drain(app, second)
+    assert app.replies(second) == [WAITING]
+    await app.withdraw(await held(app, "three", place))
+    fourth = await held(app, "four", place)
+    assert app.replies(fourth) == [], "The reply below the second one stays."
+
+
 async def test_stop_ends_the_wait(app: App) -> None:
     """Stop pressed while the model is away: the next attempt says so and asks nothing."""
     asked = await held(app)
