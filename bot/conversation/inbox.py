@@ -132,8 +132,9 @@ async def take_message(
 async def stop_thread(app: App, thread: str, *, stopped_ts: str) -> bool:
     """End what is being answered in `thread`: the person pressed Stop.
 
-    This includes a message that was begun and waits for the model. `stopped_ts` is the ts of the
-    event: a message written or edited later is answered. Returns whether anything was stopped.
+    This includes a message that was begun and waits for the model. If nothing was begun in the
+    thread, what waits there for its turn ends. `stopped_ts` is the ts of the event: a message
+    written or edited later is answered. Returns whether anything was stopped.
     """
     async with transaction(app.pool, {THREAD_SETTING: thread}) as connection:
         values = {"thread": thread, "stopped_ts": stopped_ts}

@@ -62,11 +62,19 @@ FROM messages WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(t
 
 -- name: stop
 -- The person pressed Stop at `stopped_ts`: stop what was written or edited before, and is being
--- answered in the thread or was begun and waits for the model.
+-- answered in the thread or was begun and waits for the model; if there is nothing of the kind in
+-- the thread, then what waits for its turn, for which Slack shows Stop, too.
+WITH open AS (
+    SELECT id, token IS NOT NULL OR begun_at IS NOT NULL AS is_begun,
+        GREATEST(ts, changed_ts) < %(stopped_ts)s AS is_meant
+    FROM messages
+    WHERE thread = %(thread)s AND ended_at IS NULL FOR UPDATE
+)
 UPDATE messages SET status = 'stopped'
-WHERE thread = %(thread)s AND ended_at IS NULL AND (token IS NOT NULL OR begun_at IS NOT NULL)
-    AND GREATEST(ts, changed_ts) < %(stopped_ts)s
-RETURNING id;
+FROM open
+WHERE messages.id = open.id AND is_meant
+    AND (is_begun OR NOT EXISTS (SELECT FROM open AS other WHERE other.is_begun))
+RETURNING messages.id;
 
 -- name: release
 -- An attempt ended without an answer; `failed`: with an error.

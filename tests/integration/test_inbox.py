@@ -172,6 +172,19 @@ async def test_stop_reaches_the_running_answer_only(pool: Pool, app: App, databa
     assert [row["status"] for row in stored(database, asked.thread)] == ["stopped", "waiting"]
 
 
+async def test_stop_ends_what_waits_where_nothing_has_begun(app: App, database: str) -> None:
+    """Slack shows Stop for a message that waits for its turn, too."""
+    asked = message()
+    behind = following(asked)
+    other = message()
+    for one in (asked, behind, other):
+        await store_message(app, one)
+    assert not await stop_thread(app, asked.thread, stopped_ts=asked.ts)
+    assert await stop_thread(app, asked.thread, stopped_ts=LATER)
+    assert [row["status"] for row in stored(database, asked.thread)] == ["stopped", "stopped"]
+    assert [row["status"] for row in stored(database, other.thread)] == ["waiting"]
+
+
 async def test_an_attempt_that_was_taken_over_is_told(app: App, database: str, pool: Pool) -> None:
     """A run that took a message before another did can neither go on with it nor end it."""
     asked = message()
