@@ -101,10 +101,16 @@ async def add_notice(
     if not in_turn:
         await _show_later(app.queue, connection, person, [turn])
         return
-    # The lock differs from that of `repeat_notice`, whose job need not wait for this one.
-    lock = f"{SHOW_NOTICE}:{turn}:later"
-    jobs = {lock: {**person.ids, "turn": str(turn), "unless_shown": "yes"}}
-    await app.queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES, delay=_TURN_SECONDS)
+    jobs = {_lock(turn): {**person.ids, "turn": str(turn), "unless_shown": "yes"}}
+    # The job of `repeat_notice`, which has a higher priority, does not wait for this one.
+    await app.queue.defer(
+        connection, SHOW_NOTICE, jobs, queue=REPLIES, priority=-1, delay=_TURN_SECONDS
+    )
+
+
+def _lock(turn: UUID) -> str:
+    """Return the lock of all jobs that show the notice of a turn: they run one at a time."""
+    return f"{SHOW_NOTICE}:{turn}"
 
 
 async def update_notices_of(
@@ -203,7 +209,7 @@ async def _show_later(
     arguments = dict(person.ids)
     if message_deleted:
         arguments["message_deleted"] = "yes"
-    jobs = {f"{SHOW_NOTICE}:{turn}": {**arguments, "turn": str(turn)} for turn in turns}
+    jobs = {_lock(turn): {**arguments, "turn": str(turn)} for turn in turns}
     await queue.defer(connection, SHOW_NOTICE, jobs, queue=REPLIES)
 
 
