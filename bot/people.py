@@ -310,27 +310,36 @@ class People:
         *,
         settings: PersonSettings | None = None,
         keep_new: bool = True,
+        may_be_old: bool = False,
     ) -> Localizer:
         """Return the localizer for a person who reads an answer to `text`.
 
         The other arguments are those of `settings`.
         """
-        current = await self.settings(person, settings=settings, keep_new=keep_new)
+        current = await self.settings(
+            person, settings=settings, keep_new=keep_new, may_be_old=may_be_old
+        )
         return current.localizer(text)
 
     async def settings(
-        self, person: Person, *, settings: PersonSettings | None = None, keep_new: bool = True
+        self,
+        person: Person,
+        *,
+        settings: PersonSettings | None = None,
+        keep_new: bool = True,
+        may_be_old: bool = False,
     ) -> PersonSettings:
         """Return a person's settings with what Slack says about them; `settings` if just read.
 
         What Slack says is stored. Without `keep_new` that is only done for a person who has a row,
-        so that showing something to an erased person stores nothing about them. While PostgreSQL is
-        away, the settings are what Slack says.
+        so that showing something to an erased person stores nothing about them. With `may_be_old`
+        Slack is not asked again for what it said long ago, which may take seconds. While PostgreSQL
+        is away, the settings are what Slack says.
         """
         try:
             if settings is None:
                 settings = await self._stored(person)
-            if settings.profile_is_fresh or person.team_id == API_TEAM:
+            if settings.profile_is_fresh or may_be_old or person.team_id == API_TEAM:
                 return settings
             return await self._look_up(person, settings, keep_new=keep_new)
         except OperationalError as error:

@@ -201,7 +201,7 @@ class Interactions:
             await self._submit(ack, body, act)
         else:
             log.info("a form could not be read")
-            click = await self._click(body, Place())
+            click = await self._click(body, Place(), is_submission=True)
             old = final_view(click.localizer, "panel_title", click.localizer.say("old_button"))
             await ack(response_action="update", view=old)
 
@@ -211,7 +211,7 @@ class Interactions:
         A result that is a view replaces the form, if it is ready before Slack needs the answer.
         """
         view = body["view"]
-        click = await self._click(body, act.place)
+        click = await self._click(body, act.place, is_submission=True)
         errors = form_errors(self._app, click.localizer, act, view)
         if errors:
             await ack(response_action="errors", errors=dict(errors))
@@ -236,7 +236,7 @@ class Interactions:
         """Show the panel with what the submitted search words find."""
         view = body["view"]
         position = Position(of=searched_words(view))
-        click = await self._click(body, place_of(body))
+        click = await self._click(body, place_of(body), is_submission=True)
         running = asyncio.ensure_future(self._panel(body, click, position, None))
         await asyncio.wait({running}, timeout=_ACK_SECONDS)
         if running.done():
@@ -274,10 +274,11 @@ class Interactions:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
         return self._app.slack.client(installation_team(body))
 
-    async def _click(self, body: Body, place: Place) -> Click:
+    async def _click(self, body: Body, place: Place, *, is_submission: bool = False) -> Click:
         installation = await self._app.slack.get(installation_team(body))
         person = person_of(body, installation)
-        localizer = await self._app.people.localizer(person)
+        # A submission is acknowledged only when it has been read.
+        localizer = await self._app.people.localizer(person, may_be_old=is_submission)
         return Click(person=person, localizer=localizer, place=place)
 
     async def _result(self, body: Body, click: Click, work: Work) -> Result | None:

@@ -11,7 +11,7 @@ from bot.locale import say
 from bot.memories.data import erase_person
 from bot.memories.switches import turn_off, turn_on
 from bot.ui import acts
-from bot.ui.acts import ButtonAct, Forget, Remember
+from bot.ui.acts import ButtonAct, Forget, Open, Remember
 from memory import Person
 from memory.store import MAX_MEMORIES
 from tests.integration.app import App, MakeApp
@@ -205,6 +205,16 @@ async def test_the_button_stores_nothing_that_is_off_the_record(verified: Verifi
     await app.click(who, Forget(everything=True))
     assert (await app.click(who, held)).line == say("en", "remember_off_record")
     assert await app.memories(who) == []
+
+
+async def test_a_form_is_read_before_slack_is_asked_who_the_person_is(app: App) -> None:
+    """Slack waits three seconds for what becomes of a form, which one slow call may take."""
+    who = app.person(app.slack.place())
+    opened = await app.click(who, Open(form="add"))
+    app.rows("UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", who.user_id)
+    app.slack.forget_calls()
+    assert (await app.submit(who, opened, lines=LEAVE * 300)).errors
+    assert app.slack.calls("users.info") == []
 
 
 @pytest.mark.parametrize("by_button", [False, True])
