@@ -269,11 +269,8 @@ async def delete_old_jobs(queue: Queue) -> None:
     )
 
 
-async def read_queue_state(pool: Pool, *, wait: float | None = None) -> dict[str, Any]:
-    """Return how many processes live, and how many jobs wait or failed.
-
-    Raises `psycopg.OperationalError` where PostgreSQL does not answer within `wait` seconds.
-    """
+async def read_queue_state(pool: Pool) -> dict[str, Any]:
+    """Return how many processes live, and how many jobs wait or failed."""
     values = {"alive": _ALIVE_SECONDS}
-    [row] = await execute_statement(pool, _SQL["state"], values, wait=wait)
+    [row] = await execute_statement(pool, _SQL["state"], values)
     return row

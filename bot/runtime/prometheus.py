@@ -30,7 +30,7 @@ from bot.reply_models.failures import Cause
 from bot.runtime.http import serving
 from memory import Pool
 from memory.metrics import recorded
-from memory.postgres import execute_statement, load_statements
+from memory.postgres import execute_statement, load_statements, transaction_timeout
 
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "turns": ("Messages that were answered, by outcome", ("outcome",)),
@@ -103,8 +103,8 @@ class Metrics(logging.Handler):
     async def page(self, _: web.Request) -> web.Response:
         """Answer a scrape; gauges that PostgreSQL does not answer in time are NaN."""
         state: dict[str, Any] = {}
-        with suppress(OperationalError):
-            state = await read_operating_state(self._pool, wait=_WAIT_SECONDS)
+        with suppress(OperationalError), transaction_timeout(_WAIT_SECONDS):
+            state = await read_operating_state(self._pool)
         for name, gauge in self._gauges.items():
             gauge.set(state.get(name, float("nan")))
         self._gauges["database_up"].set(bool(state))
@@ -130,11 +130,8 @@ async def serving_metrics(pool: Pool, host: str, port: int) -> AsyncIterator[int
         logging.getLogger().removeHandler(metrics)
 
 
-async def read_operating_state(pool: Pool, *, wait: float | None = None) -> dict[str, Any]:
-    """Return the current state: counts, ages of the oldest in seconds, the server's version.
-
-    Raises `psycopg.OperationalError` where PostgreSQL does not answer within `wait` seconds.
-    """
-    messages = await execute_statement(pool, _SQL["operating_state"], wait=wait)
-    queue = await read_queue_state(pool, wait=wait)
+async def read_operating_state(pool: Pool) -> dict[str, Any]:
+    """Return the current state: counts, ages of the oldest in seconds, the server's version."""
+    messages = await execute_statement(pool, _SQL["operating_state"])
+    queue = await read_queue_state(pool)
     return {**messages[0], **queue}

@@ -50,13 +50,13 @@ from memory import (
     memory_model,
 )
 from memory.model import provider_and_name
-from memory.postgres import check_access, check_database, transaction
+from memory.postgres import check_access, check_database, transaction, transaction_timeout
 
 log = logging.getLogger(__name__)
 
 POOL_SIZE = 12  # the most connections of one process; one connection serves ten people at a time
 _CLOSE_SECONDS = 2.0
-_READY_WAIT_SECONDS = 2.0
+_READY_SECONDS = 2.0
 
 
 def create_app(
@@ -268,7 +268,8 @@ async def _note_installation(
 async def database_problem(app: App) -> str | None:
     """Return one sentence about what is wrong with the database, or None."""
     try:
-        await check_database(app.pool, app.embedder.space, migrations(), wait=_READY_WAIT_SECONDS)
+        with transaction_timeout(_READY_SECONDS):
+            await check_database(app.pool, app.embedder.space, migrations())
     except (OperationalError, KiokuMemoryError) as error:
         return explained(error)
     return None

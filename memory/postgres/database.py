@@ -66,7 +66,7 @@ _LASTING = ("54", "57014")
 # Temporary errors that psycopg does not class as operational: a failover, a suspended process.
 _PASSING = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.IdleInTransactionSessionTimeout)
 
-_patience: ContextVar[float | None] = ContextVar("patience", default=None)
+_timeout: ContextVar[float | None] = ContextVar("timeout of transactions", default=None)
 
 
 class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
@@ -163,30 +163,31 @@ def is_unavailable(error: BaseException | None) -> bool:
 
 @contextmanager
 def transaction_timeout(seconds: float) -> Iterator[None]:
-    """Limit each transaction begun in this block to `seconds`, unless it has a limit of its own.
+    """Limit each transaction begun in this block to `seconds`.
 
-    Use it for work that a user is waiting for. After the limit the transaction raises
-    `psycopg.OperationalError`, even if PostgreSQL has stopped answering.
+    Use it for work that a user is waiting for. The time is from the wait for a connection to the
+    end of the commit. After it the transaction raises `psycopg.OperationalError`, even if
+    PostgreSQL has stopped answering.
     """
-    token = _patience.set(seconds)
+    token = _timeout.set(seconds)
     try:
         yield
     finally:
-        _patience.reset(token)
+        _timeout.reset(token)
 
 
 @asynccontextmanager
 async def _connection(
-    pool: Pool, scope: Mapping[str, str], wait: float | None, *, lock: str = ""
+    pool: Pool, scope: Mapping[str, str], *, lock: str = ""
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
-    """Take a connection from the pool for `wait` seconds, including the wait for one.
+    """Take a connection from the pool for the seconds of `transaction_timeout`.
 
     The task first waits in front of the pool for the place of `lock`, then for one of those that
-    share `scope`.
-    After `wait` seconds the connection is shut down.
+    share `scope`. At the timeout the connection is shut down.
     """
     loop = asyncio.get_running_loop()
-    end = None if wait is None else loop.time() + wait
+    seconds = _timeout.get()
+    end = None if seconds is None else loop.time() + seconds
     async with AsyncExitStack() as held:
         try:
             async with asyncio.timeout_at(end):
@@ -275,7 +276,6 @@ async def transaction(
     pool: Pool,
     scope: Mapping[str, str] | None = None,
     *,
-    wait: float | None = None,
     lock: str = "",
     shared: bool = False,
 ) -> AsyncIterator[AsyncConnection[DictRow]]:
@@ -283,22 +283,20 @@ async def transaction(
 
     The connection has none of them before or after it. The lock, `Person.prefix`, is exclusive, or
     `shared`: then it waits until a running write of the person's memories has ended. Tasks of this
-    process wait for it in turn, before they take a connection. `wait` limits, in seconds, the time
-    from the wait for a connection to the end of the commit.
+    process wait for it in turn, before they take a connection. `transaction_timeout` limits it.
 
     Raises `psycopg.OperationalError` if no connection is free in time, if PostgreSQL cannot be
     reached or accepts no writes, if the connection is lost (during the commit: the outcome is
-    unknown), and if nothing was sent for `IDLE_SECONDS`, or for `wait` if that is longer.
+    unknown), and if nothing was sent for `IDLE_SECONDS`, or for the timeout if that is longer.
     """
-    if wait is None:
-        wait = _patience.get()
     scope = scope or {}
     limits = {_IDLE_SETTING: f"{IDLE_SECONDS}s"}
-    if wait is not None:
-        seconds = math.ceil(wait)
+    timeout = _timeout.get()
+    if timeout is not None:
+        seconds = math.ceil(timeout)
         limits[_IDLE_SETTING] = f"{max(IDLE_SECONDS, seconds)}s"
         limits[_STATEMENT_SETTING] = f"{seconds + 1}s"
-    async with _connection(pool, scope, wait, lock=lock) as connection:
+    async with _connection(pool, scope, lock=lock) as connection:
         try:
             await begin(connection, {**limits, **scope}, lock=lock, shared=shared)
             yield connection
@@ -329,35 +327,27 @@ async def execute_statement(
     values: Mapping[str, object] | Sequence[object] = (),
     *,
     scope: Mapping[str, str] | None = None,
-    wait: float | None = None,
     prepare: bool = False,
 ) -> list[DictRow]:
     """Execute one statement as `execute_queries` does; return its rows."""
     query = Query(statement, values, prepare=prepare)
-    [rows] = await execute_queries(pool, [query], scope=scope, wait=wait)
+    [rows] = await execute_queries(pool, [query], scope=scope)
     return rows
 
 
 async def execute_queries(
-    pool: Pool,
-    queries: Sequence[Query],
-    *,
-    scope: Mapping[str, str] | None = None,
-    wait: float | None = None,
+    pool: Pool, queries: Sequence[Query], *, scope: Mapping[str, str] | None = None
 ) -> list[list[DictRow]]:
     """Execute statements, with the role and settings of `transaction`, as their own transaction.
 
     Returns the rows of each. Takes one round trip: PostgreSQL runs the statements of a pipeline as
-    one transaction, and role and settings end with it. `wait` limits it, in seconds. Raises as
-    `transaction` does.
+    one transaction, and role and settings end with it. Raises as `transaction` does.
     """
-    if wait is None:
-        wait = _patience.get()
     scope = scope or {}
     settings = _settings(scope)
     fault: Exception | None = None
     for _ in range(_ATTEMPTS):
-        async with _connection(pool, scope, wait) as connection:
+        async with _connection(pool, scope) as connection:
             try:
                 async with pipeline(connection):
                     await connection.execute(_SQL["set"], settings, prepare=True)

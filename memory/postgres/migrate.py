@@ -251,21 +251,17 @@ async def check_access(conninfo: str) -> bool:
 
 
 async def check_database(
-    pool: Pool,
-    space: EmbeddingSpace | None,
-    migrations: Sequence[Migration] = (),
-    *,
-    wait: float | None = None,
+    pool: Pool, space: EmbeddingSpace | None, migrations: Sequence[Migration] = ()
 ) -> None:
     """Raise unless the database is reachable, migrated and, if given, embedded with `space`.
 
-    `wait` (seconds) limits the wait for a connection. Raises `DatabaseNotReady` or
-    `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` if PostgreSQL cannot be reached.
+    Raises `DatabaseNotReady` or `EmbeddingSpaceMismatch`, and `psycopg.OperationalError` if
+    PostgreSQL cannot be reached.
     """
     wanted = {step.name for step in [*packaged_migrations("memory"), *migrations]}
     wanted.add(_LANGGRAPH)
     try:
-        async with transaction(pool, wait=wait) as connection:
+        async with transaction(pool) as connection:
             steps = await fetch_rows(connection, "SELECT name FROM kioku_migrations")
             spaces = await fetch_rows(connection, _EMBEDDING_SPACE)
     except psycopg.errors.UndefinedTable as missing:

@@ -55,8 +55,8 @@ async def test_a_transaction_with_a_deadline_fails_in_time(
             with pytest.raises(psycopg.OperationalError), transaction_timeout(0.3):
                 await write(pool, "C2")
             # The connection is gone, and a new one is not to be had either.
-            with pytest.raises(psycopg.OperationalError):
-                async with transaction(pool, wait=0.3):
+            with pytest.raises(psycopg.OperationalError), transaction_timeout(0.3):
+                async with transaction(pool):
                     raise AssertionError("nobody answered")
         assert not written(database, "C2")
         await write(pool, "C3")
@@ -123,8 +123,8 @@ async def test_a_server_that_takes_no_writes_is_left(
                 # next writer waits for the pool: for ten seconds.
                 await asyncio.wait_for(_write_on(pool), 20)
             # No new connection either: it would not be of use.
-            with pytest.raises(psycopg.OperationalError):
-                async with transaction(pool, wait=0.3):
+            with pytest.raises(psycopg.OperationalError), transaction_timeout(0.3):
+                async with transaction(pool):
                     raise AssertionError("it was read-only")
         async with asyncio.timeout(60):
             await write(pool, "C7")

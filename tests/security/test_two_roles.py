@@ -14,7 +14,12 @@ from psycopg import sql
 
 from memory import EmbeddedPostgres, Person, Pool, create_pool, list_memories
 from memory.embeddings.embedder import literal
-from memory.postgres import execute_statement, person_transaction, transaction
+from memory.postgres import (
+    execute_statement,
+    person_transaction,
+    transaction,
+    transaction_timeout,
+)
 from tests.databases import SPACE, fresh_database, login_of
 from tests.filled import fill
 
@@ -402,8 +407,8 @@ async def cancel(pool: Pool) -> None:
 
 async def run_out_of_time(pool: Pool) -> None:
     """Exceed the time of the transaction."""
-    with suppress(psycopg.OperationalError):
-        async with transaction(pool, ALICE.settings, wait=0.2) as connection:
+    with suppress(psycopg.OperationalError), transaction_timeout(0.2):
+        async with transaction(pool, ALICE.settings) as connection:
             await connection.execute("SELECT pg_sleep(60)")
 
 
@@ -417,16 +422,14 @@ async def lose_the_connection(pool: Pool) -> None:
 
 async def one_statement(pool: Pool) -> None:
     """Execute one statement alone, which needs the application's role."""
-    rows = await execute_statement(
-        pool, "SELECT current_user AS name, count(*) AS n FROM store", {}, wait=5
-    )
+    rows = await execute_statement(pool, "SELECT current_user AS name, count(*) AS n FROM store")
     assert rows == [{"name": "kioku_app", "n": 0}]
 
 
 async def fail_in_one_statement(pool: Pool) -> None:
     """Fail in a statement that is executed alone."""
     with suppress(psycopg.errors.DivisionByZero):
-        await execute_statement(pool, "SELECT 1/%(zero)s", {"zero": 0}, wait=5)
+        await execute_statement(pool, "SELECT 1/%(zero)s", {"zero": 0})
 
 
 WAYS_OUT = (
