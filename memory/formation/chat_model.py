@@ -51,7 +51,7 @@ def memory_model(
 
         return init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)
     # Importing LangChain's package takes 65 ms, which start-up need not wait for.
-    from memory.formation.openai_model import OpenAIModel
+    from langchain_openai import ChatOpenAI
 
     if isinstance(api_key, str):
         api_key = SecretStr(api_key)
@@ -64,7 +64,7 @@ def memory_model(
             timeout=MODEL_TIMEOUT,
         )
         through = {"root_async_client": own, "async_client": own.chat.completions}
-    return OpenAIModel(
+    return ChatOpenAI(
         model=name,
         api_key=api_key,
         base_url=base_url,
