@@ -49,7 +49,7 @@ RETURNING id, key, kind, content, channel, ts, batch;
 -- Delete the questions and refusals about what is forgotten, or from its messages.
 DELETE FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s
-    AND (%(everything)s OR id = ANY(%(proposals)s::uuid[]) OR key = ANY(%(keys)s)
+    AND (%(everything)s OR key = ANY(%(keys)s)
         OR (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
         OR (at >= %(since)s AND at < %(until)s))
 RETURNING batch;

@@ -59,7 +59,6 @@ class Selection:
     `keys` are keys of memories, `statements` ids of what was said about them. `messages` (channel,
     ts) are forgotten with what they say; a memory with other source messages keeps what those say.
     `since` (inclusive) and `until` (exclusive) are one part: what was said in that time.
-    `proposals` are ids of questions and refusals.
     """
 
     keys: Collection[str] = ()
@@ -68,7 +67,6 @@ class Selection:
     since: datetime | None = None
     until: datetime | None = None
     everything: bool = False
-    proposals: Collection[UUID] = ()
 
     @property
     def is_ranged(self) -> bool:
@@ -89,7 +87,6 @@ class Selection:
             "since": since,
             "until": until,
             "everything": self.everything,
-            "proposals": list(self.proposals),
         }
 
 
