@@ -78,7 +78,7 @@ async def add_notice(
     connection: AsyncConnection[DictRow],
     person: Person,
     turn: UUID,
-    formed: FormationResult | None = None,
+    formed: FormationResult,
     *,
     in_turn: bool = False,
 ) -> None:
@@ -91,12 +91,11 @@ async def add_notice(
     """
     if person.team_id == API_TEAM:
         return
-    if formed is not None:
-        promises = [change.key for change in formed.changes if change.kind == PROMISE_KIND]
-        if promises:
-            await update_notices_of(app, connection, person, promises, except_turn=turn)
-        if not (formed.questions or notable_changes(formed.changes)):
-            return
+    promises = [change.key for change in formed.changes if change.kind == PROMISE_KIND]
+    if promises:
+        await update_notices_of(app, connection, person, promises, except_turn=turn)
+    if not (formed.questions or notable_changes(formed.changes)):
+        return
     await connection.execute(_SQL["add"], {**person.ids, "turn": turn})
     if not in_turn:
         await _show_later(app.queue, connection, person, [turn])

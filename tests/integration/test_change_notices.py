@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from bot.locale import say
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.queue.retries import RunLater
 from bot.ui.acts import Forget
-from memory import DM, Origin, Person, Pool, add_memories
+from memory import DM, Change, FormationResult, Origin, Person, Pool, add_memories
 from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -28,10 +29,11 @@ async def idle(pool: Pool) -> None:
         await connection.execute("DELETE FROM procrastinate_jobs")
 
 
-async def added(app: App, person: Person, turn: UUID) -> None:
+async def added(app: App, person: Person, turn: UUID, changes: Sequence[Change]) -> None:
     """Add the notice of a turn."""
     async with person_transaction(app.pool, person) as connection:
-        await add_notice(app.core, connection, person, turn)
+        formed = FormationResult(changes=tuple(changes))
+        await add_notice(app.core, connection, person, turn, formed)
 
 
 async def formed(app: App, channel: str = "dm") -> tuple[PersonThread, dict[str, Any]]:
@@ -40,7 +42,7 @@ async def formed(app: App, channel: str = "dm") -> tuple[PersonThread, dict[str,
     message = await app.ask(place, "I love ramen")
     turn = app.turn(message)
     said = Origin(actor="command", evidence="I love ramen", channel=place.channel, ts=message.ts)
-    await add_memories(
+    changes = await add_memories(
         app.pool,
         app.embedder,
         message.person.namespace(turn["audience"]),
@@ -48,7 +50,7 @@ async def formed(app: App, channel: str = "dm") -> tuple[PersonThread, dict[str,
         [({"food_name": "ramen", "preference": 90}, said)],
         batch=turn["id"],
     )
-    await added(app, message.person, turn["id"])
+    await added(app, message.person, turn["id"], changes)
     [job] = app.take_jobs(SHOW_NOTICE)
     return place, job
 
@@ -193,7 +195,7 @@ async def test_a_notice_says_that_its_message_was_deleted(app: App) -> None:
     await app.form(first)
     second = await app.ask(place, "Ramen is okay")
     said = Origin(actor="command", evidence="Ramen is okay", channel=place.channel, ts=second.ts)
-    await add_memories(
+    changes = await add_memories(
         app.pool,
         app.embedder,
         first.person.namespace(DM),
@@ -201,7 +203,7 @@ async def test_a_notice_says_that_its_message_was_deleted(app: App) -> None:
         [({"food_name": "ramen", "preference": 50}, said)],
         batch=app.turn(second)["id"],
     )
-    await added(app, first.person, app.turn(second)["id"])
+    await added(app, first.person, app.turn(second)["id"], changes)
     for job in app.take_jobs(SHOW_NOTICE):
         await show(app, job)
     assert "was: Likes ramen very much" in str(app.shown(second))

@@ -12,6 +12,7 @@ from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.acts import ChangePromise, PromiseTo, Snooze, clicked_act
 from memory import (
     DM,
+    Change,
     FormationResult,
     Origin,
     add_memories,
@@ -45,10 +46,12 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
     given = {"promise": "the Q3 figures", "to": "Mia", **content}
     app, namespace = ann.app, ann.person.namespace(DM)
     liked = [({"food_name": food, "preference": 80}, source)] if food else []
+    changes: list[Change] = []
     for kind, contents in (("UserFoodPreference", liked), (PROMISE_KIND, [(given, source)])):
-        await add_memories(app.pool, app.embedder, namespace, kind, contents, batch=turn)
+        changes += await add_memories(app.pool, app.embedder, namespace, kind, contents, batch=turn)
     async with person_transaction(app.pool, ann.person) as connection:
-        await add_notice(app.core, connection, ann.person, turn)
+        formed = FormationResult(changes=tuple(changes))
+        await add_notice(app.core, connection, ann.person, turn, formed)
     for job in app.take_jobs(SHOW_NOTICE):
         await show_notice(app.core, **job)
     seen = await ann.control(f"channels/dm/messages?as={ann.user}&thread_ts={message.ts}")
