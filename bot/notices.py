@@ -54,7 +54,7 @@ _FEW_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """A notice, or a line, of a person's turn: where it is shown, and its message there, if any.
+    """A person's turn, and its notice if one was `added`: where it is shown, and its message there.
 
     `above`: that message is above the answer, because the answer was given again.
     """
@@ -67,10 +67,11 @@ class _Notice:
     audience: str
     question_ts: str
     replied: bool
-    reply: str | None = None
-    ts: str | None = None
-    shown: bool = False
-    above: bool | None = None
+    reply: str | None
+    added: bool
+    ts: str | None
+    shown: bool
+    above: bool | None
 
 
 async def add_notice(
@@ -155,7 +156,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     raises if the fault may pass.
     """
     person = Person(team, user)
-    notice = await _find(app.pool, person, "place_of_turn", UUID(turn))
+    notice = await _find(app.pool, person, UUID(turn))
     if notice is None:
         return
     if not await claim_telling(app.pool, person, notice.turn, "unread", _DAY_SECONDS):
@@ -163,7 +164,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     unread = await count_unread(app.pool, person)
     line = notice.settings.localizer().say("messages_unread", count=unread)
     try:
-        await _send(app, notice, payload(line))
+        await _post(app, notice, payload(line))
     except SLACK_FAULTS as error:
         if is_passing(error):
             raise
@@ -192,9 +193,7 @@ async def repeat_notice(
     app: App, connection: AsyncConnection[DictRow], person: Person, turn: UUID
 ) -> None:
     """Show the notice of a turn, if it has one, once the caller's transaction is committed."""
-    found = await connection.execute(_SQL["find"], {**person.ids, "turn": turn})
-    if await found.fetchone() is not None:
-        await _show_later(app.queue, connection, person, [turn])
+    await _show_later(app.queue, connection, person, [turn])
 
 
 async def _show_later(
@@ -228,8 +227,8 @@ async def show_notice(
     refuses a call, and any other fault of Slack's that may pass; a final refusal is logged.
     """
     person = Person(team, user)
-    notice = await _find(app.pool, person, "place", UUID(turn))
-    if notice is None:
+    notice = await _find(app.pool, person, UUID(turn))
+    if notice is None or not notice.added:
         return
     if unless_shown and notice.shown:
         return
@@ -254,15 +253,18 @@ async def show_notice(
 
 async def _show(app: App, notice: _Notice, said: Payload) -> _Notice:
     """Post a notice's message or update it; one that was shown and deleted stays away."""
-    if notice.shown and notice.ts is None:
-        return notice
-    return replace(notice, ts=await _send(app, notice, said))
+    if notice.ts is not None:
+        client = app.slack.client(notice.person.team_id)
+        await client.chat_update(channel=notice.channel, ts=notice.ts, **said)
+    elif not notice.shown:
+        notice = replace(notice, ts=await _post(app, notice, said))
+    return notice
 
 
-async def _find(pool: Pool, person: Person, statement: str, turn: UUID) -> _Notice | None:
-    """Return what a statement finds about a turn of a person."""
+async def _find(pool: Pool, person: Person, turn: UUID) -> _Notice | None:
+    """Return the notice of a turn, if it is the person's."""
     async with person_transaction(pool, person) as connection:
-        found = await connection.execute(_SQL[statement], {**person.ids, "turn": turn})
+        found = await connection.execute(_SQL["place"], {**person.ids, "turn": turn})
         row: dict[str, Any] | None = await found.fetchone()
         if row is None:
             return None
@@ -314,19 +316,15 @@ async def _delete(app: App, notice: _Notice, ts: str) -> None:
         log.info("a notice could not be deleted: %s", error_code(error))
 
 
-async def _send(app: App, notice: _Notice, said: Payload) -> str | None:
-    """Let Slack show `said`; return the ts if the message can be changed later."""
-    client = app.slack.client(notice.person.team_id)
-    if notice.ts is not None:
-        await client.chat_update(channel=notice.channel, ts=notice.ts, **said)
-        return notice.ts
+async def _post(app: App, notice: _Notice, said: Payload) -> str | None:
+    """Show `said` to the person below the turn; return the ts if it can be changed later."""
     in_dm = notice.audience == DM
     thread_ts: str | None = split_thread_key(notice.thread)[2]
     opens_thread = notice.question_ts == thread_ts
     if opens_thread and not (in_dm or notice.replied):
         thread_ts = None
     return await show_privately(
-        client,
+        app.slack.client(notice.person.team_id),
         said,
         channel=notice.channel,
         user=notice.person.user_id,

@@ -5,9 +5,6 @@
 INSERT INTO notices (turn_id, team_id, user_id) VALUES (%(turn)s, %(team)s, %(user)s)
 ON CONFLICT (turn_id) DO UPDATE SET shown_at = NULL;
 
--- name: find
-SELECT turn_id FROM notices WHERE turn_id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;
-
 -- name: shown_of_turns
 -- The notices of these turns whose message can be changed.
 SELECT turn_id FROM notices
@@ -23,15 +20,15 @@ WHERE notices.team_id = %(team)s AND notices.user_id = %(user)s AND notices.ts I
             AND statements.batch = notices.turn_id AND statements.key = ANY(%(keys)s));
 
 -- name: place
--- A notice, its message, and where its turn was asked and answered. `above`: the answer was given
--- again below it.
+-- Where a turn was asked and answered, whether a notice was added, and its message. `above`: the
+-- answer was given again below it.
 SELECT messages.channel_id AS channel, messages.thread, messages.audience, messages.reply,
     messages.ts AS question_ts, messages.reply_ts <> '{}' AS replied,
-    notices.ts, notices.shown_at IS NOT NULL AS shown,
+    notices.turn_id IS NOT NULL AS added, notices.ts, notices.shown_at IS NOT NULL AS shown,
     notices.ts::numeric < messages.reply_ts[1]::numeric AS above
-FROM notices JOIN messages ON messages.id = notices.turn_id
-    AND messages.team_id = notices.team_id AND messages.user_id = notices.user_id
-WHERE notices.turn_id = %(turn)s AND notices.team_id = %(team)s AND notices.user_id = %(user)s;
+FROM messages LEFT JOIN notices ON notices.turn_id = messages.id
+    AND notices.team_id = messages.team_id AND notices.user_id = messages.user_id
+WHERE messages.id = %(turn)s AND messages.team_id = %(team)s AND messages.user_id = %(user)s;
 
 -- name: note_shown
 UPDATE notices SET ts = %(ts)s, shown_at = COALESCE(shown_at, now())
@@ -46,7 +43,3 @@ ON CONFLICT DO NOTHING;
 -- Count those of the last seven days.
 SELECT count(*) AS unread FROM unread_messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND found_at > now() - interval '7 days';
-
--- name: place_of_turn
-SELECT channel_id AS channel, thread, audience, ts AS question_ts, reply_ts <> '{}' AS replied
-FROM messages WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;
