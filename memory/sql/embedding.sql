@@ -1,18 +1,9 @@
 -- Vectors of rows of store that have none.
 
--- name: missing_of_person
+-- name: missing
+-- Those whose prefix is in a range: a person's, or all people's.
 SELECT prefix, key, value, updated_at, count(*) OVER () AS total FROM store
 WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND jsonb_typeof(value->'content') = 'object'
-    AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
-    AND NOT EXISTS (
-        SELECT FROM store_vectors AS made
-        WHERE made.prefix = store.prefix AND made.key = store.key
-    )
-LIMIT %(limit)s;
-
--- name: missing
-SELECT prefix, key, value, updated_at, count(*) OVER () AS total FROM store
-WHERE prefix LIKE 'chat.%%' AND jsonb_typeof(value->'content') = 'object'
     AND (SELECT (model, dimensions) = (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
     AND NOT EXISTS (
         SELECT FROM store_vectors AS made

@@ -21,6 +21,8 @@ _FIELD = "content"
 BATCH = 128  # texts of one request; OpenAI takes 2,048 and 300,000 tokens
 # Called with the number of embedded memories and the total.
 Progress: TypeAlias = Callable[[int, int], None]
+# The prefixes of all people's rows.
+_EVERYBODY = {"low": "chat.", "high": "chat/"}
 _PROBE = "Does the model answer?"
 # Executes a statement as a transaction of its own.
 _Run: TypeAlias = Callable[[LiteralString, Mapping[str, Any]], Awaitable[list[DictRow]]]
@@ -40,9 +42,9 @@ async def embed_missing(
     embeds these memories, too. Raises `EmbeddingsUnavailable`; another call continues.
     """
     run = partial(person_statement, pool, person)
-    values = person_range(person)
+    own = person_range(person)
     while True:
-        _, left = await _embed_batch(run, embedder, _SQL["missing_of_person"], values)
+        _, left = await _embed_batch(run, embedder, own)
         if not left or while_somebody_waits:
             return
 
@@ -62,7 +64,7 @@ async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> i
         await _delete_others(connection, embedder)
         made = 0
         while True:
-            written, left = await _embed_batch(run, embedder, _SQL["missing"], {})
+            written, left = await _embed_batch(run, embedder, _EVERYBODY)
             if written:
                 made += written
                 progress(made, made + left)
@@ -71,14 +73,14 @@ async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> i
 
 
 async def _embed_batch(
-    run: _Run, embedder: Embedder, select: LiteralString, values: Mapping[str, Any]
+    run: _Run, embedder: Embedder, prefixes: Mapping[str, Any]
 ) -> tuple[int, int]:
-    """Embed the first rows that `select` returns; return how many, and how many are left.
+    """Embed the first rows in a range of prefixes; return how many, and how many are left.
 
     A row that was changed in the meantime is left.
     """
     space = asdict(embedder.space)
-    rows = await run(select, {**values, **space, "limit": BATCH})
+    rows = await run(_SQL["missing"], {**prefixes, **space, "limit": BATCH})
     if not rows:
         return 0, 0
     vectors = await embedder.embed([_text(row) for row in rows])
