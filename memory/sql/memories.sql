@@ -5,10 +5,6 @@ SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
 WHERE prefix = %(prefix)s AND (expires_at IS NULL OR expires_at > now())
 ORDER BY updated_at DESC, key;
 
--- name: find
-SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
-WHERE prefix = %(prefix)s AND key = %(key)s AND (expires_at IS NULL OR expires_at > now());
-
 -- name: reread
 SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
 WHERE prefix = %(prefix)s AND key = ANY(%(keys)s) AND (expires_at IS NULL OR expires_at > now());
