@@ -29,6 +29,8 @@ _SQL = load_statements("memory", "proposals")
 
 OPEN_DAYS = 14
 REFUSED_DAYS = 1
+# What is read of a question besides the columns of its statement.
+_OF_QUESTION = ("id", "at", "now")
 
 Asks: TypeAlias = Literal["replace", "older", "remove", "store"]
 
@@ -219,23 +221,8 @@ def _question(person: Person, row: DictRow) -> Question:
 
 def _statement(row: DictRow) -> Statement:
     """Return the statement that a question asks about, as it would be said now."""
-    return Statement(
-        id=uuid4(),
-        key=row["key"],
-        audience=row["audience"],
-        kind=row["kind"],
-        act=row["act"],
-        actor="question",
-        content=row["content"],
-        evidence=row["evidence"],
-        channel=row["channel"],
-        ts=row["ts"],
-        said_at=datetime.now(UTC),
-        zone=row["zone"],
-        until=row["until"],
-        may_harm=row["may_harm"],
-        batch=row["batch"],
-    )
+    said = {name: value for name, value in row.items() if name not in _OF_QUESTION}
+    return Statement(id=uuid4(), actor="question", said_at=datetime.now(UTC), **said)
 
 
 def _asks(said: Statement, now: Mapping[str, Any] | None) -> Asks:
