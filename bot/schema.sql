@@ -329,18 +329,7 @@ CREATE VIEW off_now WITH (security_invoker = true) AS
 SELECT team_id, user_id, scope, until_at FROM memory_off
 WHERE until_at IS NULL OR until_at > now();
 
--- People's choices, whether memory is off for them everywhere, and what Slack says about them.
-CREATE VIEW person_states WITH (security_invoker = true) AS
-SELECT settings.team_id, settings.user_id, everywhere.scope IS NOT NULL AS switched_off,
-    everywhere.until_at AS off_until, settings.agreed_at IS NOT NULL AS agreed, settings.notices,
-    settings.eagerness, settings.language, settings.told_at IS NOT NULL AS informed,
-    settings.retention_days, settings.locale, settings.time_zone, settings.profile_at,
-    settings.deactivated_at IS NOT NULL AS deactivated
-FROM person_settings AS settings
-LEFT JOIN off_now AS everywhere ON everywhere.team_id = settings.team_id
-    AND everywhere.user_id = settings.user_id AND everywhere.scope = '';
-
-GRANT SELECT ON off_now, person_states TO kioku_app;
+GRANT SELECT ON off_now TO kioku_app;
 
 -- Whether what a person writes in a conversation is on the record: memory is on there now, and they
 -- agreed to it where they must. False in a transaction that is not this person's, which cannot know.
@@ -356,11 +345,13 @@ CREATE FUNCTION on_record(team text, person text, channel text, thread text, mus
                 WHERE off_now.team_id = team AND off_now.user_id = person
                     AND off_now.scope IN ('', channel, thread))
             AND NOT EXISTS (
-                SELECT FROM person_states AS state
-                WHERE state.team_id = team AND state.user_id = person AND state.deactivated)
+                SELECT FROM person_settings AS settings
+                WHERE settings.team_id = team AND settings.user_id = person
+                    AND settings.deactivated_at IS NOT NULL)
             AND (NOT must_agree OR EXISTS (
-                SELECT FROM person_states AS state
-                WHERE state.team_id = team AND state.user_id = person AND state.agreed))
+                SELECT FROM person_settings AS settings
+                WHERE settings.team_id = team AND settings.user_id = person
+                    AND settings.agreed_at IS NOT NULL))
     $$;
 
 -- When a person who may ask a model `most` times an hour may ask again, at a `moment` in Slack's time

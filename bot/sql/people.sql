@@ -1,10 +1,16 @@
 -- People: their settings, and whether memory is off for them now.
 
 -- name: state
-SELECT switched_off, off_until, agreed, notices, eagerness, language, informed, retention_days,
-    locale, time_zone, profile_at, deactivated
-FROM person_states
-WHERE team_id = %(team)s AND user_id = %(user)s;
+-- A person's choices, whether memory is off for them everywhere, and what Slack says about them.
+SELECT everywhere.scope IS NOT NULL AS switched_off, everywhere.until_at AS off_until,
+    settings.agreed_at IS NOT NULL AS agreed, settings.notices, settings.eagerness,
+    settings.language, settings.told_at IS NOT NULL AS informed, settings.retention_days,
+    settings.locale, settings.time_zone, settings.profile_at,
+    settings.deactivated_at IS NOT NULL AS deactivated
+FROM person_settings AS settings
+LEFT JOIN off_now AS everywhere ON everywhere.team_id = settings.team_id
+    AND everywhere.user_id = settings.user_id AND everywhere.scope = ''
+WHERE settings.team_id = %(team)s AND settings.user_id = %(user)s;
 
 -- name: language
 SELECT language, locale FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;

@@ -52,8 +52,8 @@ async def test_an_operator_exports_and_erases(
     kept, off = [line for line in erased.out.splitlines() if line.startswith("Kept: ")]
     assert kept.startswith("Kept: 1 message reference(s) (channel and time)")
     assert off == "Kept: 1 place(s) where memory is off, so that it stays off."
-    state = "SELECT switched_off, notices FROM person_states"
-    assert owner_rows(database, state) == [{"switched_off": True, "notices": True}]
+    state = "SELECT scope, notices FROM memory_off JOIN person_settings USING (team_id, user_id)"
+    assert owner_rows(database, state) == [{"scope": "", "notices": True}]
     assert await list_memories(pool, ANN) == []
     assert "soba" not in erased.out
 
