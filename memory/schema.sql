@@ -38,9 +38,6 @@ ALTER TABLE store ADD CONSTRAINT store_dates CHECK (
     (created_at >= '2000-01-01 00:00:00+00' AND created_at < '2100-01-01 00:00:00+00'
     AND updated_at >= '2000-01-01 00:00:00+00' AND updated_at < '2100-01-01 00:00:00+00') IS TRUE
     AND expires_at BETWEEN '2000-01-01 00:00:00+00' AND '2100-01-01 00:00:00+00' IS NOT FALSE);
--- Instructions are read for every reply.
-CREATE INDEX store_instructions ON store (prefix text_pattern_ops)
-    WHERE value->>'kind' = 'UserInstruction';
 
 ALTER TABLE store_vectors
     ADD COLUMN team_id text GENERATED ALWAYS AS (
@@ -123,7 +120,6 @@ CREATE INDEX statements_memory ON statements (team_id, user_id, key, number);
 CREATE INDEX statements_subject ON statements (team_id, user_id, kind, subject, number);
 CREATE INDEX statements_message ON statements (team_id, user_id, channel, ts);
 CREATE INDEX statements_batch ON statements (team_id, user_id, batch);
-CREATE INDEX statements_newest ON statements (team_id, user_id, number DESC);
 CREATE INDEX statements_until ON statements (until) WHERE until IS NOT NULL;
 CREATE INDEX statements_forgotten ON statements (forgotten_at) WHERE forgotten_id IS NOT NULL;
 ALTER TABLE statements ENABLE ROW LEVEL SECURITY;
