@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -37,7 +36,7 @@ from memory import (
 )
 from memory.model import MessageKey
 from memory.postgres import load_statements, person_statement, transaction_timeout
-from memory.store import Gone, embed_missing, memory_page, selected
+from memory.store import Gone, embed_missing, memory_page, message_parameters, selected
 
 log = logging.getLogger(__name__)
 
@@ -206,15 +205,7 @@ async def selected_messages(
     connection: AsyncConnection[DictRow], person: Person, selection: Selection, gone: Gone
 ) -> list[MessageKey]:
     """Return the messages of what is forgotten; nothing will be formed from them again."""
-    since = selection.since.timestamp() if selection.since else 0.0
-    until = selection.until.timestamp() if selection.until else math.inf
-    values = {
-        **_texts_about(person, gone),
-        "everything": selection.everything,
-        "ranged": selection.is_ranged,
-        "since": since,
-        "until": until,
-    }
+    values = {**selection.parameters(), **_texts_about(person, gone)}
     found = await connection.execute(_SQL["find"], values)
     return [(row["channel"], row["ts"]) for row in await found.fetchall()]
 
@@ -230,12 +221,7 @@ async def delete_forgotten_texts(
 
 def _texts_about(person: Person, gone: Gone) -> dict[str, Any]:
     """Return the parameters that find the person's texts about what is forgotten."""
-    channels: list[str] = []
-    times: list[str] = []
-    for channel, ts in gone.messages:
-        channels.append(channel)
-        times.append(ts)
-    return {**person.ids, "channels": channels, "times": times, "needles": list(gone.needles)}
+    return {**person.ids, **message_parameters(gone.messages), "needles": list(gone.needles)}
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:

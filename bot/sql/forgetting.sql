@@ -12,7 +12,7 @@ WITH found AS (
     SELECT id, channel_id, ts FROM messages
     WHERE team_id = %(team)s AND user_id = %(user)s
         AND (%(everything)s
-            OR (%(ranged)s AND ts::float8 >= %(since)s AND ts::float8 < %(until)s)
+            OR (to_timestamp(ts::float8) >= %(since)s AND to_timestamp(ts::float8) < %(until)s)
             OR (channel_id, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
             OR (formed_at IS NULL AND words <> '' AND says(words, %(needles)s)))
 ), formed AS (

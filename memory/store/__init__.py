@@ -40,6 +40,7 @@ from memory.store.proposals import (
 from memory.store.statements import (
     change_channel as change_channel,
     delete_old as delete_old,
+    message_parameters as message_parameters,
     messages_among as messages_among,
 )
 from memory.store.pages import memory_page as memory_page

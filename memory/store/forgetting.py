@@ -68,16 +68,11 @@ class Selection:
     until: datetime | None = None
     everything: bool = False
 
-    @property
-    def is_ranged(self) -> bool:
-        """Whether it selects by time."""
-        return (self.since, self.until) != (None, None)
-
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the SQL statements that use this selection."""
         since = LATEST
         until = LATEST
-        if self.is_ranged:
+        if self.since is not None or self.until is not None:
             since = self.since or datetime.min.replace(tzinfo=UTC)
             until = self.until or LATEST
         return {
