@@ -48,18 +48,16 @@ from bot.ui.lines import LEVELS, audience_name, audience_of, kept_for, level_of
 from bot.ui.promises import is_past
 from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory, subject
 from memory.credentials import redact
-from memory.model import LEVEL_FIELDS, PROMISE_KIND
+from memory.model import DUE_FIELDS, LEVEL_FIELDS, MAX_TEXT, PROMISE_KIND
 from memory.store import validated
 
 LINES_LIMIT = 20  # of one formation run, which may propose a line twice
 COMMENT_LIMIT = 1_000
-FIELD_LIMIT = 2_000  # as `MAX_TEXT` of memory.model.text
 # A form has at most six inputs, and one says where the memory may be used.
 _MAX_FIELDS = 5
 _MULTILINE_LENGTH = 60
 # Fields of our own kinds that have no label.
 _HIDDEN = frozenset({("UserFact", "topic"), (PROMISE_KIND, "state")})
-_DUE_FIELDS = ("due", "due_time")
 _AUDIENCE = "audience"
 _LINES = "lines"
 _WORD = "word"
@@ -270,7 +268,7 @@ def _level_input(localizer: Localizer, kind: str, content: Mapping[str, Any]) ->
 
 
 def _length(rules: Rules) -> int:
-    return min(int(rules.get("maxLength") or FIELD_LIMIT), FIELD_LIMIT)
+    return min(int(rules.get("maxLength") or MAX_TEXT), MAX_TEXT)
 
 
 def _audience_input(localizer: Localizer, audience: str) -> Block:
@@ -332,8 +330,8 @@ def _past_due(
     localizer: Localizer, view: Mapping[str, Any], content: Mapping[str, str | None]
 ) -> dict[str, str]:
     """Return an error if a promise was given a past day or time; its earlier one may stay."""
-    entered = [content.get(name) or "" for name in _DUE_FIELDS]
-    begun = [_begun_with(view, name) for name in _DUE_FIELDS]
+    entered = [content.get(name) or "" for name in DUE_FIELDS]
+    begun = [_begun_with(view, name) for name in DUE_FIELDS]
     if entered == begun or not is_past(localizer, content):
         return {}
     is_day_past = is_past(localizer, {"due": content["due"]})
@@ -384,8 +382,8 @@ def add_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
     if len(lines) > LINES_LIMIT:
         return {_LINES: localizer.say("add_lines_hint", limit=LINES_LIMIT)}
     for number, line in enumerate(lines, 1):
-        if len(line) > FIELD_LIMIT:
-            why = localizer.say("form_long", count=FIELD_LIMIT)
+        if len(line) > MAX_TEXT:
+            why = localizer.say("form_long", count=MAX_TEXT)
         elif redact(line).removed:
             why = localizer.say("refused_secret")
         else:

@@ -17,6 +17,7 @@ from memory.model.references import (
     references_in as references_in,
 )
 from memory.model.schemas import (
+    DUE_FIELDS as DUE_FIELDS,
     EPISODE_KIND as EPISODE_KIND,
     INSTRUCTION_KIND as INSTRUCTION_KIND,
     KEPT_KIND as KEPT_KIND,
@@ -25,6 +26,7 @@ from memory.model.schemas import (
 )
 from memory.model.statement import MessageKey as MessageKey
 from memory.model.text import (
+    MAX_TEXT as MAX_TEXT,
     THOUGHT_TAG as THOUGHT_TAG,
     estimated_tokens as estimated_tokens,
     framed as framed,
