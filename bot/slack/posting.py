@@ -37,22 +37,20 @@ async def post_once(
     *,
     author: str,
     thread_ts: str | None = None,
-    since: float | None = None,
     confirm: Callable[[], Awaitable[object]] | None = None,
 ) -> str:
     """Post a message exactly once, and return its ts.
 
     `content` are the other arguments of ``chat.postMessage``, such as text and blocks. `metadata`
-    must be unique to this message; `author` is the app's user id in the workspace. `since` is when
-    an earlier attempt of unknown fate asked Slack for the message (seconds since 1970): the message
-    is looked for before anything is posted. A post of unknown fate in this call is also looked for,
-    and repeated if it is not found, for `retries.TROUBLE_SECONDS`. `confirm` is awaited before each
+    must be unique to this message; `author` is the app's user id in the workspace. A post of
+    unknown fate is looked for, and repeated if it is not found, for `retries.TROUBLE_SECONDS`; that
+    of an earlier attempt is looked for by `find_posted` before. `confirm` is awaited before each
     post; if it raises, Slack is not called.
 
     Raises what the Slack client raises; if that has an `error_code`, the message is certainly not
     in Slack.
     """
-    asked_at = since
+    asked_at: float | None = None
     end = time.monotonic() + retries.TROUBLE_SECONDS
     while True:
         if asked_at is not None:
