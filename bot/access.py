@@ -55,7 +55,7 @@ async def admit(pool: Pool, settings: Settings, person: Person) -> None:
         values = {**person.ids, "limit": limit}
         found = await connection.execute(_SQL["seconds_to_wait"], values)
         _raise_if_used_up(await found.fetchall(), limit)
-        await connection.execute(_SQL["count_request"], person.ids)
+        await connection.execute(_SQL["count_request"], {**person.ids, "ts": None})
 
 
 async def admit_question(pool: Pool, person: Person) -> bool:
@@ -87,7 +87,7 @@ def check_quota(settings: Settings, found: Iterable[Sequence[DictRow]]) -> None:
 
 async def note_edit(connection: AsyncConnection[DictRow], person: Person, changed_ts: str) -> None:
     """Count an edit that makes a message be answered anew, by the ts of its event."""
-    await connection.execute(_SQL["count_edit"], {**person.ids, "ts": changed_ts})
+    await connection.execute(_SQL["count_request"], {**person.ids, "ts": changed_ts})
 
 
 def _counting(pool: Pool, person: Person) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:

@@ -15,11 +15,10 @@ FROM messages
 WHERE id = %(id)s AND team_id = %(team)s AND user_id = %(user)s;
 
 -- name: count_request
-INSERT INTO person_requests (team_id, user_id, kind) VALUES (%(team)s, %(user)s, 'model');
-
--- name: count_edit
+-- Count a request at the moment of an event, or now if `ts` is NULL.
 INSERT INTO person_requests (team_id, user_id, kind, at)
-VALUES (%(team)s, %(user)s, 'model', to_timestamp(%(ts)s::float8));
+VALUES (%(team)s, %(user)s, 'model',
+    COALESCE(to_timestamp(%(ts)s::float8), clock_timestamp()));
 
 -- name: count_question
 -- Count a question about a colleague, unless there were `most` of them in the last hour.
