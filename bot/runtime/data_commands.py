@@ -193,5 +193,3 @@ async def _forget_again(pool: Pool, person: Person, named: _Forgotten) -> None:
             await erase_person(pool, person, identity, keeps_off=True)
     selection = Selection(keys=named.keys, statements=named.statements, messages=named.messages)
     await again(pool, person, selection, delete_forgotten_texts)
-    places = [f"{channel}/{ts}" for channel, ts in named.messages]
-    await person_statement(pool, person, _SQL["blank"], {**person.ids, "messages": places})

@@ -72,9 +72,3 @@ SET audience = channel_id, shared = true, looked_up_at = '-infinity',
 -- The marks of a snapshot say since when no events came. Without them nothing of that time is read from
 -- Slack: it may have been answered, and forgotten.
 DELETE FROM listening;
-
--- name: blank
--- Delete the texts of messages, named by CHANNEL/TS.
-UPDATE messages
-SET question = '', words = '', reply = NULL, formed_at = COALESCE(formed_at, now())
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id || '/' || ts = ANY(%(messages)s);

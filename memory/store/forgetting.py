@@ -428,11 +428,7 @@ async def forget_again(
         return selection.messages
 
     async with person_transaction(pool, person, locked=True) as connection:
-        await forget_within(
-            connection,
-            person,
-            replace(selection, messages=()),
-            find_messages=find_messages,
-            delete_texts=delete_texts,
-        )
+        others = replace(selection, messages=())
+        await forget_within(connection, person, others, find_messages=find_messages)
         await purge(connection, person, delete_texts, minutes=0)
+        await delete_texts(connection, person, Gone(messages=selection.messages, needles=()))
