@@ -6,8 +6,6 @@ when the person asks, from the stored question and answer.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
 from collections.abc import Sequence, Set
 from uuid import UUID
@@ -15,13 +13,10 @@ from uuid import UUID
 from bot.app import App
 from bot.conversation.audiences import view_at
 from bot.ui.shaping import Shaping
-from memory import EmbeddingsUnavailable, Memory, MemoryView, Person, subject
+from memory import Memory, Person, subject
 from memory.model import folded
 from memory.postgres import load_statements, person_statement
-from memory.recall import NEAREST, nearest_memories
-from memory.store import newest
-
-log = logging.getLogger(__name__)
+from memory.recall import nearest_or_newest
 
 MOST_SHOWN = 5
 # Slack opens a window for three seconds after the click.
@@ -138,21 +133,13 @@ async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
     if not question or not reply:
         return None
     view = await view_at(app, person, row["channel"], row["ts"], row["audience"])
-    near = await _nearest(app, view, f"{question}\n{reply}")
+    found = await nearest_or_newest(
+        app.pool, app.embedder, view, f"{question}\n{reply}", seconds=_EMBEDDING_SECONDS
+    )
+    near = found.nearest
     marked = in_answer(near, question, reply)
     unmarked = [memory for memory in near if memory not in marked]
     chosen = [*marked, *unmarked][:MOST_SHOWN]
     shown = [memory for memory in near if memory in chosen]
     keys = frozenset(memory.key for memory in marked)
     return Shaping(memories=shown, in_answer=keys)
-
-
-async def _nearest(app: App, view: MemoryView, text: str) -> list[Memory]:
-    """Return the memories nearest to a text, or the newest if they cannot be compared with it."""
-    found: list[Memory] = []
-    try:
-        async with asyncio.timeout(_EMBEDDING_SECONDS):
-            found = await nearest_memories(app.pool, app.embedder, view, [text], NEAREST)
-    except (EmbeddingsUnavailable, TimeoutError) as error:
-        log.info("what shaped an answer is shown by date: %s", type(error).__name__)
-    return found or await newest(app.pool, view, None, NEAREST)

@@ -9,6 +9,6 @@ from memory.recall.search import (
     NEAREST as NEAREST,
     Recalled as Recalled,
     large_set_query as large_set_query,
-    nearest_memories as nearest_memories,
+    nearest_or_newest as nearest_or_newest,
     search_memories as search_memories,
 )

@@ -82,12 +82,12 @@ async def recall_memories(
         if len(rows) <= most and tokens <= budget:
             return Recalled(always=tuple(memories))
     found, rows = await asyncio.gather(
-        _found(pool, embedder, view, question), _read(pool, view, "always_shown", most)
+        nearest_or_newest(pool, embedder, view, question), _read(pool, view, "always_shown", most)
     )
     always = _within_budgets(_oldest_first(rows, view))
     left = budget - sum(map(line_tokens, always))
     known = {memory.key for memory in always}
-    others = [memory for memory in found.memories if memory.key not in known]
+    others = [memory for memory in found.nearest if memory.key not in known]
     nearest = memories_within(others, left)
     return Recalled(always=tuple(always), nearest=tuple(nearest), newest_only=found.newest_only)
 
@@ -110,24 +110,29 @@ def _oldest_first(rows: Sequence[DictRow], view: MemoryView) -> list[Memory]:
     return sorted(merged(read_within(rows, view), view), key=_age)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The memories nearest to a question; the newest where there is none to compare."""
+async def nearest_or_newest(
+    pool: Pool,
+    embedder: Embedder,
+    view: MemoryView,
+    text: str,
+    limit: int = NEAREST,
+    *,
+    seconds: float | None = None,
+) -> Recalled:
+    """Return the memories in `view` nearest to a text, or the newest if there is none to compare.
 
-    memories: list[Memory]
-    newest_only: bool
-
-
-async def _found(pool: Pool, embedder: Embedder, view: MemoryView, question: str) -> _Found:
+    That is so without an answer of the embedding model, within `seconds` if they are given, and
+    before the memories have vectors.
+    """
+    found: list[Memory] = []
     try:
-        nearest = await nearest_memories(pool, embedder, view, [question], NEAREST)
-    except EmbeddingsUnavailable as error:
+        async with asyncio.timeout(seconds):
+            found = await nearest_memories(pool, embedder, view, [text], limit)
+    except (EmbeddingsUnavailable, TimeoutError) as error:
         _log.warning("memories were recalled without a search: %s", type(error).__name__)
-        nearest = []
-    # Without an embedding model, or before the memories have vectors.
-    if not nearest:
-        return _Found(await newest(pool, view, None, NEAREST), newest_only=True)
-    return _Found(nearest, newest_only=False)
+    if found:
+        return Recalled(nearest=tuple(found))
+    return Recalled(nearest=tuple(await newest(pool, view, None, limit)), newest_only=True)
 
 
 async def search_memories(
@@ -141,12 +146,8 @@ async def search_memories(
     found = await newest(pool, view, None, limit + 1)
     if len(found) <= limit:
         return found
-    try:
-        nearest = await nearest_memories(pool, embedder, view, [query], limit)
-    except EmbeddingsUnavailable as error:
-        _log.warning("memories were searched by age only: %s", type(error).__name__)
-        nearest = []
-    return nearest or found[:limit]
+    nearest = await nearest_or_newest(pool, embedder, view, query, limit)
+    return list(nearest.nearest)
 
 
 def _most_lines(budget: int) -> int:

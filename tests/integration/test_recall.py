@@ -27,9 +27,9 @@ from memory import (
 from memory.embeddings.embedder import literal
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.postgres import execute_queries, person_transaction
-from memory.recall import large_set_query, nearest_memories
+from memory.recall import large_set_query
 from memory.recall.lines import line_tokens
-from memory.recall.search import NEAREST, Recalled, search_memories
+from memory.recall.search import NEAREST, Recalled, nearest_memories, search_memories
 from tests.databases import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel, vector
 from tests.memories import ApprovedStore

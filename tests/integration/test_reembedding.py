@@ -29,7 +29,7 @@ from memory import (
 )
 from memory.formation.known import MOST_KNOWN
 from memory.postgres import check_database
-from memory.recall import nearest_memories
+from memory.recall.search import nearest_memories
 from memory.store import embed_missing, memory_page, reembed
 from tests.databases import SPACE, owner_rows
 from tests.integration.scripted_model import ScriptedModel
