@@ -19,6 +19,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.slack.client import FindInstallation, Installations, error_code
+from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import Installation, installation_team, mentions
 from memory import Pool
 from memory.postgres import execute_statement, load_statements
@@ -64,15 +65,15 @@ class Workspaces:
         self.pool = pool
         self._slack = slack
         self._grace_seconds = grace_hours * _HOUR_SECONDS
-        self._known: dict[str, float] = {}
+        self._served: KeptAnswers[str, bool] = KeptAnswers()
 
     async def serves(self, team_id: str) -> bool:
         """Return whether a workspace has the app; raises `psycopg.OperationalError`."""
-        if time.monotonic() < self._known.get(team_id, 0.0):
+        if self._served.find(team_id):
             return True
         serves = await self.problem(team_id) is None
         if serves:
-            self._known[team_id] = time.monotonic() + _TRUSTED_SECONDS
+            self._served.keep(team_id, True, _TRUSTED_SECONDS)
         return serves
 
     async def problem(self, team_id: str) -> str | None:
@@ -123,7 +124,7 @@ class Workspaces:
             return
         grace = self._grace_seconds if uninstalled else None
         if await _leave(self.pool, team_id, at, grace):
-            self._known.pop(team_id, None)
+            self._served.drop(team_id)
             self._slack.invalidate(team_id)
             log.warning("%s", await self.problem(team_id))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -22,6 +23,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.logs import StandingWarnings, fault
 from bot.network import proxy_for
+from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import API_TEAM, Installation, sanitize_payload, slack_user
 from bot.slack.retries import RATE_LIMITED, RateLimits, SlackRetries, error_name, status_of
 from memory.metrics import step
@@ -53,7 +55,6 @@ _ORGANISATION_FAILED_SECONDS = 60.0
 _ORGANISATION_PATIENCE_SECONDS = 1.5
 _LINK_SECONDS = 3.0
 _CLOCK_SECONDS = 60.0
-_LINKS_KEPT = 5_000
 
 # Arguments of methods that can hold a person's id.
 _USERS = frozenset({"channel", "initiator_user_id", "recipient_user_id", "user", "user_id"})
@@ -237,7 +238,7 @@ class Installations:
         self._session = session
         self._known: dict[str, tuple[float, Installation]] = {}
         self._organisations = Organisations(base_url, session)
-        self._links: dict[tuple[str, MessageKey], str] = {}
+        self._links: KeptAnswers[tuple[str, MessageKey], str] = KeptAnswers()
         self.limits = RateLimits()
         self.warnings = StandingWarnings(log)
 
@@ -298,13 +299,12 @@ class Installations:
 
         Waits three seconds at most. A link that Slack does not return is left out.
         """
-        if len(self._links) > _LINKS_KEPT:
-            self._links.clear()
         wanted = {(team_id, message) for message in messages.values()}
-        await asyncio.gather(*(self._ask_link(*one) for one in wanted - self._links.keys()))
+        unknown = [one for one in wanted if self._links.find(one) is None]
+        await asyncio.gather(*(self._ask_link(*one) for one in unknown))
         links: dict[str, str] = {}
         for name, message in messages.items():
-            link = self._links.get((team_id, message))
+            link = self._links.find((team_id, message))
             if link is not None:
                 links[name] = link
         return links
@@ -319,7 +319,7 @@ class Installations:
         except SLACK_FAULTS as error:
             log.info("a permalink lookup failed: %s", slack_fault(error))
         else:
-            self._links[team_id, message] = str(answer["permalink"])
+            self._links.keep((team_id, message), str(answer["permalink"]), math.inf)
 
 
 class _TeamClient(SlackClient):

@@ -1,4 +1,4 @@
-"""What Slack has said, kept in this process for a while."""
+"""What was asked, of Slack or PostgreSQL, kept in this process for a while."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _Answer = TypeVar("_Answer")
 
 
 class KeptAnswers(Generic[_Key, _Answer]):
-    """Answers of Slack, each kept for some seconds; the least recently used give way."""
+    """Answers, each kept for some seconds; the least recently used give way."""
 
     def __init__(self) -> None:
         # With the time until which each is kept, by the monotonic clock.
         self._kept: OrderedDict[_Key, tuple[float, _Answer]] = OrderedDict()
 
     def find(self, key: _Key) -> _Answer | None:
-        """Return an answer; None if Slack must be asked."""
+        """Return an answer; None if it must be asked for."""
         kept_until, answer = self._kept.get(key, (0.0, None))
         if kept_until <= time.monotonic():
             return None
@@ -35,7 +35,7 @@ class KeptAnswers(Generic[_Key, _Answer]):
             self._kept.popitem(last=False)
 
     def drop(self, key: _Key) -> None:
-        """Ask Slack again the next time."""
+        """Ask again the next time."""
         self._kept.pop(key, None)
 
     def items(self) -> Iterator[tuple[_Key, _Answer]]:
