@@ -208,16 +208,6 @@ async def message_before(connection: AsyncConnection[DictRow], message: Message)
     return str(row["ts"]) if row else None
 
 
-async def stored_words(
-    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
-) -> str:
-    """Return the stored words of a person's message, or ``""``."""
-    values = {**person.ids, "channel": channel, "ts": ts}
-    found = await connection.execute(_SQL["stored_words"], values)
-    row = await found.fetchone()
-    return str(row["words"]) if row else ""
-
-
 async def answer_to_delete(
     connection: AsyncConnection[DictRow], message: UUID
 ) -> UnwantedAnswer | None:

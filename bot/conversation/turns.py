@@ -24,10 +24,16 @@ from bot.notices import repeat_notice
 from bot.people import MemoryState, memory_state, memory_state_queries, note_informed
 from bot.queue.queue import BACKGROUND
 from bot.slack.messages import API_TEAM, THREAD_SETTING, Message
-from memory import DM, MemoryView, Namespace
+from memory import DM, MemoryView, Namespace, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
-from memory.postgres import Query, execute_queries, load_statements, transaction
+from memory.postgres import (
+    Query,
+    execute_queries,
+    load_statements,
+    person_statement,
+    transaction,
+)
 from memory.recall import large_set_query
 from memory.store import channels_with_kept
 
@@ -214,6 +220,13 @@ async def store_begin(
         **await _check_begun(app, claimed, begun),
         **_context(*context),
     )
+
+
+async def read_turn(pool: Pool, person: Person, channel: str, ts: str) -> DictRow | None:
+    """Return `audience`, `question` and `words` of a person's message, if its turn has begun."""
+    values = {**person.ids, "channel": channel, "ts": ts}
+    found = await person_statement(pool, person, _SQL["of_message"], values)
+    return found[0] if found else None
 
 
 @step("end")

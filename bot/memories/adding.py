@@ -23,6 +23,7 @@ from bot.access import (
 )
 from bot.app import App
 from bot.conversation.audiences import view_at
+from bot.conversation.turns import read_turn
 from bot.locale import Localizer
 from bot.notices import next_reminders
 from bot.people import Off, person_refusal, read_memory_state
@@ -194,9 +195,8 @@ async def _still_says(app: App, person: Person, act: Remember) -> bool:
 
 async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
     """Return the view of a message's conversation, with the audience in which it was said."""
-    values = {**person.ids, "channel": channel, "ts": ts}
-    found = await person_statement(app.pool, person, _SQL["audience"], values)
-    audience = found[0]["audience"] if found else None
+    turn = await read_turn(app.pool, person, channel, ts)
+    audience = turn["audience"] if turn else None
     return await view_at(app, person, channel, ts, audience)
 
 

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
-from bot.conversation.turns import schedule_formation
+from bot.conversation.turns import read_turn, schedule_formation
 from bot.locale import Localizer
 from bot.memories.home import publish_later
 from bot.memories.kept_lines import update_lines
@@ -35,7 +35,7 @@ from memory import (
     undo_forgetting,
 )
 from memory.model import MessageKey
-from memory.postgres import load_statements, person_statement, transaction_timeout
+from memory.postgres import load_statements, transaction_timeout
 from memory.store import Gone, embed_missing, memory_page, message_parameters, selected
 
 log = logging.getLogger(__name__)
@@ -115,11 +115,10 @@ async def _texts_of(app: App, person: Person, localizer: Localizer, selection: S
     if not selection.messages:
         return localizer.say("forget_said")
     [(channel, ts)] = selection.messages
-    values = {**person.ids, "channel": channel, "ts": ts}
-    found = await person_statement(app.pool, person, _SQL["question"], values)
-    if not found:
+    turn = await read_turn(app.pool, person, channel, ts)
+    if turn is None or not turn["question"]:
         return localizer.say("forget_said")
-    question = " ".join(found[0]["question"].split())
+    question = " ".join(turn["question"].split())
     words = truncate(question, _WORDS_LIMIT)
     return localizer.say("forget_message", words=as_mrkdwn(words))
 

@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.access import MODEL_AWAY, end_telling, note_edit, note_message_changed
 from bot.app import App
 from bot.conversation import edits
-from bot.conversation.turns import schedule_formation, stored_words
+from bot.conversation.turns import read_turn, schedule_formation, stored_words
 from bot.delivery.reply_in_slack import unrecorded_messages
 from bot.memories.adding import words_typed
 from bot.memories.kept_lines import update_lines
@@ -34,7 +34,7 @@ from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
 from memory import Person, PersonMessage
 from memory.credentials import redact_texts
 from memory.formation import follow_message
-from memory.postgres import person_transaction, transaction
+from memory.postgres import transaction
 from memory.store import kept_author, messages_among
 
 log = logging.getLogger(__name__)
@@ -133,8 +133,8 @@ async def update_from_message(
     the Slack client raises; then nothing was changed.
     """
     person = Person(team, user)
-    async with person_transaction(app.pool, person) as connection:
-        words = await edits.stored_words(connection, person, channel, ts)
+    turn = await read_turn(app.pool, person, channel, ts)
+    words = turn["words"] if turn else ""
     if root and not words:
         [read] = redact_texts(await _words_now(app, team, channel, ts, root))
         words = read.text

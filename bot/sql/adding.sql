@@ -1,10 +1,5 @@
 -- Memories that a person asks for, from a message of theirs.
 
--- name: audience
-SELECT audience FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
-    AND begun_at IS NOT NULL;
-
 -- name: still_says
 -- Whether no edit or deletion of a message has removed these words from it.
 SELECT NOT EXISTS (

@@ -89,12 +89,6 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND begun_at IS NOT NULL
         WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message')
 ORDER BY ts DESC LIMIT 1;
 
--- name: stored_words
--- The stored words of a person's message.
-SELECT words FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
-    AND begun_at IS NOT NULL;
-
 -- name: answer_to_delete
 -- The messages of an answer to a message that was deleted while it was answered; `asked`: how many
 -- seconds ago another one may have been posted that is not recorded.

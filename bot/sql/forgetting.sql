@@ -1,10 +1,5 @@
 -- The texts of what a person forgets.
 
--- name: question
-SELECT question FROM messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
-    AND question <> '';
-
 -- name: find
 -- The messages to forget: the sources of what is forgotten, all of a selected time, and those whose
 -- words name it and are not formed yet. No memory is formed from them any more.

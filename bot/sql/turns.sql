@@ -42,6 +42,13 @@ WHERE team_id = %(team)s AND user_id = %(user)s
     AND begun_at > to_timestamp(%(history_from)s)
 ORDER BY ts DESC LIMIT %(most_words)s;
 
+-- name: of_message
+-- The turn of a person's message, if it has begun: where it is remembered, and its texts. It runs
+-- in a transaction of the author alone.
+SELECT audience, question, words FROM messages
+WHERE team_id = %(team)s AND user_id = %(user)s AND channel_id = %(channel)s AND ts = %(ts)s
+    AND begun_at IS NOT NULL;
+
 -- name: begin
 -- Begin a turn, perhaps again. A fixed sentence that replaces an earlier answer has no texts, and
 -- leaves the stored ones. Returns whether the turn was begun before, what earlier attempts posted,
