@@ -214,7 +214,7 @@ async def _keep(app: App, said: _Said) -> Done:
     log.info("a person keeps a message for its conversation")
     older: Sequence[KeptMemory] = ()
     if said.wanted.decision:
-        older = await _older_decisions(app, said, kept)
+        older = await _older_decisions(app, said, kept.key, words)
     return kept_done(said.localizer, said.wanted.channel, kept.key, older)
 
 
@@ -293,21 +293,21 @@ async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Sa
         raise NotKept(said.localizer.say("remember_too_old", days=state.older_than_days))
 
 
-async def _older_decisions(app: App, said: _Said, kept: Change) -> list[KeptMemory]:
+async def _older_decisions(app: App, said: _Said, key: str, words: str) -> list[KeptMemory]:
     """Return the decisions that a new one may replace: the nearest to it, or else the newest."""
     found = await nearest_kept(
         app.pool,
         app.embedder,
         said.person,
         [said.wanted.channel],
-        kept.evidence,
+        words,
         most=_MOST_REPLACED + 1,
         decisions=True,
     )
     if not found:
         lines = await read_kept(app.pool, said.person, [said.wanted.channel], most=WHOLE)
         found = [line for line in lines if line.is_decision and not line.is_replaced]
-    older = [line for line in found if line.memory.key != kept.key]
+    older = [line for line in found if line.memory.key != key]
     return older[:_MOST_REPLACED]
 
 

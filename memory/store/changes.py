@@ -53,7 +53,6 @@ class Change(Keyed):
     at: datetime
     batch: UUID
     message: MessageKey | None = None
-    evidence: str = ""
     expires_at: datetime | None = None
     undone_at: datetime | None = None
 
@@ -138,7 +137,6 @@ def _change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> 
         at=last.said_at,
         batch=batch,
         message=last.message,
-        evidence=last.evidence,
         expires_at=last.until,
         undone_at=last.withdrawn_at if is_undone else None,
     )

@@ -43,7 +43,7 @@ class Question(Keyed):
     ``remove``: remove it? ``store``: remember `after`? Both are values in LangMem's shape. `before`
     is the memory as it is now, None if there is none, and `said_on` the day on which that was said
     last, or on which it was asked. The namespace says where the answer would be used. `said` is
-    the statement that would count, and `batch` the batch of the question's notice.
+    the statement that would count.
     """
 
     id: UUID
@@ -52,7 +52,6 @@ class Question(Keyed):
     after: dict[str, Any] | None
     said: Statement
     said_on: str
-    batch: UUID
 
     @property
     def removes_nothing(self) -> bool:
@@ -215,7 +214,6 @@ def _question(person: Person, row: DictRow) -> Question:
         after=after,
         said=said,
         said_on=said_on,
-        batch=row["batch"],
     )
 
 

@@ -117,7 +117,6 @@ def question(
         after=value(after) if after is not None else None,
         said=said,
         said_on="2026-05-03",
-        batch=BATCH,
     )
 
 

@@ -203,7 +203,6 @@ QUESTIONS = st.builds(
     after=st.none() | VALUES,
     said=st.just(question("store").said),
     said_on=st.dates(date(2001, 1, 1), date(2099, 12, 31)).map(date.isoformat),
-    batch=st.just(TURN),
 )
 SCOPES = st.sampled_from(["", "C0123456789", "D0123456789", "T1.C0123456789.1795737600.000100"])
 OFFS = st.builds(Off, until=st.none() | MOMENTS, scope=SCOPES)
