@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -61,33 +61,21 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TurnStart:
-    """What decides how a turn begins, read before anything of it is stored.
+class Turn:
+    """A turn: its message, what decides how it begins, and what it begins with.
 
-    `view`: what may be seen, and where it is remembered. `memory_state`: whether memory may be read
-    and written.
+    What decides is read by `read_start`, before anything of the turn is stored. `view`: what may be
+    seen, and where it is remembered. `memory_state`: whether memory may be read and written.
 
     `has_large_set`: the person has more memories than a prompt holds.
 
     `forgotten_messages` are the timestamps of messages that the person has forgotten, in any thread
     of this channel since this one began; `forgettings` are the ids of what they forgot in the last
     day. `history_from` is the time of their last forgetting, in seconds since 1970, or 0.
-    """
 
-    view: MemoryView
-    memory_state: MemoryState
-    has_large_set: bool = False
-    forgotten_messages: frozenset[str] = frozenset()
-    forgettings: tuple[UUID, ...] = ()
-    history_from: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn(TurnStart):
-    """A turn that has begun: its message, its stored row, and what it begins with.
-
-    `removed` are the credentials of the message, which are not stored; `words` is its typed text
-    without them. `again`: an earlier attempt has begun the turn.
+    `store_begin` stores the row of the turn, and sets the other fields. `removed` are the
+    credentials of the message, which are not stored; `words` is its typed text without them.
+    `again`: an earlier attempt has begun the turn.
 
     An earlier attempt may have posted parts of the reply: `reply_ts` are the timestamps that it
     stored. If it died before it stored one, `asked` is how many seconds ago it may have asked Slack
@@ -100,6 +88,12 @@ class Turn(TurnStart):
     """
 
     claimed: ClaimedMessage
+    view: MemoryView
+    memory_state: MemoryState
+    has_large_set: bool
+    forgotten_messages: frozenset[str]
+    forgettings: tuple[UUID, ...]
+    history_from: float
     removed: tuple[Credential, ...] = ()
     words: str = ""
     again: bool = False
@@ -157,12 +151,12 @@ class Turn(TurnStart):
 async def begin_turn(app: App, claimed: ClaimedMessage, *, question: str, words: str) -> Turn:
     """Begin the turn of a message, with `read_start` and `store_begin`; raises as they do."""
     start = await read_start(app, claimed)
-    return await store_begin(app, claimed, start, question=question, words=words)
+    return await store_begin(app, start, question=question, words=words)
 
 
 @step("start")
-async def read_start(app: App, claimed: ClaimedMessage, *, limited: bool = False) -> TurnStart:
-    """Read what decides how the turn of a message begins.
+async def read_start(app: App, claimed: ClaimedMessage, *, limited: bool = False) -> Turn:
+    """Return a turn that is not stored yet, with what decides how it begins.
 
     Raises `bot.access.QuotaExceeded` if `limited`.
     """
@@ -178,7 +172,8 @@ async def read_start(app: App, claimed: ClaimedMessage, *, limited: bool = False
     found = await execute_queries(app.pool, queries, scope=_scope(message))
     [person_rows, message_rows, [forgotten], [memories], *quota] = found
     check_quota(app.settings, quota)
-    return TurnStart(
+    return Turn(
+        claimed=claimed,
         view=view,
         memory_state=memory_state(person_rows, message_rows, app.settings.consent),
         has_large_set=memories["is_large"],
@@ -189,35 +184,26 @@ async def read_start(app: App, claimed: ClaimedMessage, *, limited: bool = False
 
 
 @step("begin")
-async def store_begin(
-    app: App, claimed: ClaimedMessage, start: TurnStart, *, question: str, words: str
-) -> Turn:
-    """Store the turn of a message that is about to be answered; read what it begins with.
+async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Turn:
+    """Store the turn of a message that is about to be answered; return it with what it begins with.
 
     Texts that may not be kept are not stored, and credentials never are. If the turn begins again,
     the rating of its earlier answer is deleted. Raises `Interrupted` if the message was deleted or
     erased, or if another run answers it; then nothing is stored.
     """
-    message = claimed.message
     [redacted_question, redacted_words] = redact_texts(question, words)
     texts = ("", "")
-    if start.memory_state.on_record and message.ts not in start.forgotten_messages:
+    if start.is_kept:
         texts = (redacted_question.text, stored_words(redacted_words.text))
-    queries = [_begin_query(claimed, start, *texts)]
+    queries = [_begin_query(start, *texts)]
     if start.memory_state.off is None:
-        queries += _context_queries(message, start)
-    [begun, *context] = await execute_queries(app.pool, queries, scope=_scope(message))
-    return Turn(
-        claimed=claimed,
-        view=start.view,
-        memory_state=start.memory_state,
-        has_large_set=start.has_large_set,
-        forgotten_messages=start.forgotten_messages,
-        forgettings=start.forgettings,
-        history_from=start.history_from,
+        queries += _context_queries(start)
+    [begun, *context] = await execute_queries(app.pool, queries, scope=_scope(start.message))
+    return replace(
+        start,
         removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
         words=redacted_words.text,
-        **await _check_begun(app, claimed, begun),
+        **await _check_begun(app, start.claimed, begun),
         **_context(*context),
     )
 
@@ -291,13 +277,13 @@ def _forgettings_query(message: Message) -> Query:
     return Query(_SQL["forgettings"], values, prepare=True)
 
 
-def _begin_query(claimed: ClaimedMessage, start: TurnStart, question: str, words: str) -> Query:
+def _begin_query(start: Turn, question: str, words: str) -> Query:
     """Return the query that stores that the turn begins; a request to POST /ask is stored by it."""
-    message = claimed.message
+    message = start.message
     on_record = start.memory_state.on_record
     values = {
         **values_of(message),
-        **claimed.run.ownership,
+        **start.claimed.run.ownership,
         "audience": start.view.own.audience,
         "question": question,
         "words": words,
@@ -309,8 +295,9 @@ def _begin_query(claimed: ClaimedMessage, start: TurnStart, question: str, words
     return Query(_SQL["begin"], values, prepare=True)
 
 
-def _context_queries(message: Message, start: TurnStart) -> tuple[Query, Query, Query]:
+def _context_queries(start: Turn) -> tuple[Query, Query, Query]:
     """Return the queries for what `_context` reads."""
+    message = start.message
     in_dm = start.view.own.audience == DM
     values = {
         **values_of(message),

@@ -14,7 +14,7 @@ from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.run import Stopped
-from bot.conversation.turns import Outcome, Turn, TurnStart, end_turn, read_start, store_begin
+from bot.conversation.turns import Outcome, Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
 from bot.logs import add_log_field
 from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, quoted_in
@@ -94,10 +94,9 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     question = plain(message.text, bot_user_id)
     start = await read_start(app, claimed, limited=True)
     # A large set takes an embedding call, so recall begins before the turn is stored.
-    async with _recalling(app, start, message, question) as recalling:
+    async with _recalling(app, start, question) as recalling:
         turn = await store_begin(
             app,
-            claimed,
             start,
             question=kept_question(question, message),
             words=typed(message.text, bot_user_id),
@@ -191,11 +190,9 @@ def _notes(turn: Turn, result: _Result) -> list[str]:
 
 
 @asynccontextmanager
-async def _recalling(
-    app: App, start: TurnStart, message: Message, question: str
-) -> AsyncIterator[asyncio.Task[Recalled]]:
+async def _recalling(app: App, start: Turn, question: str) -> AsyncIterator[asyncio.Task[Recalled]]:
     """Recall while everything else is prepared."""
-    task = asyncio.create_task(_recall(app, start, message, question))
+    task = asyncio.create_task(_recall(app, start, question))
     try:
         yield task
     finally:
@@ -203,7 +200,7 @@ async def _recalling(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _recall(app: App, start: TurnStart, message: Message, question: str) -> Recalled:
+async def _recall(app: App, start: Turn, question: str) -> Recalled:
     """Return the memories for a reply, those of this message alone left out; none while off."""
     if start.memory_state.off is not None:
         return Recalled()
@@ -217,8 +214,8 @@ async def _recall(app: App, start: TurnStart, message: Message, question: str) -
     )
     return replace(
         recalled,
-        always=_said_elsewhere(recalled.always, message),
-        nearest=_said_elsewhere(recalled.nearest, message),
+        always=_said_elsewhere(recalled.always, start.message),
+        nearest=_said_elsewhere(recalled.nearest, start.message),
     )
 
 

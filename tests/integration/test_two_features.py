@@ -69,7 +69,7 @@ async def test_memory_turned_off_while_a_turn_begins_keeps_nothing_of_it(
     start = await read_start(app.core, claimed)
     await app.off(place, "" if scope == "everywhere" else place.channel)
     words = "I love ramen"
-    turn = await store_begin(app.core, claimed, start, question=words, words=words)
+    turn = await store_begin(app.core, start, question=words, words=words)
     await end_turn(app.core, turn, "answered", reply="Noted.")
     await turn_on(app.core, message.person)
     formed = await app.form(message)
