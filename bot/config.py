@@ -88,6 +88,7 @@ def _without_credentials(url: str) -> str:
 
 
 ConsentMode: TypeAlias = Literal["notice", "ask"]
+ReplyApi: TypeAlias = Literal["responses", "chat"]
 _Address: TypeAlias = Annotated[
     str, _matching("https?://.*", "an address that begins with https:// or http:// is needed")
 ]
@@ -153,7 +154,9 @@ class Settings(BaseModel):
     metrics_port: _Port = 0
     reply_model: str = "gpt-6-luna"
     reasoning_effort: _Effort | None = None
-    reply_api: Literal["responses", "chat"] = "responses"
+    reply_api: ReplyApi = "responses"
+    # Of one response, reasoning included.
+    # Source: https://platform.openai.com/docs/guides/reasoning
     max_output_tokens: Annotated[int, Field(ge=16, le=1_000_000)] = 25_000
     memory_tokens: Annotated[int, Field(ge=500, le=100_000)] = 4_000
     model_timeout: Annotated[float, Field(ge=1, le=3_600)] = 300.0

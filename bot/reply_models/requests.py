@@ -8,10 +8,11 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import openai
 
+from bot.config import ReplyApi
 from bot.logs import fault
 from bot.reply_models.breaker import CircuitBreaker, Probed
 from bot.reply_models.chat_completions import chat_body, response_events
@@ -23,14 +24,10 @@ from memory.metrics import step
 log = logging.getLogger(__name__)
 
 _Beginning = TypeVar("_Beginning")
-ReplyApi: TypeAlias = Literal["responses", "chat"]
 
 Event: TypeAlias = dict[str, Any]
 """An event of a streamed response, as JSON: a field may be missing, or of any type."""
 
-# Tokens of one response, reasoning included. Source: https://platform.openai.com/docs/guides/reasoning
-MAX_OUTPUT_TOKENS = 25_000
-FIRST_EVENT_SECONDS = 300.0
 _RETRY_SECONDS = 0.5
 _END_SECONDS = 0.2
 PROBE_ANSWER_SECONDS = 10.0
@@ -83,8 +80,8 @@ class ModelRequests:
         model: str,
         effort: str | None = None,
         api: ReplyApi = "responses",
-        max_output_tokens: int = MAX_OUTPUT_TOKENS,
-        first_event_seconds: float = FIRST_EVENT_SECONDS,
+        max_output_tokens: int,
+        first_event_seconds: float,
     ) -> None:
         # The SDK would wait as long as a 429 says, and hold a place of this process.
         self.client = client.with_options(max_retries=0)

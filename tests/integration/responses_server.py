@@ -171,6 +171,10 @@ class Replier:
         )
 
 
+# What `ModelRequests` is given if a test gives nothing else.
+LIMITS: dict[str, Any] = {"max_output_tokens": 25_000, "first_event_seconds": 300.0}
+
+
 def create_replier(
     client: openai.AsyncOpenAI,
     *,
@@ -180,7 +184,7 @@ def create_replier(
     **how: Any,
 ) -> Replier:
     """Return a replier that may search the web, or may not; `how` is of `ModelRequests`."""
-    models = [ModelRequests(client, model=model, **how), *fallbacks]
+    models = [ModelRequests(client, model=model, **(LIMITS | how)), *fallbacks]
     return Replier(models, may_search=web_search)
 
 

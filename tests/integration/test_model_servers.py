@@ -36,6 +36,7 @@ from tests.integration.model_servers import (
 from tests.integration.playground_slack import PlaygroundSlack
 from tests.integration.responses_server import (
     ALICE,
+    LIMITS,
     PROMPT,
     LookTool,
     Replier,
@@ -296,7 +297,7 @@ async def second(stand_in: Server) -> AsyncIterator[ModelServer]:
 async def fallback(second: ModelServer) -> AsyncIterator[ModelRequests]:
     """The fallback model: the stand-in under another name."""
     async with openai.AsyncOpenAI(api_key="k2", base_url=second.url, max_retries=0) as opened:
-        yield ModelRequests(opened, model="gpt-6-luna")
+        yield ModelRequests(opened, model="gpt-6-luna", **LIMITS)
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from bot.pipeline.loops import LOOP_CHARACTERS
 from bot.pipeline.reply import MAX_ANSWER, MAX_ITEMS
 from bot.pipeline.web_search import SEARCH_TOOL
 from bot.reply_models.failures import ReplyFailed
-from bot.reply_models.requests import MAX_OUTPUT_TOKENS
 from bot.ui.blocks import reply_text
 from memory.formation.chat_model import tokens_used
 from tests.integration.responses_server import (
     DONE,
+    LIMITS,
     POSITION,
     Answer,
     LookTool,
@@ -51,7 +51,7 @@ async def test_an_answer_without_an_end_is_ended(piece: str) -> None:
     assert reply.text == shown.text
     assert " " not in piece or reply.text.endswith(" ")
     assert reply_text(Localizer("en"), reply).endswith("Ask me to continue._")
-    assert model.requests[0]["max_output_tokens"] == MAX_OUTPUT_TOKENS
+    assert model.requests[0]["max_output_tokens"] == LIMITS["max_output_tokens"]
     assert len(model.requests) == 1
     assert spent.total() >= MAX_ANSWER // 8
 

@@ -240,7 +240,9 @@ async def examine(name: str, text: str) -> Row:
         ):
             tools = IdleTools()
             await _see_what_is_shown(row, renderer, tools)
-            model = ModelRequests(client, model=LLAMA_MODEL)
+            model = ModelRequests(
+                client, model=LLAMA_MODEL, max_output_tokens=25_000, first_event_seconds=300.0
+            )
             for number, prompt in enumerate(prompts()):
                 if TURNS[number] == "two tool calls":
                     renderer.calls = [tool["name"] for tool in tools.definitions[:2]]
