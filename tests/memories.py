@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from langchain_core.language_models import BaseChatModel
+from langgraph.store.base import BaseStore, Op, PutOp, Result
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
@@ -27,7 +28,6 @@ from memory import (
 )
 from memory.formation.commit import InCommit, commit
 from memory.formation.evidence import TypedMessage
-from memory.formation.extract import CollectingStore
 from memory.formation.former import match_stored
 from memory.formation.known import known_memories
 from memory.formation.proposal import Verdict, read_writes
@@ -124,8 +124,8 @@ def no_model() -> BaseChatModel:
 APPROVED = Verdict(index=0, supported=True, about="speaker", modality="asserted", conflict="none")
 
 
-class ApprovedStore(CollectingStore):
-    """The store LangMem sees, of one run whose proposals are all approved."""
+class ApprovedStore(BaseStore):
+    """A store that collects what is proposed in one run, which is all approved."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class ApprovedStore(CollectingStore):
         said: Sequence[TypedMessage],
         known: Mapping[str, Memory],
     ) -> None:
-        super().__init__(known.values())
+        self.writes: list[PutOp] = []
         self._former, self._view, self._said, self._known = former, view, said, known
 
     @classmethod
@@ -150,6 +150,16 @@ class ApprovedStore(CollectingStore):
         return cls(
             former, view, said, await known_memories(pool, embedder, view, said, [*BUILT_IN_KINDS])
         )
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Collect writes."""
+        writes = [op for op in ops if isinstance(op, PutOp)]
+        self.writes += writes
+        return [None for _ in writes]
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Do as `batch` does."""
+        return self.batch(ops)
 
     async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
         """Write what passes the evidence rule."""

@@ -1,4 +1,4 @@
-"""Extract proposals with LangMem's store manager, over a store that collects what it writes."""
+"""Extract proposals with LangMem's store manager."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.errors import GraphRecursionError
-from langgraph.store.base import BaseStore, Op, PutOp, Result, SearchItem, SearchOp
+from langgraph.store.base import PutOp, SearchItem
 from langsmith import tracing_context
 from pydantic import BaseModel
 
@@ -40,30 +40,6 @@ _DETAILS = """
 They asked you to remember a lot: record small details as well, each as a memory of its own."""
 
 
-class CollectingStore(BaseStore):
-    """LangGraph's store interface over some rows of a person: every search returns them all.
-
-    `writes` collects what formation proposes; nothing is stored.
-    """
-
-    def __init__(self, rows: Iterable[Memory]) -> None:
-        self._items = [_item(row) for row in rows]
-        self.writes: list[PutOp] = []
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Collect writes, and answer searches."""
-        results: list[Result] = []
-        for op in ops:
-            if isinstance(op, PutOp):
-                self.writes.append(op)
-            results.append(self._items if isinstance(op, SearchOp) else None)
-        return results
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Do as `batch` does."""
-        return self.batch(ops)
-
-
 def _item(row: Memory) -> SearchItem:
     """Return a memory as LangMem reads it: its schema wants a quote, which is not sent."""
     value = {"kind": row.kind, "content": {**row.content, "evidence": ""}}
@@ -91,8 +67,7 @@ async def extract_writes(
     kinds = tuple(with_evidence(schema) for schema in schemas)
     instructions = _RULES + _DETAILS if eager else _RULES
     manager = create_manager(kinds, instructions, _NAMESPACE)
-    store = CollectingStore(rows)
-    run = Run(model, store)
+    run = Run(model, [_item(row) for row in rows])
     conversation: list[dict[str, str]] = []
     for message in messages:
         conversation += _shown(message)
@@ -113,7 +88,7 @@ async def extract_writes(
         RUN.reset(token)
     if run.failure is not None:
         raise run.failure
-    return store.writes
+    return run.writes
 
 
 def _shown(message: TypedMessage) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
-from langgraph.store.base import BaseStore, Op, Result
+from langgraph.store.base import BaseStore, Op, PutOp, Result, SearchItem, SearchOp
 from pydantic import BaseModel
 
 from memory.formation.formation_model import FormationModel
@@ -93,7 +93,10 @@ def _definition(tool: Any) -> ToolDefinition:
 
 @dataclass(slots=True)
 class Run:
-    """One run of LangMem's manager: its model and store, and what it would lose of the answers.
+    """One run of LangMem's manager: its model, its memories, and what it would lose of the answers.
+
+    Every search of its store returns all of `memories`, which are rows of the person. `writes`
+    collects what it proposes; nothing is stored.
 
     `failure` is the error of a failed call. trustcall takes every exception for a bad answer, asks
     again up to 25 times, and then drops the words. So a failed call answers without a tool call,
@@ -103,7 +106,8 @@ class Run:
     """
 
     model: FormationModel
-    store: BaseStore
+    memories: list[SearchItem]
+    writes: list[PutOp] = field(default_factory=list)
     failure: FormationUnavailable | None = None
     left: list[ToolCall] = field(default_factory=list)
     answer: AIMessage | None = None
@@ -193,19 +197,25 @@ class LangMemStore(BaseStore):
     """The store of whichever run calls it."""
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Do as the run's store does."""
-        return RUN.get().store.batch(ops)
+        """Collect writes, and answer searches."""
+        run = RUN.get()
+        results: list[Result] = []
+        for op in ops:
+            if isinstance(op, PutOp):
+                run.writes.append(op)
+            results.append(run.memories if isinstance(op, SearchOp) else None)
+        return results
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Do as the run's store does."""
-        return await RUN.get().store.abatch(ops)
+        """Do as `batch` does."""
+        return self.batch(ops)
 
 
 @lru_cache(maxsize=8)
 def create_manager(
     kinds: tuple[type[BaseModel], ...], instructions: str, namespace: tuple[str, ...]
 ) -> Any:
-    """Return LangMem's store manager; the model and the store of each run are in `RUN`.
+    """Return LangMem's store manager; the model and the memories of each run are in `RUN`.
 
     One manager serves all runs. Creating it, with the classes of its tools and their definitions,
     takes up to 7 ms of processor time, half of a whole run.

@@ -26,13 +26,14 @@ from memory import (
 )
 from memory.embeddings.embedder import literal
 from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.known import known_memories
+from memory.model.schemas import BUILT_IN_KINDS
 from memory.postgres import execute_queries, person_transaction
 from memory.recall import large_set_query
 from memory.recall.lines import line_tokens
 from memory.recall.search import NEAREST, Recalled, nearest_memories, search_memories
 from tests.databases import fresh_database, login_of, owner_rows
 from tests.integration.scripted_model import ScriptedModel, vector
-from tests.memories import ApprovedStore
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -201,8 +202,8 @@ async def test_what_several_audiences_know_of_a_memory_is_shown_once(
         view = memory_view(person.namespace(audience))
         if read == "formation":
             said = [TypedMessage(PersonMessage(text="Java", channel="D1", ts="1.0"))]
-            store = await ApprovedStore.load(pool, model_embedder, view, said)
-            found = [item.key for item in await store.asearch(view.own.parts)]
+            known = await known_memories(pool, model_embedder, view, said, [*BUILT_IN_KINDS])
+            found = texts([*known.values()])
         else:
             found = texts((await recall_memories(pool, model_embedder, view, "Java")).memories)
         assert len(found) == len(set(found)) >= 20
