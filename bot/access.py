@@ -14,7 +14,14 @@ from bot.config import Settings
 from bot.locale import Localizer
 from memory import MemoryOff, Person, Pool
 from memory.metrics import step
-from memory.postgres import Query, load_statements, person_statement, transaction
+from memory.postgres import (
+    Query,
+    fetch_row,
+    fetch_rows,
+    load_statements,
+    person_statement,
+    transaction,
+)
 
 _SQL = load_statements("bot", "access")
 _TOLD = load_statements("bot", "told")
@@ -53,8 +60,8 @@ async def admit(pool: Pool, settings: Settings, person: Person) -> None:
         return
     async with _counting(pool, person) as connection:
         values = {**person.ids, "limit": limit}
-        found = await connection.execute(_SQL["seconds_to_wait"], values)
-        _raise_if_used_up(await found.fetchall(), limit)
+        rows = await fetch_rows(connection, _SQL["seconds_to_wait"], values)
+        _raise_if_used_up(rows, limit)
         await connection.execute(_SQL["count_request"], {**person.ids, "ts": None})
 
 
@@ -191,8 +198,7 @@ async def check_request(connection: AsyncConnection[DictRow], person: Person, re
     Raises `memory.MemoryOff` if the person was erased since it began, and `NotRemembered` if its
     message was edited or deleted. Until the transaction ends `note_message_changed` waits.
     """
-    found = await connection.execute(_REQUESTS["check"], {**person.ids, "id": request})
-    row = await found.fetchone()
+    row = await fetch_row(connection, _REQUESTS["check"], {**person.ids, "id": request})
     if row is None:
         raise MemoryOff("The person was erased meanwhile.")
     if row["changed"]:

@@ -16,7 +16,6 @@ import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -37,7 +36,13 @@ from bot.ui.lines import notable_changes
 from bot.ui.payloads import notice_payload
 from memory import DM, Change, FormationResult, Person, Pool, list_changes, open_questions
 from memory.model import PROMISE_KIND
-from memory.postgres import load_statements, person_statement, person_transaction
+from memory.postgres import (
+    fetch_row,
+    fetch_rows,
+    load_statements,
+    person_statement,
+    person_transaction,
+)
 
 log = logging.getLogger(__name__)
 
@@ -123,8 +128,8 @@ async def update_notices_of(
 ) -> None:
     """Update the notices in direct messages that named these memories."""
     values = {**person.ids, "turn": except_turn, "keys": list(keys)}
-    found = await connection.execute(_SQL["shown_of_memories"], values)
-    turns = [row["turn_id"] for row in await found.fetchall()]
+    rows = await fetch_rows(connection, _SQL["shown_of_memories"], values)
+    turns = [row["turn_id"] for row in rows]
     await _show_later(app.queue, connection, person, turns)
 
 
@@ -184,8 +189,8 @@ async def update_notices(
     If that is because the person has deleted a message, the notice says so instead.
     """
     values = {**person.ids, "turns": list(batches)}
-    found = await connection.execute(_SQL["shown_of_turns"], values)
-    turns = [row["turn_id"] for row in await found.fetchall()]
+    rows = await fetch_rows(connection, _SQL["shown_of_turns"], values)
+    turns = [row["turn_id"] for row in rows]
     await _show_later(app.queue, connection, person, turns, message_deleted=message_deleted)
 
 
@@ -264,8 +269,7 @@ async def _show(app: App, notice: _Notice, said: Payload) -> _Notice:
 async def _find(pool: Pool, person: Person, turn: UUID) -> _Notice | None:
     """Return the notice of a turn, if it is the person's."""
     async with person_transaction(pool, person) as connection:
-        found = await connection.execute(_SQL["place"], {**person.ids, "turn": turn})
-        row: dict[str, Any] | None = await found.fetchone()
+        row = await fetch_row(connection, _SQL["place"], {**person.ids, "turn": turn})
         if row is None:
             return None
         settings = await read_settings(connection, person)

@@ -26,6 +26,8 @@ from memory import DM, Person, Pool
 from memory.model import Until
 from memory.postgres import (
     Query,
+    fetch_row,
+    fetch_rows,
     load_statements,
     person_transaction,
     send_query,
@@ -201,15 +203,14 @@ async def read_language(connection: AsyncConnection[DictRow], person: Person) ->
     Their other settings are not read, because a date that Python cannot represent in one of them
     must not keep a person from being erased.
     """
-    found = await connection.execute(_SQL["language"], person.ids)
-    row = await found.fetchone() or {}
+    row = await fetch_row(connection, _SQL["language"], person.ids) or {}
     return PersonSettings(**row).localizer().language
 
 
 async def read_off_scopes(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
     """Return the conversations and threads in which memory is off now."""
-    found = await connection.execute(_SQL["off_scopes"], person.ids)
-    return [row["scope"] for row in await found.fetchall()]
+    rows = await fetch_rows(connection, _SQL["off_scopes"], person.ids)
+    return [row["scope"] for row in rows]
 
 
 async def read_memory_state(

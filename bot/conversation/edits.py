@@ -13,7 +13,7 @@ from bot.conversation.inbox import answer_at_once, message_body, values_of
 from bot.queue.queue import BACKGROUND, REPLIES, Queue
 from bot.slack.messages import Message, split_thread_key
 from memory import DM, PUBLIC, Person, Pool
-from memory.postgres import execute_statement, load_statements
+from memory.postgres import execute_statement, fetch_row, fetch_rows, load_statements
 
 UPDATE_FROM_MESSAGE = "update_from_message"
 DELETE_ANSWER = "delete_answer"
@@ -97,8 +97,7 @@ async def edit_message(
         "public": PUBLIC,
         "must_agree": must_agree,
     }
-    found = await connection.execute(_SQL["read"], values)
-    row = await found.fetchone()
+    row = await fetch_row(connection, _SQL["read"], values)
     if row is None:
         return None
     values |= {"id": row["id"], "text": change.text}
@@ -121,8 +120,7 @@ async def edit_message(
         values["question"] = question
         values["words"] = words
         values["is_less_public"] = row["is_less_public"]
-        stored = await connection.execute(_SQL["reword"], values)
-        [texts] = await stored.fetchall()
+        [texts] = await fetch_rows(connection, _SQL["reword"], values)
         audience = texts["audience"]
         on_record = texts["on_record"]
     return ChangedMessage(
@@ -145,8 +143,7 @@ async def withdraw_message(
     It is not answered. Its texts, and the posted part of an unfinished answer, are deleted.
     """
     values = {**change.place, "changed": change.changed_ts}
-    found = await connection.execute(_SQL["withdraw"], values)
-    row = await found.fetchone()
+    row = await fetch_row(connection, _SQL["withdraw"], values)
     if row is None:
         return None
     if row["is_open"] and row["begun"]:
@@ -203,8 +200,7 @@ async def delete_texts(connection: AsyncConnection[DictRow], person: Person, tur
 async def message_before(connection: AsyncConnection[DictRow], message: Message) -> str | None:
     """Return the ts of the author's previous message in this thread, or in the whole DM."""
     values = values_of(message) | {"dm": DM}
-    found = await connection.execute(_SQL["message_before"], values)
-    row = await found.fetchone()
+    row = await fetch_row(connection, _SQL["message_before"], values)
     return str(row["ts"]) if row else None
 
 
@@ -212,8 +208,7 @@ async def answer_to_delete(
     connection: AsyncConnection[DictRow], message: UUID
 ) -> UnwantedAnswer | None:
     """Return the answer to a message that was deleted; None if it was not deleted."""
-    found = await connection.execute(_SQL["answer_to_delete"], {"id": message})
-    row = await found.fetchone()
+    row = await fetch_row(connection, _SQL["answer_to_delete"], {"id": message})
     return UnwantedAnswer(**row) if row else None
 
 

@@ -16,7 +16,7 @@ from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.slack.messages import THREAD_SETTING
-from memory.postgres import load_statements, transaction
+from memory.postgres import fetch_row, load_statements, transaction
 
 log = logging.getLogger(__name__)
 
@@ -121,8 +121,7 @@ class Run:
 
     async def read_interruption(self, connection: AsyncConnection[DictRow]) -> Interrupted | None:
         """Return the reason in the message's row why the attempt must end, or None."""
-        found = await connection.execute(_SQL["read_run"], {"id": self.id})
-        row = await found.fetchone()
+        row = await fetch_row(connection, _SQL["read_run"], {"id": self.id})
         # A missing row was erased together with its person.
         if row is None or row["status"] == "deleted":
             return Withdrawn("The person deleted the message.")

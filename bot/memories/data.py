@@ -43,6 +43,7 @@ from bot.ui.panel import Click, Done
 from memory import MemoryOff, Person, Pool, erase, export_memories
 from memory.credentials import redact
 from memory.postgres import (
+    fetch_rows,
     load_statements,
     person_statement,
     person_transaction,
@@ -167,8 +168,8 @@ async def erase_person(
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
         language = await read_language(connection, person)
-        found = await connection.execute(_SQL["threads_being_answered"], person.ids)
-        answering = [row["thread"] for row in await found.fetchall()]
+        rows = await fetch_rows(connection, _SQL["threads_being_answered"], person.ids)
+        answering = [row["thread"] for row in rows]
         await _delete_files_later(connection, queue, person)
         await update_lines(queue, connection, person, erased=True)
         counts = await _erase_ours(connection, person, keeps_off=keeps_off)
@@ -178,8 +179,7 @@ async def erase_person(
         return counts
 
     async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
-        found = await connection.execute(_SQL["count_left"], person.ids)
-        [rows] = await found.fetchall()
+        [rows] = await fetch_rows(connection, _SQL["count_left"], person.ids)
         return rows
 
     erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)
@@ -216,8 +216,7 @@ async def _erase_ours(
         gone = await connection.execute(statement, person.ids)
         counts[table] = gone.rowcount
     # Answers in progress stop; the ids of messages that Slack may deliver again are kept.
-    found = await connection.execute(_SQL["forget_author_of_messages"])
-    [row] = await found.fetchall()
+    [row] = await fetch_rows(connection, _SQL["forget_author_of_messages"])
     counts["messages"] += row["kept"]
     if keeps_off:
         await connection.execute(_SQL["keep_off"], person.ids)
@@ -292,9 +291,8 @@ async def _delete_files_later(
     The first waits for `_UPLOAD_SECONDS`, because the last file may still be on its way to Slack,
     and each further one as much longer.
     """
-    found = await connection.execute(_SQL["file_ids"], person.ids)
     jobs = {}
-    for row in await found.fetchall():
+    for row in await fetch_rows(connection, _SQL["file_ids"], person.ids):
         file = row["file_id"]
         jobs[f"{DELETE_FILE}:{file}"] = {"team": person.team_id, "file": file}
     await queue.defer(connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS)

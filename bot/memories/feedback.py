@@ -11,7 +11,7 @@ from bot.ui.blocks import SlackView
 from bot.ui.forms import comment_form, read_comment
 from bot.ui.panel import Click, Done
 from memory.credentials import redact_texts
-from memory.postgres import load_statements, person_transaction
+from memory.postgres import fetch_row, load_statements, person_transaction
 
 _SQL = load_statements("bot", "feedback")
 
@@ -23,10 +23,8 @@ async def rate(app: App, click: Click, act: Rate) -> Done | SlackView | None:
     does not count.
     """
     async with person_transaction(app.pool, click.person) as connection:
-        found = await connection.execute(
-            _SQL["rate"], {**click.person.ids, "rating": act.rating, "turn": act.turn}
-        )
-        row = await found.fetchone()
+        values = {**click.person.ids, "rating": act.rating, "turn": act.turn}
+        row = await fetch_row(connection, _SQL["rate"], values)
     if row is None:
         return Done(line=click.localizer.say("others_answer"), beside=True)
     if act.rating == "good":

@@ -35,7 +35,7 @@ from memory import (
     undo_forgetting,
 )
 from memory.model import MessageKey
-from memory.postgres import load_statements, transaction_timeout
+from memory.postgres import fetch_rows, load_statements, transaction_timeout
 from memory.store import Gone, embed_missing, memory_page, message_parameters, selected
 
 log = logging.getLogger(__name__)
@@ -205,8 +205,8 @@ async def selected_messages(
 ) -> list[MessageKey]:
     """Return the messages of what is forgotten; nothing will be formed from them again."""
     values = {**selection.parameters(), **_texts_about(person, gone)}
-    found = await connection.execute(_SQL["find"], values)
-    return [(row["channel"], row["ts"]) for row in await found.fetchall()]
+    rows = await fetch_rows(connection, _SQL["find"], values)
+    return [(row["channel"], row["ts"]) for row in rows]
 
 
 async def delete_forgotten_texts(
@@ -229,8 +229,9 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     localizer = click.localizer
 
     async def in_commit(connection: AsyncConnection[DictRow], forgotten_at: datetime) -> None:
-        found = await connection.execute(_SQL["unform"], {**person.ids, "at": forgotten_at})
-        audiences = {row["audience"] for row in await found.fetchall()}
+        values = {**person.ids, "at": forgotten_at}
+        rows = await fetch_rows(connection, _SQL["unform"], values)
+        audiences = {row["audience"] for row in rows}
         for audience in audiences:
             namespace = person.namespace(audience)
             await schedule_formation(app, connection, namespace)

@@ -28,6 +28,7 @@ from bot.ui.kept_lines import gone_payload, kept_payload
 from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.postgres import (
     execute_statement,
+    fetch_rows,
     load_statements,
     person_statement,
     person_transaction,
@@ -141,8 +142,8 @@ async def update_lines(
     rows.
     """
     changed = _SQL["all"] if erased else _SQL["note_changed"]
-    found = await connection.execute(changed, {**person.ids, "keys": list(keys)})
-    await _show_later(queue, connection, person, await found.fetchall())
+    lines = await fetch_rows(connection, changed, {**person.ids, "keys": list(keys)})
+    await _show_later(queue, connection, person, lines)
 
 
 async def update_changed_lines(pool: Pool, queue: Queue) -> None:

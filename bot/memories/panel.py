@@ -30,7 +30,7 @@ from bot.ui.panel import PAGE_SIZE, Content
 from bot.ui.payloads import list_payload
 from memory import Person, list_changes, list_memories, open_questions
 from memory.model import MessageKey, provider_and_name
-from memory.postgres import load_statements, person_transaction
+from memory.postgres import fetch_rows, load_statements, person_transaction
 from memory.store import count_kept, memory_page, read_card, read_kept, read_not_remembered
 
 _SQL = load_statements("bot", "panel")
@@ -91,9 +91,8 @@ async def _schedule_unformed(
     """
     if app.settings.formation == "off" or settings.off(app.settings.consent):
         return 0
-    found = await connection.execute(_SQL["unformed"], person.ids)
     unformed = 0
-    for row in await found.fetchall():
+    for row in await fetch_rows(connection, _SQL["unformed"], person.ids):
         unformed += row["messages"]
         await form_after(app, connection, person.namespace(row["audience"]), 0.0)
     return unformed

@@ -35,6 +35,7 @@ from bot.ui.promises import Reminder
 from memory import DM, Person, Pool
 from memory.postgres import (
     execute_statement,
+    fetch_rows,
     is_unavailable,
     load_statements,
     person_statement,
@@ -120,8 +121,8 @@ async def _reminders_to_post(app: App, person: Person) -> list[Reminder] | None:
             return []
         if settings.off(app.settings.consent) or person_refusal(app.settings, person):
             return None
-        found = await connection.execute(_SQL["to_post"], person.ids)
-        newest = {row["key"]: row for row in await found.fetchall()}
+        rows = await fetch_rows(connection, _SQL["to_post"], person.ids)
+        newest = {row["key"]: row for row in rows}
         memories = await reread(connection, person, newest)
     reminders = []
     for key, row in newest.items():

@@ -23,7 +23,7 @@ from bot.ui.panel import Click, Done
 from bot.ui.payloads import off_done, on_button, on_done
 from memory import Person
 from memory.model import Until, until
-from memory.postgres import load_statements, person_transaction
+from memory.postgres import fetch_rows, load_statements, person_transaction
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,7 @@ async def turn_on(
     was off stays off the record. Returns False if it was on.
     """
     async with person_transaction(app.pool, person) as connection:
-        ended = await connection.execute(_SQL["switch_on"], {**person.ids, "scope": scope})
-        switches = await ended.fetchall()
+        switches = await fetch_rows(connection, _SQL["switch_on"], {**person.ids, "scope": scope})
         if scope is None and agrees:
             await note_agreed(connection, person)
     return any(switch["was_off"] for switch in switches)

@@ -29,7 +29,7 @@ from bot.queue.queue import BACKGROUND
 from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, is_passing, next_cursor, slack_fault
 from bot.slack.messages import Message, found_message, split_thread_key
 from memory import Pool
-from memory.postgres import execute_statement, load_statements, transaction
+from memory.postgres import execute_statement, fetch_rows, load_statements, transaction
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +57,7 @@ async def mark(app: App, teams: Sequence[str]) -> None:
     if not teams:
         return
     async with transaction(app.pool) as connection:
-        found = await connection.execute(_SQL["mark_listening"], {"teams": list(teams)})
-        for row in await found.fetchall():
+        for row in await fetch_rows(connection, _SQL["mark_listening"], {"teams": list(teams)}):
             if row["gap"] > GAP_SECONDS:
                 log.warning("no events came for %d minutes: catching up", row["gap"] // 60)
                 await invalidate_kinds(connection, row["team_id"])

@@ -28,7 +28,7 @@ from memory import (
     memory_view,
 )
 from memory.metrics import count, step
-from memory.postgres import load_statements, person_statement, person_transaction
+from memory.postgres import fetch_rows, load_statements, person_statement, person_transaction
 from memory.store import embed_missing
 
 log = logging.getLogger(__name__)
@@ -169,8 +169,7 @@ async def read_unformed(
     values = {**person.ids, "dm": DM, "audience": namespace.audience, "most": _TURNS_AT_ONCE}
     async with person_transaction(pool, person) as connection:
         settings = await read_settings(connection, person)
-        found = await connection.execute(_SQL["unformed"], values)
-        turns = await found.fetchall()
+        turns = await fetch_rows(connection, _SQL["unformed"], values)
     ids: list[UUID] = []
     words: list[PersonMessage] = []
     characters = 0

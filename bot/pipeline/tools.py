@@ -65,7 +65,7 @@ from memory import (
 )
 from memory.credentials import redact_json
 from memory.model import Until, until
-from memory.postgres import load_statements, person_transaction
+from memory.postgres import fetch_row, load_statements, person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
 
@@ -276,9 +276,9 @@ class Toolbox:
         mode = app.settings.consent
         now = await read_memory_state(connection, message.person, *where, mode)
         values = {"id": turn.id, "words": stored_words(turn.words)}
-        found = await connection.execute(_SQL["still_says"], values)
         # An edit changes the words; deleting, forgetting or erasing the message removes them.
-        if now.off or not now.on_record or await found.fetchone() is None:
+        unchanged = await fetch_row(connection, _SQL["still_says"], values)
+        if now.off or not now.on_record or unchanged is None:
             raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
         await add_notice(app, connection, message.person, turn.id, formed, in_turn=True)
 

@@ -29,7 +29,13 @@ from bot.queue.manager import PatientJobManager
 from bot.queue.pulse import Pulse
 from bot.queue.recovery import recover_jobs
 from memory import Pool
-from memory.postgres import Migration, execute_statement, load_statements, packaged_migrations
+from memory.postgres import (
+    Migration,
+    execute_statement,
+    fetch_rows,
+    load_statements,
+    packaged_migrations,
+)
 
 log = logging.getLogger(__name__)
 
@@ -176,8 +182,7 @@ class Queue:
         A job with such a lock that the caller's transaction adds is not cancelled: it can only
         begin afterwards.
         """
-        found = await connection.execute(_SQL["running"], {"locks": [*locks]})
-        for row in await found.fetchall():
+        for row in await fetch_rows(connection, _SQL["running"], {"locks": [*locks]}):
             await self._manager.cancel_job_by_id_async(row["id"], abort=True, connection=connection)
 
     def start(self, *, replies: int, background: int) -> None:

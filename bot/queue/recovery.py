@@ -8,7 +8,7 @@ from procrastinate import App
 from psycopg.errors import UniqueViolation
 
 from memory import Pool
-from memory.postgres import execute_statement, load_statements
+from memory.postgres import execute_statement, fetch_rows, load_statements
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +25,9 @@ async def recover_jobs(queue: App, pool: Pool) -> None:
     no process could send one.
     """
     # As the login: the application's role may not look at its connections.
+    limit = {"seconds": STALLED_SECONDS}
     async with pool.connection() as connection:
-        found = await connection.execute(
-            _SQL["connected_long_enough"], {"seconds": STALLED_SECONDS}
-        )
-        [connected] = await found.fetchall()
+        [connected] = await fetch_rows(connection, _SQL["connected_long_enough"], limit)
     if not connected["holds"]:
         return
     stalled = await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)

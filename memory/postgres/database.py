@@ -383,6 +383,16 @@ async def fetch_rows(
     return await cursor.fetchall()
 
 
+async def fetch_row(
+    connection: AsyncConnection[DictRow],
+    statement: LiteralString,
+    values: Mapping[str, object] | Sequence[object] = (),
+) -> DictRow | None:
+    """Do as `fetch_rows` does; return the first row, or None if there is none."""
+    cursor = await connection.execute(statement, values)
+    return await cursor.fetchone()
+
+
 @asynccontextmanager
 async def pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
     """Execute the statements in this block in one round trip; results can be fetched afterwards.

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
-from memory.postgres.database import Pool, fetch_rows, person_statement
+from memory.postgres.database import Pool, fetch_row, fetch_rows, person_statement
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import person_range
 
@@ -99,8 +99,7 @@ def _text(row: DictRow) -> str:
 async def _delete_others(connection: AsyncConnection[DictRow], embedder: Embedder) -> None:
     space = embedder.space
     async with connection.transaction():
-        changed = await connection.execute(_SQL["change_space"], asdict(space))
-        row = await changed.fetchone()
+        row = await fetch_row(connection, _SQL["change_space"], asdict(space))
         if row is None:
             return
         if row["has_vectors"]:
