@@ -173,7 +173,8 @@ async def _told(settings: Settings, playground: Process) -> dict[str, str]:
 def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Settings:
     """Return the settings with the playground in place of Slack, and its models if none is set."""
     changes: dict[str, object] = {}
-    defaults: dict[str, object] = {"formation_delay": _FORMATION_DELAY}
+    if "formation_delay" not in settings.model_fields_set:
+        changes["formation_delay"] = _FORMATION_DELAY
     if not in_slack:
         changes["slack_api_url"] = told["slack_api_url"]
         changes["slack_bot_token"] = SecretStr(told["bot_token"])
@@ -188,8 +189,6 @@ def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Set
         changes["memory_model"] = STAND_IN_MODEL
         changes["embedding_model"] = STAND_IN_EMBEDDING_MODEL
         changes |= dict.fromkeys(_OF_SINGLE_MODELS)
-    given = settings.model_fields_set
-    changes |= {name: value for name, value in defaults.items() if name not in given}
     return settings.model_copy(update=changes)
 
 
