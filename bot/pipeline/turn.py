@@ -104,7 +104,9 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
         async with open_sink(app, turn) as sink, _brought(app, turn) as brought:
             result = await _ask_model(app, turn, question, brought, recalling, sink)
             answer = await _answer_text(app, result, sink)
-            told = _told_instead(turn, result, answer)
+            told = None
+            if sink.interactive:
+                told = _told_instead(turn, result, answer)
             text = await _deliver(turn, result, sink, answer, told)
             if result.outcome == "answered":
                 step_ended("reply ready", began - claimed.waited)

@@ -23,11 +23,16 @@ FOR KEY SHARE OF store
 ON CONFLICT DO NOTHING
 RETURNING key;
 
+-- name: has_others
+-- Whether there are vectors, and of another model.
+SELECT EXISTS (SELECT FROM store_vectors)
+    AND (SELECT (model, dimensions) <> (%(model)s, %(dimensions)s) FROM kioku_embedding_space)
+    AS has_others;
+
 -- name: change_space
 -- Record the model that makes the vectors from now on; no row is updated if it is the same one.
 UPDATE kioku_embedding_space SET model = %(model)s, dimensions = %(dimensions)s
-WHERE (model, dimensions) <> (%(model)s, %(dimensions)s)
-RETURNING EXISTS (SELECT FROM store_vectors) AS has_vectors;
+WHERE (model, dimensions) <> (%(model)s, %(dimensions)s);
 
 -- name: delete_vectors
 TRUNCATE store_vectors;

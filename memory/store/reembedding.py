@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
-from memory.postgres.database import Pool, fetch_row, fetch_rows, person_statement
+from memory.postgres.database import Pool, fetch_rows, person_statement
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import person_range
 
@@ -98,12 +98,12 @@ def _text(row: DictRow) -> str:
 
 async def _delete_others(connection: AsyncConnection[DictRow], embedder: Embedder) -> None:
     space = embedder.space
+    [found] = await fetch_rows(connection, _SQL["has_others"], asdict(space))
+    if found["has_others"]:
+        await embedder.embed([_PROBE])
     async with connection.transaction():
-        row = await fetch_row(connection, _SQL["change_space"], asdict(space))
-        if row is None:
-            return
-        if row["has_vectors"]:
-            await embedder.embed([_PROBE])
-        size = sql.SQL("TYPE vector({})").format(sql.Literal(space.dimensions))
-        await connection.execute(_SQL["delete_vectors"])
-        await connection.execute(sql.SQL("ALTER TABLE store_vectors ALTER embedding ") + size)
+        changed = await connection.execute(_SQL["change_space"], asdict(space))
+        if changed.rowcount:
+            size = sql.SQL("TYPE vector({})").format(sql.Literal(space.dimensions))
+            await connection.execute(_SQL["delete_vectors"])
+            await connection.execute(sql.SQL("ALTER TABLE store_vectors ALTER embedding ") + size)

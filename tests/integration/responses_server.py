@@ -218,6 +218,11 @@ class LookTool(Toolbox):
     def answer(self) -> None:
         """The calls show the person nothing."""
 
+    @property
+    def shows_something(self) -> bool:
+        """The calls show the person nothing."""
+        return False
+
     async def call(self, name: str, arguments: str) -> str:
         """Record a call and answer it."""
         self.calls.append(arguments)

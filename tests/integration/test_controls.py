@@ -21,6 +21,7 @@ from bot.memories.switches import change_settings, turn_off, turn_on
 from bot.people import Off
 from bot.pipeline.edits import follow_change
 from bot.pipeline.tools import Toolbox
+from bot.runtime.ask import answer
 from bot.slack.messages import Message
 from bot.slack.names import MessageNames
 from bot.ui.acts import Forget, Switch, Undo, clicked_act
@@ -412,6 +413,12 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     third = await app.ask(place, f"{mention}I love tempura")
     foods = [one["food_name"] for one in await app.form(third, audience)]
     assert foods == ["tempura"]
+
+
+async def test_a_caller_of_ask_is_answered_although_nobody_can_agree(make_app: MakeApp) -> None:
+    """The question whether to remember has buttons, which POST /ask does not show."""
+    app = await make_app(consent="ask")
+    assert await answer(app.core, "MZ0001", "\x07") == say("en", "nothing_said")
 
 
 async def test_a_model_cannot_agree_for_a_person(make_app: MakeApp) -> None:
