@@ -133,11 +133,13 @@ def _with_details(localizer: Localizer, what: str, content: Mapping[str, Any]) -
 
 
 def _promise_details(localizer: Localizer, content: Mapping[str, Any]) -> list[str]:
-    """Return to whom a promise was made, and by when it is to be kept."""
-    details: list[str] = []
-    if to := content.get("to"):
-        details.append(localizer.say("promise_to", who=to))
-    if due := due_line(localizer, content):
+    """Return to whom a promise was made, and by when it is to be kept; when, of a reminder."""
+    due = due_line(localizer, content)
+    to = content.get("to")
+    if not to:
+        return [due] if due else []
+    details = [localizer.say("promise_to", who=to)]
+    if due:
         details.append(localizer.say("promise_by", when=due))
     return details
 

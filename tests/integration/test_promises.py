@@ -238,9 +238,10 @@ async def test_an_unanswered_reminder_comes_once_more_the_next_morning(app: App)
 async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     """Each has a row that says what, to whom and by when; the headings say which are late."""
     place = app.slack.place()
+    evening = in_hours(10)
     await promised(app, place, "the minutes", **TODAY)
     await promised(app, place, "a review", **YESTERDAY)
-    await promised(app, place, "the slides", **in_hours(10))
+    await promised(app, place, "the slides", **evening)
     await promised(app, place, "the plan", **in_days(1))
     await zone(app, place, zone_at(NINE))
     await minute(app)
@@ -256,7 +257,7 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     assert places == sorted(places)
     assert text.index("the slides") < places[2]
     assert "the plan" not in text
-    for due in (TODAY, YESTERDAY, in_hours(10)):
+    for due in (TODAY, YESTERDAY, evening):
         assert f"to Mia · by {due_line(Localizer('en'), due)}" in text
 
 
