@@ -41,7 +41,7 @@ STORIES = {
         |上司は佐藤さんです|=notice|金曜日の正午までにミアさんに数字を送ると約束しました
         |~午前10時|=home|!同僚に見せる|!同僚に見せる|@Aya|/forget 上司|=forget|!忘れる
         |@ミア|Ayaさんはどんな会議を好みますか？|=colleague
-        |#platform|>このチャンネルに覚えて：検証用データベースはオリオンです
+        |#platform|>このチャンネルのために覚えて：検証用データベースはオリオンです
         |@Aya|#platform|>検証用データベースはどれですか？|=kept""",
 }
 # A still shows the three newest messages, and nothing of the frame of the message box below them.

@@ -159,6 +159,11 @@ class IdleTools(Toolbox):
     def answer(self) -> None:
         """The calls answer nothing by themselves."""
 
+    @property
+    def shows_something(self) -> bool:
+        """The calls show nothing."""
+        return False
+
     async def call(self, name: str, arguments: str) -> str:
         """Answer a call."""
         return json.dumps({"done": True})
