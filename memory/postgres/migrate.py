@@ -199,11 +199,14 @@ def _record_embedding_space(connection: Connection[DictRow], space: EmbeddingSpa
         )
         if recorded.rowcount:
             # An interrupted migration may have made the table for another model.
-            size = sql.Literal(space.dimensions)
-            connection.execute(
-                sql.SQL("ALTER TABLE store_vectors ALTER embedding TYPE vector({})").format(size)
-            )
+            connection.execute(vectors_of(space))
     _compare(connection.execute(_EMBEDDING_SPACE).fetchall(), space)
+
+
+def vectors_of(space: EmbeddingSpace) -> sql.Composed:
+    """Return the statement that makes the table of vectors, which is empty, one of `space`."""
+    size = sql.Literal(space.dimensions)
+    return sql.SQL("ALTER TABLE store_vectors ALTER embedding TYPE vector({})").format(size)
 
 
 def _compare(rows: Sequence[DictRow], space: EmbeddingSpace) -> None:

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, LiteralString, TypeAlias
 
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
 from memory.postgres.database import Pool, fetch_rows, person_statement
+from memory.postgres.migrate import vectors_of
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import person_range
 
@@ -104,6 +105,5 @@ async def _delete_others(connection: AsyncConnection[DictRow], embedder: Embedde
     async with connection.transaction():
         changed = await connection.execute(_SQL["change_space"], asdict(space))
         if changed.rowcount:
-            size = sql.SQL("TYPE vector({})").format(sql.Literal(space.dimensions))
             await connection.execute(_SQL["delete_vectors"])
-            await connection.execute(sql.SQL("ALTER TABLE store_vectors ALTER embedding ") + size)
+            await connection.execute(vectors_of(space))
