@@ -222,9 +222,9 @@ async def list_memories(pool: Pool, person: Person) -> list[Memory]:
 
 async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
     """Return the memory with this key, as direct messages know it; None without one."""
-    async with person_transaction(pool, person) as connection:
-        found = await reread(connection, person, [key])
-    return found.get(key)
+    values = {"prefix": person.namespace(DM).prefix, "keys": [key]}
+    rows = await person_statement(pool, person, _SQL["reread"], values)
+    return next(iter(read_own(rows, person)), None)
 
 
 async def find_in_view(pool: Pool, view: MemoryView, key: str) -> Memory | None:
