@@ -176,6 +176,14 @@ def said_line(localizer: Localizer, memory: Memory, line: str) -> str:
     return localizer.say("row_said", what=as_mrkdwn(sentence))
 
 
+def with_sentence(localizer: Localizer, memory: Memory, line: str, text: str) -> str:
+    """Return `text`, and below it the quoted sentence of a memory if that says more than `line`."""
+    said = said_line(localizer, memory, line)
+    if not said:
+        return text
+    return f"{text}\n{said}"
+
+
 def says_more(what: str, sentence: str, line: str) -> bool:
     """Return whether the sentence of a memory says more than its line; `what` is its subject."""
     bare = as_mrkdwn(sentence).strip(_FINAL_MARKS).casefold()

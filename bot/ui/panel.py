@@ -69,7 +69,7 @@ from bot.ui.lines import (
     place_name,
     question_line,
     refusal_line,
-    said_line,
+    with_sentence,
 )
 from bot.ui.promises import is_open
 from memory import (
@@ -490,9 +490,7 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
         details.append(localizer.say("row_where", where=audience_name(localizer, audience)))
     if COLLEAGUES in memory.audiences:
         details.append(localizer.say("row_colleagues"))
-    text = " · ".join(details)
-    if said := said_line(localizer, memory, line):
-        text += f"\n{said}"
+    text = with_sentence(localizer, memory, line, " · ".join(details))
     options: list[Block] = []
     for name, act in _row_acts(memory).items():
         options.append(option(localizer.say(name), act.value))

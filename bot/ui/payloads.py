@@ -43,7 +43,7 @@ from bot.ui.lines import (
     place_name,
     question_line,
     refusal_line,
-    said_line,
+    with_sentence,
 )
 from bot.ui.panel import (
     Done,
@@ -198,11 +198,10 @@ def forget_question(
     """
     if len(memories) == 1:
         [memory] = memories
-        shown_line = memory_line(localizer, memory)
-        line = localizer.say("forget_ask", what=shown_line)
-        if said := said_line(localizer, memory, shown_line):
-            line += f"\n{said}"
-        return Done(line=line, buttons=[forget_button(localizer, Forget(keys=(memory.key,)))])
+        line = memory_line(localizer, memory)
+        question = localizer.say("forget_ask", what=line)
+        asked = with_sentence(localizer, memory, line, question)
+        return Done(line=asked, buttons=[forget_button(localizer, Forget(keys=(memory.key,)))])
     count = len(memories)
     shown = memories[:_MOST_ROWS]
     among = [memory.key for memory in shown]
@@ -236,9 +235,7 @@ def question_after_forgetting(
 
 def _forget_row(localizer: Localizer, memory: Memory, among: Sequence[str]) -> Block:
     line = memory_line(localizer, memory)
-    text = line
-    if said := said_line(localizer, memory, line):
-        text += f"\n{said}"
+    text = with_sentence(localizer, memory, line, line)
     forget = Forget(keys=(memory.key,), among=tuple(among))
     return section(text, explained_button(localizer, "menu_forget", forget, line, style="danger"))
 
