@@ -39,6 +39,7 @@ from bot.runtime.settings_check import check_settings
 from bot.runtime.wiring import create_chat_model, open_model_clients, open_pool
 from bot.slack.client import clock_problem
 from memory import (
+    EmbeddedPostgres,
     Embedder,
     EmbeddingSpace,
     EmbeddingSpaceMismatch,
@@ -140,7 +141,7 @@ async def _raise_warnings(settings: Settings) -> None:
 async def check_database(settings: Settings) -> str:
     """Check that the database is set up, uses the right model and login, and is being served."""
     folder = settings.data_dir.resolve()
-    if settings.database_url is None and not (folder / "pg").exists():
+    if settings.database_url is None and not EmbeddedPostgres(folder).exists():
         return f"The first `kioku up` makes one in {folder}."
     model = settings.embedding_model
     if not settings.has_model:

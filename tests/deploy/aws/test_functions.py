@@ -142,35 +142,37 @@ def test_a_refused_call_does_not_wake_the_database(
     assert post(prompt, token=token)[0] == status
 
 
-def test_the_migration_creates_the_tables_and_the_user_that_serves(
-    on_lambda: pytest.MonkeyPatch, empty_database: str
-) -> None:
-    """It alone has the owner's secret; a second deployment applies nothing."""
+@pytest.fixture
+def as_owner(on_lambda: pytest.MonkeyPatch, empty_database: str) -> str:
+    """An empty database, whose owner's secret the migration function has."""
     on_lambda.setenv("DATABASE_OWNER_SECRET", "owner")
     _secret("owner", _database(empty_database))
     _secret("login", _database(login_of(empty_database)))
+    return empty_database
+
+
+@pytest.mark.usefixtures("as_owner")
+def test_the_migration_creates_the_tables_and_the_user_that_serves() -> None:
+    """It alone has the owner's secret; a second deployment applies nothing."""
     assert migration.handler({}, None)["applied"]
     assert migration.handler({}, None)["applied"] == []
     assert post(CLOUD)[0] == 200
 
 
 def test_another_embedding_model_takes_a_call_of_the_migration_by_hand(
-    on_lambda: pytest.MonkeyPatch, empty_database: str
+    on_lambda: pytest.MonkeyPatch, as_owner: str
 ) -> None:
     """A deployment with it ends with a sentence, and embeds nothing."""
-    on_lambda.setenv("DATABASE_OWNER_SECRET", "owner")
-    _secret("owner", _database(empty_database))
-    _secret("login", _database(login_of(empty_database)))
     on_lambda.setenv("KIOKU_EMBEDDING_MODEL", "text-embedding-3-small")
     assert migration.handler({}, None)["applied"]
     fact = {"kind": "UserFact", "content": {"fact": "I live in Osaka"}}
     namespace = Person("API", "MZ0001").namespace(DM)
     vector = "[1" + ",0" * 1_535 + "]"
-    put_memory(empty_database, namespace, fact, vector=vector)
+    put_memory(as_owner, namespace, fact, vector=vector)
     assert migration.handler({}, None)["applied"] == []
     on_lambda.setenv("KIOKU_EMBEDDING_MODEL", "text-embedding-3-large")
     with pytest.raises(Problem, match="kioku migrate --yes"):
         migration.handler({}, None)
     migration.handler({"embed_again": True}, None)
     sizes = "SELECT vector_dims(embedding) AS size FROM store_vectors"
-    assert owner_rows(empty_database, sizes) == [{"size": 3072}]
+    assert owner_rows(as_owner, sizes) == [{"size": 3072}]
