@@ -357,8 +357,8 @@ def typed(text: str, bot_user_id: str) -> str:
 
     Code within a line stays, because people write names so: "my team is `core`". A mention of the
     app, whose user id is `bot_user_id`, is left out. Only this may form a memory.
-    `memory.formation.OMITTED` marks what was left out between two
-    typed parts, so that no quote joins them.
+    `memory.formation.OMITTED` marks what was left out between two typed parts, so that no quote
+    joins them.
     """
     text = _FENCE.sub(f"\n{_CUT}\n", text.replace(_CUT, ""))
     text = _INTRODUCTION.sub("", text)
