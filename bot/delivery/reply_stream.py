@@ -6,9 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Self
 
 from bot.app import App
+from bot.conversation.inbox import read_progress
 from bot.conversation.run import Superseded
 from bot.conversation.turns import Turn
 from bot.delivery.reply_in_slack import ReplyInSlack, State
@@ -53,9 +55,12 @@ class ReplyStream:
         return self
 
     async def __aexit__(self, kind: object = None, *_: object) -> None:
-        superseded = isinstance(kind, type) and issubclass(kind, Superseded)
-        if not (self._is_active or superseded):
-            self._app.sessions.activate(self._message.thread, after=self._processing)
+        sessions = self._app.sessions
+        if isinstance(kind, type) and issubclass(kind, Superseded):
+            progress = partial(read_progress, self._app)
+            sessions.hand_over(self._message, progress, after=self._processing)
+        elif not self._is_active:
+            sessions.activate(self._message.thread, after=self._processing)
         await self._reply.leave()
 
     @property

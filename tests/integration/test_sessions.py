@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from bot.conversation.inbox import MAX_FAILURES, MAX_FAILURES_WITH_APOLOGY, take_message
-from bot.conversation.run import Withdrawn
+from bot.conversation.run import Superseded, Withdrawn
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, Thread
@@ -73,6 +73,23 @@ async def test_a_call_that_comes_late_does_not_leave_processing(thread: Thread) 
     await until(lambda: len(thread.slack.done(SET)) == 2)
     assert statuses(thread.slack) == ["processing", "active"]
     assert session(thread.slack, thread.place) == "active"
+
+
+@pytest.mark.parametrize(("ended", "status"), [(False, "processing"), (True, "active")])
+async def test_who_was_taken_over_leaves_the_session_to_the_other(
+    thread: Thread, ended: bool, status: str
+) -> None:
+    """The session is the other worker's; if that one has ended it already, it ends `active`."""
+    turn = await thread.turn()
+    if ended:
+        thread.rows(
+            "UPDATE messages SET status = 'answered', ended_at = now() WHERE id = %s", turn.id
+        )
+    with pytest.raises(Superseded):
+        async with thread.answering(begun=turn):
+            raise Superseded
+    await thread.sender.app.sessions.close()
+    assert session(thread.slack, thread.place) == status
 
 
 @pytest.mark.parametrize(
