@@ -11,7 +11,6 @@ from langchain_openai import ChatOpenAI
 from openai.types import responses
 from pydantic import BaseModel, SecretStr
 
-from memory import Former
 from openai_double import request_types
 
 for _module in (
@@ -19,9 +18,9 @@ for _module in (
     "bot.runtime.local",
     "slack_playground.server",
     "openai_double.server",
+    "memory.formation.langmem_model",
 ):
     import_module(_module)
-Former.warm_up()
 request_types.load()
 # The models of OpenAI's and LangChain's clients are otherwise built on first use, in each process.
 for _types in (openai.types, responses):

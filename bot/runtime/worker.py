@@ -28,7 +28,6 @@ from bot.pipeline.formation import form_memories
 from bot.queue.queue import BACKGROUND, REPLIES
 from bot.queue.retries import Backoff
 from bot.runtime.maintenance import register_periodic_work
-from memory import Former
 
 _REPLIES_AT_ONCE = 64
 _BACKGROUND_AT_ONCE = 12
@@ -79,7 +78,7 @@ async def open_worker(app: App) -> AsyncIterator[None]:
     app.queue.start(replies=_REPLIES_AT_ONCE, background=_BACKGROUND_AT_ONCE)
     # A second of imports, made once people can write, so that the first memory need not wait.
     loop = asyncio.get_running_loop()
-    loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready)
+    loop.call_later(_WARM_UP_SECONDS, loop.run_in_executor, None, _make_ready, app)
     try:
         yield
     finally:
@@ -87,12 +86,12 @@ async def open_worker(app: App) -> AsyncIterator[None]:
         await app.sessions.close()
 
 
-def _make_ready() -> None:
+def _make_ready(app: App) -> None:
     """Load what the first message would wait for: both catalogues, and the formats of dates."""
     for language in LANGUAGES:
         Localizer(language).plain_minute(datetime.now(UTC))
         say(language, "stopped")
-    Former.warm_up()
+    app.former.warm_up()
     # A full collection would scan the app's own 200,000 objects, which live as long as the process,
     # and stop every answer for tenths of a second. A turn makes many times Python's 700 objects.
     gc.freeze()

@@ -308,12 +308,19 @@ class Former:
             chat = chat()
         return FormationModel(chat)
 
-    @staticmethod
-    def warm_up() -> None:
-        """Import what the first formation needs, which takes tenths of a second; use a thread."""
-        import langchain_openai  # noqa: F401
+    def warm_up(self) -> None:
+        """Load what the first formation needs, which takes half a second; use a thread.
+
+        OpenAI's client imports its Responses API, and Pydantic builds the type of its answers, when
+        they are first used. The first formation would hold up every answer meanwhile.
+        """
+        from openai.resources.responses import AsyncResponses  # noqa: F401
+        from openai.types.responses import Response
 
         import memory.formation.langmem_model  # noqa: F401
+
+        Response.model_rebuild()
+        _ = self._memory_model
 
 
 def _stored_texts(message: PersonMessage) -> list[str]:
