@@ -22,6 +22,7 @@ from bot.locale import Language, Localizer, language_of
 from bot.logs import fault
 from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code, slack_fault
 from bot.slack.messages import API_TEAM
+from bot.slack.names import Names
 from memory import DM, Person, Pool
 from memory.model import Until
 from memory.postgres import (
@@ -297,12 +298,13 @@ class People:
     """``users.info``, kept in `person_settings` until it changes.
 
     While Slack's rate limit lasts it is not asked, and people are answered in the language they
-    write.
+    write. The names that Slack says are noted in `names`, which then need not ask.
     """
 
-    def __init__(self, pool: Pool, slack: Installations) -> None:
+    def __init__(self, pool: Pool, slack: Installations, names: Names) -> None:
         self._pool = pool
         self._slack = slack
+        self._names = names
 
     async def localizer(
         self,
@@ -401,7 +403,10 @@ class People:
                 return {}
             log.info("a person could not be looked up: %s", slack_fault(error))
             return None
-        return answer.get("user")
+        user: Mapping[str, Any] | None = answer.get("user")
+        if user is not None:
+            self._names.note_user(person.team_id, user)
+        return user
 
 
 async def _note_lookup(

@@ -91,7 +91,7 @@ def create_app(
         embedder=embedder,
         former=former,
         schemas=schemas,
-        people=People(pool, slack),
+        people=People(pool, slack, names),
         names=names,
         members=Members(slack),
     )

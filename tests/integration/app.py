@@ -44,6 +44,7 @@ from bot.runtime.wiring import ModelClients, create_app
 from bot.runtime.worker import register_work
 from bot.slack.client import NOTICE_EVENT, Installations
 from bot.slack.messages import Message
+from bot.slack.names import Names
 from bot.ui.acts import ButtonAct, Open, Position
 from bot.ui.panel import Content
 from bot.workspaces import installation_from, single_installation
@@ -475,7 +476,8 @@ async def open_app(
 def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> bot.app.App:
     """Return what the maintenance of an application needs that is installed in no workspace."""
     slack = Installations(single_installation(None), base_url="http://127.0.0.1/")
-    people, settings = People(pool, slack), Settings(retention_days=retention_days)
+    people = People(pool, slack, Names(slack))
+    settings = Settings(retention_days=retention_days)
     return app_of(pool=pool, queue=queue, people=people, settings=settings)
 
 

@@ -20,6 +20,7 @@ from bot.locale import Language, say
 from bot.people import MemoryState, People, PersonSettings
 from bot.queue.queue import Queue
 from bot.slack.messages import THREAD_SETTING, Message
+from bot.slack.names import Names
 from bot.slack.sessions import Sessions
 from memory import Pool, create_pool
 from memory.postgres import execute_statement
@@ -39,7 +40,7 @@ async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Se
             without_limits(pool),
             slack=installations,
             sessions=Sessions(installations),
-            people=People(pool, installations),
+            people=People(pool, installations, Names(installations)),
         )
         yield Sender(slack, database, app)
         await app.sessions.close()

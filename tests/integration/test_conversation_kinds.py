@@ -16,6 +16,7 @@ from bot.people import People
 from bot.pipeline.context import read_thread
 from bot.slack.client import notice_metadata
 from bot.slack.members import kind_of
+from bot.slack.names import Names
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
 from tests.integration.app import app_of
@@ -139,7 +140,8 @@ async def language(people: People, person: Person, text: str = "") -> str:
 
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     """The locale of a person's Slack decides, is read once for all replicas, and again if stale."""
-    people, replica = (People(pool, slack.installations()) for _ in range(2))
+    installations = slack.installations()
+    people, replica = (People(pool, installations, Names(installations)) for _ in range(2))
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
     assert await language(people, ann, "hello") == "ja"
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})

@@ -12,6 +12,7 @@ import pytest
 from bot.conversation.audiences import is_shared, view_of_message
 from bot.people import People
 from bot.runtime.maintenance import erase_deactivated
+from bot.slack.names import Names
 from memory import PUBLIC
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -193,7 +194,8 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
         " RETURNING user_id",
         missed.user,
     )
-    people = People(app.pool, app.slack.installations())
+    installations = app.slack.installations()
+    people = People(app.pool, installations, Names(installations))
     app.slack.fault("users.info", error="internal_error", times=1)
     await erase_deactivated(app.pool, people)
     assert await remembered(app, gone.user)
