@@ -436,10 +436,8 @@ class Toolbox:
             return _error(selection)
         person = self._message.person
         localizer = await self._app.people.localizer(person)
-        if await forget_question_about(self._app, person, localizer, selection) is None:
-            return {"done": False, "not_found": True}
-        self._shown["forget"] = self._forget_question(selection)
-        return {"proposed": True, "done": False}
+        question = await forget_question_about(self._app, person, localizer, selection)
+        return self._proposed(self._forget_question(selection), found=question is not None)
 
     async def _forget_words(self, words: str) -> Output:
         async def ask(person: Person, localizer: Localizer) -> Payload:
@@ -447,9 +445,17 @@ class Toolbox:
             return done_payload(localizer, question)
 
         found = await memory_page(self._app.pool, self._message.person, words, size=1)
-        if not found.total:
+        return self._proposed(ask, found=found.total > 0)
+
+    def _proposed(self, ask: PayloadMaker, *, found: bool) -> Output:
+        """Show the person the question whether to forget something; return what the model is told.
+
+        Only in a direct message it is told that there is nothing to forget, because its answer in a
+        channel must not depend on what direct messages alone know. The person is told privately.
+        """
+        if not found and self._message.audience == DM:
             return {"done": False, "not_found": True}
-        self._shown["forget"] = ask
+        self._shown["forget" if found else "nothing to forget"] = ask
         return {"proposed": True, "done": False}
 
     def _refusal(self, refused: Refusal) -> PayloadMaker:

@@ -17,6 +17,7 @@ from bot.pipeline.tools import ACTIONS, MAX_CALLS, SETTINGS_TOOL
 from bot.ui.acts import Forget, Switch
 from tests.integration.app import App
 from tests.integration.messages import pressable
+from tests.integration.playground_slack import PersonThread
 from tests.link_readers import links_of_nobody
 
 
@@ -82,6 +83,25 @@ async def test_forgetting_is_only_proposed(app: App, given: dict[str, Any], foun
     assert app.turn(asked)["removal_proposed"] is found
     assert bool(pressable(app.shown(asked), Forget)) is found
     assert len(await app.memories(root.person)) == 1
+
+
+async def test_the_model_of_a_channel_is_not_told_whether_there_is_something_to_forget(
+    app: App,
+) -> None:
+    """What direct messages know is found for the person alone; the model reads the same of none."""
+    place = app.slack.place()
+    root = await app.ask(place, "I love ramen")
+    assert await app.form(root)
+    channel = app.slack.channel("public", place.user)
+    here = PersonThread(place.user, place.team, channel, "1.0", "1.0")
+    for words, found in (("ramen", True), ("zebras", False)):
+        app.script_calls(settings_call("forget", words=words))
+        asked = await app.ask(here, "<@BOT> forget it")
+        assert app.outputs() == [{"proposed": True, "done": False}]
+        *_, private = app.shown(asked)
+        assert private["is_ephemeral"]
+        assert bool(pressable([private], Forget)) is found
+        assert app.turn(asked)["removal_proposed"] is found
 
 
 async def test_what_is_shown_comes_to_the_asker_only(app: App) -> None:
