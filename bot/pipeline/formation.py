@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -45,7 +47,20 @@ _TURNS_AT_ONCE = 20
 
 
 class _Overtaken(Exception):
-    """The words changed or were formed, or memory was switched off, while the model was asked."""
+    """What was read is no longer so: it changed, or was forgotten, formed or switched off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unformed:
+    """A person's settings, and the ids and words of turns, from which memories are to be formed.
+
+    `forgotten_at` is when the person had last forgotten something, as they were read; None: never.
+    """
+
+    settings: PersonSettings
+    ids: Sequence[UUID]
+    words: Sequence[PersonMessage]
+    forgotten_at: datetime | None
 
 
 async def form_memories(app: App, team: str, user: str, audience: str) -> None:
@@ -93,16 +108,19 @@ async def _seconds_to_wait(app: App, namespace: Namespace) -> float:
 async def _form_oldest(app: App, view: MemoryView) -> bool:
     """Form memories from the oldest words; return whether there may be more to do now."""
     person = view.own.person
-    settings, ids, words = await read_unformed(app.pool, view.own)
+    unformed = await read_unformed(app.pool, view.own)
+    settings = unformed.settings
+    ids = unformed.ids
+    words = unformed.words
     if settings.off(app.settings.consent) or not ids:
         return False
     if settings.eagerness == "asked":
         async with person_transaction(app.pool, person) as connection:
-            await mark_formed(connection, person, ids, words)
+            await mark_formed(connection, person, unformed)
         return len(ids) == _TURNS_AT_ONCE
 
     async def in_commit(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
-        now = await mark_formed(connection, person, ids, words)
+        now = await mark_formed(connection, person, unformed)
         if now is None or now.off(app.settings.consent):
             raise _Overtaken
         await add_notice(app, connection, person, ids[-1], formed)
@@ -157,9 +175,7 @@ def _unread(
     return unread
 
 
-async def read_unformed(
-    pool: Pool, namespace: Namespace
-) -> tuple[PersonSettings, list[UUID], list[PersonMessage]]:
+async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
     """Return a person's settings, and the ids and words of their oldest unformed turns.
 
     They are ended turns of the namespace's audience, in order, at most `_TURNS_AT_ONCE`, and none
@@ -189,23 +205,27 @@ async def read_unformed(
                 zone=settings.zone,
             )
         )
-    return settings, ids, words
+    forgotten_at = turns[0]["forgotten_at"] if turns else None
+    return Unformed(settings=settings, ids=ids, words=words, forgotten_at=forgotten_at)
 
 
 async def mark_formed(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    ids: Sequence[UUID],
-    words: Sequence[PersonMessage],
+    connection: AsyncConnection[DictRow], person: Person, unformed: Unformed
 ) -> PersonSettings | None:
     """Record that memories were formed from these turns; return the person's current settings.
 
     Returns None if one was edited, deleted or forgotten meanwhile, so that its words have changed,
-    or if memories were formed from it.
+    if memories were formed from it, or if the person forgot anything meanwhile, or undid that: the
+    model read the words beside memories and a question that may name it.
     """
-    values = {**person.ids, "ids": list(ids), "words": [one.text for one in words]}
+    values = {
+        **person.ids,
+        "ids": list(unformed.ids),
+        "words": [one.text for one in unformed.words],
+        "forgotten_at": unformed.forgotten_at,
+    }
     marked = await connection.execute(_SQL["mark_formed"], values)
-    if marked.rowcount != len(ids):
+    if marked.rowcount != len(unformed.ids):
         return None
     return await read_settings(connection, person)
 

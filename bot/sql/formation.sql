@@ -12,24 +12,34 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
 
 -- name: unformed
 -- The oldest words that are not formed yet, each with what the app had said before, in a direct
--- message in any of its threads.
-SELECT id, channel_id, ts, words, removal_proposed, (
+-- message in any of its threads, and when the person last forgot something; nothing that the app said
+-- before that.
+SELECT id, channel_id, ts, words, removal_proposed, last.forgotten_at, (
         SELECT earlier.reply FROM messages AS earlier
         WHERE earlier.team_id = messages.team_id AND earlier.user_id = messages.user_id
             AND earlier.channel_id = messages.channel_id
             AND (earlier.thread = messages.thread OR messages.audience = %(dm)s)
-            AND earlier.ts < messages.ts AND earlier.begun_at IS NOT NULL
+            AND earlier.ts < messages.ts
+            AND earlier.begun_at > COALESCE(last.forgotten_at, '-infinity')
             AND earlier.ended_at > messages.begun_at - interval '1 day'
         ORDER BY earlier.ts DESC LIMIT 1) AS before
-FROM messages
+FROM messages CROSS JOIN (
+    SELECT max(forgotten_at) AS forgotten_at FROM forgotten_sources
+    WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting'
+) AS last
 WHERE team_id = %(team)s AND user_id = %(user)s AND audience = %(audience)s
     AND formed_at IS NULL AND ended_at IS NOT NULL AND words <> ''
 ORDER BY ts LIMIT %(most)s;
 
 -- name: mark_formed
--- Record that memories were formed from these words, unless they changed or were formed meanwhile.
+-- Record that memories were formed from these words, unless they changed or were formed meanwhile, or
+-- the person forgot something, or undid that, which the model was or was not shown beside them.
 UPDATE messages SET formed_at = now()
-FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words)
+FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS taken (id, words), (
+    SELECT max(forgotten_at) AS forgotten_at FROM forgotten_sources
+    WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'forgetting'
+) AS last
 WHERE messages.id = taken.id AND messages.team_id = %(team)s AND messages.user_id = %(user)s
     AND messages.words = taken.words AND messages.formed_at IS NULL
+    AND last.forgotten_at IS NOT DISTINCT FROM %(forgotten_at)s::timestamptz
 RETURNING messages.id;

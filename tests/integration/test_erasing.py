@@ -74,15 +74,15 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
             await app.form_words(person.team_id, person.user_id, DM)
             return
         own = person.namespace(DM)
-        _, ids, words = await read_unformed(app.pool, own)
-        said = [TypedMessage(one) for one in words]
+        unformed = await read_unformed(app.pool, own)
+        said = [TypedMessage(one) for one in unformed.words]
         store = await ApprovedStore.load(app.pool, app.embedder, memory_view(own), said)
         for key, name in (("a", "ramen"), ("b", "tempura")):
             content = {"food_name": name, "preference": 80, "evidence": f"I love {name}"}
             await store.aput(own.parts, key, {"kind": "UserFoodPreference", "content": content})
 
         async def in_commit(connection: AsyncConnection[DictRow], *_: object) -> None:
-            if await mark_formed(connection, person, ids, words) is None:
+            if await mark_formed(connection, person, unformed) is None:
                 raise LookupError
 
         try:

@@ -302,8 +302,8 @@ async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
     await data.forget(data.remember("ramen", "1.1"))
-    _, _, words = await read_unformed(data.pool, OWN)
-    assert [one.text for one in words] == ["I love sushi"]
+    unformed = await read_unformed(data.pool, OWN)
+    assert [one.text for one in unformed.words] == ["I love sushi"]
     claimed = await waiting_for(data.pool, "1.3", "hello")
     turn = await begin_turn(
         without_limits(data.pool),
@@ -373,6 +373,44 @@ async def test_a_yes_is_read_with_the_question_it_answers(
     assert "Noted" not in model.last.text
     [proposed] = model.proposed
     assert proposed["question"] == "Do you like soba?"
+
+
+async def test_a_question_of_before_a_forgetting_is_no_context(
+    data: Data, former: Former, model: ScriptedModel, app: App
+) -> None:
+    """A "yes" does not bring back what a question named that was asked before it was forgotten."""
+    key = data.remember("ramen", "1.0")
+    await data.turn("1.1", "hello", "Hi! Shall I note that you love ramen?")
+    await data.turn("1.2", "Yes", "Noted. Do you like soba?", formed=False)
+    await data.forget(key)
+    await data.turn("1.3", "Yes, sure", "Good.", formed=False)
+    model.answer([])
+    await learn(app, former)
+    assert "Yes, sure" in model.last.text
+    assert "ramen" not in model.last.text
+    assert "soba" not in model.last.text
+
+
+async def test_what_a_formation_was_shown_beside_the_words_is_forgotten_meanwhile(
+    app: App, data: Data, former: Former, model: ScriptedModel
+) -> None:
+    """Of words that do not name it, it would come back by the question that they answer."""
+    await data.turn("1.1", "hello", "Shall I note that you love ramen?")
+    await data.turn("1.2", "Yes", "Noted.", formed=False)
+    liked = {"food_name": "ramen", "preference": 80, "evidence": "Yes"}
+
+    def answer(shown: Shown) -> list[Call]:
+        assert "you love ramen?" in shown.text
+        data.rows(
+            "INSERT INTO forgotten_sources (forgotten_id, team_id, user_id, what)"
+            " VALUES (gen_random_uuid(), 'T1', 'U1', 'forgetting') RETURNING 1"
+        )
+        return [("UserFoodPreference", liked)]
+
+    model.answer(answer, [])
+    await learn(app, former)
+    assert "ramen" not in model.last.text
+    assert data.rows("SELECT value FROM store") == []
 
 
 async def test_forgetting_and_a_formation_wait_for_each_other(data: Data) -> None:
