@@ -92,12 +92,17 @@ async def _conversations(client: AsyncWebClient, person: Person) -> dict[str, bo
 
 
 def is_member(user: Mapping[str, Any], team_id: str) -> bool:
-    """Return whether Slack's user object is that of a member of a workspace, and not of a guest."""
+    """Return whether Slack's user object is that of a member of a workspace, and not of a guest.
+
+    In an enterprise, `team_id` of the object may be another one of the person's workspaces; all of
+    them are in its ``enterprise_user``.
+    """
     if not user:
         return False
-    is_of_team = user.get("team_id") in (None, team_id) or user.get("enterprise_user")
+    in_enterprise = user.get("enterprise_user") or {}
+    teams = [user.get("team_id") or team_id, *(in_enterprise.get("teams") or ())]
     others = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
-    return bool(is_of_team) and not any(user.get(one) for one in others)
+    return team_id in teams and not any(user.get(one) for one in others)
 
 
 def kind_of(channel: dict[str, object], channel_id: str) -> tuple[str, bool]:

@@ -15,7 +15,7 @@ from bot.conversation.audiences import is_shared, view_of_message
 from bot.people import People
 from bot.pipeline.context import read_thread
 from bot.slack.client import notice_metadata
-from bot.slack.members import kind_of
+from bot.slack.members import is_member, kind_of
 from bot.slack.names import Names
 from memory import DM, PUBLIC, Person, Pool
 from tests.databases import owner_rows
@@ -59,6 +59,31 @@ def core(pool: Pool, slack: PlaygroundSlack) -> App:
 def test_kind_of(channel: dict[str, object], kind: tuple[str, bool]) -> None:
     """What is not certainly a DM, public or private counts as shared: it sees its own alone."""
     assert kind_of(channel, "C1") == kind
+
+
+@pytest.mark.parametrize(
+    ("user", "member"),
+    [
+        ({"team_id": "T1"}, True),
+        ({}, False),
+        ({"team_id": "T2"}, False),
+        ({"team_id": "T1", "is_restricted": True}, False),
+        ({"team_id": "T1", "is_stranger": True}, False),
+        ({"team_id": "T1", "deleted": True}, False),
+        ({"team_id": "T2", "enterprise_user": {"id": "U1", "teams": ["T2", "T1"]}}, True),
+        ({"team_id": "E1", "enterprise_user": {"id": "U1", "teams": ["T1"]}}, True),
+        ({"team_id": "T2", "enterprise_user": {"id": "U1", "teams": ["T2"]}}, False),
+        ({"team_id": "T2", "enterprise_user": {"id": "U1"}}, False),
+        (
+            {"team_id": "T2", "is_restricted": True, "enterprise_user": {"teams": ["T1"]}},
+            False,
+        ),
+    ],
+    ids=str,
+)
+def test_who_is_a_member_of_a_workspace(user: dict[str, object], member: bool) -> None:
+    """A person of the same enterprise who is only in others of its workspaces is none."""
+    assert is_member(user, "T1") is member
 
 
 async def test_a_direct_message_is_not_looked_up(slack: PlaygroundSlack, core: App) -> None:
