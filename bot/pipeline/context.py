@@ -18,7 +18,7 @@ from bot.slack.client import (
     slack_fault,
 )
 from bot.slack.content import Content, author_of, read_content
-from bot.slack.messages import Message, excerpt, sanitize_payload
+from bot.slack.messages import Message, excerpt, sanitize_payload, slack_user
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ async def read_thread(
         return Thread(is_cut=is_passing(error))
     bot_user_id = await slack.bot_user_id(message.team_id)
     left_out = {message.ts, *forgotten}
-    own = {message.user_id, bot_user_id}
+    own = {slack_user(message.user_id), bot_user_id}
     found: list[Mapping[str, Any]] = []
     for one in answer.get("messages") or []:
         is_before = one.get("user") in own and float(one["ts"]) < history_from

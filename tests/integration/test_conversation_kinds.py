@@ -180,6 +180,23 @@ async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     assert len(slack.calls("users.info")) == 2
 
 
+@pytest.mark.parametrize("home", ["", "-T0OTHER0001"], ids=["ours", "of another workspace"])
+async def test_what_was_said_in_a_thread_before_a_forgetting_is_not_read(
+    slack: PlaygroundSlack, home: str
+) -> None:
+    """The author's own messages and the app's are left out; others have forgotten nothing."""
+    place = slack.place(channel="connect", text="root: <@BOT> I love ramen")
+    other, _ = slack.person()
+    slack.control("channels/update", {"channel": place.channel, "add": [other]})
+    slack.as_app("chat.postMessage", channel=place.channel, thread_ts=place.root, text="Ramen!")
+    slack.say(other, place.channel, "And me?", thread_ts=place.root)
+    asked = slack.say(place.user, place.channel, "<@BOT> what now?", thread_ts=place.root)
+    message = slack.message(place, ts=asked["ts"], user_id=f"{place.user}{home}")
+    before = float(asked["ts"])
+    found = await read_thread(slack.installations(), message, history_from=before)
+    assert [line["text"] for line in found.lines] == ["And me?"]
+
+
 async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack) -> None:
     """What others wrote before the mention is read in order, as a person sees it, and cut.
 
