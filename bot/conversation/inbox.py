@@ -15,7 +15,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from bot.app import App
-from bot.conversation.run import Run
+from bot.conversation.run import Run, Superseded
 from bot.logs import fault
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import THREAD_SETTING, Message
@@ -116,7 +116,7 @@ async def take_message(
         return None
     [row] = rows
     return ClaimedMessage(
-        run=Run(app, row["id"], token=token, thread=thread, changed_ts=row["changed_ts"]),
+        run=Run(app, row["id"], token=token, thread=thread),
         message=Message(**row["message"]),
         attempts=attempts,
         failures=row["failures"],
@@ -149,20 +149,20 @@ async def stop_thread(app: App, thread: str, *, stopped_ts: str) -> bool:
 async def release_message(app: App, claimed: ClaimedMessage, *, failed: bool = False) -> None:
     """Record that this attempt ended without an answer; `failed`: with an error.
 
-    Raises `Interrupted` if the message is no longer this run's.
+    Raises `Superseded` if the message is no longer this run's.
     """
     run = claimed.run
     async with transaction(app.pool, {THREAD_SETTING: run.thread}) as connection:
         values = {**run.ownership, "failed": failed}
         released = await connection.execute(_SQL["release"], values)
         if not released.rowcount:
-            await run.check(connection)
+            raise Superseded
 
 
 async def finish_without_turn(
     app: App, claimed: ClaimedMessage, status: Literal["skipped", "failed"]
 ) -> None:
-    """Mark a message as handled without an answer. Raises `Interrupted`.
+    """Mark a message as handled without an answer. Raises `Superseded`.
 
     `failed`: it can be neither answered nor apologised for.
     """
@@ -208,13 +208,13 @@ async def finish(
     """Mark a message as handled and delete its body, in the transaction that ends its turn.
 
     The transaction shares the lock of the message's author, so it has waited for a running write of
-    their memories, and sees its result. Raises `Interrupted` where the message was withdrawn or
-    edited meanwhile, or taken over by another run: the turn must not end like this.
+    their memories, and sees its result. Raises `Superseded` where the message is no longer this
+    run's: the turn must not end like this.
     """
     values = {**claimed.run.ownership, "status": status}
     finished = await connection.execute(_SQL["finish"], values, prepare=True)
     if not finished.rowcount:
-        await claimed.run.check(connection)
+        raise Superseded
 
 
 def _new_row(message: Message) -> dict[str, Any]:

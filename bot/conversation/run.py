@@ -9,14 +9,13 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 from uuid import UUID
 
-from psycopg import AsyncConnection, OperationalError
-from psycopg.rows import DictRow
+from psycopg import OperationalError
 
 from bot.app import App
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
 from bot.slack.messages import THREAD_SETTING
-from memory.postgres import fetch_row, load_statements, transaction
+from memory.postgres import execute_statement, load_statements
 
 log = logging.getLogger(__name__)
 
@@ -33,33 +32,22 @@ class Stopped(Interrupted):
     """The person pressed Stop; the text written so far is kept."""
 
 
-class Withdrawn(Interrupted):
-    """The person deleted the message; its answer is deleted, too."""
-
-
-class Edited(Interrupted):
-    """The person edited the message; the answer is written again for the new text."""
-
-
 class Superseded(Interrupted):
-    """Another run answers the message; this one must write nothing more."""
+    """The message was edited or deleted, or another run answers it: this one writes no more."""
 
 
 class Run:
     """An attempt at a message, under a `token` that the message's row must have for it to write.
 
-    A Stop, an edit or a deletion takes the token away or changes the message's row, and then tells
+    A Stop changes the message's status, an edit or a deletion takes the token away; each then tells
     the job, which calls `interrupt`. A process that was out of touch with PostgreSQL may have lost
     the message to another one, so `confirm` is called before anything is written to Slack.
     """
 
-    def __init__(
-        self, app: App, message: UUID, *, token: UUID, thread: str, changed_ts: str
-    ) -> None:
+    def __init__(self, app: App, message: UUID, *, token: UUID, thread: str) -> None:
         self.id = message
         self.token = token
         self.thread = thread
-        self._changed_ts = changed_ts
         self._pool = app.pool
         self._pulse = app.queue.pulse
         self._confirmed_at = time.monotonic()
@@ -103,32 +91,22 @@ class Run:
         while self._pulse.unbroken_since() > self._confirmed_at:
             now = time.monotonic()
             try:
-                async with transaction(self._pool, {THREAD_SETTING: self.thread}) as connection:
-                    await self.check(connection)
+                interruption = await self.read_interruption()
             except OperationalError as error:
                 log.warning("an answer waits for PostgreSQL: %s", fault(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
+            if interruption is not None:
+                raise interruption
             self._confirmed_at = now
             if self._pulse.unbroken_since() > now:
                 return
 
-    async def check(self, connection: AsyncConnection[DictRow]) -> None:
-        """Read the message's row; raise `Interrupted` if it is stopped or no longer this run's."""
-        interruption = await self.read_interruption(connection)
-        if interruption is not None:
-            raise interruption
-
-    async def read_interruption(self, connection: AsyncConnection[DictRow]) -> Interrupted | None:
+    async def read_interruption(self) -> Interrupted | None:
         """Return the reason in the message's row why the attempt must end, or None."""
-        row = await fetch_row(connection, _SQL["read_run"], {"id": self.id})
-        # A missing row was erased together with its person.
-        if row is None or row["status"] == "deleted":
-            return Withdrawn("The person deleted the message.")
-        if row["token"] == self.token:
-            if row["status"] == "stopped":
-                return Stopped("The person pressed Stop.")
-            return None
-        if row["changed_ts"] != self._changed_ts:
-            return Edited("The person edited the message.")
-        return Superseded("Another run answers the message.")
+        scope = {THREAD_SETTING: self.thread}
+        statement = _SQL["read_run"]
+        rows = await execute_statement(self._pool, statement, self.ownership, scope=scope)
+        if not rows:
+            return Superseded()
+        return Stopped() if rows[0]["status"] == "stopped" else None

@@ -188,8 +188,8 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
     """Store the turn of a message that is about to be answered; return it with what it begins with.
 
     Texts that may not be kept are not stored, and credentials never are. If the turn begins again,
-    the rating of its earlier answer is deleted. Raises `Interrupted` if the message was deleted or
-    erased, or if another run answers it; then nothing is stored.
+    the rating of its earlier answer is deleted. Raises `Superseded` if the message is no longer
+    this run's; then nothing is stored.
     """
     [redacted_question, redacted_words] = redact_texts(question, words)
     texts = ("", "")
@@ -203,7 +203,7 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
         start,
         removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
         words=redacted_words.text,
-        **await _check_begun(app, start.claimed, begun),
+        **_check_begun(start.claimed, begun),
         **_context(*context),
     )
 
@@ -231,7 +231,7 @@ async def end_turn(
     themselves remove nothing. `noticed`: tools changed memories, and the notice of that is shown
     now.
 
-    This is one transaction. Raises `Interrupted` if the message was edited or deleted meanwhile.
+    This is one transaction. Raises `Superseded` if the message is no longer this run's.
     The reply is stored without credentials. It is not stored if the person forgot the message
     before the turn began, or anything since, which it may repeat. The words of a message that was
     forgotten during its turn are blanked.
@@ -330,23 +330,18 @@ def _context(
     }
 
 
-async def _check_begun(
-    app: App, claimed: ClaimedMessage, begun: Sequence[DictRow]
-) -> dict[str, Any]:
+def _check_begun(claimed: ClaimedMessage, begun: Sequence[DictRow]) -> dict[str, Any]:
     """Return `again`, `asked` and `reply_ts` of a `Turn`, from the row of its stored beginning.
 
-    Raises `Interrupted` if there is no row.
+    Raises `Superseded` if there is no row.
     """
     if claimed.message.team_id == API_TEAM:
         return {}
-    run = claimed.run
     if not begun:
-        async with transaction(app.pool, _scope(claimed.message)) as connection:
-            await run.check(connection)
-        raise Superseded("Another run answers the message.")
+        raise Superseded
     [row] = begun
     if row["stopped"]:
-        run.interrupt(Stopped("The person pressed Stop."))
+        claimed.run.interrupt(Stopped())
     return {"again": row["again"], "asked": row["asked"], "reply_ts": tuple(row["reply_ts"])}
 
 

@@ -492,7 +492,7 @@ class ReplyInSlack:
         if code == RATE_LIMITED:
             return
         if code == _STOPPED_BY_USER:
-            raise Stopped("The person pressed Stop.") from error
+            raise Stopped from error
         _log_refusal(error)
         self.state = State.HELD
 

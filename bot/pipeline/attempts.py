@@ -40,9 +40,8 @@ from bot.pipeline.turn import answer_message
 from bot.queue.retries import RunLater
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.client import SLACK_FAULTS, is_passing, slack_fault
-from bot.slack.messages import THREAD_SETTING
 from memory.metrics import count, step
-from memory.postgres import is_unavailable, transaction
+from memory.postgres import is_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +109,7 @@ async def _attempt_until_interrupted(
     except asyncio.CancelledError:
         interruption = None
         if context.abort_reason() is AbortReason.USER_REQUEST:
-            interruption = await _read_interruption(app, claimed)
+            interruption = await _read_interruption(claimed)
         if interruption is None:
             await _hand_back(app, claimed, attempt)
             raise
@@ -119,12 +118,10 @@ async def _attempt_until_interrupted(
         return False
 
 
-async def _read_interruption(app: App, claimed: ClaimedMessage) -> Interrupted | None:
+async def _read_interruption(claimed: ClaimedMessage) -> Interrupted | None:
     """Return why the job was aborted; None if for another message, or if that is unknown now."""
-    run = claimed.run
     try:
-        async with transaction(app.pool, {THREAD_SETTING: run.thread}) as connection:
-            return await run.read_interruption(connection)
+        return await claimed.run.read_interruption()
     except OperationalError as error:
         log.warning("why an answer is to end could not be read: %s", fault(error))
         return None

@@ -47,7 +47,7 @@ async def answer(app: App, user_id: str, prompt: str) -> str:
     )
     try:
         await admit(app.pool, app.settings, message.person)
-        run = Run(app, uuid4(), token=uuid4(), thread=message.thread, changed_ts="")
+        run = Run(app, uuid4(), token=uuid4(), thread=message.thread)
         claimed = ClaimedMessage(run=run, message=message)
         answered = await answer_message(app, claimed)
     except QuotaExceeded as used_up:

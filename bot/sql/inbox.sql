@@ -43,7 +43,7 @@ UPDATE messages
 SET token = %(token)s, failures = failures + oldest.process_died::int
 FROM oldest
 WHERE messages.id = oldest.id
-RETURNING messages.id, process_died, message, status, failures, changed_ts, begun_at IS NOT NULL AS begun,
+RETURNING messages.id, process_died, message, status, failures, begun_at IS NOT NULL AS begun,
     changed_ts < ANY (reply_ts) AS replied,
     extract(epoch FROM now())::float8 - GREATEST(ts, changed_ts)::float8 AS waited,
     EXISTS (
@@ -51,8 +51,8 @@ RETURNING messages.id, process_died, message, status, failures, changed_ts, begu
         WHERE workspaces.team_id = messages.team_id AND left_at IS NOT NULL) AS unserved;
 
 -- name: read_run
--- What a run must know of its message's row.
-SELECT token, status, changed_ts FROM messages WHERE id = %(id)s;
+-- The status of a message that is still this run's.
+SELECT status FROM messages WHERE id = %(id)s AND token = %(token)s;
 
 -- name: progress
 -- How far a message is: it waits for its turn, its turn has begun, or it has ended.
@@ -86,5 +86,5 @@ RETURNING id;
 -- A message is handled: its body is deleted.
 UPDATE messages SET status = %(status)s, message = NULL, token = NULL, ended_at = now(),
     formed_at = CASE WHEN words = '' THEN now() ELSE formed_at END
-WHERE id = %(id)s AND token = %(token)s AND ended_at IS NULL
+WHERE id = %(id)s AND token = %(token)s
 RETURNING id;

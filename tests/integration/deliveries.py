@@ -73,7 +73,7 @@ async def claimed_anew(app: App, message: Message, earlier: int = 0) -> ClaimedM
         " VALUES (%s, %s, %s, %s, %s, %s, gen_random_uuid())"
         " ON CONFLICT (team_id, channel_id, ts) DO UPDATE"
         " SET token = excluded.token, status = 'waiting', ended_at = NULL"
-        " RETURNING id, token, changed_ts",
+        " RETURNING id, token",
         (
             *(message.team_id, message.user_id, message.channel_id),
             *(message.ts, message.thread, message.audience),
@@ -87,13 +87,7 @@ def claimed_by_row(
     app: App, message: Message, row: dict[str, Any], earlier: int = 0
 ) -> ClaimedMessage:
     """Return a message as the run has taken it whose token is in its row."""
-    run = Run(
-        app,
-        row["id"],
-        token=row["token"],
-        thread=message.thread,
-        changed_ts=row["changed_ts"],
-    )
+    run = Run(app, row["id"], token=row["token"], thread=message.thread)
     return ClaimedMessage(run=run, message=message, attempts=earlier)
 
 
@@ -153,7 +147,7 @@ class Thread:
         if event is None:
             waiting = await claimed_anew(self.sender.app, message, attempts)
         else:
-            [row] = self.rows("SELECT id, token, changed_ts FROM messages WHERE id = %s", event)
+            [row] = self.rows("SELECT id, token FROM messages WHERE id = %s", event)
             waiting = claimed_by_row(self.sender.app, message, row, attempts)
         return await begin_turn(
             self.sender.app,

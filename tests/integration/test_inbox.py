@@ -21,7 +21,7 @@ from bot.conversation.inbox import (
     store_message,
     take_message,
 )
-from bot.conversation.run import Interrupted, Stopped, Superseded, Withdrawn
+from bot.conversation.run import Interrupted, Stopped, Superseded
 from bot.queue.queue import Queue
 from bot.slack.messages import THREAD_SETTING, Message
 from memory import Pool
@@ -61,10 +61,9 @@ async def follow(pool: Pool, change: MessageChange) -> None:
             await edit_message(connection, queue, change, "", "", must_agree=False)
 
 
-async def interruption(pool: Pool, waiting: ClaimedMessage) -> type[Interrupted] | None:
+async def interruption(waiting: ClaimedMessage) -> type[Interrupted] | None:
     """Return why an answer must end."""
-    async with transaction(pool, {THREAD_SETTING: waiting.run.thread}) as connection:
-        found = await waiting.run.read_interruption(connection)
+    found = await waiting.run.read_interruption()
     return type(found) if found else None
 
 
@@ -133,9 +132,9 @@ async def test_a_deleted_message_is_not_answered(pool: Pool, app: App, database:
     """A message taken back is not taken up, its text is gone, and a running answer is told."""
     asked = message("SECRET")
     waiting = await begun(app, asked)
-    assert await interruption(pool, waiting) is None
+    assert await interruption(waiting) is None
     await follow(pool, change_of(asked, None))
-    assert await interruption(pool, waiting) is Withdrawn
+    assert await interruption(waiting) is Superseded
     assert await take_message(app, asked.thread, uuid4()) is None
     [row] = stored(database, asked.thread)
     assert (row["status"], row["message"]) == ("deleted", None)
@@ -167,8 +166,8 @@ async def test_stop_reaches_the_running_answer_only(pool: Pool, app: App, databa
     running = await taken(app, asked.thread)
     elsewhere = await taken(app, other.thread)
     assert await stop_thread(app, asked.thread, stopped_ts=LATER)
-    assert await interruption(pool, running) is Stopped
-    assert await interruption(pool, elsewhere) is None
+    assert await interruption(running) is Stopped
+    assert await interruption(elsewhere) is None
     assert [row["status"] for row in stored(database, asked.thread)] == ["stopped", "waiting"]
 
 
@@ -193,7 +192,7 @@ async def test_an_attempt_that_was_taken_over_is_told(app: App, database: str, p
     second = await taken(app, asked.thread)
     # The first run has not released it: its process is taken for dead.
     assert (first.failures, second.failures) == (0, 1)
-    assert await interruption(pool, first) is Superseded
+    assert await interruption(first) is Superseded
     with pytest.raises(Superseded):
         await done(pool, first)
     with pytest.raises(Superseded):
@@ -201,7 +200,7 @@ async def test_an_attempt_that_was_taken_over_is_told(app: App, database: str, p
     with pytest.raises(Superseded):
         await release_message(app, first)
     assert stored(database, asked.thread)[0]["status"] == "waiting"
-    assert await interruption(pool, second) is None
+    assert await interruption(second) is None
     await done(pool, second)
     assert stored(database, asked.thread)[0]["status"] == "skipped"
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from bot.conversation.inbox import MAX_FAILURES, MAX_FAILURES_WITH_APOLOGY, take_message
-from bot.conversation.run import Superseded, Withdrawn
+from bot.conversation.run import Superseded
 from bot.slack.messages import Message
 from tests.integration.app import App
 from tests.integration.deliveries import Sender, Thread
@@ -54,7 +54,7 @@ async def test_a_streamed_answer_begins_and_ends_its_session(sender: Sender, kin
     assert session(sender.slack, place) == "active"
 
 
-@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError, Withdrawn])
+@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError])
 async def test_an_answer_that_breaks_off_ends_its_session(
     thread: Thread, error: type[BaseException]
 ) -> None:

@@ -18,7 +18,7 @@ from bot.conversation.inbox import (
     store_message,
     take_message,
 )
-from bot.conversation.run import Edited
+from bot.conversation.run import Superseded
 from bot.conversation.turns import FORM_MEMORIES, begin_turn, end_turn
 from bot.locale import say
 from bot.slack.messages import Message
@@ -216,7 +216,7 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     assert waiting is not None
     turn = await begin_turn(app.core, waiting, question="I like ramen", words="I like ramen")
     await app.edit(asked, "I like sushi")
-    with pytest.raises(Edited):
+    with pytest.raises(Superseded):
         await end_turn(app.core, turn, "answered", reply="Ramen!")
     assert app.turn(asked)["status"] == "waiting"
     await app.answering.drain(asked.thread)
