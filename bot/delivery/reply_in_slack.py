@@ -30,7 +30,6 @@ from bot.delivery.record import ReplyRecord, recorded_in_thread
 from bot.delivery.splitting import (
     Limits,
     Split,
-    clean_split,
     count_blocks,
     shown_end,
     split_markdown,
@@ -75,8 +74,8 @@ _PATIENCE_SECONDS = 600.0
 PAGE_LIMITS = Limits(PART_LIMIT, MESSAGE_BLOCKS_LIMIT - 4)
 # Slack counts the cards of tasks with the text. Source: docs/reality.md, "Streams"
 _CARD_CHARACTERS = 300
-# A page that has no more room than this ends at the next paragraph.
-_NEARLY_FULL = Limits(1_500, 6)
+# The end of a page is held back until it is whole, so that it can end after a paragraph.
+_NEARLY_FULL = Limits(500, 2)
 # Slack does not refuse a shorter text for its length or the number of its blocks.
 _SHORT = 1_000
 
@@ -214,7 +213,7 @@ class ReplyInSlack:
         if not (self.takes_streams and (self._unsent().strip() or self._tasks)):
             return False
         await self._turn.claimed.run.confirm()
-        while split := self._end_of_full_page():
+        while split := self._overflow():
             if not await self._turn_page(split, may_wait=False):
                 return True
         if self._is_nearly_full():
@@ -304,24 +303,15 @@ class ReplyInSlack:
         limits = self._limits().less(_NEARLY_FULL.characters, _NEARLY_FULL.blocks)
         return not limits.fit(self._page.text(self.text))
 
-    def _end_of_full_page(self) -> Split | None:
-        """Return where the page ends, if it is full: at a paragraph if there is still room."""
-        if not self._is_nearly_full():
-            return None
-        text = self._page.text(self.text)
-        return self._overflow() or clean_split(text, at_least=self._at_least())
-
     def _overflow(self) -> Split | None:
         """Return where the page must end, or None if the whole text fits into it."""
         text = self._page.text(self.text)
         limits = self._limits()
         if limits.fit(text):
             return None
-        return split_point(text, limits, at_least=self._at_least())
-
-    def _at_least(self) -> int:
-        """Return how many characters the page must keep: those sent, or one after the opening."""
-        return max(self._page.sent, len(self._page.opening) + 1)
+        # The page keeps what was sent, and at least one character after its opening.
+        at_least = max(self._page.sent, len(self._page.opening) + 1)
+        return split_point(text, limits, at_least=at_least)
 
     def _begin_page(self, start: int, opening: str = "") -> None:
         """Begin the next page after this one, whose stream has ended."""

@@ -116,19 +116,6 @@ def split_point(text: str, limits: Limits, *, at_least: int) -> Split:
     return Split(at)
 
 
-def clean_split(text: str, *, at_least: int) -> Split | None:
-    """Return a split at the last paragraph's end after `at_least` characters, if it is clean."""
-    end = shown_end(text)
-    at = text.rfind("\n\n", at_least, end)
-    if at < 0:
-        return None
-    at += len("\n\n")
-    at = _moved_back(list(_lines(text)), at)
-    if at < max(at_least, 1) or not text[at:].strip() or open_fence(text[:at]):
-        return None
-    return Split(at)
-
-
 def shown_end(text: str) -> int:
     """Return how many characters of a growing text may be shown now.
 

@@ -163,7 +163,6 @@ FUNCTIONS: dict[str, TextFunction] = {
     "break_point": lambda text: splitting.break_point(text, len(text) - 1),
     "count_blocks": lambda text: splitting.count_blocks(text),
     "shown_end": lambda text: splitting.shown_end(text),
-    "clean_split": lambda text: splitting.clean_split(text, at_least=len(text) // 2),
     "forwarded": lambda text: read_content({"attachments": [{"is_share": True, "text": text}]}),
     "blocks": lambda text: read_content({"text": text, "bot_id": "B1", "blocks": [said(text)]}),
     "AnswerNames.feed": lambda text: names_in_pieces(text),

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from bot.delivery.splitting import (
     Limits,
     break_point,
-    clean_split,
     count_blocks,
     ends_in_code,
     open_fence,
@@ -227,25 +226,3 @@ def test_no_part_ends_behind_a_heading_or_begins_within_a_table(text: str) -> No
 def test_what_a_message_cannot_end_with_is_held_back(text: str, shown: str) -> None:
     """A growing text is shown without the heading, or the row of a table, that it ends with."""
     assert text[: shown_end(text)] == shown
-
-
-@pytest.mark.parametrize(
-    ("text", "at_least", "first"),
-    [
-        ("One.\n\nTwo.\n\nThree", 0, "One.\n\nTwo.\n\n"),
-        ("One.\n\nTwo.\n\nThree", 8, "One.\n\nTwo.\n\n"),
-        ("One.\n\nTwo.\n\nThree", 13, None),
-        ("One.\n\nTwo.\n\n## Head\n\nThree", 0, "One.\n\nTwo.\n\n"),
-        ("One.\n\nTwo.\n\n## Head\n\n", 0, "One.\n\nTwo.\n\n"),
-        ("# Head\n\nThree", 0, None),
-        ("One.\n\n```\na\n\nb", 5, None),
-        ("One. Two.", 0, None),
-        ("One.\n\n", 0, None),
-    ],
-)
-def test_a_page_that_is_nearly_full_ends_at_a_paragraph(
-    text: str, at_least: int, first: str | None
-) -> None:
-    """It ends after the last paragraph that is not shown yet, if there is text behind it."""
-    split = clean_split(text, at_least=at_least)
-    assert (split and text[: split.at]) == first
