@@ -126,9 +126,7 @@ class ReplyStream:
 
         Raises as `finish` does.
         """
-        # Read again: the person may just have chosen another language.
-        localizer = await self._app.people.localizer(self._message.person, self._message.text)
-        payload = await make_payload(self._message.person, localizer)
+        payload = await make_payload(self._message.person, await self.localizer())
         await self._reply.tell(payload)
         return payload["text"]
 
@@ -146,9 +144,7 @@ class ReplyStream:
         person = self._message.person
         in_dm = self._turn.view.own.audience == DM
         for make_payload in makers:
-            # Read again: the person may just have chosen another language.
-            localizer = await self._app.people.localizer(person, self._message.text)
-            payload = await make_payload(person, localizer)
+            payload = await make_payload(person, await self.localizer())
             client = self._app.slack.client(self._message.team_id, patience=PATIENCE_SECONDS)
             try:
                 await show_privately(
