@@ -265,10 +265,8 @@ class _Attempt:
             return await self._searched(identity, arguments)
         if self.toolbox is None:
             return json.dumps({"error": f"There is no tool {name[:40]!r}."})
-        task = Task(id=identity, name=name, state="in_progress")
-        await self.written.sink.task(task)
         answer = await self.toolbox.call(name, arguments)
-        await self.written.sink.task(replace(task, state="complete"))
+        await self.written.sink.task(Task(id=identity, name=name, state="complete"))
         self.written.links.known |= links_in(self.toolbox.own_words)
         return answer
 
