@@ -104,22 +104,18 @@ async def edit_message(
     says_else = row["is_open"] and row["text"] != change.text
     again = change.again if row["may_be_answered_again"] else None
     is_answered_anew = says_else or again is not None
-    if says_else:
-        await connection.execute(_SQL["edit_waiting"], values)
-    elif again is not None:
-        values["message"] = message_body(again)
-        await connection.execute(_SQL["answer_again"], values)
+    if is_answered_anew:
+        values["message"] = message_body(again) if again else None
+        await connection.execute(_SQL["answer_anew"], values)
+        await answer_at_once(connection, queue, change.thread)
     else:
         await connection.execute(_SQL["note_change"], values)
-    if is_answered_anew:
-        await answer_at_once(connection, queue, change.thread)
     audience = row["audience"]
     on_record = True
     reworded = row["has_texts"] and (row["question"], row["words"]) != (question, words)
     if reworded:
         values["question"] = question
         values["words"] = words
-        values["is_less_public"] = row["is_less_public"]
         [texts] = await fetch_rows(connection, _SQL["reword"], values)
         audience = texts["audience"]
         on_record = texts["on_record"]

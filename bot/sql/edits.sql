@@ -2,17 +2,12 @@
 
 -- name: read
 -- The message that an event is about, unless a newer event has changed it already: whether it is
--- still to be answered, whether a run answers it, what it says, and `is_less_public`, whether it was
--- said in public in a place that is not known to be public now.
+-- still to be answered, whether a run answers it, and what it says.
 SELECT id, user_id, audience, ended_at IS NULL AS is_open, token IS NOT NULL AS is_taken,
     message->>'text' AS text,
     formed_at IS NOT NULL AS formed, question <> '' OR words <> '' AS has_texts, question, words,
-    reply_ts <> '{}' AND status IN ('answered', 'stopped', 'failed')
-        AND begun_at > now() - interval '1 day' AS may_be_answered_again,
-    audience = %(public)s AND NOT EXISTS (
-        SELECT FROM conversations AS known
-        WHERE known.team_id = messages.team_id AND known.channel_id = messages.channel_id
-            AND known.audience = messages.audience) AS is_less_public
+    ended_at IS NOT NULL AND reply_ts <> '{}' AND status IN ('answered', 'stopped', 'failed')
+        AND begun_at > now() - interval '1 day' AS may_be_answered_again
 FROM messages
 WHERE team_id = %(team)s AND channel_id = %(channel)s AND ts = %(ts)s
     AND changed_ts < %(changed)s
@@ -26,19 +21,13 @@ SELECT set_config('kioku.team', %(team)s, true), set_config('kioku.user', %(user
 -- Note the newest event of a message.
 UPDATE messages SET changed_ts = %(changed)s WHERE id = %(id)s;
 
--- name: edit_waiting
--- Edit a message that is still to be answered; a run that answers the old text loses the message.
+-- name: answer_anew
+-- Let an edited message wait: one that is still to be answered, with its new text, so that a run that
+-- answers the old one loses it; or one that was answered, as `message`.
 UPDATE messages
-SET message = jsonb_set(message, '{text}', to_jsonb(%(text)s::text)), changed_ts = %(changed)s,
-    status = 'waiting', token = NULL, failures = 0,
-    on_record = on_record AND on_record(team_id, user_id, channel_id, thread, %(must_agree)s)
-WHERE id = %(id)s;
-
--- name: answer_again
--- Let an answered message that was edited wait again.
-UPDATE messages
-SET message = %(message)s, changed_ts = %(changed)s, status = 'waiting', token = NULL,
-    failures = 0, ended_at = NULL,
+SET message = CASE WHEN ended_at IS NULL
+        THEN jsonb_set(message, '{text}', to_jsonb(%(text)s::text)) ELSE %(message)s END,
+    changed_ts = %(changed)s, status = 'waiting', token = NULL, failures = 0, ended_at = NULL,
     on_record = on_record AND on_record(team_id, user_id, channel_id, thread, %(must_agree)s)
 WHERE id = %(id)s;
 
@@ -47,7 +36,11 @@ WHERE id = %(id)s;
 -- was said in public belongs to its channel alone if that is not known to be public now.
 UPDATE messages
 SET question = %(question)s, words = %(words)s, formed_at = NULL,
-    audience = CASE WHEN %(is_less_public)s THEN channel_id ELSE audience END,
+    audience = CASE WHEN audience = %(public)s AND NOT EXISTS (
+            SELECT FROM conversations AS known
+            WHERE known.team_id = messages.team_id AND known.channel_id = messages.channel_id
+                AND known.audience = messages.audience)
+        THEN channel_id ELSE audience END,
     on_record = on_record AND on_record(team_id, user_id, channel_id, thread, %(must_agree)s)
 WHERE id = %(id)s
 RETURNING audience, on_record;
