@@ -334,5 +334,4 @@ async def _post(app: App, notice: _Notice, said: Payload) -> str | None:
         user=notice.person.user_id,
         thread_ts=thread_ts,
         in_dm=in_dm,
-        author=await app.slack.bot_user_id(notice.person.team_id),
     )

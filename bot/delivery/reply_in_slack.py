@@ -21,7 +21,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from psycopg import OperationalError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import App
 from bot.conversation.run import Interrupted, Stopped, Superseded
@@ -43,6 +42,7 @@ from bot.slack.client import (
     SLACK_FAULTS,
     START,
     STOP,
+    TeamClient,
     delete_message,
     error_code,
     is_passing,
@@ -65,6 +65,7 @@ from bot.ui.blocks import (
     text_chunk,
     truncate,
 )
+from memory import Pool
 
 log = logging.getLogger(__name__)
 
@@ -440,7 +441,7 @@ class ReplyInSlack:
             return has_whole_text
 
     async def _stop_stream(
-        self, client: AsyncWebClient, piece: str, below: list[Block], session: str
+        self, client: TeamClient, piece: str, below: list[Block], session: str
     ) -> bool:
         """End the stream with its last text; if that fails, call `_break` and return False."""
         self._end_open_tasks()
@@ -462,7 +463,7 @@ class ReplyInSlack:
         return True
 
     async def _ask_for_end(
-        self, client: AsyncWebClient, chunks: list[Chunk], below: list[Block], session: str
+        self, client: TeamClient, chunks: list[Chunk], below: list[Block], session: str
     ) -> None:
         await client.chat_stopStream(
             channel=self._message.channel_id,
@@ -546,7 +547,6 @@ class ReplyInSlack:
                 content,
                 # Unique to this message: others of the reply are in the thread.
                 turn_metadata(self._turn.id, message=uuid4().hex),
-                author=await self._slack.bot_user_id(message.team_id),
                 thread_ts=message.thread_ts,
                 confirm=self._confirm_post,
             )
@@ -576,7 +576,7 @@ class ReplyInSlack:
         await self._wait_until_recorded()
         if self._asked_at is not None:
             self._outdated += await unrecorded_messages(
-                self._app,
+                self._app.pool,
                 self._patient,
                 self._message.thread,
                 turn_id=self._turn.id,
@@ -628,7 +628,7 @@ def turn_metadata(turn_id: UUID, **payload: str) -> dict[str, Any]:
 
 
 async def unrecorded_messages(
-    app: App, client: AsyncWebClient, thread: str, *, turn_id: UUID, ts: str, since: float
+    pool: Pool, client: TeamClient, thread: str, *, turn_id: UUID, ts: str, since: float
 ) -> list[str]:
     """Return the ts of a turn's messages that are in its thread but not recorded.
 
@@ -636,16 +636,16 @@ async def unrecorded_messages(
     (seconds since 1970); until that call is certainly over, this waits. Raises what the Slack
     client raises if the thread may be read later, and `psycopg.OperationalError`.
     """
-    team_id, channel_id, thread_ts = split_thread_key(thread)
+    _, channel_id, thread_ts = split_thread_key(thread)
     found = await messages_since(client, channel_id, since, thread_ts=thread_ts)
     # Slack includes the thread's first message, however old it is.
     replies = [one for one in found if _time(one) > float(ts)]
     return messages_of_turn(
         replies,
-        bot_user_id=await app.slack.bot_user_id(team_id),
+        bot_user_id=await client.bot_user_id(),
         turn_id=turn_id,
         since=since,
-        recorded=await recorded_in_thread(app.pool, thread),
+        recorded=await recorded_in_thread(pool, thread),
     )
 
 

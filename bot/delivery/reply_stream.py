@@ -154,7 +154,6 @@ class ReplyStream:
                     user=self._message.user_id,
                     thread_ts=self._message.thread_ts,
                     in_dm=in_dm,
-                    author=await self._app.slack.bot_user_id(self._message.team_id),
                 )
             except SLACK_FAULTS as error:
                 log.warning("a private message was not shown: %s", slack_fault(error))

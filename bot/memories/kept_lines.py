@@ -207,7 +207,6 @@ async def _find_line(
         app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
         channel,
         notice_metadata(kept=key),
-        author=await app.slack.bot_user_id(person.team_id),
         since=since,
         thread_ts=thread_ts,
     )
@@ -239,7 +238,6 @@ async def _show_line(
         shown,
         # It keeps the models from reading the line as a part of the thread.
         notice_metadata(kept=key),
-        author=await app.slack.bot_user_id(person.team_id),
         thread_ts=thread_ts,
     )
     await _note_posted(app.pool, person, key, posted)

@@ -146,7 +146,6 @@ async def _settle_interrupted(app: App, person: Person) -> None:
                 app.slack.client(person.team_id, patience=PATIENCE_SECONDS),
                 row["channel"],
                 _metadata(message),
-                author=await app.slack.bot_user_id(person.team_id),
                 since=row["posting_since"].timestamp(),
             )
         settled = {**person.ids, "message": message, "ts": ts}
@@ -190,7 +189,6 @@ async def _post(
                 channel,
                 payload,
                 _metadata(message),
-                author=await app.slack.bot_user_id(person.team_id),
                 confirm=confirm,
             )
     except SlackApiError as error:

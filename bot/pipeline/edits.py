@@ -181,7 +181,7 @@ async def delete_answer(app: App, team: str, thread: str, message: str) -> None:
     if answer.asked is not None:
         since = time.time() - answer.asked
         posted += await unrecorded_messages(
-            app, client, thread, turn_id=row_id, ts=answer.ts, since=since
+            app.pool, client, thread, turn_id=row_id, ts=answer.ts, since=since
         )
     for ts in posted:
         await _delete(client, channel, ts)

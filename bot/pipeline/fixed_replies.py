@@ -105,7 +105,6 @@ async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> N
             user=message.user_id,
             thread_ts=message.thread_ts if in_thread else None,
             in_dm=in_dm,
-            author=await app.slack.bot_user_id(message.team_id),
         )
     except SlackApiError as error:
         if is_passing(error):

@@ -275,13 +275,13 @@ class Installations:
         installation = await self.get(team_id)
         return installation.bot_user_id
 
-    def client(self, team_id: str, *, patience: float = 0.0) -> AsyncWebClient:
+    def client(self, team_id: str, *, patience: float = 0.0) -> TeamClient:
         """Return a Web API client that calls with the team's token, looked up at each call.
 
         Its methods raise `NotInstalled` if there is none; no other token is ever used. A call is
         repeated as `SlackRetries` decides, for `patience` seconds.
         """
-        return _TeamClient(self, self._session, team_id, patience)
+        return TeamClient(self, self._session, team_id, patience)
 
     def note_clock(self, answer: AsyncSlackResponse) -> None:
         """Compare this machine's clock with Slack's, as an answer shows it."""
@@ -322,7 +322,7 @@ class Installations:
             self._links.keep((team_id, message), str(answer["permalink"]), math.inf)
 
 
-class _TeamClient(SlackClient):
+class TeamClient(SlackClient):
     """Sends Slack's own id of a person in place of the key under which their rows are kept."""
 
     def __init__(
@@ -340,6 +340,10 @@ class _TeamClient(SlackClient):
             patience=patience,
         )
         self._installations = installations
+
+    async def bot_user_id(self) -> str:
+        """Return the app's user id in the team; raises `NotInstalled`."""
+        return await self._installations.bot_user_id(self.team_id)
 
     async def call_once(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
         """Call a method with the team's token."""

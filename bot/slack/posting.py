@@ -13,10 +13,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bot.slack import retries
-from bot.slack.client import SLACK_FAULTS, error_code, is_passing, notice_metadata
+from bot.slack.client import (
+    SLACK_FAULTS,
+    TeamClient,
+    error_code,
+    is_passing,
+    notice_metadata,
+)
 
 log = logging.getLogger(__name__)
 
@@ -30,22 +34,20 @@ _MOST_MESSAGES = 200
 
 
 async def post_once(
-    client: AsyncWebClient,
+    client: TeamClient,
     channel: str,
     content: Mapping[str, Any],
     metadata: Mapping[str, Any],
     *,
-    author: str,
     thread_ts: str | None = None,
     confirm: Callable[[], Awaitable[object]] | None = None,
 ) -> str:
     """Post a message exactly once, and return its ts.
 
     `content` are the other arguments of ``chat.postMessage``, such as text and blocks. `metadata`
-    must be unique to this message; `author` is the app's user id in the workspace. A post of
-    unknown fate is looked for, and repeated if it is not found, for `retries.TROUBLE_SECONDS`; that
-    of an earlier attempt is looked for by `find_posted` before. `confirm` is awaited before each
-    post; if it raises, Slack is not called.
+    must be unique to this message. A post of unknown fate is looked for, and repeated if it is not
+    found, for `retries.TROUBLE_SECONDS`; that of an earlier attempt is looked for by `find_posted`
+    before. `confirm` is awaited before each post; if it raises, Slack is not called.
 
     Raises what the Slack client raises; if that has an `error_code`, the message is certainly not
     in Slack.
@@ -55,7 +57,7 @@ async def post_once(
     while True:
         if asked_at is not None:
             found = await find_posted(
-                client, channel, metadata, author=author, since=asked_at, thread_ts=thread_ts
+                client, channel, metadata, since=asked_at, thread_ts=thread_ts
             )
             if found is not None:
                 return found
@@ -80,21 +82,19 @@ async def post_once(
 
 
 async def show_privately(
-    client: AsyncWebClient,
+    client: TeamClient,
     payload: Mapping[str, Any],
     *,
     channel: str,
     user: str,
     thread_ts: str | None,
     in_dm: bool,
-    author: str,
 ) -> str | None:
     """Show `payload` to one person, in a thread of theirs; return the ts of the message.
 
-    In a direct message it is an ordinary message and stays, and `post_once` posts it; `author` is
-    the app's user id in the workspace. Anywhere else it is ephemeral. Slack silently drops an
-    ephemeral message in a thread without replies; with None for `thread_ts` it is shown beside the
-    thread. Raises what the Slack client raises.
+    In a direct message it is an ordinary message and stays, and `post_once` posts it. Anywhere else
+    it is ephemeral. Slack silently drops an ephemeral message in a thread without replies; with
+    None for `thread_ts` it is shown beside the thread. Raises what the Slack client raises.
 
     Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
     """
@@ -103,29 +103,28 @@ async def show_privately(
         return None
     # Unique to this message: others that are no replies are in the thread.
     metadata = notice_metadata(message=uuid4().hex)
-    return await post_once(client, channel, payload, metadata, author=author, thread_ts=thread_ts)
+    return await post_once(client, channel, payload, metadata, thread_ts=thread_ts)
 
 
 async def find_posted(
-    client: AsyncWebClient,
+    client: TeamClient,
     channel: str,
     metadata: Mapping[str, Any],
     *,
-    author: str,
     since: float,
     thread_ts: str | None = None,
 ) -> str | None:
-    """Return the ts of the author's message with this metadata, asked for at `since`, or None.
+    """Return the ts of the app's message with this metadata, asked for at `since`, or None.
 
     Raises what the Slack client raises if the conversation may be read later.
     """
     messages = await messages_since(client, channel, since, thread_ts=thread_ts)
-    found = with_metadata(messages, metadata, author=author)
+    found = with_metadata(messages, metadata, author=await client.bot_user_id())
     return found[0] if found else None
 
 
 async def messages_since(
-    client: AsyncWebClient, channel: str, since: float, *, thread_ts: str | None = None
+    client: TeamClient, channel: str, since: float, *, thread_ts: str | None = None
 ) -> list[dict[str, Any]]:
     """Return the first 200 messages after `since` of a thread, or the newest of a conversation.
 
