@@ -5,15 +5,15 @@ follows from the changes and questions of the turn's batch. In a direct message 
 message is stored, so that it can be updated or deleted later; in a channel only the person sees it,
 and only their own click can change it.
 
-People also learn which messages the memory model could not read: the panel counts them, and once a
-day a line below one says how many there are. The SQL is in bot/sql/notices.sql.
+People also learn that the memory model could not read some of their messages: once a day a line
+says so, and *Changes* lists them. The SQL is in bot/sql/notices.sql.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -133,29 +133,21 @@ async def update_notices_of(
     await _show_later(app.queue, connection, person, turns)
 
 
-async def add_unread(
-    app: App, connection: AsyncConnection[DictRow], person: Person, turns: Sequence[UUID]
+async def tell_unread_later(
+    app: App, connection: AsyncConnection[DictRow], person: Person, turn: UUID
 ) -> None:
-    """Store that the memory model could not read these turns' words, in the caller's transaction.
+    """Add the job that tells a person below a turn that not all of their words could be read.
 
-    A job tells the person, except callers of POST /ask, who are in no Slack conversation.
+    Callers of POST /ask, who are in no Slack conversation, are told nothing.
     """
-    await connection.execute(_SQL["add_unread"], {**person.ids, "turns": list(turns)})
     if person.team_id == API_TEAM:
         return
-    lock = f"{TELL_UNREAD}:{person.scope}"
-    jobs = {lock: {**person.ids, "turn": str(turns[-1])}}
+    jobs = {f"{TELL_UNREAD}:{person.scope}": {**person.ids, "turn": str(turn)}}
     await app.queue.defer(connection, TELL_UNREAD, jobs, queue=REPLIES, delay=_FEW_SECONDS)
 
 
-async def count_unread(pool: Pool, person: Person) -> int:
-    """Return how many of a person's messages of the last days the memory model could not read."""
-    [row] = await person_statement(pool, person, _SQL["count_unread"], person.ids)
-    return int(row["unread"])
-
-
 async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
-    """Tell a person once a day how many of their messages could not be read; run as a job.
+    """Tell a person, once a day, that some of their words could not be read; run as a job.
 
     The line is shown below the message of `turn`, only to that person. Raises what the Slack client
     raises if the fault may pass.
@@ -166,8 +158,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
         return
     if not await claim_telling(app.pool, person, notice.turn, "unread", _DAY_SECONDS):
         return
-    unread = await count_unread(app.pool, person)
-    line = notice.settings.localizer().say("messages_unread", count=unread)
+    line = notice.settings.localizer().say("messages_unread")
     try:
         await _post(app, notice, payload(line))
     except SLACK_FAULTS as error:

@@ -113,15 +113,6 @@ CREATE TABLE notices (
 );
 CREATE INDEX notices_person ON notices (team_id, user_id);
 
--- A message with words that the memory model could not read.
-CREATE TABLE unread_messages (
-    turn_id uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
-    team_id text NOT NULL,
-    user_id text NOT NULL,
-    found_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX unread_messages_person ON unread_messages (team_id, user_id, found_at);
-
 -- What a person was told, below which message, and until when they are not told it again.
 CREATE TABLE told (
     team_id text NOT NULL,
@@ -307,16 +298,15 @@ CREATE TABLE listening (
     heard_at timestamptz NOT NULL
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, notices, unread_messages, told,
-    requests_under_way, reminders, snoozes, kept_lines, person_settings, memory_off, person_requests, sent_files,
+GRANT SELECT, INSERT, UPDATE, DELETE ON messages, conversations, feedback, notices, told, requests_under_way,
+    reminders, snoozes, kept_lines, person_settings, memory_off, person_requests, sent_files,
     workspaces, interactions, listening TO kioku_app;
 -- Tables of which a person's transaction sees that person's rows, and nothing else does.
 DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY '{feedback,notices,unread_messages,person_settings,memory_off,
-        sent_files}'::text[] LOOP
+    FOREACH name IN ARRAY '{feedback,notices,person_settings,memory_off,sent_files}'::text[] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY own_rows ON %I USING (team_id = %s AND user_id = %s)', name,
             'current_setting(''kioku.team'', true)', 'current_setting(''kioku.user'', true)');

@@ -14,7 +14,6 @@ from bot.app import App
 from bot.config import Settings
 from bot.conversation.turns import form_after
 from bot.locale import Localizer
-from bot.notices import count_unread
 from bot.people import (
     PersonSettings,
     person_refusal,
@@ -63,7 +62,6 @@ async def read_panel(
         refusal=person_refusal(app.settings, person),
         questions=await open_questions(app.pool, person),
         unformed=unformed,
-        unread=await count_unread(app.pool, person),
     )
     if home:
         content = replace(content, handling=data_handling(app, localizer, settings))

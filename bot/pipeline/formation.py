@@ -15,7 +15,7 @@ from bot.app import App
 from bot.conversation.audiences import is_shared
 from bot.conversation.turns import final_question, form_after
 from bot.logs import log_fields
-from bot.notices import add_notice, add_unread
+from bot.notices import add_notice, tell_unread_later
 from bot.people import PersonSettings, read_settings
 from memory import (
     DM,
@@ -124,9 +124,8 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         if now is None or now.off(app.settings.consent):
             raise _Overtaken
         await add_notice(app, connection, person, ids[-1], formed)
-        unread = _unread(formed, ids, words)
-        if unread:
-            await add_unread(app, connection, person, unread)
+        if any(refusal.reason == "unreadable" for refusal in formed.refused):
+            await tell_unread_later(app, connection, person, ids[-1])
 
     with log_fields(team=person.team_id, turn=str(ids[-1])), step("formation"):
         try:
@@ -159,20 +158,6 @@ async def _try_later(app: App, namespace: Namespace) -> None:
     """
     async with person_transaction(app.pool, namespace.person) as connection:
         await form_after(app, connection, namespace, MODEL_REFUSED_RETRY_SECONDS, priority=-1)
-
-
-def _unread(
-    formed: FormationResult, ids: Sequence[UUID], words: Sequence[PersonMessage]
-) -> list[UUID]:
-    """Return the turns with words that the memory model could not read."""
-    unread: list[UUID] = []
-    for refusal in formed.refused:
-        if refusal.reason == "unreadable" and refusal.evidence is not None:
-            said = refusal.evidence.original
-            for turn, message in zip(ids, words, strict=True):
-                if (message.channel, message.ts) == (said.channel, said.ts):
-                    unread.append(turn)
-    return unread
 
 
 async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:

@@ -91,8 +91,6 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND what = 'message';
 SELECT
     (SELECT count(*) FROM feedback WHERE team_id = %(team)s AND user_id = %(user)s) AS feedback,
     (SELECT count(*) FROM notices WHERE team_id = %(team)s AND user_id = %(user)s) AS notices,
-    (SELECT count(*) FROM unread_messages WHERE team_id = %(team)s AND user_id = %(user)s)
-        AS unread_messages,
     (SELECT count(*) FROM messages WHERE team_id = %(team)s AND user_id = %(user)s) AS messages,
     (SELECT count(*) FROM told WHERE team_id = %(team)s AND user_id = %(user)s) AS told,
     (SELECT count(*) FROM requests_under_way WHERE team_id = %(team)s AND user_id = %(user)s)

@@ -6,9 +6,6 @@ DELETE FROM feedback WHERE team_id = %(team)s AND user_id = %(user)s;
 -- name: notices
 DELETE FROM notices WHERE team_id = %(team)s AND user_id = %(user)s;
 
--- name: unread_messages
-DELETE FROM unread_messages WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: messages
 -- Only messages older than a day: Slack delivers an event again for some minutes, and after an
 -- outage a day of messages is read, but nothing may be answered twice. `forget_author_of_messages`

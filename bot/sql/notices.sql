@@ -1,4 +1,4 @@
--- Notices of remembered changes, and words that the memory model could not read.
+-- Notices of remembered changes.
 
 -- name: add
 -- Add the notice of a turn, or let it be shown again.
@@ -33,13 +33,3 @@ WHERE messages.id = %(turn)s AND messages.team_id = %(team)s AND messages.user_i
 -- name: note_shown
 UPDATE notices SET ts = %(ts)s, shown_at = COALESCE(shown_at, now())
 WHERE turn_id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s;
-
--- name: add_unread
-INSERT INTO unread_messages (turn_id, team_id, user_id)
-SELECT turn, %(team)s, %(user)s FROM unnest(%(turns)s::uuid[]) AS turn
-ON CONFLICT DO NOTHING;
-
--- name: count_unread
--- Count those of the last seven days.
-SELECT count(*) AS unread FROM unread_messages
-WHERE team_id = %(team)s AND user_id = %(user)s AND found_at > now() - interval '7 days';

@@ -62,7 +62,7 @@ _SAID_LIMIT = 120  # characters of the sentence of a memory in its row
 _ENDED = ("done", "dropped")
 _TITLE_LIMIT = 100  # characters of a memory in a title, which Slack limits to 150
 # Reasons that mean the same to a person as another reason.
-_REFUSED_AS = {"no_evidence": "unusable", "unreadable": "unusable"}
+_REFUSED_AS = {"no_evidence": "unusable"}
 _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
 
 

@@ -147,7 +147,7 @@ class Content:
     `found` is the number of memories there, on all pages, or of changes on the pages so far, plus
     one if there are older ones; `total` is the number of all memories. `links` lead to the message
     that a memory, by its key, or a change, by its id, came from. `unformed` messages are not read
-    yet, `unread` ones could not be read. The changes include the sentences of the last day that
+    yet. The changes include the sentences of the last day that
     were `not_remembered`. In Home, `handling` says where data goes, and `card` what colleagues see.
     `kept` are the lines kept for a conversation, shown to `viewer`, who is in it; None if they are
     not shown.
@@ -166,7 +166,6 @@ class Content:
     not_remembered: Sequence[NotRemembered] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     unformed: int = 0
-    unread: int = 0
     handling: Sequence[str] = ()
     card: Sequence[Memory] | None = None
     kept: Sequence[KeptMemory] | None = None
@@ -352,8 +351,6 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
         lines.append(localizer.say("counted_memories", count=content.total))
     if content.unformed:
         lines.append(localizer.say("messages_unformed", count=content.unformed))
-    if content.unread:
-        lines.append(localizer.say("messages_unread", count=content.unread))
     if content.off_in and content.off is None:
         # Several threads are the same to somebody who is elsewhere.
         places = dict.fromkeys(_place(localizer, scope) for scope in content.off_in)

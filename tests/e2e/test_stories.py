@@ -37,7 +37,7 @@ def test_words_that_cannot_be_read_hold_up_no_others(world: World) -> None:
     ann.ask("I like udon")
     [food] = world.until(lambda: world.contents(ann), "a memory")
     assert food["food_name"] == "udon"
-    told = say("en", "messages_unread", count=1)
+    told = say("en", "messages_unread")
 
     def says_so() -> bool:
         return any(one["text"] == told for one in ann.seen(unread.channel))

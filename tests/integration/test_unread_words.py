@@ -1,4 +1,4 @@
-"""Words that the memory model cannot read: passed over, counted, and told to the person."""
+"""Words that the memory model cannot read: passed over, listed, and told to the person."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bot.config import ModelServer
 from bot.locale import say
 from bot.notices import TELL_UNREAD, tell_unread
 from bot.runtime.wiring import create_openai_client
+from bot.ui.acts import Position
 from memory import FormationUnavailable
 from memory.formation import has_not_arrived
 from tests.integration.app import App
@@ -31,23 +32,23 @@ def fail(app: App, kind: str, **how: Any) -> None:
 
 
 async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(app: App) -> None:
-    """What the model fails with alone holds up nothing; the panel and one line say so."""
+    """What the model fails with alone holds up nothing; *Changes* and one line say so."""
     poison(app, status=500)
     place = app.slack.place()
     unread = await app.ask(place, POISON)
     remembered = await app.ask(place, "I like udon")
     assert [one["food_name"] for one in await app.form(remembered)] == ["udon"]
     assert app.turn(unread)["formed_at"] is not None
-    content = await app.panel(unread.person)
-    assert (content.unformed, content.unread) == (0, 1)
+    content = await app.panel(unread.person, Position(list="changes"))
+    refused = [(one.reason, one.sentence) for one in content.not_remembered]
+    assert (content.unformed, refused) == (0, [("unreadable", POISON)])
     [job] = app.take_jobs(TELL_UNREAD)
     await tell_unread(app.core, **job)
-    told = say("en", "messages_unread", count=1)
-    assert [one["text"] for one in app.shown(unread) if one["text"] == told] == [told]
+    told = say("en", "messages_unread")
+    assert [one["text"] for one in app.shown(remembered) if one["text"] == told] == [told]
 
     again = await app.ask(place, POISON)
     await app.form(again)
-    assert (await app.panel(unread.person)).unread == 2
     [job] = app.take_jobs(TELL_UNREAD)
     await tell_unread(app.core, **job)
     assert told not in [one["text"] for one in app.shown(again)]
@@ -61,8 +62,8 @@ async def test_words_wait_while_the_model_fails_for_everybody(app: App, probe: i
     message = await app.ask(app.slack.place(), POISON)
     with pytest.raises(FormationUnavailable):
         await app.form(message)
-    content = await app.panel(message.person)
-    assert (content.unformed, content.unread) == (1, 0)
+    content = await app.panel(message.person, Position(list="changes"))
+    assert (content.unformed, content.not_remembered) == (1, [])
     assert app.jobs(TELL_UNREAD) == []
 
 

@@ -38,7 +38,6 @@ TABLES = [
     "forgotten_sources",
     "notices",
     "feedback",
-    "unread_messages",
     "told",
     "requests_under_way",
     "reminders",
