@@ -27,7 +27,6 @@ from memory import DM, Person, Pool
 from memory.model import Until
 from memory.postgres import (
     Query,
-    fetch_row,
     fetch_rows,
     load_statements,
     person_transaction,
@@ -196,16 +195,6 @@ def _settings_in(rows: Sequence[DictRow]) -> PersonSettings:
     if not rows:
         return PersonSettings()
     return PersonSettings(**rows[0])
-
-
-async def read_language(connection: AsyncConnection[DictRow], person: Person) -> Language:
-    """Return the language to answer a person in.
-
-    Their other settings are not read, because a date that Python cannot represent in one of them
-    must not keep a person from being erased.
-    """
-    row = await fetch_row(connection, _SQL["language"], person.ids) or {}
-    return PersonSettings(**row).localizer().language
 
 
 async def read_off_scopes(connection: AsyncConnection[DictRow], person: Person) -> list[str]:

@@ -27,7 +27,6 @@ from bot.memories.home import publish_later
 from bot.memories.kept_lines import update_lines
 from bot.memories.panel import data_flows
 from bot.network import proxy_for
-from bot.people import read_language
 from bot.queue.queue import BACKGROUND, Queue
 from bot.slack.client import (
     PATIENCE_SECONDS,
@@ -167,14 +166,13 @@ async def erase_person(
     await queue.open()
 
     async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
-        language = await read_language(connection, person)
         rows = await fetch_rows(connection, _SQL["threads_being_answered"], person.ids)
         answering = [row["thread"] for row in rows]
         await _delete_files_later(connection, queue, person)
         await update_lines(queue, connection, person, erased=True)
         counts = await _erase_ours(connection, person, keeps_off=keeps_off)
         # Home shows memories until it is published again without them.
-        await publish_later(connection, queue, person, erased=language)
+        await publish_later(connection, queue, person)
         await queue.abort(connection, answering)
         return counts
 

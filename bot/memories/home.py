@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.app import App
-from bot.locale import Localizer, known_language
+from bot.locale import Localizer
 from bot.memories.panel import read_panel
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.client import error_code, is_passing
@@ -32,31 +32,23 @@ async def publish_later(
     person: Person,
     *,
     replaces: str = "",
-    erased: str = "",
 ) -> None:
     """Add the job that publishes a Home, in the caller's transaction if there is one.
 
-    `replaces` is the hash of the Home to replace, "" for whichever stands there. `erased` is the
-    language of a person who is being erased. Callers of POST /ask have no Home.
+    `replaces` is the hash of the Home to replace, "" for whichever stands there. Callers of
+    POST /ask have no Home.
     """
     if person.team_id != API_TEAM:
-        jobs = {f"home:{person.scope}": {**person.ids, "replaces": replaces, "erased": erased}}
+        jobs = {f"home:{person.scope}": {**person.ids, "replaces": replaces}}
         await queue.defer(where, PUBLISH, jobs, queue=REPLIES)
 
 
-async def publish_home(
-    app: App, team: str, user: str, replaces: str = "", erased: str = ""
-) -> None:
+async def publish_home(app: App, team: str, user: str, replaces: str = "") -> None:
     """Publish the first page of a Home; run as a job.
 
-    `replaces` and `erased`: see `publish_later`. Raises what Slack raises if a later attempt may
-    succeed.
+    `replaces`: see `publish_later`. Raises what Slack raises if a later attempt may succeed.
     """
-    localizer = None
-    if erased:
-        localizer = Localizer(known_language(erased) or "en")
-    person = Person(team, user)
-    await show_home(app, person, Position(), localizer=localizer, replaces=replaces)
+    await show_home(app, Person(team, user), Position(), replaces=replaces)
 
 
 async def show_home(
@@ -66,7 +58,6 @@ async def show_home(
     said: Done | None = None,
     *,
     row: Row | None = None,
-    localizer: Localizer | None = None,
     replaces: str = "",
 ) -> None:
     """Publish a Home at a position; `said` is what the click in `row` did.
@@ -75,8 +66,7 @@ async def show_home(
     hash of a Home, a newer Home is left as it is.
     Source: https://docs.slack.dev/surfaces/modals#handling_race_conditions
     """
-    if localizer is None:
-        localizer = await app.people.localizer(person, keep_new=False)
+    localizer = await app.people.localizer(person, keep_new=False)
     if said is None:
         said = await _newest_forgetting(app, person, localizer)
     content = await read_panel(app, person, localizer, position, home=True)

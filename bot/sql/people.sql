@@ -12,9 +12,6 @@ LEFT JOIN off_now AS everywhere ON everywhere.team_id = settings.team_id
     AND everywhere.user_id = settings.user_id AND everywhere.scope = ''
 WHERE settings.team_id = %(team)s AND settings.user_id = %(user)s;
 
--- name: language
-SELECT language, locale FROM person_settings WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: off_scopes
 SELECT scope FROM off_now
 WHERE team_id = %(team)s AND user_id = %(user)s AND scope <> ''

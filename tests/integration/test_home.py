@@ -55,8 +55,6 @@ async def test_erased_while_it_is_open(make_app: MakeApp, consent: str) -> None:
         assert ann.sentence("delete_ask") in shown(form)
         erased = await erase_person(ann.app.pool, ann.person)
         assert sum(erased.left.values()) == 0
-        [job] = ann.app.jobs(PUBLISH)
-        assert job["args"]["erased"] == "en"
         await ann.publish_home()
         home = await ann.home()
         assert "natto" not in shown(home)
