@@ -35,6 +35,8 @@ _DEACTIVATED_DAYS = 30
 _PEOPLE_AT_ONCE = 200
 _AT_ONCE = 5_000
 _SQL = load_statements("bot", "maintenance")
+# One statement for each table with rows that expire.
+_EXPIRED = load_statements("bot", "expired")
 
 
 def periodic_work(app: App) -> dict[str, tuple[str, Callable[[], Awaitable[None]]]]:
@@ -101,14 +103,8 @@ async def answer_unanswered(pool: Pool, queue: Queue) -> None:
 
 async def delete_expired(pool: Pool) -> None:
     """Delete what is kept only for a while; end memories that have expired."""
-    await execute_statement(pool, _SQL["delete_expired_interactions"])
-    await execute_statement(pool, _SQL["delete_expired_told"])
-    await execute_statement(pool, _SQL["delete_requests_under_way"])
-    await execute_statement(pool, _SQL["delete_old_reminders"])
-    await execute_statement(pool, _SQL["delete_old_snoozes"])
-    await execute_statement(pool, _SQL["delete_ended_lines"])
-    await execute_statement(pool, _SQL["delete_old_requests"])
-    await execute_statement(pool, _SQL["clear_away"], {"most": _AT_ONCE})
+    for statement in _EXPIRED.values():
+        await execute_statement(pool, statement, {"most": _AT_ONCE})
     await expire_due(pool, delete_texts=delete_forgotten_texts)
 
 

@@ -1,5 +1,4 @@
--- Periodic work for all people: by functions of schema.sql that run as the owner, and on rows whose
--- policies let anyone delete them once they have expired.
+-- Periodic work for all people, by functions of schema.sql that run as the owner.
 
 -- name: operating_state
 SELECT state.*, current_setting('server_version') AS server FROM operating_state() AS state;
@@ -9,33 +8,6 @@ SELECT thread FROM unanswered_threads(%(most)s);
 
 -- name: end_lost_requests
 SELECT end_lost_requests();
-
--- name: delete_expired_interactions
--- Signatures are valid for five minutes, by a clock that may be five minutes off.
-DELETE FROM interactions WHERE at < now() - interval '15 minutes';
-
--- name: delete_expired_told
-DELETE FROM told WHERE until < now();
-
--- name: delete_requests_under_way
--- Delete requests whose process died.
-DELETE FROM requests_under_way WHERE begun_at < now() - interval '1 hour';
-
--- name: delete_old_reminders
-DELETE FROM reminders WHERE day < current_date - 60;
-
--- name: delete_old_snoozes
-DELETE FROM snoozes WHERE day < current_date - 60;
-
--- name: delete_ended_lines
-DELETE FROM kept_lines WHERE NOT is_kept AND changed_at < now() - interval '1 day';
-
--- name: delete_old_requests
--- The quota counts the last hour.
-DELETE FROM person_requests WHERE at < now() - interval '1 day';
-
--- name: clear_away
-SELECT clear_away(%(most)s);
 
 -- name: people_past_retention
 SELECT * FROM people_past_retention(%(days)s, %(most)s);

@@ -1,0 +1,29 @@
+-- What is kept for a while only: each statement deletes the rows of a table that have expired. Row-level
+-- security lets anyone delete these.
+
+-- name: interactions
+-- Signatures are valid for five minutes, by a clock that may be five minutes off.
+DELETE FROM interactions WHERE at < now() - interval '15 minutes';
+
+-- name: told
+DELETE FROM told WHERE until < now();
+
+-- name: requests_under_way
+-- Requests whose process died.
+DELETE FROM requests_under_way WHERE begun_at < now() - interval '1 hour';
+
+-- name: reminders
+DELETE FROM reminders WHERE day < current_date - 60;
+
+-- name: snoozes
+DELETE FROM snoozes WHERE day < current_date - 60;
+
+-- name: kept_lines
+DELETE FROM kept_lines WHERE NOT is_kept AND changed_at < now() - interval '1 day';
+
+-- name: person_requests
+-- The quota counts the last hour.
+DELETE FROM person_requests WHERE at < now() - interval '1 day';
+
+-- name: messages
+SELECT clear_away(%(most)s);
