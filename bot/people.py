@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias, TypedDict
 from zoneinfo import ZoneInfo
@@ -81,7 +81,7 @@ class Off:
         return self.scope != ""
 
 
-class Choices(TypedDict, total=False):
+class Choices(TypedDict):
     """The fields of `PersonSettings` that a person chooses in a form."""
 
     notices: bool
@@ -269,10 +269,10 @@ async def insert_person(connection: AsyncConnection[DictRow], person: Person) ->
 
 
 async def store_choices(
-    connection: AsyncConnection[DictRow], person: Person, settings: PersonSettings
+    connection: AsyncConnection[DictRow], person: Person, chosen: Choices
 ) -> None:
     """Store what a person chose in the form of their settings."""
-    await connection.execute(_SQL["choose"], {**asdict(settings), **person.ids})
+    await connection.execute(_SQL["choose"], {**chosen, **person.ids})
 
 
 # --- what Slack says of people -----------------------------------------------------------------

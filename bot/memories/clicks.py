@@ -376,7 +376,7 @@ async def submit(
             return await _share_sentence(app, click, act)
         case SaveSettings():
             chosen = forms.read_settings_form(view)
-            settings = await change_settings(app, click.person, **chosen)
+            settings = await change_settings(app, click.person, chosen)
             return Done(line=settings.localizer().say("settings_saved"))
         case DeleteData():
             return await _delete_data(app, click)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Unpack
 
 from bot.app import App
 from bot.people import (
@@ -95,9 +93,8 @@ def _next_morning(zone: tzinfo) -> datetime:
     return datetime.combine(day, time(MORNING), zone)
 
 
-async def change_settings(app: App, person: Person, **chosen: Unpack[Choices]) -> PersonSettings:
-    """Store these fields of `PersonSettings`; the others stay."""
+async def change_settings(app: App, person: Person, chosen: Choices) -> PersonSettings:
+    """Store what a person chose; return their settings with it."""
     async with person_transaction(app.pool, person) as connection:
-        settings = replace(await read_settings(connection, person), **chosen)
-        await store_choices(connection, person, settings)
-    return settings
+        await store_choices(connection, person, chosen)
+        return await read_settings(connection, person)

@@ -18,7 +18,7 @@ from bot.locale import say
 from bot.memories.channels import change_channel
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
-from bot.people import Off
+from bot.people import Choices, Off
 from bot.pipeline.edits import follow_change
 from bot.pipeline.tools import Toolbox
 from bot.runtime.ask import answer
@@ -448,11 +448,17 @@ async def test_who_wants_to_be_asked_is_remembered_only_on_request(app: App) -> 
     """With *only when I ask* nothing is formed of what is said, also later; a tool stores it."""
     place = app.slack.place()
     who = app.person(place)
-    await change_settings(app.core, who, eagerness="asked")
+    chosen: Choices = {
+        "notices": True,
+        "eagerness": "asked",
+        "language": None,
+        "retention_days": None,
+    }
+    await change_settings(app.core, who, chosen)
     assert await app.form(await app.ask(place, "I love ramen")) == []
     app.script_calls(REMEMBER)
     await app.ask(place, "Remember that I love natto")
-    await change_settings(app.core, who, eagerness="balanced")
+    await change_settings(app.core, who, {**chosen, "eagerness": "balanced"})
     said = await app.ask(place, "I love soba")
     assert sorted(one["food_name"] for one in await app.form(said)) == ["natto", "soba"]
 
