@@ -19,7 +19,7 @@ from bot.app import App
 from bot.locale import Localizer
 from bot.memories.adding import add_lines, blocked, remember_as_typed
 from bot.memories.cards import shown_card
-from bot.memories.data import erase_person, holdings, send_export
+from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import (
     forget_everything_question,
@@ -187,18 +187,10 @@ async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
 
 
 async def _open_settings(app: App, click: Click) -> SlackView:
-    person = click.person
-    async with person_transaction(app.pool, person) as connection:
-        settings = await read_settings(connection, person)
-    kept = await holdings(app, person)
-    return forms.settings_form(
-        click.localizer,
-        settings,
-        app.settings.retention_days,
-        click.place,
-        can_forget=kept.memories,
-        can_delete=kept.anything,
-    )
+    async with person_transaction(app.pool, click.person) as connection:
+        settings = await read_settings(connection, click.person)
+    most_days = app.settings.retention_days
+    return forms.settings_form(click.localizer, settings, most_days, click.place)
 
 
 async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
@@ -532,9 +524,6 @@ async def _why(app: App, click: Click) -> Done:
 
 async def forget_typed(app: App, click: Click, words: str) -> Done:
     """Answer ``/forget`` with words: ask whether to forget what contains them, or everything."""
-    if words.casefold() not in _EVERYTHING:
-        return await forget_words_question(app, click.person, click.localizer, words)
-    kept = await holdings(app, click.person)
-    if not kept.anything:
-        return Done(line=click.localizer.say("panel_none"))
-    return forget_everything_question(click.localizer, has_memories=kept.memories)
+    if words.casefold() in _EVERYTHING:
+        return forget_everything_question(click.localizer)
+    return await forget_words_question(app, click.person, click.localizer, words)

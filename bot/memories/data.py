@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -48,7 +47,7 @@ from memory.postgres import (
     person_transaction,
     transaction_timeout,
 )
-from memory.store import memory_page, needles_of_forgotten
+from memory.store import needles_of_forgotten
 
 log = logging.getLogger(__name__)
 
@@ -130,21 +129,6 @@ def _redacted(messages: list[DictRow]) -> list[DictRow]:
         if message["text"]:
             message["text"] = redact(message["text"]).text
     return messages
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holdings:
-    """Whether memories of a person are stored, and whether anything is."""
-
-    memories: bool
-    anything: bool
-
-
-async def holdings(app: App, person: Person) -> Holdings:
-    """Return whether there is something of a person to forget, to export or to delete."""
-    page = await memory_page(app.pool, person, size=1)
-    [row] = await person_statement(app.pool, person, _SQL["count_messages"], person.ids)
-    return Holdings(memories=page.total > 0, anything=page.total + row["messages"] > 0)
 
 
 async def erase_person(

@@ -100,14 +100,10 @@ async def _memories(app: App, person: Person, keys: Iterable[str]) -> list[Memor
     return [found[key] for key in keys if key in found]
 
 
-def forget_everything_question(localizer: Localizer, *, has_memories: bool = True) -> Done:
-    """Return the question whether to forget everything.
-
-    Conversations come back with memories only, so without one they do not.
-    """
-    key = "forget_everything_ask" if has_memories else "forget_talk_ask"
+def forget_everything_question(localizer: Localizer) -> Done:
+    """Return the question whether to forget everything."""
     everything = forget_button(localizer, Forget(everything=True))
-    return Done(line=localizer.say(key), buttons=[everything])
+    return Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
 
 
 async def _texts_of(app: App, person: Person, localizer: Localizer, selection: Selection) -> str:

@@ -58,9 +58,6 @@ SELECT to_jsonb(file) AS row FROM (
 ) AS file
 ORDER BY sent_at;
 
--- name: count_messages
-SELECT count(*) AS messages FROM messages WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: note_file
 INSERT INTO sent_files (team_id, user_id, file_id) VALUES (%(team)s, %(user)s, %(file)s)
 ON CONFLICT DO NOTHING;

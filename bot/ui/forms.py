@@ -412,18 +412,11 @@ def share_form(localizer: Localizer, key: str, sentence: str, place: Place) -> S
 
 
 def settings_form(
-    localizer: Localizer,
-    settings: PersonSettings,
-    most_days: int | None,
-    place: Place,
-    *,
-    can_forget: bool,
-    can_delete: bool,
+    localizer: Localizer, settings: PersonSettings, most_days: int | None, place: Place
 ) -> SlackView:
     """Return the form with a person's settings as they are, and what they can do with their data.
 
     Memories are kept for `most_days` (None: without limit) unless the person chooses fewer.
-    `can_forget`: something is remembered; `can_delete`: something is kept.
     """
     eagerness = [option(localizer.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)]
     notices = [option(localizer.say("switch_on"), "on"), option(localizer.say("switch_off"), "off")]
@@ -438,9 +431,8 @@ def settings_form(
     blocks: list[Block] = []
     for name, menu in selects.items():
         blocks.append(input_block(name, localizer.say(f"settings_{name}"), menu))
-    if can_delete:
-        blocks.append({"type": "divider"})
-        blocks.append(_data_buttons(localizer, can_forget=can_forget))
+    blocks.append({"type": "divider"})
+    blocks.append(_data_buttons(localizer))
     return _form(localizer, SaveSettings(place=place), "settings_title", "form_save", blocks)
 
 
@@ -456,22 +448,19 @@ def _retention_menu(localizer: Localizer, days: int | None, most_days: int | Non
     return select(options, chosen)
 
 
-def _data_buttons(localizer: Localizer, *, can_forget: bool) -> Block:
+def _data_buttons(localizer: Localizer) -> Block:
     """Return the buttons that export, forget and delete what is stored about a person."""
-    buttons = [export_button(localizer)]
-    if can_forget:
-        text = localizer.say("forget_everything_button")
-        confirm = {
-            "title": plain_text(text),
-            "text": plain_text(localizer.say("forget_everything_ask")),
-            "confirm": plain_text(localizer.say("menu_forget")),
-            "deny": plain_text(localizer.say("modal_cancel")),
-            "style": "danger",
-        }
-        buttons.append(button(text, Forget(everything=True), confirm=confirm))
-    delete = Open(form="delete")
-    buttons.append(button(localizer.say("delete_title"), delete, style="danger"))
-    return actions(*buttons, block_id="data")
+    text = localizer.say("forget_everything_button")
+    confirm = {
+        "title": plain_text(text),
+        "text": plain_text(localizer.say("forget_everything_ask")),
+        "confirm": plain_text(localizer.say("menu_forget")),
+        "deny": plain_text(localizer.say("modal_cancel")),
+        "style": "danger",
+    }
+    forget = button(text, Forget(everything=True), confirm=confirm)
+    delete = button(localizer.say("delete_title"), Open(form="delete"), style="danger")
+    return actions(export_button(localizer), forget, delete, block_id="data")
 
 
 def export_button(localizer: Localizer) -> Block:

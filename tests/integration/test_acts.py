@@ -501,16 +501,12 @@ async def test_who_deletes_everything_while_memory_is_off_keeps_it_off(ann: Slac
     assert await ann.foods() == []
 
 
-@pytest.mark.parametrize("typed", ["/forget ramen", "/forget everything"])
-async def test_who_has_nothing_is_offered_to_delete_nothing(ann: SlackPerson, typed: str) -> None:
-    """There is nothing to forget, export or delete, and nobody is asked about it."""
+async def test_who_has_nothing_is_not_asked_what_to_forget(ann: SlackPerson) -> None:
+    """There is nothing to forget by words."""
     bo = SlackPerson(ann.app)
-    answer = await bo.command(typed)
+    answer = await bo.command("/forget ramen")
     assert answer["text"] == bo.sentence("panel_none")
     assert elements(answer) == []
-    await bo.press(await bo.panel(), "open", form="settings")
-    settings = await bo.form_opens()
-    assert not any(acts_in(settings, act) for act in ("export", "forget", "open"))
 
 
 async def acts_of(ann: SlackPerson) -> list[ButtonAct]:

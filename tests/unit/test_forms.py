@@ -301,7 +301,7 @@ def test_a_person_can_only_shorten_the_retention(
 ) -> None:
     """The days of the installation are the upper limit of what a person chooses."""
     settings = PersonSettings(retention_days=chosen)
-    form = settings_form(EN, settings, most, Place(), can_forget=False, can_delete=False)
+    form = settings_form(EN, settings, most, Place())
     retention = elements(form)["retention"]
     assert [one["value"] for one in retention["options"]] == offered
     assert retention["initial_option"]["value"] == begun

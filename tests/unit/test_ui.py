@@ -646,12 +646,7 @@ def test_every_form_fits(
     forms = [
         edit_form(localizer, schema, memory, place),
         add_form(localizer, place),
-        *(
-            settings_form(
-                localizer, chosen, most, place, can_forget=most is None, can_delete=bool(counts)
-            )
-            for most in (chosen.retention_days, None)
-        ),
+        *(settings_form(localizer, chosen, most, place) for most in (chosen.retention_days, None)),
         delete_form(localizer, place),
         comment_form(localizer, TURN, text[:COMMENT_LIMIT], place),
         share_form(localizer, memory.key, text[:MAX_TEXT], place),
