@@ -144,7 +144,7 @@ class _Runner:
                 [(given.content, _ORIGIN)],
                 schemas=self._schemas,
             )
-            content = (made.after or {})["content"]
+            content = made.after or {}
             before[given.name] = Stored(key=made.key, kind=given.kind, content=content)
         zone, said_at = case.zone, datetime.now(UTC) - timedelta(days=case.days_ago)
         count = len(case.messages)
@@ -189,5 +189,5 @@ def _stored(one: memory.Memory, zone: ZoneInfo) -> Stored:
 
 
 def _asked(question: memory.Question) -> Stored:
-    value = question.after or question.before or {}
-    return Stored(key=question.key, kind=str(value["kind"]), content=value["content"])
+    content = question.after or question.before or {}
+    return Stored(key=question.key, kind=question.said.kind, content=content)

@@ -309,8 +309,8 @@ async def _undone(app: App, click: Click, made: Sequence[Change]) -> Done:
         return Done(line=click.localizer.say("undo_gone"), beside=True)
     log.info("a person undid a change")
     change = made[0]
-    before = (change.before or {}).get("content") or {}
-    if len(made) == 1 and click.place.position is None and is_open(change.kind, before):
+    was_open = is_open(change.kind, change.before or {})
+    if len(made) == 1 and click.place.position is None and was_open:
         await _update_notices_of(app, click, {change.key})
         return _promise_again(click, await _memory(app, click, change.key))
     return await _changed(app, click, made)

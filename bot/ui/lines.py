@@ -275,8 +275,8 @@ def _last_day(localizer: Localizer, end: datetime) -> str:
 
 def change_line(localizer: Localizer, entry: Change) -> str:
     """Return a change as one line of mrkdwn."""
-    before = value_line(localizer, entry.before)
-    after = value_line(localizer, entry.after)
+    before = content_line(localizer, entry.kind, entry.before)
+    after = content_line(localizer, entry.kind, entry.after)
     line = _change_line(localizer, entry, before, after)
     if entry.undone_at is not None:
         return localizer.say("change_undone", line=line)
@@ -303,16 +303,16 @@ def _change_line(localizer: Localizer, entry: Change, before: str, after: str) -
 
 def _ends_promise(entry: Change) -> bool:
     """Return whether a promise was kept or dropped, which its line says."""
-    before = (entry.before or {}).get("content") or {}
-    after = (entry.after or {}).get("content") or {}
-    return is_open(entry.kind, before) and after.get("state") in _ENDED
+    was_open = is_open(entry.kind, entry.before or {})
+    return was_open and (entry.after or {}).get("state") in _ENDED
 
 
 def history_title(localizer: Localizer, changes: Sequence[Change]) -> str:
     """Return the title of the changes of one memory, in plain text."""
     for change in changes:
-        if value := change.after or change.before:
-            what = truncate(spoken(value_line(localizer, value)), _TITLE_LIMIT)
+        if content := change.after or change.before:
+            line = content_line(localizer, change.kind, content)
+            what = truncate(spoken(line), _TITLE_LIMIT)
             return localizer.say("history_title", what=what)
     return localizer.say("changes_title")
 
@@ -353,12 +353,10 @@ def notable_changes(entries: Sequence[Change]) -> list[Change]:
     return list(last.values())
 
 
-def value_line(localizer: Localizer, value: Mapping[str, Any] | None) -> str:
-    """Return a stored value as one line of mrkdwn; empty for None."""
-    if value is None:
+def content_line(localizer: Localizer, kind: str, content: Mapping[str, Any] | None) -> str:
+    """Return what a memory says as one line of mrkdwn; empty for None."""
+    if content is None:
         return ""
-    kind = str(value.get("kind"))
-    content = value.get("content") or {}
     return as_mrkdwn(describe(localizer, kind, content))
 
 
@@ -367,8 +365,8 @@ def value_line(localizer: Localizer, value: Mapping[str, Any] | None) -> str:
 
 def question_line(localizer: Localizer, question: Question) -> str:
     """Return a question that formation left to the person, as one line of mrkdwn."""
-    before = value_line(localizer, question.before)
-    after = value_line(localizer, question.after)
+    before = content_line(localizer, question.said.kind, question.before)
+    after = content_line(localizer, question.said.kind, question.after)
     match question.asks:
         case "replace" | "older":
             day = localizer.stored_day(question.said_on)

@@ -139,7 +139,7 @@ def _notice_buttons(localizer: Localizer, batch: UUID, thread: str) -> list[Bloc
 def _ended_since(batch: UUID, newest: Sequence[Change]) -> Change | None:
     """Return the change by which a promise of a notice was kept or dropped after the notice."""
     for change in newest:
-        is_ended = change.after is not None and not is_open(change.kind, change.after["content"])
+        is_ended = change.after is not None and not is_open(change.kind, change.after)
         if is_ended and change.batch != batch:
             return change
     return None

@@ -18,7 +18,7 @@ from bot.ui.blocks import (
     fitted,
     section,
 )
-from bot.ui.lines import promise_details, promise_line, value_line
+from bot.ui.lines import content_line, promise_details, promise_line
 from bot.ui.promises import Reminder, is_open, is_past
 from memory import Change, Memory
 
@@ -39,9 +39,9 @@ def promise_told(
     """
     if change.after is None or change.undone_at is not None:
         return None
-    if not is_open(change.kind, change.after["content"]):
+    if not is_open(change.kind, change.after):
         return None
-    line = value_line(localizer, change.after)
+    line = content_line(localizer, change.kind, change.after)
     if reminder is not None:
         when = localizer.plain_minute(reminder)
         told = localizer.say("promise_remind", line=line, when=when)

@@ -36,8 +36,8 @@ Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "mo
 class Change(Keyed):
     """What the statements of one notice made of one memory.
 
-    `before` and `after` are its values, in LangMem's shape, without and with these statements; None
-    if there was or is no memory. `statements` are their ids, and `id` is the first of them.
+    `before` and `after` are its content without and with these statements; None if there was or is
+    no memory. `statements` are their ids, and `id` is the first of them.
     `message` is the message that they come from. `expires_at` is when they end, `undone_at` when
     they were withdrawn. The namespace has the audience in which they were said, or to which the
     memory was moved.
@@ -121,8 +121,8 @@ def _change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> 
     counted = [one for one in statements if one.withdrawn_at is None]
     earlier = [one for one in counted if one.number < first.number]
     as_said = [replace(one, withdrawn_at=None) for one in own]
-    before = _value(earlier)
-    after = _value([*earlier, *as_said])
+    before = _content(earlier)
+    after = _content([*earlier, *as_said])
     is_undone = all(one.withdrawn_at for one in own)
     return Change(
         id=first.id,
@@ -142,13 +142,9 @@ def _change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> 
     )
 
 
-def _value(statements: Iterable[Statement]) -> dict[str, Any] | None:
-    """Return what statements added up to when they were made, in LangMem's shape."""
-    own = [one for one in statements if one.audience != COLLEAGUES and one.act != "move"]
-    content = fold(own)
-    if content is None:
-        return None
-    return {"kind": own[0].kind, "content": content}
+def _content(statements: Iterable[Statement]) -> dict[str, Any] | None:
+    """Return what statements added up to when they were made."""
+    return fold(one for one in statements if one.audience != COLLEAGUES)
 
 
 def _audience(own: Sequence[Statement]) -> str:

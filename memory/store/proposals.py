@@ -15,7 +15,7 @@ from memory.embeddings.embedder import Embedder
 from memory.model.dates import slack_time
 from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
 from memory.model.namespace import DM, Person
-from memory.model.schemas import kind_and_subject
+from memory.model.schemas import subject_key
 from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Pool, fetch_rows, person_statement
 from memory.postgres.statements import load_statements, rows_parameter
@@ -40,10 +40,10 @@ class Question(Keyed):
     """A question to the person, open for `OPEN_DAYS`: should this count?
 
     ``replace``: replace `before` with `after`? ``older``: do so, though `after` was said before it?
-    ``remove``: remove it? ``store``: remember `after`? Both are values in LangMem's shape. `before`
-    is the memory as it is now, None if there is none, and `said_on` the day on which that was said
-    last, or on which it was asked. The namespace says where the answer would be used. `said` is
-    the statement that would count.
+    ``remove``: remove it? ``store``: remember `after`? Both are contents. `before` is what the
+    memory says now, None if there is none, and `said_on` the day on which that was said last, or on
+    which it was asked. The namespace says where the answer would be used. `said` is the statement
+    that would count.
     """
 
     id: UUID
@@ -63,9 +63,8 @@ class Question(Keyed):
         """Whether `before` and `after` are about the same thing, so that one of them is true."""
         if self.before is None or self.after is None:
             return False
-        before = kind_and_subject(self.before["kind"], self.before["content"])
-        after = kind_and_subject(self.after["kind"], self.after["content"])
-        return before == after
+        kind = self.said.kind
+        return subject_key(kind, self.before) == subject_key(kind, self.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,13 +197,11 @@ def _question(person: Person, row: DictRow) -> Question:
     before: dict[str, Any] | None = None
     said_on = row["at"].date().isoformat()
     if now is not None:
-        before = {"kind": now["kind"], "content": now["content"]}
+        before = now["content"]
         said_on = now["said_on"]
     after: dict[str, Any] | None = None
     if said.act == "say":
-        after = {"kind": said.kind, "content": dict(said.content or {})}
-        if before is not None:
-            after["content"] = before["content"] | after["content"]
+        after = {**(before or {}), **(said.content or {})}
     return Question(
         id=row["id"],
         namespace=person.namespace(row["audience"]),

@@ -379,9 +379,9 @@ async def test_changed_meanwhile_keeps_the_newer(trial: Trial) -> None:
     [question] = formed.questions
     assert question.asks == "replace"
     assert question.before is not None
-    assert question.before["content"]["description"] == "塩"
+    assert question.before["description"] == "塩"
     assert question.after is not None
-    assert question.after["content"]["description"] == "味噌"
+    assert question.after["description"] == "味噌"
     (row,) = await trial.rows()
     assert row["value"]["content"]["description"] == "塩"
     assert len(row["value"]["sources"]) == 1

@@ -212,9 +212,7 @@ async def test_formation_reads_names_and_stores_ids(
     )
     model.answer([fact("Reports to @Ken Okafor", "I report to @Ken Okafor")])
     formed = await former.form(view, [said])
-    assert [(one.after or {})["content"]["fact"] for one in formed.changes] == [
-        "Reports to <@U0KEN00001>"
-    ]
+    assert [(one.after or {})["fact"] for one in formed.changes] == ["Reports to <@U0KEN00001>"]
     [row] = owner_rows(database, "SELECT value FROM store")
     assert row["value"]["sources"][0]["evidence"] == "I report to <@U0KEN00001>."
     [proposed] = model.proposed
@@ -232,7 +230,5 @@ async def test_formation_reads_names_and_stores_ids(
     )
     later = replace(said, text="I report to <@U0MIA00001> now", ts="2.0")
     formed = await former.form(view, [later])
-    assert [(one.after or {})["content"]["fact"] for one in formed.changes] == [
-        "Reports to <@U0MIA00001>"
-    ]
+    assert [(one.after or {})["fact"] for one in formed.changes] == ["Reports to <@U0MIA00001>"]
     assert not ID.search(json.dumps([model.requests, model.verdict_requests]))

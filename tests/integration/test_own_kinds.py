@@ -52,7 +52,7 @@ async def test_own_kind_is_formed_and_needs_a_quote(former: Former, model: Scrip
         ]
     )
     formed = await former.form(ALICE_DM, words("I have a cat called Mochi"))
-    assert [(c.kind, (c.after or {})["content"]) for c in formed.changes] == [
+    assert [(c.kind, c.after) for c in formed.changes] == [
         ("Pet", {"name": "Mochi", "animal": "cat"})
     ]
     assert [one.reason for one in formed.refused] == ["no_evidence"]

@@ -57,15 +57,14 @@ def memory(
     )
 
 
-def value(text: str, **more: Any) -> dict[str, Any]:
-    """Return a stored fact."""
-    return {"kind": "UserFact", "content": {"fact": text}, **more}
+def fact(text: str) -> dict[str, Any]:
+    """Return the content of a fact."""
+    return {"fact": text}
 
 
 def promise(**more: str) -> dict[str, Any]:
-    """Return a stored promise of notes to Mia."""
-    content = {"promise": "notes", "to": "Mia", "state": "open", **more}
-    return {"kind": "Promise", "content": content}
+    """Return the content of a promise of notes to Mia."""
+    return {"promise": "notes", "to": "Mia", "state": "open", **more}
 
 
 def change(
@@ -113,8 +112,8 @@ def question(
         asks=asks,
         namespace=PERSON.namespace("public"),
         key="key",
-        before=None if asks == "store" else value(before),
-        after=value(after) if after is not None else None,
+        before=None if asks == "store" else fact(before),
+        after=fact(after) if after is not None else None,
         said=said,
         said_on="2026-05-03",
     )

@@ -26,18 +26,18 @@ from tests.unit.memories import (
     PERSON,
     REASONS,
     change,
+    fact,
     memory,
     promise,
     question,
     refusal,
-    value,
 )
 
 EN = Localizer("en")
 LAST_DAY = EN.plain_day(date(2026, 11, 26))
 THREAD = "T1.D1.1795737600.000100"
 ANSWERS: tuple[AnswerTo, ...] = ("yes", "both", "no")
-OSAKA, TOKYO = value("I live in Osaka"), value("I live in Tokyo")
+OSAKA, TOKYO = fact("I live in Osaka"), fact("I live in Tokyo")
 FOOD, TECH = "UserFoodPreference", "UserTechInterest"
 WEEKLY = {"food_name": "ramen", "cuisine": "Japanese", "preference": 90}
 WEEKLY |= {"description": "every week"}
@@ -148,7 +148,7 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
     ("changes", "line"),
     [
         ([change("remembered", None, OSAKA)], "Remembered: I live in Osaka"),
-        ([change("remembered", None, value("x" * 3_000))], "Remembered 1 thing"),
+        ([change("remembered", None, fact("x" * 3_000))], "Remembered 1 thing"),
         (
             [change("remembered", None, OSAKA), change("remembered", None, TOKYO, number=2)],
             "Remembered 2 things",
@@ -234,7 +234,7 @@ def test_of_several_questions_the_first_is_asked(
         ([change("updated", OSAKA, TOKYO)], "en", "History of “I live in Tokyo”"),
         ([change("removed", OSAKA, None)], "en", "History of “I live in Osaka”"),
         ([change("updated", OSAKA, TOKYO)], "ja", "「I live in Tokyo」の履歴"),
-        ([change("remembered", None, value("a <b> & c"))], "en", "History of “a <b> & c”"),
+        ([change("remembered", None, fact("a <b> & c"))], "en", "History of “a <b> & c”"),
         ([], "en", "Changes"),
     ],
 )
@@ -248,11 +248,11 @@ def test_the_history_of_a_memory_names_it(
 def test_people_are_shown_by_their_names() -> None:
     """Of a mention the id is stored; where only the person sees it, Slack shows the name."""
     line = "<@U04ABCD12> leads <!subteam^S04ABCD12> in <#C04ABCD12>, not @you or @U04ABCD12"
-    ann = value(line)
+    ann = fact(line)
     assert change_line(EN, change("remembered", None, ann)) == f"Remembered: {line}"
-    assert memory_line(EN, memory(**ann["content"])) == line
+    assert memory_line(EN, memory(**ann)) == line
     for length in range(220, 240):
-        cut = change_line(EN, change("remembered", None, value("x" * length + " <@U04ABCD12EFGH>")))
+        cut = change_line(EN, change("remembered", None, fact("x" * length + " <@U04ABCD12EFGH>")))
         assert "U04" not in cut.replace("<@U04ABCD12EFGH>", "")
 
 

@@ -163,7 +163,9 @@ def contents(kind: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from(_FIELDS[kind]), _SCALARS)
 
 
-VALUES = st.sampled_from([*_FIELDS]).flatmap(
+KINDS = st.sampled_from([*_FIELDS])
+CONTENTS = KINDS.flatmap(contents)
+VALUES = KINDS.flatmap(
     lambda kind: st.fixed_dictionaries(
         {"kind": st.just(kind), "content": contents(kind)},
     )
@@ -181,13 +183,13 @@ CHANGES = st.builds(
     id=st.uuids(),
     namespace=AUDIENCES.map(PERSON.namespace),
     key=st.uuids().map(str),
-    kind=st.sampled_from([*_FIELDS]),
+    kind=KINDS,
     action=st.sampled_from(
         ["remembered", "updated", "confirmed", "removed", "moved"],
     ),
     actor=st.sampled_from(["formation", "tool", "command", "modal"]),
-    before=st.none() | VALUES,
-    after=st.none() | VALUES,
+    before=st.none() | CONTENTS,
+    after=st.none() | CONTENTS,
     at=MOMENTS,
     batch=st.just(TURN),
     expires_at=st.none() | MOMENTS,
@@ -199,9 +201,9 @@ QUESTIONS = st.builds(
     asks=st.sampled_from(["replace", "older", "remove", "store"]),
     namespace=AUDIENCES.map(PERSON.namespace),
     key=st.uuids().map(str),
-    before=st.none() | VALUES,
-    after=st.none() | VALUES,
-    said=st.just(question("store").said),
+    before=st.none() | CONTENTS,
+    after=st.none() | CONTENTS,
+    said=KINDS.map(lambda kind: replace(question("store").said, kind=kind)),
     said_on=st.dates(date(2001, 1, 1), date(2099, 12, 31)).map(date.isoformat),
 )
 SCOPES = st.sampled_from(["", "C0123456789", "D0123456789", "T1.C0123456789.1795737600.000100"])
