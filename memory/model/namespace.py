@@ -132,14 +132,9 @@ class MemoryView:
         return self.own.person
 
     @property
-    def namespaces(self) -> list[Namespace]:
-        """The namespace of each audience."""
-        return [self.person.namespace(audience) for audience in self.audiences]
-
-    @property
     def prefixes(self) -> list[str]:
-        """The `prefix` of each namespace."""
-        return [namespace.prefix for namespace in self.namespaces]
+        """The `prefix` of each audience's namespace."""
+        return [self.person.namespace(audience).prefix for audience in self.audiences]
 
     def allows(self, namespace: Namespace) -> bool:
         """Return whether a memory of `namespace` may be shown in this conversation."""

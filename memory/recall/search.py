@@ -20,7 +20,7 @@ from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, Query, person_statement
 from memory.postgres.statements import load_statements
 from memory.recall.lines import line_tokens, memories_within
-from memory.store.memories import Memory, merged, newest, read_within
+from memory.store.memories import Memory, newest, read_in_view
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ async def _read(pool: Pool, view: MemoryView, statement: str, limit: int) -> lis
 
 
 def _oldest_first(rows: Sequence[DictRow], view: MemoryView) -> list[Memory]:
-    return sorted(merged(read_within(rows, view), view), key=_age)
+    return sorted(read_in_view(rows, view), key=_age)
 
 
 async def nearest_or_newest(
@@ -195,7 +195,7 @@ async def nearest_memories(
         rows = []
     if not rows and not await _is_comparable(pool, view, embedder.space):
         raise EmbeddingsUnavailable("The memories are embedded with another model now.")
-    found = merged(read_within(rows, view), view)
+    found = read_in_view(rows, view)
     if kinds is not None:
         found = [memory for memory in found if memory.kind in kinds]
     return found[:limit]

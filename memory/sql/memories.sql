@@ -7,10 +7,6 @@ ORDER BY updated_at DESC, key;
 
 -- name: reread
 SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
-WHERE prefix = %(prefix)s AND key = ANY(%(keys)s) AND (expires_at IS NULL OR expires_at > now());
-
--- name: reread_in_view
-SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
 WHERE prefix = ANY(%(prefixes)s) AND key = ANY(%(keys)s)
     AND (expires_at IS NULL OR expires_at > now());
 

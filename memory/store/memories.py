@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.errors import InvalidNamespace
-from memory.model.namespace import COLLEAGUES, DM, MemoryView, Namespace, Person
+from memory.model.namespace import COLLEAGUES, DM, MemoryView, Namespace, Person, memory_view
 from memory.model.schemas import (
     EPISODE_KIND,
     INSTRUCTION_KIND,
@@ -26,7 +26,6 @@ from memory.postgres.database import (
     execute_statement,
     fetch_rows,
     person_statement,
-    person_transaction,
 )
 from memory.postgres.statements import load_statements
 
@@ -144,12 +143,8 @@ def person_range(person: Person) -> dict[str, Any]:
 
 def read(row: Mapping[str, Any]) -> Memory:
     """Convert a `store` row; raises `InvalidNamespace` if it is outside a person's namespace."""
-    return _read_in(Namespace.from_prefix(row["prefix"]), row)
-
-
-def _read_in(namespace: Namespace, row: Mapping[str, Any]) -> Memory:
     return Memory(
-        namespace=namespace,
+        namespace=Namespace.from_prefix(row["prefix"]),
         key=row["key"],
         value=row["value"],
         created_at=row["created_at"],
@@ -170,17 +165,15 @@ def read_own(rows: Iterable[Mapping[str, Any]], person: Person) -> list[Memory]:
     return memories
 
 
-def read_within(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Memory]:
-    """Convert `rows`; raises `InvalidNamespace` for a row outside `view`, from a wrong query."""
-    namespaces = {namespace.prefix: namespace for namespace in view.namespaces}
-    memories: list[Memory] = []
-    for row in rows:
-        namespace = namespaces.get(row["prefix"])
-        if namespace is None:
-            message = "A query returned a memory of another audience; nothing was done."
-            raise InvalidNamespace(message)
-        memories.append(_read_in(namespace, row))
-    return memories
+def read_in_view(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Memory]:
+    """Convert `rows`, and merge those of each memory into one, in the given order.
+
+    Raises `InvalidNamespace` for a row outside `view`, from a wrong query.
+    """
+    memories = [read(row) for row in rows]
+    if not all(view.allows(memory.namespace) for memory in memories):
+        raise InvalidNamespace("A query returned a memory of another audience; nothing was done.")
+    return merged(memories, view)
 
 
 def merged(memories: Iterable[Memory], view: MemoryView) -> list[Memory]:
@@ -222,16 +215,15 @@ async def list_memories(pool: Pool, person: Person) -> list[Memory]:
 
 async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
     """Return the memory with this key, as direct messages know it; None without one."""
-    values = {"prefix": person.namespace(DM).prefix, "keys": [key]}
-    rows = await person_statement(pool, person, _SQL["reread"], values)
-    return next(iter(read_own(rows, person)), None)
-
-
-async def find_in_view(pool: Pool, view: MemoryView, key: str) -> Memory | None:
-    """Return the memory with this key, as a conversation knows it; None without one."""
-    async with person_transaction(pool, view.person) as connection:
-        found = await reread_in_view(connection, view, [key])
+    found = await find_in_view(pool, memory_view(person.namespace(DM)), [key])
     return found.get(key)
+
+
+async def find_in_view(pool: Pool, view: MemoryView, keys: Iterable[str]) -> dict[str, Memory]:
+    """Return the memories with these keys, as a conversation knows them."""
+    values = {"prefixes": view.prefixes, "keys": list(keys)}
+    rows = await person_statement(pool, view.person, _SQL["reread"], values)
+    return {one.key: one for one in read_in_view(rows, view)}
 
 
 async def read_card(pool: Pool, reader: Person, owner: Person, *, most: int) -> list[Memory]:
@@ -261,23 +253,13 @@ async def newest(
         _SQL["newest"],
         {"prefixes": view.prefixes, "kinds": kinds and list(kinds), "limit": limit},
     )
-    return merged(read_within(found, view), view)
+    return read_in_view(found, view)
 
 
 async def reread(
     connection: AsyncConnection[DictRow], person: Person, keys: Iterable[str]
 ) -> dict[str, Memory]:
     """Return the memories with these keys, as direct messages know them, within a transaction."""
-    values = {"prefix": person.namespace(DM).prefix, "keys": list(keys)}
+    values = {"prefixes": [person.namespace(DM).prefix], "keys": list(keys)}
     rows = await fetch_rows(connection, _SQL["reread"], values)
     return {one.key: one for one in read_own(rows, person)}
-
-
-async def reread_in_view(
-    connection: AsyncConnection[DictRow], view: MemoryView, keys: Iterable[str]
-) -> dict[str, Memory]:
-    """Return the memories with these keys, as a conversation knows them, within a transaction."""
-    values = {"prefixes": view.prefixes, "keys": list(keys)}
-    rows = await fetch_rows(connection, _SQL["reread_in_view"], values)
-    memories = merged(read_within(rows, view), view)
-    return {one.key: one for one in memories}

@@ -25,10 +25,9 @@ from memory.model.namespace import MemoryView
 from memory.model.references import References
 from memory.model.schemas import by_kind, level, subject
 from memory.model.text import texts
-from memory.postgres.database import person_transaction
 from memory.recall.search import search_memories
 from memory.store.changes import Change
-from memory.store.memories import Memory, find_in_view, reread_in_view
+from memory.store.memories import Memory, find_in_view
 from memory.store.proposals import Question
 from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
 
@@ -138,7 +137,8 @@ class MemoryTools:
             return await self._store(given, None)
         if action not in ("update", "delete"):
             return _error("`action` is create, update or delete.")
-        target = await find_in_view(self.former.pool, self.view, str(identity))
+        found = await find_in_view(self.former.pool, self.view, [str(identity)])
+        target = found.get(str(identity))
         if target is None:
             return _error("There is no memory with that id. Search first and use its id.")
         if action == "update":
@@ -230,8 +230,7 @@ class MemoryTools:
     async def _done(self, changes: Iterable[Change]) -> list[dict[str, Any]]:
         """Return what changed as the conversation knows it; a change is of all audiences."""
         keys = {change.key for change in changes}
-        async with person_transaction(self.former.pool, self.view.person) as connection:
-            known = await reread_in_view(connection, self.view, keys)
+        known = await find_in_view(self.former.pool, self.view, keys)
         done: list[dict[str, Any]] = []
         for change in changes:
             memory = known.get(change.key)

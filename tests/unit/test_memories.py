@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memory import DM, PUBLIC, InvalidNamespace, Person, memory_view
-from memory.store.memories import merged, read, read_own, read_within
+from memory.store.memories import merged, read, read_in_view, read_own
 from memory.store.subjects import Known
 
 ALICE = Person("T1", "U1")
@@ -43,7 +43,7 @@ def test_another_persons_row_shows_nothing_at_all() -> None:
     with pytest.raises(InvalidNamespace, match="nothing was done"):
         read_own(rows, ALICE)
     with pytest.raises(InvalidNamespace, match="nothing was done"):
-        read_within(rows, memory_view(ALICE.namespace(DM)))
+        read_in_view(rows, memory_view(ALICE.namespace(DM)))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_another_persons_row_shows_nothing_at_all() -> None:
 def test_row_of_another_audience_stops_everything(prefix: str) -> None:
     """Should a query ever return what the conversation may not see, nothing is done."""
     with pytest.raises(InvalidNamespace, match="another audience"):
-        read_within([row(prefix)], memory_view(ALICE.namespace("C1")))
+        read_in_view([row(prefix)], memory_view(ALICE.namespace("C1")))
 
 
 def test_what_two_audiences_know_of_a_memory_is_shown_once() -> None:
