@@ -43,12 +43,11 @@ def known_memories(number: int) -> list[Memory]:
 
 async def measure(model: FormationModel, known: list[Memory]) -> list[float]:
     """Return the milliseconds of processor time that each run of this process takes."""
-    own = Person("T1", "U1").namespace(DM)
     said = [TypedMessage(PersonMessage(text=_TOLD, channel="D1", ts="1.0"))]
     used = []
     for _ in range(_WARMING_RUNS + _RUNS):
         began = time.process_time()
-        written = await extract_writes(model, SCHEMAS, known, own, said)
+        written = await extract_writes(model, SCHEMAS, known, said)
         used.append((time.process_time() - began) * 1000)
         if not written:
             raise RuntimeError("The stand-in model wrote no memory.")

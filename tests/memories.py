@@ -30,7 +30,7 @@ from memory.formation.commit import InCommit, commit
 from memory.formation.evidence import TypedMessage
 from memory.formation.former import match_stored
 from memory.formation.known import known_memories
-from memory.formation.proposal import Verdict, read_writes
+from memory.formation.proposal import Verdict, Write, read_writes
 from memory.model.schemas import BUILT_IN_KINDS, subject_key
 from tests.databases import SPACE, owner_rows
 
@@ -134,7 +134,7 @@ class ApprovedStore(BaseStore):
         said: Sequence[TypedMessage],
         known: Mapping[str, Memory],
     ) -> None:
-        self.writes: list[PutOp] = []
+        self.writes: list[Write] = []
         self._former, self._view, self._said, self._known = former, view, said, known
 
     @classmethod
@@ -153,7 +153,7 @@ class ApprovedStore(BaseStore):
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Collect writes."""
-        writes = [op for op in ops if isinstance(op, PutOp)]
+        writes = [Write(op.key, op.value) for op in ops if isinstance(op, PutOp)]
         self.writes += writes
         return [None for _ in writes]
 
@@ -163,9 +163,9 @@ class ApprovedStore(BaseStore):
 
     async def commit(self, in_commit: InCommit | None = None) -> FormationResult:
         """Write what passes the evidence rule."""
-        former, own, known = self._former, self._view.own, self._known
+        former, known = self._former, self._known
         schemas = {schema.__name__: schema for schema in former.schemas}
-        proposals, refused = read_writes(self.writes, known, self._said, own=own, schemas=schemas)
+        proposals, refused = read_writes(self.writes, known, self._said, schemas)
         paired = await match_stored(former.pool, self._view, proposals, known)
         judged = [replace(one, verdict=APPROVED) for one in paired]
         pool, embedder = former.pool, former.embedder

@@ -6,22 +6,18 @@ from collections.abc import Iterable, Sequence
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.errors import GraphRecursionError
-from langgraph.store.base import PutOp, SearchItem
 from langsmith import tracing_context
 from pydantic import BaseModel
 
 from memory.formation.evidence import PersonMessage, TypedMessage
 from memory.formation.formation_model import FormationModel, Way
+from memory.formation.proposal import Write
 from memory.metrics import step
 from memory.model.errors import WordsUnreadable
-from memory.model.namespace import DM, Namespace, Person
 from memory.model.schemas import SCHEMAS, with_evidence
 from memory.store.memories import Memory
 
 RECURSION_LIMIT = 8  # one repair of a bad tool call needs 7 steps
-# The parts of a namespace, which LangMem reads from the configuration of a run.
-_PLACE = ("app", "team", "user", "audience")
-_NAMESPACE = tuple(f"{{{part}}}" for part in _PLACE)
 
 _RULES = """\
 Record what the tools are for, and only what the person says about themself, as true now: no
@@ -40,40 +36,32 @@ _DETAILS = """
 They asked you to remember a lot: record small details as well, each as a memory of its own."""
 
 
-def _item(row: Memory) -> SearchItem:
-    """Return a memory as LangMem reads it: its schema wants a quote, which is not sent."""
-    value = {"kind": row.kind, "content": {**row.content, "evidence": ""}}
-    return SearchItem(row.namespace.parts, row.key, value, row.created_at, row.updated_at)
-
-
 @step("extract")
 async def extract_writes(
     model: FormationModel,
     schemas: Sequence[type[BaseModel]],
     rows: Iterable[Memory],
-    own: Namespace,
     messages: Sequence[TypedMessage],
     *,
     eager: bool = False,
-) -> list[PutOp]:
+) -> list[Write]:
     """Return what the model writes for `messages`, given the kinds and the memories `rows`.
 
     `eager`: it records details, too. Raises `WordsUnreadable`, also if its answer was unusable, and
     `FormationUnavailable`.
     """
     # Importing LangMem takes 60 ms, which start-up need not wait for.
-    from memory.formation.langmem_model import RUN, Run, create_manager
+    from memory.formation.langmem_model import RUN, Run, create_manager, item
 
     kinds = tuple(with_evidence(schema) for schema in schemas)
     instructions = _RULES + _DETAILS if eager else _RULES
-    manager = create_manager(kinds, instructions, _NAMESPACE)
-    run = Run(model, [_item(row) for row in rows])
+    manager = create_manager(kinds, instructions)
+    run = Run(model, [item(row) for row in rows])
     conversation: list[dict[str, str]] = []
     for message in messages:
         conversation += _shown(message)
     shown = {"messages": conversation}
-    place = dict(zip(_PLACE, own.parts, strict=True))
-    config = {"recursion_limit": RECURSION_LIMIT, "configurable": place}
+    config = {"recursion_limit": RECURSION_LIMIT}
     token = RUN.set(run)
     try:
         with tracing_context(enabled=False):
@@ -106,7 +94,6 @@ async def calls_memory_tools(model: BaseChatModel) -> Way | None:
     Nothing is stored. Raises `FormationUnavailable` or `MemoryModelRefused` if it does not answer.
     """
     said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
-    own = Person("T0", "U0").namespace(DM)
     asked = FormationModel(model)
-    written = await extract_writes(asked, SCHEMAS, [], own, [said])
+    written = await extract_writes(asked, SCHEMAS, [], [said])
     return asked.way if written else None

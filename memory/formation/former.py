@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 from langchain_core.language_models import BaseChatModel
-from langgraph.store.base import PutOp
 from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
@@ -28,7 +27,7 @@ from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
 from memory.formation.known import NEIGHBOURS, known_memories
-from memory.formation.proposal import Proposal, Refusal, holds_credentials, read_writes
+from memory.formation.proposal import Proposal, Refusal, Write, holds_credentials, read_writes
 from memory.formation.verdict import SensitivePolicy, judge, refusal
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, WordsUnreadable
 from memory.model.namespace import MemoryView, Person
@@ -146,7 +145,7 @@ class Former:
         """
         TEAM.set(view.person.team_id)
         key = target.key if target else str(uuid4())
-        write = PutOp(view.own.parts, key, value)
+        write = Write(key, value)
         async with _answered_within(deadline):
             if target is None:
                 typed = [TypedMessage(message)]
@@ -198,7 +197,7 @@ class Former:
         typed = [TypedMessage(message.original, references) for message in typed]
         rows = [replace(row, value=references.shown_in(row.value)) for row in known.values()]
 
-        extract_part = partial(self._extract, view, rows, eager)
+        extract_part = partial(self._extract, rows, eager)
         writes, unread = await read_in_halves(extract_part, typed, halves_of_messages)
         # Unread words are not shown as context of others, either.
         readable = [message for message in typed if message not in unread]
@@ -208,14 +207,13 @@ class Former:
         return judged, refused
 
     async def _extract(
-        self, view: MemoryView, rows: Sequence[Memory], eager: bool, part: Sequence[TypedMessage]
-    ) -> list[PutOp]:
+        self, rows: Sequence[Memory], eager: bool, part: Sequence[TypedMessage]
+    ) -> list[Write]:
         """Return what the model writes for `part`; a small context may be full of memories."""
         extract_with = partial(
             extract_writes,
             self._memory_model,
             self.schemas,
-            own=view.own,
             messages=part,
             eager=eager,
         )
@@ -230,12 +228,12 @@ class Former:
         self,
         view: MemoryView,
         typed: Sequence[TypedMessage],
-        writes: Sequence[PutOp],
+        writes: Sequence[Write],
         known: Mapping[str, Memory],
     ) -> tuple[list[Proposal], list[Refusal]]:
         """Return the proposals that quote the person, with verdicts, and what is refused."""
         schemas = by_kind(self.schemas)
-        proposals, refused = read_writes(writes, known, typed, own=view.own, schemas=schemas)
+        proposals, refused = read_writes(writes, known, typed, schemas)
         proposals = await match_stored(self.pool, view, proposals, known)
         if not proposals:
             return [], refused

@@ -21,8 +21,10 @@ from pydantic import BaseModel
 
 from memory.formation.formation_model import FormationModel
 from memory.formation.known import MOST_KNOWN, known_line
+from memory.formation.proposal import Write
 from memory.formation.tool_definitions import ToolDefinition, tool_definition, with_function
 from memory.model.errors import FormationUnavailable
+from memory.store.memories import Memory
 
 with warnings.catch_warnings():
     # langmem 0.0.30 imports trustcall 0.0.39, which imports Send from a deprecated module.
@@ -34,6 +36,9 @@ logging.getLogger("extraction").setLevel(logging.CRITICAL)
 PATCH_TOOL = "PatchDoc"
 REMOVE_TOOL = "RemoveDoc"
 """trustcall's tools that change and remove a memory."""
+
+# LangMem writes to a namespace; which person and audience a memory is for is no part of its run.
+_NAMESPACE = ("memories",)
 
 # A memory in trustcall's request: its content is the text of a Python dictionary.
 _INSTANCE = re.compile(
@@ -47,6 +52,12 @@ _PARAMETERS: Mapping[str, Mapping[str, str]] = {
     },
     REMOVE_TOOL: {"json_doc_id": "The number of the memory."},
 }
+
+
+def item(row: Memory) -> SearchItem:
+    """Return a memory as LangMem reads it: its schema wants a quote, which is not sent."""
+    value = {"kind": row.kind, "content": {**row.content, "evidence": ""}}
+    return SearchItem(_NAMESPACE, row.key, value, row.created_at, row.updated_at)
 
 
 def _numbered(text: str, numbers: dict[str, str]) -> str:
@@ -107,7 +118,7 @@ class Run:
 
     model: FormationModel
     memories: list[SearchItem]
-    writes: list[PutOp] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
     failure: FormationUnavailable | None = None
     left: list[ToolCall] = field(default_factory=list)
     answer: AIMessage | None = None
@@ -202,7 +213,7 @@ class LangMemStore(BaseStore):
         results: list[Result] = []
         for op in ops:
             if isinstance(op, PutOp):
-                run.writes.append(op)
+                run.writes.append(Write(op.key, op.value))
             results.append(run.memories if isinstance(op, SearchOp) else None)
         return results
 
@@ -212,9 +223,7 @@ class LangMemStore(BaseStore):
 
 
 @lru_cache(maxsize=8)
-def create_manager(
-    kinds: tuple[type[BaseModel], ...], instructions: str, namespace: tuple[str, ...]
-) -> Any:
+def create_manager(kinds: tuple[type[BaseModel], ...], instructions: str) -> Any:
     """Return LangMem's store manager; the model and the memories of each run are in `RUN`.
 
     One manager serves all runs. Creating it, with the classes of its tools and their definitions,
@@ -228,6 +237,6 @@ def create_manager(
         enable_deletes=True,
         # LangMem keeps `query_limit` of the rows that its searches return.
         query_limit=MOST_KNOWN + 4,
-        namespace=namespace,
+        namespace=_NAMESPACE,
         store=LangMemStore(),
     )

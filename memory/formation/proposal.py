@@ -1,8 +1,8 @@
 """Check LangMem's writes against what the person typed. Pure: no database, no model.
 
 A proposal passes if it quotes the person (`memory.formation.evidence`), has a known kind with valid
-fields, contains no credentials and no link that the person did not type, and stays within the
-namespace. `memory.formation.verdict` judges its meaning.
+fields, and contains no credentials and no link that the person did not type.
+`memory.formation.verdict` judges its meaning.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
-from langgraph.store.base import PutOp
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -31,7 +30,6 @@ from memory.formation.evidence import (
     whole_message,
 )
 from memory.model.dates import clock_time
-from memory.model.namespace import Namespace
 from memory.model.references import References
 from memory.model.schemas import (
     DUE_FIELDS,
@@ -112,6 +110,13 @@ class Refusal:
         return self.evidence.text if self.evidence else ""
 
 
+class Write(NamedTuple):
+    """What a model writes: the value of the memory `key`, in LangMem's shape; None removes it."""
+
+    key: str
+    value: Mapping[str, Any] | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """A write or removal that passed the evidence rule, with its verdict once there is one.
@@ -146,11 +151,9 @@ class Proposal:
 
 
 def read_writes(
-    writes: Iterable[PutOp],
+    writes: Iterable[Write],
     rows: Mapping[str, Memory],
     messages: Sequence[TypedMessage],
-    *,
-    own: Namespace,
     schemas: Mapping[str, type[BaseModel]],
 ) -> tuple[list[Proposal], list[Refusal]]:
     """Return collected writes as proposals, and the refusals of those that fail the checks."""
@@ -158,9 +161,6 @@ def read_writes(
     refused: list[Refusal] = []
     for write in writes:
         target = rows.get(write.key)
-        if target is None and tuple(write.namespace) != own.parts:
-            refused.append(Refusal(reason="unusable"))
-            continue
         if write.value is None:
             found = _removal(target, messages)
         else:

@@ -25,7 +25,6 @@ from memory.formation.schema_calls import read_calls, response_format
 from memory.formation.tool_definitions import ToolDefinition, tool_definition
 from memory.formation.verdict import MemoryVerdicts
 from memory.model import provider_and_name
-from memory.model.namespace import Person
 from memory.model.schemas import SCHEMAS, with_evidence
 from tests.conftest import Server
 from tests.integration.model_servers import VLLM, model_server
@@ -198,8 +197,7 @@ async def test_the_stand_in_answers_by_a_schema(stand_in: Server) -> None:
     asked = FormationModel(chat)
     asked.way = "schema"
     said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
-    own = Person("T1", "U1").namespace("dm")
-    [write] = await extract_writes(asked, SCHEMAS, [], own, [said])
+    [write] = await extract_writes(asked, SCHEMAS, [], [said])
     assert write.value is not None
     assert write.value["content"]["food_name"] == "ramen"
     assert write.value["content"]["evidence"] in said.text

@@ -137,7 +137,7 @@ async def formation(known: Sequence[Memory]) -> dict[str, Any]:
     """Return a request for a formation."""
     kept = _Kept()
     said = [TypedMessage(PersonMessage(text=SAID, channel="D1", ts=f"{NOW.timestamp():.6f}"))]
-    await extract_writes(kept, SCHEMAS, known, OWNER, said)  # type: ignore[arg-type]
+    await extract_writes(kept, SCHEMAS, known, said)  # type: ignore[arg-type]
     return kept.request
 
 

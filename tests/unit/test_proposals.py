@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langgraph.store.base import PutOp
 
-from memory import DM, SCHEMAS, Person, PersonMessage
+from memory import SCHEMAS, PersonMessage
 from memory.formation.evidence import TypedMessage
-from memory.formation.proposal import read_writes
+from memory.formation.proposal import Write, read_writes
 
-OWN = Person("T1", "U1").namespace(DM)
 SAID = "I love soba"
 
 
@@ -27,8 +25,8 @@ SAID = "I love soba"
 def test_content_that_does_not_fit_its_kind_is_refused(kind: str, content: dict[str, Any]) -> None:
     """Fields that do not fit, a thing without a name, and kinds there are not."""
     said = [TypedMessage(PersonMessage(text=SAID, channel="D1", ts="1.0"))]
-    write = PutOp(OWN.parts, "new", {"kind": kind, "content": {**content, "evidence": SAID}})
+    write = Write("new", {"kind": kind, "content": {**content, "evidence": SAID}})
     schemas = {schema.__name__: schema for schema in SCHEMAS}
-    proposals, refused = read_writes([write], {}, said, own=OWN, schemas=schemas)
+    proposals, refused = read_writes([write], {}, said, schemas)
     assert proposals == []
     assert [one.reason for one in refused] == ["unusable"]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langgraph.store.base import PutOp
 
-from memory import DM, Person, PersonMessage, UserFact
+from memory import PersonMessage, UserFact
 from memory.formation.evidence import TypedMessage, find_evidence, whole_message
-from memory.formation.proposal import Proposal, read_writes
+from memory.formation.proposal import Proposal, Write, read_writes
 from memory.model import References, references_in
 from tests.unit.memories import memory
 
@@ -93,17 +92,16 @@ def test_evidence_is_always_a_part_of_what_was_typed(text: str, start: int, end:
 
 def test_a_memory_holds_references_and_a_patch_leaves_the_rest_as_it_is() -> None:
     """A name becomes a reference; a field that the model leaves as it was shown is not changed."""
-    own = Person("T1", "U1").namespace(DM)
     said = TypedMessage(PersonMessage(text=f"I report to {MIA}", channel="D1", ts="1.0"), NAMES)
     schemas = {UserFact.__name__: UserFact}
     fact = {"fact": "Reports to @Mia J. Tanaka", "evidence": "report to @Mia J. Tanaka"}
     known = memory(fact="Met Mia J. Tanaka")
     again = {"fact": "Met Mia J. Tanaka", "evidence": "report to @Mia J. Tanaka"}
     writes = [
-        PutOp(own.parts, "new", {"kind": "UserFact", "content": fact}),
-        PutOp(own.parts, known.key, {"kind": "UserFact", "content": again}),
+        Write("new", {"kind": "UserFact", "content": fact}),
+        Write(known.key, {"kind": "UserFact", "content": again}),
     ]
-    proposals, refused = read_writes(writes, {known.key: known}, [said], own=own, schemas=schemas)
+    proposals, refused = read_writes(writes, {known.key: known}, [said], schemas)
     assert refused == []
     assert [one.content["fact"] for one in proposals] == [f"Reports to {MIA}", "Met Mia J. Tanaka"]
     assert all(isinstance(one, Proposal) and MIA in one.evidence.text for one in proposals)
