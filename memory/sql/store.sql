@@ -5,28 +5,29 @@
 SELECT prefix, key, value, created_at, updated_at, expires_at FROM store
 WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s);
 
--- name: delete
--- Delete rows; a trigger deletes their vectors.
-DELETE FROM store USING unnest(%(prefixes)s::text[], %(keys)s::text[]) AS gone (prefix, key)
-WHERE store.prefix = gone.prefix AND store.key = gone.key;
-
--- name: delete_stale_vectors
--- Delete the vectors of rows whose content is about to change.
-DELETE FROM store_vectors USING jsonb_to_recordset(%(rows)s) AS new (prefix text, key text,
-    value jsonb), store
-WHERE store.prefix = new.prefix AND store.key = new.key
-    AND store_vectors.prefix = new.prefix AND store_vectors.key = new.key
-    AND store.value->'content' <> new.value->'content';
-
--- name: put
--- Write rows, from a JSON array.
+-- name: write
+-- Make the rows of these memories those of a JSON array: the others are deleted, and a trigger
+-- deletes their vectors. A row whose content changes loses its vector; equal rows are not touched.
+WITH new AS (
+    SELECT prefix, key, value, created_at, expires_at, place
+    FROM ROWS FROM (jsonb_to_recordset(%(rows)s) AS (prefix text, key text, value jsonb,
+        created_at timestamptz, expires_at timestamptz))
+        WITH ORDINALITY AS new (prefix, key, value, created_at, expires_at, place)
+), gone AS (
+    DELETE FROM store
+    WHERE prefix ~>=~ %(low)s AND prefix ~<~ %(high)s AND key = ANY(%(keys)s)
+        AND NOT EXISTS (SELECT FROM new WHERE new.prefix = store.prefix AND new.key = store.key)
+), stale AS (
+    DELETE FROM store_vectors USING new JOIN store USING (prefix, key)
+    WHERE store_vectors.prefix = new.prefix AND store_vectors.key = new.key
+        AND store.value->'content' <> new.value->'content'
+)
 INSERT INTO store (prefix, key, value, created_at, updated_at, expires_at)
 SELECT prefix, key, value, created_at, clock_timestamp() + place * interval '1 microsecond', expires_at
-FROM ROWS FROM (jsonb_to_recordset(%(rows)s) AS (prefix text, key text, value jsonb,
-    created_at timestamptz, expires_at timestamptz))
-    WITH ORDINALITY AS new (prefix, key, value, created_at, expires_at, place)
+FROM new
 ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value, created_at = EXCLUDED.created_at,
-    updated_at = EXCLUDED.updated_at, expires_at = EXCLUDED.expires_at, ttl_minutes = NULL;
+    updated_at = EXCLUDED.updated_at, expires_at = EXCLUDED.expires_at, ttl_minutes = NULL
+WHERE store.value <> EXCLUDED.value OR store.expires_at IS DISTINCT FROM EXCLUDED.expires_at;
 
 -- name: copy_vectors
 -- Give rows without a vector that of a row of the same memory with the same content.

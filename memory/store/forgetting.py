@@ -32,7 +32,7 @@ from memory.model.statement import (
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import Memory, person_range, reread
-from memory.store.projection import read_rows, write_rows
+from memory.store.projection import write_rows
 from memory.store.proposals import ask
 from memory.store.statements import (
     join_same_things,
@@ -272,8 +272,7 @@ async def undo_forgetting(
         records = await fetch_rows(connection, _SQL["delete_record"], values)
         keys = keys_of(restored)
         said = await read_statements(connection, person, keys)
-        rows = await read_rows(connection, person, keys)
-        views = await write_rows(connection, person, said, rows)
+        views = await write_rows(connection, person, said)
         joined = await join_same_things(connection, person, views)
         await _ask_about_contradictions(connection, person, views, said, joined)
         back = await reread(connection, person, {joined.get(key, key) for key in keys})

@@ -5,9 +5,9 @@ Nothing else writes them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -15,69 +15,38 @@ from psycopg.rows import DictRow
 from memory.model.namespace import DM, Person
 from memory.model.statement import Statement, View, views
 from memory.postgres.database import fetch_rows
-from memory.postgres.statements import column_parameters, load_statements, rows_parameter
+from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.memories import MAX_MEMORIES, Memory, person_range, read_own
 
 _SQL = load_statements("memory", "store")
-_BATCH = 1_000  # rows of one statement
-
-_Place: TypeAlias = tuple[str, str]  # prefix, key
 
 
 async def write_rows(
     connection: AsyncConnection[DictRow],
     person: Person,
     statements: Mapping[str, Sequence[Statement]],
-    rows: Iterable[Memory],
 ) -> list[View]:
     """Update the rows of memories to what their statements add up to now; return their views.
 
-    `statements` has all statements of each memory, by key, and `rows` its present rows; the caller
-    has read both under the person's lock. If a row's content changes, its vector is deleted;
-    `embed_missing` makes it again, or it is copied from a row with the same content.
+    `statements` has all statements of each memory, by key; the caller has read them under the
+    person's lock. If a row's content changes, its vector is deleted; `embed_missing` makes it
+    again, or it is copied from a row with the same content.
     """
     now = datetime.now(UTC)
-    wanted: dict[_Place, View] = {}
-    shared_keys: set[str] = set()
+    written: list[View] = []
+    shared_keys: list[str] = []
     for key, said in statements.items():
         views_of_key = views(said, now)
+        written += views_of_key
         if len(views_of_key) > 1:
-            shared_keys.add(key)
-        for view in views_of_key:
-            wanted[person.namespace(view.audience).prefix, key] = view
-    stored = {(row.namespace.prefix, row.key): row for row in rows}
-    await _delete_rows(connection, stored.keys() - wanted.keys())
-    new_rows = []
-    changed_rows = []
-    for (prefix, key), view in wanted.items():
-        row = stored.get((prefix, key))
-        if row is None:
-            new_rows.append(_row(prefix, view))
-        elif row.value != view.value or row.expires_at != view.expires_at:
-            changed_rows.append(_row(prefix, view))
-    for batch in _batches(changed_rows):
-        await connection.execute(_SQL["delete_stale_vectors"], {"rows": rows_parameter(batch)})
-    written = [*new_rows, *changed_rows]
-    for batch in _batches(written):
-        await connection.execute(_SQL["put"], {"rows": rows_parameter(batch)})
+            shared_keys.append(key)
+    rows = rows_parameter([_row(person, view) for view in written])
+    values = {**person_range(person), "keys": list(statements), "rows": rows}
+    await connection.execute(_SQL["write"], values)
     # Only rows of the same memory have the same content.
-    written_keys = {row["key"] for row in written}
-    keys = list(shared_keys & written_keys)
-    if keys:
-        values = {**person_range(person), "keys": keys}
-        await connection.execute(_SQL["copy_vectors"], values)
-    return list(wanted.values())
-
-
-async def _delete_rows(connection: AsyncConnection[DictRow], places: Collection[_Place]) -> None:
-    if not places:
-        return
-    await connection.execute(_SQL["delete"], column_parameters(("prefixes", "keys"), places))
-
-
-def _batches(rows: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
-    for start in range(0, len(rows), _BATCH):
-        yield rows[start : start + _BATCH]
+    if shared_keys:
+        await connection.execute(_SQL["copy_vectors"], {**values, "keys": shared_keys})
+    return written
 
 
 async def remaining_capacity(connection: AsyncConnection[DictRow], person: Person) -> int:
@@ -96,9 +65,9 @@ async def read_rows(
     return read_own(await fetch_rows(connection, _SQL["read_by_keys"], values), person)
 
 
-def _row(prefix: str, view: View) -> dict[str, Any]:
+def _row(person: Person, view: View) -> dict[str, Any]:
     return {
-        "prefix": prefix,
+        "prefix": person.namespace(view.audience).prefix,
         "key": view.key,
         "value": view.value,
         "created_at": view.created_at,

@@ -26,7 +26,7 @@ from memory.model.statement import MessageKey, Statement, View, current, since_r
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import column_parameters, load_statements, rows_parameter
 from memory.store.memories import Memory
-from memory.store.projection import read_rows, write_rows
+from memory.store.projection import write_rows
 from memory.store.reembedding import embed_missing
 from memory.store.subjects import Known, keys_by_subject, read_known
 
@@ -95,10 +95,7 @@ async def add_statements(
     values = {**person.ids, "statements": rows_parameter([one.columns for one in stored])}
     await connection.execute(_SQL["insert"], values)
     by_key = await read_statements(connection, person, {one.key for one in stored})
-    rows_before: list[Memory] = []
-    for key in by_key:
-        rows_before += known.rows.get(key, ())
-    await write_rows(connection, person, by_key, rows_before)
+    await write_rows(connection, person, by_key)
     return by_key
 
 
@@ -254,8 +251,7 @@ async def refresh_rows(
 
     The caller joins memories that now have the same subject.
     """
-    by_key = await read_statements(connection, person, keys)
-    return await write_rows(connection, person, by_key, await read_rows(connection, person, keys))
+    return await write_rows(connection, person, await read_statements(connection, person, keys))
 
 
 def keys_of(rows: Iterable[DictRow]) -> set[str]:
