@@ -46,8 +46,6 @@ class PatientJobManager(manager.JobManager):
         # The runs of this process: the ids of their jobs, and how often these ran before.
         self._running: set[tuple[int | None, int]] = set()
         self._workers: set[int] = set()
-        # When each periodic job was last due, in seconds since 1970.
-        self._last_due: dict[str, int] = {}
 
     async def register_worker(self) -> int:
         """Record a worker of this process; return its id."""
@@ -123,14 +121,7 @@ class PatientJobManager(manager.JobManager):
     async def defer_periodic_job(
         self, job: Job, periodic_id: str, defer_timestamp: int
     ) -> int | None:
-        """Add a periodic job that is due, once for all processes.
-
-        Each worker of this process calls this at the same moment; only the first call is carried
-        out.
-        """
-        if self._last_due.get(job.task_name) == defer_timestamp:
-            return None
-        self._last_due[job.task_name] = defer_timestamp
+        """Add a periodic job that is due, unless another worker has added it."""
         defer = partial(super().defer_periodic_job, job, periodic_id, defer_timestamp)
         return await self._call(defer)
 
