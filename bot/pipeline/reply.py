@@ -333,7 +333,7 @@ class StreamedAnswer:
         self._half = ""
         self._citations: dict[str, Citation] = {}
         self._comments = 0
-        self._gap = False
+        self._begins_paragraph = True
         self._refused = False
         self.begin_response()
 
@@ -491,7 +491,7 @@ class StreamedAnswer:
     async def _new_paragraph(self) -> None:
         """Separate the text that follows by a blank line: it is another message, or part of one."""
         await self.flush()
-        self._gap = bool(self._text)
+        self._begins_paragraph = True
         self._newest = len(self._text)
 
     async def _write(self, piece: str) -> None:
@@ -511,13 +511,13 @@ class StreamedAnswer:
         await self._show(self.links.feed(self._spaced(text)))
 
     def _spaced(self, text: str) -> str:
-        """Return a text with the blank line that separates it from the paragraph before, if any."""
-        if not self._gap:
+        """Return a text, behind a blank line if it begins a paragraph that is not the first."""
+        if not self._begins_paragraph:
             return text
         text = text.lstrip("\n")
-        if not text:
-            return ""
-        self._gap = False
+        self._begins_paragraph = not text
+        if not (text and self._text):
+            return text
         end = self._text[-2:]
         line_ends = len(end) - len(end.rstrip("\n"))
         return "\n" * (2 - line_ends) + text
@@ -528,7 +528,7 @@ class StreamedAnswer:
         self.names.flush()
         was_shown = len(self._text) > self._newest
         self._text = self._text[: self._newest]
-        self._gap = bool(self._text)
+        self._begins_paragraph = True
         if was_shown:
             self.sink.start_over()
             if self._text:

@@ -19,8 +19,7 @@ class ThoughtFilter:
         shown ──</think>─▶ shown, and what was passed on before was thought: `restarts` is set
 
     A tag may be split over pieces, so what may be the beginning of one is held back. A thought that
-    is not closed lasts to the end of the message. White space between a thought and the first text
-    that is shown is left out.
+    is not closed lasts to the end of the message. White space around thoughts stays.
     """
 
     def __init__(self) -> None:
@@ -29,8 +28,6 @@ class ThoughtFilter:
         self._held = ""
         self._before = ""  # the character before what is held: a quoted tag does not count
         self._is_thought = False
-        self._has_thought = False
-        self._has_shown = False
 
     def feed(self, piece: str) -> str:
         """Take a piece of the message; return what can be shown now."""
@@ -42,33 +39,25 @@ class ThoughtFilter:
             is_end = bool(tag["end"])
             if is_end and not self._is_thought:
                 shown = ""
-                self._has_shown = False
                 self.restarts = True
             elif not self._is_thought:
-                shown += self._trimmed(text[start : tag.start()])
+                shown += text[start : tag.start()]
             self._is_thought = not is_end
-            self._has_thought = True
             start = tag.end()
         rest = text[start:]
         kept = _tag_begun(rest)
         end = len(text) - kept
         if not self._is_thought:
-            shown += self._trimmed(text[start:end])
+            shown += text[start:end]
         self._before = text[max(end - 1, 0) : end]
         self._held = text[end:]
         return shown
 
     def flush(self) -> str:
         """Return what was held back; the message has ended."""
-        held = "" if self._is_thought else self._trimmed(self._held)
+        held = "" if self._is_thought else self._held
         self._held = ""
         return held
-
-    def _trimmed(self, text: str) -> str:
-        if self._has_thought and not self._has_shown:
-            text = text.lstrip()
-        self._has_shown = self._has_shown or bool(text.strip())
-        return text
 
 
 def _tag_begun(text: str) -> int:
