@@ -29,7 +29,7 @@ from bot.pipeline.output_items import (
     sent_back,
     text_of,
 )
-from bot.pipeline.prompt import Prompt
+from bot.pipeline.prompt import Prompt, evidence_of
 from bot.pipeline.sink import AnswerSink
 from bot.pipeline.thoughts import ThoughtFilter
 from bot.pipeline.tools import Toolbox
@@ -267,7 +267,8 @@ class _Attempt:
             return json.dumps({"error": f"There is no tool {name[:40]!r}."})
         answer = await self.toolbox.call(name, arguments)
         await self.written.sink.task(Task(id=identity, name=name, state="complete"))
-        self.written.links.known |= links_in(self.toolbox.own_words)
+        for memory in self.toolbox.looked_up:
+            self.written.links.known |= links_in(evidence_of(memory))
         return answer
 
     async def _searched(self, identity: str, arguments: str) -> str:

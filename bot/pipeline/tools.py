@@ -34,7 +34,6 @@ from bot.memories.panel import newest_payload
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
 from bot.people import read_memory_state
-from bot.pipeline.prompt import evidence_of
 from bot.slack.messages import mentions
 from bot.slack.names import MessageNames
 from bot.ui.acts import Keep, Open, Position
@@ -175,14 +174,6 @@ class Toolbox:
         self._switched_off = False
         self._kept = False
         self.switched_on = False
-
-    @property
-    def own_words(self) -> list[str]:
-        """The person's words behind the memories that the model has looked up."""
-        words: list[str] = []
-        for memory in self._memory.shown:
-            words += evidence_of(memory)
-        return words
 
     @property
     def looked_up(self) -> Sequence[Memory]:

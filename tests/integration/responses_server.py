@@ -21,7 +21,7 @@ from bot.pipeline.sink import AnswerSink
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.requests import ModelRequests
 from bot.types import Reply, Task
-from memory import Person
+from memory import Memory, Person
 from memory.formation import TokenUse
 from openai_double.conformance import recorded
 from tests.conftest import Server
@@ -210,9 +210,9 @@ class LookTool(Toolbox):
         self.calls: list[str] = []
 
     @property
-    def own_words(self) -> list[str]:
-        """The calls bring no words of the person's."""
-        return []
+    def looked_up(self) -> Sequence[Memory]:
+        """The calls look up no memories."""
+        return ()
 
     @property
     def answer(self) -> None:

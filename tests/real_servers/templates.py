@@ -32,7 +32,7 @@ from bot.pipeline.tools import Toolbox, tool_definitions
 from bot.reply_models.failures import ReplyFailed
 from bot.reply_models.requests import ModelRequests
 from bot.types import Task
-from memory import Person, load_schemas
+from memory import Memory, Person, load_schemas
 from tests.loopback import serving
 from tests.real_servers.servers import LLAMA_MODEL, llama_server
 from tests.real_servers.tap import Body
@@ -146,9 +146,9 @@ class IdleTools(Toolbox):
         self.definitions = [*tool_definitions(load_schemas(None), False)]
 
     @property
-    def own_words(self) -> list[str]:
-        """The calls bring no words of the person's."""
-        return []
+    def looked_up(self) -> Sequence[Memory]:
+        """The calls look up no memories."""
+        return ()
 
     @property
     def acted(self) -> bool:
