@@ -125,7 +125,7 @@ async def ask_models(
                 break
         else:
             model.breaker.answered()
-            return replace(reply, model=model.model)
+            return reply
     raise await _whose(failures)
 
 

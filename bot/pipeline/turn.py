@@ -54,21 +54,21 @@ MOST_TRIES = 3
 class _Result:
     """The reply to a message, the model's `prompt`, and the `tools` it could call.
 
-    `model`: the model that wrote `text`, if `text` is a model's answer. `left_out`: sentences that
-    say what was left out of the request.
+    `is_answer`: a model's answer to the question is in `text`. `left_out`: sentences that say what
+    was left out of the request.
     """
 
     outcome: Outcome
     text: str
     prompt: Prompt
     tools: Toolbox
-    model: str | None = None
+    is_answer: bool = False
     left_out: Sequence[str] = ()
 
     @property
     def is_shaped(self) -> bool:
         """Whether the answer contains words of memories, and no tool acted or showed something."""
-        if self.model is None or self.tools.acted or self.tools.shown:
+        if not self.is_answer or self.tools.acted or self.tools.shown:
             return False
         seen = [*self.prompt.recalled.memories, *self.tools.looked_up]
         return bool(in_answer(seen, self.prompt.question, self.text))
@@ -164,7 +164,7 @@ async def _deliver(
     await sink.finish(
         with_notes(localizer, text, _notes(turn, result)),
         is_shaped=result.is_shaped,
-        can_be_rated=result.model is not None,
+        can_be_rated=result.is_answer,
         says_off=not result.tools.switched_on,
     )
     return text
@@ -325,7 +325,7 @@ async def _send(
         text=reply_text(localizer, reply),
         prompt=request.prompt,
         tools=tools,
-        model=None if reply.refused else reply.model,
+        is_answer=not reply.refused,
         left_out=[localizer.say(f"without_{one}") for one in request.left_out],
     )
 
