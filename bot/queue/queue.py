@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
 import procrastinate
-from procrastinate import JobContext, exceptions
+from procrastinate import JobContext
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.schema import SchemaManager
@@ -45,16 +46,13 @@ procrastinate sets no role."""
 REPLIES = "replies"
 """Jobs whose result a person waits for."""
 BACKGROUND = "background"
-# A queue of its own: recovery must not wait for a place among the jobs of a slow model.
-_RECOVERY = "recovery"
-_RECOVER = "recover_jobs"
-_EVERY_TWO_SECONDS = "* * * * * */2"
 # A notification announces a new reply at once. Polling finds a job that has become due, one whose
 # lock was freed, those of the other queues, and, behind a pooler that carries no notifications,
 # every job.
 _POLL_SECONDS = 0.5
 _ABORT_POLL_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 1.5
+_RECOVERY_SECONDS = 2.0
 # A worker's row is needed as long as its process may go on.
 _PRUNE_SECONDS = 600.0
 _REPLIES_PATIENCE_SECONDS = 25.0
@@ -87,8 +85,7 @@ class Queue:
         self._manager = PatientJobManager(connector, self.pulse, self._stopping)
         self.app.job_manager = self._manager
         self._workers: list[asyncio.Task[None]] = []
-        self._beating: asyncio.Task[None] | None = None
-        self._register_upkeep()
+        self._upkeep: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Share the application's pool with procrastinate."""
@@ -190,10 +187,13 @@ class Queue:
         works = (
             self._work(REPLIES, replies, _REPLIES_PATIENCE_SECONDS, listens=True),
             self._work(BACKGROUND, background, _BACKGROUND_PATIENCE_SECONDS),
-            self._work(_RECOVERY, 1, _BACKGROUND_PATIENCE_SECONDS),
         )
         self._workers = [asyncio.create_task(work, name="worker") for work in works]
-        self._beating = asyncio.create_task(self._beat_until_ended(), name="heartbeats")
+        # A worker of procrastinate sends no heartbeats while it waits for its jobs, to stop or to
+        # start again.
+        beat = self._repeat_until_ended(self._manager.beat_for_all, _HEARTBEAT_SECONDS)
+        recover = self._repeat_until_ended(self._recover, _RECOVERY_SECONDS)
+        self._upkeep = [asyncio.create_task(work, name="upkeep") for work in (beat, recover)]
 
     def begin_to_stop(self) -> None:
         """Take no more jobs; what runs goes on."""
@@ -210,23 +210,26 @@ class Queue:
         if self._workers:
             await asyncio.wait(self._workers, timeout=2 * _REPLIES_PATIENCE_SECONDS)
         self._workers = []
-        if self._beating is not None:
-            await cancel_until_done(self._beating)
+        for task in self._upkeep:
+            await cancel_until_done(task)
 
-    async def _beat_until_ended(self) -> None:
-        """Send heartbeats until the last jobs have ended.
-
-        A worker of procrastinate sends none while it waits for its jobs, to stop or to start again.
-        """
+    async def _repeat_until_ended(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
+        """Do the work, with pauses of so many seconds, until the last jobs have ended."""
         while any(not worker.done() for worker in self._workers):
             try:
-                await self._manager.beat_for_all()
-            except exceptions.ConnectorException as error:
-                log.warning("a heartbeat failed: %s", fault(error))
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
+                await work()
+            except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
+                log.warning("upkeep of the queue failed: %s", fault(error))
+            await asyncio.sleep(pause)
+
+    async def _recover(self) -> None:
+        """Recover the jobs of dead processes, unless this one may be taken for dead, too."""
+        if self.pulse.unbroken_since() < math.inf:
+            await recover_jobs(self.app, self.pool)
 
     async def run_until_empty(self) -> None:
         """Run the jobs of all queues that are due, until none is left."""
+        await recover_jobs(self.app, self.pool)
         await self.app.run_worker_async(
             wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
         )
@@ -248,7 +251,7 @@ class Queue:
                     fetch_job_polling_interval=_POLL_SECONDS,
                     abort_job_polling_interval=_ABORT_POLL_SECONDS,
                     shutdown_graceful_timeout=patience,
-                    # `_beat_until_ended` sends them.
+                    # `start` lets `beat_for_all` send them.
                     update_heartbeat_interval=_PRUNE_SECONDS,
                     stalled_worker_timeout=_PRUNE_SECONDS,
                     install_signal_handlers=False,
@@ -257,14 +260,6 @@ class Queue:
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning("a worker of the queue ended and starts again: %s", fault(error))
             await asyncio.sleep(_PAUSE_SECONDS)
-
-    def _register_upkeep(self) -> None:
-        async def recover(timestamp: int) -> None:  # noqa: ARG001 - procrastinate names it
-            await recover_jobs(self.app, self.pool)
-
-        # Without a lock: the one of a process that died would keep all others from recovering it.
-        task = self.app.task(name=_RECOVER, queue=_RECOVERY, queueing_lock=_RECOVER)(recover)
-        self.app.periodic(cron=_EVERY_TWO_SECONDS)(task)
 
 
 async def delete_old_jobs(queue: Queue) -> None:

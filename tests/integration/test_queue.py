@@ -476,7 +476,7 @@ async def test_a_process_is_out_of_touch_while_one_of_its_workers_is(
     beat = manager.JobManager.update_heartbeat
     workers: LiteralString = "SELECT id FROM procrastinate_workers ORDER BY id"
     queue.start(replies=1, background=1)
-    await until(lambda: len(owner_rows(database, workers)) == 3)
+    await until(lambda: len(owner_rows(database, workers)) == 2)
     last = owner_rows(database, workers)[-1]["id"]
 
     async def hang(self: manager.JobManager, worker_id: int) -> None:

@@ -129,8 +129,8 @@ async def test_another_installation_on_the_same_app_token_is_a_warning(
         [sentence] = warnings.sentences
         assert "Slack counted 2 connections of this app, but 1 process(es) share this" in sentence
         assert sentence in caplog.messages
-        # Each process has three workers.
-        for _ in range(3):
+        # Each process has two workers.
+        for _ in range(2):
             await execute_statement(pool, process)
     async with socket_mode(bolt_app(double), settings_of(double), count):
         await until(lambda: not warnings.sentences)

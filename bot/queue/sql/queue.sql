@@ -42,9 +42,9 @@ SELECT id FROM procrastinate_jobs WHERE lock = ANY(%(locks)s) AND status = 'doin
 ORDER BY id FOR UPDATE;
 
 -- name: state
--- What waits in the queue. A process has three workers.
+-- What waits in the queue. A process has two workers.
 SELECT
-    (SELECT (count(*) + 2) / 3 FROM procrastinate_workers
+    (SELECT (count(*) + 1) / 2 FROM procrastinate_workers
         WHERE last_heartbeat > now() - make_interval(secs => %(alive)s)) AS processes,
     count(*) FILTER (WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()))
         AS jobs_due,
