@@ -11,9 +11,8 @@ class LoopDetector:
     """Checks whether the last `LOOP_CHARACTERS` of a text repeat one block `REPETITIONS` times.
 
     A song repeats its refrain, code its braces and a table its cells, but with other text between
-    them: only a block that follows itself directly counts. A check takes time proportional to
-    `LOOP_CHARACTERS`, and there is one for `_STEP` characters at most, so that the whole takes time
-    proportional to the text.
+    them: only a block that follows itself directly counts. There is one check for `_STEP`
+    characters at most, so that the whole takes time proportional to the text.
     """
 
     def __init__(self) -> None:
@@ -33,18 +32,13 @@ class LoopDetector:
 def period(text: str) -> int:
     """Return the length of the shortest block that a text repeats, perhaps cutting the last one.
 
-    It is the length of the text without its longest border: a beginning that is also its end.
-    Source: Knuth, Morris and Pratt, "Fast pattern matching in strings", 1977
+    That is how far the text can be moved to the right so that it agrees with itself. This takes
+    quadratic time, but of at most `LOOP_CHARACTERS`.
     """
-    borders = [0] * len(text)
-    border = 0
-    for at in range(1, len(text)):
-        while border and text[at] != text[border]:
-            border = borders[border - 1]
-        if text[at] == text[border]:
-            border += 1
-        borders[at] = border
-    return len(text) - border
+    for length in range(1, len(text)):
+        if text.startswith(text[length:]):
+            return length
+    return len(text)
 
 
 def without_repetitions(text: str) -> str:
