@@ -142,11 +142,10 @@ class Prompt:
     def links(self) -> set[str]:
         """The addresses, in normal form, in the person's words, their evidence, and `kept`.
 
-        Only words within the budgets of the prompt are read.
+        Only words that the model is shown are read.
         """
-        own = [one.question for one in self.exchanges if one.user_id == self.user_id]
-        asked = [cut_middle(question, HISTORY_TOKENS // 2) for question in own]
-        texts = [cut_middle(self.question, QUESTION_TOKENS), *_newest(asked, HISTORY_TOKENS)]
+        texts = [cut_middle(self.question, QUESTION_TOKENS)]
+        texts += [one.question for one in self._shown_exchanges if one.user_id == self.user_id]
         for memory in self.recalled.memories:
             texts += evidence_of(memory)
         texts += [one.text for one in self.kept]
