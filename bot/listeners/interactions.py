@@ -233,17 +233,11 @@ class Interactions:
         await self._show(body, click, result)
 
     async def _searched(self, ack: AsyncAck, body: Body) -> None:
-        """Show the panel with what the submitted search words find."""
-        view = body["view"]
-        position = Position(of=searched_words(view))
-        click = await self._click(body, place_of(body), is_submission=True)
-        running = asyncio.ensure_future(self._panel(body, click, position, None))
-        await asyncio.wait({running}, timeout=_ACK_SECONDS)
-        if running.done():
-            await ack(response_action="update", view=running.result())
-            return
+        """Show the panel with what the submitted search words find, as it is opened."""
+        position = Position(of=searched_words(body["view"]))
         await ack(response_action="update", view=loading_view(position))
-        await self._update(body, view["id"], await running)
+        click = await self._click(body, place_of(body))
+        await self._show_panel(body, click, position, None)
 
     async def _open_panel(self, body: Body, place: Place, position: Position) -> None:
         """Open the panel for a command or a click in a message.
