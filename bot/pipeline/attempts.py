@@ -19,7 +19,6 @@ from bot.conversation.inbox import (
     MAX_FAILURES,
     MAX_FAILURES_WITH_APOLOGY,
     ClaimedMessage,
-    finish_without_turn,
     release_message,
     take_message,
 )
@@ -28,8 +27,7 @@ from bot.delivery.reply_in_slack import DeliveryFailed
 from bot.logs import fault, log_fields
 from bot.people import refusal_in
 from bot.pipeline.fixed_replies import (
-    activate,
-    give_up,
+    end_unanswered,
     postpone,
     refuse_access,
     refuse_quota,
@@ -153,7 +151,7 @@ async def _handle(app: App, claimed: ClaimedMessage) -> bool:
         else:
             count("errors", kind="delivery")
             log.exception("a reply could not be delivered: %s", failed.code)
-        await give_up(app, claimed)
+        await end_unanswered(app, claimed, "failed")
     except RunLater:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it was, the person gets an answer
@@ -176,7 +174,7 @@ async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> 
     count("errors", kind="turn")
     if claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
         log.exception("a message was given up after %d failures", claimed.failures)
-        await give_up(app, claimed)
+        await end_unanswered(app, claimed, "failed")
         return
     log.warning("a turn failed and is begun again: %s", fault(error))
     with suppress(Interrupted):
@@ -216,11 +214,10 @@ async def _attempt(app: App, claimed: ClaimedMessage) -> None:
     message = claimed.message
     if claimed.unserved:
         log.info("a message of a workspace that is not served was passed over")
-        await finish_without_turn(app, claimed, "skipped")
+        await end_unanswered(app, claimed, "skipped")
     elif claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
         log.error("message %s was given up: even the apology fails", claimed.id)
-        activate(app, claimed)
-        await give_up(app, claimed)
+        await end_unanswered(app, claimed, "failed")
     elif refusal := refusal_in(app.settings, message.person, message.channel_id, message.audience):
         await refuse_access(app, claimed, refusal)
     elif claimed.failures >= MAX_FAILURES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from typing import Literal
 
 from slack_sdk.errors import SlackApiError
 
@@ -61,16 +62,17 @@ async def _may_tell(app: App, claimed: ClaimedMessage, what: str, seconds: float
     return await claim_telling(app.pool, person, claimed.id, what, seconds)
 
 
-async def give_up(app: App, claimed: ClaimedMessage) -> None:
-    """End a message as failed, unless it was edited, deleted or taken over."""
-    with suppress(Interrupted):
-        await finish_without_turn(app, claimed, "failed")
+async def end_unanswered(
+    app: App, claimed: ClaimedMessage, status: Literal["skipped", "failed"]
+) -> None:
+    """End a message without a reply, unless it is no longer this run's.
 
-
-def activate(app: App, claimed: ClaimedMessage) -> None:
-    """End a session status `processing` that a dead process may have left."""
+    This also ends a session status `processing` that a dead process may have left.
+    """
     if claimed.attempts or claimed.failures:
         app.sessions.activate(claimed.message.thread)
+    with suppress(Interrupted):
+        await finish_without_turn(app, claimed, status)
 
 
 async def refuse_access(app: App, claimed: ClaimedMessage, refusal: PolicyRefusal) -> None:
@@ -89,7 +91,7 @@ async def refuse_access(app: App, claimed: ClaimedMessage, refusal: PolicyRefusa
         is_shown = await _may_tell(app, claimed, here, _DAY_SECONDS)
     if is_shown:
         await _show_refusal(app, message, refusal)
-    await _skip(app, claimed)
+    await end_unanswered(app, claimed, "skipped")
 
 
 async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> None:
@@ -112,12 +114,6 @@ async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> N
         log.info("a refusal could not be shown: %s", error_code(error))
 
 
-async def _skip(app: App, claimed: ClaimedMessage) -> None:
-    """End a message without a reply."""
-    activate(app, claimed)
-    await finish_without_turn(app, claimed, "skipped")
-
-
 async def refuse_quota(app: App, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
     """Tell the author, once until they may write again, that their messages are used up.
 
@@ -127,7 +123,7 @@ async def refuse_quota(app: App, claimed: ClaimedMessage, used_up: QuotaExceeded
     seconds = max(used_up.seconds, 60.0)
     told = not await _may_tell(app, claimed, "limit_reached", seconds)
     if told and not claimed.begun:
-        await _skip(app, claimed)
+        await end_unanswered(app, claimed, "skipped")
         return
     await reply_fixed(
         app,
