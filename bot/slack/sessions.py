@@ -153,10 +153,7 @@ class Sessions:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _begin(self, thread: str, **more: str) -> None:
-        asked_at = time.monotonic()
         await asyncio.sleep(_MODEL_FIRST_SECONDS)
-        if time.monotonic() - asked_at > SESSION_SECONDS:
-            return  # suspended meanwhile: another process may have ended the session
         limits = self._slack.limits
         team_id = split_thread_key(thread)[0]
         # Without a stream, ending the session is a second call under the same limit, of which the
