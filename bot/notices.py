@@ -20,14 +20,13 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from slack_sdk.errors import SlackApiError
 
 from bot.access import claim_telling
 from bot.app import App
 from bot.people import PersonSettings, read_settings
 from bot.queue.queue import REPLIES, Queue
 from bot.queue.retries import RunLater
-from bot.slack.client import SLACK_FAULTS, error_code, is_passing
+from bot.slack.client import SLACK_FAULTS, error_code, unless_refused
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.slack.posting import show_privately
 from bot.slack.retries import RATE_LIMITED
@@ -159,12 +158,8 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
     if not await claim_telling(app.pool, person, notice.turn, "unread", _DAY_SECONDS):
         return
     line = notice.settings.localizer().say("messages_unread")
-    try:
+    with unless_refused("show a line about unread messages"):
         await _post(app, notice, payload(line))
-    except SLACK_FAULTS as error:
-        if is_passing(error):
-            raise
-        log.info("a line about unread messages could not be shown: %s", error_code(error))
 
 
 async def update_notices(
@@ -303,12 +298,8 @@ async def next_reminders(pool: Pool, person: Person, keys: Collection[str]) -> d
 
 async def _delete(app: App, notice: _Notice, ts: str) -> None:
     client = app.slack.client(notice.person.team_id)
-    try:
+    with unless_refused("delete a notice"):
         await client.chat_delete(channel=notice.channel, ts=ts)
-    except SlackApiError as error:
-        if is_passing(error):
-            raise
-        log.info("a notice could not be deleted: %s", error_code(error))
 
 
 async def _post(app: App, notice: _Notice, said: Payload) -> str | None:

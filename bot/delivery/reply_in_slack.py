@@ -47,6 +47,7 @@ from bot.slack.client import (
     error_code,
     is_passing,
     slack_fault,
+    unless_refused,
 )
 from bot.slack.messages import split_thread_key
 from bot.slack.posting import CLOCKS_DIFFER_SECONDS, messages_since, post_once, with_metadata
@@ -611,15 +612,9 @@ class ReplyInSlack:
 
     async def _delete(self, ts: str) -> None:
         """Delete a message, if Slack allows it."""
-        try:
+        with unless_refused("delete a message"):
             await delete_message(self._patient, self._message.channel_id, ts)
-        except SLACK_FAULTS as error:
-            log.warning("a message was not deleted: %s", slack_fault(error))
-            if is_passing(error):
-                raise
-            if error_code(error) != "message_not_found":
-                return
-        await self._record.remove(ts)
+            await self._record.remove(ts)
 
 
 def turn_metadata(turn_id: UUID, **payload: str) -> dict[str, Any]:

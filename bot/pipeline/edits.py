@@ -10,7 +10,6 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import MODEL_AWAY, end_telling, note_edit, note_message_changed
 from bot.app import App
@@ -23,12 +22,10 @@ from bot.notices import update_notices
 from bot.people import refusal_in
 from bot.slack.client import (
     PATIENCE_SECONDS,
-    SLACK_FAULTS,
     delete_message,
     error_code,
     find_message,
-    is_passing,
-    slack_fault,
+    unless_refused,
 )
 from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
 from memory import Person, PersonMessage
@@ -184,17 +181,8 @@ async def delete_answer(app: App, team: str, thread: str, message: str) -> None:
             app.pool, client, thread, turn_id=row_id, ts=answer.ts, since=since
         )
     for ts in posted:
-        await _delete(client, channel, ts)
+        with unless_refused("delete a reply"):
+            await delete_message(client, channel, ts)
     app.sessions.activate(thread)
     async with transaction(app.pool, scope) as connection:
         await edits.forget_answer(connection, row_id)
-
-
-async def _delete(client: AsyncWebClient, channel: str, ts: str) -> None:
-    """Delete a message of the app, unless Slack refuses that for good."""
-    try:
-        await delete_message(client, channel, ts)
-    except SLACK_FAULTS as error:
-        if is_passing(error):
-            raise
-        log.warning("a reply was not deleted: %s", slack_fault(error))

@@ -10,8 +10,6 @@ import logging
 from contextlib import suppress
 from typing import Literal
 
-from slack_sdk.errors import SlackApiError
-
 from bot.access import MODEL_AWAY, QuotaExceeded, claim_telling
 from bot.app import App
 from bot.conversation.inbox import ClaimedMessage, finish_without_turn, release_message
@@ -20,7 +18,7 @@ from bot.conversation.turns import Outcome, begin_turn, end_turn
 from bot.people import PolicyRefusal
 from bot.pipeline.sink import open_sink
 from bot.queue.retries import RunLater
-from bot.slack.client import PATIENCE_SECONDS, error_code, is_passing
+from bot.slack.client import PATIENCE_SECONDS, unless_refused
 from bot.slack.messages import Message, plain, typed
 from bot.slack.posting import show_privately
 from bot.ui.blocks import payload
@@ -99,7 +97,7 @@ async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> N
     localizer = await app.people.localizer(message.person, message.text)
     in_dm = message.audience == DM
     in_thread = in_dm or not message.opens_thread
-    try:
+    with unless_refused("show why there is no answer"):
         await show_privately(
             app.slack.client(message.team_id, patience=PATIENCE_SECONDS),
             payload(localizer.say(refusal)),
@@ -108,10 +106,6 @@ async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> N
             thread_ts=message.thread_ts if in_thread else None,
             in_dm=in_dm,
         )
-    except SlackApiError as error:
-        if is_passing(error):
-            raise
-        log.info("a refusal could not be shown: %s", error_code(error))
 
 
 async def refuse_quota(app: App, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:

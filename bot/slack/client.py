@@ -10,7 +10,8 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
@@ -160,6 +161,20 @@ def is_passing(error: BaseException) -> bool:
     Any other error is Slack's final answer.
     """
     return error_code(error) in (RATE_LIMITED, "")
+
+
+@contextmanager
+def unless_refused(act: str) -> Iterator[None]:
+    """Go on behind the block where Slack refuses a call in it for good; errors that may pass raise.
+
+    `act` is what Slack refused to do, for the log.
+    """
+    try:
+        yield
+    except SLACK_FAULTS as error:
+        if is_passing(error):
+            raise
+        log.warning("Slack refused to %s: %s", act, slack_fault(error))
 
 
 FindInstallation: TypeAlias = Callable[[str], Awaitable[Installation | None]]
@@ -409,7 +424,7 @@ async def find_message(
 
 
 async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
-    """Delete a message of the app; one that still streams is ended first.
+    """Delete a message of the app, unless it is gone; one that still streams is ended first.
 
     Slack refuses a stream and a message that may never be deleted with the same error,
     `cant_delete_message`. Raises what the Slack client raises.
@@ -419,6 +434,8 @@ async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
     try:
         await client.chat_delete(channel=channel, ts=ts)
     except SlackApiError as error:
+        if error_code(error) == "message_not_found":
+            return
         if error_code(error) not in _MAY_STREAM:
             raise
         try:

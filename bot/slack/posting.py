@@ -18,8 +18,8 @@ from bot.slack.client import (
     SLACK_FAULTS,
     TeamClient,
     error_code,
-    is_passing,
     notice_metadata,
+    unless_refused,
 )
 
 log = logging.getLogger(__name__)
@@ -140,17 +140,14 @@ async def messages_since(
         "include_all_metadata": True,
         "limit": _MOST_MESSAGES,
     }
-    try:
+    found: list[dict[str, Any]] = []
+    with unless_refused("show a conversation"):
         if thread_ts is None:
             answer = await client.conversations_history(**wanted)
         else:
             answer = await client.conversations_replies(ts=thread_ts, **wanted)
-    except SLACK_FAULTS as error:
-        if is_passing(error):
-            raise
-        log.warning("a conversation could not be looked at: %s", error_code(error))
-        return []
-    return list(answer.get("messages") or [])
+        found += answer.get("messages") or []
+    return found
 
 
 def with_metadata(
