@@ -6,7 +6,6 @@ after it was taken back, edited, deleted, forgotten or erased, it is no longer k
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 
 from psycopg import AsyncConnection
@@ -15,13 +14,7 @@ from psycopg.rows import DictRow
 from bot.app import App
 from bot.memories.shaping import brought_words, distinctive_words
 from bot.queue.queue import BACKGROUND, Queue
-from bot.slack.client import (
-    PATIENCE_SECONDS,
-    SLACK_FAULTS,
-    error_code,
-    is_passing,
-    notice_metadata,
-)
+from bot.slack.client import PATIENCE_SECONDS, notice_metadata, unless_refused
 from bot.slack.messages import API_TEAM
 from bot.slack.posting import find_posted, post_once
 from bot.ui.kept_lines import gone_payload, kept_payload
@@ -34,8 +27,6 @@ from memory.postgres import (
     person_transaction,
 )
 from memory.store import KeptMemory, find_memory, nearest_kept, read_kept
-
-log = logging.getLogger(__name__)
 
 SHOW_LINE = "show_kept_line"
 WHOLE = 40
@@ -189,14 +180,10 @@ async def show_line(
         ts = row["ts"] or ts
         channel = row["channel"]
         posting_since = row["posting_since"]
-    try:
+    with unless_refused("show the line of a kept message"):
         if not ts and posting_since is not None:
             ts = await _find_line(app, person, key, channel, thread_ts, posting_since)
         await _show_line(app, person, key, channel, thread_ts, ts)
-    except SLACK_FAULTS as error:
-        if is_passing(error):
-            raise
-        log.info("the line of a kept message was not shown: %s", error_code(error))
 
 
 async def _find_line(
