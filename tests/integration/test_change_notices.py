@@ -161,6 +161,20 @@ async def test_a_notice_whose_post_slack_answers_too_late_is_there_once(
     assert len(notices_seen(app, place)) == 1
 
 
+@pytest.mark.failed_calls("chat.postEphemeral: is_archived", because="That is what is tested.")
+async def test_a_channel_that_is_archived_gets_no_notice(app: App) -> None:
+    """Slack refuses it, which is final: it is not shown later either, when that is taken back."""
+    place, job = await formed(app, "public")
+    app.slack.control("channels/update", {"channel": place.channel, "archived": True})
+    app.slack.forget_calls()
+    await show(app, job)
+    assert len(app.slack.calls("chat.postEphemeral")) == 1
+    app.slack.control("channels/update", {"channel": place.channel, "archived": False})
+    await show(app, job)
+    assert len(app.slack.calls("chat.postEphemeral")) == 1
+    assert notices_seen(app, place) == []
+
+
 async def test_what_is_forgotten_leaves_its_notice(app: App) -> None:
     """Forgotten anywhere, a memory is not told of below the answer any more."""
     place, job = await formed(app)
