@@ -73,6 +73,24 @@ async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> 
     assert page.total == len(expected) == 7
 
 
+async def test_memories_of_the_same_second_stay_on_their_page(
+    pool: Pool, database: str, person: Person
+) -> None:
+    """Each is on one page, in the order of the keys, also after a change moved its row."""
+    at = "2026-11-01 12:00:00+00"
+    keys = [f"key-{number:02}" for number in range(30)]
+    for key in reversed(keys):
+        put_memory(database, person.namespace("dm"), fact(key), key=key, at=at)
+    for moved in ([], keys[5:9]):
+        statement = "UPDATE store SET updated_at = now() WHERE key = ANY(%s) RETURNING 1"
+        owner_rows(database, statement, moved)
+        seen: list[str] = []
+        for number in range(1, 6):
+            page = await memory_page(pool, person, size=7, page=number)
+            seen += [one.key for one in page.memories]
+        assert seen == keys
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
