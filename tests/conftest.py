@@ -267,7 +267,8 @@ def failed_calls(request: pytest.FixtureRequest, calls_servers: bool) -> Iterato
     for mark in request.node.iter_markers("failed_calls"):
         assert mark.kwargs.keys() == {"because"}, "A mark of failed calls says why they fail."
         expected.update(mark.args)
-    assert PAYLOADS.failures(expected, ask=calls_servers) == []
+    failed = PAYLOADS.failures(expected, ask=calls_servers)
+    assert failed == [], "Expected? @pytest.mark.failed_calls('METHOD: ERROR', because=…) says so."
 
 
 @pytest.fixture(autouse=True)
