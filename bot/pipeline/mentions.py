@@ -15,8 +15,9 @@ import regex
 from bot.slack.names import UNKNOWN_CHANNEL, UNKNOWN_GROUP, UNKNOWN_PERSON
 from memory.model import References, names_pattern
 
-# `LinkFilter` has taken "<" apart from what follows it.
-_BEGIN = r"(?:<\s?)?"
+# `LinkFilter` puts a space between "<" and what follows it. An end of line is no such space: "<" is
+# shown before the next line comes.
+_BEGIN = r"(?:<[^\S\n]?)?"
 _ID = (
     rf"{_BEGIN}(?P<sign>[@#]|!\s?subteam\^)?(?<![A-Za-z0-9_])(?P<id>[A-Z][A-Z0-9]++)(?![a-z_])"
     r"(?:\|[^<>\n]{0,80}>)?>?"

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.pipeline.links import LinkFilter
@@ -77,6 +77,7 @@ TOKENS = st.sampled_from(
 )
 
 
+@example("<\n@Mia Tanaka", [2])
 @given(st.lists(TOKENS, max_size=20).map("".join), st.lists(st.integers(0, 400), max_size=12))
 def test_it_makes_no_difference_how_an_answer_is_cut(text: str, cuts: list[int]) -> None:
     """Text comes in pieces of any length; only people who were mentioned are mentioned in it."""
