@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 
 from bot.config import Settings
 from bot.locale import Localizer
-from memory import MemoryOff, Person, Pool
+from memory import Person, Pool
 from memory.metrics import step
 from memory.postgres import (
     Query,
@@ -158,12 +158,8 @@ class UnderWay:
             self._names.discard(name)
 
 
-class NotRemembered(Exception):
-    """No memory may be formed from the message any more; `key` names the sentence that says so."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
+class Overtaken(Exception):
+    """Since a request began, its person was erased, or its message was edited or deleted."""
 
 
 async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: str = "") -> str:
@@ -195,11 +191,8 @@ async def note_message_changed(
 async def check_request(connection: AsyncConnection[DictRow], person: Person, request: str) -> None:
     """Check a request in the transaction that stores its result.
 
-    Raises `memory.MemoryOff` if the person was erased since it began, and `NotRemembered` if its
-    message was edited or deleted. Until the transaction ends `note_message_changed` waits.
+    Raises `Overtaken`. Until the transaction ends `note_message_changed` waits.
     """
     row = await fetch_row(connection, _REQUESTS["check"], {**person.ids, "id": request})
-    if row is None:
-        raise MemoryOff("The person was erased meanwhile.")
-    if row["changed"]:
-        raise NotRemembered("changed_meanwhile")
+    if row is None or row["changed"]:
+        raise Overtaken

@@ -15,7 +15,7 @@ from psycopg.rows import DictRow
 
 from bot.access import (
     AlreadyUnderWay,
-    NotRemembered,
+    Overtaken,
     QuotaExceeded,
     admit,
     begin_request,
@@ -26,7 +26,7 @@ from bot.conversation.audiences import view_at
 from bot.conversation.turns import read_turn
 from bot.locale import Localizer
 from bot.notices import next_reminders
-from bot.people import Off, person_refusal, read_memory_state
+from bot.people import person_refusal, read_memory_state
 from bot.slack.messages import author_key, thread_key, typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block, as_mrkdwn
@@ -45,7 +45,6 @@ from memory import (
     FormationUnavailable,
     InvalidContent,
     MemoryFull,
-    MemoryOff,
     MemoryView,
     Origin,
     Person,
@@ -77,22 +76,21 @@ _VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "s
 
 
 class NotKept(Exception):
-    """A message is not kept for its conversation; `line` is the sentence that says why."""
+    """Something is not stored; `line` is the sentence that says why."""
 
     def __init__(self, line: str) -> None:
-        super().__init__("A message is not kept.")
+        super().__init__("Something is not stored.")
         self.line = line
 
 
 EXPECTED = (
     InvalidContent,
-    MemoryOff,
     MemoryFull,
     ChangeGone,
     ChangedSince,
     QuotaExceeded,
     AlreadyUnderWay,
-    NotRemembered,
+    Overtaken,
     NotKept,
     EmbeddingsUnavailable,
     FormationUnavailable,
@@ -105,20 +103,16 @@ def explain(localizer: Localizer, problem: Exception) -> str:
     match problem:
         case InvalidContent():
             return field_error(localizer, next(iter(problem.codes.values())), {})
-        case MemoryOff():
-            return localizer.say("off")
         case MemoryFull():
             return refusal_line(localizer, "full", "")
         case ChangeGone():
             return localizer.say("memory_gone")
-        case ChangedSince():
+        case ChangedSince() | Overtaken():
             return localizer.say("changed_meanwhile")
         case QuotaExceeded():
             return problem.refusal(localizer)
         case AlreadyUnderWay():
             return localizer.say("under_way")
-        case NotRemembered():
-            return localizer.say(problem.key)
         case NotKept():
             return problem.line
     return localizer.say("command_failed")
@@ -209,53 +203,38 @@ async def blocked(
     if refusal := person_refusal(app.settings, person):
         return Done(line=localizer.say(refusal))
     async with person_transaction(app.pool, person) as connection:
-        state = await read_state(app, connection, person, channel, ts, root)
-    if state.off:
-        on = on_button(localizer, state.off.scope)
-        return Done(line=off_line(localizer, state.off), buttons=[on])
-    if not state.may_form:
-        return Done(line=localizer.say("remember_off_record"))
-    if state.older_than_days is not None:
-        return Done(line=localizer.say("remember_too_old", days=state.older_than_days))
-    return None
+        return await why_not(app, connection, person, localizer, channel, ts, root)
 
 
-@dataclass(frozen=True, slots=True)
-class FormingState:
-    """Whether memory is off, and whether a memory may be formed from a message, if there is one.
-
-    `older_than_days`: for how many days memories are kept, if the message is older.
-    """
-
-    off: Off | None
-    may_form: bool = True
-    older_than_days: int | None = None
-
-
-async def read_state(
+async def why_not(
     app: App,
     connection: AsyncConnection[DictRow],
     person: Person,
+    localizer: Localizer,
     channel: str,
     ts: str,
     root: str = "",
-) -> FormingState:
-    """Return what holds for a person, and for their message, if any.
+) -> Done | None:
+    """Return why nothing may be formed: memory is off, or of the person's message, if there is one.
 
-    `root` is the ts of the first message of its thread.
+    `root` is the ts of the first message of its thread. A message that the person forgot or wrote
+    while memory was off, or that is older than memories are kept, forms nothing. None if it may.
     """
     thread = thread_key(person.team_id, channel, root) if root else ""
     state = await read_memory_state(
         connection, person, channel, ts or "0", app.settings.consent, thread=thread
     )
+    if state.off:
+        on = on_button(localizer, state.off.scope)
+        return Done(line=off_line(localizer, state.off), buttons=[on])
     if not ts:
-        return FormingState(state.off)
-    forgotten = await forgotten_among(connection, person, [(channel, ts)])
-    may_form = state.on_record and not forgotten
+        return None
+    if not state.on_record or await forgotten_among(connection, person, [(channel, ts)]):
+        return Done(line=localizer.say("remember_off_record"))
     days = state.settings.kept_days(app.settings.retention_days)
-    if days is None or time.time() - float(ts) <= days * _DAY_SECONDS:
-        return FormingState(state.off, may_form)
-    return FormingState(state.off, may_form, older_than_days=days)
+    if days is not None and time.time() - float(ts) > days * _DAY_SECONDS:
+        return Done(line=localizer.say("remember_too_old", days=days))
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,15 +362,21 @@ class _Request:
     ) -> None:
         """Mark the message as formed, in the transaction that stores what it says.
 
-        Raises `MemoryOff`, also if the person was erased since `request` began, or `NotRemembered`
-        if the message was edited, deleted or forgotten since.
+        Raises `NotKept` if nothing may be formed any more, and `Overtaken` if, since `request`
+        began, the person was erased or the message was edited or deleted.
         """
         person = self.click.person
-        state = await read_state(self.app, connection, person, self.channel, self.ts, self.root)
-        if state.off:
-            raise MemoryOff("The person has switched memory off meanwhile.")
-        if not state.may_form:
-            raise NotRemembered("remember_off_record")
+        refused = await why_not(
+            self.app,
+            connection,
+            person,
+            self.click.localizer,
+            self.channel,
+            self.ts,
+            self.root,
+        )
+        if refused is not None:
+            raise NotKept(refused.line)
         values = {**person.ids, "channel": self.channel, "ts": self.ts}
         await connection.execute(_SQL["mark_formed"], values)
         # This comes last: an edit locks the turn first, and then the requests about its message.

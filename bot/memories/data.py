@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.access import begin_request, check_request
+from bot.access import Overtaken, begin_request, check_request
 from bot.app import App
 from bot.config import Settings
 from bot.locale import Localizer
@@ -38,7 +38,7 @@ from bot.slack.names import find_names
 from bot.types import PersonErased
 from bot.ui.export_page import export_page
 from bot.ui.panel import Click, Done
-from memory import MemoryOff, Person, Pool, erase, export_memories
+from memory import Person, Pool, erase, export_memories
 from memory.credentials import redact
 from memory.postgres import (
     fetch_rows,
@@ -236,7 +236,7 @@ async def _export(app: App, click: Click) -> Done:
     }
     try:
         key = await _send_files(app, person, request, files, text)
-    except MemoryOff:
+    except Overtaken:
         key = "changed_meanwhile"
     return Done(line=localizer.say(key))
 
@@ -298,7 +298,7 @@ async def _send_files(
     """Send files, by their names, to a person's direct messages with the app, below `text`.
 
     A step that may have been carried out is not repeated. Returns the key of the sentence for the
-    person; raises `MemoryOff` if they were erased since the `request` began.
+    person; raises `Overtaken` if they were erased since the `request` began.
     """
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
     sent: AsyncSlackResponse | None = None

@@ -15,11 +15,11 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from bot.access import NotRemembered, admit, admit_question, begin_request, check_request
+from bot.access import Overtaken, admit, admit_question, begin_request, check_request
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
-from bot.memories.adding import NotKept, author_of, read_state, words_typed
+from bot.memories.adding import NotKept, author_of, why_not, words_typed
 from bot.memories.forgetting import forget_all_of
 from bot.memories.kept_lines import WHOLE, add_line, update_lines
 from bot.people import person_refusal, refusal_in
@@ -27,7 +27,7 @@ from bot.slack.client import SLACK_FAULTS, error_code, find_message
 from bot.slack.messages import is_direct
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
 from bot.ui.kept_lines import author_question
-from bot.ui.lines import off_line, refusal_line
+from bot.ui.lines import refusal_line
 from bot.ui.panel import Click, Done
 from bot.ui.payloads import kept_done
 from memory import (
@@ -35,7 +35,6 @@ from memory import (
     Change,
     ChangedSince,
     ChangeGone,
-    MemoryOff,
     Origin,
     Person,
     PersonMessage,
@@ -275,22 +274,24 @@ async def _store(app: App, said: _Said, words: str, request: str, *, is_public: 
         )
     except ChangedSince as known:
         raise NotKept(localizer.say("kept_already")) from known
-    except (MemoryOff, NotRemembered) as changed:
+    except Overtaken as changed:
         raise NotKept(localizer.say("changed_meanwhile")) from changed
 
 
 async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Said) -> None:
     """Raise `NotKept` if memory is off, or nothing may be remembered of the message."""
     wanted = said.wanted
-    state = await read_state(
-        app, connection, said.person, wanted.channel, wanted.ts, wanted.thread_ts
+    refused = await why_not(
+        app,
+        connection,
+        said.person,
+        said.localizer,
+        wanted.channel,
+        wanted.ts,
+        wanted.thread_ts,
     )
-    if state.off:
-        raise NotKept(off_line(said.localizer, state.off))
-    if not state.may_form:
-        raise NotKept(said.localizer.say("remember_off_record"))
-    if state.older_than_days is not None:
-        raise NotKept(said.localizer.say("remember_too_old", days=state.older_than_days))
+    if refused is not None:
+        raise NotKept(refused.line)
 
 
 async def _older_decisions(app: App, said: _Said, key: str, words: str) -> list[KeptMemory]:

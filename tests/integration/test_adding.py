@@ -235,7 +235,7 @@ async def test_what_is_added_while_its_person_is_erased_is_not_stored(
     else:
         verified.proposes(LEAVE)
         done = await app.add(who, LEAVE)
-    assert say("en", "off") in done.line
+    assert say("en", "changed_meanwhile") in done.line
     assert await app.memories(who) == []
 
 
