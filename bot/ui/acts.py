@@ -20,7 +20,6 @@ from pydantic import (
     PositiveInt,
     TypeAdapter,
     ValidationError,
-    model_validator,
 )
 
 from memory import Selection
@@ -137,12 +136,6 @@ class Forget(_Act):
     since: datetime | None = None
     until: datetime | None = None
     everything: bool = False
-
-    @model_validator(mode="after")
-    def _selects_something(self) -> Forget:
-        if not (self.keys or self.messages or self.since or self.until or self.everything):
-            raise ValueError("This button selects nothing.")
-        return self
 
     @classmethod
     def of(cls, selection: Selection) -> Forget:
