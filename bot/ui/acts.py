@@ -272,15 +272,15 @@ class Export(_Act):
 
 
 class Row(BaseModel):
-    """The row of a panel that was clicked: the id of its block, and those of the two above it.
+    """The row of a panel that was clicked: the id of its block.
 
-    They are rows or headings, the nearest one last.
+    `place` is the number of rows and headings above it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
-    above: tuple[str, ...] = ()
+    place: int = 0
 
 
 class Place(BaseModel):

@@ -225,14 +225,14 @@ def view_with_line(localizer: Localizer, view: SlackView, said: Done) -> SlackVi
 
 def clicked_row(view: SlackView, block_id: str) -> Row | None:
     """Return the row of the panel in `view` that was clicked; None if it was not a row."""
-    above: list[str] = []
+    place = 0
     for block in view.get("blocks") or ():
         name = str(block.get("block_id"))
         is_row = name.startswith((_MEMORY_ROW, _CHANGE_ROW))
         if is_row and name == block_id:
-            return Row(id=name, above=tuple(above[-2:]))
+            return Row(id=name, place=place)
         if is_row or name in _HEADINGS:
-            above.append(name)
+            place += 1
     return None
 
 
@@ -296,12 +296,7 @@ def _in_place(rows: Sequence[Block], said: Sequence[Block], clicked: Row) -> lis
             others.append(row)
         elif row.get("accessory", {}).get("type") == "overflow":
             line = {**line, "accessory": row["accessory"]}
-    # A heading disappears with the last of its rows, so it may not be there any more.
-    place = 0
-    for number, row in enumerate(others, 1):
-        if row.get("block_id") in clicked.above:
-            place = number
-    return [*others[:place], line, *buttons, *others[place:]]
+    return [*others[: clicked.place], line, *buttons, *others[clicked.place :]]
 
 
 def _state(localizer: Localizer, content: Content) -> list[Block]:

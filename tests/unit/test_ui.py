@@ -388,7 +388,7 @@ def heard(blocks: Sequence[Block]) -> None:
 ROWS = st.none() | st.builds(
     Row,
     id=st.integers(0, 4).map(lambda number: f"memory-{UUID(int=number)}"),
-    above=st.integers(0, 4).map(lambda number: ("about_title", f"memory-{UUID(int=number)}")),
+    place=st.integers(0, 9),
 )
 
 
@@ -427,7 +427,7 @@ def test_a_clicked_row_is_found_with_what_is_above(
     if number < len(rows):
         place = listed.index(rows[number])
         row = clicked_row(view, rows[number])
-        assert row == Row(id=rows[number], above=tuple(listed[max(0, place - 2) : place]))
+        assert row == Row(id=rows[number], place=place)
         after = panel_view(localizer, content, Done(line="Done."), row)
         shown = [one.get("block_id", "") for one in after["blocks"]]
         assert [name for name in shown if name in (*listed, "said")] == [
