@@ -98,7 +98,7 @@ async def add_notice(
         return
     promises = [change.key for change in formed.changes if change.kind == PROMISE_KIND]
     if promises:
-        await update_notices_of(app, connection, person, promises, except_turn=turn)
+        await update_notices(app, connection, person, keys=promises, except_turn=turn)
     if not (formed.questions or notable_changes(formed.changes)):
         return
     await connection.execute(_SQL["add"], {**person.ids, "turn": turn})
@@ -115,21 +115,6 @@ async def add_notice(
 def _lock(turn: UUID) -> str:
     """Return the lock of all jobs that show the notice of a turn: they run one at a time."""
     return f"{SHOW_NOTICE}:{turn}"
-
-
-async def update_notices_of(
-    app: App,
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    keys: Iterable[str],
-    *,
-    except_turn: UUID | None = None,
-) -> None:
-    """Update the notices in direct messages that named these memories."""
-    values = {**person.ids, "turn": except_turn, "keys": list(keys)}
-    rows = await fetch_rows(connection, _SQL["shown_of_memories"], values)
-    turns = [row["turn_id"] for row in rows]
-    await _show_later(app.queue, connection, person, turns)
 
 
 async def tell_unread_later(
@@ -166,16 +151,24 @@ async def update_notices(
     app: App,
     connection: AsyncConnection[DictRow],
     person: Person,
-    batches: Collection[UUID],
     *,
+    batches: Collection[UUID] = (),
+    keys: Collection[str] = (),
+    except_turn: UUID | None = None,
     message_deleted: bool = False,
 ) -> None:
-    """Update the notices of these batches in direct messages; one with no text left is deleted.
+    """Update the notices in direct messages of these batches, and those that named these memories.
 
-    If that is because the person has deleted a message, the notice says so instead.
+    One with no text left is deleted. If that is because the person has deleted a message, the
+    notice says so instead.
     """
-    values = {**person.ids, "turns": list(batches)}
-    rows = await fetch_rows(connection, _SQL["shown_of_turns"], values)
+    values = {
+        **person.ids,
+        "turns": list(batches),
+        "keys": list(keys),
+        "except_turn": except_turn,
+    }
+    rows = await fetch_rows(connection, _SQL["shown"], values)
     turns = [row["turn_id"] for row in rows]
     await _show_later(app.queue, connection, person, turns, message_deleted=message_deleted)
 

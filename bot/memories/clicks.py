@@ -32,7 +32,7 @@ from bot.memories.kept_lines_acts import keep_as_author, replace_older, take_bac
 from bot.memories.promises import snooze, undo_snooze
 from bot.memories.shaping import read_shaping
 from bot.memories.switches import change_settings, switch
-from bot.notices import update_notices_of
+from bot.notices import update_notices
 from bot.people import read_settings
 from bot.ui import forms
 from bot.ui.acts import (
@@ -329,7 +329,7 @@ async def _changed(app: App, click: Click, done: Sequence[Change]) -> Done:
 async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> None:
     """Update the messages in Slack about these memories, in a separate transaction."""
     async with person_transaction(app.pool, click.person) as connection:
-        await update_notices_of(app, connection, click.person, keys)
+        await update_notices(app, connection, click.person, keys=keys)
         await update_lines(app.queue, connection, click.person, keys=keys)
 
 

@@ -180,7 +180,7 @@ async def forget_all_of(
     async def in_commit(connection: AsyncConnection[DictRow], forgotten: Forgotten) -> None:
         if forgotten.id is None:
             return
-        await update_notices(app, connection, person, forgotten.batches)
+        await update_notices(app, connection, person, batches=forgotten.batches)
         await update_lines(app.queue, connection, person)
         if publish:
             await publish_later(connection, app.queue, person)

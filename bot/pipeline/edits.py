@@ -137,7 +137,7 @@ async def update_from_message(
         words = read.text
 
     async def in_commit(connection: AsyncConnection[DictRow], batches: Collection[UUID]) -> None:
-        await update_notices(app, connection, person, batches, message_deleted=not root)
+        await update_notices(app, connection, person, batches=batches, message_deleted=not root)
         await update_lines(app.queue, connection, person)
 
     said = PersonMessage(text=words, channel=channel, ts=ts) if words else None

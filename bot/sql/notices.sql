@@ -5,19 +5,16 @@
 INSERT INTO notices (turn_id, team_id, user_id) VALUES (%(turn)s, %(team)s, %(user)s)
 ON CONFLICT (turn_id) DO UPDATE SET shown_at = NULL;
 
--- name: shown_of_turns
--- The notices of these turns whose message can be changed.
-SELECT turn_id FROM notices
-WHERE team_id = %(team)s AND user_id = %(user)s AND turn_id = ANY(%(turns)s) AND ts IS NOT NULL;
-
--- name: shown_of_memories
--- The notices of these memories whose message can be changed, except that of `turn`, if given.
+-- name: shown
+-- The notices of these turns and of these memories whose message can be changed, except that of
+-- `except_turn`, if given.
 SELECT notices.turn_id FROM notices
 WHERE notices.team_id = %(team)s AND notices.user_id = %(user)s AND notices.ts IS NOT NULL
-    AND notices.turn_id IS DISTINCT FROM %(turn)s::uuid
-    AND EXISTS (SELECT FROM statements
-        WHERE statements.team_id = %(team)s AND statements.user_id = %(user)s
-            AND statements.batch = notices.turn_id AND statements.key = ANY(%(keys)s));
+    AND notices.turn_id IS DISTINCT FROM %(except_turn)s::uuid
+    AND (notices.turn_id = ANY(%(turns)s::uuid[])
+        OR notices.turn_id IN (SELECT statements.batch FROM statements
+            WHERE statements.team_id = %(team)s AND statements.user_id = %(user)s
+                AND statements.key = ANY(%(keys)s::text[])));
 
 -- name: place
 -- Where a turn was asked and answered, whether a notice was added, and its message. `above`: the
