@@ -7,14 +7,14 @@ check of each value that is typed.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlencode
 
 import aiohttp
 import openai
 
 from bot import VERSION
-from bot.config import STAND_IN_EMBEDDING_MODEL, Settings
+from bot.config import Settings
 from bot.logs import fault
 from bot.network import in_url
 from bot.runtime.ask_slack import ask_slack
@@ -41,8 +41,6 @@ from bot.slack.client import clock_problem
 from memory import (
     EmbeddedPostgres,
     Embedder,
-    EmbeddingSpace,
-    EmbeddingSpaceMismatch,
     EmbeddingsUnavailable,
     FormationUnavailable,
     MemoryModelRefused,
@@ -143,14 +141,14 @@ async def check_database(settings: Settings) -> str:
     folder = settings.data_dir.resolve()
     if settings.database_url is None and not EmbeddedPostgres(folder).exists():
         return f"The first `kioku up` makes one in {folder}."
-    model = settings.embedding_model
-    if not settings.has_model:
-        model = STAND_IN_EMBEDDING_MODEL  # as `up` does
     async with database(settings, beside=True) as addresses:
         bound = await check_access(addresses.login)
-        async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
-            space = await embedding_space(clients.embeddings, model)
-        state = await _operating_state(addresses.login, space, may_differ=not settings.has_model)
+        space = None
+        if settings.has_model:  # without one `kioku up` sees to the stand-in's vectors
+            async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
+                space = await embedding_space(clients.embeddings, settings.embedding_model)
+        async with open_pool(addresses.login, space) as pool:
+            state = await read_operating_state(pool)
     if not bound:
         raise Problem(UNBOUND_LOGIN)
     oldest = state["oldest_message_seconds"]
@@ -164,24 +162,6 @@ async def check_database(settings: Settings) -> str:
         " {messages_waiting} waiting; jobs: {jobs_due} due, {jobs_later} later,"
         " {jobs_failed} failed in the last two weeks."
     ).format(version=VERSION, **state)
-
-
-async def _operating_state(
-    conninfo: str, space: EmbeddingSpace, *, may_differ: bool
-) -> Mapping[str, Any]:
-    """Return the operating state of a database that is up to date and embedded with `space`.
-
-    `may_differ`: while nothing is stored it may be set up for another space, because ``kioku up``
-    changes that. Raises `EmbeddingSpaceMismatch` and what `open_pool` raises.
-    """
-    try:
-        async with open_pool(conninfo, space) as pool:
-            return await read_operating_state(pool)
-    except EmbeddingSpaceMismatch as mismatch:
-        if not (mismatch.empty and may_differ):
-            raise
-    async with open_pool(conninfo) as pool:
-        return await read_operating_state(pool)
 
 
 async def check_model(settings: Settings) -> str:
