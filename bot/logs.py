@@ -29,23 +29,18 @@ _WARNING_SECONDS = 60.0
 _REPEATED = "socket.accept() out of system resource"
 _REPEATED_SECONDS = 1.0
 
-# Ids of what is being answered or formed. Tasks that are started meanwhile share the dict.
+# Ids of what is being answered or formed.
 _fields: ContextVar[dict[str, str]] = ContextVar("log fields")
 
 
 @contextmanager
-def log_fields(*, team: str, **more: str) -> Iterator[None]:
+def log_fields(*, team: str, turn: str) -> Iterator[None]:
     """Write these fields with each JSON line of the block and its tasks."""
-    token = _fields.set({"team": team, **more})
+    token = _fields.set({"team": team, "turn": turn})
     try:
         yield
     finally:
         _fields.reset(token)
-
-
-def add_log_field(name: str, value: str) -> None:
-    """Add a field to the block of `log_fields`, if there is one."""
-    _fields.get({})[name] = value
 
 
 def fault(error: BaseException) -> str:

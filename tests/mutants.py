@@ -29,7 +29,7 @@ _OTHER: dict[type[ast.AST], type[ast.AST]] = {
     **{ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is},
     **{ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And},
 }
-_UNSEEN = re.compile(r"(await )?(_?log\.|count\(|step_ended\(|add_log_field\()")
+_UNSEEN = re.compile(r"(await )?(_?log\.|count\(|step_ended\()")
 
 
 @pytest.hookimpl(wrapper=True)

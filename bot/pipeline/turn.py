@@ -16,7 +16,6 @@ from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.run import Stopped
 from bot.conversation.turns import Outcome, Turn, end_turn, read_start, store_begin
 from bot.locale import Localizer
-from bot.logs import add_log_field
 from bot.memories.kept_lines import MOST_QUOTED, lines_for_answer, quoted_in
 from bot.memories.shaping import in_answer
 from bot.pipeline.attachments import Brought, read_brought, unseen_lines
@@ -88,7 +87,6 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
     `Interrupted`.
     """
     began = time.perf_counter()
-    add_log_field("turn", str(claimed.id))
     message = claimed.message
     bot_user_id = await app.slack.bot_user_id(message.team_id)
     question = plain(message.text, bot_user_id)
