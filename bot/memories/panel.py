@@ -115,15 +115,11 @@ async def _with_memories(app: App, person: Person, content: Content) -> Content:
     page = await memory_page(
         app.pool, person, size=PAGE_SIZE, page=position.page, words=position.of
     )
-    total = page.total
-    if position.of:
-        total = (await memory_page(app.pool, person, size=1)).total
     return replace(
         content,
         position=position.on_page(page.page),
         memories=page.memories,
         found=page.total,
-        total=total,
     )
 
 

@@ -145,7 +145,7 @@ class Content:
     """Everything that one person's panel shows at a position.
 
     `found` is the number of memories there, on all pages, or of changes on the pages so far, plus
-    one if there are older ones; `total` is the number of all memories. `links` lead to the message
+    one if there are older ones. `links` lead to the message
     that a memory, by its key, or a change, by its id, came from. `unformed` messages are not read
     yet. The changes include the sentences of the last day that
     were `not_remembered`. In Home, `handling` says where data goes, and `card` what colleagues see.
@@ -161,7 +161,6 @@ class Content:
     memories: Sequence[Memory] = ()
     changes: Sequence[Change] = ()
     found: int = 0
-    total: int = 0
     questions: Sequence[Question] = ()
     not_remembered: Sequence[NotRemembered] = ()
     links: Mapping[str, str] = field(default_factory=dict)
@@ -342,8 +341,8 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
     lines: list[str] = []
     if content.off is not None:
         lines.append(localizer.say("off_means"))
-    if content.total:
-        lines.append(localizer.say("counted_memories", count=content.total))
+    if content.memories and not content.position.of:
+        lines.append(localizer.say("counted_memories", count=content.found))
     if content.unformed:
         lines.append(localizer.say("messages_unformed", count=content.unformed))
     if content.off_in and content.off is None:
@@ -404,10 +403,10 @@ def answer_buttons(localizer: Localizer, question: Question) -> list[Block]:
 def _memories(localizer: Localizer, content: Content, rows: Sequence[Block]) -> list[Block]:
     """Return the rows of memories below the input for the words to search for."""
     position = content.position
-    if not content.total and not rows:
+    if not rows and not position.of:
         return [section(localizer.say("panel_none"))]
     blocks = [_search(localizer, position)]
-    if position.of and not rows:
+    if not rows:
         words = as_mrkdwn(position.of)
         blocks.append(section(localizer.say("panel_no_match", words=words)))
     blocks += rows

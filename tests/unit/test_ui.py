@@ -270,7 +270,6 @@ def panels(draw: st.DrawFn) -> Content:
     changes = draw(st.lists(CHANGES, max_size=3, unique_by=lambda one: one.id))
     if draw(st.booleans()):
         changes = _many(changes)
-    total = draw(st.integers(len(memories), 10**4))
     links = {} if draw(st.booleans()) else {one.key: LINK for one in memories}
     return Content(
         position=draw(POSITIONS),
@@ -280,8 +279,7 @@ def panels(draw: st.DrawFn) -> Content:
         refusal=draw(st.none() | st.just("policy_person")),
         memories=memories,
         changes=changes,
-        found=draw(st.integers(len(memories), total)),
-        total=total,
+        found=draw(st.integers(len(memories), 10**4)),
         questions=draw(st.lists(QUESTIONS, max_size=3)),
         links=links | {str(one.id): LINK for one in changes if links},
         unformed=draw(st.integers(0, 100)),
@@ -741,7 +739,7 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
     localizer = Localizer("en")
 
     def headings(*memories: Memory) -> list[str]:
-        content = Content(memories=memories, total=len(memories), found=len(memories))
+        content = Content(memories=memories, found=len(memories))
         blocks = panel_view(localizer, content)["blocks"]
         return [one["block_id"] for one in blocks if one.get("block_id", "").endswith("_title")]
 
