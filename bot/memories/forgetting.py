@@ -22,7 +22,7 @@ from bot.ui.acts import Forget, Position, Undo
 from bot.ui.blocks import Payload, as_mrkdwn, bulleted, button, payload, truncate
 from bot.ui.lines import memory_line, question_line
 from bot.ui.panel import Click, Done, answer_buttons
-from bot.ui.payloads import done_payload, forget_button, forget_question, question_after_forgetting
+from bot.ui.payloads import done_payload, forget_button, forget_question, with_others
 from memory import (
     ChangeGone,
     Forgotten,
@@ -122,7 +122,7 @@ async def _texts_of(app: App, person: Person, localizer: Localizer, selection: S
 async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     """Forget what a button names; pressing it twice does no harm.
 
-    A list of several memories stays, and what was forgotten is shown in place of its row. After a
+    The others of a list of memories are shown below what was forgotten. After a
     click in Home the caller publishes it, because a job would not say what was forgotten. Raises
     `AlreadyUnderWay` for a second click while the first is being carried out.
     """
@@ -145,7 +145,7 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     if not act.among:
         return done
     left = await _memories(app, click.person, act.among)
-    return question_after_forgetting(localizer, done, act.keys[0], act.among, left)
+    return with_others(localizer, done, left)
 
 
 def _one_or_count(localizer: Localizer, memories: Sequence[Memory], count: int) -> str:

@@ -126,7 +126,7 @@ class Edit(_Act):
 class Forget(_Act):
     """Forget a `memory.Selection`: memories by their keys, messages, a time, or everything.
 
-    `among`: the keys of the list of memories that the button is in, which is shown again.
+    `among`: the keys of the list of memories that the button is in; the others are shown again.
     """
 
     act: Literal["forget"] = "forget"

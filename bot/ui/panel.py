@@ -107,15 +107,13 @@ class Done:
     """What a click did, as one line; `undo` is what its *Undo* does, `buttons` are the others.
 
     Raises `ValueError` without a line: Slack refuses an empty message. `beside`: the clicked
-    message stays, and the line is shown separately. `above` and `below` are the other rows of the
-    message.
+    message stays, and the line is shown separately. `below` are the other rows of the message.
     """
 
     line: str
     undo: UndoAct | None = None
     buttons: Sequence[Block] = ()
     beside: bool = False
-    above: Sequence[Block] = ()
     below: Sequence[Block] = ()
 
     def __post_init__(self) -> None:

@@ -66,7 +66,7 @@ _MOST_ROWS = 10  # rows of memories that can each be forgotten
 def done_payload(localizer: Localizer, done: Done) -> Payload:
     """Return what a click did, as a message that replaces the clicked one."""
     shown = payload(done.line, *done.shown_buttons(localizer))
-    blocks = [*done.above, *shown["blocks"], *done.below]
+    blocks = [*shown["blocks"], *done.below]
     return {"text": shown["text"], "blocks": blocks}
 
 
@@ -204,8 +204,7 @@ def forget_question(
         return Done(line=asked, buttons=[forget_button(localizer, Forget(keys=(memory.key,)))])
     count = len(memories)
     shown = memories[:_MOST_ROWS]
-    among = [memory.key for memory in shown]
-    below = [_forget_row(localizer, memory, among) for memory in shown]
+    below = _forget_rows(localizer, shown)
     if total is not None and total > count:
         below.append(note(localizer.say("forget_part", total=total, count=count)))
     elif count > len(shown):
@@ -214,30 +213,25 @@ def forget_question(
     return Done(line=localizer.say("forget_which"), below=below)
 
 
-def question_after_forgetting(
-    localizer: Localizer, done: Done, key: str, among: Sequence[str], left: Sequence[Memory]
-) -> Done:
-    """Return the question which of several memories to forget, with one of them forgotten.
-
-    `done` takes the place of the memory `key`. `among` are the keys in the question; `left` are the
-    memories that still exist.
-    """
-    place = among.index(key)
-    above: list[Block] = []
-    below: list[Block] = []
-    for memory in left:
-        rows = above if among.index(memory.key) < place else below
-        rows.append(_forget_row(localizer, memory, among))
+def with_others(localizer: Localizer, done: Done, left: Sequence[Memory]) -> Done:
+    """Return that one of several memories was forgotten, and below it those that are left."""
+    below = _forget_rows(localizer, left)
     if len(left) > 1:
         below.append(actions(forget_all_button(localizer, left)))
-    return replace(done, above=above, below=below)
+    return replace(done, below=below)
 
 
-def _forget_row(localizer: Localizer, memory: Memory, among: Sequence[str]) -> Block:
-    line = memory_line(localizer, memory)
-    text = with_sentence(localizer, memory, line, line)
-    forget = Forget(keys=(memory.key,), among=tuple(among))
-    return section(text, explained_button(localizer, "menu_forget", forget, line, style="danger"))
+def _forget_rows(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
+    """Return a row for each memory of a list, with a button that forgets it."""
+    among = tuple(memory.key for memory in memories)
+    rows: list[Block] = []
+    for memory in memories:
+        line = memory_line(localizer, memory)
+        text = with_sentence(localizer, memory, line, line)
+        act = Forget(keys=(memory.key,), among=among)
+        forget = explained_button(localizer, "menu_forget", act, line, style="danger")
+        rows.append(section(text, forget))
+    return rows
 
 
 def list_payload(

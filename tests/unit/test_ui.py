@@ -93,8 +93,8 @@ from bot.ui.payloads import (
     on_button,
     on_done,
     open_payload,
-    question_after_forgetting,
     refusal_done,
+    with_others,
 )
 from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
 from bot.ui.promises import Reminder
@@ -547,8 +547,6 @@ def test_every_other_message_fits(
     """What was done, what is asked, and what is offered."""
     everything = forget_button(localizer, Forget(everything=True))
     question = forget_question(localizer, _many([memory] * 3))
-    among = [one.key for one in _many([memory])][:10]
-    left = [replace(memory, key=key) for key in among[:3] + among[4:]]
     gone = Done(line=localizer.say("forgotten", what=escaped(text)))
     for payload in (
         done_payload(localizer, said),
@@ -560,7 +558,7 @@ def test_every_other_message_fits(
         ),
         done_payload(localizer, question),
         done_payload(localizer, forget_question(localizer, [memory])),
-        done_payload(localizer, question_after_forgetting(localizer, gone, among[3], among, left)),
+        done_payload(localizer, with_others(localizer, gone, _many([memory])[:9])),
         list_payload(
             localizer,
             localizer.say("changes_title"),
