@@ -13,7 +13,6 @@ or cancelled when one of them changes.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from functools import partial
@@ -97,7 +96,7 @@ async def remind(app: App, team: str, user: str) -> None:
     localizer = await app.people.localizer(person)
     payload = reminder_payload(localizer, reminders)
     message = uuid4()
-    confirm = partial(_confirm, app, person, message, time.monotonic())
+    confirm = partial(_confirm, app, person, message)
     values = {**person.ids, "dm": DM, "message": message, "keys": keys}
     [begun] = await person_statement(app.pool, person, _SQL["begin_post"], values)
     if not begun["reminders"]:
@@ -204,14 +203,8 @@ async def _post(
     return ts
 
 
-async def _confirm(app: App, person: Person, message: UUID, begun_at: float) -> None:
-    """Raise `_TakenOver` if another process has determined whether the message was posted.
-
-    PostgreSQL is queried only if this process lost touch with it after `begun_at`, a time of
-    `time.monotonic`.
-    """
-    if app.queue.pulse.unbroken_since() <= begun_at:
-        return
+async def _confirm(app: App, person: Person, message: UUID) -> None:
+    """Raise `_TakenOver` if another process has determined whether the message was posted."""
     values = {**person.ids, "message": message}
     if not await person_statement(app.pool, person, _SQL["find_begun"], values):
         raise _TakenOver
