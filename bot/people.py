@@ -75,11 +75,6 @@ class Off:
     until: Until | None = None
     scope: str = ""
 
-    @property
-    def here(self) -> bool:
-        """Whether it is off in one conversation or thread only, not everywhere."""
-        return self.scope != ""
-
 
 class Choices(TypedDict):
     """The fields of `PersonSettings` that a person chooses in a form."""
@@ -143,6 +138,10 @@ class PersonSettings:
         """
         language = self.language or language_of(self.locale, text)
         return Localizer(language, self.zone)
+
+    def asks(self, mode: ConsentMode) -> bool:
+        """Return whether memory needs this person's consent, which they have neither given nor not."""
+        return mode == "ask" and not (self.agreed or self.switched_off)
 
     def off(self, mode: ConsentMode) -> Off | None:
         """Return `Off` if memory is off for this person everywhere, or None."""
@@ -249,7 +248,7 @@ def memory_state(
         settings=settings,
         off=off,
         on_record=off is None and row["on_record"] is not False,
-        asks=mode == "ask" and not settings.agreed and not settings.switched_off,
+        asks=settings.asks(mode),
     )
 
 

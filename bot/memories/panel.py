@@ -57,7 +57,7 @@ async def read_panel(
     content = Content(
         position=position,
         off=settings.off(app.settings.consent),
-        asks=app.settings.consent == "ask" and not (settings.agreed or settings.switched_off),
+        asks=settings.asks(app.settings.consent),
         off_in=off_in,
         refusal=person_refusal(app.settings, person),
         questions=await open_questions(app.pool, person),

@@ -386,7 +386,7 @@ class Toolbox:
 
     async def _pause(self, given: Arguments) -> Output:
         off = self._turn.memory_state.off
-        if off is not None and not off.here and off.until is None:
+        if off is not None and not off.scope and off.until is None:
             return _error("Memory is off already.")
         moment: datetime | None = None
         if given.get("until"):

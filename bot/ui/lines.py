@@ -386,7 +386,7 @@ def refusal_line(localizer: Localizer, reason: str, sentence: str) -> str:
 
 def off_line(localizer: Localizer, off: Off) -> str:
     """Return that memory is off, where and until when."""
-    if off.here:
+    if off.scope:
         return localizer.say("off_here", where=place_name(localizer, off.scope))
     if off.until is None:
         return localizer.say("off")
