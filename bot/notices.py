@@ -11,8 +11,6 @@ says so, and *Changes* lists them. The SQL is in bot/sql/notices.sql.
 
 from __future__ import annotations
 
-import logging
-import random
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,11 +23,9 @@ from bot.access import claim_telling
 from bot.app import App
 from bot.people import PersonSettings, read_settings
 from bot.queue.queue import REPLIES, Queue
-from bot.queue.retries import RunLater
-from bot.slack.client import SLACK_FAULTS, error_code, unless_refused
+from bot.slack.client import unless_refused
 from bot.slack.messages import API_TEAM, split_thread_key
 from bot.slack.posting import show_privately
-from bot.slack.retries import RATE_LIMITED
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.payloads import notice_payload
@@ -43,15 +39,12 @@ from memory.postgres import (
     person_transaction,
 )
 
-log = logging.getLogger(__name__)
-
 SHOW_NOTICE = "show_notice"
 TELL_UNREAD = "tell_unread"
 _SQL = load_statements("bot", "notices")
 _REMINDERS = load_statements("bot", "reminders")
 _TURN_SECONDS = 60.0
 """The notice of a turn is shown after these seconds even if the turn has not ended."""
-_LATER_SECONDS = (4.0, 12.0)
 _DAY_SECONDS = 86_400.0
 _FEW_SECONDS = 5.0
 
@@ -207,8 +200,8 @@ async def show_notice(
 
     If the answer was given again below the message, the message is deleted and posted again. With
     `unless_shown` nothing is done for a notice that was shown already. With `message_deleted` a
-    notice that has nothing left to say says that. Raises `RunLater` while Slack's rate limit
-    refuses a call, and any other fault of Slack's that may pass; a final refusal is logged.
+    notice that has nothing left to say says that. Raises a fault of Slack's that may pass; a final
+    refusal is logged.
     """
     person = Person(team, user)
     notice = await _find(app.pool, person, UUID(turn))
@@ -219,18 +212,12 @@ async def show_notice(
     said = await _payload(app, notice)
     if said is None and message_deleted and notice.ts is not None:
         said = payload(notice.settings.localizer().say("notice_deleted"))
-    try:
+    with unless_refused("show a notice"):
         if notice.ts is not None and (notice.above or said is None):
             await _delete(app, notice, notice.ts)
             notice = replace(notice, ts=None, shown=False)
         if said is not None:
             notice = await _show(app, notice, said)
-    except SLACK_FAULTS as error:
-        if error_code(error) == RATE_LIMITED:
-            raise RunLater(random.uniform(*_LATER_SECONDS)) from error  # noqa: S311
-        if not error_code(error):
-            raise
-        log.info("a notice could not be shown: %s", error_code(error))
     values = {**person.ids, "turn": notice.turn, "ts": notice.ts}
     await person_statement(app.pool, person, _SQL["note_shown"], values)
 
