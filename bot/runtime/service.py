@@ -117,8 +117,13 @@ class _Reception:
         """
         if await self._socket_problem():
             return []
-        teams = await self._teams()
-        return [team for team in teams if await self._app.workspaces.serves(team)]
+        installation = self._app.installation
+        if installation is None:
+            # The token of a workspace that leaves is deleted.
+            return await teams_with_tokens(self._app.pool)
+        if not await self._app.workspaces.serves(installation.team_id):
+            return []
+        return [installation.team_id]
 
     async def problem(self) -> str | None:
         """Return one sentence about what keeps the process from being ready, or None."""
@@ -131,11 +136,6 @@ class _Reception:
         if self._socket is not None and not await self._socket.is_connected():
             return "Slack's Socket Mode is not connected."
         return None
-
-    async def _teams(self) -> list[str]:
-        if self._app.installation is not None:
-            return [self._app.installation.team_id]
-        return await teams_with_tokens(self._app.pool)
 
 
 def _create_web_app(app: App, bolt: AsyncApp, reception: _Reception) -> web.Application:
