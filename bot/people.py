@@ -140,7 +140,7 @@ class PersonSettings:
         return Localizer(language, self.zone)
 
     def asks(self, mode: ConsentMode) -> bool:
-        """Return whether memory needs this person's consent, which they have neither given nor not."""
+        """Return whether memory waits for this person to agree to it or to refuse."""
         return mode == "ask" and not (self.agreed or self.switched_off)
 
     def off(self, mode: ConsentMode) -> Off | None:
