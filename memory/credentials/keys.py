@@ -29,6 +29,8 @@ _FORMATS = re.compile(
     r"|sq0[a-z]{3}-[A-Za-z0-9_-]{22,64}|fw_[A-Za-z0-9]{20,64}|v1\.0-[0-9a-f]{24}-[0-9a-f]{32,256}"
     r"|AGE-SECRET-KEY-1[A-Z0-9]{58}|dt0[a-z]01\.[A-Z0-9]{24}\.[A-Z0-9]{64}"
     r"|(?:bkua_|sgp_(?:[0-9a-f]{16}_)?)[0-9a-f]{40}|oy2[a-z0-9]{43}"
+    r"|GOCSPX-[A-Za-z0-9_-]{28}|A3-[A-Z0-9]{6}-[A-Z0-9]{6}(?:-[A-Z0-9]{5}){4}"  # Google, 1Password
+    r"|pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"  # Airtable
     r"|access-(?:sandbox|development|production)-[0-9a-f-]{36}|[12]/[0-9/]{16,33}:[0-9a-f]{32}"
     r")(?![A-Za-z0-9])"
 )
@@ -50,7 +52,8 @@ _LEAST_LEFT = 0.3  # share of a key that is left without what people write
 _LEAST_BARE = 32  # characters of a key without a name; ids of 20 to 28 look the same
 _LEAST_NAMED = 16  # characters of a key behind a name such as "sk_live_"
 _LEAST_MIXED = 10  # characters of one part of a key, between "-", "_", "." or "/"
-_CLASSES = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
+_CASES = (re.compile("[a-z]"), re.compile("[A-Z]"))
+_DIGIT = re.compile("[0-9]")
 # A prefix that marks a key as one. "pk" and "pub" begin public keys.
 _NAME = re.compile(
     r"(?!pk[_-]|pub)(?:[A-Za-z0-9]{1,20}[_.-]){0,3}?"
@@ -93,8 +96,10 @@ def is_random(word: str) -> bool:
 
 
 def _is_mixed(part: str) -> bool:
-    """Return whether a part of a word has letters of both cases and digits."""
-    return len(part) >= _LEAST_MIXED and all(one.search(part) for one in _CLASSES)
+    """Return whether a part of a word has letters of both cases, and digits unless it is long."""
+    if not all(one.search(part) for one in _CASES):
+        return False
+    return len(part) >= (_LEAST_MIXED if _DIGIT.search(part) else _LEAST_BARE)
 
 
 def share_left(text: str) -> float:

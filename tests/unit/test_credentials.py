@@ -139,6 +139,8 @@ FORMATS += [
         f"{_digits(10)}:AA{_draw(33)}",
         "ASIA" + _draw(16, _UPPER),
         f"https://hooks.slack.com/services/T0{_draw(7, _UPPER)}/B0{_draw(8, _UPPER)}/{_draw(24)}",
+        "GOC" + "SPX-" + _draw(28, _URLSAFE),
+        f"A3-{_draw(6, _UPPER)}-{_draw(6, _UPPER)}-{'-'.join(_draw(5, _UPPER) for _ in range(4))}",
     )
 ]
 # Found by what is around them.
@@ -270,6 +272,7 @@ TECHNICAL = [
     f"arn:aws:lambda:ap-northeast-1:{_digits(12)}:function:ask:7",
     "pod api-6d4b75cb6d-hx2kz of feature/PAY-1234-fix-OAuth2-login-flow-v2",
     "AbstractSingletonProxyFactoryBean2 calls getUserByEmailAndPassword2024V2Test",
+    "InternalFrameInternalFrameTitlePaneInternalFrameTitlePaneMaximizeButtonWindowNotFocusedState",
     "JAN 4512345678906 and 4900000000023, GTIN 34003994155486",
     "IMEI 352306926103107, ISBN 9783161484100",
     "tweet 1795707522159843123, order 123-1234567-1234567",
@@ -299,6 +302,13 @@ def test_a_format_is_found_alone(subtests: pytest.Subtests) -> None:
         with subtests.test(secret=secret):
             assert _found(secret) == [secret]
             assert _found(f"{secret} and {secret}") == [secret, secret]
+
+
+def test_most_keys_without_a_digit_are_found() -> None:
+    """Some services make keys of letters alone; chance makes a few of them like words."""
+    letters = random.Random(13)
+    keys = ["h" + "f_" + "".join(letters.choices(string.ascii_letters, k=34)) for _ in range(200)]
+    assert sum(_found(f"I use {key} here") == [key] for key in keys) > 160
 
 
 @pytest.mark.parametrize(
