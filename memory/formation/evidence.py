@@ -153,6 +153,13 @@ class TypedMessage:
         last = bisect_left(self.sentences, end, key=lambda one: one[0]) - 1
         return first, max(first, last)
 
+    def is_whole(self, start: int, end: int) -> bool:
+        """Return whether all letters of the sentences between two offsets are between them."""
+        first, last = self.around(start, end)
+        begin = self.sentences[first][0]
+        close = self.sentences[last][1]
+        return not letters(self.text[begin:start] + self.text[end:close])
+
     @property
     def sentence_texts(self) -> list[str]:
         """The sentences as a model reads them."""
@@ -192,25 +199,39 @@ class Evidence:
 
 
 def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | None:
-    """Return the evidence for `quote` in the newest of `messages` that contains it, or None."""
+    """Return the evidence for `quote`, or None if none of `messages` contains it.
+
+    The newest message of which it is whole sentences comes first, then the newest that contains it:
+    the "yes" of a later "yes, please" answers another question.
+    """
+    found: tuple[int, int, int] | None = None
     for index in reversed(range(len(messages))):
-        message = messages[index]
-        found = message.find(quote)
-        if found is None:
+        place = messages[index].find(quote)
+        if place is None:
             continue
-        start, end = found
-        first, last = message.around(start, end)
-        earlier = sentences_of(messages[:index]) + message.sentence_texts[:first]
-        before = earlier[-1] if earlier else ""
-        later = message.sentence_texts[last + 1 :] + sentences_of(messages[index + 1 :])
-        after = later[0] if later else ""
-        return Evidence(
-            message=message,
-            text=_window(message, first, last, start, end),
-            before=before[-_CONTEXT:],
-            after=after[:_CONTEXT],
-        )
-    return None
+        if messages[index].is_whole(*place):
+            found = (index, *place)
+            break
+        found = found or (index, *place)
+    if found is None:
+        return None
+    return _evidence_at(messages, *found)
+
+
+def _evidence_at(messages: Sequence[TypedMessage], index: int, start: int, end: int) -> Evidence:
+    """Return the evidence around two offsets of the text of a message."""
+    message = messages[index]
+    first, last = message.around(start, end)
+    earlier = [*sentences_of(messages[:index]), *message.sentence_texts[:first]]
+    later = [*message.sentence_texts[last + 1 :], *sentences_of(messages[index + 1 :])]
+    before = earlier[-1] if earlier else ""
+    after = later[0] if later else ""
+    return Evidence(
+        message=message,
+        text=_window(message, first, last, start, end),
+        before=before[-_CONTEXT:],
+        after=after[:_CONTEXT],
+    )
 
 
 def sentences_of(messages: Iterable[TypedMessage]) -> list[str]:

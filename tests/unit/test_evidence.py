@@ -176,6 +176,22 @@ def test_the_newest_message_counts_and_neighbours_give_context() -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "ts"),
+    [
+        ("Yes!", "Yes please, for two.", "1.0"),
+        ("Hi. Yes", "Yes, sure", "1.0"),
+        ("Yes", "Yes.", "2.0"),
+        ("Yes, sure", "Yes please", "2.0"),
+    ],
+)
+def test_a_message_that_says_just_the_quote_comes_first(first: str, second: str, ts: str) -> None:
+    """What was quoted is rather a whole sentence than the beginning of a newer one."""
+    found = find_evidence("yes", [message(first, "1.0"), message(second, "2.0")])
+    assert found is not None
+    assert found.original.ts == ts
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("Ｎｏｄｅ．ｊｓ", "node.js!"),
