@@ -34,7 +34,7 @@ MAX_MESSAGE = 8_000  # characters of one message that are read
 OMITTED = "[…]"
 """Replaces omitted parts of a message: code, struck-out text, block quotes."""
 _LEFT_OUT = "\x00"  # stands for an omission among the letters that are compared
-_CONTEXT = 300  # characters of the sentences before and after the evidence
+_CONTEXT = 300  # characters of the sentences before the evidence, and of the one after it
 # A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11. A full
 # stop counts only before white space.
 _CLOSE = r"[\p{Pe}\p{Pf}\"']*+"
@@ -172,9 +172,9 @@ class TypedMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The sentences that a proposal quotes: `text`, as typed, and the ones `before` and `after`.
+    """The sentences that a proposal quotes: `text`, as typed, those `before` and the one `after`.
 
-    `message` contains `text`; `before` and `after` may come from the previous or next message.
+    `message` contains `text`; `before` and `after` may come from earlier messages or the next.
     """
 
     message: TypedMessage
@@ -222,14 +222,14 @@ def _evidence_at(messages: Sequence[TypedMessage], index: int, start: int, end: 
     """Return the evidence around two offsets of the text of a message."""
     message = messages[index]
     first, last = message.around(start, end)
+    # A list is read with its heading.
     earlier = [*sentences_of(messages[:index]), *message.sentence_texts[:first]]
     later = [*message.sentence_texts[last + 1 :], *sentences_of(messages[index + 1 :])]
-    before = earlier[-1] if earlier else ""
     after = later[0] if later else ""
     return Evidence(
         message=message,
         text=_window(message, first, last, start, end),
-        before=before[-_CONTEXT:],
+        before="\n".join(earlier)[-_CONTEXT:],
         after=after[:_CONTEXT],
     )
 

@@ -152,6 +152,7 @@ def test_what_a_model_made_up_is_not_evidence() -> None:
         ("好きです。嫌いです。", "嫌い", "好きです。", "嫌いです。", ""),
         ("first line\nsecond line", "first line second", "", "first line\nsecond line", ""),
         ("I use Node.js and v3.5 daily.", "node.js", "", "I use Node.js and v3.5 daily.", ""),
+        ("Dislikes:\n- natto\n- okra", "okra", "Dislikes:\n- natto", "- okra", ""),
         ("मुझे चाय पसंद है। धन्यवाद।", "चाय", "", "मुझे चाय पसंद है।", "धन्यवाद।"),
     ],
 )
