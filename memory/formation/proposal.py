@@ -8,7 +8,7 @@ fields, and contains no credentials and no link that the person did not type.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
@@ -185,11 +185,12 @@ def _read(
     if evidence is None:
         return Refusal(reason="no_evidence", kind=kind)
     unusable = Refusal(reason="unusable", kind=kind, evidence=evidence)
+    references = replace(evidence.message.references, typed=evidence.original.text)
     schema = schemas.get(kind)
     if schema is None or (target is not None and target.kind != kind):
         return unusable
     try:
-        valid = schema.model_validate(_fields(kind, written, target, evidence.message.references))
+        valid = schema.model_validate(_fields(kind, written, target, references))
     except ValidationError:
         return unusable
     content = valid.model_dump(mode="json")

@@ -40,10 +40,12 @@ def references_in(texts: Iterable[str]) -> list[str]:
 class References:
     """The names of references, such as ``@Mia Tanaka`` for ``<@U012AB3CD>``; names are unique.
 
-    A reference without a name stays as it is.
+    A reference without a name stays as it is. `typed` are words of a person: a name that is in them
+    without being a reference is a word. People choose their own names.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
+    typed: str = ""
 
     def shown(self, text: str) -> str:
         """Return a stored text as a model reads it."""
@@ -73,7 +75,7 @@ class References:
         """Return a text that a model wrote with references in the place of names.
 
         A name counts with its sign, ``@Mia``. A person's name of several words also counts without
-        it, because models leave the sign out.
+        it, because models leave the sign out, unless it is in `typed`.
         """
         if not self._by_name:
             return text
@@ -94,8 +96,9 @@ class References:
         found: dict[str, str] = {}
         for reference, name in self.names.items():
             found[name] = reference
-            if reference.startswith(_PERSON) and " " in name:
-                found[name[1:]] = reference
+            bare = name[1:]
+            if reference.startswith(_PERSON) and " " in bare and bare not in self.typed:
+                found[bare] = reference
         return found
 
     @cached_property
