@@ -121,7 +121,7 @@ def migrate(
                 _record(connection, step.name)
             done.append(step.name)
         _record_embedding_space(connection, space)
-        revoke_temporary(connection)
+        revoke_temporary(connection, around)
     return done
 
 

@@ -166,13 +166,11 @@ def _default_user() -> str:
     return ""
 
 
-def revoke_temporary(connection: Connection[DictRow]) -> None:
+def revoke_temporary(connection: Connection[DictRow], around: Surroundings) -> None:
     """Revoke TEMPORARY from all but the owner: a temporary table would shadow a table of Kioku.
 
     Runs at each migration, because neither a dump nor a copy of a database keeps its privileges. If
     this user does not own the database, PostgreSQL changes nothing and warns.
     """
-    # The server's name of the database: a pooler may give it another one.
-    [row] = connection.execute("SELECT current_database() AS name").fetchall()
     revoke = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, kioku_app")
-    connection.execute(revoke.format(sql.Identifier(row["name"])))
+    connection.execute(revoke.format(sql.Identifier(around.database)))
