@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from memory.credentials.redaction import find_credentials
 from memory.embeddings.embedder import Embedder
 from memory.model.dates import slack_time
-from memory.model.errors import ChangedSince, ChangeGone, InvalidContent, MemoryFull
+from memory.model.errors import ChangedSince, ChangeGone, InvalidContent
 from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
 from memory.model.schemas import (
     LEVEL_FIELDS,
@@ -31,7 +31,7 @@ from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
 from memory.store.changes import Change, add_changes, read_changes
 from memory.store.memories import Memory, reread
-from memory.store.projection import remaining_capacity
+from memory.store.projection import check_capacity
 from memory.store.statements import read_statements, withdraw, writing
 from memory.store.subjects import read_known
 
@@ -157,8 +157,7 @@ async def add_memories(
             one = statement_of(key, kind, namespace.audience, said, origin, batch=batch)
             statements.append(one)
         new = {one.key for one in statements} - known.remembered
-        if new and len(new) > await remaining_capacity(connection, person):
-            raise MemoryFull("The person has as many memories as are kept.")
+        await check_capacity(connection, person, len(new))
         changes = await add_changes(connection, person, statements, known)
         if in_commit is not None:
             await in_commit(connection, changes)

@@ -15,8 +15,7 @@ from memory.model.namespace import Person
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import Selection, forget_within
-from memory.store.memories import MAX_MEMORIES, person_range
-from memory.store.projection import remaining_capacity
+from memory.store.memories import person_range
 from memory.store.statements import seeing_forgotten
 
 # Deletes or counts rows of the application's tables in the same transaction, by table.
@@ -63,8 +62,7 @@ async def erase(
         if also is not None:
             counts |= await also(connection)
         counts |= await _count_rows(connection, parameters)
-        memories = MAX_MEMORIES - await remaining_capacity(connection, person)
-        await forget_within(connection, person, Selection(everything=True))
+        forgotten = await forget_within(connection, person, Selection(everything=True))
         async with seeing_forgotten(connection):
             await connection.execute(_SQL["erase"], parameters)
         if identity or any(counts.values()):
@@ -75,7 +73,7 @@ async def erase(
         if left is not None:
             still |= await left(connection)
         still |= await _count_rows(connection, parameters)
-    return Erased(at=datetime.now(UTC), memories=memories, counts=counts, left=still)
+    return Erased(at=datetime.now(UTC), memories=forgotten.count, counts=counts, left=still)
 
 
 async def _count_rows(

@@ -18,7 +18,7 @@ from psycopg import AsyncConnection, DataError
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder, literal
-from memory.model.errors import ChangedSince, ChangeGone, EmbeddingsUnavailable, MemoryFull
+from memory.model.errors import ChangedSince, ChangeGone, EmbeddingsUnavailable
 from memory.model.namespace import Person, kept_audience, kept_channel
 from memory.model.schemas import KEPT_KIND
 from memory.model.statement import Statement
@@ -27,7 +27,7 @@ from memory.postgres.statements import load_statements
 from memory.store.changes import Change, add_changes
 from memory.store.edits import AfterWrite, Origin, statement_of
 from memory.store.memories import Memory, read, reread
-from memory.store.projection import remaining_capacity
+from memory.store.projection import check_capacity
 from memory.store.statements import statements_of_message, writing
 
 _log = logging.getLogger(__name__)
@@ -193,8 +193,7 @@ async def keep(
     async with writing(pool, embedder, person) as connection:
         if await _is_kept(connection, person, kept):
             raise ChangedSince("The message keeps these words already.")
-        if await remaining_capacity(connection, person) < 1:
-            raise MemoryFull("The person has as many memories as are kept.")
+        await check_capacity(connection, person, 1)
         [change] = await add_changes(connection, person, [kept])
         if in_commit is not None:
             await in_commit(connection, [change])

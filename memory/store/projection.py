@@ -12,6 +12,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from memory.model.errors import MemoryFull
 from memory.model.namespace import DM, Person
 from memory.model.statement import Statement, View, views
 from memory.postgres.database import fetch_rows
@@ -55,6 +56,12 @@ async def remaining_capacity(connection: AsyncConnection[DictRow], person: Perso
     values = {"prefix": prefix, "most": MAX_MEMORIES}
     [row] = await fetch_rows(connection, _SQL["remaining"], values)
     return int(row["remaining"])
+
+
+async def check_capacity(connection: AsyncConnection[DictRow], person: Person, new: int) -> None:
+    """Raise `MemoryFull` if the person may not store so many new memories."""
+    if new and new > await remaining_capacity(connection, person):
+        raise MemoryFull("The person has as many memories as are kept.")
 
 
 async def read_rows(

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.dates import slack_time
-from memory.model.errors import ChangedSince, ChangeGone, MemoryFull
+from memory.model.errors import ChangedSince, ChangeGone
 from memory.model.namespace import DM, Person
 from memory.model.schemas import subject_key
 from memory.model.statement import MessageKey, Statement
@@ -21,7 +21,7 @@ from memory.postgres.database import Pool, fetch_rows, person_statement
 from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.changes import Change, add_changes
 from memory.store.memories import Keyed
-from memory.store.projection import remaining_capacity
+from memory.store.projection import check_capacity
 from memory.store.statements import writing
 from memory.store.subjects import read_known
 
@@ -155,8 +155,8 @@ async def answer_question(
         if question.asks == "store" or (answer == "both" and said.act == "say"):
             # If there is a memory about the same thing by now, the statement is about that one.
             said = replace(said, key=known.first_keys.get(said.about, str(uuid4())))
-        if question.before is None and await remaining_capacity(connection, person) < 1:
-            raise MemoryFull("The person has as many memories as are kept.")
+        if question.before is None:
+            await check_capacity(connection, person, 1)
         return await add_changes(connection, person, [said], known)
 
 
