@@ -303,7 +303,7 @@ class _Request:
             text=line,
             channel=self.channel,
             ts=self.ts,
-            origin="message" if self.ts else "command",
+            actor="formation" if self.ts else "command",
             zone=self.click.localizer.zone,
         )
 

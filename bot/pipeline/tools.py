@@ -154,7 +154,7 @@ class Toolbox:
             text=turn.words,
             channel=message.channel_id,
             ts=message.ts,
-            origin="tool",
+            actor="tool",
             zone=zone,
             reply_to=final_question(turn.last_reply or ""),
         )

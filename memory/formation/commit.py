@@ -119,7 +119,7 @@ def _notes(
         if one.evidence is None:
             continue
         text = redact(one.evidence.text).text
-        origin = origin_of(one.evidence, text, "formation")
+        origin = origin_of(one.evidence, text)
         audience = view.own.audience
         statement = statement_of(str(uuid4()), one.kind, audience, None, origin, batch=batch)
         notes.append((statement, one.reason))

@@ -18,13 +18,12 @@ from memory.formation.proposal import Proposal, Reason, Refusal
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
 from memory.model.namespace import DM, MemoryView, Namespace
 from memory.model.schemas import PROMISE_KIND, Subject, subject_fields
-from memory.model.statement import Actor, MessageKey, Statement
+from memory.model.statement import MessageKey, Statement
 from memory.store.edits import Origin, kept_end, statement_of
 from memory.store.memories import Memory
 from memory.store.subjects import Known
 
 MAX_REMOVALS = 3  # in one run; the person is asked about any further ones
-_ACTORS: Mapping[str, Actor] = {"tool": "tool", "command": "command"}
 
 
 @dataclass(slots=True)
@@ -131,8 +130,7 @@ def _audience(proposal: Proposal, own: Namespace) -> str:
 def _statement(
     proposal: Proposal, key: str, audience: str, identity: Mapping[str, Any], batch: UUID
 ) -> Statement:
-    actor = _ACTORS.get(proposal.evidence.original.origin, "formation")
-    origin = origin_of(proposal.evidence, proposal.evidence.text, actor)
+    origin = origin_of(proposal.evidence, proposal.evidence.text)
     if proposal.removes:
         return statement_of(key, proposal.kind, audience, None, origin, batch=batch, act="remove")
     content = {**identity, **proposal.values}
@@ -147,11 +145,11 @@ def _statement(
     return statement
 
 
-def origin_of(evidence: Evidence, text: str, actor: Actor) -> Origin:
+def origin_of(evidence: Evidence, text: str) -> Origin:
     """Return where the words of an evidence come from; `text` is what is stored of them."""
     channel, ts = evidence.key or (None, None)
     return Origin(
-        actor=actor,
+        actor=evidence.original.actor,
         evidence=text,
         channel=channel,
         ts=ts,

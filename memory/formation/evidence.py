@@ -27,7 +27,7 @@ import regex
 
 from memory.model.dates import slack_time
 from memory.model.references import References, RenderedText
-from memory.model.statement import MessageKey, message_key
+from memory.model.statement import Actor, MessageKey, message_key
 from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
@@ -59,7 +59,7 @@ _SCHEME = regex.compile(r"\A(?:https?://|mailto:)")
 class PersonMessage:
     """One message that the person typed: unescaped, without quotes, code and attachments.
 
-    `origin` is ``message``, ``command`` or ``tool``. `removal_proposed`: a button asks the person
+    `actor` makes the statements of what it says. `removal_proposed`: a button asks the person
     whether to do the removal that these words requested; the words themselves remove nothing.
     `zone` is the person's time zone. `reply_to` is the question from Kioku that these words answer:
     context for "yes", never evidence by itself.
@@ -68,7 +68,7 @@ class PersonMessage:
     text: str
     channel: str
     ts: str
-    origin: str = "message"
+    actor: Actor = "formation"
     removal_proposed: bool = False
     zone: tzinfo = UTC
     reply_to: str | None = None

@@ -61,7 +61,7 @@ class ToolTest:
         off: bool = False,
     ) -> MemoryTools:
         """Return the tools for a message; the scripted model gives the verdicts."""
-        words = PersonMessage(text=text, channel="D1", ts="100.000100", origin="tool")
+        words = PersonMessage(text=text, channel="D1", ts="100.000100", actor="tool")
         base_url = self.model.base_url
         former = Former(
             self.pool,

@@ -281,7 +281,7 @@ def test_the_whole_message_is_the_source_of_a_removal() -> None:
     """A removal quotes nothing: its source is all of a message."""
     evidence = whole_message(message("Forget it. Thanks!"))
     assert evidence.text == "Forget it. Thanks!"
-    assert evidence.original.origin == "message"
+    assert evidence.original.actor == "formation"
     assert evidence.key == ("D1", "1.0")
 
 
