@@ -190,4 +190,4 @@ def _stored(one: memory.Memory, zone: ZoneInfo) -> Stored:
 
 def _asked(question: memory.Question) -> Stored:
     content = question.after or question.before or {}
-    return Stored(key=question.key, kind=question.said.kind, content=content)
+    return Stored(key=question.said.key, kind=question.said.kind, content=content)

@@ -253,13 +253,13 @@ async def _restored(app: App, click: Click, restored: Sequence[Memory]) -> Done:
     localizer = click.localizer
     keys = {memory.key for memory in restored}
     questions = await open_questions(app.pool, click.person)
-    asked = [question for question in questions if question.key in keys]
+    asked = [question for question in questions if question.said.key in keys]
     if not asked:
         return Done(line=_restored_line(localizer, restored))
     if click.place.position is not None:
         what = localizer.say("counted_memories", count=len(restored))
         return Done(line=localizer.say("restored", what=what))
-    contradicted = {question.key for question in asked}
+    contradicted = {question.said.key for question in asked}
     others = [memory for memory in restored if memory.key not in contradicted]
     lines: list[str] = []
     if others:

@@ -373,7 +373,7 @@ def question_line(localizer: Localizer, question: Question) -> str:
             return localizer.say(f"ask_{question.asks}_line", was=before, day=day, what=after)
         case "remove":
             return localizer.say("forget_ask", what=before)
-    where = audience_name(localizer, question.namespace.audience)
+    where = audience_name(localizer, question.said.audience)
     return localizer.say("ask_store_line", what=after, where=where)
 
 

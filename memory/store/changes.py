@@ -12,11 +12,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
-from memory.model.namespace import COLLEAGUES, DM, Person
+from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
 from memory.model.statement import Actor, MessageKey, Statement, fold
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
-from memory.store.memories import Keyed
 from memory.store.statements import (
     add_statements,
     keys_of,
@@ -33,11 +32,11 @@ Action: TypeAlias = Literal["remembered", "updated", "confirmed", "removed", "mo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change(Keyed):
+class Change:
     """What the statements of one notice made of one memory.
 
-    `before` and `after` are its content without and with these statements; None if there was or is
-    no memory. `statements` are their ids, and `id` is the first of them.
+    `key` is the memory's. `before` and `after` are its content without and with these statements;
+    None if there was or is no memory. `statements` are their ids, and `id` is the first of them.
     `message` is the message that they come from. `expires_at` is when they end, `undone_at` when
     they were withdrawn. The namespace has the audience in which they were said, or to which the
     memory was moved.
@@ -45,6 +44,8 @@ class Change(Keyed):
 
     id: UUID
     statements: Sequence[UUID]
+    namespace: Namespace
+    key: str
     kind: str
     action: Action
     actor: Actor

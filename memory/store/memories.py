@@ -37,24 +37,16 @@ MAX_MEMORIES = 5_000
 _WITHOUT_KIND = frozenset({"UserFact", INSTRUCTION_KIND, EPISODE_KIND})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keyed:
-    """Something with the namespace and key of a memory: the memory, a change or a question.
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """One memory; `value` is the stored JSON.
 
-    The key is the memory's id; editing and moving keep it.
+    `key` is its id, which editing and moving keep. At `expires_at` something of it ends, and the
+    row changes; None if nothing does.
     """
 
     namespace: Namespace
     key: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Memory(Keyed):
-    """One memory; `value` is the stored JSON.
-
-    At `expires_at` something of it ends, and the row changes; None if nothing does.
-    """
-
     value: dict[str, Any]
     created_at: datetime
     updated_at: datetime

@@ -20,7 +20,6 @@ from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Pool, fetch_rows, person_statement
 from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.changes import Change, add_changes
-from memory.store.memories import Keyed
 from memory.store.projection import check_capacity
 from memory.store.statements import writing
 from memory.store.subjects import read_known
@@ -36,14 +35,14 @@ Asks: TypeAlias = Literal["replace", "older", "remove", "store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question(Keyed):
+class Question:
     """A question to the person, open for `OPEN_DAYS`: should this count?
 
     ``replace``: replace `before` with `after`? ``older``: do so, though `after` was said before it?
     ``remove``: remove it? ``store``: remember `after`? Both are contents. `before` is what the
     memory says now, None if there is none, and `said_on` the day on which that was said last, or on
-    which it was asked. The namespace says where the answer would be used. `said` is the statement
-    that would count.
+    which it was asked. `said` is the statement that would count: its audience says where the answer
+    would be used.
     """
 
     id: UUID
@@ -109,7 +108,7 @@ async def open_questions(
 ) -> list[Question]:
     """Return the open questions, oldest first, without those that would remove what is gone."""
     rows = await person_statement(pool, person, _SQL["open"], _values(person, batch=batch))
-    return _questions(person, rows)
+    return _questions(rows)
 
 
 async def read_questions(
@@ -117,7 +116,7 @@ async def read_questions(
 ) -> list[Question]:
     """Return the open questions of a notice, within a transaction of the person."""
     rows = await fetch_rows(connection, _SQL["open"], _values(person, batch=batch))
-    return _questions(person, rows)
+    return _questions(rows)
 
 
 async def read_not_remembered(
@@ -147,7 +146,7 @@ async def answer_question(
             raise ChangeGone("The question was answered already or has expired.")
         if answer == "no":
             return []
-        question = _question(person, rows[0])
+        question = _question(rows[0])
         if question.removes_nothing:
             raise ChangedSince("The memory has gone since the question was asked.")
         said = question.said
@@ -185,13 +184,13 @@ def _values(
     return {**person.ids, "prefix": prefix, "batch": batch, "question": question}
 
 
-def _questions(person: Person, rows: Iterable[DictRow]) -> list[Question]:
+def _questions(rows: Iterable[DictRow]) -> list[Question]:
     """Return the rows as questions, without those that would remove what is gone."""
-    questions = [_question(person, row) for row in rows]
+    questions = [_question(row) for row in rows]
     return [one for one in questions if not one.removes_nothing]
 
 
-def _question(person: Person, row: DictRow) -> Question:
+def _question(row: DictRow) -> Question:
     said = _statement(row)
     now = row["now"]
     before: dict[str, Any] | None = None
@@ -204,8 +203,6 @@ def _question(person: Person, row: DictRow) -> Question:
         after = {**(before or {}), **(said.content or {})}
     return Question(
         id=row["id"],
-        namespace=person.namespace(row["audience"]),
-        key=row["key"],
         asks=_asks(said, now),
         before=before,
         after=after,

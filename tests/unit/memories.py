@@ -110,8 +110,6 @@ def question(
     return Question(
         id=UUID(int=7),
         asks=asks,
-        namespace=PERSON.namespace("public"),
-        key="key",
         before=None if asks == "store" else fact(before),
         after=fact(after) if after is not None else None,
         said=said,

@@ -163,6 +163,7 @@ def contents(kind: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from(_FIELDS[kind]), _SCALARS)
 
 
+KEYS = st.uuids().map(str)
 KINDS = st.sampled_from([*_FIELDS])
 CONTENTS = KINDS.flatmap(contents)
 VALUES = KINDS.flatmap(
@@ -173,7 +174,7 @@ VALUES = KINDS.flatmap(
 MEMORIES = st.builds(
     Memory,
     namespace=AUDIENCES.map(PERSON.namespace),
-    key=st.uuids().map(str),
+    key=KEYS,
     value=VALUES,
     created_at=MOMENTS,
     updated_at=MOMENTS,
@@ -182,7 +183,7 @@ CHANGES = st.builds(
     Change,
     id=st.uuids(),
     namespace=AUDIENCES.map(PERSON.namespace),
-    key=st.uuids().map(str),
+    key=KEYS,
     kind=KINDS,
     action=st.sampled_from(
         ["remembered", "updated", "confirmed", "removed", "moved"],
@@ -199,11 +200,11 @@ QUESTIONS = st.builds(
     Question,
     id=st.uuids(),
     asks=st.sampled_from(["replace", "older", "remove", "store"]),
-    namespace=AUDIENCES.map(PERSON.namespace),
-    key=st.uuids().map(str),
     before=st.none() | CONTENTS,
     after=st.none() | CONTENTS,
-    said=KINDS.map(lambda kind: replace(question("store").said, kind=kind)),
+    said=st.builds(
+        replace, st.just(question("store").said), kind=KINDS, audience=AUDIENCES, key=KEYS
+    ),
     said_on=st.dates(date(2001, 1, 1), date(2099, 12, 31)).map(date.isoformat),
 )
 SCOPES = st.sampled_from(["", "C0123456789", "D0123456789", "T1.C0123456789.1795737600.000100"])
@@ -438,7 +439,6 @@ def test_the_panel_is_opened_in_both_languages() -> None:
     view_fits(loading_view(Position()))
 
 
-KEYS = st.uuids().map(str)
 PLACES = st.builds(
     Place,
     url=st.sampled_from(["", f"https://hooks.slack.com/{'x' * 200}"]),
@@ -512,7 +512,7 @@ def test_every_notice_fits(
 PROMISES = st.builds(
     Memory,
     namespace=st.just(PERSON.namespace("dm")),
-    key=st.uuids().map(str),
+    key=KEYS,
     value=st.fixed_dictionaries({"kind": st.just("Promise"), "content": contents("Promise")}),
     created_at=MOMENTS,
     updated_at=MOMENTS,
