@@ -8,7 +8,7 @@ the person's click decides. It also decides where memory needs their consent.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, time, tzinfo
 from typing import Any, TypeAlias
 
@@ -176,9 +176,9 @@ class Toolbox:
         self.switched_on = False
 
     @property
-    def looked_up(self) -> Sequence[Memory]:
+    def looked_up(self) -> Collection[Memory]:
         """The memories that the model has looked up."""
-        return self._memory.shown
+        return self._memory.shown.values()
 
     @property
     def noticed(self) -> bool:
@@ -214,7 +214,7 @@ class Toolbox:
             shown.append(_made(consent_question))
         shown += [self._refusal(one) for one in memory.refused[:_REFUSALS_SHOWN]]
         if memory.to_forget:
-            keys = [one.key for one in memory.to_forget[:MAX_KEYS]]
+            keys = memory.to_forget[:MAX_KEYS]
             shown.append(self._forget_question(Selection(keys=keys)))
         shown += self._shown.values()
         return shown

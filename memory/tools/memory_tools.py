@@ -69,9 +69,10 @@ class MemoryTools:
     the message's words. `find_references` returns the names that the model reads in these texts and
     in all earlier ones; without it, `Former.find_references` is used.
 
-    `shown` are the memories that a search has shown to the model, `to_forget` those whose deletion
-    is proposed, `changes` what was stored, `questions` what the person is asked after the reply,
-    and `refused` the refused proposals, except those of kinds that a later call stored.
+    `shown` are the memories that searches have shown to the model, by key, as they were read last,
+    `to_forget` the keys of those whose deletion is proposed, `changes` what was stored, `questions`
+    what the person is asked after the reply, and `refused` the refused proposals, except those of
+    kinds that a later call stored.
     """
 
     former: Former
@@ -83,8 +84,8 @@ class MemoryTools:
     off: bool = False
     words_wait: bool = True
     find_references: Callable[[Iterable[str]], Awaitable[References]] | None = None
-    shown: tuple[Memory, ...] = field(default=(), init=False)
-    to_forget: tuple[Memory, ...] = field(default=(), init=False)
+    shown: dict[str, Memory] = field(default_factory=dict, init=False)
+    to_forget: list[str] = field(default_factory=list, init=False)
     changes: tuple[Change, ...] = field(default=(), init=False)
     questions: tuple[Question, ...] = field(default=(), init=False)
     refused: tuple[Refusal, ...] = field(default=(), init=False)
@@ -121,8 +122,10 @@ class MemoryTools:
         former = self.former
         found = await search_memories(former.pool, former.embedder, self.view, query, limit)
         kept = _first_that_fit(found)
-        self.shown = _with(self.shown, kept)
-        output = [_shown(memory) for memory in kept]
+        output: list[dict[str, Any]] = []
+        for memory in kept:
+            self.shown[memory.key] = memory
+            output.append(_shown(memory))
         left_out = len(found) - len(kept)
         if left_out:
             output.append({"more": f"{left_out} not shown: search with narrower words."})
@@ -143,7 +146,8 @@ class MemoryTools:
             return _error("There is no memory with that id. Search first and use its id.")
         if action == "update":
             return await self._store(given, target)
-        self.to_forget = _with(self.to_forget, [target])
+        if target.key not in self.to_forget:
+            self.to_forget.append(target.key)
         return _json({"proposed": True, "done": False, "id": target.key})
 
     async def _store(self, given: Mapping[str, Any], target: Memory | None) -> str:
@@ -243,14 +247,6 @@ class MemoryTools:
                 }
             )
         return done
-
-
-def _with(known: Iterable[Memory], new: Iterable[Memory]) -> tuple[Memory, ...]:
-    """Return `known` and `new` without duplicates; the memory that was read last wins."""
-    by_key: dict[str, Memory] = {}
-    for memory in (*known, *new):
-        by_key[memory.key] = memory
-    return tuple(by_key.values())
 
 
 def _shown(memory: Memory) -> dict[str, Any]:

@@ -201,7 +201,7 @@ async def test_search_of_long_memories_is_bounded(case: ToolTest, characters: in
     *found, more = await call(tools, "memory_search", query="dish")
     sizes = [len(json.dumps(one, ensure_ascii=False).encode()) for one in found]
     assert len(found) == 1 or sum(sizes) <= SEARCH_BYTES < sum(sizes) + max(sizes)
-    assert [memory.key for memory in tools.shown] == [one["id"] for one in found]
+    assert [*tools.shown] == [one["id"] for one in found]
     assert list(more) == ["more"]
     assert more["more"].startswith(f"{SEARCH_LIMIT - len(found)} ")
 
@@ -334,7 +334,7 @@ async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: Too
                 assert failed(
                     await call(tools, "memory_change", **{"evidence": "I love ramen", **given})
                 )
-            assert tools.to_forget == ()
+            assert tools.to_forget == []
     told = await change(tools, RAMEN, action="update", id=key)
     assert told[0]["done"] == "updated"
 
@@ -347,7 +347,7 @@ async def test_the_id_of_what_is_not_seen_there_is_no_id(case: ToolTest, own: Na
     async with case.unchanged():
         for action in ("update", "delete"):
             assert failed(await change(tools, RAMEN, action=action, id=unseen))
-    assert tools.to_forget == ()
+    assert tools.to_forget == []
 
 
 # --- limits and faults ---------------------------------------------------------------------
