@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import NamedTuple
@@ -99,7 +99,10 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
             question=kept_question(question, message),
             words=typed(message.text, bot_user_id),
         )
-        async with open_sink(app, turn) as sink, _brought(app, turn) as brought:
+        # It may ask about what an earlier one brought.
+        earlier = latest_brought(turn.exchanges, turn.message)
+        bringing = read_brought(app, turn.message, earlier=earlier)
+        async with open_sink(app, turn) as sink, bringing as brought:
             result = await _ask_model(app, turn, question, brought, recalling, sink)
             answer = await _answer_text(app, result, sink)
             told = None
@@ -217,14 +220,6 @@ async def _recall(app: App, start: Turn, question: str) -> Recalled:
         always=_said_elsewhere(recalled.always, start.message),
         nearest=_said_elsewhere(recalled.nearest, start.message),
     )
-
-
-def _brought(app: App, turn: Turn) -> AbstractAsyncContextManager[Brought]:
-    """Return what the message brings, or what an earlier one brought that it may ask about."""
-    earlier = latest_brought(turn.exchanges, turn.message)
-    if earlier is None and not turn.message.brings:
-        return nullcontext(Brought())
-    return read_brought(app, turn.message, earlier=earlier)
 
 
 async def _quotes(
