@@ -189,7 +189,7 @@ async def answer_at_once(connection: AsyncConnection[DictRow], queue: Queue, thr
 
 
 async def read_progress(app: App, message: Message) -> Progress:
-    """Return how far a message is, if it is stored and PostgreSQL says so."""
+    """Return how far a message is; while PostgreSQL is away, it waits."""
     values = {"team": message.team_id, "channel": message.channel_id, "ts": message.ts}
     scope = {THREAD_SETTING: message.thread}
     try:
@@ -197,7 +197,7 @@ async def read_progress(app: App, message: Message) -> Progress:
             found = await execute_statement(app.pool, _SQL["progress"], values, scope=scope)
     except OperationalError as error:
         log.info("whether a message waits could not be read: %s", fault(error))
-        return "away"
+        return "waiting"
     progress: Progress = found[0]["progress"] if found else "missing"
     return progress
 
