@@ -109,13 +109,12 @@ def test_a_memory_holds_references_and_a_patch_leaves_the_rest_as_it_is() -> Non
 
 def test_words_that_somebody_has_as_their_name_stay_words() -> None:
     """Whoever has the name of a thing is in no memory of it, and changes it by no new name."""
-    own = Person("T1", "U1").namespace(DM)
     names = References({MIA: "@green tea"})
     said = TypedMessage(
         PersonMessage(text=f"I love green tea, not {MIA}", channel="D1", ts="1.0"), names
     )
     schemas = {UserFact.__name__: UserFact}
     content = {"fact": "Loves green tea, not @green tea", "evidence": "I love green tea"}
-    write = PutOp(own.parts, "new", {"kind": "UserFact", "content": content})
-    [proposal], _ = read_writes([write], {}, [said], own=own, schemas=schemas)
+    write = Write("new", {"kind": "UserFact", "content": content})
+    [proposal], _ = read_writes([write], {}, [said], schemas)
     assert proposal.content["fact"] == f"Loves green tea, not {MIA}"
