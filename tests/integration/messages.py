@@ -95,6 +95,23 @@ def pressable(payloads: Sequence[dict[str, Any]], kind: type[_Act]) -> list[_Act
     return [act for act in acts if isinstance(act, kind)]
 
 
+def event_of(message: Message, **more: Any) -> dict[str, Any]:
+    """Return the event by which Slack delivers `message`, with `more` fields."""
+    made: dict[str, Any] = {
+        "type": "message",
+        "channel": message.channel_id,
+        "channel_type": "im" if message.channel_id.startswith("D") else "channel",
+        "user": message.user_id,
+        "team": message.user_team_id,
+        "text": message.text,
+        "ts": message.ts,
+        **more,
+    }
+    if not message.opens_thread:
+        made["thread_ts"] = message.thread_ts
+    return made
+
+
 def changed(message: Message, text: str | None) -> dict[str, Any]:
     """Return the event that `message` was edited to `text`, or deleted."""
     before = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from psycopg import OperationalError
 
@@ -12,21 +10,9 @@ from bot.slack.messages import Installation, Message
 from memory import EmbeddedPostgres, Person
 from tests.frozen import frozen
 from tests.integration.app import App, MakeApp
+from tests.integration.messages import event_of
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 from tests.waiting import until
-
-
-def event(message: Message) -> dict[str, Any]:
-    """Return the event by which Slack delivers a direct message."""
-    return {
-        "type": "message",
-        "channel_type": "im",
-        "channel": message.channel_id,
-        "user": message.user_id,
-        "team": message.user_team_id,
-        "text": message.text,
-        "ts": message.ts,
-    }
 
 
 def session(app: App, message: Message) -> str:
@@ -45,7 +31,7 @@ async def test_a_message_that_no_worker_takes_is_seen_to_wait_until_it_is_answer
 ) -> None:
     """Slack shows its indicator, and the answer ends it."""
     message = written(app, app.slack.place())
-    assert await app.deliver(event(message)) == 200
+    assert await app.deliver(event_of(message)) == 200
     await until(lambda: session(app, message) == "processing")
     await app.answering.drain(message.thread)
     assert app.replies(message)
@@ -58,9 +44,9 @@ async def test_a_message_that_postgresql_does_not_take_is_seen_to_wait(
     """Slack delivers it again, and it is answered once PostgreSQL is back."""
     message = written(app, app.slack.place())
     with frozen(postgres):
-        assert await app.deliver(event(message)) == 503
+        assert await app.deliver(event_of(message)) == 503
         await until(lambda: session(app, message) == "processing")
-    assert await app.deliver(event(message)) == 200
+    assert await app.deliver(event_of(message)) == 200
     await app.answering.drain(message.thread)
     assert app.replies(message)
     await until(lambda: session(app, message) == "active")
@@ -69,7 +55,7 @@ async def test_a_message_that_postgresql_does_not_take_is_seen_to_wait(
 async def test_a_wait_that_ends_without_an_answer_is_not_seen_any_more(app: App) -> None:
     """Its author has deleted the message."""
     message = written(app, app.slack.place())
-    assert await app.deliver(event(message)) == 200
+    assert await app.deliver(event_of(message)) == 200
     await until(lambda: session(app, message) == "processing")
     await app.change(message, None)
     await until(lambda: session(app, message) == "active")
@@ -86,7 +72,7 @@ async def test_who_may_not_use_the_app_is_not_shown_a_wait(
     allowed = written(app, PersonThread(user, team, dm, "1.0", "1.0"))
     with frozen(postgres):
         for message in (refused, allowed):
-            assert await app.deliver(event(message)) == 503
+            assert await app.deliver(event_of(message)) == 503
         await until(lambda: session(app, allowed) == "processing")
     assert session(app, refused) == ""
     await app.core.sessions.close()
