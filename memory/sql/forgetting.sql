@@ -38,9 +38,11 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL AND act
 RETURNING id, key, kind, content, channel, ts, batch;
 
 -- name: hide_shown_sentences
--- Hide sentences that colleagues are shown: those of the same messages that name what is forgotten.
+-- Hide sentences that others are shown, as colleagues or in a conversation: those of the same messages
+-- that name what is forgotten.
 UPDATE statements SET forgotten_id = %(id)s, forgotten_at = now()
-WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL AND audience = 'colleagues'
+WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
+    AND (audience = 'colleagues' OR starts_with(audience, 'kept:'))
     AND (channel, ts) IN (SELECT * FROM unnest(%(channels)s::text[], %(times)s::text[]))
     AND says(evidence, %(needles)s)
 RETURNING id, key, kind, content, channel, ts, batch;

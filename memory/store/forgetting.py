@@ -213,7 +213,7 @@ async def forget_within(
 async def _hide_shown_sentences(
     connection: AsyncConnection[DictRow], person: Person, identity: UUID, gone: Gone
 ) -> list[DictRow]:
-    """Hide what colleagues are shown of other memories, if it names what is forgotten."""
+    """Hide what others are shown of the same messages, if it names what is forgotten."""
     values = {
         **person.ids,
         **message_parameters(gone.messages),

@@ -17,7 +17,7 @@ from bot.memories.kept_lines import SHOW_LINE, show_line, update_changed_lines
 from bot.slack.messages import Message
 from bot.types import KEPT_ANSWER
 from bot.ui.acts import Forget, Keep, Position, Replace, TakeBack, Undo
-from memory import Person, list_changes
+from memory import Origin, Person, add_memories, list_changes
 from memory.postgres import execute_statement, person_transaction
 from memory.store import delete_old, read_kept
 from tests.integration.app import App, MakeApp
@@ -403,6 +403,31 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
     assert update["args"]["text"] == say("en", "kept_gone", channel=f"<#{channel.id}>")
     await app.end_undo(ben)
     assert found_in_database(app, f"zebrafish{end}") == []
+
+
+async def test_a_line_that_names_what_its_author_forgets_of_the_message_is_taken_back(
+    app: App,
+) -> None:
+    """The same words were remembered of the author, too; lines of other messages stay."""
+    channel = Channel(app, "public", "Ben", "Mia")
+    ben = channel.person()
+    said, _ = await channel.keep("Ask Ana about zebrafish, I am away until Friday")
+    await channel.keep("The zebrafish host is orion")
+    origin = Origin(actor="command", evidence="away", channel=channel.id, ts=said.ts)
+    given = [({"fact": "zebrafish"}, origin)]
+    [made] = await add_memories(
+        app.pool, app.embedder, ben.namespace(channel.id), "UserFact", given
+    )
+    forgotten = await app.click(ben, Forget(keys=(made.key,)))
+    assert [one.text for one in await kept_in(app, channel)] == ["The zebrafish host is orion"]
+    await show_lines(app)
+    assert channel.thread(said) == [say("en", "kept_gone", channel=f"<#{channel.id}>")]
+    again = await app.click(ben, forgotten.undo)
+    assert len(await kept_in(app, channel)) == 2
+    assert again.line
+    await app.click(ben, Forget(keys=(made.key,)))
+    await app.end_undo(ben)
+    assert found_in_database(app, "Ask Ana about") == []
 
 
 async def test_a_line_that_was_posted_by_a_process_that_died_is_found_and_says_that_it_is_gone(
