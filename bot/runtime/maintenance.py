@@ -13,8 +13,8 @@ from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.forgetting import delete_forgotten_texts
 from bot.memories.kept_lines import update_changed_lines
+from bot.memories.kept_lines_acts import take_all_back
 from bot.memories.promises import remind_of_due
-from bot.people import People
 from bot.queue.queue import Queue, delete_old_jobs
 from bot.workspaces import purge_due
 from memory import Person, Pool
@@ -51,7 +51,7 @@ def periodic_work(app: App) -> dict[str, tuple[str, Callable[[], Awaitable[None]
         "purge": (EVERY_MINUTE, partial(purge_due, pool, days=1)),
         "end_history": (EVERY_MINUTE, partial(end_history, pool, settings.history_days)),
         "end_what_is_old": (EVERY_HOUR, partial(end_what_is_old, pool, settings.retention_days)),
-        "erase_deactivated": (EVERY_HOUR, partial(erase_deactivated, pool, app.people)),
+        "erase_deactivated": (EVERY_HOUR, partial(erase_deactivated, app)),
         "delete_old_jobs": (EVERY_HOUR, partial(delete_old_jobs, app.queue)),
     }
 
@@ -134,23 +134,26 @@ async def end_history(pool: Pool, days: int) -> None:
         log.info("removed texts older than %d days: %s", days, dict(row))
 
 
-async def erase_deactivated(pool: Pool, people: People) -> None:
+async def erase_deactivated(app: App) -> None:
     """Erase some people whose account has been deactivated for 30 days.
 
     Slack is first asked whether the account is active again. It is also asked about people of whom
-    it has said nothing for as long, because the event of their deactivation may have been missed.
-    If it does not answer, the people of that workspace are left for the next run.
+    it has said nothing for as long, because the event of their deactivation may have been missed:
+    what they keep for conversations is then taken back. If it does not answer, the people of that
+    workspace are left for the next run.
     """
     unanswered: set[str] = set()
     values = {"days": _DEACTIVATED_DAYS, "most": _PEOPLE_AT_ONCE}
-    for row in await execute_statement(pool, _SQL["people_to_look_up"], values):
+    for row in await execute_statement(app.pool, _SQL["people_to_look_up"], values):
         person = Person(row["team_id"], row["user_id"])
         if person.team_id in unanswered:
             continue
         async with _going_on("erasing a deactivated person"):
-            active = await people.is_active(person)
+            active = await app.people.is_active(person)
             if active is None:
                 unanswered.add(person.team_id)
             elif not active and row["is_due"]:
-                await erase_person(pool, person)
+                await erase_person(app.pool, person)
                 log.info("erased a person deactivated for %d days", _DEACTIVATED_DAYS)
+            elif not active:
+                await take_all_back(app, person)

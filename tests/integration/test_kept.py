@@ -14,6 +14,7 @@ from bot.locale import say
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import erase_person, export_person
 from bot.memories.kept_lines import SHOW_LINE, show_line, update_changed_lines
+from bot.runtime.maintenance import erase_deactivated
 from bot.slack.messages import Message
 from bot.types import KEPT_ANSWER
 from bot.ui.acts import Forget, Keep, Position, Replace, TakeBack, Undo
@@ -351,7 +352,7 @@ async def test_a_line_survives_an_edit_of_other_words(app: App) -> None:
     assert await kept_in(app, channel) == [kept]
 
 
-ENDS = ["undo", "edit", "delete", "forget", "everything", "erase", "leave", "retention"]
+ENDS = ["undo", "edit", "delete", "forget", "everything", "erase", "leave", "left", "retention"]
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -391,6 +392,15 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
         case "leave":
             user = {"id": ben.user_id, "team_id": ben.team_id, "deleted": True}
             await app.deliver({"type": "user_change", "user": user})
+        case "left":
+            # The event of it was missed; Slack is asked a month after it was asked last.
+            app.slack.control("users/update", {"user": ben.user_id, "deleted": True})
+            app.rows(
+                "UPDATE person_settings SET profile_at = now() - interval '31 days'"
+                " WHERE user_id = %s RETURNING user_id",
+                ben.user_id,
+            )
+            await erase_deactivated(app.core)
         case "retention":
             async with person_transaction(app.pool, ben, locked=True) as connection:
                 await delete_old(connection, ben, 0)

@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from bot.conversation.audiences import is_shared, view_of_message
-from bot.people import People
 from bot.runtime.maintenance import erase_deactivated
-from bot.slack.names import Names
 from memory import PUBLIC
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -195,19 +193,17 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
         " RETURNING user_id",
         missed.user,
     )
-    installations = app.slack.installations()
-    people = People(app.pool, installations, Names(installations))
     app.slack.fault("users.info", error="internal_error", times=1)
-    await erase_deactivated(app.pool, people)
+    await erase_deactivated(app.core)
     assert await remembered(app, gone.user)
-    await erase_deactivated(app.pool, people)
+    await erase_deactivated(app.core)
     assert await remembered(app, gone.user) == []
     for place in (leaving, back, unheard, missed):
         assert {"store", "messages", "person_settings"} <= set(await remembered(app, place.user))
-    await erase_deactivated(app.pool, people)
+    await erase_deactivated(app.core)
     deactivated = "SELECT deactivated_at IS NOT NULL AS is FROM person_settings WHERE user_id = %s"
     assert app.rows(deactivated, unheard.user) == [{"is": False}]
     assert app.rows(deactivated, missed.user) == [{"is": True}]
     await gone_for(app, missed, 30.1)
-    await erase_deactivated(app.pool, people)
+    await erase_deactivated(app.core)
     assert await remembered(app, missed.user) == []
