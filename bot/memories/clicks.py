@@ -266,14 +266,14 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
     memory = await _memory(app, click, act.key)
     if not is_open(memory.kind, memory.content):
         raise ChangeGone
-    today = datetime.now(click.localizer.zone).date()
+    tomorrow = datetime.now(click.localizer.zone).date() + timedelta(days=1)
     # The button is below an earlier reminder: to put the promise off would lose the later one.
-    if is_due_after(memory.content, today + timedelta(days=1)):
+    if is_due_after(memory.content, tomorrow):
         raise ChangedSince("The promise is due on a later day now.")
-    day = await snooze(app.pool, click.person, act.key, today)
+    await snooze(app.pool, click.person, act.key, tomorrow)
     await _update_notices_of(app, click, {act.key})
     line = click.localizer.say("snoozed", what=promise_line(click.localizer, memory))
-    return Done(line=line, undo=UndoSnooze(key=act.key, day=day))
+    return Done(line=line, undo=UndoSnooze(key=act.key, day=tomorrow))
 
 
 async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Done:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -210,11 +210,9 @@ async def _confirm(app: App, person: Person, message: UUID) -> None:
         raise _TakenOver
 
 
-async def snooze(pool: Pool, person: Person, key: str, today: date) -> date:
-    """Put the reminders of a promise off to the morning after `today`; return that day."""
-    day = today + timedelta(days=1)
+async def snooze(pool: Pool, person: Person, key: str, day: date) -> None:
+    """Put the reminders of a promise off to the morning of `day`."""
     await person_statement(pool, person, _SQL["snooze"], {**person.ids, "key": key, "day": day})
-    return day
 
 
 async def undo_snooze(pool: Pool, person: Person, key: str, day: date) -> bool:
