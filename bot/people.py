@@ -187,13 +187,8 @@ class MemoryState:
 async def read_settings(connection: AsyncConnection[DictRow], person: Person) -> PersonSettings:
     """Return a person's settings; defaults for a person who never chose any."""
     found = await connection.execute(_SQL["state"], person.ids, prepare=True)
-    return _settings_in(await found.fetchall())
-
-
-def _settings_in(rows: Sequence[DictRow]) -> PersonSettings:
-    if not rows:
-        return PersonSettings()
-    return PersonSettings(**rows[0])
+    [row] = await found.fetchall()
+    return PersonSettings(**row)
 
 
 async def read_off_scopes(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
@@ -239,8 +234,9 @@ def memory_state(
     A message that is not stored is on the record while memory is on: it was not written to the app,
     but is read because the person points at it.
     """
-    settings = _settings_in(person_rows)
+    [person_row] = person_rows
     [row] = message_rows
+    settings = PersonSettings(**person_row)
     off = settings.off(mode)
     if off is None and row["off_scope"]:
         off = Off(scope=row["off_scope"])

@@ -166,11 +166,10 @@ async def erase_person(
 
     erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)
     left = dict(erased.left)
-    switches = left["memory_off"] if keeps_off else 0
-    if switches:
-        # These are kept, with the settings that they are read with.
+    switches = 0
+    if keeps_off:
+        switches = left["memory_off"]
         left["memory_off"] = 0
-        left["person_settings"] = 0
     log.info("erased a person: %d row(s), %d left", erased.total, sum(left.values()))
     [references] = await person_statement(pool, person, _SQL["count_references"], person.ids)
     return PersonErased(
@@ -200,8 +199,6 @@ async def _erase_ours(
     # Answers in progress stop; the ids of messages that Slack may deliver again are kept.
     [row] = await fetch_rows(connection, _SQL["forget_author_of_messages"])
     counts["messages"] += row["kept"]
-    if keeps_off:
-        await connection.execute(_SQL["keep_off"], person.ids)
     return counts
 
 

@@ -10,7 +10,6 @@ from bot.people import (
     Choices,
     Off,
     PersonSettings,
-    insert_person,
     note_agreed,
     read_settings,
     store_choices,
@@ -45,7 +44,6 @@ async def turn_off(
     """
     values = {**person.ids, "scope": scope, "until": until}
     async with person_transaction(app.pool, person, locked=True) as connection:
-        await insert_person(connection, person)
         await connection.execute(_SQL["switch_off"], values)
         await connection.execute(_SQL["take_off_record"], values)
         await connection.execute(_SQL["discard_words"], values)

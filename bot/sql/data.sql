@@ -65,12 +65,6 @@ ON CONFLICT DO NOTHING;
 -- name: file_ids
 SELECT file_id FROM sent_files WHERE team_id = %(team)s AND user_id = %(user)s;
 
--- name: keep_off
--- Store default settings for a person with switches, because the switches are read with them.
-INSERT INTO person_settings (team_id, user_id)
-SELECT DISTINCT team_id, user_id FROM memory_off
-WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: threads_being_answered
 SELECT thread FROM messages
 WHERE team_id = %(team)s AND user_id = %(user)s AND token IS NOT NULL;

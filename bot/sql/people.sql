@@ -1,16 +1,19 @@
 -- People: their settings, and whether memory is off for them now.
 
 -- name: state
--- A person's choices, whether memory is off for them everywhere, and what Slack says about them.
+-- A person's choices, whether memory is off for them everywhere, and what Slack says about them: one
+-- row, with the defaults for somebody who has none in `person_settings`.
 SELECT everywhere.scope IS NOT NULL AS switched_off, everywhere.until_at AS off_until,
-    settings.agreed_at IS NOT NULL AS agreed, settings.notices, settings.eagerness,
-    settings.language, settings.told_at IS NOT NULL AS informed, settings.retention_days,
+    settings.agreed_at IS NOT NULL AS agreed, COALESCE(settings.notices, true) AS notices,
+    COALESCE(settings.eagerness, 'balanced') AS eagerness, settings.language,
+    settings.told_at IS NOT NULL AS informed, settings.retention_days,
     settings.locale, settings.time_zone, settings.profile_at,
     settings.deactivated_at IS NOT NULL AS deactivated
-FROM person_settings AS settings
-LEFT JOIN off_now AS everywhere ON everywhere.team_id = settings.team_id
-    AND everywhere.user_id = settings.user_id AND everywhere.scope = ''
-WHERE settings.team_id = %(team)s AND settings.user_id = %(user)s;
+FROM (SELECT) AS person
+LEFT JOIN person_settings AS settings
+    ON settings.team_id = %(team)s AND settings.user_id = %(user)s
+LEFT JOIN off_now AS everywhere
+    ON everywhere.team_id = %(team)s AND everywhere.user_id = %(user)s AND everywhere.scope = '';
 
 -- name: off_scopes
 SELECT scope FROM off_now
