@@ -77,6 +77,16 @@ async def put(
         await queue.defer(connection, "work", job, queue=to, priority=priority, delay=delay)
 
 
+def leave_to_the_dead(database: str) -> None:
+    """Let a process have taken all jobs that has sent no heartbeat for a minute."""
+    owner_rows(
+        database,
+        "WITH dead AS (INSERT INTO procrastinate_workers (last_heartbeat)"
+        " VALUES (now() - interval '1 minute') RETURNING id)"
+        " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM dead)",
+    )
+
+
 class Work:
     """What the jobs do: each notes its label, as often as it runs."""
 
@@ -341,15 +351,25 @@ async def test_a_job_of_a_process_that_died_runs_again(
 ) -> None:
     """Some seconds without a heartbeat, and the job is another process's."""
     await put(pool, queue, "L1", "orphan")
-    owner_rows(
-        database,
-        "WITH dead AS (INSERT INTO procrastinate_workers (last_heartbeat)"
-        " VALUES (now() - interval '1 minute') RETURNING id)"
-        " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM dead)",
-    )
+    leave_to_the_dead(database)
     queue.start(replies=1, background=1)
     await until(lambda: work.done == ["orphan"])
     await until(lambda: jobs(database) == [])
+
+
+async def test_a_process_that_is_out_of_touch_recovers_nothing(
+    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own jobs may look like those of a dead process, after it was suspended."""
+    monkeypatch.setattr("bot.queue.recovery.STALLED_SECONDS", 0.0)
+    await put(pool, queue, "L1", "orphan")
+    leave_to_the_dead(database)
+    with monkeypatch.context() as suspended:
+        suspended.setattr(queue.pulse, "unbroken_since", lambda: inf)
+        await queue._recover()
+    assert [job["status"] for job in jobs(database)] == ["doing"]
+    await queue._recover()
+    assert [job["status"] for job in jobs(database)] == ["todo"]
 
 
 async def test_a_job_that_is_taken_meanwhile_is_not_recovered(
