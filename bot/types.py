@@ -49,13 +49,11 @@ class Reply:
 
     `cut` is set if the answer was cut off: at a limit of length or time (``cut_short``), at the
     provider's content filter (``cut_filtered``), or because it only repeated itself (``cut_loop``).
-    `refused` is set if the model declined to answer.
     """
 
     text: str
     citations: tuple[Citation, ...] = ()
     cut: CutReason | None = None
-    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -335,7 +335,6 @@ class StreamedAnswer:
         self._citations: dict[str, Citation] = {}
         self._comments = 0
         self._begins_paragraph = True
-        self._refused = False
         self.begin_response()
 
     def begin_response(self) -> None:
@@ -362,10 +361,7 @@ class StreamedAnswer:
         Raises `ReplyFailed` for a failure, and for an event that breaks the API's format.
         """
         match event:
-            case {"type": "response.output_text.delta"}:
-                await self._read_text(event)
-            case {"type": "response.refusal.delta"}:
-                self._refused = True
+            case {"type": "response.output_text.delta" | "response.refusal.delta"}:
                 await self._read_text(event)
             case {"type": "response.output_item.added", "item": {"type": "message", **message}}:
                 self._part = None
@@ -439,7 +435,7 @@ class StreamedAnswer:
         if self.cut and (fence := open_fence(text)):
             text = f"{text.rstrip()}\n{closing_fence(fence)}"
         citations = tuple(self._citations.values())
-        return Reply(text=text, citations=citations, cut=self.cut, refused=self._refused)
+        return Reply(text=text, citations=citations, cut=self.cut)
 
     async def _read_text(self, event: Event) -> None:
         piece = event.get("delta")

@@ -318,7 +318,7 @@ async def _send(
         text=reply_text(localizer, reply),
         prompt=request.prompt,
         tools=tools,
-        is_answer=not reply.refused,
+        is_answer=True,
         left_out=[localizer.say(f"without_{one}") for one in request.left_out],
     )
 

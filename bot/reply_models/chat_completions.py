@@ -129,11 +129,9 @@ class _Completion:
             return
         for position, call in enumerate(objects(delta.get("tool_calls"))):
             self._add_call(call, position)
-        if text := _string(delta, "content"):
+        if text := _string(delta, "content") + _string(delta, "refusal"):
             self._text += text
             yield {"type": "response.output_text.delta", "delta": text, **_TEXT_PART}
-        if refusal := _string(delta, "refusal"):
-            yield {"type": "response.refusal.delta", "delta": refusal, **_TEXT_PART}
 
     def _add_call(self, call: Json, position: int) -> None:
         """Add a piece of a call; some servers send calls whole, without their index or id."""

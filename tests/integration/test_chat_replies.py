@@ -208,7 +208,7 @@ async def test_what_is_no_whole_answer_is_a_failure(chunks: Sequence[Any], cause
     assert failed == cause
 
 
-async def test_a_refusal_counts_as_one() -> None:
-    """It is shown, and cannot be rated."""
+async def test_a_refusal_is_an_answer() -> None:
+    """It is shown, and can be rated, like any other."""
     reply, _ = await answered([chunk(refusal="I cannot."), chunk("stop")])
-    assert (reply.text, reply.refused) == ("I cannot.", True)
+    assert reply.text == "I cannot."
