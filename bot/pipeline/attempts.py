@@ -88,9 +88,8 @@ async def _spread_after_crashes(app: App, claimed: ClaimedMessage) -> None:
     """
     crashes = claimed.failures
     if claimed.process_died and 1 < crashes < MAX_FAILURES_WITH_APOLOGY:
-        with suppress(Interrupted):
-            await release_message(app, claimed)
-        raise RunLater(random.uniform(0.0, _SPREAD_SECONDS * (crashes - 1)))  # noqa: S311
+        pause = random.uniform(0.0, _SPREAD_SECONDS * (crashes - 1))  # noqa: S311
+        await _begin_again(app, claimed, pause)
 
 
 async def _attempt_until_interrupted(
@@ -169,7 +168,9 @@ async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> 
     if _is_slack_away(error) and claimed.attempts < _MAX_RUNS_WITHOUT_SLACK:
         count("errors", kind="slack_away")
         log.warning("a turn waits for Slack and is begun again: %s", slack_fault(error))
-        await _release_until_slack_is_back(app, claimed)
+        # An outage of Slack is no failure of the message.
+        pause = _FIRST_PAUSE_WITHOUT_SLACK_SECONDS * (1 + claimed.attempts)
+        await _begin_again(app, claimed, min(pause, _LONGEST_PAUSE_WITHOUT_SLACK_SECONDS))
         return
     count("errors", kind="turn")
     if claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
@@ -177,22 +178,21 @@ async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> 
         await end_unanswered(app, claimed, "failed")
         return
     log.warning("a turn failed and is begun again: %s", fault(error))
-    with suppress(Interrupted):
-        await release_message(app, claimed, failed=True)
-        pause = _FIRST_PAUSE_SECONDS * 2**claimed.failures
-        raise RunLater(min(pause, _LONGEST_PAUSE_SECONDS))
+    pause = _FIRST_PAUSE_SECONDS * 2**claimed.failures
+    await _begin_again(app, claimed, min(pause, _LONGEST_PAUSE_SECONDS), failed=True)
 
 
 def _is_slack_away(error: Exception) -> bool:
     return isinstance(error, SLACK_FAULTS) and is_passing(error)
 
 
-async def _release_until_slack_is_back(app: App, claimed: ClaimedMessage) -> None:
-    """Put a message off: an outage of Slack is no failure of the message. Raises `RunLater`."""
+async def _begin_again(
+    app: App, claimed: ClaimedMessage, seconds: float, *, failed: bool = False
+) -> None:
+    """Raise `RunLater` for another attempt, unless the message is no longer this run's."""
     with suppress(Interrupted):
-        await release_message(app, claimed)
-        pause = _FIRST_PAUSE_WITHOUT_SLACK_SECONDS * (1 + claimed.attempts)
-        raise RunLater(min(pause, _LONGEST_PAUSE_WITHOUT_SLACK_SECONDS))
+        await release_message(app, claimed, failed=failed)
+        raise RunLater(seconds)
 
 
 async def _release_when_back(app: App, claimed: ClaimedMessage) -> None:
