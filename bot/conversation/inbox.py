@@ -34,7 +34,7 @@ MAX_FAILURES_WITH_APOLOGY = 2 * MAX_FAILURES
 _SQL = load_statements("bot", "inbox")
 # Without a limit one mention would turn every later reply in the thread into a question.
 _FOLLOWED_SECONDS = 30 * 60
-# Stops, edits and deletions are handled before anything else that waits.
+# Stops, edits, deletions and lost messages are handled before anything else that waits.
 _AT_ONCE = 1
 
 Status: TypeAlias = Literal["answered", "failed", "stopped", "skipped"]
@@ -172,20 +172,13 @@ async def finish_without_turn(
         await finish(connection, claimed, status)
 
 
-async def answer_later(
-    connection: AsyncConnection[DictRow], queue: Queue, thread: str, *, priority: int = 0
-) -> None:
-    """Add the job that answers the messages of a thread, in the caller's transaction.
+async def answer_at_once(connection: AsyncConnection[DictRow], queue: Queue, thread: str) -> None:
+    """Add the job that answers the messages of a thread, ahead of all that wait.
 
-    The statement `store` of ``inbox.sql`` adds the same job.
+    The statement `store` of ``inbox.sql`` adds the same job for a new message.
     """
     jobs = {thread: {"thread": thread}}
-    await queue.defer(connection, ANSWER, jobs, queue=REPLIES, priority=priority)
-
-
-async def answer_at_once(connection: AsyncConnection[DictRow], queue: Queue, thread: str) -> None:
-    """Add the job that answers the messages of a thread, ahead of all that wait."""
-    await answer_later(connection, queue, thread, priority=_AT_ONCE)
+    await queue.defer(connection, ANSWER, jobs, queue=REPLIES, priority=_AT_ONCE)
 
 
 async def read_progress(app: App, message: Message) -> Progress:

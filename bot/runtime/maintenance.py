@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from bot.app import App
-from bot.conversation.inbox import answer_later
+from bot.conversation.inbox import answer_at_once
 from bot.logs import fault
 from bot.memories.data import erase_person
 from bot.memories.forgetting import delete_forgotten_texts
@@ -97,7 +97,7 @@ async def answer_unanswered(pool: Pool, queue: Queue) -> None:
     for row in rows:
         log.info("a thread with waiting messages gets another job")
         async with transaction(pool) as connection:
-            await answer_later(connection, queue, row["thread"])
+            await answer_at_once(connection, queue, row["thread"])
     await execute_statement(pool, _SQL["end_lost_requests"])
 
 
