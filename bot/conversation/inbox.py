@@ -183,11 +183,11 @@ async def answer_at_once(connection: AsyncConnection[DictRow], queue: Queue, thr
 
 async def read_progress(app: App, message: Message) -> Progress:
     """Return how far a message is; while PostgreSQL is away, it waits."""
-    values = {"team": message.team_id, "channel": message.channel_id, "ts": message.ts}
     scope = {THREAD_SETTING: message.thread}
+    statement = _SQL["progress"]
     try:
         with transaction_timeout(WAIT_SECONDS):
-            found = await execute_statement(app.pool, _SQL["progress"], values, scope=scope)
+            found = await execute_statement(app.pool, statement, values_of(message), scope=scope)
     except OperationalError as error:
         log.info("whether a message waits could not be read: %s", fault(error))
         return "waiting"

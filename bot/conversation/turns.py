@@ -249,10 +249,8 @@ async def end_turn(
         if turn.memory_state.is_first and (reply is not None or not turn.memory_state.asks):
             await note_informed(connection, message.person)
         values = {
-            **message.person.ids,
+            **values_of(message),
             "id": turn.id,
-            "channel": message.channel_id,
-            "ts": message.ts,
             "forgettings": list(turn.forgettings),
             "reply": kept.text if reply is not None and turn.is_kept else None,
             "removal_proposed": removal_proposed,
@@ -269,11 +267,7 @@ async def end_turn(
 
 def _forgettings_query(message: Message) -> Query:
     """Return the query for what the person has forgotten, which has one row."""
-    values = {
-        **message.person.ids,
-        "channel": message.channel_id,
-        "thread_ts": message.thread_ts,
-    }
+    values = {**values_of(message), "thread_ts": message.thread_ts}
     return Query(_SQL["forgettings"], values, prepare=True)
 
 
