@@ -65,14 +65,12 @@ async def list_changes(
     key: str | None = None,
     batch: UUID | None = None,
     ids: Collection[UUID] | None = None,
-    limit: int | None = 20,
+    limit: int | None = None,
 ) -> list[Change]:
     """Return a person's changes, newest first: all, those of a memory, of a notice, or named ones.
 
-    `ids` are ids of statements. `limit` does not apply to a notice or to `ids`.
+    `ids` are ids of statements.
     """
-    if batch is not None or ids is not None:
-        limit = None
     async with person_transaction(pool, person) as connection:
         return await read_changes(connection, person, key=key, batch=batch, ids=ids, limit=limit)
 
