@@ -366,7 +366,7 @@ def _resendable(answer: AIMessage) -> AIMessage:
         more["refusal"] = True
     calls = []
     for call in answer.tool_calls:
-        arguments = clean_content(call["args"], None)
+        arguments = clean_content(call["args"])
         calls.append({**call, "args": arguments})
     update = {"content": str(answer.text), "additional_kwargs": more, "tool_calls": calls}
     return answer.model_copy(update=update)

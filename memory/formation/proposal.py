@@ -39,7 +39,7 @@ from memory.model.schemas import (
     kind_and_subject,
     level,
 )
-from memory.model.text import clean_content, texts
+from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.store.memories import Memory
 
 Reason: TypeAlias = Literal[
@@ -216,7 +216,7 @@ def _fields(
 ) -> dict[str, Any]:
     """Return the fields that the model has written, as they are stored."""
     stored = target.content if target else {}
-    fields = _with_references(clean_content(written), stored, references)
+    fields = _with_references(clean_content(written, MAX_TEXT), stored, references)
     if kind == PROMISE_KIND:  # only the verdict gives it a due date
         for name in DUE_FIELDS:
             fields[name] = stored.get(name)

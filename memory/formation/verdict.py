@@ -26,7 +26,7 @@ from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
 from memory.model.schemas import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND, fields_with_value
-from memory.model.text import clean_content, framed, json_in
+from memory.model.text import framed, json_in
 
 _log = logging.getLogger(__name__)
 
@@ -223,7 +223,7 @@ def _line(index: int, proposal: Proposal, today: date) -> dict[str, Any]:
     """Return a proposal as the model that gives the verdicts reads it."""
     evidence = proposal.evidence
     references = evidence.message.references
-    values = clean_content(proposal.values, None)
+    values = proposal.values
     change = "add"
     old: dict[str, Any] | None = None
     if proposal.target is not None:

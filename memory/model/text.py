@@ -70,7 +70,7 @@ def without_thoughts(text: str) -> str:
     return "".join(kept).strip()
 
 
-def clean_content(content: Mapping[str, Any], limit: int | None = MAX_TEXT) -> dict[str, Any]:
+def clean_content(content: Mapping[str, Any], limit: int | None = None) -> dict[str, Any]:
     """Return `content` without invisible characters, each text cut to `limit` characters."""
     return {clean(key): _clean_value(value, limit) for key, value in content.items()}
 

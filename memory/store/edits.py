@@ -119,7 +119,7 @@ def _code_of(error: str) -> str:
 
 def _given(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that have a value; empty texts count as missing."""
-    cleaned = clean_content(content, None)
+    cleaned = clean_content(content)
     return {name: value for name, value in cleaned.items() if value not in ("", None)}
 
 

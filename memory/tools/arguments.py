@@ -23,4 +23,4 @@ def read_arguments(arguments: object) -> dict[str, Any] | None:
         return None
     if not isinstance(given, dict) or depth(given) > MAX_DEPTH:
         return None
-    return clean_content(given, None)
+    return clean_content(given)
