@@ -2,7 +2,8 @@
 -- kioku.forgotten to 'shown', and deleted ten minutes later.
 
 -- name: choose
--- The memories that a selection is about. In a time, they are those about which something was typed.
+-- The memories that a selection is about. In a time, they are those about which something was typed;
+-- without `until` there is no time.
 SELECT DISTINCT key FROM statements
 WHERE team_id = %(team)s AND user_id = %(user)s AND forgotten_id IS NULL
     AND (%(everything)s

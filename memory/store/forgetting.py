@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
-from memory.model.dates import LATEST
+from memory.model.dates import EARLIEST
 from memory.model.errors import ChangeGone
 from memory.model.namespace import DM, Person
 from memory.model.schemas import fields_with_value, subject
@@ -58,7 +58,7 @@ class Selection:
 
     `keys` are keys of memories, `statements` ids of what was said about them. `messages` (channel,
     ts) are forgotten with what they say; a memory with other source messages keeps what those say.
-    `since` (inclusive) and `until` (exclusive) are one part: what was said in that time.
+    With `until`, what was said before it is selected, from `since` on if that is given.
     """
 
     keys: Collection[str] = ()
@@ -70,17 +70,12 @@ class Selection:
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the SQL statements that use this selection."""
-        since = LATEST
-        until = LATEST
-        if self.since is not None or self.until is not None:
-            since = self.since or datetime.min.replace(tzinfo=UTC)
-            until = self.until or LATEST
         return {
             "keys": list(self.keys),
             "statements": list(self.statements),
             **message_parameters(self.messages),
-            "since": since,
-            "until": until,
+            "since": self.since or EARLIEST,
+            "until": self.until,
             "everything": self.everything,
         }
 
