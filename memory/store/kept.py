@@ -37,14 +37,18 @@ _SQL = load_statements("memory", "kept")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptMemory:
-    """A line that somebody keeps for a conversation, `channel`, as others there read it.
+    """A line that somebody keeps for a conversation, as others there read it.
 
     `is_replaced`: a newer decision has taken its place.
     """
 
     memory: Memory
-    channel: str
     is_replaced: bool = False
+
+    @property
+    def channel(self) -> str:
+        """The conversation that it is kept for."""
+        return kept_channel(self.memory.namespace.audience) or ""
 
     @property
     def author(self) -> Person:
@@ -72,9 +76,7 @@ def _settings(reader: Person, channels: Iterable[str]) -> dict[str, str]:
 
 
 def _line(row: Mapping[str, Any]) -> KeptMemory:
-    memory = read(row)
-    channel = kept_channel(memory.namespace.audience) or ""
-    return KeptMemory(memory=memory, channel=channel, is_replaced=bool(row["is_replaced"]))
+    return KeptMemory(memory=read(row), is_replaced=bool(row["is_replaced"]))
 
 
 async def read_kept(
