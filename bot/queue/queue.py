@@ -13,6 +13,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -216,10 +217,7 @@ class Queue:
     async def _repeat_until_ended(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
         """Do the work, with pauses of so many seconds, until the last jobs have ended."""
         while any(not worker.done() for worker in self._workers):
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
-                log.warning("upkeep of the queue failed: %s", fault(error))
+            await _try(work)
             await asyncio.sleep(pause)
 
     async def _recover(self) -> None:
@@ -229,7 +227,7 @@ class Queue:
 
     async def run_until_empty(self) -> None:
         """Run the jobs of all queues that are due, until none is left."""
-        await recover_jobs(self.app, self.pool)
+        await _try(partial(recover_jobs, self.app, self.pool))
         await self.app.run_worker_async(
             wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
         )
@@ -260,6 +258,14 @@ class Queue:
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning("a worker of the queue ended and starts again: %s", fault(error))
             await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _try(work: Callable[[], Awaitable[None]]) -> None:
+    """Do a part of the upkeep; a failure is logged only, because it is tried again."""
+    try:
+        await work()
+    except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
+        log.warning("upkeep of the queue failed: %s", fault(error))
 
 
 async def delete_old_jobs(queue: Queue) -> None:
