@@ -232,7 +232,10 @@ class MemoryTools:
         return _json({"done": False, "refused": reason, "shown": shown})
 
     async def _done(self, changes: Iterable[Change]) -> list[dict[str, Any]]:
-        """Return what changed as the conversation knows it; a change is of all audiences."""
+        """Return what changed as the conversation knows it; a change is of all audiences.
+
+        Whether it was remembered or updated is not told: the memory may be known elsewhere only.
+        """
         keys = {change.key for change in changes}
         known = await find_in_view(self.former.pool, self.view, keys)
         done: list[dict[str, Any]] = []
@@ -240,7 +243,7 @@ class MemoryTools:
             memory = known.get(change.key)
             done.append(
                 {
-                    "done": change.action,
+                    "done": True,
                     "id": change.key,
                     "kind": change.kind,
                     "content": memory.content if memory else None,

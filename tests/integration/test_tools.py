@@ -228,7 +228,7 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
     (told,) = await change(tools, content, evidence)
     (row,) = case.stored()
     value = json.loads(row["value"])
-    assert told["done"] == "remembered"
+    assert told["done"] is True
     assert told["id"] == row["key"]
     assert row["prefix"] == OWN.prefix
     assert row["vectors"]
@@ -336,7 +336,7 @@ async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: Too
                 )
             assert tools.to_forget == []
     told = await change(tools, RAMEN, action="update", id=key)
-    assert told[0]["done"] == "updated"
+    assert told[0]["done"] is True
 
 
 @pytest.mark.parametrize("own", [OWN, ALICE.namespace(PUBLIC)], ids=["somebody's", "private"])
@@ -357,7 +357,7 @@ async def test_without_embeddings_a_memory_is_stored(case: ToolTest, stand_in: S
     """While the embedding model is away, a memory of a small set is stored all the same."""
     stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": 1})
     told = await change(case.tools("Remember that I love ramen"), RAMEN)
-    assert told[0]["done"] == "remembered"
+    assert told[0]["done"] is True
 
 
 async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
@@ -380,10 +380,11 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
 
 
 async def test_the_model_of_a_channel_is_told_only_what_the_channel_knows(case: ToolTest) -> None:
-    """What direct messages know of the same memory is in no output of a tool."""
+    """What direct messages know of the same memory, or that they do, is in no output of a tool."""
     content = {"food_name": "ramen", "preference": 80, "description": "comforts me at night"}
     put_memory(case.database, OWN, {"kind": RAMEN["kind"], "content": content})
-    tools = case.tools("I love ramen", own=ALICE.namespace(PUBLIC))
-    [told] = await change(tools, RAMEN)
-    assert told["content"]["preference"] == RAMEN["preference"]
-    assert "comforts" not in json.dumps(told)
+    tools = case.tools("I love ramen. I love soba", own=ALICE.namespace(PUBLIC))
+    [known] = await change(tools, RAMEN, "I love ramen")
+    [unknown] = await change(tools, {**RAMEN, "food_name": "soba"}, "I love soba")
+    told = json.dumps({**known, "id": unknown["id"]})
+    assert told.replace("ramen", "soba") == json.dumps(unknown)
