@@ -13,7 +13,6 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -52,8 +51,7 @@ BACKGROUND = "background"
 # every job.
 _POLL_SECONDS = 0.5
 _ABORT_POLL_SECONDS = 1.0
-_HEARTBEAT_SECONDS = 1.5
-_RECOVERY_SECONDS = 2.0
+_UPKEEP_SECONDS = 1.5
 # A worker's row is needed as long as its process may go on.
 _PRUNE_SECONDS = 600.0
 _REPLIES_PATIENCE_SECONDS = 25.0
@@ -192,9 +190,8 @@ class Queue:
         self._workers = [asyncio.create_task(work, name="worker") for work in works]
         # A worker of procrastinate sends no heartbeats while it waits for its jobs, to stop or to
         # start again.
-        beat = self._repeat_until_ended(self._manager.beat_for_all, _HEARTBEAT_SECONDS)
-        recover = self._repeat_until_ended(self._recover, _RECOVERY_SECONDS)
-        self._upkeep = [asyncio.create_task(work, name="upkeep") for work in (beat, recover)]
+        upkeep = (self._repeat(self._manager.beat_for_all), self._repeat(self._recover))
+        self._upkeep = [asyncio.create_task(work, name="upkeep") for work in upkeep]
 
     def begin_to_stop(self) -> None:
         """Take no more jobs; what runs goes on."""
@@ -214,11 +211,14 @@ class Queue:
         for task in self._upkeep:
             await cancel_until_done(task)
 
-    async def _repeat_until_ended(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
-        """Do the work, with pauses of so many seconds, until the last jobs have ended."""
+    async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do a part of the upkeep again and again, until the last jobs have ended."""
         while any(not worker.done() for worker in self._workers):
-            await _try(work)
-            await asyncio.sleep(pause)
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
+                log.warning("upkeep of the queue failed: %s", fault(error))
+            await asyncio.sleep(_UPKEEP_SECONDS)
 
     async def _recover(self) -> None:
         """Recover the jobs of dead processes, unless this one may be taken for dead, too."""
@@ -227,7 +227,6 @@ class Queue:
 
     async def run_until_empty(self) -> None:
         """Run the jobs of all queues that are due, until none is left."""
-        await _try(partial(recover_jobs, self.app, self.pool))
         await self.app.run_worker_async(
             wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
         )
@@ -258,14 +257,6 @@ class Queue:
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
                 log.warning("a worker of the queue ended and starts again: %s", fault(error))
             await asyncio.sleep(_PAUSE_SECONDS)
-
-
-async def _try(work: Callable[[], Awaitable[None]]) -> None:
-    """Do a part of the upkeep; a failure is logged only, because it is tried again."""
-    try:
-        await work()
-    except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
-        log.warning("upkeep of the queue failed: %s", fault(error))
 
 
 async def delete_old_jobs(queue: Queue) -> None:

@@ -16,6 +16,7 @@ from bot.memories.kept_lines import update_changed_lines
 from bot.memories.kept_lines_acts import take_all_back
 from bot.memories.promises import remind_of_due
 from bot.queue.queue import Queue, delete_old_jobs
+from bot.queue.recovery import recover_jobs
 from bot.workspaces import purge_due
 from memory import Person, Pool
 from memory.postgres import (
@@ -64,6 +65,7 @@ def register_periodic_work(app: App) -> None:
 
 async def keep_up(app: App) -> None:
     """Do all periodic work once, for a database without a worker."""
+    await _run("recover_jobs", partial(recover_jobs, app.queue.app, app.pool), 0)
     for name, (_, work) in periodic_work(app).items():
         await _run(name, work, 0)
 
