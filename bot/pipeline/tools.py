@@ -62,8 +62,8 @@ from memory import (
     Selection,
     memory_tools,
 )
-from memory.credentials import redact_json
-from memory.model import Until, until
+from memory.credentials import redact
+from memory.model import Until, until, with_texts
 from memory.postgres import fetch_row, load_statements, person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
@@ -244,7 +244,7 @@ class Toolbox:
             return _json(_error("The arguments are not a JSON object."))
         if self._turn.removed:
             # The model sees the message as it was typed; what tools store and send is redacted.
-            given = redact_json(given, self._turn.removed)
+            given = with_texts(given, self._redacted)
         if name == SETTINGS_TOOL:
             output = await self._settings(given)
             if self._switched_off:
@@ -257,6 +257,9 @@ class Toolbox:
         if name == COLLEAGUE_TOOL:
             return _json(await self._ask_about(str(given.get("name") or "")))
         return await self._memory.call(name, given)
+
+    def _redacted(self, text: str) -> str:
+        return redact(text, self._turn.removed).text
 
     async def _note(self, connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from memory.credentials.keys import find_keys
 from memory.credentials.labels import find_labelled
@@ -137,18 +137,6 @@ def _places_of(value: str, readable: Readable) -> list[tuple[int, int]]:
         return []
     whole = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
     return [readable.as_typed(*match.span()) for match in re.finditer(whole, readable.text)]
-
-
-def redact_json(value: Any, known: Iterable[Credential] = ()) -> Any:
-    """Return a JSON value with its strings redacted; field names stay as they are."""
-    known = tuple(known)
-    if isinstance(value, str):
-        return redact(value, known).text
-    if isinstance(value, list):
-        return [redact_json(one, known) for one in value]
-    if isinstance(value, dict):
-        return {name: redact_json(one, known) for name, one in value.items()}
-    return value
 
 
 def is_redacted(text: str) -> bool:

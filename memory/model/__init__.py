@@ -32,5 +32,6 @@ from memory.model.text import (
     framed as framed,
     folded as folded,
     texts as texts,
+    with_texts as with_texts,
     without_thoughts as without_thoughts,
 )

@@ -8,12 +8,14 @@ renamed. A model reads names in their place, and what it writes is turned back i
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import regex
+
+from memory.model.text import with_texts
 
 _REFERENCE = regex.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]{1,64}>")
 _PERSON = "<@"
@@ -85,11 +87,11 @@ class References:
         """Return a JSON value with its texts as a model reads them."""
         if not self.names:
             return value
-        return _mapped(value, self.shown)
+        return with_texts(value, self.shown)
 
     def stored_in(self, value: Any) -> Any:
         """Return a JSON value with its texts as they are stored."""
-        return _mapped(value, self.stored)
+        return with_texts(value, self.stored)
 
     @cached_property
     def _by_name(self) -> dict[str, str]:
@@ -148,13 +150,3 @@ class RenderedText:
         if number == 0:
             return None
         return self.places[number - 1]
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {key: _mapped(item, change) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_mapped(item, change) for item in value]
-    return value

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.credentials import Credential, redact, redact_json
+from memory.credentials import Credential, redact
 from memory.credentials.redaction import find_credentials, is_redacted, redact_texts
+from memory.model import with_texts
 from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED, ORDINARY, TECHNICAL
 
 EVERYDAY = (Path(__file__).parents[1] / "data" / "everyday_sentences.txt").read_text("utf-8")
@@ -110,7 +111,7 @@ def test_texts_of_one_message_agree() -> None:
 def test_json_keeps_its_shape() -> None:
     """Strings are redacted at any depth; names of fields, numbers and null stay."""
     value = {"a": [f"card {_CARD}", 4, None], "password": {"b": True}}
-    assert redact_json(value) == {
+    assert with_texts(value, lambda text: redact(text).text) == {
         "a": ["card [card number removed]", 4, None],
         "password": {"b": True},
     }
