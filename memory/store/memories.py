@@ -20,7 +20,7 @@ from memory.model.schemas import (
     subject,
     subject_fields,
 )
-from memory.model.statement import MessageKey
+from memory.model.statement import MessageKey, message_key
 from memory.postgres.database import (
     Pool,
     execute_statement,
@@ -82,19 +82,19 @@ class Memory:
     @property
     def sources(self) -> tuple[dict[str, Any], ...]:
         """The messages, commands, forms and tool calls it comes from, oldest first."""
-        return tuple(one for one in _list(self.value.get("sources")) if isinstance(one, dict))
+        return tuple(self.value.get("sources", ()))
 
     @property
     def said_on(self) -> str:
         """The day on which it was said last, where the person was, such as ``2026-11-26``."""
-        said_on = self.value.get("said_on")
-        return said_on if isinstance(said_on, str) else self.updated_at.date().isoformat()
+        said_on: str | None = self.value.get("said_on")
+        return said_on or self.updated_at.date().isoformat()
 
     @property
     def ends_at(self) -> datetime | None:
         """When all of it has ended; None if something stays."""
-        ends_at = self.value.get("ends_at")
-        return datetime.fromisoformat(ends_at) if isinstance(ends_at, str) else None
+        ends_at: str | None = self.value.get("ends_at")
+        return datetime.fromisoformat(ends_at) if ends_at else None
 
     @property
     def may_harm(self) -> bool:
@@ -109,19 +109,17 @@ class Memory:
     @property
     def audiences(self) -> tuple[str, ...]:
         """The audiences that know it besides direct messages; only the `dm` row has them."""
-        return tuple(str(one) for one in _list(self.value.get("audiences")))
+        return tuple(self.value.get("audiences", ()))
 
     @property
     def source_messages(self) -> list[MessageKey]:
         """The messages it comes from, oldest first: sources that have a channel and a ts."""
-        return [key for one in self.sources if (key := message_of(one))]
-
-
-def message_of(source: Mapping[str, Any]) -> MessageKey | None:
-    """Return the message of an entry of `sources`; None if it has none."""
-    channel = source.get("channel")
-    ts = source.get("ts")
-    return (str(channel), str(ts)) if channel and ts else None
+        messages: list[MessageKey] = []
+        for source in self.sources:
+            message = message_key(source.get("channel"), source.get("ts"))
+            if message is not None:
+                messages.append(message)
+        return messages
 
 
 def person_range(person: Person) -> dict[str, Any]:
@@ -143,10 +141,6 @@ def read(row: Mapping[str, Any]) -> Memory:
         updated_at=row["updated_at"],
         expires_at=row["expires_at"],
     )
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def read_own(rows: Iterable[Mapping[str, Any]], person: Person) -> list[Memory]:
