@@ -18,7 +18,7 @@ from memory.formation.evidence import PersonMessage
 from memory.formation.proposal import Proposal, Refusal
 from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
-from memory.model.namespace import MemoryView, Person
+from memory.model.namespace import MemoryView
 from memory.model.statement import Statement
 from memory.postgres.database import Pool
 from memory.store.changes import Change, add_changes
@@ -70,7 +70,9 @@ async def commit(
         decisions = Decisions()
         known: Known | None = None
         if proposals:
-            known = await _read_known(connection, person, proposals)
+            subjects = {one.about for one in proposals}
+            targets = {one.target.key for one in proposals if one.target is not None}
+            known = await read_known(connection, person, subjects, targets)
             remaining = await remaining_capacity(connection, person)
             messages = [one.evidence.key for one in proposals if one.evidence.key]
             forgotten = await forgotten_among(connection, person, messages)
@@ -100,14 +102,6 @@ async def commit(
         if in_commit is not None:
             await in_commit(connection, formed)
     return formed
-
-
-async def _read_known(
-    connection: AsyncConnection[DictRow], person: Person, proposals: Sequence[Proposal]
-) -> Known:
-    subjects = {one.about for one in proposals}
-    targets = {one.target.key for one in proposals if one.target is not None}
-    return await read_known(connection, person, subjects, targets)
 
 
 def _notes(

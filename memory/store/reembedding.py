@@ -84,17 +84,14 @@ async def _embed_batch(
     rows = await run(_SQL["missing"], {**prefixes, **space, "limit": BATCH})
     if not rows:
         return 0, 0
-    vectors = await embedder.embed([_text(row) for row in rows])
+    texts = [searchable_text(row["value"]["content"]) for row in rows]
+    vectors = await embedder.embed(texts)
     made = []
     for row, vector in zip(rows, vectors, strict=True):
         made.append((row["prefix"], row["key"], row["updated_at"], literal(vector)))
     columns = column_parameters(("prefixes", "keys", "times", "vectors"), made)
     written = await run(_SQL["write"], {**space, **columns, "field": _FIELD})
     return len(written), rows[0]["total"] - len(written)
-
-
-def _text(row: DictRow) -> str:
-    return searchable_text(row["value"]["content"])
 
 
 async def _delete_others(connection: AsyncConnection[DictRow], embedder: Embedder) -> None:
