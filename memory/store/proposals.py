@@ -28,8 +28,6 @@ _SQL = load_statements("memory", "proposals")
 
 OPEN_DAYS = 14
 REFUSED_DAYS = 1
-# What is read of a question besides the columns of its statement.
-_OF_QUESTION = ("id", "at", "now")
 
 Asks: TypeAlias = Literal["replace", "older", "remove", "store"]
 
@@ -191,10 +189,13 @@ def _questions(rows: Iterable[DictRow]) -> list[Question]:
 
 
 def _question(row: DictRow) -> Question:
-    said = _statement(row)
-    now = row["now"]
+    """Return a row as a question; what it asks about is the statement as it would be said now."""
+    identity = row.pop("id")
+    at = row.pop("at")
+    now = row.pop("now")
+    said = Statement(id=uuid4(), actor="question", said_at=datetime.now(UTC), **row)
     before: dict[str, Any] | None = None
-    said_on = row["at"].date().isoformat()
+    said_on = at.date().isoformat()
     if now is not None:
         before = now["content"]
         said_on = now["said_on"]
@@ -202,19 +203,13 @@ def _question(row: DictRow) -> Question:
     if said.act == "say":
         after = {**(before or {}), **(said.content or {})}
     return Question(
-        id=row["id"],
+        id=identity,
         asks=_asks(said, now),
         before=before,
         after=after,
         said=said,
         said_on=said_on,
     )
-
-
-def _statement(row: DictRow) -> Statement:
-    """Return the statement that a question asks about, as it would be said now."""
-    said = {name: value for name, value in row.items() if name not in _OF_QUESTION}
-    return Statement(id=uuid4(), actor="question", said_at=datetime.now(UTC), **said)
 
 
 def _asks(said: Statement, now: Mapping[str, Any] | None) -> Asks:
