@@ -82,6 +82,7 @@ class Said:
     at: float = 0.0
     number: int = 0  # the order in which all of it was stored
     batch: UUID | None = None
+    word: str = ""  # what the memory was called by it
 
 
 @dataclass(eq=False)
@@ -143,8 +144,7 @@ class Thing:
 
     def last_named(self, word: str) -> int:
         """Return when it was last called so; 0: never."""
-        said = [one for one in self.said if one.fields and one.fields["food_name"] == word]
-        return max((one.number for one in said), default=0)
+        return max((one.number for one in self.said if one.word == word), default=0)
 
 
 @dataclass
@@ -331,9 +331,11 @@ class Sequences(RuleBasedStateMachine):
 
     def take(self, person: Person, change: Change, thing: Thing, said: list[Said]) -> None:
         """Take what a change says into the model."""
+        called = max(thing.said, key=lambda one: one.number, default=Said("", None)).word
         for one in said:
             one.number = next(NUMBERS)
             one.batch = change.batch
+            one.word = one.fields["food_name"] if one.fields else called
         thing.said += said
         self.models[person].changes[change.id] = said[0]
 
