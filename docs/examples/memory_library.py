@@ -40,7 +40,7 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
         typed = memory.PersonMessage(text=text, channel="web", ts=f"{time.time():.6f}")
         formed = await former.form(view, [typed])
         for change in formed.changes:
-            content = (change.after or change.before or {})["content"]
+            content = change.after or change.before or {}
             print(f"{change.action}: {memory.subject(change.kind, content)}")
         return reply.output_text
 
