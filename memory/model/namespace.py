@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from memory.model.errors import InvalidNamespace
 
@@ -108,6 +109,7 @@ class Namespace:
         return ".".join(self.parts)
 
     @classmethod
+    @lru_cache(maxsize=1_024)  # the rows of an answer are of few namespaces
     def from_prefix(cls, prefix: str) -> Namespace:
         """Parse a `prefix` column; raises `InvalidNamespace` if it is not a person's namespace."""
         parts = prefix.split(".")
