@@ -95,40 +95,39 @@ def pressable(payloads: Sequence[dict[str, Any]], kind: type[_Act]) -> list[_Act
     return [act for act in acts if isinstance(act, kind)]
 
 
-def event_of(message: Message, **more: Any) -> dict[str, Any]:
-    """Return the event by which Slack delivers `message`, with `more` fields."""
-    made: dict[str, Any] = {
+def _shown(message: Message) -> dict[str, Any]:
+    """Return `message` as Slack has it in an event of its own, or in that of its change."""
+    shown: dict[str, Any] = {
         "type": "message",
-        "channel": message.channel_id,
-        "channel_type": "im" if message.channel_id.startswith("D") else "channel",
         "user": message.user_id,
         "team": message.user_team_id,
         "text": message.text,
         "ts": message.ts,
-        **more,
     }
     if not message.opens_thread:
-        made["thread_ts"] = message.thread_ts
-    return made
+        shown["thread_ts"] = message.thread_ts
+    return shown
+
+
+def _place(message: Message) -> dict[str, str]:
+    """Return where `message` is, as an event says it."""
+    is_direct = message.channel_id.startswith("D")
+    return {"channel": message.channel_id, "channel_type": "im" if is_direct else "channel"}
+
+
+def event_of(message: Message, **more: Any) -> dict[str, Any]:
+    """Return the event by which Slack delivers `message`, with `more` fields."""
+    return {**_shown(message), **_place(message), **more}
 
 
 def changed(message: Message, text: str | None) -> dict[str, Any]:
     """Return the event that `message` was edited to `text`, or deleted."""
-    before = {
-        "type": "message",
-        "user": message.user_id,
-        "team": message.team_id,
-        "text": message.text,
-        "ts": message.ts,
-    }
-    if not message.opens_thread:
-        before["thread_ts"] = message.thread_ts
+    before = _shown(message)
     event: dict[str, Any] = {
         "type": "message",
         "subtype": "message_deleted" if text is None else "message_changed",
         "hidden": True,
-        "channel": message.channel_id,
-        "channel_type": "im" if message.channel_id.startswith("D") else "channel",
+        **_place(message),
         "previous_message": before,
         "ts": f"{time.time():.6f}",
     }
