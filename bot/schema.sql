@@ -85,7 +85,7 @@ CREATE TABLE conversations (
     audience text NOT NULL,
     shared boolean NOT NULL,
     looked_up_at timestamptz NOT NULL DEFAULT now(),
-    -- when it was last shared, archived or converted; an older answer of Slack's is stale
+    -- when it was last shared or converted; an older answer of Slack's is stale
     changed_at timestamptz NOT NULL DEFAULT '-infinity',
     PRIMARY KEY (team_id, channel_id)
 );

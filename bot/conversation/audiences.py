@@ -93,7 +93,7 @@ async def is_shared(app: App, namespace: Namespace) -> bool:
 
 
 async def invalidate_kind(app: App, team_id: str, channel_id: str) -> None:
-    """Look the conversation up again next time: it was shared, archived or converted.
+    """Look the conversation up again next time: it was shared or converted.
 
     Until then its kind is unknown, and a lookup that is already under way is discarded.
     """

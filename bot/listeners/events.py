@@ -54,8 +54,6 @@ CONVERSATION_CHANGES = frozenset(
     {
         "channel_shared",
         "channel_unshared",
-        "channel_archive",
-        "channel_unarchive",
         "channel_left",
         "group_left",
         "channel_convert_to_private",

@@ -58,7 +58,6 @@ async def test_who_is_deactivated_is_neither_remembered_nor_recalled(app: App) -
         ("public", {"type": "channel_shared"}, {"shared": True}, "own"),
         ("connect", {"type": "channel_unshared"}, {"shared": False}, PUBLIC),
         ("public", {"type": "channel_left"}, {}, PUBLIC),
-        ("public", {"type": "channel_archive"}, {"archived": True}, PUBLIC),
     ],
     ids=lambda value: str(value.get("subtype") or value.get("type")) if "type" in value else "",
 )
