@@ -104,17 +104,21 @@ async def invalidate_kind(app: App, team_id: str, channel_id: str) -> None:
 async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationKind:
     """Return Slack's answer about a conversation, at most an hour old.
 
-    An answer from before an outage does not count: events about a change may have been missed.
-    If the conversation changes during the request, the result is the narrowest kind. Raises the
-    errors of the Slack client.
+    An answer from before an outage does not count: events about a change may have been missed. Of a
+    conversation that the app is not in Slack sends no events, so it is looked up each time. If the
+    conversation changes during the request, the result is the narrowest kind. Raises the errors of
+    the Slack client.
     """
     named = {"team": team_id, "channel": channel_id}
-    [row] = await execute_statement(app.pool, _SQL["trusted"], {**named, "gap": GAP_SECONDS})
-    asked_at = row.pop("asked_at")
-    if row["audience"] is not None:
-        return ConversationKind(**row)
+    [known] = await execute_statement(app.pool, _SQL["known"], {**named, "gap": GAP_SECONDS})
+    asked_at = known.pop("asked_at")
+    if known.pop("is_trusted"):
+        return ConversationKind(**known)
     answer = await app.slack.client(team_id).conversations_info(channel=channel_id)
-    audience, shared = kind_of(answer.get("channel") or {}, channel_id)
+    channel = answer.get("channel") or {}
+    audience, shared = kind_of(channel, channel_id)
+    if channel.get("is_member") is False:
+        return ConversationKind(audience=audience, shared=shared, changed=known["changed"])
     values = {**named, "audience": audience, "shared": shared, "asked_at": asked_at}
     kept = await execute_statement(app.pool, _SQL["keep"], values)
     if not kept:

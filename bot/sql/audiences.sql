@@ -17,22 +17,21 @@ SET audience = channel_id, shared = true, looked_up_at = '-infinity',
     changed_at = clock_timestamp()
 WHERE team_id = %(team)s;
 
--- name: trusted
--- What was looked up within the hour; all but `asked_at` is NULL if Slack must be asked again. A
--- mark is written to `listening` every 20 seconds. One older than `gap` means that events,
--- including those of changed conversations, are being missed; one older than a day, that no process
--- writes marks.
+-- name: known
+-- What is known of a conversation; `is_trusted` is true if it was looked up within the hour, and Slack
+-- need not be asked again. A mark is written to `listening` every 20 seconds. One older than `gap`
+-- means that events, including those of changed conversations, are being missed; one older than a
+-- day, that no process writes marks.
 SELECT now.asked_at, known.audience, known.shared,
-    extract(epoch FROM known.changed_at)::float8 AS changed
-FROM (SELECT clock_timestamp() AS asked_at) AS now
-LEFT JOIN conversations AS known
-    ON known.team_id = %(team)s AND known.channel_id = %(channel)s
-    AND known.looked_up_at > now() - interval '1 hour'
-    AND NOT EXISTS (
+    COALESCE(extract(epoch FROM known.changed_at)::float8, '-infinity') AS changed,
+    COALESCE(known.looked_up_at > now() - interval '1 hour', false) AND NOT EXISTS (
         SELECT FROM listening
         WHERE listening.team_id = %(team)s AND heard_at
             BETWEEN now() - interval '1 day' AND now() - make_interval(secs => %(gap)s)
-    );
+    ) AS is_trusted
+FROM (SELECT clock_timestamp() AS asked_at) AS now
+LEFT JOIN conversations AS known
+    ON known.team_id = %(team)s AND known.channel_id = %(channel)s;
 
 -- name: keep
 -- Returns no row if the conversation changed while Slack was asked.

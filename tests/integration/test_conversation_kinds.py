@@ -145,6 +145,20 @@ async def test_what_was_learned_is_trusted_for_an_hour(
     assert len(slack.calls("conversations.info")) == 2
 
 
+async def test_a_public_channel_that_the_app_is_not_in_is_asked_about_each_time(
+    slack: PlaygroundSlack, core: App
+) -> None:
+    """Slack tells the app nothing of its conversion, and it is private once the app is added."""
+    place = slack.place(channel="public")
+    message = slack.message(place)
+    slack.control("channels/update", {"channel": place.channel, "remove": [slack.bot_user_id]})
+    assert (await view_of_message(core, message)).own.audience == PUBLIC
+    slack.control("channels/update", {"channel": place.channel, "private": True})
+    slack.control("channels/update", {"channel": place.channel, "add": [slack.bot_user_id]})
+    assert (await view_of_message(core, message)).own.audience == place.channel
+    assert len(slack.calls("conversations.info")) == 2
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_a_kind_that_cannot_be_learned_is_the_narrowest(
     slack: PlaygroundSlack, core: App, fault: dict[str, Any]
