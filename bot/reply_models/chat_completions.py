@@ -111,7 +111,9 @@ class _Completion:
 
     def __init__(self) -> None:
         self._text = ""
-        self._calls: dict[int, Json] = {}
+        self._calls: list[Json] = []
+        # The newest call of each index.
+        self._newest: dict[int, Json] = {}
         self._usage: Json = {}
         self._finish: str | None = None
 
@@ -134,16 +136,25 @@ class _Completion:
             yield {"type": "response.output_text.delta", "delta": text, **_TEXT_PART}
 
     def _add_call(self, call: Json, position: int) -> None:
-        """Add a piece of a call; some servers send calls whole, without their index or id."""
+        """Add a piece of a call, or a whole one, to the newest call of its index.
+
+        Some servers send whole calls without an index or an id, or several with the same index.
+        """
         index = call.get("index")
         if not isinstance(index, int):
             index = position
         function = call.get("function")
         if not isinstance(function, dict):
             raise ReplyFailed("model_malformed")
-        kept = self._calls.setdefault(index, {"id": f"call_{index}", "name": "", "arguments": ""})
-        kept["id"] = _string(call, "id") or kept["id"]
-        kept["name"] += _string(function, "name")
+        identity = _string(call, "id")
+        name = _string(function, "name")
+        kept = self._newest.get(index)
+        if kept is None or _is_another(kept, identity, name):
+            kept = {"id": "", "name": "", "arguments": ""}
+            self._newest[index] = kept
+            self._calls.append(kept)
+        kept["id"] = kept["id"] or identity
+        kept["name"] += name
         kept["arguments"] += _string(function, "arguments")
 
     def end(self) -> Iterator[Json]:
@@ -166,15 +177,24 @@ class _Completion:
         if self._text:
             content = [{"type": "output_text", "text": self._text}]
             items.append({"type": "message", "role": "assistant", "content": content})
-        for call in self._calls.values():
+        for number, call in enumerate(self._calls):
             item = {
                 "type": "function_call",
-                "call_id": call["id"],
+                "call_id": call["id"] or f"call_{number}",
                 "name": call["name"],
                 "arguments": call["arguments"] or "{}",
             }
             items.append(item)
         return items
+
+
+def _is_another(kept: Json, identity: str, name: str) -> bool:
+    """Return whether a piece with this id and name, either perhaps "", begins another call."""
+    if not (name and kept["name"]):
+        return False
+    if identity and kept["id"]:
+        return bool(identity != kept["id"])
+    return bool(kept["arguments"])
 
 
 def _string(given: Mapping[str, Any], name: str) -> str:

@@ -175,6 +175,33 @@ async def test_a_call_is_put_together(calls: Sequence[Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "named",
+    [
+        [{"index": 0, "id": "c1"}, {"index": 0, "id": "c2"}],
+        [{"index": 0}, {"index": 0}],
+        [{"id": "c1"}, {"id": "c2"}],
+        [{}, {}],
+        [{"index": 0, "id": "c1"}, {"index": 1, "id": "c2"}],
+        [{"index": 0, "id": ""}, {"index": 1, "id": ""}],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("together", [False, True])
+async def test_calls_that_come_whole_are_kept_apart(
+    named: Sequence[dict[str, Any]], together: bool
+) -> None:
+    """Each is carried out, although some servers give several of them the same index, or none."""
+    numbered = enumerate(named, start=1)
+    calls = [
+        {**names, "function": {"name": "look", "arguments": f'{{"at": {at}}}'}}
+        for at, names in numbered
+    ]
+    chunks = [chunk(tool_calls=calls)] if together else [chunk(tool_calls=[one]) for one in calls]
+    _, look = await answered([*chunks, chunk("tool_calls")])
+    assert look.calls == ['{"at": 1}', '{"at": 2}']
+
+
+@pytest.mark.parametrize(
     ("finish", "cut"),
     [("stop", None), ("length", "cut_short"), ("content_filter", "cut_filtered")],
 )
