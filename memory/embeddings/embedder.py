@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from array import array
 from collections import OrderedDict
@@ -23,8 +24,9 @@ _REFUSALS = (400, 413, 422)
 _TOO_LARGE = re.compile(r"too (?:large|long)|batch size|context (?:size|length)", re.IGNORECASE)
 _SHORT_BYTES = 256  # a text of this size fits any context
 _CACHE_SIZE = 1_000  # texts
-# The client raises a plain ValueError for a response without vectors.
-_NO_ANSWER = (openai.OpenAIError, ValueError)
+# The client raises a plain ValueError for a response without vectors, and the others for one of
+# another form, which it does not check.
+_NO_ANSWER = (openai.OpenAIError, ValueError, TypeError, AttributeError)
 _KNOWN_DIMENSIONS = {
     "text-embedding-3-small": 1536,
     "text-embedding-3-large": 3072,
@@ -88,7 +90,7 @@ class Embedder:
         If a single text is refused, its first half is embedded.
         """
         try:
-            return [array("f", vector) for vector in await self._request(texts)]
+            return await self._request(texts)
         except EmbeddingsUnavailable as fault:
             if not _refuses_texts(fault.__cause__):
                 raise
@@ -104,21 +106,34 @@ class Embedder:
         return await self._vectors([beginning(texts[0], size // 2)])
 
     @step("embed")
-    async def _request(self, texts: list[str]) -> list[list[float]]:
+    async def _request(self, texts: list[str]) -> list[array[float]]:
         try:
             answer = await self.client.embeddings.create(model=self.space.model, input=texts)
+            vectors = [_numbers(item.embedding) for item in answer.data]
         except _NO_ANSWER as fault:
             raise EmbeddingsUnavailable(
                 f"The embedding model {self.space.model} did not answer:"
                 " check OPENAI_API_KEY and OPENAI_BASE_URL."
             ) from fault
-        vectors = [item.embedding for item in answer.data]
         sizes = {len(vector) for vector in vectors}
         if len(vectors) != len(texts) or sizes != {self.space.dimensions}:
             raise EmbeddingsUnavailable(
                 f"{self.space.model} did not return vectors of {self.space.dimensions} dimensions."
             )
         return vectors
+
+
+def _numbers(vector: object) -> array[float]:
+    """Return a vector; raises TypeError or ValueError unless it is a list of finite numbers.
+
+    Some servers send null or NaN, which PostgreSQL refuses.
+    """
+    if not isinstance(vector, list):
+        raise TypeError("A vector is a list.")
+    numbers = array("f", vector)
+    if not math.isfinite(sum(numbers)):
+        raise ValueError("A vector has finite numbers.")
+    return numbers
 
 
 def _refuses_texts(fault: BaseException | None) -> bool:
@@ -139,12 +154,13 @@ async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSp
         return EmbeddingSpace(model, known)
     try:
         answer = await client.embeddings.create(model=model, input="dimensions")
+        vector = _numbers(answer.data[0].embedding)
     except _NO_ANSWER as fault:
         raise EmbeddingsUnavailable(
             f"The embedding model {model} did not answer, so its size is not known:"
             " check KIOKU_EMBEDDING_MODEL, OPENAI_API_KEY and OPENAI_BASE_URL."
         ) from fault
-    return EmbeddingSpace(model, len(answer.data[0].embedding))
+    return EmbeddingSpace(model, len(vector))
 
 
 def literal(vector: Sequence[float]) -> str:

@@ -183,10 +183,42 @@ async def test_what_is_refused_at_any_size_is_told() -> None:
         assert len(came) < 20
 
 
-@pytest.mark.parametrize("answer", [{"data": []}, {"error": {"message": "no"}}, {"data": None}])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": []},
+        {"error": {"message": "no"}},
+        {"data": None},
+        {"data": [{}]},
+        {"data": [5]},
+        {"data": {"embedding": [1.0]}},
+    ],
+    ids=str,
+)
 async def test_an_answer_without_vectors_is_no_answer(answer: dict[str, Any]) -> None:
     """A server that says 200 and gives no vectors counts as away."""
     async with answering(answer) as client:
+        with pytest.raises(EmbeddingsUnavailable):
+            await Embedder(client, SPACE).embed(["x"])
+        with pytest.raises(EmbeddingsUnavailable):
+            await embedding_space(client, "unknown")
+
+
+@pytest.mark.parametrize("number", [None, math.nan, math.inf, "1", [1.0], 1e300], ids=str)
+async def test_a_vector_with_anything_but_numbers_is_none(number: object) -> None:
+    """A server that writes null, or NaN, counts as away: PostgreSQL would refuse the vector."""
+    vector = [1.0] * (SPACE.dimensions - 1)
+    data = [{"object": "embedding", "index": 0, "embedding": [*vector, number]}]
+    async with answering({"data": data}) as client:
+        with pytest.raises(EmbeddingsUnavailable):
+            await Embedder(client, SPACE).embed(["x"])
+
+
+@pytest.mark.parametrize("vector", [None, 1.0, {}], ids=str)
+async def test_what_is_no_list_is_no_vector(vector: object) -> None:
+    """A server that sends it counts as away, also where the size of its vectors is asked for."""
+    data = [{"object": "embedding", "index": 0, "embedding": vector}]
+    async with answering({"data": data}) as client:
         with pytest.raises(EmbeddingsUnavailable):
             await Embedder(client, SPACE).embed(["x"])
         with pytest.raises(EmbeddingsUnavailable):
