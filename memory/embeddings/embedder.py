@@ -23,6 +23,8 @@ MAX_BYTES = 8_190
 _REFUSALS = (400, 413, 422)
 _TOO_LARGE = re.compile(r"too (?:large|long)|batch size|context (?:size|length)", re.IGNORECASE)
 _SHORT_BYTES = 256  # a text of this size fits any context
+# Ollama's answer, with a 500, for a text for which its model computes NaN. Others send it as null.
+_NOT_A_NUMBER = re.compile(r"\bNaN\b")
 _CACHE_SIZE = 1_000  # texts
 # The client raises a plain ValueError for a response without vectors, and the others for one of
 # another form, which it does not check.
@@ -87,22 +89,25 @@ class Embedder:
     async def _vectors(self, texts: list[str]) -> list[array[float]]:
         """Return the vectors of texts; a refused request is made again in halves.
 
-        If a single text is refused, its first half is embedded.
+        If a single text is refused, or the model computes NaN for it, its first half is embedded.
         """
         try:
             return await self._request(texts)
         except EmbeddingsUnavailable as fault:
-            if not _refuses_texts(fault.__cause__):
+            cause = fault.__cause__
+            is_nan = _is_nan(cause)
+            if not (is_nan or _refuses_texts(cause)):
                 raise
             if len(texts) > 1:
                 half = len(texts) // 2
                 return await self._vectors(texts[:half]) + await self._vectors(texts[half:])
             size = len(texts[0].encode())
-            if size <= _SHORT_BYTES:
-                status = getattr(fault.__cause__, "status_code", None)
+            least = 1 if is_nan else _SHORT_BYTES
+            if size <= least:
+                why = "NaN" if is_nan else f"HTTP {getattr(cause, 'status_code', None)}"
                 raise EmbeddingsUnavailable(
-                    f"The embedding model refuses a text of {size} bytes (HTTP {status})."
-                ) from fault.__cause__
+                    f"The embedding model refuses a text of {size} bytes ({why})."
+                ) from cause
         return await self._vectors([beginning(texts[0], size // 2)])
 
     @step("embed")
@@ -123,17 +128,28 @@ class Embedder:
         return vectors
 
 
-def _numbers(vector: object) -> array[float]:
-    """Return a vector; raises TypeError or ValueError unless it is a list of finite numbers.
+class _NotFinite(ValueError):
+    """A vector that a server sent holds null or NaN, which PostgreSQL refuses."""
 
-    Some servers send null or NaN, which PostgreSQL refuses.
-    """
+
+def _numbers(vector: object) -> array[float]:
+    """Return a vector; raises `_NotFinite`, or TypeError if it is no list."""
     if not isinstance(vector, list):
         raise TypeError("A vector is a list.")
-    numbers = array("f", vector)
+    try:
+        numbers = array("f", vector)
+    except TypeError:
+        raise _NotFinite("A vector has numbers only.") from None
     if not math.isfinite(sum(numbers)):
-        raise ValueError("A vector has finite numbers.")
+        raise _NotFinite("A vector has finite numbers.")
     return numbers
+
+
+def _is_nan(fault: BaseException | None) -> bool:
+    """Return whether a model computed NaN, which it does for some texts and not for others."""
+    if isinstance(fault, openai.APIStatusError):
+        return fault.status_code == 500 and bool(_NOT_A_NUMBER.search(fault.message))
+    return isinstance(fault, _NotFinite)
 
 
 def _refuses_texts(fault: BaseException | None) -> bool:

@@ -163,6 +163,49 @@ async def test_a_server_with_a_short_context(status: int) -> None:
         assert sizes == [9.0] * 7 + [1_250.0, 1_500.0] + [9.0] * 119
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["500", "null"])
+async def test_a_text_for_which_the_model_computes_nan(whole: bool) -> None:
+    """Its longest half without that is embedded in its place, and the other texts are, whole."""
+
+    def vector(text: str) -> list[float | None]:
+        return [None if "risk" in text else float(len(text))]
+
+    async def answer(request: web.Request) -> web.Response:
+        vectors = [vector(text) for text in (await request.json())["input"]]
+        if [None] in vectors and not whole:
+            error = {"message": "failed to encode response: json: unsupported value: NaN"}
+            return web.json_response({"error": error}, status=500)
+        data = [
+            {"object": "embedding", "index": at, "embedding": one} for at, one in enumerate(vectors)
+        ]
+        return web.json_response({"object": "list", "model": "own", "data": data})
+
+    texts = [*map(str, range(9)), "no projects, no decisions, no risks", "risk"]
+    async with own_server(answer) as client:
+        embedder = Embedder(client, EmbeddingSpace("own", 1))
+        assert await embedder.embed(texts) == [[1.0]] * 9 + [[17.0], [2.0]]
+
+
+async def test_a_model_that_computes_only_nan_is_away() -> None:
+    """It is asked a few times, whatever is to be embedded."""
+    came: list[list[str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        given = (await request.json())["input"]
+        came.append(given)
+        data = [
+            {"object": "embedding", "index": at, "embedding": [None]} for at in range(len(given))
+        ]
+        return web.json_response({"object": "list", "model": "own", "data": data})
+
+    async with own_server(answer) as client:
+        with pytest.raises(EmbeddingsUnavailable):
+            await Embedder(client, EmbeddingSpace("own", 1)).embed(
+                ["あ" * 4_000, *map(str, range(99))]
+            )
+    assert len(came) < 30
+
+
 async def test_an_outage_is_not_taken_for_a_long_text() -> None:
     """A 500 that says nothing of a size is one request, whatever was sent."""
     async with small_server(texts=0, status=500, message="internal error") as (client, came):
