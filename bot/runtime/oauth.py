@@ -51,6 +51,8 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
         self._looked_up: dict[str, asyncio.Task[Installed | None]] = {}
+        # Rotated tokens that PostgreSQL has not taken yet, by those that they replace, encrypted.
+        self._unstored: dict[str, Installed] = {}
         self._fernet = MultiFernet([Fernet(key) for key in settings.secret_keys()])
         secret = ""
         if settings.slack_client_secret is not None:
@@ -95,40 +97,51 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         )
 
     async def _rotated(self, team_id: str) -> Installed | None:
-        """Rotate a token that expires within two hours; the old one works until then."""
-        before = await self._stored(team_id)
-        if before is None:
+        """Rotate a token that expires within two hours; the old one works until then.
+
+        A new one that PostgreSQL does not take is stored at the next call.
+        """
+        stored = await self._read_tokens(team_id)
+        if stored is None:
             return None
-        try:
-            after = await self.rotator.perform_token_rotation(installation=before)
-        except SLACK_FAULTS as error:
-            after = await self._stored(team_id)  # perhaps another process rotated it
-            if after is not None and after.bot_token == before.bot_token:
-                log.warning("workspace %s has no new token: %s", team_id, fault(error))
-            return after
-        if after is None:
-            return before
-        values = self._tokens(team_id, after)
-        await execute_statement(self._pool, _SQL["store_tokens"], values)
-        return after
+        if stored not in self._unstored:
+            before = self._decrypted(team_id, stored)
+            try:
+                after = await self.rotator.perform_token_rotation(installation=before)
+            except SLACK_FAULTS as error:
+                now = await self._stored(team_id)  # perhaps another process rotated it
+                if now is not None and now.bot_token == before.bot_token:
+                    log.warning("workspace %s has no new token: %s", team_id, fault(error))
+                return now
+            if after is None:
+                return before
+            self._unstored[stored] = after
+        values = {**self._tokens(team_id, self._unstored[stored]), "replaced": stored}
+        await execute_statement(self._pool, _SQL["replace_tokens"], values)
+        del self._unstored[stored]
+        return await self._stored(team_id)
 
     async def _stored(self, team_id: str) -> Installed | None:
+        tokens = await self._read_tokens(team_id)
+        return None if tokens is None else self._decrypted(team_id, tokens)
+
+    async def _read_tokens(self, team_id: str) -> str | None:
+        """Return the encrypted tokens of a team, or None."""
         rows = await execute_statement(self._pool, _SQL["tokens"], {"team": team_id})
-        if not rows:
-            return None
-        found = self._decrypted(rows[0]["tokens"])
+        return str(rows[0]["tokens"]) if rows else None
+
+    def _decrypted(self, team_id: str, tokens: str) -> Installed:
+        """Return the installation in a team's encrypted tokens. Raises `Problem`."""
+        try:
+            found = Installed(**json.loads(self._fernet.decrypt(tokens)))
+        except InvalidToken:
+            found = None
         if found is None or found.team_id != team_id:
             raise Problem(
                 f"KIOKU_SECRET_KEY does not decrypt the token of workspace {team_id}: add the key"
                 " that it was encrypted with, after a comma."
             )
         return found
-
-    def _decrypted(self, tokens: str) -> Installed | None:
-        try:
-            return Installed(**json.loads(self._fernet.decrypt(tokens)))
-        except InvalidToken:
-            return None
 
     def _tokens(self, team_id: str, installation: Installed) -> dict[str, str]:
         """Return the values that store an installation of a team, encrypted."""

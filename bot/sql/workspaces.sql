@@ -47,3 +47,7 @@ SELECT tokens FROM workspaces WHERE team_id = %(team)s AND tokens IS NOT NULL;
 
 -- name: store_tokens
 UPDATE workspaces SET tokens = %(tokens)s WHERE team_id = %(team)s;
+
+-- name: replace_tokens
+-- Store rotated tokens, unless those that they replace were deleted or replaced meanwhile.
+UPDATE workspaces SET tokens = %(tokens)s WHERE team_id = %(team)s AND tokens = %(replaced)s;

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
+import psycopg
 import pytest
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
@@ -30,6 +31,8 @@ from tests.waiting import until
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
 TEACHES = "I am interested in AWS."
+# The connections that wait for a row.
+WAITING = "FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
 
 
 @pytest.fixture(scope="module")
@@ -424,6 +427,51 @@ async def test_a_rotation_that_fails_leaves_the_token_that_works(
     found = await store.find(team)
     assert found is not None
     assert found.bot_token == token
+
+
+async def test_a_rotated_token_that_postgresql_does_not_take_is_stored_later(
+    slack: Slack, database: str, pool: Pool
+) -> None:
+    """Slack takes a refresh token once: without the new one the workspace would be lost."""
+    team = slack.teams[1]
+    store = store_over(slack, pool)
+    old = await saved(store, await granted(slack, team, seconds=3_600))
+    slack.call(team, "settings", {"token_seconds": 43_200})
+    async with await psycopg.AsyncConnection.connect(database) as owner:
+        await owner.execute("SELECT FROM workspaces WHERE team_id = %s FOR UPDATE", (team,))
+        finding = asyncio.create_task(store.find(team))
+        await until(lambda: owner_rows(database, f"SELECT pg_terminate_backend(pid) {WAITING}"))
+        with pytest.raises(psycopg.OperationalError):
+            await finding
+    asked = len(slack.calls("oauth.v2.access"))
+    found = [await one.find(team) for one in (store, store_over(slack, pool))]
+    [token] = {one.bot_token for one in found if one is not None}
+    assert token != old
+    await slack.client().auth_test(token=token)
+    assert len(slack.calls("oauth.v2.access")) == asked
+
+
+@pytest.mark.parametrize("installed", [False, True], ids=["uninstalled", "installed again"])
+async def test_a_rotation_replaces_only_the_tokens_that_it_read(
+    slack: Slack, database: str, pool: Pool, installed: bool
+) -> None:
+    """Those of a workspace that leaves meanwhile stay deleted; a new installation's count."""
+    team = slack.teams[1]
+    store = store_over(slack, pool)
+    new = await saved(store, await granted(slack, team))
+    stored = "SELECT tokens FROM workspaces WHERE team_id = %s"
+    [row] = owner_rows(database, stored, team)
+    tokens = row["tokens"] if installed else None
+    await saved(store, await granted(slack, team, seconds=3_600))
+    slack.call(team, "settings", {"token_seconds": 43_200})
+    async with await psycopg.AsyncConnection.connect(database) as owner:
+        await owner.execute(f"{stored} FOR UPDATE", (team,))
+        finding = asyncio.create_task(store.find(team))
+        await until(lambda: owner_rows(database, f"SELECT 1 {WAITING}"))
+        await owner.execute("UPDATE workspaces SET tokens = %s WHERE team_id = %s", (tokens, team))
+    found = await finding
+    assert (found and found.bot_token) == (new if installed else None)
+    assert [row["tokens"] for row in owner_rows(database, stored, team)] == [tokens]
 
 
 async def test_a_rotation_that_hangs_holds_up_no_other_workspace(slack: Slack, pool: Pool) -> None:
