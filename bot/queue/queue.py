@@ -226,9 +226,18 @@ class Queue:
             await recover_jobs(self.app, self.pool)
 
     async def run_until_empty(self) -> None:
-        """Run the jobs of all queues that are due, until none is left."""
+        """Run the jobs of all queues that are due, until none is left.
+
+        If this is cancelled, running jobs are handed back after three seconds.
+        """
         await self.app.run_worker_async(
-            wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
+            wait=False,
+            listen_notify=False,
+            shutdown_graceful_timeout=_BACKGROUND_PATIENCE_SECONDS,
+            update_heartbeat_interval=_UPKEEP_SECONDS,
+            stalled_worker_timeout=_PRUNE_SECONDS,
+            install_signal_handlers=False,
+            delete_jobs="successful",
         )
 
     async def _work(

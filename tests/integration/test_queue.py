@@ -21,7 +21,7 @@ from bot.conversation.turns import FORM_MEMORIES
 from bot.logs import _Discreet
 from bot.notices import SHOW_NOTICE
 from bot.queue.queue import BACKGROUND, REPLIES, Queue, delete_old_jobs
-from bot.queue.recovery import recover_jobs
+from bot.queue.recovery import STALLED_SECONDS, recover_jobs
 from bot.queue.retries import Backoff, RunLater
 from memory import Pool
 from memory.postgres import transaction
@@ -518,6 +518,31 @@ async def test_without_a_worker_what_is_due_is_run_until_nothing_is_left(
     await asyncio.wait_for(queue.run_until_empty(), SECONDS)
     assert sorted(work.done) == ["background", "now"]
     assert [job["label"] for job in jobs(database)] == ["later"]
+
+
+async def test_without_a_worker_a_job_that_takes_long_is_kept_and_then_handed_back(
+    database: str, pool: Pool, queue: Queue
+) -> None:
+    """Its process does not count as dead while it runs; at a cancellation it waits again."""
+    begun = asyncio.Event()
+
+    async def work(label: str) -> None:
+        del label
+        begun.set()
+        await asyncio.Event().wait()
+
+    queue.register("work", BACKGROUND, work, retry=RETRY)
+    await put(pool, queue, "L1", "long", to=BACKGROUND)
+    running = asyncio.create_task(queue.run_until_empty())
+    await asyncio.wait_for(begun.wait(), SECONDS)
+    beats: LiteralString = "SELECT 1 FROM procrastinate_workers WHERE last_heartbeat > %s"
+    [now] = owner_rows(database, "SELECT now() AS now")
+    async with asyncio.timeout(STALLED_SECONDS):
+        await until(lambda: owner_rows(database, beats, now["now"]))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await running
+    assert [job["status"] for job in jobs(database)] == ["todo"]
 
 
 @pytest.mark.parametrize("name", [DELETE_ANSWER, SHOW_NOTICE, FORM_MEMORIES])
