@@ -14,6 +14,7 @@ from aiohttp import web
 
 from bot.app import App
 from bot.config import Settings
+from bot.logs import fault
 from bot.runtime.ask import answer, read_call
 from bot.runtime.maintenance import keep_up
 from bot.runtime.wiring import connected
@@ -44,8 +45,9 @@ def keep_up_handler(event: object, context: object) -> None:
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer a call, then form memories from it; `event` has the format 2.0 of Function URLs.
 
-    If no memory is formed within two minutes, the answer is returned all the same: the words stay,
-    and a later call forms memories from them. `LIMIT` of `functions` is longer than both.
+    If no memory is formed within two minutes, or PostgreSQL is lost meanwhile, the answer is
+    returned all the same: the words stay, and a later call forms memories from them. `LIMIT` of
+    `functions` is longer than both.
     Everything is opened for the call and closed after it, so that Aurora can pause.
     Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     """
@@ -87,6 +89,6 @@ async def _answer(settings: Settings, user_id: str, prompt: str) -> str:
         try:
             async with asyncio.timeout(FORMATION_SECONDS):
                 await app.queue.run_until_empty()
-        except TimeoutError:
-            log.warning("no memory was formed after an answer: it took too long")
+        except Exception as error:  # noqa: BLE001 - whatever it was, there is an answer
+            log.warning("no memory was formed after an answer: %s", fault(error))
         return text

@@ -119,6 +119,18 @@ def test_an_answer_is_returned_although_no_memory_can_be_formed(
     assert owner_rows(database, "SELECT 1 FROM store WHERE value::text LIKE '%AWS%'")
 
 
+def test_an_answer_is_returned_although_the_queue_cannot_be_worked(
+    on_lambda: pytest.MonkeyPatch, database: str
+) -> None:
+    """As when PostgreSQL is lost: asked again, the model would give another answer."""
+    _secret("login", _database(login_of(database)))
+    owner_rows(database, "REVOKE ALL ON procrastinate_workers FROM kioku_queue, kioku_app")
+    assert post(CLOUD)[0] == 200
+    owner_rows(database, "GRANT ALL ON procrastinate_workers TO kioku_queue, kioku_app")
+    assert post(TOPICS)[0] == 200
+    assert owner_rows(database, "SELECT 1 FROM store WHERE value::text LIKE '%AWS%'")
+
+
 def test_the_upkeep_deletes_what_is_past_its_retention(
     on_lambda: pytest.MonkeyPatch, database: str
 ) -> None:
