@@ -288,18 +288,6 @@ class Prompt:
             return None
         return replace(self, recalled=replace(self.recalled, always=kept, nearest=()))
 
-    @property
-    def estimated_tokens(self) -> int:
-        """An estimate of the tokens of its texts."""
-        total = 0
-        for message in self.input:
-            content = message["content"]
-            if isinstance(content, str):
-                total += estimated_tokens(content)
-            else:
-                total += estimated_tokens(self.question)
-        return total
-
 
 def lines_within(lines: Iterable[str], budget: int) -> list[str]:
     """Return the first lines that fit into `budget` tokens together."""

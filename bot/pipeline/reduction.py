@@ -33,10 +33,8 @@ class Reduction:
                └─ broken off half-way ────▶ the same once more ─▶ given up
 
     Each step is taken once, and only if it takes something away. Images and documents go first,
-    then the texts of text files. If the server says how much too long a prompt is, as many steps
-    are taken at once as that requires; but the cost of images and documents is not known, so that
-    step is tried by itself. `left_out` names what the answer must say was left out, except files
-    and their texts, which the prompt itself names.
+    then the texts of text files. `left_out` names what the answer must say was left out, except
+    files and their texts, which the prompt itself names.
     """
 
     def __init__(self, prompt: Prompt, tools: Toolbox | None, *, may_search: bool) -> None:
@@ -55,15 +53,7 @@ class Reduction:
         if half_done and may_pass and not self._repeated:
             self._repeated = True
             return True
-        before = self.prompt.estimated_tokens
-        for step in _STEPS.get(failed.cause, ()):
-            if self._take(step) and (step == "files" or self._suffices(before, failed.excess)):
-                return True
-        return bool(failed.excess) and self.prompt.estimated_tokens < before
-
-    def _suffices(self, before: int, excess: float) -> bool:
-        """Return whether enough was taken away, if the server said how much that is."""
-        return not excess or self.prompt.estimated_tokens * excess <= before
+        return any(map(self._take, _STEPS.get(failed.cause, ())))
 
     def _take(self, step: Step) -> bool:
         """Take one thing out of the request; return whether it was in it."""

@@ -100,7 +100,6 @@ class ReplyFailed(Exception):
 
     `status`, `code` and `kind` are the server's HTTP status, error code and error type, the last
     two only if they look like identifiers, else "". `silent`: the server did not answer in time.
-    `excess`: how many times too long the prompt is, if the server says so; else 0.
     """
 
     def __init__(
@@ -111,7 +110,6 @@ class ReplyFailed(Exception):
         kind: object = None,
         status: int | None = None,
         silent: bool = False,
-        excess: float = 0.0,
     ) -> None:
         super().__init__(f"The model gave no whole answer: {cause}.")
         self.cause: Cause = cause
@@ -119,7 +117,6 @@ class ReplyFailed(Exception):
         self.kind = _identifier(kind)
         self.status = status
         self.silent = silent
-        self.excess = excess
 
     @property
     def sentence(self) -> str:
@@ -179,9 +176,7 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
         cause = "model_refused"
     elif cause in _UNDECIDED:
         cause = _cause_of_words(words_of_error(error)) or cause
-    return ReplyFailed(
-        cause, error.code, kind=error.type, status=status, excess=_excess(error.body)
-    )
+    return ReplyFailed(cause, error.code, kind=error.type, status=status)
 
 
 def is_lost_connection(error: openai.APIError) -> bool:
@@ -232,14 +227,6 @@ def _cause_of_words(told: str) -> Cause | None:
         if pattern.search(told):
             return cause
     return None
-
-
-def _excess(body: object) -> float:
-    """Return how many times too long a prompt is, from the fields of llama.cpp's error."""
-    match body:
-        case {"n_prompt_tokens": int(sent), "n_ctx": int(context)} if 0 < context < sent:
-            return sent / context
-    return 0.0
 
 
 def lacks_endpoint(error: Exception) -> bool:

@@ -129,15 +129,6 @@ def test_an_error_means_what_its_server_says(status: int, body: Any, cause: str)
     assert failure_of(error_of(status, body)).cause == cause
 
 
-def test_how_much_too_long_a_prompt_is_comes_from_the_fields_of_llama_cpp() -> None:
-    """Only where both are numbers that fit together."""
-    sizes: dict[str, Any] = {"n_prompt_tokens": 9_000, "n_ctx": 3_000}
-    message = "request (9000 tokens) exceeds the available context size (3000 tokens)"
-    assert failure_of(error_of(400, named(message, **sizes))).excess == 3
-    for wrong in ({**sizes, "n_ctx": 0}, {**sizes, "n_ctx": "many"}, {"n_ctx": 3_000}):
-        assert failure_of(error_of(400, named(message, **wrong))).excess == 0
-
-
 @pytest.mark.parametrize(
     ("status", "body"),
     [

@@ -81,21 +81,6 @@ def test_what_is_not_there_costs_no_request() -> None:
     assert not request.after(ReplyFailed("model_this_message"), half_done=False)
 
 
-@pytest.mark.parametrize(
-    ("excess", "left"),
-    [(1.2, {"thread", "history"}), (1.7, {"history"}), (50.0, set())],
-    ids=["a fifth", "two thirds", "all"],
-)
-def test_a_server_that_counts_saves_requests(excess: float, left: set[str]) -> None:
-    """Where it says how much too long a prompt is, as much is left out at once."""
-    prompt = Prompt(
-        question="q", user_id="U1", files=(NOTES,), thread=WHOLE.thread, exchanges=(EARLIER,)
-    )
-    request = Reduction(prompt, None, may_search=False)
-    assert request.after(ReplyFailed("model_too_long", excess=excess), half_done=False)
-    assert parts(request) == left
-
-
 @pytest.mark.parametrize("cause", ["model_down", "model_this_message"])
 def test_half_an_answer_is_asked_for_once_more_as_it_was(cause: Cause) -> None:
     """Once; a failure before any text does not repeat the request."""
