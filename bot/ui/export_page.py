@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,22 +18,6 @@ _STYLE = (
     " font: 1rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }"
     " small { color: #555; } li { white-space: pre-wrap; }"
     " blockquote { margin: 0; border-left: 3px solid #ddd; padding-left: 1rem; }"
-)
-# An answer's Markdown, escaped as HTML: first the marks of whole lines, then those within lines.
-_CODE = r"(?P<code>```.*?(?:```|\Z)|`[^`\n]+`)"
-_OF_LINES = re.compile(
-    rf"{_CODE}"
-    r"|^#{1,6} +(?P<heading>[^\n]+)"
-    r"|^(?P<indent> *)(?P<bullet>[-*] +)"
-    r"|^_(?P<note>[^_\n]+)_$",
-    re.DOTALL | re.MULTILINE,
-)
-_WITHIN_LINES = re.compile(
-    rf"{_CODE}"
-    r"|\*\*(?P<bold>(?=\S)(?:`[^`\n]+`|[^*`\n])+(?<=\S))\*\*"
-    r"|\[(?P<label>[^\[\]\n]+)\]\((?P<target>[^\s()]+)\)"
-    r"|&lt;(?P<address>https?://(?:[^\s&]|&amp;)+)&gt;",
-    re.DOTALL,
 )
 
 
@@ -93,38 +76,9 @@ def _message_items(localizer: Localizer, messages: Sequence[Mapping[str, Any]]) 
             reply = localizer.say("export_page_kept_answer")
         answer = ""
         if reply:
-            answer = f"<blockquote>{_without_marks(html.escape(reply))}</blockquote>"
+            answer = f"<blockquote>{html.escape(reply)}</blockquote>"
         items.append(_item(said, localizer.plain_minute(when), answer))
     return items
-
-
-def _without_marks(markdown: str) -> str:
-    """Return Markdown, escaped as HTML, as people read it; code stays as it is.
-
-    A link becomes its label and address as text, because nothing on the page leads anywhere.
-    """
-    lines = _OF_LINES.sub(_line_without_marks, markdown)
-    return _WITHIN_LINES.sub(_words_without_marks, lines)
-
-
-def _line_without_marks(found: re.Match[str]) -> str:
-    if found["heading"]:
-        return f"<strong>{found['heading']}</strong>"
-    if found["bullet"]:
-        return f"{found['indent']}• "
-    if found["note"]:
-        return f"<em>{found['note']}</em>"
-    return found["code"]
-
-
-def _words_without_marks(found: re.Match[str]) -> str:
-    # Bold has no bold in it, and the label of a link no link.
-    if found["bold"]:
-        return f"<strong>{_WITHIN_LINES.sub(_words_without_marks, found['bold'])}</strong>"
-    if found["label"]:
-        label = _WITHIN_LINES.sub(_words_without_marks, found["label"])
-        return f"{label} ({found['target']})"
-    return found["address"] or found["code"]
 
 
 def _item(text: str, details: str, more: str = "") -> str:

@@ -28,7 +28,6 @@ from bot.slack.content import clean_name, read_content
 from bot.slack.sessions import title_of
 from bot.ui.acts import read_act
 from bot.ui.blocks import as_mrkdwn, escaped, fitted, plain_text, section, spoken
-from bot.ui.export_page import export_page
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from memory.credentials.redaction import find_credentials, redact_texts
@@ -130,12 +129,6 @@ def said(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
-def page_of(answer: str) -> str:
-    """Return the page of an export with this answer."""
-    message = {"ts": "1795737600.000100", "question": "?", "reply": answer}
-    return export_page(Localizer("en"), {"memories": [], "messages": [message]})
-
-
 OTHER = typed_message("I like https://a.example/x and tea.")
 FUNCTIONS: dict[str, TextFunction] = {
     function.__name__: function
@@ -174,7 +167,6 @@ FUNCTIONS: dict[str, TextFunction] = {
     "cut_middle": lambda text: cut_middle(text, 100),
     "fitted": lambda text: fitted(text, len(text) - 1),
     "described": lambda text: describe(Localizer("en"), "Pet", {"name": text}),
-    "export_page": lambda text: page_of(text),
     "memory_line": lambda text: memory_line(Localizer("en"), memory(fact=text)),
 }
 

@@ -788,50 +788,18 @@ class _Tags(HTMLParser):
 def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
     localizer: Localizer, document: dict[str, Any]
 ) -> None:
-    """What was said and answered is on it, and nothing in it leads anywhere.
-
-    Of an answer's Markdown the words are.
-    """
+    """What was said and answered is on it, and nothing in it leads anywhere."""
     page = export_page(localizer, document)
     read = _Tags()
     read.feed(page)
     read.close()
     ours = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "ul", "li", "br"}
-    assert read.found <= ours | {"small", "blockquote", "strong", "em"}
+    assert read.found <= ours | {"small", "blockquote"}
     assert "href" not in page
     shown = "".join(read.text.split())
-    words = "".join(filter(str.isalnum, shown))
     for one in document["messages"]:
         assert "".join(one["question"].split()) in shown
-        assert "".join(filter(str.isalnum, one["reply"] or "")) in words
-
-
-@pytest.mark.parametrize(
-    ("reply", "shown"),
-    [
-        ("**金曜日までに**送ります。", "<strong>金曜日までに</strong>送ります。"),
-        ("- ramen\n  - **udon**", "• ramen\n  • <strong>udon</strong>"),
-        (
-            "## To do\n**a** and **`b`**",
-            "<strong>To do</strong>\n<strong>a</strong> and <strong>`b`</strong>",
-        ),
-        (
-            "[**Docs**](https://a.example/?b&c)",
-            "<strong>Docs</strong> (https://a.example/?b&amp;c)",
-        ),
-        ("<https://a.example/?b&c>", "https://a.example/?b&amp;c"),
-        ("ramen\n\n_Stopped._", "ramen\n\n<em>Stopped.</em>"),
-        ("`**kwargs`, 2 ** 3 ** 4", "`**kwargs`, 2 ** 3 ** 4"),
-        ("```\n- **a**\n", "```\n- **a**\n"),
-        ("**<b>** [<i>](x)", "<strong>&lt;b&gt;</strong> &lt;i&gt; (x)"),
-    ],
-    ids=["bold", "list", "heading", "link", "address", "note", "inline", "code", "escaped"],
-)
-def test_the_page_of_an_export_shows_an_answer_without_its_marks(reply: str, shown: str) -> None:
-    """Bold, headings and lists are shown as such; a link is its label and address."""
-    message = {"ts": "1795737600.000100", "question": "?", "reply": reply}
-    page = export_page(Localizer("en"), {"memories": [], "messages": [message]})
-    assert f"<blockquote>{shown}</blockquote>" in page
+        assert "".join((one["reply"] or "").split()) in shown
 
 
 @pytest.mark.parametrize("localizer", [Localizer(language) for language in LANGUAGES])
