@@ -1,23 +1,22 @@
-"""The sink of an answer to POST /ask, which is returned whole."""
+"""The sink of an answer that Slack does not show, such as one to POST /ask."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Self
 
-from bot.conversation.turns import Turn
 from bot.locale import Localizer, language_of
 from bot.types import Task
 from bot.ui.payloads import PayloadMaker
 
 
 class CollectedReply:
-    """The reply to one request, as a context manager: there are no buttons, and no Stop."""
+    """The reply to `prompt`, as a context manager: there are no buttons, and no Stop."""
 
     interactive = False
 
-    def __init__(self, turn: Turn) -> None:
-        self._localizer = Localizer(language_of(None, turn.message.text))
+    def __init__(self, prompt: str) -> None:
+        self._localizer = Localizer(language_of(None, prompt))
         self.text = ""
 
     async def __aenter__(self) -> Self:

@@ -30,7 +30,7 @@ from bot.pipeline.output_items import (
     text_of,
 )
 from bot.pipeline.prompt import Prompt, evidence_of
-from bot.pipeline.sink import AnswerSink
+from bot.pipeline.sink import ReplySink
 from bot.pipeline.thoughts import ThoughtFilter
 from bot.pipeline.tools import Toolbox
 from bot.pipeline.web_search import (
@@ -76,7 +76,7 @@ async def ask_models(
     models: Iterable[ModelRequests],
     person: Person,
     prompt: Prompt,
-    sink: AnswerSink,
+    sink: ReplySink,
     toolbox: Toolbox | None,
     *,
     may_search: bool,
@@ -321,7 +321,7 @@ class StreamedAnswer:
     ``MessagePhase`` of https://github.com/openai/openai-openapi
     """
 
-    def __init__(self, links: LinkFilter, names: AnswerNames, sink: AnswerSink) -> None:
+    def __init__(self, links: LinkFilter, names: AnswerNames, sink: ReplySink) -> None:
         self.links = links
         self.names = names
         self.sink = sink

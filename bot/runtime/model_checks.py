@@ -18,6 +18,7 @@ import openai
 
 from bot.config import OPENAI_ADDRESS, Settings
 from bot.conversation.turns import Exchange
+from bot.delivery.collected_reply import CollectedReply
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import LinkFilter
 from bot.pipeline.mentions import AnswerNames
@@ -35,7 +36,6 @@ from bot.runtime.problems import (
     without_secrets,
 )
 from bot.runtime.wiring import create_reply_models
-from bot.types import Task
 from memory import load_schemas
 from memory.formation import has_not_arrived
 from memory.model import References
@@ -77,19 +77,6 @@ _TODO: Final[Mapping[str, str]] = {
     "model_quota": "add credit to the provider's account",
     "model_busy": "wait a minute, or raise the limit at the provider",
 }
-
-
-class _Unseen:
-    """An answer that no one sees."""
-
-    async def write(self, piece: str) -> None:
-        """Take a piece."""
-
-    async def task(self, task: Task) -> None:
-        """Take a task."""
-
-    def start_over(self) -> None:
-        """Discard nothing."""
 
 
 class Conversation:
@@ -185,7 +172,7 @@ class Conversation:
             raise failure_of(error) from error
 
     async def _read(self, conversation: Sequence[Mapping[str, Any]]) -> list[Item]:
-        written = StreamedAnswer(LinkFilter(), AnswerNames(References()), _Unseen())
+        written = StreamedAnswer(LinkFilter(), AnswerNames(References()), CollectedReply(""))
         events = self._model.events(
             conversation, self._tools, identifier="kioku-doctor", seconds=ANSWER_SECONDS
         )

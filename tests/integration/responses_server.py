@@ -15,9 +15,9 @@ from aiohttp import web
 
 import memory
 from bot.config import STAND_IN_MODEL
+from bot.delivery.collected_reply import CollectedReply
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ask_models, no_model_answers
-from bot.pipeline.sink import AnswerSink
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.requests import ModelRequests
 from bot.types import Reply, Task
@@ -121,15 +121,17 @@ class ResponsesServer:
             return await create_replier(client, **how).reply(ALICE, prompt, shown or Shown(), tools)
 
 
-class Shown:
+class Shown(CollectedReply):
     """What a reply shows: the pieces of its text, and its tasks."""
 
     def __init__(self) -> None:
+        super().__init__("")
         self.pieces: list[str] = []
         self.tasks: list[Task] = []
 
     async def write(self, piece: str) -> None:
         """Take a piece of the text."""
+        await super().write(piece)
         self.pieces.append(piece)
 
     async def task(self, task: Task) -> None:
@@ -138,12 +140,8 @@ class Shown:
 
     def start_over(self) -> None:
         """Discard the text so far."""
+        super().start_over()
         self.pieces.clear()
-
-    @property
-    def text(self) -> str:
-        """The pieces together."""
-        return "".join(self.pieces)
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ class Replier:
         return await no_model_answers(self.models)
 
     async def reply(
-        self, person: Person, prompt: Prompt, sink: AnswerSink, toolbox: Toolbox | None = None
+        self, person: Person, prompt: Prompt, sink: Shown, toolbox: Toolbox | None = None
     ) -> Reply:
         """Return the answer of the first model that answers."""
         return await ask_models(

@@ -25,13 +25,13 @@ import openai
 from aiohttp import web
 
 from bot.conversation.turns import Exchange
+from bot.delivery.collected_reply import CollectedReply
 from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ask_models
 from bot.pipeline.tools import Toolbox, tool_definitions
 from bot.reply_models.failures import ReplyFailed
 from bot.reply_models.requests import ModelRequests
-from bot.types import Task
 from memory import Memory, Person, load_schemas
 from tests.loopback import serving
 from tests.real_servers.servers import LLAMA_MODEL, llama_server
@@ -169,19 +169,6 @@ class IdleTools(Toolbox):
         return json.dumps({"done": True})
 
 
-class Unseen:
-    """An answer that nobody sees."""
-
-    async def write(self, piece: str) -> None:
-        """Take a piece."""
-
-    async def task(self, task: Task) -> None:
-        """Take a task."""
-
-    def start_over(self) -> None:
-        """Discard nothing."""
-
-
 @dataclass
 class Row:
     """What became of a template: what it shows, which turns got an answer, and what was learned."""
@@ -273,7 +260,7 @@ async def _see_what_is_shown(row: Row, renderer: Renderer, tools: IdleTools) -> 
 
 async def _answers(model: ModelRequests, prompt: Prompt, tools: IdleTools) -> bool:
     try:
-        await ask_models([model], ALICE, prompt, Unseen(), tools, may_search=False)
+        await ask_models([model], ALICE, prompt, CollectedReply(""), tools, may_search=False)
     except ReplyFailed:
         return False
     finally:
