@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from bot.conversation.inbox import ClaimedMessage
 from bot.conversation.run import Superseded
 from bot.slack.messages import THREAD_SETTING
@@ -9,50 +11,29 @@ from memory import Pool
 from memory.metrics import step
 from memory.postgres import execute_statement, load_statements
 
+RecordStatement: TypeAlias = Literal["intend", "give_up_intent", "record", "remove"]
 _SQL = load_statements("bot", "delivery")
 
 
-class ReplyRecord:
-    """The columns `posting_since` and `reply_ts` of a message's row.
+@step("note")
+async def record_reply(
+    pool: Pool, claimed: ClaimedMessage, statement: RecordStatement, ts: str = ""
+) -> None:
+    """Execute a statement of ``delivery.sql`` on a message's `posting_since` and `reply_ts`.
 
-    `posting_since` is set before Slack is asked for a message, and cleared when its ts is added to
-    `reply_ts`; `store_begin` sets it for the first one. The methods that write raise `Superseded`
-    if another worker answers, and all may raise `psycopg.OperationalError`.
+    `posting_since` is set before Slack is asked for a message, and cleared when its `ts` is added
+    to `reply_ts`; `store_begin` sets it for the first one. Raises `Superseded` if another worker
+    answers, and `psycopg.OperationalError`.
     """
-
-    def __init__(self, pool: Pool, claimed: ClaimedMessage) -> None:
-        self._pool = pool
-        self._claimed = claimed
-        self._scope = {THREAD_SETTING: claimed.message.thread}
-
-    async def intend(self) -> None:
-        """Store that a message is about to be posted."""
-        await self._write("intend")
-
-    async def give_up_intent(self) -> None:
-        """Store that the intended message was never posted."""
-        await self._write("give_up_intent")
-
-    async def add(self, ts: str) -> None:
-        """Store the ts of the message that was intended."""
-        await self._write("record", ts=ts)
-
-    async def remove(self, ts: str) -> None:
-        """Store that a message is not in Slack any more."""
-        await self._write("remove", ts=ts)
-
-    @step("note")
-    async def _write(self, statement: str, **values: str) -> None:
-        ownership = self._claimed.run.ownership
-        rows = await execute_statement(
-            self._pool,
-            _SQL[statement],
-            {**ownership, **values},
-            scope=self._scope,
-            prepare=True,
-        )
-        if not rows:
-            raise Superseded
+    rows = await execute_statement(
+        pool,
+        _SQL[statement],
+        {**claimed.run.ownership, "ts": ts},
+        scope={THREAD_SETTING: claimed.message.thread},
+        prepare=True,
+    )
+    if not rows:
+        raise Superseded
 
 
 async def recorded_in_thread(pool: Pool, thread: str) -> set[str]:

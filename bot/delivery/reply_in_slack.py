@@ -25,7 +25,7 @@ from psycopg import OperationalError
 from bot.app import App
 from bot.conversation.run import Interrupted, Stopped, Superseded
 from bot.conversation.turns import Turn
-from bot.delivery.record import ReplyRecord, recorded_in_thread
+from bot.delivery.record import RecordStatement, record_reply, recorded_in_thread
 from bot.delivery.splitting import (
     Limits,
     Split,
@@ -146,7 +146,7 @@ class ReplyInSlack:
     is. Each page whose stream is full is ended, and the next one begun. What is not in an ended
     stream at the end is posted, and a stream that a post replaces is deleted.
 
-    `ReplyRecord` stores that a message is about to be begun before Slack is called, and its ts
+    `record_reply` stores that a message is about to be begun before Slack is called, and its ts
     afterwards; that of a stream is recorded while the stream goes on. The run is confirmed before
     anything is written to Slack, so a worker that was superseded writes nothing more, and deletes
     the message that it has just begun.
@@ -161,7 +161,6 @@ class ReplyInSlack:
         self._message = turn.message
         self._client = app.slack.client(self._message.team_id)
         self._patient = app.slack.client(self._message.team_id, patience=_PATIENCE_SECONDS)
-        self._record = ReplyRecord(app.pool, turn.claimed)
         self.state = State.EMPTY
         self.text = ""
         self._page = _Page()
@@ -288,7 +287,7 @@ class ReplyInSlack:
             await self._answered()
             await self._wait_until_recorded()
             if self._is_intended and self._asked_at is None:
-                await self._record.give_up_intent()
+                await self._record("give_up_intent")
         except (Interrupted, OperationalError, *SLACK_FAULTS) as error:
             log.info("a reply was left as it was: %s", fault(error))
 
@@ -590,13 +589,16 @@ class ReplyInSlack:
             await self._delete(self._outdated[0])
             del self._outdated[0]
         if not self._is_intended:
-            await self._record.intend()
+            await self._record("intend")
             self._is_intended = True
+
+    async def _record(self, statement: RecordStatement, ts: str = "") -> None:
+        await record_reply(self._app.pool, self._turn.claimed, statement, ts)
 
     async def _recorded(self, ts: str) -> None:
         """Record a message that was begun; delete it if another worker answers."""
         try:
-            await self._record.add(ts)
+            await self._record("record", ts)
         except Superseded:
             # The other worker does not know of it, and would leave it beside its own.
             await self._delete(ts)
@@ -614,7 +616,7 @@ class ReplyInSlack:
         """Delete a message, if Slack allows it."""
         with unless_refused("delete a message"):
             await delete_message(self._patient, self._message.channel_id, ts)
-            await self._record.remove(ts)
+            await self._record("remove", ts)
 
 
 def turn_metadata(turn_id: UUID, **payload: str) -> dict[str, Any]:
