@@ -43,7 +43,6 @@ class CircuitBreaker:
         self._silent = False
         self._next_probe = 0.0
         self._probing: asyncio.Task[None] | None = None
-        self._settled = asyncio.Event()
         self.cause: Cause = "model_down"
         """Why it was last believed not to answer."""
 
@@ -59,9 +58,8 @@ class CircuitBreaker:
         if self._probing is None:
             if self._clock() < self._next_probe:
                 return False
-            self._settled = asyncio.Event()
             self._probing = asyncio.create_task(self._run_probe(), name="model probe")
-        await self._settled.wait()
+        await asyncio.wait({self._probing})
         return not self.is_away
 
     def failed(self, cause: Cause, *, silent: bool = False) -> None:
@@ -78,7 +76,6 @@ class CircuitBreaker:
         if self._probing is not None:
             self._probing.cancel()
             self._probing = None
-            self._settled.set()
 
     async def _run_probe(self) -> None:
         result: Probed = "failed"
@@ -88,7 +85,6 @@ class CircuitBreaker:
             if self._probing is asyncio.current_task():
                 self._take(result)
                 self._probing = None
-                self._settled.set()
 
     def _take(self, result: Probed) -> None:
         shows_nothing = result == "silent" and self._state == "unsure" and not self._silent
