@@ -329,31 +329,22 @@ class Interactions:
         self, body: Body, click: Click, position: Position, done: Done | None
     ) -> None:
         """Show a position of the panel, and what was done, in Home or in the panel's modal."""
-        if not click.place.is_home:
-            view = await self._panel(body, click, position, done)
-            await self._update(body, click.place.view, view)
-            return
+        row = _row_of(click, done)
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                row = _row_of(click, done)
-                await show_home(self._app, click.person, position, done, row=row)
-        except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            view = self._failed_panel(body, click, done, error)
-            if view["type"] == "home":
-                await self._client(body).views_publish(user_id=click.person.user_id, view=view)
-
-    async def _panel(
-        self, body: Body, click: Click, position: Position, done: Done | None
-    ) -> SlackView:
-        """Return the panel's modal at a position, with what was done."""
-        try:
-            with transaction_timeout(_DATABASE_SECONDS):
+                if click.place.is_home:
+                    await show_home(self._app, click.person, position, done, row=row)
+                    return
                 # Read again: the person may just have chosen another language.
                 localizer = await self._app.people.localizer(click.person, keep_new=False)
                 content = await read_panel(self._app, click.person, localizer, position)
-            return panel_view(localizer, content, done, _row_of(click, done))
+            view = panel_view(localizer, content, done, row)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            return self._failed_panel(body, click, done, error)
+            view = self._failed_panel(body, click, done, error)
+        if view["type"] == "home":
+            await self._client(body).views_publish(user_id=click.person.user_id, view=view)
+        elif not click.place.is_home:
+            await self._update(body, click.place.view, view)
 
     def _failed_panel(
         self, body: Body, click: Click, done: Done | None, error: Exception
