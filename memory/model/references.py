@@ -7,8 +7,7 @@ renamed. A model reads names in their place, and what it writes is turned back i
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +17,7 @@ import regex
 from memory.model.text import with_texts
 
 _REFERENCE = regex.compile(r"<(?:@|#|!subteam\^)[A-Z0-9]{1,64}>")
+_REFERENCE_OR_CHARACTER = regex.compile(rf"{_REFERENCE.pattern}|.", regex.DOTALL)
 _PERSON = "<@"
 # What continues a word. Scripts without spaces between words are excluded: a particle may follow a
 # name.
@@ -51,27 +51,22 @@ class References:
 
     def shown(self, text: str) -> str:
         """Return a stored text as a model reads it."""
-        if "<" not in text:
-            return text
-        return self.rendered(text).text
+        return str(_REFERENCE.sub(self._name_of, text))
 
     def rendered(self, text: str) -> RenderedText:
-        """Return a stored text as a model reads it, with the places of what was replaced."""
+        """Return a stored text as a model reads it, with where each character comes from."""
         pieces: list[str] = []
-        places: list[_Place] = []
-        stored_end = 0
-        shown_end = 0
-        for match in _REFERENCE.finditer(text):
-            name = self.names.get(match[0])
-            if name is None:
-                continue
-            before = text[stored_end : match.start()]
-            start = shown_end + len(before)
-            shown_end = start + len(name)
-            stored_end = match.end()
-            pieces += [before, name]
-            places.append(_Place(start, shown_end, match.start(), stored_end))
-        return RenderedText("".join([*pieces, text[stored_end:]]), text, tuple(places))
+        starts: list[int] = []
+        ends: list[int] = []
+        for found in _REFERENCE_OR_CHARACTER.finditer(text):
+            piece = self._name_of(found)
+            pieces.append(piece)
+            starts += [found.start()] * len(piece)
+            ends += [found.end()] * len(piece)
+        return RenderedText("".join(pieces), text, starts, ends)
+
+    def _name_of(self, found: regex.Match[str]) -> str:
+        return self.names.get(found[0], found[0])
 
     def stored(self, text: str) -> str:
         """Return a text that a model wrote with references in the place of names.
@@ -109,44 +104,20 @@ class References:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a name is in the text that is shown, and its reference in the text that is stored."""
-
-    start: int
-    end: int
-    stored_start: int
-    stored_end: int
-
-
-@dataclass(frozen=True, slots=True)
 class RenderedText:
-    """A text as a model reads it, and the stored text that it was made of."""
+    """A text as a model reads it, and the stored text that it was made of.
+
+    `starts` and `ends` have, for each character of `text`, where its origin in `stored` starts and
+    ends: the character itself, or the whole reference whose name it is in.
+    """
 
     text: str
     stored: str
-    places: tuple[_Place, ...] = ()
+    starts: Sequence[int]
+    ends: Sequence[int]
 
     def stored_between(self, start: int, end: int) -> str:
         """Return the stored text of a part of `text`; a name at its edge is included whole."""
-        return self.stored[self._stored_start(start) : self._stored_end(end)]
-
-    def _stored_start(self, position: int) -> int:
-        place = self._place_before(position)
-        if place is None:
-            return position
-        if position < place.end:
-            return place.stored_start
-        return place.stored_end + position - place.end
-
-    def _stored_end(self, position: int) -> int:
-        place = self._place_before(position - 1)
-        if place is None:
-            return position
-        return place.stored_end + max(position - place.end, 0)
-
-    def _place_before(self, position: int) -> _Place | None:
-        """Return the last name that begins at or before `position`."""
-        number = bisect_right(self.places, position, key=lambda place: place.start)
-        if number == 0:
-            return None
-        return self.places[number - 1]
+        if start == end:
+            return ""
+        return self.stored[self.starts[start] : self.ends[end - 1]]
