@@ -31,7 +31,6 @@ from bot.pipeline.output_items import (
 )
 from bot.pipeline.prompt import Prompt, evidence_of
 from bot.pipeline.sink import ReplySink
-from bot.pipeline.thoughts import ThoughtFilter
 from bot.pipeline.tools import Toolbox
 from bot.pipeline.web_search import (
     QUERY_CHARACTERS,
@@ -52,7 +51,7 @@ from bot.slack.content import objects
 from bot.types import COMMENTARY, WEB_SEARCH, Citation, CutReason, Reply, Task, TaskState
 from memory import Person
 from memory.metrics import count_tokens, step, step_ended
-from memory.model import estimated_tokens
+from memory.model import ThoughtFilter, estimated_tokens
 
 log = logging.getLogger(__name__)
 
@@ -311,7 +310,7 @@ class StreamedAnswer:
     `characters` counts what the model wrote, commentary and thoughts included; `is_over`: the text
     has reached `MAX_ANSWER` or only repeats itself, and no more is taken. `output` holds the items
     that are complete in the response being read; `response` is the whole response once it has
-    ended, else None. The model's thoughts are left out: see `bot.pipeline.thoughts`.
+    ended, else None. The model's thoughts are left out: see `memory.model.thoughts`.
 
     Messages, and the text parts within one, become paragraphs of the answer. A message that begins
     with the ``phase`` ``commentary`` is shown as a task and is no part of it. Some servers send no

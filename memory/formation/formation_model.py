@@ -18,7 +18,8 @@ from memory.formation.schema_calls import read_calls, request_text, response_for
 from memory.formation.tool_definitions import ToolDefinition, with_function
 from memory.metrics import count_tokens
 from memory.model.errors import FormationUnavailable, MemoryModelRefused, WordsUnreadable
-from memory.model.text import clean_content, without_thoughts
+from memory.model.text import clean_content
+from memory.model.thoughts import without_thoughts
 
 _log = logging.getLogger(__name__)
 

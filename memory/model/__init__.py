@@ -27,11 +27,13 @@ from memory.model.schemas import (
 from memory.model.statement import MessageKey as MessageKey
 from memory.model.text import (
     MAX_TEXT as MAX_TEXT,
-    THOUGHT_TAG as THOUGHT_TAG,
     estimated_tokens as estimated_tokens,
     framed as framed,
     folded as folded,
     texts as texts,
     with_texts as with_texts,
+)
+from memory.model.thoughts import (
+    ThoughtFilter as ThoughtFilter,
     without_thoughts as without_thoughts,
 )

@@ -11,6 +11,8 @@ from typing import Any
 
 import regex
 
+from memory.model.thoughts import without_thoughts
+
 MAX_TEXT = 2_000  # characters of a stored text
 MAX_DEPTH = 16  # nesting of objects and lists, in JSON that others have written
 _CLUSTER = regex.compile(r"\X")
@@ -31,8 +33,6 @@ _INVISIBLE = regex.compile(
 _JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _JOINER = "\u034f"  # of no width and no class: marks are not moved across it
 _IN_NAMES = frozenset("#")  # C# is not C
-# A tag behind a backtick is quoted: an answer may explain what the tag is.
-THOUGHT_TAG = re.compile(r"(?<!`)<(?P<end>/?)think(?:ing)?>", re.IGNORECASE)
 
 
 def clean(text: str) -> str:
@@ -43,31 +43,6 @@ def clean(text: str) -> str:
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return _INVISIBLE.sub(lambda found: found["meant"] or "", lines)
-
-
-def without_thoughts(text: str) -> str:
-    """Return a model's answer without what it thought, ``<think>…</think>``.
-
-    Many servers leave a model's thoughts in its text. A thought without an end tag extends to the
-    end of the text. Templates that begin the thought for the model leave only its end tag in the
-    text: everything before such a tag is thought. A text without thoughts is returned as it is.
-    """
-    kept: list[str] = []
-    start = 0
-    is_thought = False
-    for tag in THOUGHT_TAG.finditer(text):
-        is_end = bool(tag["end"])
-        if is_end and not is_thought:
-            kept.clear()
-        elif not is_thought:
-            kept.append(text[start : tag.start()])
-        is_thought = not is_end
-        start = tag.end()
-    if start == 0:
-        return text
-    if not is_thought:
-        kept.append(text[start:])
-    return "".join(kept).strip()
 
 
 def clean_content(content: Mapping[str, Any], limit: int | None = None) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from bot.pipeline.loops import LoopDetector, without_repetitions
 from bot.pipeline.mentions import AnswerNames
 from bot.pipeline.output_items import printable
 from bot.pipeline.prompt import cut_middle
-from bot.pipeline.thoughts import ThoughtFilter
 from bot.pipeline.web_search import query_in
 from bot.runtime.problems import without_secrets
 from bot.slack import messages
@@ -32,7 +31,7 @@ from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from memory.credentials.redaction import find_credentials, redact_texts
 from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
-from memory.model import References, estimated_tokens, framed
+from memory.model import References, ThoughtFilter, estimated_tokens, framed
 from memory.model.schemas import subject_key
 from memory.model.text import (
     clean,
@@ -42,8 +41,8 @@ from memory.model.text import (
     name_of,
     normalized,
     parse_json,
-    without_thoughts,
 )
+from memory.model.thoughts import without_thoughts
 from tests.link_readers import HOSTILE as LINKS
 from tests.link_readers import TOKENS as MARKDOWN
 from tests.unit.memories import memory

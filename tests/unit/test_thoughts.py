@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.pipeline.thoughts import ThoughtFilter
-from memory.model import without_thoughts
+from memory.model import ThoughtFilter, without_thoughts
 
 
 @pytest.mark.parametrize(
