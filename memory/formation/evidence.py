@@ -34,7 +34,7 @@ MAX_MESSAGE = 8_000  # characters of one message that are read
 OMITTED = "[…]"
 """Replaces omitted parts of a message: code, struck-out text, block quotes."""
 _LEFT_OUT = "\x00"  # stands for an omission among the letters that are compared
-_CONTEXT = 300  # characters of the sentences before the evidence, and of the one after it
+_CONTEXT = 300  # characters before the evidence, and after it
 # A run of terminal marks with closing marks, or line breaks; UAX #29, SB4 and SB8 to SB11. A full
 # stop counts only before white space.
 _CLOSE = r"[\p{Pe}\p{Pf}\"']*+"
@@ -147,17 +147,15 @@ class TypedMessage:
         last = first + len(wanted) - 1
         return self._starts[first], self._ends[last]
 
-    def around(self, start: int, end: int) -> tuple[int, int]:
-        """Return the indexes of the first and the last sentence between two offsets."""
+    def sentences_around(self, start: int, end: int) -> tuple[int, int]:
+        """Return where the first sentence between two offsets begins and the last one ends."""
         first = bisect_right(self.sentences, start, key=lambda one: one[0]) - 1
         last = bisect_left(self.sentences, end, key=lambda one: one[0]) - 1
-        return first, max(first, last)
+        return self.sentences[first][0], self.sentences[max(first, last)][1]
 
     def is_whole(self, start: int, end: int) -> bool:
         """Return whether all letters of the sentences between two offsets are between them."""
-        first, last = self.around(start, end)
-        begin = self.sentences[first][0]
-        close = self.sentences[last][1]
+        begin, close = self.sentences_around(start, end)
         return not letters(self.text[begin:start] + self.text[end:close])
 
     @property
@@ -172,9 +170,9 @@ class TypedMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The sentences that a proposal quotes: `text`, as typed, those `before` and the one `after`.
+    """A part of a message, as typed: `text`, with what a model reads `before` and `after` it.
 
-    `message` contains `text`; `before` and `after` may come from earlier messages or the next.
+    `before` and `after` may come from earlier and later messages.
     """
 
     message: TypedMessage
@@ -199,10 +197,11 @@ class Evidence:
 
 
 def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | None:
-    """Return the evidence for `quote`, or None if none of `messages` contains it.
+    """Return the sentences around `quote`, or None if none of `messages` contains it.
 
     The newest message of which it is whole sentences comes first, then the newest that contains it:
-    the "yes" of a later "yes, please" answers another question.
+    the "yes" of a later "yes, please" answers another question. Of sentences that are longer than
+    `MAX_TEXT` it is the part around the quote.
     """
     found: tuple[int, int, int] | None = None
     for index in reversed(range(len(messages))):
@@ -215,41 +214,41 @@ def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | No
         found = found or (index, *place)
     if found is None:
         return None
-    return _evidence_at(messages, *found)
-
-
-def _evidence_at(messages: Sequence[TypedMessage], index: int, start: int, end: int) -> Evidence:
-    """Return the evidence around two offsets of the text of a message."""
-    message = messages[index]
-    first, last = message.around(start, end)
-    # A list is read with its heading.
-    earlier = [*sentences_of(messages[:index]), *message.sentence_texts[:first]]
-    later = [*message.sentence_texts[last + 1 :], *sentences_of(messages[index + 1 :])]
-    after = later[0] if later else ""
-    return Evidence(
-        message=message,
-        text=_window(message, first, last, start, end),
-        before="\n".join(earlier)[-_CONTEXT:],
-        after=after[:_CONTEXT],
-    )
-
-
-def sentences_of(messages: Iterable[TypedMessage]) -> list[str]:
-    """Return the sentences of these messages, as a model reads them."""
-    sentences: list[str] = []
-    for message in messages:
-        sentences += message.sentence_texts
-    return sentences
-
-
-def _window(message: TypedMessage, first: int, last: int, start: int, end: int) -> str:
-    """Return the sentences, or, if they are very long, the part around the quote."""
-    begin = message.sentences[first][0]
-    close = message.sentences[last][1]
+    index, start, end = found
+    begin, close = messages[index].sentences_around(start, end)
     if close - begin > MAX_TEXT:
         begin = max(begin, min(start, (start + end - MAX_TEXT) // 2))
-        close = min(close, begin + MAX_TEXT)
-    return message.typed(begin, close)
+    return _evidence(messages, index, begin, close)
+
+
+def whole_message(message: TypedMessage) -> Evidence:
+    """Return a whole message as evidence, for removals, which have no quote."""
+    return _evidence([message], 0, 0, len(message.text))
+
+
+def quoted_part(message: TypedMessage, quote: str) -> Evidence | None:
+    """Return exactly the quoted part of a message, as typed; None if it is not in the message."""
+    found = message.find(quote)
+    if found is None:
+        return None
+    return _evidence([message], 0, *found)
+
+
+def _evidence(messages: Sequence[TypedMessage], index: int, start: int, end: int) -> Evidence:
+    """Return the part between two offsets of a message, at most `MAX_TEXT` characters of it."""
+    message = messages[index]
+    end = min(end, start + MAX_TEXT)
+    earlier = [one.text for one in messages[:index]]
+    later = [one.text for one in messages[index + 1 :]]
+    # A list is read with its heading.
+    before = "\n".join([*earlier, message.text[:start]])
+    after = "\n".join([message.text[end:], *later])
+    return Evidence(
+        message=message,
+        text=message.typed(start, end),
+        before=before.strip()[-_CONTEXT:],
+        after=after.strip()[:_CONTEXT],
+    )
 
 
 def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
@@ -258,25 +257,6 @@ def _omissions(text: str) -> Iterator[tuple[str, int, int]]:
     while position >= 0:
         yield _LEFT_OUT, position + 1, position + 2
         position = text.find(OMITTED, position + len(OMITTED))
-
-
-def whole_message(message: TypedMessage) -> Evidence:
-    """Return a whole message as evidence, for removals, which have no quote."""
-    return Evidence(message=message, text=message.typed(0, len(message.text))[:MAX_TEXT])
-
-
-def quoted_part(message: TypedMessage, quote: str) -> Evidence | None:
-    """Return exactly the quoted part of a message, as typed; None if it is not in the message."""
-    found = message.find(quote)
-    if found is None:
-        return None
-    start, end = found
-    return Evidence(
-        message=message,
-        text=message.typed(start, end)[:MAX_TEXT],
-        before=message.text[:start].strip()[-_CONTEXT:],
-        after=message.text[end:].strip()[:_CONTEXT],
-    )
 
 
 def links_not_typed(content: object, messages: Iterable[TypedMessage]) -> list[str]:

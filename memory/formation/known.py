@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.evidence import TypedMessage, sentences_of
+from memory.formation.evidence import TypedMessage
 from memory.model.namespace import MemoryView
 from memory.model.schemas import fields_with_value
 from memory.model.text import estimated_tokens
@@ -52,8 +52,10 @@ async def known_memories(
     """
     shown = await newest(pool, view, kinds, MOST_KNOWN + 1)
     if not _fit(shown):
-        sentences = list(dict.fromkeys(sentences_of(messages)))
-        texts = sentences[:_SENTENCES]
+        sentences: dict[str, None] = {}
+        for message in messages:
+            sentences |= dict.fromkeys(message.sentence_texts)
+        texts = list(sentences)[:_SENTENCES]
         shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS, kinds=kinds)
     return {row.key: row for row in reversed(shown)}
 

@@ -171,7 +171,7 @@ async def test_what_the_verdict_sees(trial: Trial) -> None:
         "old": {"food_name": "ラーメン", "cuisine": "和食", "preference": 80},
         "sentence": "味噌ラーメンが一番<好き>です！",
         "before": "今日は疲れた。",
-        "after": "また明日。",
+        "after": "また明日。\nJe déteste les champignons.",
         "question": "何が好きですか？",
     }
     assert added["change"] == "add"
