@@ -110,18 +110,13 @@ def redact_texts(*texts: str, known: Iterable[Credential] = ()) -> list[Redacted
 def _redacted(
     text: str, readable: Readable, found: list[Credential], values: dict[str, Credential]
 ) -> Redacted:
-    removed = [*found]
-    parts: list[Found] = []
-    covered: set[int] = set()
-    for one in found:
-        parts.append((one.kind, one.start, one.end))
-        covered.update(range(one.start, one.end))
+    removed = dict.fromkeys(found)
+    parts = [(one.kind, one.start, one.end) for one in found]
     for value, one in values.items():
         places = _places_of(value, readable)
-        repeated = [(one.kind, start, end) for start, end in places if start not in covered]
-        if repeated:
-            parts += repeated
-            removed.append(one)
+        if places:
+            parts += [(one.kind, start, end) for start, end in places]
+            removed[one] = None
     kept: list[str] = []
     end_of_last = 0
     for kind, start, end in _merged(parts):
