@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import LiteralString
+from weakref import WeakValueDictionary
 
 import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor
@@ -23,7 +24,6 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from memory.model.namespace import Person
-from memory.postgres.locks import Places
 from memory.postgres.statements import load_statements
 
 _SQL = load_statements("memory", "transactions")
@@ -73,18 +73,19 @@ class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
     """A pool of connections whose rows are dictionaries.
 
     Tasks wait for their turn in front of it, without a connection: only one of the tasks that need
-    the same person's lock has a connection, and one person uses at most `PERSON_CONNECTIONS`.
+    the same person's lock has a connection, and one person uses at most `PERSON_CONNECTIONS`. A
+    semaphore exists while a task holds it or waits for it.
     """
 
     @cached_property
-    def writers(self) -> Places:
-        """The places of tasks that hold a person's lock in PostgreSQL, or wait for it there."""
-        return Places(1)
+    def writers(self) -> WeakValueDictionary[str, asyncio.Semaphore]:
+        """The place of the task that holds a lock in PostgreSQL, or waits for it there."""
+        return WeakValueDictionary()
 
     @cached_property
-    def shares(self) -> Places:
+    def shares(self) -> WeakValueDictionary[str, asyncio.Semaphore]:
         """The places of tasks that have a connection for a person."""
-        return Places(PERSON_CONNECTIONS)
+        return WeakValueDictionary()
 
 
 async def _configure(connection: AsyncConnection[DictRow]) -> None:
@@ -191,8 +192,13 @@ async def _connection(
     async with AsyncExitStack() as held:
         try:
             async with asyncio.timeout_at(end):
-                await held.enter_async_context(pool.writers.take(lock))
-                await held.enter_async_context(pool.shares.take(_share_of(scope)))
+                if lock:
+                    place = pool.writers.setdefault(lock, asyncio.Semaphore(1))
+                    await held.enter_async_context(place)
+                if share := _share_of(scope):
+                    places = asyncio.Semaphore(PERSON_CONNECTIONS)
+                    place = pool.shares.setdefault(share, places)
+                    await held.enter_async_context(place)
         except TimeoutError:
             raise PoolTimeout("The person's other work did not end in time.") from None
         connection = await pool.getconn(None if end is None else max(0.0, end - loop.time()))
