@@ -42,9 +42,11 @@ _SERVER_ERROR = 500
 # Statuses that may be due to the request itself, such as too many tokens, or its tools, or to a
 # server without /responses.
 _MAY_BE_THE_REQUEST = frozenset({400, 404, 405, 413, 422, _NOT_IMPLEMENTED})
-# How a call failed. `broken`: a 500, which may be temporary, or llama.cpp's for output that it
-# cannot parse. `endless`: cut off at its limit.
+# How a call failed. `broken`: an answer that is not of the API, or a 500, which may be temporary,
+# or llama.cpp's for output that it cannot parse. `endless`: cut off at its limit.
 _How: TypeAlias = Literal["away", "setup", "refused", "broken", "slow", "endless"]
+# What the packages raise while they read an answer of another form.
+_UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
 _NAME = re.compile(r"[\w.\[\]-]{1,60}")
 
 # The limit of an answer, because small models repeat themselves without end. A model that thinks
@@ -188,7 +190,7 @@ class FormationModel:
     async def _whole_answer(
         self, way: Way, messages: Sequence[Any], tools: Sequence[ToolDefinition]
     ) -> AIMessage:
-        """Return an answer that was not cut off."""
+        """Return an answer that was not cut off and whose calls are JSON. Raises `_CallFailed`."""
         answer = await self._answer(way, messages, tools)
         if self._is_cut_off(answer) and _thinks(answer):
             self._limit = _MAX_THINKING_TOKENS
@@ -196,6 +198,10 @@ class FormationModel:
         if self._is_cut_off(answer):
             error = FormationUnavailable("The memory model's answer had no end.")
             raise _CallFailed("endless", "its answer had no end", error)
+        if answer.invalid_tool_calls:
+            # Without it the answer would say that there is nothing, or less, to remember.
+            error = FormationUnavailable("The memory model's call was not JSON.")
+            raise _CallFailed("broken", "its call was not JSON", error)
         return _resendable(answer)
 
     async def _answer(
@@ -295,7 +301,8 @@ def _failure(fault: Exception, model: str) -> Exception:
         how: _How = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
         return _CallFailed(how, why, refused)
     no_answer = FormationUnavailable(f"The memory model did not answer ({name}).")
-    if status == _SERVER_ERROR:
+    says_nothing = status is None and not code
+    if status == _SERVER_ERROR or (says_nothing and isinstance(fault, _UNREADABLE)):
         return _CallFailed("broken", why, no_answer)
     if "timeout" in name.lower() and not has_not_arrived(fault):
         return _CallFailed("slow", why, no_answer)
@@ -329,6 +336,7 @@ def _status(fault: BaseException | None) -> int | None:
     OpenAI and Anthropic call it `status_code`, Google `code`; botocore has it in `response`.
     """
     found = [getattr(fault, "status_code", None), getattr(fault, "code", None)]
+    found.append(_reported_code(fault))
     response = getattr(fault, "response", None)
     if isinstance(response, dict):
         found.append(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
@@ -339,14 +347,21 @@ def _status(fault: BaseException | None) -> int | None:
 
 
 def _code(fault: Exception) -> str:
-    """Return the error code of a failed call; "" if it has none.
+    """Return the error code of a failed call; "" if it has none."""
+    return _name(getattr(fault, "code", None)) or _name(_reported_code(fault))
 
-    LangChain raises a failed response as a ValueError with the API's error object.
+
+def _reported_code(fault: BaseException | None) -> object:
+    """Return the code of an error that a response holds, which LangChain raises as a ValueError.
+
+    The error is the API's object, or JSON as the server sent it, whose code may be a status.
     """
-    code = _name(getattr(fault, "code", None))
-    if not code and isinstance(fault, ValueError) and fault.args:
-        code = _name(getattr(fault.args[0], "code", None))
-    return code
+    if not isinstance(fault, ValueError) or not fault.args:
+        return None
+    error = fault.args[0]
+    if isinstance(error, dict):
+        return error.get("code")
+    return getattr(error, "code", None)
 
 
 def _name(value: object) -> str:

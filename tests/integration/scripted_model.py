@@ -18,11 +18,12 @@ from openai_double.conformance import recorded
 from tests.loopback import serving
 
 DIMENSIONS = 256
-Call: TypeAlias = tuple[str, dict[str, Any]]
+Call: TypeAlias = tuple[str, Any]  # a name, and arguments as an object or as the model writes them
 # Tool calls, a status to fail with, or a function of the shown memories that gives the calls.
 Step: TypeAlias = list[Call] | int | Callable[["Shown"], list[Call]]
 # What the model says of each proposal by its index, over an approval; a status; or a text.
 VerdictStep: TypeAlias = dict[int, dict[str, Any]] | int | str
+Poison: TypeAlias = int | dict[str, Any] | Literal["loop", "half a call"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class ScriptedModel:
 
     Requests for verdicts are apart: `verdicts` says how they are answered; without a step every
     proposal is approved. So are `probes`, which hold no words: each gets `probe`. A request whose
-    text holds `poison` gets that status, or an answer that loops to its limit.
+    text holds `poison` gets that status, that body, an answer that loops to its limit, or a call
+    whose arguments have no end.
     """
 
     script: list[Step] = field(default_factory=list)
@@ -77,7 +79,7 @@ class ScriptedModel:
     probe: Step = field(default_factory=lambda: [("RepeatWord", {"word": "tea"})])
     probes: list[dict[str, Any]] = field(default_factory=list)
     tools: Literal["called", "dropped", "refused"] = "called"
-    poison: Mapping[str, int | Literal["loop"]] = field(default_factory=dict)
+    poison: Mapping[str, Poison] = field(default_factory=dict)
     verdict_delay: float = 0.0
     judging: asyncio.Event = field(default_factory=asyncio.Event)
     held: asyncio.Event | None = None
@@ -111,6 +113,10 @@ class ScriptedModel:
         step = await self._step(request.path, body)
         if step == "loop":
             return web.json_response(_cut_off(body))
+        if isinstance(step, dict):
+            return web.json_response(step)
+        if step == "half a call" and "response_format" not in body:
+            step = [("UserFact", '{"fact": ')]
         if isinstance(step, int):
             error = {"message": self.error_message, "code": self.error_code}
             return web.json_response({"error": error}, status=step)
@@ -124,7 +130,7 @@ class ScriptedModel:
             answer |= {"error": error, "output": [], "status": "failed"}
         return web.json_response(answer)
 
-    async def _step(self, path: str, body: dict[str, Any]) -> list[Call] | int | str:
+    async def _step(self, path: str, body: dict[str, Any]) -> list[Call] | Poison | str:
         system = str((body.get("messages") or body["input"])[0])
         if self.tools != "called" and body.get("tools"):
             self.probes += [body] if "RepeatWord" in system else []
@@ -226,7 +232,7 @@ def _completion(step: list[Call] | str, tokens: int) -> dict[str, Any]:
     elif step and not isinstance(step, str):
         calls = [
             {"id": f"c{i}", "type": "function"}
-            | {"function": {"name": name, "arguments": json.dumps(arguments)}}
+            | {"function": {"name": name, "arguments": _written(arguments)}}
             for i, (name, arguments) in enumerate(step)
         ]
         message |= {"content": None, "tool_calls": calls}
@@ -248,7 +254,7 @@ def _response(step: list[Call] | str, tokens: int) -> dict[str, Any]:
     else:
         output += [
             {"type": "function_call", "id": f"fc_{i}", "call_id": f"call_{i}"}
-            | {"name": name, "arguments": json.dumps(arguments), "status": "completed"}
+            | {"name": name, "arguments": _written(arguments), "status": "completed"}
             for i, (name, arguments) in enumerate(step)
         ]
     used: dict[str, Any] = {"input_tokens": tokens - 1, "output_tokens": 1, "total_tokens": tokens}
@@ -259,6 +265,10 @@ def _response(step: list[Call] | str, tokens: int) -> dict[str, Any]:
         | {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "status": "completed"}
         | ({"usage": used} if tokens else {})
     )
+
+
+def _written(arguments: Any) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments)
 
 
 def _cut_off(body: dict[str, Any]) -> dict[str, Any]:

@@ -208,7 +208,18 @@ POISON = "The words that no model reads"
 
 
 @pytest.mark.parametrize("place", [0, 1, 4])
-@pytest.mark.parametrize("how", [400, 500, "loop"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        400,
+        500,
+        "loop",
+        "half a call",
+        {"error": {"message": "no"}},
+        {"choices": None, "output": None},
+    ],
+    ids=str,
+)
 async def test_words_that_the_model_cannot_read_are_passed_over(
     trial: Trial, how: Any, place: int
 ) -> None:
@@ -255,9 +266,12 @@ async def test_a_verdict_that_the_model_cannot_give_refuses_its_proposal_alone(
     assert len(await trial.rows()) == 2
 
 
-async def test_a_passing_error_of_the_server_is_not_blamed_on_the_words(trial: Trial) -> None:
-    """After a 500 the same is asked once more before it counts as unreadable."""
-    trial.model.answer(500, [RAMEN])
+@pytest.mark.parametrize("fault", [500, [("UserFact", '{"fact": ')]], ids=str)
+async def test_a_passing_error_of_the_server_is_not_blamed_on_the_words(
+    trial: Trial, fault: Any
+) -> None:
+    """After it the same is asked once more before it counts as unreadable."""
+    trial.model.answer(fault, [RAMEN])
     formed = await trial.form(words("ラーメンが大好きです!!"))
     assert [change.action for change in formed.changes] == ["remembered"]
     assert len(trial.model.requests) == 2

@@ -148,6 +148,18 @@ async def test_a_failed_response_is_judged_by_its_code(
     assert [one.reason for one in formed.refused] == ["unreadable"]
 
 
+@pytest.mark.parametrize("code", [429, 503, "rate_limit_exceeded", 401])
+async def test_an_error_in_the_body_of_an_answer_is_judged_by_its_code(
+    former: Former, model: ScriptedModel, code: int | str
+) -> None:
+    """OpenRouter answers so with 200, and writes the status into the code."""
+    model.poison = {"ラーメン": {"error": {"message": "no", "code": code}}}
+    with pytest.raises(FormationUnavailable) as failed:
+        await former.form(ALICE_DM, words("ラーメンが好きです"))
+    assert isinstance(failed.value, MemoryModelRefused) is (code == 401)
+    assert len(model.requests) == 1
+
+
 SCHEMA_ONLY = "/v1/chat/completions"
 
 
