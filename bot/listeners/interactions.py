@@ -309,6 +309,10 @@ class Interactions:
             done = None
         if position is not None:
             await self._show_panel(body, click, position, done)
+        elif done is not None and click.place.view:
+            # A modal of another version: what it is cannot be read.
+            said = final_view(click.localizer, "panel_title", done.line)
+            await self._update(body, click.place.view, said)
         elif done is not None:
             await self._show_message(body, click, done)
 

@@ -12,6 +12,8 @@ from psycopg import AsyncConnection
 
 from bot.listeners.interactions import person_of
 from bot.slack.messages import Installation
+from bot.ui.acts import Position
+from bot.ui.blocks import button, payload
 from memory import InvalidNamespace
 from tests.databases import owner_rows
 from tests.integration.app import App, MakeApp, receiving
@@ -111,6 +113,20 @@ async def test_a_form_that_slack_does_not_open_is_said(ann: SlackPerson) -> None
     after = await ann.click(panel, "edit")
     assert ann.sentence("modal_not_opened") in shown(after)
     assert "ramen" in shown(after)
+
+
+async def test_a_click_in_a_modal_of_another_version_is_answered_in_it(ann: SlackPerson) -> None:
+    """What the modal is cannot be read, so there is no place but the modal itself."""
+    opened = await ann.panel()
+    blocks = payload("Memories", {**button("Next", Position()), "value": "page 2"})["blocks"]
+    title = {"type": "plain_text", "text": "Memories"}
+    view = {"type": "modal", "title": title, "private_metadata": "page 1", "blocks": blocks}
+    ann.app.slack.as_app("views.update", view_id=opened["id"], view=view)
+    [*_, block] = (await ann.form())["blocks"]
+    [element] = block["elements"]
+    names = {"action_id": element["action_id"], "block_id": block["block_id"], "value": "page 2"}
+    await ann.control("actions", {"user": ann.user, "view_id": opened["id"], **names})
+    await ann.form_says(ann.sentence("old_button"))
 
 
 async def test_remember_this_is_answered_privately(ann: SlackPerson) -> None:
