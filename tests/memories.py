@@ -10,11 +10,9 @@ from uuid import uuid4
 from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import BaseStore, Op, PutOp, Result
 from psycopg.types.json import Jsonb
-from pydantic import BaseModel
 
 from memory import (
     DM,
-    SCHEMAS,
     Change,
     Embedder,
     FormationResult,
@@ -107,12 +105,10 @@ async def add_memory(
     kind: str,
     content: Mapping[str, Any],
     origin: Origin,
-    *,
-    schemas: Sequence[type[BaseModel]] = SCHEMAS,
 ) -> Change:
     """Store one memory."""
     given = [(content, origin)]
-    [change] = await add_memories(pool, embedder, namespace, kind, given, schemas=schemas)
+    [change] = await add_memories(pool, embedder, namespace, kind, given)
     return change
 
 

@@ -142,7 +142,6 @@ class _Runner:
                 namespace,
                 given.kind,
                 [(given.content, _ORIGIN)],
-                schemas=self._schemas,
             )
             content = made.after or {}
             before[given.name] = Stored(key=made.key, kind=given.kind, content=content)

@@ -255,9 +255,7 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
         return Done(line=click.localizer.say("no_changes"))
     # Nothing is typed: when the message is deleted, the promise goes with it.
     origin = Origin(actor="command", zone=str(click.localizer.zone))
-    made = await edit_memory(
-        app.pool, app.embedder, click.person, act.key, content, origin, schemas=app.schemas
-    )
+    made = await edit_memory(app.pool, app.embedder, click.person, act.key, content, origin)
     return await _changed(app, click, made)
 
 
@@ -436,7 +434,6 @@ async def _edit(
         whole,
         origin,
         seen=act.seen,
-        schemas=app.schemas,
     )
 
 

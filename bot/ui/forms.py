@@ -313,7 +313,7 @@ def edit_errors(
     content = entered_content(view, schema)
     errors: dict[str, str] = {}
     try:
-        validated(schema.__name__, content, [schema])
+        validated(schema.__name__, content)
     except InvalidContent as problem:
         rules = _fields(schema)
         for name, code in problem.codes.items():

@@ -139,7 +139,7 @@ DECLARATION = "kioku"
 def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel], ...]:
     """Add the subject and level field of each schema to this process's registry; return them.
 
-    `subject`, `subject_key` and `level` look fields up in that registry, because stored rows name
+    `schema_of`, `subject_key` and `level` look kinds up in that registry, because stored rows name
     only their kind. A model declares its fields by
     ``json_schema_extra={"kioku": {"subject": "name", "level": "score"}}``.
     Without a declaration the subject is the first required text field, and there is no level. See
@@ -155,6 +155,11 @@ def register_schemas(schemas: Iterable[type[BaseModel]]) -> tuple[type[BaseModel
         if "level" in declared:
             LEVEL_FIELDS[schema.__name__] = declared["level"]
     return kinds
+
+
+def schema_of(kind: str) -> type[BaseModel] | None:
+    """Return the registered schema of a kind, if there is one."""
+    return _MODELS.get(kind)
 
 
 def declaration(schema: type[BaseModel]) -> dict[str, str]:
@@ -206,11 +211,11 @@ def validated_content(kind: str, content: Mapping[str, Any]) -> dict[str, Any] |
 
     A kind that is no longer registered, because the operator removed it, accepts everything.
     """
-    model = _MODELS.get(kind)
-    if model is None:
+    schema = schema_of(kind)
+    if schema is None:
         return dict(content)
     try:
-        return model.model_validate(dict(content)).model_dump(mode="json")
+        return schema.model_validate(dict(content)).model_dump(mode="json")
     except ValidationError:
         return None
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from memory.credentials.redaction import find_credentials
 from memory.embeddings.embedder import Embedder
@@ -19,10 +19,9 @@ from memory.model.errors import ChangedSince, ChangeGone, InvalidContent
 from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
 from memory.model.schemas import (
     LEVEL_FIELDS,
-    SCHEMAS,
-    by_kind,
     kind_and_subject,
     level,
+    schema_of,
     subject,
     subject_fields,
 )
@@ -69,14 +68,12 @@ class Origin:
         return slack_time(self.ts) or datetime.now(UTC)
 
 
-def validated(
-    kind: str, content: Mapping[str, Any], schemas: Sequence[type[BaseModel]] = SCHEMAS
-) -> dict[str, Any]:
+def validated(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return `content` validated by its schema; empty texts count as missing.
 
     Raises `InvalidContent`.
     """
-    schema = by_kind(schemas).get(kind)
+    schema = schema_of(kind)
     if schema is None:
         raise InvalidContent({"kind": "unknown"})
     given = _given(content)
@@ -130,7 +127,6 @@ async def add_memories(
     kind: str,
     given: Sequence[tuple[Mapping[str, Any], Origin]],
     *,
-    schemas: Sequence[type[BaseModel]] = SCHEMAS,
     batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
 ) -> list[Change]:
@@ -141,7 +137,7 @@ async def add_memories(
     is awaited last in the writing transaction, under the person's lock; an exception from it rolls
     everything back. Raises `InvalidContent` and `MemoryFull`.
     """
-    contents = [validated(kind, content, schemas) for content, _ in given]
+    contents = [validated(kind, content) for content, _ in given]
     person = namespace.person
     batch = batch or uuid4()
     async with writing(pool, embedder, person) as connection:
@@ -173,7 +169,6 @@ async def edit_memory(
     origin: Origin,
     *,
     seen: datetime | None = None,
-    schemas: Sequence[type[BaseModel]] = SCHEMAS,
 ) -> list[Change]:
     """Give a memory the content that the person wrote in a form; return the changes.
 
@@ -188,7 +183,7 @@ async def edit_memory(
     batch = uuid4()
     async with writing(pool, embedder, person) as connection:
         memory = await _existing(connection, person, key, seen)
-        whole = validated(memory.kind, content, schemas)
+        whole = validated(memory.kind, content)
         content_before = memory.content
         changed = {name for name, value in whole.items() if value != content_before.get(name)}
         said = {DM: changed}

@@ -77,6 +77,6 @@ async def test_default_never_overwrites_a_stored_value(
     else:
         source = Origin(actor="command")
         pool, embedder = former.pool, former.embedder
-        await add_memory(pool, embedder, own, "Book", told, source, schemas=SCHEMAS)
+        await add_memory(pool, embedder, own, "Book", told, source)
     [row] = owner_rows(database, "SELECT value FROM store")
     assert row["value"]["content"] == {**told, "tags": ["sand"], "finished": True}

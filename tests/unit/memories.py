@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from memory import Change, Memory, Origin, Person, PersonMessage, Question, Reason, Refusal
 from memory.formation.evidence import Evidence, TypedMessage
+from memory.model.schemas import register_schemas
 from memory.store.edits import statement_of
 
 PERSON = Person("T1", "U1")
@@ -26,7 +27,7 @@ class Size(Enum):
     LARGE = "large"
 
 
-class Pet(BaseModel):
+class Dog(BaseModel):
     """An operator's own kind, with one field of each shape."""
 
     name: str = Field(description="What it is called")
@@ -37,6 +38,9 @@ class Pet(BaseModel):
     tame: bool | None = None
     toys: list[str] | None = None
     story: str | None = Field(None, max_length=500)
+
+
+register_schemas([Dog])
 
 
 def memory(

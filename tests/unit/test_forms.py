@@ -30,7 +30,7 @@ from bot.ui.lines import describe
 from memory import SCHEMAS, Promise, UserFact, UserTechInterest
 from memory.model import LEVEL_FIELDS
 from memory.model.schemas import UserFoodPreference
-from tests.unit.memories import Pet, memory
+from tests.unit.memories import Dog, memory
 
 EN = Localizer("en")
 Answers = dict[str, dict[str, dict[str, Any]]]
@@ -74,7 +74,7 @@ def submitted(schema: type[BaseModel], answers: Answers) -> SlackView:
     return {**form(schema, {"name": "x"}), "state": {"values": answers}}
 
 
-KINDS: list[type[BaseModel]] = [*SCHEMAS, Pet]
+KINDS: list[type[BaseModel]] = [*SCHEMAS, Dog]
 
 
 def elements(view: SlackView) -> dict[str, dict[str, Any]]:
@@ -153,8 +153,8 @@ def _entered(content: dict[str, Any]) -> Answers:
 
 def test_each_shape_of_field() -> None:
     """Texts, numbers and choices have their input; what has none is left as it is."""
-    assert list(fields_of(Pet, {})) == ["name", "size", "temper", "age", "weight"]
-    view = form(Pet, {"name": "Taro", "size": "large", "tame": True, "toys": ["ball"]})
+    assert list(fields_of(Dog, {})) == ["name", "size", "temper", "age", "weight"]
+    view = form(Dog, {"name": "Taro", "size": "large", "tame": True, "toys": ["ball"]})
     shapes = [one["type"] for one in elements(view).values()]
     text, select = "plain_text_input", "static_select"
     assert shapes == [text, select, select, text, text, select]
@@ -171,7 +171,7 @@ def test_each_shape_of_field() -> None:
 )
 def test_a_number_is_typed(content: dict[str, Any], age: str | None, weight: str) -> None:
     """The input begins with what is stored, also if the kind no longer takes it."""
-    view = form(Pet, {"name": "Taro", **content})
+    view = form(Dog, {"name": "Taro", **content})
     found = elements(view)
     assert found["field.age"].get("initial_value") == age
     assert found["field.weight"]["initial_value"] == weight
@@ -200,10 +200,10 @@ def test_a_picker_begins_with_what_slack_takes(
 def test_what_was_entered_is_read() -> None:
     """A valid form brings its content; what was left empty is None."""
     answers = state(name=" Taro ", size=("large",), temper=("wild",), age="", audience=("public",))
-    view = submitted(Pet, answers)
-    assert edit_errors(EN, view, Pet) == {}
+    view = submitted(Dog, answers)
+    assert edit_errors(EN, view, Dog) == {}
     entered = {"name": "Taro", "size": "large", "temper": "wild", "age": None}
-    assert entered_content(view, Pet) == entered
+    assert entered_content(view, Dog) == entered
     assert chosen_audience(view) == "public"
     due = {"field.due": {"value": {"selected_date": "2099-11-27"}}}
     due |= {"field.due_time": {"value": {"selected_time": "10:00"}}}

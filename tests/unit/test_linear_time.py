@@ -165,7 +165,7 @@ FUNCTIONS: dict[str, TextFunction] = {
     "named message": lambda text: TypedMessage(typed_message(text).original, NAMED),
     "cut_middle": lambda text: cut_middle(text, 100),
     "fitted": lambda text: fitted(text, len(text) - 1),
-    "described": lambda text: describe(Localizer("en"), "Pet", {"name": text}),
+    "described": lambda text: describe(Localizer("en"), "Dog", {"name": text}),
     "memory_line": lambda text: memory_line(Localizer("en"), memory(fact=text)),
 }
 

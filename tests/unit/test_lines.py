@@ -61,8 +61,8 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
         ("en", FOOD, {"food_name": "udon", "preference": 59}, "Thinks udon is okay"),
         ("en", FOOD, WEEKLY, "Likes ramen very much (Japanese): every week"),
         ("ja", FOOD, WEEKLY, "ramenが大好き（Japanese）：every week"),
-        ("en", "Pet", {"name": "a\n*2.* b"}, "a *2.* b"),
-        ("en", "Pet", {"name": "x" * 400}, "x" * (LINE_LIMIT - 1) + "…"),
+        ("en", "Dog", {"name": "a\n*2.* b"}, "a *2.* b"),
+        ("en", "Dog", {"name": "x" * 400}, "x" * (LINE_LIMIT - 1) + "…"),
         (
             "en",
             "SideProject",

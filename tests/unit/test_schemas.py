@@ -73,10 +73,10 @@ def test_the_model_must_quote(schema: type[BaseModel]) -> None:
         ("UserFoodPreference", {"cuisine": "和食", "food_name": "寿司"}, "寿司"),
         ("UserFoodPreference", {"food_name": "", "cuisine": "和食"}, "和食"),
         ("UserFoodPreference", {"food_name": 3, "description": "x"}, "x"),
-        ("Pet", {"age": 3, "name": "Taro"}, "Taro"),
+        ("Dog", {"age": 3, "name": "Taro"}, "Taro"),
         ("Episode", {"action": "a", "observation": "o"}, "o"),
-        ("Pet", {"age": 3}, ""),
-        ("Pet", {}, ""),
+        ("Dog", {"age": 3}, ""),
+        ("Dog", {}, ""),
     ],
 )
 def test_the_subject_of_a_memory_is_named(kind: str, content: dict[str, Any], what: str) -> None:
@@ -112,4 +112,4 @@ def test_level_of_unknown_kinds_is_unknown() -> None:
     """The level is read from the kind's own field; kinds without one have none."""
     assert level("UserFoodPreference", {"preference": 0}) == 0
     assert level("UserTechInterest", {"preference": 0}) is None
-    assert level("Pet", {"preference": 0}) is None
+    assert level("Dog", {"preference": 0}) is None

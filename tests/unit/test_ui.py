@@ -109,7 +109,7 @@ from slack_playground.blocks import (
     view_errors,
 )
 from slack_playground.guidance import block_advice, message_advice, view_advice
-from tests.unit.memories import NOON, PERSON, REASONS, Pet, question, refusal
+from tests.unit.memories import NOON, PERSON, REASONS, Dog, question, refusal
 
 VIEW_BYTES = 250_000
 LINK = "https://example.slack.com/archives/C0123456789/p1795737600000100"
@@ -154,7 +154,7 @@ READERS = st.sampled_from([Localizer(language) for language in LANGUAGES])
 MOMENTS = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 AUDIENCES = st.sampled_from(["dm", "public", "C0123456789"])
 _SCALARS = st.one_of(TEXTS, st.none(), st.integers(-10, 10**12), st.booleans())
-_KINDS: list[type[BaseModel]] = [*SCHEMAS, Pet]
+_KINDS: list[type[BaseModel]] = [*SCHEMAS, Dog]
 _FIELDS = {kind.__name__: [*kind.model_fields] for kind in _KINDS}
 
 
