@@ -21,8 +21,8 @@ WHERE team_id = %(team)s AND user_id = %(user)s
     AND (proposals.key = new.key OR proposals.evidence = new.evidence AND new.evidence <> '');
 
 -- name: open
--- The open questions, the oldest first, with what the memory amounts to now. What would be over is
--- not asked any more.
+-- The open questions, the oldest first, with what the memory amounts to now. What would be over, or
+-- would remove what is gone, is not asked any more.
 SELECT proposals.id, proposals.key, proposals.audience, proposals.kind, proposals.act,
     proposals.content, proposals.evidence, proposals.channel, proposals.ts, proposals.zone,
     proposals.until, proposals.may_harm, proposals.batch, proposals.at, store.value AS now
@@ -30,6 +30,7 @@ FROM proposals
 LEFT JOIN store ON store.prefix = %(prefix)s AND store.key = proposals.key
 WHERE proposals.team_id = %(team)s AND proposals.user_id = %(user)s AND reason IS NULL
     AND proposals.expires_at > now() AND (proposals.until IS NULL OR proposals.until > now())
+    AND (proposals.act <> 'remove' OR store.key IS NOT NULL)
     AND (%(batch)s::uuid IS NULL OR proposals.batch = %(batch)s)
     AND (%(question)s::uuid IS NULL OR proposals.id = %(question)s)
 ORDER BY proposals.at, proposals.id;

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
 from memory.model.dates import slack_time
-from memory.model.errors import ChangedSince, ChangeGone
+from memory.model.errors import ChangeGone
 from memory.model.namespace import DM, Person
 from memory.model.schemas import subject_key
 from memory.model.statement import MessageKey, Statement
@@ -49,11 +49,6 @@ class Question:
     after: dict[str, Any] | None
     said: Statement
     said_on: str
-
-    @property
-    def removes_nothing(self) -> bool:
-        """Whether it would remove a memory that is gone."""
-        return self.asks == "remove" and self.before is None
 
     @property
     def is_about_one_thing(self) -> bool:
@@ -104,9 +99,9 @@ async def _insert(
 async def open_questions(
     pool: Pool, person: Person, *, batch: UUID | None = None
 ) -> list[Question]:
-    """Return the open questions, oldest first, without those that would remove what is gone."""
+    """Return the open questions, oldest first."""
     rows = await person_statement(pool, person, _SQL["open"], _values(person, batch=batch))
-    return _questions(rows)
+    return [_question(row) for row in rows]
 
 
 async def read_questions(
@@ -114,7 +109,7 @@ async def read_questions(
 ) -> list[Question]:
     """Return the open questions of a notice, within a transaction of the person."""
     rows = await fetch_rows(connection, _SQL["open"], _values(person, batch=batch))
-    return _questions(rows)
+    return [_question(row) for row in rows]
 
 
 async def read_not_remembered(
@@ -133,7 +128,7 @@ async def answer_question(
     ``yes`` stores a statement, said at the time of the click. ``both`` leaves the memory as it is
     and stores the statement as a separate memory if it is about something else; otherwise it means
     ``yes``. The changes have the question's batch. Raises `ChangeGone` (answered, forgotten or
-    expired), `ChangedSince` (what was to be removed is gone) and `MemoryFull`.
+    expired, or what was to be removed is gone) and `MemoryFull`.
     """
     if answer not in ("yes", "no", "both"):
         raise ValueError("A question has no such answer.")
@@ -145,8 +140,6 @@ async def answer_question(
         if answer == "no":
             return []
         question = _question(rows[0])
-        if question.removes_nothing:
-            raise ChangedSince("The memory has gone since the question was asked.")
         said = question.said
         known = await read_known(connection, person, [said.about], [said.key])
         if question.asks == "store" or (answer == "both" and said.act == "say"):
@@ -180,12 +173,6 @@ def _values(
     """Return the parameters of the statement that reads open questions: all, or only these."""
     prefix = person.namespace(DM).prefix
     return {**person.ids, "prefix": prefix, "batch": batch, "question": question}
-
-
-def _questions(rows: Iterable[DictRow]) -> list[Question]:
-    """Return the rows as questions, without those that would remove what is gone."""
-    questions = [_question(row) for row in rows]
-    return [one for one in questions if not one.removes_nothing]
 
 
 def _question(row: DictRow) -> Question:
