@@ -233,11 +233,11 @@ class Interactions:
         await self._show(body, click, result)
 
     async def _searched(self, ack: AsyncAck, body: Body) -> None:
-        """Show the panel with what the submitted search words find, as it is opened."""
+        """Show the panel with what the submitted search words find."""
         position = Position(of=searched_words(body["view"]))
-        await ack(response_action="update", view=loading_view(position))
-        click = await self._click(body, place_of(body))
-        await self._show_panel(body, click, position, None)
+        click = await self._click(body, place_of(body), is_submission=True)
+        view = await self._panel(body, click, position, None)
+        await ack(response_action="update", view=view)
 
     async def _open_panel(self, body: Body, place: Place, position: Position) -> None:
         """Open the panel for a command or a click in a message.
@@ -340,7 +340,7 @@ class Interactions:
                     await show_home(self._app, click.person, position, done, row=row)
                     return
                 # Read again: the person may just have chosen another language.
-                localizer = await self._app.people.localizer(click.person, keep_new=False)
+                localizer = await self._app.people.localizer(click.person, may_be_old=True)
                 content = await read_panel(self._app, click.person, localizer, position)
             view = panel_view(localizer, content, done, row)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told

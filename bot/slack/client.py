@@ -54,7 +54,7 @@ _TRUSTED_SECONDS = 10.0
 _ORGANISATION_SECONDS = 3_600.0
 _ORGANISATION_FAILED_SECONDS = 60.0
 _ORGANISATION_PATIENCE_SECONDS = 1.5
-_LINK_SECONDS = 3.0
+_LINK_SECONDS = 1.5
 _CLOCK_SECONDS = 60.0
 
 # Arguments of methods that can hold a person's id.
@@ -312,7 +312,7 @@ class Installations:
     async def permalinks(self, team_id: str, messages: Mapping[str, MessageKey]) -> dict[str, str]:
         """Return the links to named messages of a workspace, by name; a link never changes.
 
-        Waits three seconds at most. A link that Slack does not return is left out.
+        Waits 1.5 seconds at most. A link that Slack does not return is left out.
         """
         wanted = {(team_id, message) for message in messages.values()}
         unknown = [one for one in wanted if self._links.find(one) is None]
