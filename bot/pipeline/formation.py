@@ -55,12 +55,14 @@ class Unformed:
     """A person's settings, and the ids and words of turns, from which memories are to be formed.
 
     `forgotten_at` is when the person had last forgotten something, as they were read; None: never.
+    `has_more`: there were later words, too.
     """
 
     settings: PersonSettings
     ids: Sequence[UUID]
     words: Sequence[PersonMessage]
     forgotten_at: datetime | None
+    has_more: bool
 
 
 async def form_memories(app: App, team: str, user: str, audience: str) -> None:
@@ -117,7 +119,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
     if settings.eagerness == "asked":
         async with person_transaction(app.pool, person) as connection:
             await mark_formed(connection, person, unformed)
-        return len(ids) == _TURNS_AT_ONCE
+        return unformed.has_more
 
     async def in_commit(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
         now = await mark_formed(connection, person, unformed)
@@ -147,8 +149,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
             raise
         _report(formed, len(words))
     # What was said since has a job of its own.
-    characters = sum(len(one.text) for one in words)
-    return len(ids) == _TURNS_AT_ONCE or characters >= MAX_CHARACTERS
+    return unformed.has_more
 
 
 async def _try_later(app: App, namespace: Namespace) -> None:
@@ -167,14 +168,14 @@ async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
     after the one whose words reach `MAX_CHARACTERS`, because a model's context is limited.
     """
     person = namespace.person
-    values = {**person.ids, "dm": DM, "audience": namespace.audience, "most": _TURNS_AT_ONCE}
+    values = {**person.ids, "dm": DM, "audience": namespace.audience, "most": _TURNS_AT_ONCE + 1}
     async with person_transaction(pool, person) as connection:
         settings = await read_settings(connection, person)
         turns = await fetch_rows(connection, _SQL["unformed"], values)
     ids: list[UUID] = []
     words: list[PersonMessage] = []
     characters = 0
-    for turn in turns:
+    for turn in turns[:_TURNS_AT_ONCE]:
         if characters >= MAX_CHARACTERS:
             break
         characters += len(turn["words"])
@@ -191,7 +192,13 @@ async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
             )
         )
     forgotten_at = turns[0]["forgotten_at"] if turns else None
-    return Unformed(settings=settings, ids=ids, words=words, forgotten_at=forgotten_at)
+    return Unformed(
+        settings=settings,
+        ids=ids,
+        words=words,
+        forgotten_at=forgotten_at,
+        has_more=len(ids) < len(turns),
+    )
 
 
 async def mark_formed(
