@@ -26,7 +26,7 @@ from bot.conversation.audiences import invalidate_kinds, look_up_kind
 from bot.conversation.inbox import store_message
 from bot.logs import fault
 from bot.queue.queue import BACKGROUND
-from bot.slack.client import GAP_SECONDS, SLACK_FAULTS, is_passing, next_cursor, slack_fault
+from bot.slack.client import GAP_SECONDS, list_messages, next_cursor, unless_refused
 from bot.slack.messages import Message, found_message, split_thread_key
 from memory import Pool
 from memory.postgres import execute_statement, fetch_rows, load_statements, transaction
@@ -91,13 +91,11 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
     app took part in, then channels.
     """
     oldest = f"{max(float(since) - _OVERLAP_SECONDS, time.time() - _DAY_SECONDS):.6f}"
-    answer = await _answer_of(
-        app.slack.client(team).users_conversations(
+    answer: AsyncSlackResponse | dict[str, Any] = {}
+    with unless_refused("list the app's conversations"):
+        answer = await app.slack.client(team).users_conversations(
             types=_TYPES, exclude_archived=True, limit=_CONVERSATIONS, cursor=cursor or None
         )
-    )
-    if answer is None:
-        return
     channels = answer.get("channels") or []
     places = [(one["id"], "") for one in channels if one.get("is_im")]
     if not cursor:
@@ -128,49 +126,32 @@ async def read(
     """
     if float(oldest) < time.time() - 2 * _DAY_SECONDS:
         return
-    answer = await _read_page(app, team, channel, thread, oldest, cursor)
-    if answer is None:
-        return
+    answer: AsyncSlackResponse | dict[str, Any] = {}
+    with unless_refused("show what was missed"):
+        answer = await list_messages(
+            app.slack.client(team),
+            channel,
+            thread,
+            oldest=oldest,
+            limit=PAGE,
+            cursor=cursor or None,
+        )
     # A thread is returned with its first message, however old.
     found = [one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)]
     # A delivered event says whether its conversation is shared; one that is read does not.
     is_shared = bool(found) and (await look_up_kind(app, team, channel)).shared
-    installation = await app.slack.get(team)
     later: list[dict[str, str]] = []
     following = next_cursor(answer)
     if following:
         later.append(_reading(team, channel, thread, oldest, following))
     for one in sorted(found, key=lambda one: float(one["ts"])):
+        installation = await app.slack.get(team)
         message = found_message(one, installation, channel_id=channel, is_shared=is_shared)
         if message is not None:
             await store_message(app, message)
         if one.get("reply_count") and not thread:
             later.append(_reading(team, channel, str(one["ts"]), oldest))
     await _later(app, app.pool, READ_MISSED, later, _SPACING_SECONDS)
-
-
-async def _read_page(
-    app: App, team: str, channel: str, thread: str, oldest: str, cursor: str
-) -> AsyncSlackResponse | None:
-    """Return a page of a channel or thread, or None if Slack refuses for good."""
-    client = app.slack.client(team)
-    page: dict[str, Any] = {"oldest": oldest, "limit": PAGE, "cursor": cursor or None}
-    if thread:
-        call = client.conversations_replies(channel=channel, ts=thread, **page)
-    else:
-        call = client.conversations_history(channel=channel, **page)
-    return await _answer_of(call)
-
-
-async def _answer_of(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse | None:
-    """Return Slack's answer, or None if Slack refuses for good. Raises errors that may pass."""
-    try:
-        return await call
-    except SLACK_FAULTS as error:
-        if is_passing(error):
-            raise
-        log.info("what was missed could not be read: %s", slack_fault(error))
-        return None
 
 
 async def _later(

@@ -407,6 +407,15 @@ def next_cursor(answer: AsyncSlackResponse) -> str:
     return str((answer.get("response_metadata") or {}).get("next_cursor") or "")
 
 
+async def list_messages(
+    client: AsyncWebClient, channel: str, thread_ts: str | None, **wanted: Any
+) -> AsyncSlackResponse:
+    """Return a page of the messages of a thread, or of a conversation if none is named."""
+    if thread_ts:
+        return await client.conversations_replies(channel=channel, ts=thread_ts, **wanted)
+    return await client.conversations_history(channel=channel, **wanted)
+
+
 async def find_message(
     client: AsyncWebClient, channel: str, thread_ts: str, ts: str
 ) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from bot.slack.client import (
     SLACK_FAULTS,
     TeamClient,
     error_code,
+    list_messages,
     notice_metadata,
     unless_refused,
 )
@@ -134,18 +135,16 @@ async def messages_since(
     """
     await asyncio.sleep(max(since + SETTLED_SECONDS - time.time(), 0.0))
     oldest = f"{max(since - CLOCKS_DIFFER_SECONDS, 0.0):.6f}"
-    wanted: dict[str, Any] = {
-        "channel": channel,
-        "oldest": oldest,
-        "include_all_metadata": True,
-        "limit": _MOST_MESSAGES,
-    }
     found: list[dict[str, Any]] = []
     with unless_refused("show a conversation"):
-        if thread_ts is None:
-            answer = await client.conversations_history(**wanted)
-        else:
-            answer = await client.conversations_replies(ts=thread_ts, **wanted)
+        answer = await list_messages(
+            client,
+            channel,
+            thread_ts,
+            oldest=oldest,
+            include_all_metadata=True,
+            limit=_MOST_MESSAGES,
+        )
         found += answer.get("messages") or []
     return found
 
