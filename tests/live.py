@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -21,6 +22,7 @@ from bot import VERSION
 from bot.config import Settings, load_settings
 from bot.locale import Localizer
 from bot.logs import fault
+from bot.people import MemoryState, PersonSettings
 from bot.runtime.ask_slack import ask_slack
 from bot.runtime.problems import BOT_TOKEN, Problem, token
 from bot.slack.client import (
@@ -144,8 +146,13 @@ class _Live:
         self.posted.append((channel, ts))
         chunks = [{**task, "status": "complete"}, text_chunk("Kioku's trial streams, ")]
         await self.client.chat_appendStream(channel=channel, ts=ts, chunks=chunks)
-        end, blocks = [text_chunk("and stops.")], footer(Localizer("en"), "", stand_in=False)
-        await self.client.chat_stopStream(channel=channel, ts=ts, chunks=end, blocks=blocks)
+        state = MemoryState(settings=PersonSettings(informed=True))
+        await self.client.chat_stopStream(
+            channel=channel,
+            ts=ts,
+            chunks=[text_chunk("and stops.")],
+            blocks=footer(Localizer("en"), "", uuid4(), state, stand_in=False),
+        )
         message = await self._read(channel, root, ts)
         if "and stops." not in json.dumps(message):
             raise Problem("the streamed text is not in the message")

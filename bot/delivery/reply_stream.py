@@ -174,15 +174,18 @@ class ReplyStream:
     ) -> list[Block]:
         localizer = await self.localizer()
         memory_state = self._turn.memory_state
-        off = memory_state.off if says_off else None
+        off = ""
+        if says_off and memory_state.off is not None:
+            off = off_line(localizer, memory_state.off)
         return footer(
             localizer,
             text,
+            self._turn.id,
+            memory_state,
             stand_in=self._app.settings.stand_in,
-            memory_state=memory_state,
-            off=off_line(localizer, off) if off else "",
-            shaped_turn=self._turn.id if is_shaped else None,
-            rated_turn=self._turn.id if can_be_rated else None,
+            off=off,
+            is_shaped=is_shaped,
+            can_be_rated=can_be_rated,
         )
 
     async def _processing_is_set(self) -> bool:

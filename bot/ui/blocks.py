@@ -307,38 +307,38 @@ def _link_target(url: str) -> str:
 def footer(
     localizer: Localizer,
     text: str,
+    turn: UUID,
+    memory_state: MemoryState,
     *,
     stand_in: bool,
-    memory_state: MemoryState | None = None,
     off: str = "",
-    shaped_turn: UUID | None = None,
-    rated_turn: UUID | None = None,
+    is_shaped: bool = False,
+    can_be_rated: bool = False,
 ) -> list[Block]:
-    """Return what appears below an answer with this text.
+    """Return what appears below an answer with this text, the reply of a `turn`.
 
     `stand_in`: no language model wrote the answer, which a person's first answer says.
     `memory_state` tells whether memory was on for it, and `off` is the sentence that it was not.
-    `shaped_turn` is the turn for the button that shows what shaped the answer, `rated_turn` the
-    turn for the rating buttons; None leaves them out.
+    `is_shaped`: a button shows what shaped the answer. `can_be_rated`: buttons rate it.
     """
     lines: list[str] = []
     if not stand_in:
         lines.append(localizer.say("footer"))
-    elif memory_state is not None and memory_state.is_first:
+    elif memory_state.is_first:
         lines.append(localizer.say("footer_stand_in"))
     if off:
         lines.append(off)
-    elif memory_state is not None and memory_state.needs_introduction:
+    elif memory_state.needs_introduction:
         lines.append(localizer.say("footer_memory"))
     if _UNLINKED.search(text):
         lines.append(localizer.say("footer_links"))
     blocks: list[Block] = []
     if lines:
         blocks.append(note(*lines))
-    if rated_turn is not None:
-        blocks.append(_rating(localizer, rated_turn))
-    if shaped_turn is not None:
-        show = ShowShaping(turn=shaped_turn)
+    if can_be_rated:
+        blocks.append(_rating(localizer, turn))
+    if is_shaped:
+        show = ShowShaping(turn=turn)
         blocks.append(actions(button(localizer.say("shaping_title"), show)))
     return blocks
 
