@@ -37,7 +37,7 @@ from bot.slack.messages import API_TEAM, Message, mentions, plain, typed
 from bot.slack.names import MessageNames
 from bot.types import KEPT_ANSWER, Reply
 from bot.ui.blocks import one_line, reply_text, with_notes
-from bot.ui.kept_lines import quotes
+from bot.ui.kept_lines import quote
 from bot.ui.payloads import PayloadMaker
 from memory import DM, Memory, Person, recall_memories
 from memory.metrics import step_ended
@@ -228,13 +228,14 @@ async def _quotes(
     """Return the kept lines that are in an answer, quoted with their authors, days and links."""
     lines = quoted[:MOST_QUOTED]
     references = prompt.references
-    words = {
-        one.memory.key: checked(one_line(references.shown(one.text)), prompt.links) for one in lines
-    }
-    names = {one.memory.key: checked(references.shown(_author(one))) for one in lines}
     sources = {one.memory.key: one.memory.source_messages[0] for one in lines}
     links = await app.slack.permalinks(lines[0].author.team_id, sources)
-    return quotes(localizer, lines, words, names, links)
+    shown = []
+    for one in lines:
+        what = checked(one_line(references.shown(one.text)), prompt.links)
+        who = checked(references.shown(_author(one)))
+        shown.append(quote(localizer, one, what, who, links.get(one.memory.key)))
+    return "\n\n".join(shown)
 
 
 def _author(line: KeptMemory) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from bot.locale import Localizer
 from bot.slack.messages import slack_user
 from bot.ui.acts import Keep, TakeBack
@@ -55,9 +53,7 @@ def author_question(localizer: Localizer, asker: Person, words: str, keep: Keep)
 
 def described(localizer: Localizer, line: KeptMemory) -> str:
     """Return the words of a line, who said them, and the day."""
-    what = as_mrkdwn(one_line(line.text))
-    day = localizer.stored_day(line.memory.said_on)
-    return localizer.say("kept_row", what=what, who=_who(line.author), day=day)
+    return _said(localizer, line, as_mrkdwn(one_line(line.text)), _who(line.author))
 
 
 def kept_row(
@@ -79,28 +75,19 @@ def kept_row(
     return section(" · ".join(details), take_back, f"memory-{line.memory.key[:40]}")
 
 
-def quotes(
-    localizer: Localizer,
-    lines: Sequence[KeptMemory],
-    words: Mapping[str, str],
-    names: Mapping[str, str],
-    links: Mapping[str, str],
-) -> str:
-    """Return the lines that an answer comes from, as Markdown: the words, who said them, and when.
+def quote(localizer: Localizer, line: KeptMemory, what: str, who: str, link: str | None) -> str:
+    """Return a line that an answer comes from, as Markdown: the words, who said them, and when.
 
-    `words`, `names` of the authors and `links` to the messages are by key; the first two are
-    Markdown that notifies nobody.
+    `what` and `who` are Markdown that notifies nobody.
     """
-    shown = []
-    for line in lines:
-        key = line.memory.key
-        day = localizer.stored_day(line.memory.said_on)
-        said = localizer.say("kept_row", what=words[key], who=names[key], day=day)
-        details = [said]
-        if line.is_replaced:
-            details.append(localizer.say("kept_replaced"))
-        link = links.get(key)
-        if link:
-            details.append(f"[{localizer.say('row_source')}]({link})")
-        shown.append(f"> {' · '.join(details)}")
-    return "\n\n".join(shown)
+    details = [_said(localizer, line, what, who)]
+    if line.is_replaced:
+        details.append(localizer.say("kept_replaced"))
+    if link:
+        details.append(f"[{localizer.say('row_source')}]({link})")
+    return f"> {' · '.join(details)}"
+
+
+def _said(localizer: Localizer, line: KeptMemory, what: str, who: str) -> str:
+    day = localizer.stored_day(line.memory.said_on)
+    return localizer.say("kept_row", what=what, who=who, day=day)
