@@ -333,22 +333,31 @@ class Interactions:
         self, body: Body, click: Click, position: Position, done: Done | None
     ) -> None:
         """Show a position of the panel, and what was done, in Home or in the panel's modal."""
-        row = _row_of(click, done)
+        if not click.place.is_home:
+            view = await self._panel(body, click, position, done)
+            await self._update(body, click.place.view, view)
+            return
         try:
             with transaction_timeout(_DATABASE_SECONDS):
-                if click.place.is_home:
-                    await show_home(self._app, click.person, position, done, row=row)
-                    return
+                row = _row_of(click, done)
+                await show_home(self._app, click.person, position, done, row=row)
+        except Exception as error:  # noqa: BLE001 - logged, and the person is told
+            view = self._failed_panel(body, click, done, error)
+            if view["type"] == "home":
+                await self._client(body).views_publish(user_id=click.person.user_id, view=view)
+
+    async def _panel(
+        self, body: Body, click: Click, position: Position, done: Done | None
+    ) -> SlackView:
+        """Return the panel's modal at a position, with what was done."""
+        try:
+            with transaction_timeout(_DATABASE_SECONDS):
                 # Read again: the person may just have chosen another language.
                 localizer = await self._app.people.localizer(click.person, may_be_old=True)
                 content = await read_panel(self._app, click.person, localizer, position)
-            view = panel_view(localizer, content, done, row)
+            return panel_view(localizer, content, done, _row_of(click, done))
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            view = self._failed_panel(body, click, done, error)
-        if view["type"] == "home":
-            await self._client(body).views_publish(user_id=click.person.user_id, view=view)
-        elif not click.place.is_home:
-            await self._update(body, click.place.view, view)
+            return self._failed_panel(body, click, done, error)
 
     def _failed_panel(
         self, body: Body, click: Click, done: Done | None, error: Exception
