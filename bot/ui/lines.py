@@ -89,8 +89,7 @@ def _described(localizer: Localizer, kind: str, what: str, content: Mapping[str,
     line = _sentence(localizer, kind, what, content)
     description = str(content.get("description") or "")
     says_more = bool(description) and not _only_names(what, description)
-    if details := _details(kind, what, content):
-        line = localizer.say("detailed", what=line, details=localizer.say("listed").join(details))
+    line = _with_details(localizer, line, _details(kind, what, content))
     if says_more and description not in line:
         line = localizer.say("explained", what=line, more=description)
     return line
@@ -116,7 +115,7 @@ def _promise(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str
 
     What nobody waits for is a reminder.
     """
-    line = _with_details(localizer, what, content)
+    line = _with_details(localizer, what, _promise_details(localizer, content))
     state = content.get("state")
     if state not in _ENDED:
         state = "open"
@@ -125,8 +124,7 @@ def _promise(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str
     return localizer.say(f"reminder_line_{state}", what=line)
 
 
-def _with_details(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str:
-    details = _promise_details(localizer, content)
+def _with_details(localizer: Localizer, what: str, details: Sequence[str]) -> str:
     if not details:
         return what
     return localizer.say("detailed", what=what, details=localizer.say("listed").join(details))
@@ -147,7 +145,7 @@ def _promise_details(localizer: Localizer, content: Mapping[str, Any]) -> list[s
 def promise_line(localizer: Localizer, memory: Memory) -> str:
     """Return what was promised, to whom and by when, as one line of mrkdwn."""
     what = subject(memory.kind, memory.content)
-    line = _with_details(localizer, what, memory.content)
+    line = _with_details(localizer, what, _promise_details(localizer, memory.content))
     return as_mrkdwn(one_line(line))
 
 
