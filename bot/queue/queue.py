@@ -17,7 +17,6 @@ from importlib.resources import files
 from typing import Any
 
 import procrastinate
-from procrastinate import JobContext
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.schema import SchemaManager
@@ -97,20 +96,14 @@ class Queue:
         work: Callable[..., Awaitable[None]],
         *,
         retry: BaseRetryStrategy,
+        pass_context: bool = False,
     ) -> None:
-        """Register `work` for jobs named `name`."""
-        self.app.task(name=name, queue=queue, retry=retry)(work)
-
-    def register_with_context(
-        self,
-        name: str,
-        queue: str,
-        work: Callable[[JobContext, str], Awaitable[None]],
-        *,
-        retry: BaseRetryStrategy,
-    ) -> None:
-        """Register `work` for jobs named `name`; its first argument is the job's context."""
-        self.app.task(name=name, queue=queue, retry=retry, pass_context=True)(work)
+        """Register `work` for jobs named `name`; `pass_context`: it is given the job's, too."""
+        # Its overloads take a literal alone.
+        task = self.app.task(  # type: ignore[call-overload]
+            name=name, queue=queue, retry=retry, pass_context=pass_context
+        )
+        task(work)
 
     def repeat(self, name: str, work: Callable[[int], Awaitable[None]], *, cron: str) -> None:
         """Register `work` as a job on the schedule `cron`; it is called with the time it was due.

@@ -276,7 +276,7 @@ async def test_a_running_job_is_aborted_by_its_lock(pool: Pool, queue: Queue) ->
         except asyncio.CancelledError:
             ends.append(context.abort_reason())
 
-    queue.register_with_context("work", REPLIES, work, retry=RETRY)
+    queue.register("work", REPLIES, work, retry=RETRY, pass_context=True)
     queue.start(replies=1, background=1)
     await put(pool, queue, "L1", "long")
     await asyncio.wait_for(begun.wait(), SECONDS)
