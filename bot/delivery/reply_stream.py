@@ -125,7 +125,7 @@ class ReplyStream:
 
         Raises as `finish` does.
         """
-        payload = await make_payload(self._message.person, await self.localizer())
+        payload = await make_payload(await self.localizer())
         await self._reply.tell(payload)
         return payload["text"]
 
@@ -140,10 +140,9 @@ class ReplyStream:
 
     async def show(self, makers: Sequence[PayloadMaker]) -> None:
         """Send the messages that `makers` return; in a channel only the person sees them."""
-        person = self._message.person
         in_dm = self._turn.view.own.audience == DM
         for make_payload in makers:
-            payload = await make_payload(person, await self.localizer())
+            payload = await make_payload(await self.localizer())
             client = self._app.slack.client(self._message.team_id, patience=PATIENCE_SECONDS)
             try:
                 await show_privately(

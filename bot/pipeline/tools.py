@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, time, tzinfo
+from functools import partial
 from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
@@ -56,7 +57,6 @@ from memory import (
     Memory,
     MemoryOff,
     MemoryTools,
-    Person,
     PersonMessage,
     Refusal,
     Selection,
@@ -301,16 +301,12 @@ class Toolbox:
         elif given.get("list") == "settings":
             opens = Open(form="settings")
         if self._message.audience == DM and isinstance(opens, Position):
-            self._shown["open"] = self._newest(opens)
+            self._shown["open"] = partial(
+                newest_payload, self._app, self._message.person, position=opens
+            )
         else:
             self._shown["open"] = _made(lambda localizer: open_payload(localizer, opens))
         return {"shown_privately": True}
-
-    def _newest(self, position: Position) -> PayloadMaker:
-        async def newest(person: Person, localizer: Localizer) -> Payload:
-            return await newest_payload(self._app, person, localizer, position)
-
-        return newest
 
     async def _ask_about(self, who: str) -> Output:
         asker = self._message.person
@@ -325,10 +321,7 @@ class Toolbox:
                 unanswered["colleagues"] = owner.colleagues
             return unanswered
 
-        async def shown(_: Person, localizer: Localizer) -> Payload:
-            return await shown_card(self._app, asker, owner, localizer)
-
-        self._shown[f"card {owner.user_id}"] = shown
+        self._shown[f"card {owner.user_id}"] = partial(shown_card, self._app, asker, owner)
         return {"shown_privately": True}
 
     async def _keep(self, given: Arguments) -> Output:
@@ -434,11 +427,13 @@ class Toolbox:
         return self._proposed(self._forget_question(selection), found=question is not None)
 
     async def _forget_words(self, words: str) -> Output:
-        async def ask(person: Person, localizer: Localizer) -> Payload:
+        person = self._message.person
+
+        async def ask(localizer: Localizer) -> Payload:
             question = await forget_words_question(self._app, person, localizer, words)
             return done_payload(localizer, question)
 
-        found = await memory_page(self._app.pool, self._message.person, words, size=1)
+        found = await memory_page(self._app.pool, person, words, size=1)
         return self._proposed(ask, found=found.total > 0)
 
     def _proposed(self, ask: PayloadMaker, *, found: bool) -> Output:
@@ -457,7 +452,9 @@ class Toolbox:
         return _made(lambda localizer: refusal_done(localizer, refused, facts=facts))
 
     def _forget_question(self, selection: Selection) -> PayloadMaker:
-        async def ask(person: Person, localizer: Localizer) -> Payload:
+        person = self._message.person
+
+        async def ask(localizer: Localizer) -> Payload:
             question = await forget_question_about(self._app, person, localizer, selection)
             return question or payload(localizer.say("memory_gone"))
 
@@ -524,7 +521,7 @@ def tool_definitions(
 def _made(make: Callable[[Localizer], Payload | Done]) -> PayloadMaker:
     """Return a maker of a message that nothing has to be read for."""
 
-    async def made(_: Person, localizer: Localizer) -> Payload:
+    async def made(localizer: Localizer) -> Payload:
         shown = make(localizer)
         if isinstance(shown, Done):
             return done_payload(localizer, shown)

@@ -53,13 +53,13 @@ from bot.ui.panel import (
 )
 from bot.ui.promise_payloads import promise_told
 from bot.ui.promises import is_open
-from memory import Change, Memory, Person, Question, Reason, Refusal
+from memory import Change, Memory, Question, Reason, Refusal
 from memory.store import KeptMemory
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
-PayloadMaker: TypeAlias = Callable[[Person, Localizer], Awaitable[Payload]]
-"""A function that returns a private message to a person."""
+PayloadMaker: TypeAlias = Callable[[Localizer], Awaitable[Payload]]
+"""A function that returns a private message to the person whose localizer it is given."""
 _MOST_ROWS = 10  # rows of memories that can each be forgotten
 
 
