@@ -41,7 +41,6 @@ def installation_from(answer: AsyncSlackResponse, bot_token: str) -> Installatio
     return Installation(
         team_id=str(answer.get("team_id") or ""),
         bot_user_id=str(answer.get("user_id") or ""),
-        bot_id=answer.get("bot_id"),
         bot_token=bot_token,
         enterprise_id=answer.get("enterprise_id"),
     )

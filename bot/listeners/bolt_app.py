@@ -67,7 +67,6 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
             enterprise_id=None,
             team_id=installation.team_id,
             bot_user_id=installation.bot_user_id,
-            bot_id=installation.bot_id,
             bot_token=installation.bot_token,
         )
 

@@ -91,7 +91,6 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
         return Installation(
             team_id=team_id,
             bot_user_id=str(found.bot_user_id),
-            bot_id=found.bot_id,
             bot_token=str(found.bot_token),
             enterprise_id=found.enterprise_id,
         )

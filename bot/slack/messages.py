@@ -97,7 +97,6 @@ class Installation:
 
     team_id: str
     bot_user_id: str
-    bot_id: str | None = None
     bot_token: str = field(default="", repr=False)
     enterprise_id: str | None = None
     organisation: frozenset[str] = frozenset()
