@@ -34,7 +34,6 @@ _CUT_OFF = (
     " use a list that is whole. (If nothing was forgotten since the backup, its one line is `end`,"
     " a tab, and 0.)"
 )
-_UNINSTALLED = "uninstalled"
 _NOTHING = "Nothing is stored about {0.user_id} in {0.team_id}: check both ids."
 
 
@@ -98,7 +97,7 @@ async def forgotten(settings: Settings, *, since: datetime) -> None:
         async with open_pool(addresses.login) as pool:
             uninstalled = await uninstalled_since(pool, since)
     lines = ["\t".join(filter(None, ids)) for ids in found]
-    lines += [f"{team}\t{_UNINSTALLED}" for team in uninstalled]
+    lines += [f"{team}\tuninstalled" for team in uninstalled]
     for line in lines:
         print(line)
     print(_last_line(lines))
@@ -117,20 +116,6 @@ class _Forgotten:
     statements: list[UUID] = field(default_factory=list)
     messages: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, named: list[str]) -> None:
-        """Add what follows the person in a line. Raises ValueError if it is none of these."""
-        match named:
-            case ["erased", identity]:
-                self.erasures.append(UUID(identity))
-            case ["key", key]:
-                self.keys.append(key)
-            case ["statement", identity]:
-                self.statements.append(UUID(identity))
-            case ["message", channel, ts]:
-                self.messages.append((channel, ts))
-            case _:
-                raise ValueError("The line has an unknown part, too few parts or too many.")
-
 
 @dataclass(slots=True)
 class _List:
@@ -145,13 +130,22 @@ class _List:
         Raises ValueError or `InvalidNamespace` for any other line, also for one with NUL, which
         PostgreSQL cannot store.
         """
-        team, what, *named = line.split("\t")
-        if "\0" in line or "" in named:
+        parts = line.split("\t")
+        if "\0" in line or "" in parts:
             raise ValueError("The line has an empty part or NUL.")
-        if what == _UNINSTALLED and not named and team.isalnum():
-            self.uninstalled.append(team)
-        else:
-            self.people[Person(team, what)].add(named)
+        match parts:
+            case [team, "uninstalled"] if team.isalnum():
+                self.uninstalled.append(team)
+            case [team, user, "erased", identity]:
+                self.people[Person(team, user)].erasures.append(UUID(identity))
+            case [team, user, "key", key]:
+                self.people[Person(team, user)].keys.append(key)
+            case [team, user, "statement", identity]:
+                self.people[Person(team, user)].statements.append(UUID(identity))
+            case [team, user, "message", channel, ts]:
+                self.people[Person(team, user)].messages.append((channel, ts))
+            case _:
+                raise ValueError("The line has an unknown part, too few parts or too many.")
 
 
 async def forget_again(settings: Settings, *, file: Path) -> None:
