@@ -53,7 +53,8 @@ class Reduction:
         if half_done and may_pass and not self._repeated:
             self._repeated = True
             return True
-        return any(map(self._take, _STEPS.get(failed.cause, ())))
+        # The first step that takes something away is the only one.
+        return any(self._take(step) for step in _STEPS.get(failed.cause, ()))
 
     def _take(self, step: Step) -> bool:
         """Take one thing out of the request; return whether it was in it."""
