@@ -346,13 +346,27 @@ class People:
     async def _look_up(
         self, person: Person, settings: PersonSettings, *, keep_new: bool
     ) -> PersonSettings:
-        """Ask Slack about a person; return their settings with the answer, which is stored."""
-        user = await self._user(person)
+        """Ask Slack about a person; return their settings with the answer, which is stored.
+
+        Without an answer, or of a person whom Slack does not know, it is asked again soon, but not
+        for each message.
+        """
+        user = await self._user(person) or {}
+        at = datetime.now(UTC)
+        if not user:
+            at += _FAILED - PROFILE_TRUSTED
         with transaction_timeout(_PATIENCE_SECONDS):
             async with person_transaction(self._pool, person) as connection:
                 if keep_new:
                     await insert_person(connection, person)
-                return await _note_lookup(connection, person, settings, user)
+                await _note_profile(connection, person, user, at)
+        return replace(
+            settings,
+            locale=user.get("locale") or settings.locale,
+            time_zone=user.get("tz") or settings.time_zone,
+            profile_at=at,
+            deactivated=bool(user.get("deleted", settings.deactivated)),
+        )
 
     async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
         """Store a ``user_change``; if it lacks the locale, Slack is asked next time."""
@@ -393,29 +407,6 @@ class People:
         return user
 
 
-async def _note_lookup(
-    connection: AsyncConnection[DictRow],
-    person: Person,
-    settings: PersonSettings,
-    user: Mapping[str, Any] | None,
-) -> PersonSettings:
-    """Store what Slack just said about a person; return their settings with it."""
-    now = datetime.now(UTC)
-    if not user:
-        # Slack is asked again soon, but not for each message.
-        at = now - PROFILE_TRUSTED + _FAILED
-        await connection.execute(_SQL["note_lookup"], {**person.ids, "at": at})
-        return settings
-    await _note_profile(connection, person, user, now)
-    return replace(
-        settings,
-        locale=user.get("locale") or settings.locale,
-        time_zone=user.get("tz") or settings.time_zone,
-        profile_at=now,
-        deactivated=bool(user.get("deleted")),
-    )
-
-
 async def _note_profile(
     connection: AsyncConnection[DictRow],
     person: Person,
@@ -424,13 +415,14 @@ async def _note_profile(
 ) -> None:
     """Store the locale, zone and deactivation in Slack's user object, for a person known here.
 
-    `at` is when Slack said it; if it is None, Slack is asked again next time.
+    What `user` does not have stays as it is. `at` is when Slack said it; if it is None, Slack is
+    asked again next time.
     """
     values = {
         **person.ids,
         "locale": user.get("locale") or None,
         "zone": user.get("tz") or None,
         "at": at,
-        "gone": bool(user.get("deleted")),
+        "gone": user.get("deleted"),
     }
     await connection.execute(_SQL["note_profile"], values)

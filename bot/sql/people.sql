@@ -55,14 +55,14 @@ ON CONFLICT (team_id, user_id) DO UPDATE
 SET notices = excluded.notices, language = excluded.language, eagerness = excluded.eagerness,
     retention_days = excluded.retention_days;
 
--- name: note_lookup
--- Note when Slack was asked who the person is. A person without a row stays unknown.
-UPDATE person_settings SET profile_at = %(at)s WHERE team_id = %(team)s AND user_id = %(user)s;
-
 -- name: note_profile
+-- Note what Slack says about the person, and when; what it does not say (NULL) stays as it is. A person
+-- without a row stays unknown.
 UPDATE person_settings
 SET locale = COALESCE(%(locale)s, locale),
     time_zone = COALESCE(%(zone)s, time_zone),
     profile_at = %(at)s,
-    deactivated_at = CASE WHEN %(gone)s THEN COALESCE(deactivated_at, now()) END
+    deactivated_at = CASE
+        WHEN %(gone)s::boolean IS NULL THEN deactivated_at
+        WHEN %(gone)s THEN COALESCE(deactivated_at, now()) END
 WHERE team_id = %(team)s AND user_id = %(user)s;
