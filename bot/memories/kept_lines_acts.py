@@ -21,7 +21,7 @@ from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
 from bot.memories.adding import NotKept, author_of, why_not, words_typed
 from bot.memories.forgetting import forget_all_of
-from bot.memories.kept_lines import WHOLE, add_line, update_lines
+from bot.memories.kept_lines import add_line, update_lines
 from bot.people import person_refusal, refusal_in
 from bot.slack.client import SLACK_FAULTS, error_code, find_message
 from bot.slack.messages import is_direct
@@ -49,7 +49,6 @@ from memory.store import (
     keep,
     keys_of_kept,
     nearest_kept,
-    read_kept,
     replace_decision,
 )
 
@@ -295,7 +294,10 @@ async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Sa
 
 
 async def _older_decisions(app: App, said: _Said, key: str, words: str) -> list[KeptMemory]:
-    """Return the decisions that a new one may replace: the nearest to it, or else the newest."""
+    """Return the decisions that a new one may replace: the nearest to it.
+
+    There are none while the embedding model does not answer.
+    """
     found = await nearest_kept(
         app.pool,
         app.embedder,
@@ -305,9 +307,6 @@ async def _older_decisions(app: App, said: _Said, key: str, words: str) -> list[
         most=_MOST_REPLACED + 1,
         decisions=True,
     )
-    if not found:
-        lines = await read_kept(app.pool, said.person, [said.wanted.channel], most=WHOLE)
-        found = [line for line in lines if line.is_decision and not line.is_replaced]
     older = [line for line in found if line.memory.key != key]
     return older[:_MOST_REPLACED]
 
