@@ -162,7 +162,7 @@ class ApprovedStore(BaseStore):
         former, known = self._former, self._known
         schemas = {schema.__name__: schema for schema in former.schemas}
         proposals, refused = read_writes(self.writes, known, self._said, schemas)
-        paired = await match_stored(former.pool, self._view, proposals, known)
+        paired = await match_stored(former.pool, self._view, proposals)
         judged = [replace(one, verdict=APPROVED) for one in paired]
         pool, embedder = former.pool, former.embedder
         return await commit(

@@ -26,7 +26,7 @@ from memory.formation.evidence import (
 from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
-from memory.formation.known import NEIGHBOURS, known_memories
+from memory.formation.known import known_memories
 from memory.formation.proposal import Proposal, Refusal, Write, holds_credentials, read_writes
 from memory.formation.verdict import SensitivePolicy, judge, refusal
 from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, WordsUnreadable
@@ -35,9 +35,7 @@ from memory.model.references import References
 from memory.model.schemas import (
     KEPT_KIND,
     SCHEMAS,
-    Subject,
     by_kind,
-    kind_and_subject,
     register_schemas,
 )
 from memory.model.text import texts
@@ -147,12 +145,7 @@ class Former:
         key = target.key if target else str(uuid4())
         write = Write(key, value)
         async with _answered_within(deadline):
-            if target is None:
-                typed = [TypedMessage(message)]
-                kinds = [str(value["kind"])]
-                known = await known_memories(self.pool, self.embedder, view, typed, kinds)
-            else:
-                known = {target.key: target}
+            known = {target.key: target} if target else {}
             said = TypedMessage(message, references)
             judged, refused = await self._judge(view, [said], [write], known)
         return await self._commit(view, judged, refused, batch, in_commit)
@@ -234,7 +227,7 @@ class Former:
         """Return the proposals that quote the person, with verdicts, and what is refused."""
         schemas = by_kind(self.schemas)
         proposals, refused = read_writes(writes, known, typed, schemas)
-        proposals = await match_stored(self.pool, view, proposals, known)
+        proposals = await match_stored(self.pool, view, proposals)
         if not proposals:
             return [], refused
         judge_part = partial(judge, self._memory_model, messages=typed)
@@ -327,24 +320,23 @@ def _stored_texts(message: PersonMessage) -> list[str]:
 
 
 async def match_stored(
-    pool: Pool, view: MemoryView, proposals: Sequence[Proposal], known: Mapping[str, Memory]
+    pool: Pool, view: MemoryView, proposals: Sequence[Proposal]
 ) -> list[Proposal]:
     """Give each new proposal the stored memory about the same thing, as its conversation knows it.
 
-    `known` are the memories that the model was shown; a large set may have others about it.
+    The model was perhaps not shown that memory, or has not recognised it.
     """
-    new = [one for one in proposals if one.target is None]
-    rows = dict(known)
-    if new and len(rows) >= NEIGHBOURS:
-        async with person_transaction(pool, view.person) as connection:
-            about_them = await read_known(connection, view.person, {one.about for one in new})
-        rows |= about_them.in_view(view)
-    by_subject: dict[Subject, Memory] = {}
-    for row in rows.values():
-        by_subject.setdefault(kind_and_subject(row.kind, row.content), row)
+    subjects = {one.about for one in proposals if one.target is None}
+    if not subjects:
+        return list(proposals)
+    async with person_transaction(pool, view.person) as connection:
+        known = await read_known(connection, view.person, subjects)
+    memories = known.in_view(view)
+    keys = known.first_keys
     paired = []
     for proposal in proposals:
         if proposal.target is None:
-            proposal = replace(proposal, target=by_subject.get(proposal.about))
+            key = keys.get(proposal.about, "")
+            proposal = replace(proposal, target=memories.get(key))
         paired.append(proposal)
     return paired

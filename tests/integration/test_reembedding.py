@@ -14,8 +14,8 @@ from memory import (
     Embedder,
     EmbeddingSpace,
     EmbeddingsUnavailable,
+    FormationUnavailable,
     Former,
-    MemoryTools,
     Origin,
     Person,
     PersonMessage,
@@ -202,10 +202,8 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
         remembered, embedder, ANN.namespace(DM), "UserFact", fact, Origin(actor="modal")
     )
     said = PersonMessage(text="I own a boat", channel="D1", ts="1700000000.000100")
-    tools = MemoryTools(Former(remembered, embedder, no_model), view, said)
-    content = {"kind": "UserFact", "fact": said.text}
-    created = {"action": "create", "content": content, "evidence": said.text}
-    assert '"later"' in await tools.call("memory_change", created)
+    with pytest.raises(FormationUnavailable):
+        await Former(remembered, embedder, no_model).form(view, [said])
     assert len(await undo_forgetting(remembered, embedder, ANN, forgotten.id)) == 1
     assert await reembed(database, Small(model_client, space), progress=silent) == 2
     recalled = await recall_memories(
