@@ -92,6 +92,8 @@ _WORDS: Final[Mapping[Cause, re.Pattern[str]]] = {
 }
 # The causes, found by HTTP status, that the words may correct.
 _UNDECIDED: Final = ("model_failed", "model_busy", "model_down")
+# The SDK makes a text of a code that is a number.
+_STATUS: Final = re.compile("[1-5][0-9]{2}")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
@@ -197,8 +199,8 @@ def failure_of_code(code: object, kind: object = None, status: int | None = None
 
     Some servers put a code into the type, and some the status into the code.
     """
-    if status is None and type(code) is int:
-        status = code
+    if status is None and _STATUS.fullmatch(str(code)):
+        status = int(str(code))
     by_type = _cause_of_name(kind)
     if by_type == "model_down" and status is not None:
         by_type = None  # the status says more than ``server_error``

@@ -130,6 +130,25 @@ def test_an_error_means_what_its_server_says(status: int, body: Any, cause: str)
 
 
 @pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        (429, "model_busy"),
+        ("429", "model_busy"),
+        (502, "model_down"),
+        (413, "model_too_long"),
+        (401, "model_refused"),
+        (400, "model_failed"),
+        (7, "model_failed"),
+    ],
+)
+def test_an_error_in_a_stream_can_have_its_status_in_its_code(code: object, cause: str) -> None:
+    """OpenRouter, vLLM and LiteLLM write it so once they have answered with 200."""
+    request: Any = httpx.Request("POST", "http://m/v1")
+    error = openai.APIError("no", request, body={"message": "no", "code": code})
+    assert failure_of(error).cause == cause
+
+
+@pytest.mark.parametrize(
     ("status", "body"),
     [
         (404, named("File Not Found", "not_found_error", 404)),
