@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.app import App
 from bot.config import ModelServer, Settings
+from bot.logs import fault
 from bot.network import proxy_for
 from bot.people import People
 from bot.queue.queue import Queue, migrations
@@ -41,6 +43,7 @@ from bot.workspaces import (
 from memory import (
     Embedder,
     EmbeddingSpace,
+    EmbeddingsUnavailable,
     Former,
     KiokuMemoryError,
     Pool,
@@ -50,13 +53,20 @@ from memory import (
     memory_model,
 )
 from memory.model import provider_and_name
-from memory.postgres import check_access, check_database, transaction, transaction_timeout
+from memory.postgres import (
+    check_access,
+    check_database,
+    stored_space,
+    transaction,
+    transaction_timeout,
+)
 
 log = logging.getLogger(__name__)
 
 POOL_SIZE = 12  # the most connections of one process; one connection serves ten people at a time
 _CLOSE_SECONDS = 2.0
 _READY_SECONDS = 2.0
+_EMBEDDING_SECONDS = 10.0  # for the size of vectors that is stored
 
 
 def create_app(
@@ -228,8 +238,9 @@ async def connected(
         token(settings, BOT_TOKEN)
     async with AsyncExitStack() as stack:
         clients = await stack.enter_async_context(open_model_clients(settings))
-        space = await embedding_space(clients.embeddings, settings.embedding_model)
-        pool = await stack.enter_async_context(open_pool(conninfo, space, size=POOL_SIZE))
+        pool = await stack.enter_async_context(open_pool(conninfo, size=POOL_SIZE))
+        space = await _find_space(clients.embeddings, settings.embedding_model, pool)
+        await check_database(pool, space, migrations())
         # Slack may refuse the token of a workspace that removed the app; then no job would run.
         await purge_due(pool)
         session = await stack.enter_async_context(create_session())
@@ -245,6 +256,23 @@ async def connected(
         if answer is not None:
             slack.note_clock(answer)
         yield create_app(settings, clients, space, pool, slack, installation)
+
+
+async def _find_space(client: openai.AsyncOpenAI, model: str, pool: Pool) -> EmbeddingSpace:
+    """Return the space of the embedding model: while its server is away, the stored one.
+
+    Raises `EmbeddingsUnavailable` if the stored vectors are of another model.
+    """
+    stored = await stored_space(pool)
+    is_known = stored.model == model
+    try:
+        async with asyncio.timeout(_EMBEDDING_SECONDS if is_known else None):
+            return await embedding_space(client, model)
+    except (EmbeddingsUnavailable, TimeoutError) as away:
+        if not is_known:
+            raise
+        log.warning("the embedding model %s does not answer: %s", model, fault(away))
+        return stored
 
 
 async def _find_stored(settings: Settings, pool: Pool) -> FindInstallation:

@@ -19,5 +19,6 @@ from memory.postgres.migrate import (
     check_access as check_access,
     check_database as check_database,
     packaged_migrations as packaged_migrations,
+    stored_space as stored_space,
 )
 from memory.postgres.statements import load_statements as load_statements

@@ -211,11 +211,9 @@ def vectors_of(space: EmbeddingSpace) -> sql.Composed:
 
 def _compare(rows: Sequence[DictRow], space: EmbeddingSpace) -> None:
     """Raise `EmbeddingSpaceMismatch` unless the stored vectors are of `space`."""
-    if not rows:
-        raise DatabaseNotReady("The database has no memory tables yet: run `kioku migrate`.")
-    [row] = rows
-    stored = EmbeddingSpace(row["model"], row["dimensions"])
+    stored = _stored_space(rows)
     if stored != space:
+        [row] = rows
         raise EmbeddingSpaceMismatch(
             f"The stored memories were embedded with {stored.model} ({stored.dimensions}"
             f" dimensions), but {space.model} ({space.dimensions}) is configured: set"
@@ -224,6 +222,20 @@ def _compare(rows: Sequence[DictRow], space: EmbeddingSpace) -> None:
             stored,
             empty=row["empty"],
         )
+
+
+def _stored_space(rows: Sequence[DictRow]) -> EmbeddingSpace:
+    """Return the space of the stored vectors. Raises `DatabaseNotReady`."""
+    if not rows:
+        raise DatabaseNotReady("The database has no memory tables yet: run `kioku migrate`.")
+    [row] = rows
+    return EmbeddingSpace(row["model"], row["dimensions"])
+
+
+async def stored_space(pool: Pool) -> EmbeddingSpace:
+    """Return the space of the vectors in a database that is migrated."""
+    async with transaction(pool) as connection:
+        return _stored_space(await fetch_rows(connection, _EMBEDDING_SPACE))
 
 
 async def check_access(conninfo: str) -> bool:

@@ -12,6 +12,10 @@ from pydantic import SecretStr
 from bot.config import Settings
 from bot.runtime.ask_slack import ask_slack
 from bot.runtime.problems import BOT_TOKEN, Problem
+from bot.runtime.wiring import connected
+from memory import EmbeddingSpace, EmbeddingsUnavailable
+from tests.conftest import Server
+from tests.databases import SPACE, login_of, owner_rows
 from tests.integration.playground_slack import PlaygroundSlack
 
 PASSING: list[list[dict[str, Any]]] = [
@@ -47,6 +51,28 @@ async def test_a_refusal_ends_the_start_at_once(slack: PlaygroundSlack) -> None:
     with pytest.raises(Problem, match=r"Slack refuses SLACK_BOT_TOKEN \(invalid_auth\): inst"):
         await ask_slack(wrong, BOT_TOKEN, "auth.test")
     assert len(slack.calls("auth.test")) == 1
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"delay_ms": 60_000.0}], ids=str)
+async def test_an_embedding_model_that_is_away_does_not_end_the_start(
+    database: str,
+    stand_in: Server,
+    slack: PlaygroundSlack,
+    fault: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The size of its vectors is stored; that of a model with which nothing is embedded is not."""
+    monkeypatch.setattr("bot.runtime.wiring._EMBEDDING_SECONDS", 0.5)
+    owner_rows(database, "UPDATE kioku_embedding_space SET model = 'own'")
+    stand_in.call("/_model/faults", {"endpoint": "embeddings", "times": -1, **fault})
+    models = {"openai_base_url": stand_in.openai_base_url, "embedding_model": "own"}
+    async with connected(settings(slack, **models), login_of(database)) as app:
+        assert app.embedder.space == EmbeddingSpace("own", SPACE.dimensions)
+    if "status" in fault:
+        another = settings(slack, **{**models, "embedding_model": "another"})
+        with pytest.raises(EmbeddingsUnavailable):
+            async with connected(another, login_of(database)):
+                pass
 
 
 def test_other_processes_start_before_the_large_imports() -> None:
