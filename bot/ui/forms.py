@@ -46,7 +46,7 @@ from bot.ui.blocks import (
 )
 from bot.ui.lines import LEVELS, audience_name, audience_of, kept_for, level_of
 from bot.ui.promises import is_past
-from memory import DM, PUBLIC, SCHEMAS, InvalidContent, Memory, subject
+from memory import COLLEAGUES, DM, PUBLIC, SCHEMAS, InvalidContent, Memory, subject
 from memory.credentials import redact
 from memory.model import DUE_FIELDS, LEVEL_FIELDS, MAX_TEXT, PROMISE_KIND
 from memory.store import validated
@@ -277,7 +277,9 @@ def _audience_input(localizer: Localizer, audience: str) -> Block:
     for wide in (DM, PUBLIC):
         name = audience_name(localizer, wide)
         options.append(option(_capitalized(name), wide))
-    if audience not in (DM, PUBLIC):
+    if audience == COLLEAGUES:
+        options.append(option(_capitalized(audience_name(localizer, audience)), audience))
+    elif audience not in (DM, PUBLIC):
         options.append(option(localizer.say("audience_as_now"), audience))
     return input_block(_AUDIENCE, localizer.say("audience_label"), select(options, audience))
 

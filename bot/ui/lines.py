@@ -241,12 +241,12 @@ def memory_line(localizer: Localizer, memory: Memory) -> str:
 
 def audience_of(memory: Memory) -> str:
     """Return the widest audience, besides direct messages, that knows a memory."""
-    others = [one for one in memory.audiences if one != COLLEAGUES]
-    if not others:
+    for widest in (COLLEAGUES, PUBLIC):
+        if widest in memory.audiences:
+            return widest
+    if not memory.audiences:
         return DM
-    if PUBLIC in others:
-        return PUBLIC
-    return others[0]
+    return memory.audiences[0]
 
 
 def audience_name(localizer: Localizer, audience: str) -> str:

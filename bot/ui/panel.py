@@ -477,8 +477,6 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
     audience = audience_of(memory)
     if audience != DM:
         details.append(localizer.say("row_where", where=audience_name(localizer, audience)))
-    if COLLEAGUES in memory.audiences:
-        details.append(localizer.say("row_colleagues"))
     text = with_sentence(localizer, memory, line, " · ".join(details))
     options: list[Block] = []
     for name, act in _row_acts(memory).items():

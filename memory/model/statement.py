@@ -216,9 +216,10 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
 def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     """Return the statements that count at `now`, each with the audience that knows it then.
 
-    A move gives its audience to all that was said before it, except to what is shown by a click.
-    What was said before and stored later, such as what was formed after an outage, the person did
-    not see when they moved the memory: a move never lets others know it.
+    A move gives its audience to all that was said before it, except to what is shown by a click:
+    a move to direct messages ends that for colleagues, and no other move changes it. What was said
+    before and stored later, such as what was formed after an outage, the person did not see when
+    they moved the memory: a move never lets others know it.
     """
     counted = [one for one in statements if counts(one, now)]
     moves = [one for one in counted if one.act == "move"]
@@ -227,12 +228,22 @@ def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
     last_move = in_order(moves)[-1]
     placed = []
     for one in counted:
-        if one.act == "move":
+        if one.act == "move" or _is_hidden(one, moves):
             continue
         if _is_moved(one, last_move):
             one = replace(one, audience=last_move.audience)
         placed.append(one)
     return placed
+
+
+def _is_hidden(statement: Statement, moves: Iterable[Statement]) -> bool:
+    """Return whether a move to direct messages ended that colleagues see a statement.
+
+    It has the time of the sentence that it shows; its number tells whether the move came later.
+    """
+    if statement.audience != COLLEAGUES:
+        return False
+    return any(one.audience == DM and one.number > statement.number for one in moves)
 
 
 def _is_moved(statement: Statement, move: Statement) -> bool:

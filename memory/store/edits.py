@@ -253,6 +253,8 @@ async def move_memory(
 ) -> Change:
     """Give everything that was said about a memory another audience, wider or narrower.
 
+    Colleagues no longer see it once it is moved to direct messages.
+
     `seen` is the memory's `updated_at` when it was shown to the person. Raises `ChangeGone` (there
     is no such memory), `ChangedSince` (it already has that audience, or has changed since it was
     seen) and `InvalidNamespace`.
@@ -262,7 +264,7 @@ async def move_memory(
     async with writing(pool, embedder, person) as connection:
         memory = await _existing(connection, person, key, seen)
         others = [one for one in memory.audiences if one != COLLEAGUES]
-        if others == [audience] or (not others and audience == DM):
+        if others == [audience] or (not memory.audiences and audience == DM):
             raise ChangedSince("The memory has this audience already.")
         moved = statement_of(
             key, memory.kind, target.audience, None, Origin(actor=actor), batch=batch, act="move"

@@ -46,6 +46,10 @@ def shown(number: int, sentence: Statement, **fields: Any) -> Statement:
     return replace(card, evidence=sentence.evidence, ts=sentence.ts)
 
 
+# It has the time of the sentence that it shows, and is stored after it.
+CARD = replace(shown(2, said(1), preference=90), said_at=said(1).said_at)
+
+
 def known(statements: Sequence[Statement], now: datetime = NOW) -> dict[str, dict[str, Any]]:
     """Return the fields that each audience knows."""
     return {
@@ -160,7 +164,8 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
         ([said(1, preference=90), shown(2, said(1), preference=90)], {DM: 90, COLLEAGUES: 90}),
         # Colleagues do not know a sentence that does not count, although another says the same.
         ([said(1, preference=90), shown(3, said(2), preference=90)], {DM: 90}),
-        # Neither a move nor a correction changes what colleagues were shown; what is untrue goes.
+        # No move to others and no correction changes what colleagues were shown; a move to direct
+        # messages ends it, also before a later move, until it is shown again; what is untrue goes.
         (
             [
                 said(1, preference=90),
@@ -168,6 +173,23 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
                 said(3, PUBLIC, act="move"),
             ],
             {DM: 90, PUBLIC: 90, COLLEAGUES: 90},
+        ),
+        (
+            [said(1, PUBLIC, preference=90), CARD, said(3, DM, act="move")],
+            {DM: 90},
+        ),
+        (
+            [
+                said(1, preference=90),
+                CARD,
+                said(3, DM, act="move"),
+                said(4, PUBLIC, act="move"),
+            ],
+            {DM: 90, PUBLIC: 90},
+        ),
+        (
+            [said(1, preference=90), said(3, DM, act="move"), replace(CARD, number=4)],
+            {DM: 90, COLLEAGUES: 90},
         ),
         (
             [said(1, preference=90), shown(2, said(1), preference=90), said(3, preference=5)],
