@@ -71,6 +71,7 @@ from bot.ui.blocks import SlackView, bulleted
 from bot.ui.lines import (
     audience_of,
     changes_line,
+    ends_promise,
     promise_details,
     promise_line,
     refusal_line,
@@ -307,8 +308,7 @@ async def _undone(app: App, click: Click, made: Sequence[Change]) -> Done:
         return Done(line=click.localizer.say("undo_gone"), beside=True)
     log.info("a person undid a change")
     change = made[0]
-    was_open = is_open(change.kind, change.before or {})
-    if len(made) == 1 and click.place.position is None and was_open:
+    if len(made) == 1 and click.place.position is None and ends_promise(change):
         await _update_notices_of(app, click, {change.key})
         return _promise_again(click, await _memory(app, click, change.key))
     return await _changed(app, click, made)

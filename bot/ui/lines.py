@@ -292,14 +292,14 @@ def _change_line(localizer: Localizer, entry: Change, before: str, after: str) -
             return localizer.say("change_moved", what=after, where=where)
         case "confirmed":
             return localizer.say("change_confirmed", what=after)
-        case "updated" if _ends_promise(entry):
+        case "updated" if ends_promise(entry):
             return after
         case "updated" if before and before != after:
             return localizer.say("change_updated", what=after, was=before)
     return localizer.say("change_remembered", what=after)
 
 
-def _ends_promise(entry: Change) -> bool:
+def ends_promise(entry: Change) -> bool:
     """Return whether a promise was kept or dropped, which its line says."""
     was_open = is_open(entry.kind, entry.before or {})
     return was_open and (entry.after or {}).get("state") in _ENDED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, get_args
 
 import pytest
@@ -81,7 +82,10 @@ def days_ago(days: int) -> str:
 async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     ann: SlackPerson,
 ) -> None:
-    """One line below the answer says when; *Edit* opens the form, where a day is no sentence."""
+    """One line below the answer says when; *Edit* opens the form, where a day is no sentence.
+
+    The line about the edit has *Undo*, and then *Redo*: it is no reminder.
+    """
     notice = await told(ann, food="ramen", due="2099-11-27", due_time="10:00")
     assert notice["text"].count("\n") == 1
     assert "Mia" in shown(notice)
@@ -95,6 +99,17 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     await ann.press(notice, "edit")
     await ann.submit(await ann.form_opens(), **{"field.due": "", "field.due_time": ""})
     await becomes(ann, (None, None, "open"))
+    told_edits = await until(partial(ephemeral, ann, 2))
+    undone = await ann.click({**told_edits[-1], "channel": "dm"}, "undo", what="changes")
+    await becomes(ann, ("2098-01-02", "11:30", "open"))
+    await ann.click(undone, "redo")
+    await becomes(ann, (None, None, "open"))
+
+
+async def ephemeral(ann: SlackPerson, count: int) -> list[Place] | None:
+    """Return what the person alone sees once there are `count` such messages."""
+    found = [one for one in await ann.seen() if one.get("is_ephemeral")]
+    return found if len(found) == count else None
 
 
 async def reminded(ann: SlackPerson) -> Place:
