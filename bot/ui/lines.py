@@ -263,6 +263,15 @@ def audience_name(localizer: Localizer, audience: str) -> str:
     return localizer.say("audience_own", channel=f"<#{audience}>")
 
 
+def used_where(localizer: Localizer, memory: Memory) -> str:
+    """Return all places where a memory may be used, as `audience_name` does for one audience."""
+    audience = audience_of(memory)
+    if len(memory.audiences) < 2 or audience in (COLLEAGUES, PUBLIC):
+        return audience_name(localizer, audience)
+    channels = [f"<#{one}>" for one in memory.audiences]
+    return localizer.say("audience_own", channel=localizer.say("listed").join(channels))
+
+
 def _last_day(localizer: Localizer, end: datetime) -> str:
     """Return the last day of what ends at `end`, often a midnight, in parentheses."""
     return localizer.say("change_until", day=localizer.day(end - timedelta(seconds=1)))

@@ -60,7 +60,6 @@ from bot.ui.blocks import (
 from bot.ui.cards import card_lines
 from bot.ui.kept_lines import kept_row
 from bot.ui.lines import (
-    audience_name,
     audience_of,
     change_line,
     history_title,
@@ -69,6 +68,7 @@ from bot.ui.lines import (
     place_name,
     question_line,
     refusal_line,
+    used_where,
     with_sentence,
 )
 from bot.ui.promises import is_open
@@ -474,9 +474,8 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
         details.append(localizer.stored_day(memory.said_on))
     if link:
         details.append(source_link(localizer, link))
-    audience = audience_of(memory)
-    if audience != DM:
-        details.append(localizer.say("row_where", where=audience_name(localizer, audience)))
+    if audience_of(memory) != DM:
+        details.append(localizer.say("row_where", where=used_where(localizer, memory)))
     text = with_sentence(localizer, memory, line, " · ".join(details))
     options: list[Block] = []
     for name, act in _row_acts(memory).items():

@@ -665,7 +665,11 @@ def _stored(schema: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def remembered(
-    content: dict[str, Any], kind: str, evidence: str = "", audience: str = "dm", day: str = ""
+    content: dict[str, Any],
+    kind: str,
+    evidence: str = "",
+    audiences: Sequence[str] = (),
+    day: str = "",
 ) -> Memory:
     """Return a memory with the sentence that it comes from."""
     said_on = day or NOON.date().isoformat()
@@ -674,7 +678,7 @@ def remembered(
         "content": content,
         "said_on": said_on,
         "sources": [{"actor": "formation", "evidence": evidence, "said_on": said_on}],
-        **({} if audience == "dm" else {"audiences": [audience]}),
+        "audiences": list(audiences),
     }
     return Memory(
         namespace=PERSON.namespace("dm"),
@@ -724,10 +728,31 @@ def test_a_row_says_no_default() -> None:
     promised = memory_row(localizer, kept, LINK)["text"]["text"]
     assert promised.count(" · ") == 1, "its day is that on which it is due"
     assert "May 4" in promised
-    old = remembered(RAMEN, "UserFoodPreference", audience="public", day=f"{year - 1}-03-02")
+    old = remembered(RAMEN, "UserFoodPreference", audiences=["public"], day=f"{year - 1}-03-02")
     text = memory_row(localizer, old, None)["text"]["text"]
     assert str(year - 1) in text
     assert text.endswith("Used everywhere in this workspace")
+
+
+@pytest.mark.parametrize(
+    ("audiences", "where"),
+    [
+        ([], ""),
+        (["C1"], "Used in <#C1> and in your direct messages with me"),
+        (["C1", "C2"], "Used in <#C1>, <#C2> and in your direct messages with me"),
+        (["C1", "public"], "Used everywhere in this workspace"),
+        (
+            ["C1", "colleagues", "public"],
+            "Used everywhere in this workspace, and shown to colleagues who ask",
+        ),
+        (["kept:C1"], "Used in <#C1>, by everybody there"),
+    ],
+)
+def test_a_row_says_all_places_where_a_memory_is_used(audiences: list[str], where: str) -> None:
+    """That it is used in direct messages alone is the default, and not said."""
+    known = remembered(MORNING, "UserFact", audiences=audiences)
+    text = memory_row(Localizer("en"), known, None)["text"]["text"]
+    assert text.partition(" · Used")[2] == where.removeprefix("Used")
 
 
 def test_the_panel_has_a_heading_for_each_group() -> None:
