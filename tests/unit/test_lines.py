@@ -107,6 +107,7 @@ def test_a_memory_is_described_in_one_plain_line(
                 ),
             )
         ),
+        (change("remembered", None, promise(), kind="Promise"), "Promised: notes (to Mia)"),
         (
             change("removed", None, None),
             "Forgotten: something you told me for a limited time",
