@@ -301,12 +301,18 @@ def _failure(fault: Exception, model: str) -> Exception:
         how: _How = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
         return _CallFailed(how, why, refused)
     no_answer = FormationUnavailable(f"The memory model did not answer ({name}).")
-    says_nothing = status is None and not code
-    if status == _SERVER_ERROR or (says_nothing and isinstance(fault, _UNREADABLE)):
-        return _CallFailed("broken", why, no_answer)
-    if "timeout" in name.lower() and not has_not_arrived(fault):
-        return _CallFailed("slow", why, no_answer)
-    return _CallFailed("away", why, no_answer)
+    return _CallFailed(_how_unanswered(fault, status, code), why, no_answer)
+
+
+def _how_unanswered(fault: Exception, status: int | None, code: str) -> _How:
+    """Return how a call failed that was not refused."""
+    is_unexplained = status is None and not code
+    if status == _SERVER_ERROR or (is_unexplained and isinstance(fault, _UNREADABLE)):
+        return "broken"
+    is_timeout = "timeout" in type(fault).__name__.lower()
+    if is_timeout and not has_not_arrived(fault):
+        return "slow"
+    return "away"
 
 
 def _is_refusal(status: int, code: str) -> bool:
