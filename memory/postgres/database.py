@@ -254,10 +254,14 @@ async def begin(
     one round trip, because a message without parameters may contain several statements: psycopg
     puts the values into the text.
     """
-    locks = {"exclusive": "", "shared": ""}
-    locks["shared" if shared else "exclusive"] = lock
-    values = {**_settings(scope or {}), **locks}
-    message = AsyncClientCursor(connection).mogrify(_SQL["begin"], values)
+    if not lock:
+        statement = _SQL["begin"]
+    elif shared:
+        statement = _SQL["begin_shared"]
+    else:
+        statement = _SQL["begin_exclusive"]
+    values = {**_settings(scope or {}), "lock": lock}
+    message = AsyncClientCursor(connection).mogrify(statement, values)
     await connection.execute(message.encode())
 
 
