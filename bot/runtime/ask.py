@@ -20,6 +20,9 @@ from bot.pipeline.turn import answer_message
 from bot.slack.messages import API_TEAM, MAX_CHARACTERS, Message, storable
 from memory import DM
 
+DATABASE_AWAY = "The memory cannot be reached just now: please ask again in a minute.\n"
+"""The text of a 503 while PostgreSQL is away."""
+
 
 class _Call(BaseModel):
     user_id: str = Field(pattern=r"^[A-Z0-9]{1,64}$")
@@ -56,8 +59,7 @@ async def answer(app: App, user_id: str, prompt: str) -> str:
     except Interrupted:
         raise web.HTTPConflict(text="The person was erased meanwhile.\n") from None
     except OperationalError:
-        away = "The memory cannot be reached just now: please ask again in a minute.\n"
-        raise web.HTTPServiceUnavailable(text=away) from None
+        raise web.HTTPServiceUnavailable(text=DATABASE_AWAY) from None
     if answered.outcome == "failed":
         raise web.HTTPServiceUnavailable(text=answered.text)
     return answered.text

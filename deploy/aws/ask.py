@@ -11,11 +11,12 @@ from functools import cache
 from typing import Any
 
 from aiohttp import web
+from psycopg import OperationalError
 
 from bot.app import App
 from bot.config import Settings
 from bot.logs import fault
-from bot.runtime.ask import answer, read_call
+from bot.runtime.ask import DATABASE_AWAY, answer, read_call
 from bot.runtime.maintenance import keep_up
 from bot.runtime.wiring import connected
 from bot.runtime.worker import register_work
@@ -64,6 +65,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         status, text = 200, asyncio.run(_answer(settings, *call))
     except web.HTTPException as refused:
         status, text = refused.status, refused.text or ""
+    except OperationalError as error:
+        log.warning("PostgreSQL cannot be reached: %s", fault(error))
+        status, text = 503, DATABASE_AWAY
     headers = {"content-type": "text/plain; charset=utf-8"}
     return {"statusCode": status, "headers": headers, "body": text}
 

@@ -15,11 +15,13 @@ import pytest
 from moto import mock_aws
 from psycopg.conninfo import conninfo_to_dict
 
+from bot.runtime.ask import DATABASE_AWAY
 from bot.runtime.problems import Problem
 from deploy.aws import ask, migration
 from memory import DM, Person
 from tests.conftest import Server
 from tests.databases import login_of, owner_rows
+from tests.loopback import free_port
 from tests.memories import put_memory
 from tests.waiting import wait_until
 
@@ -141,6 +143,15 @@ def test_the_upkeep_deletes_what_is_past_its_retention(
     assert owner_rows(database, old)[0]["question"] != ""
     ask.keep_up_handler({}, None)
     assert owner_rows(database, "SELECT question FROM messages") == [{"question": ""}]
+
+
+@pytest.mark.usefixtures("on_lambda")
+def test_a_database_that_cannot_be_reached_is_a_503() -> None:
+    """With a sentence, as from the service."""
+    port = free_port()
+    login = {"host": "127.0.0.1", "port": port, "username": "x", "password": "x", "dbname": "x"}
+    _secret("login", login)
+    assert post("Hello") == (503, DATABASE_AWAY)
 
 
 @pytest.mark.parametrize(
