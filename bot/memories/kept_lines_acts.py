@@ -47,6 +47,7 @@ from memory.store import (
     KeptMemory,
     find_memory,
     keep,
+    kept_author,
     keys_of_kept,
     nearest_kept,
     replace_decision,
@@ -147,6 +148,8 @@ async def _ask_author(
 ) -> None:
     """Ask the author of a message, privately, whether to keep it. Raises `NotKept`."""
     person = click.person
+    if await kept_author(app.pool, person.team_id, wanted.channel, wanted.ts):
+        raise NotKept(click.localizer.say("kept_already"))
     cannot = NotKept(click.localizer.say("kept_cannot_ask"))
     words = await words_typed(app, person.team_id, message)
     settings = await app.people.settings(author, keep_new=False)

@@ -158,7 +158,10 @@ async def test_why_words_are_not_kept_is_for_their_author_alone(
 
 
 async def test_an_author_is_asked_and_nothing_is_kept_without_their_click(app: App) -> None:
-    """The one who asks and anybody else cannot answer; the author's click keeps it."""
+    """The one who asks and anybody else cannot answer; the author's click keeps it.
+
+    After that nobody has to ask again.
+    """
     channel = Channel(app, "public", "Ben", "Mia", "Joe")
     said, done = await channel.keep(by=1)
     assert done.line == say("en", "kept_asked")
@@ -176,6 +179,8 @@ async def test_an_author_is_asked_and_nothing_is_kept_without_their_click(app: A
     await app.interface.press(channel.person(), {**asked[-1], "channel": channel.id}, button)
     [kept] = await kept_in(app, channel)
     assert (kept.author, kept.text) == (channel.person(), LINE)
+    again = await app.interface.point_at(said, channel.person(1), KEEP_AS_DECISION)
+    assert again.line == say("en", "kept_already")
 
 
 async def test_a_decision_replaces_an_older_one_that_its_author_chooses(app: App) -> None:
