@@ -248,28 +248,6 @@ def memory_state(
     )
 
 
-async def note_informed(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Record that the person was informed of memory, or asked whether they agree to it."""
-    await connection.execute(_SQL["note_informed"], person.ids)
-
-
-async def note_agreed(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Record that the person agreed to memory, if they had not before."""
-    await connection.execute(_SQL["note_agreed"], person.ids)
-
-
-async def insert_person(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Insert a person's row in `person_settings` if there is none."""
-    await connection.execute(_SQL["insert"], person.ids)
-
-
-async def store_choices(
-    connection: AsyncConnection[DictRow], person: Person, chosen: Choices
-) -> None:
-    """Store what a person chose in the form of their settings."""
-    await connection.execute(_SQL["choose"], {**chosen, **person.ids})
-
-
 # --- what Slack says of people -----------------------------------------------------------------
 
 _PATIENCE_SECONDS = 3.0
@@ -358,7 +336,7 @@ class People:
         with transaction_timeout(_PATIENCE_SECONDS):
             async with person_transaction(self._pool, person) as connection:
                 if keep_new:
-                    await insert_person(connection, person)
+                    await connection.execute(_SQL["insert"], person.ids)
                 await _note_profile(connection, person, user, at)
         return replace(
             settings,

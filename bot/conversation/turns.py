@@ -21,7 +21,7 @@ from bot.conversation.audiences import view_of_message
 from bot.conversation.inbox import ClaimedMessage, finish, values_of
 from bot.conversation.run import Stopped, Superseded
 from bot.notices import repeat_notice
-from bot.people import MemoryState, memory_state, memory_state_queries, note_informed
+from bot.people import MemoryState, memory_state, memory_state_queries
 from bot.queue.queue import BACKGROUND
 from bot.slack.messages import API_TEAM, THREAD_SETTING, Message
 from memory import DM, MemoryView, Namespace, Person, Pool
@@ -247,7 +247,7 @@ async def end_turn(
             await end_telling(connection, message.person, MODEL_AWAY)
         # A fixed sentence in place of an answer asks for no consent.
         if turn.memory_state.is_first and (reply is not None or not turn.memory_state.asks):
-            await note_informed(connection, message.person)
+            await connection.execute(_SQL["note_informed"], message.person.ids)
         values = {
             **values_of(message),
             "id": turn.id,

@@ -10,9 +10,7 @@ from bot.people import (
     Choices,
     Off,
     PersonSettings,
-    note_agreed,
     read_settings,
-    store_choices,
 )
 from bot.ui.acts import Switch
 from bot.ui.lines import off_line
@@ -62,7 +60,7 @@ async def turn_on(
     async with person_transaction(app.pool, person) as connection:
         switches = await fetch_rows(connection, _SQL["switch_on"], {**person.ids, "scope": scope})
         if scope is None and agrees:
-            await note_agreed(connection, person)
+            await connection.execute(_SQL["note_agreed"], person.ids)
     return any(switch["was_off"] for switch in switches)
 
 
@@ -94,5 +92,5 @@ def _next_morning(zone: tzinfo) -> datetime:
 async def change_settings(app: App, person: Person, chosen: Choices) -> PersonSettings:
     """Store what a person chose; return their settings with it."""
     async with person_transaction(app.pool, person) as connection:
-        await store_choices(connection, person, chosen)
+        await connection.execute(_SQL["choose"], {**chosen, **person.ids})
         return await read_settings(connection, person)

@@ -39,22 +39,6 @@ SELECT
 -- name: insert
 INSERT INTO person_settings (team_id, user_id) VALUES (%(team)s, %(user)s) ON CONFLICT DO NOTHING;
 
--- name: note_informed
-INSERT INTO person_settings (team_id, user_id, told_at) VALUES (%(team)s, %(user)s, now())
-ON CONFLICT (team_id, user_id) DO UPDATE SET told_at = excluded.told_at;
-
--- name: note_agreed
-INSERT INTO person_settings (team_id, user_id, agreed_at) VALUES (%(team)s, %(user)s, now())
-ON CONFLICT (team_id, user_id)
-DO UPDATE SET agreed_at = COALESCE(person_settings.agreed_at, excluded.agreed_at);
-
--- name: choose
-INSERT INTO person_settings (team_id, user_id, notices, language, eagerness, retention_days)
-VALUES (%(team)s, %(user)s, %(notices)s, %(language)s, %(eagerness)s, %(retention_days)s)
-ON CONFLICT (team_id, user_id) DO UPDATE
-SET notices = excluded.notices, language = excluded.language, eagerness = excluded.eagerness,
-    retention_days = excluded.retention_days;
-
 -- name: note_profile
 -- Note what Slack says about the person, and when; what it does not say (NULL) stays as it is. A person
 -- without a row stays unknown.

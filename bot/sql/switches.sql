@@ -1,5 +1,5 @@
--- A person switches memory off and on. `scope` is a conversation, the key of a thread, or '' for
--- everywhere.
+-- A person switches memory off and on, and chooses settings. `scope` is a conversation, the key of a
+-- thread, or '' for everywhere.
 
 -- name: switch_off
 -- Switch memory off until a time; NULL: until it is switched on.
@@ -25,3 +25,17 @@ WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, th
 UPDATE messages SET words = '', formed_at = now()
 WHERE team_id = %(team)s AND user_id = %(user)s AND %(scope)s IN (channel_id, thread, '')
     AND ended_at IS NOT NULL AND formed_at IS NULL AND begun_at IS NOT NULL;
+
+-- name: note_agreed
+-- Record that the person agreed to memory, if they had not before.
+INSERT INTO person_settings (team_id, user_id, agreed_at) VALUES (%(team)s, %(user)s, now())
+ON CONFLICT (team_id, user_id)
+DO UPDATE SET agreed_at = COALESCE(person_settings.agreed_at, excluded.agreed_at);
+
+-- name: choose
+-- Store what the person chose in the form of their settings.
+INSERT INTO person_settings (team_id, user_id, notices, language, eagerness, retention_days)
+VALUES (%(team)s, %(user)s, %(notices)s, %(language)s, %(eagerness)s, %(retention_days)s)
+ON CONFLICT (team_id, user_id) DO UPDATE
+SET notices = excluded.notices, language = excluded.language, eagerness = excluded.eagerness,
+    retention_days = excluded.retention_days;

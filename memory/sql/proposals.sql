@@ -46,10 +46,6 @@ ORDER BY max(proposals.at) DESC, evidence LIMIT %(limit)s;
 DELETE FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s AND id = %(id)s;
 
--- name: delete_ended
-DELETE FROM proposals
-WHERE team_id = %(team)s AND user_id = %(user)s AND expires_at < now();
-
 -- name: delete_of_message
 DELETE FROM proposals
 WHERE team_id = %(team)s AND user_id = %(user)s AND channel = %(channel)s AND ts = %(ts)s;

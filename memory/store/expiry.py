@@ -8,7 +8,6 @@ from memory.model.namespace import Person
 from memory.postgres.database import Pool, execute_statement, is_unavailable, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import DeleteTexts, purge
-from memory.store.proposals import delete_ended_proposals
 from memory.store.statements import delete_ended
 
 _log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ async def expire_due(pool: Pool, *, delete_texts: DeleteTexts | None = None) -> 
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person, locked=True) as connection:
                 await delete_ended(connection, person)
-                await delete_ended_proposals(connection, person)
+                await connection.execute(_SQL["delete_proposals"], person.ids)
                 await purge(connection, person, delete_texts)
         except Exception as error:
             if is_unavailable(error):

@@ -150,11 +150,6 @@ async def answer_question(
         return await add_changes(connection, person, [said], known)
 
 
-async def delete_ended_proposals(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Delete questions and refusals that have expired."""
-    await connection.execute(_SQL["delete_ended"], person.ids)
-
-
 async def delete_proposals_of_message(
     connection: AsyncConnection[DictRow], person: Person, message: MessageKey
 ) -> None:
