@@ -111,32 +111,30 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
     """Form memories from the oldest words; return whether there may be more to do now."""
     person = view.own.person
     unformed = await read_unformed(app.pool, view.own)
-    settings = unformed.settings
-    ids = unformed.ids
-    words = unformed.words
-    if settings.off(app.settings.consent) or not ids:
+    if unformed.settings.off(app.settings.consent) or not unformed.ids:
         return False
-    if settings.eagerness == "asked":
+    if unformed.settings.eagerness == "asked":
         async with person_transaction(app.pool, person) as connection:
             await mark_formed(connection, person, unformed)
         return unformed.has_more
+    turn = unformed.ids[-1]
 
     async def in_commit(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
         now = await mark_formed(connection, person, unformed)
         if now is None or now.off(app.settings.consent):
             raise _Overtaken
-        await add_notice(app, connection, person, ids[-1], formed)
+        await add_notice(app, connection, person, turn, formed)
         if any(refusal.reason == "unreadable" for refusal in formed.refused):
-            await tell_unread_later(app, connection, person, ids[-1])
+            await tell_unread_later(app, connection, person, turn)
 
-    with log_fields(team=person.team_id, turn=str(ids[-1])), step("formation"):
+    with log_fields(team=person.team_id, turn=str(turn)), step("formation"):
         try:
             formed = await app.former.form(
                 view,
-                words,
-                batch=ids[-1],
+                unformed.words,
+                batch=turn,
                 in_commit=in_commit,
-                eager=settings.eagerness == "lot",
+                eager=unformed.settings.eagerness == "lot",
             )
         except _Overtaken:
             return True
@@ -147,7 +145,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         except FormationUnavailable:
             count("formations", outcome="unavailable")
             raise
-        _report(formed, len(words))
+        _report(formed, len(unformed.words))
     # What was said since has a job of its own.
     return unformed.has_more
 
