@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, convert_to_messages
 from langchain_core.runnables import Runnable
 
 from memory.formation.chat_model import tokens_used
-from memory.formation.schema_calls import read_calls, request_text, response_format
+from memory.formation.schema_calls import conversation_text, read_calls, response_format
 from memory.formation.tool_definitions import ToolDefinition, with_function
 from memory.metrics import count_tokens
 from memory.model.errors import FormationUnavailable, MemoryModelRefused, WordsUnreadable
@@ -212,7 +212,7 @@ class FormationModel:
             if way == "tools":
                 answer = await self._with_tools(tools).ainvoke(messages)
             else:
-                text = request_text(convert_to_messages(messages), tools)
+                text = conversation_text(convert_to_messages(messages), tools)
                 answer = await self._with_schema(tools).ainvoke([("user", text)])
         except Exception as fault:  # noqa: BLE001 - each provider's package has errors of its own
             raise _failure(fault, self._name) from None

@@ -49,7 +49,7 @@ def response_format(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "calls", "schema": schema}}
 
 
-def request_text(messages: Sequence[BaseMessage], tools: Sequence[ToolDefinition]) -> str:
+def conversation_text(messages: Sequence[BaseMessage], tools: Sequence[ToolDefinition]) -> str:
     """Return a conversation and the forms of the tools' arguments as one text.
 
     Every chat template accepts one message of the role ``user``; some accept nothing else.
