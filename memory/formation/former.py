@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -55,23 +54,6 @@ async def no_references(_: Person, __: Iterable[str]) -> References:
     return References()
 
 
-@asynccontextmanager
-async def _answered_within(deadline: float | None) -> AsyncIterator[None]:
-    """Limit the time of the models in this block to `deadline` seconds, if it is given.
-
-    Raises `FormationUnavailable` in place of their errors.
-    """
-    try:
-        async with asyncio.timeout(deadline):
-            yield
-    except TimeoutError:
-        raise FormationUnavailable("The memory model took too long.") from None
-    except EmbeddingsUnavailable as fault:
-        raise FormationUnavailable(
-            "The embedding model did not answer; the messages remain queued."
-        ) from fault
-
-
 @dataclass(frozen=True, eq=False)
 class Former:
     """Formation, and what it depends on.
@@ -116,12 +98,10 @@ class Former:
         report. Raises `FormationUnavailable`, with nothing written, if the memory model or the
         embedding model does not answer in time.
         """
-        TEAM.set(view.person.team_id)
         typed = [TypedMessage(message) for message in messages]
         typed = [message for message in typed if message.says_something]
-        async with _answered_within(deadline):
-            judged, refused = await self._read(view, typed, eager=eager)
-        return await self._commit(view, judged, refused, batch, in_commit)
+        judging = self._read(view, typed, eager=eager)
+        return await self._commit(view, judging, batch, in_commit, deadline)
 
     async def form_proposed(
         self,
@@ -141,23 +121,35 @@ class Former:
         changes, and `references` are the names with which it was written. The rest is as for
         `form`.
         """
-        TEAM.set(view.person.team_id)
         key = target.key if target else str(uuid4())
         write = Write(key, value)
-        async with _answered_within(deadline):
-            known = {target.key: target} if target else {}
-            said = TypedMessage(message, references)
-            judged, refused = await self._judge(view, [said], [write], known)
-        return await self._commit(view, judged, refused, batch, in_commit)
+        known = {target.key: target} if target else {}
+        said = TypedMessage(message, references)
+        judging = self._judge(view, [said], [write], known)
+        return await self._commit(view, judging, batch, in_commit, deadline)
 
     async def _commit(
         self,
         view: MemoryView,
-        judged: Sequence[Proposal],
-        refused: Sequence[Refusal],
+        judging: Awaitable[tuple[list[Proposal], list[Refusal]]],
         batch: UUID | None,
         in_commit: InCommit | None,
+        deadline: float | None,
     ) -> FormationResult:
+        """Commit what the models propose and judge within `deadline` seconds, if it is given.
+
+        Raises `FormationUnavailable` in place of their errors.
+        """
+        TEAM.set(view.person.team_id)
+        try:
+            async with asyncio.timeout(deadline):
+                judged, refused = await judging
+        except TimeoutError:
+            raise FormationUnavailable("The memory model took too long.") from None
+        except EmbeddingsUnavailable as fault:
+            raise FormationUnavailable(
+                "The embedding model did not answer; the messages remain queued."
+            ) from fault
         return await commit(
             self.pool,
             self.embedder,
