@@ -57,6 +57,7 @@ async def read_panel(
     content = Content(
         position=position,
         off=settings.off(app.settings.consent),
+        eagerness=settings.eagerness,
         asks=settings.asks(app.settings.consent),
         off_in=off_in,
         refusal=person_refusal(app.settings, person),

@@ -75,7 +75,7 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
                 settings = await read_settings(connection, click.person)
             if still_off := settings.off(app.settings.consent):
                 return Done(line=off_line(localizer, still_off), buttons=[on_button(localizer)])
-            return on_done(localizer, act.scope)
+            return on_done(localizer, act.scope, settings.eagerness)
         case "hour":
             end = datetime.now(UTC) + timedelta(hours=1)
         case "tomorrow":

@@ -411,7 +411,8 @@ class Toolbox:
             # A model may be misled, so its call is no consent.
             await turn_on(self._app, self._message.person, one, agrees=False)
         self.switched_on = True
-        self._shown["resume"] = _made(lambda localizer: on_done(localizer, scope))
+        eagerness = state.settings.eagerness
+        self._shown["resume"] = _made(lambda localizer: on_done(localizer, scope, eagerness))
         return {"done": True, "memory": "on"}
 
     async def _forget(self, given: Arguments) -> Output:

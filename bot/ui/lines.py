@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from bot.locale import Localizer
-from bot.people import Off
+from bot.people import Eagerness, Off
 from bot.slack.messages import is_direct
 from bot.ui.blocks import LINE_LIMIT, as_mrkdwn, one_line, spoken, truncate
 from bot.ui.promises import due_line, is_open
@@ -391,6 +391,13 @@ def refusal_line(localizer: Localizer, reason: str, sentence: str) -> str:
     what = as_mrkdwn(one_line(sentence))
     key = _REFUSED_AS.get(reason, reason)
     return localizer.say(f"refused_{key}", what=what, limit=MAX_MEMORIES)
+
+
+def on_line(localizer: Localizer, eagerness: Eagerness) -> str:
+    """Return that memory is on, and what is remembered then."""
+    if eagerness == "asked":
+        return localizer.say("panel_on_asked")
+    return localizer.say("panel_on")
 
 
 def off_line(localizer: Localizer, off: Off) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from bot.locale import LANGUAGES, Localizer, say
-from bot.people import Off, PolicyRefusal
+from bot.people import Eagerness, Off, PolicyRefusal
 from bot.ui.acts import (
     ACT,
     QUERY_LIMIT,
@@ -65,6 +65,7 @@ from bot.ui.lines import (
     history_title,
     memory_line,
     off_sentences,
+    on_line,
     place_name,
     question_line,
     refusal_line,
@@ -153,6 +154,7 @@ class Content:
 
     position: Position = field(default_factory=Position)
     off: Off | None = None
+    eagerness: Eagerness = "balanced"
     asks: bool = False
     off_in: Sequence[str] = ()
     refusal: PolicyRefusal | None = None
@@ -310,7 +312,7 @@ def _state(localizer: Localizer, content: Content) -> list[Block]:
     # Slack keeps a choice as long as the id of its block stays the same.
     block_id = f"state-{chosen}"
     if off is None:
-        text = localizer.say("panel_on")
+        text = on_line(localizer, content.eagerness)
     else:
         text = off_sentences(localizer, off)
         if off.until is not None:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from bot.locale import Localizer
-from bot.people import Off
+from bot.people import Eagerness, Off
 from bot.ui.acts import (
     Forget,
     Open,
@@ -40,6 +40,7 @@ from bot.ui.lines import (
     memory_line,
     notable_changes,
     off_sentences,
+    on_line,
     place_name,
     question_line,
     refusal_line,
@@ -168,12 +169,12 @@ def off_done(localizer: Localizer, off: Off) -> Done:
     return Done(line=line, buttons=[on_button(localizer, off.scope)])
 
 
-def on_done(localizer: Localizer, scope: str) -> Done:
+def on_done(localizer: Localizer, scope: str, eagerness: Eagerness) -> Done:
     """Return that memory was switched on, with the button that switches it off."""
     if scope:
         line = localizer.say("switched_on_here", where=place_name(localizer, scope))
     else:
-        line = localizer.say("panel_on")
+        line = on_line(localizer, eagerness)
     off = button(localizer.say("off_button"), Switch(to="off", scope=scope))
     return Done(line=localizer.joined(line, localizer.say("on_means")), buttons=[off])
 

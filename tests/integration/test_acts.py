@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from bot.locale import say
 from bot.people import read_memory_state
 from bot.ui.acts import (
     Answer,
@@ -235,12 +236,16 @@ async def add(ann: SlackPerson, panel: Place) -> None:
 
 
 async def choose_settings(ann: SlackPerson, panel: Place) -> None:
-    """The form stores what is chosen; its language counts at once."""
+    """The form stores what is chosen; its language counts at once.
+
+    What is said of memory follows it: only what the person asks for is remembered then.
+    """
     await ann.press(panel, "open", form="settings")
     form = await ann.form_opens()
     await ann.submit(form, language="ja", notices="off", retention="30", eagerness="asked")
     panel = await ann.changed(panel)
     assert "保存しました" in shown(panel)
+    assert say("ja", "panel_on_asked") in shown(panel)
     settings = await ann.app.core.people.settings(ann.person)
     assert (settings.language, settings.notices) == ("ja", False)
     assert (settings.retention_days, settings.eagerness) == (30, "asked")

@@ -552,7 +552,7 @@ def test_every_other_message_fits(
         done_payload(localizer, said),
         consent_question(localizer),
         done_payload(localizer, off_done(localizer, off)),
-        done_payload(localizer, on_done(localizer, off.scope)),
+        done_payload(localizer, on_done(localizer, off.scope, "asked")),
         done_payload(
             localizer, Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
         ),
