@@ -279,14 +279,13 @@ def _length(rules: Rules) -> int:
 
 
 def _audience_input(localizer: Localizer, audience: str) -> Block:
-    """Return the input for where a memory may be used."""
+    """Return the input for where a memory may be used, which `audience` knows now."""
+    widest = COLLEAGUES if audience == COLLEAGUES else PUBLIC
     options = []
-    for wide in (DM, PUBLIC):
-        name = audience_name(localizer, wide)
-        options.append(option(_capitalized(name), wide))
-    if audience == COLLEAGUES:
-        options.append(option(_capitalized(audience_name(localizer, audience)), audience))
-    elif audience not in (DM, PUBLIC):
+    for one in (DM, widest):
+        name = audience_name(localizer, one)
+        options.append(option(_capitalized(name), one))
+    if audience not in (DM, widest):
         options.append(option(localizer.say("audience_as_now"), audience))
     return input_block(_AUDIENCE, localizer.say("audience_label"), select(options, audience))
 

@@ -160,6 +160,22 @@ def _entered(content: dict[str, Any]) -> Answers:
     return state(**{name: str(value) for name, value in content.items()})
 
 
+@pytest.mark.parametrize(
+    ("audience", "choices"),
+    [
+        ("dm", ["dm", "public"]),
+        ("public", ["dm", "public"]),
+        ("C1", ["dm", "public", "C1"]),
+        ("colleagues", ["dm", "colleagues"]),
+    ],
+)
+def test_a_form_begins_with_where_the_memory_is_used(audience: str, choices: list[str]) -> None:
+    """What colleagues see is used everywhere: only direct messages are another choice."""
+    element = elements(form(UserFact, {"fact": "x"}, audience=audience))["audience"]
+    assert [one["value"] for one in element["options"]] == choices
+    assert element["initial_option"]["value"] == audience
+
+
 def test_each_shape_of_field() -> None:
     """Texts, numbers and choices have their input; what has none is left as it is."""
     assert list(fields_of(Dog, {})) == ["name", "size", "temper", "age", "weight"]
