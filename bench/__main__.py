@@ -55,7 +55,11 @@ async def run(names: list[str], chosen: Plan) -> dict[str, float]:
             for name in names:
                 began = time.monotonic()
                 found |= await PARTS[name](testbed, chosen)
-                print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+                print(
+                    f"{name}: {time.monotonic() - began:.0f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
     return found
 
 
@@ -77,7 +81,9 @@ def main() -> None:
         return
     results.write(metrics, plan=chosen.name)
     report.write()
-    print(f"\nWritten: {results.LATEST.relative_to(ROOT)}, {report.PAGE.relative_to(ROOT)}")
+    print(
+        f"\nWritten: {results.LATEST.relative_to(ROOT)}, {report.PAGE.relative_to(ROOT)}"
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,16 @@ from bench.side_by_side import prefix
 from bench.systems import PEERS, QUESTION, Systems, open_systems
 from bench.testbed import Testbed
 
-TOPICS = ("Go", "Kubernetes", "Terraform", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
+TOPICS = (
+    "Go",
+    "Kubernetes",
+    "Terraform",
+    "PostgreSQL",
+    "Kotlin",
+    "Elixir",
+    "GraphQL",
+    "Redis",
+)
 # Long enough for all answers of a burst to come first, so that the burst is formed once.
 _DELAY_SECONDS = 3
 BURST = 10
@@ -29,7 +38,9 @@ async def asked(testbed: Testbed) -> Counter[str]:
     return Counter(
         calls=len(calls),
         embeddings=sum(entry["endpoint"] == "embeddings" for entry in entries),
-        characters=sum(len(json.dumps(call["body"], ensure_ascii=False)) for call in calls),
+        characters=sum(
+            len(json.dumps(call["body"], ensure_ascii=False)) for call in calls
+        ),
     )
 
 
@@ -45,7 +56,9 @@ def work(count: int) -> list[str]:
 async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     """Count what every system sends at rest, for messages, for a burst and for thanks."""
     found: dict[str, float] = {}
-    async with open_systems(testbed, "costs", counting=True, delay=_DELAY_SECONDS) as systems:
+    async with open_systems(
+        testbed, "costs", counting=True, delay=_DELAY_SECONDS
+    ) as systems:
         await systems.warm(1)
         await _until_second(_BETWEEN_JOBS[0])
         before = {name: Counter(one) for name, one in systems.traffic.items()}
@@ -55,7 +68,9 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
         for name in ("app", *PEERS):
             idle = {what: sent / seconds for what, sent in rest[name].items()}
             counts = await _count(systems, name, idle, plan.counted)
-            found |= {f"{prefix(name)}{metric}": value for metric, value in counts.items()}
+            found |= {
+                f"{prefix(name)}{metric}": value for metric, value in counts.items()
+            }
     return found
 
 
@@ -94,7 +109,10 @@ async def _count(
     teaching = await say(f"{TOPICS[0]}に興味があります", by=somebody)
     plain = await say(QUESTION, by=somebody)
     burst = await (say(*work(BURST)) if name == "app" else one_by_one(work(BURST)))
-    sql = {what: max(0.0, sent - idle.get(what, 0.0) * seconds) for what, sent in used.items()}
+    sql = {
+        what: max(0.0, sent - idle.get(what, 0.0) * seconds)
+        for what, sent in used.items()
+    }
 
     return {
         "model_calls_per_message": round(model["calls"] / count, 2),

@@ -33,7 +33,10 @@ def known_memories(number: int) -> list[Memory]:
         Memory(
             namespace=own,
             key=f"{place:032x}",
-            value={"kind": "UserFoodPreference", "content": {"food_name": f"food {place}"}},
+            value={
+                "kind": "UserFoodPreference",
+                "content": {"food_name": f"food {place}"},
+            },
             created_at=now,
             updated_at=now,
         )
@@ -60,11 +63,15 @@ async def main() -> None:
         log = Path(folder) / "model.log"
         async with running("-m", "kioku_stand_in", settings={}, log=log) as model:
             address = json.loads(await model.line())["url"]
-            chat = memory_model(model=MODEL, api_key="stand-in", base_url=f"{address}/v1")
+            chat = memory_model(
+                model=MODEL, api_key="stand-in", base_url=f"{address}/v1"
+            )
             for number in KNOWN:
                 used = await measure(FormationModel(chat), known_memories(number))
                 median = statistics.median(used)
-                print(f"{number:3} memories: median {median:.1f} ms, least {min(used):.1f} ms")
+                print(
+                    f"{number:3} memories: median {median:.1f} ms, least {min(used):.1f} ms"
+                )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,16 @@ from bench.systems import PEERS, Systems, open_systems
 from bench.testbed import Testbed
 
 SIZES = (5, 200, 2_000)
-_TOPICS = ("Rust", "Go", "Kubernetes", "PostgreSQL", "Kotlin", "Elixir", "GraphQL", "Redis")
+_TOPICS = (
+    "Rust",
+    "Go",
+    "Kubernetes",
+    "PostgreSQL",
+    "Kotlin",
+    "Elixir",
+    "GraphQL",
+    "Redis",
+)
 # The model answers at once, however many memories it is shown, to compare only the systems.
 _SCRIPT = {
     "endpoint": "responses",
@@ -27,7 +36,8 @@ _SCRIPT = {
     "output": {"text": "はい、まとめるとこうなります。" * 6},
 }
 _VECTOR = (
-    "(SELECT array_agg(random() - 0.5) FROM generate_series(1, 1536) WHERE made.n > 0)::vector"
+    "(SELECT array_agg(random() - 0.5)"
+    " FROM generate_series(1, 1536) WHERE made.n > 0)::vector"
 )
 # Memories by number, in each system's own tables; vectors are random.
 _LOAD = {
@@ -86,7 +96,10 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
         for at in range(plan.known_questions + 1):
             for size in shuffled.sample(SIZES, len(SIZES)):
                 number = next(numbers)
-                asked = (people[size], f"{_TOPICS[at % 8]}について、{number}番目の質問です")
+                asked = (
+                    people[size],
+                    f"{_TOPICS[at % 8]}について、{number}番目の質問です",
+                )
                 ready = {
                     system: await _ready(systems, system, asked)
                     for system in shuffled.sample(SYSTEMS, len(SYSTEMS))

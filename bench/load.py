@@ -81,7 +81,9 @@ async def crowd(testbed: Testbed, people: int) -> AsyncIterator[Crowd]:
     async with Replies.opened(testbed, poll_seconds=_POLL_SECONDS) as replies:
         gathered = Crowd(replies, made)
         for begin in range(0, people, 16):
-            await asyncio.gather(*(gathered.ask(one) for one in made[begin : begin + 16]))
+            await asyncio.gather(
+                *(gathered.ask(one) for one in made[begin : begin + 16])
+            )
         gathered.waits.clear()
         yield gathered
 
@@ -96,7 +98,9 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
     for replicas in plan.replicas:
         address = testbed.app_database(f"load_{replicas}")
         async with (
-            testbed.app(address, replicas=replicas, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as app,
+            testbed.app(
+                address, replicas=replicas, KIOKU_FORMATION_DELAY=DEFAULT_DELAY
+            ) as app,
             crowd(testbed, max(plan.writers)) as people,
         ):
             rates = []
@@ -110,6 +114,8 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
                 people.waits.clear()
                 rate = await people.steadily(_OFFERED_A_SECOND, plan.sustained_seconds)
                 found["sustained_msgs_per_s"] = round(rate, 1)
-                found["sustained_wait_ms_p95"] = round(quantile(people.waits or [0.0], 0.95), 1)
+                found["sustained_wait_ms_p95"] = round(
+                    quantile(people.waits or [0.0], 0.95), 1
+                )
             lost += people.lost
     return found | {"sustained_lost": lost}

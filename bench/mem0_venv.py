@@ -25,7 +25,14 @@ def python() -> str:
         return str(interpreter)
     venv.create(FOLDER, clear=True, with_pip=True)
     command = (
-        *(str(interpreter), "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
+        *(
+            str(interpreter),
+            "-m",
+            "pip",
+            "install",
+            "-qq",
+            "--disable-pip-version-check",
+        ),
         *("--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)),
     )
     subprocess.run(command, check=True, stdout=sys.stderr)

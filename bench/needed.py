@@ -21,7 +21,15 @@ from psycopg.types.json import Jsonb
 from bench.public import SPACE, SentenceEncoder
 from bench.testbed import open_testbed
 from bot.queue.queue import migrations
-from memory import DM, Embedder, Person, create_pool, memory_view, migrate, recall_memories
+from memory import (
+    DM,
+    Embedder,
+    Person,
+    create_pool,
+    memory_view,
+    migrate,
+    recall_memories,
+)
 
 SIZES = (50, 200, 1_000)
 _DATA = tomllib.loads(Path(__file__).with_name("needed.toml").read_text("utf-8"))
@@ -65,7 +73,9 @@ async def store(address: str, embedder: Embedder, person: Person, size: int) -> 
             await owner.execute(_VECTOR, (prefix, text, vector))
 
 
-async def found(address: str, embedder: Embedder, person: Person) -> tuple[list[str], int]:
+async def found(
+    address: str, embedder: Embedder, person: Person
+) -> tuple[list[str], int]:
     """Return the questions whose memory is not recalled, and the number of all questions."""
     view = memory_view(person.namespace(DM))
     missed = []

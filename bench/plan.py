@@ -16,11 +16,19 @@ class Plan:
     known_questions: int = 30  # for each number of memories
     counted: int = 6  # messages whose calls and statements are counted
     replicas: tuple[int, ...] = (1, 2, 4)
-    writers: tuple[int, ...] = (4, 16, 64)  # people who write at the same time, to saturation
+    writers: tuple[int, ...] = (
+        4,
+        16,
+        64,
+    )  # people who write at the same time, to saturation
     load_seconds: float = 5
     sustained_seconds: float = 60
     second_starts: int = 3
-    memories: tuple[int, ...] = (10_000, 100_000, 1_000_000)  # sizes of the table that is searched
+    memories: tuple[int, ...] = (
+        10_000,
+        100_000,
+        1_000_000,
+    )  # sizes of the table that is searched
     questions: int = 10
 
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -76,7 +77,8 @@ def profiled(path: Path, arguments: list[str]) -> int:
     ledger = Ledger()
     wakeup: Any = signal.set_wakeup_fd
     # asyncio would log a warning for each signal that does not fit into its buffer.
-    setattr(signal, "set_wakeup_fd", lambda fd, **_: wakeup(fd, warn_on_full_buffer=False))  # noqa: B010
+    quiet = partial(wakeup, warn_on_full_buffer=False)
+    setattr(signal, "set_wakeup_fd", lambda fd, **_: quiet(fd))  # noqa: B010
     signal.signal(signal.SIGUSR1, ledger.begin)
     signal.signal(signal.SIGPROF, ledger.sample)
     signal.setitimer(signal.ITIMER_PROF, _SAMPLE_SECONDS, _SAMPLE_SECONDS)
@@ -92,8 +94,12 @@ def _cpu(testbed: Testbed) -> Counter[str]:
     """Return the CPU seconds used so far by the processes other than the app."""
     found = Counter({name: one.cpu_seconds() for name, one in testbed.doubles.items()})
     for one in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # such as the process of a closed connection
-            found["PostgreSQL"] += sum(one.cpu_times()[:2]) if one.name() == "postgres" else 0
+        with suppress(
+            psutil.NoSuchProcess
+        ):  # such as the process of a closed connection
+            found["PostgreSQL"] += (
+                sum(one.cpu_times()[:2]) if one.name() == "postgres" else 0
+            )
     return found
 
 
@@ -103,13 +109,19 @@ async def run(turns: int) -> None:
         told = Path(name) / "profile.json"
         command = ("-m", "bench.profile", str(told), "run")
         async with open_testbed(Path(name)) as testbed:
-            await testbed.model("settings", {**PACE, "first_token_ms": 100, "embedding_ms": 0})
+            await testbed.model(
+                "settings", {**PACE, "first_token_ms": 100, "embedding_ms": 0}
+            )
             address = testbed.app_database("profile")
             async with (
-                testbed.app(address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY) as [app],
+                testbed.app(
+                    address, command=command, KIOKU_FORMATION_DELAY=DEFAULT_DELAY
+                ) as [app],
                 Replies.opened(testbed) as replies,
             ):
-                people = [await testbed.person(f"P{number}") for number in range(_PEOPLE)]
+                people = [
+                    await testbed.person(f"P{number}") for number in range(_PEOPLE)
+                ]
                 ready: list[float] = []
                 before = _cpu(testbed)
                 for number in range(_PEOPLE + turns):
@@ -123,17 +135,25 @@ async def run(turns: int) -> None:
                 beside = _cpu(testbed) - before
         steps, packages, functions, cpu = json.loads(told.read_text("utf-8"))
     print(f"{'step':34}{'a turn':>8}{'p50 ms':>9}{'p95 ms':>9}")
-    for step, seconds in {"reply ready": [one / 1000 for one in ready], **steps}.items():
+    for step, seconds in {
+        "reply ready": [one / 1000 for one in ready],
+        **steps,
+    }.items():
         middle, late = statistics.median(seconds) * 1000, quantile(seconds, 0.95) * 1000
         print(f"{step:34}{len(seconds) / turns:8.2f}{middle:9.2f}{late:9.2f}")
     print("\nCPU, ms a turn, formation included")
     for process, spent in {"app": cpu, **beside}.items():
         print(f"{process:34}{spent / turns * 1000:8.2f}")
     total = sum(packages.values()) or 1
-    for title, counted in (("package", packages), ("function, with what it calls", functions)):
+    for title, counted in (
+        ("package", packages),
+        ("function, with what it calls", functions),
+    ):
         print(f"\nCPU of the app by {title}")
         for one, count in Counter(counted).most_common(10):
-            print(f"{one:60}{count / total:8.1%}{count / total * cpu / turns * 1000:8.2f} ms")
+            print(
+                f"{one:60}{count / total:8.1%}{count / total * cpu / turns * 1000:8.2f} ms"
+            )
 
 
 if __name__ == "__main__":

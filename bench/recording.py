@@ -94,14 +94,22 @@ def traced(
             recorder.statement(self, "ROLLBACK")
         await rollback(self)
 
-    cursor.execute, connection.commit, connection.rollback = executed, committed, rolled_back
+    cursor.execute, connection.commit, connection.rollback = (
+        executed,
+        committed,
+        rolled_back,
+    )
     if calls:
         sys.setprofile(recorder.called)
     try:
         yield recorder.take
     finally:
         sys.setprofile(None)
-        cursor.execute, connection.commit, connection.rollback = execute, commit, rollback
+        cursor.execute, connection.commit, connection.rollback = (
+            execute,
+            commit,
+            rollback,
+        )
 
 
 class _Recorder:
@@ -119,7 +127,9 @@ class _Recorder:
         frames = list(_frames(sys._getframe(2)))
         if text.startswith(_NOT_COUNTED) or _by_the_clock(frames):
             return None
-        sender = next((known for one in frames if (known := self._known(one.f_code))), ("", ""))
+        sender = next(
+            (known for one in frames if (known := self._known(one.f_code))), ("", "")
+        )
         sent = Statement(" ".join(text.split()), id(connection), " ".join(sender))
         self._trace.statements.append(sent)
         return sent
@@ -136,7 +146,9 @@ class _Recorder:
 
     def _known(self, code: CodeType) -> tuple[str, str] | None:
         if code not in self._names:
-            ours = code.co_filename.startswith(_OURS) and not code.co_name.startswith("<")
+            ours = code.co_filename.startswith(_OURS) and not code.co_name.startswith(
+                "<"
+            )
             file = os.path.relpath(code.co_filename, ROOT) if ours else ""
             self._names[code] = (file, code.co_qualname) if ours else None
         return self._names[code]

@@ -110,5 +110,7 @@ def _text(args: Json) -> str:
         return str(markdown)
     chunks = args.get("chunks") or []
     chunks = json.loads(chunks) if isinstance(chunks, str) else chunks
-    told = "".join(one.get("text", "") for one in chunks if one.get("type") == "markdown_text")
+    told = "".join(
+        one.get("text", "") for one in chunks if one.get("type") == "markdown_text"
+    )
     return told or str(args.get("text") or "")

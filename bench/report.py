@@ -14,7 +14,9 @@ from bench.results import LATEST, PUBLIC
 from bench.testbed import EMBEDDING_MS, FIRST_TOKEN_MS, ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-TEXTS: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "bench/texts.toml").read_text("utf-8"))
+TEXTS: dict[str, dict[str, Any]] = tomllib.loads(
+    (ROOT / "bench/texts.toml").read_text("utf-8")
+)
 SYSTEMS = ("", "articles_", "mem0_")
 _WHOLE_SIZE = 100
 _MARK = "<!-- measured -->", "<!-- /measured -->"
@@ -55,14 +57,20 @@ def _to_explain(metrics: Metrics) -> list[str]:
     ]
     for name in {**TEXTS["side_by_side"], **TEXTS["known"], **TEXTS["costs"]}:
         peers = [metrics[peer + name] for peer in SYSTEMS[1:] if peer + name in metrics]
-        if name in metrics and name not in found and any(one < metrics[name] for one in peers):
+        if (
+            name in metrics
+            and name not in found
+            and any(one < metrics[name] for one in peers)
+        ):
             found.append(name)
     return found
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
+    return "\n".join(
+        f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)
+    )
 
 
 def _compared(metrics: Metrics, rows: Mapping[str, str]) -> str:
@@ -75,7 +83,9 @@ def _compared(metrics: Metrics, rows: Mapping[str, str]) -> str:
             times = f" ({value / own:.1f}×)" if value is not None and own else ""
             shown.append(number(value) + times)
         lines.append(shown)
-    return table(("", "Kioku", "Articles' design (× Kioku's)", "mem0 (× Kioku's)"), lines)
+    return table(
+        ("", "Kioku", "Articles' design (× Kioku's)", "mem0 (× Kioku's)"), lines
+    )
 
 
 def _search(metrics: Metrics) -> str:
@@ -113,7 +123,9 @@ def _public() -> dict[str, str]:
     return {
         "public_date": result["measured_at"][:10],
         "public_answers": table(("", *texts["answers"].values()), answers),
-        "public_recall": table(("", *texts["recall"].values(), "What it cannot show"), sets),
+        "public_recall": table(
+            ("", *texts["recall"].values(), "What it cannot show"), sets
+        ),
     }
 
 
@@ -125,7 +137,10 @@ def page(result: Mapping[str, Any]) -> str:
     """Return ``docs/benchmarks.md``."""
     metrics: Metrics = result["metrics"]
     machine, why = result["machine"], TEXTS["reasons"]
-    reasons = [f"`{name}`: {why.get(name, 'not explained yet')}" for name in _to_explain(metrics)]
+    reasons = [
+        f"`{name}`: {why.get(name, 'not explained yet')}"
+        for name in _to_explain(metrics)
+    ]
     own = [(text, number(metrics.get(name))) for name, text in TEXTS["own"].items()]
     written = str(TEXTS["page"]["text"]).format(
         date=result["measured_at"][:10],
@@ -163,7 +178,10 @@ def write() -> None:
     """Write the page and the READMEs' lines from the newest results."""
     result = json.loads(LATEST.read_text("utf-8"))
     PAGE.write_text(page(result), "utf-8")
-    for language, path in (("en", ROOT / "README.md"), ("ja", ROOT / "docs" / "README.ja.md")):
+    for language, path in (
+        ("en", ROOT / "README.md"),
+        ("ja", ROOT / "docs" / "README.ja.md"),
+    ):
         path.write_text(_readme(path, TEXTS[language], result), "utf-8")
 
 

@@ -32,7 +32,11 @@ def machine() -> dict[str, str | int | None]:
     """Return the processor, the number of its cores, and the version of Python."""
     found = Path("/proc/cpuinfo")
     lines = found.read_text("utf-8").splitlines() if found.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    models = [
+        line.partition(":")[2].strip()
+        for line in lines
+        if line.startswith("model name")
+    ]
     return {
         "processor": (models or [platform.machine()])[0],
         "cores": os.cpu_count(),
@@ -40,7 +44,9 @@ def machine() -> dict[str, str | int | None]:
     }
 
 
-def write(metrics: Mapping[str, float], path: Path = LATEST, *, plan: str = "usual") -> None:
+def write(
+    metrics: Mapping[str, float], path: Path = LATEST, *, plan: str = "usual"
+) -> None:
     """Write the metrics with the machine they were measured on."""
     path.parent.mkdir(parents=True, exist_ok=True)
     result = {

@@ -60,7 +60,8 @@ _MEM0 = (
     " ORDER BY distance LIMIT %s"
 )
 _NEAREST = (
-    "SELECT key FROM store_vectors WHERE prefix = %s ORDER BY embedding <=> %s::vector LIMIT %s"
+    "SELECT key FROM store_vectors WHERE prefix = %s"
+    " ORDER BY embedding <=> %s::vector LIMIT %s"
 )
 
 
@@ -68,7 +69,9 @@ class _FixedVector(Embedder):
     """Returns `vector` for every text."""
 
     def __init__(self, space: EmbeddingSpace = _SPACE) -> None:
-        super().__init__(openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9"), space)
+        super().__init__(
+            openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1:9"), space
+        )
         self.vector: list[float] = []
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -97,7 +100,9 @@ async def measure(testbed: Testbed, plan: Plan) -> dict[str, float]:
 async def _ask(address: str, count: int, questions: int) -> dict[str, float]:
     embedder, found = _FixedVector(), dict[str, float]()
     chance = random.Random(7)
-    asked = [[chance.gauss() for _ in range(_SPACE.dimensions)] for _ in range(questions + 1)]
+    asked = [
+        [chance.gauss() for _ in range(_SPACE.dimensions)] for _ in range(questions + 1)
+    ]
     async with (
         create_pool(address, min_size=1, max_size=2, timeout=60) as pool,
         await psycopg.AsyncConnection.connect(address) as owner,
@@ -106,7 +111,9 @@ async def _ask(address: str, count: int, questions: int) -> dict[str, float]:
         async def ours(user: str, vector: list[float]) -> list[str]:
             embedder.vector = vector
             view = memory_view(Person(TEAM, user).namespace(DM))
-            nearest = await search_memories(pool, embedder, view, "the question", WANTED)
+            nearest = await search_memories(
+                pool, embedder, view, "the question", WANTED
+            )
             return [one.key for one in nearest]
 
         async def theirs(user: str, vector: list[float]) -> list[str]:
@@ -114,11 +121,15 @@ async def _ask(address: str, count: int, questions: int) -> dict[str, float]:
             return [str(row[0]) for row in await cursor.fetchall()]
 
         async def nearest(user: str, vector: list[float]) -> list[str]:
-            cursor = await owner.execute(_NEAREST, (f"chat.{TEAM}.{user}.dm", vector, WANTED))
+            cursor = await owner.execute(
+                _NEAREST, (f"chat.{TEAM}.{user}.dm", vector, WANTED)
+            )
             return [row[0] for row in await cursor.fetchall()]
 
         ways = {"": ours, "mem0_": theirs} if count <= _INDEXED else {"": ours}
-        for (way, search), (user, own) in itertools.product(ways.items(), OWNERS.items()):
+        for (way, search), (user, own) in itertools.product(
+            ways.items(), OWNERS.items()
+        ):
             times, shares = [], []
             await search(user, asked[-1])
             for vector in asked[:-1]:
@@ -127,7 +138,9 @@ async def _ask(address: str, count: int, questions: int) -> dict[str, float]:
                 times.append((time.perf_counter() - began) * 1000)
                 shares.append(len({*await nearest(user, vector)} & {*keys}) / WANTED)
             name = f"{_NAMES[count]}_{own}"
-            found[f"{way}search_recall_at_{WANTED}_{name}"] = round(statistics.fmean(shares), 3)
+            found[f"{way}search_recall_at_{WANTED}_{name}"] = round(
+                statistics.fmean(shares), 3
+            )
             found[f"{way}search_ms_p50_{name}"] = round(statistics.median(times), 2)
             found[f"{way}search_ms_p95_{name}"] = round(quantile(times, 0.95), 2)
     return found

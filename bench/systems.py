@@ -26,7 +26,9 @@ _FOR_MEM0 = {
     "endpoint": "chat",
     "times": -1,
     "pattern": r"(?s)## New Messages\n.*?user: ([^\n]*(?:興味|好き)[^\n]*)",
-    "output": {"text": '{"memory": [{"id": "0", "text": "\\1", "attributed_to": "user"}]}'},
+    "output": {
+        "text": '{"memory": [{"id": "0", "text": "\\1", "attributed_to": "user"}]}'
+    },
 }
 
 
@@ -51,7 +53,9 @@ class Systems:
         slow down the next system.
         """
         if system == "app":
-            found = await asyncio.gather(*(self.replies.ask(who, text) for who, text in turns))
+            found = await asyncio.gather(
+                *(self.replies.ask(who, text) for who, text in turns)
+            )
             await self.testbed.formed(self.app_address)
             return found
         answer = await self.processes[system].ask(json.dumps(turns), _PEER_SECONDS)
@@ -72,7 +76,9 @@ class Systems:
                     await self.turns(system, [(one, TOLD) for one in part])
             [reply] = await self.turns(system, [(self.people[0], QUESTION)])
             if TOPIC not in reply.text:
-                raise RuntimeError(f"{system} was told of {TOPIC} and answered: {reply.text}")
+                raise RuntimeError(
+                    f"{system} was told of {TOPIC} and answered: {reply.text}"
+                )
 
 
 @asynccontextmanager
@@ -96,9 +102,13 @@ async def open_systems(
         traffic = {}
         for system in addresses if counting else ():
             between = counted(addresses[system], testbed.folder / system[:2])
-            addresses[system], traffic[system] = await stack.enter_async_context(between)
+            addresses[system], traffic[system] = await stack.enter_async_context(
+                between
+            )
 
-        async def peer(module: str, python: str = sys.executable, **settings: str) -> Running:
+        async def peer(
+            module: str, python: str = sys.executable, **settings: str
+        ) -> Running:
             opened = running(
                 *("-m", f"bench.peers.{module}"),
                 settings={**testbed.model_settings(), **settings},

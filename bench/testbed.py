@@ -25,7 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = "gpt-6-luna"
 SPACE = EmbeddingSpace("text-embedding-3-small", 1536)
 FIRST_TOKEN_MS, EMBEDDING_MS = 300, 80
-PACE = {"first_token_ms": FIRST_TOKEN_MS, "embedding_ms": EMBEDDING_MS, "chunk_chars": 40}
+PACE = {
+    "first_token_ms": FIRST_TOKEN_MS,
+    "embedding_ms": EMBEDDING_MS,
+    "chunk_chars": 40,
+}
 FORMATION_DELAY_SECONDS = 1
 _READY_SECONDS = 60.0
 _KEPT_OUT = ("KIOKU_", "SLACK_", "OPENAI_", "DATABASE_", "MEM0_", "LANG")
@@ -53,7 +57,9 @@ class Testbed:
         """Call the playground's control API: GET without a body, else POST."""
         return await self._call(f"{self.info['url']}/_playground/{path}", body)
 
-    async def model(self, path: str, body: Json | None = None, *, method: str = "") -> Any:
+    async def model(
+        self, path: str, body: Json | None = None, *, method: str = ""
+    ) -> Any:
         """Call the stand-in model's control API: GET without a body, else POST."""
         return await self._call(f"{self.model_url}/_model/{path}", body, method)
 
@@ -129,7 +135,11 @@ class Testbed:
             if time.monotonic() > deadline:
                 raise TimeoutError("The app still has messages or jobs to process.")
             await asyncio.sleep(0.15)
-            calm = calm + 1 if await asyncio.to_thread(value, address, _WAITING) == 0 else 0
+            calm = (
+                calm + 1
+                if await asyncio.to_thread(value, address, _WAITING) == 0
+                else 0
+            )
 
 
 def value(address: str, query: LiteralString, *parameters: str) -> Any:
@@ -215,7 +225,9 @@ async def open_testbed(folder: Path) -> AsyncIterator[Testbed]:
     with EmbeddedPostgres(folder / "postgres") as postgres:
         async with (
             running(*playground, settings={}, log=folder / "slack.log") as slack,
-            running("-m", "kioku_stand_in", settings={}, log=folder / "model.log") as model,
+            running(
+                "-m", "kioku_stand_in", settings={}, log=folder / "model.log"
+            ) as model,
             aiohttp.ClientSession() as http,
         ):
             testbed = Testbed(

@@ -31,8 +31,15 @@ async def _gap(testbed: Testbed, number: int) -> float:
     """Return the milliseconds from the end of an answer to the request for the next one."""
     person = await testbed.person(f"Twice{number}")
     since = (await testbed.model("journal?since=999999999"))["last"]
-    first = await testbed.slack("messages", {"user": person, "channel": "dm", "text": QUESTION})
-    again = {"user": person, "channel": "dm", "text": QUESTION, "thread_ts": first["ts"]}
+    first = await testbed.slack(
+        "messages", {"user": person, "channel": "dm", "text": QUESTION}
+    )
+    again = {
+        "user": person,
+        "channel": "dm",
+        "text": QUESTION,
+        "thread_ts": first["ts"],
+    }
     await testbed.slack("messages", again)
     async with asyncio.timeout(_SECONDS):
         while len(begun := await _requests(testbed, since)) < 2:  # noqa: ASYNC110 - asked over HTTP

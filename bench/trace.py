@@ -18,7 +18,9 @@ from bot.runtime.service import open_service
 _PATIENCE_SECONDS = 60.0
 _CALM_SECONDS = 0.5
 _SHOWN_CHARACTERS = 110
-_ANSWERED = "SELECT EXISTS (SELECT FROM messages WHERE ts = %s AND ended_at IS NOT NULL)"
+_ANSWERED = (
+    "SELECT EXISTS (SELECT FROM messages WHERE ts = %s AND ended_at IS NOT NULL)"
+)
 
 
 async def played(
@@ -43,7 +45,9 @@ async def played(
 
     for known in ("I like sushi", "I am learning Rust", "I live in Osaka"):
         await say(user, "dm", known)
-    channel = (await testbed.slack("channels", {"kind": "public", "members": [user, other]}))["id"]
+    channel = (
+        await testbed.slack("channels", {"kind": "public", "members": [user, other]})
+    )["id"]
     root = await say(user, channel, "Lunch at noon?")
     await settled()
     plain = await say(user, "dm", "What is the capital of France?")
@@ -66,7 +70,9 @@ def report(title: str, trace: Trace) -> Iterator[str]:
     """Yield the lines of the report of one message."""
     functions = sum(len(names) for names in trace.files.values())
     # A worker also looks for jobs twice a second, mostly in vain.
-    statements = [one for one in trace.statements if "procrastinate_fetch_job" not in one.text]
+    statements = [
+        one for one in trace.statements if "procrastinate_fetch_job" not in one.text
+    ]
     yield f"\n== {title}"
     yield f"{len(trace.files)} files, {functions} functions; {len(statements)} statements"
     for file, names in trace.files.items():

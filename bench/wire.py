@@ -59,7 +59,9 @@ async def counted(
         sent["connections"] += 1
         up_reader, up_writer = await asyncio.open_unix_connection(str(upstream))
         up_writer.write(await message(reader, head=4))
-        await asyncio.gather(_pump(reader, up_writer, asked), _pump(up_reader, writer, answers))
+        await asyncio.gather(
+            _pump(reader, up_writer, asked), _pump(up_reader, writer, answers)
+        )
 
     server = await asyncio.start_unix_server(serve, str(folder / socket_name))
     try:
@@ -71,7 +73,9 @@ async def counted(
         await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, read: Read) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, read: Read
+) -> None:
     try:
         while data := await read(reader):
             writer.write(data)

@@ -92,12 +92,16 @@ def check_quota(settings: Settings, found: Iterable[Sequence[DictRow]]) -> None:
         _raise_if_used_up(rows, settings.person_messages_per_hour)
 
 
-async def note_edit(connection: AsyncConnection[DictRow], person: Person, changed_ts: str) -> None:
+async def note_edit(
+    connection: AsyncConnection[DictRow], person: Person, changed_ts: str
+) -> None:
     """Count an edit that makes a message be answered anew, by the ts of its event."""
     await connection.execute(_SQL["count_request"], {**person.ids, "ts": changed_ts})
 
 
-def _counting(pool: Pool, person: Person) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
+def _counting(
+    pool: Pool, person: Person
+) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
     """Open a transaction of the person; a second one waits for the first, and counts it."""
     return transaction(pool, person.settings, lock=f"requests of {person.prefix}")
 
@@ -133,7 +137,9 @@ async def end_telling(
 
     With `below` only that of a sentence below this message ends, which was deleted with it.
     """
-    await connection.execute(_TOLD["end"], {**person.ids, "kind": what, "message": below})
+    await connection.execute(
+        _TOLD["end"], {**person.ids, "kind": what, "message": below}
+    )
 
 
 class AlreadyUnderWay(Exception):
@@ -162,7 +168,9 @@ class Overtaken(Exception):
     """Since a request began, its person was erased, or its message was edited or deleted."""
 
 
-async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: str = "") -> str:
+async def begin_request(
+    pool: Pool, person: Person, *, channel: str = "", ts: str = ""
+) -> str:
     """Store that a request begins, before a model is called; return its id for `check_request`.
 
     `channel` and `ts` name the message that it is about, if there is one. The request is a row in
@@ -170,7 +178,9 @@ async def begin_request(pool: Pool, person: Person, *, channel: str = "", ts: st
     because settings are stored again as soon as Slack is asked who the person is.
     """
     request = str(uuid4())
-    async with transaction(pool, person.settings, lock=person.prefix, shared=True) as connection:
+    async with transaction(
+        pool, person.settings, lock=person.prefix, shared=True
+    ) as connection:
         values = {**person.ids, "id": request, "channel": channel, "ts": ts}
         await connection.execute(_REQUESTS["begin"], values)
     return request
@@ -188,7 +198,9 @@ async def note_message_changed(
     await connection.execute(_REQUESTS["note_message_changed"], values)
 
 
-async def check_request(connection: AsyncConnection[DictRow], person: Person, request: str) -> None:
+async def check_request(
+    connection: AsyncConnection[DictRow], person: Person, request: str
+) -> None:
     """Check a request in the transaction that stores its result.
 
     Raises `Overtaken`. Until the transaction ends `note_message_changed` waits.

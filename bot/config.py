@@ -63,8 +63,13 @@ def _conninfo(value: SecretStr, checked: ValidationInfo) -> SecretStr:
     except ProgrammingError:  # its text quotes the address with the password
         wanted = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
         raise ValueError(f"an address such as {wanted} is needed") from None
-    if checked.field_name == "database_owner_url" and checked.data.get("database_url") is None:
-        raise ValueError("write the address of the user that serves into DATABASE_URL, too")
+    if (
+        checked.field_name == "database_owner_url"
+        and checked.data.get("database_url") is None
+    ):
+        raise ValueError(
+            "write the address of the user that serves into DATABASE_URL, too"
+        )
     return value
 
 
@@ -90,10 +95,15 @@ def _without_credentials(url: str) -> str:
 ConsentMode: TypeAlias = Literal["notice", "ask"]
 ReplyApi: TypeAlias = Literal["responses", "chat"]
 _Address: TypeAlias = Annotated[
-    str, _matching("https?://.*", "an address that begins with https:// or http:// is needed")
+    str,
+    _matching(
+        "https?://.*", "an address that begins with https:// or http:// is needed"
+    ),
 ]
 _ModelAddress: TypeAlias = Annotated[_Address, AfterValidator(_without_credentials)]
-_Folder: TypeAlias = Annotated[_Address, AfterValidator(lambda url: f"{url.rstrip('/')}/")]
+_Folder: TypeAlias = Annotated[
+    _Address, AfterValidator(lambda url: f"{url.rstrip('/')}/")
+]
 _Public: TypeAlias = Annotated[
     str,
     _matching(
@@ -108,13 +118,15 @@ _Days: TypeAlias = Annotated[int, Field(ge=1, le=36_500)]
 _Channel: TypeAlias = Annotated[
     str,
     _matching(
-        "[CG][A-Z0-9]{2,}", "ids of channels such as C0123ABCD are needed, separated by commas"
+        "[CG][A-Z0-9]{2,}",
+        "ids of channels such as C0123ABCD are needed, separated by commas",
     ),
 ]
 _User: TypeAlias = Annotated[
     str,
     _matching(
-        "[UW][A-Z0-9]{2,}", "ids of people such as U0123ABCD are needed, separated by commas"
+        "[UW][A-Z0-9]{2,}",
+        "ids of people such as U0123ABCD are needed, separated by commas",
     ),
 ]
 _Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
@@ -175,7 +187,9 @@ class Settings(BaseModel):
     formation_delay: Annotated[float, Field(ge=0, le=3_600)] = 4.0
     consent: ConsentMode = "notice"
     web_search: bool = True
-    allowed_channels: Annotated[frozenset[_Channel], BeforeValidator(_split)] = frozenset()
+    allowed_channels: Annotated[frozenset[_Channel], BeforeValidator(_split)] = (
+        frozenset()
+    )
     allowed_users: Annotated[frozenset[_User], BeforeValidator(_split)] = frozenset()
     person_messages_per_hour: Annotated[int, Field(ge=0)] = 120
     api_token: SecretStr | None = None
@@ -291,7 +305,9 @@ def load_settings(
         given = file | given
     for name in sorted(named - FIELDS.keys()):
         if name.startswith("KIOKU_"):
-            raise SettingsError(f"There is no setting {name}: `.env.example` lists all of them.")
+            raise SettingsError(
+                f"There is no setting {name}: `.env.example` lists all of them."
+            )
     known = {name: value for name, value in given.items() if name in FIELDS}
     try:
         return Settings.model_validate(known)

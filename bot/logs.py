@@ -15,7 +15,14 @@ from datetime import UTC, datetime
 # Below WARNING only our packages are logged: libraries log each request, and at DEBUG its content.
 _OURS = ("bot", "memory", "deploy", "bench", "root", "__main__")
 # The errors that these log can quote their input.
-_INDISCREET = ("opentelemetry", "langchain", "langchain_core", "langgraph", "langmem", "trustcall")
+_INDISCREET = (
+    "opentelemetry",
+    "langchain",
+    "langchain_core",
+    "langgraph",
+    "langmem",
+    "trustcall",
+)
 # It logs the code of an installation, and the content of strangers' requests.
 _OAUTH = "slack_bolt.oauth"
 # Names a job with its arguments, among them ids of people.

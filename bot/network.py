@@ -55,7 +55,10 @@ def use_network_settings(
 
 
 def _given(environment: MutableMapping[str, str], name: str) -> str:
-    return environment.get(name.lower(), "").strip() or environment.get(name.upper(), "").strip()
+    return (
+        environment.get(name.lower(), "").strip()
+        or environment.get(name.upper(), "").strip()
+    )
 
 
 def _check_proxy(name: str, value: str) -> None:
@@ -156,7 +159,10 @@ def certificate_problem(error: BaseException) -> str | None:
     while current is not None:
         server = getattr(current, "host", None) or server  # aiohttp's error has it
         # aiohttp's own error is one, too, but the reason is in its cause.
-        if isinstance(current, ssl.SSLCertVerificationError) and current.__cause__ is None:
+        if (
+            isinstance(current, ssl.SSLCertVerificationError)
+            and current.__cause__ is None
+        ):
             return (
                 f"The certificate of {server} is refused ({current.verify_message}). If a proxy of"
                 " your company opens TLS, SSL_CERT_FILE has to name a file in PEM that has its"

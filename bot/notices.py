@@ -29,7 +29,15 @@ from bot.slack.posting import show_privately
 from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.payloads import notice_payload
-from memory import DM, Change, FormationResult, Person, Pool, list_changes, open_questions
+from memory import (
+    DM,
+    Change,
+    FormationResult,
+    Person,
+    Pool,
+    list_changes,
+    open_questions,
+)
 from memory.model import PROMISE_KIND
 from memory.postgres import (
     fetch_row,
@@ -120,7 +128,9 @@ async def tell_unread_later(
     if person.team_id == API_TEAM:
         return
     jobs = {f"{TELL_UNREAD}:{person.scope}": {**person.ids, "turn": str(turn)}}
-    await app.queue.defer(connection, TELL_UNREAD, jobs, queue=REPLIES, delay=_FEW_SECONDS)
+    await app.queue.defer(
+        connection, TELL_UNREAD, jobs, queue=REPLIES, delay=_FEW_SECONDS
+    )
 
 
 async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
@@ -163,7 +173,9 @@ async def update_notices(
     }
     rows = await fetch_rows(connection, _SQL["shown"], values)
     turns = [row["turn_id"] for row in rows]
-    await _show_later(app.queue, connection, person, turns, message_deleted=message_deleted)
+    await _show_later(
+        app.queue, connection, person, turns, message_deleted=message_deleted
+    )
 
 
 async def repeat_notice(
@@ -255,7 +267,9 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     notable = notable_changes(told)
     if not (notable or questions):
         return None
-    promises = [one.key for one in notable if one.kind == PROMISE_KIND and one.undone_at is None]
+    promises = [
+        one.key for one in notable if one.kind == PROMISE_KIND and one.undone_at is None
+    ]
     newest: list[Change] = []
     for key in promises:
         of_promise = await list_changes(app.pool, person, key=key)
@@ -267,7 +281,9 @@ async def _payload(app: App, notice: _Notice) -> Payload | None:
     )
 
 
-async def next_reminders(pool: Pool, person: Person, keys: Collection[str]) -> dict[str, datetime]:
+async def next_reminders(
+    pool: Pool, person: Person, keys: Collection[str]
+) -> dict[str, datetime]:
     """Return when the person will next be reminded of each of these promises, by key."""
     if not keys:
         return {}

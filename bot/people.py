@@ -20,7 +20,13 @@ from psycopg.rows import DictRow
 from bot.config import ConsentMode, Settings
 from bot.locale import Language, Localizer, language_of
 from bot.logs import fault
-from bot.slack.client import PROFILE, SLACK_FAULTS, Installations, error_code, slack_fault
+from bot.slack.client import (
+    PROFILE,
+    SLACK_FAULTS,
+    Installations,
+    error_code,
+    slack_fault,
+)
 from bot.slack.messages import API_TEAM
 from bot.slack.names import Names
 from memory import DM, Person, Pool
@@ -184,14 +190,18 @@ class MemoryState:
 # --- settings, and whether memory is off now ---------------------------------------------------
 
 
-async def read_settings(connection: AsyncConnection[DictRow], person: Person) -> PersonSettings:
+async def read_settings(
+    connection: AsyncConnection[DictRow], person: Person
+) -> PersonSettings:
     """Return a person's settings; defaults for a person who never chose any."""
     found = await connection.execute(_SQL["state"], person.ids, prepare=True)
     [row] = await found.fetchall()
     return PersonSettings(**row)
 
 
-async def read_off_scopes(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
+async def read_off_scopes(
+    connection: AsyncConnection[DictRow], person: Person
+) -> list[str]:
     """Return the conversations and threads in which memory is off now."""
     rows = await fetch_rows(connection, _SQL["off_scopes"], person.ids)
     return [row["scope"] for row in rows]
@@ -211,8 +221,12 @@ async def read_memory_state(
     `thread` is the key of its thread, for a message that is not stored.
     """
     queries = memory_state_queries(person, channel, ts, thread)
-    [person_rows, message_rows] = [await send_query(connection, query) for query in queries]
-    return memory_state(await person_rows.fetchall(), await message_rows.fetchall(), mode)
+    [person_rows, message_rows] = [
+        await send_query(connection, query) for query in queries
+    ]
+    return memory_state(
+        await person_rows.fetchall(), await message_rows.fetchall(), mode
+    )
 
 
 def memory_state_queries(
@@ -308,13 +322,17 @@ class People:
                 return settings
             return await self._look_up(person, settings, keep_new=keep_new)
         except OperationalError as error:
-            log.warning("a person's settings could not be read or kept: %s", fault(error))
+            log.warning(
+                "a person's settings could not be read or kept: %s", fault(error)
+            )
         if settings is not None:
             return settings
         if person.team_id == API_TEAM:
             return PersonSettings()
         user = await self._user(person) or {}
-        return PersonSettings(locale=user.get("locale") or None, time_zone=user.get("tz") or None)
+        return PersonSettings(
+            locale=user.get("locale") or None, time_zone=user.get("tz") or None
+        )
 
     async def _stored(self, person: Person) -> PersonSettings:
         with transaction_timeout(_DATABASE_SECONDS):
@@ -373,7 +391,9 @@ class People:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 client = self._slack.client(person.team_id)
-                answer = await client.users_info(user=person.user_id, include_locale=True)
+                answer = await client.users_info(
+                    user=person.user_id, include_locale=True
+                )
         except SLACK_FAULTS as error:
             if error_code(error) == "user_not_found":
                 return {}

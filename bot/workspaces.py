@@ -33,7 +33,13 @@ _TRUSTED_SECONDS = 10.0
 _EVENT_SECONDS = 1.0
 _HOUR_SECONDS = 3_600.0
 # `not_authed`: no token is stored.
-_REFUSED = {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
+_REFUSED = {
+    "account_inactive",
+    "invalid_auth",
+    "not_authed",
+    "token_expired",
+    "token_revoked",
+}
 
 
 def installation_from(answer: AsyncSlackResponse, bot_token: str) -> Installation:
@@ -137,7 +143,9 @@ class Workspaces:
             return True
         return False
 
-    def while_served(self, work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    def while_served(
+        self, work: Callable[..., Awaitable[None]]
+    ) -> Callable[..., Awaitable[None]]:
         """Return `work` without the jobs of workspaces that are not served."""
 
         async def served(**arguments: Any) -> None:
@@ -145,7 +153,10 @@ class Workspaces:
             if await self.serves(team_id):
                 await work(**arguments)
             else:
-                log.info("a job of workspace %s, which is not served, was passed over", team_id)
+                log.info(
+                    "a job of workspace %s, which is not served, was passed over",
+                    team_id,
+                )
 
         return served
 
@@ -180,7 +191,9 @@ async def token_accepted(
     connection: AsyncConnection[DictRow], team_id: str, bot_user_id: str | None
 ) -> None:
     """Record that Slack accepts the token of a workspace: it is served, and keeps its rows."""
-    await connection.execute(_SQL["token_accepted"], {"team": team_id, "bot": bot_user_id})
+    await connection.execute(
+        _SQL["token_accepted"], {"team": team_id, "bot": bot_user_id}
+    )
 
 
 async def purge_due(pool: Pool, days: int = 36_500) -> None:

@@ -23,12 +23,26 @@ html_title = "Kioku"
 copyright = "the Kioku authors"  # noqa: A001 - Sphinx's name
 root_doc = "docs/index"
 include_patterns = ["*.md", "docs/**.md", "packages/*/README.md"]
-exclude_patterns = ["[.]*", "AGENTS.md", "bot", "build", "deploy", "memory", "tests", "**.egg-info"]
+exclude_patterns = [
+    "[.]*",
+    "AGENTS.md",
+    "bot",
+    "build",
+    "deploy",
+    "memory",
+    "tests",
+    "**.egg-info",
+]
 
 extensions = ["myst_parser"]
 # GitHub's Markdown: what MyST adds is off. (`myst_gfm_only` would leave links unresolved.)
 myst_enable_extensions = ["alert", "gfm_autolink", "strikethrough", "tasklist"]
-myst_disable_syntax = ["myst_block_break", "myst_line_comment", "myst_role", "myst_target"]
+myst_disable_syntax = [
+    "myst_block_break",
+    "myst_line_comment",
+    "myst_role",
+    "myst_target",
+]
 myst_heading_anchors = 6
 nitpicky = True
 
@@ -58,11 +72,15 @@ def resolve_links(app: Sphinx, doctree: nodes.document) -> None:
             if not (folder / "README.md").is_file():
                 continue
             target = os.path.relpath(folder / "README", ROOT)
-            link.attributes.update({"refdomain": "doc", "reftarget": target, "reftargetid": None})
+            link.attributes.update(
+                {"refdomain": "doc", "reftarget": target, "reftargetid": None}
+            )
         if target in app.project.docnames or not (ROOT / f"{target}.md").is_file():
             continue
         file = os.path.relpath(ROOT / f"{target}.md", (ROOT / page).parent)
-        other = addnodes.download_reference("", "", *link.children, reftarget=file, refdoc=page)
+        other = addnodes.download_reference(
+            "", "", *link.children, reftarget=file, refdoc=page
+        )
         link.replace_self(other)
 
 
@@ -75,7 +93,9 @@ def add_navigation(app: Sphinx, doctree: nodes.document) -> None:
     for part in parts if app.env.docname == root_doc else [top]:
         pages = {
             str(link["reftarget"]): link.astext() if part is not top else None
-            for listed in part.findall(lambda one: isinstance(one, nodes.list_item | nodes.row))
+            for listed in part.findall(
+                lambda one: isinstance(one, nodes.list_item | nodes.row)
+            )
             for link in listed.findall(addnodes.pending_xref)
             if link.get("refdomain") == "doc" and not link.get("reftargetid")
         }
@@ -83,7 +103,9 @@ def add_navigation(app: Sphinx, doctree: nodes.document) -> None:
         part.append(_contents(app.env.docname, pages, caption))
 
 
-def _contents(page: str, pages: dict[str, str | None], caption: str | None) -> nodes.Node:
+def _contents(
+    page: str, pages: dict[str, str | None], caption: str | None
+) -> nodes.Node:
     """Return a table of contents: pages with their titles, where not those of the pages."""
     contents = addnodes.toctree(
         parent=page,
@@ -145,15 +167,21 @@ def finish(app: Sphinx, problem: Exception | None) -> None:
     if problem is not None or app.builder.format != "html":
         return
     out = Path(app.outdir)
-    start = f'<!doctype html><meta http-equiv="refresh" content="0; url={root_doc}.html">'
-    (out / "index.html").write_text(start + f'<a href="{root_doc}.html">Kioku</a>\n', "utf-8")
+    start = (
+        f'<!doctype html><meta http-equiv="refresh" content="0; url={root_doc}.html">'
+    )
+    (out / "index.html").write_text(
+        start + f'<a href="{root_doc}.html">Kioku</a>\n', "utf-8"
+    )
     remote = [
         str(path.relative_to(out))
         for path in sorted(out.rglob("*.html"))
         if _LOADED.search(path.read_text("utf-8"))
     ]
     if remote:
-        raise ExtensionError(f"These pages load files from other servers: {', '.join(remote)}")
+        raise ExtensionError(
+            f"These pages load files from other servers: {', '.join(remote)}"
+        )
 
 
 def setup(app: Sphinx) -> None:

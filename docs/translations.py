@@ -26,11 +26,15 @@ def main() -> None:
     """Print a line for each page that is older."""
     for page, (english, commit) in followed().items():
         command = ["git", "log", "--oneline", f"{commit}..HEAD", "--", english]
-        log = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        log = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False
+        )
         if log.returncode:
             print(f"docs/{page}: the commit {commit} is not in this clone")
         elif log.stdout:
-            print(f"docs/{page} is older than {english}, which has changed since:\n{log.stdout}")
+            print(
+                f"docs/{page} is older than {english}, which has changed since:\n{log.stdout}"
+            )
 
 
 if __name__ == "__main__":

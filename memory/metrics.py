@@ -29,7 +29,9 @@ class step:  # noqa: N801 (used as a function)
     def __exit__(self, *_: object) -> None:
         step_ended(self._name, self._began)
 
-    def __call__(self, call: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    def __call__(
+        self, call: Callable[P, Awaitable[T]]
+    ) -> Callable[P, Coroutine[Any, Any, T]]:
         """Decorate a coroutine function."""
 
         @wraps(call)
@@ -62,7 +64,9 @@ def count_tokens(team_id: str, used: Mapping[tuple[str, str], int]) -> None:
 
 
 @contextmanager
-def recorded(steps: StepRecorder, counts: CountRecorder | None = None) -> Iterator[None]:
+def recorded(
+    steps: StepRecorder, counts: CountRecorder | None = None
+) -> Iterator[None]:
     """Report the steps that end in this block to `steps`, and what is counted in it to `counts`."""
     global _steps, _counts
     before = _steps, _counts

@@ -16,7 +16,10 @@ def install(*packages: str) -> None:
     if sys.platform != "linux" or shutil.which("apt-get") is None or os.geteuid() != 0:
         return
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-q"], ["install", "-yq", "--no-install-recommends", *packages]):
+    for arguments in (
+        ["update", "-q"],
+        ["install", "-yq", "--no-install-recommends", *packages],
+    ):
         tried(["apt-get", *arguments], environment)
 
 
@@ -24,7 +27,11 @@ def tried(command: Sequence[str], environment: Mapping[str, str] | None = None) 
     """Run a command, ten minutes at most; what it prints on stdout is not shown."""
     try:
         subprocess.run(
-            command, env=environment, stdout=subprocess.DEVNULL, check=False, timeout=_SECONDS
+            command,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            check=False,
+            timeout=_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
         print(f"{command[0]} did not work: {problem}", file=sys.stderr)  # noqa: T201

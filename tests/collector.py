@@ -49,7 +49,11 @@ class Collector:
         """Return an environment that names this server everywhere, with `names` switched on."""
         return {
             **dict.fromkeys(
-                ("LANGSMITH_ENDPOINT", "LANGCHAIN_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+                (
+                    "LANGSMITH_ENDPOINT",
+                    "LANGCHAIN_ENDPOINT",
+                    "OTEL_EXPORTER_OTLP_ENDPOINT",
+                ),
                 self.url,
             ),
             **dict.fromkeys(("LANGSMITH_API_KEY", "LANGCHAIN_API_KEY"), "lsv2_test"),

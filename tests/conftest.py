@@ -56,7 +56,12 @@ _READY_SECONDS = 90
 # In the order in which they begin, so that none is left when the other workers have ended.
 _LONGEST = (
     *("test_image.py", "test_distribution.py", "test_examples.py", "test_local_run.py"),
-    *("test_database_faults.py", "test_each_step.py", "test_soak.py", "test_linear_time.py"),
+    *(
+        "test_database_faults.py",
+        "test_each_step.py",
+        "test_soak.py",
+        "test_linear_time.py",
+    ),
     *("test_memory_machine.py", "test_several_workspaces.py", "test_acts.py"),
 )
 
@@ -106,13 +111,20 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
             if name == "image":
                 terminalreporter.write_line(f"image: {value}")
     if os.environ.get("CI") and terminalreporter.stats.get("skipped"):
-        terminalreporter.write_line("A test was skipped; in CI that is a failure.", red=True)
+        terminalreporter.write_line(
+            "A test was skipped; in CI that is a failure.", red=True
+        )
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Turn a run with skips into a failed one in CI."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if os.environ.get("CI") and exitstatus == 0 and reporter and reporter.stats.get("skipped"):
+    if (
+        os.environ.get("CI")
+        and exitstatus == 0
+        and reporter
+        and reporter.stats.get("skipped")
+    ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -206,7 +218,9 @@ def json_server(*arguments: str) -> Iterator[Server]:
                 alive = PAYLOADS.watched(server.url, lambda: process.poll() is None)
                 watching.enter_context(alive)
             if server.info.get("openai_base_url"):
-                watching.enter_context(TRAFFIC.watched(server.url, lambda: process.poll() is None))
+                watching.enter_context(
+                    TRAFFIC.watched(server.url, lambda: process.poll() is None)
+                )
             yield server
     finally:
         process.terminate()
@@ -216,7 +230,15 @@ def json_server(*arguments: str) -> Iterator[Server]:
 
 # No fixture of these leads to a server: a test that has no other is not followed by questions.
 _ALONE = {
-    *("request", "tmp_path", "tmp_path_factory", "monkeypatch", "capsys", "caplog", "subtests"),
+    *(
+        "request",
+        "tmp_path",
+        "tmp_path_factory",
+        "monkeypatch",
+        "capsys",
+        "caplog",
+        "subtests",
+    ),
     *("postgres", "emptied_database", "database", "empty_database", "pool"),
     *("inspected_pools", "returned", "freed_applications", "model_traffic", "payloads"),
     *("calls_servers", "failed_calls", "event_loop_policy", "_function_scoped_runner"),
@@ -226,7 +248,9 @@ _ALONE = {
 @pytest.fixture
 def calls_servers(request: pytest.FixtureRequest) -> bool:
     """Whether a test can have called a server that runs on after it."""
-    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    parameters = (
+        request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    )
     return not _ALONE.issuperset({*request.fixturenames} - parameters.keys())
 
 
@@ -241,7 +265,9 @@ def payloads(calls_servers: bool) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def model_traffic(request: pytest.FixtureRequest, calls_servers: bool) -> Iterator[None]:
+def model_traffic(
+    request: pytest.FixtureRequest, calls_servers: bool
+) -> Iterator[None]:
     """Every request, event and object of a test conforms to OpenAI's schemas.
 
     A test marked ``nonconforming`` sends something else on purpose, and fails if it does not.
@@ -265,10 +291,14 @@ def failed_calls(request: pytest.FixtureRequest, calls_servers: bool) -> Iterato
     yield
     expected = {_LOST_RACE}
     for mark in request.node.iter_markers("failed_calls"):
-        assert mark.kwargs.keys() == {"because"}, "A mark of failed calls says why they fail."
+        assert mark.kwargs.keys() == {"because"}, (
+            "A mark of failed calls says why they fail."
+        )
         expected.update(mark.args)
     failed = PAYLOADS.failures(expected, ask=calls_servers)
-    assert failed == [], "Expected? @pytest.mark.failed_calls('METHOD: ERROR', because=…) says so."
+    assert failed == [], (
+        "Expected? @pytest.mark.failed_calls('METHOD: ERROR', because=…) says so."
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -286,7 +316,10 @@ _NOTICED: list[object] = []
 
 
 async def _inspect(connection: psycopg.AsyncConnection[Any]) -> None:
-    if connection.closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
+    if (
+        connection.closed
+        or connection.pgconn.transaction_status != TransactionStatus.IDLE
+    ):
         return
     try:
         async with asyncio.timeout(5):

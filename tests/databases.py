@@ -20,9 +20,21 @@ from tests.temporary import MEMORY
 SPACE = EmbeddingSpace("kioku-stand-in-embedding", 256)
 _TEMPLATE = "kioku_template"
 # What migrating fills; every other row is one of a test.
-_MIGRATED = ("kioku_migrations", "kioku_embedding_space", "store_migrations", "vector_migrations")
+_MIGRATED = (
+    "kioku_migrations",
+    "kioku_embedding_space",
+    "store_migrations",
+    "vector_migrations",
+)
 _CATALOGUES = (
-    *("pg_class", "pg_attribute", "pg_proc", "pg_trigger", "pg_policy", "pg_constraint"),
+    *(
+        "pg_class",
+        "pg_attribute",
+        "pg_proc",
+        "pg_trigger",
+        "pg_policy",
+        "pg_constraint",
+    ),
     *("pg_type", "pg_extension", "pg_namespace", "pg_default_acl"),
     "pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname ="
     " current_database())",
@@ -61,26 +73,34 @@ def make_template(server: EmbeddedPostgres) -> None:
 
 
 @contextmanager
-def fresh_database(server: EmbeddedPostgres, template: str = _TEMPLATE) -> Iterator[str]:
+def fresh_database(
+    server: EmbeddedPostgres, template: str = _TEMPLATE
+) -> Iterator[str]:
     """Make an empty, migrated database; it goes afterwards."""
     name = f"test_{uuid4().hex[:12]}"
     identifier = sql.Identifier(name)
     # By files where they are in memory, else through the log.
-    strategy = sql.SQL("FILE_COPY" if tempfile.gettempdir() == str(MEMORY) else "WAL_LOG")
+    strategy = sql.SQL(
+        "FILE_COPY" if tempfile.gettempdir() == str(MEMORY) else "WAL_LOG"
+    )
     copied = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
         identifier, sql.Identifier(template), strategy
     )
     owner_rows(server.dsn(), copied)
     # A copy has PostgreSQL's usual rights on the database, whatever its template has.
     if template == _TEMPLATE:
-        revoked = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(identifier)
+        revoked = sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(
+            identifier
+        )
         owner_rows(server.dsn(), revoked)
     try:
         yield server.dsn(name)
     finally:
         if known := _owners.pop(server.dsn(name), None):
             known.close()
-        owner_rows(server.dsn(), sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+        owner_rows(
+            server.dsn(), sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier)
+        )
 
 
 class EmptiedDatabase:
@@ -142,7 +162,11 @@ def owner_rows(
     The connection stays open for the next statement; a new one replaces it when it is lost.
     """
     given = statement.encode() if isinstance(statement, str) else statement
-    named = parameters[0] if len(parameters) == 1 and isinstance(parameters[0], dict) else None
+    named = (
+        parameters[0]
+        if len(parameters) == 1 and isinstance(parameters[0], dict)
+        else None
+    )
     values = named or parameters or None
     if known := _owners.get(conninfo):
         try:
@@ -167,7 +191,9 @@ def naming(database: str, word: str) -> dict[str, int]:
     The catalogue says which tables there are, so that a new one is among them.
     """
     counts = {}
-    for row in owner_rows(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+    for row in owner_rows(
+        database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    ):
         query = f"SELECT count(*) FROM {row['tablename']} t WHERE t::text ILIKE %s"
         [found] = owner_rows(database, query, f"%{word}%")
         if found["count"]:
@@ -175,12 +201,16 @@ def naming(database: str, word: str) -> dict[str, int]:
     return counts
 
 
-def printed(database: str, *tables: str, vector_dates: bool = True) -> dict[str, list[str]]:
+def printed(
+    database: str, *tables: str, vector_dates: bool = True
+) -> dict[str, list[str]]:
     """Return the rows of tables as PostgreSQL prints them, with or without a vector's own dates."""
     found = {}
     for table in tables:
         whole = vector_dates or table != "store_vectors"
         row = "t" if whole else "(prefix, key, field_name, embedding)"
-        rows = owner_rows(database, f"SELECT {row}::text AS row FROM {table} t ORDER BY 1")
+        rows = owner_rows(
+            database, f"SELECT {row}::text AS row FROM {table} t ORDER BY 1"
+        )
         found[table] = [one["row"] for one in rows]
     return found

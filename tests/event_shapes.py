@@ -30,11 +30,20 @@ def filled(name: str, number: int) -> dict[str, Any]:
     shape = copy.deepcopy(PUBLISHED[name])
     event = shape["event"]
     team = GONE if event["type"] in _DEPARTURES else TEAM
-    found: dict[str, Any] = _filled(shape, "", "", team, f"{time.time() - 60 + number / 1e4:.6f}")
-    found |= {"type": "event_callback", "event_id": f"Ev{number:09}", "enterprise_id": None}
+    found: dict[str, Any] = _filled(
+        shape, "", "", team, f"{time.time() - 60 + number / 1e4:.6f}"
+    )
+    found |= {
+        "type": "event_callback",
+        "event_id": f"Ev{number:09}",
+        "enterprise_id": None,
+    }
     found["event_time"] = int(time.time())
     event = found["event"]
-    if event["type"] in ("message", "app_mention") and event.get("subtype") != "bot_message":
+    if (
+        event["type"] in ("message", "app_mention")
+        and event.get("subtype") != "bot_message"
+    ):
         for field in _OF_BOTS:
             event.pop(field, None)
     return found
@@ -56,20 +65,33 @@ def _filled(value: Any, key: str, parent: str, team: str, ts: str) -> Any:
             return id_of
     if "channel" in of and key != "channel_type":
         return CHANNEL
-    return {"channel_type": "im", "tab": "home", "text": WORDS, "subtype": ""}.get(key, "x")
+    return {"channel_type": "im", "tab": "home", "text": WORDS, "subtype": ""}.get(
+        key, "x"
+    )
 
 
 _WRONG: tuple[Any, ...] = (
     *(None, True, 0, -1, 2**63, 1e308, "", "\x00", "\ud800", "\u202e", "x" * 10_000),
     *([], {}, [[]], {"": None}, {"\x00": "\ud800"}, DEEP),
-    *("U0000000000", "T0000000000", "../..", "<@U1>", "1.2.3", "message", "app_mention", "im"),
+    *(
+        "U0000000000",
+        "T0000000000",
+        "../..",
+        "<@U1>",
+        "1.2.3",
+        "message",
+        "app_mention",
+        "im",
+    ),
 )
 
 
 def mutated(payload: Any, chance: random.Random) -> Any:
     """Return a payload with some of its fields changed; the event keeps its id."""
     for _ in range(chance.choice((1, 1, 2, 5))):
-        holder, key = chance.choice([one for one in places(payload) if one[1] != "event_id"])
+        holder, key = chance.choice(
+            [one for one in places(payload) if one[1] != "event_id"]
+        )
         match chance.randrange(5):
             case 0:
                 del holder[key]

@@ -32,7 +32,9 @@ END_SECONDS = 60.0
 READY = re.compile(r"Kioku is ready on port (\d+)\.")
 
 Settings: TypeAlias = Mapping[str, str]
-Start: TypeAlias = Callable[[Path, Sequence[str], Settings, IO[bytes], IO[bytes]], Process]
+Start: TypeAlias = Callable[
+    [Path, Sequence[str], Settings, IO[bytes], IO[bytes]], Process
+]
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ class Running:
         self._out = out or log
         self._begin = self._read = 0
 
-    def run(self, start: Start, folder: Path, arguments: Sequence[str], settings: Settings) -> None:
+    def run(
+        self, start: Start, folder: Path, arguments: Sequence[str], settings: Settings
+    ) -> None:
         """Start ``kioku ARGUMENTS`` in `folder`."""
         with self._out.open("ab") as out, self.log.open("ab") as log:
             self._read, self._begin, self.port = out.tell(), log.tell(), 0
@@ -97,7 +101,9 @@ class Running:
     @property
     def children(self) -> list[psutil.Process]:
         """Every process below it."""
-        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(self.process.pid).children(
+            recursive=True
+        )
         return found
 
     def stop(self, number: signal.Signals) -> Ended:
@@ -171,7 +177,11 @@ forked: Start = partial(forked_module, "bot")
 
 
 def fresh(
-    folder: Path, arguments: Sequence[str], settings: Settings, out: IO[bytes], errors: IO[bytes]
+    folder: Path,
+    arguments: Sequence[str],
+    settings: Settings,
+    out: IO[bytes],
+    errors: IO[bytes],
 ) -> Process:
     """Start ``python -m bot ARGUMENTS`` by its command line."""
     return subprocess.Popen(
@@ -197,7 +207,9 @@ def _ended(start: Start, folder: Path, /, *arguments: str, **settings: str) -> E
 
 
 @contextmanager
-def _running(start: Start, folder: Path, /, *arguments: str, **settings: str) -> Iterator[Running]:
+def _running(
+    start: Start, folder: Path, /, *arguments: str, **settings: str
+) -> Iterator[Running]:
     """Run ``kioku ARGUMENTS`` in `folder`; stop it at the end if it still runs."""
     kioku = Running(folder / "stderr.txt", folder / "stdout.txt")
     kioku.run(start, folder, arguments, settings)

@@ -29,7 +29,9 @@ _ADDRESS = re.compile(
 _LABELLED = re.compile(
     r"<[^<>\s|]*[.:/][^<>\s|]*\|[^<>]*>|<!(?:here|channel|everyone)|<[@#][A-Z][A-Z0-9]*[|>]"
 )
-_ANGLE = re.compile(r"<(?:[a-z][a-z0-9+.-]*:[^\s<>]|[\w.+-]+@\w)[^<>\s]*>", re.IGNORECASE)
+_ANGLE = re.compile(
+    r"<(?:[a-z][a-z0-9+.-]*:[^\s<>]|[\w.+-]+@\w)[^<>\s]*>", re.IGNORECASE
+)
 _OWN_END = r"(?![^\W_]|[/@-]|[?#&%=.:_\[\]{}\"]+[^\W_])"
 _OWN = re.compile(
     "|".join(
@@ -40,19 +42,117 @@ _OWN = re.compile(
 _SLACK_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
 
 TOKENS = [
-    *("`", "``", "```", "```\n", "```py\n", "\n```\n", "   ```\n", "    ```\n", "~~~\n", "\t```\n"),
-    *("\n", "\n\n", " ", "    ", "   ", "\t", "\r\n", "|", "| ", " |\n", "|-|-|\n", "| a | b |\n"),
-    *("\\", "\\\\", "[", "]", "(", ")", "](", "](<", "[a](", "[a]: ", "]: ", "![", "[]", "<", ">"),
-    *("<a ", "<!--", "-->", "<b>", "<pre>", "</pre>", "<div>\n", "<@U1|", "<!channel>", "|x>"),
+    *(
+        "`",
+        "``",
+        "```",
+        "```\n",
+        "```py\n",
+        "\n```\n",
+        "   ```\n",
+        "    ```\n",
+        "~~~\n",
+        "\t```\n",
+    ),
+    *(
+        "\n",
+        "\n\n",
+        " ",
+        "    ",
+        "   ",
+        "\t",
+        "\r\n",
+        "|",
+        "| ",
+        " |\n",
+        "|-|-|\n",
+        "| a | b |\n",
+    ),
+    *(
+        "\\",
+        "\\\\",
+        "[",
+        "]",
+        "(",
+        ")",
+        "](",
+        "](<",
+        "[a](",
+        "[a]: ",
+        "]: ",
+        "![",
+        "[]",
+        "<",
+        ">",
+    ),
+    *(
+        "<a ",
+        "<!--",
+        "-->",
+        "<b>",
+        "<pre>",
+        "</pre>",
+        "<div>\n",
+        "<@U1|",
+        "<!channel>",
+        "|x>",
+    ),
     *("> ", "- ", "1. ", "  - ", "# ", "*", "_", "~", "~~"),
     *("!", "a", "word ", "é", "、", "。", "日"),
-    *("&#96;", "&#58;", "&#x2e;", "&sol;", "&lt;", "&amp;", "&", "\u200b", "\u200d", "\u00ad"),
-    *('"', "'", ' "t"', ":", "/", "//", ".", "@", "-", "0", "---\n", "www.", "https://", "mailto:"),
-    *("https://own.site/page?x=1", "[a](https://own.site/page?x=1)", "me@home.org", "foo.net/path"),
-    *("<https://own.site/page?x=1>", "https://docs.site/", "`a.b`", "{", "=", "+", "?", "#", "%2e"),
+    *(
+        "&#96;",
+        "&#58;",
+        "&#x2e;",
+        "&sol;",
+        "&lt;",
+        "&amp;",
+        "&",
+        "\u200b",
+        "\u200d",
+        "\u00ad",
+    ),
+    *(
+        '"',
+        "'",
+        ' "t"',
+        ":",
+        "/",
+        "//",
+        ".",
+        "@",
+        "-",
+        "0",
+        "---\n",
+        "www.",
+        "https://",
+        "mailto:",
+    ),
+    *(
+        "https://own.site/page?x=1",
+        "[a](https://own.site/page?x=1)",
+        "me@home.org",
+        "foo.net/path",
+    ),
+    *(
+        "<https://own.site/page?x=1>",
+        "https://docs.site/",
+        "`a.b`",
+        "{",
+        "=",
+        "+",
+        "?",
+        "#",
+        "%2e",
+    ),
 ]
 HOSTILE = [
-    *("SECRET.evil.com", "evil.com/S", "https://evil.com/S", "//evil.com/S", "S@evil.com"),
+    *(
+        "SECRET.evil.com",
+        "evil.com/S",
+        "https://evil.com/S",
+        "//evil.com/S",
+        "S@evil.com",
+    ),
     *(
         "evil.pl?S",
         "vscode:evil/S",
@@ -60,7 +160,12 @@ HOSTILE = [
         "<evil.com|x>",
         "postgres://S@x.evil.com/",
     ),
-    *("<postgres://S@x.evil.com>", "www.evil.com", "[x](evil.com/S)", "[x]: https://evil.com/S"),
+    *(
+        "<postgres://S@x.evil.com>",
+        "www.evil.com",
+        "[x](evil.com/S)",
+        "[x]: https://evil.com/S",
+    ),
     *(
         "evil\\.com/S",
         "https:\\/\\/evil.com",
@@ -83,16 +188,22 @@ def texts(seed: int, count: int) -> Iterator[str]:
 
 def links_of_nobody(markdown: str) -> list[str]:
     """Return what a reader of this Markdown makes a link of although it is not one of `OWN`."""
-    found = [match[0] for match in _LABELLED.finditer(markdown) if not _is_own(match[0][1:])]
+    found = [
+        match[0] for match in _LABELLED.finditer(markdown) if not _is_own(match[0][1:])
+    ]
     for reader in _READERS:
         found += _shown(reader.parse(markdown))
     text = _SLACK_CODE.sub(" ` ", markdown)
-    found += [match[0] for match in _ANGLE.finditer(text) if not _is_own(match[0][1:-1])]
+    found += [
+        match[0] for match in _ANGLE.finditer(text) if not _is_own(match[0][1:-1])
+    ]
     return found + _in_text(text)
 
 
 def _is_own(address: str) -> bool:
-    address = address.replace("%E4%BE%8B%E3%81%88", "例え").replace("xn--r8jz45g", "例え")
+    address = address.replace("%E4%BE%8B%E3%81%88", "例え").replace(
+        "xn--r8jz45g", "例え"
+    )
     return _OWN.match(address) is not None
 
 

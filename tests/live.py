@@ -50,9 +50,13 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
     )
     # This opens no direct message, which would need im:write.
     listed = await client.users_conversations(types="im", limit=999)
-    dm = next((one for one in listed.get("channels") or [] if one.get("user") == user), None)
+    dm = next(
+        (one for one in listed.get("channels") or [] if one.get("user") == user), None
+    )
     if dm is None:
-        raise Problem(f"{user} has no direct message with Kioku yet: write to it once in Slack.")
+        raise Problem(
+            f"{user} has no direct message with Kioku yet: write to it once in Slack."
+        )
     live = _Live(client, team=me["team_id"], user=user, dm=dm["id"])
     trials = {
         "A direct message takes a message with metadata": live.first,
@@ -79,7 +83,9 @@ async def try_live(settings: Settings, user: str, channel: str | None = None) ->
     finally:
         left = await asyncio.shield(live.clean_up())
     if left:
-        raise Problem(f"Kioku's messages {', '.join(left)} are not deleted: delete them by hand.")
+        raise Problem(
+            f"Kioku's messages {', '.join(left)} are not deleted: delete them by hand."
+        )
     return 1 if failed else 0
 
 
@@ -127,7 +133,10 @@ class _Live:
 
     async def _set_session(self, status: str) -> None:
         await self.client.agents_sessions_setStatus(
-            channel_id=self.dm, thread_ts=self.root, status=status, initiator_user_id=self.user
+            channel_id=self.dm,
+            thread_ts=self.root,
+            status=status,
+            initiator_user_id=self.user,
         )
 
     async def stream(self, channel: str = "") -> str:

@@ -35,7 +35,9 @@ def free_port(neighbours: int = 1) -> int:
     raise AssertionError("No port is free.")
 
 
-def call(url: str, body: Any = None, method: str | None = None, *, token: str | None = None) -> Any:
+def call(
+    url: str, body: Any = None, method: str | None = None, *, token: str | None = None
+) -> Any:
     """Send JSON, and return that of the answer; raises `urllib.error.HTTPError`.
 
     A connection that a server has kept open is used again.
@@ -167,7 +169,9 @@ class ThreadServer(ThreadingHTTPServer):
     def __init__(self, handler: type[Handler], port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.05,), daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:

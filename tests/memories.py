@@ -86,14 +86,22 @@ def put_memory(
                 "kind": kind,
                 "content": Jsonb(content),
                 "subject": subject_key(str(kind), content),
-                "sources": Jsonb(value.get("sources") or [{"evidence": "typed in a form"}]),
+                "sources": Jsonb(
+                    value.get("sources") or [{"evidence": "typed in a form"}]
+                ),
                 "at": at,
             },
         )
     audiences = [] if namespace.audience == DM else [namespace.audience]
     prefixes = [person.namespace(one).prefix for one in (DM, *audiences)]
     stored = Jsonb({**value, "audiences": audiences})
-    values = {"prefixes": prefixes, "key": key, "value": stored, "at": at, "vector": vector}
+    values = {
+        "prefixes": prefixes,
+        "key": key,
+        "value": stored,
+        "at": at,
+        "vector": vector,
+    }
     owner_rows(database, _ROWS, values)
     return key
 
@@ -117,7 +125,9 @@ def no_model() -> BaseChatModel:
     raise AssertionError("No model is asked in this test.")
 
 
-APPROVED = Verdict(index=0, supported=True, about="speaker", modality="asserted", conflict="none")
+APPROVED = Verdict(
+    index=0, supported=True, about="speaker", modality="asserted", conflict="none"
+)
 
 
 class ApprovedStore(BaseStore):
@@ -144,7 +154,10 @@ class ApprovedStore(BaseStore):
         """Read the memories to show."""
         former = Former(pool, embedder, no_model)
         return cls(
-            former, view, said, await known_memories(pool, embedder, view, said, [*BUILT_IN_KINDS])
+            former,
+            view,
+            said,
+            await known_memories(pool, embedder, view, said, [*BUILT_IN_KINDS]),
         )
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:

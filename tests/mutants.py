@@ -43,10 +43,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 def main(file: str, share: str, shares: str) -> None:
     """Print what the tests say of each mutant of a share."""
-    modules = [path for folder in _FOLDERS for path in sorted(Path(folder).rglob("*.py"))]
+    modules = [
+        path for folder in _FOLDERS for path in sorted(Path(folder).rglob("*.py"))
+    ]
     every = []
     for path in modules:
-        every += [(path, index) for index, _ in enumerate(changes(ast.parse(path.read_bytes())))]
+        every += [
+            (path, index)
+            for index, _ in enumerate(changes(ast.parse(path.read_bytes())))
+        ]
     sample = random.Random(_SEED).sample(every, min(_COUNT, len(every)))
     contexts = read_contexts(file)
     for path, index in sample[int(share) :: int(shares)]:
@@ -69,7 +74,9 @@ def changes(tree: ast.AST) -> Iterator[tuple[Any, str, Any]]:
     """Yield a node of the tree, the name of a field of it, and another value of the field."""
     for node in ast.walk(tree):
         match node:
-            case ast.If() | ast.While() | ast.IfExp() if not isinstance(node.test, ast.Compare):
+            case ast.If() | ast.While() | ast.IfExp() if not isinstance(
+                node.test, ast.Compare
+            ):
                 yield node, "test", ast.UnaryOp(ast.Not(), node.test)
             case ast.Compare(ops=[operator, *others]):
                 yield node, "ops", [_OTHER[type(operator)](), *others]
@@ -81,7 +88,9 @@ def changes(tree: ast.AST) -> Iterator[tuple[Any, str, Any]]:
                 yield node, "value", number + 1
             case ast.Return(value=ast.expr()):
                 yield node, "value", ast.Constant(None)
-            case ast.Expr(value=ast.Call() | ast.Await()) if not _UNSEEN.match(ast.unparse(node)):
+            case ast.Expr(value=ast.Call() | ast.Await()) if not _UNSEEN.match(
+                ast.unparse(node)
+            ):
                 yield node, "value", ast.Constant(None)
 
 
@@ -99,7 +108,9 @@ def executing(lines: dict[int, list[str]], line: int) -> list[str]:
     breadth = Counter(test for tests in lines.values() for test in tests if test)
     measured = [number for number in lines if number <= line]
     found = breadth.keys() & set(lines[max(measured)]) if measured else set()
-    return sorted(found or breadth, key=lambda test: ("tests/unit/" not in test, breadth[test]))
+    return sorted(
+        found or breadth, key=lambda test: ("tests/unit/" not in test, breadth[test])
+    )
 
 
 def verdict(tests: list[str]) -> str:

@@ -48,7 +48,9 @@ class Payloads:
         self.counts[VIOLATIONS] += len(found)
         return found
 
-    def failures(self, expected: Collection[str] = (), *, ask: bool = True) -> list[str]:
+    def failures(
+        self, expected: Collection[str] = (), *, ask: bool = True
+    ) -> list[str]:
         """Return the calls that failed without having been ordered to, since this was last asked.
 
         Each is "METHOD: ERROR", with what Slack says beside the error. Those of `expected` are left
@@ -81,9 +83,14 @@ class Payloads:
         known = [ts for where, _, ts in self._processing if where == url]
         asked = {"seconds": _SETTLE_SECONDS, "known": known}
         told = call(f"{url}/_playground/sessions/settle", asked)
-        new = {(url, one["channel"], one["thread_ts"]) for one in told["left_processing"]}
+        new = {
+            (url, one["channel"], one["thread_ts"]) for one in told["left_processing"]
+        }
         self._processing |= new
-        return [f"agents.sessions.setStatus: {one[1:]} was left in processing" for one in new]
+        return [
+            f"agents.sessions.setStatus: {one[1:]} was left in processing"
+            for one in new
+        ]
 
 
 def unexpected(failures: Iterable[str], expected: Collection[str]) -> list[str]:
@@ -95,7 +102,9 @@ def unexpected(failures: Iterable[str], expected: Collection[str]) -> list[str]:
 
 def summary(counts: Mapping[str, int]) -> str:
     """Return one line with the counts."""
-    calls, expected, wrong = (counts.get(name, 0) for name in (CALLS, EXPECTED, VIOLATIONS))
+    calls, expected, wrong = (
+        counts.get(name, 0) for name in (CALLS, EXPECTED, VIOLATIONS)
+    )
     return (
         f"Slack's reference: {calls:,} calls validated, of which {expected:,} failed as their tests"
         f" say; {wrong:,} violations"

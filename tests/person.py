@@ -33,7 +33,10 @@ class Person:
     """
 
     def __init__(
-        self, slack: PlaygroundSlack, answered: Callable[[Said], Any] | None = None, **profile: Any
+        self,
+        slack: PlaygroundSlack,
+        answered: Callable[[Said], Any] | None = None,
+        **profile: Any,
     ) -> None:
         self.slack, self._answered = slack, answered
         self.id, self.team = slack.person(**profile)
@@ -54,7 +57,9 @@ class Person:
 
         def opened() -> Place | None:
             view = self.form()
-            is_panel = view is not None and view["private_metadata"].startswith('{"act":"show"')
+            is_panel = view is not None and view["private_metadata"].startswith(
+                '{"act":"show"'
+            )
             return None if is_panel else view
 
         return wait_until(opened, "a form")
@@ -82,8 +87,12 @@ class Person:
         place = {"channel": channel}
         if under is not None:
             place = {"channel": under.channel, "thread_ts": under.thread_ts}
-        made = self.slack.control("messages", {"user": self.id, "text": text, **place, **parts})
-        return Said(self, made["channel"], made["ts"], place.get("thread_ts", made["ts"]), text)
+        made = self.slack.control(
+            "messages", {"user": self.id, "text": text, **place, **parts}
+        )
+        return Said(
+            self, made["channel"], made["ts"], place.get("thread_ts", made["ts"]), text
+        )
 
     def ask(self, text: str, **where: Any) -> Any:
         """Write a message, and return its whole answer."""
@@ -155,11 +164,18 @@ class Person:
         def now() -> Place | None:
             if "hash" in place:
                 views = [self.home(), *self.views()]
-                view = next((one for one in views if one.get("id") == place["id"]), place)
+                view = next(
+                    (one for one in views if one.get("id") == place["id"]), place
+                )
                 return view if view["hash"] != place["hash"] else None
             channel = place.get("channel", "dm")
-            found = next((m for m in self.seen(channel) if m["ts"] == place["ts"]), None)
-            if found is None or {**place, "channel": None} == {**found, "channel": None}:
+            found = next(
+                (m for m in self.seen(channel) if m["ts"] == place["ts"]), None
+            )
+            if found is None or {**place, "channel": None} == {
+                **found,
+                "channel": None,
+            }:
                 return None
             return {**found, "channel": channel}
 
@@ -201,7 +217,11 @@ def shown(place: Place) -> str:
 
 def sections(place: Place) -> list[str]:
     """Return the texts of a place's sections."""
-    return [one["text"]["text"] for one in place.get("blocks", []) if one["type"] == "section"]
+    return [
+        one["text"]["text"]
+        for one in place.get("blocks", [])
+        if one["type"] == "section"
+    ]
 
 
 def elements(place: Place) -> list[dict[str, Any]]:
@@ -209,7 +229,11 @@ def elements(place: Place) -> list[dict[str, Any]]:
     return [
         {**element, "block_id": block.get("block_id", "")}
         for block in place.get("blocks", [])
-        for element in [block.get("accessory"), block.get("element"), *block.get("elements", [])]
+        for element in [
+            block.get("accessory"),
+            block.get("element"),
+            *block.get("elements", []),
+        ]
         if element and "action_id" in element
     ]
 
@@ -226,7 +250,10 @@ def acts_in(place: Place, act: str, **fields: object) -> list[dict[str, Any]]:
     """Return the elements with an act that has these fields, each with its value as ``chosen``."""
     found: list[dict[str, Any]] = []
     for element in elements(place):
-        values = [element.get("value"), *(one["value"] for one in element.get("options", []))]
+        values = [
+            element.get("value"),
+            *(one["value"] for one in element.get("options", [])),
+        ]
         chosen = [value for value in values if _is_act(value, act, fields)]
         found += [{**element, "chosen": value} for value in chosen]
     return found

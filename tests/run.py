@@ -39,13 +39,19 @@ def main(option: str = "") -> int:
 
 def _marked() -> list[str]:
     """Return the modules that have a mark of slow tests."""
-    modules = sorted([*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("packages/*/tests/test_*.py")])
-    return [str(path) for path in modules if "pytest.mark.slow" in path.read_text("utf-8")]
+    modules = sorted(
+        [*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("packages/*/tests/test_*.py")]
+    )
+    return [
+        str(path) for path in modules if "pytest.mark.slow" in path.read_text("utf-8")
+    ]
 
 
 def _python(*command: str) -> int:
     """Run a module of this Python and return its exit code."""
-    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, check=False
+    ).returncode
 
 
 if __name__ == "__main__":

@@ -17,6 +17,10 @@ def use_memory() -> None:
     A `TMPDIR` that is set is left as it is.
     """
     room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > _MEMORY_BYTES
-    if room and "TMPDIR" not in os.environ and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+    if (
+        room
+        and "TMPDIR" not in os.environ
+        and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+    ):
         os.environ["TMPDIR"] = str(MEMORY)
         tempfile.tempdir = None

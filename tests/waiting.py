@@ -28,11 +28,15 @@ async def until(check: Callable[[], Any]) -> Any:
 
 
 def wait_until(
-    check: Callable[[], T | None], what: str = "what was waited for", seconds: float = SECONDS
+    check: Callable[[], T | None],
+    what: str = "what was waited for",
+    seconds: float = SECONDS,
 ) -> T:
     """Return what `check` returns as soon as that is true; for tests without an event loop."""
     end = time.monotonic() + seconds
     while not (found := check()):
-        assert time.monotonic() < end, f"There was not {what} within {seconds:g} seconds."
+        assert time.monotonic() < end, (
+            f"There was not {what} within {seconds:g} seconds."
+        )
         threading.Event().wait(_LOOK_SECONDS)
     return found

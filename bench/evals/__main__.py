@@ -24,9 +24,21 @@ def _options(arguments: Sequence[str] | None) -> Options:
     )
     add = parser.add_argument
     add("--cases", type=Path, default=CASES, metavar="FOLDER")
-    add("--language", dest="languages", action="append", default=[], help="such as en; repeatable")
+    add(
+        "--language",
+        dest="languages",
+        action="append",
+        default=[],
+        help="such as en; repeatable",
+    )
     choices = ("only", "without")
-    add("--held-out", nargs="?", const="only", choices=choices, help="only these, or none of them")
+    add(
+        "--held-out",
+        nargs="?",
+        const="only",
+        choices=choices,
+        help="only these, or none of them",
+    )
     add("--concurrency", type=int, default=4, help="cases at a time")
     return Options(**vars(parser.parse_args(arguments)))
 

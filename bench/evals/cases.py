@@ -12,11 +12,20 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bot.runtime.problems import Problem
 
-Category: TypeAlias = Literal["kept", "not_kept", "changed", "taken_back", "until", "for_channel"]
+Category: TypeAlias = Literal[
+    "kept", "not_kept", "changed", "taken_back", "until", "for_channel"
+]
 
 _ZONES = {
     "de": "Europe/Berlin",
@@ -79,12 +88,16 @@ class Case(_Strict):
 
     id: str = Field(pattern=_ID)
     category: Category = Field(alias="class")
-    messages: tuple[str, ...] = Field(min_length=1, max_length=3)  # formed together, like a burst
+    messages: tuple[str, ...] = Field(
+        min_length=1, max_length=3
+    )  # formed together, like a burst
     question: str | None = None  # of Kioku, which the first message answers
     existing: tuple[Existing, ...] = ()
     audience: Literal["dm", "public"] = "dm"
     decision: bool = False
-    days_ago: int = Field(0, ge=0, le=30)  # days before the run when the messages were written
+    days_ago: int = Field(
+        0, ge=0, le=30
+    )  # days before the run when the messages were written
     keep: tuple[Expected, ...] = ()  # new memories
     change: tuple[Expected, ...] = ()  # existing ones, patched, or removed and replaced
     remove: tuple[str, ...] = ()
@@ -110,7 +123,9 @@ class Case(_Strict):
     @property
     def expects(self) -> int:
         """The number of expected changes and questions."""
-        return len(self.keep + self.change + self.ask + self.leave_open) + len(self.remove)
+        return len(self.keep + self.change + self.ask + self.leave_open) + len(
+            self.remove
+        )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -118,7 +133,10 @@ class Case(_Strict):
         named = (*self.change, *self.leave_open)
         if any(one.name is None for one in named):
             raise ValueError("change and leave_open name an existing memory")
-        if not {one.name for one in (*named, *self.allow) if one.name} | {*self.remove} <= names:
+        if (
+            not {one.name for one in (*named, *self.allow) if one.name} | {*self.remove}
+            <= names
+        ):
             raise ValueError("a name is none of the existing memories")
         if any(not one.says for one in (*self.keep, *self.ask)):
             raise ValueError("keep and ask need what the memory says")
@@ -129,7 +147,9 @@ def load_cases(folder: Path) -> list[Case]:
     """Return the cases of every ``LANGUAGE.toml`` in `folder`. Raises `Problem`."""
     files = sorted(folder.glob("*.toml"))
     if not files:
-        raise Problem(f"There are no cases in {folder}: name their folder with --cases.")
+        raise Problem(
+            f"There are no cases in {folder}: name their folder with --cases."
+        )
     cases = [case for file in files for case in _read(file)]
     return sorted(cases, key=lambda case: case.id)
 
@@ -140,7 +160,9 @@ def _read(file: Path) -> list[Case]:
     except (OSError, ValueError) as fault:
         raise Problem(f"{file} cannot be read as TOML ({fault}).") from None
     cases: list[Case] = []
-    for category, case, given in [(c, i, one) for c in found for i, one in found[c].items()]:
+    for category, case, given in [
+        (c, i, one) for c in found for i, one in found[c].items()
+    ]:
         try:
             cases.append(Case.model_validate({"class": category, "id": case, **given}))
         except ValidationError as invalid:
@@ -153,12 +175,17 @@ def _read(file: Path) -> list[Case]:
 
 
 def chosen_cases(
-    cases: Sequence[Case], *, languages: Sequence[str], held_out: Literal["only", "without"] | None
+    cases: Sequence[Case],
+    *,
+    languages: Sequence[str],
+    held_out: Literal["only", "without"] | None,
 ) -> list[Case]:
     """Return the cases of `languages` (empty: all) and of `held_out`. Raises `Problem`."""
     known = sorted({case.language for case in cases})
     if unknown := sorted(set(languages) - set(known)):
-        raise Problem(f"There are no cases in {', '.join(unknown)}, only in {', '.join(known)}.")
+        raise Problem(
+            f"There are no cases in {', '.join(unknown)}, only in {', '.join(known)}."
+        )
     return [
         case
         for case in cases

@@ -13,7 +13,15 @@ STAND_IN = (
     "The answers came from the stand-in model, a script: this run shows that the protocol works,"
     " and its score means nothing."
 )
-_HEAD = ("language", "cases", "passed", "precision", "recall", "wrong removals", "questions")
+_HEAD = (
+    "language",
+    "cases",
+    "passed",
+    "precision",
+    "recall",
+    "wrong removals",
+    "questions",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +47,8 @@ class Report:
         rows = [_HEAD, tuple("---" for _ in _HEAD)]
         languages = sorted({one.case.language for one in self.results})
         rows += [
-            _row(one, [r for r in self.results if r.case.language == one]) for one in languages
+            _row(one, [r for r in self.results if r.case.language == one])
+            for one in languages
         ]
         rows.append(_row("all", self.results))
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -48,7 +57,9 @@ class Report:
         """Return one line for each failed case, with the differences."""
         return [
             f"{one.case.id}: "
-            + "; ".join([*(f"not {what}" for what in one.score.missed), *one.score.wrong])
+            + "; ".join(
+                [*(f"not {what}" for what in one.score.missed), *one.score.wrong]
+            )
             for one in self.results
             if one.score is not None and not one.score.passed
         ]

@@ -47,7 +47,9 @@ class Options:
 async def measured(settings: Settings, options: Options) -> Report:
     """Run the cases and return the report. Raises `Problem`."""
     cases = chosen_cases(
-        load_cases(options.cases), languages=options.languages, held_out=options.held_out
+        load_cases(options.cases),
+        languages=options.languages,
+        held_out=options.held_out,
     )
     if not settings.has_model:
         raise Problem(
@@ -57,7 +59,9 @@ async def measured(settings: Settings, options: Options) -> Report:
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(operators_pool(settings))
         clients = await stack.enter_async_context(open_model_clients(settings))
-        space = await memory.embedding_space(clients.embeddings, settings.embedding_model)
+        space = await memory.embedding_space(
+            clients.embeddings, settings.embedding_model
+        )
         await check_database(pool, space, migrations())
         embedder = memory.Embedder(clients.embeddings, space)
         runner = _Runner(settings, pool, embedder, clients, options)
@@ -126,11 +130,15 @@ class _Runner:
                 ) from None
             return Result(case=case, score=None)
         except memory.InvalidContent as problem:
-            raise Problem(f"The case {case.id} has a memory that is invalid: {problem}") from None
+            raise Problem(
+                f"The case {case.id} has a memory that is invalid: {problem}"
+            ) from None
         finally:
             await memory.erase(self._pool, person)
         self._answered += 1
-        return Result(case=case, score=score(case, outcome), questions=len(outcome.asked))
+        return Result(
+            case=case, score=score(case, outcome), questions=len(outcome.asked)
+        )
 
     async def _outcome(self, case: Case, person: memory.Person) -> Outcome:
         namespace = person.namespace(case.audience)
@@ -173,7 +181,9 @@ class _Runner:
     ) -> Outcome:
         """Return what may be kept of a message for its channel: the message, or nothing."""
         said_on = message.said_at.astimezone(case.zone).date()
-        judged = await self._former.judge_kept(person, message, None, decision=case.decision)
+        judged = await self._former.judge_kept(
+            person, message, None, decision=case.decision
+        )
         if isinstance(judged, memory.Refusal):
             return Outcome(said_on=said_on)
         line = Stored(key=message.ts, kind="KeptLine", content={"text": judged.text})

@@ -123,7 +123,9 @@ class _Comparison:
     def _is_left_open(self, expected: Expected) -> bool:
         """Return whether the person was asked, or both memories exist."""
         name = str(expected.name)
-        if any(one.key == self._outcome.before[name].key for one in self._outcome.asked):
+        if any(
+            one.key == self._outcome.before[name].key for one in self._outcome.asked
+        ):
             return True
         return self._is_as_before(name) and self._take(expected)
 
@@ -156,7 +158,10 @@ class _Comparison:
 
     def _is_as_before(self, name: str) -> bool:
         before, now = self._outcome.before[name], self._now(name)
-        return now is not None and (now.content, now.until) == (before.content, before.until)
+        return now is not None and (now.content, now.until) == (
+            before.content,
+            before.until,
+        )
 
     def _fits(self, expected: Expected, given: Stored) -> bool:
         return fits(expected, given, self._outcome.said_on)
@@ -166,13 +171,19 @@ def fits(expected: Expected, given: Stored, said_on: date) -> bool:
     """Return whether a memory meets the conditions of `expected`."""
     if expected.kind and given.kind not in expected.kind.split("|"):
         return False
-    text = _folded(" ".join(str(one) for one in given.content.values() if one is not None))
+    text = _folded(
+        " ".join(str(one) for one in given.content.values() if one is not None)
+    )
     for spellings in expected.says:
         if not any(_folded(one) in text for one in spellings.split("|")):
             return False
     if expected.level:
         low, high = expected.level
-        levels = [given.content[name] for name in _LEVELS if given.content.get(name) is not None]
+        levels = [
+            given.content[name]
+            for name in _LEVELS
+            if given.content.get(name) is not None
+        ]
         if not all(low <= one <= high for one in levels):
             return False
     return not expected.until or given.until in last_days(expected.until, said_on)
@@ -191,11 +202,15 @@ def last_days(rule: str, said_on: date) -> set[date | None]:
             found.add(said_on + timedelta(days=int(one[1:])))
         elif one == "month-end":
             found.add(
-                (said_on.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+                (said_on.replace(day=28) + timedelta(days=4)).replace(day=1)
+                - timedelta(days=1)
             )
         elif one in _DAYS:
             ahead = (_DAYS.index(one) - said_on.weekday()) % 7
-            found |= {said_on + timedelta(days=days) for days in ({ahead} if ahead else {0, 7})}
+            found |= {
+                said_on + timedelta(days=days)
+                for days in ({ahead} if ahead else {0, 7})
+            }
         else:
             month, day = map(int, one.split("-"))
             this_year = date(said_on.year, month, day)

@@ -44,14 +44,17 @@ class UserTechInterest(BaseModel):
     ]
     category: Annotated[
         str | None,
-        Field(description="大まかな領域（たとえばクラウド、データベース、セキュリティ）"),
+        Field(
+            description="大まかな領域（たとえばクラウド、データベース、セキュリティ）"
+        ),
     ] = None
     interest_level: Annotated[
         Annotated[int, Field(ge=0, le=100)] | None,
         Field(description="どれほど気になるか、0から100まで"),
     ] = None
     description: Annotated[
-        str | None, Field(description="ほかに本人が述べたこと（目的、経験、知識の深さなど）")
+        str | None,
+        Field(description="ほかに本人が述べたこと（目的、経験、知識の深さなど）"),
     ] = None
 
 
@@ -70,12 +73,16 @@ def main() -> None:
     openai = OpenAI()
     vectors = PostgresIndexConfig(
         dims=1536,
-        embed=OpenAIEmbeddings(model="text-embedding-3-small", check_embedding_ctx_length=False),
+        embed=OpenAIEmbeddings(
+            model="text-embedding-3-small", check_embedding_ctx_length=False
+        ),
     )
 
     def reply(question: dict[str, str], known: list[str]) -> str:
         memories = "\n".join(known)
-        frame = f"Answer the user. Known about them:\n<memories>\n{memories}\n</memories>"
+        frame = (
+            f"Answer the user. Known about them:\n<memories>\n{memories}\n</memories>"
+        )
         written: Any = [{"role": "developer", "content": frame}, question]
         return openai.responses.create(
             model=MODEL, input=written, tools=[{"type": "web_search_preview"}]
@@ -94,17 +101,21 @@ def main() -> None:
             opened.setup()
 
             @entrypoint(store=opened)
-            def turn(question: dict[str, str], *, store: BaseStore, config: RunnableConfig) -> str:
+            def turn(
+                question: dict[str, str], *, store: BaseStore, config: RunnableConfig
+            ) -> str:
                 found = store.search(("chat", config["configurable"]["user_id"]))
                 answer = reply(
-                    question, [json.dumps(one.value, ensure_ascii=False) for one in found]
+                    question,
+                    [json.dumps(one.value, ensure_ascii=False) for one in found],
                 )
                 remember.invoke({"messages": [question]}, config=config)
                 return answer
 
             return str(
                 turn.invoke(
-                    {"role": "user", "content": text}, {"configurable": {"user_id": person}}
+                    {"role": "user", "content": text},
+                    {"configurable": {"user_id": person}},
                 )
             )
 

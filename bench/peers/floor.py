@@ -14,7 +14,9 @@ def main() -> None:
     client = openai.OpenAI()
 
     def turn(_person: str, text: str) -> str:
-        stream = client.responses.create(model=MODEL, input=text, stream=True, store=False)
+        stream = client.responses.create(
+            model=MODEL, input=text, stream=True, store=False
+        )
         reply = ""
         with stream:
             for event in stream:

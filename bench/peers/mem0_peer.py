@@ -40,8 +40,12 @@ def main() -> None:
     completions = importlib.import_module("openai").OpenAI().chat.completions
 
     def turn(person: str, text: str) -> str:
-        found = mem0.search(query=text, filters={"user_id": person}, top_k=SHOWN)["results"]
-        known = "\n".join(json.dumps(one["memory"], ensure_ascii=False) for one in found)
+        found = mem0.search(query=text, filters={"user_id": person}, top_k=SHOWN)[
+            "results"
+        ]
+        known = "\n".join(
+            json.dumps(one["memory"], ensure_ascii=False) for one in found
+        )
         frame = f"Answer the user. Known about them:\n<memories>\n{known}\n</memories>"
         said = [{"role": "system", "content": frame}, {"role": "user", "content": text}]
         choice = completions.create(model=MODEL, messages=said).choices[0]

@@ -48,7 +48,9 @@ async def view_of_message(app: App, message: Message) -> MemoryView:
     """
     if message.is_shared:
         return memory_view(message.person.namespace(message.channel_id), shared=True)
-    return await view_at(app, message.person, message.channel_id, message.ts, message.audience)
+    return await view_at(
+        app, message.person, message.channel_id, message.ts, message.audience
+    )
 
 
 async def view_at(
@@ -110,7 +112,9 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
     the Slack client.
     """
     named = {"team": team_id, "channel": channel_id}
-    [known] = await execute_statement(app.pool, _SQL["known"], {**named, "gap": GAP_SECONDS})
+    [known] = await execute_statement(
+        app.pool, _SQL["known"], {**named, "gap": GAP_SECONDS}
+    )
     asked_at = known.pop("asked_at")
     if known.pop("is_trusted"):
         return ConversationKind(**known)
@@ -118,12 +122,16 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
     channel = answer.get("channel") or {}
     audience, shared = kind_of(channel, channel_id)
     if channel.get("is_member") is False:
-        return ConversationKind(audience=audience, shared=shared, changed=known["changed"])
+        return ConversationKind(
+            audience=audience, shared=shared, changed=known["changed"]
+        )
     values = {**named, "audience": audience, "shared": shared, "asked_at": asked_at}
     kept = await execute_statement(app.pool, _SQL["keep"], values)
     if not kept:
         return ConversationKind(audience=channel_id, shared=True, changed=math.inf)
-    return ConversationKind(audience=audience, shared=shared, changed=kept[0]["changed"])
+    return ConversationKind(
+        audience=audience, shared=shared, changed=kept[0]["changed"]
+    )
 
 
 async def invalidate_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:

@@ -144,7 +144,11 @@ async def withdraw_message(
         return None
     if row["is_open"] and row["begun"]:
         lock = f"{DELETE_ANSWER}:{row['id']}"
-        arguments = {"team": change.team_id, "thread": change.thread, "message": str(row["id"])}
+        arguments = {
+            "team": change.team_id,
+            "thread": change.thread,
+            "message": str(row["id"]),
+        }
         await queue.defer(connection, DELETE_ANSWER, {lock: arguments}, queue=REPLIES)
     if row["is_taken"]:
         await answer_at_once(connection, queue, change.thread)
@@ -188,12 +192,16 @@ async def update_from_message_later(
     await queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
 
 
-async def delete_texts(connection: AsyncConnection[DictRow], person: Person, turn: UUID) -> None:
+async def delete_texts(
+    connection: AsyncConnection[DictRow], person: Person, turn: UUID
+) -> None:
     """Delete the texts of a person's turn; no memory is formed from them."""
     await connection.execute(_SQL["delete_texts"], {**person.ids, "id": turn})
 
 
-async def message_before(connection: AsyncConnection[DictRow], message: Message) -> str | None:
+async def message_before(
+    connection: AsyncConnection[DictRow], message: Message
+) -> str | None:
     """Return the ts of the author's previous message in this thread, or in the whole DM."""
     values = values_of(message) | {"dm": DM}
     row = await fetch_row(connection, _SQL["message_before"], values)

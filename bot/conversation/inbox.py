@@ -21,7 +21,12 @@ from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import THREAD_SETTING, Message
 from bot.slack.sessions import WAIT_SECONDS, Progress
 from memory.metrics import step
-from memory.postgres import execute_statement, load_statements, transaction, transaction_timeout
+from memory.postgres import (
+    execute_statement,
+    load_statements,
+    transaction,
+    transaction_timeout,
+)
 
 log = logging.getLogger(__name__)
 
@@ -87,14 +92,18 @@ async def store_message(app: App, message: Message) -> bool:
         "task": ANSWER,
     }
     scope = {THREAD_SETTING: message.thread, **message.person.settings}
-    stored = await execute_statement(app.pool, _SQL["store"], values, scope=scope, prepare=True)
+    stored = await execute_statement(
+        app.pool, _SQL["store"], values, scope=scope, prepare=True
+    )
     return bool(stored)
 
 
 async def store_withdrawn(app: App, message: Message) -> None:
     """Record a message that was deleted before its delivery, so that it is never answered."""
     scope = {THREAD_SETTING: message.thread}
-    await execute_statement(app.pool, _SQL["store_deleted"], _new_row(message), scope=scope)
+    await execute_statement(
+        app.pool, _SQL["store_deleted"], _new_row(message), scope=scope
+    )
 
 
 @step("claim")
@@ -146,7 +155,9 @@ async def stop_thread(app: App, thread: str, *, stopped_ts: str) -> bool:
     return True
 
 
-async def release_message(app: App, claimed: ClaimedMessage, *, failed: bool = False) -> None:
+async def release_message(
+    app: App, claimed: ClaimedMessage, *, failed: bool = False
+) -> None:
     """Record that this attempt ended without an answer; `failed`: with an error.
 
     Raises `Superseded` if the message is no longer this run's.
@@ -172,7 +183,9 @@ async def finish_without_turn(
         await finish(connection, claimed, status)
 
 
-async def answer_at_once(connection: AsyncConnection[DictRow], queue: Queue, thread: str) -> None:
+async def answer_at_once(
+    connection: AsyncConnection[DictRow], queue: Queue, thread: str
+) -> None:
     """Add the job that answers the messages of a thread, ahead of all that wait.
 
     The statement `store` of ``inbox.sql`` adds the same job for a new message.
@@ -187,7 +200,9 @@ async def read_progress(app: App, message: Message) -> Progress:
     statement = _SQL["progress"]
     try:
         with transaction_timeout(WAIT_SECONDS):
-            found = await execute_statement(app.pool, statement, values_of(message), scope=scope)
+            found = await execute_statement(
+                app.pool, statement, values_of(message), scope=scope
+            )
     except OperationalError as error:
         log.info("whether a message waits could not be read: %s", fault(error))
         return "waiting"

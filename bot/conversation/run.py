@@ -51,7 +51,9 @@ class Run:
         self._pool = app.pool
         self._pulse = app.queue.pulse
         self._confirmed_at = time.monotonic()
-        self._interruption: asyncio.Future[Interrupted] = asyncio.get_running_loop().create_future()
+        self._interruption: asyncio.Future[Interrupted] = (
+            asyncio.get_running_loop().create_future()
+        )
 
     @property
     def ownership(self) -> dict[str, UUID]:
@@ -106,7 +108,9 @@ class Run:
         """Return the reason in the message's row why the attempt must end, or None."""
         scope = {THREAD_SETTING: self.thread}
         statement = _SQL["read_run"]
-        rows = await execute_statement(self._pool, statement, self.ownership, scope=scope)
+        rows = await execute_statement(
+            self._pool, statement, self.ownership, scope=scope
+        )
         if not rows:
             return Superseded()
         return Stopped() if rows[0]["status"] == "stopped" else None

@@ -116,7 +116,10 @@ class Turn:
     @property
     def is_kept(self) -> bool:
         """Whether texts are stored: memory is on, and the message has not been forgotten."""
-        return self.memory_state.on_record and self.message.ts not in self.forgotten_messages
+        return (
+            self.memory_state.on_record
+            and self.message.ts not in self.forgotten_messages
+        )
 
     @property
     def is_cut(self) -> bool:
@@ -148,14 +151,18 @@ class Turn:
         return None
 
 
-async def begin_turn(app: App, claimed: ClaimedMessage, *, question: str, words: str) -> Turn:
+async def begin_turn(
+    app: App, claimed: ClaimedMessage, *, question: str, words: str
+) -> Turn:
     """Begin the turn of a message, with `read_start` and `store_begin`; raises as they do."""
     start = await read_start(app, claimed)
     return await store_begin(app, start, question=question, words=words)
 
 
 @step("start")
-async def read_start(app: App, claimed: ClaimedMessage, *, limited: bool = False) -> Turn:
+async def read_start(
+    app: App, claimed: ClaimedMessage, *, limited: bool = False
+) -> Turn:
     """Return a turn that is not stored yet, with what decides how it begins.
 
     Raises `bot.access.QuotaExceeded` if `limited`.
@@ -198,17 +205,23 @@ async def store_begin(app: App, start: Turn, *, question: str, words: str) -> Tu
     queries = [_begin_query(start, *texts)]
     if start.memory_state.off is None:
         queries += _context_queries(start)
-    [begun, *context] = await execute_queries(app.pool, queries, scope=_scope(start.message))
+    [begun, *context] = await execute_queries(
+        app.pool, queries, scope=_scope(start.message)
+    )
     return replace(
         start,
-        removed=tuple(dict.fromkeys([*redacted_question.removed, *redacted_words.removed])),
+        removed=tuple(
+            dict.fromkeys([*redacted_question.removed, *redacted_words.removed])
+        ),
         words=redacted_words.text,
         **_check_begun(start.claimed, begun),
         **_context(*context),
     )
 
 
-async def read_turn(pool: Pool, person: Person, channel: str, ts: str) -> DictRow | None:
+async def read_turn(
+    pool: Pool, person: Person, channel: str, ts: str
+) -> DictRow | None:
     """Return `audience`, `question` and `words` of a person's message, if its turn has begun."""
     values = {**person.ids, "channel": channel, "ts": ts}
     found = await person_statement(pool, person, _SQL["of_message"], values)
@@ -240,13 +253,17 @@ async def end_turn(
     person = turn.view.person
     [kept] = redact_texts(reply or "", known=turn.removed)
     lock = message.person.prefix
-    async with transaction(app.pool, _scope(message), lock=lock, shared=True) as connection:
+    async with transaction(
+        app.pool, _scope(message), lock=lock, shared=True
+    ) as connection:
         await finish(connection, turn.claimed, outcome)
         # A fixed sentence in place of an answer does not show that a model answers again.
         if outcome == "answered" and reply is not None:
             await end_telling(connection, message.person, MODEL_AWAY)
         # A fixed sentence in place of an answer asks for no consent.
-        if turn.memory_state.is_first and (reply is not None or not turn.memory_state.asks):
+        if turn.memory_state.is_first and (
+            reply is not None or not turn.memory_state.asks
+        ):
             await connection.execute(_SQL["note_informed"], message.person.ids)
         values = {
             **values_of(message),
@@ -336,7 +353,11 @@ def _check_begun(claimed: ClaimedMessage, begun: Sequence[DictRow]) -> dict[str,
     [row] = begun
     if row["stopped"]:
         claimed.run.interrupt(Stopped())
-    return {"again": row["again"], "asked": row["asked"], "reply_ts": tuple(row["reply_ts"])}
+    return {
+        "again": row["again"],
+        "asked": row["asked"],
+        "reply_ts": tuple(row["reply_ts"]),
+    }
 
 
 def _scope(message: Message) -> dict[str, str]:

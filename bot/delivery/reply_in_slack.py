@@ -50,7 +50,12 @@ from bot.slack.client import (
     unless_refused,
 )
 from bot.slack.messages import split_thread_key
-from bot.slack.posting import CLOCKS_DIFFER_SECONDS, messages_since, post_once, with_metadata
+from bot.slack.posting import (
+    CLOCKS_DIFFER_SECONDS,
+    messages_since,
+    post_once,
+    with_metadata,
+)
 from bot.slack.retries import RATE_LIMITED
 from bot.ui.blocks import (
     FALLBACK_LIMIT,
@@ -96,7 +101,9 @@ class DeliveryFailed(Exception):
     @property
     def is_expected(self) -> bool:
         """Whether nothing can be written there: archived, left, restricted, or a deleted thread."""
-        restricted = self.code.startswith(("restricted_action", "cannot_reply_to_message"))
+        restricted = self.code.startswith(
+            ("restricted_action", "cannot_reply_to_message")
+        )
         return restricted or self.code in CONVERSATION_GONE
 
 
@@ -105,7 +112,9 @@ class State(Enum):
 
     EMPTY = "nothing; it may be streamed"
     STREAMING = "a stream that grows"
-    HELD = "nothing, or a stream that takes no more; the page is posted when it is whole"
+    HELD = (
+        "nothing, or a stream that takes no more; the page is posted when it is whole"
+    )
 
 
 @dataclass(slots=True)
@@ -160,7 +169,9 @@ class ReplyInSlack:
         self._turn = turn
         self._message = turn.message
         self._client = app.slack.client(self._message.team_id)
-        self._patient = app.slack.client(self._message.team_id, patience=_PATIENCE_SECONDS)
+        self._patient = app.slack.client(
+            self._message.team_id, patience=_PATIENCE_SECONDS
+        )
         self.state = State.EMPTY
         self.text = ""
         self._page = _Page()
@@ -432,7 +443,9 @@ class ReplyInSlack:
             if split := self._overflow():
                 await self._turn_page(split, may_wait=True)
                 return False
-            return await self._stop_stream(self._patient, self._unsent(), below, "active")
+            return await self._stop_stream(
+                self._patient, self._unsent(), below, "active"
+            )
         except Stopped:
             # The text is complete, so what Slack did not take is posted below.
             has_whole_text = not self._unsent().strip()
@@ -446,7 +459,9 @@ class ReplyInSlack:
         """End the stream with its last text; if that fails, call `_break` and return False."""
         self._end_open_tasks()
         try:
-            await self._ask_for_end(client, _chunks(piece, self._tasks.values()), below, session)
+            await self._ask_for_end(
+                client, _chunks(piece, self._tasks.values()), below, session
+            )
         except SLACK_FAULTS as error:
             self._break(error)
             return False
@@ -525,7 +540,9 @@ class ReplyInSlack:
             await self._post({"text": truncate(text, FALLBACK_LIMIT), "blocks": blocks})
         except DeliveryFailed as failed:
             if failed.code in _TOO_LONG and len(text) > _SHORT:
-                log.warning("a reply was refused, it is posted in halves: %s", failed.code)
+                log.warning(
+                    "a reply was refused, it is posted in halves: %s", failed.code
+                )
                 half = Limits(len(text) * 2 // 3, max(count_blocks(text) // 2, 2))
                 await self._post_parts(text, half, below)
                 return
@@ -621,7 +638,10 @@ class ReplyInSlack:
 
 def turn_metadata(turn_id: UUID, **payload: str) -> dict[str, Any]:
     """Return the metadata of a reply's message. Every member of the workspace can read it."""
-    return {"event_type": _TURN_EVENT, "event_payload": {"turn": str(turn_id), **payload}}
+    return {
+        "event_type": _TURN_EVENT,
+        "event_payload": {"turn": str(turn_id), **payload},
+    }
 
 
 async def unrecorded_messages(

@@ -143,7 +143,9 @@ class ReplyStream:
         in_dm = self._turn.view.own.audience == DM
         for make_payload in makers:
             payload = await make_payload(await self.localizer())
-            client = self._app.slack.client(self._message.team_id, patience=PATIENCE_SECONDS)
+            client = self._app.slack.client(
+                self._message.team_id, patience=PATIENCE_SECONDS
+            )
             try:
                 await show_privately(
                     client,

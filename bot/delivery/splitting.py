@@ -14,7 +14,9 @@ from typing import Literal, TypeAlias
 
 # As in CommonMark, also within lists; a line with both ends is inline code. Source:
 # https://spec.commonmark.org/0.31.2/#fenced-code-blocks
-_FENCE = re.compile(r"^([ \t]{0,12})(`{3,30}(?=[^`\n]*$)|~{3,30}(?!~))([^\n]*)$", re.MULTILINE)
+_FENCE = re.compile(
+    r"^([ \t]{0,12})(`{3,30}(?=[^`\n]*$)|~{3,30}(?!~))([^\n]*)$", re.MULTILINE
+)
 # A longer fence line, repeated in each part, could fill the part.
 _FENCE_LENGTH = 64
 _LEAST_CHARACTERS = 1_000
@@ -22,7 +24,9 @@ _LEAST_BLOCKS = 6
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _HEADING = re.compile(r"[ \t]{0,3}#{1,6}(?:[ \t]|$)")
 _RULE = re.compile(r"[ \t]{0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
-_DELIMITERS = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_DELIMITERS = re.compile(
+    r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$"
+)
 # Where to break, the best first: after paragraphs, lines, sentences, clauses and words.
 _BREAKS = ("\n\n", "\n", "。", ". ", "、", " ")
 
@@ -129,7 +133,9 @@ def shown_end(text: str) -> int:
         has_ended = text[line.end - 1] == "\n"
         is_open_row = line.kind == "table" and not (line.head and has_ended)
         is_last = line.end == end
-        may_be_head = is_last and line.kind == "text" and "|" in text[line.start : line.end]
+        may_be_head = (
+            is_last and line.kind == "text" and "|" in text[line.start : line.end]
+        )
         if line.kind == "heading" or is_open_row or may_be_head:
             end = line.start
         elif line.kind != "blank":

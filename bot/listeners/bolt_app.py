@@ -48,7 +48,9 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
         if body.get("type") == "app_rate_limited":
             # More than 30,000 deliveries an hour were due.
             # Source: https://docs.slack.dev/apis/events-api/#rate-limiting
-            log.warning("Slack limits its deliveries to this app: events of a minute are missing")
+            log.warning(
+                "Slack limits its deliveries to this app: events of a minute are missing"
+            )
             return BoltResponse(status=HTTPStatus.OK)
         if "event" in body:
             with transaction_timeout(_DATABASE_SECONDS):
@@ -106,7 +108,9 @@ def answer_to(error: Exception) -> BoltResponse:
     level = logging.WARNING if is_passing or is_acknowledged else logging.ERROR
     log.log(level, "a request from Slack was not carried out: %s", fault(error))
     if is_passing:
-        return BoltResponse(status=HTTPStatus.SERVICE_UNAVAILABLE, body="Please send it again.\n")
+        return BoltResponse(
+            status=HTTPStatus.SERVICE_UNAVAILABLE, body="Please send it again.\n"
+        )
     if is_acknowledged:
         return BoltResponse(status=HTTPStatus.OK)
     return BoltResponse(status=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -19,7 +19,12 @@ from psycopg import OperationalError
 from bot.app import App
 from bot.conversation.audiences import invalidate_kind
 from bot.conversation.edits import MessageChange, root_of
-from bot.conversation.inbox import read_progress, stop_thread, store_message, store_withdrawn
+from bot.conversation.inbox import (
+    read_progress,
+    stop_thread,
+    store_message,
+    store_withdrawn,
+)
 from bot.memories.channels import change_channel_later
 from bot.memories.home import publish_later
 from bot.memories.kept_lines_acts import take_all_back
@@ -194,7 +199,9 @@ def _show_wait(app: App, message: Message, *, after: float) -> None:
     """Show that a message waits, unless it might not be answered."""
     if not message.addressed:
         return
-    refusal = refusal_in(app.settings, message.person, message.channel_id, message.audience)
+    refusal = refusal_in(
+        app.settings, message.person, message.channel_id, message.audience
+    )
     if refusal is None:
         app.sessions.show_wait(message, partial(read_progress, app), after=after)
 
@@ -222,7 +229,9 @@ async def follow_edit(app: App, event: Event) -> None:
         again = _read_found(event, edited)
     # Slack's reference shows this event without the previous message.
     author = author_key(before or edited, event.installation, shared=event.is_shared)
-    await follow_change(app, _change_of(event, edited, author=author, text=text, again=again))
+    await follow_change(
+        app, _change_of(event, edited, author=author, text=text, again=again)
+    )
 
 
 async def follow_deletion(app: App, event: Event) -> None:

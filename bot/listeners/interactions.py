@@ -33,7 +33,13 @@ from bot.memories.kept_lines_acts import keep_message
 from bot.memories.panel import read_panel
 from bot.network import proxy_for
 from bot.slack.client import SLACK_FAULTS, show_in_thread, slack_fault
-from bot.slack.messages import UNREADABLE, Installation, installation_team, plain, user_key
+from bot.slack.messages import (
+    UNREADABLE,
+    Installation,
+    installation_team,
+    plain,
+    user_key,
+)
 from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
 from bot.ui.acts import (
     FormAct,
@@ -86,7 +92,9 @@ def place_of(body: Body, block_id: str = "") -> Place:
     """
     view = body.get("view")
     if view is None:
-        channel = str(body.get("channel_id") or (body.get("channel") or {}).get("id") or "")
+        channel = str(
+            body.get("channel_id") or (body.get("channel") or {}).get("id") or ""
+        )
         return Place(url=str(body.get("response_url") or ""), channel=channel)
     if form := submitted_act(view):
         return form.place
@@ -103,7 +111,9 @@ def person_of(body: Body, installation: Installation) -> Person:
     Raises `memory.InvalidNamespace` where one is missing.
     """
     user = body.get("user") or {}
-    key = user_key(body.get("user_id") or user.get("id"), user.get("team_id"), installation)
+    key = user_key(
+        body.get("user_id") or user.get("id"), user.get("team_id"), installation
+    )
     return Person(installation.team_id, key)
 
 
@@ -146,7 +156,9 @@ class Interactions:
         if position is not None:
             await self._open_panel(command, place, position)
         else:
-            await self._do(command, place, lambda click: memories_typed(self._app, click, words))
+            await self._do(
+                command, place, lambda click: memories_typed(self._app, click, words)
+            )
 
     async def _forget(self, ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack()
@@ -156,7 +168,9 @@ class Interactions:
             # The person chooses in the panel.
             await self._open_panel(command, place, Position())
         else:
-            await self._do(command, place, lambda click: forget_typed(self._app, click, words))
+            await self._do(
+                command, place, lambda click: forget_typed(self._app, click, words)
+            )
 
     async def _keep(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
@@ -173,10 +187,14 @@ class Interactions:
         message = body.get("message") or {}
         place = place_of(body)
         await self._do(
-            body, place, lambda click: remember_message(self._app, click, place.channel, message)
+            body,
+            place,
+            lambda click: remember_message(self._app, click, place.channel, message),
         )
 
-    async def _clicked(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+    async def _clicked(
+        self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
         await ack()
         place = place_of(body, str(action.get("block_id") or ""))
         act = clicked_act(action)
@@ -202,7 +220,9 @@ class Interactions:
         else:
             log.info("a form could not be read")
             click = await self._click(body, Place(), is_submission=True)
-            old = final_view(click.localizer, "panel_title", click.localizer.say("old_button"))
+            old = final_view(
+                click.localizer, "panel_title", click.localizer.say("old_button")
+            )
             await ack(response_action="update", view=old)
 
     async def _submit(self, ack: AsyncAck, body: Body, act: FormAct) -> None:
@@ -216,7 +236,9 @@ class Interactions:
         if errors:
             await ack(response_action="errors", errors=dict(errors))
             return
-        work = self._result(body, click, lambda click: submit(self._app, click, act, view))
+        work = self._result(
+            body, click, lambda click: submit(self._app, click, act, view)
+        )
         running = asyncio.ensure_future(work)
         await asyncio.wait({running}, timeout=_ACK_SECONDS)
         if running.done() and isinstance(view_shown := running.result(), dict):
@@ -228,7 +250,9 @@ class Interactions:
         await ack()
         result = await running
         if isinstance(result, dict):
-            texts = [block["text"]["text"] for block in result["blocks"] if "text" in block]
+            texts = [
+                block["text"]["text"] for block in result["blocks"] if "text" in block
+            ]
             result = Done(line="\n".join(texts))
         await self._show(body, click, result)
 
@@ -268,7 +292,9 @@ class Interactions:
         """Return the client of the request's workspace; Bolt's own takes its proxy by itself."""
         return self._app.slack.client(installation_team(body))
 
-    async def _click(self, body: Body, place: Place, *, is_submission: bool = False) -> Click:
+    async def _click(
+        self, body: Body, place: Place, *, is_submission: bool = False
+    ) -> Click:
         installation = await self._app.slack.get(installation_team(body))
         person = person_of(body, installation)
         # A submission is acknowledged only when it has been read.
@@ -305,7 +331,9 @@ class Interactions:
         view = body.get("view") or {}
         if "actions" in body and submitted_act(view):
             # The form stays open, and says it itself.
-            await self._update(body, view["id"], view_with_line(click.localizer, view, result))
+            await self._update(
+                body, view["id"], view_with_line(click.localizer, view, result)
+            )
             done = None
         if position is not None:
             await self._show_panel(body, click, position, done)
@@ -344,7 +372,9 @@ class Interactions:
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
             view = self._failed_panel(body, click, done, error)
             if view["type"] == "home":
-                await self._client(body).views_publish(user_id=click.person.user_id, view=view)
+                await self._client(body).views_publish(
+                    user_id=click.person.user_id, view=view
+                )
 
     async def _panel(
         self, body: Body, click: Click, position: Position, done: Done | None
@@ -353,7 +383,9 @@ class Interactions:
         try:
             with transaction_timeout(_DATABASE_SECONDS):
                 # Read again: the person may just have chosen another language.
-                localizer = await self._app.people.localizer(click.person, may_be_old=True)
+                localizer = await self._app.people.localizer(
+                    click.person, may_be_old=True
+                )
                 content = await read_panel(self._app, click.person, localizer, position)
             return panel_view(localizer, content, done, _row_of(click, done))
         except Exception as error:  # noqa: BLE001 - logged, and the person is told

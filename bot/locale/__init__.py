@@ -123,7 +123,9 @@ class Localizer:
     def plain_day(self, day: date, at: time | None = None) -> str:
         """Return a day with its weekday, its year if not the current one, and a time if given."""
         this_year = day.year == datetime.now(self.zone).year
-        shown = format_skeleton("MMMEd" if this_year else "yMMMEd", day, locale=self.language)
+        shown = format_skeleton(
+            "MMMEd" if this_year else "yMMMEd", day, locale=self.language
+        )
         if at is None:
             return shown
         clock = format_time(at, "short", locale=self.language)

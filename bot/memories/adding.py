@@ -31,7 +31,13 @@ from bot.slack.messages import author_key, thread_key, typed
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block, as_mrkdwn
 from bot.ui.forms import field_error
-from bot.ui.lines import changes_line, notable_changes, off_line, question_line, refusal_line
+from bot.ui.lines import (
+    changes_line,
+    notable_changes,
+    off_line,
+    question_line,
+    refusal_line,
+)
 from bot.ui.panel import Click, Done, answer_buttons
 from bot.ui.payloads import on_button, refusal_done
 from bot.ui.promise_payloads import promise_told
@@ -72,7 +78,9 @@ _DEADLINE = 5.0
 _DEADLINE_OF_LINE = 1.0
 # The refusals by a verdict. After any other refusal the words are stored as typed: the words of a
 # command are their own evidence.
-_VERDICTS = frozenset[Reason]({"unsupported", "not_asserted", "other_person", "sensitive"})
+_VERDICTS = frozenset[Reason](
+    {"unsupported", "not_asserted", "other_person", "sensitive"}
+)
 
 
 class NotKept(Exception):
@@ -118,7 +126,9 @@ def explain(localizer: Localizer, problem: Exception) -> str:
     return localizer.say("command_failed")
 
 
-async def add_lines(app: App, click: Click, lines: Sequence[str], audience: str = DM) -> Done:
+async def add_lines(
+    app: App, click: Click, lines: Sequence[str], audience: str = DM
+) -> Done:
     """Remember lines now: the memories formed from a line, or else the line itself as a fact."""
     view = memory_view(click.person.namespace(audience))
     return await _Request(app=app, click=click, lines=lines, view=view).remember()
@@ -144,7 +154,13 @@ async def remember_message(
     view = await _view(app, person, channel, ts)
     root = str(message.get("thread_ts") or ts)
     request = _Request(
-        app=app, click=click, lines=[words], view=view, channel=channel, ts=ts, root=root
+        app=app,
+        click=click,
+        lines=[words],
+        view=view,
+        channel=channel,
+        ts=ts,
+        root=root,
     )
     return await request.remember()
 
@@ -169,7 +185,12 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
     if act.ts:
         view = await _view(app, click.person, act.channel, act.ts)
     request = _Request(
-        app=app, click=click, lines=[act.text], view=view, channel=act.channel, ts=act.ts
+        app=app,
+        click=click,
+        lines=[act.text],
+        view=view,
+        channel=act.channel,
+        ts=act.ts,
     )
     if refused := await request.blocked():
         return refused
@@ -229,7 +250,9 @@ async def why_not(
         return Done(line=off_line(localizer, state.off), buttons=[on])
     if not ts:
         return None
-    if not state.on_record or await forgotten_among(connection, person, [(channel, ts)]):
+    if not state.on_record or await forgotten_among(
+        connection, person, [(channel, ts)]
+    ):
         return Done(line=localizer.say("remember_off_record"))
     days = state.settings.kept_days(app.settings.retention_days)
     if days is not None and time.time() - float(ts) > days * _DAY_SECONDS:
@@ -264,7 +287,9 @@ class _Request:
 
     async def blocked(self) -> Done | None:
         """Return why this may not be stored; None if it may."""
-        if refused := await blocked(self.app, self.click, self.channel, self.ts, self.root):
+        if refused := await blocked(
+            self.app, self.click, self.channel, self.ts, self.root
+        ):
             return refused
         if any(redact(line).removed for line in self.lines):
             return Done(line=self.click.localizer.say("refused_secret"))
@@ -290,7 +315,9 @@ class _Request:
         if formed is not None:
             refused = _refused_by_verdict(formed)
             judged = {*formed.accepted, *refused}
-            others = await self._unknown([one.text for one in messages if one not in judged])
+            others = await self._unknown(
+                [one.text for one in messages if one not in judged]
+            )
         left: dict[str, str] = {}
         if others and self.app.stores_facts:
             await self.store(others, request)
@@ -320,7 +347,9 @@ class _Request:
                 deadline=_DEADLINE + _DEADLINE_OF_LINE * (len(messages) - 1),
             )
         except FormationUnavailable:
-            log.warning("what a person added was not judged in time; it is stored as typed")
+            log.warning(
+                "what a person added was not judged in time; it is stored as typed"
+            )
             return None
 
     async def _unknown(self, lines: Sequence[str]) -> list[str]:
@@ -329,7 +358,11 @@ class _Request:
         unknown: list[str] = []
         for line in lines:
             found = await memory_page(
-                self.app.pool, self.click.person, line, size=MAX_MEMORIES, whole_words=True
+                self.app.pool,
+                self.click.person,
+                line,
+                size=MAX_MEMORIES,
+                whole_words=True,
             )
             if not any(here & {DM, *memory.audiences} for memory in found.memories):
                 unknown.append(line)
@@ -410,12 +443,16 @@ class _Request:
             lines.append(localizer.say("add_known"))
         return Done(line="\n".join(lines), undo=undo, buttons=buttons)
 
-    async def _stored_line(self, stored: Sequence[Change]) -> tuple[str, Sequence[Block]]:
+    async def _stored_line(
+        self, stored: Sequence[Change]
+    ) -> tuple[str, Sequence[Block]]:
         """Return what was stored as one line, and the buttons of a single promise."""
         localizer = self.click.localizer
         if len(stored) == 1:
             [change] = stored
-            reminders = await next_reminders(self.app.pool, self.click.person, [change.key])
+            reminders = await next_reminders(
+                self.app.pool, self.click.person, [change.key]
+            )
             promised = promise_told(localizer, change, reminders.get(change.key))
             if promised is not None:
                 return promised
@@ -438,4 +475,6 @@ def _left_line(localizer: Localizer, line: str, reason: str) -> str:
     shown = as_mrkdwn(redact(line).text)
     if shown in reason:
         return reason
-    return localizer.say("explained", what=localizer.say("row_said", what=shown), more=reason)
+    return localizer.say(
+        "explained", what=localizer.say("row_said", what=shown), more=reason
+    )

@@ -72,7 +72,9 @@ async def find_colleague(
     return colleague
 
 
-def _named(known: Mapping[str, str], who: str, mentioned: Collection[str]) -> str | Unanswered:
+def _named(
+    known: Mapping[str, str], who: str, mentioned: Collection[str]
+) -> str | Unanswered:
     """Return the user id of the one person who can be meant; `known` are names by user id.
 
     People choose their own names. A name identifies somebody only if it is their whole name and no
@@ -105,11 +107,15 @@ def _named(known: Mapping[str, str], who: str, mentioned: Collection[str]) -> st
     return Unanswered(_WHICH_ONE, names[:_MOST_NAMES])
 
 
-async def shown_card(app: App, asker: Person, owner: Person, localizer: Localizer) -> Payload:
+async def shown_card(
+    app: App, asker: Person, owner: Person, localizer: Localizer
+) -> Payload:
     """Return a colleague's card for the asker."""
     settings = await app.people.settings(owner, keep_new=False)
     lines: Sequence[Memory] = ()
-    if settings.off(app.settings.consent) is None and not person_refusal(app.settings, owner):
+    if settings.off(app.settings.consent) is None and not person_refusal(
+        app.settings, owner
+    ):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
     return card_payload(localizer, slack_user(owner.user_id), lines)
 

@@ -35,7 +35,9 @@ async def change_channel_later(app: App, team: str, old: str, new: str) -> None:
 
 async def change_channel(app: App, team: str, old: str, new: str) -> None:
     """Change the id in the rows of each person of the conversation; run as a job. Idempotent."""
-    people = await execute_statement(app.pool, _SQL["people"], {"team": team, "old": old})
+    people = await execute_statement(
+        app.pool, _SQL["people"], {"team": team, "old": old}
+    )
     for row in people:
         person = Person(team, row["user_id"])
         async with person_transaction(app.pool, person, locked=True) as connection:
@@ -43,7 +45,9 @@ async def change_channel(app: App, team: str, old: str, new: str) -> None:
     log.info("a conversation has another id: changed for %d people", len(people))
 
 
-async def _change(connection: AsyncConnection[DictRow], person: Person, old: str, new: str) -> None:
+async def _change(
+    connection: AsyncConnection[DictRow], person: Person, old: str, new: str
+) -> None:
     await change_channel_of_memories(connection, person, old, new)
     values = {**person.ids, "old": old, "new": new}
     await connection.execute(_SQL["change_messages"], values)

@@ -140,12 +140,16 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             made = await redo_changes(app.pool, app.embedder, click.person, act.ids)
             return await _undone(app, click, made)
         case Move():
-            moved = await move_memory(app.pool, app.embedder, click.person, act.key, act.to)
+            moved = await move_memory(
+                app.pool, app.embedder, click.person, act.key, act.to
+            )
             return await _changed(app, click, [moved])
         case Share():
             return await _open_share(app, click, act)
         case Hide():
-            hidden = await hide_from_colleagues(app.pool, app.embedder, click.person, act.key)
+            hidden = await hide_from_colleagues(
+                app.pool, app.embedder, click.person, act.key
+            )
             return await _changed(app, click, [hidden])
         case ChangePromise():
             return await _change_promise(app, click, act)
@@ -200,7 +204,9 @@ async def _open_edit(app: App, click: Click, act: Edit) -> Done | SlackView:
     if schema is None:
         return Done(line=click.localizer.say("edit_no_form"))
     localizer = click.localizer
-    return forms.edit_form(localizer, schema, memory, click.place, picks_day=act.picks_day)
+    return forms.edit_form(
+        localizer, schema, memory, click.place, picks_day=act.picks_day
+    )
 
 
 async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
@@ -225,7 +231,9 @@ async def _switch(app: App, click: Click, act: Switch) -> Result:
 
 async def _answer(app: App, click: Click, act: Answer) -> Done:
     try:
-        made = await answer_question(app.pool, app.embedder, click.person, act.question, act.answer)
+        made = await answer_question(
+            app.pool, app.embedder, click.person, act.question, act.answer
+        )
     except ChangeGone:
         return Done(line=click.localizer.say("ask_gone"))
     log.info("a person answered a question about a memory")
@@ -256,7 +264,9 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
         return Done(line=click.localizer.say("no_changes"))
     # Nothing is typed: when the message is deleted, the promise goes with it.
     origin = Origin(actor="command", zone=str(click.localizer.zone))
-    made = await edit_memory(app.pool, app.embedder, click.person, act.key, content, origin)
+    made = await edit_memory(
+        app.pool, app.embedder, click.person, act.key, content, origin
+    )
     return await _changed(app, click, made)
 
 
@@ -375,7 +385,9 @@ async def submit(
     assert_never(act)
 
 
-async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[str, Any]) -> Done:
+async def _save_memory(
+    app: App, click: Click, act: SaveMemory, view: Mapping[str, Any]
+) -> Done:
     memory = await _memory(app, click, act.key)
     schema = _schema_of(app, act.kind)
     if schema is None:
@@ -384,7 +396,9 @@ async def _save_memory(app: App, click: Click, act: SaveMemory, view: Mapping[st
     entered = forms.entered_content(view, schema)
     stored = memory.content
     changed = {
-        name: one for name, one in entered.items() if (one or "") != forms.text_of(stored, name)
+        name: one
+        for name, one in entered.items()
+        if (one or "") != forms.text_of(stored, name)
     }
     if changed:
         made += await _edit(app, click, act, memory, schema, changed)
@@ -443,13 +457,18 @@ async def _share_sentence(app: App, click: Click, act: ShareSentence) -> Done:
     await admit(app.pool, app.settings, click.person)
     if await app.former.is_sensitive(memory, act.sentence):
         return Done(line=click.localizer.say("card_sensitive"), beside=True)
-    shown = await show_to_colleagues(app.pool, app.embedder, click.person, act.key, act.sentence)
+    shown = await show_to_colleagues(
+        app.pool, app.embedder, click.person, act.key, act.sentence
+    )
     return await _changed(app, click, [shown])
 
 
 async def _delete_data(app: App, click: Click) -> SlackView:
     person = click.person
-    with app.under_way.once(f"erase {person.scope}"), transaction_timeout(_ERASING_SECONDS):
+    with (
+        app.under_way.once(f"erase {person.scope}"),
+        transaction_timeout(_ERASING_SECONDS),
+    ):
         erased = await erase_person(app.pool, person, keeps_off=True)
     return forms.receipt_view(click.localizer, erased)
 

@@ -82,7 +82,9 @@ EXPORTED = ("memories", "statements", "proposals", "forgotten", *_PARTS)
 _ROWS_AT_ONCE = 20  # a row has two texts of up to 40,000 characters each
 
 
-async def export_person(pool: Pool, person: Person, settings: Settings) -> dict[str, Any]:
+async def export_person(
+    pool: Pool, person: Person, settings: Settings
+) -> dict[str, Any]:
     """Return everything about a person as one document; docs/reference/export.md describes it."""
     memories = await export_memories(pool, person)
     rows: dict[str, Any] = {}
@@ -164,14 +166,18 @@ async def erase_person(
         [rows] = await fetch_rows(connection, _SQL["count_left"], person.ids)
         return rows
 
-    erased = await erase(pool, person, identity, also=erase_rows_of_bot, left=count_left)
+    erased = await erase(
+        pool, person, identity, also=erase_rows_of_bot, left=count_left
+    )
     left = dict(erased.left)
     switches = 0
     if keeps_off:
         switches = left["memory_off"]
         left["memory_off"] = 0
     log.info("erased a person: %d row(s), %d left", erased.total, sum(left.values()))
-    [references] = await person_statement(pool, person, _SQL["count_references"], person.ids)
+    [references] = await person_statement(
+        pool, person, _SQL["count_references"], person.ids
+    )
     return PersonErased(
         at=erased.at,
         memories=erased.memories,
@@ -253,7 +259,9 @@ def _file_of(document: dict[str, Any]) -> bytes:
     return f"{text}\n".encode()
 
 
-async def _note_files(pool: Pool, person: Person, request: str, files: Sequence[str]) -> None:
+async def _note_files(
+    pool: Pool, person: Person, request: str, files: Sequence[str]
+) -> None:
     """Store the ids of files before they are sent to the person."""
     async with person_transaction(pool, person, locked=True) as connection:
         # This raises after an erasure; an erasure that comes later finds the files noted here.
@@ -274,7 +282,9 @@ async def _delete_files_later(
     for row in await fetch_rows(connection, _SQL["file_ids"], person.ids):
         file = row["file_id"]
         jobs[f"{DELETE_FILE}:{file}"] = {"team": person.team_id, "file": file}
-    await queue.defer(connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS)
+    await queue.defer(
+        connection, DELETE_FILE, jobs, queue=BACKGROUND, spacing=_UPLOAD_SECONDS
+    )
 
 
 async def delete_file(app: App, team: str, file: str) -> None:
@@ -305,7 +315,10 @@ async def _send_files(
             uploaded[name] = await _upload(client, name, content)
         await _note_files(app.pool, person, request, [*uploaded.values()])
         sent = await client.chat_postMessage(
-            channel=person.user_id, text=text, unfurl_links=False, metadata=notice_metadata()
+            channel=person.user_id,
+            text=text,
+            unfurl_links=False,
+            metadata=notice_metadata(),
         )
         await client.files_completeUploadExternal(
             files=[{"id": file, "title": name} for name, file in uploaded.items()],

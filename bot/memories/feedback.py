@@ -32,12 +32,15 @@ async def rate(app: App, click: Click, act: Rate) -> Done | SlackView | None:
     return comment_form(click.localizer, act.turn, row["comment"], click.place)
 
 
-async def comment(app: App, click: Click, act: Comment, view: Mapping[str, Any]) -> Done | None:
+async def comment(
+    app: App, click: Click, act: Comment, view: Mapping[str, Any]
+) -> Done | None:
     """Store the comment of a submitted form, which may be empty; the form closes."""
     [redacted] = redact_texts(read_comment(view))
     async with person_transaction(app.pool, click.person) as connection:
         done = await connection.execute(
-            _SQL["comment"], {**click.person.ids, "turn": act.turn, "comment": redacted.text}
+            _SQL["comment"],
+            {**click.person.ids, "turn": act.turn, "comment": redacted.text},
         )
     if done.rowcount:
         return None

@@ -50,7 +50,9 @@ _WORDS_LIMIT = 80  # characters of a message in the question whether to forget i
 EMBED = "embed_memories"
 
 
-async def forget_words_question(app: App, person: Person, localizer: Localizer, words: str) -> Done:
+async def forget_words_question(
+    app: App, person: Person, localizer: Localizer, words: str
+) -> Done:
     """Return the question whether to forget the memories that contain these words.
 
     If there are none, it says so and offers the search.
@@ -106,7 +108,9 @@ def forget_everything_question(localizer: Localizer) -> Done:
     return Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
 
 
-async def _texts_of(app: App, person: Person, localizer: Localizer, selection: Selection) -> str:
+async def _texts_of(
+    app: App, person: Person, localizer: Localizer, selection: Selection
+) -> str:
     """Return which texts a selection deletes: a message, by its beginning, or those of a period."""
     if not selection.messages:
         return localizer.say("forget_said")
@@ -177,7 +181,9 @@ async def forget_all_of(
     the model is shown no earlier exchange (`bot.conversation.turns`).
     """
 
-    async def in_commit(connection: AsyncConnection[DictRow], forgotten: Forgotten) -> None:
+    async def in_commit(
+        connection: AsyncConnection[DictRow], forgotten: Forgotten
+    ) -> None:
         if forgotten.id is None:
             return
         await update_notices(app, connection, person, batches=forgotten.batches)
@@ -197,7 +203,10 @@ async def forget_all_of(
 
 
 async def selected_messages(
-    connection: AsyncConnection[DictRow], person: Person, selection: Selection, gone: Gone
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    selection: Selection,
+    gone: Gone,
 ) -> list[MessageKey]:
     """Return the messages of what is forgotten; nothing will be formed from them again."""
     values = {**selection.parameters(), **_texts_about(person, gone)}
@@ -216,7 +225,11 @@ async def delete_forgotten_texts(
 
 def _texts_about(person: Person, gone: Gone) -> dict[str, Any]:
     """Return the parameters that find the person's texts about what is forgotten."""
-    return {**person.ids, **message_parameters(gone.messages), "needles": list(gone.needles)}
+    return {
+        **person.ids,
+        **message_parameters(gone.messages),
+        "needles": list(gone.needles),
+    }
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
@@ -224,7 +237,9 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     person = click.person
     localizer = click.localizer
 
-    async def in_commit(connection: AsyncConnection[DictRow], forgotten_at: datetime) -> None:
+    async def in_commit(
+        connection: AsyncConnection[DictRow], forgotten_at: datetime
+    ) -> None:
         values = {**person.ids, "at": forgotten_at}
         rows = await fetch_rows(connection, _SQL["unform"], values)
         audiences = {row["audience"] for row in rows}

@@ -73,7 +73,9 @@ async def show_home(
     view = home_view(localizer, content, said, row)
     client = app.slack.client(person.team_id, patience=_PATIENCE_SECONDS)
     try:
-        await client.views_publish(user_id=person.user_id, view=view, hash=replaces or None)
+        await client.views_publish(
+            user_id=person.user_id, view=view, hash=replaces or None
+        )
     except SlackApiError as error:
         if is_passing(error):
             raise
@@ -83,7 +85,9 @@ async def show_home(
         log.warning("a Home was refused: %s", error_code(error))
 
 
-async def _newest_forgetting(app: App, person: Person, localizer: Localizer) -> Done | None:
+async def _newest_forgetting(
+    app: App, person: Person, localizer: Localizer
+) -> Done | None:
     """Return what the person forgot last, with *Undo*; None if it can no longer be undone."""
     found = await undoable_forgetting(app.pool, person)
     if found is None:

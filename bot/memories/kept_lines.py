@@ -74,7 +74,9 @@ async def lines_for_answer(
     return nearest or lines[:WHOLE]
 
 
-async def _public_channels(app: App, person: Person, with_kept: frozenset[str]) -> set[str]:
+async def _public_channels(
+    app: App, person: Person, with_kept: frozenset[str]
+) -> set[str]:
     if allowed := app.settings.allowed_channels:
         with_kept &= allowed
     if not with_kept:
@@ -83,7 +85,9 @@ async def _public_channels(app: App, person: Person, with_kept: frozenset[str]) 
     return {channel for channel in with_kept if is_public.get(channel)}
 
 
-def quoted_in(lines: Collection[KeptMemory], question: str, answer: str) -> list[KeptMemory]:
+def quoted_in(
+    lines: Collection[KeptMemory], question: str, answer: str
+) -> list[KeptMemory]:
     """Return the lines that share words with an answer which its question does not contain.
 
     One word is enough: an answer with a word of a line must not outlive the line. Those with the
@@ -139,7 +143,9 @@ async def update_lines(
 
 async def update_changed_lines(pool: Pool, queue: Queue) -> None:
     """Update the lines of all people whose lines ended by themselves, such as by retention."""
-    people = await execute_statement(pool, _SQL["people_with_changed"], {"most": _MOST_PEOPLE})
+    people = await execute_statement(
+        pool, _SQL["people_with_changed"], {"most": _MOST_PEOPLE}
+    )
     for row in people:
         person = Person(row["team_id"], row["user_id"])
         async with person_transaction(pool, person) as connection:
@@ -172,7 +178,9 @@ async def show_line(
     Raises Slack's error if it may be temporary; a refusal by Slack is logged.
     """
     person = Person(team, user)
-    begun = await person_statement(app.pool, person, _SQL["begin_post"], {**person.ids, "key": key})
+    begun = await person_statement(
+        app.pool, person, _SQL["begin_post"], {**person.ids, "key": key}
+    )
     posting_since = None
     # The arguments are all that is left of the line of a person who was erased.
     if begun:

@@ -89,7 +89,9 @@ async def keep_message(
     """Keep the message that a shortcut was used on, or ask its author. Raises `NotKept`."""
     ts = str(message.get("ts") or "")
     thread_ts = str(message.get("thread_ts") or ts)
-    wanted = Keep(channel=click.place.channel, ts=ts, thread_ts=thread_ts, decision=decision)
+    wanted = Keep(
+        channel=click.place.channel, ts=ts, thread_ts=thread_ts, decision=decision
+    )
     found = await _find(app, click, wanted)
     author = await author_of(app, click.person, found)
     if author == click.person.user_id:
@@ -120,7 +122,9 @@ async def _find(app: App, click: Click, wanted: Keep) -> Mapping[str, Any]:
     return found
 
 
-async def _check_place(app: App, person: Person, localizer: Localizer, channel: str) -> bool:
+async def _check_place(
+    app: App, person: Person, localizer: Localizer, channel: str
+) -> bool:
     """Return whether a conversation is a public channel. Raises `NotKept` if nothing can be kept.
 
     Nothing is kept in direct messages and in conversations that are shared with other workspaces,
@@ -176,9 +180,13 @@ async def _ask_author(
         raise cannot from error
 
 
-async def _keep_found(app: App, click: Click, wanted: Keep, message: Mapping[str, Any]) -> Done:
+async def _keep_found(
+    app: App, click: Click, wanted: Keep, message: Mapping[str, Any]
+) -> Done:
     words = await words_typed(app, click.person.team_id, message)
-    said = _Said(person=click.person, localizer=click.localizer, wanted=wanted, words=words)
+    said = _Said(
+        person=click.person, localizer=click.localizer, wanted=wanted, words=words
+    )
     async with person_transaction(app.pool, said.person) as connection:
         await _check_state(app, connection, said)
     await admit(app.pool, app.settings, said.person)
@@ -196,7 +204,9 @@ async def keep_words(
     Raises `NotKept`.
     """
     await _check_place(app, person, localizer, wanted.channel)
-    said = _Said(person=person, localizer=localizer, wanted=wanted, words=words, quote=quote)
+    said = _Said(
+        person=person, localizer=localizer, wanted=wanted, words=words, quote=quote
+    )
     return await _keep(app, said)
 
 
@@ -210,7 +220,9 @@ async def _keep(app: App, said: _Said) -> Done:
     )
     words = await _judge(app, said)
     # Checked again, because the channel may have been shared or the person may have left since.
-    is_public = await _check_place(app, said.person, said.localizer, said.wanted.channel)
+    is_public = await _check_place(
+        app, said.person, said.localizer, said.wanted.channel
+    )
     kept = await _store(app, said, words, request, is_public=is_public)
     log.info("a person keeps a message for its conversation")
     older: Sequence[KeptMemory] = ()
@@ -222,7 +234,10 @@ async def _keep(app: App, said: _Said) -> Done:
 async def _judge(app: App, said: _Said) -> str:
     """Return the words that may be kept. Raises `NotKept`."""
     message = PersonMessage(
-        text=said.words, channel=said.wanted.channel, ts=said.wanted.ts, zone=said.localizer.zone
+        text=said.words,
+        channel=said.wanted.channel,
+        ts=said.wanted.ts,
+        zone=said.localizer.zone,
     )
     judged = await app.former.judge_kept(
         said.person, message, said.quote, decision=said.wanted.decision
@@ -241,7 +256,9 @@ def _refusal(localizer: Localizer, refused: Refusal) -> str:
     return localizer.say(key)
 
 
-async def _store(app: App, said: _Said, words: str, request: str, *, is_public: bool) -> Change:
+async def _store(
+    app: App, said: _Said, words: str, request: str, *, is_public: bool
+) -> Change:
     """Keep words, with the line in their thread. Raises `NotKept`."""
     person = said.person
     wanted = said.wanted
@@ -254,14 +271,18 @@ async def _store(app: App, said: _Said, words: str, request: str, *, is_public: 
         zone=str(localizer.zone),
     )
 
-    async def in_commit(connection: AsyncConnection[DictRow], changes: Sequence[Change]) -> None:
+    async def in_commit(
+        connection: AsyncConnection[DictRow], changes: Sequence[Change]
+    ) -> None:
         await _check_state(app, connection, said)
         if said.quote is not None:
             values = {**person.ids, "channel": wanted.channel, "ts": wanted.ts}
             await connection.execute(_SQL["mark_formed"], values)
         await check_request(connection, person, request)
         [kept] = changes
-        await add_line(app, connection, person, kept.key, wanted.channel, wanted.thread_ts)
+        await add_line(
+            app, connection, person, kept.key, wanted.channel, wanted.thread_ts
+        )
 
     try:
         return await keep(
@@ -280,7 +301,9 @@ async def _store(app: App, said: _Said, words: str, request: str, *, is_public: 
         raise NotKept(localizer.say("changed_meanwhile")) from changed
 
 
-async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Said) -> None:
+async def _check_state(
+    app: App, connection: AsyncConnection[DictRow], said: _Said
+) -> None:
     """Raise `NotKept` if memory is off, or nothing may be remembered of the message."""
     wanted = said.wanted
     refused = await why_not(
@@ -296,7 +319,9 @@ async def _check_state(app: App, connection: AsyncConnection[DictRow], said: _Sa
         raise NotKept(refused.line)
 
 
-async def _older_decisions(app: App, said: _Said, key: str, words: str) -> list[KeptMemory]:
+async def _older_decisions(
+    app: App, said: _Said, key: str, words: str
+) -> list[KeptMemory]:
     """Return the decisions that a new one may replace: the nearest to it.
 
     There are none while the embedding model does not answer.
@@ -317,7 +342,9 @@ async def _older_decisions(app: App, said: _Said, key: str, words: str) -> list[
 async def replace_older(app: App, click: Click, act: Replace) -> Done:
     """Let a decision of the person replace an older one that they chose."""
 
-    async def in_commit(connection: AsyncConnection[DictRow], _: Sequence[Change]) -> None:
+    async def in_commit(
+        connection: AsyncConnection[DictRow], _: Sequence[Change]
+    ) -> None:
         await update_lines(app.queue, connection, click.person, keys=[act.key])
 
     changed = await replace_decision(
@@ -338,7 +365,9 @@ async def take_back(app: App, click: Click, act: TakeBack) -> Done:
     if forgotten.id is None:
         raise ChangeGone
     [audience] = memory.audiences
-    line = click.localizer.say("kept_taken_back", channel=f"<#{kept_channel(audience)}>")
+    line = click.localizer.say(
+        "kept_taken_back", channel=f"<#{kept_channel(audience)}>"
+    )
     undo = Undo(what="forgetting", ids=(forgotten.id,))
     return Done(line=line, undo=undo, beside=click.place.position is None)
 

@@ -30,7 +30,13 @@ from bot.ui.payloads import list_payload
 from memory import Person, list_changes, list_memories, open_questions
 from memory.model import MessageKey, provider_and_name
 from memory.postgres import fetch_rows, load_statements, person_transaction
-from memory.store import count_kept, memory_page, read_card, read_kept, read_not_remembered
+from memory.store import (
+    count_kept,
+    memory_page,
+    read_card,
+    read_kept,
+    read_not_remembered,
+)
 
 _SQL = load_statements("bot", "panel")
 
@@ -81,7 +87,10 @@ async def read_panel(
 
 
 async def _schedule_unformed(
-    app: App, connection: AsyncConnection[DictRow], person: Person, settings: PersonSettings
+    app: App,
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    settings: PersonSettings,
 ) -> int:
     """Schedule the formation of all unformed words; return the number of their messages.
 
@@ -130,9 +139,13 @@ async def _with_changes(app: App, person: Person, content: Content) -> Content:
         found = await list_changes(app.pool, person, batch=UUID(position.of))
     else:
         limit = position.page * PAGE_SIZE + 1
-        found = await list_changes(app.pool, person, key=position.of or None, limit=limit)
+        found = await list_changes(
+            app.pool, person, key=position.of or None, limit=limit
+        )
     if position == Position(list="changes"):
-        content = replace(content, not_remembered=await read_not_remembered(app.pool, person))
+        content = replace(
+            content, not_remembered=await read_not_remembered(app.pool, person)
+        )
     end = position.page * PAGE_SIZE
     page = found[end - PAGE_SIZE : end]
     return replace(content, changes=page, found=len(found))
@@ -146,7 +159,9 @@ async def _with_kept(app: App, person: Person, content: Content) -> Content:
     if channel not in await app.members.conversations(person):
         return content
     skipped = (content.position.page - 1) * PAGE_SIZE
-    lines = await read_kept(app.pool, person, [channel], most=PAGE_SIZE, skipped=skipped)
+    lines = await read_kept(
+        app.pool, person, [channel], most=PAGE_SIZE, skipped=skipped
+    )
     found = await count_kept(app.pool, person, channel)
     return replace(content, kept=lines, viewer=person, found=found)
 
@@ -181,16 +196,24 @@ async def newest_payload(
 
 
 async def _newest_changes(
-    app: App, person: Person, localizer: Localizer, position: Position, notes: Sequence[str]
+    app: App,
+    person: Person,
+    localizer: Localizer,
+    position: Position,
+    notes: Sequence[str],
 ) -> Payload:
     changes = await list_changes(app.pool, person, limit=_NEWEST)
     if not changes:
         return payload("\n".join([localizer.say("changes_none"), *notes]))
     lines = [change_line(localizer, one) for one in changes]
-    return list_payload(localizer, localizer.say("changes_title"), lines, notes, position)
+    return list_payload(
+        localizer, localizer.say("changes_title"), lines, notes, position
+    )
 
 
-def data_handling(app: App, localizer: Localizer, settings: PersonSettings) -> list[str]:
+def data_handling(
+    app: App, localizer: Localizer, settings: PersonSettings
+) -> list[str]:
     """Return who receives a person's data, and how long it is kept."""
     lines = [localizer.say("home_kept_where")]
     if app.settings.stand_in:
@@ -203,8 +226,12 @@ def data_handling(app: App, localizer: Localizer, settings: PersonSettings) -> l
     history_days = app.settings.history_days
     memories_kept = kept_for(localizer, kept_days)
     texts_kept = kept_for(localizer, min(kept_days or history_days, history_days))
-    lines.append(localizer.say("settings_kept", memories=memories_kept, texts=texts_kept))
-    if app.settings.web_search and not app.settings.stand_in:  # the stand-in does not search
+    lines.append(
+        localizer.say("settings_kept", memories=memories_kept, texts=texts_kept)
+    )
+    if (
+        app.settings.web_search and not app.settings.stand_in
+    ):  # the stand-in does not search
         lines.append(localizer.say("home_policy_web"))
     return lines
 

@@ -90,7 +90,9 @@ async def remind(app: App, team: str, user: str) -> None:
         return
     keys = [one.memory.key for one in reminders]
     # What is not posted now is due again if the promise is opened again, or memory switched on.
-    await person_statement(app.pool, person, _SQL["release"], {**person.ids, "keys": keys})
+    await person_statement(
+        app.pool, person, _SQL["release"], {**person.ids, "keys": keys}
+    )
     if not reminders:
         return
     localizer = await app.people.localizer(person)
@@ -126,7 +128,9 @@ async def _reminders_to_post(app: App, person: Person) -> list[Reminder] | None:
     reminders = []
     for key, row in newest.items():
         if key in memories:
-            reminder = Reminder(memory=memories[key], day=row["day"], due_time=row["due_time"])
+            reminder = Reminder(
+                memory=memories[key], day=row["day"], due_time=row["due_time"]
+            )
             reminders.append(reminder)
     return reminders
 
@@ -212,7 +216,9 @@ async def _confirm(app: App, person: Person, message: UUID) -> None:
 
 async def snooze(pool: Pool, person: Person, key: str, day: date) -> None:
     """Put the reminders of a promise off to the morning of `day`."""
-    await person_statement(pool, person, _SQL["snooze"], {**person.ids, "key": key, "day": day})
+    await person_statement(
+        pool, person, _SQL["snooze"], {**person.ids, "key": key, "day": day}
+    )
 
 
 async def undo_snooze(pool: Pool, person: Person, key: str, day: date) -> bool:

@@ -58,7 +58,9 @@ async def turn_on(
     was off stays off the record. Returns False if it was on.
     """
     async with person_transaction(app.pool, person) as connection:
-        switches = await fetch_rows(connection, _SQL["switch_on"], {**person.ids, "scope": scope})
+        switches = await fetch_rows(
+            connection, _SQL["switch_on"], {**person.ids, "scope": scope}
+        )
         if scope is None and agrees:
             await connection.execute(_SQL["note_agreed"], person.ids)
     return any(switch["was_off"] for switch in switches)
@@ -74,7 +76,9 @@ async def switch(app: App, click: Click, act: Switch) -> Done:
             async with person_transaction(app.pool, click.person) as connection:
                 settings = await read_settings(connection, click.person)
             if still_off := settings.off(app.settings.consent):
-                return Done(line=off_line(localizer, still_off), buttons=[on_button(localizer)])
+                return Done(
+                    line=off_line(localizer, still_off), buttons=[on_button(localizer)]
+                )
             return on_done(localizer, act.scope, settings.eagerness)
         case "hour":
             end = datetime.now(UTC) + timedelta(hours=1)

@@ -17,7 +17,12 @@ from typing import Any
 from bot.app import App
 from bot.locale import Language, say
 from bot.pipeline.links import checked
-from bot.slack.client import SLACK_FAULTS, TURN_PATIENCE_SECONDS, find_message, slack_fault
+from bot.slack.client import (
+    SLACK_FAULTS,
+    TURN_PATIENCE_SECONDS,
+    find_message,
+    slack_fault,
+)
 from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS, Content, read_content
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import Message, excerpt
@@ -90,7 +95,11 @@ class AttachedFile:
             return {"name": self.name, "not_shown": _NOT_NOW}
         if self.trouble:
             return {"name": self.name, "not_shown": self.trouble.removeprefix("files_")}
-        line: dict[str, Any] = {"name": self.name, "type": self.kind, "bytes": self.size}
+        line: dict[str, Any] = {
+            "name": self.name,
+            "type": self.kind,
+            "bytes": self.size,
+        }
         if self.earlier:
             line["sent"] = "earlier"
         if self.text:
@@ -109,7 +118,9 @@ class Brought:
     def asks(self) -> bool:
         """Whether it can be a question by itself, without words of the person."""
         forwarded_now = any("sent" not in one for one in self.forwarded)
-        return forwarded_now or any(file.shown and not file.earlier for file in self.files)
+        return forwarded_now or any(
+            file.shown and not file.earlier for file in self.files
+        )
 
 
 @asynccontextmanager
@@ -133,11 +144,16 @@ async def read_brought(
         yield Brought()
         return
     bot_user_id = await app.slack.bot_user_id(message.team_id)
-    lines = await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
+    lines = (
+        await asyncio.to_thread(_readable, forwarded, bot_user_id) if forwarded else []
+    )
     held: list[int] = []
     try:
         team_id = message.team_id
-        files = [await _read_attached(app, team_id, file, held) for file in found[:MOST_FILES]]
+        files = [
+            await _read_attached(app, team_id, file, held)
+            for file in found[:MOST_FILES]
+        ]
         files += [_not_shown(file, "files_many") for file in found[MOST_FILES:]]
         if not message.brings:
             files = [replace(file, earlier=True) for file in files if file.shown]
@@ -158,7 +174,9 @@ async def _read_attached(
         _check_access(file)
         text = _whole_transcript(file)
         if text:
-            return AttachedFile(name=name, kind="transcript", size=_size(file), text=text)
+            return AttachedFile(
+                name=name, kind="transcript", size=_size(file), text=text
+            )
         url, kind, most = _download(file, ALL_BYTES - sum(held))
         if not app.file_bytes.take(most):
             return _not_shown(file, "files_not_now")
@@ -183,7 +201,9 @@ async def _read_earlier(app: App, message: Message, ts: str) -> Content:
     return read_content(found or {})
 
 
-def _readable(forwarded: Sequence[Mapping[str, str]], bot_user_id: str) -> list[dict[str, str]]:
+def _readable(
+    forwarded: Sequence[Mapping[str, str]], bot_user_id: str
+) -> list[dict[str, str]]:
     """Return forwarded texts without credentials, at most `FORWARDED_CHARACTERS` together."""
     lines: list[dict[str, str]] = []
     left = FORWARDED_CHARACTERS
@@ -271,7 +291,9 @@ def _as_shown(name: str, kind: str, content: bytes) -> AttachedFile:
     if kind in (_TEXT, _CAPTIONS):
         text = _decoded(content)
         if kind == _CAPTIONS:
-            text = "\n".join(line for line in text.splitlines() if line and "-->" not in line)
+            text = "\n".join(
+                line for line in text.splitlines() if line and "-->" not in line
+            )
         return AttachedFile(name=name, kind=kind, size=size, text=text)
     if kind:
         document = _document(name, kind, content)
@@ -293,7 +315,11 @@ def _document(name: str, kind: str, content: bytes) -> dict[str, Any]:
     # The API recognizes a PDF by its extension.
     if not name.lower().endswith(f".{ending}"):
         name = f"{name}.{ending}"
-    document = {"type": "input_file", "filename": name, "file_data": _data_url(kind, content)}
+    document = {
+        "type": "input_file",
+        "filename": name,
+        "file_data": _data_url(kind, content),
+    }
     if kind == "application/pdf":
         # Its pages are shown as small pictures, too.
         document["detail"] = "low"

@@ -72,7 +72,9 @@ async def answer_thread(app: App, context: JobContext, thread: str) -> None:
                 return
 
 
-async def _take(app: App, thread: str, token: UUID, attempts: int) -> ClaimedMessage | None:
+async def _take(
+    app: App, thread: str, token: UUID, attempts: int
+) -> ClaimedMessage | None:
     try:
         return await take_message(app, thread, token, attempts=attempts)
     except OperationalError as error:
@@ -124,7 +126,9 @@ async def _read_interruption(claimed: ClaimedMessage) -> Interrupted | None:
         return None
 
 
-async def _hand_back(app: App, claimed: ClaimedMessage, attempt: asyncio.Task[bool]) -> None:
+async def _hand_back(
+    app: App, claimed: ClaimedMessage, attempt: asyncio.Task[bool]
+) -> None:
     """Cancel an attempt, and let another job begin the message again."""
     await cancel_until_done(attempt)
     try:
@@ -170,7 +174,9 @@ async def _handle_error(app: App, claimed: ClaimedMessage, error: Exception) -> 
         log.warning("a turn waits for Slack and is begun again: %s", slack_fault(error))
         # An outage of Slack is no failure of the message.
         pause = _FIRST_PAUSE_WITHOUT_SLACK_SECONDS * (1 + claimed.attempts)
-        await _begin_again(app, claimed, min(pause, _LONGEST_PAUSE_WITHOUT_SLACK_SECONDS))
+        await _begin_again(
+            app, claimed, min(pause, _LONGEST_PAUSE_WITHOUT_SLACK_SECONDS)
+        )
         return
     count("errors", kind="turn")
     if claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
@@ -218,7 +224,9 @@ async def _attempt(app: App, claimed: ClaimedMessage) -> None:
     elif claimed.failures >= MAX_FAILURES_WITH_APOLOGY:
         log.error("message %s was given up: even the apology fails", claimed.id)
         await end_unanswered(app, claimed, "failed")
-    elif refusal := refusal_in(app.settings, message.person, message.channel_id, message.audience):
+    elif refusal := refusal_in(
+        app.settings, message.person, message.channel_id, message.audience
+    ):
         await refuse_access(app, claimed, refusal)
     elif claimed.failures >= MAX_FAILURES:
         await reply_fixed(app, claimed, "turn_failed")

@@ -57,16 +57,22 @@ async def mark(app: App, teams: Sequence[str]) -> None:
     if not teams:
         return
     async with transaction(app.pool) as connection:
-        for row in await fetch_rows(connection, _SQL["mark_listening"], {"teams": list(teams)}):
+        for row in await fetch_rows(
+            connection, _SQL["mark_listening"], {"teams": list(teams)}
+        ):
             if row["gap"] > GAP_SECONDS:
-                log.warning("no events came for %d minutes: catching up", row["gap"] // 60)
+                log.warning(
+                    "no events came for %d minutes: catching up", row["gap"] // 60
+                )
                 await invalidate_kinds(connection, row["team_id"])
                 job = {"team": row["team_id"], "since": row["heard"], "cursor": ""}
                 await _later(app, connection, CATCH_UP, [job])
 
 
 @asynccontextmanager
-async def marked(app: App, teams: Callable[[], Awaitable[Sequence[str]]]) -> AsyncIterator[None]:
+async def marked(
+    app: App, teams: Callable[[], Awaitable[Sequence[str]]]
+) -> AsyncIterator[None]:
     """Mark at once and every `MARK_SECONDS` the teams whose events are received."""
 
     async def mark_on() -> None:
@@ -74,7 +80,9 @@ async def marked(app: App, teams: Callable[[], Awaitable[Sequence[str]]]) -> Asy
             try:
                 await mark(app, await teams())
             except Exception as error:  # noqa: BLE001 - the next time is stored again
-                log.warning("the time of the last events was not stored: %s", fault(error))
+                log.warning(
+                    "the time of the last events was not stored: %s", fault(error)
+                )
             await asyncio.sleep(MARK_SECONDS)
 
     task = asyncio.create_task(mark_on(), name="listening")
@@ -94,7 +102,10 @@ async def plan(app: App, team: str, since: str, cursor: str = "") -> None:
     answer: AsyncSlackResponse | dict[str, Any] = {}
     with unless_refused("list the app's conversations"):
         answer = await app.slack.client(team).users_conversations(
-            types=_TYPES, exclude_archived=True, limit=_CONVERSATIONS, cursor=cursor or None
+            types=_TYPES,
+            exclude_archived=True,
+            limit=_CONVERSATIONS,
+            cursor=cursor or None,
         )
     channels = answer.get("channels") or []
     places = [(one["id"], "") for one in channels if one.get("is_im")]
@@ -137,7 +148,9 @@ async def read(
             cursor=cursor or None,
         )
     # A thread is returned with its first message, however old.
-    found = [one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)]
+    found = [
+        one for one in answer.get("messages") or [] if float(one["ts"]) > float(oldest)
+    ]
     # A delivered event says whether its conversation is shared; one that is read does not.
     is_shared = bool(found) and (await look_up_kind(app, team, channel)).shared
     later: list[dict[str, str]] = []
@@ -146,7 +159,9 @@ async def read(
         later.append(_reading(team, channel, thread, oldest, following))
     for one in sorted(found, key=lambda one: float(one["ts"])):
         installation = await app.slack.get(team)
-        message = found_message(one, installation, channel_id=channel, is_shared=is_shared)
+        message = found_message(
+            one, installation, channel_id=channel, is_shared=is_shared
+        )
         if message is not None:
             await store_message(app, message)
         if one.get("reply_count") and not thread:
@@ -169,7 +184,9 @@ async def _later(
     await app.queue.defer(where, name, by_lock, queue=BACKGROUND, spacing=spacing)
 
 
-def _reading(team: str, channel: str, thread: str, oldest: str, cursor: str = "") -> dict[str, str]:
+def _reading(
+    team: str, channel: str, thread: str, oldest: str, cursor: str = ""
+) -> dict[str, str]:
     """Return the arguments of a job that calls `read`."""
     return {
         "team": team,

@@ -49,7 +49,9 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
     author = change.author
     if not author:
         # Slack may report a deletion without the message, which may be kept for its conversation.
-        author = await kept_author(app.pool, change.team_id, change.channel_id, change.ts)
+        author = await kept_author(
+            app.pool, change.team_id, change.channel_id, change.ts
+        )
     if author:
         scope |= Person(change.team_id, author).settings
     question, words = await _texts_of(app, change)
@@ -77,7 +79,9 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
         was_formed = changed is not None and changed.reworded and changed.formed
         if was_formed or await messages_among(connection, person, [place]):
             root = "" if change.text is None else split_thread_key(change.thread)[2]
-            await edits.update_from_message_later(connection, app.queue, person, *place, root)
+            await edits.update_from_message_later(
+                connection, app.queue, person, *place, root
+            )
         if changed is not None and changed.interrupts:
             await app.queue.abort(connection, [change.thread])
 
@@ -136,15 +140,21 @@ async def update_from_message(
         [read] = redact_texts(await _words_now(app, team, channel, ts, root))
         words = read.text
 
-    async def in_commit(connection: AsyncConnection[DictRow], batches: Collection[UUID]) -> None:
-        await update_notices(app, connection, person, batches=batches, message_deleted=not root)
+    async def in_commit(
+        connection: AsyncConnection[DictRow], batches: Collection[UUID]
+    ) -> None:
+        await update_notices(
+            app, connection, person, batches=batches, message_deleted=not root
+        )
         await update_lines(app.queue, connection, person)
 
     said = PersonMessage(text=words, channel=channel, ts=ts) if words else None
     keys = await follow_message(
         app.pool, app.embedder, person, (channel, ts), said, in_commit=in_commit
     )
-    log.info("a message was edited or deleted: it said something of %d memories", len(keys))
+    log.info(
+        "a message was edited or deleted: it said something of %d memories", len(keys)
+    )
 
 
 async def _words_now(app: App, team: str, channel: str, ts: str, root: str) -> str:

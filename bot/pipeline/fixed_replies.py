@@ -48,14 +48,18 @@ async def postpone(app: App, claimed: ClaimedMessage, *, failed: bool = False) -
         log.error("message %s was given up: no model answered in time", claimed.id)
         await reply_fixed(app, claimed, "held_too_long", form_words=True)
         return
-    if not claimed.replied and await _may_tell(app, claimed, MODEL_AWAY, _INTERIM_SECONDS):
+    if not claimed.replied and await _may_tell(
+        app, claimed, MODEL_AWAY, _INTERIM_SECONDS
+    ):
         await reply_fixed(app, claimed, "held", outcome=None, form_words=True)
     await release_message(app, claimed, failed=failed)
     delay = _HELD_SECONDS * (1 + claimed.attempts)
     raise RunLater(min(delay, _LONGEST_HELD_SECONDS))
 
 
-async def _may_tell(app: App, claimed: ClaimedMessage, what: str, seconds: float) -> bool:
+async def _may_tell(
+    app: App, claimed: ClaimedMessage, what: str, seconds: float
+) -> bool:
     person = claimed.message.person
     return await claim_telling(app.pool, person, claimed.id, what, seconds)
 
@@ -73,7 +77,9 @@ async def end_unanswered(
         await finish_without_turn(app, claimed, status)
 
 
-async def refuse_access(app: App, claimed: ClaimedMessage, refusal: PolicyRefusal) -> None:
+async def refuse_access(
+    app: App, claimed: ClaimedMessage, refusal: PolicyRefusal
+) -> None:
     """Tell the author why there is no answer: in a channel once a day, and only to them.
 
     The sentence takes the place of an interim or unfinished reply, and of the answer to an
@@ -108,7 +114,9 @@ async def _show_refusal(app: App, message: Message, refusal: PolicyRefusal) -> N
         )
 
 
-async def refuse_quota(app: App, claimed: ClaimedMessage, used_up: QuotaExceeded) -> None:
+async def refuse_quota(
+    app: App, claimed: ClaimedMessage, used_up: QuotaExceeded
+) -> None:
     """Tell the author, once until they may write again, that their messages are used up.
 
     Further messages are skipped, unless they have a reply already, such as an interim one or the

@@ -30,7 +30,12 @@ from memory import (
     memory_view,
 )
 from memory.metrics import count, step
-from memory.postgres import fetch_rows, load_statements, person_statement, person_transaction
+from memory.postgres import (
+    fetch_rows,
+    load_statements,
+    person_statement,
+    person_transaction,
+)
 from memory.store import embed_missing
 
 log = logging.getLogger(__name__)
@@ -119,7 +124,9 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         return unformed.has_more
     turn = unformed.ids[-1]
 
-    async def in_commit(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
+    async def in_commit(
+        connection: AsyncConnection[DictRow], formed: FormationResult
+    ) -> None:
         now = await mark_formed(connection, person, unformed)
         if now is None or now.off(app.settings.consent):
             raise _Overtaken
@@ -156,7 +163,9 @@ async def _try_later(app: App, namespace: Namespace) -> None:
     The person's next message brings it forward.
     """
     async with person_transaction(app.pool, namespace.person) as connection:
-        await form_after(app, connection, namespace, MODEL_REFUSED_RETRY_SECONDS, priority=-1)
+        await form_after(
+            app, connection, namespace, MODEL_REFUSED_RETRY_SECONDS, priority=-1
+        )
 
 
 async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
@@ -166,7 +175,12 @@ async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
     after the one whose words reach `MAX_CHARACTERS`, because a model's context is limited.
     """
     person = namespace.person
-    values = {**person.ids, "dm": DM, "audience": namespace.audience, "most": _TURNS_AT_ONCE + 1}
+    values = {
+        **person.ids,
+        "dm": DM,
+        "audience": namespace.audience,
+        "most": _TURNS_AT_ONCE + 1,
+    }
     async with person_transaction(pool, person) as connection:
         settings = await read_settings(connection, person)
         turns = await fetch_rows(connection, _SQL["unformed"], values)

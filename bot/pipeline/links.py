@@ -21,7 +21,9 @@ from functools import cache
 import regex
 from publicsuffixlist import PublicSuffixList
 
-MAX_WORD = 4_096  # characters of a word that are held; the rest of it is shown as another word
+MAX_WORD = (
+    4_096  # characters of a word that are held; the rest of it is shown as another word
+)
 MAX_ADDRESS = 2_000  # characters; a longer text is no address
 MAX_NAME = 253  # characters of a host name (RFC 1035)
 _MAX_HELD = 300  # characters of text that are held for the end of a link or of code
@@ -50,10 +52,13 @@ _NO_MARKUP = str.maketrans(dict.fromkeys("\\`<>[]|;"))
 _ESCAPE = regex.compile(r"\\++(?=[!-/:-@\[-`{-~])")
 _INVISIBLE = regex.compile(r"[\p{DI}\p{Cf}]++")
 _ADDRESS = regex.compile(
-    r"(?:([a-z][a-z0-9+.\-]*+)://|mailto:(?=[^/?#@]*+@))?([^/?#\\\s]++)([/?#][^\\\s]*+)?", regex.I
+    r"(?:([a-z][a-z0-9+.\-]*+)://|mailto:(?=[^/?#@]*+@))?([^/?#\\\s]++)([/?#][^\\\s]*+)?",
+    regex.I,
 )
 _PUNCTUATION = "(*_~'.,;:!?"
-_GLUED = regex.compile(rf"[!-~{_DOTS}](?:.*[!-~{_DOTS}])?")  # without Japanese before and after it
+_GLUED = regex.compile(
+    rf"[!-~{_DOTS}](?:.*[!-~{_DOTS}])?"
+)  # without Japanese before and after it
 _WEB = regex.compile(r"(?:https?|ftp)://[/\\]*+", regex.I)
 _SLASH = regex.compile(r"/(?=/)")
 # A text without any of these carries nothing.
@@ -223,7 +228,9 @@ class LinkFilter:
 
     def _is_known(self, address: str) -> bool:
         form = normal(address)
-        return form != "" and (form in self.known or _RESERVED.fullmatch(form) is not None)
+        return form != "" and (
+            form in self.known or _RESERVED.fullmatch(form) is not None
+        )
 
 
 def _indented(line: str, fence: int) -> str:

@@ -40,13 +40,16 @@ class AnswerNames:
     def __init__(self, references: References, mentioned: Collection[str] = ()) -> None:
         self._names = references.names
         self._mentioned = mentioned
-        self._by_name = {name: one for one, name in self._names.items() if name[0] == "@"}
+        self._by_name = {
+            name: one for one, name in self._names.items() if name[0] == "@"
+        }
         self._by_id = {_id_of(one): one for one in self._names}
         self._pattern = self._names_and_ids()
         longest = max([_LONGEST_ID, *map(len, self._by_name)])
         # The beginning of a name, of an id or of a run of backticks, at the end of a piece.
         begun = (
-            rf"@[^\n@]{{0,{longest}}}|#[A-Z0-9]{{0,64}}+|!\s?(?:[a-z]{{0,7}}\^?[A-Z0-9]{{0,64}}+)?"
+            rf"@[^\n@]{{0,{longest}}}|#[A-Z0-9]{{0,64}}+"
+            r"|!\s?(?:[a-z]{0,7}\^?[A-Z0-9]{0,64}+)?"
         )
         run = r"(?<![A-Za-z0-9])[A-Z0-9]{1,64}+"
         self._open = regex.compile(
@@ -75,14 +78,22 @@ class AnswerNames:
         return str(self._pattern.sub(self._name_of, text))
 
     def _names_and_ids(self) -> regex.Pattern[str]:
-        names = rf"{_BEGIN}(?P<name>{names_pattern(self._by_name)})>?|" if self._by_name else ""
-        return regex.compile(f"(?=[<@#!`A-Z\\n])(?:{names}{_ID}|{_CODE})", regex.VERSION1)
+        names = (
+            rf"{_BEGIN}(?P<name>{names_pattern(self._by_name)})>?|"
+            if self._by_name
+            else ""
+        )
+        return regex.compile(
+            f"(?=[<@#!`A-Z\\n])(?:{names}{_ID}|{_CODE})", regex.VERSION1
+        )
 
     def _read(self, text: str) -> str:
         before = self._last
         self._last = (before + text)[-1:]
         # A name must not follow a letter directly: "a@Mia" has none.
-        return str(self._pattern.sub(self._shown, before + text, pos=len(before)))[len(before) :]
+        return str(self._pattern.sub(self._shown, before + text, pos=len(before)))[
+            len(before) :
+        ]
 
     def _shown(self, match: regex.Match[str]) -> str:
         if match["ticks"]:

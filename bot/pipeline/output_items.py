@@ -29,7 +29,12 @@ def checked_item(item: object) -> Item:
     if not isinstance(item, dict):
         raise ReplyFailed("model_malformed")
     match item:
-        case {"type": "function_call", "call_id": str(), "name": str(), "arguments": str()}:
+        case {
+            "type": "function_call",
+            "call_id": str(),
+            "name": str(),
+            "arguments": str(),
+        }:
             return {name: storable(item[name]) for name in _CALL}
         case {"type": str(kind)} if kind != "function_call":
             return item
@@ -76,7 +81,11 @@ def sent_back(output: Sequence[Item]) -> list[Item]:
         elif kind == "reasoning" and (reasoning := _reasoning(item)):
             items.append(reasoning)
         elif kind == "message" and (text := text_of(item)):
-            message = {"type": "message", "role": "assistant", "content": storable(text)}
+            message = {
+                "type": "message",
+                "role": "assistant",
+                "content": storable(text),
+            }
             if item.get("phase") in _PHASES:
                 message["phase"] = item["phase"]
             items.append(message)
@@ -96,6 +105,8 @@ def _reasoning(item: Item) -> Item | None:
     thoughts = _texts(item.get("content"), "reasoning_text")
     if not thoughts:
         return None
-    parts = [{"type": "reasoning_text", "text": storable(thought)} for thought in thoughts]
+    parts = [
+        {"type": "reasoning_text", "text": storable(thought)} for thought in thoughts
+    ]
     # llama.cpp requires the field, and itself sends it empty.
     return whole | {"content": parts, "encrypted_content": ""}

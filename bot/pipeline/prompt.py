@@ -18,7 +18,13 @@ from bot.slack.messages import Message, slack_user
 from bot.slack.names import UNKNOWN_ASKER
 from memory import Memory
 from memory.metrics import step
-from memory.model import EPISODE_KIND, INSTRUCTION_KIND, References, estimated_tokens, framed
+from memory.model import (
+    EPISODE_KIND,
+    INSTRUCTION_KIND,
+    References,
+    estimated_tokens,
+    framed,
+)
 from memory.recall import Recalled, dated_lines, memories_within
 from memory.store import KeptMemory
 
@@ -145,7 +151,9 @@ class Prompt:
         Only words that the model is shown are read.
         """
         texts = [cut_middle(self.question, QUESTION_TOKENS)]
-        texts += [one.question for one in self._shown_exchanges if one.user_id == self.user_id]
+        texts += [
+            one.question for one in self._shown_exchanges if one.user_id == self.user_id
+        ]
         for memory in self.recalled.memories:
             texts += evidence_of(memory)
         texts += [one.text for one in self.kept]
@@ -206,7 +214,9 @@ class Prompt:
         """Return what others wrote, in frames."""
         sections: list[str] = []
         if self.kept:
-            kept = (_kept_line(one, self.references, in_dm=self.in_dm) for one in self.kept)
+            kept = (
+                _kept_line(one, self.references, in_dm=self.in_dm) for one in self.kept
+            )
             sections += _section("kept", lines_within(kept, KEPT_TOKENS))
             sections.append(KEPT)
         thread = [framed(self.references.shown_in(line)) for line in self.thread]
@@ -282,8 +292,12 @@ class Prompt:
         Returns None if it has no others.
         """
         memories = self.recalled.always
-        newest = {one.key for one in memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)}
-        kept = tuple(one for one in memories if one.is_always_shown or one.key in newest)
+        newest = {
+            one.key for one in memories_within(reversed(memories), _FEW_MEMORIES_TOKENS)
+        }
+        kept = tuple(
+            one for one in memories if one.is_always_shown or one.key in newest
+        )
         if kept == memories and not self.recalled.nearest:
             return None
         return replace(self, recalled=replace(self.recalled, always=kept, nearest=()))
@@ -348,16 +362,24 @@ def person_reference(user_id: str) -> str:
 
 def evidence_of(memory: Memory) -> list[str]:
     """Return the person's own words that a memory comes from."""
-    return [str(source["evidence"]) for source in memory.sources if source.get("evidence")]
+    return [
+        str(source["evidence"]) for source in memory.sources if source.get("evidence")
+    ]
 
 
 def _date_line(now: datetime) -> str:
     return f"It is {now:%A}, {now.isoformat(timespec='minutes')}, in the time zone {now.tzinfo}."
 
 
-def _memory_frames(memories: Iterable[Memory], references: References) -> dict[str, list[str]]:
+def _memory_frames(
+    memories: Iterable[Memory], references: References
+) -> dict[str, list[str]]:
     """Return the lines of memories by the frame that they are in."""
-    said: dict[str, list[tuple[str, str]]] = {"preferences": [], "memories": [], "episodes": []}
+    said: dict[str, list[tuple[str, str]]] = {
+        "preferences": [],
+        "memories": [],
+        "episodes": [],
+    }
     for memory in memories:
         text = references.shown(memory.text)
         frame = _FRAMES.get(memory.kind, "memories")
@@ -381,7 +403,9 @@ def _kept_line(line: KeptMemory, references: References, *, in_dm: bool) -> str:
     return framed(shown)
 
 
-def _message(role: Literal["system", "user", "assistant"], content: str) -> EasyInputMessageParam:
+def _message(
+    role: Literal["system", "user", "assistant"], content: str
+) -> EasyInputMessageParam:
     # llama.cpp refuses a message of the assistant without its type.
     return {"type": "message", "role": role, "content": content}
 

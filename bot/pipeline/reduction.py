@@ -10,7 +10,9 @@ from bot.pipeline.prompt import Prompt
 from bot.pipeline.tools import Toolbox
 from bot.reply_models.failures import Cause, ReplyFailed
 
-Step: TypeAlias = Literal["files", "file texts", "thread", "history", "memories", "tools"]
+Step: TypeAlias = Literal[
+    "files", "file texts", "thread", "history", "memories", "tools"
+]
 
 _STEPS: Final[Mapping[Cause, tuple[Step, ...]]] = {
     "model_too_long": ("files", "file texts", "thread", "history", "memories"),
@@ -37,7 +39,9 @@ class Reduction:
     files and their texts, which the prompt itself names.
     """
 
-    def __init__(self, prompt: Prompt, tools: Toolbox | None, *, may_search: bool) -> None:
+    def __init__(
+        self, prompt: Prompt, tools: Toolbox | None, *, may_search: bool
+    ) -> None:
         self.prompt = prompt
         self.tools = tools
         self.may_search = may_search

@@ -48,7 +48,15 @@ from bot.reply_models.failures import (
 )
 from bot.reply_models.requests import Event, ModelRequests, tokens_of
 from bot.slack.content import objects
-from bot.types import COMMENTARY, WEB_SEARCH, Citation, CutReason, Reply, Task, TaskState
+from bot.types import (
+    COMMENTARY,
+    WEB_SEARCH,
+    Citation,
+    CutReason,
+    Reply,
+    Task,
+    TaskState,
+)
 from memory import Person
 from memory.metrics import count_tokens, step, step_ended
 from memory.model import ThoughtFilter, estimated_tokens
@@ -57,7 +65,9 @@ log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 5  # requests to the model for one answer
 MAX_SEARCHES = 5  # web searches for one answer
-ANSWER_SECONDS = 300.0  # in which the model writes one answer, from the first event of a response
+ANSWER_SECONDS = (
+    300.0  # in which the model writes one answer, from the first event of a response
+)
 MAX_ANSWER = 40_000  # characters of an answer: four messages in Slack
 MAX_ITEMS = 64  # output items of one response
 
@@ -128,7 +138,9 @@ async def ask_models(
     raise await _whose(failures)
 
 
-def _recorded(model: ModelRequests, error: openai.OpenAIError | ReplyFailed) -> ReplyFailed:
+def _recorded(
+    model: ModelRequests, error: openai.OpenAIError | ReplyFailed
+) -> ReplyFailed:
     """Return what an error means; log it, and record whether it can be the model's fault."""
     failed = error if isinstance(error, ReplyFailed) else failure_of(error)
     log_failure(model.model, failed, error)
@@ -189,7 +201,9 @@ class _Attempt:
                 # No tools in the last round, so that the model has to answer.
                 is_last = number == MAX_ROUNDS - 1
                 await self._round(conversation, [] if is_last else self.tools)
-                calls = [item for item in written.output if item["type"] == "function_call"]
+                calls = [
+                    item for item in written.output if item["type"] == "function_call"
+                ]
                 if written.is_over or not (self.tools and calls):
                     return self._whole()
                 conversation += sent_back(written.output)
@@ -221,7 +235,9 @@ class _Attempt:
             return Reply(text="")
         return self.written.whole()
 
-    async def _round(self, conversation: Sequence[Any], tools: Sequence[dict[str, Any]]) -> None:
+    async def _round(
+        self, conversation: Sequence[Any], tools: Sequence[dict[str, Any]]
+    ) -> None:
         """Read one response of the model. Raises TimeoutError at the deadline."""
         written = self.written
         before = written.characters
@@ -259,7 +275,9 @@ class _Attempt:
         self.calls += 1
         if name == SEARCH_TOOL and SEARCH_DEFINITION in self.tools:
             if self.searches == MAX_SEARCHES:
-                return json.dumps({"error": "Too many searches for one answer. Answer now."})
+                return json.dumps(
+                    {"error": "Too many searches for one answer. Answer now."}
+                )
             self.searches += 1
             return await self._searched(identity, arguments)
         if self.toolbox is None:
@@ -362,7 +380,10 @@ class StreamedAnswer:
         match event:
             case {"type": "response.output_text.delta" | "response.refusal.delta"}:
                 await self._read_text(event)
-            case {"type": "response.output_item.added", "item": {"type": "message", **message}}:
+            case {
+                "type": "response.output_item.added",
+                "item": {"type": "message", **message},
+            }:
                 self._part = None
                 self._is_comment = message.get("phase") == COMMENTARY
             case {"type": "response.output_item.done"}:
@@ -375,7 +396,9 @@ class StreamedAnswer:
                 await self._read_response(event)
             case {"type": "response.incomplete"}:
                 response = await self._read_response(event)
-                is_filtered = "content_filter" in str(response.get("incomplete_details"))
+                is_filtered = "content_filter" in str(
+                    response.get("incomplete_details")
+                )
                 self.cut = "cut_filtered" if is_filtered else "cut_short"
             case {"type": "error", **error}:
                 raise failure_of_code(error.get("code"))
@@ -396,7 +419,9 @@ class StreamedAnswer:
         if self.response is None:
             raise ReplyFailed("model_down")
         match self.response:
-            case {"usage": {"output_tokens": int(tokens)}} if output_limit and self.cut is None:
+            case {"usage": {"output_tokens": int(tokens)}} if (
+                output_limit and self.cut is None
+            ):
                 if tokens >= output_limit:
                     self.cut = "cut_short"
 
@@ -430,7 +455,9 @@ class StreamedAnswer:
         if self.cut == "cut_loop":
             text = without_repetitions(text)
         if not text.strip():
-            raise ReplyFailed("model_policy" if self.cut == "cut_filtered" else without_text)
+            raise ReplyFailed(
+                "model_policy" if self.cut == "cut_filtered" else without_text
+            )
         if self.cut and (fence := open_fence(text)):
             text = f"{text.rstrip()}\n{closing_fence(fence)}"
         citations = tuple(self._citations.values())
@@ -482,7 +509,9 @@ class StreamedAnswer:
         if shown := self.line(text):
             self._comments += 1
             identity = f"commentary-{self._comments}"
-            await self.sink.task(Task(id=identity, name=COMMENTARY, state="complete", detail=shown))
+            await self.sink.task(
+                Task(id=identity, name=COMMENTARY, state="complete", detail=shown)
+            )
 
     async def _new_paragraph(self) -> None:
         """Separate the text that follows by a blank line: it is another message, or part of one."""

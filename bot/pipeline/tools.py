@@ -125,7 +125,12 @@ _PARAMETERS: dict[str, Any] = {
     "which": {"type": "string", "enum": ["this_message", "previous_message"]},
     "where": {"type": "string", "enum": ["this_thread", "whole_conversation"]},
 }
-_NAME = {"name": {"type": "string", "description": "their whole name, with @ if it is mentioned"}}
+_NAME = {
+    "name": {
+        "type": "string",
+        "description": "their whole name, with @ if it is mentioned",
+    }
+}
 _SETTINGS_DEFINITION = function_tool(SETTINGS_TOOL, _SETTINGS, _PARAMETERS, ["action"])
 _COLLEAGUE_DEFINITION = function_tool(COLLEAGUE_TOOL, _COLLEAGUE, _NAME, ["name"])
 _KEEP_DEFINITION = function_tool(KEEP_TOOL, _KEEP, _KEPT_PARAMETERS, ["quote"])
@@ -148,8 +153,12 @@ class Toolbox:
         self._names = names
         self._zone = zone
         in_channel = message.audience != DM and PUBLIC in turn.view.audiences
-        formed_later = app.settings.formation != "off" and state.settings.eagerness != "asked"
-        self.definitions = tool_definitions(tuple(app.schemas), off, in_channel=in_channel)
+        formed_later = (
+            app.settings.formation != "off" and state.settings.eagerness != "asked"
+        )
+        self.definitions = tool_definitions(
+            tuple(app.schemas), off, in_channel=in_channel
+        )
         said = PersonMessage(
             text=turn.words,
             channel=message.channel_id,
@@ -183,7 +192,9 @@ class Toolbox:
     @property
     def noticed(self) -> bool:
         """Whether memories were changed, or the words left a question open: a notice says so."""
-        return bool(self._memory.questions) or bool(notable_changes(self._memory.changes))
+        return bool(self._memory.questions) or bool(
+            notable_changes(self._memory.changes)
+        )
 
     @property
     def acted(self) -> bool:
@@ -261,7 +272,9 @@ class Toolbox:
     def _redacted(self, text: str) -> str:
         return redact(text, self._turn.removed).text
 
-    async def _note(self, connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
+    async def _note(
+        self, connection: AsyncConnection[DictRow], formed: FormationResult
+    ) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""
         app = self._app
         turn = self._turn
@@ -273,7 +286,9 @@ class Toolbox:
         # An edit changes the words; deleting, forgetting or erasing the message removes them.
         unchanged = await fetch_row(connection, _SQL["still_says"], values)
         if now.off or not now.on_record or unchanged is None:
-            raise MemoryOff("Memory was switched off, or the message changed or forgotten.")
+            raise MemoryOff(
+                "Memory was switched off, or the message changed or forgotten."
+            )
         await add_notice(app, connection, message.person, turn.id, formed, in_turn=True)
 
     async def _settings(self, given: Arguments) -> Output:
@@ -305,7 +320,9 @@ class Toolbox:
                 newest_payload, self._app, self._message.person, position=opens
             )
         else:
-            self._shown["open"] = _made(lambda localizer: open_payload(localizer, opens))
+            self._shown["open"] = _made(
+                lambda localizer: open_payload(localizer, opens)
+            )
         return {"shown_privately": True}
 
     async def _ask_about(self, who: str) -> Output:
@@ -321,7 +338,9 @@ class Toolbox:
                 unanswered["colleagues"] = owner.colleagues
             return unanswered
 
-        self._shown[f"card {owner.user_id}"] = partial(shown_card, self._app, asker, owner)
+        self._shown[f"card {owner.user_id}"] = partial(
+            shown_card, self._app, asker, owner
+        )
         return {"shown_privately": True}
 
     async def _keep(self, given: Arguments) -> Output:
@@ -412,7 +431,9 @@ class Toolbox:
             await turn_on(self._app, self._message.person, one, agrees=False)
         self.switched_on = True
         eagerness = state.settings.eagerness
-        self._shown["resume"] = _made(lambda localizer: on_done(localizer, scope, eagerness))
+        self._shown["resume"] = _made(
+            lambda localizer: on_done(localizer, scope, eagerness)
+        )
         return {"done": True, "memory": "on"}
 
     async def _forget(self, given: Arguments) -> Output:
@@ -425,7 +446,9 @@ class Toolbox:
         person = self._message.person
         localizer = await self._app.people.localizer(person)
         question = await forget_question_about(self._app, person, localizer, selection)
-        return self._proposed(self._forget_question(selection), found=question is not None)
+        return self._proposed(
+            self._forget_question(selection), found=question is not None
+        )
 
     async def _forget_words(self, words: str) -> Output:
         person = self._message.person
@@ -456,7 +479,9 @@ class Toolbox:
         person = self._message.person
 
         async def ask(localizer: Localizer) -> Payload:
-            question = await forget_question_about(self._app, person, localizer, selection)
+            question = await forget_question_about(
+                self._app, person, localizer, selection
+            )
             return question or payload(localizer.say("memory_gone"))
 
         return ask
@@ -476,7 +501,9 @@ class Toolbox:
         since = moments.get("since")
         before = moments.get("until")
         if since is not None and since > now:
-            return "`since` is later than now: write when what is to be forgotten began."
+            return (
+                "`since` is later than now: write when what is to be forgotten began."
+            )
         if since is not None and before is not None and before <= since:
             return "`until` is not after `since`: for one whole day write the next day's date."
         # A period that lasts until now ends with the question; what is said later stays.
@@ -495,7 +522,11 @@ class Toolbox:
         if previous and last is not None:
             selection = Selection(messages=[(message.channel_id, last)])
             self._shown["forget"] = self._forget_question(selection)
-            return {"not_remembered": "previous_message", "done": False, "proposed": True}
+            return {
+                "not_remembered": "previous_message",
+                "done": False,
+                "proposed": True,
+            }
         self._shown["not_remembered"] = _made(
             lambda localizer: receipt_of_message(localizer, forgotten)
         )

@@ -193,7 +193,9 @@ def _notes(turn: Turn, result: _Result) -> list[str]:
 
 
 @asynccontextmanager
-async def _recalling(app: App, start: Turn, question: str) -> AsyncIterator[asyncio.Task[Recalled]]:
+async def _recalling(
+    app: App, start: Turn, question: str
+) -> AsyncIterator[asyncio.Task[Recalled]]:
     """Recall while everything else is prepared."""
     task = asyncio.create_task(_recall(app, start, question))
     try:
@@ -281,7 +283,10 @@ async def _ask_model(
     tools = Toolbox(app, turn, names, zone)
     if not (question or brought.asks):
         nothing = Prompt(
-            question="", user_id=message.user_id, files=brought.files, unread=message.unread
+            question="",
+            user_id=message.user_id,
+            files=brought.files,
+            unread=message.unread,
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
     now = datetime.now(zone)
@@ -413,7 +418,11 @@ def _texts_known(turn: Turn, question: str, brought: Brought) -> list[str]:
     message = turn.message
     found = [person_reference(message.user_id), question, *texts([*brought.forwarded])]
     for exchange in reversed(turn.exchanges):
-        found += [person_reference(exchange.user_id), exchange.question, exchange.reply or ""]
+        found += [
+            person_reference(exchange.user_id),
+            exchange.question,
+            exchange.reply or "",
+        ]
     found += turn.recent_words
     # A caller of POST /ask is no Slack user.
     return found[1:] if message.team_id == API_TEAM else found

@@ -90,14 +90,18 @@ async def search_web(
     items = objects(response.get("output"))
     if not any(map(_is_search_done, items)):
         # The model answered without a search: what it says and cites is no result of one.
-        return _failed("No web search took place. Answer without it, and say so.", tokens)
+        return _failed(
+            "No web search took place. Answer without it, and say so.", tokens
+        )
     # Commentary is no part of what was found.
     said = [one for one in items if one.get("type") == "message"]
     messages = [one for one in said if one.get("phase") != COMMENTARY]
     texts = [text_of(one) for one in messages]
     text = printable("\n\n".join(filter(None, texts)))
     if not text:
-        return _failed("The web search found nothing. Answer without it, and say so.", tokens)
+        return _failed(
+            "The web search found nothing. Answer without it, and say so.", tokens
+        )
     citations = _cited(messages)[:MAX_SOURCES]
     sources = [{"title": one.title, "url": one.url} for one in citations]
     output = framed({"result": cut_middle(text, _RESULT_TOKENS), "sources": sources})
@@ -129,7 +133,9 @@ def _cited(messages: Sequence[Mapping[str, Any]]) -> tuple[Citation, ...]:
         for part in objects(message.get("content")):
             for annotation in objects(part.get("annotations")):
                 match annotation:
-                    case {"type": "url_citation", "url": str(url)} if is_web_address(url):
+                    case {"type": "url_citation", "url": str(url)} if is_web_address(
+                        url
+                    ):
                         title = annotation.get("title")
                         named = printable(title) if isinstance(title, str) else ""
                         cited.setdefault(url, Citation(url=url, title=named or url))

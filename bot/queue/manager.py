@@ -39,7 +39,9 @@ class PatientJobManager(manager.JobManager):
     procrastinate checks the job's status alone, and would end the run of another process.
     """
 
-    def __init__(self, connector: BaseConnector, pulse: Pulse, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, connector: BaseConnector, pulse: Pulse, stopping: asyncio.Event
+    ) -> None:
         super().__init__(connector)
         self._pulse = pulse
         self._stopping = stopping
@@ -66,7 +68,9 @@ class PatientJobManager(manager.JobManager):
         if workers:
             self._pulse.beat()
 
-    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+    async def fetch_job(
+        self, queues: Iterable[str] | None, worker_id: int
+    ) -> Job | None:
         """Take a job that is due; None if there is none, or if the process is stopping.
 
         There is none, too, if another worker takes a job with the same lock at this moment. After
@@ -89,8 +93,12 @@ class PatientJobManager(manager.JobManager):
 
     async def _find_unheard(self, worker_id: int) -> Job | None:
         """Return a job that its row assigns to the worker, but that the worker does not run."""
-        found = await self.list_jobs_async(status=Status.DOING.value, worker_id=worker_id)
-        return next((job for job in found if (job.id, job.attempts) not in self._running), None)
+        found = await self.list_jobs_async(
+            status=Status.DOING.value, worker_id=worker_id
+        )
+        return next(
+            (job for job in found if (job.id, job.attempts) not in self._running), None
+        )
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Store the end of a job, if no other run of it has begun."""
@@ -132,7 +140,9 @@ class PatientJobManager(manager.JobManager):
         queues: Iterable[str] | None = None,
     ) -> None:
         """Listen for new jobs, on another connection if one is lost."""
-        listen = partial(super().listen_for_jobs, on_notification=on_notification, queues=queues)
+        listen = partial(
+            super().listen_for_jobs, on_notification=on_notification, queues=queues
+        )
         await self._call(listen)
 
     async def _store_end(self, job: Job, statement: str, **values: object) -> None:

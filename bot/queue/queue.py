@@ -105,12 +105,16 @@ class Queue:
         )
         task(work)
 
-    def repeat(self, name: str, work: Callable[[int], Awaitable[None]], *, cron: str) -> None:
+    def repeat(
+        self, name: str, work: Callable[[int], Awaitable[None]], *, cron: str
+    ) -> None:
         """Register `work` as a job on the schedule `cron`; it is called with the time it was due.
 
         It runs once, however many processes there are, and at most one waits.
         """
-        task = self.app.task(name=name, queue=BACKGROUND, lock=name, queueing_lock=name)(work)
+        task = self.app.task(
+            name=name, queue=BACKGROUND, lock=name, queueing_lock=name
+        )(work)
         self.app.periodic(cron=cron)(task)
 
     async def defer(
@@ -154,7 +158,12 @@ class Queue:
         await self._manager.batch_defer_jobs_async(added, connection=connection)
 
     async def hold_waiting(
-        self, connection: AsyncConnection[DictRow], name: str, lock: str, *, priority: int = 0
+        self,
+        connection: AsyncConnection[DictRow],
+        name: str,
+        lock: str,
+        *,
+        priority: int = 0,
     ) -> bool:
         """Return whether a job `name` with this lock waits, of this `priority` or a higher one.
 
@@ -165,14 +174,18 @@ class Queue:
         found = await connection.execute(_SQL["hold_waiting"], values, prepare=True)
         return await found.fetchone() is not None
 
-    async def abort(self, connection: AsyncConnection[DictRow], locks: Iterable[str]) -> None:
+    async def abort(
+        self, connection: AsyncConnection[DictRow], locks: Iterable[str]
+    ) -> None:
         """Cancel the jobs that run with these locks, in whichever process, if the caller commits.
 
         A job with such a lock that the caller's transaction adds is not cancelled: it can only
         begin afterwards.
         """
         for row in await fetch_rows(connection, _SQL["running"], {"locks": [*locks]}):
-            await self._manager.cancel_job_by_id_async(row["id"], abort=True, connection=connection)
+            await self._manager.cancel_job_by_id_async(
+                row["id"], abort=True, connection=connection
+            )
 
     def start(self, *, replies: int, background: int) -> None:
         """Work on at most this many jobs of each queue at a time."""
@@ -257,14 +270,19 @@ class Queue:
                     delete_jobs="successful",
                 )
             except Exception as error:  # noqa: BLE001 - whatever it was, work goes on
-                log.warning("a worker of the queue ended and starts again: %s", fault(error))
+                log.warning(
+                    "a worker of the queue ended and starts again: %s", fault(error)
+                )
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def delete_old_jobs(queue: Queue) -> None:
     """Delete failed and aborted jobs after two weeks; successful ones are deleted as they end."""
     await queue.app.job_manager.delete_old_jobs(
-        nb_hours=_KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+        nb_hours=_KEPT_HOURS,
+        include_failed=True,
+        include_cancelled=True,
+        include_aborted=True,
     )
 
 

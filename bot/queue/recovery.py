@@ -30,7 +30,9 @@ async def recover_jobs(queue: App, pool: Pool) -> None:
         [connected] = await fetch_rows(connection, _SQL["connected_long_enough"], limit)
     if not connected["holds"]:
         return
-    stalled = await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
+    stalled = await queue.job_manager.get_stalled_jobs(
+        seconds_since_heartbeat=STALLED_SECONDS
+    )
     for job in stalled:
         values = {"id": job.id, "seconds": STALLED_SECONDS}
         try:
@@ -39,4 +41,6 @@ async def recover_jobs(queue: App, pool: Pool) -> None:
             # Periodic work, of which the next job waits already.
             continue
         if recovered:
-            log.warning("job %d (%s) of a process that died runs again", job.id, job.task_name)
+            log.warning(
+                "job %d (%s) of a process that died runs again", job.id, job.task_name
+            )

@@ -30,7 +30,9 @@ class Backoff(BaseRetryStrategy):
     longest: float
     most: int | None = None
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+    def get_retry_decision(
+        self, *, exception: BaseException, job: Job
+    ) -> RetryDecision | None:
         """Return when the job runs again, or None if it does not."""
         if isinstance(exception, RunLater):
             return _again_in(exception.seconds)

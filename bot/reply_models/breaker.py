@@ -36,7 +36,9 @@ class CircuitBreaker:
     out, too: a server with one place may be busy.
     """
 
-    def __init__(self, probe: Probe, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, probe: Probe, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._probe = probe
         self._clock = clock
         self._state: Literal["answering", "unsure", "away"] = "answering"
@@ -87,7 +89,9 @@ class CircuitBreaker:
                 self._probing = None
 
     def _take(self, result: Probed) -> None:
-        shows_nothing = result == "silent" and self._state == "unsure" and not self._silent
+        shows_nothing = (
+            result == "silent" and self._state == "unsure" and not self._silent
+        )
         if result == "answered" or shows_nothing:
             self._state = "answering"
             return

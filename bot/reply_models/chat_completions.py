@@ -46,7 +46,11 @@ def chat_body(body: Mapping[str, Any]) -> Json:
 
 
 def _tool(tool: Mapping[str, Any]) -> Json:
-    function = {name: tool[name] for name in ("name", "description", "parameters") if name in tool}
+    function = {
+        name: tool[name]
+        for name in ("name", "description", "parameters")
+        if name in tool
+    }
     return {"type": "function", "function": function}
 
 
@@ -56,14 +60,20 @@ def _messages(items: Sequence[Mapping[str, Any]]) -> list[Json]:
     for item in items:
         kind = item.get("type", "message")
         if kind == "message":
-            messages.append({"role": item["role"], "content": _content(item["content"])})
+            messages.append(
+                {"role": item["role"], "content": _content(item["content"])}
+            )
         elif kind == "function_call":
             if not messages or messages[-1]["role"] != "assistant":
                 messages.append({"role": "assistant", "content": None})
             messages[-1].setdefault("tool_calls", []).append(_call(item))
         elif kind == "function_call_output":
             messages.append(
-                {"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]}
+                {
+                    "role": "tool",
+                    "tool_call_id": item["call_id"],
+                    "content": item["output"],
+                }
             )
     return messages
 
@@ -88,7 +98,9 @@ def _call(item: Mapping[str, Any]) -> Json:
     return {"id": item["call_id"], "type": "function", "function": function}
 
 
-async def response_events(chunks: AsyncIterable[object]) -> AsyncGenerator[object, None]:
+async def response_events(
+    chunks: AsyncIterable[object],
+) -> AsyncGenerator[object, None]:
     """Yield the events of the Responses API for the chunks of a chat completion.
 
     Text is passed on as it comes; whole items follow when the completion has ended. A chunk that is

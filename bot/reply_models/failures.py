@@ -86,9 +86,13 @@ _WORDS: Final[Mapping[Cause, re.Pattern[str]]] = {
         r"|At most 0 image|unknown variant `image_url`|missing data required for image",
         re.IGNORECASE,
     ),
-    "model_loading": re.compile(r"loading model|model is (still )?(being )?load", re.IGNORECASE),
+    "model_loading": re.compile(
+        r"loading model|model is (still )?(being )?load", re.IGNORECASE
+    ),
     # LiteLLM, and servers that refuse a name with HTTP 400.
-    "model_refused": re.compile(r"Invalid model name|model \S+ (was )?not found", re.IGNORECASE),
+    "model_refused": re.compile(
+        r"Invalid model name|model \S+ (was )?not found", re.IGNORECASE
+    ),
 }
 # The causes, found by HTTP status, that the words may correct.
 _UNDECIDED: Final = ("model_failed", "model_busy", "model_down")
@@ -169,7 +173,9 @@ def failure_of(error: openai.OpenAIError) -> ReplyFailed:
     """
     if isinstance(error, openai.APITimeoutError) and not is_lost_connection(error):
         return ReplyFailed("model_down", silent=True)
-    if isinstance(error, openai.APIConnectionError) or not isinstance(error, openai.APIError):
+    if isinstance(error, openai.APIConnectionError) or not isinstance(
+        error, openai.APIError
+    ):
         return ReplyFailed("model_down")
     status = error.status_code if isinstance(error, openai.APIStatusError) else None
     failed = failure_of_code(error.code, error.type, status)
@@ -194,7 +200,9 @@ def is_lost_connection(error: openai.APIError) -> bool:
     return isinstance(origin, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
 
 
-def failure_of_code(code: object, kind: object = None, status: int | None = None) -> ReplyFailed:
+def failure_of_code(
+    code: object, kind: object = None, status: int | None = None
+) -> ReplyFailed:
     """Return what an error code means; if it is unknown, what its type or the status means.
 
     Some servers put a code into the type, and some the status into the code.
@@ -233,7 +241,10 @@ def _cause_of_words(told: str) -> Cause | None:
 
 def lacks_endpoint(error: Exception) -> bool:
     """Return whether the server has no such path, as opposed to no such model."""
-    if not isinstance(error, openai.APIStatusError) or error.status_code not in (404, 405):
+    if not isinstance(error, openai.APIStatusError) or error.status_code not in (
+        404,
+        405,
+    ):
         return False
     return not re.search("model|deployment", words_of_error(error), re.IGNORECASE)
 
@@ -269,4 +280,6 @@ def log_failure(model: str, failed: ReplyFailed, error: Exception) -> None:
             model,
             failed.named,
         )
-    log.warning("the model %s did not answer (%s): %s", model, failed.named, fault(error))
+    log.warning(
+        "the model %s did not answer (%s): %s", model, failed.named, fault(error)
+    )

@@ -37,7 +37,10 @@ def alternating(items: Sequence[Item]) -> list[Item]:
         if role is None or before.get("role") != role:
             merged.append(item)
         else:
-            merged[-1] = {**before, "content": _joined(before["content"], item["content"])}
+            merged[-1] = {
+                **before,
+                "content": _joined(before["content"], item["content"]),
+            }
     return merged
 
 
@@ -59,7 +62,10 @@ def with_short_call_ids(items: Sequence[Item]) -> list[Item]:
     for item in items:
         identity = item.get("call_id")
         if identity is not None and not _CALL_ID.fullmatch(identity):
-            item = {**item, "call_id": hashlib.sha256(identity.encode()).hexdigest()[:9]}
+            item = {
+                **item,
+                "call_id": hashlib.sha256(identity.encode()).hexdigest()[:9],
+            }
         changed.append(item)
     return changed
 
@@ -85,7 +91,9 @@ def one_call_at_a_time(items: Sequence[Item]) -> list[Item]:
 SHAPES: Final = (
     Shape(
         "alternating roles",
-        re.compile(r"roles? must alternate|alternate between user|consecutive .{0,20}messages?"),
+        re.compile(
+            r"roles? must alternate|alternate between user|consecutive .{0,20}messages?"
+        ),
         alternating,
     ),
     Shape(

@@ -16,7 +16,12 @@ from bot.config import ReplyApi
 from bot.logs import fault
 from bot.reply_models.breaker import CircuitBreaker, Probed
 from bot.reply_models.chat_completions import chat_body, response_events
-from bot.reply_models.failures import ReplyFailed, failure_of, is_lost_connection, words_of_error
+from bot.reply_models.failures import (
+    ReplyFailed,
+    failure_of,
+    is_lost_connection,
+    words_of_error,
+)
 from bot.reply_models.message_shapes import SHAPES, Shape
 from memory.formation import TokenUse
 from memory.metrics import step
@@ -47,9 +52,12 @@ _OPTIONAL: Final[Mapping[str, re.Pattern[str]]] = {
     ),
     "safety_identifier": re.compile("safety_identifier"),
     "stream_options": re.compile("stream_options|include_usage"),
-    "reasoning": re.compile(r"\beffort\b|reasoning_effort|reasoning value|^reasoning |'reasoning'"),
+    "reasoning": re.compile(
+        r"\beffort\b|reasoning_effort|reasoning value|^reasoning |'reasoning'"
+    ),
     "include": re.compile(
-        r"\binclude\b|encrypted|reasoning|\brs_|item\['content'\] is not an array", re.IGNORECASE
+        r"\binclude\b|encrypted|reasoning|\brs_|item\['content'\] is not an array",
+        re.IGNORECASE,
     ),
 }
 _REFUSALS = (400, 404, 422, 429)
@@ -143,7 +151,10 @@ class ModelRequests:
                         event = await anext(translated)
             except StopAsyncIteration:
                 return
-            except (ValueError, RuntimeError) as error:  # RuntimeError: too deep nesting
+            except (
+                ValueError,
+                RuntimeError,
+            ) as error:  # RuntimeError: too deep nesting
                 raise ReplyFailed("model_malformed") from error
 
     async def _wait_for(self, beginning: Awaitable[_Beginning]) -> _Beginning:
@@ -154,7 +165,9 @@ class ModelRequests:
         except TimeoutError:
             raise ReplyFailed("model_down", silent=True) from None
 
-    async def _translated(self, stream: openai.AsyncStream[object]) -> AsyncGenerator[object, None]:
+    async def _translated(
+        self, stream: openai.AsyncStream[object]
+    ) -> AsyncGenerator[object, None]:
         """Yield the events of a stream as the Responses API names them."""
         if self.api == "responses":
             async for event in stream:
@@ -185,7 +198,9 @@ class ModelRequests:
                 was_repeated = is_lost_connection(error)
                 if not retries or not may_be_repeated or was_repeated:
                     raise
-                log.info("the model is asked once more (%s): %s", failed.named, fault(error))
+                log.info(
+                    "the model is asked once more (%s): %s", failed.named, fault(error)
+                )
             retries -= 1
             await asyncio.sleep(_RETRY_SECONDS)
 
@@ -226,7 +241,10 @@ class ModelRequests:
         try:
             async with asyncio.timeout(PROBE_ANSWER_SECONDS):
                 begun = await self._post_stream(self._accepted(body))
-                async with begun as stream, aclosing(self._translated(stream)) as events:
+                async with (
+                    begun as stream,
+                    aclosing(self._translated(stream)) as events,
+                ):
                     async for event in events:
                         if isinstance(event, dict) and event.get("type") in _LAST:
                             return "answered"
@@ -249,7 +267,9 @@ class ModelRequests:
         body that cannot be parsed.
         """
         client = self.client.with_options(timeout=seconds)
-        return await client.post("/responses", body=self._accepted(body), cast_to=_PLAIN)
+        return await client.post(
+            "/responses", body=self._accepted(body), cast_to=_PLAIN
+        )
 
     def _body(
         self,
@@ -280,7 +300,9 @@ class ModelRequests:
 
     def _accepted(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return a body without the parameters that the host has refused before."""
-        return {name: value for name, value in body.items() if name not in self._left_out}
+        return {
+            name: value for name, value in body.items() if name not in self._left_out
+        }
 
     def _adapted(self, body: Mapping[str, Any], error: openai.APIError) -> bool:
         """Remember what a refusal asks for; return whether another request can then differ."""
@@ -294,7 +316,9 @@ class ModelRequests:
             return True
         return False
 
-    def _refused_shape(self, body: Mapping[str, Any], error: openai.APIError) -> Shape | None:
+    def _refused_shape(
+        self, body: Mapping[str, Any], error: openai.APIError
+    ) -> Shape | None:
         """Return the shape for whose lack a request was refused, with any status, or None."""
         if not isinstance(error, openai.APIStatusError):
             return None
@@ -306,14 +330,19 @@ class ModelRequests:
                 return shape
         return None
 
-    def _refused_parameter(self, body: Mapping[str, Any], error: openai.APIError) -> str | None:
+    def _refused_parameter(
+        self, body: Mapping[str, Any], error: openai.APIError
+    ) -> str | None:
         """Return the optional parameter for which a request was refused, or None.
 
         The refusal of a reasoning item that is sent back counts as one of ``include``. A request
         that is too long counts only as one of ``max_output_tokens``: vLLM's context and OpenAI's
         tokens per minute must hold the output besides the input.
         """
-        if not isinstance(error, openai.APIStatusError) or error.status_code not in _REFUSALS:
+        if (
+            not isinstance(error, openai.APIStatusError)
+            or error.status_code not in _REFUSALS
+        ):
             return None
         cause = failure_of(error).cause
         if cause not in _REFUSED_CAUSES:

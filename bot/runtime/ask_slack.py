@@ -25,7 +25,9 @@ async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackRes
     It is repeated as `SlackRetries` decides, for some seconds. Raises `Problem`.
     """
     given = token(settings, name)
-    client = SlackClient(token=given, base_url=settings.slack_api_url, patience=_PATIENCE_SECONDS)
+    client = SlackClient(
+        token=given, base_url=settings.slack_api_url, patience=_PATIENCE_SECONDS
+    )
     try:
         return await client.api_call(method)
     except SLACK_FAULTS as error:
@@ -33,4 +35,6 @@ async def ask_slack(settings: Settings, name: str, method: str) -> AsyncSlackRes
             raise slack_unreachable(settings.slack_api_url) from None
         code = error_code(error)
         sentence = _REFUSED.get(code, _REFUSED[""])
-        raise Problem(sentence.format(name=name, code=code, where=TOKENS[name][1])) from None
+        raise Problem(
+            sentence.format(name=name, code=code, where=TOKENS[name][1])
+        ) from None

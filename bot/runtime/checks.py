@@ -131,7 +131,9 @@ async def _raise_warnings(settings: Settings) -> None:
     except (aiohttp.ClientError, OSError, UnicodeDecodeError):
         return  # none runs here, so only the settings are checked
     lines = text.splitlines()
-    warnings = [line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)]
+    warnings = [
+        line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)
+    ]
     if warnings:
         raise Problem(" ".join(warnings))
 
@@ -146,7 +148,9 @@ async def check_database(settings: Settings) -> str:
         space = None
         if settings.has_model:  # without one `kioku up` sees to the stand-in's vectors
             async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
-                space = await embedding_space(clients.embeddings, settings.embedding_model)
+                space = await embedding_space(
+                    clients.embeddings, settings.embedding_model
+                )
         async with open_pool(addresses.login, space) as pool:
             state = await read_operating_state(pool)
     if not bound:
@@ -216,15 +220,21 @@ async def check_remembering(settings: Settings) -> str:
         return "No model forms memories."
     try:
         async with open_model_clients(settings) as clients:
-            way = await calls_memory_tools(create_chat_model(settings, clients.memories))
+            way = await calls_memory_tools(
+                create_chat_model(settings, clients.memories)
+            )
     except MemoryModelRefused as refused:
         raise _refused(model, setting, refused.status, refused.code) from None
     except WordsUnreadable:
-        raise Problem(f"{model} cannot read an example: set {setting} to another.") from None
+        raise Problem(
+            f"{model} cannot read an example: set {setting} to another."
+        ) from None
     except FormationUnavailable as away:
         raise Problem(f"{model}: {str(away).rstrip('.')}; try again later.") from None
     if way is None:
-        raise Problem(f"{model} writes no memory of an example: set {setting} to another.")
+        raise Problem(
+            f"{model} writes no memory of an example: set {setting} to another."
+        )
     if way == "schema":
         return f"{model} calls no tools, and is asked for JSON."
     return f"{model} calls tools."

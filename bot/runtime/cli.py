@@ -44,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     add = command("setup", "setup:set_up", text)
     text = "print the address of Slack's form, and open no browser"
     add("--no-browser", action="store_false", dest="browser", help=text)
-    add = command("migrate", "migration:migrate", "bring the database up to this version")
+    add = command(
+        "migrate", "migration:migrate", "bring the database up to this version"
+    )
     text = "embed all memories again if KIOKU_EMBEDDING_MODEL has changed"
     add("--yes", action="store_true", help=text)
     command("run", "service:run", "run the app on a server, by Socket Mode or HTTP")
@@ -62,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     add = command("forgotten", "data_commands:forgotten", text)
     text = "when the backup was begun: 2026-11-20 or 2026-11-20T03:00, in UTC"
     add("--since", type=_moment, required=True, metavar="DATE", help=text)
-    text = "delete from a restored database what was forgotten or erased since its backup"
+    text = (
+        "delete from a restored database what was forgotten or erased since its backup"
+    )
     add = command("forget-again", "data_commands:forget_again", text)
     add("file", type=Path, metavar="FILE", help="the output of `kioku forgotten`")
     return parser

@@ -29,20 +29,28 @@ class ConnectionCount:
     """Compares the connections that Slack counts with the processes of this database."""
 
     def __init__(
-        self, pool: Pool, warnings: StandingWarnings, *, settled_seconds: float = _SETTLED_SECONDS
+        self,
+        pool: Pool,
+        warnings: StandingWarnings,
+        *,
+        settled_seconds: float = _SETTLED_SECONDS,
     ) -> None:
         self._pool = pool
         self._warnings = warnings
         self._settled_seconds = settled_seconds
         self._comparing: asyncio.Task[None] | None = None
 
-    async def note(self, _client: object, message: Mapping[str, Any], _raw: str | None) -> None:
+    async def note(
+        self, _client: object, message: Mapping[str, Any], _raw: str | None
+    ) -> None:
         """Take note of a message of Socket Mode: the first on each connection is `hello`."""
         if message.get("type") != "hello":
             return
         connections = int(message.get("num_connections") or 0)
         await self.close()
-        self._comparing = asyncio.create_task(self._compare(connections), name="connections")
+        self._comparing = asyncio.create_task(
+            self._compare(connections), name="connections"
+        )
 
     async def close(self) -> None:
         """End a comparison that has not ended."""

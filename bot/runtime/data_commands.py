@@ -54,8 +54,13 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
     also if something is still there.
     """
     person = Person(team, user)
-    if not yes and _typed(f"Type {user} to erase everything about this person: ") != user:
-        raise Problem("Nothing was erased: the id was not typed again. (--yes does without.)")
+    if (
+        not yes
+        and _typed(f"Type {user} to erase everything about this person: ") != user
+    ):
+        raise Problem(
+            "Nothing was erased: the id was not typed again. (--yes does without.)"
+        )
     async with operators_pool(settings) as pool:
         erased = await erase_person(pool, person, keeps_off=True)
     if not erased.total and not any(erased.left.values()):
@@ -66,11 +71,17 @@ async def erase(settings: Settings, *, team: str, user: str, yes: bool) -> None:
         print(f"  {table:20}{count:8} erased{left:8} left")
     if erased.files:
         print(f"Files in Slack that the running application deletes: {erased.files}.")
-    print("Messages in Slack stay; the person deletes them there (More actions > Delete message).")
+    print(
+        "Messages in Slack stay; the person deletes them there (More actions > Delete message)."
+    )
     kept = erased.never_formed_messages
-    print(f"Kept: {kept} message reference(s) (channel and time), which form no memory again.")
+    print(
+        f"Kept: {kept} message reference(s) (channel and time), which form no memory again."
+    )
     if erased.switches:
-        print(f"Kept: {erased.switches} place(s) where memory is off, so that it stays off.")
+        print(
+            f"Kept: {erased.switches} place(s) where memory is off, so that it stays off."
+        )
     if any(erased.left.values()):
         raise Problem("New data was stored during the erasure: run the command again.")
 
@@ -121,7 +132,9 @@ class _Forgotten:
 class _List:
     """What the lines of `forgotten` name."""
 
-    people: defaultdict[Person, _Forgotten] = field(default_factory=lambda: defaultdict(_Forgotten))
+    people: defaultdict[Person, _Forgotten] = field(
+        default_factory=lambda: defaultdict(_Forgotten)
+    )
     uninstalled: list[str] = field(default_factory=list)
 
     def add(self, line: str) -> None:
@@ -145,7 +158,9 @@ class _List:
             case [team, user, "message", channel, ts]:
                 self.people[Person(team, user)].messages.append((channel, ts))
             case _:
-                raise ValueError("The line has an unknown part, too few parts or too many.")
+                raise ValueError(
+                    "The line has an unknown part, too few parts or too many."
+                )
 
 
 async def forget_again(settings: Settings, *, file: Path) -> None:
@@ -176,7 +191,9 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
         for person, forgotten_of_person in named.people.items():
             await _forget_again(pool, person, forgotten_of_person)
         for team in named.uninstalled:
-            await uninstall_again(pool, team, grace_hours=settings.uninstall_grace_hours)
+            await uninstall_again(
+                pool, team, grace_hours=settings.uninstall_grace_hours
+            )
     print(f"Forgotten again: {len(lines) - 1} lines of {len(named.people)} people.")
 
 
@@ -185,5 +202,7 @@ async def _forget_again(pool: Pool, person: Person, named: _Forgotten) -> None:
         values = {**person.ids, "id": identity}
         if not await person_statement(pool, person, _SQL["is_erased"], values):
             await erase_person(pool, person, identity, keeps_off=True)
-    selection = Selection(keys=named.keys, statements=named.statements, messages=named.messages)
+    selection = Selection(
+        keys=named.keys, statements=named.statements, messages=named.messages
+    )
     await again(pool, person, selection, delete_forgotten_texts)

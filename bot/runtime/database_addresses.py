@@ -26,7 +26,9 @@ class Addresses:
 
 
 @asynccontextmanager
-async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator[Addresses]:
+async def database(
+    settings: Settings, *, beside: bool = False
+) -> AsyncIterator[Addresses]:
     """Yield the addresses of the database of `settings`; an embedded server runs meanwhile.
 
     With `beside` the embedded server of another process, such as ``kioku up``, is used if it runs,
@@ -52,5 +54,7 @@ async def database(settings: Settings, *, beside: bool = False) -> AsyncIterator
         (folder / "address").write_text(f"{addresses.owner}\n", "utf-8")
         yield addresses
     finally:
-        await asyncio.wait({starting})  # a thread goes on although its caller is cancelled
+        await asyncio.wait(
+            {starting}
+        )  # a thread goes on although its caller is cancelled
         await asyncio.to_thread(server.stop)

@@ -45,7 +45,10 @@ class Readiness:
     """
 
     def __init__(
-        self, find_problem: Callable[[], Awaitable[str | None]], *, seconds: float = _READY_SECONDS
+        self,
+        find_problem: Callable[[], Awaitable[str | None]],
+        *,
+        seconds: float = _READY_SECONDS,
     ) -> None:
         self._find_problem = find_problem
         self._seconds = seconds
@@ -94,13 +97,17 @@ def create_web_app(
     return application
 
 
-def _add_slack(application: web.Application, app: AsyncApp, signatures: SignatureCheck) -> None:
+def _add_slack(
+    application: web.Application, app: AsyncApp, signatures: SignatureCheck
+) -> None:
     """Add Slack's route."""
 
     async def slack(request: web.Request) -> web.Response:
         """Let Bolt answer a request that Slack signed lately; acknowledge an unreadable one."""
         if not signatures.accept(await request.read(), request.headers):
-            return web.Response(status=401, text="The request is not signed by Slack.\n")
+            return web.Response(
+                status=401, text="The request is not signed by Slack.\n"
+            )
         try:
             answer = await app.async_dispatch(await to_bolt_request(request))
         except UNREADABLE as error:
@@ -137,13 +144,17 @@ class _Waiting:
         self._connections.pop(connection, None)
 
     @web.middleware
-    async def receive(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def receive(
+        self, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
         """Let `handler` answer a request once all of it has come; a slow body is refused."""
         try:
             async with asyncio.timeout(_BODY_SECONDS):
                 await request.read()
         except TimeoutError:
-            raise web.HTTPRequestTimeout(text="The body did not come in time.\n") from None
+            raise web.HTTPRequestTimeout(
+                text="The body did not come in time.\n"
+            ) from None
         # The client has gone, or the connection was closed, which is no error of the app.
         except ConnectionError:
             raise web.HTTPBadRequest(text="The body did not come whole.\n") from None

@@ -19,7 +19,12 @@ from shutil import which
 from pydantic import SecretStr
 
 from bot.cancellation import stopped_by_signal
-from bot.config import OPENAI_ADDRESS, STAND_IN_EMBEDDING_MODEL, STAND_IN_MODEL, Settings
+from bot.config import (
+    OPENAI_ADDRESS,
+    STAND_IN_EMBEDDING_MODEL,
+    STAND_IN_MODEL,
+    Settings,
+)
 from bot.runtime.browser import open_browser
 from bot.runtime.database_addresses import database
 from bot.runtime.manifest import create_app_url, manifest_path
@@ -64,7 +69,9 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
         addresses = await stack.enter_async_context(database(settings))
         started = None
         if not in_slack or not settings.has_model:
-            started = await stack.enter_async_context(_playground(settings, in_slack=in_slack))
+            started = await stack.enter_async_context(
+                _playground(settings, in_slack=in_slack)
+            )
         # These imports take a second, in which the playground starts.
         from bot.runtime.local_servers import local_model_servers
         from bot.runtime.migration import migrated
@@ -83,7 +90,9 @@ async def up(settings: Settings, *, browser: bool = True) -> None:
         host = None
         if settings.api_token is not None:
             host = adapted.listens_on
-        port = await stack.enter_async_context(open_service(adapted, addresses.login, host=host))
+        port = await stack.enter_async_context(
+            open_service(adapted, addresses.login, host=host)
+        )
         playground = None
         if not in_slack:
             playground = told["url"]
@@ -114,7 +123,9 @@ async def _playground(settings: Settings, *, in_slack: bool) -> AsyncIterator[Pr
     It runs in a session of its own, so that Ctrl-C reaches the app first. Raises `Problem`.
     """
     if find_spec("kioku_stand_in") is None:
-        raise Problem("The playground is not installed: set Slack's tokens and OPENAI_API_KEY.")
+        raise Problem(
+            "The playground is not installed: set Slack's tokens and OPENAI_API_KEY."
+        )
     folder = settings.data_dir.resolve()
     command = [
         *(sys.executable, "-m", "kioku_stand_in.playground", "--exit-with-parent"),
@@ -192,7 +203,9 @@ def _adapted(settings: Settings, told: dict[str, str], *, in_slack: bool) -> Set
     return settings.model_copy(update=changes)
 
 
-def _welcome(settings: Settings, port: int, playground: str | None, servers: Sequence[str]) -> None:
+def _welcome(
+    settings: Settings, port: int, playground: str | None, servers: Sequence[str]
+) -> None:
     """Print where Kioku is; `servers` are the model servers that run on this machine."""
     if playground is None:
         print("Kioku is ready in your Slack workspace")

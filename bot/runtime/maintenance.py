@@ -46,12 +46,24 @@ def periodic_work(app: App) -> dict[str, tuple[str, Callable[[], Awaitable[None]
     settings = app.settings
     return {
         "remind_of_due": (EVERY_MINUTE, partial(remind_of_due, pool, app.queue)),
-        "answer_unanswered": (EVERY_MINUTE, partial(answer_unanswered, pool, app.queue)),
-        "update_changed_lines": (EVERY_MINUTE, partial(update_changed_lines, pool, app.queue)),
+        "answer_unanswered": (
+            EVERY_MINUTE,
+            partial(answer_unanswered, pool, app.queue),
+        ),
+        "update_changed_lines": (
+            EVERY_MINUTE,
+            partial(update_changed_lines, pool, app.queue),
+        ),
         "delete_expired": (EVERY_MINUTE, partial(delete_expired, pool)),
         "purge": (EVERY_MINUTE, partial(purge_due, pool, days=1)),
-        "end_history": (EVERY_MINUTE, partial(end_history, pool, settings.history_days)),
-        "end_what_is_old": (EVERY_HOUR, partial(end_what_is_old, pool, settings.retention_days)),
+        "end_history": (
+            EVERY_MINUTE,
+            partial(end_history, pool, settings.history_days),
+        ),
+        "end_what_is_old": (
+            EVERY_HOUR,
+            partial(end_what_is_old, pool, settings.retention_days),
+        ),
         "erase_deactivated": (EVERY_HOUR, partial(erase_deactivated, app)),
         "delete_old_jobs": (EVERY_HOUR, partial(delete_old_jobs, app.queue)),
     }
@@ -121,7 +133,9 @@ async def end_what_is_old(pool: Pool, most_days: int | None) -> None:
                 old = {**person.ids, "days": row["days"]}
                 turns = await connection.execute(_SQL["delete_old_turns"], old)
             log.info(
-                "deleted old statements of %d memories, and %d turns", len(changed), turns.rowcount
+                "deleted old statements of %d memories, and %d turns",
+                len(changed),
+                turns.rowcount,
             )
 
 

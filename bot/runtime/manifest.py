@@ -24,7 +24,9 @@ def manifest_path() -> Path:
     for file in files(DISTRIBUTION) or ():
         if file.name == "manifest.yml":
             return Path(str(file.locate())).resolve()
-    raise FileNotFoundError("manifest.yml is missing from this installation: install Kioku again.")
+    raise FileNotFoundError(
+        "manifest.yml is missing from this installation: install Kioku again."
+    )
 
 
 def create_app_url() -> str:

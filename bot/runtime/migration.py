@@ -53,7 +53,9 @@ async def _check_login(login: str) -> None:
         async with open_pool(login):
             pass
     except OperationalError as away:
-        log.warning("whether DATABASE_URL names this database is not known: %s", explained(away))
+        log.warning(
+            "whether DATABASE_URL names this database is not known: %s", explained(away)
+        )
     except DatabaseNotReady:
         raise Problem(_TWO_DATABASES) from None
 
@@ -70,7 +72,9 @@ async def migrated(
     async with open_model_clients(settings) as clients:
         client = clients.embeddings
         space = await embedding_space(client, settings.embedding_model)
-        step = partial(apply, addresses.owner, space, migrations(), login=addresses.login)
+        step = partial(
+            apply, addresses.owner, space, migrations(), login=addresses.login
+        )
         embedder = Embedder(client, space)
         shown = progress("memories")
         try:
@@ -82,7 +86,9 @@ async def migrated(
                 raise
             await reembed(addresses.owner, embedder, progress=shown)
             done = await asyncio.to_thread(step)
-        await reembed(addresses.owner, embedder, progress=shown)  # what an interrupted run left
+        await reembed(
+            addresses.owner, embedder, progress=shown
+        )  # what an interrupted run left
         return done
 
 

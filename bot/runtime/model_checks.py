@@ -53,7 +53,11 @@ _EARLIER: Final = Exchange(
     ts="1.0", thread="T0/D0/1.0", user_id=_USER, question="Say Hello.", reply="Hello."
 )
 _UNANSWERED: Final = Exchange(
-    ts="2.0", thread="T0/D0/1.0", user_id=_USER, question="Say Good morning.", reply=None
+    ts="2.0",
+    thread="T0/D0/1.0",
+    user_id=_USER,
+    question="Say Good morning.",
+    reply=None,
 )
 _FILE: Final = AttachedFile(name="list.txt", text="Tea, bread.")
 # A white dot.
@@ -83,7 +87,12 @@ class Conversation:
     """A conversation with one model at `server`; `name` is the setting that names the model."""
 
     def __init__(
-        self, model: ModelRequests, tools: Sequence[Mapping[str, Any]], *, name: str, server: str
+        self,
+        model: ModelRequests,
+        tools: Sequence[Mapping[str, Any]],
+        *,
+        name: str,
+        server: str,
     ) -> None:
         self._model = model
         self._tools = tools
@@ -93,13 +102,19 @@ class Conversation:
     async def check(self) -> str:
         """Return what works and what does not. Raises `Problem` if a message gets no answer."""
         await self._begin()
-        await self._try("a second message", replace(_PROMPT, exchanges=[_EARLIER, _UNANSWERED]))
+        await self._try(
+            "a second message", replace(_PROMPT, exchanges=[_EARLIER, _UNANSWERED])
+        )
         with_file = replace(_PROMPT, exchanges=[_EARLIER], files=[_FILE])
         await self._try("a message with a file", with_file)
         called = await self._try_tools()
-        found = [f"{self._model.model} at {self._server} answers a conversation and reads files."]
+        found = [
+            f"{self._model.model} at {self._server} answers a conversation and reads files."
+        ]
         if not called:
-            found.append("It called no tool when asked to, so memory works by what is said only.")
+            found.append(
+                "It called no tool when asked to, so memory works by what is said only."
+            )
         if not await self._reads_pictures():
             found.append("It reads no pictures: it answers without them, and says so.")
         if learned := self._model.learned:
@@ -172,7 +187,9 @@ class Conversation:
             raise failure_of(error) from error
 
     async def _read(self, conversation: Sequence[Mapping[str, Any]]) -> list[Item]:
-        written = StreamedAnswer(LinkFilter(), AnswerNames(References()), CollectedReply(""))
+        written = StreamedAnswer(
+            LinkFilter(), AnswerNames(References()), CollectedReply("")
+        )
         events = self._model.events(
             conversation, self._tools, identifier="kioku-doctor", seconds=ANSWER_SECONDS
         )
@@ -210,12 +227,16 @@ class Conversation:
                 " to more seconds, or use a smaller model."
             )
         if failed.status is None and failed.cause == "model_down":
-            return Problem(f"No answer from {server}: check {way_to(server)}, and OPENAI_BASE_URL.")
+            return Problem(
+                f"No answer from {server}: check {way_to(server)}, and OPENAI_BASE_URL."
+            )
         todo = _TODO.get(failed.cause)
         if failed.cause == "model_refused" and failed.status not in (401, 403):
             todo = NO_SUCH_MODEL
         what = f"{server}: {self._model.model}"
-        return model_refused(what, failed.told, self._name, status=failed.status, todo=todo)
+        return model_refused(
+            what, failed.told, self._name, status=failed.status, todo=todo
+        )
 
 
 async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
@@ -226,7 +247,9 @@ async def check_replies(settings: Settings, client: openai.AsyncOpenAI) -> str:
     server = without_secrets(settings.openai_base_url or OPENAI_ADDRESS)
     tools = tool_definitions(load_schemas(settings.schemas), False)
     limit = min(settings.max_output_tokens, ANSWER_TOKENS)
-    models = create_reply_models(settings.model_copy(update={"max_output_tokens": limit}), client)
+    models = create_reply_models(
+        settings.model_copy(update={"max_output_tokens": limit}), client
+    )
     found = []
     for model in models:
         name = "KIOKU_REPLY_MODEL"

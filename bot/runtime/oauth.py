@@ -19,7 +19,9 @@ from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.oauth.installation_store import Installation as Installed
-from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+from slack_sdk.oauth.installation_store.async_installation_store import (
+    AsyncInstallationStore,
+)
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
@@ -70,7 +72,9 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
             raise BoltError("Slack's answer names no workspace, or holds no bot token.")
         async with transaction(self._pool) as connection:
             await token_accepted(connection, team_id, installation.bot_user_id)
-            await connection.execute(_SQL["store_tokens"], self._tokens(team_id, installation))
+            await connection.execute(
+                _SQL["store_tokens"], self._tokens(team_id, installation)
+            )
         log.info("the app was installed in workspace %s", team_id)
 
     async def find(self, team_id: str) -> Installation | None:
@@ -110,7 +114,9 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
             except SLACK_FAULTS as error:
                 now = await self._stored(team_id)  # perhaps another process rotated it
                 if now is not None and now.bot_token == before.bot_token:
-                    log.warning("workspace %s has no new token: %s", team_id, fault(error))
+                    log.warning(
+                        "workspace %s has no new token: %s", team_id, fault(error)
+                    )
                 return now
             if after is None:
                 return before

@@ -87,7 +87,9 @@ def explained(error: Exception) -> str | None:
     )
 
 
-def cannot_open(host: str, port: int, error: Exception, setting: str = "PORT") -> Problem:
+def cannot_open(
+    host: str, port: int, error: Exception, setting: str = "PORT"
+) -> Problem:
     """Return the problem if `port`, set by `setting`, cannot be opened at `host`."""
     if _is_about_host(error):
         return Problem(
@@ -97,7 +99,9 @@ def cannot_open(host: str, port: int, error: Exception, setting: str = "PORT") -
     why = "65535 is the highest"  # an `OverflowError`
     if isinstance(error, OSError) and error.errno:
         why = os.strerror(error.errno)
-    return Problem(f"Port {port} cannot be opened ({why}): set {setting} to a free one.")
+    return Problem(
+        f"Port {port} cannot be opened ({why}): set {setting} to a free one."
+    )
 
 
 def _is_about_host(error: Exception) -> bool:
@@ -134,7 +138,9 @@ def token(settings: Settings, name: str) -> str:
         raise Problem(f"{name} is not set: copy it from your app's {where}.")
     value: str = given.get_secret_value()
     if not value.startswith(begin):
-        raise Problem(f"{name} must begin with {begin}: copy it from your app's {where}.")
+        raise Problem(
+            f"{name} must begin with {begin}: copy it from your app's {where}."
+        )
     return value
 
 

@@ -37,8 +37,14 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "formations": ("Runs of formation, by outcome", ("outcome",)),
     "proposals": ("Proposed memories: what was done, or why nothing was", ("outcome",)),
     "slack_rate_limits": ("Calls that Slack refused with 429, by method", ("method",)),
-    "model_tokens": ("Tokens that the models used, by workspace", ("team", "model", "kind")),
-    "errors": ("Failed calls of the model, failed deliveries and failed turns", ("kind",)),
+    "model_tokens": (
+        "Tokens that the models used, by workspace",
+        ("team", "model", "kind"),
+    ),
+    "errors": (
+        "Failed calls of the model, failed deliveries and failed turns",
+        ("kind",),
+    ),
     "log_records": ("Warnings and errors in the log", ("level", "logger")),
 }
 """The counters, without the prefix ``kioku_`` and the suffix ``_total``: help and labels."""
@@ -69,7 +75,11 @@ class Metrics(logging.Handler):
         registry = CollectorRegistry()
         self._registry = registry
         self._steps = Histogram(
-            "kioku_step_seconds", "Durations", ["step"], buckets=_BUCKETS, registry=registry
+            "kioku_step_seconds",
+            "Durations",
+            ["step"],
+            buckets=_BUCKETS,
+            registry=registry,
         )
         self._counters = {
             name: Counter(f"kioku_{name}", text, labels, registry=registry)
@@ -81,7 +91,8 @@ class Metrics(logging.Handler):
         for outcome in get_args(Outcome):
             self._counters["turns"].labels(outcome)
         self._gauges = {
-            name: Gauge(f"kioku_{name}", text, registry=registry) for name, text in GAUGES.items()
+            name: Gauge(f"kioku_{name}", text, registry=registry)
+            for name, text in GAUGES.items()
         }
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)

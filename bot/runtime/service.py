@@ -29,7 +29,14 @@ from bot.runtime.connections import ConnectionCount
 from bot.runtime.database_addresses import database
 from bot.runtime.http import Readiness, create_web_app, serving
 from bot.runtime.oauth import add_oauth
-from bot.runtime.problems import APP_TOKEN, NO_EVENTS, NO_MODEL, Problem, slack_unreachable, token
+from bot.runtime.problems import (
+    APP_TOKEN,
+    NO_EVENTS,
+    NO_MODEL,
+    Problem,
+    slack_unreachable,
+    token,
+)
 from bot.runtime.prometheus import serving_metrics
 from bot.runtime.settings_check import check_settings
 from bot.runtime.wiring import connected, database_problem
@@ -79,7 +86,9 @@ async def open_service(
         enter = stack.enter_async_context
         app = await enter(connected(settings, conninfo))
         if settings.metrics_port:
-            await enter(serving_metrics(app.pool, settings.listens_on, settings.metrics_port))
+            await enter(
+                serving_metrics(app.pool, settings.listens_on, settings.metrics_port)
+            )
         await app.queue.open()
         await enter(open_worker(app))
         interactions = Interactions(app)
@@ -165,21 +174,29 @@ async def socket_mode(
 
     Raises `bot.runtime.problems.Problem`.
     """
-    handler = AsyncSocketModeHandler(app, token(settings, APP_TOKEN), ping_interval=ping_seconds)
+    handler = AsyncSocketModeHandler(
+        app, token(settings, APP_TOKEN), ping_interval=ping_seconds
+    )
     client = handler.client
 
-    async def dispatch(client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+    async def dispatch(
+        client: AsyncBaseSocketModeClient, request: SocketModeRequest
+    ) -> None:
         """Let Bolt answer a request; acknowledge what it cannot read."""
         try:
             await handler.handle(client, request)  # type: ignore[arg-type] # it is this client
         except UNREADABLE as error:
             log.warning("a request from Slack could not be read: %s", fault(error))
-            await client.send_socket_mode_response(SocketModeResponse(request.envelope_id))
+            await client.send_socket_mode_response(
+                SocketModeResponse(request.envelope_id)
+            )
 
     client.socket_mode_request_listeners = [dispatch]
     if count is not None:
         client.message_listeners.append(count.note)
-    keeper = asyncio.create_task(_keep_fresh(client, ping_seconds / 2), name="socket mode")
+    keeper = asyncio.create_task(
+        _keep_fresh(client, ping_seconds / 2), name="socket mode"
+    )
     try:
         # The SDK would ask for an address for ever, even if Slack refuses the token.
         opened = await ask_slack(settings, APP_TOKEN, "apps.connections.open")

@@ -11,7 +11,12 @@ from bot.runtime.problems import TOKENS, Problem, token
 from memory import load_schemas
 from memory.model import provider_and_name
 
-_OAUTH = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "KIOKU_SECRET_KEY", "KIOKU_PUBLIC_URL")
+_OAUTH = (
+    "SLACK_CLIENT_ID",
+    "SLACK_CLIENT_SECRET",
+    "KIOKU_SECRET_KEY",
+    "KIOKU_PUBLIC_URL",
+)
 # The package of each LangChain provider, and the extra of Kioku that installs it.
 _EXTRAS = {
     "anthropic": ("langchain_anthropic", "anthropic"),
@@ -59,7 +64,9 @@ def _check_other_provider(model: str) -> None:
 
 async def check_settings(settings: Settings) -> str:
     """Check what needs no connection: forms of tokens, settings that need each other, packages."""
-    several = settings.slack_client_id is not None or settings.slack_client_secret is not None
+    several = (
+        settings.slack_client_id is not None or settings.slack_client_secret is not None
+    )
     if several:
         _check_oauth(settings)
     _check_tokens(settings, several=several)
@@ -103,7 +110,11 @@ def _check_openai_key(settings: Settings) -> None:
     key = settings.openai_api_key
     url = settings.openai_base_url
     is_for_openai = url is None or urlsplit(url).hostname == "api.openai.com"
-    if key is not None and is_for_openai and not key.get_secret_value().startswith("sk-"):
+    if (
+        key is not None
+        and is_for_openai
+        and not key.get_secret_value().startswith("sk-")
+    ):
         raise Problem(
             "OPENAI_API_KEY has to begin with sk-: copy it from"
             " https://platform.openai.com/api-keys, or set OPENAI_BASE_URL to your provider's"

@@ -138,12 +138,16 @@ def _read(settings: Settings, name: str) -> str:
             return line.strip()
     except EOFError:
         pass
-    raise Problem(f"The input has ended before {name}: run `kioku setup` again to go on with it.")
+    raise Problem(
+        f"The input has ended before {name}: run `kioku setup` again to go on with it."
+    )
 
 
 def _check_form(tried: Settings, name: str, value: str) -> None:
     if not _VALUE.fullmatch(value):
-        raise Problem("It has a space or another character that tokens never have: copy it again.")
+        raise Problem(
+            "It has a space or another character that tokens never have: copy it again."
+        )
     if value and os.environ.get(name, "").strip() not in ("", value):
         raise Problem(
             f"{name} is set in the environment, which has precedence over .env: unset it there."

@@ -66,7 +66,11 @@ class SignatureCheck:
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 20):
             return False
         try:
-            right = self._verifier.generate_signature(timestamp=timestamp, body=body) or ""
+            right = (
+                self._verifier.generate_signature(timestamp=timestamp, body=body) or ""
+            )
         except UnicodeDecodeError:
             return False
-        return hmac.compare_digest(right.encode(), signature.encode(errors="surrogateescape"))
+        return hmac.compare_digest(
+            right.encode(), signature.encode(errors="surrogateescape")
+        )

@@ -107,7 +107,9 @@ def create_app(
     )
 
 
-def create_reply_models(settings: Settings, client: openai.AsyncOpenAI) -> list[ModelRequests]:
+def create_reply_models(
+    settings: Settings, client: openai.AsyncOpenAI
+) -> list[ModelRequests]:
     """Return the `ModelRequests` of the reply model, and of the fallback model if there is one."""
     named = {settings.reply_model: settings.reasoning_effort}
     if settings.fallback_model is not None:
@@ -126,7 +128,9 @@ def create_reply_models(settings: Settings, client: openai.AsyncOpenAI) -> list[
     return models
 
 
-def create_chat_model(settings: Settings, client: openai.AsyncOpenAI | None) -> BaseChatModel:
+def create_chat_model(
+    settings: Settings, client: openai.AsyncOpenAI | None
+) -> BaseChatModel:
     """Return the LangChain chat model that forms memories.
 
     Raises what `memory.memory_model` raises. A model that speaks OpenAI's API shares the
@@ -258,7 +262,9 @@ async def connected(
         yield create_app(settings, clients, space, pool, slack, installation)
 
 
-async def _find_space(client: openai.AsyncOpenAI, model: str, pool: Pool) -> EmbeddingSpace:
+async def _find_space(
+    client: openai.AsyncOpenAI, model: str, pool: Pool
+) -> EmbeddingSpace:
     """Return the space of the embedding model: while its server is away, the stored one.
 
     Raises `EmbeddingsUnavailable` if the stored vectors are of another model.
@@ -306,5 +312,8 @@ async def database_problem(app: App) -> str | None:
 @asynccontextmanager
 async def operators_pool(settings: Settings) -> AsyncIterator[Pool]:
     """Open a small pool on the database of `settings`, also beside a running `kioku up`."""
-    async with database(settings, beside=True) as addresses, open_pool(addresses.login) as pool:
+    async with (
+        database(settings, beside=True) as addresses,
+        open_pool(addresses.login) as pool,
+    ):
         yield pool

@@ -26,7 +26,13 @@ from bot.logs import StandingWarnings, fault
 from bot.network import proxy_for
 from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import API_TEAM, Installation, sanitize_payload, slack_user
-from bot.slack.retries import RATE_LIMITED, RateLimits, SlackRetries, error_name, status_of
+from bot.slack.retries import (
+    RATE_LIMITED,
+    RateLimits,
+    SlackRetries,
+    error_name,
+    status_of,
+)
 from memory.metrics import step
 from memory.model import MessageKey
 
@@ -58,7 +64,9 @@ _LINK_SECONDS = 1.5
 _CLOCK_SECONDS = 60.0
 
 # Arguments of methods that can hold a person's id.
-_USERS = frozenset({"channel", "initiator_user_id", "recipient_user_id", "user", "user_id"})
+_USERS = frozenset(
+    {"channel", "initiator_user_id", "recipient_user_id", "user", "user_id"}
+)
 _MAY_STREAM = frozenset({"cant_delete_message", "streaming_state_conflict"})
 
 CONVERSATION_GONE = frozenset(
@@ -139,7 +147,8 @@ def create_session() -> aiohttp.ClientSession:
     Without them the SDK opens a new connection for each call.
     """
     return aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS), cookie_jar=aiohttp.DummyCookieJar()
+        timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
     )
 
 
@@ -214,12 +223,17 @@ class Organisations:
         asked_again_at, teams = self._known.get(team_id, (0.0, frozenset[str]()))
         if asked_again_at < time.monotonic():
             # Meanwhile other requests use what was known.
-            self._known[team_id] = (time.monotonic() + _ORGANISATION_FAILED_SECONDS, teams)
+            self._known[team_id] = (
+                time.monotonic() + _ORGANISATION_FAILED_SECONDS,
+                teams,
+            )
             try:
                 async with asyncio.timeout(_ORGANISATION_PATIENCE_SECONDS):
                     teams = await self._ask(installation)
             except SLACK_FAULTS as error:
-                log.warning("the organisation of %s is not known: %s", team_id, fault(error))
+                log.warning(
+                    "the organisation of %s is not known: %s", team_id, fault(error)
+                )
             else:
                 self._known[team_id] = (time.monotonic() + _ORGANISATION_SECONDS, teams)
         return replace(installation, organisation=teams)
@@ -309,7 +323,9 @@ class Installations:
         """Return a client for calls that carry a token of their own."""
         return SlackClient(base_url=self.base_url, session=self._session)
 
-    async def permalinks(self, team_id: str, messages: Mapping[str, MessageKey]) -> dict[str, str]:
+    async def permalinks(
+        self, team_id: str, messages: Mapping[str, MessageKey]
+    ) -> dict[str, str]:
         """Return the links to named messages of a workspace, by name; a link never changes.
 
         Waits 1.5 seconds at most. A link that Slack does not return is left out.
@@ -412,7 +428,9 @@ async def list_messages(
 ) -> AsyncSlackResponse:
     """Return a page of the messages of a thread, or of a conversation if none is named."""
     if thread_ts:
-        return await client.conversations_replies(channel=channel, ts=thread_ts, **wanted)
+        return await client.conversations_replies(
+            channel=channel, ts=thread_ts, **wanted
+        )
     return await client.conversations_history(channel=channel, **wanted)
 
 
@@ -471,7 +489,9 @@ async def show_in_thread(
         return False
     user = body["user"]["id"]
     try:
-        await client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread_ts, **payload)
+        await client.chat_postEphemeral(
+            channel=channel, user=user, thread_ts=thread_ts, **payload
+        )
     except SLACK_FAULTS as error:
         log.info("an answer was not shown in its thread: %s", slack_fault(error))
         return False

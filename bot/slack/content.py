@@ -72,11 +72,19 @@ _WORDS = (
 _MARKUP = frozenset({"mrkdwn", "markdown"})
 # Blocks that are lines by themselves, although their words are in `elements` or a plain `text`.
 _LINES = frozenset(
-    {"context", "markdown", "rich_text_preformatted", "rich_text_quote", "rich_text_section"}
+    {
+        "context",
+        "markdown",
+        "rich_text_preformatted",
+        "rich_text_quote",
+        "rich_text_section",
+    }
 )
 _TABLES = frozenset({"table", "data_table"})
 # A link to a canvas or a list, which Slack adds to `files` only for those who may see it.
-_DOCUMENT = re.compile(r"https://[a-z0-9.-]{1,80}\.slack\.com/(?:docs|canvas|lists)/T[A-Z0-9]+/F")
+_DOCUMENT = re.compile(
+    r"https://[a-z0-9.-]{1,80}\.slack\.com/(?:docs|canvas|lists)/T[A-Z0-9]+/F"
+)
 # A name is one short line of letters, marks, numbers, and what is usual between them. A full stop,
 # a slash, a colon or an at sign could make it an address, and an angle bracket markup.
 _NOT_IN_NAMES = regex.compile(r"[^\p{L}\p{M}\p{N} '’()&+,_・·-]++")
@@ -356,7 +364,9 @@ def _reference(part: Mapping[str, Any]) -> str:
 
 
 def _file(file: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {name: _text(file, name) for name in _FILE_TEXTS if _text(file, name)}
+    found: dict[str, Any] = {
+        name: _text(file, name) for name in _FILE_TEXTS if _text(file, name)
+    }
     if isinstance(file.get("size"), int):
         found["size"] = file["size"]
     if file.get("is_external") is True:

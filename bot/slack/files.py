@@ -69,7 +69,9 @@ class FileUnreadable(Exception):
         self.trouble: FileTrouble = trouble
 
 
-async def read_file(slack: Installations, team_id: str, url: str, *, most: int) -> bytes:
+async def read_file(
+    slack: Installations, team_id: str, url: str, *, most: int
+) -> bytes:
     """Return the bytes of a file in Slack, at most `most`.
 
     The request is repeated as `SlackRetries` decides, for `TURN_PATIENCE_SECONDS`. The workspace's
@@ -89,7 +91,9 @@ async def read_file(slack: Installations, team_id: str, url: str, *, most: int) 
         except SLACK_FAULTS as error:
             if not await retries.can_retry_async(state=state, error=error):
                 log.warning("a file was not read: %s", slack_fault(error))
-                trouble: FileTrouble = "files_not_now" if is_passing(error) else "files_gone"
+                trouble: FileTrouble = (
+                    "files_not_now" if is_passing(error) else "files_gone"
+                )
                 raise FileUnreadable(trouble) from error
         await retries.prepare_for_next_attempt_async(state=state)
 

@@ -81,7 +81,9 @@ class Members:
 
 async def _conversations(client: AsyncWebClient, person: Person) -> dict[str, bool]:
     found: dict[str, bool] = {}
-    answer = await client.users_conversations(user=person.user_id, types=_KINDS, limit=_PAGE)
+    answer = await client.users_conversations(
+        user=person.user_id, types=_KINDS, limit=_PAGE
+    )
     async for page in answer:
         for channel in page.get("channels") or ():
             channel_id = str(channel["id"])
@@ -101,7 +103,13 @@ def is_member(user: Mapping[str, Any], team_id: str) -> bool:
         return False
     in_enterprise = user.get("enterprise_user") or {}
     teams = [user.get("team_id") or team_id, *(in_enterprise.get("teams") or ())]
-    others = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
+    others = (
+        "is_restricted",
+        "is_ultra_restricted",
+        "is_stranger",
+        "deleted",
+        "is_bot",
+    )
     return team_id in teams and not any(user.get(one) for one in others)
 
 

@@ -42,9 +42,13 @@ _LINK = re.compile(r"<((?:https?|mailto|tel):[^<>|]+)(?:\|([^<>]*))?>")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _REST_QUOTED = re.compile(r"(?:^|\n)&gt;&gt;&gt;.*", re.DOTALL)
-_QUOTED_LINE = re.compile(r"^[^\S\n]*[\u200b-\u200f\u2060\ufeff]*(?:&gt;|>).*$", re.MULTILINE)
+_QUOTED_LINE = re.compile(
+    r"^[^\S\n]*[\u200b-\u200f\u2060\ufeff]*(?:&gt;|>).*$", re.MULTILINE
+)
 # The introduction of a quotation is removed with it: "Ann wrote:".
-_INTRODUCTION = re.compile(r"^[^\n]*[:：][^\S\n]*\n(?=[^\S\n]*(?:&gt;|>))", re.MULTILINE)
+_INTRODUCTION = re.compile(
+    r"^[^\n]*[:：][^\S\n]*\n(?=[^\S\n]*(?:&gt;|>))", re.MULTILINE
+)
 # ~struck out~ and _slanted_, as Slack's message box writes them.
 _STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
 _SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
@@ -157,7 +161,11 @@ def is_direct(channel_id: str) -> bool:
 
 
 def found_message(
-    found: Mapping[str, Any], installation: Installation, *, channel_id: str, is_shared: bool
+    found: Mapping[str, Any],
+    installation: Installation,
+    *,
+    channel_id: str,
+    is_shared: bool,
 ) -> Message | None:
     """Return a message found in a conversation's history, as `read_message` reads an event's."""
     kind = "im" if is_direct(channel_id) else "channel"
@@ -188,7 +196,11 @@ def installation_team(body: Mapping[str, Any]) -> str:
     """
     installed = (body.get("view") or {}).get("app_installed_team_id")
     first = (body.get("authorizations") or [body])[0]
-    named = first.get("team_id") or body.get("team_id") or (body.get("team") or {}).get("id")
+    named = (
+        first.get("team_id")
+        or body.get("team_id")
+        or (body.get("team") or {}).get("id")
+    )
     return str(installed or named or "")
 
 
@@ -201,7 +213,12 @@ def user_key(user: object, home: object, installation: Installation) -> str:
     Source: https://docs.slack.dev/apis/slack-connect
     """
     team = str(home or "")
-    ours = {"", installation.team_id, installation.enterprise_id, *installation.organisation}
+    ours = {
+        "",
+        installation.team_id,
+        installation.enterprise_id,
+        *installation.organisation,
+    }
     if team in ours:
         return str(user or "")
     return f"{user}-{team}"
@@ -212,7 +229,9 @@ def slack_user(user_id: str) -> str:
     return user_id.partition("-")[0]
 
 
-def author_key(message: Mapping[str, Any], installation: Installation, *, shared: bool) -> str:
+def author_key(
+    message: Mapping[str, Any], installation: Installation, *, shared: bool
+) -> str:
     """Return the `user_key` of the author of a Slack message, perhaps in a `shared` channel."""
     home = None
     if shared:
@@ -237,7 +256,9 @@ def read_message(body: Mapping[str, Any], installation: Installation) -> Message
         return None
     times = _TS.fullmatch(message.ts) and _TS.fullmatch(message.thread_ts)
     if not (message.person and times and _CHANNEL_ID.fullmatch(message.channel_id)):
-        raise InvalidNamespace("Slack's event lacks its channel or time; it was not stored.")
+        raise InvalidNamespace(
+            "Slack's event lacks its channel or time; it was not stored."
+        )
     return message
 
 
@@ -275,7 +296,9 @@ def _message_of(
     return Message(
         team_id=installation.team_id,
         user_id=author_key(event, installation, shared=shared),
-        user_team_id=str(event.get("user_team") or event.get("team") or body.get("team_id") or ""),
+        user_team_id=str(
+            event.get("user_team") or event.get("team") or body.get("team_id") or ""
+        ),
         channel_id=str(event.get("channel") or ""),
         ts=ts,
         thread_ts=str(event.get("thread_ts") or ts),
@@ -384,7 +407,10 @@ def sanitize_payload(value: Any, depth: int = 0) -> Any:
         return None
     if isinstance(value, list):
         return [sanitize_payload(one, depth + 1) for one in value]
-    return {storable(str(key)): sanitize_payload(one, depth + 1) for key, one in value.items()}
+    return {
+        storable(str(key)): sanitize_payload(one, depth + 1)
+        for key, one in value.items()
+    }
 
 
 def storable(text: str) -> str:

@@ -103,7 +103,9 @@ class Names:
         return name is not None and name.gone
 
     @step("names")
-    async def look_up(self, team_id: str, references: Sequence[str], seconds: float) -> None:
+    async def look_up(
+        self, team_id: str, references: Sequence[str], seconds: float
+    ) -> None:
         """Ask Slack for all names at once, for at most `seconds`, without a database connection.
 
         A name that does not come is asked for again only after a minute, so that a slow Slack
@@ -140,7 +142,9 @@ class Names:
         self.note_user(team_id, answer.get("user") or {"id": user_id})
 
     async def _ask_about_channel(self, team_id: str, reference: str) -> None:
-        answer = await self._slack.client(team_id).conversations_info(channel=reference[2:-1])
+        answer = await self._slack.client(team_id).conversations_info(
+            channel=reference[2:-1]
+        )
         channel = answer.get("channel") or {}
         text = clean_name(str(channel.get("name") or ""))
         name = _Name(text, private=channel.get("is_private") is not False)

@@ -100,7 +100,9 @@ async def show_privately(
     Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
     """
     if not in_dm:
-        await client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread_ts, **payload)
+        await client.chat_postEphemeral(
+            channel=channel, user=user, thread_ts=thread_ts, **payload
+        )
         return None
     # Unique to this message: others that are no replies are in the thread.
     metadata = notice_metadata(message=uuid4().hex)

@@ -28,7 +28,9 @@ _FIRST_PAUSE_SECONDS = 0.3
 _LONGEST_PAUSE_SECONDS = 10.0
 _LONGEST_WAIT_SECONDS = 600.0
 _SPREAD_SECONDS = 0.2
-_PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+_PASSING = frozenset(
+    {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+)
 
 DOWNLOAD = "files"
 """The name of a file download, which is not a method of the Web API."""
@@ -105,7 +107,9 @@ class RateLimits:
         # The channel that `posts` adds is left out: one of a direct message identifies a person.
         count("slack_rate_limits", method=method.partition(" ")[0])
         now = time.monotonic()
-        self._until = {name: until for name, until in self._until.items() if until > now}
+        self._until = {
+            name: until for name, until in self._until.items() if until > now
+        }
         self._until[team_id, method] = now + seconds
 
     def never(self, team_id: str, method: str) -> None:
@@ -125,7 +129,9 @@ class SlackRetries(AsyncRetryHandler):
     `name` is the limit that the call counts for in `limits`: its method, or what `posts` returns.
     """
 
-    def __init__(self, limits: RateLimits, team_id: str, name: str, patience: float) -> None:
+    def __init__(
+        self, limits: RateLimits, team_id: str, name: str, patience: float
+    ) -> None:
         super().__init__()
         self._limits = limits
         self._team_id = team_id
@@ -164,7 +170,9 @@ class SlackRetries(AsyncRetryHandler):
             return self._waits_for_limit()
         return name == "" and self._waits_for_end_of_trouble(state.current_attempt)
 
-    async def prepare_for_next_attempt_async(self, *, state: RetryState, **_: Any) -> None:
+    async def prepare_for_next_attempt_async(
+        self, *, state: RetryState, **_: Any
+    ) -> None:
         """Wait for as long as `can_retry_async` has decided."""
         state.next_attempt_requested = True
         await asyncio.sleep(self._pause)

@@ -88,7 +88,11 @@ class Sessions:
         self._start(self._activate(thread, after))
 
     def show_wait(
-        self, message: Message, read_progress: ReadProgress, *, after: float = WAIT_SECONDS
+        self,
+        message: Message,
+        read_progress: ReadProgress,
+        *,
+        after: float = WAIT_SECONDS,
     ) -> None:
         """Set the session to `processing` if the message still waits `after` this many seconds.
 
@@ -112,7 +116,9 @@ class Sessions:
         if waits is not None:
             waits.cancel()
 
-    async def _show_wait(self, message: Message, read_progress: ReadProgress, after: float) -> None:
+    async def _show_wait(
+        self, message: Message, read_progress: ReadProgress, after: float
+    ) -> None:
         """Show that a message waits, until its turn has begun, which will end the status."""
         await asyncio.sleep(after)
         progress = await read_progress(message)
@@ -160,7 +166,11 @@ class Sessions:
             await self._set(thread, "active", PATIENCE_SECONDS)
 
     async def _set(
-        self, thread: str, status: Literal["processing", "active"], patience: float, **more: str
+        self,
+        thread: str,
+        status: Literal["processing", "active"],
+        patience: float,
+        **more: str,
     ) -> None:
         team_id, channel_id, thread_ts = split_thread_key(thread)
         client = self._slack.client(team_id, patience=patience)
@@ -170,7 +180,9 @@ class Sessions:
             )
         except SLACK_FAULTS as error:
             if error_code(error) in _NO_SESSIONS:
-                log.warning("Slack has no agent sessions here (%s): no Stop", error_code(error))
+                log.warning(
+                    "Slack has no agent sessions here (%s): no Stop", error_code(error)
+                )
                 self._slack.limits.never(team_id, SESSION)
             else:
                 log.info("a session's status was not set: %s", slack_fault(error))

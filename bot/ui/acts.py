@@ -48,7 +48,9 @@ class _Act(BaseModel):
     def value(self) -> str:
         """The act as JSON."""
         fields = self.model_dump(mode="json", exclude_defaults=True)
-        return json.dumps({"act": self.act, **fields}, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(
+            {"act": self.act, **fields}, ensure_ascii=False, separators=(",", ":")
+        )
 
 
 # --- what is shown -----------------------------------------------------------------------------
@@ -382,7 +384,9 @@ ButtonAct: TypeAlias = (
     | Rate
     | Export
 )
-FormAct: TypeAlias = AddLines | SaveMemory | ShareSentence | SaveSettings | DeleteData | Comment
+FormAct: TypeAlias = (
+    AddLines | SaveMemory | ShareSentence | SaveSettings | DeleteData | Comment
+)
 Act: TypeAlias = Annotated[ButtonAct | FormAct, Field(discriminator="act")]
 
 _ADAPTER: TypeAdapter[ButtonAct | FormAct] = TypeAdapter(Act)

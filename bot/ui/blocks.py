@@ -108,7 +108,8 @@ def header(text: str) -> Block:
 def actions(*elements: Block, block_id: str = "") -> Block:
     """Return a row of buttons; Slack requires a different action id for each of them."""
     numbered = [
-        {**element, "action_id": f"{ACT}_{number}"} for number, element in enumerate(elements)
+        {**element, "action_id": f"{ACT}_{number}"}
+        for number, element in enumerate(elements)
     ]
     block: Block = {"type": "actions", "elements": numbered}
     if block_id:
@@ -296,7 +297,9 @@ def with_notes(localizer: Localizer, text: str, notes: Iterable[str]) -> str:
 
 
 def _link_label(title: str) -> str:
-    return title.replace("\n", " ").replace("[", "(").replace("]", ")").strip() or "link"
+    return (
+        title.replace("\n", " ").replace("[", "(").replace("]", ")").strip() or "link"
+    )
 
 
 def _link_target(url: str) -> str:

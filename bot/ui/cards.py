@@ -23,7 +23,9 @@ def card_lines(localizer: Localizer, memories: Sequence[Memory]) -> list[str]:
     return lines
 
 
-def card_payload(localizer: Localizer, user: str, memories: Sequence[Memory]) -> Payload:
+def card_payload(
+    localizer: Localizer, user: str, memories: Sequence[Memory]
+) -> Payload:
     """Return the card of the user with this Slack id as a colleague sees it.
 
     Slack sends no notification for a mention to somebody who cannot see it.

@@ -47,7 +47,9 @@ def _section(title: str, items: Sequence[str]) -> str:
     return f"<h2>{html.escape(title)}</h2>\n<ul>\n{''.join(items)}</ul>\n"
 
 
-def _memory_items(localizer: Localizer, memories: Sequence[Mapping[str, Any]]) -> list[str]:
+def _memory_items(
+    localizer: Localizer, memories: Sequence[Mapping[str, Any]]
+) -> list[str]:
     items: list[str] = []
     for memory in memories:
         kind = str(memory["kind"])
@@ -59,12 +61,16 @@ def _memory_items(localizer: Localizer, memories: Sequence[Mapping[str, Any]]) -
         sources = memory.get("sources") or [{}]
         sentence = str(sources[-1].get("evidence") or "")
         if says_more(subject(kind, content), sentence, line):
-            details.append(localizer.say("row_said", what=truncate(sentence, LINE_LIMIT)))
+            details.append(
+                localizer.say("row_said", what=truncate(sentence, LINE_LIMIT))
+            )
         items.append(_item(line, " · ".join(details)))
     return items
 
 
-def _message_items(localizer: Localizer, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+def _message_items(
+    localizer: Localizer, messages: Sequence[Mapping[str, Any]]
+) -> list[str]:
     items: list[str] = []
     for message in messages:
         said = str(message.get("question") or message.get("text") or "")

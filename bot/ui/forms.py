@@ -95,7 +95,11 @@ def _entered(view: Mapping[str, Any], block_id: str) -> str:
         chosen = state.get("selected_option")
         if chosen:
             return str(chosen["value"])
-        entered = state.get("selected_date") or state.get("selected_time") or state.get("value")
+        entered = (
+            state.get("selected_date")
+            or state.get("selected_time")
+            or state.get("value")
+        )
         return str(entered or "").strip()
     return ""
 
@@ -180,12 +184,18 @@ def edit_form(
     for name, rules in fields.items():
         blocks.append(_field_input(localizer, schema, memory, name, rules))
     blocks.append(_audience_input(localizer, audience_of(memory)))
-    act = SaveMemory(place=place, key=memory.key, kind=memory.kind, seen=memory.updated_at)
+    act = SaveMemory(
+        place=place, key=memory.key, kind=memory.kind, seen=memory.updated_at
+    )
     return _form(localizer, act, title, "form_save", blocks)
 
 
 def _field_input(
-    localizer: Localizer, schema: type[BaseModel], memory: Memory, name: str, rules: Rules
+    localizer: Localizer,
+    schema: type[BaseModel],
+    memory: Memory,
+    name: str,
+    rules: Rules,
 ) -> Block:
     """Return the input of a field with its value in `memory`."""
     if schema in SCHEMAS:
@@ -216,7 +226,9 @@ def add_form(localizer: Localizer, place: Place) -> SlackView:
     hint = localizer.say("add_lines_hint", limit=LINES_LIMIT)
     field = input_block(_LINES, label, text_input(INPUT_LIMIT), hint=hint)
     blocks = [field, _audience_input(localizer, DM)]
-    return _form(localizer, AddLines(place=place), "add_button", "remember_button", blocks)
+    return _form(
+        localizer, AddLines(place=place), "add_button", "remember_button", blocks
+    )
 
 
 def _block_id(field: str) -> str:
@@ -287,7 +299,9 @@ def _audience_input(localizer: Localizer, audience: str) -> Block:
         options.append(option(_capitalized(name), one))
     if audience not in (DM, widest):
         options.append(option(localizer.say("audience_as_now"), audience))
-    return input_block(_AUDIENCE, localizer.say("audience_label"), select(options, audience))
+    return input_block(
+        _AUDIENCE, localizer.say("audience_label"), select(options, audience)
+    )
 
 
 def chosen_audience(view: Mapping[str, Any]) -> str:
@@ -295,7 +309,9 @@ def chosen_audience(view: Mapping[str, Any]) -> str:
     return _entered(view, _AUDIENCE) or DM
 
 
-def entered_content(view: Mapping[str, Any], schema: type[BaseModel]) -> dict[str, str | None]:
+def entered_content(
+    view: Mapping[str, Any], schema: type[BaseModel]
+) -> dict[str, str | None]:
     """Return the fields of a submitted edit form; None where one was left empty."""
     content: dict[str, str | None] = {}
     for name in _fields(schema):
@@ -405,7 +421,9 @@ def add_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
 # --- what colleagues can see -------------------------------------------------------------------
 
 
-def share_form(localizer: Localizer, key: str, sentence: str, place: Place) -> SlackView:
+def share_form(
+    localizer: Localizer, key: str, sentence: str, place: Place
+) -> SlackView:
     """Return the form that shows which sentence colleagues will read."""
     shown = bulleted([escaped(sentence)])
     blocks = [
@@ -426,8 +444,13 @@ def settings_form(
 
     Memories are kept for `most_days` (None: without limit) unless the person chooses fewer.
     """
-    eagerness = [option(localizer.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)]
-    notices = [option(localizer.say("switch_on"), "on"), option(localizer.say("switch_off"), "off")]
+    eagerness = [
+        option(localizer.say(f"eagerness_{one}"), one) for one in get_args(Eagerness)
+    ]
+    notices = [
+        option(localizer.say("switch_on"), "on"),
+        option(localizer.say("switch_off"), "off"),
+    ]
     languages = [option(localizer.say("settings_as_slack"), "slack")]
     languages += [option(LANGUAGE_NAMES[one], one) for one in LANGUAGES]
     selects = {
@@ -441,10 +464,14 @@ def settings_form(
         blocks.append(input_block(name, localizer.say(f"settings_{name}"), menu))
     blocks.append({"type": "divider"})
     blocks.append(_data_buttons(localizer))
-    return _form(localizer, SaveSettings(place=place), "settings_title", "form_save", blocks)
+    return _form(
+        localizer, SaveSettings(place=place), "settings_title", "form_save", blocks
+    )
 
 
-def _retention_menu(localizer: Localizer, days: int | None, most_days: int | None) -> Block:
+def _retention_menu(
+    localizer: Localizer, days: int | None, most_days: int | None
+) -> Block:
     """Return the menu of how long memories are kept; `days` is what the person has chosen."""
     options = [option(_period(localizer, most_days), "0")]
     chosen = "0"
@@ -507,12 +534,16 @@ def delete_form(localizer: Localizer, place: Place) -> SlackView:
         note(localizer.say("delete_stays")),
         input_block(_WORD, label, text_input(20, multiline=False)),
     ]
-    return _form(localizer, DeleteData(place=place), "delete_title", "delete_submit", blocks)
+    return _form(
+        localizer, DeleteData(place=place), "delete_title", "delete_submit", blocks
+    )
 
 
 def delete_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
     """Return the error if the wrong word was typed, by block; the word of any language counts."""
-    if _entered(view, _WORD) in {say(language, "delete_word") for language in LANGUAGES}:
+    if _entered(view, _WORD) in {
+        say(language, "delete_word") for language in LANGUAGES
+    }:
         return {}
     return {_WORD: localizer.say("delete_type", word=localizer.say("delete_word"))}
 
@@ -530,7 +561,9 @@ def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
         in_slack = localizer.say("deleted_left", count=left)
     stays = [localizer.say("stays_messages"), localizer.say("stays_ids")]
     if receipt.never_formed_messages:
-        stays.append(localizer.say("stays_sources", count=receipt.never_formed_messages))
+        stays.append(
+            localizer.say("stays_sources", count=receipt.never_formed_messages)
+        )
     if receipt.switches:
         stays.append(localizer.say("stays_off"))
     stays.append(localizer.say("stays_backups"))
@@ -542,7 +575,9 @@ def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
 # --- a comment ---------------------------------------------------------------------------------
 
 
-def comment_form(localizer: Localizer, turn: UUID, comment: str, place: Place) -> SlackView:
+def comment_form(
+    localizer: Localizer, turn: UUID, comment: str, place: Place
+) -> SlackView:
     """Return the form that asks what was wrong with an answer, with the earlier comment."""
     field = text_input(COMMENT_LIMIT, comment)
     blocks = [

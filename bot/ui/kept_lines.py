@@ -42,7 +42,9 @@ def gone_payload(localizer: Localizer, channel: str) -> Payload:
     return payload(localizer.say("kept_gone", channel=f"<#{channel}>"))
 
 
-def author_question(localizer: Localizer, asker: Person, words: str, keep: Keep) -> Payload:
+def author_question(
+    localizer: Localizer, asker: Person, words: str, keep: Keep
+) -> Payload:
     """Return what the author of a message is asked when somebody else wants it to be kept."""
     key = "kept_ask_decision" if keep.decision else "kept_ask"
     what = as_mrkdwn(one_line(words))
@@ -75,7 +77,9 @@ def kept_row(
     return section(" · ".join(details), take_back, f"memory-{line.memory.key[:40]}")
 
 
-def quote(localizer: Localizer, line: KeptMemory, what: str, who: str, link: str | None) -> str:
+def quote(
+    localizer: Localizer, line: KeptMemory, what: str, who: str, link: str | None
+) -> str:
     """Return a line that an answer comes from, as Markdown: the words, who said them, and when.
 
     `what` and `who` are Markdown that notifies nobody.

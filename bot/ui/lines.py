@@ -20,7 +20,13 @@ from memory import (
     Question,
     subject,
 )
-from memory.model import EPISODE_KIND, KEPT_KIND, LEVEL_FIELDS, PROMISE_KIND, kept_channel
+from memory.model import (
+    EPISODE_KIND,
+    KEPT_KIND,
+    LEVEL_FIELDS,
+    PROMISE_KIND,
+    kept_channel,
+)
 from memory.store import MAX_MEMORIES
 
 
@@ -84,7 +90,9 @@ def describe(localizer: Localizer, kind: str, content: Mapping[str, Any]) -> str
     return one_line(text)
 
 
-def _described(localizer: Localizer, kind: str, what: str, content: Mapping[str, Any]) -> str:
+def _described(
+    localizer: Localizer, kind: str, what: str, content: Mapping[str, Any]
+) -> str:
     """Return a memory with the fields beside its subject, and its description if that says more."""
     line = _sentence(localizer, kind, what, content)
     description = str(content.get("description") or "")
@@ -127,7 +135,9 @@ def _promise(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str
 def _with_details(localizer: Localizer, what: str, details: Sequence[str]) -> str:
     if not details:
         return what
-    return localizer.say("detailed", what=what, details=localizer.say("listed").join(details))
+    return localizer.say(
+        "detailed", what=what, details=localizer.say("listed").join(details)
+    )
 
 
 def _promise_details(localizer: Localizer, content: Mapping[str, Any]) -> list[str]:
@@ -208,7 +218,9 @@ def _only_names(what: str, text: str) -> bool:
     return not (is_one_word and left.isascii())
 
 
-def _sentence(localizer: Localizer, kind: str, what: str, content: Mapping[str, Any]) -> str:
+def _sentence(
+    localizer: Localizer, kind: str, what: str, content: Mapping[str, Any]
+) -> str:
     """Return what is liked or of interest, and how much, in words instead of a score."""
     levels = LEVELS.get(kind)
     if levels is None:
@@ -295,7 +307,9 @@ def change_line(localizer: Localizer, entry: Change) -> str:
 def _change_line(localizer: Localizer, entry: Change, before: str, after: str) -> str:
     match entry.action:
         case "removed":
-            return localizer.say("forgotten", what=before or localizer.say("change_nameless"))
+            return localizer.say(
+                "forgotten", what=before or localizer.say("change_nameless")
+            )
         case "moved":
             where = audience_name(localizer, entry.namespace.audience)
             return localizer.say("change_moved", what=after, where=where)
@@ -362,7 +376,9 @@ def notable_changes(entries: Sequence[Change]) -> list[Change]:
     return list(last.values())
 
 
-def content_line(localizer: Localizer, kind: str, content: Mapping[str, Any] | None) -> str:
+def content_line(
+    localizer: Localizer, kind: str, content: Mapping[str, Any] | None
+) -> str:
     """Return what a memory says as one line of mrkdwn; empty for None."""
     if content is None:
         return ""
@@ -379,7 +395,9 @@ def question_line(localizer: Localizer, question: Question) -> str:
     match question.asks:
         case "replace" | "older":
             day = localizer.stored_day(question.said_on)
-            return localizer.say(f"ask_{question.asks}_line", was=before, day=day, what=after)
+            return localizer.say(
+                f"ask_{question.asks}_line", was=before, day=day, what=after
+            )
         case "remove":
             return localizer.say("forget_ask", what=before)
     where = audience_name(localizer, question.said.audience)

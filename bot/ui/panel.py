@@ -172,7 +172,10 @@ class Content:
 
 
 def home_view(
-    localizer: Localizer, content: Content, said: Done | None = None, row: Row | None = None
+    localizer: Localizer,
+    content: Content,
+    said: Done | None = None,
+    row: Row | None = None,
 ) -> SlackView:
     """Return the panel as Home; `said` is what the click in `row` did."""
     blocks = [header(localizer.say("panel_title"))]
@@ -183,11 +186,18 @@ def home_view(
         blocks.append(_DIVIDER)
         blocks.append(header(localizer.say("home_where")))
         blocks.append(section(bulleted(content.handling)))
-    return {"type": "home", "private_metadata": content.position.value, "blocks": blocks}
+    return {
+        "type": "home",
+        "private_metadata": content.position.value,
+        "blocks": blocks,
+    }
 
 
 def panel_view(
-    localizer: Localizer, content: Content, said: Done | None = None, row: Row | None = None
+    localizer: Localizer,
+    content: Content,
+    said: Done | None = None,
+    row: Row | None = None,
 ) -> SlackView:
     """Return the panel as a modal; `said` is what the click in `row` did.
 
@@ -248,7 +258,9 @@ def _panel(
     if position.list == "kept":
         # What is kept for a conversation is not part of the person's own memories.
         if content.kept is not None:
-            blocks.append(section(localizer.say("kept_title", channel=f"<#{position.of}>")))
+            blocks.append(
+                section(localizer.say("kept_title", channel=f"<#{position.of}>"))
+            )
         return [*blocks, *rows, *_pages(localizer, content)]
     blocks += _state(localizer, content)
     if position == Position():
@@ -283,7 +295,9 @@ def _said(localizer: Localizer, said: Done) -> list[Block]:
     return blocks
 
 
-def _in_place(rows: Sequence[Block], said: Sequence[Block], clicked: Row) -> list[Block]:
+def _in_place(
+    rows: Sequence[Block], said: Sequence[Block], clicked: Row
+) -> list[Block]:
     """Return rows with what a click did in place of the row that was clicked.
 
     If the memory of that row still exists, its menu stays beside the line.
@@ -349,7 +363,9 @@ def _state_notes(localizer: Localizer, content: Content) -> list[str]:
         # Several threads are the same to somebody who is elsewhere.
         places = dict.fromkeys(_place(localizer, scope) for scope in content.off_in)
         named = list(places)[:_MOST_PLACES]
-        lines.append(localizer.say("off_here", where=localizer.say("listed").join(named)))
+        lines.append(
+            localizer.say("off_here", where=localizer.say("listed").join(named))
+        )
     return lines
 
 
@@ -400,7 +416,9 @@ def answer_buttons(localizer: Localizer, question: Question) -> list[Block]:
     return buttons
 
 
-def _memories(localizer: Localizer, content: Content, rows: Sequence[Block]) -> list[Block]:
+def _memories(
+    localizer: Localizer, content: Content, rows: Sequence[Block]
+) -> list[Block]:
     """Return the rows of memories below the input for the words to search for."""
     position = content.position
     if not rows and not position.of:
@@ -430,7 +448,9 @@ def _search(localizer: Localizer, position: Position) -> Block:
     element["placeholder"] = plain_text(localizer.say("search_example"))
     element["dispatch_action_config"] = {"trigger_actions_on": ["on_enter_pressed"]}
     # Slack keeps what was typed as long as the id of its block stays the same.
-    block = input_block(f"search-{position.of}", localizer.say("search_submit"), element)
+    block = input_block(
+        f"search-{position.of}", localizer.say("search_submit"), element
+    )
     block["dispatch_action"] = True
     return block
 
@@ -591,7 +611,9 @@ def _pages(localizer: Localizer, content: Content) -> list[Block]:
     if content.memories and pages > 1:
         before = (position.page - 1) * PAGE_SIZE
         last = min(before + PAGE_SIZE, content.found)
-        shown = localizer.say("panel_shown", first=before + 1, last=last, count=content.found)
+        shown = localizer.say(
+            "panel_shown", first=before + 1, last=last, count=content.found
+        )
         blocks.append(note(shown))
     buttons: list[Block] = []
     if position.page > 1:

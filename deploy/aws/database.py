@@ -22,16 +22,22 @@ class Database(Construct):
     ``password``. The migration creates the user of `login`, which owns nothing.
     """
 
-    def __init__(self, scope: Construct, name: str, *, network: Network, version: str) -> None:
+    def __init__(
+        self, scope: Construct, name: str, *, network: Network, version: str
+    ) -> None:
         super().__init__(scope, name)
         engine = rds.DatabaseClusterEngine.aurora_postgres(
-            version=rds.AuroraPostgresEngineVersion.of(version, version.partition(".")[0])
+            version=rds.AuroraPostgresEngineVersion.of(
+                version, version.partition(".")[0]
+            )
         )
         self.cluster = rds.DatabaseCluster(
             self,
             "Cluster",
             engine=engine,
-            writer=rds.ClusterInstance.serverless_v2("Writer", publicly_accessible=False),
+            writer=rds.ClusterInstance.serverless_v2(
+                "Writer", publicly_accessible=False
+            ),
             serverless_v2_min_capacity=0,
             serverless_v2_max_capacity=4,
             serverless_v2_auto_pause_duration=Duration.minutes(5),
@@ -52,7 +58,9 @@ class Database(Construct):
         )
         owner = self.cluster.secret
         if owner is None:
-            raise ValueError("The cluster has no secret: give it generated credentials.")
+            raise ValueError(
+                "The cluster has no secret: give it generated credentials."
+            )
         self.owner: secretsmanager.ISecret = owner
         made = rds.DatabaseSecret(self, "Login", username=LOGIN, dbname=NAME)
         self.login: secretsmanager.ISecret = made.attach(self.cluster)

@@ -67,12 +67,19 @@ class Functions(Construct):
             timeout=LIMIT,
             execute_after=[database.cluster],
         )
-        ask = self._function("Ask", "deploy.aws.ask.handler", shared, served, at_once=AT_ONCE)
+        ask = self._function(
+            "Ask", "deploy.aws.ask.handler", shared, served, at_once=AT_ONCE
+        )
         self.migrated.execute_before(ask)
         if keeps_up:
-            upkeep = self._function("Upkeep", "deploy.aws.ask.keep_up_handler", shared, served)
+            upkeep = self._function(
+                "Upkeep", "deploy.aws.ask.keep_up_handler", shared, served
+            )
             self.migrated.execute_before(upkeep)
-            hourly, run = events.Schedule.rate(Duration.hours(1)), targets.LambdaFunction(upkeep)
+            hourly, run = (
+                events.Schedule.rate(Duration.hours(1)),
+                targets.LambdaFunction(upkeep),
+            )
             events.Rule(self, "Hourly", schedule=hourly, targets=[run])
         self.url = ask.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
 

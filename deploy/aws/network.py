@@ -25,28 +25,49 @@ class Network(Construct):
             nat_gateways=1,
             restrict_default_security_group=False,
             subnet_configuration=[
-                ec2.SubnetConfiguration(name="public", subnet_type=ec2.SubnetType.PUBLIC),
-                ec2.SubnetConfiguration(name="app", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+                ec2.SubnetConfiguration(
+                    name="public", subnet_type=ec2.SubnetType.PUBLIC
+                ),
+                ec2.SubnetConfiguration(
+                    name="app", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS
+                ),
                 ec2.SubnetConfiguration(
                     name="database", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED
                 ),
             ],
         )
-        acknowledge(self.vpc, {"VPC7": "Nothing comes in: only responses would be logged."})
+        acknowledge(
+            self.vpc, {"VPC7": "Nothing comes in: only responses would be logged."}
+        )
         self.app_group = ec2.SecurityGroup(
             self, "App", vpc=self.vpc, description="Kioku", allow_all_outbound=False
         )
         self.database_group = ec2.SecurityGroup(
-            self, "Database", vpc=self.vpc, description="PostgreSQL", allow_all_outbound=False
+            self,
+            "Database",
+            vpc=self.vpc,
+            description="PostgreSQL",
+            allow_all_outbound=False,
         )
-        self.app_group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "Slack, the model, AWS")
-        self.app_group.connections.allow_to(self.database_group, POSTGRES, "The database")
-        self.app_subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
-        self.database_subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+        self.app_group.add_egress_rule(
+            ec2.Peer.any_ipv4(), HTTPS, "Slack, the model, AWS"
+        )
+        self.app_group.connections.allow_to(
+            self.database_group, POSTGRES, "The database"
+        )
+        self.app_subnets = ec2.SubnetSelection(
+            subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS
+        )
+        self.database_subnets = ec2.SubnetSelection(
+            subnet_type=ec2.SubnetType.PRIVATE_ISOLATED
+        )
 
 
 def log_group(scope: Construct, name: str) -> logs.LogGroup:
     """Return a log group that keeps a month."""
     return logs.LogGroup(
-        scope, name, retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
+        scope,
+        name,
+        retention=logs.RetentionDays.ONE_MONTH,
+        removal_policy=RemovalPolicy.DESTROY,
     )

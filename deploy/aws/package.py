@@ -21,29 +21,52 @@ BUILD = ROOT / "build" / "aws"
 AUTHORITIES = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 LIMIT_MB = 250  # unzipped; https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 CODE = ("bot", "memory", "deploy")
-_PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
+_PLATFORMS = (
+    "manylinux_2_28_aarch64",
+    "manylinux_2_17_aarch64",
+    "manylinux2014_aarch64",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build the package and say how large it is; 1 where it is too large."""
     parser = argparse.ArgumentParser(prog="deploy.aws.package", description=__doc__)
-    parser.add_argument("--to", type=Path, default=BUILD, help="where to build (build/aws)")
     parser.add_argument(
-        "--authorities", type=Path, help="the file global-bundle.pem, if it is here already"
+        "--to", type=Path, default=BUILD, help="where to build (build/aws)"
+    )
+    parser.add_argument(
+        "--authorities",
+        type=Path,
+        help="the file global-bundle.pem, if it is here already",
     )
     chosen = parser.parse_args(arguments)
     authorities = _authorities(chosen.authorities)
     shutil.rmtree(chosen.to, ignore_errors=True)
     chosen.to.mkdir(parents=True)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-    command += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-compile",
+    ]
+    command += [
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+    ]
     command += ["--implementation", "cp", "--python-version", "3.13"]
     command += [word for name in _PLATFORMS for word in ("--platform", name)]
     command += ["--target", str(chosen.to), "-r", str(ROOT / "requirements.lock")]
     subprocess.run(command, check=True)  # noqa: S603
     copy_code(chosen.to)
     (chosen.to / "rds.pem").write_bytes(authorities)
-    size = sum(one.stat().st_size for one in chosen.to.rglob("*") if one.is_file()) / 1e6
+    size = (
+        sum(one.stat().st_size for one in chosen.to.rglob("*") if one.is_file()) / 1e6
+    )
     print(f"{size:.1f} MB of {LIMIT_MB}")  # noqa: T201 - output of a command
     return int(size >= LIMIT_MB)
 
@@ -51,7 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def copy_code(folder: Path) -> None:
     """Copy the packages of the repository."""
     for name in CODE:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
 
 
 def _authorities(file: Path | None) -> bytes:

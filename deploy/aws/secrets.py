@@ -29,7 +29,11 @@ def read_settings() -> Settings:
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
     """
     disable_telemetry()
-    given = {name: value for name, value in os.environ.items() if not name.endswith("_SECRET")}
+    given = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.endswith("_SECRET")
+    }
     given |= {k: v for k, v in _secret("MODEL_SECRET").items() if k in _KEYS and v}
     given["DATABASE_URL"] = _address(_secret("DATABASE_SECRET"))
     if "DATABASE_OWNER_SECRET" in os.environ:

@@ -36,7 +36,9 @@ class Service(Construct):
     ) -> None:
         super().__init__(scope, name)
         insights = ecs.ContainerInsights.ENABLED
-        cluster = ecs.Cluster(self, "Cluster", vpc=network.vpc, container_insights_v2=insights)
+        cluster = ecs.Cluster(
+            self, "Cluster", vpc=network.vpc, container_insights_v2=insights
+        )
         task = ecs.FargateTaskDefinition(self, "Task", cpu=512, memory_limit_mib=1024)
         address = (
             f"host={database.cluster.cluster_endpoint.hostname} dbname={NAME} user={LOGIN}"
@@ -53,7 +55,10 @@ class Service(Construct):
                 str(ROOT), platform=ecr_assets.Platform.LINUX_AMD64, target="aws"
             ),
             environment={**settings, "DATABASE_URL": address},
-            secrets={name: ecs.Secret.from_secrets_manager(*one) for name, one in keys.items()},
+            secrets={
+                name: ecs.Secret.from_secrets_manager(*one)
+                for name, one in keys.items()
+            },
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix="kioku", log_group=log_group(self, "Logs")
             ),

@@ -49,7 +49,9 @@ def _settings(given: object) -> dict[str, str]:
         found = json.loads(given) if isinstance(given, str) else given or {}
     except ValueError:
         found = None
-    if not isinstance(found, dict) or not all(name.startswith("KIOKU_") for name in found):
+    if not isinstance(found, dict) or not all(
+        name.startswith("KIOKU_") for name in found
+    ):
         raise ValueError(
             'settings is a JSON object of KIOKU_ names, such as {"KIOKU_CONSENT": "ask"}.'
         )
@@ -70,9 +72,13 @@ class KiokuStack(Stack):
         package: Path,
         env: Environment | None = None,
     ) -> None:
-        super().__init__(scope, name, env=env, description="Kioku: a Slack app that remembers")
+        super().__init__(
+            scope, name, env=env, description="Kioku: a Slack app that remembers"
+        )
         network = Network(self, "Network")
-        database = Database(self, "Database", network=network, version=choices.engine_version)
+        database = Database(
+            self, "Database", network=network, version=choices.engine_version
+        )
         credentials = Credentials(self, "Credentials")
         functions = Functions(
             self,

@@ -45,7 +45,11 @@ def main() -> None:
                     thread_id="thread-1",
                 )
             )
-        print("### right after the replies:", len(store.search(("chat", "MZ0001"))), "memories")
+        print(
+            "### right after the replies:",
+            len(store.search(("chat", "MZ0001"))),
+            "memories",
+        )
         submitted[-1].result()
         runs = sum(not one.cancelled() for one in submitted)
         print("### after the pause:", runs, "run")

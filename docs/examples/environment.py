@@ -34,7 +34,10 @@ def use_model() -> None:
 def _start_stand_in() -> str:
     """Start the stand-in model until this program ends; return its OpenAI base URL."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "kioku_stand_in"], stdout=subprocess.PIPE, text=True, cwd=_ROOT
+        [sys.executable, "-m", "kioku_stand_in"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=_ROOT,
     )
     atexit.register(process.communicate)
     atexit.register(process.terminate)  # runs first: the last one registered
@@ -48,7 +51,9 @@ def vector_index() -> IndexConfig:
     """Return how a LangGraph store embeds; with a name, LangChain would download a tokenizer."""
     # It recommends NumPy, which a dozen memories do not need.
     logging.getLogger("langgraph.store.memory").setLevel(logging.ERROR)
-    embeddings = OpenAIEmbeddings(model=EMBEDDING_MODEL, check_embedding_ctx_length=False)
+    embeddings = OpenAIEmbeddings(
+        model=EMBEDDING_MODEL, check_embedding_ctx_length=False
+    )
     return {"dims": len(embeddings.embed_query("dimensions")), "embed": embeddings}
 
 
@@ -60,5 +65,8 @@ def database() -> Iterator[str]:
     else:
         from memory import EmbeddedPostgres
 
-        with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as postgres:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            EmbeddedPostgres(Path(folder)) as postgres,
+        ):
             yield postgres.dsn()

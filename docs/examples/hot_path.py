@@ -41,7 +41,9 @@ def main() -> None:
         known = "\n".join(json.dumps(row.value, ensure_ascii=False) for row in found)
         # Reply
         question = {"role": "user", "content": text}
-        reply = model.invoke([{"role": "system", "content": PROMPT.format(known)}, question])
+        reply = model.invoke(
+            [{"role": "system", "content": PROMPT.format(known)}, question]
+        )
         # Remember
         manager.invoke({"messages": [question, reply]}, config=config)
         return str(reply.text)

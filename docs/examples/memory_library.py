@@ -20,7 +20,9 @@ from docs.examples.environment import (
 )
 
 
-async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.AsyncOpenAI) -> None:
+async def talk(
+    pool: memory.Pool, embedder: memory.Embedder, client: openai.AsyncOpenAI
+) -> None:
     """Tell two things, ask, take one back; then undo that, forget all, and undo that."""
     alice = memory.Person("ACME", "ALICE")
     view = memory.memory_view(alice.namespace(memory.DM))
@@ -32,10 +34,14 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
     @entrypoint()
     async def turn(text: str) -> str:
         recalled = await memory.recall_memories(pool, embedder, view, text)
-        shown = [{"kind": one.kind, "content": one.content} for one in recalled.memories]
+        shown = [
+            {"kind": one.kind, "content": one.content} for one in recalled.memories
+        ]
         lines = "\n".join(json.dumps(one, ensure_ascii=False) for one in shown)
         reply = await client.responses.create(
-            model=REPLY_MODEL, instructions=f"<memories>\n{lines}\n</memories>", input=text
+            model=REPLY_MODEL,
+            instructions=f"<memories>\n{lines}\n</memories>",
+            input=text,
         )
         typed = memory.PersonMessage(text=text, channel="web", ts=f"{time.time():.6f}")
         formed = await former.form(view, [typed])
@@ -61,7 +67,10 @@ async def talk(pool: memory.Pool, embedder: memory.Embedder, client: openai.Asyn
     print(sorted(memory.subject(one.kind, one.content) for one in listed))
     print("### forget everything, and undo it")
     forgotten = await memory.forget(pool, alice, memory.Selection(everything=True))
-    left = [*await memory.list_memories(pool, alice), *await memory.list_changes(pool, alice)]
+    left = [
+        *await memory.list_memories(pool, alice),
+        *await memory.list_changes(pool, alice),
+    ]
     print(forgotten.count, left)
     if forgotten.id:
         print(len(await memory.undo_forgetting(pool, embedder, alice, forgotten.id)))

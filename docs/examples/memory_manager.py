@@ -23,9 +23,15 @@ class UserFoodPreference(BaseModel):
     """The level at which the user likes one food or drink."""
 
     food_name: Annotated[str, Field(description="What it is called")]
-    cuisine: Annotated[str | None, Field(description="Where it comes from, e.g. 和食")] = None
-    preference: Annotated[int | None, Field(ge=0, le=100, description="100: loves it")] = None
-    description: Annotated[str | None, Field(description="How the user wants it")] = None
+    cuisine: Annotated[
+        str | None, Field(description="Where it comes from, e.g. 和食")
+    ] = None
+    preference: Annotated[
+        int | None, Field(ge=0, le=100, description="100: loves it")
+    ] = None
+    description: Annotated[str | None, Field(description="How the user wants it")] = (
+        None
+    )
 
 
 def from_user(texts: Iterable[str]) -> list[dict[str, str]]:

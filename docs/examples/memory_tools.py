@@ -24,7 +24,10 @@ def main() -> None:
     agent = create_agent(
         f"openai:{REPLY_MODEL}",
         # The tools use the agent's store and its configuration.
-        tools=[langmem.create_manage_memory_tool(whose), langmem.create_search_memory_tool(whose)],
+        tools=[
+            langmem.create_manage_memory_tool(whose),
+            langmem.create_search_memory_tool(whose),
+        ],
         store=store,
     )
     for text in MESSAGES:
@@ -33,7 +36,9 @@ def main() -> None:
             {"messages": [{"role": "user", "content": text}]},
             {"configurable": {"user_id": "MZ0001"}},
         )["messages"]
-        for call in (call for one in messages for call in getattr(one, "tool_calls", [])):
+        for call in (
+            call for one in messages for call in getattr(one, "tool_calls", [])
+        ):
             print("call:", call["name"], call["args"])
         print("reply:", messages[-1].text)
         print("memories:", [row.value for row in store.search(("chat", "MZ0001"))])

@@ -14,7 +14,13 @@ from langgraph.store.postgres import PostgresStore
 from langmem import create_memory_store_manager  # type: ignore[import-untyped]
 from openai import OpenAI
 
-from docs.examples.environment import MEMORY_MODEL, REPLY_MODEL, database, use_model, vector_index
+from docs.examples.environment import (
+    MEMORY_MODEL,
+    REPLY_MODEL,
+    database,
+    use_model,
+    vector_index,
+)
 from memory import UserTechInterest
 
 STORY = """\
@@ -55,8 +61,14 @@ def create_handler(address: str) -> Any:
         with PostgresStore.from_conn_string(address, index=index) as store:  # type: ignore[arg-type]
             store.setup()  # makes the tables where there are none
             workflow = entrypoint(store=store)(turn)
-            text = workflow.invoke(asked["prompt"], {"configurable": {"user_id": asked["user_id"]}})
-        return {"statusCode": 200, "headers": {"Content-Type": "text/plain"}, "body": text}
+            text = workflow.invoke(
+                asked["prompt"], {"configurable": {"user_id": asked["user_id"]}}
+            )
+        return {
+            "statusCode": 200,
+            "headers": {"Content-Type": "text/plain"},
+            "body": text,
+        }
 
     return handle
 

@@ -59,7 +59,9 @@ class Film:
     ended: bool = False
     frames: list[tuple[bytes, Rectangle, int]] = field(default_factory=list)
 
-    async def take(self, milliseconds: int, place: Rectangle = (0, 0, WIDTH, HEIGHT)) -> None:
+    async def take(
+        self, milliseconds: int, place: Rectangle = (0, 0, WIDTH, HEIGHT)
+    ) -> None:
         """Take a picture; one that looks like the last only makes that one stay longer."""
         if self.ended:
             return
@@ -79,9 +81,14 @@ class Film:
     def webp(self) -> bytes:
         """Put the pictures into one animated WebP that repeats."""
         size = _numbers(WIDTH - 1, HEIGHT - 1)
-        parts = [_chunk(b"VP8X", b"\x02\0\0\0" + size), _chunk(b"ANIM", b"\xff\xff\xff\xff\0\0")]
+        parts = [
+            _chunk(b"VP8X", b"\x02\0\0\0" + size),
+            _chunk(b"ANIM", b"\xff\xff\xff\xff\0\0"),
+        ]
         for picture, (x, y, width, height), milliseconds in self.frames:
-            head = _numbers(x // 2, y // 2, width - 1, height - 1, milliseconds) + b"\x02"
+            head = (
+                _numbers(x // 2, y // 2, width - 1, height - 1, milliseconds) + b"\x02"
+            )
             parts.append(_chunk(b"ANMF", head + _image(picture)))
         content = b"WEBP" + b"".join(parts)
         return b"RIFF" + struct.pack("<I", len(content)) + content
@@ -120,7 +127,8 @@ def kioku(folder: str) -> Iterator[str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("KIOKU_", "SLACK_", "OPENAI_")) and name != "DATABASE_URL"
+        if not name.startswith(("KIOKU_", "SLACK_", "OPENAI_"))
+        and name != "DATABASE_URL"
     }
     # The page names the command as it was started: found on the path it has no folder.
     found = Path(sys.executable).parent
@@ -167,7 +175,9 @@ async def _type(page: Page, film: Film, text: str) -> None:
 
 async def _still(page: Page, film: Film) -> bytes:
     """Take a still, in twice the size, of the dialog, the Home tab or the newest messages."""
-    panes = page.locator(":is(#conversation, #side) :is(.scroller, .page), dialog[open]")
+    panes = page.locator(
+        ":is(#conversation, #side) :is(.scroller, .page), dialog[open]"
+    )
     shown = panes.locator("visible=true").last
     pane = await _box(shown)
     top = pane["y"]
@@ -222,7 +232,11 @@ async def record(page: Page, steps: list[str], ending: str) -> Film:
             await page.get_by_role("tab").first.click()
         elif what == "~":
             await page.get_by_role("tab").nth(1).click()
-            await page.locator(".home .section", has_text=name).locator(".overflow").click()
+            await (
+                page.locator(".home .section", has_text=name)
+                .locator(".overflow")
+                .click()
+            )
         elif what == "#":
             film.ended = True
             await _go_to_channel(page, name)
@@ -230,7 +244,9 @@ async def record(page: Page, steps: list[str], ending: str) -> Film:
             await _ask_in_thread(page, name)
         elif what == "!":
             item = page.get_by_role("menuitem", name=name)
-            await page.get_by_role("button", name=name, exact=True).or_(item).last.click()
+            await (
+                page.get_by_role("button", name=name, exact=True).or_(item).last.click()
+            )
             await page.mouse.move(0, 0)
         else:
             await _type(page, film, step)
@@ -260,7 +276,9 @@ async def main() -> None:
                 added = {"name": colleague, "locale": locale}
                 made = await page.request.post(f"{url}/_playground/users", data=added)
                 user = (await made.json())["id"]
-                await page.request.get(f"{url}/_playground/channels/dm/messages?as={user}&only=0")
+                await page.request.get(
+                    f"{url}/_playground/channels/dm/messages?as={user}&only=0"
+                )
                 await page.goto(url)
                 await page.wait_for_selector("[data-ready]")
                 film = await record(page, steps, ending)

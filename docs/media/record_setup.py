@@ -39,7 +39,9 @@ def transcript(slack: Server) -> str:
     typed = [bot_token, app_token, bot_token, "sk-1"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        code, shown = on_terminal(folder, ": ", typed, "setup", "--no-browser", **settings)
+        code, shown = on_terminal(
+            folder, ": ", typed, "setup", "--no-browser", **settings
+        )
     if code:
         raise SystemExit(f"kioku setup ended with {code}:\n{shown}")
     shown = shown.replace(str(folder), _HOME).replace(str(ROOT), _HOME)
@@ -61,7 +63,9 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     from tests.conftest import json_server
 
-    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as slack:
+    with json_server(
+        "kioku_stand_in.playground", "--manifest", "manifest.yml"
+    ) as slack:
         page = page_with(transcript(slack))
     PAGE.write_text(page, "utf-8")
 

@@ -19,7 +19,9 @@ _BLOCK = re.compile(r"(?<=<!-- generated -->\n).*(?=<!-- end -->)", re.DOTALL)
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *cells))
+    return "\n".join(
+        "| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *cells)
+    )
 
 
 def code(text: str) -> str:
@@ -43,7 +45,11 @@ def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPa
 
 def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     """Return the arguments of a command, without ``--help`` and without its commands."""
-    skipped = (argparse._SubParsersAction, argparse._HelpAction, argparse._VersionAction)
+    skipped = (
+        argparse._SubParsersAction,
+        argparse._HelpAction,
+        argparse._VersionAction,
+    )
     return [action for action in parser._actions if not isinstance(action, skipped)]
 
 
@@ -55,7 +61,9 @@ def written(action: argparse.Action) -> str:
         return value + (" …" if action.nargs == "*" else "")
     if action.nargs == 0:
         return action.option_strings[-1]
-    return f"{action.option_strings[-1]} {f'[{value}]' if action.nargs == '?' else value}"
+    return (
+        f"{action.option_strings[-1]} {f'[{value}]' if action.nargs == '?' else value}"
+    )
 
 
 def usage(name: str, parser: argparse.ArgumentParser) -> str:
@@ -75,13 +83,16 @@ def command_line() -> str:
         if listed := arguments(parser):
             found.append(f"```text\n{usage(name, parser)}\n```")
             rows = [
-                (code(written(action)), action.help or "", default(action)) for action in listed
+                (code(written(action)), action.help or "", default(action))
+                for action in listed
             ]
             found.append(table(("Argument", "What it is", "Default"), rows))
     return "\n\n".join(found)
 
 
-def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+def commands(
+    parser: argparse.ArgumentParser,
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Yield each command that runs something, with its full name."""
     for name, command in subparsers(parser).items():
         verbs = subparsers(command)

@@ -86,7 +86,9 @@ def is_random(word: str) -> bool:
     name = _NAME.match(word)
     if name and _has_random(word[name.end() :], _LEAST_NAMED):
         return True
-    strange = [part for part in _PART.finditer(word) if share_left(part[0]) >= _LEAST_LEFT]
+    strange = [
+        part for part in _PART.finditer(word) if share_left(part[0]) >= _LEAST_LEFT
+    ]
     if not strange:
         return False
     body = word[strange[0].start() : strange[-1].end()]

@@ -35,7 +35,9 @@ _IS = (
     rf"|\s?(?:は|是|为|為|은|는):?)\s{{0,3}}{_MARK}{{0,3}}\s?"
 )
 _UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
-_MOST_VALUE = 512  # characters read after each label; a longer value is still removed whole
+_MOST_VALUE = (
+    512  # characters read after each label; a longer value is still removed whole
+)
 _VALUE = rf"{_UNBROKEN}{{6,{_MOST_VALUE}}}+"
 _REST = re.compile(rf"{_UNBROKEN}*+")
 
@@ -105,7 +107,10 @@ _EXACT: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     ("access key", re.compile(r"(?<!\w)Bearer\s{1,3}([A-Za-z0-9._~+/=-]{20,})", re.I)),
     # A parameter of a link.
-    ("access key", re.compile(r"[?&][A-Za-z-]{0,32}(?:sig|signature)=([^\s&#<>\"'`]{16,})", re.I)),
+    (
+        "access key",
+        re.compile(r"[?&][A-Za-z-]{0,32}(?:sig|signature)=([^\s&#<>\"'`]{16,})", re.I),
+    ),
 )
 # Commands that take a password as an option.
 _COMMANDS = (
@@ -122,12 +127,17 @@ _LOGIN = re.compile(
 _COOKIES = re.compile(r"(?<!\w)(?:set-)?cookie\s?:[^\r\n]{0,4096}", re.IGNORECASE)
 _COOKIE = re.compile(r"[\w.-]{1,64}=([^\s;,\"']{16,})")
 _CODES_LIST = re.compile(
-    r"(?:recovery|backup)[ -](?:codes?|keys?)(?:\s(?:is|are))?\s?:?\s{0,3}", re.IGNORECASE
+    r"(?:recovery|backup)[ -](?:codes?|keys?)(?:\s(?:is|are))?\s?:?\s{0,3}",
+    re.IGNORECASE,
 )
-_CODE = re.compile(r"([A-Za-z0-9]{4,10}(?:-[A-Za-z0-9]{4,10}){0,7})(?![A-Za-z0-9])[\s,]{0,3}")
+_CODE = re.compile(
+    r"([A-Za-z0-9]{4,10}(?:-[A-Za-z0-9]{4,10}){0,7})(?![A-Za-z0-9])[\s,]{0,3}"
+)
 _MOST_CODES = 20
 
-_NOT_SECRET = re.compile(r"<?https?://|<[@#!]|\d{4}([-/.])\d{1,2}\1\d{1,2}$|\d{1,2}:\d{2}:\d{2}$")
+_NOT_SECRET = re.compile(
+    r"<?https?://|<[@#!]|\d{4}([-/.])\d{1,2}\1\d{1,2}$|\d{1,2}:\d{2}:\d{2}$"
+)
 # The next setting in a link or connection string: "password=…;user=…".
 _NEXT_SETTING = re.compile(r"[;&][A-Za-z][\w .-]{0,40}=")
 _DIGIT = re.compile(r"[0-9]")

@@ -41,12 +41,16 @@ SA24 SC31 SD18 SE24 SI19 SK24 SM27 SN28 SO23 ST25 SV28 TD27 TG28 TL23 TN24 TR26 
 VG24 XK20 YE30
 """
 _LENGTHS = {entry[:2]: int(entry[2:]) for entry in _COUNTRIES.split()}
-_IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[0-9]{2}(?=[ -]?[A-Za-z0-9]{2})", re.ASCII)
+_IBAN_START = re.compile(
+    r"(?<![A-Za-z0-9])([A-Za-z]{2})[0-9]{2}(?=[ -]?[A-Za-z0-9]{2})", re.ASCII
+)
 
 
 def _account_pattern(length: int) -> re.Pattern[str]:
     """Return the pattern of an IBAN; one space or hyphen may precede each character."""
-    return re.compile(rf"(?:[A-Za-z0-9][ -]?){{{length - 1}}}[A-Za-z0-9](?![A-Za-z0-9])")
+    return re.compile(
+        rf"(?:[A-Za-z0-9][ -]?){{{length - 1}}}[A-Za-z0-9](?![A-Za-z0-9])"
+    )
 
 
 _ACCOUNTS = {length: _account_pattern(length) for length in set(_LENGTHS.values())}

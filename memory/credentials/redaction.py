@@ -47,8 +47,12 @@ class Redacted:
 
 
 _PLACEHOLDER = re.compile(r"\[[A-Za-z ]+ removed\]")
-_MOST_VALUES = 100  # different values of one message that are searched for in all its texts
-_ASSIGNED = re.compile(r"\A[A-Za-z_]{1,40}=(?=[^=]{8})")  # some formats include their name
+_MOST_VALUES = (
+    100  # different values of one message that are searched for in all its texts
+)
+_ASSIGNED = re.compile(
+    r"\A[A-Za-z_]{1,40}=(?=[^=]{8})"
+)  # some formats include their name
 # Values that are not removed elsewhere in the texts: under four characters, or like a short word,
 # such as the password in postgres://postgres:postgres@localhost.
 _WORD = re.compile(r"\A(?:.{0,3}|[A-Za-z]?(?:[a-z]{0,10}|[A-Z]{0,10}))\Z", re.DOTALL)
@@ -108,7 +112,10 @@ def redact_texts(*texts: str, known: Iterable[Credential] = ()) -> list[Redacted
 
 
 def _redacted(
-    text: str, readable: Readable, found: list[Credential], values: dict[str, Credential]
+    text: str,
+    readable: Readable,
+    found: list[Credential],
+    values: dict[str, Credential],
 ) -> Redacted:
     removed = dict.fromkeys(found)
     parts = [(one.kind, one.start, one.end) for one in found]
@@ -131,7 +138,9 @@ def _places_of(value: str, readable: Readable) -> list[tuple[int, int]]:
     if value not in readable.text:
         return []
     whole = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
-    return [readable.as_typed(*match.span()) for match in re.finditer(whole, readable.text)]
+    return [
+        readable.as_typed(*match.span()) for match in re.finditer(whole, readable.text)
+    ]
 
 
 def is_redacted(text: str) -> bool:

@@ -21,7 +21,9 @@ MAX_BYTES = 8_190
 # The statuses of a server that takes fewer or shorter texts. llama.cpp's answers a 500 instead:
 # "input (601 tokens) is too large to process. increase the physical batch size".
 _REFUSALS = (400, 413, 422)
-_TOO_LARGE = re.compile(r"too (?:large|long)|batch size|context (?:size|length)", re.IGNORECASE)
+_TOO_LARGE = re.compile(
+    r"too (?:large|long)|batch size|context (?:size|length)", re.IGNORECASE
+)
 _SHORT_BYTES = 256  # a text of this size fits any context
 # Ollama's answer, with a 500, for a text for which its model computes NaN. Others send it as null.
 _NOT_A_NUMBER = re.compile(r"\bNaN\b")
@@ -100,7 +102,9 @@ class Embedder:
                 raise
             if len(texts) > 1:
                 half = len(texts) // 2
-                return await self._vectors(texts[:half]) + await self._vectors(texts[half:])
+                return await self._vectors(texts[:half]) + await self._vectors(
+                    texts[half:]
+                )
             size = len(texts[0].encode())
             least = 1 if is_nan else _SHORT_BYTES
             if size <= least:
@@ -113,7 +117,9 @@ class Embedder:
     @step("embed")
     async def _request(self, texts: list[str]) -> list[array[float]]:
         try:
-            answer = await self.client.embeddings.create(model=self.space.model, input=texts)
+            answer = await self.client.embeddings.create(
+                model=self.space.model, input=texts
+            )
             vectors = [_numbers(item.embedding) for item in answer.data]
         except _NO_ANSWER as fault:
             raise EmbeddingsUnavailable(

@@ -46,7 +46,9 @@ def memory_model(
     provider, name = provider_and_name(model)
     if provider != "openai":
         if api_key is not None or base_url is not None:
-            raise ValueError(f"{provider} takes its key and address from its own variables.")
+            raise ValueError(
+                f"{provider} takes its key and address from its own variables."
+            )
         from langchain.chat_models import init_chat_model  # few installations need it
 
         return init_chat_model(model, max_retries=0, timeout=MODEL_TIMEOUT)

@@ -43,7 +43,9 @@ class FormationResult:
     accepted: tuple[PersonMessage, ...] = ()
 
 
-InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], FormationResult], Awaitable[None]]
+InCommit: TypeAlias = Callable[
+    [AsyncConnection[DictRow], FormationResult], Awaitable[None]
+]
 
 
 @step("commit")
@@ -115,6 +117,8 @@ def _notes(
         text = redact(one.evidence.text).text
         origin = origin_of(one.evidence, text)
         audience = view.own.audience
-        statement = statement_of(str(uuid4()), one.kind, audience, None, origin, batch=batch)
+        statement = statement_of(
+            str(uuid4()), one.kind, audience, None, origin, batch=batch
+        )
         notes.append((statement, one.reason))
     return notes

@@ -60,7 +60,9 @@ def decide(
     keys = known.first_keys
     existing = known.remembered
     removals = 0
-    names: dict[str, dict[str, Any]] = {}  # the current identifying fields of each memory
+    names: dict[
+        str, dict[str, Any]
+    ] = {}  # the current identifying fields of each memory
     for proposal in proposals:
         key = _key(proposal, keys)
         is_new = key not in existing
@@ -78,10 +80,16 @@ def decide(
         if proposal.removes:
             removals += 1
         identity = _identity(proposal, names.get(key))
-        statement = _statement(proposal, key, _audience(proposal, view.own), identity, batch)
+        statement = _statement(
+            proposal, key, _audience(proposal, view.own), identity, batch
+        )
         has_too_many_removals = proposal.removes and removals > MAX_REMOVALS
         has_changed = _has_changed(proposal, memories)
-        if has_changed or has_too_many_removals or asks_first(proposal, view.own, sensitive):
+        if (
+            has_changed
+            or has_too_many_removals
+            or asks_first(proposal, view.own, sensitive)
+        ):
             decisions.questions.append(statement)
             continue
         decisions.statements.append(statement)
@@ -128,11 +136,17 @@ def _audience(proposal: Proposal, own: Namespace) -> str:
 
 
 def _statement(
-    proposal: Proposal, key: str, audience: str, identity: Mapping[str, Any], batch: UUID
+    proposal: Proposal,
+    key: str,
+    audience: str,
+    identity: Mapping[str, Any],
+    batch: UUID,
 ) -> Statement:
     origin = origin_of(proposal.evidence, proposal.evidence.text)
     if proposal.removes:
-        return statement_of(key, proposal.kind, audience, None, origin, batch=batch, act="remove")
+        return statement_of(
+            key, proposal.kind, audience, None, origin, batch=batch, act="remove"
+        )
     content = {**identity, **proposal.values}
     if proposal.kind == PROMISE_KIND:
         content |= _due(proposal)
@@ -162,7 +176,9 @@ def _identity(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, A
     fields = subject_fields(proposal.kind, proposal.content)
     if name is not None and fields.isdisjoint(proposal.values):
         return dict(name)
-    return {field: value for field, value in proposal.content.items() if field in fields}
+    return {
+        field: value for field, value in proposal.content.items() if field in fields
+    }
 
 
 def _due(proposal: Proposal) -> dict[str, str | None]:

@@ -234,7 +234,9 @@ def quoted_part(message: TypedMessage, quote: str) -> Evidence | None:
     return _evidence([message], 0, *found)
 
 
-def _evidence(messages: Sequence[TypedMessage], index: int, start: int, end: int) -> Evidence:
+def _evidence(
+    messages: Sequence[TypedMessage], index: int, start: int, end: int
+) -> Evidence:
     """Return the part between two offsets of a message, at most `MAX_TEXT` characters of it."""
     message = messages[index]
     end = min(end, start + MAX_TEXT)

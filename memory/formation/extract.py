@@ -68,7 +68,13 @@ async def extract_writes(
             await manager.ainvoke(shown, config=config)
             while run.take_left():
                 await manager.ainvoke(shown, config=config)
-    except (GraphRecursionError, AttributeError, LookupError, TypeError, ValueError) as fault:
+    except (
+        GraphRecursionError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as fault:
         # trustcall raises these on some answers; their messages may quote the person.
         if run.failure is None:
             raise WordsUnreadable(type(fault).__name__, refused=False) from None

@@ -25,7 +25,9 @@ from memory.store.statements import (
     writing,
 )
 
-Followed: TypeAlias = Callable[[AsyncConnection[DictRow], Collection[UUID]], Awaitable[object]]
+Followed: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Collection[UUID]], Awaitable[object]
+]
 """Called with the batches of the notices about memories that have changed."""
 
 
@@ -69,7 +71,9 @@ async def follow_message(
     return keys
 
 
-def _left_behind(others: Collection[Statement], now: datetime, *, is_deleted: bool) -> set[UUID]:
+def _left_behind(
+    others: Collection[Statement], now: datetime, *, is_deleted: bool
+) -> set[UUID]:
     """Return the statements about a memory that go with those of the message.
 
     `others` are those of other messages, and those without one.

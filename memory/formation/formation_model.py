@@ -17,7 +17,11 @@ from memory.formation.chat_model import tokens_used
 from memory.formation.schema_calls import conversation_text, read_calls, response_format
 from memory.formation.tool_definitions import ToolDefinition, with_function
 from memory.metrics import count_tokens
-from memory.model.errors import FormationUnavailable, MemoryModelRefused, WordsUnreadable
+from memory.model.errors import (
+    FormationUnavailable,
+    MemoryModelRefused,
+    WordsUnreadable,
+)
 from memory.model.text import clean_content
 from memory.model.thoughts import without_thoughts
 
@@ -31,10 +35,18 @@ TEAM: ContextVar[str] = ContextVar("team")
 
 # Error codes for the text of one request: the same text would always be refused.
 _FINAL = frozenset(
-    {"bio_policy", "content_filter", "context_length_exceeded", "cyber_policy", "invalid_prompt"}
+    {
+        "bio_policy",
+        "content_filter",
+        "context_length_exceeded",
+        "cyber_policy",
+        "invalid_prompt",
+    }
 )
 # Codes of a failed response (`ResponseErrorCode` in OpenAI's OpenAPI document) that are temporary.
-_PASSING_CODES = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
+_PASSING_CODES = frozenset(
+    {"server_error", "rate_limit_exceeded", "vector_store_timeout"}
+)
 # Request timeout, conflict, too early, too many requests: the same request can succeed later.
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 _NOT_IMPLEMENTED = 501
@@ -67,7 +79,10 @@ PROBE_TOOL: ToolDefinition = {
         },
     },
 }
-_PROBE = [("system", "Call RepeatWord with the word that the person says."), ("user", "tea")]
+_PROBE = [
+    ("system", "Call RepeatWord with the word that the person says."),
+    ("user", "tea"),
+]
 _PROBE_SECONDS = 15.0
 
 
@@ -102,13 +117,17 @@ class FormationModel:
 
     def __init__(self, chat: BaseChatModel) -> None:
         self._chat = chat
-        self._name = str(getattr(chat, "model_name", None) or getattr(chat, "model", type(chat)))
+        self._name = str(
+            getattr(chat, "model_name", None) or getattr(chat, "model", type(chat))
+        )
         # Other providers' packages support tools, and have other names for the limit.
         self._is_openai = hasattr(chat, "use_responses_api")
         self._limit = MAX_OUTPUT_TOKENS
         self.way: Way | None = None if self._is_openai else "tools"
 
-    async def ask(self, messages: Sequence[Any], tools: Sequence[ToolDefinition]) -> AIMessage:
+    async def ask(
+        self, messages: Sequence[Any], tools: Sequence[ToolDefinition]
+    ) -> AIMessage:
         """Return the model's answer, in a form that can be sent back.
 
         Raises `WordsUnreadable` if the model fails on these messages but answers others, and
@@ -247,11 +266,19 @@ class FormationModel:
         """
         said = answer.response_metadata
         details = said.get("incomplete_details") or {}
-        reasons = (said.get("finish_reason"), said.get("stop_reason"), details.get("reason"))
+        reasons = (
+            said.get("finish_reason"),
+            said.get("stop_reason"),
+            details.get("reason"),
+        )
         if any(str(reason).lower() in _CUT_OFF for reason in reasons):
             return True
         used = answer.usage_metadata
-        return self._is_openai and used is not None and used["output_tokens"] >= self._limit
+        return (
+            self._is_openai
+            and used is not None
+            and used["output_tokens"] >= self._limit
+        )
 
 
 def _with_calls(answer: AIMessage, tools: Sequence[ToolDefinition]) -> AIMessage:
@@ -269,7 +296,9 @@ def _thinks(answer: AIMessage) -> bool:
     used = answer.usage_metadata
     if used and used.get("output_token_details", {}).get("reasoning"):
         return True
-    if _has_block(answer, "reasoning") or answer.additional_kwargs.get("reasoning_content"):
+    if _has_block(answer, "reasoning") or answer.additional_kwargs.get(
+        "reasoning_content"
+    ):
         return True
     text = str(answer.text)
     return without_thoughts(text) != text
@@ -277,7 +306,9 @@ def _thinks(answer: AIMessage) -> bool:
 
 def _has_block(answer: AIMessage, kind: str) -> bool:
     """Return whether an answer has a content block of a type."""
-    return any(isinstance(one, dict) and one.get("type") == kind for one in answer.content)
+    return any(
+        isinstance(one, dict) and one.get("type") == kind for one in answer.content
+    )
 
 
 def _failure(fault: Exception, model: str) -> Exception:
@@ -390,5 +421,9 @@ def _resendable(answer: AIMessage) -> AIMessage:
     for call in answer.tool_calls:
         arguments = clean_content(call["args"])
         calls.append({**call, "args": arguments})
-    update = {"content": str(answer.text), "additional_kwargs": more, "tool_calls": calls}
+    update = {
+        "content": str(answer.text),
+        "additional_kwargs": more,
+        "tool_calls": calls,
+    }
     return answer.model_copy(update=update)

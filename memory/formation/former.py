@@ -24,11 +24,26 @@ from memory.formation.evidence import (
 )
 from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
-from memory.formation.halves import halves, halves_of_messages, is_smallest, read_in_halves
+from memory.formation.halves import (
+    halves,
+    halves_of_messages,
+    is_smallest,
+    read_in_halves,
+)
 from memory.formation.known import known_memories
-from memory.formation.proposal import Proposal, Refusal, Write, holds_credentials, read_writes
+from memory.formation.proposal import (
+    Proposal,
+    Refusal,
+    Write,
+    holds_credentials,
+    read_writes,
+)
 from memory.formation.verdict import SensitivePolicy, judge, refusal
-from memory.model.errors import EmbeddingsUnavailable, FormationUnavailable, WordsUnreadable
+from memory.model.errors import (
+    EmbeddingsUnavailable,
+    FormationUnavailable,
+    WordsUnreadable,
+)
 from memory.model.namespace import MemoryView, Person
 from memory.model.references import References
 from memory.model.schemas import (
@@ -180,7 +195,9 @@ class Former:
             stored += texts(row.value)
         references = await self.find_references(view.person, stored)
         typed = [TypedMessage(message.original, references) for message in typed]
-        rows = [replace(row, value=references.shown_in(row.value)) for row in known.values()]
+        rows = [
+            replace(row, value=references.shown_in(row.value)) for row in known.values()
+        ]
 
         extract_part = partial(self._extract, rows, eager)
         writes, unread = await read_in_halves(extract_part, typed, halves_of_messages)
@@ -188,7 +205,9 @@ class Former:
         readable = [message for message in typed if message not in unread]
         judged, refused = await self._judge(view, readable, writes, known)
         for message in unread:
-            refused.append(Refusal(reason="unreadable", evidence=whole_message(message)))
+            refused.append(
+                Refusal(reason="unreadable", evidence=whole_message(message))
+            )
         return judged, refused
 
     async def _extract(
@@ -230,7 +249,9 @@ class Former:
     async def _judge_one(self, proposal: Proposal) -> Proposal | None:
         """Return a proposal with its verdict; None if the memory model cannot read its words."""
         try:
-            [judged] = await judge(self._memory_model, [proposal], [proposal.evidence.message])
+            [judged] = await judge(
+                self._memory_model, [proposal], [proposal.evidence.message]
+            )
         except WordsUnreadable:
             return None
         return judged
@@ -256,7 +277,12 @@ class Former:
         return judged.verdict.sensitive != "none" or judged.verdict.about != "speaker"
 
     async def judge_kept(
-        self, person: Person, message: PersonMessage, quote: str | None, *, decision: bool
+        self,
+        person: Person,
+        message: PersonMessage,
+        quote: str | None,
+        *,
+        decision: bool,
     ) -> Evidence | Refusal:
         """Return the words of a message that may be kept for its conversation, or why they may not.
 
@@ -273,7 +299,9 @@ class Former:
         if evidence is None or not evidence.text:
             return Refusal(reason="no_evidence", kind=KEPT_KIND)
         content = {"text": evidence.text, "decision": decision}
-        asked = Proposal(kind=KEPT_KIND, content=content, said=content, evidence=evidence)
+        asked = Proposal(
+            kind=KEPT_KIND, content=content, said=content, evidence=evidence
+        )
         if holds_credentials(evidence.text):
             return asked.refused("secret")
         judged = await self._judge_one(asked)

@@ -52,7 +52,9 @@ def halves(parts: Sequence[Part]) -> Sequence[Sequence[Part]]:
     return [parts[:middle], parts[middle:]]
 
 
-def halves_of_messages(messages: Sequence[TypedMessage]) -> Sequence[Sequence[TypedMessage]]:
+def halves_of_messages(
+    messages: Sequence[TypedMessage],
+) -> Sequence[Sequence[TypedMessage]]:
     """Return the halves of several messages, or of the sentences of one long message."""
     if is_smallest(messages):
         return []

@@ -56,7 +56,9 @@ async def known_memories(
         for message in messages:
             sentences |= dict.fromkeys(message.sentence_texts)
         texts = list(sentences)[:_SENTENCES]
-        shown = await nearest_memories(pool, embedder, view, texts, NEIGHBOURS, kinds=kinds)
+        shown = await nearest_memories(
+            pool, embedder, view, texts, NEIGHBOURS, kinds=kinds
+        )
     return {row.key: row for row in reversed(shown)}
 
 

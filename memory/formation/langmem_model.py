@@ -22,7 +22,11 @@ from pydantic import BaseModel
 from memory.formation.formation_model import FormationModel
 from memory.formation.known import MOST_KNOWN, known_line
 from memory.formation.proposal import Write
-from memory.formation.tool_definitions import ToolDefinition, tool_definition, with_function
+from memory.formation.tool_definitions import (
+    ToolDefinition,
+    tool_definition,
+    with_function,
+)
 from memory.model.errors import FormationUnavailable
 from memory.store.memories import Memory
 
@@ -97,7 +101,10 @@ def _definition(tool: Any) -> ToolDefinition:
     properties = {}
     for name, parameter in function["parameters"]["properties"].items():
         description = descriptions.get(name, "")
-        properties[name] = {**_without_descriptions(parameter), "description": description}
+        properties[name] = {
+            **_without_descriptions(parameter),
+            "description": description,
+        }
     parameters = {**function["parameters"], "properties": properties}
     return with_function(definition, parameters=parameters)
 
@@ -123,7 +130,9 @@ class Run:
     left: list[ToolCall] = field(default_factory=list)
     answer: AIMessage | None = None
 
-    async def answer_to(self, messages: Sequence[BaseMessage], tools: Sequence[Any]) -> AIMessage:
+    async def answer_to(
+        self, messages: Sequence[BaseMessage], tools: Sequence[Any]
+    ) -> AIMessage:
         """Return the model's answer, in a form that LangMem can use."""
         answer = self.answer
         self.answer = None
@@ -134,7 +143,9 @@ class Run:
                 self.failure = failure
         return self._one_patch_each(answer or AIMessage(""))
 
-    async def _ask(self, messages: Sequence[BaseMessage], tools: Sequence[Any]) -> AIMessage:
+    async def _ask(
+        self, messages: Sequence[BaseMessage], tools: Sequence[Any]
+    ) -> AIMessage:
         """Ask with short lines and numbers in place of LangMem's memories and ids."""
         numbers: dict[str, str] = {}
         numbered = []

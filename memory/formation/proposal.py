@@ -73,7 +73,9 @@ def _none_if_invalid(value: object, validate: ValidatorFunctionWrapHandler) -> A
         return None
 
 
-Day: TypeAlias = Annotated[date | None, BeforeValidator(_day), WrapValidator(_none_if_invalid)]
+Day: TypeAlias = Annotated[
+    date | None, BeforeValidator(_day), WrapValidator(_none_if_invalid)
+]
 TimeOfDay: TypeAlias = Annotated[
     str | None, BeforeValidator(clock_time), WrapValidator(_none_if_invalid)
 ]
@@ -87,7 +89,9 @@ class Verdict(BaseModel):
     index: int
     supported: bool
     about: Literal["speaker", "other"]
-    modality: Literal["asserted", "promised", "past", "hypothetical", "question", "joke", "request"]
+    modality: Literal[
+        "asserted", "promised", "past", "hypothetical", "question", "joke", "request"
+    ]
     due: Day = None
     due_time: TimeOfDay = None
     valid_until: Day = None
@@ -143,7 +147,9 @@ class Proposal:
     def values(self) -> dict[str, Any]:
         """The new or changed fields."""
         old = self.target.content if self.target else {}
-        return {name: value for name, value in self.said.items() if value != old.get(name)}
+        return {
+            name: value for name, value in self.said.items() if value != old.get(name)
+        }
 
     def refused(self, reason: Reason) -> Refusal:
         """Return this proposal as refused."""
@@ -258,7 +264,9 @@ def _with_references(
     return found
 
 
-def _removal(target: Memory | None, messages: Sequence[TypedMessage]) -> Proposal | Refusal:
+def _removal(
+    target: Memory | None, messages: Sequence[TypedMessage]
+) -> Proposal | Refusal:
     """Return a removal, which has no quote; its source is the newest message that may remove."""
     if target is None:
         return Refusal(reason="unusable")

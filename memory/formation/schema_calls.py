@@ -26,7 +26,9 @@ _CHANGES: Mapping[str, Any] = {
         "type": "object",
         "properties": {
             "field": {"type": "string", "description": "the name of a field"},
-            "value": {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]},
+            "value": {
+                "anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]
+            },
         },
         "required": ["field", "value"],
     },
@@ -49,7 +51,9 @@ def response_format(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "calls", "schema": schema}}
 
 
-def conversation_text(messages: Sequence[BaseMessage], tools: Sequence[ToolDefinition]) -> str:
+def conversation_text(
+    messages: Sequence[BaseMessage], tools: Sequence[ToolDefinition]
+) -> str:
     """Return a conversation and the forms of the tools' arguments as one text.
 
     Every chat template accepts one message of the role ``user``; some accept nothing else.
@@ -79,7 +83,9 @@ def read_calls(text: str, tools: Sequence[ToolDefinition]) -> list[ToolCall]:
     for entry in entries:
         if isinstance(entry, dict) and entry.get("tool") in names:
             name = str(entry["tool"])
-            calls.append(ToolCall(name=name, args=_arguments(entry), id=f"call_{len(calls)}"))
+            calls.append(
+                ToolCall(name=name, args=_arguments(entry), id=f"call_{len(calls)}")
+            )
     if len(entries) >= _MOST_CALLS:
         raise ValueError("The answer may have been cut off.")
     return calls
@@ -125,7 +131,10 @@ def _bounded(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     bounded = {name: _bounded(value) for name, value in schema.items()}
-    if schema.get("type") == "string" and not {"enum", "pattern", "format"} & schema.keys():
+    if (
+        schema.get("type") == "string"
+        and not {"enum", "pattern", "format"} & schema.keys()
+    ):
         bounded.setdefault("maxLength", _MOST_CHARACTERS)
     if schema.get("type") == "array":
         bounded.setdefault("maxItems", _MOST_ITEMS)

@@ -25,7 +25,12 @@ from memory.formation.tool_definitions import tool_definition
 from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST, Until, until
 from memory.model.namespace import DM, Namespace
-from memory.model.schemas import INSTRUCTION_KIND, KEPT_KIND, PROMISE_KIND, fields_with_value
+from memory.model.schemas import (
+    INSTRUCTION_KIND,
+    KEPT_KIND,
+    PROMISE_KIND,
+    fields_with_value,
+)
 from memory.model.text import framed, json_in
 
 _log = logging.getLogger(__name__)
@@ -80,7 +85,9 @@ _TOOL = MemoryVerdicts.__name__
 
 @step("verdict")
 async def judge(
-    model: FormationModel, proposals: Sequence[Proposal], messages: Sequence[TypedMessage]
+    model: FormationModel,
+    proposals: Sequence[Proposal],
+    messages: Sequence[TypedMessage],
 ) -> list[Proposal]:
     """Return the proposals, whose evidence is in `messages`, with the verdicts of `model`.
 
@@ -94,10 +101,14 @@ async def judge(
     prompt = [("system", instructions), ("user", request_text(proposals, messages))]
     with tracing_context(enabled=False):
         verdicts = await _ask_for_verdicts(model, prompt)
-    return [replace(one, verdict=verdicts.get(index)) for index, one in enumerate(proposals)]
+    return [
+        replace(one, verdict=verdicts.get(index)) for index, one in enumerate(proposals)
+    ]
 
 
-async def _ask_for_verdicts(model: FormationModel, prompt: Sequence[Any]) -> dict[int, Verdict]:
+async def _ask_for_verdicts(
+    model: FormationModel, prompt: Sequence[Any]
+) -> dict[int, Verdict]:
     """Return the valid verdicts by the proposal's index; none after two malformed answers."""
     for _ in range(2):
         answer = await model.ask(prompt, [tool_definition(MemoryVerdicts)])
@@ -111,7 +122,9 @@ async def _ask_for_verdicts(model: FormationModel, prompt: Sequence[Any]) -> dic
     return {}
 
 
-def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None) -> Reason | None:
+def refusal(
+    proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None
+) -> Reason | None:
     """Return why the verdict refuses a proposal; None if it is stored or the person is asked."""
     verdict = proposal.verdict
     if verdict is None:
@@ -136,7 +149,9 @@ def refusal(proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None)
 def _is_asserted(proposal: Proposal, verdict: Verdict) -> bool:
     """Return whether the sentence's modality is one with which such a proposal is stored."""
     modality = verdict.modality
-    if modality == "request" and (proposal.removes or proposal.kind == INSTRUCTION_KIND):
+    if modality == "request" and (
+        proposal.removes or proposal.kind == INSTRUCTION_KIND
+    ):
         return True
     if modality == "past" and proposal.removes:
         return True
@@ -147,7 +162,9 @@ def _is_asserted(proposal: Proposal, verdict: Verdict) -> bool:
     return modality == "promised" or (is_stored and modality in ("asserted", "past"))
 
 
-def asks_first(proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | None) -> bool:
+def asks_first(
+    proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | None
+) -> bool:
     """Return whether the person is asked before a proposal, which has a verdict, is stored.
 
     `sensitive` is the policy for sensitive information. With None, what people say about themselves
@@ -158,7 +175,9 @@ def asks_first(proposal: Proposal, own: Namespace, sensitive: SensitivePolicy | 
         return True
     if proposal.removes:
         return False
-    if verdict.sensitive == "none" or (sensitive == "store" and verdict.about == "speaker"):
+    if verdict.sensitive == "none" or (
+        sensitive == "store" and verdict.about == "speaker"
+    ):
         return False
     return sensitive == "ask" or verdict.about == "other" or own.audience != DM
 
@@ -176,7 +195,9 @@ def _verdicts_in(answer: AIMessage) -> dict[int, Verdict]:
 
     They come as arguments of the tool, or as JSON text from models that do not call it.
     """
-    given: list[Any] = [call["args"] for call in answer.tool_calls if call["name"] == _TOOL]
+    given: list[Any] = [
+        call["args"] for call in answer.tool_calls if call["name"] == _TOOL
+    ]
     entries: list[object] = []
     try:
         if not given:
@@ -204,12 +225,18 @@ def _verdict(entry: object) -> Verdict | None:
         return None
 
 
-def request_text(proposals: Sequence[Proposal], messages: Sequence[TypedMessage]) -> str:
+def request_text(
+    proposals: Sequence[Proposal], messages: Sequence[TypedMessage]
+) -> str:
     """Return the request: the date, each proposal, and the typed text if there are removals."""
     originals = [one.original for one in messages]
     newest = max(originals, key=lambda one: one.said_at)
     now = newest.said_at.astimezone(newest.zone)
-    shown_now = {"date": f"{now:%Y-%m-%d}", "weekday": f"{now:%A}", "zone": str(newest.zone)}
+    shown_now = {
+        "date": f"{now:%Y-%m-%d}",
+        "weekday": f"{now:%A}",
+        "zone": str(newest.zone),
+    }
     parts = _frame("now", [shown_now])
     if any(one.removes for one in proposals):
         typed = [one.text for one in messages if not one.original.removal_proposed]

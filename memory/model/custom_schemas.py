@@ -9,12 +9,24 @@ from pydantic import BaseModel, ImportString, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
 from memory.model.errors import InvalidSchemas
-from memory.model.schemas import BUILT_IN_KINDS, declaration, first_text, register_schemas
+from memory.model.schemas import (
+    BUILT_IN_KINDS,
+    declaration,
+    first_text,
+    register_schemas,
+)
 
 # Names that LangMem, trustcall or this package uses for fields and tools.
 _RESERVED_FIELDS = ("kind", "evidence")
 _RESERVED_NAMES = frozenset(
-    {"PatchDoc", "RemoveDoc", "Done", "PatchFunctionErrors", "PatchFunctionName", "KeptLine"}
+    {
+        "PatchDoc",
+        "RemoveDoc",
+        "Done",
+        "PatchFunctionErrors",
+        "PatchFunctionName",
+        "KeptLine",
+    }
 )
 _TOOL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
 
@@ -62,7 +74,9 @@ def _load(name: str) -> type[BaseModel]:
         )
     try:
         return TypeAdapter(ImportString[type[BaseModel]]).validate_python(name)
-    except Exception as fault:  # an operator's module may raise anything when it is imported
+    except (
+        Exception
+    ) as fault:  # an operator's module may raise anything when it is imported
         said = fault.errors()[0]["msg"] if isinstance(fault, ValidationError) else ""
         raise InvalidSchemas(
             f"KIOKU_SCHEMAS names {name}, which cannot be imported as a Pydantic BaseModel class"

@@ -45,7 +45,9 @@ class MemoryModelRefused(FormationUnavailable):
     `status` is the HTTP status; `code` and `param` are those of the API's error, or "".
     """
 
-    def __init__(self, model: str, *, status: int, code: str = "", param: str = "") -> None:
+    def __init__(
+        self, model: str, *, status: int, code: str = "", param: str = ""
+    ) -> None:
         self.status = status
         self.code = code
         self.param = param
@@ -99,4 +101,6 @@ class InvalidContent(KiokuMemoryError):
 
     def __init__(self, codes: Mapping[str, str]) -> None:
         self.codes = dict(codes)
-        super().__init__(f"These fields cannot be stored as written: {', '.join(sorted(codes))}.")
+        super().__init__(
+            f"These fields cannot be stored as written: {', '.join(sorted(codes))}."
+        )

@@ -19,7 +19,9 @@ _USER = re.compile(rf"{_ID.pattern}(?:-[TE]{_ID.pattern})?")
 
 def _check(name: str, value: str, form: re.Pattern[str] = _ID) -> None:
     if not isinstance(value, str) or not form.fullmatch(value):
-        raise InvalidNamespace(f"The {name} is missing or is not a Slack id; nothing was read.")
+        raise InvalidNamespace(
+            f"The {name} is missing or is not a Slack id; nothing was read."
+        )
 
 
 def kept_audience(channel: str) -> str:
@@ -114,7 +116,9 @@ class Namespace:
         """Parse a `prefix` column; raises `InvalidNamespace` if it is not a person's namespace."""
         parts = prefix.split(".")
         if len(parts) != 4 or parts[0] != "chat":
-            raise InvalidNamespace("A stored memory is outside every person's namespace.")
+            raise InvalidNamespace(
+                "A stored memory is outside every person's namespace."
+            )
         return cls(person=Person(parts[1], parts[2]), audience=parts[3])
 
 

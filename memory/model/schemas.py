@@ -21,7 +21,9 @@ from memory.model.text import name_of
 
 ClockTime = Annotated[
     str,
-    Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", json_schema_extra={"format": "time"}),
+    Field(
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", json_schema_extra={"format": "time"}
+    ),
 ]
 Score = Annotated[int, Field(ge=0, le=100)]
 Subject: TypeAlias = tuple[str, str]
@@ -34,8 +36,12 @@ class UserTechInterest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"kioku": {"level": "interest_level"}})
 
     topic: Annotated[str, Field(description="Name of the technology")]
-    category: Annotated[str | None, Field(description="Its field, such as databases")] = None
-    interest_level: Annotated[Score | None, Field(description="0 none, 100 strongest")] = None
+    category: Annotated[
+        str | None, Field(description="Its field, such as databases")
+    ] = None
+    interest_level: Annotated[
+        Score | None, Field(description="0 none, 100 strongest")
+    ] = None
     description: Annotated[
         str | None, Field(description="Purpose, experience or use, as they say it")
     ] = None
@@ -47,7 +53,9 @@ class UserFoodPreference(BaseModel):
     model_config = ConfigDict(json_schema_extra={"kioku": {"level": "preference"}})
 
     food_name: Annotated[str, Field(description="Name of the food or drink")]
-    cuisine: Annotated[str | None, Field(description="Such as Japanese, Italian, sweets")] = None
+    cuisine: Annotated[
+        str | None, Field(description="Such as Japanese, Italian, sweets")
+    ] = None
     preference: Annotated[Score | None, Field(description="0 hates, 100 loves")] = None
     description: Annotated[
         str | None, Field(description="Taste, ingredients or occasion, as they say it")
@@ -88,7 +96,9 @@ class Promise(BaseModel):
     to: str | None = Field(None, description="To whom")
     due: date | None = Field(None, description="Day")
     due_time: ClockTime | None = Field(None, description="HH:MM")
-    state: Literal["open", "done", "dropped"] = Field("open", description="dropped: called off")
+    state: Literal["open", "done", "dropped"] = Field(
+        "open", description="dropped: called off"
+    )
 
 
 class KeptLine(BaseModel):
@@ -266,7 +276,9 @@ def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
         unseen = Annotated[str | None, SkipJsonSchema()]
         fields |= dict.fromkeys(DUE_FIELDS, (unseen, None))
     bases = (schema, _ExtractedKind)
-    return create_model(schema.__name__, __base__=bases, __doc__=schema.__doc__, **fields)
+    return create_model(
+        schema.__name__, __base__=bases, __doc__=schema.__doc__, **fields
+    )
 
 
 register_schemas([*SCHEMAS, KeptLine])

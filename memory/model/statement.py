@@ -203,9 +203,13 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
     narrower = []
     audiences = {one.audience for one in counted}
     for audience in sorted(audiences - {DM}):
-        known = [one for one in counted if one.audience == audience or one.act == "remove"]
+        known = [
+            one for one in counted if one.audience == audience or one.act == "remove"
+        ]
         if audience == COLLEAGUES:
-            known = [one for one in known if one.act == "remove" or one.sentence in sentences]
+            known = [
+                one for one in known if one.act == "remove" or one.sentence in sentences
+            ]
         view = _view(audience, known)
         if view is not None and agrees(view.content, whole.content):
             narrower.append(view)
@@ -364,7 +368,9 @@ def _end(said: Sequence[Statement]) -> datetime | None:
     return None
 
 
-def _left_at_ends(said: Sequence[Statement]) -> Iterator[tuple[datetime, list[Statement]]]:
+def _left_at_ends(
+    said: Sequence[Statement],
+) -> Iterator[tuple[datetime, list[Statement]]]:
     """Yield the times at which statements end, with those that then still count."""
     ends = {one.until for one in said if one.until is not None}
     for end in sorted(ends):

@@ -45,7 +45,9 @@ def clean(text: str) -> str:
     return _INVISIBLE.sub(lambda found: found["meant"] or "", lines)
 
 
-def clean_content(content: Mapping[str, Any], limit: int | None = None) -> dict[str, Any]:
+def clean_content(
+    content: Mapping[str, Any], limit: int | None = None
+) -> dict[str, Any]:
     """Return `content` without invisible characters, each text cut to `limit` characters."""
     return {clean(key): _clean_value(value, limit) for key, value in content.items()}
 
@@ -169,7 +171,9 @@ def lettered(text: str) -> list[tuple[str, int, int]]:
     """
     found: list[tuple[str, int, int]] = []
     for cluster in _CLUSTER.finditer(text):
-        kept = "".join(c for c in folded(cluster.group()) if unicodedata.category(c)[0] in "LMN")
+        kept = "".join(
+            c for c in folded(cluster.group()) if unicodedata.category(c)[0] in "LMN"
+        )
         if kept:
             found.append((normalized(kept), cluster.start(), cluster.end()))
     return found
@@ -181,4 +185,6 @@ def name_of(text: str) -> str:
     Unlike `letters` it keeps symbols: C, C++ and C# are three names.
     """
     name = folded(text)
-    return "".join(c for c in name if c in _IN_NAMES or unicodedata.category(c)[0] in "LMNS")
+    return "".join(
+        c for c in name if c in _IN_NAMES or unicodedata.category(c)[0] in "LMNS"
+    )

@@ -40,7 +40,9 @@ _STATEMENT_SETTING = "statement_timeout"
 # Connections of one pool that one person may use at the same time, including those that wait for
 # a row.
 PERSON_CONNECTIONS = 3
-CONNECT_SECONDS = 60  # a database that is resuming from a pause, as Aurora does, takes 30
+CONNECT_SECONDS = (
+    60  # a database that is resuming from a pause, as Aurora does, takes 30
+)
 
 # Connect to a server that accepts writes, and detect a lost peer within seconds.
 _CONNECTING = {
@@ -64,7 +66,10 @@ _READ_ONLY_SIGNS = (b"in_hot_standby", b"default_transaction_read_only")
 # SQLSTATEs of operational errors that a retry does not solve: program limit exceeded, cancelled.
 _LASTING = ("54", "57014")
 # Temporary errors that psycopg does not class as operational: a failover, a suspended process.
-_PASSING = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.IdleInTransactionSessionTimeout)
+_PASSING = (
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
 
 _timeout: ContextVar[float | None] = ContextVar("timeout of transactions", default=None)
 
@@ -152,7 +157,9 @@ def _is_usable(connection: AsyncConnection[DictRow]) -> bool:
     except psycopg.OperationalError:
         return False
     connection.pgconn.is_busy()  # reads parameters from what has arrived
-    return not any(connection.pgconn.parameter_status(sign) == b"on" for sign in _READ_ONLY_SIGNS)
+    return not any(
+        connection.pgconn.parameter_status(sign) == b"on" for sign in _READ_ONLY_SIGNS
+    )
 
 
 def is_unavailable(error: BaseException | None) -> bool:
@@ -201,7 +208,9 @@ async def _connection(
                     await held.enter_async_context(place)
         except TimeoutError:
             raise PoolTimeout("The person's other work did not end in time.") from None
-        connection = await pool.getconn(None if end is None else max(0.0, end - loop.time()))
+        connection = await pool.getconn(
+            None if end is None else max(0.0, end - loop.time())
+        )
         held.push_async_callback(pool.putconn, connection)
         if end is not None:
             held.enter_context(_shut_down_at(end, connection))
@@ -368,9 +377,13 @@ async def execute_queries(
     raise psycopg.DatabaseError("The statement failed.") from fault
 
 
-async def send_query(connection: AsyncConnection[DictRow], query: Query) -> AsyncCursor[DictRow]:
+async def send_query(
+    connection: AsyncConnection[DictRow], query: Query
+) -> AsyncCursor[DictRow]:
     """Execute a query in the caller's transaction or pipeline."""
-    return await connection.execute(query.statement, query.values, prepare=query.prepare)
+    return await connection.execute(
+        query.statement, query.values, prepare=query.prepare
+    )
 
 
 async def _rows(cursor: AsyncCursor[DictRow]) -> list[DictRow]:
@@ -417,7 +430,9 @@ async def pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
                 await connection.close()
                 raise
     except psycopg.OperationalError as error:
-        left = connection.closed or connection.pgconn.pipeline_status == PipelineStatus.OFF
+        left = (
+            connection.closed or connection.pgconn.pipeline_status == PipelineStatus.OFF
+        )
         if left or error.__context__ is None:
             raise
         raise error.__context__ from None

@@ -38,8 +38,16 @@ _INITDB = (
     "--auth=trust",
     "--no-instructions",
 )
-_FEWER = ("wal_level=minimal", "max_wal_senders=0", "io_method=sync", "shared_buffers=64MB")
-_QUIET = ("log_min_messages=log", "log_min_error_statement=panic")  # errors may quote people
+_FEWER = (
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "io_method=sync",
+    "shared_buffers=64MB",
+)
+_QUIET = (
+    "log_min_messages=log",
+    "log_min_error_statement=panic",
+)  # errors may quote people
 
 
 class EmbeddedPostgresError(KiokuMemoryError):
@@ -116,7 +124,9 @@ class EmbeddedPostgres:
 
     def dsn(self, database: str = "postgres", user: str = _OWNER) -> str:
         """Return the libpq connection string of the database's owner; it is stable across runs."""
-        return make_conninfo(host=str(self._socket), port=5432, user=user, dbname=database)
+        return make_conninfo(
+            host=str(self._socket), port=5432, user=user, dbname=database
+        )
 
     def login_dsn(self, database: str = "postgres") -> str:
         """Return the connection string of the serving login, which owns nothing."""
@@ -203,7 +213,9 @@ class EmbeddedPostgres:
         options = [f"--{one}" for one in settings]
         end = time.monotonic() + START_SECONDS
         program = binaries / "postgres"
-        self._server = self._launch(self._cluster, program, "-D", self._cluster, *options)
+        self._server = self._launch(
+            self._cluster, program, "-D", self._cluster, *options
+        )
         while not self.is_running():
             if self.pid is None or time.monotonic() > end:
                 raise self._failed()
@@ -236,7 +248,9 @@ class EmbeddedPostgres:
         import psutil  # type: ignore[import-untyped] # the package of the programs brings it
 
         file = self._cluster / "postmaster.pid"
-        with suppress(FileNotFoundError, psutil.NoSuchProcess):  # PostgreSQL ignores such a file
+        with suppress(
+            FileNotFoundError, psutil.NoSuchProcess
+        ):  # PostgreSQL ignores such a file
             pid, *_ = file.read_text().split("\n")
             process = psutil.Process(int(pid))
             if process.status() != "zombie" and process.name().startswith("postgres"):
@@ -250,7 +264,11 @@ class EmbeddedPostgres:
         if os.geteuid() == 0:
             owner = folder.stat()
             command = (*_setpriv(owner.st_uid, owner.st_gid), *command)
-        env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        env = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("PG")
+        }
         env |= {"LC_ALL": "C", "TZ": "UTC"}
         with self._log.open("wb") as log:
             self._log.chmod(0o600)

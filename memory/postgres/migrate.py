@@ -16,7 +16,13 @@ from psycopg.rows import DictRow, dict_row
 
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import DatabaseNotReady, EmbeddingSpaceMismatch
-from memory.postgres.database import CONNECT_SECONDS, Pool, begin, fetch_rows, transaction
+from memory.postgres.database import (
+    CONNECT_SECONDS,
+    Pool,
+    begin,
+    fetch_rows,
+    transaction,
+)
 from memory.postgres.requirements import (
     LETTERS,
     Surroundings,
@@ -149,7 +155,9 @@ def _lock_migrations(connection: Connection[DictRow]) -> None:
     # Poll, because a blocking pg_advisory_lock() holds a snapshot that LangGraph's CREATE INDEX
     # CONCURRENTLY would wait for: a deadlock.
     while True:
-        found = connection.execute("SELECT pg_try_advisory_lock(%s) AS taken", (_MIGRATION_LOCK,))
+        found = connection.execute(
+            "SELECT pg_try_advisory_lock(%s) AS taken", (_MIGRATION_LOCK,)
+        )
         [row] = found.fetchall()
         if row["taken"]:
             return
@@ -173,7 +181,9 @@ def _refuse_other_schema(applied: Collection[str], wanted: Collection[str]) -> N
             )
 
 
-def _create_langgraph_store(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
+def _create_langgraph_store(
+    connection: Connection[DictRow], space: EmbeddingSpace
+) -> None:
     # Importing LangGraph takes half a second, so it waits until PostgreSQL has started.
     from langgraph.store.postgres import PostgresStore
     from langgraph.store.postgres.base import PostgresIndexConfig
@@ -190,7 +200,9 @@ def _record(connection: Connection[DictRow], name: str) -> None:
     connection.execute("INSERT INTO kioku_migrations (name) VALUES (%s)", (name,))
 
 
-def _record_embedding_space(connection: Connection[DictRow], space: EmbeddingSpace) -> None:
+def _record_embedding_space(
+    connection: Connection[DictRow], space: EmbeddingSpace
+) -> None:
     with connection.transaction():
         recorded = connection.execute(
             "INSERT INTO kioku_embedding_space (model, dimensions) VALUES (%s, %s)"
@@ -206,7 +218,9 @@ def _record_embedding_space(connection: Connection[DictRow], space: EmbeddingSpa
 def vectors_of(space: EmbeddingSpace) -> sql.Composed:
     """Return the statement that makes the table of vectors, which is empty, one of `space`."""
     size = sql.Literal(space.dimensions)
-    return sql.SQL("ALTER TABLE store_vectors ALTER embedding TYPE vector({})").format(size)
+    return sql.SQL("ALTER TABLE store_vectors ALTER embedding TYPE vector({})").format(
+        size
+    )
 
 
 def _compare(rows: Sequence[DictRow], space: EmbeddingSpace) -> None:
@@ -227,7 +241,9 @@ def _compare(rows: Sequence[DictRow], space: EmbeddingSpace) -> None:
 def _stored_space(rows: Sequence[DictRow]) -> EmbeddingSpace:
     """Return the space of the stored vectors. Raises `DatabaseNotReady`."""
     if not rows:
-        raise DatabaseNotReady("The database has no memory tables yet: run `kioku migrate`.")
+        raise DatabaseNotReady(
+            "The database has no memory tables yet: run `kioku migrate`."
+        )
     [row] = rows
     return EmbeddingSpace(row["model"], row["dimensions"])
 
@@ -257,7 +273,9 @@ async def check_access(conninfo: str) -> bool:
             [row] = await fetch_rows(connection, _SQL["is_bound"])
             return bool(row["bound"])
     except psycopg.errors.InvalidParameterValue as missing:
-        raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
+        raise DatabaseNotReady(
+            "The database is not set up: run `kioku migrate`."
+        ) from missing
     except psycopg.errors.InsufficientPrivilege as missing:
         raise DatabaseNotReady(
             "The user of DATABASE_URL may not act as kioku_app: run `kioku migrate`, with the"
@@ -280,7 +298,9 @@ async def check_database(
             steps = await fetch_rows(connection, "SELECT name FROM kioku_migrations")
             spaces = await fetch_rows(connection, _EMBEDDING_SPACE)
     except psycopg.errors.UndefinedTable as missing:
-        raise DatabaseNotReady("The database is not set up: run `kioku migrate`.") from missing
+        raise DatabaseNotReady(
+            "The database is not set up: run `kioku migrate`."
+        ) from missing
     applied = {row["name"] for row in steps}
     _refuse_other_schema(applied, wanted)
     if behind := wanted - applied:

@@ -28,22 +28,30 @@ def create_roles(
         for role in (APP_ROLE, *roles):
             _create(connection, role, sql.SQL("NOLOGIN"))
     with needing(_of_another(around.user, roles)):
-        row = connection.execute("SELECT pg_has_role('kioku_app', 'SET') AS allowed").fetchone()
+        row = connection.execute(
+            "SELECT pg_has_role('kioku_app', 'SET') AS allowed"
+        ).fetchone()
         if not (row and row["allowed"]):
-            connection.execute("GRANT kioku_app TO CURRENT_USER WITH INHERIT FALSE, SET TRUE")
+            connection.execute(
+                "GRANT kioku_app TO CURRENT_USER WITH INHERIT FALSE, SET TRUE"
+            )
     for schema in around.schemas:
         for role in (APP_ROLE, *roles):
             _let_use(connection, role, schema)
 
 
-def _create(connection: Connection[DictRow], role: str, options: sql.Composable) -> None:
+def _create(
+    connection: Connection[DictRow], role: str, options: sql.Composable
+) -> None:
     """Create a role if it is missing: the migration lock does not cover the whole cluster."""
     found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,))
     if found.rowcount:
         return
     try:
         with connection.transaction():
-            connection.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), options))
+            connection.execute(
+                sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), options)
+            )
     except (errors.DuplicateObject, errors.UniqueViolation):
         pass  # another database's migration was faster
 
@@ -81,7 +89,10 @@ def _of_another(user: str, roles: Sequence[str]) -> str:
 
 
 def create_login(
-    connection: Connection[DictRow], around: Surroundings, login: str, inherits: Sequence[str]
+    connection: Connection[DictRow],
+    around: Surroundings,
+    login: str,
+    inherits: Sequence[str],
 ) -> None:
     """Create the user of the conninfo `login` if it is missing, and grant it the roles it needs.
 
@@ -119,7 +130,9 @@ def create_login(
         lead_to_schemas(connection, around, name)
 
 
-def _grant(connection: Connection[DictRow], role: str, user: str, *, inherit: bool) -> None:
+def _grant(
+    connection: Connection[DictRow], role: str, user: str, *, inherit: bool
+) -> None:
     member = sql.Identifier(user)
     granted = connection.execute(
         "SELECT FROM pg_auth_members WHERE roleid = %s::regrole AND member = %s::regrole"
@@ -133,7 +146,9 @@ def _grant(connection: Connection[DictRow], role: str, user: str, *, inherit: bo
     connection.execute(grant.format(sql.Identifier(role), member, inherits))
 
 
-def lead_to_schemas(connection: Connection[DictRow], around: Surroundings, user: str) -> None:
+def lead_to_schemas(
+    connection: Connection[DictRow], around: Surroundings, user: str
+) -> None:
     """Set the search_path that a user has in this database, unless it is set already.
 
     Raises `DatabaseNotReady` if this user may not change that one.

@@ -82,14 +82,17 @@ async def recall_memories(
         if len(rows) <= most and tokens <= budget:
             return Recalled(always=tuple(memories))
     found, rows = await asyncio.gather(
-        nearest_or_newest(pool, embedder, view, question), _read(pool, view, "always_shown", most)
+        nearest_or_newest(pool, embedder, view, question),
+        _read(pool, view, "always_shown", most),
     )
     always = _within_budgets(_oldest_first(rows, view))
     left = budget - sum(map(line_tokens, always))
     known = {memory.key for memory in always}
     others = [memory for memory in found.nearest if memory.key not in known]
     nearest = memories_within(others, left)
-    return Recalled(always=tuple(always), nearest=tuple(nearest), newest_only=found.newest_only)
+    return Recalled(
+        always=tuple(always), nearest=tuple(nearest), newest_only=found.newest_only
+    )
 
 
 def large_set_query(view: MemoryView, *, budget: int = MEMORY_TOKENS) -> Query:
@@ -101,7 +104,9 @@ def large_set_query(view: MemoryView, *, budget: int = MEMORY_TOKENS) -> Query:
     return Query(_SQL["is_large"], values)
 
 
-async def _read(pool: Pool, view: MemoryView, statement: str, limit: int) -> list[DictRow]:
+async def _read(
+    pool: Pool, view: MemoryView, statement: str, limit: int
+) -> list[DictRow]:
     values = {"prefixes": view.prefixes, "limit": limit}
     return await person_statement(pool, view.person, _SQL[statement], values)
 
@@ -129,10 +134,14 @@ async def nearest_or_newest(
         async with asyncio.timeout(seconds):
             found = await nearest_memories(pool, embedder, view, [text], limit)
     except (EmbeddingsUnavailable, TimeoutError) as error:
-        _log.warning("memories were recalled without a search: %s", type(error).__name__)
+        _log.warning(
+            "memories were recalled without a search: %s", type(error).__name__
+        )
     if found:
         return Recalled(nearest=tuple(found))
-    return Recalled(nearest=tuple(await newest(pool, view, None, limit)), newest_only=True)
+    return Recalled(
+        nearest=tuple(await newest(pool, view, None, limit)), newest_only=True
+    )
 
 
 async def search_memories(

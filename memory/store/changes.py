@@ -72,7 +72,9 @@ async def list_changes(
     `ids` are ids of statements.
     """
     async with person_transaction(pool, person) as connection:
-        return await read_changes(connection, person, key=key, batch=batch, ids=ids, limit=limit)
+        return await read_changes(
+            connection, person, key=key, batch=batch, ids=ids, limit=limit
+        )
 
 
 async def read_changes(
@@ -155,7 +157,9 @@ def _audience(own: Sequence[Statement]) -> str:
 
 
 def _action(
-    own: Sequence[Statement], before: dict[str, Any] | None, after: dict[str, Any] | None
+    own: Sequence[Statement],
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
 ) -> Action:
     if own[-1].act == "move" or own[-1].audience == COLLEAGUES:
         return "moved"

@@ -45,7 +45,9 @@ _CODES = {
     "extra_forbidden": "unknown",
 }
 
-AfterWrite: TypeAlias = Callable[[AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]]
+AfterWrite: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,9 @@ async def add_memories(
         known = await read_known(connection, person, subjects)
         keys = known.first_keys
         statements = []
-        for about, whole, (content, origin) in zip(subjects, contents, given, strict=True):
+        for about, whole, (content, origin) in zip(
+            subjects, contents, given, strict=True
+        ):
             key = keys.setdefault(about, str(uuid4()))
             said = {name: whole[name] for name in _given(content)}
             if not (origin.evidence or origin.ts):
@@ -185,7 +189,9 @@ async def edit_memory(
         memory = await _existing(connection, person, key, seen)
         whole = validated(memory.kind, content)
         content_before = memory.content
-        changed = {name for name, value in whole.items() if value != content_before.get(name)}
+        changed = {
+            name for name, value in whole.items() if value != content_before.get(name)
+        }
         said = {DM: changed}
         known_fields = await _known_fields(connection, person, memory)
         for audience, known in known_fields.items():
@@ -196,7 +202,9 @@ async def edit_memory(
         for audience, names in said.items():
             fields = _said(memory.kind, whole, names)
             statements.append(
-                statement_of(key, memory.kind, audience, fields, origin, batch=batch, until=until)
+                statement_of(
+                    key, memory.kind, audience, fields, origin, batch=batch, until=until
+                )
             )
         return await add_changes(connection, person, statements)
 
@@ -267,7 +275,13 @@ async def move_memory(
         if others == [audience] or (not memory.audiences and audience == DM):
             raise ChangedSince("The memory has this audience already.")
         moved = statement_of(
-            key, memory.kind, target.audience, None, Origin(actor=actor), batch=batch, act="move"
+            key,
+            memory.kind,
+            target.audience,
+            None,
+            Origin(actor=actor),
+            batch=batch,
+            act="move",
         )
         [change] = await add_changes(connection, person, [moved])
     return change
@@ -289,13 +303,19 @@ async def show_to_colleagues(
         said = [one for one in counted if one.evidence.split() == sentence.split()]
         audiences = [one.audience for one in said]
         if not said or COLLEAGUES in audiences:
-            raise ChangedSince("The memory has another sentence, or colleagues are shown this one.")
-        shown = replace(said[-1], id=uuid4(), audience=COLLEAGUES, actor="modal", batch=batch)
+            raise ChangedSince(
+                "The memory has another sentence, or colleagues are shown this one."
+            )
+        shown = replace(
+            said[-1], id=uuid4(), audience=COLLEAGUES, actor="modal", batch=batch
+        )
         [change] = await add_changes(connection, person, [shown])
     return change
 
 
-async def hide_from_colleagues(pool: Pool, embedder: Embedder, person: Person, key: str) -> Change:
+async def hide_from_colleagues(
+    pool: Pool, embedder: Embedder, person: Person, key: str
+) -> Change:
     """Hide a memory from colleagues; raises `ChangeGone` if it is not shown to them."""
     async with writing(pool, embedder, person) as connection:
         by_key = await read_statements(connection, person, [key])
@@ -304,7 +324,9 @@ async def hide_from_colleagues(pool: Pool, embedder: Embedder, person: Person, k
         if not shown:
             raise ChangeGone("The memory is not shown to colleagues.")
         await withdraw(connection, person, [one.id for one in shown])
-        [change] = await read_changes(connection, person, key=key, batch=shown[-1].batch)
+        [change] = await read_changes(
+            connection, person, key=key, batch=shown[-1].batch
+        )
     return change
 
 

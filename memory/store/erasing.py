@@ -73,7 +73,9 @@ async def erase(
         if left is not None:
             still |= await left(connection)
         still |= await _count_rows(connection, parameters)
-    return Erased(at=datetime.now(UTC), memories=forgotten.count, counts=counts, left=still)
+    return Erased(
+        at=datetime.now(UTC), memories=forgotten.count, counts=counts, left=still
+    )
 
 
 async def _count_rows(

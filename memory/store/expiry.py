@@ -5,7 +5,12 @@ from __future__ import annotations
 import logging
 
 from memory.model.namespace import Person
-from memory.postgres.database import Pool, execute_statement, is_unavailable, person_transaction
+from memory.postgres.database import (
+    Pool,
+    execute_statement,
+    is_unavailable,
+    person_transaction,
+)
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import DeleteTexts, purge
 from memory.store.statements import delete_ended
@@ -23,7 +28,9 @@ async def expire_due(pool: Pool, *, delete_texts: DeleteTexts | None = None) -> 
     minutes ago is deleted with the texts that name it. Any number of processes may run this. A
     failure for one person is logged and does not stop the others.
     """
-    for row in await execute_statement(pool, _SQL["people_with_due"], {"most": _PEOPLE_AT_ONCE}):
+    for row in await execute_statement(
+        pool, _SQL["people_with_due"], {"most": _PEOPLE_AT_ONCE}
+    ):
         try:
             person = Person(row["team_id"], row["user_id"])
             async with person_transaction(pool, person, locked=True) as connection:

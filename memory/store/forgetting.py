@@ -111,10 +111,13 @@ class Gone:
 # Prevents formation from what is forgotten, in the same transaction; returns the application's
 # messages about it, besides the source messages of statements.
 FindMessages: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, Selection, Gone], Awaitable[Collection[MessageKey]]
+    [AsyncConnection[DictRow], Person, Selection, Gone],
+    Awaitable[Collection[MessageKey]],
 ]
 # Deletes the application's texts about what is gone, in the same transaction.
-DeleteTexts: TypeAlias = Callable[[AsyncConnection[DictRow], Person, Gone], Awaitable[None]]
+DeleteTexts: TypeAlias = Callable[
+    [AsyncConnection[DictRow], Person, Gone], Awaitable[None]
+]
 InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Forgotten], Awaitable[None]]
 # Called with the time of the forgetting that is undone.
 InUndo: TypeAlias = Callable[[AsyncConnection[DictRow], datetime], Awaitable[None]]
@@ -166,11 +169,17 @@ async def forget_within(
         hidden = await fetch_rows(connection, _SQL["hide"], values)
     await refresh_keys(connection, person, keys)
     if not selection.everything:
-        rest = {**values, "prefix": person.namespace(DM).prefix, "concerned": list(keys)}
+        rest = {
+            **values,
+            "prefix": person.namespace(DM).prefix,
+            "concerned": list(keys),
+        }
         async with seeing_forgotten(connection):
             hidden += await fetch_rows(connection, _SQL["hide_rest"], rest)
         keys |= keys_of(hidden)
-    asked = await fetch_rows(connection, _SQL["delete_proposals"], {**values, "keys": list(keys)})
+    asked = await fetch_rows(
+        connection, _SQL["delete_proposals"], {**values, "keys": list(keys)}
+    )
 
     messages = messages_of(hidden) | set(selection.messages)
     gone = Gone(messages=messages, needles=await _needles(connection, hidden))
@@ -178,7 +187,9 @@ async def forget_within(
     if hidden and not selection.everything:
         shown = await _hide_shown_sentences(connection, person, identity, gone)
     if find_messages is not None:
-        messages = messages.union(await find_messages(connection, person, selection, gone))
+        messages = messages.union(
+            await find_messages(connection, person, selection, gone)
+        )
     new_messages = messages - await forgotten_among(connection, person, messages)
     if not (hidden or asked or new_messages or before):
         return Forgotten()
@@ -228,7 +239,9 @@ async def _selected_keys(
     values = {**person.ids, **selection.parameters()}
     rows = await fetch_rows(connection, _SQL["choose"], values)
     if selection.everything:
-        rows += await fetch_rows(connection, _SQL["keys_in_store"], person_range(person))
+        rows += await fetch_rows(
+            connection, _SQL["keys_in_store"], person_range(person)
+        )
     return keys_of(rows) | set(selection.keys)
 
 
@@ -318,15 +331,22 @@ def _question_about(memory: Memory, view: View, newest: Statement) -> Statement:
     )
 
 
-async def undoable_forgetting(pool: Pool, person: Person) -> tuple[Forgotten, datetime] | None:
+async def undoable_forgetting(
+    pool: Pool, person: Person
+) -> tuple[Forgotten, datetime] | None:
     """Return the newest forgetting of memories that can still be undone, and until when."""
     values = {**person.ids, "minutes": UNDO_MINUTES}
-    async with person_transaction(pool, person) as connection, seeing_forgotten(connection):
+    async with (
+        person_transaction(pool, person) as connection,
+        seeing_forgotten(connection),
+    ):
         rows = await fetch_rows(connection, _SQL["undoable"], values)
     if not rows:
         return None
     [row] = rows
-    return Forgotten(id=row["forgotten_id"], can_undo=True, count=row["count"]), row["until"]
+    return Forgotten(id=row["forgotten_id"], can_undo=True, count=row["count"]), row[
+        "until"
+    ]
 
 
 async def purge(
@@ -342,7 +362,9 @@ async def purge(
     the quotes that name it; questions and refusals that name it are deleted.
     """
     async with seeing_forgotten(connection):
-        due = await fetch_rows(connection, _SQL["due"], {**person.ids, "minutes": minutes})
+        due = await fetch_rows(
+            connection, _SQL["due"], {**person.ids, "minutes": minutes}
+        )
         if not due:
             return
         messages = messages_of(due)
@@ -363,7 +385,9 @@ async def purge(
         await delete_texts(connection, person, gone)
 
 
-async def _needles(connection: AsyncConnection[DictRow], forgotten: Iterable[DictRow]) -> list[str]:
+async def _needles(
+    connection: AsyncConnection[DictRow], forgotten: Iterable[DictRow]
+) -> list[str]:
     """Return the strings whose presence in a text shows that it names what was forgotten."""
     subjects: set[str] = set()
     for row in forgotten:
@@ -374,7 +398,9 @@ async def _needles(connection: AsyncConnection[DictRow], forgotten: Iterable[Dic
     return needles
 
 
-async def needles_of_forgotten(connection: AsyncConnection[DictRow], person: Person) -> list[str]:
+async def needles_of_forgotten(
+    connection: AsyncConnection[DictRow], person: Person
+) -> list[str]:
     """Return the strings that name, in a text, what the person has forgotten and can still undo."""
     async with seeing_forgotten(connection):
         hidden = await fetch_rows(connection, _SQL["due"], {**person.ids, "minutes": 0})
@@ -382,7 +408,9 @@ async def needles_of_forgotten(connection: AsyncConnection[DictRow], person: Per
 
 
 async def forgotten_among(
-    connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    messages: Collection[MessageKey],
 ) -> set[MessageKey]:
     """Return those of `messages` whose memories this person has forgotten."""
     values = {**person.ids, **message_parameters(messages)}
@@ -392,7 +420,9 @@ async def forgotten_among(
 # --- after a backup was restored ---------------------------------------------------------------
 
 
-async def forgotten_since(conninfo: str, since: datetime) -> list[tuple[str | None, ...]]:
+async def forgotten_since(
+    conninfo: str, since: datetime
+) -> list[tuple[str | None, ...]]:
     """Return the ids of what was forgotten from a time on; needs the database's owner.
 
     Each row is a team, a user, and one of: "erased" and the id of the erasure; "key" and the key of
@@ -425,4 +455,6 @@ async def forget_again(
         others = replace(selection, messages=())
         await forget_within(connection, person, others, find_messages=find_messages)
         await purge(connection, person, delete_texts, minutes=0)
-        await delete_texts(connection, person, Gone(messages=selection.messages, needles=()))
+        await delete_texts(
+            connection, person, Gone(messages=selection.messages, needles=())
+        )

@@ -191,7 +191,9 @@ async def keep(
     """
     audience = person.namespace(kept_audience(channel)).audience
     content = {"text": origin.evidence, "decision": decision, "public": public}
-    kept = statement_of(str(uuid4()), KEPT_KIND, audience, content, origin, batch=uuid4())
+    kept = statement_of(
+        str(uuid4()), KEPT_KIND, audience, content, origin, batch=uuid4()
+    )
     async with writing(pool, embedder, person) as connection:
         if await _is_kept(connection, person, kept):
             raise ChangedSince("The message keeps these words already.")
@@ -202,7 +204,9 @@ async def keep(
     return change
 
 
-async def _is_kept(connection: AsyncConnection[DictRow], person: Person, kept: Statement) -> bool:
+async def _is_kept(
+    connection: AsyncConnection[DictRow], person: Person, kept: Statement
+) -> bool:
     """Return whether the same words of the same message are kept for the conversation already."""
     if kept.message is None:
         return False

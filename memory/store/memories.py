@@ -12,7 +12,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.model.errors import InvalidNamespace
-from memory.model.namespace import COLLEAGUES, DM, MemoryView, Namespace, Person, memory_view
+from memory.model.namespace import (
+    COLLEAGUES,
+    DM,
+    MemoryView,
+    Namespace,
+    Person,
+    memory_view,
+)
 from memory.model.schemas import (
     EPISODE_KIND,
     INSTRUCTION_KIND,
@@ -147,7 +154,9 @@ def read_own(rows: Iterable[Mapping[str, Any]], person: Person) -> list[Memory]:
     """Convert `rows`; raises `InvalidNamespace` if one belongs to another person."""
     memories = [read(row) for row in rows]
     if any(memory.namespace.person != person for memory in memories):
-        raise InvalidNamespace("A query returned another person's memory; nothing was done.")
+        raise InvalidNamespace(
+            "A query returned another person's memory; nothing was done."
+        )
     return memories
 
 
@@ -158,7 +167,9 @@ def read_in_view(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Me
     """
     memories = [read(row) for row in rows]
     if not all(view.allows(memory.namespace) for memory in memories):
-        raise InvalidNamespace("A query returned a memory of another audience; nothing was done.")
+        raise InvalidNamespace(
+            "A query returned a memory of another audience; nothing was done."
+        )
     return merged(memories, view)
 
 
@@ -178,7 +189,10 @@ def merged(memories: Iterable[Memory], view: MemoryView) -> list[Memory]:
 def _joined(one: Memory, other: Memory, view: MemoryView) -> Memory:
     """Return what two audiences know of a memory, with the times of the own audience."""
     base, more = (other, one) if other.namespace == view.own else (one, other)
-    sources = [*more.sources, *(source for source in base.sources if source not in more.sources)]
+    sources = [
+        *more.sources,
+        *(source for source in base.sources if source not in more.sources),
+    ]
     value = {
         **base.value,
         "content": {**more.content, **fields_with_value(base.content)},
@@ -205,14 +219,18 @@ async def find_memory(pool: Pool, person: Person, key: str) -> Memory | None:
     return found.get(key)
 
 
-async def find_in_view(pool: Pool, view: MemoryView, keys: Iterable[str]) -> dict[str, Memory]:
+async def find_in_view(
+    pool: Pool, view: MemoryView, keys: Iterable[str]
+) -> dict[str, Memory]:
     """Return the memories with these keys, as a conversation knows them."""
     values = {"prefixes": view.prefixes, "keys": list(keys)}
     rows = await person_statement(pool, view.person, _SQL["reread"], values)
     return {one.key: one for one in read_in_view(rows, view)}
 
 
-async def read_card(pool: Pool, reader: Person, owner: Person, *, most: int) -> list[Memory]:
+async def read_card(
+    pool: Pool, reader: Person, owner: Person, *, most: int
+) -> list[Memory]:
     """Return the memories that `owner` shows to colleagues, for `reader`; oldest first.
 
     Row-level security opens the rows of the audience ``colleagues`` of one named person, only if

@@ -50,7 +50,9 @@ async def write_rows(
     return written
 
 
-async def remaining_capacity(connection: AsyncConnection[DictRow], person: Person) -> int:
+async def remaining_capacity(
+    connection: AsyncConnection[DictRow], person: Person
+) -> int:
     """Return how many new memories a person may store before reaching `MAX_MEMORIES`."""
     prefix = person.namespace(DM).prefix
     values = {"prefix": prefix, "most": MAX_MEMORIES}
@@ -58,7 +60,9 @@ async def remaining_capacity(connection: AsyncConnection[DictRow], person: Perso
     return int(row["remaining"])
 
 
-async def check_capacity(connection: AsyncConnection[DictRow], person: Person, new: int) -> None:
+async def check_capacity(
+    connection: AsyncConnection[DictRow], person: Person, new: int
+) -> None:
     """Raise `MemoryFull` if the person may not store so many new memories."""
     if new and new > await remaining_capacity(connection, person):
         raise MemoryFull("The person has as many memories as are kept.")

@@ -69,7 +69,9 @@ class NotRemembered:
 
 
 async def ask(
-    connection: AsyncConnection[DictRow], person: Person, statements: Sequence[Statement]
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    statements: Sequence[Statement],
 ) -> None:
     """Ask whether these should count. A memory has at most one open question."""
     rows = [{**one.columns, "reason": None, "days": OPEN_DAYS} for one in statements]
@@ -82,7 +84,10 @@ async def note_refusals(
     refused: Iterable[tuple[Statement, str]],
 ) -> None:
     """Keep for a day what was refused, with the reason, for the person to see."""
-    rows = [{**one.columns, "reason": reason, "days": REFUSED_DAYS} for one, reason in refused]
+    rows = [
+        {**one.columns, "reason": reason, "days": REFUSED_DAYS}
+        for one, reason in refused
+    ]
     await _insert(connection, person, rows)
 
 
@@ -100,7 +105,9 @@ async def open_questions(
     pool: Pool, person: Person, *, batch: UUID | None = None
 ) -> list[Question]:
     """Return the open questions, oldest first."""
-    rows = await person_statement(pool, person, _SQL["open"], _values(person, batch=batch))
+    rows = await person_statement(
+        pool, person, _SQL["open"], _values(person, batch=batch)
+    )
     return [_question(row) for row in rows]
 
 
@@ -116,7 +123,9 @@ async def read_not_remembered(
     pool: Pool, person: Person, *, limit: int = 20
 ) -> list[NotRemembered]:
     """Return what was not remembered within the last day, newest first."""
-    rows = await person_statement(pool, person, _SQL["refused"], {**person.ids, "limit": limit})
+    rows = await person_statement(
+        pool, person, _SQL["refused"], {**person.ids, "limit": limit}
+    )
     return [NotRemembered(**row) for row in rows]
 
 
@@ -133,7 +142,9 @@ async def answer_question(
     if answer not in ("yes", "no", "both"):
         raise ValueError("A question has no such answer.")
     async with writing(pool, embedder, person) as connection:
-        rows = await fetch_rows(connection, _SQL["open"], _values(person, question=question_id))
+        rows = await fetch_rows(
+            connection, _SQL["open"], _values(person, question=question_id)
+        )
         await connection.execute(_SQL["delete"], {**person.ids, "id": question_id})
         if not rows:
             raise ChangeGone("The question was answered already or has expired.")

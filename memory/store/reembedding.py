@@ -32,7 +32,11 @@ _SQL = load_statements("memory", "embedding")
 
 
 async def embed_missing(
-    pool: Pool, embedder: Embedder, person: Person, *, while_somebody_waits: bool = False
+    pool: Pool,
+    embedder: Embedder,
+    person: Person,
+    *,
+    while_somebody_waits: bool = False,
 ) -> None:
     """Embed the person's memories that have no vector: new, changed and restored ones.
 
@@ -94,7 +98,9 @@ async def _embed_batch(
     return len(written), rows[0]["total"] - len(written)
 
 
-async def _delete_others(connection: AsyncConnection[DictRow], embedder: Embedder) -> None:
+async def _delete_others(
+    connection: AsyncConnection[DictRow], embedder: Embedder
+) -> None:
     space = embedder.space
     [found] = await fetch_rows(connection, _SQL["has_others"], asdict(space))
     if found["has_others"]:

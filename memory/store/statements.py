@@ -24,7 +24,11 @@ from memory.model.namespace import DM, Person, is_shown_by_click
 from memory.model.schemas import KEPT_KIND, Subject, fields_with_value, kind_and_subject
 from memory.model.statement import MessageKey, Statement, View, current, since_removal
 from memory.postgres.database import Pool, fetch_rows, person_transaction
-from memory.postgres.statements import column_parameters, load_statements, rows_parameter
+from memory.postgres.statements import (
+    column_parameters,
+    load_statements,
+    rows_parameter,
+)
 from memory.store.memories import Memory
 from memory.store.projection import write_rows
 from memory.store.reembedding import embed_missing
@@ -90,9 +94,14 @@ async def add_statements(
     """
     if known is None:
         subjects = {one.about for one in statements if _names_a_thing(one)}
-        known = await read_known(connection, person, subjects, [one.key for one in statements])
+        known = await read_known(
+            connection, person, subjects, [one.key for one in statements]
+        )
     stored = _about_their_things(statements, known)
-    values = {**person.ids, "statements": rows_parameter([one.columns for one in stored])}
+    values = {
+        **person.ids,
+        "statements": rows_parameter([one.columns for one in stored]),
+    }
     await connection.execute(_SQL["insert"], values)
     by_key = await read_statements(connection, person, {one.key for one in stored})
     await write_rows(connection, person, by_key)
@@ -103,7 +112,9 @@ def _names_a_thing(statement: Statement) -> bool:
     return statement.act == "say" and not is_shown_by_click(statement.audience)
 
 
-def _about_their_things(statements: Sequence[Statement], known: Known) -> list[Statement]:
+def _about_their_things(
+    statements: Sequence[Statement], known: Known
+) -> list[Statement]:
     """Return the statements, each with the key of the memory about its subject.
 
     A statement that gives a memory the subject of another one becomes two: one takes the first
@@ -126,7 +137,9 @@ def _about_their_things(statements: Sequence[Statement], known: Known) -> list[S
     return stored
 
 
-def _key_of_other(statement: Statement, keys: dict[Subject, Sequence[str]]) -> str | None:
+def _key_of_other(
+    statement: Statement, keys: dict[Subject, Sequence[str]]
+) -> str | None:
     """Return the key of the other memory whose subject a statement names; None if it names none.
 
     A new subject is added to `keys`, the memories by their subjects.
@@ -194,7 +207,9 @@ async def statements_of_message(
 
 
 async def messages_among(
-    connection: AsyncConnection[DictRow], person: Person, messages: Collection[MessageKey]
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    messages: Collection[MessageKey],
 ) -> set[MessageKey]:
     """Return those of `messages` that led to a memory or question, even a forgotten one."""
     values = {**person.ids, **message_parameters(messages)}
@@ -222,7 +237,9 @@ async def delete_ended(connection: AsyncConnection[DictRow], person: Person) -> 
     await _change(connection, person, _SQL["delete_ended"], {})
 
 
-async def delete_old(connection: AsyncConnection[DictRow], person: Person, days: int) -> set[str]:
+async def delete_old(
+    connection: AsyncConnection[DictRow], person: Person, days: int
+) -> set[str]:
     """Delete memories about which nothing was said for `days`; return the keys of those changed.
 
     Statements that were withdrawn longer ago go, too. Runs in the caller's `person_transaction`,
@@ -251,7 +268,9 @@ async def refresh_rows(
 
     The caller joins memories that now have the same subject.
     """
-    return await write_rows(connection, person, await read_statements(connection, person, keys))
+    return await write_rows(
+        connection, person, await read_statements(connection, person, keys)
+    )
 
 
 def keys_of(rows: Iterable[DictRow]) -> set[str]:
@@ -285,7 +304,9 @@ async def join_same_things(
     if not own:
         return {}
     subjects = {kind_and_subject(view.kind, view.content) for view in own}
-    keys_of_things = await keys_by_subject(connection, person, subjects, remembered=True)
+    keys_of_things = await keys_by_subject(
+        connection, person, subjects, remembered=True
+    )
     joined: dict[str, str] = {}
     for newest, *others in keys_of_things.values():
         joined |= dict.fromkeys(others, newest)

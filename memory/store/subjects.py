@@ -40,7 +40,9 @@ class Known:
     @property
     def remembered(self) -> set[str]:
         """The keys of the remembered ones: those that direct messages know."""
-        return {row.key for row in self._rows_in_force() if row.namespace.audience == DM}
+        return {
+            row.key for row in self._rows_in_force() if row.namespace.audience == DM
+        }
 
     def in_view(self, view: MemoryView) -> dict[str, Memory]:
         """Return the memories as a conversation knows them, by key."""

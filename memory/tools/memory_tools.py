@@ -120,7 +120,9 @@ class MemoryTools:
         references = await self._references([])
         query = references.stored(str(given.get("query") or " "))
         former = self.former
-        found = await search_memories(former.pool, former.embedder, self.view, query, limit)
+        found = await search_memories(
+            former.pool, former.embedder, self.view, query, limit
+        )
         kept = _first_that_fit(found)
         output: list[dict[str, Any]] = []
         for memory in kept:
@@ -128,7 +130,9 @@ class MemoryTools:
             output.append(_shown(memory))
         left_out = len(found) - len(kept)
         if left_out:
-            output.append({"more": f"{left_out} not shown: search with narrower words."})
+            output.append(
+                {"more": f"{left_out} not shown: search with narrower words."}
+            )
         return await self._as_shown(output)
 
     async def _change(self, given: Mapping[str, Any]) -> str:
@@ -136,14 +140,18 @@ class MemoryTools:
         identity = given.get("id")
         if action == "create":
             if identity is not None:
-                return _error("A new memory gets its id when it is stored: leave `id` out.")
+                return _error(
+                    "A new memory gets its id when it is stored: leave `id` out."
+                )
             return await self._store(given, None)
         if action not in ("update", "delete"):
             return _error("`action` is create, update or delete.")
         found = await find_in_view(self.former.pool, self.view, [str(identity)])
         target = found.get(str(identity))
         if target is None:
-            return _error("There is no memory with that id. Search first and use its id.")
+            return _error(
+                "There is no memory with that id. Search first and use its id."
+            )
         if action == "update":
             return await self._store(given, target)
         if target.key not in self.to_forget:
@@ -197,14 +205,20 @@ class MemoryTools:
         content = given.get("content")
         evidence = given.get("evidence")
         if not isinstance(evidence, str) or not evidence.strip():
-            return "`evidence` is empty: quote the person's own words from this message."
+            return (
+                "`evidence` is empty: quote the person's own words from this message."
+            )
         schemas = by_kind(self.former.schemas)
         kind = str(content.get("kind")) if isinstance(content, dict) else ""
         if not isinstance(content, dict) or kind not in schemas:
             kinds = ", ".join(schemas)
             return f"`content` is an object with `kind`, one of {kinds}, and the fields of it."
         schema = schemas[kind]
-        fields = {name: value for name, value in content.items() if name in schema.model_fields}
+        fields = {
+            name: value
+            for name, value in content.items()
+            if name in schema.model_fields
+        }
         try:
             valid = schema.model_validate(fields).model_dump(mode="json")
         except ValidationError as problem:
@@ -228,7 +242,9 @@ class MemoryTools:
             return _json({"done": "confirmed"})
         self.refused += tuple(one for one in outcome.refused if one not in self.refused)
         reason = outcome.refused[0].reason
-        shown = {"no_evidence": _NO_EVIDENCE, "secret": _CREDENTIALS}.get(reason, _REFUSED)
+        shown = {"no_evidence": _NO_EVIDENCE, "secret": _CREDENTIALS}.get(
+            reason, _REFUSED
+        )
         return _json({"done": False, "refused": reason, "shown": shown})
 
     async def _done(self, changes: Iterable[Change]) -> list[dict[str, Any]]:

@@ -26,7 +26,9 @@ Visit = Callable[..., Awaitable[Visitor]]
 def kioku(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
     """`kioku up` with its playground and stand-in model, as a person would start it."""
     folder = tmp_path_factory.mktemp("kioku")
-    with running(folder, "up", PORT="0", KIOKU_DATA_DIR=str(folder / "data")) as process:
+    with running(
+        folder, "up", PORT="0", KIOKU_DATA_DIR=str(folder / "data")
+    ) as process:
         line = process.line()
         assert line.startswith("Kioku is ready at http://"), process.errors
         url = line.rsplit(" ", 1)[1].rstrip("/")
@@ -83,7 +85,9 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
         theme: str = "light",
         **options: Any,
     ) -> Visitor:
-        size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 800}
+        size = (
+            {"width": 390, "height": 844} if phone else {"width": 1280, "height": 800}
+        )
         context = await browser.new_context(
             viewport=size,  # type: ignore[arg-type]
             color_scheme=theme,  # type: ignore[arg-type]

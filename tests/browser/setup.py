@@ -44,7 +44,9 @@ def has_fonts() -> bool:
     """Say whether there is a font for Japanese; true where that cannot be asked."""
     if shutil.which("fc-list") is None:
         return sys.platform != "linux"
-    listed = subprocess.run(["fc-list", ":lang=ja"], capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["fc-list", ":lang=ja"], capture_output=True, text=True, check=False
+    )
     return bool(listed.stdout.strip())
 
 
@@ -60,7 +62,10 @@ def main() -> int:
     if not has_fonts():
         missing.append("a font for Japanese (the package fonts-noto-cjk)")
     if missing:
-        print(f"The browser tests will fail: missing are {' and '.join(missing)}.", file=sys.stderr)  # noqa: T201
+        print(  # noqa: T201
+            f"The browser tests will fail: missing are {' and '.join(missing)}.",
+            file=sys.stderr,
+        )
     return int(bool(missing))
 
 

@@ -58,7 +58,13 @@ def section(words: str, **more: Any) -> Json:
 
 def asking(name: str, label: str, asked: Json, **more: Any) -> Json:
     """An input block."""
-    return {"type": "input", "block_id": name, "label": text(label), "element": asked, **more}
+    return {
+        "type": "input",
+        "block_id": name,
+        "label": text(label),
+        "element": asked,
+        **more,
+    }
 
 
 MARKDOWN = """## Three things to try
@@ -112,7 +118,9 @@ BLOCKS: list[Json] = [
     section(
         "With a menu of more",
         accessory=element(
-            "overflow", "more", options=[option("edit"), option("history"), option("forget")]
+            "overflow",
+            "more",
+            options=[option("edit"), option("history"), option("forget")],
         ),
     ),
     asking("find", "Find", element("plain_text_input", "find"), dispatch_action=True),
@@ -122,7 +130,12 @@ BLOCKS: list[Json] = [
         "elements": [
             button("plain", "Plain", value="1"),
             button("open_form", "Open Form", style="primary"),
-            button("danger", "Danger", style="danger", confirm=confirm("It cannot be undone.")),
+            button(
+                "danger",
+                "Danger",
+                style="danger",
+                confirm=confirm("It cannot be undone."),
+            ),
             button("away", "Link", url="https://example.org/away"),
             element("datepicker", "day", initial_date="2026-11-20"),
         ],
@@ -136,7 +149,9 @@ BLOCKS: list[Json] = [
                 options=[option("news"), option("alerts")],
                 initial_options=[option("news")],
             ),
-            element("radio_buttons", "radios", options=[option("daily"), option("weekly")]),
+            element(
+                "radio_buttons", "radios", options=[option("daily"), option("weekly")]
+            ),
         ],
     },
     {
@@ -157,7 +172,11 @@ BLOCKS: list[Json] = [
     {
         "type": "context",
         "elements": [
-            {"type": "image", "image_url": "https://example.org/a.png", "alt_text": "A face"},
+            {
+                "type": "image",
+                "image_url": "https://example.org/a.png",
+                "alt_text": "A face",
+            },
             text("AI-generated: it *may* be wrong.", "mrkdwn"),
         ],
     },
@@ -210,7 +229,10 @@ FORM: Json = {
             optional=True,
         ),
         asking(
-            "day", "Day", element("datepicker", "day", initial_date="2026-11-20"), optional=True
+            "day",
+            "Day",
+            element("datepicker", "day", initial_date="2026-11-20"),
+            optional=True,
         ),
     ],
 }
@@ -237,19 +259,25 @@ class Showcase:
 
     def person(self, name: str) -> str:
         """Return a person's id."""
-        return next(user.id for user in self.slack.workspace.users.values() if user.name == name)
+        return next(
+            user.id for user in self.slack.workspace.users.values() if user.name == name
+        )
 
     @property
     def client(self) -> AsyncWebClient:
         """The app's Web API client."""
-        return AsyncWebClient(token=BOT_TOKEN, base_url=f"{self.slack.url}/api/", retry_handlers=[])
+        return AsyncWebClient(
+            token=BOT_TOKEN, base_url=f"{self.slack.url}/api/", retry_handlers=[]
+        )
 
 
 @asynccontextmanager
 async def showcase() -> AsyncIterator[Showcase]:
     """Run a playground with the app on it."""
     commands = {
-        "/form": Command(name="/form", description="Open a form", usage_hint="[nothing]"),
+        "/form": Command(
+            name="/form", description="Open a form", usage_hint="[nothing]"
+        ),
         "/show": Command(name="/show", description="Show all blocks"),
     }
     own = read_manifest(ROOT / "manifest.yml")

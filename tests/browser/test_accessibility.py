@@ -17,7 +17,9 @@ _AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 async def findings(page: Page) -> list[str]:
     """Return what axe-core holds for serious or critical, as sentences."""
     await page.evaluate(_AXE.read_text("utf-8"))
-    result: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    result: dict[str, Any] = await page.evaluate(
+        "axe.run(document, {resultTypes: ['violations']})"
+    )
     return [
         f"{found['id']}: {found['help']} at {[node['html'][:160] for node in found['nodes']]}"
         for found in result["violations"]
@@ -52,7 +54,9 @@ async def test_conversations(
 ) -> None:
     """A conversation with every block in it, inside its window, and the panes around it."""
     user = show.person(name)
-    one = await visit(show.playground, user, phone=phone, theme=theme, reduced_motion="reduce")
+    one = await visit(
+        show.playground, user, phone=phone, theme=theme, reduced_motion="reduce"
+    )
     await one.say("hello")
     await one.say("long" * 100)
     await one.say("/show")
@@ -72,7 +76,9 @@ async def test_conversations(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_dialogs_and_panels(show: Showcase, visit: Visit, theme: str) -> None:
     """A modal with errors, a menu, the completion, a thread, what was sent, the Home tab."""
-    ben = await visit(show.playground, show.person("Ben"), theme=theme, reduced_motion="reduce")
+    ben = await visit(
+        show.playground, show.person("Ben"), theme=theme, reduced_motion="reduce"
+    )
     await ben.say("/form")
     await ben.page.get_by_role("button", name="Save").click()
     await expect(ben.page.locator(".field-error").first).to_be_visible()

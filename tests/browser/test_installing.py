@@ -11,11 +11,15 @@ from tests.browser.visitor import Playground
 from tests.conftest import json_server
 
 
-async def test_the_page_links_to_slacks_form_and_names_the_command(visit: Visit) -> None:
+async def test_the_page_links_to_slacks_form_and_names_the_command(
+    visit: Visit,
+) -> None:
     """The link and the command that `kioku up` gives are in the sidebar, in each language."""
     url = "https://api.slack.com/apps?new_app=1&manifest_json=%7B%7D"
     more = ("--create-app-url", url, "--setup-command", "kioku setup")
-    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml", *more) as server:
+    with json_server(
+        "kioku_stand_in.playground", "--manifest", "manifest.yml", *more
+    ) as server:
         visitor = await visit(Playground(server.url))
         link = visitor.page.get_by_role("link", name="Use It in Your Slack")
         await expect(link).to_be_visible()

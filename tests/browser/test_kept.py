@@ -55,10 +55,14 @@ STORIES = [
 ]
 
 
-async def team_of(visit: Visit, kioku: Playground, story: Story) -> tuple[Visitor, Visitor, str]:
+async def team_of(
+    visit: Visit, kioku: Playground, story: Story
+) -> tuple[Visitor, Visitor, str]:
     """Return two people of a language in a channel of their own."""
     users = [kioku.person(story.locale, name) for name in story.people]
-    name = f"platform-{story.language}-{len(kioku.get('_playground/state')['channels'])}"
+    name = (
+        f"platform-{story.language}-{len(kioku.get('_playground/state')['channels'])}"
+    )
     kioku.post("_playground/channels", kind="public", members=users, name=name)
     one, other = [await visit(kioku, user, reduced_motion="reduce") for user in users]
     for person in (one, other):
@@ -80,7 +84,11 @@ async def to_the_app(person: Visitor, text: str) -> Locator:
 
 async def use(person: Visitor, text: str, shortcut: str) -> None:
     """Choose a shortcut in the menu of a message."""
-    said = person.page.locator("#conversation .messages > .message").filter(has_text=text).first
+    said = (
+        person.page.locator("#conversation .messages > .message")
+        .filter(has_text=text)
+        .first
+    )
     await said.hover()
     await said.locator('[data-focus^="more-"]').click()
     await person.page.get_by_role("menuitem", name=re.compile(shortcut)).click()

@@ -32,7 +32,9 @@ async def test_a_message_is_shown_at_once(show: Showcase, visit: Visit) -> None:
     await expect(ann.messages).to_have_count(1)
 
 
-async def test_a_click_is_not_lost_when_its_message_changes(show: Showcase, ben: Visitor) -> None:
+async def test_a_click_is_not_lost_when_its_message_changes(
+    show: Showcase, ben: Visitor
+) -> None:
     """A message that changes while one of its buttons is pressed is drawn after the click."""
     await ben.say("hello")
     await expect(ben.messages).to_have_count(1)
@@ -44,8 +46,12 @@ async def test_a_click_is_not_lost_when_its_message_changes(show: Showcase, ben:
     edit = {"user": user, "channel": "dm", "ts": said["ts"], "text": "hello again"}
     await ben.page.mouse.down()
     async with ben.page.expect_response("**/messages?*"):
-        await asyncio.to_thread(ben.playground.post, "_playground/messages/edit", **edit)
-    await ben.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        await asyncio.to_thread(
+            ben.playground.post, "_playground/messages/edit", **edit
+        )
+    await ben.page.evaluate(
+        "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+    )
     await expect(ben.last).not_to_contain_text("again")
     await ben.page.mouse.up()
     await expect(ben.page.get_by_role("dialog")).to_be_visible()
@@ -58,7 +64,8 @@ async def test_composing_japanese_sends_nothing(show: Showcase, visit: Visit) ->
     await ann.box.focus()
     session = await ann.page.context.new_cdp_session(ann.page)
     await session.send(
-        "Input.imeSetComposition", {"text": "きおく", "selectionStart": 3, "selectionEnd": 3}
+        "Input.imeSetComposition",
+        {"text": "きおく", "selectionStart": 3, "selectionEnd": 3},
     )
     await ann.page.evaluate(
         """document.getElementById("composer-text").dispatchEvent(new KeyboardEvent("keydown",
@@ -93,11 +100,15 @@ async def test_an_answer_that_is_overtaken_takes_nothing_back(ben: Visitor) -> N
     first.set()
     await ben.say("more news")
     await expect(ben.last).to_contain_text("more news")
-    await expect(ben.messages).to_have_text([re.compile("news"), re.compile("more news")])
+    await expect(ben.messages).to_have_text(
+        [re.compile("news"), re.compile("more news")]
+    )
     await expect(ben.page.locator(".message.pending")).to_have_count(0)
 
 
-async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit) -> None:
+async def test_the_page_comes_back_with_the_server(
+    tmp_path: Path, visit: Visit
+) -> None:
     """While the server is away the page says so; when it is back, what happened is there."""
     manifest = read_manifest(ROOT / "manifest.yml")
     async with serve(manifest, data_dir=tmp_path) as slack:
@@ -107,7 +118,9 @@ async def test_the_page_comes_back_with_the_server(tmp_path: Path, visit: Visit)
         await expect(ann.last).to_contain_text("before")
     await expect(ann.page.get_by_role("alert")).to_contain_text("再接続しています")
     async with serve(manifest, data_dir=tmp_path, port=port) as slack:
-        aya = next(user for user in slack.workspace.users.values() if user.name == "Aya")
+        aya = next(
+            user for user in slack.workspace.users.values() if user.name == "Aya"
+        )
         posting.typed(slack, aya, slack.workspace.open_dm(aya.id), "meanwhile")
         await expect(ann.last).to_contain_text("meanwhile")
         await ann.say("after")

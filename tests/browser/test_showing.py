@@ -49,13 +49,18 @@ async def test_every_element_tells_the_app(show: Showcase, ben: Visitor) -> None
     bad = blocks.get_by_role("button", name="Bad Answer")
     await bad.click()
     await expect(bad).to_have_attribute("aria-pressed", "true")
-    await ben.page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
+    await ben.page.wait_for_function(
+        "() => !document.querySelector('[aria-busy=true]')"
+    )
     acted = {action["action_id"]: action for action in show.actions}
     assert acted["plain"]["value"] == "1"
     assert acted["find"]["value"] == show.held["find"]["find"]["value"] == "soba"
     assert acted["city"]["selected_option"]["value"] == "lima"
     assert acted["more"]["selected_option"]["value"] == "history"
-    assert [one["value"] for one in acted["boxes"]["selected_options"]] == ["news", "alerts"]
+    assert [one["value"] for one in acted["boxes"]["selected_options"]] == [
+        "news",
+        "alerts",
+    ]
     assert acted["radios"]["selected_option"]["value"] == "weekly"
     assert acted["day"]["selected_date"] == "2027-01-02"
     assert acted["feedback"]["value"] == "down"
@@ -66,7 +71,11 @@ async def test_every_element_tells_the_app(show: Showcase, ben: Visitor) -> None
 
 async def test_what_one_person_sees_is_no_reply(show: Showcase, ben: Visitor) -> None:
     """Below a message stands how many replies all can see."""
-    [general] = [one.id for one in show.slack.workspace.channels.values() if one.name == "general"]
+    [general] = [
+        one.id
+        for one in show.slack.workspace.channels.values()
+        if one.name == "general"
+    ]
     root = (await show.client.chat_postMessage(channel=general, text="Lunch?"))["ts"]
     await show.client.chat_postMessage(channel=general, text="Soba", thread_ts=root)
     only = {"channel": general, "user": show.person("Ben"), "thread_ts": root}
@@ -87,7 +96,9 @@ async def test_a_modal_with_an_error(show: Showcase, ben: Visitor) -> None:
     what = dialog.get_by_label("What", exact=True)
     await expect(what).to_be_focused()
     await dialog.get_by_role("button", name="Save").click()
-    await expect(dialog.locator(".field-error", has_text="Please fill this in.")).to_have_count(2)
+    await expect(
+        dialog.locator(".field-error", has_text="Please fill this in.")
+    ).to_have_count(2)
     await what.fill("abc")
     await dialog.get_by_label("Kind").select_option("food")
     await dialog.get_by_role("button", name="Save").click()

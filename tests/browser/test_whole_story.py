@@ -17,7 +17,9 @@ from tests.browser.visitor import Playground, Visitor
 @pytest.mark.failed_calls(
     "chat.appendStream: stopped_by_user", because="an answer is stopped while it grows"
 )
-async def test_a_day_with_kioku(kioku: Playground, visit: Visit, tmp_path: Path) -> None:
+async def test_a_day_with_kioku(
+    kioku: Playground, visit: Visit, tmp_path: Path
+) -> None:
     """Prompt, stream, Stop, edit, rate; in Home: edit, export, forget, delete everything."""
     ann = await visit(kioku, kioku.person(), reduced_motion="reduce")
     await prompts_stream_and_stop(ann)
@@ -68,7 +70,11 @@ async def edit_and_rate(ann: Visitor) -> None:
 
 async def in_home(ann: Visitor, file: Path) -> None:
     """A form edits, the export is a file, and what is forgotten or deleted is gone."""
-    page, dialog, home = ann.page, ann.page.get_by_role("dialog"), ann.page.locator(".home")
+    page, dialog, home = (
+        ann.page,
+        ann.page.get_by_role("dialog"),
+        ann.page.locator(".home"),
+    )
     await page.get_by_role("tab", name="Home").click()
     row = home.locator(".section", has_text="Likes soba")
     await row.get_by_role("button", name="More actions").click()

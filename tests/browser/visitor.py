@@ -46,7 +46,9 @@ class Playground:
         """Add somebody new, in #general and with a DM of their own; return their id."""
         name = name or f"Visitor{next(_numbers)}"
         user = str(self.post("_playground/users", name=name, locale=locale)["id"])
-        self.post("_playground/channels/update", channel=self.channel("general"), add=[user])
+        self.post(
+            "_playground/channels/update", channel=self.channel("general"), add=[user]
+        )
         self.get(f"_playground/channels/dm/messages?as={user}")
         return user
 
@@ -75,9 +77,13 @@ class Visitor:
     @property
     def messages(self) -> Locator:
         """The messages of the conversation, without status lines and notices of changes."""
-        shown = self.page.locator("#conversation .messages > .message:not(.status, .pending)")
+        shown = self.page.locator(
+            "#conversation .messages > .message:not(.status, .pending)"
+        )
         own = shown.and_(self.page.locator(".only"))
-        return shown.filter(has_not=self.page.locator("button", has_text=_SHOW)).or_(own)
+        return shown.filter(has_not=self.page.locator("button", has_text=_SHOW)).or_(
+            own
+        )
 
     @property
     def last(self) -> Locator:

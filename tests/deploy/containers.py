@@ -57,9 +57,15 @@ class Buildah:
             text=True,
             timeout=seconds,
             check=False,
-            env={**os.environ, "BUILDAH_ISOLATION": "chroot", "TMPDIR": str(self.folder)},
+            env={
+                **os.environ,
+                "BUILDAH_ISOLATION": "chroot",
+                "TMPDIR": str(self.folder),
+            },
         )
-        assert done.returncode == 0, f"buildah {arguments[0]}: {done.stdout[-3000:]}{done.stderr}"
+        assert done.returncode == 0, (
+            f"buildah {arguments[0]}: {done.stdout[-3000:]}{done.stderr}"
+        )
         return done.stdout.strip()
 
     def inspect(self, image: str) -> dict[str, Any]:
@@ -97,16 +103,28 @@ def base_for(buildah: Buildah, reference: str) -> str:
     root = Path(buildah("mount", made))
     subprocess.run(
         [
-            *("mmdebstrap", "--quiet", "--variant=essential", f"--include={_BASE_PACKAGES}"),
+            *(
+                "mmdebstrap",
+                "--quiet",
+                "--variant=essential",
+                f"--include={_BASE_PACKAGES}",
+            ),
             *(f"--dpkgopt=path-exclude=/usr/share/{pages}/*" for pages in _NO_PAGES),
-            *("--aptopt=Acquire::Languages none", "--skip=check/empty", release, str(root)),
+            *(
+                "--aptopt=Acquire::Languages none",
+                "--skip=check/empty",
+                release,
+                str(root),
+            ),
         ],
         check=True,
         timeout=_BASE_SECONDS,
         env={**os.environ, "TMPDIR": str(buildah.folder)},
     )
     (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
-    return buildah("commit", "--quiet", "--rm", made, f"localhost/python:{tag}", seconds=120)
+    return buildah(
+        "commit", "--quiet", "--rm", made, f"localhost/python:{tag}", seconds=120
+    )
 
 
 def build(buildah: Buildah, base: str) -> str:
@@ -117,7 +135,16 @@ def build(buildah: Buildah, base: str) -> str:
     settings = _pip_settings(buildah.folder / "pip.conf")
     mounts = [f"--volume={path}:{there}:ro" for there, path in settings.items()]
     return buildah(
-        *("build", "--quiet", "--format", "docker", "--from", base, "--pull-never", *mounts),
+        *(
+            "build",
+            "--quiet",
+            "--format",
+            "docker",
+            "--from",
+            base,
+            "--pull-never",
+            *mounts,
+        ),
         *("--tag", "kioku"),
         str(ROOT),
         seconds=_BUILD_SECONDS,
@@ -127,7 +154,10 @@ def build(buildah: Buildah, base: str) -> str:
 def _pip_settings(path: Path) -> dict[str, Path]:
     """Write this machine's settings of pip's network; return what is to be mounted, and where."""
     listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "pip", "config", "list"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     found = dict(line.partition(".")[2].split("=", 1) for line in listed.splitlines())
     names = ("index-url", "proxy", "trusted-host", "timeout", "cert")
@@ -163,7 +193,9 @@ class Image:
             *("--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"),
         )
         inside = ("env", "--ignore-environment", f"--chdir={self.config['WorkingDir']}")
-        pairs = (f"{name}={value}" for name, value in {**environment, **settings}.items())
+        pairs = (
+            f"{name}={value}" for name, value in {**environment, **settings}.items()
+        )
         enter = ("unshare", "--mount", "sh", "-c", _ENTER, str(self.root), *powerless)
         return subprocess.Popen(
             [*enter, *inside, *pairs, *command],

@@ -19,7 +19,9 @@ _FOLDER = ROOT / "build" / "promtool"
 
 def promtool() -> str | None:
     """Return the path of promtool, if there is one."""
-    return shutil.which("promtool") or shutil.which(_FOLDER / "usr" / "bin" / "promtool")
+    return shutil.which("promtool") or shutil.which(
+        _FOLDER / "usr" / "bin" / "promtool"
+    )
 
 
 def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -45,7 +47,9 @@ def main() -> int:
         fetch = f"cd {_FOLDER} && apt-get download -q prometheus && dpkg -x prometheus_*.deb ."
         tried(["sh", "-c", fetch])
     if promtool() is None:
-        sys.stderr.write("The test of the alerts will fail: missing is promtool (prometheus).\n")
+        sys.stderr.write(
+            "The test of the alerts will fail: missing is promtool (prometheus).\n"
+        )
     return int(promtool() is None)
 
 

@@ -27,7 +27,9 @@ def main() -> int:
         install(*PROGRAMS)
     if lacking := missing():
         named = ", ".join(lacking)
-        sentence = f"The tests of the image or of the pooler will fail: missing are {named}.\n"
+        sentence = (
+            f"The tests of the image or of the pooler will fail: missing are {named}.\n"
+        )
         sys.stderr.write(sentence)
     return int(bool(lacking))
 

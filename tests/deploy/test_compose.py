@@ -18,14 +18,18 @@ FILES = ("compose.yaml", "compose.local-model.yaml")
 
 def read_compose(name: str) -> dict[str, Any]:
     """Return a file of Compose, its merges done."""
-    content: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / name).read_text("utf-8"))
+    content: dict[str, Any] = yaml.safe_load(
+        (ROOT / "deploy" / name).read_text("utf-8")
+    )
     return content
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_conforms_to_the_specification(name: str) -> None:
     """Each file is what the Compose Specification's schema allows."""
-    schema = json.loads((ROOT / "tests" / "data" / "compose-spec.json").read_text("utf-8"))
+    schema = json.loads(
+        (ROOT / "tests" / "data" / "compose-spec.json").read_text("utf-8")
+    )
     jsonschema.Draft7Validator(schema).validate(read_compose(name))
 
 
@@ -38,7 +42,9 @@ def test_app_service_has_no_owner_credentials() -> None:
 
 def test_a_copied_example_leaves_what_the_image_sets() -> None:
     """An empty variable of `env_file` would replace the image's, and no published port answer."""
-    image = re.findall(r"(\w+)=", (ROOT / "Dockerfile").read_text("utf-8").split("ENV PATH")[1])
+    image = re.findall(
+        r"(\w+)=", (ROOT / "Dockerfile").read_text("utf-8").split("ENV PATH")[1]
+    )
     example = (ROOT / ".env.example").read_text("utf-8")
     empty = re.findall(r"^(\w+)=$", example, re.MULTILINE)
     assert "KIOKU_HOST" in image

@@ -31,7 +31,9 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
     command = ["make", "-f", "deploy/release.mk", "dist", f"PYTHON={sys.executable}"]
-    made = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        command, cwd=copy, capture_output=True, text=True, check=False
+    )
     assert made.returncode == 0, made.stdout + made.stderr
     return copy / "dist"
 
@@ -50,7 +52,10 @@ def test_everything_of_the_packages_is_inside(dist: Path, wheel: Path) -> None:
     assert {f"{package}/py.typed" for package in PACKAGES} <= files
     with zipfile.ZipFile(wheel) as content:
         inside = {name for name in content.namelist() if ".dist-info/" not in name}
-    assert inside == {*files, f"kioku_slack-{VERSION}.data/data/share/kioku/manifest.yml"}
+    assert inside == {
+        *files,
+        f"kioku_slack-{VERSION}.data/data/share/kioku/manifest.yml",
+    }
     with tarfile.open(dist / f"kioku_slack-{VERSION}.tar.gz") as content:
         packed = {name.partition("/")[2] for name in content.getnames()}
     assert {*files, "manifest.yml", "pyproject.toml", "README.md", "LICENSE"} <= packed
@@ -59,9 +64,15 @@ def test_everything_of_the_packages_is_inside(dist: Path, wheel: Path) -> None:
 def installing(folder: Path, *locks: str) -> dict[str, str]:
     """Return the environment in which pip takes the versions of the locks, and Kioku is absent."""
     pins = (ROOT / name / "requirements.lock" for name in locks)
-    lines = {"".join(parts) for lock in pins for parts in _PINNED.findall(lock.read_text("utf-8"))}
+    lines = {
+        "".join(parts)
+        for lock in pins
+        for parts in _PINNED.findall(lock.read_text("utf-8"))
+    }
     (folder / "constraints.txt").write_text("\n".join(sorted(lines)), "utf-8")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONPATH"
+    }
     return environment | {"PIP_CONSTRAINT": str(folder / "constraints.txt")}
 
 
@@ -74,7 +85,15 @@ def test_readme_program_of_a_double_passes_in_an_empty_environment(
     pytest finds the fixture by itself.
     """
     shutil.copytree(ROOT / "packages" / name, tmp_path / name)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+    ]
     subprocess.run([*build, "--wheel-dir", ".", f"./{name}"], cwd=tmp_path, check=True)
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as content:
@@ -82,18 +101,33 @@ def test_readme_program_of_a_double_passes_in_an_empty_environment(
         [info] = (path for path in folders if path.endswith(".dist-info"))
         metadata = message_from_string(content.read(f"{info}/METADATA").decode())
     assert folders == {DOUBLES[name], info}
-    needed = [one for one in metadata.get_all("Requires-Dist", []) if "extra ==" not in one]
+    needed = [
+        one for one in metadata.get_all("Requires-Dist", []) if "extra ==" not in one
+    ]
     assert "pytest" not in str(needed)
     program, (source, *others) = written(name, tmp_path)
     assert source == f"./packages/{name}"
     environment = installing(tmp_path, ".", "tests")
-    empty, pip = str(tmp_path / "empty/bin/python"), [sys.executable, "-m", "pip", "--quiet"]
+    empty, pip = (
+        str(tmp_path / "empty/bin/python"),
+        [sys.executable, "-m", "pip", "--quiet"],
+    )
     for command in (
         [sys.executable, "-m", "venv", "--without-pip", "empty"],
-        [*pip, "--disable-pip-version-check", "--python", empty, "install", str(wheel), *others],
+        [
+            *pip,
+            "--disable-pip-version-check",
+            "--python",
+            empty,
+            "install",
+            str(wheel),
+            *others,
+        ],
         [empty, "-m", "pytest", "-q", "-W", "error", program.name],
     ):
-        subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=INSTALL_SECONDS)
+        subprocess.run(
+            command, cwd=tmp_path, env=environment, check=True, timeout=INSTALL_SECONDS
+        )
 
 
 @pytest.mark.timeout(900)
@@ -105,7 +139,15 @@ def test_pipx_runs_it(wheel: Path, tmp_path: Path) -> None:
         "PORT": "0",
         "KIOKU_LOG_LEVEL": "warning",
     }
-    command = [sys.executable, "-m", "pipx", "run", "--spec", f"{wheel}[embedded]", "kioku"]
+    command = [
+        sys.executable,
+        "-m",
+        "pipx",
+        "run",
+        "--spec",
+        f"{wheel}[embedded]",
+        "kioku",
+    ]
     told = subprocess.run(
         [*command, "--version"],
         cwd=tmp_path,
@@ -115,10 +157,19 @@ def test_pipx_runs_it(wheel: Path, tmp_path: Path) -> None:
         timeout=INSTALL_SECONDS,
         check=False,
     )
-    assert (told.returncode, told.stdout) == (0, f"kioku {VERSION}\n"), told.stderr[-3000:]
+    assert (told.returncode, told.stdout) == (0, f"kioku {VERSION}\n"), told.stderr[
+        -3000:
+    ]
     up = subprocess.run(
-        [*command, "up"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        [*command, "up"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     # The playground is no part of the package: without tokens there is nothing to serve.
     assert (up.returncode, up.stdout) == (1, "")
-    assert up.stderr.startswith("kioku: The playground is not installed: set Slack's tokens")
+    assert up.stderr.startswith(
+        "kioku: The playground is not installed: set Slack's tokens"
+    )

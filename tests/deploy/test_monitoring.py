@@ -27,7 +27,15 @@ def test_every_alert_fires() -> None:
     """Each rule has a test in which it fires, and one moment at which it is silent."""
     tested = run("test", "rules", "alerts_test.yaml", folder=FOLDER)
     assert tested.returncode == 0, tested.stdout
-    named = [rule["alert"] for group in read("alerts.yaml")["groups"] for rule in group["rules"]]
-    cases = [one for test in read("alerts_test.yaml")["tests"] for one in test["alert_rule_test"]]
+    named = [
+        rule["alert"]
+        for group in read("alerts.yaml")["groups"]
+        for rule in group["rules"]
+    ]
+    cases = [
+        one
+        for test in read("alerts_test.yaml")["tests"]
+        for one in test["alert_rule_test"]
+    ]
     assert [one["alertname"] for one in cases if one.get("exp_alerts")] == named
     assert [one["alertname"] for one in cases if not one.get("exp_alerts")] == named

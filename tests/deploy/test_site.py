@@ -39,7 +39,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tmp_path = tmp_path_factory.mktemp("docs")
     assert PYTHON.is_file(), "`make docs` installs what builds the site"
     folder = tmp_path / "site"
-    command = [str(PYTHON), "-m", "sphinx", "-q", "-n", "-W", "--keep-going", "-c", "docs"]
+    command = [
+        str(PYTHON),
+        "-m",
+        "sphinx",
+        "-q",
+        "-n",
+        "-W",
+        "--keep-going",
+        "-c",
+        "docs",
+    ]
     done = subprocess.run(
         [*command, ".", str(folder), "-d", str(tmp_path / "doctrees")],
         cwd=ROOT,
@@ -68,7 +78,9 @@ def test_the_site(site: Path) -> None:
         for address in Page(path.read_text("utf-8")).loads
         if urlsplit(address).netloc
     }
-    styles = [path for path in site.rglob("*.css") if "url(http" in path.read_text("utf-8")]
+    styles = [
+        path for path in site.rglob("*.css") if "url(http" in path.read_text("utf-8")
+    ]
     assert (loaded, styles) == (set(), [])
 
 

@@ -35,7 +35,9 @@ def units(tmp_path: Path) -> list[Path]:
     """The units, with this Python in the place of the program that a server has."""
     found = [path for path in FOLDER.iterdir() if path.suffix in (".service", ".timer")]
     for path in found:
-        text = path.read_text("utf-8").replace("/opt/kioku/venv/bin/kioku", sys.executable)
+        text = path.read_text("utf-8").replace(
+            "/opt/kioku/venv/bin/kioku", sys.executable
+        )
         (tmp_path / path.name).write_text(text)
     return sorted(tmp_path.iterdir())
 
@@ -48,5 +50,7 @@ def test_units_are_valid(units: list[Path]) -> None:
 def test_service_is_exposed_to_little(units: list[Path]) -> None:
     """`systemd-analyze security` gives the service less than 20 points of 100."""
     [service] = [unit for unit in units if unit.name == "kioku.service"]
-    code, said = analyze("security", "--offline=true", f"--threshold={EXPOSURE}", str(service))
+    code, said = analyze(
+        "security", "--offline=true", f"--threshold={EXPOSURE}", str(service)
+    )
     assert code == 0, said

@@ -13,7 +13,13 @@ def test_zizmor_finds_nothing() -> None:
     """No workflow leaks a credential, takes more rights than it needs or runs unpinned code."""
     zizmor = Path(sys.executable).with_name("zizmor")
     checked = subprocess.run(
-        [str(zizmor), "--offline", "--persona=pedantic", "--no-progress", str(ROOT / ".github")],
+        [
+            str(zizmor),
+            "--offline",
+            "--persona=pedantic",
+            "--no-progress",
+            str(ROOT / ".github"),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -21,7 +21,8 @@ def slowly(world: World, text: str = STORY) -> None:
 def live(world: World, said: Said) -> Json:
     """Wait until some of the answer is to be read; return the message."""
     return world.until(
-        lambda: next((m for m in world.answers(said) if m.get("streaming")), None), "a live stream"
+        lambda: next((m for m in world.answers(said) if m.get("streaming")), None),
+        "a live stream",
     )
 
 

@@ -56,14 +56,18 @@ class App(Running):
         """Return status and body of a page of its own HTTP server."""
         return self.post(path, None, {})
 
-    def post(self, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, str]:
+    def post(
+        self, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, str]:
         """Send a body to its own HTTP server; return status and text."""
         status, _, text = fetched(f"http://127.0.0.1:{self.port}{path}", body, headers)
         return status, text.decode()
 
 
 @contextmanager
-def running(slack: Server, conninfo: str, mode: Mode, log: Path, **settings: str) -> Iterator[App]:
+def running(
+    slack: Server, conninfo: str, mode: Mode, log: Path, **settings: str
+) -> Iterator[App]:
     """Run the app; it ends cleanly afterwards unless the test ended it."""
     with closing(App(slack, conninfo, mode, log)) as app:
         app.start(**settings)

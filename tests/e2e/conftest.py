@@ -14,7 +14,9 @@ from tests.e2e.world import World
 
 
 @pytest.fixture(scope="session")
-def app(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def app(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[App]:
     """The session's app, by Socket Mode."""
     with own_app(postgres, tmp_path_factory.mktemp("app") / "log") as started:
         yield started

@@ -20,12 +20,16 @@ class Gateway:
         self.seen: Callable[[str], None] = lambda body: None
         self.base_url = ""
 
-    def answer(self, path: str, body: bytes, headers: Message) -> tuple[int, str, bytes]:
+    def answer(
+        self, path: str, body: bytes, headers: Message
+    ) -> tuple[int, str, bytes]:
         """Return status, content type and body of what the model answers."""
         self.seen(body.decode())
         self.open.wait()
         passed = {name: headers[name] for name in ("content-type", "authorization")}
-        status, answered, text = fetched(f"{self.upstream.removesuffix('/v1')}{path}", body, passed)
+        status, answered, text = fetched(
+            f"{self.upstream.removesuffix('/v1')}{path}", body, passed
+        )
         return status, answered["content-type"], text
 
 

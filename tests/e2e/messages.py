@@ -56,7 +56,9 @@ def is_notice(message: Json) -> bool:
 
 def asked(entry: Json) -> str:
     """Return the question of a Responses API request of the journal: its last user input."""
-    said = [one["content"] for one in entry["body"]["input"] if one.get("role") == "user"]
+    said = [
+        one["content"] for one in entry["body"]["input"] if one.get("role") == "user"
+    ]
     return str(said[-1]).rpartition("</context>\n\n")[2]
 
 

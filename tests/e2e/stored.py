@@ -70,6 +70,10 @@ class Stored:
 
     def remember(self, human: Person, food: str) -> None:
         """Give a person a memory of a food."""
-        value = {"kind": "UserFoodPreference", "content": {"food_name": food}, "sources": []}
+        value = {
+            "kind": "UserFoodPreference",
+            "content": {"food_name": food},
+            "sources": [],
+        }
         person = memory.Person(self.team, human.id)
         put_memory(self._conninfo, person.namespace("dm"), value)

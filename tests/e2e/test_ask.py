@@ -21,7 +21,9 @@ TOPICS = "おすすめの技術トピックを3つ挙げて簡潔にまとめて
 
 
 @pytest.fixture(scope="module")
-def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """A workspace whose app answers `/ask`; no prompt is logged."""
     log = tmp_path_factory.mktemp("asking") / "log"
     with own_app(postgres, log, KIOKU_API_TOKEN=TOKEN) as app:
@@ -33,7 +35,9 @@ def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) 
         assert lived_in.leaks() == []
 
 
-def post(world: World, user_id: str, prompt: str, token: str = TOKEN) -> tuple[int, str]:
+def post(
+    world: World, user_id: str, prompt: str, token: str = TOKEN
+) -> tuple[int, str]:
     """Ask as the article does; return status and text."""
     world.spoken.append(prompt)
     body = json.dumps({"user_id": user_id, "prompt": prompt}).encode()
@@ -69,7 +73,9 @@ def test_slack_person_and_caller_with_one_id_are_apart(world: World) -> None:
     assert len(world.formed(ann)) == 1
     assert "tempura" not in post(world, ann.id, "What shall I eat?")[1]
     post(world, ann.id, "I love pizza")
-    assert [row["prefix"] for row in memories(world, ann.id)] == [f"chat.API.{ann.id}.dm"]
+    assert [row["prefix"] for row in memories(world, ann.id)] == [
+        f"chat.API.{ann.id}.dm"
+    ]
     assert "pizza" not in ann.ask("What shall I eat?").text
 
 

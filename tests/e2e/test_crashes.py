@@ -82,7 +82,9 @@ def stage(postgres: EmbeddedPostgres, folder: Path, processes: int) -> Iterator[
         gateways = [enter(gateway(slack.openai_base_url)) for _ in range(processes)]
         folder.mkdir(exist_ok=True)
         replicas = [
-            Replica(f"app-{n}", ("run",), {**usual, "OPENAI_BASE_URL": one.base_url}, folder)
+            Replica(
+                f"app-{n}", ("run",), {**usual, "OPENAI_BASE_URL": one.base_url}, folder
+            )
             for n, one in enumerate(gateways)
         ]
         fleet = enter(closing(Fleet(replicas, forked)))
@@ -106,7 +108,9 @@ def test_what_ends_its_process_each_time_gets_the_apology_alone(
 ) -> None:
     """A message that kills its process is given up after a few crashes, the others are answered."""
     with stage(postgres, tmp_path / "app", processes=2) as staged:
-        for passing, process in zip(staged.gateways, staged.fleet.replicas, strict=True):
+        for passing, process in zip(
+            staged.gateways, staged.fleet.replicas, strict=True
+        ):
             passing.seen = partial(_kill, staged.fleet, process)
         [eve] = staged.workspace.people(1)
         poison = eve.say(f"Tell me {POISON}")

@@ -31,12 +31,16 @@ def server(postgres: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
     "chat.delete: cant_delete_message",
     because="PostgreSQL may stop before the ts of the stream is recorded: it still runs then.",
 )
-def test_postgresql_restarted_while_answering(world: World, server: EmbeddedPostgres) -> None:
+def test_postgresql_restarted_while_answering(
+    world: World, server: EmbeddedPostgres
+) -> None:
     """A crash of PostgreSQL in the middle of an answer costs neither word nor memory."""
     ann = world.human()
     slowly(world)
     said = ann.say("I love ramen")
-    world.until(lambda: [m for m in world.answers(said) if m.get("streaming")], "a live stream")
+    world.until(
+        lambda: [m for m in world.answers(said) if m.get("streaming")], "a live stream"
+    )
     server.stop(immediate=True)
     server.start()
     reply = world.reply(said)
@@ -107,7 +111,9 @@ def test_a_full_disk_costs_no_message(world: World) -> None:
         stored_only = bo.say("I love sushi")
         # More often than a turn that fails for a reason of its own is tried.
         world.until(
-            lambda: world.app.said().count("a turn waits for PostgreSQL") > MAX_FAILURES,
+            lambda: (
+                world.app.said().count("a turn waits for PostgreSQL") > MAX_FAILURES
+            ),
             "many attempts",
         )
         owner_rows(
@@ -145,7 +151,8 @@ def test_a_stream_that_could_not_be_noted_is_taken_over(world: World) -> None:
     world.fault("chat.startStream", delay_ms=5_000)
     said = ann.say("Tell me a story")
     world.until(
-        lambda: [turn for turn in world.turns(said) if turn["posting_since"]], "a post under way"
+        lambda: [turn for turn in world.turns(said) if turn["posting_since"]],
+        "a post under way",
     )
     with psycopg.connect(world.app.conninfo) as owner:
         owner.execute("SELECT FROM messages WHERE ts = %s FOR UPDATE", [said.ts])

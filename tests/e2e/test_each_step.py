@@ -45,7 +45,9 @@ def apps(postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[list[App]]:
 
 def start(app: App) -> None:
     """Start a process that ends after the step whose number is in the file `end`."""
-    app.start(partial(forked_module, "tests.e2e.ending"), END_FILE=str(app.log.parent / "end"))
+    app.start(
+        partial(forked_module, "tests.e2e.ending"), END_FILE=str(app.log.parent / "end")
+    )
 
 
 @pytest.mark.failed_calls(
@@ -80,7 +82,10 @@ def kill_after(app: App, number: int) -> None:
     human = world.human()
     end.write_text(str(number), "utf-8")
     said = human.say("I love ramen")
-    wait_until(lambda: not end.exists() or _is_over(world, said), "an end of the process or path")
+    wait_until(
+        lambda: not end.exists() or _is_over(world, said),
+        "an end of the process or path",
+    )
     # The last number is more than there are steps: none is left out.
     assert number < _MOST or end.exists()
     if not end.exists():
@@ -102,5 +107,7 @@ def kill_after(app: App, number: int) -> None:
 
 
 def _is_over(world: World, said: Said) -> bool:
-    jobs = world.rows("SELECT id FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
+    jobs = world.rows(
+        "SELECT id FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+    )
     return not jobs and bool(world.memories(said.person))

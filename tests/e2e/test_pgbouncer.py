@@ -46,7 +46,9 @@ def pgbouncer(server: str, folder: Path) -> Iterator[str]:
         "utf-8",
     )
     # It refuses to run as root.
-    process = subprocess.Popen(["pgbouncer", "--quiet", "--user", "nobody", str(settings)])
+    process = subprocess.Popen(
+        ["pgbouncer", "--quiet", "--user", "nobody", str(settings)]
+    )
     try:
         here = make_conninfo(server, host="127.0.0.1", port=port)
         wait_until(lambda: connects(here), "a PgBouncer that answers")
@@ -86,7 +88,9 @@ def test_the_app_works_behind_a_pooler(folder: Path, tmp_path: Path) -> None:
         open_playground() as slack,
         fresh_database(with_template(server)) as conninfo,
         pgbouncer(login_of(conninfo), folder) as pooled,
-        running(slack, conninfo, "socket", tmp_path / "log", DATABASE_URL=pooled) as app,
+        running(
+            slack, conninfo, "socket", tmp_path / "log", DATABASE_URL=pooled
+        ) as app,
     ):
         world = World(app)
         ann = world.human()

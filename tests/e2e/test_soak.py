@@ -47,7 +47,9 @@ def test_nothing_is_lost_or_done_twice_while_everything_breaks(
     tell(f"seed {seed}")  # also of a run that breaks off
     with (
         fresh_database(postgres) as conninfo,
-        stage(postgres, conninfo, tmp_path / "app", forked, KIOKU_FORMATION_DELAY="1") as staged,
+        stage(
+            postgres, conninfo, tmp_path / "app", forked, KIOKU_FORMATION_DELAY="1"
+        ) as staged,
     ):
         staged.fleet.begin("")
         Trouble(staged, PLAN, seed).run(table)

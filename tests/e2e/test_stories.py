@@ -11,7 +11,9 @@ def test_food_story_updates_one_row_and_removes_another(world: World) -> None:
     ann = world.human()
     for text in ("I love ramen!!", "I like pasta too"):
         ann.ask(text)
-    before = {row["value"]["content"]["food_name"]: row["key"] for row in world.formed(ann)}
+    before = {
+        row["value"]["content"]["food_name"]: row["key"] for row in world.formed(ann)
+    }
     for text in ("For ramen, I like miso ramen", "I don't like pasta anymore"):
         ann.ask(text)
     [after] = world.formed(ann)
@@ -31,7 +33,9 @@ def test_words_that_cannot_be_read_hold_up_no_others(world: World) -> None:
     ann = world.human()
     poison = "Nobody reads this, nobody"
     for endpoint in ("responses", "chat"):
-        world.model_fault(endpoint, kind="formation", match=poison, times=-1, status=500)
+        world.model_fault(
+            endpoint, kind="formation", match=poison, times=-1, status=500
+        )
     unread = ann.say(poison)
     world.reply(unread)
     ann.ask("I like udon")

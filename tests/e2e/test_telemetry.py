@@ -47,7 +47,9 @@ sys.addaudithook(_hook)
 
 
 @contextmanager
-def recorded_app(slack: Server, conninfo: str, folder: Path, **settings: str) -> Iterator[App]:
+def recorded_app(
+    slack: Server, conninfo: str, folder: Path, **settings: str
+) -> Iterator[App]:
     """Run the app by its true command line, with an audit hook that records its connections."""
     (folder / "hook").mkdir()
     (folder / "hook" / "sitecustomize.py").write_text(HOOK)
@@ -83,7 +85,8 @@ def test_the_app_connects_to_configured_hosts_only(
         assert len(world.formed(ann)) == 1
     recorded = (tmp_path / "recorded").read_text().splitlines()
     allowed = {
-        urlsplit(str(slack.info[name])).port for name in ("slack_api_url", "openai_base_url")
+        urlsplit(str(slack.info[name])).port
+        for name in ("slack_api_url", "openai_base_url")
     }
     connected = {line for line in recorded if line.startswith("connect ")}
     assert connected == {f"connect ('127.0.0.1', {port})" for port in allowed}

@@ -32,14 +32,18 @@ def test_a_worker_that_was_suspended_stops_when_it_resumes(own_world: World) -> 
     pid = world.app.process.pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        other = App(world.server, world.app.conninfo, "socket", world.app.log.parent / "other")
+        other = App(
+            world.server, world.app.conninfo, "socket", world.app.log.parent / "other"
+        )
         other.start()
         try:
             reply = world.reply(said, seconds=90)
             written = sum(len(world.calls(method)) for method in _WRITES)
             os.kill(pid, signal.SIGCONT)
             world.until(
-                lambda: "an answer was interrupted: Superseded" in world.app.said() or None,
+                lambda: (
+                    "an answer was interrupted: Superseded" in world.app.said() or None
+                ),
                 "a worker that gives way",
             )
             assert world.reply(said).messages == reply.messages

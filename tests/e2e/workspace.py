@@ -12,7 +12,9 @@ from tests.person import Person, Said
 class Workspace(PlaygroundSlack):
     """What people do; may be used by several threads."""
 
-    def model(self, path: str, body: Json | None = None, method: str | None = None) -> Json:
+    def model(
+        self, path: str, body: Json | None = None, method: str | None = None
+    ) -> Json:
         """Make a call of the stand-in model's controls."""
         answer: Json = self.server.call(f"/_model/{path}", body, method)
         return answer

@@ -41,7 +41,9 @@ class World(Workspace, Stored):
     def script(self, text: str, **where: Any) -> None:
         """Say what the model replies next."""
         where.setdefault("kind", "reply")
-        self.model("script", {"endpoint": "responses", "output": {"text": text}, **where})
+        self.model(
+            "script", {"endpoint": "responses", "output": {"text": text}, **where}
+        )
 
     def pace(self, **settings: float) -> None:
         """Say how fast the model is."""
@@ -67,11 +69,15 @@ class World(Workspace, Stored):
 
     # What there is to see
 
-    def until(self, check: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
+    def until(
+        self, check: Callable[[], T | None], what: str, seconds: float = SECONDS
+    ) -> T:
         """Wait until `check` returns something; the app must not end meanwhile."""
 
         def found() -> T | None:
-            with suppress(psycopg.OperationalError):  # PostgreSQL is being restarted by the test
+            with suppress(
+                psycopg.OperationalError
+            ):  # PostgreSQL is being restarted by the test
                 if thing := check():
                     return thing
             assert self.app.runs(), f"The app ended while waiting for {what}."
@@ -93,7 +99,9 @@ class World(Workspace, Stored):
     def session(self, said: Said) -> str:
         """Return the status of the session of a message's thread, "" where there is none."""
         seen = self.control(f"channels/{said.channel}/messages?as={said.person.id}")
-        return next((one["session"] for one in seen["threads"] if one["ts"] == said.ts), "")
+        return next(
+            (one["session"] for one in seen["threads"] if one["ts"] == said.ts), ""
+        )
 
     def notices(self, said: Said) -> list[Json]:
         """Return what the app shows the author of `said` besides its answer."""
@@ -121,13 +129,17 @@ class World(Workspace, Stored):
         assert messages, "There was no reply."
         assert not [m for m in messages if m.get("streaming")], "A reply still streams."
         assert [len(footers(m)) for m in messages] == [0] * (len(messages) - 1) + [1]
-        [thread] = [t for t in found["threads"] if t["ts"] == said.thread_ts] or [{"status": ""}]
+        [thread] = [t for t in found["threads"] if t["ts"] == said.thread_ts] or [
+            {"status": ""}
+        ]
         assert not thread["status"], "The status line is still shown."
         return Reply(messages)
 
     def all_delivered(self) -> None:
         """Wait until the app has acknowledged everything that happened."""
-        self.until(lambda: not self.control("state")["deliveries_waiting"] or None, "every ack")
+        self.until(
+            lambda: not self.control("state")["deliveries_waiting"] or None, "every ack"
+        )
 
     def formed(self, human: Person) -> list[Json]:
         """Wait until all that a person said has been taken up; return their memories."""
@@ -150,8 +162,14 @@ class World(Workspace, Stored):
 
     def journal(self, kind: str = "", endpoint: str = "") -> list[Json]:
         """Return what this test asked of the models, oldest first."""
-        entries: list[Json] = self.model(f"journal?since={self._journal_start}")["entries"]
-        return [e for e in entries if kind in ("", e["kind"]) and endpoint in ("", e["endpoint"])]
+        entries: list[Json] = self.model(f"journal?since={self._journal_start}")[
+            "entries"
+        ]
+        return [
+            e
+            for e in entries
+            if kind in ("", e["kind"]) and endpoint in ("", e["endpoint"])
+        ]
 
     def prompts(self, question: str) -> list[Json]:
         """Return the requests for a reply to `question`, oldest first."""
@@ -186,7 +204,11 @@ class World(Workspace, Stored):
         log = self.app.said(self._log_start)
         texts = [
             *self.spoken,
-            *(str(value) for row in self.rows("SELECT value FROM store") for value in _texts(row)),
+            *(
+                str(value)
+                for row in self.rows("SELECT value FROM store")
+                for value in _texts(row)
+            ),
         ]
         return [piece for text in texts for piece in _pieces(text) if _in(piece, log)]
 
@@ -196,7 +218,11 @@ def _texts(value: Any) -> list[str]:
         return [text for key in value if key != "kind" for text in _texts(value[key])]
     if isinstance(value, list):
         return [text for item in value for text in _texts(item)]
-    return [value] if isinstance(value, str) and not value.startswith(("C", "D", "2", "1")) else []
+    return (
+        [value]
+        if isinstance(value, str) and not value.startswith(("C", "D", "2", "1"))
+        else []
+    )
 
 
 def _pieces(text: str) -> set[str]:
@@ -205,4 +231,6 @@ def _pieces(text: str) -> set[str]:
 
 
 def _in(piece: str, log: str) -> bool:
-    return any(form in log for form in (piece, json.dumps(piece)[1:-1], repr(piece)[1:-1]))
+    return any(
+        form in log for form in (piece, json.dumps(piece)[1:-1], repr(piece)[1:-1])
+    )

@@ -31,18 +31,28 @@ def test_any_bolt_app_runs(tmp_path: Path, transport: str) -> None:
         (tmp_path / "app.txt").open("wb") as said,
     ):
         playground = Playground(server.info)
-        settings = {"SLACK_API_URL": playground.api_url, "SLACK_BOT_TOKEN": playground.bot_token}
+        settings = {
+            "SLACK_API_URL": playground.api_url,
+            "SLACK_BOT_TOKEN": playground.bot_token,
+        }
         if transport == "socket":
             settings["SLACK_APP_TOKEN"] = playground.app_token
         else:
-            settings |= {"PORT": str(port), "SLACK_SIGNING_SECRET": playground.signing_secret}
+            settings |= {
+                "PORT": str(port),
+                "SLACK_SIGNING_SECRET": playground.signing_secret,
+            }
         program = [sys.executable, "-m", f"docs.examples.{PROGRAM}"]
         environment = {**os.environ, **settings}
-        app = subprocess.Popen(program, cwd=ROOT, env=environment, stdout=said, stderr=said)
+        app = subprocess.Popen(
+            program, cwd=ROOT, env=environment, stdout=said, stderr=said
+        )
         try:
             ben = playground.person("Ben")
             # Slack reports a command at once where no app listens yet: people type it again.
-            wait_until(lambda: ben.act("commands", command="/backwards", text="stressed")["ok"])
+            wait_until(
+                lambda: ben.act("commands", command="/backwards", text="stressed")["ok"]
+            )
             ben.sees("desserts")
             ben.send("hello")
             ben.sees(f"Hello, <@{ben.id}>!")
@@ -55,5 +65,7 @@ def test_any_bolt_app_runs(tmp_path: Path, transport: str) -> None:
 
 def test_the_manifest_is_one_that_slack_takes() -> None:
     """Slack's schema takes the manifest, which is JSON and names no Home tab and no agent."""
-    schema = json.loads((ROOT / "tests/data/manifest.schema.1.0.0.json").read_text("utf-8"))
+    schema = json.loads(
+        (ROOT / "tests/data/manifest.schema.1.0.0.json").read_text("utf-8")
+    )
     jsonschema.Draft7Validator(schema).validate(json.loads(MANIFEST.read_text("utf-8")))

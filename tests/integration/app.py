@@ -98,7 +98,9 @@ class Answering:
     def _begin(self, thread: str) -> Job:
         """Let one job of the thread be in progress, and no other one wait."""
         self._rows(
-            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND lock = %s", ANSWER, thread
+            "DELETE FROM procrastinate_jobs WHERE task_name = %s AND lock = %s",
+            ANSWER,
+            thread,
         )
         [row] = self._rows(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status)"
@@ -114,7 +116,9 @@ class Answering:
             attempts=self.attempts[thread],
         )
 
-    async def _abort(self, job: Job, running: asyncio.Task[None], aborted: asyncio.Event) -> None:
+    async def _abort(
+        self, job: Job, running: asyncio.Task[None], aborted: asyncio.Event
+    ) -> None:
         """Cancel the job once it is to be aborted."""
         manager = self._core.queue.app.job_manager
         while job.id not in [*await manager.list_jobs_to_abort_async()]:  # noqa: ASYNC110 - the database says it
@@ -153,7 +157,10 @@ class App:
         """Run the waiting jobs of formation, of which none waits for a pause of the person."""
         self.rows(
             "DELETE FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo' AND lock = %s",
-            *(FORM_MEMORIES, f"{BACKGROUND}:{Person(team, user).namespace(audience).prefix}"),
+            *(
+                FORM_MEMORIES,
+                f"{BACKGROUND}:{Person(team, user).namespace(audience).prefix}",
+            ),
         )
         settings = self.core.settings.model_copy(update={"formation": "hot"})
         await form_memories(replace(self.core, settings=settings), team, user, audience)
@@ -217,7 +224,11 @@ class App:
 
     async def change(self, message: Message, text: str | None) -> None:
         """Let its author edit a message or, with None, delete it; do what follows from it."""
-        where = {"user": message.user_id, "channel": message.channel_id, "ts": message.ts}
+        where = {
+            "user": message.user_id,
+            "channel": message.channel_id,
+            "ts": message.ts,
+        }
         if text is None:
             self.slack.control("messages/delete", where)
         else:
@@ -232,7 +243,9 @@ class App:
         for job in self.take_jobs(UPDATE_FROM_MESSAGE):
             await update_from_message(self.core, **job)
 
-    async def form(self, message: Message, audience: str = "dm") -> list[dict[str, Any]]:
+    async def form(
+        self, message: Message, audience: str = "dm"
+    ) -> list[dict[str, Any]]:
         """Form the memories of a message's author; return the contents of all of them."""
         # A formation that reads what it cannot mark as formed would never end.
         async with asyncio.timeout(60):
@@ -287,7 +300,9 @@ class App:
         """Return what a person's panel shows."""
         core = self.core
         localizer = await core.people.localizer(person)
-        return await read_panel(core, person, localizer, position or Position(), home=home)
+        return await read_panel(
+            core, person, localizer, position or Position(), home=home
+        )
 
     async def off(
         self, place: PersonThread, scope: str = "", until: datetime | None = None
@@ -341,7 +356,11 @@ class App:
 
     def formations(self, person: Person) -> list[dict[str, Any]]:
         """Return `args` and `due_in` of a person's waiting formations."""
-        return [job for job in self.jobs(FORM_MEMORIES) if job["args"]["user"] == person.user_id]
+        return [
+            job
+            for job in self.jobs(FORM_MEMORIES)
+            if job["args"]["user"] == person.user_id
+        ]
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the body of each request for a reply, as `without_context` does."""
@@ -374,7 +393,9 @@ class App:
         script = {"endpoint": "responses", "kind": "reply", "output": output}
         self.stand_in.call("/_model/script", script)
 
-    def script_calls(self, *calls: tuple[str, dict[str, Any]], text: str = "Done.") -> None:
+    def script_calls(
+        self, *calls: tuple[str, dict[str, Any]], text: str = "Done."
+    ) -> None:
         """Let the model call these tools next, and then reply with `text`."""
         made = [{"name": name, "arguments": arguments} for name, arguments in calls]
         self.script(function_calls=made)
@@ -382,16 +403,24 @@ class App:
 
     def fault(self, **how: Any) -> None:
         """Let the next request for a reply fail; see the stand-in's faults."""
-        self.stand_in.call("/_model/faults", {"endpoint": "responses", "kind": "reply", **how})
+        self.stand_in.call(
+            "/_model/faults", {"endpoint": "responses", "kind": "reply", **how}
+        )
 
     def outputs(self) -> list[Any]:
         """Return what the tools answered in the newest turn."""
-        found = [one for one in self.prompts()[-1] if one.get("type") == "function_call_output"]
+        found = [
+            one
+            for one in self.prompts()[-1]
+            if one.get("type") == "function_call_output"
+        ]
         return [json.loads(one["output"]) for one in found]
 
     def shown(self, message: Message) -> list[dict[str, Any]]:
         """Return the app's messages in a message's thread, as its author sees them."""
-        place = PersonThread(message.user_id, "", message.channel_id, message.ts, message.thread_ts)
+        place = PersonThread(
+            message.user_id, "", message.channel_id, message.ts, message.thread_ts
+        )
         return self.slack.thread(place)
 
     def replies(self, message: Message) -> list[str]:
@@ -457,7 +486,9 @@ async def open_app(
     """
     client = slack.client()
     installation = installation_from(await client.auth_test(), str(client.token))
-    installations = Installations(single_installation(installation), base_url=client.base_url)
+    installations = Installations(
+        single_installation(installation), base_url=client.base_url
+    )
     if teams:
         installations = slack.installations(*teams)
     given: dict[str, Any] = {
@@ -467,13 +498,17 @@ async def open_app(
         **settings,
     }
     opened = clients or ModelClients(model, model, model)
-    core = create_app(Settings(**given), opened, SPACE, pool, installations, installation)
+    core = create_app(
+        Settings(**given), opened, SPACE, pool, installations, installation
+    )
     await core.queue.open()
     register_work(core)
     return App(slack, stand_in, database, core, Answering(core, database))
 
 
-def app_without_slack(pool: Pool, queue: Queue, retention_days: int | None) -> bot.app.App:
+def app_without_slack(
+    pool: Pool, queue: Queue, retention_days: int | None
+) -> bot.app.App:
     """Return what the maintenance of an application needs that is installed in no workspace."""
     slack = Installations(single_installation(None), base_url="http://127.0.0.1/")
     people = People(pool, slack, Names(slack))

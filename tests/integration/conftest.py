@@ -36,7 +36,9 @@ def replier(model_client: openai.AsyncOpenAI) -> Replier:
 @pytest.fixture
 async def model_embedder(model: ScriptedModel) -> AsyncIterator[Embedder]:
     """An embedder that asks the scripted model."""
-    async with openai.AsyncOpenAI(api_key="none", base_url=model.base_url, max_retries=0) as client:
+    async with openai.AsyncOpenAI(
+        api_key="none", base_url=model.base_url, max_retries=0
+    ) as client:
         yield Embedder(client, SPACE)
 
 

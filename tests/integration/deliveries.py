@@ -34,7 +34,9 @@ FOOTER = say("en", "footer")
 @asynccontextmanager
 async def open_sender(database: str, slack: PlaygroundSlack) -> AsyncIterator[Sender]:
     """Open everything an answer is delivered with; Slack refuses nothing."""
-    async with create_pool(login_of(database), min_size=1, max_size=4, timeout=5) as pool:
+    async with create_pool(
+        login_of(database), min_size=1, max_size=4, timeout=5
+    ) as pool:
         installations = slack.installations()
         app = replace(
             without_limits(pool),
@@ -61,7 +63,9 @@ class Sender:
 
 def without_limits(pool: Pool) -> App:
     """Return what a turn in a direct message needs, without limits and formation."""
-    settings = Settings(reply_model="gpt-6-luna", formation="off", person_messages_per_hour=0)
+    settings = Settings(
+        reply_model="gpt-6-luna", formation="off", person_messages_per_hour=0
+    )
     return app_of(pool=pool, queue=Queue(pool), settings=settings)
 
 
@@ -116,7 +120,9 @@ class Answering:
 
 def markdown(message: dict[str, Any]) -> str:
     """Return the Markdown of one message."""
-    return "".join(b["text"] for b in message.get("blocks", []) if b["type"] == "markdown")
+    return "".join(
+        b["text"] for b in message.get("blocks", []) if b["type"] == "markdown"
+    )
 
 
 def below(message: dict[str, Any]) -> list[str]:
@@ -172,9 +178,13 @@ class Thread:
         )
         app = self.sender.app
         if stand_in:
-            by_stand_in = app.settings.model_copy(update={"reply_model": STAND_IN_MODEL})
+            by_stand_in = app.settings.model_copy(
+                update={"reply_model": STAND_IN_MODEL}
+            )
             app = replace(app, settings=by_stand_in)
-        stream = ReplyStream(app, replace(turn, memory_state=MemoryState(settings=settings)))
+        stream = ReplyStream(
+            app, replace(turn, memory_state=MemoryState(settings=settings))
+        )
         async with stream:
             yield Answering(stream, turn)
 

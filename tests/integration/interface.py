@@ -86,7 +86,9 @@ async def served(app: App, signing_secret: str) -> AsyncIterator[Endpoint]:
 
     interactions = Interactions(app)
     bolt = create_bolt_app(app, interactions)
-    application = create_web_app(Readiness(ready), bolt, app.slack.warnings, signing_secret)
+    application = create_web_app(
+        Readiness(ready), bolt, app.slack.warnings, signing_secret
+    )
     async with serving(application) as url:
         yield Endpoint(f"{url}/slack/events", interactions)
 
@@ -98,7 +100,9 @@ class Interface:
         self._app = app
         self._slack = slack
 
-    async def press(self, person: Person, place: Place, element: Mapping[str, Any]) -> Answer:
+    async def press(
+        self, person: Person, place: Place, element: Mapping[str, Any]
+    ) -> Answer:
         """Click an element of a message that the person sees, of the conversation ``channel``."""
         where = {"channel": place["channel"], "ts": place["ts"]}
         names = {name: element[name] for name in ("action_id", "block_id", "value")}
@@ -106,7 +110,9 @@ class Interface:
 
     async def press_in_form(self, person: Person, form: Place, act: str) -> Answer:
         """Click the first element of an open view whose value is this act."""
-        [element, *_] = [one for one in elements(form) if f'"{act}"' in str(one.get("value"))]
+        [element, *_] = [
+            one for one in elements(form) if f'"{act}"' in str(one.get("value"))
+        ]
         names = {name: element[name] for name in ("action_id", "block_id", "value")}
         return await self._act("actions", person, view_id=form["id"], **names)
 
@@ -119,10 +125,16 @@ class Interface:
         value = act if isinstance(act, str) else act.value
         user = slack_user(person.user_id)
         channel = self._slack.control(f"channels/dm/messages?as={user}")["channel"]
-        shown = payload("An earlier message", {**button("A button", Export()), "value": value})
-        made = self._slack.as_app("chat.postEphemeral", channel=channel, user=user, **shown)
+        shown = payload(
+            "An earlier message", {**button("A button", Export()), "value": value}
+        )
+        made = self._slack.as_app(
+            "chat.postEphemeral", channel=channel, user=user, **shown
+        )
         where = {"channel": channel, "ts": made["message_ts"]}
-        return await self._act("actions", person, **where, action_id=f"{ACT}_0", value=value)
+        return await self._act(
+            "actions", person, **where, action_id=f"{ACT}_0", value=value
+        )
 
     async def point_at(
         self, place: PersonThread, person: Person, shortcut: str = REMEMBER_THIS
@@ -131,21 +143,27 @@ class Interface:
         where = {"channel": place.channel, "ts": place.ts}
         return await self._act("shortcuts", person, **where, callback_id=shortcut)
 
-    async def type_command(self, person: Person, channel: str, command: str, text: str) -> Answer:
+    async def type_command(
+        self, person: Person, channel: str, command: str, text: str
+    ) -> Answer:
         """Type a command in a conversation."""
         what = {"channel": channel, "command": command, "text": text}
         return await self._act("commands", person, **what)
 
     async def submit(self, person: Person, form: Place, **values: Any) -> Answer:
         """Submit an open form with these values, by block."""
-        return await self._act("views/submit", person, view_id=form["id"], values=values)
+        return await self._act(
+            "views/submit", person, view_id=form["id"], values=values
+        )
 
     async def _act(self, path: str, person: Person, **what: Any) -> Answer:
         slack = self._slack
         user = slack_user(person.user_id)
         calls_before = slack.control("calls?since=999999999")["last"]
         async with self._delivering():
-            outcome = await asyncio.to_thread(slack.control, path, {"user": user, **what})
+            outcome = await asyncio.to_thread(
+                slack.control, path, {"user": user, **what}
+            )
         assert outcome["ok"], outcome
         made = slack.control(f"calls?since={calls_before}")["calls"]
         shown = [call["args"] for call in made if call["method"] in _SHOWING]

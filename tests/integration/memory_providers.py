@@ -15,7 +15,13 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from tests.integration.scripted_model import Call, Shown, proposals_in_text, shown_in, verdict
+from tests.integration.scripted_model import (
+    Call,
+    Shown,
+    proposals_in_text,
+    shown_in,
+    verdict,
+)
 from tests.loopback import serving
 
 Body: TypeAlias = dict[str, Any]
@@ -90,14 +96,19 @@ PROVIDERS = (
         model="anthropic:claude-sonnet-5",
         variables=lambda url: {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": url},
         answer=_anthropic,
-        error=lambda status: {"type": "error", "error": {"type": "api_error", "message": "no"}},
+        error=lambda status: {
+            "type": "error",
+            "error": {"type": "api_error", "message": "no"},
+        },
     ),
     Provider(
         name="google",
         model="google_genai:gemini-3-flash",
         variables=lambda url: {"GOOGLE_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url},
         answer=_google,
-        error=lambda status: {"error": {"code": status, "message": "no", "status": "NO"}},
+        error=lambda status: {
+            "error": {"code": status, "message": "no", "status": "NO"}
+        },
     ),
     Provider(
         name="bedrock",
@@ -140,7 +151,9 @@ class ProviderServer:
         body = await request.json()
         self.requests.append(body)
         if self.failing is not None:
-            headers = {"x-amzn-ErrorType": _BEDROCK_NAMES.get(self.failing, "Exception")}
+            headers = {
+                "x-amzn-ErrorType": _BEDROCK_NAMES.get(self.failing, "Exception")
+            }
             error = self.provider.error(self.failing)
             return web.json_response(error, status=self.failing, headers=headers)
         text = "\n".join(_texts(body))
@@ -154,7 +167,9 @@ class ProviderServer:
     def tools(self, number: int) -> bool:
         """Say whether a request has the tools that add, change and remove memories."""
         text = json.dumps(self.requests[number])
-        return all(f'"name": "{one}"' in text for one in ("UserFact", "PatchDoc", "RemoveDoc"))
+        return all(
+            f'"name": "{one}"' in text for one in ("UserFact", "PatchDoc", "RemoveDoc")
+        )
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -112,7 +112,10 @@ def _shown(message: Message) -> dict[str, Any]:
 def _place(message: Message) -> dict[str, str]:
     """Return where `message` is, as an event says it."""
     is_direct = message.channel_id.startswith("D")
-    return {"channel": message.channel_id, "channel_type": "im" if is_direct else "channel"}
+    return {
+        "channel": message.channel_id,
+        "channel_type": "im" if is_direct else "channel",
+    }
 
 
 def event_of(message: Message, **more: Any) -> dict[str, Any]:

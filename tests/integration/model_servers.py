@@ -59,14 +59,21 @@ class Dialect:
 
 
 def _azure_error(status: int, error: Body) -> Body:
-    names = {404: "DeploymentNotFound", 401: "401", 429: "429", 500: "InternalServerError"}
+    names = {
+        404: "DeploymentNotFound",
+        401: "401",
+        429: "429",
+        500: "InternalServerError",
+    }
     code = names.get(status, error.get("code"))
     return {"error": {"code": code, "message": error["message"]}}
 
 
 def _azure_event(event: Body) -> Iterable[Body]:
     if "response" in event:
-        event["response"]["content_filters"] = [{"blocked": False, "source_type": "completion"}]
+        event["response"]["content_filters"] = [
+            {"blocked": False, "source_type": "completion"}
+        ]
     return [event]
 
 
@@ -90,7 +97,9 @@ def _vllm_refuses(body: Body) -> Refusal | None:
         return 400, _vllm_error(400, {"message": told})
     if body.get("tool_choice", "auto") not in ("auto", "none"):
         # With gpt-oss. Source: https://github.com/vllm-project/vllm/issues/53626
-        return 501, _vllm_error(501, {"message": "Only 'auto' or 'none' tool_choice is supported"})
+        return 501, _vllm_error(
+            501, {"message": "Only 'auto' or 'none' tool_choice is supported"}
+        )
     passed = len(json.dumps([body["input"], body.get("tools")])) // 4
     requested = body.get("max_output_tokens") or 0
     if passed + requested <= VLLM_CONTEXT:
@@ -122,7 +131,14 @@ def _vllm_event(event: Body) -> Iterable[Body]:
 def _ollama_error(status: int, error: Body) -> Body:
     kind = "api_error" if status >= 500 else "invalid_request_error"
     kind = "not_found_error" if status == 404 else kind
-    return {"error": {"message": error["message"], "type": kind, "param": None, "code": None}}
+    return {
+        "error": {
+            "message": error["message"],
+            "type": kind,
+            "param": None,
+            "code": None,
+        }
+    }
 
 
 def _ollama_refuses(body: Body) -> Refusal | None:
@@ -152,7 +168,15 @@ def _ollama_reads(body: Body) -> Body:
 
 VLLM_CONTEXT = 16_384  # tokens
 _SYSTEM_FIRST = "System message must be at the beginning."
-_KNOWN = {"model", "input", "tools", "stream", "store", "tool_choice", "parallel_tool_calls"}
+_KNOWN = {
+    "model",
+    "input",
+    "tools",
+    "stream",
+    "store",
+    "tool_choice",
+    "parallel_tool_calls",
+}
 
 
 def _strict_refuses(body: Body) -> Refusal | None:
@@ -176,15 +200,28 @@ def _strict_event(event: Body) -> Iterable[Body]:
 
 
 def _llama_error(status: int, error: Body) -> Body:
-    kinds = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error"}
+    kinds = {
+        400: "invalid_request_error",
+        401: "authentication_error",
+        404: "not_found_error",
+    }
     kind = kinds.get(status, "server_error")
     if error.get("code") == "context_length_exceeded":
         message = "request (9031 tokens) exceeds the available context size (8192 tokens), try"
         sizes = {"n_prompt_tokens": 9031, "n_ctx": 8192}
-        named = {"message": f"{message} increasing it", "type": "exceed_context_size_error"}
+        named = {
+            "message": f"{message} increasing it",
+            "type": "exceed_context_size_error",
+        }
         return {"error": {"code": 400, **named, **sizes}}
     if status == 503:
-        return {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
+        return {
+            "error": {
+                "message": "Loading model",
+                "type": "unavailable_error",
+                "code": 503,
+            }
+        }
     return {"error": {"code": status, "message": error["message"], "type": kind}}
 
 
@@ -192,10 +229,18 @@ def _llama_refuses(body: Body) -> Refusal | None:
     """Refuse what llama.cpp cannot read of a conversation."""
     for item in body["input"] if isinstance(body["input"], list) else []:
         if item.get("role") == "assistant" and item.get("type") != "message":
-            return 400, _llama_error(400, {"message": "Cannot determine type of 'item'"})
-        if item.get("type") == "reasoning" and not isinstance(item.get("content"), list):
-            return 400, _llama_error(400, {"message": "item['content'] is not an array"})
-        kinds = [part["type"] for part in item.get("content") or [] if isinstance(part, dict)]
+            return 400, _llama_error(
+                400, {"message": "Cannot determine type of 'item'"}
+            )
+        if item.get("type") == "reasoning" and not isinstance(
+            item.get("content"), list
+        ):
+            return 400, _llama_error(
+                400, {"message": "item['content'] is not an array"}
+            )
+        kinds = [
+            part["type"] for part in item.get("content") or [] if isinstance(part, dict)
+        ]
         if "input_image" in kinds:
             return 500, _llama_error(500, {"message": _LLAMA_NO_IMAGES})
         if "input_file" in kinds:
@@ -206,7 +251,11 @@ def _llama_refuses(body: Body) -> Refusal | None:
 
 def _ministral_refuses(body: Body) -> Refusal | None:
     """Refuse neighbours of the same role, as Ministral 3's template does in llama.cpp."""
-    roles = [item["role"] for item in body["input"] if item.get("type", "message") == "message"]
+    roles = [
+        item["role"]
+        for item in body["input"]
+        if item.get("type", "message") == "message"
+    ]
     if any(one == other for one, other in pairwise(roles)):
         return 500, _llama_error(500, {"message": _MINISTRAL_ROLES})
     return _llama_refuses(body)
@@ -242,7 +291,8 @@ def _reads_reasoning(body: Body) -> Body:
 
 
 _LLAMA_NO_IMAGES = (
-    "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+    "image input is not supported - hint: if this is unexpected,"
+    " you may need to provide the mmproj"
 )
 _MINISTRAL_ROLES = (
     "\n------------\nWhile executing CallExpression at line 48, column 32 in source:\n...== 0) %}↵"
@@ -310,7 +360,9 @@ class ModelServer:
         kept = {"Authorization": request.headers.get("Authorization", "")}
         async with (
             aiohttp.ClientSession() as session,
-            session.request(request.method, url, json=body or None, headers=kept) as given,
+            session.request(
+                request.method, url, json=body or None, headers=kept
+            ) as given,
         ):
             if given.status >= 400:
                 error = (await given.json())["error"]
@@ -321,7 +373,9 @@ class ModelServer:
                 whole = await given.json()
                 if not self.dialect.searches and "output" in whole:
                     whole["output"] = [
-                        one for one in whole["output"] if one["type"] != "web_search_call"
+                        one
+                        for one in whole["output"]
+                        if one["type"] != "web_search_call"
                     ]
                 return web.json_response(whole)
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

@@ -52,7 +52,12 @@ class SlackPerson:
                 self.app.embedder,
                 self.person.namespace(DM),
                 "UserFoodPreference",
-                [({"food_name": food, "preference": 80}, Origin(actor="modal", evidence=food))],
+                [
+                    (
+                        {"food_name": food, "preference": 80},
+                        Origin(actor="modal", evidence=food),
+                    )
+                ],
             )
 
     async def foods(self) -> list[str]:
@@ -62,7 +67,9 @@ class SlackPerson:
 
     async def memory(self, food: str) -> Memory:
         """Return the memory of a food."""
-        [found] = [m for m in await self.app.memories(self.person) if food in str(m.content)]
+        [found] = [
+            m for m in await self.app.memories(self.person) if food in str(m.content)
+        ]
         return found
 
     async def remembers(self, *foods: str) -> None:
@@ -75,8 +82,12 @@ class SlackPerson:
 
     async def say(self, text: str) -> Message:
         """Write a message; it is answered."""
-        said = await self.control("messages", {"user": self.user, "channel": "dm", "text": text})
-        place = PersonThread(self.user, self.team, said["channel"], said["ts"], said["ts"])
+        said = await self.control(
+            "messages", {"user": self.user, "channel": "dm", "text": text}
+        )
+        place = PersonThread(
+            self.user, self.team, said["channel"], said["ts"], said["ts"]
+        )
         message = self.app.slack.message(place, text=text)
         await self.delivered()
         await self.app.answering.drain(message.thread)

@@ -65,7 +65,9 @@ class PlaygroundSlack:
             if team_id not in (teams or (self.team_id,)):
                 return None
             return Installation(
-                team_id=team_id, bot_user_id=self.bot_user_id, bot_token=self.info["bot_token"]
+                team_id=team_id,
+                bot_user_id=self.bot_user_id,
+                bot_token=self.info["bot_token"],
             )
 
         return Installations(find, base_url=self.info["slack_api_url"])
@@ -109,13 +111,21 @@ class PlaygroundSlack:
 
     def channel(self, kind: str, *members: str) -> str:
         """Add a conversation with the app in it."""
-        return str(self.control("channels", {"kind": kind, "members": list(members)})["id"])
+        return str(
+            self.control("channels", {"kind": kind, "members": list(members)})["id"]
+        )
 
-    def say(self, user: str, channel: str = "dm", text: str = "hello", **more: Any) -> Any:
+    def say(
+        self, user: str, channel: str = "dm", text: str = "hello", **more: Any
+    ) -> Any:
         """Let somebody write; return `{channel, ts}`."""
-        return self.control("messages", {"user": user, "channel": channel, "text": text, **more})
+        return self.control(
+            "messages", {"user": user, "channel": channel, "text": text, **more}
+        )
 
-    def place(self, *, channel: str = "dm", text: str = "hello", **person: Any) -> PersonThread:
+    def place(
+        self, *, channel: str = "dm", text: str = "hello", **person: Any
+    ) -> PersonThread:
         """Let a new person write to the app, in their DM unless a channel kind is named."""
         user, team = self.person(**person)
         where = channel if channel == "dm" else self.channel(channel, user)

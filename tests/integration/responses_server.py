@@ -43,13 +43,26 @@ DONE: Final[dict[str, Any]] = {
 
 def delta(text: str) -> dict[str, Any]:
     """Return the event of a piece of text."""
-    return {"type": "response.output_text.delta", "delta": text, "logprobs": [], **POSITION}
+    return {
+        "type": "response.output_text.delta",
+        "delta": text,
+        "logprobs": [],
+        **POSITION,
+    }
 
 
 def call(name: str, arguments: str, number: int = 0) -> dict[str, Any]:
     """Return the event of a tool call."""
-    item = {"type": "function_call", "id": f"f{number}", "call_id": f"c{number}", "name": name}
-    return {"type": "response.output_item.done", "item": {**item, "arguments": arguments}}
+    item = {
+        "type": "function_call",
+        "id": f"f{number}",
+        "call_id": f"c{number}",
+        "name": name,
+    }
+    return {
+        "type": "response.output_item.done",
+        "item": {**item, "arguments": arguments},
+    }
 
 
 @dataclass(slots=True)
@@ -96,7 +109,9 @@ class ResponsesServer:
         return response
 
     @asynccontextmanager
-    async def client(self, *, max_retries: int = 1) -> AsyncIterator[openai.AsyncOpenAI]:
+    async def client(
+        self, *, max_retries: int = 1
+    ) -> AsyncIterator[openai.AsyncOpenAI]:
         """Serve on a free port of the loopback interface; yields a client of it."""
         application = web.Application(middlewares=[recorded])
         application.router.add_post("/v1/responses", self._serve)
@@ -118,7 +133,9 @@ class ResponsesServer:
     ) -> Reply:
         """Ask for a reply, of a replier that `create_replier` makes with `how`."""
         async with self.client() as client:
-            return await create_replier(client, **how).reply(ALICE, prompt, shown or Shown(), tools)
+            return await create_replier(client, **how).reply(
+                ALICE, prompt, shown or Shown(), tools
+            )
 
 
 class Shown(CollectedReply):
@@ -156,7 +173,11 @@ class Replier:
         return await no_model_answers(self.models)
 
     async def reply(
-        self, person: Person, prompt: Prompt, sink: Shown, toolbox: Toolbox | None = None
+        self,
+        person: Person,
+        prompt: Prompt,
+        sink: Shown,
+        toolbox: Toolbox | None = None,
     ) -> Reply:
         """Return the answer of the first model that answers."""
         return await ask_models(

@@ -18,7 +18,9 @@ from openai_double.conformance import recorded
 from tests.loopback import serving
 
 DIMENSIONS = 256
-Call: TypeAlias = tuple[str, Any]  # a name, and arguments as an object or as the model writes them
+Call: TypeAlias = tuple[
+    str, Any
+]  # a name, and arguments as an object or as the model writes them
 # Tool calls, a status to fail with, or a function of the shown memories that gives the calls.
 Step: TypeAlias = list[Call] | int | Callable[["Shown"], list[Call]]
 # What the model says of each proposal by its index, over an approval; a status; or a text.
@@ -52,8 +54,13 @@ def food(name: str, level: int | None, evidence: str, **more: Any) -> Call:
 
 def patch(identity: str, **fields: Any) -> Call:
     """Return a call that updates a memory."""
-    patches = [{"op": "replace", "path": f"/{k}", "value": v} for k, v in fields.items()]
-    return ("PatchDoc", {"json_doc_id": identity, "planned_edits": "", "patches": patches})
+    patches = [
+        {"op": "replace", "path": f"/{k}", "value": v} for k, v in fields.items()
+    ]
+    return (
+        "PatchDoc",
+        {"json_doc_id": identity, "planned_edits": "", "patches": patches},
+    )
 
 
 def remove(identity: str) -> Call:
@@ -149,7 +156,9 @@ class ScriptedModel:
 
     async def embeddings(self, request: web.Request) -> web.Response:
         if self.embeddings_status != 200:
-            return web.json_response({"error": {"message": "down"}}, status=self.embeddings_status)
+            return web.json_response(
+                {"error": {"message": "down"}}, status=self.embeddings_status
+            )
         texts = (await request.json())["input"]
         self.embedding_requests.append(texts)
         data = [
@@ -157,7 +166,9 @@ class ScriptedModel:
             for i, text in enumerate(texts)
         ]
         usage = {"prompt_tokens": 1, "total_tokens": 1}
-        return web.json_response({"object": "list", "model": "m", "data": data, "usage": usage})
+        return web.json_response(
+            {"object": "list", "model": "m", "data": data, "usage": usage}
+        )
 
     async def _proposed(self, path: str, body: dict[str, Any]) -> list[Call] | int:
         self.requests.append(body)
@@ -178,7 +189,10 @@ class ScriptedModel:
         step = self.verdicts.pop(0) if self.verdicts else {}
         if not isinstance(step, dict):
             return step
-        given = [verdict(one["index"], **step.get(one["index"], {})) for one in proposals_in(body)]
+        given = [
+            verdict(one["index"], **step.get(one["index"], {}))
+            for one in proposals_in(body)
+        ]
         return [("MemoryVerdicts", {"verdicts": given})]
 
 
@@ -203,14 +217,20 @@ def proposals_in_text(text: str) -> list[dict[str, Any]]:
 def asked_text(body: dict[str, Any]) -> str:
     """Return the text of the last user message of a request."""
     content = (body.get("messages") or body["input"])[-1]["content"]
-    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+    return (
+        content
+        if isinstance(content, str)
+        else "".join(part["text"] for part in content)
+    )
 
 
 def json_of_calls(calls: list[Call]) -> str:
     """Return tool calls as a model writes them that answers by a schema."""
     made = []
     for name, arguments in calls:
-        given = {key: value for key, value in arguments.items() if key != "planned_edits"}
+        given = {
+            key: value for key, value in arguments.items() if key != "planned_edits"
+        }
         if "patches" in given:
             given["changes"] = [
                 {"field": one["path"].removeprefix("/"), "value": one["value"]}
@@ -249,7 +269,12 @@ def _response(step: list[Call] | str, tokens: int) -> dict[str, Any]:
         part: dict[str, Any] = {"type": "output_text", "text": step, "annotations": []}
         if step == REFUSAL:
             part = {"type": "refusal", "refusal": "I cannot help with that."}
-        said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
+        said = {
+            "type": "message",
+            "id": "msg_1",
+            "role": "assistant",
+            "status": "completed",
+        }
         output.append({**said, "content": [part]})
     else:
         output += [
@@ -257,12 +282,27 @@ def _response(step: list[Call] | str, tokens: int) -> dict[str, Any]:
             | {"name": name, "arguments": _written(arguments), "status": "completed"}
             for i, (name, arguments) in enumerate(step)
         ]
-    used: dict[str, Any] = {"input_tokens": tokens - 1, "output_tokens": 1, "total_tokens": tokens}
+    used: dict[str, Any] = {
+        "input_tokens": tokens - 1,
+        "output_tokens": 1,
+        "total_tokens": tokens,
+    }
     used |= {"input_tokens_details": {"cached_tokens": 0}}
     used |= {"output_tokens_details": {"reasoning_tokens": 0}}
     return (
-        {"id": "resp_x", "object": "response", "created_at": 1, "model": "m", "output": output}
-        | {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "status": "completed"}
+        {
+            "id": "resp_x",
+            "object": "response",
+            "created_at": 1,
+            "model": "m",
+            "output": output,
+        }
+        | {
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
+            "status": "completed",
+        }
         | ({"usage": used} if tokens else {})
     )
 
@@ -279,7 +319,11 @@ def _cut_off(body: dict[str, Any]) -> dict[str, Any]:
         answer["usage"] |= {"completion_tokens": used, "total_tokens": 2 * used}
         return answer
     answer = _response([], used)
-    answer["usage"] |= {"input_tokens": 1, "output_tokens": used, "total_tokens": used + 1}
+    answer["usage"] |= {
+        "input_tokens": 1,
+        "output_tokens": used,
+        "total_tokens": used + 1,
+    }
     return answer
 
 

@@ -81,7 +81,9 @@ async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
     text = ann.sentence(key, what="{", until="{", where=place).split("{")[0]
 
     async def found() -> Place | None:
-        seen = await ann.control(f"channels/dm/messages?as={ann.user}&thread_ts={thread}")
+        seen = await ann.control(
+            f"channels/dm/messages?as={ann.user}&thread_ts={thread}"
+        )
         those = [one for one in seen["messages"] if text in shown(one)]
         return {**those[-1], "channel": "dm"} if those else None
 
@@ -198,7 +200,9 @@ async def see_history(ann: SlackPerson, panel: Place) -> None:
     history = await ann.click(panel, "show", of=memory.key)
     assert "Remembered: Likes ramen" in shown(history)
     assert "sushi" not in shown(history)
-    assert "Remembered: Likes sushi" in shown(await ann.click(history, "show", list="changes"))
+    assert "Remembered: Likes sushi" in shown(
+        await ann.click(history, "show", list="changes")
+    )
 
 
 async def undo_a_change(ann: SlackPerson, panel: Place) -> None:
@@ -242,7 +246,9 @@ async def choose_settings(ann: SlackPerson, panel: Place) -> None:
     """
     await ann.press(panel, "open", form="settings")
     form = await ann.form_opens()
-    await ann.submit(form, language="ja", notices="off", retention="30", eagerness="asked")
+    await ann.submit(
+        form, language="ja", notices="off", retention="30", eagerness="asked"
+    )
     panel = await ann.changed(panel)
     assert "保存しました" in shown(panel)
     assert say("ja", "panel_on_asked") in shown(panel)
@@ -269,7 +275,9 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     assert (await ann.memory("ramen")).audiences == (COLLEAGUES,)
     if panel["type"] == "home":
         await ann.press(panel, "preview")
-        assert ann.sentence("card_says", who="").strip(": ") in shown(await ann.form_opens())
+        assert ann.sentence("card_says", who="").strip(": ") in shown(
+            await ann.form_opens()
+        )
     panel = await ann.click(panel, "move", key=memory.key, to="dm")
     assert (await ann.memory("ramen")).audiences == ()
     panel = await ann.click(panel, "undo", what="changes")
@@ -285,7 +293,10 @@ async def export(ann: SlackPerson, panel: Place) -> None:
     settings = await ann.click(await ann.form_opens(), "export")
     assert ann.sentence("exported") in shown(settings)
     [sent] = [message for message in await ann.seen() if message.get("files")]
-    assert [file["name"].rpartition(".")[2] for file in sent["files"]] == ["html", "json"]
+    assert [file["name"].rpartition(".")[2] for file in sent["files"]] == [
+        "html",
+        "json",
+    ]
 
 
 async def delete_all(ann: SlackPerson, panel: Place) -> None:
@@ -300,7 +311,9 @@ async def delete_all(ann: SlackPerson, panel: Place) -> None:
     await ann.submit(form, word="DELETE")
     await ann.form_says("All your data is deleted.")
     assert await ann.foods() == []
-    assert ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
+    assert (
+        ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
+    )
 
 
 ACTS = (
@@ -379,7 +392,9 @@ async def test_incognito_holds_in_its_conversation_until_it_is_switched_on(
 
 
 @pytest.mark.parametrize("typed", ["/memories ramen", "/memories", "/forget"])
-async def test_command_opens_panel_and_leaves_no_message(ann: SlackPerson, typed: str) -> None:
+async def test_command_opens_panel_and_leaves_no_message(
+    ann: SlackPerson, typed: str
+) -> None:
     """The panel is a modal: nothing of it stays in the conversation. Words narrow it.
 
     What a search finds is in the acknowledgement: Slack may apply an update of the view before it.
@@ -389,11 +404,15 @@ async def test_command_opens_panel_and_leaves_no_message(ann: SlackPerson, typed
     assert "Likes ramen" in shown(panel)
     assert ("Likes sushi" in shown(panel)) is (not words)
     searched = await ann.submit(panel, **{f"search-{words}": "zebras"})
-    assert ann.sentence("panel_no_match", words="zebras") in shown(searched["ack"]["view"])
+    assert ann.sentence("panel_no_match", words="zebras") in shown(
+        searched["ack"]["view"]
+    )
     assert await ann.seen() == []
 
 
-async def test_forget_with_several_matches_goes_on_with_the_others(ann: SlackPerson) -> None:
+async def test_forget_with_several_matches_goes_on_with_the_others(
+    ann: SlackPerson,
+) -> None:
     """A row each and one button for all; the others stand below what was forgotten."""
     await ann.remember("miso ramen", "soba")
     await ann.remember("shio ramen")
@@ -423,27 +442,41 @@ async def test_forget_shows_the_sentence_in_which_it_found_the_words(
     origin = Origin(actor="command", evidence=sentence)
     given = [({"food_name": food, "preference": 80}, origin) for food in foods]
     namespace = ann.person.namespace(DM)
-    await add_memories(ann.app.pool, ann.app.embedder, namespace, "UserFoodPreference", given)
+    await add_memories(
+        ann.app.pool, ann.app.embedder, namespace, "UserFoodPreference", given
+    )
     asked = await ann.command("/forget asakusa")
     quoted = ann.sentence("row_said", what=sentence)
     assert sum(quoted in text for text in sections(asked)) == len(foods)
 
 
 @pytest.mark.parametrize("surface", ["Home", "command"])
-async def test_result_of_click_in_row_stands_in_its_place(ann: SlackPerson, surface: str) -> None:
+async def test_result_of_click_in_row_stands_in_its_place(
+    ann: SlackPerson, surface: str
+) -> None:
     """Between its neighbours, with *Undo*; a row that is still there keeps its menu."""
     await ann.remember("soba", "udon", "curry")
     panel = await SURFACES[surface](ann)
 
     def lines(place: Place) -> list[str]:
         shown = [text.split(" · ")[0].splitlines()[0] for text in sections(place)]
-        return [line for line in shown if line.split()[0] in ("Likes", "Forgotten:", "Updated:")]
+        return [
+            line
+            for line in shown
+            if line.split()[0] in ("Likes", "Forgotten:", "Updated:")
+        ]
 
     listed = ["Likes curry", "Likes udon", "Likes soba", "Likes sushi", "Likes ramen"]
     assert lines(panel) == listed
     panel = await ann.click(panel, "forget", keys=(await ann.memory("soba")).key)
     gone = ann.sentence("forgotten", what="Likes soba")
-    assert lines(panel) == ["Likes curry", "Likes udon", gone, "Likes sushi", "Likes ramen"]
+    assert lines(panel) == [
+        "Likes curry",
+        "Likes udon",
+        gone,
+        "Likes sushi",
+        "Likes ramen",
+    ]
     sushi = await ann.memory("sushi")
     await ann.press(panel, "edit", key=sushi.key)
     await ann.submit(await ann.form_opens(), **{"field.food_name": "salmon"})
@@ -451,7 +484,9 @@ async def test_result_of_click_in_row_stands_in_its_place(ann: SlackPerson, surf
     changed = "Updated: Likes salmon (was: Likes sushi)"
     assert lines(panel) == ["Likes curry", "Likes udon", changed, "Likes ramen"]
     [edit, *_] = [
-        one for one in acts_in(panel, "edit") if (await ann.memory("salmon")).key in one["chosen"]
+        one
+        for one in acts_in(panel, "edit")
+        if (await ann.memory("salmon")).key in one["chosen"]
     ]
     assert edit["type"] == "overflow"
 
@@ -492,12 +527,19 @@ async def test_memory_turned_on_in_words_is_on_and_said_once(ann: SlackPerson) -
     message = await ann.say("Turn memory on")
     [told] = ann.app.shown(message)
     assert told["text"] == f"{ann.sentence('panel_on')} {ann.sentence('on_means')}"
-    assert ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
+    assert (
+        ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user) == []
+    )
     await ann.click({**told, "channel": "dm"}, "switch", to="off")
-    assert len(ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user)) == 1
+    assert (
+        len(ann.app.rows("SELECT scope FROM memory_off WHERE user_id = %s", ann.user))
+        == 1
+    )
 
 
-async def test_who_deletes_everything_while_memory_is_off_keeps_it_off(ann: SlackPerson) -> None:
+async def test_who_deletes_everything_while_memory_is_off_keeps_it_off(
+    ann: SlackPerson,
+) -> None:
     """The form says so before, the receipt and the panel after; nothing else is kept."""
     await ann.command("/memories pause")
     panel = await ann.panel()
@@ -531,7 +573,9 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
     turn = app.turn(message)["id"]
     memory = await ann.memory("ramen")
     [change, *_] = await list_changes(app.pool, ann.person, key=memory.key)
-    gone = await forget(app.pool, ann.person, Selection(keys=[(await ann.memory("sushi")).key]))
+    gone = await forget(
+        app.pool, ann.person, Selection(keys=[(await ann.memory("sushi")).key])
+    )
     assert change.batch is not None
     assert gone.id is not None
     return [
@@ -556,11 +600,20 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
     ]
 
 
-OLD_VALUES = ("show a-memory", "-", "{}", '{"act":"cook"}', '{"act":"edit"}', DeleteData().value)
+OLD_VALUES = (
+    "show a-memory",
+    "-",
+    "{}",
+    '{"act":"cook"}',
+    '{"act":"edit"}',
+    DeleteData().value,
+)
 
 
 @pytest.mark.parametrize("value", OLD_VALUES)
-async def test_a_button_that_cannot_be_read_is_said_to_be_old(ann: SlackPerson, value: str) -> None:
+async def test_a_button_that_cannot_be_read_is_said_to_be_old(
+    ann: SlackPerson, value: str
+) -> None:
     """A value of another version opens no form and changes nothing, nor does that of a form."""
     before = await ann.app.memories(ann.person)
     answer = await ann.app.click(ann.person, value)
@@ -568,7 +621,9 @@ async def test_a_button_that_cannot_be_read_is_said_to_be_old(ann: SlackPerson, 
     assert await ann.app.memories(ann.person) == before
 
 
-async def test_a_question_that_is_no_longer_there_is_said_to_be_closed(ann: SlackPerson) -> None:
+async def test_a_question_that_is_no_longer_there_is_said_to_be_closed(
+    ann: SlackPerson,
+) -> None:
     """Why it is closed is not known: another answer, an edit, a deletion or the time ended it."""
     answer = await ann.app.click(ann.person, Answer(question=uuid4(), answer="yes"))
     assert answer.line == ann.sentence("ask_gone")
@@ -586,6 +641,14 @@ async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
         is_refused = answer.line == ann.sentence("others_answer")
         assert is_refused == isinstance(act, Rate | ShowShaping)
         said = f"{answer} {shown(await bo.open_home())}"
-        assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (act, said)
+        assert not any(food in said for food in ("Likes ramen", "sushi", "curry")), (
+            act,
+            said,
+        )
     assert await ann.app.memories(ann.person) == before
-    assert ann.app.rows("SELECT 1 FROM feedback WHERE user_id IN (%s, %s)", ann.user, bo.user) == []
+    assert (
+        ann.app.rows(
+            "SELECT 1 FROM feedback WHERE user_id IN (%s, %s)", ann.user, bo.user
+        )
+        == []
+    )

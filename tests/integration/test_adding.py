@@ -39,7 +39,11 @@ class Verified:
 
     async def app(self, **settings: Any) -> App:
         """Wire the app; replies and embeddings are the stand-in's."""
-        given = {"openai_base_url": self.model.base_url, "memory_model": "scripted", **settings}
+        given = {
+            "openai_base_url": self.model.base_url,
+            "memory_model": "scripted",
+            **settings,
+        }
         return await self._make_app(**given)
 
     def proposes(self, sentence: str, **verdict: Any) -> None:
@@ -56,7 +60,9 @@ async def verified(make_app: MakeApp, model: ScriptedModel) -> Verified:
 
 def yes(done: Answer) -> ButtonAct:
     """Return the button below a question that says yes."""
-    [found] = [one for one in done.acts if isinstance(one, acts.Answer) and one.answer == "yes"]
+    [found] = [
+        one for one in done.acts if isinstance(one, acts.Answer) and one.answer == "yes"
+    ]
     return found
 
 
@@ -78,7 +84,9 @@ async def test_a_line_is_formed_at_once(app: App) -> None:
     assert memory.source_messages == []
 
 
-@pytest.mark.parametrize("text", ["\x01", "\u2060", f"The code of the depot is {'7 ' * 1_000}"])
+@pytest.mark.parametrize(
+    "text", ["\x01", "\u2060", f"The code of the depot is {'7 ' * 1_000}"]
+)
 async def test_what_cannot_be_stored_is_said(app: App, text: str) -> None:
     """Words without a letter, or too many, are a sentence and no row."""
     who = app.person(app.slack.place())
@@ -129,7 +137,9 @@ async def test_a_refusal_is_said_with_its_reason(
     assert await app.memories(who) == []
 
 
-async def test_a_person_who_asks_why_is_told_what_was_not_remembered(verified: Verified) -> None:
+async def test_a_person_who_asks_why_is_told_what_was_not_remembered(
+    verified: Verified,
+) -> None:
     """`/memories why` has the reasons of the last day; before that there is nothing to say."""
     app = await verified.app()
     place = app.slack.place()
@@ -182,12 +192,16 @@ async def test_what_no_verdict_refused_is_stored_as_typed(
     assert done.line == f"Remembered: {LEAVE}"
 
 
-async def test_a_line_is_stored_as_typed_while_no_model_judges(verified: Verified) -> None:
+async def test_a_line_is_stored_as_typed_while_no_model_judges(
+    verified: Verified,
+) -> None:
     """A verdict that cannot be had refuses nothing."""
     app = await verified.app()
     verified.model.answer([("UserFact", {"fact": LEAVE, "evidence": LEAVE})])
     verified.model.verdicts.append(503)
-    assert (await app.add(app.person(app.slack.place()), LEAVE)).line == f"Remembered: {LEAVE}"
+    assert (
+        await app.add(app.person(app.slack.place()), LEAVE)
+    ).line == f"Remembered: {LEAVE}"
 
 
 async def test_credentials_are_never_stored(verified: Verified) -> None:
@@ -204,7 +218,9 @@ async def test_credentials_are_never_stored(verified: Verified) -> None:
     assert await app.memories(who) == []
 
 
-async def test_the_button_stores_nothing_that_is_off_the_record(verified: Verified) -> None:
+async def test_the_button_stores_nothing_that_is_off_the_record(
+    verified: Verified,
+) -> None:
     """While memory is off, and of what was forgotten since."""
     app = await verified.app()
     place = app.slack.place()
@@ -224,7 +240,9 @@ async def test_a_form_is_read_before_slack_is_asked_who_the_person_is(app: App) 
     """Slack waits three seconds for what becomes of a form, which one slow call may take."""
     who = app.person(app.slack.place())
     opened = await app.click(who, Open(form="add"))
-    app.rows("UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", who.user_id)
+    app.rows(
+        "UPDATE person_settings SET profile_at = NULL WHERE user_id = %s", who.user_id
+    )
     app.slack.forget_calls()
     assert (await app.submit(who, opened, lines=LEAVE * 300)).errors
     assert app.slack.calls("users.info") == []
@@ -292,7 +310,9 @@ async def test_the_settings_reach_the_verdicts(
         assert list(done.buttons) == []
     if sensitive == "ask":
         where = say("en", "audience_dm")
-        assert done.line == say("en", "ask_store_line", what="I have asthma", where=where)
+        assert done.line == say(
+            "en", "ask_store_line", what="I have asthma", where=where
+        )
         await app.click(who, yes(done))
         assert await facts(app, who) == ["I have asthma"]
 
@@ -309,7 +329,9 @@ async def test_what_is_sensitive_is_for_direct_messages_only_wherever_it_was_sai
     done = await app.point_at(place)
     if sensitive is None:
         where = say("en", "audience_dm")
-        assert done.line == say("en", "ask_store_line", what="I have asthma", where=where)
+        assert done.line == say(
+            "en", "ask_store_line", what="I have asthma", where=where
+        )
         await app.click(who, yes(done))
     [memory] = await app.memories(who)
     assert (memory.content["fact"], memory.audiences) == ("I have asthma", ())

@@ -24,7 +24,9 @@ PDF = b"%PDF-1.7\nI love natto and my password is hunter2\n%%EOF"
 def uploaded(app: App, place: PersonThread, name: str, content: bytes) -> str:
     """Upload a file as a person of the playground; return its id."""
     data = base64.b64encode(content).decode()
-    made = app.slack.control("files", {"user": place.user, "name": name, "content": data})
+    made = app.slack.control(
+        "files", {"user": place.user, "name": name, "content": data}
+    )
     return str(made["id"])
 
 
@@ -55,7 +57,9 @@ def written(app: App, place: PersonThread, ts: str) -> Message:
     return message
 
 
-async def sent_image(app: App, place: PersonThread, text: str = "What is in it?") -> Message:
+async def sent_image(
+    app: App, place: PersonThread, text: str = "What is in it?"
+) -> Message:
     """Let a person send an image that the model can be shown, and answer it."""
     return await sent(app, place, text, file_ids=[uploaded(app, place, "cat.png", PNG)])
 
@@ -68,7 +72,11 @@ def reply(app: App, message: Message) -> str:
 def shown(app: App) -> list[dict[str, Any]]:
     """Return what the model was asked last, part by part."""
     content = app.prompts()[-1][-1]["content"]
-    return content if isinstance(content, list) else [{"type": "input_text", "text": content}]
+    return (
+        content
+        if isinstance(content, list)
+        else [{"type": "input_text", "text": content}]
+    )
 
 
 async def test_the_model_is_shown_images_and_pdfs(app: App) -> None:
@@ -78,14 +86,18 @@ async def test_the_model_is_shown_images_and_pdfs(app: App) -> None:
     message = await sent(app, place, "What is in these?", file_ids=ids)
     words, image, paper = shown(app)
     assert words["text"] == "What is in these?"
-    assert image["image_url"] == f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    assert (
+        image["image_url"] == f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    )
     assert (paper["filename"], paper["type"]) == ("paper.pdf", "input_file")
     assert base64.b64decode(paper["file_data"].partition(",")[2]) == PDF
     assert f"image (image/png, {len(PNG)} bytes)" in reply(app, message)
     assert f"paper.pdf (application/pdf, {len(PDF)} bytes)" in reply(app, message)
 
 
-async def told_as(app: App, file: dict[str, Any], content: bytes = b"") -> dict[str, Any]:
+async def told_as(
+    app: App, file: dict[str, Any], content: bytes = b""
+) -> dict[str, Any]:
     """Let a person send a file of which Slack says so; return what the model is told of it.
 
     An address of the file that is ``PLACE`` is one at which `content` is.
@@ -93,12 +105,16 @@ async def told_as(app: App, file: dict[str, Any], content: bytes = b"") -> dict[
     place = app.slack.place()
     url = ""
     if content:
-        first = await sent(app, place, "First.", file_ids=[uploaded(app, place, "a.bin", content)])
+        first = await sent(
+            app, place, "First.", file_ids=[uploaded(app, place, "a.bin", content)]
+        )
         url = first.files[0]["url_private"]
     file = {name: url if value == "PLACE" else value for name, value in file.items()}
     await sent(app, place, "What is in it?", files=[{"id": "F1", "name": "it", **file}])
     entries = app.stand_in.call("/_model/journal")["entries"]
-    told = [e for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"][-1]
+    told = [
+        e for e in entries if e["endpoint"] == "responses" and e["kind"] == "reply"
+    ][-1]
     line = told["body"]["input"][-2]["content"].split("\n")[-2]
     found: dict[str, Any] = json.loads(line)
     return found
@@ -116,10 +132,21 @@ VTT = b"WEBVTT \n\n00:00:05.488 --> 00:00:13.349\n- I moved to Osaka\n"
             b"print(1)",
             "print(1)",
         ),
-        ({"mimetype": "text/plain", "url_private": "PLACE"}, "日本語\n".encode(), "日本語\n"),
-        ({"name": "a.rs", "mimetype": "x/y", "url_private": "PLACE"}, b"fn main", "fn main"),
         (
-            {**SPOKEN, "transcription": {"preview": {"content": "Hello", "has_more": False}}},
+            {"mimetype": "text/plain", "url_private": "PLACE"},
+            "日本語\n".encode(),
+            "日本語\n",
+        ),
+        (
+            {"name": "a.rs", "mimetype": "x/y", "url_private": "PLACE"},
+            b"fn main",
+            "fn main",
+        ),
+        (
+            {
+                **SPOKEN,
+                "transcription": {"preview": {"content": "Hello", "has_more": False}},
+            },
             *(b"", "Hello"),
         ),
         (
@@ -133,7 +160,9 @@ VTT = b"WEBVTT \n\n00:00:05.488 --> 00:00:13.349\n- I moved to Osaka\n"
     ],
     ids=["snippet", "text", "code", "voice", "long voice"],
 )
-async def test_texts_are_told(app: App, file: dict[str, Any], content: bytes, text: str) -> None:
+async def test_texts_are_told(
+    app: App, file: dict[str, Any], content: bytes, text: str
+) -> None:
     """Snippets, text files and what Slack heard in a voice clip are text that the model is told."""
     assert (await told_as(app, file, content))["text"] == text
 
@@ -142,7 +171,10 @@ async def test_files_form_no_memories_and_are_not_kept(app: App, database: str) 
     """Nothing in a file is remembered, and no row holds its content or its address."""
     place = app.slack.place()
     message = await sent(
-        app, place, "Sum this up, please.", file_ids=[uploaded(app, place, "natto.pdf", PDF)]
+        app,
+        place,
+        "Sum this up, please.",
+        file_ids=[uploaded(app, place, "natto.pdf", PDF)],
     )
     assert await app.form(message) == []
     kept = json.dumps(app.rows("SELECT * FROM messages"), default=str)
@@ -163,7 +195,8 @@ async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
     assert [part["type"] for part in shown(app)] == ["input_text"]
     # Deleted in Slack, it is shown no more, and nobody is told so again.
     app.slack.control(
-        "messages/delete", {"user": place.user, "channel": place.channel, "ts": first.ts}
+        "messages/delete",
+        {"user": place.user, "channel": place.channel, "ts": first.ts},
     )
     later = await app.ask(place, "And its name?", thread_ts=first.ts)
     assert [part["type"] for part in shown(app)] == ["input_text"]
@@ -171,7 +204,8 @@ async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
 
 
 @pytest.mark.failed_calls(
-    "files.info: file_not_found", because="A file of another workspace is not known in this one."
+    "files.info: file_not_found",
+    because="A file of another workspace is not known in this one.",
 )
 @pytest.mark.parametrize(
     ("file", "key"),
@@ -183,14 +217,22 @@ async def test_a_follow_up_is_about_the_same_files(app: App) -> None:
         ({"mimetype": "image/png", "is_external": True}, "files_elsewhere"),
         ({"mode": "tombstone"}, "files_gone"),
         ({"mode": "hidden_by_limit", "mimetype": "image/png"}, "files_gone"),
-        ({"mimetype": "image/png", "url_private": "https://elsewhere.invalid/x"}, "files_gone"),
-        ({"mimetype": "image/png", "url_private": "{slack}/files-pri/TX-F1/x"}, "files_scope"),
+        (
+            {"mimetype": "image/png", "url_private": "https://elsewhere.invalid/x"},
+            "files_gone",
+        ),
+        (
+            {"mimetype": "image/png", "url_private": "{slack}/files-pri/TX-F1/x"},
+            "files_scope",
+        ),
         ({"file_access": "check_file_info"}, "files_elsewhere"),
         ({"file_access": "access_denied"}, "files_elsewhere"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str) -> None:
+async def test_what_is_not_read_is_said(
+    app: App, file: dict[str, Any], key: str
+) -> None:
     """Each reason why a file was not read is one sentence with what to do; no model is asked."""
     place = app.slack.place()
     root = app.slack.info["slack_api_url"].removesuffix("/api/")
@@ -199,7 +241,9 @@ async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str
     before = app.model_requests()
     message = await sent(app, place, files=[{"id": "F1", "name": "a`b.png", **file}])
     name = f"`{file['name']}`" if "name" in file else "`ab.png`"
-    told = say("en", key, names=name, **({"megabytes": 8} if key == "files_large" else {}))
+    told = say(
+        "en", key, names=name, **({"megabytes": 8} if key == "files_large" else {})
+    )
     assert reply(app, message) == told
     assert app.model_requests() == before
 
@@ -220,18 +264,24 @@ async def test_what_is_not_read_is_said(app: App, file: dict[str, Any], key: str
 async def test_the_name_of_a_file_is_no_link(app: App, name: str, shown: str) -> None:
     """The name of a file that was not read follows the rules for links in answers."""
     place = app.slack.place()
-    message = await sent(app, place, files=[{"id": "F1", "name": name, "mimetype": "x/y"}])
+    message = await sent(
+        app, place, files=[{"id": "F1", "name": name, "mimetype": "x/y"}]
+    )
     assert f"`{shown}`" in reply(app, message)
 
 
 @pytest.mark.parametrize("comment", ["", "What does she want?"])
-async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, comment: str) -> None:
+async def test_a_forwarded_message_is_answered_and_never_remembered(
+    app: App, comment: str
+) -> None:
     """With or without a comment the question is about its words, which are somebody else's."""
     place, other = app.slack.place(), app.slack.person()[0]
     channel = app.slack.channel("public", place.user, other)
     said = app.slack.say(other, channel, "I love natto, and <ramen> & sk-" + "a1" * 24)
     forwarding = {"user": place.user, "text": comment, **said}
-    message = written(app, place, app.slack.control("messages/forward", forwarding)["ts"])
+    message = written(
+        app, place, app.slack.control("messages/forward", forwarding)["ts"]
+    )
     assert await store_message(app.core, message)
     await app.answering.drain(message.thread)
     system, *_, others, asked = app.prompts()[-1]
@@ -243,7 +293,9 @@ async def test_a_forwarded_message_is_answered_and_never_remembered(app: App, co
     assert told["text"] == "I love natto, and <ramen> & [access key removed]"
     assert {"from", "channel"} < told.keys()
     assert await app.form(message) == []
-    assert "natto" not in json.dumps(app.turn(message)["question"] + app.turn(message)["words"])
+    assert "natto" not in json.dumps(
+        app.turn(message)["question"] + app.turn(message)["words"]
+    )
     later = await app.ask(place, "And until when?", thread_ts=message.thread_ts)
     assert "natto" in str(app.prompts()[-1][-2]["content"])
     assert app.turn(later)["status"] == "answered"
@@ -254,7 +306,10 @@ async def test_files_beyond_the_memory_for_files_are_not_read(app: App) -> None:
     message = await sent_image(app, app.slack.place())
     core = replace(app.core, file_bytes=FileBytes(len(PNG)))
     for _ in range(2):
-        async with read_brought(core, message) as first, read_brought(core, message) as second:
+        async with (
+            read_brought(core, message) as first,
+            read_brought(core, message) as second,
+        ):
             brought = [*first.files, *second.files]
         assert [file.trouble for file in brought] == [None, "files_not_now"]
 
@@ -287,7 +342,9 @@ async def running_thread(app: App, messages: int) -> tuple[PersonThread, Message
     place = app.slack.place(channel="public", text="The release is called Kingfisher.")
     for number in range(messages):
         app.slack.say(place.user, place.channel, f"line {number}", thread_ts=place.root)
-    message = await app.receive(place, "<@BOT> What was said here?", thread_ts=place.root)
+    message = await app.receive(
+        place, "<@BOT> What was said here?", thread_ts=place.root
+    )
     return place, message
 
 
@@ -325,40 +382,70 @@ async def test_a_model_that_reads_no_files_answers_without_them(
 ) -> None:
     """Where the model refuses a file the words are answered, once; the reply names the file."""
     place = app.slack.place()
-    app.stand_in.call("/_model/faults", {"endpoint": "responses", "kind": "reply", **how})
+    app.stand_in.call(
+        "/_model/faults", {"endpoint": "responses", "kind": "reply", **how}
+    )
     message = await sent_image(app, place, "I am interested in AWS. Look!")
     assert reply(app, message).endswith(say("en", "files_model", names="`cat.png`"))
     assert "AWS" in reply(app, message)
     assert [part["type"] for part in shown(app)] == ["input_text"]
-    told = app.stand_in.call("/_model/journal")["entries"][-1]["body"]["input"][-2]["content"]
+    told = app.stand_in.call("/_model/journal")["entries"][-1]["body"]["input"][-2][
+        "content"
+    ]
     assert '{"name": "cat.png", "not_shown": "model"}' in told
     assert '"type": "image/png"' not in told
 
 
-ALERT = {"title": "HighErrorRate", "text": "5xx at 12 %", "fallback": "[FIRING:1] HighErrorRate"}
-TABLE_ROW = [{"type": "raw_text", "text": "HighErrorRate"}, {"type": "raw_text", "text": "12 %"}]
+ALERT = {
+    "title": "HighErrorRate",
+    "text": "5xx at 12 %",
+    "fallback": "[FIRING:1] HighErrorRate",
+}
+TABLE_ROW = [
+    {"type": "raw_text", "text": "HighErrorRate"},
+    {"type": "raw_text", "text": "12 %"},
+]
 ROOTS: dict[str, tuple[dict[str, Any], int]] = {
     "an alert": ({"attachments": [ALERT]}, 0),
     "an alert in blocks": (
-        {"blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "HighErrorRate"}}]},
+        {
+            "blocks": [
+                {"type": "section", "text": {"type": "mrkdwn", "text": "HighErrorRate"}}
+            ]
+        },
         0,
     ),
     "a forward": (
-        {"attachments": [{"is_share": True, "author_name": "Ann", "text": "HighErrorRate"}]},
+        {
+            "attachments": [
+                {"is_share": True, "author_name": "Ann", "text": "HighErrorRate"}
+            ]
+        },
         0,
     ),
-    "a table": ({"attachments": [{"blocks": [{"type": "table", "rows": [TABLE_ROW]}]}]}, 0),
+    "a table": (
+        {"attachments": [{"blocks": [{"type": "table", "rows": [TABLE_ROW]}]}]},
+        0,
+    ),
     "a file": (
-        {"text": "the report", "files": [{"id": "F1", "name": "HighErrorRate.pdf", "size": 9}]},
+        {
+            "text": "the report",
+            "files": [{"id": "F1", "name": "HighErrorRate.pdf", "size": 9}],
+        },
         1,
     ),
-    "a graph": ({"attachments": [{**ALERT, "image_url": "https://x.example/graph.png"}]}, 1),
+    "a graph": (
+        {"attachments": [{**ALERT, "image_url": "https://x.example/graph.png"}]},
+        1,
+    ),
     "a text": ({"text": "HighErrorRate"}, 0),
 }
 
 
 @pytest.mark.parametrize("root", ROOTS)
-async def test_what_a_thread_begins_with_is_seen_or_said_to_be_unseen(app: App, root: str) -> None:
+async def test_what_a_thread_begins_with_is_seen_or_said_to_be_unseen(
+    app: App, root: str
+) -> None:
     """An alert, a forward, a table: the model reads it; what it cannot read is said, once."""
     parts, unread = ROOTS[root]
     place = app.slack.place(channel="public")
@@ -366,7 +453,11 @@ async def test_what_a_thread_begins_with_is_seen_or_said_to_be_unseen(app: App, 
     app.slack.control("channels/update", {"channel": place.channel, "add": [other]})
     said = app.slack.say(other, place.channel, **{"text": "", **parts})
     message = await app.ask(place, "<@BOT> what is it about?", thread_ts=said["ts"])
-    [frame] = [str(one["content"]) for one in app.prompts()[-1] if "<thread>" in one["content"][:9]]
+    [frame] = [
+        str(one["content"])
+        for one in app.prompts()[-1]
+        if "<thread>" in one["content"][:9]
+    ]
     line = json.loads(frame.split("\n")[1])
     assert line["from"] == "@Ken Okafor"
     assert "HighErrorRate" in frame

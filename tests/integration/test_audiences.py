@@ -84,11 +84,17 @@ def conversation(app: App, kind: str, user: str, other: str) -> str:
 
 def remembered(app: App, person: Person, audience: str, food: str) -> str:
     """Store a memory; return its key."""
-    value = {"kind": "UserFoodPreference", "content": {"food_name": food}, "sources": []}
+    value = {
+        "kind": "UserFoodPreference",
+        "content": {"food_name": food},
+        "sources": [],
+    }
     return put_memory(app.database, person.namespace(audience), value)
 
 
-@pytest.fixture(params=[(kind, same) for kind in KINDS for same in (True, False)], ids=str)
+@pytest.fixture(
+    params=[(kind, same) for kind in KINDS for same in (True, False)], ids=str
+)
 def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
     """Ask where something was said, or in another conversation of that kind."""
     asked, same = request.param
@@ -97,7 +103,9 @@ def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
     person = Person(app.slack.team_id, user)
     channels = {kind: conversation(app, kind, user, other) for kind in KINDS}
     audiences = {**channels, "dm": "dm", "public": "public"}
-    keys = {kind: remembered(app, person, audiences[kind], dish(kind)) for kind in KINDS}
+    keys = {
+        kind: remembered(app, person, audiences[kind], dish(kind)) for kind in KINDS
+    }
     channel = channels[asked] if same else conversation(app, asked, user, other)
     if asked == "unknown":
         app.slack.fault("conversations.info", error="channel_not_found", times=None)
@@ -115,7 +123,9 @@ def case(app: App, request: pytest.FixtureRequest) -> Iterator[Case]:
 async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     """The prompt, the memories considered and the tools see just the same."""
     app = case.app
-    message = await app.ask(case.place, "What can I eat today, and what have I told you?")
+    message = await app.ask(
+        case.place, "What can I eat today, and what have I told you?"
+    )
     prompt = app.prompts()[-1]
     assert case.shows(prompt) == case.seen
 
@@ -128,7 +138,9 @@ async def test_a_reply_and_all_that_shows_what_it_drew_on(case: Case) -> None:
     assert await read_shaping(app.core, case.bystander, turn["id"]) is None
 
     view = await view_of_message(app.core, message)
-    words = PersonMessage(text="forget all the stews", channel=case.place.channel, ts=message.ts)
+    words = PersonMessage(
+        text="forget all the stews", channel=case.place.channel, ts=message.ts
+    )
     tools = MemoryTools(app.core.former, view, words)
     found = await tools.call("memory_search", {"query": "stew"})
     assert case.shows(found) == case.seen
@@ -187,7 +199,10 @@ async def test_a_person_widens_and_narrows(app: App) -> None:
     """What is moved is drawn on where its person said, Slack Connect included, and nowhere else."""
     user, team = app.slack.person()
     person = Person(app.slack.team_id, user)
-    partner, secret = app.slack.channel("connect", user), app.slack.channel("private", user)
+    partner, secret = (
+        app.slack.channel("connect", user),
+        app.slack.channel("private", user),
+    )
     general = app.slack.channel("public", user)
     key = remembered(app, person, "dm", dish("dm"))
     for audience, seen in (
@@ -198,12 +213,15 @@ async def test_a_person_widens_and_narrows(app: App) -> None:
     ):
         await move_memory(app.pool, app.embedder, person, key, audience)
         for channel in (partner, secret, general):
-            await app.ask(PersonThread(user, team, channel, "1.0", "1.0"), "What can I eat?")
+            await app.ask(
+                PersonThread(user, team, channel, "1.0", "1.0"), "What can I eat?"
+            )
             assert (dish("dm") in json.dumps(app.prompts()[-1])) == (channel in seen)
 
 
 @pytest.mark.failed_calls(
-    "chat.startStream: team_not_found", because="The playground has the id in one organisation."
+    "chat.startStream: team_not_found",
+    because="The playground has the id in one organisation.",
 )
 async def test_the_same_id_in_two_organisations_is_two_people(app: App) -> None:
     """Messages and clicks of a person of another organisation reach no row of the local one."""
@@ -212,8 +230,17 @@ async def test_the_same_id_in_two_organisations_is_two_people(app: App) -> None:
     assert [one["food_name"] for one in await app.form(local)] == ["ramen"]
     channel, home = app.slack.channel("connect", place.user), "T0OTHER0001"
     posted = app.slack.say(place.user, channel, "<@BOT> I love natto")
-    event = {"type": "app_mention", "user": place.user, "channel": channel, "ts": posted["ts"]}
-    event |= {"text": f"<@{app.slack.bot_user_id}> I love natto", "team": home, "user_team": home}
+    event = {
+        "type": "app_mention",
+        "user": place.user,
+        "channel": channel,
+        "ts": posted["ts"],
+    }
+    event |= {
+        "text": f"<@{app.slack.bot_user_id}> I love natto",
+        "team": home,
+        "user_team": home,
+    }
     app.slack.forget_calls()
     body = {
         "type": "event_callback",
@@ -229,17 +256,30 @@ async def test_the_same_id_in_two_organisations_is_two_people(app: App) -> None:
     await app.answering.drain(foreign.thread)
     assert "ramen" not in json.dumps(app.prompts()[-1])
     assert [one["food_name"] for one in await app.form(foreign, channel)] == ["natto"]
-    assert [one.content["food_name"] for one in await app.memories(local.person)] == ["ramen"]
+    assert [one.content["food_name"] for one in await app.memories(local.person)] == [
+        "ramen"
+    ]
     [*_, streamed] = app.slack.calls("chat.startStream", "chat.postMessage")
     assert streamed["args"].get("recipient_user_id", place.user) == place.user
     user, team = {"id": place.user}, {"id": app.slack.team_id}
-    for home_team, person in ((home, foreign.person), (app.slack.team_id, local.person)):
-        assert person_of({"user": {**user, "team_id": home_team}, "team": team}, here) == person
-    assert person_of({"user_id": place.user, "team_id": app.slack.team_id}, here) == local.person
+    for home_team, person in (
+        (home, foreign.person),
+        (app.slack.team_id, local.person),
+    ):
+        assert (
+            person_of({"user": {**user, "team_id": home_team}, "team": team}, here)
+            == person
+        )
+    assert (
+        person_of({"user_id": place.user, "team_id": app.slack.team_id}, here)
+        == local.person
+    )
 
 
 @pytest.mark.parametrize("fails", [False, True])
-@pytest.mark.failed_calls("auth.teams.list: internal_error", because="Slack names no workspace.")
+@pytest.mark.failed_calls(
+    "auth.teams.list: internal_error", because="Slack names no workspace."
+)
 async def test_only_the_workspaces_that_slack_names_are_of_the_organisation(
     app: App, fails: bool
 ) -> None:
@@ -271,23 +311,43 @@ async def test_only_the_workspaces_that_slack_names_are_of_the_organisation(
 @pytest.mark.failed_calls(
     "chat.startStream: team_not_found", because="The playground has no enterprise."
 )
-async def test_in_an_enterprise_an_edit_while_memory_is_off_is_not_kept(app: App) -> None:
+async def test_in_an_enterprise_an_edit_while_memory_is_off_is_not_kept(
+    app: App,
+) -> None:
     """A message and its edit are of one person: the enterprise is known of the installation."""
     place, wired = app.slack.place(channel="connect"), app.core
     here = replace(await wired.slack.get(app.slack.team_id), enterprise_id="E1")
     grid = replace(
-        wired, slack=Installations(single_installation(here), base_url=wired.slack.base_url)
+        wired,
+        slack=Installations(single_installation(here), base_url=wired.slack.base_url),
     )
-    body = {"type": "event_callback", "team_id": here.team_id, "is_ext_shared_channel": True}
-    said = {"type": "message", "channel": place.channel, "user": place.user, "user_team": "E1"}
+    body = {
+        "type": "event_callback",
+        "team_id": here.team_id,
+        "is_ext_shared_channel": True,
+    }
+    said = {
+        "type": "message",
+        "channel": place.channel,
+        "user": place.user,
+        "user_team": "E1",
+    }
     said |= {"ts": place.root, "text": f"<@{here.bot_user_id}> I love ramen"}
     await handle_event(grid, {**body, "event_id": "Ev1", "event": said})
     [row] = app.rows("SELECT user_id, thread FROM messages")
     assert row["user_id"] == place.user
     await app.answering.drain(row["thread"])
     await app.off(place)
-    edit = {"type": "message", "subtype": "message_changed", "channel": place.channel, "ts": LATER}
-    now = {"message": {**said, "text": f"{said['text']} and natto"}, "previous_message": said}
+    edit = {
+        "type": "message",
+        "subtype": "message_changed",
+        "channel": place.channel,
+        "ts": LATER,
+    }
+    now = {
+        "message": {**said, "text": f"{said['text']} and natto"},
+        "previous_message": said,
+    }
     await handle_event(grid, {**body, "event_id": "Ev2", "event": {**edit, **now}})
     [row] = app.rows("SELECT question, words FROM messages")
     assert "natto" not in f"{row}"

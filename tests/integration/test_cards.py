@@ -52,7 +52,9 @@ async def fact(
     origin = Origin(actor="command", evidence=said, channel="D1", ts=ts)
     given = [({"fact": sentence}, origin)]
     await add_memories(app.pool, app.embedder, person.namespace(DM), "UserFact", given)
-    [found] = [one for one in await app.memories(person) if sentence in str(one.content)]
+    [found] = [
+        one for one in await app.memories(person) if sentence in str(one.content)
+    ]
     if is_shown:
         await show_to_colleagues(app.pool, app.embedder, person, found.key, said)
     return found
@@ -110,19 +112,26 @@ async def test_a_public_channel_is_told_what_the_shown_sentence_says_and_no_more
     place, aya = named(app, "Aya Public", channel="public")
     namespace = aya.namespace(DM)
     for content, sentence in (
-        ({"food_name": "ramen", "description": "when I am ill"}, "I eat ramen when I am ill"),
+        (
+            {"food_name": "ramen", "description": "when I am ill"},
+            "I eat ramen when I am ill",
+        ),
         ({"food_name": "ramen", "preference": 90}, "I  love ramen"),
     ):
         origin = Origin(actor="command", evidence=sentence)
         given = [(content, origin)]
-        await add_memories(app.pool, app.embedder, namespace, "UserFoodPreference", given)
+        await add_memories(
+            app.pool, app.embedder, namespace, "UserFoodPreference", given
+        )
     [memory] = await app.memories(aya)
     await show_to_colleagues(app.pool, app.embedder, aya, memory.key, "I love ramen")
     await app.ask(place, "<@BOT> What can I eat?")
     assert "ramen" in app.context()
     assert "I am ill" not in app.context()
     with pytest.raises(ChangedSince):
-        await show_to_colleagues(app.pool, app.embedder, aya, memory.key, "I love ramen")
+        await show_to_colleagues(
+            app.pool, app.embedder, aya, memory.key, "I love ramen"
+        )
 
 
 @pytest.mark.parametrize("ends", ["forget", "erase", "off", "deactivate", "edit"])
@@ -142,7 +151,9 @@ async def test_a_line_is_gone_with_its_person_or_memory(app: App, ends: str) -> 
         case "off":
             await turn_off(app.core, aya)
         case "edit":
-            words = PersonMessage(text="Never mind", channel="D1", ts="1000000000.000001")
+            words = PersonMessage(
+                text="Never mind", channel="D1", ts="1000000000.000001"
+            )
             message = (words.channel, words.ts)
             await follow_message(app.pool, app.embedder, aya, message, words)
             assert [one.audiences for one in await app.memories(aya)] == [()]
@@ -161,11 +172,15 @@ async def test_a_sentence_that_names_what_is_forgotten_is_not_shown_until_the_un
     """Two memories came from it; colleagues were shown the one that stays."""
     _, aya = named(app, "Aya Two")
     sentence = "I run marathons and I hate olives"
-    said = Origin(actor="command", evidence=sentence, channel="D1", ts="1000000000.000001")
+    said = Origin(
+        actor="command", evidence=sentence, channel="D1", ts="1000000000.000001"
+    )
     own = aya.namespace(DM)
     add = partial(add_memories, app.pool, app.embedder, own)
     [runs] = await add("UserFact", [({"fact": "I run marathons"}, said)])
-    [hates] = await add("UserFoodPreference", [({"food_name": "olives", "preference": 5}, said)])
+    [hates] = await add(
+        "UserFoodPreference", [({"food_name": "olives", "preference": 5}, said)]
+    )
     await show_to_colleagues(app.pool, app.embedder, aya, runs.key, sentence)
     [jonas] = [app.person(app.slack.place())]
     assert await read_card(app.pool, jonas, aya, most=9)
@@ -185,13 +200,17 @@ async def test_a_sentence_that_names_what_is_forgotten_is_not_shown_until_the_un
     assert await read_card(app.pool, jonas, aya, most=9) == []
 
 
-@pytest.mark.parametrize("who", ["is_restricted", "is_ultra_restricted", "external", "connect"])
+@pytest.mark.parametrize(
+    "who", ["is_restricted", "is_ultra_restricted", "external", "connect"]
+)
 async def test_guests_and_shared_channels_have_no_card(app: App, who: str) -> None:
     """A guest and a person of another workspace see none and show none; nor does Slack Connect."""
     colleague, aya = named(app, f"Aya {who}")
     await fact(app, aya, is_shown=True)
     channel = "connect" if who in ("external", "connect") else "dm"
-    place, guest = named(app, f"Guest {who}", channel=channel, external=who == "external")
+    place, guest = named(
+        app, f"Guest {who}", channel=channel, external=who == "external"
+    )
     if channel == "dm":
         app.slack.control("users/update", {"user": place.user, who: True})
     _, seen = await asks(app, place, f"<@{aya.user_id}>")
@@ -244,7 +263,11 @@ NAMES: list[tuple[list[str], str, str | list[str]]] = [
     (["Aya", "Aya Mallory"], "Aya", ["Aya", "Aya Mallory"]),
     (["Aya Tanaka", "Aya Mallory"], "Aya", ["Aya Mallory", "Aya Tanaka"]),
     (["Aya Tanaka", "Aya Tanaka"], "Aya Tanaka", ["Aya Tanaka"]),
-    (["Aya Tanaka", "Mallory Aya Tanaka"], "Aya Tanaka", ["Aya Tanaka", "Mallory Aya Tanaka"]),
+    (
+        ["Aya Tanaka", "Mallory Aya Tanaka"],
+        "Aya Tanaka",
+        ["Aya Tanaka", "Mallory Aya Tanaka"],
+    ),
     (["田中太郎", "田中花子"], "田中", ["田中太郎", "田中花子"]),
     (["Sally"], "Al", []),
     (["Aya"], "", []),
@@ -261,7 +284,9 @@ async def test_a_name_is_taken_for_its_owner_only_if_nobody_elses_has_it_in_it(
     for name in known:
         _, owner = named(app, name)
         await fact(app, owner, f"I am {name}", is_shown=True)
-        app.core.names.note_user(owner.team_id, {"id": owner.user_id, "real_name": name})
+        app.core.names.note_user(
+            owner.team_id, {"id": owner.user_id, "real_name": name}
+        )
     _, seen = await asks(app, jonas, asked)
     [output] = app.outputs()
     if isinstance(expected, str):
@@ -280,7 +305,9 @@ async def test_a_mention_decides_which_of_two_of_a_name_is_meant(app: App) -> No
     _, other = named(app, "Aya Twin")
     for owner in (aya, other):
         await fact(app, owner, f"I am {owner.user_id}", is_shown=True)
-        app.core.names.note_user(owner.team_id, {"id": owner.user_id, "name": "Aya Twin"})
+        app.core.names.note_user(
+            owner.team_id, {"id": owner.user_id, "name": "Aya Twin"}
+        )
     _, unknown = named(app, "Ben Unknown")
     await fact(app, unknown, f"I am {unknown.user_id}", is_shown=True)
     asked = {f"@{aya.user_id}": [aya], "Aya Twin": [aya], f"<@{unknown.user_id}>": []}
@@ -288,7 +315,9 @@ async def test_a_mention_decides_which_of_two_of_a_name_is_meant(app: App) -> No
         app.script_calls(("ask_about_colleague", {"name": name}))
         message = await app.ask(jonas, f"How does <@{aya.user_id}> like reviews?")
         seen = str(app.shown(message))
-        assert [one for one in (aya, other, unknown) if f"I am {one.user_id}" in seen] == expected
+        assert [
+            one for one in (aya, other, unknown) if f"I am {one.user_id}" in seen
+        ] == expected
     app.script_calls(("ask_about_colleague", {"name": f"<@{aya.user_id}>"}))
     message = await app.ask(jonas, "How does Aya Twin like reviews?")
     assert app.outputs()[0]["colleagues"] == ["Aya Twin"]
@@ -320,7 +349,9 @@ async def test_slack_is_asked_once_about_each_person_of_a_message(app: App) -> N
 
 async def test_people_see_no_line_but_that_of_whom_they_ask(app: App) -> None:
     """Row-level security opens one named person's card, of the same workspace, and reads only."""
-    people = [Person("T0CARDS" if n % 2 else "T1CARDS", f"U{n:02}CARDS") for n in range(40)]
+    people = [
+        Person("T0CARDS" if n % 2 else "T1CARDS", f"U{n:02}CARDS") for n in range(40)
+    ]
     for n, person in enumerate(people):
         await fact(app, person, f"line {n} of colleagues", is_shown=True)
         await fact(app, person, f"line {n} of a direct message")
@@ -333,7 +364,9 @@ async def test_people_see_no_line_but_that_of_whom_they_ask(app: App) -> None:
     scope = {**people[1].settings, "kioku.colleague": people[3].user_id}
     seen = await execute_statement(app.pool, "SELECT prefix FROM store", scope=scope)
     expected = {people[1].namespace(one).prefix for one in (COLLEAGUES, DM)}
-    assert {row["prefix"] for row in seen} == expected | {people[3].namespace(COLLEAGUES).prefix}
+    assert {row["prefix"] for row in seen} == expected | {
+        people[3].namespace(COLLEAGUES).prefix
+    }
     await execute_statement(
         app.pool, "DELETE FROM store WHERE strpos(prefix, 'U03') > 0", scope=scope
     )

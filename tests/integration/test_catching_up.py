@@ -28,7 +28,10 @@ async def mark(app: App) -> None:
 
 def away(app: App, minutes: float) -> None:
     """Let it be so many minutes since anybody listened."""
-    app.rows("UPDATE listening SET heard_at = now() - make_interval(secs => %s)", minutes * 60)
+    app.rows(
+        "UPDATE listening SET heard_at = now() - make_interval(secs => %s)",
+        minutes * 60,
+    )
 
 
 async def caught_up(app: App) -> int:
@@ -79,7 +82,9 @@ async def test_a_gap_is_caught_up_with_once(app: App) -> None:
     await mark(app)
     assert app.jobs(CATCH_UP) == []
     away(app, 5.1)
-    [before] = app.rows("SELECT extract(epoch FROM heard_at)::float AS heard FROM listening")
+    [before] = app.rows(
+        "SELECT extract(epoch FROM heard_at)::float AS heard FROM listening"
+    )
     await asyncio.gather(*(mark(app) for _ in range(4)))
     [job] = app.jobs(CATCH_UP)
     assert job["args"]["team"] == app.slack.team_id
@@ -103,7 +108,9 @@ async def test_somebody_listens_only_while_connected(app: App) -> None:
     assert app.jobs(CATCH_UP) == []
 
 
-async def in_thread(app: App, place: PersonThread, text: str, root: str, **who: Any) -> None:
+async def in_thread(
+    app: App, place: PersonThread, text: str, root: str, **who: Any
+) -> None:
     """Let somebody write in a thread; nothing is delivered."""
     user = who.get("user", place.user)
     app.slack.say(user, place.channel, text, thread_ts=root)
@@ -143,7 +150,9 @@ async def test_what_was_missed_is_answered_once(app: App) -> None:
     await caught_up(app)
     assert waiting(app) == found
     assert len(app.slack.calls("conversations.history", "conversations.replies")) > sent
-    for row in app.rows("SELECT DISTINCT thread FROM messages WHERE status = 'waiting'"):
+    for row in app.rows(
+        "SELECT DISTINCT thread FROM messages WHERE status = 'waiting'"
+    ):
         await app.answering.drain(row["thread"])
     message = replace(known, ts=in_dm["ts"], thread_ts=in_dm["ts"])
     assert len(app.replies(message)) == 2
@@ -198,7 +207,9 @@ async def test_backfill_goes_back_one_day_at_most(app: App) -> None:
     assert row["age"] == pytest.approx(86_400, abs=60)
 
 
-async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(app: App) -> None:
+async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(
+    app: App,
+) -> None:
     """A mention found in a channel that became Slack Connect meanwhile is not answered from public.
 
     The kind that was looked up before the outage is still younger than an hour.
@@ -206,9 +217,13 @@ async def test_a_channel_shared_while_the_app_was_away_sees_its_own_alone(app: A
     place, bot = app.slack.place(channel="public"), f"<@{app.slack.bot_user_id}>"
     told = await app.ask(place, f"{bot} I like ramen")
     await app.form_words(told.team_id, told.user_id, PUBLIC)
-    assert [memory.audiences for memory in await app.memories(told.person)] == [(PUBLIC,)]
+    assert [memory.audiences for memory in await app.memories(told.person)] == [
+        (PUBLIC,)
+    ]
     app.slack.control("channels/update", {"channel": place.channel, "shared": True})
-    below = app.slack.say(place.user, place.channel, "What can I eat?", thread_ts=told.ts)
+    below = app.slack.say(
+        place.user, place.channel, "What can I eat?", thread_ts=told.ts
+    )
     asked = app.slack.say(place.user, place.channel, f"{bot} What can I eat?")
     await missed(app)
     await caught_up(app)

@@ -28,7 +28,9 @@ async def idle(pool: Pool) -> None:
         await connection.execute("DELETE FROM procrastinate_jobs")
 
 
-async def added(app: App, person: Person, turn: UUID, changes: Sequence[Change]) -> None:
+async def added(
+    app: App, person: Person, turn: UUID, changes: Sequence[Change]
+) -> None:
     """Add the notice of a turn."""
     async with person_transaction(app.pool, person) as connection:
         formed = FormationResult(changes=tuple(changes))
@@ -40,7 +42,9 @@ async def formed(app: App, channel: str = "dm") -> tuple[PersonThread, dict[str,
     place = app.slack.place(channel=channel)
     message = await app.ask(place, "I love ramen")
     turn = app.turn(message)
-    said = Origin(actor="command", evidence="I love ramen", channel=place.channel, ts=message.ts)
+    said = Origin(
+        actor="command", evidence="I love ramen", channel=place.channel, ts=message.ts
+    )
     changes = await add_memories(
         app.pool,
         app.embedder,
@@ -111,7 +115,10 @@ async def test_the_two_jobs_of_a_tools_notice_show_it_once(app: App) -> None:
     """Where a turn ends as the minute of the other job is over, one of them waits."""
     asked = await app.ask(app.slack.place(), "remember that I love ramen")
     assert len(app.jobs(SHOW_NOTICE)) == 2
-    app.rows("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE task_name = %s", SHOW_NOTICE)
+    app.rows(
+        "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE task_name = %s",
+        SHOW_NOTICE,
+    )
     app.slack.fault("chat.postMessage", delay_ms=1_500, times=2)
     app.core.queue.start(replies=4, background=1)
     try:
@@ -130,7 +137,9 @@ def under_way(app: App) -> list[dict[str, Any]]:
     )
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"error": "ratelimited", "retry_after": 1}])
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"error": "ratelimited", "retry_after": 1}]
+)
 async def test_a_notice_that_slack_refuses_is_shown_by_its_next_attempt(
     app: App, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
@@ -157,7 +166,9 @@ async def test_a_notice_whose_post_slack_answers_too_late_is_there_once(
     assert len(notices_seen(app, place)) == 1
 
 
-@pytest.mark.failed_calls("chat.postEphemeral: is_archived", because="That is what is tested.")
+@pytest.mark.failed_calls(
+    "chat.postEphemeral: is_archived", because="That is what is tested."
+)
 async def test_a_channel_that_is_archived_gets_no_notice(app: App) -> None:
     """Slack refuses it, which is final: it is not shown later either, when that is taken back."""
     place, job = await formed(app, "public")
@@ -204,7 +215,9 @@ async def test_a_notice_says_that_its_message_was_deleted(app: App) -> None:
     first = await app.ask(place, "I love ramen")
     await app.form(first)
     second = await app.ask(place, "Ramen is okay")
-    said = Origin(actor="command", evidence="Ramen is okay", channel=place.channel, ts=second.ts)
+    said = Origin(
+        actor="command", evidence="Ramen is okay", channel=place.channel, ts=second.ts
+    )
     changes = await add_memories(
         app.pool,
         app.embedder,
@@ -222,7 +235,9 @@ async def test_a_notice_says_that_its_message_was_deleted(app: App) -> None:
     for job in app.take_jobs(SHOW_NOTICE):
         await show(app, job)
     told = say("en", "notice_deleted")
-    [notice] = [one for one in app.slack.seen(place.user, place.channel) if one["text"] == told]
+    [notice] = [
+        one for one in app.slack.seen(place.user, place.channel) if one["text"] == told
+    ]
     assert elements(notice) == []
     assert "was:" not in str(app.shown(second))
     assert "Thinks ramen is okay" in str(app.shown(second))

@@ -96,7 +96,9 @@ class Ledger:
         [change] = (await self.say(text, **more)).changes
         return change
 
-    async def like(self, name: str, *, ts: str = "1700000001.0", level: int = 80) -> Change:
+    async def like(
+        self, name: str, *, ts: str = "1700000001.0", level: int = 80
+    ) -> Change:
         """Remember a food of which the person says that they love it."""
         return await self.change(f"I love {name}", ts=ts, content=food(name, level))
 
@@ -107,7 +109,9 @@ class Ledger:
     async def edit(self, key: str, content: dict[str, Any], **more: Any) -> Change:
         """Let the person edit a memory; return the one change."""
         origin = Origin(actor="modal", evidence="typed")
-        edited = edit_memory(self.pool, self.embedder, ALICE, key, content, origin, **more)
+        edited = edit_memory(
+            self.pool, self.embedder, ALICE, key, content, origin, **more
+        )
         [change] = await edited
         return change
 
@@ -124,7 +128,12 @@ def ledger(pool: Pool, model_embedder: Embedder, database: str) -> Ledger:
 
 def food(name: str, level: int | None = 80, **more: Any) -> dict[str, Any]:
     """Return a food's content as its schema has it."""
-    return {"food_name": name, "cuisine": None, "preference": level, "description": None} | more
+    return {
+        "food_name": name,
+        "cuisine": None,
+        "preference": level,
+        "description": None,
+    } | more
 
 
 async def test_every_writer_leaves_a_change(ledger: Ledger) -> None:
@@ -136,7 +145,10 @@ async def test_every_writer_leaves_a_change(ledger: Ledger) -> None:
     edited = await ledger.edit(liked.key, food("soba", 90))
     moved = await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, PUBLIC)
     gone = await ledger.change(
-        "I hate soba", ts=f"{datetime.now(UTC).timestamp():.6f}", content=None, key=liked.key
+        "I hate soba",
+        ts=f"{datetime.now(UTC).timestamp():.6f}",
+        content=None,
+        key=liked.key,
     )
     entries = await list_changes(ledger.pool, ALICE)
     assert [(e.action, e.actor) for e in entries] == [
@@ -147,7 +159,9 @@ async def test_every_writer_leaves_a_change(ledger: Ledger) -> None:
         ("remembered", "formation"),
     ]
     assert entries == [gone, moved, edited, again, liked]
-    assert [(e.before or {}).get("preference") for e in entries] == [*(90, 90, 80, 80, None)]
+    assert [(e.before or {}).get("preference") for e in entries] == [
+        *(90, 90, 80, 80, None)
+    ]
     assert await list_changes(ledger.pool, ALICE, limit=1) == entries[:1]
     assert await list_changes(ledger.pool, ALICE, key=liked.key) == entries
     assert await list_changes(ledger.pool, ALICE, batch=liked.batch) == [liked]
@@ -160,7 +174,10 @@ async def test_any_change_is_undone_in_any_order_and_taken_back(ledger: Ledger) 
     liked = await ledger.like("ramen")
     edited = await ledger.edit(liked.key, food("ramen", 5))
     detail = await ledger.change(
-        "with egg", ts="1700000002.0", content=food("ramen", 5, description="egg"), key=liked.key
+        "with egg",
+        ts="1700000002.0",
+        content=food("ramen", 5, description="egg"),
+        key=liked.key,
     )
     before = printed(ledger.database, "store", vector_dates=False)["store"]
     assert (await ledger.contents())[0] == food("ramen", 5, description="egg")
@@ -174,7 +191,9 @@ async def test_any_change_is_undone_in_any_order_and_taken_back(ledger: Ledger) 
     ids = [liked.id, edited.id, detail.id]
     assert len(await redo_changes(ledger.pool, ledger.embedder, ALICE, ids)) == 3
     assert (await ledger.contents())[0] == food("ramen", 5, description="egg")
-    assert len(printed(ledger.database, "store", vector_dates=False)["store"]) == len(before)
+    assert len(printed(ledger.database, "store", vector_dates=False)["store"]) == len(
+        before
+    )
     assert await undo_changes(ledger.pool, ledger.embedder, BOB, ids=ids) == []
 
 
@@ -195,7 +214,9 @@ async def test_one_thing_is_one_memory_however_it_comes(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("way", ["a form", "a message", "a question"])
-async def test_what_gets_the_name_of_another_thing_joins_it(ledger: Ledger, way: str) -> None:
+async def test_what_gets_the_name_of_another_thing_joins_it(
+    ledger: Ledger, way: str
+) -> None:
     """The old memory is taken back, its details are said of the other; Undo brings back both."""
     sushi = await ledger.change(
         "sushi, raw", ts="1700000001.0", content=food("sushi", 90, description="raw")
@@ -205,9 +226,13 @@ async def test_what_gets_the_name_of_another_thing_joins_it(ledger: Ledger, way:
     content = food("ramen", 90, description="raw")
     if way == "a form":
         origin = Origin(actor="modal", evidence="ramen")
-        changes = await edit_memory(ledger.pool, ledger.embedder, ALICE, sushi.key, content, origin)
+        changes = await edit_memory(
+            ledger.pool, ledger.embedder, ALICE, sushi.key, content, origin
+        )
     elif way == "a message":
-        said = await ledger.say("It is ramen", ts="4000000000.0", content=content, key=sushi.key)
+        said = await ledger.say(
+            "It is ramen", ts="4000000000.0", content=content, key=sushi.key
+        )
         changes = [*said.changes]
     else:
         store = await ledger.run("It is ramen", "4000000000.0")
@@ -216,7 +241,9 @@ async def test_what_gets_the_name_of_another_thing_joins_it(ledger: Ledger, way:
         value = {"kind": KIND, "content": {**content, "evidence": "It is ramen"}}
         await store.aput(OWN.own.parts, sushi.key, value)
         [question] = (await store.commit()).questions
-        changes = await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, "yes")
+        changes = await answer_question(
+            ledger.pool, ledger.embedder, ALICE, question.id, "yes"
+        )
         content["preference"] = 80
     assert [(one.key, one.action) for one in changes] == [
         (sushi.key, "removed"),
@@ -252,7 +279,9 @@ async def test_a_name_comes_back_when_the_message_that_changed_it_is_gone(
 ) -> None:
     """There is one memory of the old name, which says what was said of it last."""
     old = await ledger.like("sushi", ts="1700000001.0")
-    await ledger.change("It is udon", ts="1700000002.0", content=food("udon"), key=old.key)
+    await ledger.change(
+        "It is udon", ts="1700000002.0", content=food("udon"), key=old.key
+    )
     await ledger.like("sushi", ts="1700000003.0", level=5)
     assert len(await ledger.contents()) == 2
     message = ("D1", "1700000002.0")
@@ -276,18 +305,25 @@ async def test_what_is_remembered_of_a_name_goes_on_before_what_was_taken_back(
     await ledger.undo(newer)
     await ledger.undo(renamed)
     typed = Origin(actor="command", evidence="sushi")
-    again = await add_memory(ledger.pool, ledger.embedder, OWN.own, KIND, food("sushi", 9), typed)
+    again = await add_memory(
+        ledger.pool, ledger.embedder, OWN.own, KIND, food("sushi", 9), typed
+    )
     assert (again.key, again.action) == (old.key, "updated")
     assert await ledger.contents() == [food("sushi", 9)]
 
 
-async def test_what_comes_back_beside_something_newer_is_asked_about(ledger: Ledger) -> None:
+async def test_what_comes_back_beside_something_newer_is_asked_about(
+    ledger: Ledger,
+) -> None:
     """Forgotten, said anew, Undo: one memory, which says what was said last, and a question."""
     await ledger.like("ramen", level=90)
     forgotten = await forget(ledger.pool, ALICE, Selection(everything=True))
     assert forgotten.id is not None
     await ledger.like("ramen", ts="1700000005.0", level=5)
-    assert len(await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id)) == 1
+    assert (
+        len(await undo_forgetting(ledger.pool, ledger.embedder, ALICE, forgotten.id))
+        == 1
+    )
     assert await ledger.contents() == [food("ramen", 5)]
     [question] = await open_questions(ledger.pool, ALICE)
     assert (question.asks, question.after) == ("older", food("ramen", 90))
@@ -310,7 +346,9 @@ async def test_a_question_is_answered_once(ledger: Ledger) -> None:
         found = [one["preference"] for one in await ledger.contents()]
         assert found == levels, answer
         with pytest.raises(ChangeGone):
-            await answer_question(ledger.pool, ledger.embedder, ALICE, question.id, answer)
+            await answer_question(
+                ledger.pool, ledger.embedder, ALICE, question.id, answer
+            )
 
 
 async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> None:
@@ -324,10 +362,17 @@ async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> Non
     )
     message = ("D1", "1700000001.0")
     async with person_transaction(ledger.pool, ALICE) as connection:
-        assert await messages_among(connection, ALICE, [message, ("D1", "9.9")]) == {message}
+        assert await messages_among(connection, ALICE, [message, ("D1", "9.9")]) == {
+            message
+        }
     edited = PersonMessage(text="I love ramen, still", channel="D1", ts=message[1])
-    assert await follow_message(ledger.pool, ledger.embedder, ALICE, message, edited) == set()
-    assert await follow_message(ledger.pool, ledger.embedder, ALICE, message, None) == {liked.key}
+    assert (
+        await follow_message(ledger.pool, ledger.embedder, ALICE, message, edited)
+        == set()
+    )
+    assert await follow_message(ledger.pool, ledger.embedder, ALICE, message, None) == {
+        liked.key
+    }
     assert await ledger.contents() == [food("ramen", None, description="egg")]
     origin = Origin(actor="command")
     content = food("ramen", 3, description="egg")
@@ -346,7 +391,10 @@ async def test_what_ends_is_as_it_was_before(ledger: Ledger) -> None:
     """Until then the newer holds; hidden at once, then deleted; a memory of its own goes."""
     liked = await ledger.like("ramen", level=90)
     later = await ledger.change(
-        "Ramen: 5 until Friday", ts="1700000002.0", content=food("ramen", 5), key=liked.key
+        "Ramen: 5 until Friday",
+        ts="1700000002.0",
+        content=food("ramen", 5),
+        key=liked.key,
     )
     end = datetime.now(UTC) - timedelta(seconds=1)
     ledger.rows("UPDATE statements SET until = %s WHERE id = %s", end, later.id)
@@ -357,7 +405,9 @@ async def test_what_ends_is_as_it_was_before(ledger: Ledger) -> None:
     assert naming(ledger.database, "ramen") == {}
 
 
-async def test_an_edit_is_refused_where_the_memory_has_changed_since(ledger: Ledger) -> None:
+async def test_an_edit_is_refused_where_the_memory_has_changed_since(
+    ledger: Ledger,
+) -> None:
     """The person sees what the memory says now, and edits that; of another person there is none."""
     liked = await ledger.like("ramen")
     [shown] = await list_memories(ledger.pool, ALICE)
@@ -371,7 +421,9 @@ async def test_an_edit_is_refused_where_the_memory_has_changed_since(ledger: Led
     [shown] = await list_memories(ledger.pool, ALICE)
     await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, PUBLIC)
     with pytest.raises(ChangedSince):
-        await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, DM, seen=shown.updated_at)
+        await move_memory(
+            ledger.pool, ledger.embedder, ALICE, liked.key, DM, seen=shown.updated_at
+        )
 
 
 async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None:
@@ -389,7 +441,10 @@ async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None
         value = {"kind": KIND, "content": {**food(name), "evidence": words}}
         await store.aput(OWN.own.parts, str(uuid4()), value)
     refused = await store.commit()
-    assert ([one.reason for one in refused.refused], refused.changes) == (["full", "full"], ())
+    assert ([one.reason for one in refused.refused], refused.changes) == (
+        ["full", "full"],
+        (),
+    )
     given = [({"food_name": "soba"}, Origin(actor="command"))]
     with pytest.raises(MemoryFull):
         await add_memories(ledger.pool, ledger.embedder, OWN.own, KIND, given)
@@ -398,10 +453,14 @@ async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None
     assert (why.sentence, why.reason) == (words, "full")
 
 
-async def test_a_channel_that_gets_another_id_keeps_its_memories(ledger: Ledger) -> None:
+async def test_a_channel_that_gets_another_id_keeps_its_memories(
+    ledger: Ledger,
+) -> None:
     """What was said in it is known under the new id, and no longer under the old one."""
     old, new = (memory_view(ALICE.namespace(channel)) for channel in ("G1", "C9"))
-    liked = await ledger.change("I love soba", ts="1700000001.0", content=food("soba"), view=old)
+    liked = await ledger.change(
+        "I love soba", ts="1700000001.0", content=food("soba"), view=old
+    )
     async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
         await change_channel(connection, ALICE, "G1", "C9")
     found = (await recall_memories(ledger.pool, ledger.embedder, new, "?")).memories

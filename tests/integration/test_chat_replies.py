@@ -28,9 +28,19 @@ from tests.integration.responses_server import (
 from tests.loopback import serving
 
 LOOK = {"name": "look", "arguments": {"at": 1}}
-EARLIER = Exchange(ts="1.0", thread="T1/C1/1.0", user_id="U1", question="Hi", reply="Hello!")
-IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto"}
-PDF = {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}
+EARLIER = Exchange(
+    ts="1.0", thread="T1/C1/1.0", user_id="U1", question="Hi", reply="Hello!"
+)
+IMAGE = {
+    "type": "input_image",
+    "image_url": "data:image/png;base64,AA==",
+    "detail": "auto",
+}
+PDF = {
+    "type": "input_file",
+    "filename": "a.pdf",
+    "file_data": "data:application/pdf;base64,AA==",
+}
 
 
 def script(stand_in: Server, **output: Any) -> None:
@@ -54,7 +64,10 @@ async def test_a_conversation_with_files_and_tools(
     """The same answer comes as from ``/responses``: pieces, a tool round, its tokens."""
     script(stand_in, text="Let me look.", function_calls=[LOOK])
     script(stand_in, text="It is a cat, on page one.")
-    files = [AttachedFile(name="a.png", content=IMAGE), AttachedFile(name="a.pdf", content=PDF)]
+    files = [
+        AttachedFile(name="a.png", content=IMAGE),
+        AttachedFile(name="a.pdf", content=PDF),
+    ]
     asked = replace(PROMPT, exchanges=[EARLIER], files=files)
     look = LookTool()
     shown = Shown()
@@ -78,7 +91,10 @@ async def test_a_conversation_with_files_and_tools(
     said, output = second["messages"][len(first["messages"]) :]
     assert said["content"] == "Let me look."
     assert [call["function"]["name"] for call in said["tool_calls"]] == ["look"]
-    assert (output["role"], output["tool_call_id"]) == ("tool", said["tool_calls"][0]["id"])
+    assert (output["role"], output["tool_call_id"]) == (
+        "tool",
+        said["tool_calls"][0]["id"],
+    )
 
 
 async def test_a_message_is_answered_through_the_app(make_app: MakeApp) -> None:
@@ -87,7 +103,9 @@ async def test_a_message_is_answered_through_the_app(make_app: MakeApp) -> None:
     asked = await app.ask(app.slack.place(), "What do you remember?")
     assert app.turn(asked)["status"] == "answered"
     entries = [
-        one for one in app.stand_in.call("/_model/journal")["entries"] if one["kind"] == "reply"
+        one
+        for one in app.stand_in.call("/_model/journal")["entries"]
+        if one["kind"] == "reply"
     ]
     assert {entry["endpoint"] for entry in entries} == {"chat"}
     entry = entries[0]
@@ -196,7 +214,11 @@ async def test_calls_that_come_whole_are_kept_apart(
         {**names, "function": {"name": "look", "arguments": f'{{"at": {at}}}'}}
         for at, names in numbered
     ]
-    chunks = [chunk(tool_calls=calls)] if together else [chunk(tool_calls=[one]) for one in calls]
+    chunks = (
+        [chunk(tool_calls=calls)]
+        if together
+        else [chunk(tool_calls=[one]) for one in calls]
+    )
     _, look = await answered([*chunks, chunk("tool_calls")])
     assert look.calls == ['{"at": 1}', '{"at": 2}']
 
@@ -213,7 +235,11 @@ async def test_how_a_completion_ended(finish: str, cut: str | None) -> None:
 
 async def test_thoughts_in_a_field_of_their_own_are_not_shown() -> None:
     """DeepSeek, vLLM and llama.cpp name the field differently."""
-    thoughts = [chunk(reasoning_content="hm"), chunk(reasoning="hm"), chunk(content=None)]
+    thoughts = [
+        chunk(reasoning_content="hm"),
+        chunk(reasoning="hm"),
+        chunk(content=None),
+    ]
     reply, _ = await answered([*thoughts, chunk(content="Yes."), chunk("stop")])
     assert reply.text == "Yes."
 
@@ -229,7 +255,9 @@ async def test_thoughts_in_a_field_of_their_own_are_not_shown() -> None:
     ],
     ids=str,
 )
-async def test_what_is_no_whole_answer_is_a_failure(chunks: Sequence[Any], cause: str) -> None:
+async def test_what_is_no_whole_answer_is_a_failure(
+    chunks: Sequence[Any], cause: str
+) -> None:
     """A stream without a reason for its end has broken off."""
     failed, _ = await answered(chunks)
     assert failed == cause

@@ -38,7 +38,9 @@ NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Server]:
     """A playground of this module."""
-    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as server:
+    with json_server(
+        "kioku_stand_in.playground", "--manifest", "manifest.yml"
+    ) as server:
         yield server
 
 
@@ -62,7 +64,9 @@ def refused(done: Ended) -> str:
 
 
 @pytest.mark.parametrize("command", ["run", "up", "migrate"])
-def test_a_wrong_setting_is_named_with_what_to_write(tmp_path: Path, command: str) -> None:
+def test_a_wrong_setting_is_named_with_what_to_write(
+    tmp_path: Path, command: str
+) -> None:
     """Each command stops at a wrong value, says which, and does not repeat the value."""
     told = refused(ended(tmp_path, command, DATABASE_URL="hunter2"))
     assert told.startswith("DATABASE_URL: an address such as postgresql://")
@@ -100,7 +104,9 @@ MISSING = [
 
 
 @pytest.mark.parametrize(("settings", "sentence"), MISSING)
-def test_run_says_what_is_missing(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
+def test_run_says_what_is_missing(
+    tmp_path: Path, settings: dict[str, str], sentence: str
+) -> None:
     """`kioku run` names the setting or the service without which it cannot start."""
     told = refused(ended(tmp_path, "run", **settings))
     assert told.startswith(sentence)
@@ -113,7 +119,9 @@ def test_migrate_says_that_its_addresses_name_two_databases(
     """The owner's is up to date, and the one that `kioku run` would open is not set up."""
     one = {**MODEL, "DATABASE_OWNER_URL": database}
     assert ended(tmp_path, "migrate", **one, DATABASE_URL=login_of(database)).code == 0
-    told = refused(ended(tmp_path, "migrate", **one, DATABASE_URL=login_of(empty_database)))
+    told = refused(
+        ended(tmp_path, "migrate", **one, DATABASE_URL=login_of(empty_database))
+    )
     assert told == (
         "DATABASE_URL and DATABASE_OWNER_URL name different databases: write the address of one"
         " database into both, each with its own user, and run `kioku migrate` again."
@@ -140,7 +148,9 @@ def test_run_says_that_its_host_is_none_of_this_machine(
     """An address of another machine, or in brackets, is not taken for a port that is taken."""
     good = {**slack_settings(slack), "DATABASE_URL": login_of(database)}
     told = refused(ended(tmp_path, "run", KIOKU_HOST=host, **good))
-    assert told.startswith(f"{host} is no address of this machine: set KIOKU_HOST to one, such as")
+    assert told.startswith(
+        f"{host} is no address of this machine: set KIOKU_HOST to one, such as"
+    )
 
 
 def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
@@ -158,7 +168,9 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
             assert fetched(f"{url}/healthz") == (200, "alive\n")
             postgres.start()
             wait_until(lambda: fetched(f"{url}/readyz") == (200, "ready\n"))
-            owner_rows(postgres.dsn(), "DELETE FROM kioku_migrations WHERE name LIKE 'bot/%'")
+            owner_rows(
+                postgres.dsn(), "DELETE FROM kioku_migrations WHERE name LIKE 'bot/%'"
+            )
             behind = (
                 f"The database is {len(packaged_migrations('bot'))} step(s) behind this version:"
                 " run `kioku migrate`.\n"
@@ -168,7 +180,9 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
 
 def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> None:
     """`/readyz` says when Slack's connection is lost."""
-    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as slack:
+    with json_server(
+        "kioku_stand_in.playground", "--manifest", "manifest.yml"
+    ) as slack:
         kioku_settings = {**slack_settings(slack), "DATABASE_URL": database}
         with running(tmp_path, "run", **kioku_settings) as kioku:
             url = ready(kioku)
@@ -176,11 +190,16 @@ def test_run_is_not_ready_without_socket_mode(tmp_path: Path, database: str) -> 
             slack.process.terminate()
             slack.process.wait(20)
             wait_until(
-                lambda: fetched(f"{url}/readyz") == (503, "Slack's Socket Mode is not connected.\n")
+                lambda: (
+                    fetched(f"{url}/readyz")
+                    == (503, "Slack's Socket Mode is not connected.\n")
+                )
             )
 
 
-def test_metrics_are_on_a_port_of_their_own(tmp_path: Path, slack: Server, database: str) -> None:
+def test_metrics_are_on_a_port_of_their_own(
+    tmp_path: Path, slack: Server, database: str
+) -> None:
     """`kioku run` answers Prometheus on `KIOKU_METRICS_PORT`, and not on its public port."""
     port = free_port()
     given = {**slack_settings(slack), "DATABASE_URL": login_of(database)}

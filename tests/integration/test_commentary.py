@@ -31,17 +31,27 @@ async def test_commentary_is_a_task_and_no_part_of_the_answer(
     replier: Replier, stand_in: Server
 ) -> None:
     """Commentary, a search and the answer: the answer alone is streamed and returned."""
-    final = {"type": "message", "text": "The release is on Monday.", "phase": "final_answer"}
-    script(stand_in, items=[{"type": "reasoning"}, LOOK_UP, {"type": "web_search"}, final])
+    final = {
+        "type": "message",
+        "text": "The release is on Monday.",
+        "phase": "final_answer",
+    }
+    script(
+        stand_in, items=[{"type": "reasoning"}, LOOK_UP, {"type": "web_search"}, final]
+    )
     shown = Shown()
     reply = await replier.reply(ALICE, PROMPT, shown)
     assert reply.text == shown.text == "The release is on Monday."
     assert comments(shown) == ["Let me look that up."]
     assert [task.state for task in shown.tasks] == ["complete"]
-    assert task_chunk(Localizer("en"), shown.tasks[0])["details"] == "Let me look that up."
+    assert (
+        task_chunk(Localizer("en"), shown.tasks[0])["details"] == "Let me look that up."
+    )
 
 
-async def test_commentary_goes_back_with_its_phase(replier: Replier, stand_in: Server) -> None:
+async def test_commentary_goes_back_with_its_phase(
+    replier: Replier, stand_in: Server
+) -> None:
     """The next request of the turn holds the messages with their phases, then the calls."""
     said = {"type": "message", "text": "One moment.", "phase": "final_answer"}
     script(stand_in, items=[LOOK_UP, said, CALL])
@@ -61,7 +71,9 @@ async def test_commentary_goes_back_with_its_phase(replier: Replier, stand_in: S
     assert (call["type"], output["type"]) == ("function_call", "function_call_output")
 
 
-async def test_commentary_alone_is_no_answer(replier: Replier, stand_in: Server) -> None:
+async def test_commentary_alone_is_no_answer(
+    replier: Replier, stand_in: Server
+) -> None:
     """A response that consists of commentary only is an empty answer."""
     script(stand_in, items=[LOOK_UP])
     with pytest.raises(ReplyFailed) as raised:

@@ -44,7 +44,9 @@ def settings_call(action: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
     ],
     ids=str,
 )
-async def test_bad_arguments_change_nothing(app: App, arguments: dict[str, Any]) -> None:
+async def test_bad_arguments_change_nothing(
+    app: App, arguments: dict[str, Any]
+) -> None:
     """What a tool does not understand is an error for the model; nothing changes or is shown."""
     place = app.slack.place()
     app.script_calls((SETTINGS_TOOL, arguments))
@@ -62,21 +64,30 @@ async def test_bad_arguments_change_nothing(app: App, arguments: dict[str, Any])
         ({"since": "2026-01-01"}, True),
         ({"since": "2026-01-01T00:00+09:00", "until": "2999-01-01"}, True),
         ({"since": "0001-01-01", "until": "0001-01-02"}, True),
-        ({"since": "0001-01-01T00:00+14:00", "until": "9999-12-31T23:59:59-12:00"}, True),
+        (
+            {"since": "0001-01-01T00:00+14:00", "until": "9999-12-31T23:59:59-12:00"},
+            True,
+        ),
         ({"words": "RAMEN"}, True),
         ({"words": "zebras"}, False),
         ({"everything": True}, True),
     ],
     ids=str,
 )
-async def test_forgetting_is_only_proposed(app: App, given: dict[str, Any], found: bool) -> None:
+async def test_forgetting_is_only_proposed(
+    app: App, given: dict[str, Any], found: bool
+) -> None:
     """Nothing goes before the click, and the words that ask for it remove nothing either."""
     place = app.slack.place()
     root = await app.ask(place, "I love ramen")
     assert await app.form(root)
     app.script_calls(settings_call("forget", **given))
     asked = await app.ask(place, "forget it", thread_ts=root.ts)
-    expected = {"proposed": True, "done": False} if found else {"done": False, "not_found": True}
+    expected = (
+        {"proposed": True, "done": False}
+        if found
+        else {"done": False, "not_found": True}
+    )
     [output] = app.outputs()
     assert ("told" in output) is found
     assert {**output, "told": 0} == {**expected, "told": 0}
@@ -115,7 +126,9 @@ async def test_what_is_shown_comes_to_the_asker_only(app: App) -> None:
     assert not reply.get("is_ephemeral")
 
 
-async def test_what_is_shown_as_the_answer_is_text_where_its_blocks_are_refused(app: App) -> None:
+async def test_what_is_shown_as_the_answer_is_text_where_its_blocks_are_refused(
+    app: App,
+) -> None:
     """Whatever Slack thinks of its blocks, the person is told."""
     app.script_calls(settings_call("open"), text="")
     app.slack.fault("chat.postMessage", error="invalid_blocks")
@@ -187,9 +200,9 @@ def kept(app: App, user: str, *, without: str = "") -> dict[str, list[dict[str, 
         for table in (*TABLES, "statements", "proposals"):
             rows = owner.execute(
                 # An update moves a row: without an order it may come later.
-                sql.SQL("SELECT * FROM {0} WHERE user_id = %s ORDER BY {0}::text").format(
-                    sql.Identifier(table)
-                ),
+                sql.SQL(
+                    "SELECT * FROM {0} WHERE user_id = %s ORDER BY {0}::text"
+                ).format(sql.Identifier(table)),
                 (user,),
             ).fetchall()
             found[table] = [
@@ -235,14 +248,16 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
     for action in ACTIONS:
         before = kept(app, place.user)
         unformed = app.rows(
-            "SELECT id, words FROM messages WHERE user_id = %s AND formed_at IS NULL", place.user
+            "SELECT id, words FROM messages WHERE user_id = %s AND formed_at IS NULL",
+            place.user,
         )
         app.script_calls(*(settings_call(action, **one) for one in _HOSTILE))
         asked = await app.ask(place, "<@BOT> what is the weather?", thread_ts=root.ts)
         switches = action in ("pause", "incognito")
         forever = {"scope": "", "until_at": None} if off else None
         found = app.rows(
-            "SELECT scope, until_at FROM memory_off WHERE user_id = %s AND scope = ''", place.user
+            "SELECT scope, until_at FROM memory_off WHERE user_id = %s AND scope = ''",
+            place.user,
         )
         if off and action == "resume":
             # It is said, with the button for the opposite.
@@ -251,7 +266,9 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
         else:
             assert not forever or forever in found, action
         if not off and switches:
-            app.rows("DELETE FROM memory_off WHERE user_id = %s RETURNING 1", place.user)
+            app.rows(
+                "DELETE FROM memory_off WHERE user_id = %s RETURNING 1", place.user
+            )
             assert app.turn(waiting)["words"] == ""
             for turn in unformed:
                 app.rows(
@@ -265,17 +282,30 @@ async def test_a_hostile_model_loses_nothing(app: App, channel: str, off: bool) 
     assert off or "Osaka" in json.dumps(await app.form(waiting, audience))
 
 
-async def test_a_hostile_model_reads_and_changes_nothing_of_another_person(app: App) -> None:
+async def test_a_hostile_model_reads_and_changes_nothing_of_another_person(
+    app: App,
+) -> None:
     """It calls tools with another person's ids, and writes links in its answer."""
     victim = await app.ask(app.slack.place(), "I love ramen")
     await app.form(victim)
     [memory] = await app.memories(victim.person)
     before = kept(app, victim.user_id)
-    foreign = {"user_id": victim.user_id, "namespace": ["chat", "*", victim.user_id, "dm"]}
-    change = {"id": memory.key, "evidence": "weather", "content": {"fact": "an admin"}, **foreign}
+    foreign = {
+        "user_id": victim.user_id,
+        "namespace": ["chat", "*", victim.user_id, "dm"],
+    }
+    change = {
+        "id": memory.key,
+        "evidence": "weather",
+        "content": {"fact": "an admin"},
+        **foreign,
+    }
     app.script_calls(
         ("memory_search", {"query": "food", "limit": 1_000, **foreign}),
-        *(("memory_change", {"action": action, **change}) for action in ("update", "delete")),
+        *(
+            ("memory_change", {"action": action, **change})
+            for action in ("update", "delete")
+        ),
         settings_call("forget", everything=True, **foreign),
         ("run_sql", {"statement": "SELECT value FROM store"}),
         text="[More](https://evil.com/?m=1) or <https://evil.com/|here>, evil.com/1 <!channel>"

@@ -142,7 +142,9 @@ async def test_off_in_a_channel_is_off_there_and_for_one_person(app: App) -> Non
 
 @pytest.mark.parametrize("way", ["words", "button"])
 @pytest.mark.parametrize("channel", ["dm", "public"])
-async def test_off_in_a_thread_is_off_in_no_other(app: App, channel: str, way: str) -> None:
+async def test_off_in_a_thread_is_off_in_no_other(
+    app: App, channel: str, way: str
+) -> None:
     """Words or the button of a notice switch it off there, where Slack takes no command.
 
     The notice keeps its *Undo*; nothing there is read or kept until the person switches it on.
@@ -165,12 +167,16 @@ async def test_off_in_a_thread_is_off_in_no_other(app: App, channel: str, way: s
         await app.ask(place, "<@BOT> turn memory off in this thread", thread_ts=root.ts)
     assert notice in app.shown(root)
 
-    there = await app.ask(place, "<@BOT> I love natto. What shall I eat?", thread_ts=root.ts)
+    there = await app.ask(
+        place, "<@BOT> I love natto. What shall I eat?", thread_ts=root.ts
+    )
     assert "ramen" not in app.context()
     assert nothing_kept(app, there)
     assert say("en", "off_here", where=say("en", "place_thread")) in footer(app, there)
     elsewhere = app.slack.say(place.user, place.channel, "-")
-    other = PersonThread(place.user, place.team, place.channel, elsewhere["ts"], elsewhere["ts"])
+    other = PersonThread(
+        place.user, place.team, place.channel, elsewhere["ts"], elsewhere["ts"]
+    )
     asked = await app.ask(other, "<@BOT> I love udon. What shall I eat?")
     assert "ramen" in app.context()
     assert "Memory is off" not in footer(app, asked)
@@ -216,7 +222,9 @@ async def test_what_was_said_off_stays_so_when_it_is_answered_later(app: App) ->
 
 
 _OFF = "INSERT INTO memory_off (team_id, user_id, scope, until_at) VALUES ('T1', 'U1', %s, %s)"
-_SETTINGS = "INSERT INTO person_settings (team_id, user_id, {}) VALUES ('T1', 'U1', now())"
+_SETTINGS = (
+    "INSERT INTO person_settings (team_id, user_id, {}) VALUES ('T1', 'U1', now())"
+)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +306,9 @@ async def test_the_message_before_can_be_meant(app: App) -> None:
     assert not says(app.shown(asked), "not_remembered")
     assert say("en", "forget_message", words="I love natto") in str(app.shown(asked))
     done = await app.click(said.person, proposed)
-    assert done.line.startswith(f"{say('en', 'not_remembered')}\nForgotten: Likes natto")
+    assert done.line.startswith(
+        f"{say('en', 'not_remembered')}\nForgotten: Likes natto"
+    )
     assert await app.memories(said.person) == []
     await app.end_undo(said.person)
     assert nothing_kept(app, said)
@@ -306,7 +316,12 @@ async def test_the_message_before_can_be_meant(app: App) -> None:
 
 @pytest.mark.parametrize(
     ("end", "clock"),
-    [("T18:05", "18:05"), ("T18:05+01:00", "02:05"), ("T18:05Z", "03:05"), ("", "08:00")],
+    [
+        ("T18:05", "18:05"),
+        ("T18:05+01:00", "02:05"),
+        ("T18:05Z", "03:05"),
+        ("", "08:00"),
+    ],
 )
 async def test_it_is_off_until_the_model_says(app: App, end: str, clock: str) -> None:
     """A time without an offset is the person's; a date alone is its morning."""
@@ -346,7 +361,9 @@ async def test_off_until_a_year_that_is_not_stored_is_off_without_an_end(
     assert await turn_on(app.core, asked.person)
 
 
-async def test_two_switches_in_one_message_are_told_each_with_its_button(app: App) -> None:
+async def test_two_switches_in_one_message_are_told_each_with_its_button(
+    app: App,
+) -> None:
     """Off everywhere, and off in this conversation, are both said; each button ends its own."""
     place = app.slack.place()
     whole = setting("incognito", where="whole_conversation")
@@ -385,7 +402,9 @@ async def test_words_that_name_more_than_one_button_forgets_say_so(
 
 
 @pytest.mark.parametrize("channel", ["dm", "public"])
-async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str) -> None:
+async def test_nothing_before_the_person_agrees(
+    make_app: MakeApp, channel: str
+) -> None:
     """With KIOKU_CONSENT=ask nothing is read or written until the person has clicked Yes."""
     app = await make_app(consent="ask")
     place = app.slack.place(channel=channel)
@@ -407,7 +426,9 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     await app.click(who, Switch(to="on", scope=place.channel))
     assert nothing_kept(app, await app.ask(place, f"{mention}I love udon"))
     waiting = await app.receive(place, f"{mention}I love mochi")
-    assert (await app.click(who, Switch(to="on"))).line.startswith(say("en", "panel_on"))
+    assert (await app.click(who, Switch(to="on"))).line.startswith(
+        say("en", "panel_on")
+    )
     await app.answering.drain(waiting.thread)
     assert nothing_kept(app, waiting)
     third = await app.ask(place, f"{mention}I love tempura")
@@ -415,7 +436,9 @@ async def test_nothing_before_the_person_agrees(make_app: MakeApp, channel: str)
     assert foods == ["tempura"]
 
 
-async def test_a_caller_of_ask_is_answered_although_nobody_can_agree(make_app: MakeApp) -> None:
+async def test_a_caller_of_ask_is_answered_although_nobody_can_agree(
+    make_app: MakeApp,
+) -> None:
     """The question whether to remember has buttons, which POST /ask does not show."""
     app = await make_app(consent="ask")
     assert await answer(app.core, "MZ0001", "\x07") == say("en", "nothing_said")
@@ -428,11 +451,16 @@ async def test_a_model_cannot_agree_for_a_person(make_app: MakeApp) -> None:
     app.script_calls(setting("resume"))
     asked = await app.ask(place, "turn memory on")
     assert app.outputs()[0]["proposed"] is True
-    assert pressable(app.shown(asked)[-1:], Switch) == [Switch(to="on"), Switch(to="off")]
+    assert pressable(app.shown(asked)[-1:], Switch) == [
+        Switch(to="on"),
+        Switch(to="off"),
+    ]
     assert nothing_kept(app, await app.ask(place, "I love ramen"))
 
 
-async def test_consent_asked_later_keeps_waiting_words_from_the_model(make_app: MakeApp) -> None:
+async def test_consent_asked_later_keeps_waiting_words_from_the_model(
+    make_app: MakeApp,
+) -> None:
     """With KIOKU_CONSENT=ask set meanwhile, words that wait are formed after a Yes only."""
     app = await make_app()
     said = await app.ask(app.slack.place(), "I love ramen")
@@ -475,7 +503,9 @@ async def begun(app: App, said: Message) -> Toolbox:
 @pytest.mark.parametrize(
     "how", ["off", "off here", "everything", "the message", "deleted", "edited"]
 )
-async def test_a_tool_stores_nothing_of_what_changed_meanwhile(app: App, how: str) -> None:
+async def test_a_tool_stores_nothing_of_what_changed_meanwhile(
+    app: App, how: str
+) -> None:
     """Memory switched off, or a message forgotten, deleted or edited, while a turn runs."""
     place = app.slack.place()
     said = await app.receive(place, "Remember that I love natto")

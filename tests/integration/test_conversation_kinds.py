@@ -46,9 +46,18 @@ def core(pool: Pool, slack: PlaygroundSlack) -> App:
         ({"is_channel": True, "is_private": True}, ("C1", False)),
         ({"is_group": True, "is_private": True}, ("C1", False)),
         ({"is_mpim": True, "is_private": True}, ("C1", False)),
-        ({"is_channel": True, "is_private": False, "is_ext_shared": True}, ("C1", True)),
-        ({"is_channel": True, "is_private": True, "is_pending_ext_shared": True}, ("C1", True)),
-        ({"is_channel": True, "is_private": False, "is_org_shared": True}, ("C1", True)),
+        (
+            {"is_channel": True, "is_private": False, "is_ext_shared": True},
+            ("C1", True),
+        ),
+        (
+            {"is_channel": True, "is_private": True, "is_pending_ext_shared": True},
+            ("C1", True),
+        ),
+        (
+            {"is_channel": True, "is_private": False, "is_org_shared": True},
+            ("C1", True),
+        ),
         ({"is_channel": True, "is_private": True, "is_shared": True}, ("C1", True)),
         ({"is_im": True, "is_org_shared": True}, (DM, False)),
         ({"is_channel": True}, ("C1", True)),
@@ -70,12 +79,19 @@ def test_kind_of(channel: dict[str, object], kind: tuple[str, bool]) -> None:
         ({"team_id": "T1", "is_restricted": True}, False),
         ({"team_id": "T1", "is_stranger": True}, False),
         ({"team_id": "T1", "deleted": True}, False),
-        ({"team_id": "T2", "enterprise_user": {"id": "U1", "teams": ["T2", "T1"]}}, True),
+        (
+            {"team_id": "T2", "enterprise_user": {"id": "U1", "teams": ["T2", "T1"]}},
+            True,
+        ),
         ({"team_id": "E1", "enterprise_user": {"id": "U1", "teams": ["T1"]}}, True),
         ({"team_id": "T2", "enterprise_user": {"id": "U1", "teams": ["T2"]}}, False),
         ({"team_id": "T2", "enterprise_user": {"id": "U1"}}, False),
         (
-            {"team_id": "T2", "is_restricted": True, "enterprise_user": {"teams": ["T1"]}},
+            {
+                "team_id": "T2",
+                "is_restricted": True,
+                "enterprise_user": {"teams": ["T1"]},
+            },
             False,
         ),
     ],
@@ -86,7 +102,9 @@ def test_who_is_a_member_of_a_workspace(user: dict[str, object], member: bool) -
     assert is_member(user, "T1") is member
 
 
-async def test_a_direct_message_is_not_looked_up(slack: PlaygroundSlack, core: App) -> None:
+async def test_a_direct_message_is_not_looked_up(
+    slack: PlaygroundSlack, core: App
+) -> None:
     """A DM is known from its event, and not shared; a mention in one is looked up, and is one."""
     place = slack.place()
     view = await view_of_message(core, slack.message(place))
@@ -98,7 +116,9 @@ async def test_a_direct_message_is_not_looked_up(slack: PlaygroundSlack, core: A
     assert len(slack.calls("conversations.info")) == 1
 
 
-async def test_what_the_event_says_is_shared_is_shared(slack: PlaygroundSlack, core: App) -> None:
+async def test_what_the_event_says_is_shared_is_shared(
+    slack: PlaygroundSlack, core: App
+) -> None:
     """A message that comes from a shared channel sees its own alone, whatever was known before."""
     place = slack.place(channel="public")
     assert (await view_of_message(core, slack.message(place))).own.audience == PUBLIC
@@ -120,7 +140,9 @@ async def test_a_change_overtakes_what_slack_said_before(
         )
         later = slack.message(place, ts=f"{time.time() + 60:.6f}")
         looking = asyncio.create_task(view_of_message(core, later))
-        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        waiting = (
+            "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        )
         await until(lambda: owner_rows(database, waiting))
         await owner.execute(
             "UPDATE conversations SET changed_at = clock_timestamp() WHERE channel_id = %s",
@@ -140,7 +162,10 @@ async def test_what_was_learned_is_trusted_for_an_hour(
     assert (await view_of_message(core, message)).own.audience == PUBLIC
     slack.control("channels/update", {"channel": place.channel, "private": True})
     assert (await view_of_message(core, message)).own.audience == PUBLIC
-    owner_rows(database, "UPDATE conversations SET looked_up_at = now() - interval '61 minutes'")
+    owner_rows(
+        database,
+        "UPDATE conversations SET looked_up_at = now() - interval '61 minutes'",
+    )
     assert (await view_of_message(core, message)).own.audience == place.channel
     assert len(slack.calls("conversations.info")) == 2
 
@@ -151,10 +176,14 @@ async def test_a_public_channel_that_the_app_is_not_in_is_asked_about_each_time(
     """Slack tells the app nothing of its conversion, and it is private once the app is added."""
     place = slack.place(channel="public")
     message = slack.message(place)
-    slack.control("channels/update", {"channel": place.channel, "remove": [slack.bot_user_id]})
+    slack.control(
+        "channels/update", {"channel": place.channel, "remove": [slack.bot_user_id]}
+    )
     assert (await view_of_message(core, message)).own.audience == PUBLIC
     slack.control("channels/update", {"channel": place.channel, "private": True})
-    slack.control("channels/update", {"channel": place.channel, "add": [slack.bot_user_id]})
+    slack.control(
+        "channels/update", {"channel": place.channel, "add": [slack.bot_user_id]}
+    )
     assert (await view_of_message(core, message)).own.audience == place.channel
     assert len(slack.calls("conversations.info")) == 2
 
@@ -180,7 +209,9 @@ async def language(people: People, person: Person, text: str = "") -> str:
 async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     """The locale of a person's Slack decides, is read once for all replicas, and again if stale."""
     installations = slack.installations()
-    people, replica = (People(pool, installations, Names(installations)) for _ in range(2))
+    people, replica = (
+        People(pool, installations, Names(installations)) for _ in range(2)
+    )
     ann = Person(slack.team_id, slack.person(locale="ja-JP", tz="Asia/Tokyo")[0])
     assert await language(people, ann, "hello") == "ja"
     slack.control("users/update", {"user": ann.user_id, "locale": "en-GB"})
@@ -194,7 +225,9 @@ async def test_a_persons_language(slack: PlaygroundSlack, pool: Pool) -> None:
     assert len(slack.calls("users.info")) == 2
 
 
-@pytest.mark.parametrize("home", ["", "-T0OTHER0001"], ids=["ours", "of another workspace"])
+@pytest.mark.parametrize(
+    "home", ["", "-T0OTHER0001"], ids=["ours", "of another workspace"]
+)
 async def test_what_was_said_in_a_thread_before_a_forgetting_is_not_read(
     slack: PlaygroundSlack, home: str
 ) -> None:
@@ -202,16 +235,22 @@ async def test_what_was_said_in_a_thread_before_a_forgetting_is_not_read(
     place = slack.place(channel="connect", text="root: <@BOT> I love ramen")
     other, _ = slack.person()
     slack.control("channels/update", {"channel": place.channel, "add": [other]})
-    slack.as_app("chat.postMessage", channel=place.channel, thread_ts=place.root, text="Ramen!")
+    slack.as_app(
+        "chat.postMessage", channel=place.channel, thread_ts=place.root, text="Ramen!"
+    )
     slack.say(other, place.channel, "And me?", thread_ts=place.root)
-    asked = slack.say(place.user, place.channel, "<@BOT> what now?", thread_ts=place.root)
+    asked = slack.say(
+        place.user, place.channel, "<@BOT> what now?", thread_ts=place.root
+    )
     message = slack.message(place, ts=asked["ts"], user_id=f"{place.user}{home}")
     before = float(asked["ts"])
     found = await read_thread(slack.installations(), message, history_from=before)
     assert [line["text"] for line in found.lines] == ["And me?"]
 
 
-async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack) -> None:
+async def test_a_running_thread_is_read_once_called_into(
+    slack: PlaygroundSlack,
+) -> None:
     """What others wrote before the mention is read in order, as a person sees it, and cut.
 
     The app's notices are left out: they tell of memories, which may be off for this message.
@@ -220,9 +259,15 @@ async def test_a_running_thread_is_read_once_called_into(slack: PlaygroundSlack)
     other, _ = slack.person()
     slack.control("channels/update", {"channel": place.channel, "add": [other]})
     slack.say(other, place.channel, "x" * 3_000, thread_ts=place.root)
-    notice = {"thread_ts": place.root, "text": "Remembered", "metadata": notice_metadata()}
+    notice = {
+        "thread_ts": place.root,
+        "text": "Remembered",
+        "metadata": notice_metadata(),
+    }
     slack.as_app("chat.postMessage", channel=place.channel, **notice)
-    asked = slack.say(place.user, place.channel, "<@BOT> what now?", thread_ts=place.root)
+    asked = slack.say(
+        place.user, place.channel, "<@BOT> what now?", thread_ts=place.root
+    )
     slack.say(other, place.channel, "too late", thread_ts=place.root)
     message = slack.message(place, ts=asked["ts"])
     found = (await read_thread(slack.installations(), message)).lines

@@ -31,9 +31,13 @@ from tests.databases import SPACE, owner_rows
 
 
 @asynccontextmanager
-async def opened(conninfo: str, *, max_size: int = 2, wait: float = 10) -> AsyncIterator[Pool]:
+async def opened(
+    conninfo: str, *, max_size: int = 2, wait: float = 10
+) -> AsyncIterator[Pool]:
     """Open a small pool, of which a transaction waits so many seconds for a connection."""
-    async with create_pool(conninfo, min_size=0, max_size=max_size, timeout=wait) as pool:
+    async with create_pool(
+        conninfo, min_size=0, max_size=max_size, timeout=wait
+    ) as pool:
         yield pool
 
 
@@ -44,7 +48,9 @@ def schema_name(package: str) -> str:
 
 def test_migrations_come_in_order() -> None:
     """The schema of memory is one step; the bot's follows those of the queue."""
-    assert [step.name for step in packaged_migrations("memory")] == [schema_name("memory")]
+    assert [step.name for step in packaged_migrations("memory")] == [
+        schema_name("memory")
+    ]
     names = [step.name for step in migrations()]
     assert names[0] == "procrastinate/3.10"
     assert names[-1] == schema_name("bot")
@@ -62,19 +68,28 @@ def test_migrate_says_what_it_did_and_does_it_once(empty_database: str) -> None:
 def test_eight_at_once_migrate_once(empty_database: str) -> None:
     """Of eight that migrate at the same moment one applies the steps, and none fails."""
     with ThreadPoolExecutor(8) as threads:
-        runs = [threads.submit(migrate, empty_database, SPACE, migrations()) for _ in range(8)]
+        runs = [
+            threads.submit(migrate, empty_database, SPACE, migrations())
+            for _ in range(8)
+        ]
     done = sorted(len(run.result()) for run in runs)
     assert done[:7] == [0] * 7
     assert done[7] == 1 + len(packaged_migrations("memory")) + len(migrations())
 
 
-def test_an_interrupted_migration_may_go_on_with_another_model(empty_database: str) -> None:
+def test_an_interrupted_migration_may_go_on_with_another_model(
+    empty_database: str,
+) -> None:
     """The table of vectors was made first, and has the size of the model that is recorded last."""
     interrupted = [Migration("interrupted", "SELECT 1/0")]
     with pytest.raises(psycopg.errors.DivisionByZero):
-        migrate(empty_database, EmbeddingSpace("text-embedding-3-small", 1536), interrupted)
+        migrate(
+            empty_database, EmbeddingSpace("text-embedding-3-small", 1536), interrupted
+        )
     migrate(empty_database, SPACE, migrations())
-    size = "SELECT atttypmod FROM pg_attribute WHERE attrelid = 'store_vectors'::regclass"
+    size = (
+        "SELECT atttypmod FROM pg_attribute WHERE attrelid = 'store_vectors'::regclass"
+    )
     column = owner_rows(empty_database, size + " AND attname = 'embedding'")
     assert column == [{"atttypmod": SPACE.dimensions}]
 
@@ -86,7 +101,9 @@ def test_tables_of_others_are_not_granted(empty_database: str) -> None:
         " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')"
         " AND NOT has_table_privilege('kioku_app', oid, 'SELECT')"
     )
-    owner_rows(empty_database, "CREATE TABLE accounts (id bigint GENERATED ALWAYS AS IDENTITY)")
+    owner_rows(
+        empty_database, "CREATE TABLE accounts (id bigint GENERATED ALWAYS AS IDENTITY)"
+    )
     owner_rows(empty_database, "CREATE VIEW balances AS TABLE accounts")
     migrate(empty_database, SPACE)  # as a program without Slack does
     migrate(empty_database, SPACE, migrations())
@@ -96,12 +113,19 @@ def test_tables_of_others_are_not_granted(empty_database: str) -> None:
 
 @pytest.mark.parametrize(
     "space",
-    [EmbeddingSpace("other-model", SPACE.dimensions), EmbeddingSpace(SPACE.model, 1536)],
+    [
+        EmbeddingSpace("other-model", SPACE.dimensions),
+        EmbeddingSpace(SPACE.model, 1536),
+    ],
     ids=["model", "size"],
 )
-async def test_another_embedding_is_refused(database: str, space: EmbeddingSpace) -> None:
+async def test_another_embedding_is_refused(
+    database: str, space: EmbeddingSpace
+) -> None:
     """Another model or size than the stored one is refused with what to write instead."""
-    sentence = f"set KIOKU_EMBEDDING_MODEL={SPACE.model}, or embed all memories again with"
+    sentence = (
+        f"set KIOKU_EMBEDDING_MODEL={SPACE.model}, or embed all memories again with"
+    )
     with pytest.raises(EmbeddingSpaceMismatch, match=sentence):
         migrate(database, space, migrations())
     async with opened(database) as pool:
@@ -154,9 +178,17 @@ _LETTERS = (
 def test_python_and_postgresql_normalize_alike(database: str) -> None:
     """Short texts of any characters, and a letter with more marks than anybody writes."""
     random = Random(56)
-    texts = ["".join(random.choices(_LETTERS, k=random.randint(1, 20))) for _ in range(2_000)]
-    texts += [letter + "\u0301\u0316" * size for letter in "aか漢ก" for size in (14, 15, 16, 50)]
-    found = owner_rows(database, "SELECT normalized(t) AS text FROM unnest(%s::text[]) AS t", texts)
+    texts = [
+        "".join(random.choices(_LETTERS, k=random.randint(1, 20))) for _ in range(2_000)
+    ]
+    texts += [
+        letter + "\u0301\u0316" * size
+        for letter in "aか漢ก"
+        for size in (14, 15, 16, 50)
+    ]
+    found = owner_rows(
+        database, "SELECT normalized(t) AS text FROM unnest(%s::text[]) AS t", texts
+    )
     assert [row["text"] for row in found] == [normalized(text) for text in texts]
 
 
@@ -165,7 +197,9 @@ def test_no_text_stops_postgresql(database: str, marks: str) -> None:
     """Of 160,000 marks that are out of order, sorting all would take minutes."""
     statement = "SELECT length(plain_text(%s)) > 0 AS ended"
     with psycopg.connect(database, options="-c statement_timeout=20s") as connection:
-        assert connection.execute(statement, ["a" + marks * 80_000]).fetchone() == (True,)
+        assert connection.execute(statement, ["a" + marks * 80_000]).fetchone() == (
+            True,
+        )
 
 
 SAME_WORDS = [
@@ -220,7 +254,11 @@ def test_letters_of_every_script_are_folded_alike(database: str) -> None:
     assert len(letters_of_all) > 3_500
 
 
-def test_lower_case_does_not_depend_on_the_locale_of_the_database(database: str) -> None:
+def test_lower_case_does_not_depend_on_the_locale_of_the_database(
+    database: str,
+) -> None:
     """A collation is named, where the server has one: Turkish has another small I."""
-    [row] = owner_rows(database, "SELECT pg_get_functiondef('lower_case'::regproc) AS definition")
+    [row] = owner_rows(
+        database, "SELECT pg_get_functiondef('lower_case'::regproc) AS definition"
+    )
     assert "COLLATE" in row["definition"]

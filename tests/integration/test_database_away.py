@@ -41,7 +41,9 @@ async def write(pool: Pool, channel: str) -> None:
 
 def written(conninfo: str, channel: str) -> bool:
     """Say whether the row is there."""
-    found = owner_rows(conninfo, "SELECT 1 FROM conversations WHERE channel_id = %s", channel)
+    found = owner_rows(
+        conninfo, "SELECT 1 FROM conversations WHERE channel_id = %s", channel
+    )
     return bool(found)
 
 
@@ -81,7 +83,9 @@ async def test_a_connection_lost_during_the_commit_is_an_outage(database: str) -
         await write(pool, "C2")
 
 
-async def test_idle_connections_that_a_restart_has_closed_are_not_used(database: str) -> None:
+async def test_idle_connections_that_a_restart_has_closed_are_not_used(
+    database: str,
+) -> None:
     """The first transaction and the first statement after it succeed, without a wait."""
     async with asyncio.timeout(20), opened(database, max_size=3) as pool:
         for work in (write(pool, "C1"), execute_statement(pool, INSERT, ("C2",))):

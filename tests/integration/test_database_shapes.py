@@ -15,7 +15,12 @@ from psycopg.conninfo import make_conninfo
 from bot.queue.queue import Queue, migrations
 from memory import EmbeddedPostgres, Person, create_pool, list_memories, migrate
 from memory.model.errors import DatabaseNotReady
-from memory.postgres import check_access, check_database, execute_statement, person_transaction
+from memory.postgres import (
+    check_access,
+    check_database,
+    execute_statement,
+    person_transaction,
+)
 from memory.postgres.requirements import check_server
 from tests.databases import SPACE, owner_rows
 
@@ -43,13 +48,20 @@ class Shape:
         self.owner = make_conninfo(self.root, user=self.user)
         self.login = make_conninfo(self.root, user=self.login_user)
 
-    def make(self, how: str, statements: Sequence[str], *, may: str = "CREATEROLE") -> None:
+    def make(
+        self, how: str, statements: Sequence[str], *, may: str = "CREATEROLE"
+    ) -> None:
         """Create it as `how` says, and execute statements in it as a superuser."""
         owner_rows(self.server.dsn(), f'CREATE ROLE "{self.user}" LOGIN {may}')
-        owner_rows(self.server.dsn(), f'CREATE DATABASE "{self.name}" OWNER "{self.user}" {how}')
+        owner_rows(
+            self.server.dsn(),
+            f'CREATE DATABASE "{self.name}" OWNER "{self.user}" {how}',
+        )
         with psycopg.connect(self.root, autocommit=True) as superuser:
             for statement in statements:
-                superuser.execute(statement.format(owner=self.user, name=self.name).encode())
+                superuser.execute(
+                    statement.format(owner=self.user, name=self.name).encode()
+                )
 
     def migrate(self) -> list[str]:
         """Migrate it as `kioku migrate` does."""
@@ -59,14 +71,20 @@ class Shape:
         """Return the relations that it has, and the roles and their settings of the cluster."""
         with psycopg.connect(self.root, autocommit=True) as superuser:
             superuser.execute("SET client_encoding = 'SQL_ASCII'")
-            relations = superuser.execute("SELECT oid FROM pg_class ORDER BY 1").fetchall()
+            relations = superuser.execute(
+                "SELECT oid FROM pg_class ORDER BY 1"
+            ).fetchall()
             roles = superuser.execute("SELECT oid FROM pg_authid ORDER BY 1").fetchall()
-            settings = superuser.execute("SELECT setrole FROM pg_db_role_setting").fetchall()
+            settings = superuser.execute(
+                "SELECT setrole FROM pg_db_role_setting"
+            ).fetchall()
         return relations, roles, settings
 
     def drop(self) -> None:
         """Drop it and its users."""
-        owner_rows(self.server.dsn(), f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        owner_rows(
+            self.server.dsn(), f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)'
+        )
         for user in (self.login_user, self.user):
             owner_rows(self.server.dsn(), f'DROP ROLE IF EXISTS "{user}"')
 
@@ -93,7 +111,9 @@ def shape(postgres: EmbeddedPostgres) -> Iterator[Shape]:
     ],
     ids=["public", "own", "extensions", "own, extensions", "on the path", "closed", "set"],
 )  # fmt: skip
-async def test_a_database_of_this_shape_works(shape: Shape, statements: Sequence[str]) -> None:
+async def test_a_database_of_this_shape_works(
+    shape: Shape, statements: Sequence[str]
+) -> None:
     """It is migrated once; the user that serves finds tables, vectors, functions and the queue."""
     shape.make("", [*statements, LENT])
     assert len(shape.migrate()) > 1
@@ -104,7 +124,9 @@ async def test_a_database_of_this_shape_works(shape: Shape, statements: Sequence
         assert await list_memories(pool, ANN) == []
         async with person_transaction(pool, ANN) as connection:
             distance = "SELECT '[1,0]'::vector <=> '[0,1]'::vector AS far"
-            assert await (await connection.execute(distance)).fetchall() == [{"far": 1.0}]
+            assert await (await connection.execute(distance)).fetchall() == [
+                {"far": 1.0}
+            ]
         assert await execute_statement(pool, "SELECT * FROM people_with_due(1)") == []
         queue = Queue(pool)
         await queue.open()
@@ -124,7 +146,9 @@ async def test_a_schema_that_is_created_later_moves_nothing(shape: Shape) -> Non
 
 
 TEXTS = "TEMPLATE template0 ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C'"
-ENCODED = "The database has the encoding {encoding}, in which not every message can be stored"
+ENCODED = (
+    "The database has the encoding {encoding}, in which not every message can be stored"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +232,9 @@ async def test_a_database_of_this_shape_is_refused_and_stays_as_it_is(
     before = shape.state()
     with pytest.raises(DatabaseNotReady) as told:
         shape.migrate()
-    assert str(told.value).startswith(case.why.format(user=shape.user, login=shape.login_user))
+    assert str(told.value).startswith(
+        case.why.format(user=shape.user, login=shape.login_user)
+    )
     assert shape.state() == before
     if case.look:
         with pytest.raises(DatabaseNotReady) as found:
@@ -220,13 +246,20 @@ async def test_a_user_without_the_applications_role_is_told_so(shape: Shape) -> 
     """A database that is set up, and a user of whom the migration did not know."""
     shape.make("", [VECTOR, LENT])
     shape.migrate()
-    owner_rows(shape.root, f'REVOKE kioku_app FROM "{shape.login_user}" GRANTED BY "{shape.user}"')
-    with pytest.raises(DatabaseNotReady, match="may not act as kioku_app: run `kioku migrate`"):
+    owner_rows(
+        shape.root,
+        f'REVOKE kioku_app FROM "{shape.login_user}" GRANTED BY "{shape.user}"',
+    )
+    with pytest.raises(
+        DatabaseNotReady, match="may not act as kioku_app: run `kioku migrate`"
+    ):
         await check_access(shape.login)
 
 
 def test_an_older_server_is_named() -> None:
     """It knows no grant without inheriting, which the roles need."""
     info = SimpleNamespace(server_version=150_012, parameter_status=lambda _: "UTF8")
-    with pytest.raises(DatabaseNotReady, match="is PostgreSQL 15: Kioku needs 16 or newer"):
+    with pytest.raises(
+        DatabaseNotReady, match="is PostgreSQL 15: Kioku needs 16 or newer"
+    ):
         check_server(cast("psycopg.ConnectionInfo", info))

@@ -50,7 +50,9 @@ def cards(message: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("tasks_first", [True, False])
-async def test_all_content_of_a_stream_comes_in_chunks(thread: Thread, tasks_first: bool) -> None:
+async def test_all_content_of_a_stream_comes_in_chunks(
+    thread: Thread, tasks_first: bool
+) -> None:
     """Every call of a stream sends its content in chunks, with tasks in it or without."""
     async with thread.answering() as answer:
         if tasks_first:
@@ -59,7 +61,9 @@ async def test_all_content_of_a_stream_comes_in_chunks(thread: Thread, tasks_fir
         await answer.stream.task(task("memory_search", "complete", "t2"))
         text = await end(answer)
     thread.whole(text)
-    calls = thread.slack.calls("chat.startStream", "chat.appendStream", "chat.stopStream")
+    calls = thread.slack.calls(
+        "chat.startStream", "chat.appendStream", "chat.stopStream"
+    )
     assert len(calls) > 2
     assert all(call["args"]["chunks"] for call in calls)
     assert [call for call in calls if "markdown_text" in call["args"]] == []
@@ -67,7 +71,9 @@ async def test_all_content_of_a_stream_comes_in_chunks(thread: Thread, tasks_fir
 
 
 @pytest.mark.parametrize("told", [True, False])
-async def test_no_task_is_left_open_in_a_message_that_ends(thread: Thread, told: bool) -> None:
+async def test_no_task_is_left_open_in_a_message_that_ends(
+    thread: Thread, told: bool
+) -> None:
     """A stream that ends before its tasks ends them, too."""
     async with thread.answering() as answer:
         await answer.stream.task(task("web_search", "in_progress"))
@@ -114,7 +120,9 @@ REFUSALS: list[dict[str, Any]] = [
     because="Whether Slack has carried out a call is not known.",
 )
 @pytest.mark.parametrize("fault", REFUSALS, ids=str)
-@pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
+@pytest.mark.parametrize(
+    "method", ["chat.startStream", "chat.appendStream", "chat.stopStream"]
+)
 async def test_a_stream_that_fails_becomes_one_whole_answer(
     thread: Thread, method: str, fault: dict[str, Any]
 ) -> None:
@@ -167,7 +175,9 @@ async def test_a_post_that_fails_ends_as_one_post(
     assert len(thread.slack.calls("chat.postMessage")) == calls
 
 
-async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(thread: Thread) -> None:
+async def test_a_post_whose_fate_cannot_be_looked_up_is_made_again(
+    thread: Thread,
+) -> None:
     """Where a post failed and the thread cannot be read, the answer is posted, not lost."""
     thread.slack.fault("chat.postMessage", drop="before")
     thread.slack.fault("conversations.replies", error="missing_scope")
@@ -197,12 +207,16 @@ async def test_an_answer_whose_blocks_are_refused_is_posted_as_text(
     async with thread.answering() as answer:
         await answer.stream.finish(MARKED)
     await is_plain_text(thread)
-    assert [error in one.getMessage() for one in caplog.records if one.levelname == "WARNING"] == [
-        True
-    ]
+    assert [
+        error in one.getMessage()
+        for one in caplog.records
+        if one.levelname == "WARNING"
+    ] == [True]
 
 
-async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(thread: Thread) -> None:
+async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(
+    thread: Thread,
+) -> None:
     """Where Slack is in trouble for longer than one waits, the turn may be begun again."""
     thread.slack.fault("chat.postMessage", status=500, times=None)
     async with thread.answering() as answer:
@@ -216,11 +230,14 @@ async def test_a_slack_that_is_away_for_too_long_is_not_a_refusal(thread: Thread
     thread.whole("Hello.")
 
 
-LONG = "".join(f"Line {i} of a long answer, and some more words in it.\n" for i in range(600))
+LONG = "".join(
+    f"Line {i} of a long answer, and some more words in it.\n" for i in range(600)
+)
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="A stream could not be ended, and still runs."
+    "chat.delete: cant_delete_message",
+    because="A stream could not be ended, and still runs.",
 )
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "posted"])
 @pytest.mark.parametrize("refused", [True, False], ids=["broken", "smooth"])
@@ -254,7 +271,9 @@ async def test_the_footer_is_the_persons(
     thread: Thread, language: Language, stand_in: bool, informed: bool, keys: list[str]
 ) -> None:
     """The footer is in the person's language; a stand-in is named in the first answer, once."""
-    async with thread.answering(language=language, stand_in=stand_in, informed=informed) as answer:
+    async with thread.answering(
+        language=language, stand_in=stand_in, informed=informed
+    ) as answer:
         await begin(answer)
         assert (await answer.stream.localizer()).language == language
         await answer.stream.finish("Hello you.")
@@ -295,7 +314,9 @@ LINE = say("en", "stopped")
     "chat.stopStream: message_not_in_streaming_state",
     because="Slack ended the stream.",
 )
-@pytest.mark.parametrize("how", ["told", "pressed", "pressed and told", "expired", "silent"])
+@pytest.mark.parametrize(
+    "how", ["told", "pressed", "pressed and told", "expired", "silent"]
+)
 async def test_after_stop_the_streamed_message_stays(thread: Thread, how: str) -> None:
     """Nothing is deleted or posted again: one line says that it was stopped, and Stop goes."""
     async with thread.answering() as answer:
@@ -329,7 +350,9 @@ async def test_after_stop_the_streamed_message_stays(thread: Thread, how: str) -
 def session_of(thread: Thread) -> str:
     """Return the status of the agent session of a thread."""
     place = thread.place
-    seen = thread.slack.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
+    seen = thread.slack.control(f"channels/{place.channel}/messages?as={place.user}")[
+        "threads"
+    ]
     return next(str(one["session"]) for one in seen if one["ts"] == place.root)
 
 
@@ -344,7 +367,8 @@ async def test_what_was_not_streamed_is_posted_after_stop(thread: Thread) -> Non
 
 
 @pytest.mark.failed_calls(
-    "chat.stopStream: stopped_by_user", because="Stop was pressed as the answer was complete."
+    "chat.stopStream: stopped_by_user",
+    because="Stop was pressed as the answer was complete.",
 )
 async def test_stop_in_the_last_moment_keeps_the_whole_answer(thread: Thread) -> None:
     """What a stopped stream does not take of a complete answer is posted below it."""
@@ -390,12 +414,18 @@ async def test_a_long_structured_answer_keeps_its_structure(
         await answer.stream.finish(text)
     messages = thread.whole(text)
     assert await thread.known() == [one["ts"] for one in messages]
-    assert all(translated(markdown(one)) + len(one["blocks"]) - 1 <= 50 for one in messages)
-    assert all(not markdown(one).rstrip().split("\n")[-1].startswith("#") for one in messages)
+    assert all(
+        translated(markdown(one)) + len(one["blocks"]) - 1 <= 50 for one in messages
+    )
+    assert all(
+        not markdown(one).rstrip().split("\n")[-1].startswith("#") for one in messages
+    )
     assert not thread.slack.calls("chat.delete")
     starts = thread.slack.calls("chat.startStream")
     posts = thread.slack.calls("chat.postMessage")
-    assert (len(starts), len(posts)) == ((len(messages), 0) if streamed else (0, len(messages)))
+    assert (len(starts), len(posts)) == (
+        (len(messages), 0) if streamed else (0, len(messages))
+    )
 
 
 async def test_a_second_message_streams_while_the_first_is_full(thread: Thread) -> None:
@@ -404,7 +434,9 @@ async def test_a_second_message_streams_while_the_first_is_full(thread: Thread) 
     async with thread.answering() as answer:
         await write_pieces(answer, text)
         shown = thread.messages()
-        assert [one["streaming"] for one in shown] == [False] * (len(shown) - 1) + [True]
+        assert [one["streaming"] for one in shown] == [False] * (len(shown) - 1) + [
+            True
+        ]
         assert len(shown) > 1
         assert session_of(thread) == "processing"
         await answer.stream.finish(text)
@@ -412,7 +444,9 @@ async def test_a_second_message_streams_while_the_first_is_full(thread: Thread) 
     thread.whole(text)
 
 
-async def test_an_answer_that_slack_finds_too_long_is_posted_in_halves(thread: Thread) -> None:
+async def test_an_answer_that_slack_finds_too_long_is_posted_in_halves(
+    thread: Thread,
+) -> None:
     """Where Slack counts otherwise than Kioku the answer keeps its blocks, in shorter messages."""
     text = handbook(8)
     thread.slack.fault("chat.postMessage", error="invalid_blocks")
@@ -422,7 +456,8 @@ async def test_an_answer_that_slack_finds_too_long_is_posted_in_halves(thread: T
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="A stream that could not be ended still runs."
+    "chat.delete: cant_delete_message",
+    because="A stream that could not be ended still runs.",
 )
 async def test_a_page_that_fails_leaves_the_pages_before_it(thread: Thread) -> None:
     """Only the message whose stream failed is replaced; the one before stays where it is."""

@@ -18,7 +18,11 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import NameOID
 from psycopg.conninfo import make_conninfo
 
@@ -39,7 +43,9 @@ WRONG = "✗ "
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Server]:
     """A playground of this module."""
-    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as server:
+    with json_server(
+        "kioku_stand_in.playground", "--manifest", "manifest.yml"
+    ) as server:
         yield server
 
 
@@ -80,7 +86,9 @@ class SetUp:
             said = str(explained(problem))
         # Only how tokens begin may be told.
         bare = re.sub(r"(?:, |\()xoxb-…|\(xapp-…|begin with x(?:oxb|app)-:", "", said)
-        assert not [one for one in ("hunter2", "xoxb-", "xapp-", "sk-secret") if one in bare]
+        assert not [
+            one for one in ("hunter2", "xoxb-", "xapp-", "sk-secret") if one in bare
+        ]
         return f"{WRONG}{said}"
 
 
@@ -91,7 +99,9 @@ def set_up(slack: Server, database: str, tmp_path: Path) -> SetUp:
 
 
 @pytest.mark.slow
-def test_a_healthy_installation_has_nothing_wrong(set_up: SetUp, tmp_path: Path) -> None:
+def test_a_healthy_installation_has_nothing_wrong(
+    set_up: SetUp, tmp_path: Path
+) -> None:
     """Every check says in one line what is right, with versions and counts, and no secret."""
     done = ended(tmp_path, "doctor", **set_up.settings)
     assert (done.code, done.err) == (0, "")
@@ -149,17 +159,28 @@ def test_a_newcomer_is_told_what_there_is(tmp_path: Path) -> None:
     done = ended(tmp_path, "doctor")
     assert done.code == 0
     assert "✓ Bot token: None is set: `kioku up` opens the playground" in done.out
-    assert f"✓ Database: The first `kioku up` makes one in {tmp_path / '.kioku'}." in done.out
+    assert (
+        f"✓ Database: The first `kioku up` makes one in {tmp_path / '.kioku'}."
+        in done.out
+    )
     assert "✓ Model: None is set: `kioku up` answers with the stand-in" in done.out
     wrong = ended(tmp_path, "doctor", PORT="door")
     assert (wrong.code, wrong.out, wrong.err[:12]) == (1, "", "kioku: PORT:")
     assert not list(tmp_path.iterdir())
 
 
-OAUTH = {"SLACK_BOT_TOKEN": "", "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "secret"}
+OAUTH = {
+    "SLACK_BOT_TOKEN": "",
+    "SLACK_CLIENT_ID": "1.2",
+    "SLACK_CLIENT_SECRET": "secret",
+}
 NO_MODEL = {"OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""}
 BROKEN: list[tuple[str, Mapping[str, str], str]] = [
-    ("Settings", {"SLACK_CLIENT_ID": "1.2"}, "✗ SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set"),
+    (
+        "Settings",
+        {"SLACK_CLIENT_ID": "1.2"},
+        "✗ SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set",
+    ),
     (
         "Settings",
         {"SLACK_BOT_TOKEN": ""},
@@ -180,8 +201,16 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
         {"KIOKU_MEMORY_MODEL": "foo:x"},
         "✗ foo:x cannot be used: name a provider that LangChain has, and set its key in the",
     ),
-    ("Settings", {"KIOKU_SCHEMAS": "UserFact,Pet"}, "✗ KIOKU_SCHEMAS names Pet, which is none of"),
-    ("Bot token", {"SLACK_BOT_TOKEN": ""}, "✗ SLACK_BOT_TOKEN is not set: copy it from your app's"),
+    (
+        "Settings",
+        {"KIOKU_SCHEMAS": "UserFact,Pet"},
+        "✗ KIOKU_SCHEMAS names Pet, which is none of",
+    ),
+    (
+        "Bot token",
+        {"SLACK_BOT_TOKEN": ""},
+        "✗ SLACK_BOT_TOKEN is not set: copy it from your app's",
+    ),
     (
         "Bot token",
         {"SLACK_BOT_TOKEN": "xoxb-no"},
@@ -192,8 +221,16 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
         {**OAUTH, "KIOKU_PUBLIC_URL": "https://kioku.example.com"},
         "https://kioku.example.com/slack/install installs Kioku in a workspace.",
     ),
-    ("Events", {"SLACK_APP_TOKEN": "xapp-no"}, "✗ Slack refuses SLACK_APP_TOKEN (invalid_auth): "),
-    ("Events", {"SLACK_APP_TOKEN": ""}, "✗ Kioku cannot receive events: set SLACK_APP_TOKEN for"),
+    (
+        "Events",
+        {"SLACK_APP_TOKEN": "xapp-no"},
+        "✗ Slack refuses SLACK_APP_TOKEN (invalid_auth): ",
+    ),
+    (
+        "Events",
+        {"SLACK_APP_TOKEN": ""},
+        "✗ Kioku cannot receive events: set SLACK_APP_TOKEN for",
+    ),
     (
         "Events",
         {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2"},
@@ -210,7 +247,11 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
         {"KIOKU_EMBEDDING_MODEL": "nobodys-embedding"},
         "✗ The embedding model nobodys-embedding did not answer, so its size is not known:",
     ),
-    ("Model", NO_MODEL, "None is set: `kioku up` answers with the stand-in, which is no language"),
+    (
+        "Model",
+        NO_MODEL,
+        "None is set: `kioku up` answers with the stand-in, which is no language",
+    ),
     (
         "Model",
         {**NO_MODEL, "SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2"},
@@ -253,7 +294,9 @@ async def test_each_broken_set_up_has_its_sentence(
     "auth.test: account_inactive",
     because="Socket Mode is off in the manifest, and the app is uninstalled at the end.",
 )
-async def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: str) -> None:
+async def test_scopes_that_were_not_granted_are_named(
+    tmp_path: Path, database: str
+) -> None:
     """An app made from an older manifest is told what to add; declined scopes are told."""
     manifest = yaml.safe_load((ROOT / "manifest.yml").read_text("utf-8"))
     scopes = manifest["oauth_config"]["scopes"]["bot"]
@@ -262,7 +305,9 @@ async def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: 
     older.write_text(yaml.safe_dump(manifest), "utf-8")
     with json_server("kioku_stand_in.playground", "--manifest", str(older)) as slack:
         said = await SetUp(slack, database, tmp_path).check("Bot token")
-        assert said.startswith("✗ The app lacks im:history: put manifest.yml into your app's App")
+        assert said.startswith(
+            "✗ The app lacks im:history: put manifest.yml into your app's App"
+        )
     scopes.append("im:history")
     manifest["settings"]["socket_mode_enabled"] = False
     older.write_text(yaml.safe_dump(manifest), "utf-8")
@@ -270,23 +315,38 @@ async def test_scopes_that_were_not_granted_are_named(tmp_path: Path, database: 
         set_up = SetUp(slack, database, tmp_path)
         slack.call("/_playground/install", {"declined": ["files:read", "files:write"]})
         said = await set_up.check("Bot token")
-        assert said.endswith(" Without files:read, files:write no files can be sent or read.")
+        assert said.endswith(
+            " Without files:read, files:write no files can be sent or read."
+        )
         assert await set_up.check("Events") == (
             "✗ Socket Mode is off: turn it on in your app's Socket Mode page."
         )
         slack.call("/_playground/uninstall", {})
         said = await set_up.check("Bot token")
-        assert said.startswith("✗ Slack refuses SLACK_BOT_TOKEN (account_inactive): install the ap")
+        assert said.startswith(
+            "✗ Slack refuses SLACK_BOT_TOKEN (account_inactive): install the ap"
+        )
 
 
-async def test_faults_are_not_taken_for_a_wrong_token(set_up: SetUp, slack: Server) -> None:
+async def test_faults_are_not_taken_for_a_wrong_token(
+    set_up: SetUp, slack: Server
+) -> None:
     """Slack being down, and an app token without its scope, each have their own sentence."""
-    slack.call("/_playground/faults", {"method": "auth.test", "status": 503, "times": 9})
+    slack.call(
+        "/_playground/faults", {"method": "auth.test", "status": 503, "times": 9}
+    )
     said = await set_up.check("Bot token")
-    assert said.startswith(f"✗ Slack does not answer at {slack.url}/api/: check the network")
-    slack.call("/_playground/faults", {"method": "apps.connections.open", "error": "missing_scope"})
+    assert said.startswith(
+        f"✗ Slack does not answer at {slack.url}/api/: check the network"
+    )
+    slack.call(
+        "/_playground/faults",
+        {"method": "apps.connections.open", "error": "missing_scope"},
+    )
     said = await set_up.check("Events")
-    assert said.startswith("✗ SLACK_APP_TOKEN lacks a scope that it needs: make a new one at Basic")
+    assert said.startswith(
+        "✗ SLACK_APP_TOKEN lacks a scope that it needs: make a new one at Basic"
+    )
 
 
 async def test_an_address_without_its_version_is_told(
@@ -297,7 +357,9 @@ async def test_an_address_without_its_version_is_told(
     for path in ("", "/", "/v1/responses"):
         with subtests.test(path=path):
             said = await set_up.check("Model", OPENAI_BASE_URL=f"{root}{path}")
-            assert said.startswith(f"✗ {root}{path} has no Responses API (HTTP 404): OPENAI_BASE_U")
+            assert said.startswith(
+                f"✗ {root}{path} has no Responses API (HTTP 404): OPENAI_BASE_U"
+            )
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
@@ -313,7 +375,9 @@ def self_signed(folder: Path) -> ssl.SSLContext:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
+        )
         .sign(key, hashes.SHA256())
     )
     file = folder / "server.pem"
@@ -332,7 +396,9 @@ async def test_a_certificate_that_is_refused_is_told(
     def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=self_signed(tmp_path))
+    server = await asyncio.start_server(
+        hang_up, "127.0.0.1", 0, ssl=self_signed(tmp_path)
+    )
     async with server:
         address = f"localhost:{server.sockets[0].getsockname()[1]}"
         slack = {"SLACK_API_URL": f"https://{address}/api/"}
@@ -387,16 +453,25 @@ async def test_what_has_come_to_a_processs_notice_is_told(set_up: SetUp) -> None
     by_http = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "hunter2"}
     async with serving(application) as url:
         here = {"PORT": url.rpartition(":")[2]}
-        assert await set_up.check("Events", **here) == "Slack can send events here, by Socket Mode."
+        assert (
+            await set_up.check("Events", **here)
+            == "Slack can send events here, by Socket Mode."
+        )
         lines += ["Warning: 2 request(s) are refused.", "Warning: Two connections."]
         for settings in ({}, by_http):
             said = await set_up.check("Events", **settings, **here)
             assert said == "✗ 2 request(s) are refused. Two connections."
 
 
-async def test_a_model_that_calls_no_tools_is_told(set_up: SetUp, slack: Server) -> None:
+async def test_a_model_that_calls_no_tools_is_told(
+    set_up: SetUp, slack: Server
+) -> None:
     """A memory model that only writes text is found before somebody relies on it."""
-    script = {"endpoint": "responses", "kind": "formation", "output": {"text": "Hello."}}
+    script = {
+        "endpoint": "responses",
+        "kind": "formation",
+        "output": {"text": "Hello."},
+    }
     slack.call("/_model/script", {**script, "times": 2})
     said = await set_up.check("Remembering")
     slack.call("/_model/script", method="DELETE")
@@ -419,11 +494,15 @@ async def test_a_database_that_is_behind_is_told_to_be_migrated(
     )
     group = make_conninfo(database, user="kioku_app")
     said = await set_up.check("Database", DATABASE_URL=group)
-    assert said.startswith("✗ PostgreSQL refuses the user or the password: correct DATABASE_URL an")
+    assert said.startswith(
+        "✗ PostgreSQL refuses the user or the password: correct DATABASE_URL an"
+    )
     with done_and_undone(database, "CREATE ROLE stranger LOGIN", "DROP ROLE stranger"):
         stranger = make_conninfo(database, user="stranger")
         said = await set_up.check("Database", DATABASE_URL=stranger)
-        assert said.startswith("✗ The user of DATABASE_URL may not act as kioku_app: run `kioku m")
+        assert said.startswith(
+            "✗ The user of DATABASE_URL may not act as kioku_app: run `kioku m"
+        )
 
 
 @contextmanager
@@ -436,7 +515,9 @@ def done_and_undone(conninfo: str, do: str, undo: str) -> Iterator[None]:
         owner_rows(conninfo, undo)
 
 
-async def test_work_that_waits_or_failed_is_counted(set_up: SetUp, database: str) -> None:
+async def test_work_that_waits_or_failed_is_counted(
+    set_up: SetUp, database: str
+) -> None:
     """Failed jobs are counted; a message that waits for minutes is a problem."""
     event = (
         "INSERT INTO messages (team_id, user_id, channel_id, ts, thread)"
@@ -484,4 +565,6 @@ async def test_a_model_that_is_being_loaded_is_waited_for(
     slack.call("/_model/faults", {"endpoint": "responses", "status": 503, "times": 3})
     async with model_server(LLAMA, slack.openai_base_url) as served:
         said = await set_up.check("Model", OPENAI_BASE_URL=served.url)
-    assert said.startswith(f"gpt-6-luna at {served.url} answers a conversation and reads files.")
+    assert said.startswith(
+        f"gpt-6-luna at {served.url} answers a conversation and reads files."
+    )

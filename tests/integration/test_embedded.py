@@ -94,14 +94,18 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data_dir(new_dir: Path, made_once: Path) -> Path:
     """Return a data directory that has been started and stopped before."""
     new_dir.mkdir(mode=0o700)
-    subprocess.run(["cp", "-a", made_once / "pg", new_dir / "pg"], check=True)  # with its owner
+    subprocess.run(
+        ["cp", "-a", made_once / "pg", new_dir / "pg"], check=True
+    )  # with its owner
     return new_dir
 
 
 # The ordinary life
 
 
-def test_a_first_start_gives_a_private_postgresql_18_with_pgvector(new_dir: Path) -> None:
+def test_a_first_start_gives_a_private_postgresql_18_with_pgvector(
+    new_dir: Path,
+) -> None:
     """The first start makes a UTF-8 cluster that only its owner can reach, with pgvector."""
     with EmbeddedPostgres(new_dir) as postgres:
         assert postgres.pid is not None
@@ -109,11 +113,18 @@ def test_a_first_start_gives_a_private_postgresql_18_with_pgvector(new_dir: Path
         postgres.ensure_database("ki'o \"ku")
         with psycopg.connect(postgres.dsn("ki'o \"ku"), autocommit=True) as connection:
             connection.execute("CREATE EXTENSION vector")
-            row = connection.execute("SELECT '[3,4]'::vector <-> '[0,0]'::vector").fetchone()
+            row = connection.execute(
+                "SELECT '[3,4]'::vector <-> '[0,0]'::vector"
+            ).fetchone()
             assert row == (5.0,)
         settings = {
             name: ask(postgres, f"SHOW {name}")
-            for name in ("server_encoding", "listen_addresses", "fsync", "synchronous_commit")
+            for name in (
+                "server_encoding",
+                "listen_addresses",
+                "fsync",
+                "synchronous_commit",
+            )
         }
         assert settings == {
             "server_encoding": "UTF8",
@@ -180,7 +191,9 @@ def test_nobodys_words_reach_the_log(data_dir: Path) -> None:
 # What a killed run leaves behind
 
 
-def test_a_stale_pid_that_now_belongs_to_another_process_does_not_matter(data_dir: Path) -> None:
+def test_a_stale_pid_that_now_belongs_to_another_process_does_not_matter(
+    data_dir: Path,
+) -> None:
     """Stale pid and lock files that name a living stranger stop nothing and harm nobody."""
     with EmbeddedPostgres(data_dir) as postgres:
         keep(postgres, "a")
@@ -202,9 +215,13 @@ def test_a_stale_pid_that_now_belongs_to_another_process_does_not_matter(data_di
 
 def test_a_kill_during_the_first_start_ruins_nothing(new_dir: Path) -> None:
     """A first start killed while the cluster is being made is simply made again."""
-    code = "import sys; from pathlib import Path; from memory.postgres.embedded import *"
+    code = (
+        "import sys; from pathlib import Path; from memory.postgres.embedded import *"
+    )
     code += "; EmbeddedPostgres(Path(sys.argv[1])).start()"
-    with subprocess.Popen([sys.executable, "-c", code, str(new_dir)], cwd=ROOT) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(new_dir)], cwd=ROOT
+    ) as process:
         wait_until(lambda: any(new_dir.glob("new-*/postgresql.conf")))
         process.kill()
     assert not (new_dir / "pg").exists()
@@ -221,7 +238,9 @@ def test_without_the_package_the_operator_learns_what_to_set(
 ) -> None:
     """Without PostgreSQL's programs, the message names DATABASE_URL and the extra."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(EmbeddedPostgresError, match=r"set DATABASE_URL .* '\.\[embedded\]'` in"):
+    with pytest.raises(
+        EmbeddedPostgresError, match=r"set DATABASE_URL .* '\.\[embedded\]'` in"
+    ):
         EmbeddedPostgres(new_dir).start()
     assert not new_dir.exists()
 
@@ -238,7 +257,11 @@ def test_a_user_without_a_name_is_told(
     monkeypatch.setattr("memory.postgres.embedded.find_binaries", lambda: tmp_path)
     if not has_name:
         monkeypatch.setattr(os, "geteuid", lambda: 1_000_650_000)
-    told = said if has_name else "cannot run as user 1000650000, which has no name: run Kioku as"
+    told = (
+        said
+        if has_name
+        else "cannot run as user 1000650000, which has no name: run Kioku as"
+    )
     with pytest.raises(EmbeddedPostgresError, match=told):
         EmbeddedPostgres(new_dir).start()
 
@@ -254,7 +277,12 @@ def test_roots_postgresql_runs_as_another_user(tmp_path: Path) -> None:
         with EmbeddedPostgres(parent / "data") as postgres:
             keep(postgres, word)
             user = psutil.Process(process_id(postgres)).uids().effective
-            assert user == (pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.geteuid())
-            found = [mode(path) for path in (parent, socket_of(postgres), parent / "data" / "pg")]
+            assert user == (
+                pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.geteuid()
+            )
+            found = [
+                mode(path)
+                for path in (parent, socket_of(postgres), parent / "data" / "pg")
+            ]
             assert found == [0o700] * 3
             assert kept(postgres) == "a b"[: 1 if word == "a" else 3]

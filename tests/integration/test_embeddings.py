@@ -27,7 +27,9 @@ def asked(stand_in: Server) -> list[list[str]]:
     return [[i] if isinstance(i, str) else i for i in inputs]
 
 
-async def test_one_vector_for_each_text_in_order(embedder: Embedder, stand_in: Server) -> None:
+async def test_one_vector_for_each_text_in_order(
+    embedder: Embedder, stand_in: Server
+) -> None:
     """Texts become normalised vectors of the space's size, in their order, in one request.
 
     A text embedded before is remembered; only new ones are asked for.
@@ -67,7 +69,13 @@ def test_what_is_embedded_fits_every_tokenizer_of_bytes(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [{"status": 500}, {"status": 429}, {"drop": True}, {"error_code": "invalid_api_key"}]
+    "fault",
+    [
+        {"status": 500},
+        {"status": 429},
+        {"drop": True},
+        {"error_code": "invalid_api_key"},
+    ],
 )
 async def test_a_model_that_is_away(
     embedder: Embedder, stand_in: Server, fault: dict[str, Any]
@@ -79,7 +87,9 @@ async def test_a_model_that_is_away(
     assert len(await embedder.embed(["away"])) == 1
 
 
-async def test_vectors_of_another_size_are_refused(model_client: openai.AsyncOpenAI) -> None:
+async def test_vectors_of_another_size_are_refused(
+    model_client: openai.AsyncOpenAI,
+) -> None:
     """A model that answers in another size than the stored one is not believed."""
     embedder = Embedder(model_client, EmbeddingSpace(SPACE.model, 7))
     with pytest.raises(EmbeddingsUnavailable, match="vectors of 7 dimensions"):
@@ -127,7 +137,11 @@ async def small_server(
         if len(given) > texts or any(estimated_tokens(text) > tokens for text in given):
             return web.json_response({"error": {"message": message}}, status=status)
         data = [
-            {"object": "embedding", "index": at, "embedding": [float(len(text.encode()))]}
+            {
+                "object": "embedding",
+                "index": at,
+                "embedding": [float(len(text.encode()))],
+            }
             for at, text in enumerate(given)
         ]
         return web.json_response({"object": "list", "model": "own", "data": data})
@@ -173,10 +187,13 @@ async def test_a_text_for_which_the_model_computes_nan(whole: bool) -> None:
     async def answer(request: web.Request) -> web.Response:
         vectors = [vector(text) for text in (await request.json())["input"]]
         if [None] in vectors and not whole:
-            error = {"message": "failed to encode response: json: unsupported value: NaN"}
+            error = {
+                "message": "failed to encode response: json: unsupported value: NaN"
+            }
             return web.json_response({"error": error}, status=500)
         data = [
-            {"object": "embedding", "index": at, "embedding": one} for at, one in enumerate(vectors)
+            {"object": "embedding", "index": at, "embedding": one}
+            for at, one in enumerate(vectors)
         ]
         return web.json_response({"object": "list", "model": "own", "data": data})
 
@@ -194,7 +211,8 @@ async def test_a_model_that_computes_only_nan_is_away() -> None:
         given = (await request.json())["input"]
         came.append(given)
         data = [
-            {"object": "embedding", "index": at, "embedding": [None]} for at in range(len(given))
+            {"object": "embedding", "index": at, "embedding": [None]}
+            for at in range(len(given))
         ]
         return web.json_response({"object": "list", "model": "own", "data": data})
 
@@ -208,9 +226,14 @@ async def test_a_model_that_computes_only_nan_is_away() -> None:
 
 async def test_an_outage_is_not_taken_for_a_long_text() -> None:
     """A 500 that says nothing of a size is one request, whatever was sent."""
-    async with small_server(texts=0, status=500, message="internal error") as (client, came):
+    async with small_server(texts=0, status=500, message="internal error") as (
+        client,
+        came,
+    ):
         with pytest.raises(EmbeddingsUnavailable, match="did not answer"):
-            await Embedder(client, EmbeddingSpace("own", 1)).embed(["word " * 1_000, "tea"])
+            await Embedder(client, EmbeddingSpace("own", 1)).embed(
+                ["word " * 1_000, "tea"]
+            )
     assert len(came) == 1
 
 
@@ -218,7 +241,9 @@ async def test_what_is_refused_at_any_size_is_told() -> None:
     """A server that refuses every text is asked a few times, and its status is named."""
     async with small_server(texts=0) as (client, came):
         embedder = Embedder(client, EmbeddingSpace("own", 1))
-        with pytest.raises(EmbeddingsUnavailable, match=r"refuses a text of 5 bytes \(HTTP 400\)"):
+        with pytest.raises(
+            EmbeddingsUnavailable, match=r"refuses a text of 5 bytes \(HTTP 400\)"
+        ):
             await embedder.embed(["short"])
         assert len(came) == 1
         with pytest.raises(EmbeddingsUnavailable, match="HTTP 400"):
@@ -247,7 +272,9 @@ async def test_an_answer_without_vectors_is_no_answer(answer: dict[str, Any]) ->
             await embedding_space(client, "unknown")
 
 
-@pytest.mark.parametrize("number", [None, math.nan, math.inf, "1", [1.0], 1e300], ids=str)
+@pytest.mark.parametrize(
+    "number", [None, math.nan, math.inf, "1", [1.0], 1e300], ids=str
+)
 async def test_a_vector_with_anything_but_numbers_is_none(number: object) -> None:
     """A server that writes null, or NaN, counts as away: PostgreSQL would refuse the vector."""
     vector = [1.0] * (SPACE.dimensions - 1)
@@ -270,5 +297,7 @@ async def test_what_is_no_list_is_no_vector(vector: object) -> None:
 
 async def test_a_wrong_model_name_is_told(model_client: openai.AsyncOpenAI) -> None:
     """A model the server does not have stops with one sentence that names the settings."""
-    with pytest.raises(EmbeddingsUnavailable, match="check KIOKU_EMBEDDING_MODEL, OPENAI_API_KEY"):
+    with pytest.raises(
+        EmbeddingsUnavailable, match="check KIOKU_EMBEDDING_MODEL, OPENAI_API_KEY"
+    ):
         await embedding_space(model_client, "no-such-model")

@@ -51,7 +51,9 @@ def tables(app: App) -> set[str]:
         "SELECT table_name AS name FROM information_schema.tables"
         " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'",
     )
-    return {row["name"] for row in found if not row["name"].startswith("procrastinate_")}
+    return {
+        row["name"] for row in found if not row["name"].startswith("procrastinate_")
+    }
 
 
 def test_every_table_with_rows_of_people_is_erased(app: App) -> None:
@@ -78,8 +80,14 @@ async def test_erase_wins_against_formation_200_times(app: App) -> None:
         said = [TypedMessage(one) for one in unformed.words]
         store = await ApprovedStore.load(app.pool, app.embedder, memory_view(own), said)
         for key, name in (("a", "ramen"), ("b", "tempura")):
-            content = {"food_name": name, "preference": 80, "evidence": f"I love {name}"}
-            await store.aput(own.parts, key, {"kind": "UserFoodPreference", "content": content})
+            content = {
+                "food_name": name,
+                "preference": 80,
+                "evidence": f"I love {name}",
+            }
+            await store.aput(
+                own.parts, key, {"kind": "UserFoodPreference", "content": content}
+            )
 
         async def in_commit(connection: AsyncConnection[DictRow], *_: object) -> None:
             if await mark_formed(connection, person, unformed) is None:
@@ -154,7 +162,9 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
     kept: dict[str, Any] = await export_person(app.pool, message.person, settings)
     assert json.loads(json.dumps(kept)) == kept
     assert kept["format"] == "kioku-export"
-    assert [turn["question"] for turn in kept["messages"] if turn["question"]] == ["I love ramen"]
+    assert [turn["question"] for turn in kept["messages"] if turn["question"]] == [
+        "I love ramen"
+    ]
     assert [m["content"]["food_name"] for m in kept["memories"]] == ["ramen"]
     assert kept["received_by"] == {
         "replies": "m-1 (api.openai.com)",
@@ -164,7 +174,9 @@ async def test_an_export_tells_everything(app: App, place: PersonThread) -> None
     }
 
 
-async def test_an_export_has_nothing_that_is_forgotten(app: App, place: PersonThread) -> None:
+async def test_an_export_has_nothing_that_is_forgotten(
+    app: App, place: PersonThread
+) -> None:
     """Not the message, its answer, or another message that names it, until it is undone."""
     message = await app.ask(place, "I love ramen")
     await app.form(message)
@@ -178,4 +190,8 @@ async def test_an_export_has_nothing_that_is_forgotten(app: App, place: PersonTh
     await app.click(message.person, forgotten.undo)
     kept = await export_person(app.pool, message.person, settings)
     questions = [turn["question"] for turn in kept["messages"]]
-    assert questions == ["I love ramen", "What do you know about me?", "Where is ramen from?"]
+    assert questions == [
+        "I love ramen",
+        "What do you know about me?",
+        "Where is ramen from?",
+    ]

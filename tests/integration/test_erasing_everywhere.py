@@ -76,7 +76,9 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     before = naming(app.database, person.user_id)
     assert before.keys() >= {"messages", "sent_files", "procrastinate_jobs", "store"}
     # A date that Python cannot read keeps nobody's data.
-    app.rows("UPDATE person_settings SET profile_at = 'infinity', agreed_at = '10000-01-01'")
+    app.rows(
+        "UPDATE person_settings SET profile_at = 'infinity', agreed_at = '10000-01-01'"
+    )
     erased = await erase_person(app.pool, person)
     assert not any(erased.left.values())
     assert set(TABLES) <= erased.left.keys()
@@ -85,7 +87,8 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert erased.counts["statements"] >= 2
     assert (erased.counts["person_settings"], erased.counts["memory_off"]) == (1, 1)
     events = app.rows(
-        "SELECT message, status FROM messages WHERE channel_id = %s ORDER BY ts", place.channel
+        "SELECT message, status FROM messages WHERE channel_id = %s ORDER BY ts",
+        place.channel,
     )
     assert events == [{"message": None, "status": "deleted"}] * 3
     assert naming(app.database, person.user_id).keys() == NAMED
@@ -103,13 +106,17 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert (await erase_person(app.pool, person)).total == 0
 
 
-async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(app: App) -> None:
+async def test_messages_just_delivered_lose_their_author_and_are_deleted_soon(
+    app: App,
+) -> None:
     """Its ids stay for a day, so that it is not answered again; then nothing."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")
     await erase_person(app.pool, message.person)
     assert not await store_message(app.core, message)
-    [row] = app.rows("SELECT user_id, message, status FROM messages WHERE ts = %s", message.ts)
+    [row] = app.rows(
+        "SELECT user_id, message, status FROM messages WHERE ts = %s", message.ts
+    )
     assert row == {"user_id": "", "message": None, "status": "deleted"}
     app.rows(
         "UPDATE messages SET ended_at = ended_at - interval '25 hours' WHERE ts = %s RETURNING 1",
@@ -125,7 +132,15 @@ STAYS = {"id", "team_id", "channel_id", "ts", "thread", "changed_ts"}
 # part of `question`.
 NOT_EXPORTED = {
     *("team_id", "user_id", "words"),
-    *("id", "token", "failures", "changed_ts", "begun_at", "posting_since", "removal_proposed"),
+    *(
+        "id",
+        "token",
+        "failures",
+        "changed_ts",
+        "begun_at",
+        "posting_since",
+        "removal_proposed",
+    ),
 }
 
 
@@ -141,11 +156,17 @@ def test_each_column_of_messages_is_erased_and_exported(app: App) -> None:
         "SELECT column_name AS name FROM information_schema.columns WHERE table_name = 'messages'"
     )
     columns = {row["name"] for row in found}
-    [erasing] = app.rows("SELECT prosrc FROM pg_proc WHERE proname = 'forget_author_of_messages'")
+    [erasing] = app.rows(
+        "SELECT prosrc FROM pg_proc WHERE proname = 'forget_author_of_messages'"
+    )
     stays = columns - names_in(erasing["prosrc"])
-    assert stays == STAYS, "forget_author_of_messages in bot/schema.sql, or STAYS, lacks a column"
+    assert stays == STAYS, (
+        "forget_author_of_messages in bot/schema.sql, or STAYS, lacks a column"
+    )
     left_out = columns - names_in(str(load_statements("bot", "data")["messages"]))
-    assert left_out == NOT_EXPORTED, "`messages` in bot/sql/data.sql, or NOT_EXPORTED, lacks it"
+    assert left_out == NOT_EXPORTED, (
+        "`messages` in bot/sql/data.sql, or NOT_EXPORTED, lacks it"
+    )
 
 
 async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
@@ -202,7 +223,9 @@ async def test_a_file_that_was_sent_as_its_person_was_erased_is_deleted(
 
     monkeypatch.setattr(data, "_note_files", erased)
     if not answered:
-        app.slack.control("faults", {"method": "files.completeUploadExternal", "drop": "after"})
+        app.slack.control(
+            "faults", {"method": "files.completeUploadExternal", "drop": "after"}
+        )
     told = await app.click(message.person, Export())
     assert told.line == say("en", "exported" if answered else "export_failed")
     waiting = app.rows(

@@ -40,17 +40,23 @@ class Endpoint:
     async def post(self, body: bytes) -> int:
         """Deliver a signed body as Slack does; return the status of the response."""
         at = str(int(time.time()))
-        signed = hmac.new(SECRET.encode(), b"v0:" + at.encode() + b":" + body, hashlib.sha256)
+        signed = hmac.new(
+            SECRET.encode(), b"v0:" + at.encode() + b":" + body, hashlib.sha256
+        )
         headers = {
             "X-Slack-Request-Timestamp": at,
             "X-Slack-Signature": f"v0={signed.hexdigest()}",
             "Content-Type": "application/json",
         }
-        async with self.session.post(self.url, data=io.BytesIO(body), headers=headers) as answer:
+        async with self.session.post(
+            self.url, data=io.BytesIO(body), headers=headers
+        ) as answer:
             await answer.read()
             return answer.status
 
-    async def statuses(self, bodies: Iterable[tuple[str, bytes]]) -> dict[str, Counter[int]]:
+    async def statuses(
+        self, bodies: Iterable[tuple[str, bytes]]
+    ) -> dict[str, Counter[int]]:
         """Deliver bodies, a few at a time; return the statuses by name."""
         found: dict[str, Counter[int]] = {}
         waiting = iter(bodies)

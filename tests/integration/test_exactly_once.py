@@ -50,7 +50,9 @@ async def answer_again(thread: Thread, text: str = "The whole answer.") -> None:
         await answer.stream.finish(text)
 
 
-async def test_a_turn_that_died_before_it_posted_looks_at_the_thread_once(thread: Thread) -> None:
+async def test_a_turn_that_died_before_it_posted_looks_at_the_thread_once(
+    thread: Thread,
+) -> None:
     """Where a message may have been posted the thread is looked at, and the answer streams."""
     await thread.turn()
     await answer_again(thread)
@@ -63,7 +65,9 @@ async def test_a_turn_that_died_before_it_posted_looks_at_the_thread_once(thread
     ]
 
 
-async def test_a_turn_that_ended_without_a_message_is_not_looked_for(thread: Thread) -> None:
+async def test_a_turn_that_ended_without_a_message_is_not_looked_for(
+    thread: Thread,
+) -> None:
     """An attempt that ends before it posts says so: the next one asks Slack nothing more."""
     with pytest.raises(RuntimeError):
         async with thread.answering():
@@ -78,7 +82,9 @@ async def test_a_turn_that_ended_without_a_message_is_not_looked_for(thread: Thr
     because="Whether a message that was found still streams is not known.",
 )
 @pytest.mark.parametrize("end", ["live", "expired"])
-async def test_a_stream_whose_ts_was_not_stored_is_deleted(thread: Thread, end: str) -> None:
+async def test_a_stream_whose_ts_was_not_stored_is_deleted(
+    thread: Thread, end: str
+) -> None:
     """Whatever became of a stream that nobody noted, the one whole answer takes its place."""
     ts = await dies_at_its_start(thread)
     if end == "expired":
@@ -92,7 +98,8 @@ async def test_a_stream_whose_ts_was_not_stored_is_deleted(thread: Thread, end: 
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
+    "chat.delete: cant_delete_message",
+    because="The stream whose ts was lost still runs.",
 )
 async def test_a_call_that_is_carried_out_late_is_waited_for(thread: Thread) -> None:
     """What a dying worker had under way appears a little later, and is found all the same."""
@@ -106,7 +113,8 @@ async def test_a_call_that_is_carried_out_late_is_waited_for(thread: Thread) -> 
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="The stream whose ts was lost still runs."
+    "chat.delete: cant_delete_message",
+    because="The stream whose ts was lost still runs.",
 )
 async def test_a_stream_that_appears_after_stop_is_waited_for(
     thread: Thread, monkeypatch: pytest.MonkeyPatch
@@ -156,7 +164,9 @@ async def test_a_worker_that_was_taken_over_leaves_nothing(thread: Thread) -> No
     assert thread.messages() == []
 
 
-@pytest.mark.failed_calls("chat.delete: cant_delete_message", because="The stream still runs.")
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream still runs."
+)
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.postMessage"])
 async def test_what_was_begun_as_another_took_over_is_taken_back(
     thread: Thread, method: str
@@ -190,7 +200,9 @@ async def delete(thread: Thread, event: UUID) -> None:
     await delete_answer(thread.sender.app, message.team_id, message.thread, str(event))
 
 
-@pytest.mark.failed_calls("chat.delete: cant_delete_message", because="The stream still runs.")
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream still runs."
+)
 @pytest.mark.parametrize(
     ("method", "fault"),
     [
@@ -219,12 +231,18 @@ async def test_what_slack_did_not_delete_is_deleted_later(
     assert thread.messages() == []
 
 
-@pytest.mark.failed_calls("chat.delete: cant_delete_message", because="The stream still runs.")
-async def test_a_stream_whose_ts_was_not_stored_goes_with_its_question(thread: Thread) -> None:
+@pytest.mark.failed_calls(
+    "chat.delete: cant_delete_message", because="The stream still runs."
+)
+async def test_a_stream_whose_ts_was_not_stored_goes_with_its_question(
+    thread: Thread,
+) -> None:
     """A process dies before it notes the ts, and the question is deleted before the next one."""
     turn = await thread.turn()
     streamed_by_app(thread)
-    await follow_change(thread.sender.app, change_of(turn.message, None, changed_ts=LATER))
+    await follow_change(
+        thread.sender.app, change_of(turn.message, None, changed_ts=LATER)
+    )
     await delete(thread, turn.id)
     assert thread.messages() == []
     assert not thread.intended()

@@ -16,12 +16,16 @@ from tests.memories import put_memory
 ANN, BOB = Person("T1", "U1"), Person("T1", "U2")
 
 
-def remember(database: str, person: Person, at: str = "2026-01-01", *, ends: bool = False) -> None:
+def remember(
+    database: str, person: Person, at: str = "2026-01-01", *, ends: bool = False
+) -> None:
     """Store a memory of that moment; `ends`: it expired a minute ago."""
     value = {"kind": "UserFact", "content": {"fact": "a fact"}, "sources": []}
     key = put_memory(database, person.namespace(DM), value, at=at)
     if ends:
-        ended = "UPDATE statements SET until = now() - interval '1 minute' WHERE key = %s"
+        ended = (
+            "UPDATE statements SET until = now() - interval '1 minute' WHERE key = %s"
+        )
         owner_rows(database, ended, key)
 
 
@@ -62,8 +66,12 @@ async def test_expiry_goes_on_for_the_others(
     remember(database, BOB, ends=True)
     await expire_due(pool)
     await end_what_is_old(pool, 30)
-    assert [row["key"] for row in owner_rows(database, "SELECT key FROM store")] == ["nobody"]
-    warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert [row["key"] for row in owner_rows(database, "SELECT key FROM store")] == [
+        "nobody"
+    ]
+    warnings = [
+        one.getMessage() for one in caplog.records if one.levelname == "WARNING"
+    ]
     expiry, retention = warnings
     assert expiry == "nothing of a person was expired: InvalidNamespace"
     assert retention.startswith("the retention of a person failed: InvalidNamespace")
@@ -87,7 +95,9 @@ async def test_questions_and_refusals_end(pool: Pool, database: str) -> None:
     assert [row["evidence"] for row in left] == ["refused today"]
 
 
-async def test_a_step_of_the_upkeep_that_fails_stops_no_other(pool: Pool, database: str) -> None:
+async def test_a_step_of_the_upkeep_that_fails_stops_no_other(
+    pool: Pool, database: str
+) -> None:
     """Each step runs whether or not the one before failed."""
     remember(database, BOB, ends=True)
     remember(database, ANN, "2020-01-01")

@@ -50,7 +50,11 @@ async def test_a_second_rating_replaces_the_first(app: App) -> None:
     assert good == Answer()
     assert app.shown(asked) == answered
     [row] = stored(app, who)
-    assert (row["turn_id"], row["rating"], row["comment"]) == (app.turn(asked)["id"], "good", "")
+    assert (row["turn_id"], row["rating"], row["comment"]) == (
+        app.turn(asked)["id"],
+        "good",
+        "",
+    )
 
     bad = await rate(app, who, asked, "negative")
     done = await app.submit(who, bad, comment="I said ramen.")
@@ -90,7 +94,8 @@ async def test_a_comment_on_the_answer_to_another_is_not_stored(app: App) -> Non
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="A half answer is deleted while its stream runs."
+    "chat.delete: cant_delete_message",
+    because="A half answer is deleted while its stream runs.",
 )
 async def test_what_is_no_answer_cannot_be_rated(app: App) -> None:
     """Errors, sentences of the app's own and the first parts of an answer have no buttons."""
@@ -115,7 +120,9 @@ async def test_comments_that_name_what_is_forgotten_go_with_it(app: App) -> None
     await app.form(told)
     for text in ("You forgot that I love ramen.", "Too long."):
         app.script("Hello.")
-        opened = await rate(app, told.person, await app.ask(place, "Good morning"), "negative")
+        opened = await rate(
+            app, told.person, await app.ask(place, "Good morning"), "negative"
+        )
         await app.submit(told.person, opened, comment=text)
     [memory] = await app.memories(told.person)
     await app.click(told.person, Forget(keys=(memory.key,)))

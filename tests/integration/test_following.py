@@ -16,7 +16,9 @@ from tests.integration.playground_slack import PersonThread
 def said_in(app: App, place: PersonThread, text: str, **more: Any) -> Message:
     """Let the person of `place` write in its thread; return it as the app reads it."""
     said = app.slack.say(place.user, place.channel, text, thread_ts=place.root)
-    return app.slack.message(place, ts=said["ts"], text=text, **{"addressed": False, **more})
+    return app.slack.message(
+        place, ts=said["ts"], text=text, **{"addressed": False, **more}
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,9 @@ def titles(app: App) -> list[dict[str, Any]]:
 
 def session(app: App, place: PersonThread, ts: str) -> tuple[str, str]:
     """Return the status and the title of the agent session of a thread."""
-    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
+    seen = app.slack.control(f"channels/{place.channel}/messages?as={place.user}")[
+        "threads"
+    ]
     [thread] = [one for one in seen if one["ts"] == ts]
     return thread["session"], thread["session_title"]
 

@@ -38,7 +38,9 @@ def long_ago(app: App, ts: str) -> None:
         " WHERE ts = %s RETURNING key",
         ts,
     )
-    app.rows("UPDATE messages SET ts = '1700000000.000100' WHERE ts = %s RETURNING id", ts)
+    app.rows(
+        "UPDATE messages SET ts = '1700000000.000100' WHERE ts = %s RETURNING id", ts
+    )
 
 
 async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
@@ -83,7 +85,9 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     assert (await app.click(who, done.undo)).line == say("en", "undo_gone")
 
 
-async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(app: App) -> None:
+async def test_texts_of_what_was_forgotten_go_when_it_cannot_be_undone(
+    app: App,
+) -> None:
     """The messages of a selected time, also what waited; those of another time are kept."""
     place = app.slack.place()
     who = app.person(place)
@@ -112,7 +116,9 @@ async def test_questions_go_with_what_they_quote(app: App, by: str) -> None:
     [question] = await open_questions(app.pool, said.person)
     other = Selection(since=began - timedelta(days=2), until=began - timedelta(days=1))
     await app.click(said.person, Forget.of(other))
-    assert [one.id for one in await open_questions(app.pool, said.person)] == [question.id]
+    assert [one.id for one in await open_questions(app.pool, said.person)] == [
+        question.id
+    ]
     meant = Selection(messages=[(asked.channel_id, asked.ts)])
     if by == "period":
         since = datetime.fromtimestamp(float(asked.ts), UTC)
@@ -138,5 +144,7 @@ async def test_an_undo_asks_about_what_was_said_differently_since(app: App) -> N
     older, _ = back.acts
     await app.click(said.person, older)
     assert await open_questions(app.pool, said.person) == []
-    [ramen] = [one for one in await app.memories(said.person) if "ramen" in str(one.content)]
+    [ramen] = [
+        one for one in await app.memories(said.person) if "ramen" in str(one.content)
+    ]
     assert ramen.content["preference"] > 50

@@ -68,7 +68,9 @@ class Data:
             "sources": sources,
             "confirmed_at": "2026-11-20T08:00:00.123456+00:00",
         }
-        return put_memory(self.database, namespace, value, at="2026-01-02 03:04:05.678901+00")
+        return put_memory(
+            self.database, namespace, value, at="2026-01-02 03:04:05.678901+00"
+        )
 
     async def turn(
         self,
@@ -104,7 +106,9 @@ class Data:
 
     def receipts(self) -> set[tuple[str, str, str]]:
         """Return who forgot what was said where."""
-        rows = self.rows("SELECT user_id, channel, ts FROM forgotten_sources WHERE channel <> ''")
+        rows = self.rows(
+            "SELECT user_id, channel, ts FROM forgotten_sources WHERE channel <> ''"
+        )
         return {(r["user_id"], r["channel"], r["ts"]) for r in rows}
 
     async def forget(
@@ -133,10 +137,14 @@ class Data:
         return len(await undo_forgetting(self.pool, self.embedder, person, done.id))
 
 
-async def waiting_for(pool: Pool, ts: str, text: str, person: Person = ALICE) -> ClaimedMessage:
+async def waiting_for(
+    pool: Pool, ts: str, text: str, person: Person = ALICE
+) -> ClaimedMessage:
     """Store a direct message; return it as claimed."""
     channel = "D1" if person == ALICE else "D2"
-    said = message(text, user_id=person.user_id, channel_id=channel, ts=ts, thread_ts=ts)
+    said = message(
+        text, user_id=person.user_id, channel_id=channel, ts=ts, thread_ts=ts
+    )
     return await claimed_anew(without_limits(pool), said)
 
 
@@ -161,7 +169,9 @@ async def test_rows_and_vectors_are_gone(data: Data) -> None:
         assert len(data.rows(f"SELECT 1 AS one FROM {table}")) == 2
 
 
-async def test_the_texts_it_was_said_in_are_gone_when_it_cannot_come_back(data: Data) -> None:
+async def test_the_texts_it_was_said_in_are_gone_when_it_cannot_come_back(
+    data: Data,
+) -> None:
     """The message it came from is blank; a message about something else is not.
 
     Until then an Undo finds all of it, and the model is shown nothing of before.
@@ -183,7 +193,9 @@ async def test_texts_that_name_it_are_gone(data: Data) -> None:
     ramen = data.remember("miso ramen", "1.1")
     await data.turn("1.2", "what shall I eat?", "How about Miso-Ramen?")
     await data.turn("1.3", "what shall I drink?", "Tea.")
-    await data.turn("1.4", "forget my miso ramen", "Press the button.", removal_proposed=True)
+    await data.turn(
+        "1.4", "forget my miso ramen", "Press the button.", removal_proposed=True
+    )
     await data.turn("1.5", "what is ramen?", "A soup.")
     await data.forget(ramen)
     await data.purge()
@@ -209,9 +221,15 @@ async def test_a_reply_that_is_being_made_while_it_is_forgotten_is_not_kept(
         if undone:
             await data.undo(done[0])
 
-    await data.turn("1.2", "more ramen?", "Since you love ramen: yes.", meanwhile=meanwhile)
+    await data.turn(
+        "1.2", "more ramen?", "Since you love ramen: yes.", meanwhile=meanwhile
+    )
     words = "more ramen?" if undone else ""
-    assert data.texts()["1.2"] == (words, words, "Since you love ramen: yes." if undone else None)
+    assert data.texts()["1.2"] == (
+        words,
+        words,
+        "Since you love ramen: yes." if undone else None,
+    )
     await data.turn("1.3", "and tea?", "Green tea.")
     assert data.texts()["1.3"] == ("and tea?", "and tea?", "Green tea.")
 
@@ -255,7 +273,9 @@ async def test_an_undo_expires_after_ten_minutes(data: Data) -> None:
     assert data.rows("SELECT 1 AS one FROM store") == []
 
 
-async def test_the_keys_of_what_was_forgotten_are_told_until_it_is_undone(data: Data) -> None:
+async def test_the_keys_of_what_was_forgotten_are_told_until_it_is_undone(
+    data: Data,
+) -> None:
     """A database that was restored from a backup forgets them again."""
     ramen, sushi = data.remember("ramen"), data.remember("sushi")
     done = await data.forget(ramen)
@@ -271,7 +291,9 @@ async def test_the_keys_of_what_was_forgotten_are_told_until_it_is_undone(data: 
 
 
 @pytest.mark.parametrize("first_back", ["first", "second"])
-async def test_a_message_in_which_two_things_were_said(data: Data, first_back: str) -> None:
+async def test_a_message_in_which_two_things_were_said(
+    data: Data, first_back: str
+) -> None:
     """While one of the two is forgotten, its message stays away; both come back with their quotes.
 
     What stays forgotten takes its name out of the other's quote when it cannot come back any more.
@@ -286,7 +308,10 @@ async def test_a_message_in_which_two_things_were_said(data: Data, first_back: s
     assert ("U1", "D1", "1.1") in data.receipts()
     assert await data.undo(done[1]) == 1
     assert data.receipts() == set()
-    assert [one["quote"] for one in data.rows(quotes)] == ["I love ramen", "I love sushi"]
+    assert [one["quote"] for one in data.rows(quotes)] == [
+        "I love ramen",
+        "I love sushi",
+    ]
     data.rows("UPDATE statements SET evidence = 'I love ramen and sushi'")
     await data.forget(ramen)
     await data.purge()
@@ -297,7 +322,9 @@ async def test_a_message_in_which_two_things_were_said(data: Data, first_back: s
 # --- never again ---------------------------------------------------------------------------
 
 
-async def test_forgotten_turns_are_neither_formed_nor_read_as_context(data: Data) -> None:
+async def test_forgotten_turns_are_neither_formed_nor_read_as_context(
+    data: Data,
+) -> None:
     """The next turn is told nothing of before; other words of before are formed all the same."""
     await data.turn("1.1", "I love ramen", "You like ramen!", formed=False)
     await data.turn("1.2", "I love sushi", "You like sushi!", formed=False)
@@ -334,7 +361,9 @@ def liking(name: str) -> Call:
 
 
 @pytest.mark.parametrize(
-    "meanwhile", ["words = '', question = ''", "formed_at = now()"], ids=["forgotten", "formed"]
+    "meanwhile",
+    ["words = '', question = ''", "formed_at = now()"],
+    ids=["forgotten", "formed"],
 )
 async def test_words_forgotten_while_they_are_formed(
     app: App, data: Data, former: Former, model: ScriptedModel, meanwhile: LiteralString
@@ -352,7 +381,10 @@ async def test_words_forgotten_while_they_are_formed(
 
     model.answer(answer, [liking("sushi")])
     await learn(app, former)
-    names = {row["value"]["content"]["food_name"] for row in data.rows("SELECT value FROM store")}
+    names = {
+        row["value"]["content"]["food_name"]
+        for row in data.rows("SELECT value FROM store")
+    }
     assert names == {"noodles", "sushi"}
     assert "ramen" not in model.last.text
     assert len(model.requests) == 2
@@ -419,7 +451,8 @@ async def test_forgetting_and_a_formation_wait_for_each_other(data: Data) -> Non
     impatient = make_conninfo(data.database, options="-c lock_timeout=200ms")
     with psycopg.connect(data.database) as writing:
         writing.execute(
-            "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (ALICE.prefix,)
+            "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))",
+            (ALICE.prefix,),
         )
         async with create_pool(impatient, min_size=1, max_size=1) as pool:
             with pytest.raises(psycopg.errors.LockNotAvailable):

@@ -65,12 +65,20 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     await app.form(await app.ask(cid, "I love sushi"))
     await erase_person(app.pool, app.person(cid))
     await app.form(await app.ask(cid, "I love tempura"))
-    dan, given = Person(app.slack.team_id, "U0DAN-T0HOME"), Origin(actor="command", evidence="x")
+    dan, given = (
+        Person(app.slack.team_id, "U0DAN-T0HOME"),
+        Origin(actor="command", evidence="x"),
+    )
     fact = (dan.namespace("C0SHARED"), "UserFact", {"fact": "lives in Oslo"}, given)
     oslo = await add_memory(app.pool, app.embedder, *fact)
     go = (app.person(ann).namespace(DM), "UserFact", {"fact": "plays go"})
     for number, sentence in enumerate(["I play go on Fridays", "I play go with Mia"]):
-        said = Origin(actor="formation", evidence=sentence, channel="D1", ts=f"170000000{number}.1")
+        said = Origin(
+            actor="formation",
+            evidence=sentence,
+            channel="D1",
+            ts=f"170000000{number}.1",
+        )
         await add_memory(app.pool, app.embedder, *go, said)
     for place in (ann, bob):
         await app.form(await app.ask(place, "I love ramen and I live in Osaka"))
@@ -94,15 +102,26 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
 
     printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])
     assert printed.code == 0, printed.err
-    assert f"{who.team_id}\t{who.user_id}\tkey\t{keys['ramen'].key}" in printed.out.splitlines()
+    assert (
+        f"{who.team_id}\t{who.user_id}\tkey\t{keys['ramen'].key}"
+        in printed.out.splitlines()
+    )
     assert f"{who.team_id}\t{bob.user}\terased\t" in printed.out
     assert keys["tempura"].key not in printed.out
-    not_owner = await kioku(tmp_path, login_of(app.database), "forgotten", "--since", row["at"])
+    not_owner = await kioku(
+        tmp_path, login_of(app.database), "forgotten", "--since", row["at"]
+    )
     assert (not_owner.code, not_owner.out) == (1, "")
     assert not_owner.err.endswith(
         "write the owner's address into DATABASE_OWNER_URL, and run the command again.\n"
     )
-    run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
+    run(
+        "pg_restore",
+        "--no-owner",
+        "--exit-on-error",
+        f"--dbname={empty_database}",
+        str(dump),
+    )
     assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
     assert {"store", "messages", "statements"} <= naming(empty_database, "ramen").keys()
     for row_of_snapshot in (
@@ -117,11 +136,18 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     for cut_off in (named, []):
         lines.write_text("\n".join(cut_off))
         refused = await kioku(tmp_path, empty_database, "forget-again", str(lines))
-        assert refused.err.startswith(f"kioku: The last line of {lines} is not the one that")
+        assert refused.err.startswith(
+            f"kioku: The last line of {lines} is not the one that"
+        )
     number = len(named) + 1
-    lines.write_text("\n".join([*named, f"{who.team_id}\t{who.user_id}\tkey", f"end\t{number}"]))
+    lines.write_text(
+        "\n".join([*named, f"{who.team_id}\t{who.user_id}\tkey", f"end\t{number}"])
+    )
     refused = await kioku(tmp_path, empty_database, "forget-again", str(lines))
-    assert refused.err == f"kioku: {lines}, line {number}, is not a line of `kioku forgotten`.\n"
+    assert (
+        refused.err
+        == f"kioku: {lines}, line {number}, is not a line of `kioku forgotten`.\n"
+    )
     assert bob.user in str(owner_rows(empty_database, "SELECT prefix FROM store"))
 
     injected = f"{who.team_id}\t{who.user_id}\tkey\t'); DROP TABLE store; --"
@@ -139,12 +165,19 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     kinds = "SELECT audience, shared FROM conversations WHERE channel_id = 'C1'"
     assert owner_rows(empty_database, kinds) == [{"audience": "C1", "shared": True}]
     # The job publishes an empty Home when the app starts.
-    naming_bob = {"forgotten_sources", "procrastinate_jobs", "memory_off", "person_settings"}
+    naming_bob = {
+        "forgotten_sources",
+        "procrastinate_jobs",
+        "memory_off",
+        "person_settings",
+    }
     off: LiteralString = "SELECT scope FROM memory_off WHERE user_id = %s"
     assert owner_rows(empty_database, off, bob.user) == [{"scope": ""}]
     assert naming(empty_database, bob.user).keys() <= naming_bob
     left = owner_rows(empty_database, "SELECT key FROM store ORDER BY key")
-    assert [one["key"] for one in left] == sorted(one.key for one in kept if one != keys["ramen"])
+    assert [one["key"] for one in left] == sorted(
+        one.key for one in kept if one != keys["ramen"]
+    )
     assert naming(empty_database, "tempura").keys() >= {"store"}
     with psycopg.connect(login_of(empty_database)) as login:
         assert login.execute("SELECT current_user").fetchone() == ("kioku_login",)
@@ -162,7 +195,9 @@ async def test_a_forgetting_that_waited_while_the_backup_began_is_in_the_list(
     other = create_pool(login_of(app.database), min_size=1, max_size=1)
     await other.open()
     async with person_transaction(other, person, locked=True):
-        forgetting = asyncio.create_task(forget(app.pool, person, Selection(keys=[memory.key])))
+        forgetting = asyncio.create_task(
+            forget(app.pool, person, Selection(keys=[memory.key]))
+        )
         waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         await until(lambda: owner_rows(app.database, waits))
         [row] = owner_rows(app.database, "SELECT clock_timestamp()::text AS at")
@@ -173,7 +208,9 @@ async def test_a_forgetting_that_waited_while_the_backup_began_is_in_the_list(
 
 
 @pytest.mark.slow
-async def test_a_user_from_whom_rows_are_hidden_gets_no_list(app: App, tmp_path: Path) -> None:
+async def test_a_user_from_whom_rows_are_hidden_gets_no_list(
+    app: App, tmp_path: Path
+) -> None:
     """A user for backups (`pg_read_all_data`) is not the owner, and would read nothing."""
     owner_rows(app.database, "CREATE ROLE kioku_backup LOGIN IN ROLE pg_read_all_data")
     try:
@@ -197,16 +234,26 @@ async def test_a_workspace_that_uninstalled_leaves_a_restored_database_too(
     run("pg_dump", "--format=custom", f"--file={dump}", *without, app.database)
     team = app.slack.team_id
     await app.core.workspaces.left(team, time.time() + 60, uninstalled=True)
-    owner_rows(app.database, "UPDATE workspaces SET purge_at = now() - interval '1 minute'")
+    owner_rows(
+        app.database, "UPDATE workspaces SET purge_at = now() - interval '1 minute'"
+    )
     await purge_due(app.pool, 1)
     assert naming(app.database, "ramen") == {}
     printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])
     assert printed.out == f"{team}\tuninstalled\nend\t1\n"
     lines.write_text(printed.out)
-    run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={empty_database}", str(dump))
+    run(
+        "pg_restore",
+        "--no-owner",
+        "--exit-on-error",
+        f"--dbname={empty_database}",
+        str(dump),
+    )
     assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
     for _ in range(2):
-        assert (await kioku(tmp_path, empty_database, "forget-again", str(lines))).code == 0
+        assert (
+            await kioku(tmp_path, empty_database, "forget-again", str(lines))
+        ).code == 0
     grace = (
         "SELECT purge_at BETWEEN now() + interval '23 hours' AND now() + interval '24 hours' AS is"
         " FROM workspaces"
@@ -215,7 +262,9 @@ async def test_a_workspace_that_uninstalled_leaves_a_restored_database_too(
 
 
 @pytest.mark.slow
-async def test_the_restore_of_containers_works_on_a_new_machine(app: App, tmp_path: Path) -> None:
+async def test_the_restore_of_containers_works_on_a_new_machine(
+    app: App, tmp_path: Path
+) -> None:
     """With the commands of docs/how-to/docker.md, where no migration has made the roles."""
     await app.form(await app.ask(app.slack.place(), "I love ramen"))
     dump, lines = tmp_path / "kioku.dump", tmp_path / "forgotten.tsv"
@@ -229,7 +278,9 @@ async def test_the_restore_of_containers_works_on_a_new_machine(app: App, tmp_pa
         address = server.dsn("kioku")
         for role in roles:
             with psycopg.connect(address) as connection:
-                connection.execute(SQL("CREATE ROLE {} NOLOGIN").format(Identifier(role)))
+                connection.execute(
+                    SQL("CREATE ROLE {} NOLOGIN").format(Identifier(role))
+                )
         run("pg_restore", *options.split(), f"--dbname={address}", str(dump))
         assert (await kioku(tmp_path, address, "migrate")).code == 0
         assert (await kioku(tmp_path, address, "forget-again", str(lines))).code == 0

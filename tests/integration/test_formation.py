@@ -40,7 +40,10 @@ ALICE_DM = memory_view(ALICE.namespace(DM))
 
 def words(*texts: str, ts: int = 100) -> list[PersonMessage]:
     """Return messages of one DM."""
-    return [PersonMessage(text=t, channel="D1", ts=f"{ts + i}.000100") for i, t in enumerate(texts)]
+    return [
+        PersonMessage(text=t, channel="D1", ts=f"{ts + i}.000100")
+        for i, t in enumerate(texts)
+    ]
 
 
 async def rows(database: str, namespace: Namespace | None = None) -> list[DictRow]:
@@ -48,7 +51,9 @@ async def rows(database: str, namespace: Namespace | None = None) -> list[DictRo
 
     Of a namespace, or, without one, what direct messages know.
     """
-    async with await AsyncConnection.connect(database, row_factory=dict_row) as connection:
+    async with await AsyncConnection.connect(
+        database, row_factory=dict_row
+    ) as connection:
         cursor = await connection.execute(
             "SELECT s.*, (SELECT count(*) FROM store_vectors v WHERE (v.prefix, v.key)"
             " = (s.prefix, s.key)) AS vectors FROM store s ORDER BY created_at, key"
@@ -64,7 +69,9 @@ async def know(
 ) -> FormationResult:
     """Let the person say, and the model store, each quote."""
     model.answer(list(calls))
-    formed = await former.form(seen, words(*[content["evidence"] for _, content in calls], ts=1))
+    formed = await former.form(
+        seen, words(*[content["evidence"] for _, content in calls], ts=1)
+    )
     assert not formed.refused
     model.requests.clear()
     return formed
@@ -107,7 +114,9 @@ PASTA = food("パスタ", 80, "パスタも好きです")
 
 
 @pytest.mark.parametrize("renamed", [None, 0])
-async def test_two_patches_of_one_memory_both_count(trial: Trial, renamed: int | None) -> None:
+async def test_two_patches_of_one_memory_both_count(
+    trial: Trial, renamed: int | None
+) -> None:
     """Each of two patches in one answer changes what it names, with its own quote.
 
     The first may also change what the memory is about.
@@ -125,12 +134,17 @@ async def test_two_patches_of_one_memory_both_count(trial: Trial, renamed: int |
         ]
     )
     formed = await trial.form(words(*said))
-    assert {(one.action, one.key) for one in formed.changes} == {("updated", before["key"])}
+    assert {(one.action, one.key) for one in formed.changes} == {
+        ("updated", before["key"])
+    }
     [row] = await trial.rows()
     content = row["value"]["content"]
     assert (content["description"], content["preference"]) == ("with pork", 50)
     assert content["food_name"] == ("raman" if renamed is None else "ramen")
-    assert [one["evidence"] for one in row["value"]["sources"][1:]] in ([*said], [*said[::-1]])
+    assert [one["evidence"] for one in row["value"]["sources"][1:]] in (
+        [*said],
+        [*said[::-1]],
+    )
 
 
 @pytest.mark.parametrize(("stored", "shown"), [(12, 12), (80, 80), (260, 60)])
@@ -140,12 +154,16 @@ async def test_the_memory_model_sees_all_of_a_small_set_and_the_nearest_of_a_lar
     """A small set is shown whole, a larger one by nearness, the replaced memory among them."""
     for start in range(0, stored, 40):
         calls = [
-            food(f"料理{chr(0x4E00 + 7 * i)}", 60, f"料理{chr(0x4E00 + 7 * i)}が好きです")
+            food(
+                f"料理{chr(0x4E00 + 7 * i)}", 60, f"料理{chr(0x4E00 + 7 * i)}が好きです"
+            )
             for i in range(start, min(stored, start + 40))
         ]
         await know(former, model, ALICE_DM, *calls)
     target = f"料理{chr(0x4E00)}"
-    said = words(f"{target}は大好きになりました", *[f"今日は{i}時に起きました" for i in range(9)])
+    said = words(
+        f"{target}は大好きになりました", *[f"今日は{i}時に起きました" for i in range(9)]
+    )
     await former.form(ALICE_DM, said)
     assert len(model.last.memories) == shown
     assert any(target in text for _, text in model.last.memories)
@@ -167,7 +185,10 @@ async def test_an_outage_costs_one_request(trial: Trial, status: int) -> None:
 def fix(**fields: Any) -> Call:
     """Return a call that repairs the first call."""
     patches = [{"op": "add", "path": f"/{k}", "value": v} for k, v in fields.items()]
-    return ("PatchFunctionErrors", {"json_doc_id": "c0", "planned_edits": "", "patches": patches})
+    return (
+        "PatchFunctionErrors",
+        {"json_doc_id": "c0", "planned_edits": "", "patches": patches},
+    )
 
 
 @pytest.mark.parametrize("api", ["responses", "chat"])
@@ -175,7 +196,9 @@ async def test_bad_arguments_are_repaired(
     pool: Pool, model_embedder: Embedder, model: ScriptedModel, api: Api
 ) -> None:
     """A bad tool call costs one more request, over either of OpenAI's interfaces."""
-    chat = memory_model(model="scripted", api_key="none", base_url=model.base_url, api=api)
+    chat = memory_model(
+        model="scripted", api_key="none", base_url=model.base_url, api=api
+    )
     former = Former(pool, model_embedder, chat)
     model.answer(
         [("UserFoodPreference", {"cuisine": "和食"})],
@@ -186,7 +209,9 @@ async def test_bad_arguments_are_repaired(
     assert len(model.requests) == 2
     assert "tool_choice" not in model.requests[-1]
     assert model.requests[-1].get("store") is False
-    assert not any(i.get("type") == "reasoning" for i in model.requests[-1].get("input", []))
+    assert not any(
+        i.get("type") == "reasoning" for i in model.requests[-1].get("input", [])
+    )
     path = "/v1/responses" if api == "responses" else "/v1/chat/completions"
     assert set(model.paths) == {path}
 
@@ -283,7 +308,9 @@ async def test_a_small_context_reads_with_fewer_memories(trial: Trial) -> None:
     trial.model.answer(400, [PASTA])
     formed = await trial.form(words("パスタも好きです"))
     assert [change.action for change in formed.changes] == ["remembered"]
-    assert [len(shown_in(asked_about(one)).memories) for one in trial.model.requests] == [12, 8]
+    assert [
+        len(shown_in(asked_about(one)).memories) for one in trial.model.requests
+    ] == [12, 8]
 
 
 def asked_about(request: dict[str, Any]) -> str:
@@ -295,14 +322,27 @@ def asked_about(request: dict[str, Any]) -> str:
     ("said", "call", "reason"),
     [
         ("ラーメンが好きです", food("ラーメン", 90, ""), "no_evidence"),
-        ("ラーメンが好きです", food("ラーメン", 90, "ラーメンを愛しています"), "no_evidence"),
+        (
+            "ラーメンが好きです",
+            food("ラーメン", 90, "ラーメンを愛しています"),
+            "no_evidence",
+        ),
         ("そばが好きです", food("そば", 0, "そばが好きです"), "unusable"),
         (
             "そばが好きです",
-            food("そば", 90, "そばが好きです", description="https://evil.example/x を見て"),
+            food(
+                "そば",
+                90,
+                "そばが好きです",
+                description="https://evil.example/x を見て",
+            ),
             "unusable",
         ),
-        ("My password is hunter2secret, I like soba", food("soba", 90, "I like soba"), "secret"),
+        (
+            "My password is hunter2secret, I like soba",
+            food("soba", 90, "I like soba"),
+            "secret",
+        ),
         (
             "I like soba. My password is hunter2secret",
             food("soba", 90, "I like soba", description="password: hunter2secret"),
@@ -324,7 +364,9 @@ async def test_three_removals_at_most(trial: Trial) -> None:
     """A run removes three memories at most; about further ones the person is asked."""
     names = ["寿司", "天丼", "蕎麦", "焼肉", "餃子"]
     await trial.know(*[food(n, 80, f"{n}が好きです") for n in names])
-    trial.model.answer(lambda shown: [remove(identity) for identity, _ in shown.memories])
+    trial.model.answer(
+        lambda shown: [remove(identity) for identity, _ in shown.memories]
+    )
     formed = await trial.form(words(*[f"{n}は嫌いになりました" for n in names]))
     assert not formed.refused
     assert [(c.action) for c in formed.changes] == ["removed"] * 3
@@ -336,7 +378,9 @@ async def test_said_twice_is_one_memory(trial: Trial) -> None:
     """A duplicate insert becomes an update: two sources, nothing lost, confirmed again."""
     await trial.know(RAMEN)
     (before,) = await trial.rows()
-    trial.model.answer([food("ラーメン ", 95, "やっぱりラーメンが好き", description="毎週食べる")])
+    trial.model.answer(
+        [food("ラーメン ", 95, "やっぱりラーメンが好き", description="毎週食べる")]
+    )
     formed = await trial.form(words("やっぱりラーメンが好き"))
     assert [(c.action, c.key) for c in formed.changes] == [("updated", before["key"])]
     (after,) = await trial.rows()
@@ -416,14 +460,22 @@ async def test_without_embeddings_a_memory_is_stored_and_embedded_with_the_next(
     assert len(owner_rows(database, "SELECT key FROM store_vectors")) == 2
 
 
-async def test_an_error_in_the_commit_hook_rolls_back_the_memories(trial: Trial) -> None:
+async def test_an_error_in_the_commit_hook_rolls_back_the_memories(
+    trial: Trial,
+) -> None:
     """What `in_commit` raises undoes the memories; what it sees includes them."""
     seen = []
 
-    async def fail(connection: AsyncConnection[DictRow], formed: FormationResult) -> None:
-        seen.append(await (await connection.execute("SELECT key FROM store")).fetchall())
+    async def fail(
+        connection: AsyncConnection[DictRow], formed: FormationResult
+    ) -> None:
+        seen.append(
+            await (await connection.execute("SELECT key FROM store")).fetchall()
+        )
         entered = await connection.execute("SELECT id FROM statements")
-        assert [row["id"] for row in await entered.fetchall()] == [c.id for c in formed.changes]
+        assert [row["id"] for row in await entered.fetchall()] == [
+            c.id for c in formed.changes
+        ]
         raise RuntimeError("the turn is gone")
 
     trial.model.answer([RAMEN])
@@ -441,7 +493,9 @@ async def test_the_commit_hook_also_runs_without_memories(
     ran = []
 
     async def note(connection: AsyncConnection[DictRow], _: FormationResult) -> None:
-        cursor = await connection.execute("SELECT current_setting('kioku.user') AS person")
+        cursor = await connection.execute(
+            "SELECT current_setting('kioku.user') AS person"
+        )
         ran.append(await cursor.fetchone())
 
     assert await former.form(ALICE_DM, words(*said), in_commit=note) == FormationResult(
@@ -451,7 +505,9 @@ async def test_the_commit_hook_also_runs_without_memories(
     assert len(model.requests) == (1 if said == ["ok thanks"] else 0)
 
 
-async def test_two_formations_at_once_neither_lose_nor_double_a_memory(trial: Trial) -> None:
+async def test_two_formations_at_once_neither_lose_nor_double_a_memory(
+    trial: Trial,
+) -> None:
     """Two formations of one person at once neither lose nor double a memory."""
     trial.model.barrier = asyncio.Barrier(2)
     trial.model.answer(
@@ -463,7 +519,10 @@ async def test_two_formations_at_once_neither_lose_nor_double_a_memory(trial: Tr
             *(trial.form(words("ラーメンが好き。そばが好き", ts=ts)) for ts in (1, 2))
         )
     stored = await trial.rows()
-    assert sorted(r["value"]["content"]["food_name"] for r in stored) == ["そば", "ラーメン"]
+    assert sorted(r["value"]["content"]["food_name"] for r in stored) == [
+        "そば",
+        "ラーメン",
+    ]
     assert [len(row["value"]["sources"]) for row in stored] == [2, 2]
     assert [row["vectors"] for row in stored] == [1, 1]
 

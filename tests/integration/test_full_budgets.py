@@ -30,7 +30,9 @@ async def test_embeddings_that_are_down_are_told(
         " SELECT prefix, key, 'content', array_fill(1, ARRAY[256])::vector FROM made",
         told.person.namespace("dm").prefix,
     )
-    app.stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1})
+    app.stand_in.call(
+        "/_model/faults", {"endpoint": "embeddings", "status": 500, "times": -1}
+    )
     app.script("Here you are.")
     asked = await app.ask(place, question)
     [shown] = app.replies(asked)

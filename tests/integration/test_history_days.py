@@ -31,7 +31,9 @@ class Kept:
         """Run a statement."""
         return owner_rows(self.database, statement, *values)
 
-    def turn(self, about: Message, days: float, *, formed: bool = True, **more: str) -> None:
+    def turn(
+        self, about: Message, days: float, *, formed: bool = True, **more: str
+    ) -> None:
         """Store a turn that ended so many days ago, rated with a comment."""
         self.rows(
             "WITH turn AS (INSERT INTO messages (id, team_id, user_id, channel_id, thread,"
@@ -68,7 +70,9 @@ async def kept(pool: Pool, database: str) -> Kept:
 FULL, BLANK = ("QUESTION", "WORDS", "REPLY", "COMMENT"), ("", "", None, "")
 
 
-async def test_texts_end_and_rows_stay(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+async def test_texts_end_and_rows_stay(
+    kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
     """After 30 days no text of a turn is left; the row is, and so is what is younger."""
     caplog.set_level("INFO")
     old, unformed, young = message(), message(), message()
@@ -117,6 +121,11 @@ async def test_a_message_that_waits_for_too_long_fails(kept: Kept) -> None:
     aged = "UPDATE messages SET ts = (ts::numeric - 31 * 86400)::text WHERE ts = %s"
     kept.rows(aged, late.ts)
     await keep_up(kept.app)
-    found = kept.rows("SELECT status, message->>'text' AS text FROM messages ORDER BY ts")
-    assert [tuple(row.values()) for row in found] == [("failed", None), ("waiting", "SOON")]
+    found = kept.rows(
+        "SELECT status, message->>'text' AS text FROM messages ORDER BY ts"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("failed", None),
+        ("waiting", "SOON"),
+    ]
     assert kept.texts() == [BLANK]

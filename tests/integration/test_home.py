@@ -61,7 +61,9 @@ async def test_erased_while_it_is_open(make_app: MakeApp, consent: str) -> None:
         assert ann.sentence("panel_none") in shown(home)
         assert (ann.sentence("consent_ask") in shown(home)) is asks
         assert ("Memory is on" in shown(home)) is not asks
-        assert not ann.app.rows("SELECT 1 FROM person_settings WHERE user_id = %s", ann.user)
+        assert not ann.app.rows(
+            "SELECT 1 FROM person_settings WHERE user_id = %s", ann.user
+        )
         await ann.click(home, "switch", to="off")
 
 
@@ -82,7 +84,9 @@ async def test_what_slack_refuses_for_a_while_is_published_later(
     assert "natto" in shown(await ann.home())
 
 
-async def test_a_click_is_not_undone_by_the_page_of_an_earlier_opening(ann: SlackPerson) -> None:
+async def test_a_click_is_not_undone_by_the_page_of_an_earlier_opening(
+    ann: SlackPerson,
+) -> None:
     """What a click says stays where the job of an opening before it is done late."""
     await ann.remember("natto")
     home = await ann.open_home()

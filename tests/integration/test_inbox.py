@@ -41,7 +41,9 @@ async def app(pool: Pool) -> App:
 
 def stored(database: str, thread: str) -> list[dict[str, Any]]:
     """Return the events of a thread, as the owner sees them."""
-    return owner_rows(database, "SELECT * FROM messages WHERE thread = %s ORDER BY ts", thread)
+    return owner_rows(
+        database, "SELECT * FROM messages WHERE thread = %s ORDER BY ts", thread
+    )
 
 
 async def taken(app: App, thread: str) -> ClaimedMessage:
@@ -75,7 +77,9 @@ async def begun(app: App, asked: Message) -> ClaimedMessage:
 
 async def done(pool: Pool, waiting: ClaimedMessage) -> None:
     """End a message's turn."""
-    async with transaction(pool, {"kioku.thread": waiting.message.thread}) as connection:
+    async with transaction(
+        pool, {"kioku.thread": waiting.message.thread}
+    ) as connection:
         await finish(connection, waiting, "skipped")
 
 
@@ -87,7 +91,9 @@ async def test_a_message_is_stored_whole_and_waits(app: App, database: str) -> N
     assert Message(**row["message"]) == asked
     assert (row["status"], row["token"], row["failures"]) == ("waiting", None, 0)
     jobs = owner_rows(
-        database, "SELECT task_name, args FROM procrastinate_jobs WHERE lock = %s", asked.thread
+        database,
+        "SELECT task_name, args FROM procrastinate_jobs WHERE lock = %s",
+        asked.thread,
     )
     assert jobs == [{"task_name": ANSWER, "args": {"thread": asked.thread}}]
 
@@ -100,7 +106,9 @@ async def test_a_message_in_two_events_is_stored_once(app: App, database: str) -
     assert len(stored(database, asked.thread)) == 1
 
 
-async def test_a_thread_the_bot_takes_no_part_in_is_left_alone(app: App, database: str) -> None:
+async def test_a_thread_the_bot_takes_no_part_in_is_left_alone(
+    app: App, database: str
+) -> None:
     """A reply among others leaves no trace; who has asked the bot in a thread goes on there."""
     asked = message(audience=None, channel_id="C1")
     chat = following(asked, addressed=False)
@@ -108,12 +116,16 @@ async def test_a_thread_the_bot_takes_no_part_in_is_left_alone(app: App, databas
     assert stored(database, asked.thread) == []
     assert await store_message(app, asked)
     assert await store_message(app, following(asked, addressed=False))
-    assert not await store_message(app, following(asked, addressed=False, user_id="UOTHER"))
+    assert not await store_message(
+        app, following(asked, addressed=False, user_id="UOTHER")
+    )
     elsewhere = message(audience=None, channel_id="C1", addressed=False)
     assert not await store_message(app, elsewhere)
 
 
-async def test_messages_come_in_the_order_they_were_written(app: App, pool: Pool) -> None:
+async def test_messages_come_in_the_order_they_were_written(
+    app: App, pool: Pool
+) -> None:
     """However they arrive, the oldest that waits comes next; a thread sees its own alone."""
     first = message("1")
     second, third = following(first, "2"), following(first, "3")
@@ -128,7 +140,9 @@ async def test_messages_come_in_the_order_they_were_written(app: App, pool: Pool
     assert (await taken(app, other.thread)).message.text == "other"
 
 
-async def test_a_deleted_message_is_not_answered(pool: Pool, app: App, database: str) -> None:
+async def test_a_deleted_message_is_not_answered(
+    pool: Pool, app: App, database: str
+) -> None:
     """A message taken back is not taken up, its text is gone, and a running answer is told."""
     asked = message("SECRET")
     waiting = await begun(app, asked)
@@ -141,7 +155,9 @@ async def test_a_deleted_message_is_not_answered(pool: Pool, app: App, database:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"team_id": "T2"}, {"channel_id": "D0"}, {"ts": "1.0"}], ids=lambda c: next(iter(c))
+    "changes",
+    [{"team_id": "T2"}, {"channel_id": "D0"}, {"ts": "1.0"}],
+    ids=lambda c: next(iter(c)),
 )
 async def test_edits_and_deletions_of_others_touch_nothing(
     pool: Pool, app: App, database: str, changes: dict[str, str]
@@ -156,7 +172,9 @@ async def test_edits_and_deletions_of_others_touch_nothing(
     assert row["message"]["text"] == "mine"
 
 
-async def test_stop_reaches_the_running_answer_only(pool: Pool, app: App, database: str) -> None:
+async def test_stop_reaches_the_running_answer_only(
+    pool: Pool, app: App, database: str
+) -> None:
     """Stop interrupts what has begun in that thread, not what waits behind it nor elsewhere."""
     asked = message()
     behind = following(asked)
@@ -168,10 +186,15 @@ async def test_stop_reaches_the_running_answer_only(pool: Pool, app: App, databa
     assert await stop_thread(app, asked.thread, stopped_ts=LATER)
     assert await interruption(running) is Stopped
     assert await interruption(elsewhere) is None
-    assert [row["status"] for row in stored(database, asked.thread)] == ["stopped", "waiting"]
+    assert [row["status"] for row in stored(database, asked.thread)] == [
+        "stopped",
+        "waiting",
+    ]
 
 
-async def test_stop_ends_what_waits_where_nothing_has_begun(app: App, database: str) -> None:
+async def test_stop_ends_what_waits_where_nothing_has_begun(
+    app: App, database: str
+) -> None:
     """Slack shows Stop for a message that waits for its turn, too."""
     asked = message()
     behind = following(asked)
@@ -180,11 +203,16 @@ async def test_stop_ends_what_waits_where_nothing_has_begun(app: App, database: 
         await store_message(app, one)
     assert not await stop_thread(app, asked.thread, stopped_ts=asked.ts)
     assert await stop_thread(app, asked.thread, stopped_ts=LATER)
-    assert [row["status"] for row in stored(database, asked.thread)] == ["stopped", "stopped"]
+    assert [row["status"] for row in stored(database, asked.thread)] == [
+        "stopped",
+        "stopped",
+    ]
     assert [row["status"] for row in stored(database, other.thread)] == ["waiting"]
 
 
-async def test_an_attempt_that_was_taken_over_is_told(app: App, database: str, pool: Pool) -> None:
+async def test_an_attempt_that_was_taken_over_is_told(
+    app: App, database: str, pool: Pool
+) -> None:
     """A run that took a message before another did can neither go on with it nor end it."""
     asked = message()
     await store_message(app, asked)
@@ -213,6 +241,8 @@ async def test_the_more_messages_of_a_person_wait_the_later_they_begin(
     other = message(user_id="UOTHER")
     for one in (*many, other):
         await store_message(app, one)
-    jobs = owner_rows(database, "SELECT lock FROM procrastinate_jobs ORDER BY priority DESC, id")
+    jobs = owner_rows(
+        database, "SELECT lock FROM procrastinate_jobs ORDER BY priority DESC, id"
+    )
     order = [many[0], other, many[1], many[2]]
     assert [job["lock"] for job in jobs] == [one.thread for one in order]

@@ -50,10 +50,17 @@ class Channel:
         """Let one of its people write a message to the others."""
         said = self.app.slack.say(self.users[number], self.id, text, **more)
         root = more.get("thread_ts", said["ts"])
-        return PersonThread(self.users[number], self.app.slack.team_id, self.id, said["ts"], root)
+        return PersonThread(
+            self.users[number], self.app.slack.team_id, self.id, said["ts"], root
+        )
 
     async def keep(
-        self, text: str = LINE, number: int = 0, *, by: int | None = None, decision: bool = False
+        self,
+        text: str = LINE,
+        number: int = 0,
+        *,
+        by: int | None = None,
+        decision: bool = False,
     ) -> tuple[PersonThread, Answer]:
         """Use the shortcut on a message that is just written; return it, and what was shown."""
         said = self.say(text, number)
@@ -65,7 +72,9 @@ class Channel:
 
     async def ask(self, question: str, number: int = 0) -> Message:
         """Let one of its people ask the app there."""
-        return await self.app.ask(self.place(number), f"<@{self.app.slack.bot_user_id}> {question}")
+        return await self.app.ask(
+            self.place(number), f"<@{self.app.slack.bot_user_id}> {question}"
+        )
 
     def thread(self, place: PersonThread) -> list[str]:
         """Return the texts of the app's messages below a message that all can see."""
@@ -91,7 +100,9 @@ def kept_prompt(app: App) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_person_keeps_a_message_and_anybody_there_gets_it_quoted(app: App) -> None:
+async def test_a_person_keeps_a_message_and_anybody_there_gets_it_quoted(
+    app: App,
+) -> None:
     """One line with Undo in the thread; an answer quotes author and link, and is not stored."""
     channel = Channel(app, "public", "Ben", "Mia")
     said, done = await channel.keep()
@@ -122,19 +133,25 @@ async def test_words_to_the_app_are_kept_as_they_were_typed(app: App) -> None:
     await show_lines(app)
     assert [one.text for one in await kept_in(app, channel)] == [LINE]
     assert any("Kept for" in text for text in channel.thread(place_of(asked)))
-    app.script_calls(("keep_for_channel", {"quote": "the database is vega"}), text="Kept.")
+    app.script_calls(
+        ("keep_for_channel", {"quote": "the database is vega"}), text="Kept."
+    )
     await channel.ask(f"remember for this channel: {LINE}!", 1)
     assert len(await kept_in(app, channel)) == 1
 
 
 def place_of(message: Message) -> PersonThread:
     """Return where a message is."""
-    return PersonThread(message.user_id, "", message.channel_id, message.ts, message.thread_ts)
+    return PersonThread(
+        message.user_id, "", message.channel_id, message.ts, message.thread_ts
+    )
 
 
 async def kept_in(app: App, channel: Channel, reader: int = 0) -> list[Any]:
     """Return what is kept for a conversation."""
-    return list(await read_kept(app.pool, channel.person(reader), [channel.id], most=100))
+    return list(
+        await read_kept(app.pool, channel.person(reader), [channel.id], most=100)
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,11 +170,15 @@ async def test_why_words_are_not_kept_is_for_their_author_alone(
     asked = await channel.ask(f"remember for this channel: {words}")
     assert await kept_in(app, channel) == []
     assert say("en", "answered_privately") in channel.thread(place_of(asked))[0]
-    [private] = [one for one in app.slack.thread(place_of(asked)) if one.get("is_ephemeral")]
+    [private] = [
+        one for one in app.slack.thread(place_of(asked)) if one.get("is_ephemeral")
+    ]
     assert private["text"]
 
 
-async def test_an_author_is_asked_and_nothing_is_kept_without_their_click(app: App) -> None:
+async def test_an_author_is_asked_and_nothing_is_kept_without_their_click(
+    app: App,
+) -> None:
     """The one who asks and anybody else cannot answer; the author's click keeps it.
 
     After that nobody has to ask again.
@@ -166,7 +187,11 @@ async def test_an_author_is_asked_and_nothing_is_kept_without_their_click(app: A
     said, done = await channel.keep(by=1)
     assert done.line == say("en", "kept_asked")
     assert await kept_in(app, channel) == []
-    asked = [one for one in app.slack.seen(channel.users[0], channel.id) if one.get("is_ephemeral")]
+    asked = [
+        one
+        for one in app.slack.seen(channel.users[0], channel.id)
+        if one.get("is_ephemeral")
+    ]
     [button] = elements(asked[-1])
     assert LINE in shown(asked[-1])
     seen = app.slack.seen(channel.users[2], channel.id)
@@ -176,14 +201,18 @@ async def test_an_author_is_asked_and_nothing_is_kept_without_their_click(app: A
         refused = await app.click(channel.person(other), act)
         assert refused.line == say("en", "kept_not_yours")
     assert await kept_in(app, channel) == []
-    await app.interface.press(channel.person(), {**asked[-1], "channel": channel.id}, button)
+    await app.interface.press(
+        channel.person(), {**asked[-1], "channel": channel.id}, button
+    )
     [kept] = await kept_in(app, channel)
     assert (kept.author, kept.text) == (channel.person(), LINE)
     again = await app.interface.point_at(said, channel.person(1), KEEP_AS_DECISION)
     assert again.line == say("en", "kept_already")
 
 
-async def test_a_decision_replaces_an_older_one_that_its_author_chooses(app: App) -> None:
+async def test_a_decision_replaces_an_older_one_that_its_author_chooses(
+    app: App,
+) -> None:
     """The nearest are offered; the old one stays, as replaced, until the choice is undone."""
     channel = Channel(app, "public", "Ben", "Mia")
     for text in (
@@ -193,7 +222,9 @@ async def test_a_decision_replaces_an_older_one_that_its_author_chooses(app: App
         "We chose PostgreSQL",
     ):
         await channel.keep(text, decision=True)
-    said, done = await channel.keep("We decided to deploy on Thursdays only", 1, decision=True)
+    said, done = await channel.keep(
+        "We decided to deploy on Thursdays only", 1, decision=True
+    )
     offered = [act for act in done.acts if isinstance(act, Replace)]
     assert len(offered) == 3
     old = next(one for one in await kept_in(app, channel) if one.text == DECISION)
@@ -245,7 +276,8 @@ async def test_what_the_verdict_refuses_is_not_kept(
         pytest.param(
             *("app not there", "kept_unread"),
             marks=pytest.mark.failed_calls(
-                "conversations.replies: not_in_channel", because="the app is not in the channel"
+                "conversations.replies: not_in_channel",
+                because="the app is not in the channel",
             ),
         ),
     ],
@@ -254,19 +286,27 @@ async def test_nothing_is_kept_where_it_must_not_be(
     make_app: MakeApp, where: str, why: str
 ) -> None:
     """Slack Connect, an unknown kind, a guest, another workspace, an excluded place, memory off."""
-    app = await make_app(allowed_channels={"C0OTHER00"} if where == "excluded" else frozenset())
+    app = await make_app(
+        allowed_channels={"C0OTHER00"} if where == "excluded" else frozenset()
+    )
     more = {"external": True} if where == "external" else {}
     kind = "connect" if where in ("connect", "external") else "public"
     channel = Channel(app, kind, "Ben", **more)
     if where == "guest":
-        app.slack.control("users/update", {"user": channel.users[0], "is_restricted": True})
+        app.slack.control(
+            "users/update", {"user": channel.users[0], "is_restricted": True}
+        )
     if where == "off":
         await app.off(channel.place())
     if where == "unknown":
         app.slack.fault("conversations.info", error="internal_error")
     if where == "author not there":
         channel.users.append(app.slack.person(name="Mia")[0])
-        change = {"channel": channel.id, "add": channel.users[1:], "remove": channel.users[:1]}
+        change = {
+            "channel": channel.id,
+            "add": channel.users[1:],
+            "remove": channel.users[:1],
+        }
         said = channel.say(LINE)
         app.slack.control("channels/update", change)
         act = Keep(channel=channel.id, ts=said.ts, thread_ts=said.ts)
@@ -306,7 +346,9 @@ async def in_dm(app: App, person: Person) -> list[str]:
     """Let a person ask in a direct message; return the lines of the prompt."""
     app.core.members.invalidate(person)
     said = app.slack.say(person.user_id, "dm", "Which host?")
-    place = PersonThread(person.user_id, person.team_id, said["channel"], said["ts"], said["ts"])
+    place = PersonThread(
+        person.user_id, person.team_id, said["channel"], said["ts"], said["ts"]
+    )
     await app.ask(place, "Which staging host is it?")
     return [one["text"] for one in kept_prompt(app)]
 
@@ -329,7 +371,9 @@ async def edited(app: App, said: PersonThread, before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["edit", "undo"])
-async def test_a_decision_that_replaced_another_is_taken_back_like_any(app: App, end: str) -> None:
+async def test_a_decision_that_replaced_another_is_taken_back_like_any(
+    app: App, end: str
+) -> None:
     """By an edit of its message, or by *Undo* in the changes: the older one holds again."""
     channel = Channel(app, "public", "Ben", "Mia")
     await channel.keep(DECISION, decision=True)
@@ -357,7 +401,17 @@ async def test_a_line_survives_an_edit_of_other_words(app: App) -> None:
     assert await kept_in(app, channel) == [kept]
 
 
-ENDS = ["undo", "edit", "delete", "forget", "everything", "erase", "leave", "left", "retention"]
+ENDS = [
+    "undo",
+    "edit",
+    "delete",
+    "forget",
+    "everything",
+    "erase",
+    "leave",
+    "left",
+    "retention",
+]
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -383,12 +437,20 @@ async def test_what_its_author_takes_back_is_gone_for_all_and_from_every_column(
         case "delete":
             where = {"user": said.user, "channel": said.channel, "ts": said.ts}
             app.slack.control("messages/delete", where)
-            event = {"type": "message", "channel": said.channel, "ts": "2000000000.000001"}
+            event = {
+                "type": "message",
+                "channel": said.channel,
+                "ts": "2000000000.000001",
+            }
             # As Slack's reference shows it: without the message.
-            await app.deliver({**event, "subtype": "message_deleted", "deleted_ts": said.ts})
+            await app.deliver(
+                {**event, "subtype": "message_deleted", "deleted_ts": said.ts}
+            )
             await app.follow_changes()
         case "forget":
-            asked = await app.interface.type_command(ben, channel.id, "/forget", f"zebrafish{end}")
+            asked = await app.interface.type_command(
+                ben, channel.id, "/forget", f"zebrafish{end}"
+            )
             await app.click(ben, asked.acts[0])
         case "everything":
             await app.click(ben, Forget(everything=True))
@@ -434,7 +496,9 @@ async def test_a_line_that_names_what_its_author_forgets_of_the_message_is_taken
         app.pool, app.embedder, ben.namespace(channel.id), "UserFact", given
     )
     forgotten = await app.click(ben, Forget(keys=(made.key,)))
-    assert [one.text for one in await kept_in(app, channel)] == ["The zebrafish host is orion"]
+    assert [one.text for one in await kept_in(app, channel)] == [
+        "The zebrafish host is orion"
+    ]
     await show_lines(app)
     assert channel.thread(said) == [say("en", "kept_gone", channel=f"<#{channel.id}>")]
     again = await app.click(ben, forgotten.undo)
@@ -470,7 +534,9 @@ def found_in_database(app: App, words: str) -> list[tuple[str, str]]:
     found = []
     for row in columns:
         table, column = row["table_name"], row["column_name"]
-        query = f'SELECT 1 FROM "{table}" WHERE strpos("{column}"::text, %s) > 0 LIMIT 1'
+        query = (
+            f'SELECT 1 FROM "{table}" WHERE strpos("{column}"::text, %s) > 0 LIMIT 1'
+        )
         if app.rows(query, words):
             found.append((table, column))
     return found
@@ -533,7 +599,9 @@ async def test_a_direct_message_has_what_is_kept_in_the_persons_public_channels_
     public = Channel(app, "public", "Ben", "Mia")
     await public.keep("The public staging host is heron")
     private = Channel(app, "private", "Ben")
-    app.slack.control("channels/update", {"channel": private.id, "add": [public.users[1]]})
+    app.slack.control(
+        "channels/update", {"channel": private.id, "add": [public.users[1]]}
+    )
     await private.keep("The private staging host is badger")
     elsewhere = Channel(app, "public", "Eve")
     await elsewhere.keep("The other staging host is lynx")
@@ -542,11 +610,15 @@ async def test_a_direct_message_has_what_is_kept_in_the_persons_public_channels_
     assert await in_dm(app, mia) == ["The public staging host is heron"]
     app.slack.fault("users.conversations", error="internal_error")
     assert await in_dm(app, mia) == []
-    app.slack.control("channels/update", {"channel": public.id, "remove": [mia.user_id]})
+    app.slack.control(
+        "channels/update", {"channel": public.id, "remove": [mia.user_id]}
+    )
     assert await in_dm(app, mia) == []
 
 
-async def test_members_see_the_list_and_take_back_their_own_line_there(app: App) -> None:
+async def test_members_see_the_list_and_take_back_their_own_line_there(
+    app: App,
+) -> None:
     """``/memories channel``, with who said it; nobody outside sees it; its author takes it back."""
     channel = Channel(app, "private", "Ben", "Mia")
     await channel.keep()
@@ -559,7 +631,9 @@ async def test_members_see_the_list_and_take_back_their_own_line_there(app: App)
     _, mia = channel.users
     assert [one.text for one in answers[mia].kept or ()] == [LINE]
     assert answers[outside].kept is None
-    opened = await app.interface.type_command(channel.person(), channel.id, "/memories", "channel")
+    opened = await app.interface.type_command(
+        channel.person(), channel.id, "/memories", "channel"
+    )
     assert opened.form is not None
     assert LINE in shown(opened.form)
     done = await app.interface.press_in_form(channel.person(), opened.form, "take_back")
@@ -568,9 +642,13 @@ async def test_members_see_the_list_and_take_back_their_own_line_there(app: App)
     undone = await app.interface.press_in_form(channel.person(), done.form, "undo")
     assert undone.form is not None
     assert LINE in shown(undone.form)
-    mias = await app.interface.type_command(channel.person(1), channel.id, "/memories", "channel")
+    mias = await app.interface.type_command(
+        channel.person(1), channel.id, "/memories", "channel"
+    )
     assert mias.form is not None
-    assert not [one for one in elements(mias.form) if "take_back" in str(one.get("value"))]
+    assert not [
+        one for one in elements(mias.form) if "take_back" in str(one.get("value"))
+    ]
 
 
 async def test_what_is_kept_goes_to_the_new_id_of_its_conversation(app: App) -> None:
@@ -588,7 +666,9 @@ async def test_what_is_kept_goes_to_the_new_id_of_its_conversation(app: App) -> 
     assert await kept_in(app, channel) == []
     found = await read_kept(app.pool, channel.person(1), ["C0NEWID999"], most=10)
     assert [one.text for one in found] == [LINE]
-    rows = app.rows("SELECT channel_id FROM kept_lines WHERE user_id = %s", channel.users[0])
+    rows = app.rows(
+        "SELECT channel_id FROM kept_lines WHERE user_id = %s", channel.users[0]
+    )
     assert [row["channel_id"] for row in rows] == ["C0NEWID999"]
 
 
@@ -605,7 +685,9 @@ async def test_authors_are_asked_so_often_in_an_hour_and_no_more(app: App) -> No
     assert done.line == say("en", "kept_enough_asked")
 
 
-async def test_row_level_security_opens_the_named_conversations_and_reads_only(app: App) -> None:
+async def test_row_level_security_opens_the_named_conversations_and_reads_only(
+    app: App,
+) -> None:
     """Rows of other conversations, workspaces and audiences stay closed; nothing can be written."""
     one = Channel(app, "public", "Ben")
     other = Channel(app, "private", "Ben")
@@ -638,7 +720,9 @@ def _kinds() -> Iterator[str]:
         yield from [kind] * 10
 
 
-async def test_nobody_of_forty_sees_a_line_of_a_conversation_they_are_not_in(app: App) -> None:
+async def test_nobody_of_forty_sees_a_line_of_a_conversation_they_are_not_in(
+    app: App,
+) -> None:
     """Ten conversations of each kind; people join and leave; prompts, lists and exports."""
     users = [app.slack.person(name=f"Member {n}")[0] for n in range(40)]
     team = app.slack.team_id
@@ -659,8 +743,13 @@ async def test_nobody_of_forty_sees_a_line_of_a_conversation_they_are_not_in(app
         joining = users[(n * 3 + 1) % 40]
         change = {"channel": channel, "add": [joining], "remove": [leaving]}
         app.slack.control("channels/update", change)
-        for user, what in ((joining, "member_joined_channel"), (leaving, "member_left_channel")):
-            await app.deliver({"type": what, "user": user, "channel": channel, "team": team})
+        for user, what in (
+            (joining, "member_joined_channel"),
+            (leaving, "member_left_channel"),
+        ):
+            await app.deliver(
+                {"type": what, "user": user, "channel": channel, "team": team}
+            )
         inside |= {joining}
         inside -= {leaving}
     words = "The host of this place is "
@@ -669,7 +758,9 @@ async def test_nobody_of_forty_sees_a_line_of_a_conversation_they_are_not_in(app
         person = Person(team, user)
         own = {channel for channel, (_, inside) in channels.items() if user in inside}
         public = {channel for channel in own if channels[channel][0] == "public"}
-        seen = {one.removeprefix(words) for one in await in_dm(app, person)} & channels.keys()
+        seen = {
+            one.removeprefix(words) for one in await in_dm(app, person)
+        } & channels.keys()
         foreign += len(seen - own)
         assert seen == public
         for channel, (kind, _) in channels.items():
@@ -677,7 +768,9 @@ async def test_nobody_of_forty_sees_a_line_of_a_conversation_they_are_not_in(app
             foreign += len(content.kept or ()) if channel not in own else 0
             assert bool(content.kept) == (channel in own and kind != "connect")
         document = json.dumps(await export_person(app.pool, person, app.core.settings))
-        foreign += sum(f"{words}{one}" in document for one in channels if authors[one] != user)
+        foreign += sum(
+            f"{words}{one}" in document for one in channels if authors[one] != user
+        )
     for channel, (kind, inside) in channels.items():
         place = PersonThread(sorted(inside)[0], team, channel, "", "")
         await app.ask(place, f"<@{app.slack.bot_user_id}> Which host?")

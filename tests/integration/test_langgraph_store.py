@@ -54,4 +54,6 @@ async def test_memories_of_kioku_are_items_of_langgraphs(
     assert item.value["kind"] == "UserFoodPreference"
     assert item.value["content"]["food_name"] == "ramen"
     assert await store.alist_namespaces(prefix=("chat",)) == [ALICE_DM.own.parts]
-    assert len(await store.asearch(("chat",), filter={"kind": "UserFoodPreference"})) == 1
+    assert (
+        len(await store.asearch(("chat",), filter={"kind": "UserFoodPreference"})) == 1
+    )

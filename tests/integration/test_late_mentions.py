@@ -50,7 +50,9 @@ class Thread:
 
     def stored(self) -> list[str]:
         """Return the texts of the messages that wait."""
-        found = self.app.rows("SELECT message->>'text' AS text FROM messages ORDER BY ts")
+        found = self.app.rows(
+            "SELECT message->>'text' AS text FROM messages ORDER BY ts"
+        )
         return [row["text"] for row in found]
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -69,7 +71,9 @@ def thread(app: App, monkeypatch: pytest.MonkeyPatch) -> Thread:
     return Thread(app, app.slack.place(channel="public"))
 
 
-async def test_a_follow_up_that_overtakes_its_mention_is_answered_after_it(thread: Thread) -> None:
+async def test_a_follow_up_that_overtakes_its_mention_is_answered_after_it(
+    thread: Thread,
+) -> None:
     """Delivered first, it is read from Slack when the mention comes, and answered after it."""
     app = thread.app
     mention, follow_up = thread.says("<@BOT> one"), thread.says("two")

@@ -19,7 +19,9 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.delivery.reply_stream.FLUSH_SECONDS", 0.1)
 
 
-async def test_beyond_the_streams_of_a_minute_answers_are_posted(sender: Sender) -> None:
+async def test_beyond_the_streams_of_a_minute_answers_are_posted(
+    sender: Sender,
+) -> None:
     """With Slack's limits twenty answers at once are streamed; each of the others is one post."""
     places = [sender.slack.place() for _ in range(26)]
     sender.slack.control("settings", {"rate_limits": True})
@@ -35,7 +37,9 @@ async def test_beyond_the_streams_of_a_minute_answers_are_posted(sender: Sender)
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["refused", "refused before"])
-async def test_words_that_may_not_be_shown_yet_are_held(sender: Sender, known: bool) -> None:
+async def test_words_that_may_not_be_shown_yet_are_held(
+    sender: Sender, known: bool
+) -> None:
     """While a stream may not grow its words are held, none is lost, and it is the same message."""
     place = sender.slack.place()
     if known:
@@ -53,10 +57,15 @@ async def test_words_that_may_not_be_shown_yet_are_held(sender: Sender, known: b
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="A stream that still runs is to be deleted."
+    "chat.delete: cant_delete_message",
+    because="A stream that still runs is to be deleted.",
 )
-@pytest.mark.parametrize("method", ["chat.stopStream", "chat.delete", "chat.postMessage"])
-async def test_a_refusal_is_waited_for_however_often(sender: Sender, method: str) -> None:
+@pytest.mark.parametrize(
+    "method", ["chat.stopStream", "chat.delete", "chat.postMessage"]
+)
+async def test_a_refusal_is_waited_for_however_often(
+    sender: Sender, method: str
+) -> None:
     """A call that Slack refuses time and again is made when it may be: no answer is dropped."""
     place = sender.slack.place()
     sender.slack.fault(method, error="ratelimited", retry_after=1, times=2)

@@ -48,7 +48,9 @@ class Client:
     def stored(self, channel: str) -> list[dict[str, Any]]:
         """Return the events stored of a conversation."""
         return owner_rows(
-            self.database, "SELECT * FROM messages WHERE channel_id = %s ORDER BY ts", channel
+            self.database,
+            "SELECT * FROM messages WHERE channel_id = %s ORDER BY ts",
+            channel,
         )
 
 
@@ -71,7 +73,9 @@ async def test_a_message_is_stored_before_slack_is_answered(client: Client) -> N
     """When Slack has its 200 the message is stored; a redelivery changes nothing."""
     user, _ = client.slack.person()
     before = (await client.control("deliveries"))["last"]
-    said = await client.control("messages", {"user": user, "channel": "dm", "text": "I like tea"})
+    said = await client.control(
+        "messages", {"user": user, "channel": "dm", "text": "I like tea"}
+    )
     [delivery] = await client.delivered(before)
     assert delivery["outcome"] == "acked"
     [row] = client.stored(said["channel"])
@@ -91,7 +95,9 @@ async def test_a_command_that_breaks_says_so(ann: SlackPerson) -> None:
     assert answer["text"] == ann.sentence("command_broke")
 
 
-async def test_the_panel_is_opened_before_the_database_is_asked(ann: SlackPerson) -> None:
+async def test_the_panel_is_opened_before_the_database_is_asked(
+    ann: SlackPerson,
+) -> None:
     """Slack takes a trigger for three seconds: a modal that says *Loading…* is there at once."""
     ann.app.slack.forget_calls()
     async with await AsyncConnection.connect(ann.app.database) as owner:
@@ -115,16 +121,29 @@ async def test_a_form_that_slack_does_not_open_is_said(ann: SlackPerson) -> None
     assert "ramen" in shown(after)
 
 
-async def test_a_click_in_a_modal_of_another_version_is_answered_in_it(ann: SlackPerson) -> None:
+async def test_a_click_in_a_modal_of_another_version_is_answered_in_it(
+    ann: SlackPerson,
+) -> None:
     """What the modal is cannot be read, so there is no place but the modal itself."""
     opened = await ann.panel()
-    blocks = payload("Memories", {**button("Next", Position()), "value": "page 2"})["blocks"]
+    blocks = payload("Memories", {**button("Next", Position()), "value": "page 2"})[
+        "blocks"
+    ]
     title = {"type": "plain_text", "text": "Memories"}
-    view = {"type": "modal", "title": title, "private_metadata": "page 1", "blocks": blocks}
+    view = {
+        "type": "modal",
+        "title": title,
+        "private_metadata": "page 1",
+        "blocks": blocks,
+    }
     ann.app.slack.as_app("views.update", view_id=opened["id"], view=view)
     [*_, block] = (await ann.form())["blocks"]
     [element] = block["elements"]
-    names = {"action_id": element["action_id"], "block_id": block["block_id"], "value": "page 2"}
+    names = {
+        "action_id": element["action_id"],
+        "block_id": block["block_id"],
+        "value": "page 2",
+    }
     await ann.control("actions", {"user": ann.user, "view_id": opened["id"], **names})
     await ann.form_says(ann.sentence("old_button"))
 
@@ -136,7 +155,9 @@ async def test_remember_this_is_answered_privately(ann: SlackPerson) -> None:
         "messages", {"user": ann.user, "channel": channel, "text": "I love ramen"}
     )
     on = {"channel": channel, "ts": said["ts"]}
-    await ann.control("shortcuts", {"user": ann.user, "callback_id": "remember_this", **on})
+    await ann.control(
+        "shortcuts", {"user": ann.user, "callback_id": "remember_this", **on}
+    )
 
     async def answer() -> Place | None:
         return next((m for m in await ann.seen(channel) if m.get("is_ephemeral")), None)
@@ -147,7 +168,8 @@ async def test_remember_this_is_answered_privately(ann: SlackPerson) -> None:
 
 
 @pytest.mark.parametrize(
-    ("team", "body"), [("", {}), ("", {"user_id": "U1"}), ("T1", {}), ("T1", {"user": {}})]
+    ("team", "body"),
+    [("", {}), ("", {"user_id": "U1"}), ("T1", {}), ("T1", {"user": {}})],
 )
 def test_a_request_without_both_ids_is_refused(team: str, body: dict[str, Any]) -> None:
     """Without both ids nobody's memories are touched."""

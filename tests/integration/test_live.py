@@ -12,7 +12,9 @@ from tests.conftest import open_playground
 from tests.live import try_live
 
 
-async def test_everything_is_tried_and_taken_away(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_everything_is_tried_and_taken_away(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Each behaviour is a row for docs/reality.md, and the conversations are as before."""
     with open_playground("--no-model") as slack:
         user = slack.call("/_playground/users", {"name": "Installer"})["id"]
@@ -20,7 +22,9 @@ async def test_everything_is_tried_and_taken_away(capsys: pytest.CaptureFixture[
         channel = slack.call("/_playground/channels", made)["id"]
 
         def kept(where: str) -> list[dict[str, Any]]:
-            seen = slack.call(f"/_playground/channels/{where}/messages?as={user}")["messages"]
+            seen = slack.call(f"/_playground/channels/{where}/messages?as={user}")[
+                "messages"
+            ]
             return [one for one in seen if one.get("bot_id")]
 
         before = kept("dm"), kept(channel)

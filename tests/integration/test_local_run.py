@@ -36,7 +36,10 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.slow
 
 # Nothing listens there.
-COMPANY_PROXY = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+COMPANY_PROXY = {
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+}
 LIKES = "ラーメンが好きです"
 MODEL_SERVER = re.compile(
     r"  A model server runs on this machine: OPENAI_BASE_URL=http://127\.0\.0\.1:(\d+)/v1 .*"
@@ -87,13 +90,17 @@ def foods(folder: Path) -> list[str]:
     """Return the foods remembered in the data directory of `folder`."""
     address = (folder / ".kioku" / "address").read_text("utf-8")
     with psycopg.connect(address) as connection:
-        rows = connection.execute("SELECT value->'content'->>'food_name' FROM store").fetchall()
+        rows = connection.execute(
+            "SELECT value->'content'->>'food_name' FROM store"
+        ).fetchall()
     return [row[0] for row in rows]
 
 
 def serving(folder: Path) -> set[str]:
     """Return the users that are connected to the database of `folder`, besides this one."""
-    with psycopg.connect(EmbeddedPostgres(folder / ".kioku").dsn("kioku")) as connection:
+    with psycopg.connect(
+        EmbeddedPostgres(folder / ".kioku").dsn("kioku")
+    ) as connection:
         rows = connection.execute(
             "SELECT usename FROM pg_stat_activity WHERE datname = 'kioku'"
             " AND pid <> pg_backend_pid()"
@@ -120,7 +127,11 @@ def test_a_person_is_answered_and_remembered_over_a_restart(tmp_path: Path) -> N
         hana = entered(kioku)
         assert hana.slack.server.call("/_model/journal")["entries"] == []
         pace = hana.slack.server.call("/_model/settings")
-        assert (pace["first_token_ms"], pace["token_ms"], pace["chunk_chars"]) == (500, 50, 4)
+        assert (pace["first_token_ms"], pace["token_ms"], pace["chunk_chars"]) == (
+            500,
+            50,
+            4,
+        )
         hana.slack.server.call("/_model/settings", {"first_token_ms": 0, "token_ms": 0})
         hana.say(LIKES)
         wait_until(lambda: answers(hana))
@@ -163,7 +174,9 @@ def test_a_second_one_on_the_same_directory_is_told_so(tmp_path: Path) -> None:
         hana.say(LIKES)
         wait_until(lambda: answers(hana))
         exported = ended(tmp_path, "export", "--team", "T1", "--user", "U404")
-        assert exported.err.startswith("kioku: Nothing is stored about U404"), "beside it"
+        assert exported.err.startswith("kioku: Nothing is stored about U404"), (
+            "beside it"
+        )
         assert kioku.process.poll() is None
 
 
@@ -213,7 +226,9 @@ def test_real_slack_is_used_when_its_tokens_are_set(tmp_path: Path) -> None:
             assert kioku.line() == "Kioku is ready in your Slack workspace"
             assert "Answers come from " in kioku.line()
             assert "Ctrl-C" in kioku.line()
-            assert not any(PLAYGROUND in process.cmdline() for process in kioku.children)
+            assert not any(
+                PLAYGROUND in process.cmdline() for process in kioku.children
+            )
 
 
 def test_ask_needs_no_slack(tmp_path: Path) -> None:
@@ -222,8 +237,12 @@ def test_ask_needs_no_slack(tmp_path: Path) -> None:
     with running(tmp_path, "up", PORT=str(port), KIOKU_API_TOKEN=token) as kioku:
         lines = [kioku.line() for _ in range(5)]
         assert f"  POST /ask is at http://127.0.0.1:{port + 1}/ask" in lines[2:4]
-        body = json.dumps({"user_id": "MZ0001", "prompt": "クラウドサービスに興味があります"})
-        request = urllib.request.Request(f"http://127.0.0.1:{port + 1}/ask", body.encode())
+        body = json.dumps(
+            {"user_id": "MZ0001", "prompt": "クラウドサービスに興味があります"}
+        )
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port + 1}/ask", body.encode()
+        )
         request.add_header("Authorization", f"Bearer {token}")
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert "クラウドサービス" in answer.read().decode()
@@ -264,7 +283,9 @@ def test_a_local_model_server_is_named_and_the_browser_opened(tmp_path: Path) ->
     assert len(MODEL_SERVER.findall(shown)) == 1
 
 
-def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_in: Server) -> None:
+def test_a_real_key_after_the_stand_in_keeps_the_memories(
+    tmp_path: Path, stand_in: Server
+) -> None:
     """With a key set, the next start embeds what the stand-in had embedded, and then runs.
 
     The models that a copy of .env.example names do not count before there is a key. Once a model
@@ -283,14 +304,20 @@ def test_a_real_key_after_the_stand_in_keeps_the_memories(tmp_path: Path, stand_
     }
     with running(tmp_path, "up", PORT="0", **key) as kioku:
         url = kioku.line().rsplit(" ", 1)[1]
-        assert kioku.line() == f"  Answers come from gpt-6-luna at {stand_in.openai_base_url}."
+        assert (
+            kioku.line()
+            == f"  Answers come from gpt-6-luna at {stand_in.openai_base_url}."
+        )
         hana.slack = PlaygroundSlack(Server(kioku.process, {"url": url}))
         assert "ラーメン" in str(hana.panel()["blocks"])
         done = kioku.stop(signal.SIGINT)
     assert (done.code, done.err) == (0, "1 of 1 memories\n")
     with EmbeddedPostgres(tmp_path / ".kioku") as postgres:
         space = owner_rows(postgres.dsn("kioku"), "SELECT * FROM kioku_embedding_space")
-    assert (space[0]["model"], space[0]["dimensions"]) == ("text-embedding-3-small", 1536)
+    assert (space[0]["model"], space[0]["dimensions"]) == (
+        "text-embedding-3-small",
+        1536,
+    )
     told = ended(tmp_path, "up", PORT="0")
     assert told.code == 1
     assert told.err.startswith(

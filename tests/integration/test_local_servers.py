@@ -12,7 +12,10 @@ from aiohttp import web
 from bot.runtime.local_servers import local_model_servers
 from tests.loopback import free_port, serving
 
-OLLAMA = {"object": "list", "data": [{"id": "qwen3:8b", "object": "model", "owned_by": "library"}]}
+OLLAMA = {
+    "object": "list",
+    "data": [{"id": "qwen3:8b", "object": "model", "owned_by": "library"}],
+}
 STAND_IN = {"object": "list", "data": [{"id": "kioku-stand-in", "object": "model"}]}
 
 
@@ -25,7 +28,11 @@ def application(answer: Any, seen: list[tuple[str, str]]) -> web.Application:
             await asyncio.Event().wait()
         if isinstance(answer, int):
             return web.json_response(OLLAMA, status=answer, headers={"Location": "/"})
-        return web.Response(text=answer) if isinstance(answer, str) else web.json_response(answer)
+        return (
+            web.Response(text=answer)
+            if isinstance(answer, str)
+            else web.json_response(answer)
+        )
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", respond)

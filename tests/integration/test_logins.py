@@ -69,7 +69,9 @@ async def serves(login: str) -> bool:
     return bound
 
 
-async def test_the_migration_makes_the_user_that_serves(database: str, checked: str) -> None:
+async def test_the_migration_makes_the_user_that_serves(
+    database: str, checked: str
+) -> None:
     """With its password, of which only a verifier is stored; a later migration leaves it alone."""
     first = address(database, checked, password='it\'s "first"')
     settled(database, first)
@@ -78,11 +80,15 @@ async def test_the_migration_makes_the_user_that_serves(database: str, checked: 
     settled(database, second)
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(second)
-    stored = one(database, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", checked)[0]
+    stored = one(
+        database, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", checked
+    )[0]
     assert str(stored).startswith("SCRAM-SHA-256$")
 
 
-async def test_an_owner_that_is_no_superuser(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_an_owner_that_is_no_superuser(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """An owner that may create roles migrates, as on a managed PostgreSQL, and may serve, too."""
     with EmbeddedPostgres(tmp_path_factory.mktemp("managed")) as server:
         with psycopg.connect(server.dsn(), autocommit=True) as superuser:

@@ -36,7 +36,9 @@ from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
 TABLES = ("store", "store_vectors", "statements", "proposals", "forgotten_sources")
-ORIGIN = Origin(actor="command", evidence="I love it", channel="D1", ts="1700000000.000100")
+ORIGIN = Origin(
+    actor="command", evidence="I love it", channel="D1", ts="1700000000.000100"
+)
 Act: TypeAlias = Callable[[Pool, Embedder, str, Any], Awaitable[object]]
 
 
@@ -87,8 +89,12 @@ ACTS: dict[str, Act] = {
         pool, embedder, ANN.namespace(DM), "UserFact", {"fact": "new"}, ORIGIN
     ),
     "edit": edit,
-    "move": lambda pool, embedder, key, _: move_memory(pool, embedder, ANN, key, PUBLIC),
-    "undo": lambda pool, embedder, _, made: undo_changes(pool, embedder, ANN, ids=[made.change]),
+    "move": lambda pool, embedder, key, _: move_memory(
+        pool, embedder, ANN, key, PUBLIC
+    ),
+    "undo": lambda pool, embedder, _, made: undo_changes(
+        pool, embedder, ANN, ids=[made.change]
+    ),
     "delete": lambda pool, embedder, _, __: follow_message(
         pool, embedder, ANN, ("D1", "1700000000.000100"), None
     ),
@@ -113,7 +119,9 @@ async def test_a_crash_between_two_statements(
         await add_memory(
             pool, model_embedder, own, "UserFoodPreference", {"food_name": food}, ORIGIN
         )
-    gone, kept = sorted(await list_memories(pool, ANN), key=lambda one: one.content["food_name"])
+    gone, kept = sorted(
+        await list_memories(pool, ANN), key=lambda one: one.content["food_name"]
+    )
     await edit(pool, model_embedder, gone.key, None)
     forgotten = await forget(pool, ANN, Selection(keys=[kept.key]))
     [change, *_] = await list_changes(pool, ANN, key=gone.key)

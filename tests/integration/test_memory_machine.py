@@ -15,7 +15,12 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from memory import (
     DM,
@@ -101,7 +106,9 @@ class Thing:
         content = summed(there)
         if content is None:
             return None
-        true = all(whole[name] == value for name, value in content.items() if value is not None)
+        true = all(
+            whole[name] == value for name, value in content.items() if value is not None
+        )
         return content if true else None
 
     def heard(self) -> list[tuple[str, Said]]:
@@ -133,7 +140,11 @@ class Thing:
 
     def ends(self, audience: str = DM) -> bool:
         """Return whether nothing of what an audience knows is left then."""
-        there = [one for one in self.heard() if audience in (DM, one[0]) or one[1].fields is None]
+        there = [
+            one
+            for one in self.heard()
+            if audience in (DM, one[0]) or one[1].fields is None
+        ]
         return summed([one for one in there if not one[1].ends]) is None
 
     @property
@@ -171,7 +182,9 @@ class Model:
         for thing in self.remembered():
             if thing.word == word:
                 return thing
-        ended = [one for one in self.things if one.word is None and one.last_named(word)]
+        ended = [
+            one for one in self.things if one.word is None and one.last_named(word)
+        ]
         return max(ended, key=lambda one: one.last_named(word), default=None)
 
     def about_or_new(self, word: str) -> Thing:
@@ -258,7 +271,9 @@ class Sequences(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         with psycopg.connect(self.world.database) as owner:
-            owner.execute("TRUNCATE store, store_vectors, statements, proposals, forgotten_sources")
+            owner.execute(
+                "TRUNCATE store, store_vectors, statements, proposals, forgotten_sources"
+            )
         self.models = {person: Model() for person in PEOPLE}
 
     # --- what the rules use
@@ -279,7 +294,9 @@ class Sequences(RuleBasedStateMachine):
         """Return a memory as a conversation knows it."""
         view = memory_view(person.namespace(audience), shared=True)
         found = self.do(recall_memories(self.pool, self.embedder, view, word or ""))
-        return next((one for one in found.memories if one.content["food_name"] == word), None)
+        return next(
+            (one for one in found.memories if one.content["food_name"] == word), None
+        )
 
     def key(self, person: Person, thing: Thing) -> str:
         """Return the key of a memory that is remembered."""
@@ -329,9 +346,13 @@ class Sequences(RuleBasedStateMachine):
         assert not formed.refused
         return ts, formed
 
-    def take(self, person: Person, change: Change, thing: Thing, said: list[Said]) -> None:
+    def take(
+        self, person: Person, change: Change, thing: Thing, said: list[Said]
+    ) -> None:
         """Take what a change says into the model."""
-        called = max(thing.said, key=lambda one: one.number, default=Said("", None)).word
+        called = max(
+            thing.said, key=lambda one: one.number, default=Said("", None)
+        ).word
         for one in said:
             one.number = next(NUMBERS)
             one.batch = change.batch
@@ -341,8 +362,12 @@ class Sequences(RuleBasedStateMachine):
 
     # --- what people do
 
-    @rule(person=PERSONS, audience=AUDIENCES, word=WORDS, level=LEVELS, ends=st.booleans())
-    def remember(self, person: Person, audience: str, word: str, level: int, ends: bool) -> None:
+    @rule(
+        person=PERSONS, audience=AUDIENCES, word=WORDS, level=LEVELS, ends=st.booleans()
+    )
+    def remember(
+        self, person: Person, audience: str, word: str, level: int, ends: bool
+    ) -> None:
         """Say a thing in a message, whether it is known already or not."""
         fields = {"food_name": word, "preference": level}
         ts, formed = self.form(person, audience, [(fields, None)], ends=ends)
@@ -350,7 +375,9 @@ class Sequences(RuleBasedStateMachine):
         said = Said(audience, fields, ts, ends=ends, at=float(ts))
         self.take(person, change, self.models[person].about_or_new(word), [said])
 
-    @rule(person=PERSONS, word=WORDS, level=LEVELS, audience=st.sampled_from([DM, PUBLIC]))
+    @rule(
+        person=PERSONS, word=WORDS, level=LEVELS, audience=st.sampled_from([DM, PUBLIC])
+    )
     def add(self, person: Person, word: str, level: int, audience: str) -> None:
         """Write a memory by a command."""
         fields = {"food_name": word, "preference": level}
@@ -370,7 +397,9 @@ class Sequences(RuleBasedStateMachine):
         content = {**row.content, "preference": level, "description": note}
         inherits = thing.ends(audience)
         ts, formed = self.form(person, audience, [(content, row)])
-        values = {name: value for name, value in content.items() if value != row.content[name]}
+        values = {
+            name: value for name, value in content.items() if value != row.content[name]
+        }
         fields = {"food_name": thing.word, **values}
         said = Said(audience, fields, ts, ends=inherits, at=float(ts))
         self.take(person, formed.changes[0], thing, [said])
@@ -384,7 +413,9 @@ class Sequences(RuleBasedStateMachine):
         whole = thing.known(DM)
         assert whole is not None
         fields = {"preference": level, "description": f"note {next(NUMBERS)}"}
-        changed = {name: value for name, value in fields.items() if whole[name] != value}
+        changed = {
+            name: value for name, value in fields.items() if whole[name] != value
+        }
         ends = thing.ends()
         by_audience = {DM: changed}
         for audience in self.others(thing):
@@ -399,7 +430,9 @@ class Sequences(RuleBasedStateMachine):
         ]
         self.take(person, change, thing, said)
 
-    def fill_in(self, person: Person, thing: Thing, content: dict[str, Any]) -> list[Change]:
+    def fill_in(
+        self, person: Person, thing: Thing, content: dict[str, Any]
+    ) -> list[Change]:
         """Fill in the form of a memory."""
         origin = Origin(actor="modal", evidence="typed")
         key = self.key(person, thing)
@@ -429,7 +462,9 @@ class Sequences(RuleBasedStateMachine):
             by_audience[audience] = {n: v for n, v in changed.items() if n in known}
         changes = self.fill_in(person, thing, {**whole, **changed})
         at = datetime.now(UTC).timestamp()
-        said = [Said(audience, fields, at=at) for audience, fields in by_audience.items()]
+        said = [
+            Said(audience, fields, at=at) for audience, fields in by_audience.items()
+        ]
         self.take_name(person, changes, thing, other, said)
 
     @rule(person=PERSONS, place=PLACES, other=WORDS, level=LEVELS, audience=AUDIENCES)
@@ -445,7 +480,9 @@ class Sequences(RuleBasedStateMachine):
             return
         content = {**row.content, "food_name": other, "preference": level}
         ts, formed = self.form(person, audience, [(content, row)])
-        fields = {name: value for name, value in content.items() if value != row.content[name]}
+        fields = {
+            name: value for name, value in content.items() if value != row.content[name]
+        }
         said = [Said(audience, fields, ts, at=float(ts))]
         self.take_name(person, formed.changes, thing, other, said)
 
@@ -476,7 +513,12 @@ class Sequences(RuleBasedStateMachine):
         self.take(person, left, thing, [removal])
         self.take(person, joined, known_as, said)
 
-    @rule(person=PERSONS, place=PLACES, level=LEVELS, answer=st.sampled_from(["yes", "no"]))
+    @rule(
+        person=PERSONS,
+        place=PLACES,
+        level=LEVELS,
+        answer=st.sampled_from(["yes", "no"]),
+    )
     def ask(self, person: Person, place: int, level: int, answer: str) -> None:
         """Leave a question about a memory, and answer it."""
         thing = self.models[person].pick(place)
@@ -489,14 +531,18 @@ class Sequences(RuleBasedStateMachine):
         ts, formed = self.form(person, DM, [(content, row)], asks=True)
         [question] = formed.questions
         work = answer_question(self.pool, self.embedder, person, question.id, answer)
-        values = {name: value for name, value in content.items() if value != row.content[name]}
+        values = {
+            name: value for name, value in content.items() if value != row.content[name]
+        }
         for change in self.do(work):
             at = datetime.now(UTC).timestamp()
             fields = {"food_name": thing.word, **values}
             ends = inherits and bool(values)
             self.take(person, change, thing, [Said(DM, fields, ts, ends=ends, at=at)])
         with pytest.raises(ChangeGone):
-            self.do(answer_question(self.pool, self.embedder, person, question.id, answer))
+            self.do(
+                answer_question(self.pool, self.embedder, person, question.id, answer)
+            )
 
     @rule(person=PERSONS, place=PLACES, audience=AUDIENCES)
     def retract(self, person: Person, place: int, audience: str) -> None:
@@ -543,7 +589,9 @@ class Sequences(RuleBasedStateMachine):
         ]
         withdraw = not all(one.withdrawn for one in left)
         if withdraw:
-            done = self.do(undo_changes(self.pool, self.embedder, person, ids=[identity]))
+            done = self.do(
+                undo_changes(self.pool, self.embedder, person, ids=[identity])
+            )
         else:
             done = self.do(redo_changes(self.pool, self.embedder, person, [identity]))
         assert len(done) == bool(left)
@@ -571,7 +619,8 @@ class Sequences(RuleBasedStateMachine):
             ts = [*model.messages][place % len(model.messages)]
             selection = Selection(messages=[(model.messages[ts], ts)])
             hidden = {
-                thing: [one for one in thing.said if one.message == ts] for thing in model.things
+                thing: [one for one in thing.said if one.message == ts]
+                for thing in model.things
             }
         for thing, said in hidden.items():
             thing.said = [one for one in thing.said if one not in said]
@@ -580,7 +629,9 @@ class Sequences(RuleBasedStateMachine):
         assert done.count == len([one for one in before if one.word is None])
         assert done.can_undo == any(hidden.values())
         if done.can_undo:
-            model.forgotten[done.id] = {thing: said for thing, said in hidden.items() if said}
+            model.forgotten[done.id] = {
+                thing: said for thing, said in hidden.items() if said
+            }
 
     @rule(person=PERSONS, place=PLACES)
     def unforget(self, person: Person, place: int) -> None:
@@ -612,12 +663,18 @@ class Sequences(RuleBasedStateMachine):
             return
         ts = [*model.messages][place % len(model.messages)]
         channel = model.messages[ts]
-        words = PersonMessage(text="Never mind.", channel=channel, ts=ts) if edited else None
+        words = (
+            PersonMessage(text="Never mind.", channel=channel, ts=ts)
+            if edited
+            else None
+        )
         self.do(follow_message(self.pool, self.embedder, person, (channel, ts), words))
         for thing, said in [*model.all_said()]:
             left = [one for one in said if one.message != ts]
             # A thing of which nobody has typed anything any more goes.
-            if not edited and not any(one.typed and one.fields is not None for one in left):
+            if not edited and not any(
+                one.typed and one.fields is not None for one in left
+            ):
                 left = []
             if any(one.message == ts for one in said):
                 for statements in (thing.said, *self.hidden(model, thing)):
@@ -659,7 +716,9 @@ class Sequences(RuleBasedStateMachine):
                 " AND relnamespace = 'public'::regnamespace"
             ).fetchall()
             everything = "\n".join(
-                str(row) for [table] in tables for row in owner.execute(f"TABLE {table}")
+                str(row)
+                for [table] in tables
+                for row in owner.execute(f"TABLE {table}")
             )
         for model in self.models.values():
             for states in model.forgotten.values():
@@ -707,7 +766,9 @@ class Sequences(RuleBasedStateMachine):
                         shown |= {n: v for n, v in said.items() if v is not None}
                     if shown:
                         expected[thing.word] = {**dict.fromkeys(FIELDS), **shown}
-                assert {one.content["food_name"]: one.content for one in seen.memories} == expected
+                assert {
+                    one.content["food_name"]: one.content for one in seen.memories
+                } == expected
 
 
 @pytest.fixture
@@ -717,13 +778,17 @@ def runner() -> Iterator[asyncio.Runner]:
         yield made
 
 
-def test_any_sequence_leaves_what_the_model_says(runner: asyncio.Runner, database: str) -> None:
+def test_any_sequence_leaves_what_the_model_says(
+    runner: asyncio.Runner, database: str
+) -> None:
     """Two people in three audiences do anything in any order: 2,025 steps."""
 
     async def opened() -> tuple[Any, openai.AsyncOpenAI, Pool]:
         serving = scripted_model()
         served = await serving.__aenter__()
-        client = openai.AsyncOpenAI(api_key="none", base_url=served.base_url, max_retries=0)
+        client = openai.AsyncOpenAI(
+            api_key="none", base_url=served.base_url, max_retries=0
+        )
         pool = create_pool(login_of(database), min_size=1, max_size=2, timeout=10)
         await pool.open()
         return serving, client, pool

@@ -31,7 +31,10 @@ from tests.integration.model_servers import VLLM, model_server
 from tests.integration.scripted_model import ScriptedModel, food, patch, remove
 from tests.integration.test_formation import ALICE_DM, words
 
-TEA: ToolDefinition = {"type": "function", "function": {"name": "Tea", "parameters": {}}}
+TEA: ToolDefinition = {
+    "type": "function",
+    "function": {"name": "Tea", "parameters": {}},
+}
 CUT_OFF = json.dumps({"calls": [{"tool": "Tea"}] * 12})
 RAMEN = food("ラーメン", 90, "ラーメンが好きです")
 FINE_TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:notes:abc123"
@@ -53,7 +56,9 @@ def test_the_provider_is_what_precedes_the_first_colon(
     assert provider_and_name(model) == expected
 
 
-@pytest.mark.parametrize("given", [{"api_key": "k"}, {"base_url": "http://127.0.0.1:9/v1"}])
+@pytest.mark.parametrize(
+    "given", [{"api_key": "k"}, {"base_url": "http://127.0.0.1:9/v1"}]
+)
 def test_a_key_of_one_provider_is_not_given_for_another(given: dict[str, Any]) -> None:
     """Words would go to another host and account than the arguments say."""
     with pytest.raises(ValueError, match="azure_openai takes its key and address from"):
@@ -61,16 +66,22 @@ def test_a_key_of_one_provider_is_not_given_for_another(given: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("api", ["responses", "chat"])
-async def test_the_setting_reaches_the_memory_model(model: ScriptedModel, api: Api) -> None:
+async def test_the_setting_reaches_the_memory_model(
+    model: ScriptedModel, api: Api
+) -> None:
     """`chat:` before the memory model's name chooses the API."""
     name = {"responses": "m", "chat": "chat:m"}[api]
     given = {"OPENAI_BASE_URL": model.base_url, "KIOKU_MEMORY_MODEL": name}
     settings = load_settings(given, dotenv=None)
     await create_chat_model(settings, None).ainvoke("I like ramen")
-    assert model.paths == [{"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]]
+    assert model.paths == [
+        {"responses": "/v1/responses", "chat": "/v1/chat/completions"}[api]
+    ]
 
 
-async def test_a_server_that_refuses_to_be_told_which_tool_to_call(stand_in: Server) -> None:
+async def test_a_server_that_refuses_to_be_told_which_tool_to_call(
+    stand_in: Server,
+) -> None:
     """No request says which tool the model calls."""
     async with model_server(VLLM, stand_in.openai_base_url) as server:
         chat = memory_model(model=STAND_IN_MODEL, api_key="k", base_url=server.url)
@@ -115,7 +126,9 @@ async def test_a_refused_request_is_no_outage(
     assert "ラーメン" not in caplog.text
 
 
-@pytest.mark.parametrize("code", ["content_filter", "invalid_prompt", "context_length_exceeded"])
+@pytest.mark.parametrize(
+    "code", ["content_filter", "invalid_prompt", "context_length_exceeded"]
+)
 async def test_words_that_are_refused_are_not_sent_again(
     former: Former, model: ScriptedModel, code: str
 ) -> None:
@@ -181,16 +194,25 @@ async def test_a_server_without_tools_is_asked_by_a_schema(
     asked = len(model.paths)
     model.answer(
         lambda shown: [
-            patch(shown.id_of("ラーメン"), description="味噌", evidence="味噌ラーメンが好き")
+            patch(
+                shown.id_of("ラーメン"),
+                description="味噌",
+                evidence="味噌ラーメンが好き",
+            )
         ],
         lambda shown: [remove(shown.id_of("ラーメン"))],
     )
-    for said, action in (("味噌ラーメンが好き", "updated"), ("ラーメンは忘れて", "removed")):
+    for said, action in (
+        ("味噌ラーメンが好き", "updated"),
+        ("ラーメンは忘れて", "removed"),
+    ):
         formed = await former.form(ALICE_DM, words(said))
         assert [change.action for change in formed.changes] == [action]
     assert len(model.probes) == 2
     assert {*model.paths[asked:]} == {SCHEMA_ONLY}
-    assert all("tools" not in one and len(one["messages"]) == 1 for one in model.requests[-2:])
+    assert all(
+        "tools" not in one and len(one["messages"]) == 1 for one in model.requests[-2:]
+    )
 
 
 async def test_a_model_with_nothing_to_remember_is_asked_once_whether_it_calls_tools(
@@ -205,7 +227,9 @@ async def test_a_model_with_nothing_to_remember_is_asked_once_whether_it_calls_t
 
 async def test_the_stand_in_answers_by_a_schema(stand_in: Server) -> None:
     """The double reads the schema of a request over /chat/completions."""
-    chat = memory_model(model=STAND_IN_MODEL, api_key="k", base_url=stand_in.openai_base_url)
+    chat = memory_model(
+        model=STAND_IN_MODEL, api_key="k", base_url=stand_in.openai_base_url
+    )
     asked = FormationModel(chat)
     asked.way = "schema"
     said = TypedMessage(PersonMessage(text="I love ramen.", channel="", ts=""))
@@ -220,8 +244,14 @@ async def test_the_stand_in_answers_by_a_schema(stand_in: Server) -> None:
     [
         ('{"calls": []}', []),
         ('<think>{"calls": 1}</think>```json\n{"calls": [{"tool": "Tea"}]}\n```', [{}]),
-        ('{"calls": [{"tool": "Tea", "leaf": "green"}, {"tool": "Other"}]}', [{"leaf": "green"}]),
-        ('{"calls": [7, {"tool": "Tea", "changes": []}]}', [{"planned_edits": "", "patches": []}]),
+        (
+            '{"calls": [{"tool": "Tea", "leaf": "green"}, {"tool": "Other"}]}',
+            [{"leaf": "green"}],
+        ),
+        (
+            '{"calls": [7, {"tool": "Tea", "changes": []}]}',
+            [{"planned_edits": "", "patches": []}],
+        ),
     ],
 )
 def test_calls_are_read_from_json(text: str, calls: list[dict[str, Any]]) -> None:
@@ -229,7 +259,9 @@ def test_calls_are_read_from_json(text: str, calls: list[dict[str, Any]]) -> Non
     assert [one["args"] for one in read_calls(text, [TEA])] == calls
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "[]", '{"calls": 1}', '{"calls": [', CUT_OFF])
+@pytest.mark.parametrize(
+    "text", ["", "no JSON", "[]", '{"calls": 1}', '{"calls": [', CUT_OFF]
+)
 def test_an_answer_that_is_not_of_the_schema_is_refused(text: str) -> None:
     """A text without calls, and one with as many calls as there may be, which may go on."""
     with pytest.raises(ValueError, match=r".*"):

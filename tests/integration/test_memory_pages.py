@@ -22,12 +22,16 @@ def person() -> Person:
     return Person("TPAGES", f"U{next(_numbers)}")
 
 
-def store(database: str, person: Person, *values: dict[str, Any], audience: str = "dm") -> None:
+def store(
+    database: str, person: Person, *values: dict[str, Any], audience: str = "dm"
+) -> None:
     """Store values as they are, the last the newest."""
     for value in values:
         number = next(_numbers)
         at = f"{datetime.now(UTC) + timedelta(seconds=number)}"
-        put_memory(database, person.namespace(audience), value, key=f"key-{number:04}", at=at)
+        put_memory(
+            database, person.namespace(audience), value, key=f"key-{number:04}", at=at
+        )
 
 
 def food(name: str, **more: Any) -> dict[str, Any]:
@@ -56,7 +60,8 @@ async def test_pages_are_the_list(pool: Pool, database: str, person: Person) -> 
     store(database, person, food("soba"), audience="public")
     for text, end in (("ended", "2020-01-01"), ("to come", "2090-01-01")):
         statement = (
-            "UPDATE store SET expires_at = %s WHERE value->'content'->>'fact' = %s RETURNING 1"
+            "UPDATE store SET expires_at = %s"
+            " WHERE value->'content'->>'fact' = %s RETURNING 1"
         )
         owner_rows(database, statement, end, text)
     store(database, Person(person.team_id, f"{person.user_id}9"), food("another's"))
@@ -82,7 +87,9 @@ async def test_memories_of_the_same_second_stay_on_their_page(
     for key in reversed(keys):
         put_memory(database, person.namespace("dm"), fact(key), key=key, at=at)
     for moved in ([], keys[5:9]):
-        statement = "UPDATE store SET updated_at = now() WHERE key = ANY(%s) RETURNING 1"
+        statement = (
+            "UPDATE store SET updated_at = now() WHERE key = ANY(%s) RETURNING 1"
+        )
         owner_rows(database, statement, moved)
         seen: list[str] = []
         for number in range(1, 6):
@@ -115,7 +122,11 @@ async def test_words_find_memories(
     source = {"kind": "message", "evidence": "I said so"}
     texts = ["ramen with eggs", "味噌ラーメン", "C++", "私はPythonが好き", "🍜 forever"]
     said = {"C++", "🍜 forever"}
-    store(database, person, *(fact(t, sources=[source] if t in said else []) for t in texts))
+    store(
+        database,
+        person,
+        *(fact(t, sources=[source] if t in said else []) for t in texts),
+    )
     page = await memory_page(pool, person, size=9, words=words)
     assert sorted(one.content["fact"] for one in page.memories) == sorted(found)
     assert page.total == len(found)

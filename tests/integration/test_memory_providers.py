@@ -55,10 +55,16 @@ async def test_a_memory_is_formed_checked_changed_and_removed(
         ("ラーメンが好きです", lambda shown: [RAMEN], "remembered"),
         (
             udon,
-            lambda shown: [patch(shown.id_of("ラーメン"), food_name="うどん", evidence=udon)],
+            lambda shown: [
+                patch(shown.id_of("ラーメン"), food_name="うどん", evidence=udon)
+            ],
             "updated",
         ),
-        ("うどんはやめました", lambda shown: [remove(shown.id_of("うどん"))], "removed"),
+        (
+            "うどんはやめました",
+            lambda shown: [remove(shown.id_of("うどん"))],
+            "removed",
+        ),
     ):
         server.steps.append(step)
         with counted_tokens() as spent:
@@ -71,7 +77,10 @@ async def test_a_memory_is_formed_checked_changed_and_removed(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 async def test_a_refusal_is_no_outage(
-    former: Former, server: ProviderServer, status: int, caplog: pytest.LogCaptureFixture
+    former: Former,
+    server: ProviderServer,
+    status: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A refused request is sent once, its status is logged, and the words wait.
 

@@ -53,7 +53,13 @@ async def test_a_turn_and_its_formation_are_counted(app: App) -> None:
 
     assert steps("first token") == steps("model") == steps("end") == 1
     assert steps("embed") >= 1
-    assert steps("reply ready") == steps("formation") == steps("extract") == steps("verdict") == 1
+    assert (
+        steps("reply ready")
+        == steps("formation")
+        == steps("extract")
+        == steps("verdict")
+        == 1
+    )
     assert steps("commit") == 1
     assert seen["kioku_turns_total", (("outcome", "answered"),)] == 1
     assert seen["kioku_formations_total", (("outcome", "changed"),)] == 1
@@ -65,7 +71,9 @@ async def test_a_turn_and_its_formation_are_counted(app: App) -> None:
         if name == "kioku_model_tokens_total" and team in labels
     }
     assert used["input"] > used["output"] > 100
-    assert seen["kioku_log_records_total", (("level", "warning"), ("logger", "bot"))] == 1
+    assert (
+        seen["kioku_log_records_total", (("level", "warning"), ("logger", "bot"))] == 1
+    )
     assert seen["kioku_database_up", ()] == 1
     assert seen["kioku_messages_waiting", ()] == 1
     assert 0 <= seen["kioku_oldest_message_seconds", ()] < 60
@@ -80,7 +88,9 @@ async def test_what_alerts_and_the_dashboard_name_is_a_figure(app: App) -> None:
         text = await scrape(port)
     figures = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
     for file in ("alerts.yaml", "dashboard.json"):
-        named = re.findall(r"kioku_\w+", (ROOT / "deploy/monitoring" / file).read_text("utf-8"))
+        named = re.findall(
+            r"kioku_\w+", (ROOT / "deploy/monitoring" / file).read_text("utf-8")
+        )
         assert {re.sub("_(bucket|count|sum)$", "", one) for one in named} <= figures
 
 
@@ -96,7 +106,9 @@ async def test_failures_are_counted_by_their_kind(app: App) -> None:
     assert seen["kioku_errors_total", (("kind", "model_down"),)] == 1
 
 
-async def test_it_answers_while_postgresql_does_not(app: App, postgres: EmbeddedPostgres) -> None:
+async def test_it_answers_while_postgresql_does_not(
+    app: App, postgres: EmbeddedPostgres
+) -> None:
     """A PostgreSQL that is silent leaves its figures out within two seconds; the others stay."""
     async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
         await app.ask(app.slack.place(), "I like ramen")

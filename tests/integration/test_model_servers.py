@@ -65,7 +65,9 @@ async def server(dialect: Dialect, stand_in: Server) -> AsyncIterator[ModelServe
 @pytest.fixture
 async def client(server: ModelServer) -> AsyncIterator[openai.AsyncOpenAI]:
     """A client of it."""
-    async with openai.AsyncOpenAI(api_key="k", base_url=server.url, max_retries=0) as opened:
+    async with openai.AsyncOpenAI(
+        api_key="k", base_url=server.url, max_retries=0
+    ) as opened:
         yield opened
 
 
@@ -124,7 +126,11 @@ async def test_a_tool_is_called_once(
     ids=str,
 )
 async def test_an_error_has_the_same_meaning(
-    client: openai.AsyncOpenAI, stand_in: Server, dialect: Dialect, how: dict[str, Any], cause: str
+    client: openai.AsyncOpenAI,
+    stand_in: Server,
+    dialect: Dialect,
+    how: dict[str, Any],
+    cause: str,
 ) -> None:
     """By the status where the body says nothing that is known."""
     fault(stand_in, times=-1, **how)
@@ -165,8 +171,14 @@ async def test_what_no_limit_of_the_output_makes_fit_is_too_long(
 
 
 LOOK = {"name": "look", "arguments": {}}
-IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto"}
-EARLIER = Exchange(ts="1.0", thread="T1/C1/1.0", user_id="U1", question="Hi", reply="Hello!")
+IMAGE = {
+    "type": "input_image",
+    "image_url": "data:image/png;base64,AA==",
+    "detail": "auto",
+}
+EARLIER = Exchange(
+    ts="1.0", thread="T1/C1/1.0", user_id="U1", question="Hi", reply="Hello!"
+)
 UNANSWERED = replace(EARLIER, reply=None)
 NOTES = AttachedFile(name="a.txt", kind="text/plain", text="Budget: 5 euros")
 
@@ -181,18 +193,24 @@ async def test_reasoning_that_is_not_encrypted_goes_back_whole(
     script(stand_in, text="On Monday.")
     reply = await create_replier(client).reply(ALICE, PROMPT, Shown(), LookTool())
     assert reply.text == "On Monday."
-    first, second = [sent["input"] for sent in server.requests if "include" in sent][-2:]
+    first, second = [sent["input"] for sent in server.requests if "include" in sent][
+        -2:
+    ]
     reasoning, call, _ = second[len(first) :]
     assert (reasoning["type"], call["type"]) == ("reasoning", "function_call")
     assert reasoning["content"][0]["type"] == "reasoning_text"
 
 
 @pytest.mark.parametrize("dialect", [LLAMA], indirect=True, ids=["llama"])
-async def test_a_conversation_goes_on(server: ModelServer, client: openai.AsyncOpenAI) -> None:
+async def test_a_conversation_goes_on(
+    server: ModelServer, client: openai.AsyncOpenAI
+) -> None:
     """A second message is answered, after an answer and after none, without a refusal."""
     for exchanges in ([EARLIER], [UNANSWERED], [EARLIER, UNANSWERED]):
         asked = replace(PROMPT, exchanges=exchanges)
-        assert (await create_replier(client).reply(ALICE, asked, Shown(), LookTool())).text
+        assert (
+            await create_replier(client).reply(ALICE, asked, Shown(), LookTool())
+        ).text
     assert len(server.requests) == 3
     roles = [item["role"] for item in server.requests[-1]["input"]]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
@@ -244,12 +262,16 @@ async def test_three_people_whose_pictures_fail_keep_nobody_waiting(
     app = await open_app(pool, database, slack, stand_in, client)
     for _ in range(3):
         shown = await sent_image(app, slack.place(), "Look at this")
-        assert app.replies(shown)[0].endswith(say("en", "files_model", names="`cat.png`"))
+        assert app.replies(shown)[0].endswith(
+            say("en", "files_model", names="`cat.png`")
+        )
         asked = await app.ask(slack.place(), "I like ramen")
         for message in (shown, asked):
             assert app.turn(message)["status"] == "answered"
     assert not app.core.models[0].breaker.is_away
-    kinds = ["image" if "input_image" in json.dumps(one) else "" for one in server.requests]
+    kinds = [
+        "image" if "input_image" in json.dumps(one) else "" for one in server.requests
+    ]
     # Each picture is tried once, then the probe, then the words; after it somebody else's.
     assert kinds == ["image", "", "", ""] * 3
 
@@ -296,7 +318,9 @@ async def second(stand_in: Server) -> AsyncIterator[ModelServer]:
 @pytest.fixture
 async def fallback(second: ModelServer) -> AsyncIterator[ModelRequests]:
     """The fallback model: the stand-in under another name."""
-    async with openai.AsyncOpenAI(api_key="k2", base_url=second.url, max_retries=0) as opened:
+    async with openai.AsyncOpenAI(
+        api_key="k2", base_url=second.url, max_retries=0
+    ) as opened:
         yield ModelRequests(opened, model="gpt-6-luna", **LIMITS)
 
 
@@ -308,7 +332,12 @@ def replier(model_client: openai.AsyncOpenAI, fallback: ModelRequests) -> Replie
 
 @pytest.mark.parametrize(
     "how",
-    [{"status": 500}, {"status": 429}, {"error_code": "insufficient_quota"}, {"status": 401}],
+    [
+        {"status": 500},
+        {"status": 429},
+        {"error_code": "insufficient_quota"},
+        {"status": 401},
+    ],
     ids=str,
 )
 async def test_the_fallback_answers_when_the_first_model_does_not(
@@ -336,7 +365,10 @@ async def test_the_fallback_answers_when_the_first_model_does_not(
     ids=str,
 )
 async def test_a_message_waits_while_either_model_may_answer(
-    replier: Replier, stand_in: Server, first: dict[str, Any], second_fails: dict[str, Any]
+    replier: Replier,
+    stand_in: Server,
+    first: dict[str, Any],
+    second_fails: dict[str, Any],
 ) -> None:
     """A failure of one that passes outweighs one of the other that does not."""
     fault(stand_in, **first)

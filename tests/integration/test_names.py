@@ -54,7 +54,9 @@ async def test_who_asks_who_speaks_and_who_is_meant_have_names(app: App) -> None
     place = in_thread(app, mia, channel, root)
     app.script("Ken Okafor said so.")
     await app.ask(
-        place, f"<@BOT> what does <@{ken}> want of <!subteam^S0PLATFORM1>?", thread_ts=root
+        place,
+        f"<@BOT> what does <@{ken}> want of <!subteam^S0PLATFORM1>?",
+        thread_ts=root,
     )
     [line] = thread_lines(app)
     assert line["from"] == "@Ken Okafor"
@@ -62,7 +64,9 @@ async def test_who_asks_who_speaks_and_who_is_meant_have_names(app: App) -> None
     assert name is None or name in line["text"]
     assert asked(app) == "what does @Ken Okafor want of @a group?"
     assert '{"name": "@Mia Tanaka"}' in app.context()
-    await app.ask(in_thread(app, ken, channel, root), "<@BOT> and then?", thread_ts=root)
+    await app.ask(
+        in_thread(app, ken, channel, root), "<@BOT> and then?", thread_ts=root
+    )
     assert thread_lines(app)[0]["from"] == "@Mia Tanaka"
     assert not ID.search("".join(json.dumps(prompt) for prompt in app.prompts()))
 
@@ -110,7 +114,9 @@ async def test_a_private_channel_has_its_name_in_itself_only(app: App) -> None:
     place = app.slack.place(channel="private")
     await app.ask(place, f"<@BOT> what is <#{place.channel}> for?")
     assert re.fullmatch(r"what is #[a-z0-9-]+ for\?", asked(app))
-    dm = PersonThread(place.user, place.team, app.slack.say(place.user)["channel"], "", "")
+    dm = PersonThread(
+        place.user, place.team, app.slack.say(place.user)["channel"], "", ""
+    )
     app.slack.fault("conversations.info", error="channel_not_found")
     await app.ask(dm, f"What is <#{place.channel}> for? And <#C0UNKNOWN1>?")
     assert asked(app) == "What is #a private channel for? And #a channel?"
@@ -125,7 +131,9 @@ async def test_a_private_channel_has_its_name_in_itself_only(app: App) -> None:
     ],
     ids=str,
 )
-async def test_without_names_an_answer_comes_all_the_same(app: App, fault: dict[str, Any]) -> None:
+async def test_without_names_an_answer_comes_all_the_same(
+    app: App, fault: dict[str, Any]
+) -> None:
     """A slow Slack, one that refuses, and people whom the app may not see."""
     place = app.slack.place(name="Mia Tanaka")
     ken, _ = app.slack.person(name="Ken Okafor")
@@ -162,11 +170,16 @@ async def test_an_answer_mentions_only_those_whom_the_person_mentions(app: App) 
 
 async def renamed(app: App, user: str, name: str) -> None:
     """Let Slack say that somebody has another name."""
-    event = {"type": "user_change", "user": {"id": user, "profile": {"display_name": name}}}
+    event = {
+        "type": "user_change",
+        "user": {"id": user, "profile": {"display_name": name}},
+    }
     await app.note({"team_id": app.slack.team_id, "event": event})
 
 
-async def test_a_memory_names_whom_the_person_meant_whatever_their_name(app: App) -> None:
+async def test_a_memory_names_whom_the_person_meant_whatever_their_name(
+    app: App,
+) -> None:
     """A tool is called with names; the memory and its quote hold the id, as they were typed.
 
     The model reads the name of today, and the person's list shows it as Slack does.
@@ -178,18 +191,28 @@ async def test_a_memory_names_whom_the_person_meant_whatever_their_name(app: App
         "food_name": "the ramen of Ken Okafor",
         "preference": 90,
     }
-    change = {"action": "create", "evidence": "I love the ramen of @Ken Okafor", "content": content}
-    app.script_calls(("memory_change", change), ("memory_search", {"query": "Ken Okafor"}))
+    change = {
+        "action": "create",
+        "evidence": "I love the ramen of @Ken Okafor",
+        "content": content,
+    }
+    app.script_calls(
+        ("memory_change", change), ("memory_search", {"query": "Ken Okafor"})
+    )
     message = await app.ask(place, f"I love the ramen of <@{ken}>")
     [memory] = await app.memories(message.person)
     assert memory.content["food_name"] == f"the ramen of <@{ken}>"
     assert memory.sources[0]["evidence"] == f"I love the ramen of <@{ken}>"
-    assert [one["content"]["food_name"] for output in app.outputs() for one in output] == [
+    assert [
+        one["content"]["food_name"] for output in app.outputs() for one in output
+    ] == [
         "the ramen of @Ken Okafor",
         "the ramen of @Ken Okafor",
     ]
     shown = await app.panel(message.person)
-    assert [one.content["food_name"] for one in shown.memories] == [f"the ramen of <@{ken}>"]
+    assert [one.content["food_name"] for one in shown.memories] == [
+        f"the ramen of <@{ken}>"
+    ]
     await renamed(app, ken, "Ken Sato")
     await app.ask(place, "Whose ramen do I love?")
     assert "the ramen of @Ken Sato" in app.context()
@@ -212,7 +235,9 @@ async def test_formation_reads_names_and_stores_ids(
     )
     model.answer([fact("Reports to @Ken Okafor", "I report to @Ken Okafor")])
     formed = await former.form(view, [said])
-    assert [(one.after or {})["fact"] for one in formed.changes] == ["Reports to <@U0KEN00001>"]
+    assert [(one.after or {})["fact"] for one in formed.changes] == [
+        "Reports to <@U0KEN00001>"
+    ]
     [row] = owner_rows(database, "SELECT value FROM store")
     assert row["value"]["sources"][0]["evidence"] == "I report to <@U0KEN00001>."
     [proposed] = model.proposed
@@ -230,5 +255,7 @@ async def test_formation_reads_names_and_stores_ids(
     )
     later = replace(said, text="I report to <@U0MIA00001> now", ts="2.0")
     formed = await former.form(view, [later])
-    assert [(one.after or {})["fact"] for one in formed.changes] == ["Reports to <@U0MIA00001>"]
+    assert [(one.after or {})["fact"] for one in formed.changes] == [
+        "Reports to <@U0MIA00001>"
+    ]
     assert not ID.search(json.dumps([model.requests, model.verdict_requests]))

@@ -43,7 +43,9 @@ class Database:
         """Close the connection."""
         self._owner.close()
 
-    def rows(self, statement: str | sql.Composed, *values: object) -> list[dict[str, Any]]:
+    def rows(
+        self, statement: str | sql.Composed, *values: object
+    ) -> list[dict[str, Any]]:
         """Run a statement."""
         given = statement.encode() if isinstance(statement, str) else statement
         return rows_of(self._owner.execute(given, values or None))
@@ -70,7 +72,15 @@ class Database:
 
     def of_workspaces(self) -> set[str]:
         """Return the tables whose rows belong to a workspace, by their columns."""
-        marks = {"team_id", "team", "user_id", "person", "prefix", "channel_id", "thread"}
+        marks = {
+            "team_id",
+            "team",
+            "user_id",
+            "person",
+            "prefix",
+            "channel_id",
+            "thread",
+        }
         return {name for name, columns in self.tables().items() if marks & columns}
 
     def fill(self, team: str) -> None:
@@ -83,10 +93,14 @@ class Database:
         """Return every row of a workspace, as text, by table."""
         found = {}
         for table in sorted(self.tables()):
-            statement = sql.SQL("SELECT t::text AS row FROM {} t WHERE t::text ~ %s ORDER BY 1")
+            statement = sql.SQL(
+                "SELECT t::text AS row FROM {} t WHERE t::text ~ %s ORDER BY 1"
+            )
             found[table] = [
                 row["row"]
-                for row in self.rows(statement.format(sql.Identifier(table)), rf"\m{team}\M")
+                for row in self.rows(
+                    statement.format(sql.Identifier(table)), rf"\m{team}\M"
+                )
             ]
         return {table: rows for table, rows in found.items() if rows}
 
@@ -102,7 +116,9 @@ def owner(database: str) -> Iterator[Database]:
 @pytest.fixture
 def workspaces(pool: Pool, slack: PlaygroundSlack) -> Workspaces:
     """Workspaces over the test's database, with a day of grace."""
-    return Workspaces(pool, slack.installations(slack.team_id, GONE, OTHER), grace_hours=24)
+    return Workspaces(
+        pool, slack.installations(slack.team_id, GONE, OTHER), grace_hours=24
+    )
 
 
 async def test_uninstall_deletes_every_row_of_this_workspace(
@@ -144,7 +160,9 @@ async def test_installation_within_the_grace_period_keeps_the_rows(
     assert owner.dump(GONE).keys() == before.keys() | {NOTE}
 
 
-@pytest.mark.failed_calls("auth.test: account_inactive", because="The token is revoked.")
+@pytest.mark.failed_calls(
+    "auth.test: account_inactive", because="The token is revoked."
+)
 async def test_a_revoked_token_ends_the_service_if_slack_refuses_it(
     workspaces: Workspaces, slack: PlaygroundSlack, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -190,7 +208,9 @@ async def test_the_serving_user_cannot_shorten_the_grace(
     owner.fill(GONE)
     await workspaces.left(GONE, time.time(), uninstalled=True)
     before = owner.dump(GONE)
-    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+    with pytest.raises(
+        psycopg.errors.InsufficientPrivilege, match="row-level security"
+    ):
         await execute_statement(workspaces.pool, statement, (GONE,))
     await execute_statement(workspaces.pool, "SELECT purge_workspace(%s)", (GONE,))
     assert owner.dump(GONE) == before
@@ -202,11 +222,15 @@ async def test_the_events_of_an_uninstall_count_in_either_order(app: App) -> Non
     for team, sent in ((GONE, events), (OTHER, events[::-1])):
         for kind in sent:
             await app.deliver({"type": kind, "tokens": {"bot": [BOT]}}, team_id=team)
-    due = app.rows("SELECT team_id FROM workspaces WHERE purge_at IS NOT NULL ORDER BY team_id")
+    due = app.rows(
+        "SELECT team_id FROM workspaces WHERE purge_at IS NOT NULL ORDER BY team_id"
+    )
     assert [row["team_id"] for row in due] == [GONE, OTHER]
 
 
-async def test_a_message_of_a_workspace_that_left_is_passed_over(app: App, owner: Database) -> None:
+async def test_a_message_of_a_workspace_that_left_is_passed_over(
+    app: App, owner: Database
+) -> None:
     """What waited when it left is neither answered nor kept; what comes later is not stored."""
     place = app.slack.place()
     waiting = await app.receive(place, "I love ramen")
@@ -236,13 +260,22 @@ async def test_a_workspace_that_left_gets_no_event_of_a_shared_channel(
     assert await workspaces.with_message(body) == [OTHER]
 
 
-async def test_an_event_that_names_a_workspace_that_left_is_stored_for_the_other(app: App) -> None:
+async def test_an_event_that_names_a_workspace_that_left_is_stored_for_the_other(
+    app: App,
+) -> None:
     """Slack names any of the workspaces of a shared channel; the bot of another one is meant."""
     place = app.slack.place(channel="connect")
     async with transaction(app.pool) as connection:
         await token_accepted(connection, place.team, app.slack.bot_user_id)
     text = f"<@{app.slack.bot_user_id}> hello"
-    event = {"type": "message", "user": place.user, "channel": place.channel, "ts": place.root}
+    event = {
+        "type": "message",
+        "user": place.user,
+        "channel": place.channel,
+        "ts": place.root,
+    }
     body = {"team_id": GONE, "event_id": "Ev1", "is_ext_shared_channel": True}
     await handle_event(app.core, {**body, "event": {**event, "text": text}})
-    assert [row["team_id"] for row in app.rows("SELECT team_id FROM messages")] == [place.team]
+    assert [row["team_id"] for row in app.rows("SELECT team_id FROM messages")] == [
+        place.team
+    ]

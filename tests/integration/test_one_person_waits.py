@@ -41,7 +41,9 @@ _ROW = "UPDATE person_settings SET notices = NOT notices WHERE team_id = %s AND 
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
     """A pool of as many connections as `kioku run` has."""
-    async with create_pool(login_of(database), min_size=1, max_size=12, timeout=10) as pool:
+    async with create_pool(
+        login_of(database), min_size=1, max_size=12, timeout=10
+    ) as pool:
         yield pool
 
 
@@ -102,10 +104,15 @@ async def test_those_who_wait_for_one_person_leave_connections_to_others(
 ) -> None:
     """Fifty wait with few connections; some are cancelled, the others end, and nothing is kept."""
     for person in (ANN, BOB):
-        settings = "INSERT INTO person_settings (team_id, user_id) VALUES (%s, %s) RETURNING 1"
+        settings = (
+            "INSERT INTO person_settings (team_id, user_id) VALUES (%s, %s) RETURNING 1"
+        )
         owner_rows(database, settings, person.team_id, person.user_id)
     with holding(database, *held):
-        tasks = [asyncio.ensure_future(work[number % len(work)](pool)) for number in range(50)]
+        tasks = [
+            asyncio.ensure_future(work[number % len(work)](pool))
+            for number in range(50)
+        ]
         await until(lambda: waiting(database) == most)
         async with asyncio.timeout(10):
             await person_statement(pool, BOB, _ROW, (BOB.team_id, BOB.user_id))
@@ -114,24 +121,36 @@ async def test_those_who_wait_for_one_person_leave_connections_to_others(
             task.cancel()
         await asyncio.wait(tasks[::3])
     ended = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(one) for one in ended[::3]] == [asyncio.CancelledError] * len(tasks[::3])
-    assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == [None] * 33
+    assert [type(one) for one in ended[::3]] == [asyncio.CancelledError] * len(
+        tasks[::3]
+    )
+    assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == [
+        None
+    ] * 33
     del ended, task, tasks  # the errors of cancelled tasks refer to what these held
     await until(lambda: kept_in(pool) == 0)
 
 
-async def test_the_wait_counts_in_the_time_of_a_transaction(pool: Pool, database: str) -> None:
+async def test_the_wait_counts_in_the_time_of_a_transaction(
+    pool: Pool, database: str
+) -> None:
     """Who waits in front of the pool fails in time; PostgreSQL goes on with nothing afterwards."""
     with holding(database, *THE_LOCK):
         with transaction_timeout(0.3):
-            ended = await asyncio.gather(*[write(pool) for _ in range(5)], return_exceptions=True)
-        assert all(is_unavailable(one) for one in ended if isinstance(one, BaseException))
+            ended = await asyncio.gather(
+                *[write(pool) for _ in range(5)], return_exceptions=True
+            )
+        assert all(
+            is_unavailable(one) for one in ended if isinstance(one, BaseException)
+        )
         assert None not in ended
         await until(lambda: waiting(database) == 0)
     await write(pool)
 
 
-async def test_a_second_click_on_a_forgetting_under_way_is_answered_at_once(app: App) -> None:
+async def test_a_second_click_on_a_forgetting_under_way_is_answered_at_once(
+    app: App,
+) -> None:
     """The first goes on; after it the button can be pressed again."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")

@@ -30,7 +30,9 @@ WHO = ("--team", "T1", "--user", "U1")
 async def remember(pool: Pool, embedder: Embedder, person: Person, food: str) -> None:
     """Remember that the person likes it."""
     content = {"food_name": food, "preference": 80}
-    await add_memory(pool, embedder, person.namespace(DM), "UserFoodPreference", content, SOURCE)
+    await add_memory(
+        pool, embedder, person.namespace(DM), "UserFoodPreference", content, SOURCE
+    )
 
 
 async def test_an_operator_exports_and_erases(
@@ -40,7 +42,10 @@ async def test_an_operator_exports_and_erases(
     await remember(pool, embedder, ANN, "soba")
     settings = "INSERT INTO person_settings (team_id, user_id, notices) VALUES ('T1', 'U1', false)"
     owner_rows(database, settings)
-    owner_rows(database, "INSERT INTO memory_off (team_id, user_id, scope) VALUES ('T1', 'U1', '')")
+    owner_rows(
+        database,
+        "INSERT INTO memory_off (team_id, user_id, scope) VALUES ('T1', 'U1', '')",
+    )
     done = ended(tmp_path, "export", *WHO, DATABASE_URL=database)
     assert (done.code, done.err) == (0, "")
     [memory] = json.loads(done.out)["memories"]
@@ -58,7 +63,9 @@ async def test_an_operator_exports_and_erases(
     assert "soba" not in erased.out
 
 
-def test_an_unknown_person_is_not_exported_or_erased(database: str, tmp_path: Path) -> None:
+def test_an_unknown_person_is_not_exported_or_erased(
+    database: str, tmp_path: Path
+) -> None:
     """One sentence says so, the exit code is 1, and there is no document and no receipt."""
     who = ("--team", "T1", "--user", "U404")
     for command in (("export", *who), ("erase", *who, "--yes")):
@@ -71,7 +78,9 @@ def test_a_command_beside_no_database_makes_none(tmp_path: Path) -> None:
     """In another folder than that of `kioku up` it says so, and leaves nothing there."""
     done = ended(tmp_path, "export", "--team", "T1", "--user", "U1")
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(f"kioku: There is no database in {tmp_path / '.kioku'}: run this")
+    assert done.err.startswith(
+        f"kioku: There is no database in {tmp_path / '.kioku'}: run this"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -84,9 +93,14 @@ async def test_nobody_is_erased_by_mistake(
     assert done.code == 1
     assert "Nothing was erased" in done.err
     assert "Traceback" not in done.err
-    wrong = ended(tmp_path, "erase", "--team", "t1", "--user", "%", "--yes", DATABASE_URL=database)
+    wrong = ended(
+        tmp_path, "erase", "--team", "t1", "--user", "%", "--yes", DATABASE_URL=database
+    )
     assert wrong.code == 1
-    assert wrong.err == "kioku: The team id is missing or is not a Slack id; nothing was read.\n"
+    assert (
+        wrong.err
+        == "kioku: The team id is missing or is not a Slack id; nothing was read.\n"
+    )
     assert len(await list_memories(pool, ANN)) == 1
 
 
@@ -149,6 +163,9 @@ async def test_retention_covers_people_of_whom_only_changes_are_left(
     await undo_changes(pool, embedder, ANN, ids=[change.id])
     for days, left in ((29, 1), (31, 0)):
         moment = f"now() - interval '{days} days'"
-        owner_rows(database, f"UPDATE statements SET said_at = {moment}, withdrawn_at = {moment}")
+        owner_rows(
+            database,
+            f"UPDATE statements SET said_at = {moment}, withdrawn_at = {moment}",
+        )
         await end_what_is_old(pool, 30)
         assert len(owner_rows(database, "SELECT id FROM statements")) == left

@@ -24,14 +24,23 @@ async def test_messages_at_once_are_answered_in_order(app: App) -> None:
     first = app.written(place, "number 00")
     messages = [
         first,
-        *(app.written(place, f"number {number:02}", thread_ts=first.ts) for number in range(1, 8)),
+        *(
+            app.written(place, f"number {number:02}", thread_ts=first.ts)
+            for number in range(1, 8)
+        ),
     ]
     shuffled = random.Random(7).sample(messages, len(messages))
-    assert all(await asyncio.gather(*(store_message(app.core, message) for message in shuffled)))
+    assert all(
+        await asyncio.gather(
+            *(store_message(app.core, message) for message in shuffled)
+        )
+    )
     await app.answering.drain(first.thread)
     assert asked(app) == [f"number {number:02}" for number in range(8)]
     assert len(app.replies(first)) == 8
-    found = app.rows("SELECT ts, reply_ts FROM messages WHERE thread = %s", first.thread)
+    found = app.rows(
+        "SELECT ts, reply_ts FROM messages WHERE thread = %s", first.thread
+    )
     replies = [row["reply_ts"] for row in sorted(found, key=lambda row: str(row["ts"]))]
     assert replies == sorted(replies)
 
@@ -93,7 +102,9 @@ async def test_an_older_edit_does_not_replace_one_that_waits(app: App) -> None:
     assert asked(app) == ["hello, two"]
 
 
-async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(app: App) -> None:
+async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(
+    app: App,
+) -> None:
     """An answered message that was edited and then deleted stays deleted, whatever comes late."""
     message = await app.ask(app.slack.place(), "hello")
     edited = changed(message, "I love ramen")
@@ -128,7 +139,10 @@ async def test_an_edit_after_the_answer_is_answered_once(app: App) -> None:
     assert (waiting["status"], waiting["failures"]) == ("waiting", 0)
     await app.answering.drain(message.thread)
     await app.note(edited)
-    preview = {**changed(replace(message, text="hello, you"), "hello, you"), "event_id": "EvP"}
+    preview = {
+        **changed(replace(message, text="hello, you"), "hello, you"),
+        "event_id": "EvP",
+    }
     await app.note(preview)
     assert app.event(message)["status"] == "answered"
     assert asked(app) == ["hello", "hello, you"]
@@ -139,7 +153,9 @@ async def test_an_edit_after_the_answer_is_answered_once(app: App) -> None:
     assert len(app.replies(message)) == 1
 
 
-async def test_an_edited_message_is_answered_without_what_it_said_before(app: App) -> None:
+async def test_an_edited_message_is_answered_without_what_it_said_before(
+    app: App,
+) -> None:
     """What was remembered of the old words alone is not in view of the answer to the new ones."""
     place = app.slack.place()
     message = await app.ask(place, "I love ramen")

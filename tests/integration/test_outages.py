@@ -27,7 +27,9 @@ def due_in(app: App, message: Message) -> float | None:
     return app.answering.put_off.get(message.thread, 0.0)
 
 
-def let_half_an_hour_pass(app: App, message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+def let_half_an_hour_pass(
+    app: App, message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Let a message and its job have waited for the model as long as they may."""
     app.answering.attempts[message.thread] = MAX_HELD_ATTEMPTS
     monkeypatch.setattr("bot.pipeline.fixed_replies._INTERIM_SECONDS", 0.0)
@@ -50,7 +52,9 @@ async def drain(app: App, message: Message) -> None:
     await app.answering.drain(message.thread)
 
 
-async def held(app: App, text: str = "Hello", place: PersonThread | None = None) -> Message:
+async def held(
+    app: App, text: str = "Hello", place: PersonThread | None = None
+) -> Message:
     """Receive a message while the model is away, and let it be held."""
     app.fault(status=500, times=-1)
     message = await app.receive(place or app.slack.place(), text)
@@ -59,7 +63,8 @@ async def held(app: App, text: str = "Hello", place: PersonThread | None = None)
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="A stream that still runs is to be deleted."
+    "chat.delete: cant_delete_message",
+    because="A stream that still runs is to be deleted.",
 )
 @pytest.mark.parametrize(
     "how",
@@ -72,7 +77,9 @@ async def held(app: App, text: str = "Hello", place: PersonThread | None = None)
     ],
     ids=str,
 )
-async def test_the_interim_reply_becomes_the_answer(app: App, how: dict[str, Any]) -> None:
+async def test_the_interim_reply_becomes_the_answer(
+    app: App, how: dict[str, Any]
+) -> None:
     """The person is told that their message is safe; the answer takes the place of that."""
     place = app.slack.place()
     app.fault(times=-1, **how)
@@ -94,7 +101,9 @@ async def test_the_interim_reply_becomes_the_answer(app: App, how: dict[str, Any
     assert due_in(app, asked) is None
 
 
-async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(app: App) -> None:
+async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(
+    app: App,
+) -> None:
     """What waits behind it, or is written elsewhere, gets no other one; the order is kept."""
     ann, team = app.slack.person()
     bob, _ = app.slack.person()
@@ -113,7 +122,11 @@ async def test_one_interim_reply_tells_a_person_and_a_thread_of_an_outage(app: A
     back(app)
     for message in (first, second, elsewhere):
         await drain(app, message)
-    assert [p[-1]["content"].split()[-1] for p in app.prompts()][-3:] == ["one", "two", "three"]
+    assert [p[-1]["content"].split()[-1] for p in app.prompts()][-3:] == [
+        "one",
+        "two",
+        "three",
+    ]
     assert len(app.replies(first)) == 2
     assert len(app.replies(elsewhere)) == 1
     assert WAITING not in app.replies(first)
@@ -151,7 +164,9 @@ async def test_what_waits_for_half_an_hour_is_given_up(
     assert len(app.formations(asked.person)) == 1
 
 
-async def test_a_message_is_not_given_up_for_how_long_another_one_waited(app: App) -> None:
+async def test_a_message_is_not_given_up_for_how_long_another_one_waited(
+    app: App,
+) -> None:
     """The first message of a thread is deleted; its job goes on with the second one."""
     place = app.slack.place()
     first = await held(app, "one", place)
@@ -207,7 +222,9 @@ async def test_a_model_that_is_down_is_not_asked_for_every_message(app: App) -> 
     assert len(app.prompts()) == 2, "The other one is the probe."
 
 
-async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(app: App) -> None:
+async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(
+    app: App,
+) -> None:
     """Deleting the message ends the wait at once: reply and words are gone."""
     asked = await held(app, "I like ramen")
     await app.withdraw(asked)
@@ -218,7 +235,9 @@ async def test_a_message_deleted_while_it_waits_takes_the_interim_reply_along(ap
     assert app.formations(asked.person) == []
 
 
-async def test_who_deletes_the_message_with_the_interim_reply_gets_another_one(app: App) -> None:
+async def test_who_deletes_the_message_with_the_interim_reply_gets_another_one(
+    app: App,
+) -> None:
     """What waits does not go on in silence; the deletion of another message changes nothing."""
     place = app.slack.place()
     first = await held(app, "one", place)
@@ -265,7 +284,9 @@ async def test_what_a_tool_has_changed_is_shown_while_the_model_is_away(
     assert pressable(app.shown(asked), Switch)
 
 
-async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(app: App) -> None:
+async def test_what_was_forgotten_while_it_waited_is_answered_and_not_kept(
+    app: App,
+) -> None:
     """Everything is forgotten while a message waits: its answer comes, its words do not return."""
     asked = await held(app, "I like ramen")
     await forget_everything(app, asked)

@@ -43,12 +43,24 @@ def former(pool: Pool, model_embedder: Embedder, model: ScriptedModel) -> Former
     )
 
 
-async def test_own_kind_is_formed_and_needs_a_quote(former: Former, model: ScriptedModel) -> None:
+async def test_own_kind_is_formed_and_needs_a_quote(
+    former: Former, model: ScriptedModel
+) -> None:
     """What nobody typed is refused, as of a built-in kind."""
     model.answer(
         [
-            ("Pet", {"name": "Mochi", "animal": "cat", "evidence": "I have a cat called Mochi"}),
-            ("Pet", {"name": "Rex", "animal": "dog", "evidence": "I have a dog called Rex"}),
+            (
+                "Pet",
+                {
+                    "name": "Mochi",
+                    "animal": "cat",
+                    "evidence": "I have a cat called Mochi",
+                },
+            ),
+            (
+                "Pet",
+                {"name": "Rex", "animal": "dog", "evidence": "I have a dog called Rex"},
+            ),
         ]
     )
     formed = await former.form(ALICE_DM, words("I have a cat called Mochi"))

@@ -21,13 +21,19 @@ from tests.loopback import Handler, ThreadServer
 @pytest.mark.parametrize(
     ("fault", "key"),
     [
-        ({"method": "files.getUploadURLExternal", "error": "missing_scope"}, "export_no_scope"),
+        (
+            {"method": "files.getUploadURLExternal", "error": "missing_scope"},
+            "export_no_scope",
+        ),
         (
             {"method": "files.getUploadURLExternal", "error": "file_uploads_disabled"},
             "export_no_scope",
         ),
         ({"method": "files.getUploadURLExternal", "status": 503}, "export_failed"),
-        ({"method": "files.completeUploadExternal", "error": "invalid_channel"}, "export_failed"),
+        (
+            {"method": "files.completeUploadExternal", "error": "invalid_channel"},
+            "export_failed",
+        ),
         ({"method": "files.completeUploadExternal", "drop": "after"}, "export_failed"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -41,7 +47,9 @@ async def test_an_export_that_slack_does_not_take(
     told = await app.click(app.person(place), Export())
     assert told.line == say("en", key)
     seen = app.slack.seen(place.user, place.channel)
-    assert sum(len(message.get("files", [])) for message in seen) == (2 if "drop" in fault else 0)
+    assert sum(len(message.get("files", [])) for message in seen) == (
+        2 if "drop" in fault else 0
+    )
     kept = [one for one in seen if not one.get("is_ephemeral")]
     own = [message for message in kept if message["user"] == app.slack.bot_user_id]
     assert len(own) == (2 if "drop" in fault else 0)
@@ -91,7 +99,9 @@ async def test_the_token_goes_to_slack_only(app: App) -> None:
     with pytest.raises(FileUnreadable):
         await read_file(slack, app.slack.team_id, f"{base}/page/js/words.js", most=10)
     with pytest.raises(FileUnreadable):
-        await read_file(slack, app.slack.team_id, f"{base}/no-such-page", most=1_000_000)
+        await read_file(
+            slack, app.slack.team_id, f"{base}/no-such-page", most=1_000_000
+        )
 
 
 async def test_the_token_follows_no_redirect_out_of_slack(app: App) -> None:
@@ -109,12 +119,21 @@ async def test_the_token_follows_no_redirect_out_of_slack(app: App) -> None:
                 self.answer(HTTPStatus.OK, "text/html; charset=utf-8", b"<html>")
                 return
             self.send_response(HTTPStatus.FOUND)
-            self.send_header("location", elsewhere.url if self.path == "/out" else "/page")
+            self.send_header(
+                "location", elsewhere.url if self.path == "/out" else "/page"
+            )
             self.end_headers()
 
-    with closing(ThreadServer(Elsewhere)) as elsewhere, closing(ThreadServer(Slacks)) as slack:
-        installations = Installations(app.slack.installations().get, base_url=f"{slack.url}/api/")
+    with (
+        closing(ThreadServer(Elsewhere)) as elsewhere,
+        closing(ThreadServer(Slacks)) as slack,
+    ):
+        installations = Installations(
+            app.slack.installations().get, base_url=f"{slack.url}/api/"
+        )
         for path in ("out", "in", "page"):
             with pytest.raises(FileUnreadable, match="files_scope"):
-                await read_file(installations, app.slack.team_id, f"{slack.url}/{path}", most=99)
+                await read_file(
+                    installations, app.slack.team_id, f"{slack.url}/{path}", most=99
+                )
     assert tokens == []

@@ -60,8 +60,12 @@ def test_the_suite_fails_for_a_session_left_in_processing(
     with watch.watched(playground.url, lambda: alive[0]):
         said = aya.act("messages", text="hi")
         session = {"channel_id": said["channel"], "thread_ts": said["ts"]}
-        client.api_call("agents.sessions.setStatus", json={**session, "status": "processing"})
-        client.chat_postMessage(channel=said["channel"], thread_ts=said["ts"], text="ho")
+        client.api_call(
+            "agents.sessions.setStatus", json={**session, "status": "processing"}
+        )
+        client.chat_postMessage(
+            channel=said["channel"], thread_ts=said["ts"], text="ho"
+        )
         [told] = watch.violations()
         assert said["ts"] in told
         assert watch.violations() == []

@@ -29,7 +29,9 @@ ANN = Person("T1", "U1")
 
 async def write(pool: Pool) -> bool:
     """Write a row of ANN's in one statement."""
-    statement = "INSERT INTO person_settings (team_id, user_id) VALUES ('T1', 'U1') RETURNING 1"
+    statement = (
+        "INSERT INTO person_settings (team_id, user_id) VALUES ('T1', 'U1') RETURNING 1"
+    )
     return bool(await person_statement(pool, ANN, statement))
 
 

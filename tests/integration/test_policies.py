@@ -15,7 +15,9 @@ from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
 def nothing_is_kept(app: App, person: str) -> None:
     """Check that no text of the person's is stored."""
-    kept = app.rows("SELECT DISTINCT message, begun_at FROM messages WHERE user_id = %s", person)
+    kept = app.rows(
+        "SELECT DISTINCT message, begun_at FROM messages WHERE user_id = %s", person
+    )
     assert kept == [{"message": None, "begun_at": None}]
 
 
@@ -57,7 +59,9 @@ async def test_channels_that_are_not_listed_are_closed(
     assert not app.slack.calls("conversations.replies")
     said = app.slack.say(closed.user, closed.channel, "and more", thread_ts=asked.ts)
     ts, root = said["ts"], asked.thread_ts
-    more = app.slack.message(closed, ts=ts, thread_ts=root, text="and more", addressed=False)
+    more = app.slack.message(
+        closed, ts=ts, thread_ts=root, text="and more", addressed=False
+    )
     assert await store_message(app.core, more)
     app.rows("UPDATE told SET until = now() - interval '1 day' RETURNING kind")
     await app.answering.drain(more.thread)
@@ -66,7 +70,8 @@ async def test_channels_that_are_not_listed_are_closed(
 
 
 @pytest.mark.parametrize(
-    ("channel", "method"), [("dm", "chat.postMessage"), ("public", "chat.postEphemeral")]
+    ("channel", "method"),
+    [("dm", "chat.postMessage"), ("public", "chat.postEphemeral")],
 )
 async def test_a_refusal_that_a_rate_limit_refuses_is_shown_later(
     make_app: MakeApp, channel: str, method: str
@@ -84,7 +89,9 @@ async def test_a_refusal_that_a_rate_limit_refuses_is_shown_later(
     assert app.event(asked)["status"] == "skipped"
 
 
-async def test_who_waits_for_an_answer_is_told_that_none_comes(make_app: MakeApp) -> None:
+async def test_who_waits_for_an_answer_is_told_that_none_comes(
+    make_app: MakeApp,
+) -> None:
     """The refusal takes the place of the interim reply, and what was said is kept no longer."""
     app = await make_app()
     place = app.slack.place(channel="public")
@@ -112,7 +119,9 @@ async def test_whose_use_has_ended_sees_exports_and_forgets(make_app: MakeApp) -
     shown = await closed.panel(person, Position(), home=True)
     assert (len(shown.memories), shown.refusal) == (1, "policy_person")
     refusal = say("en", "policy_person")
-    assert (await closed.submit(person, opened, lines="I live in Osaka")).line == refusal
+    assert (
+        await closed.submit(person, opened, lines="I live in Osaka")
+    ).line == refusal
     assert (await closed.point_at(place)).line == refusal
     assert (await closed.click(person, Open(form="add"))).line == refusal
     assert (await closed.click(person, Export())).line == say("en", "exported")
@@ -127,7 +136,9 @@ async def test_an_edit_by_whom_it_is_closed_to_is_not_remembered(
 ) -> None:
     """What an earlier message does not say any more goes; its new words are kept nowhere."""
     app = await make_app()
-    said = await app.ask(app.slack.place(channel="public"), "I love ramen. I love sushi.")
+    said = await app.ask(
+        app.slack.place(channel="public"), "I love ramen. I love sushi."
+    )
     if formed:
         assert len(await app.form(said, PUBLIC)) == 2
     closed = await make_app(allowed_users=frozenset({"U0NOBODY"}))

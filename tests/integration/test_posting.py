@@ -11,8 +11,14 @@ from bot.slack.client import notice_metadata
 from bot.slack.posting import find_posted, post_once
 from tests.integration.playground_slack import PersonThread, PlaygroundSlack
 
-METADATA: dict[str, Any] = {"event_type": "kioku_trial", "event_payload": {"reminder": "one"}}
-OTHER: dict[str, Any] = {"event_type": "kioku_trial", "event_payload": {"reminder": "two"}}
+METADATA: dict[str, Any] = {
+    "event_type": "kioku_trial",
+    "event_payload": {"reminder": "one"},
+}
+OTHER: dict[str, Any] = {
+    "event_type": "kioku_trial",
+    "event_payload": {"reminder": "two"},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +30,9 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def posted(slack: PlaygroundSlack, place: PersonThread) -> list[str]:
     """Return the times of the reminder's messages in a direct message."""
-    answer = slack.as_app("conversations.history", channel=place.channel, include_all_metadata=True)
+    answer = slack.as_app(
+        "conversations.history", channel=place.channel, include_all_metadata=True
+    )
     return [one["ts"] for one in answer["messages"] if one.get("metadata") == METADATA]
 
 
@@ -35,7 +43,9 @@ async def post(slack: PlaygroundSlack, place: PersonThread) -> str:
     return await post_once(client, place.channel, content, METADATA)
 
 
-@pytest.mark.parametrize("fault", [None, {"drop": "before"}, {"drop": "after"}, {"status": 503}])
+@pytest.mark.parametrize(
+    "fault", [None, {"drop": "before"}, {"drop": "after"}, {"status": 503}]
+)
 async def test_a_post_whose_fate_is_not_known_is_there_once(
     slack: PlaygroundSlack, fault: dict[str, Any] | None
 ) -> None:
@@ -48,7 +58,9 @@ async def test_a_post_whose_fate_is_not_known_is_there_once(
 
 
 @pytest.mark.parametrize(
-    ("earlier", "is_found"), [(METADATA, True), (OTHER, False), (notice_metadata(), False)], ids=str
+    ("earlier", "is_found"),
+    [(METADATA, True), (OTHER, False), (notice_metadata(), False)],
+    ids=str,
 )
 async def test_what_an_earlier_attempt_posted_is_found(
     slack: PlaygroundSlack, earlier: dict[str, Any], is_found: bool
@@ -57,7 +69,9 @@ async def test_what_an_earlier_attempt_posted_is_found(
     place = slack.place()
     since = time.time()
     text = "Remember."
-    before = slack.as_app("chat.postMessage", channel=place.channel, text=text, metadata=earlier)
+    before = slack.as_app(
+        "chat.postMessage", channel=place.channel, text=text, metadata=earlier
+    )
     client = slack.installations().client(slack.team_id, patience=60)
     found = await find_posted(client, place.channel, METADATA, since=since)
     assert found == (before["ts"] if is_found else None)

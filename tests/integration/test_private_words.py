@@ -51,10 +51,17 @@ async def test_a_channel_hears_only_of_fields_that_it_knows_now(ledger: Ledger) 
     first = await ledger.change(
         "Spicy ramen!", ts=FIRST, content=food("ramen", description="spicy"), view=WIDE
     )
-    await ledger.say("No ramen any more", ts=SECOND, content=None, key=first.key, view=WIDE)
-    again = await ledger.change("Ramen again", ts=THIRD, content=food("ramen", 90), view=WIDE)
     await ledger.say(
-        "Ramen daily", ts=FOURTH, content=food("ramen", 90, description="daily"), key=again.key
+        "No ramen any more", ts=SECOND, content=None, key=first.key, view=WIDE
+    )
+    again = await ledger.change(
+        "Ramen again", ts=THIRD, content=food("ramen", 90), view=WIDE
+    )
+    await ledger.say(
+        "Ramen daily",
+        ts=FOURTH,
+        content=food("ramen", 90, description="daily"),
+        key=again.key,
     )
     content = food("ramen", 90, description=PRIVATE)
     typed = Origin(actor="modal", evidence=PRIVATE)
@@ -72,7 +79,9 @@ async def test_what_is_formed_after_a_move_was_not_moved(ledger: Ledger) -> None
     assert PRIVATE not in await known_in_public(ledger)
 
 
-async def test_what_an_edit_of_a_moved_message_adds_was_not_moved(ledger: Ledger) -> None:
+async def test_what_an_edit_of_a_moved_message_adds_was_not_moved(
+    ledger: Ledger,
+) -> None:
     """A direct message gets another sentence after its memory was made public."""
     liked = await ledger.like("ramen", ts=FIRST)
     await to_public(ledger, liked.key)
@@ -98,10 +107,17 @@ async def test_what_joins_a_moved_memory_was_not_moved(ledger: Ledger) -> None:
 
 async def test_forgetting_a_day_does_not_undo_its_clicks(ledger: Ledger) -> None:
     """What was moved to direct messages today stays there when today's words are forgotten."""
-    liked = await ledger.change("I love ramen", ts=FIRST, content=food("ramen"), view=WIDE)
+    liked = await ledger.change(
+        "I love ramen", ts=FIRST, content=food("ramen"), view=WIDE
+    )
     await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, DM)
     await edit_memory(
-        ledger.pool, ledger.embedder, ALICE, liked.key, food("ramen", 5), Origin(actor="command")
+        ledger.pool,
+        ledger.embedder,
+        ALICE,
+        liked.key,
+        food("ramen", 5),
+        Origin(actor="command"),
     )
     now = datetime.now(UTC)
     today = Selection(since=now - timedelta(hours=12), until=now + timedelta(hours=1))
@@ -111,7 +127,9 @@ async def test_forgetting_a_day_does_not_undo_its_clicks(ledger: Ledger) -> None
 
 
 @pytest.mark.parametrize("reworded", ["I love ramen", "I really love ramen!"])
-async def test_a_reworded_message_stays_where_its_memory_was_moved(app: App, reworded: str) -> None:
+async def test_a_reworded_message_stays_where_its_memory_was_moved(
+    app: App, reworded: str
+) -> None:
     """Said in public, moved to direct messages, then edited and formed again."""
     place = app.slack.place(channel="public")
     bot = f"<@{app.slack.bot_user_id}>"

@@ -43,19 +43,28 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
     """Let the person promise something, and name a food; return the notice below the answer."""
     message = await ann.say("Hello")
     turn = ann.app.turn(message)["id"]
-    source = Origin(actor="command", evidence=SENTENCE, channel=message.channel_id, ts=message.ts)
+    source = Origin(
+        actor="command", evidence=SENTENCE, channel=message.channel_id, ts=message.ts
+    )
     given = {"promise": "the Q3 figures", "to": "Mia", **content}
     app, namespace = ann.app, ann.person.namespace(DM)
     liked = [({"food_name": food, "preference": 80}, source)] if food else []
     changes: list[Change] = []
-    for kind, contents in (("UserFoodPreference", liked), (PROMISE_KIND, [(given, source)])):
-        changes += await add_memories(app.pool, app.embedder, namespace, kind, contents, batch=turn)
+    for kind, contents in (
+        ("UserFoodPreference", liked),
+        (PROMISE_KIND, [(given, source)]),
+    ):
+        changes += await add_memories(
+            app.pool, app.embedder, namespace, kind, contents, batch=turn
+        )
     async with person_transaction(app.pool, ann.person) as connection:
         formed = FormationResult(changes=tuple(changes))
         await add_notice(app.core, connection, ann.person, turn, formed)
     for job in app.take_jobs(SHOW_NOTICE):
         await show_notice(app.core, **job)
-    seen = await ann.control(f"channels/dm/messages?as={ann.user}&thread_ts={message.ts}")
+    seen = await ann.control(
+        f"channels/dm/messages?as={ann.user}&thread_ts={message.ts}"
+    )
     return {**seen["messages"][-1], "channel": "dm"}
 
 
@@ -65,7 +74,9 @@ async def due(ann: SlackPerson) -> tuple[str | None, str | None, str]:
     return found["due"], found["due_time"], found["state"]
 
 
-async def becomes(ann: SlackPerson, *expected: tuple[str | None, str | None, str]) -> None:
+async def becomes(
+    ann: SlackPerson, *expected: tuple[str | None, str | None, str]
+) -> None:
     """Wait until the promise has this day, time and state."""
 
     async def same() -> bool:
@@ -94,13 +105,19 @@ async def test_a_promise_is_told_with_its_reminder_and_changed_by_its_buttons(
     form = await ann.form_opens()
     await ann.submit(form, **{"field.due": "2098-01-02", "field.due_time": "11:30"})
     await becomes(ann, ("2098-01-02", "11:30", "open"))
-    said = [one.sources for one in await ann.app.memories(ann.person) if "Mia" in str(one.content)]
+    said = [
+        one.sources
+        for one in await ann.app.memories(ann.person)
+        if "Mia" in str(one.content)
+    ]
     assert [[one["evidence"] for one in sources] for sources in said] == [[SENTENCE]]
     await ann.press(notice, "edit")
     await ann.submit(await ann.form_opens(), **{"field.due": "", "field.due_time": ""})
     await becomes(ann, (None, None, "open"))
     told_edits = await until(partial(ephemeral, ann, 2))
-    undone = await ann.click({**told_edits[-1], "channel": "dm"}, "undo", what="changes")
+    undone = await ann.click(
+        {**told_edits[-1], "channel": "dm"}, "undo", what="changes"
+    )
     await becomes(ann, ("2098-01-02", "11:30", "open"))
     await ann.click(undone, "redo")
     await becomes(ann, (None, None, "open"))
@@ -158,7 +175,9 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
 
 
 @pytest.mark.parametrize("state", get_args(PromiseTo))
-async def test_an_answer_to_a_reminder_changes_the_promise(ann: SlackPerson, state: str) -> None:
+async def test_an_answer_to_a_reminder_changes_the_promise(
+    ann: SlackPerson, state: str
+) -> None:
     """The result takes the place of the promise's row, with *Undo*; the other row stays.
 
     *Undo* shows the row again. The notice of the promise says the same, and has that *Undo*.
@@ -227,12 +246,20 @@ async def test_a_notice_follows_what_later_words_change(ann: SlackPerson) -> Non
     message = await ann.say("By the 28th of November, 2097 instead")
     turn = ann.app.turn(message)["id"]
     source = Origin(
-        actor="formation", evidence=message.text, channel=message.channel_id, ts=message.ts
+        actor="formation",
+        evidence=message.text,
+        channel=message.channel_id,
+        ts=message.ts,
     )
     given = [({"promise": "the Q3 figures", "due": "2097-11-28"}, source)]
     app = ann.app
     await add_memories(
-        app.pool, app.embedder, ann.person.namespace(DM), PROMISE_KIND, given, batch=turn
+        app.pool,
+        app.embedder,
+        ann.person.namespace(DM),
+        PROMISE_KIND,
+        given,
+        batch=turn,
     )
     changes = await list_changes(app.pool, ann.person, batch=turn)
     async with person_transaction(app.pool, ann.person) as connection:
@@ -250,7 +277,9 @@ async def test_a_promise_takes_no_day_that_has_passed(ann: SlackPerson) -> None:
     form = await ann.form_opens()
     refused = await ann.submit(form, **{"field.due": "2020-01-01"})
     assert refused["ack"]["errors"] == {"field.due": ann.sentence("form_past")}
-    await ann.submit(form, **{"field.due": days_ago(2), "field.promise": "the Q3 numbers"})
+    await ann.submit(
+        form, **{"field.due": days_ago(2), "field.promise": "the Q3 numbers"}
+    )
 
     async def is_edited() -> bool:
         return str((await ann.memory("Q3")).content["promise"]) == "the Q3 numbers"

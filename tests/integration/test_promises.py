@@ -66,7 +66,9 @@ async def idle(app: App) -> None:
     app.rows("DELETE FROM store RETURNING key")
 
 
-async def promised(app: App, place: PersonThread, what: str = WHAT, **content: Any) -> Memory:
+async def promised(
+    app: App, place: PersonThread, what: str = WHAT, **content: Any
+) -> Memory:
     """Let a person promise something, four days ago; return the memory."""
     await zone(app, place, zone_at(EARLY))
     person = app.person(place)
@@ -74,8 +76,12 @@ async def promised(app: App, place: PersonThread, what: str = WHAT, **content: A
     ts = f"{said_at.timestamp():.6f}"
     origin = Origin(actor="formation", evidence=SENTENCE, channel=place.channel, ts=ts)
     given = [({"promise": what, "to": "Mia", **content}, origin)]
-    await add_memories(app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given)
-    [memory] = [one for one in await app.memories(person) if one.content.get("promise") == what]
+    await add_memories(
+        app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given
+    )
+    [memory] = [
+        one for one in await app.memories(person) if one.content.get("promise") == what
+    ]
     return memory
 
 
@@ -88,7 +94,9 @@ async def minute(app: App) -> None:
 
 def reminders(app: App, place: PersonThread) -> list[dict[str, Any]]:
     """Return the reminders in a person's direct messages."""
-    return [one for one in app.slack.seen(place.user) if "Mia" in shown(one) and asks(one)]
+    return [
+        one for one in app.slack.seen(place.user) if "Mia" in shown(one) and asks(one)
+    ]
 
 
 def asks(message: dict[str, Any]) -> bool:
@@ -166,7 +174,9 @@ async def zone(app: App, place: PersonThread, name: str) -> None:
     """Set a person's time zone, as Slack tells of it."""
     person = app.person(place)
     await app.core.people.settings(person)
-    await app.core.people.changed(person, {"locale": "en-US", "tz": name, "deleted": False})
+    await app.core.people.changed(
+        person, {"locale": "en-US", "tz": name, "deleted": False}
+    )
 
 
 @pytest.fixture
@@ -223,7 +233,9 @@ async def test_what_happens_between_two_minutes_counts(app: App) -> None:
         assert reminders(app, place) == []
 
 
-async def test_an_unanswered_reminder_comes_once_more_the_next_morning(app: App) -> None:
+async def test_an_unanswered_reminder_comes_once_more_the_next_morning(
+    app: App,
+) -> None:
     """Not before 9:00 of the day after, and never a third time."""
     place = app.slack.place()
     await promised(app, place, **YESTERDAY)
@@ -337,7 +349,9 @@ async def test_a_job_that_runs_twice_reminds_once(app: App) -> None:
     assert len(reminders(app, place)) == 1
 
 
-async def asked_for(app: App, place: PersonThread) -> tuple[dict[str, str], asyncio.Task[None]]:
+async def asked_for(
+    app: App, place: PersonThread
+) -> tuple[dict[str, str], asyncio.Task[None]]:
     """Let a reminder be posted by a call that Slack loses a second later; return its job."""
     await app.ask(place, "Hello")
     await promised(app, place, **SOON)
@@ -351,7 +365,9 @@ async def asked_for(app: App, place: PersonThread) -> tuple[dict[str, str], asyn
 
 
 @pytest.mark.parametrize("is_posted", [False, True])
-async def test_a_crash_around_the_post_leads_to_one_message(app: App, is_posted: bool) -> None:
+async def test_a_crash_around_the_post_leads_to_one_message(
+    app: App, is_posted: bool
+) -> None:
     """Whether Slack has carried out the post or not, the next attempt leaves one reminder."""
     place = app.slack.place()
     job, posting = await asked_for(app, place)
@@ -364,7 +380,9 @@ async def test_a_crash_around_the_post_leads_to_one_message(app: App, is_posted:
     await minute(app)
     await remind(app.core, **job)
     [reminder] = reminders(app, place)
-    assert app.rows("SELECT ts FROM reminders WHERE ts <> ''") == [{"ts": reminder["ts"]}]
+    assert app.rows("SELECT ts FROM reminders WHERE ts <> ''") == [
+        {"ts": reminder["ts"]}
+    ]
 
 
 @pytest.mark.parametrize(("is_taken_over", "expected"), [(False, 1), (True, 0)])
@@ -403,7 +421,9 @@ async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -
     await snooze(app.pool, person, memory.key, day)
     origin = Origin(actor="command", evidence="", zone="UTC")
     given = [({**memory.content, **in_days(2)}, origin)]
-    await add_memories(app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given)
+    await add_memories(
+        app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given
+    )
     assert await next_day() == today + timedelta(days=2)
     [kept] = await app.memories(person)
     assert kept.content["due"] == in_days(2)["due"]
@@ -420,26 +440,89 @@ MARCH = "2026-03-01 12:00+00"
         # Over the change of summer time, too.
         ("2026-03-28", None, TWO_HOURS, MARCH, None, ["28 09:00", "29 09:00"]),
         # A time in the afternoon: in the morning as well.
-        ("2026-03-27", "15:00", TWO_HOURS, MARCH, None, ["27 09:00", "27 13:00", "28 09:00"]),
+        (
+            "2026-03-27",
+            "15:00",
+            TWO_HOURS,
+            MARCH,
+            None,
+            ["27 09:00", "27 13:00", "28 09:00"],
+        ),
         # Two hours before it is no later than the morning.
         ("2026-03-27", "11:00", TWO_HOURS, MARCH, None, ["27 09:00", "28 09:00"]),
         ("2026-03-27", "01:30", TWO_HOURS, MARCH, None, ["26 23:30", "28 09:00"]),
         # A time that the clock leaves out.
         ("2026-03-29", "02:30", TWO_HOURS, MARCH, None, ["29 00:30", "30 09:00"]),
         # Nobody waits for it: at its time, and in the morning if that is earlier.
-        ("2026-03-27", "15:00", NO_LEAD, MARCH, None, ["27 09:00", "27 15:00", "28 09:00"]),
+        (
+            "2026-03-27",
+            "15:00",
+            NO_LEAD,
+            MARCH,
+            None,
+            ["27 09:00", "27 15:00", "28 09:00"],
+        ),
         ("2026-03-27", "09:00", NO_LEAD, MARCH, None, ["27 09:00", "28 09:00"]),
         ("2026-03-27", "07:15", NO_LEAD, MARCH, None, ["27 07:15", "28 09:00"]),
-        ("2026-03-27", "16:00", NO_LEAD, "2026-03-27 14:00+00", None, ["27 16:00", "28 09:00"]),
+        (
+            "2026-03-27",
+            "16:00",
+            NO_LEAD,
+            "2026-03-27 14:00+00",
+            None,
+            ["27 16:00", "28 09:00"],
+        ),
         # Made on its day, in the afternoon: in an hour, or between now and its time.
-        ("2026-03-27", None, TWO_HOURS, "2026-03-27 14:00+00", None, ["27 16:00", "28 09:00"]),
-        ("2026-03-27", "19:00", TWO_HOURS, "2026-03-27 14:00+00", None, ["27 17:00", "28 09:00"]),
-        ("2026-03-27", "16:00", TWO_HOURS, "2026-03-27 14:00+00", None, ["27 15:30", "28 09:00"]),
+        (
+            "2026-03-27",
+            None,
+            TWO_HOURS,
+            "2026-03-27 14:00+00",
+            None,
+            ["27 16:00", "28 09:00"],
+        ),
+        (
+            "2026-03-27",
+            "19:00",
+            TWO_HOURS,
+            "2026-03-27 14:00+00",
+            None,
+            ["27 17:00", "28 09:00"],
+        ),
+        (
+            "2026-03-27",
+            "16:00",
+            TWO_HOURS,
+            "2026-03-27 14:00+00",
+            None,
+            ["27 15:30", "28 09:00"],
+        ),
         # Made when its time, or its day, was over.
-        ("2026-03-27", "12:00", TWO_HOURS, "2026-03-27 14:00+00", None, ["27 16:00", "28 09:00"]),
-        ("2026-03-20", "12:00", TWO_HOURS, "2026-03-27 07:00+00", None, ["27 09:00", "28 09:00"]),
+        (
+            "2026-03-27",
+            "12:00",
+            TWO_HOURS,
+            "2026-03-27 14:00+00",
+            None,
+            ["27 16:00", "28 09:00"],
+        ),
+        (
+            "2026-03-20",
+            "12:00",
+            TWO_HOURS,
+            "2026-03-27 07:00+00",
+            None,
+            ["27 09:00", "28 09:00"],
+        ),
         # Put off: its day and its time do not count.
-        ("2026-03-27", "15:00", TWO_HOURS, MARCH, "2026-03-28", ["28 09:00", "29 09:00"]),
+        (
+            "2026-03-27",
+            "15:00",
+            TWO_HOURS,
+            MARCH,
+            "2026-03-28",
+            ["28 09:00", "29 09:00"],
+        ),
         (None, None, TWO_HOURS, MARCH, "2026-03-28", ["28 09:00", "29 09:00"]),
         (None, None, TWO_HOURS, MARCH, None, []),
         (None, "15:00", TWO_HOURS, MARCH, None, []),
@@ -472,12 +555,22 @@ def test_when_a_promise_is_reminded_of(
     assert [f"{moment:%d %H:%M}" for moment in moments] == expected
 
 
-async def test_the_model_reads_what_was_promised_and_what_became_of_it(app: App) -> None:
+async def test_the_model_reads_what_was_promised_and_what_became_of_it(
+    app: App,
+) -> None:
     """“What did I promise?” is answered from the prompt: what, to whom, by when, and its state."""
     place = app.slack.place()
     await promised(app, place, **LATER)
     await promised(app, place, "the minutes", state="done", **YESTERDAY)
     await app.ask(place, "What did I promise?")
     context = app.context()
-    for word in (WHAT, "Mia", LATER["due"], LATER["due_time"], "open", "the minutes", "done"):
+    for word in (
+        WHAT,
+        "Mia",
+        LATER["due"],
+        LATER["due_time"],
+        "open",
+        "the minutes",
+        "done",
+    ):
         assert word in context

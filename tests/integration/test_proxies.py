@@ -40,13 +40,17 @@ class Network:
     asked: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     slack_here: str = ""
 
-    async def refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def refuse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         """Note the address of a request, and refuse it."""
         line = await reader.readline()
         self.asked.put_nowait(line.decode().split()[1])
         with suppress(asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
         writer.close()
 
     def api(self, base_url: str) -> Installations:
@@ -123,7 +127,9 @@ async def _socket_mode(network: Network) -> None:
 
 
 async def _model(network: Network) -> None:
-    async with create_openai_client(network.settings().reply_server, seconds=9) as client:
+    async with create_openai_client(
+        network.settings().reply_server, seconds=9
+    ) as client:
         await client.responses.create(model="gpt-6-luna", input="Hello")
 
 
@@ -172,13 +178,17 @@ async def test_a_client_goes_through_the_proxy(
     ("check", "address"),
     [("Bot token", SLACK_API), ("Model", "https://api.openai.com/v1")],
 )
-async def test_a_proxy_that_refuses_is_named(network: Network, check: str, address: str) -> None:
+async def test_a_proxy_that_refuses_is_named(
+    network: Network, check: str, address: str
+) -> None:
     """What does not answer through a proxy is not said to need one."""
     with pytest.raises(Problem) as raised:
         await CHECKS[check](network.settings())
     host = address.split("/")[2]
     proxy = r"http://127\.0\.0\.1:\d+ \(HTTPS_PROXY, HTTP_PROXY\)"
-    way = rf"check the proxy {proxy}, whether {host} belongs into NO_PROXY, and [A-Z_]+\."
+    way = (
+        rf"check the proxy {proxy}, whether {host} belongs into NO_PROXY, and [A-Z_]+\."
+    )
     assert re.fullmatch(rf".* {address}: {way}", str(raised.value)), raised.value
 
 

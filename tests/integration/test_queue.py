@@ -74,7 +74,9 @@ async def put(
     """Add a job in a transaction."""
     async with transaction(pool) as connection:
         job = {lock: {"label": label}}
-        await queue.defer(connection, "work", job, queue=to, priority=priority, delay=delay)
+        await queue.defer(
+            connection, "work", job, queue=to, priority=priority, delay=delay
+        )
 
 
 def leave_to_the_dead(database: str) -> None:
@@ -112,7 +114,9 @@ async def test_a_job_is_stored_with_its_transaction(
     """A job of a transaction that is rolled back does not exist."""
     with suppress(ZeroDivisionError):
         async with transaction(pool) as connection:
-            await queue.defer(connection, "work", {"L": {"label": "lost"}}, queue=REPLIES)
+            await queue.defer(
+                connection, "work", {"L": {"label": "lost"}}, queue=REPLIES
+            )
             raise ZeroDivisionError
     await put(pool, queue, "L", "kept")
     assert [job["label"] for job in jobs(database)] == ["kept"]
@@ -155,7 +159,11 @@ async def test_a_job_given_while_the_connection_was_lost_runs(
 
 
 async def test_a_worker_goes_on_when_another_takes_a_job_of_the_same_lock_first(
-    database: str, pool: Pool, queue: Queue, work: Work, caplog: pytest.LogCaptureFixture
+    database: str,
+    pool: Pool,
+    queue: Queue,
+    work: Work,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Two workers that take two jobs of one lock at the same moment: one of them has no job."""
     await put(pool, queue, "L", "first")
@@ -177,7 +185,9 @@ async def test_a_worker_goes_on_when_another_takes_a_job_of_the_same_lock_first(
         await until(lambda: owner_rows(database, blocked))
     await put(pool, queue, "M", "elsewhere")
     await until(lambda: work.done == ["elsewhere"])
-    owner_rows(database, "DELETE FROM procrastinate_jobs WHERE worker_id = %s", other["id"])
+    owner_rows(
+        database, "DELETE FROM procrastinate_jobs WHERE worker_id = %s", other["id"]
+    )
     await until(lambda: work.done == ["elsewhere", "second"])
     assert [one for one in caplog.records if one.name == "bot.queue.queue"] == []
 
@@ -252,9 +262,15 @@ async def test_a_job_that_fails_is_run_again_until_it_is_given_up(
         assert begun == ["bad"] * 4 + ["good"]
         await until(lambda: [job["status"] for job in jobs(database)] == ["failed"])
     [failed] = jobs(database)
-    [line] = [one.getMessage() for one in caplog.records if one.name == "procrastinate.worker"]
-    assert line.startswith(f"Job work[{failed['id']}] ended with status: Error, lasted ")
-    age: LiteralString = "UPDATE procrastinate_events SET at = now() - make_interval(days => %s)"
+    [line] = [
+        one.getMessage() for one in caplog.records if one.name == "procrastinate.worker"
+    ]
+    assert line.startswith(
+        f"Job work[{failed['id']}] ended with status: Error, lasted "
+    )
+    age: LiteralString = (
+        "UPDATE procrastinate_events SET at = now() - make_interval(days => %s)"
+    )
     for days, left in ((13, 1), (15, 0)):
         owner_rows(database, age, days)
         await delete_old_jobs(queue)
@@ -297,7 +313,9 @@ async def test_an_abort_leaves_the_next_job_of_the_lock_alone(
 
     async def work(label: str) -> None:
         if label == "next":
-            [row] = owner_rows(database, "SELECT abort_requested FROM procrastinate_jobs")
+            [row] = owner_rows(
+                database, "SELECT abort_requested FROM procrastinate_jobs"
+            )
             aborted.append(row["abort_requested"])
             return
         begun.set()
@@ -535,7 +553,9 @@ async def test_without_a_worker_a_job_that_takes_long_is_kept_and_then_handed_ba
     await put(pool, queue, "L1", "long", to=BACKGROUND)
     running = asyncio.create_task(queue.run_until_empty())
     await asyncio.wait_for(begun.wait(), SECONDS)
-    beats: LiteralString = "SELECT 1 FROM procrastinate_workers WHERE last_heartbeat > %s"
+    beats: LiteralString = (
+        "SELECT 1 FROM procrastinate_workers WHERE last_heartbeat > %s"
+    )
     [now] = owner_rows(database, "SELECT now() AS now")
     async with asyncio.timeout(STALLED_SECONDS):
         await until(lambda: owner_rows(database, beats, now["now"]))
@@ -552,8 +572,12 @@ async def test_a_job_that_fails_goes_on_for_days(app: App, name: str) -> None:
     waited = 0.0
     attempts = 0
     while waited < 70 * HOUR:
-        decision = task.get_retry_exception(exception=TimeoutError(), job=job_of(name, attempts))
-        assert decision is not None, f"it was given up {waited:.0f} seconds after it failed"
+        decision = task.get_retry_exception(
+            exception=TimeoutError(), job=job_of(name, attempts)
+        )
+        assert decision is not None, (
+            f"it was given up {waited:.0f} seconds after it failed"
+        )
         retry_at = decision.retry_decision.retry_at
         assert retry_at is not None
         wait = retry_at.timestamp() - time.time()

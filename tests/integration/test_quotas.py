@@ -25,13 +25,16 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
     assert [len(answer) for answer in answers] == [1, 1, 1, 0, 0]
     [sentence] = answers[2]
     assert any(
-        sentence == say("en", "limit_reached", limit=2, count=minutes) for minutes in range(61)
+        sentence == say("en", "limit_reached", limit=2, count=minutes)
+        for minutes in range(61)
     )
     assert [prompt[-1]["content"] for prompt in app.prompts()] == [
         "I like food 0",
         "I like food 1",
     ]
-    assert [app.event(message)["status"] for message in asked] == ["answered"] * 3 + ["skipped"] * 2
+    assert [app.event(message)["status"] for message in asked] == ["answered"] * 3 + [
+        "skipped"
+    ] * 2
     assert app.turn(asked[2])["words"] == ""
     assert app.find_turn(asked[3]) is None
     theirs = await app.ask(other, "Hello")
@@ -44,7 +47,9 @@ async def test_beyond_their_messages_a_person_is_told_once(make_app: MakeApp) ->
 
 def hourly(limit: int) -> list[str]:
     """Return every sentence about a person's limit."""
-    return [say("en", "limit_reached", limit=limit, count=minutes) for minutes in range(61)]
+    return [
+        say("en", "limit_reached", limit=limit, count=minutes) for minutes in range(61)
+    ]
 
 
 async def test_requests_and_messages_share_one_limit(make_app: MakeApp) -> None:
@@ -101,13 +106,17 @@ _REQUEST = (
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_a_place_is_free_an_hour_after_the_request_so_many_back(app: App, seed: int) -> None:
+async def test_a_place_is_free_an_hour_after_the_request_so_many_back(
+    app: App, seed: int
+) -> None:
     """Messages but skipped ones, and requests but questions about colleagues, in one window."""
     chance = random.Random(seed)
     now = 1_800_000_000
     counted: list[float] = []
     for number in range(chance.randrange(14)):
-        at: float = now - chance.choice([0, 1, 3_599, 3_600, 3_601, chance.randrange(7_200)])
+        at: float = now - chance.choice(
+            [0, 1, 3_599, 3_600, 3_601, chance.randrange(7_200)]
+        )
         what = chance.choice(["answered", "waiting", "skipped", "model", "colleague"])
         if what in ("model", "colleague"):
             app.rows(_REQUEST, what, at)
@@ -152,8 +161,8 @@ async def test_each_answered_edit_counts_and_beyond_the_quota_takes_nothing_away
         await app.answering.drain(message.thread)
         assert len(app.prompts()) == prompts
     await app.form(message)
-    assert [memory.content["food_name"] for memory in await app.memories(message.person)] == [
-        "ramen"
-    ]
+    assert [
+        memory.content["food_name"] for memory in await app.memories(message.person)
+    ] == ["ramen"]
     turn = app.turn(message)
     assert (turn["words"], turn["reply"]) == ("I love ramen!", None)

@@ -48,7 +48,9 @@ def database(postgres: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
     """The application's pool."""
-    async with create_pool(login_of(database), min_size=1, max_size=4, timeout=10) as opened:
+    async with create_pool(
+        login_of(database), min_size=1, max_size=4, timeout=10
+    ) as opened:
         yield opened
 
 
@@ -106,13 +108,17 @@ async def test_a_set_within_the_budget_comes_whole_and_costs_no_embedding(
     assert (found.nearest, found.newest_only) == ((), False)
     assert model.embedding_requests == []
     tokens = sum(map(line_tokens, found.always))
-    assert (await recall_memories(pool, model_embedder, view, "?", budget=tokens)).always
+    assert (
+        await recall_memories(pool, model_embedder, view, "?", budget=tokens)
+    ).always
     assert model.embedding_requests == []
     less = await recall_memories(pool, model_embedder, view, "?", budget=tokens - 1)
     assert (less.always, len(less.nearest)) == ((), NEAREST)
 
 
-async def test_nothing_is_recalled_of_somebody_new(pool: Pool, model_embedder: Embedder) -> None:
+async def test_nothing_is_recalled_of_somebody_new(
+    pool: Pool, model_embedder: Embedder
+) -> None:
     """Neither memories nor a sign that some are missing."""
     view = memory_view(Person("T1", "NEW").namespace(DM))
     assert await recall_memories(pool, model_embedder, view, "anything") == Recalled()
@@ -148,10 +154,14 @@ async def test_how_to_answer_and_what_may_harm_is_always_recalled(
     assert texts(found.always)[:2] == ["topic 0", "topic 1"]
     assert len(set(texts(found.memories))) == len(found.memories) > 2
     assert found.newest_only == (down and count > 3)
-    [[size]] = await execute_queries(pool, [large_set_query(own)], scope=person.settings)
+    [[size]] = await execute_queries(
+        pool, [large_set_query(own)], scope=person.settings
+    )
     assert size["is_large"] == (count > 3)
     if size["is_large"]:
-        at_once = await recall_memories(pool, model_embedder, own, "the topic 0", is_large=True)
+        at_once = await recall_memories(
+            pool, model_embedder, own, "the topic 0", is_large=True
+        )
         assert at_once == found
     warning = "memories were recalled without a search: EmbeddingsUnavailable"
     assert (warning in caplog.messages) == found.newest_only
@@ -202,10 +212,14 @@ async def test_what_several_audiences_know_of_a_memory_is_shown_once(
         view = memory_view(person.namespace(audience))
         if read == "formation":
             said = [TypedMessage(PersonMessage(text="Java", channel="D1", ts="1.0"))]
-            known = await known_memories(pool, model_embedder, view, said, [*BUILT_IN_KINDS])
+            known = await known_memories(
+                pool, model_embedder, view, said, [*BUILT_IN_KINDS]
+            )
             found = texts([*known.values()])
         else:
-            found = texts((await recall_memories(pool, model_embedder, view, "Java")).memories)
+            found = texts(
+                (await recall_memories(pool, model_embedder, view, "Java")).memories
+            )
         assert len(found) == len(set(found)) >= 20
 
 

@@ -33,9 +33,15 @@ def part_of(secret: str) -> str:
 
 @pytest.mark.parametrize(
     ("template", "secret"),
-    [*FORMATS[::12], *IN_CONTEXT[::6], *((template, _WORD) for template in LABELLED[::40])],
+    [
+        *FORMATS[::12],
+        *IN_CONTEXT[::6],
+        *((template, _WORD) for template in LABELLED[::40]),
+    ],
 )
-async def test_a_credential_is_answered_and_not_kept(app: App, template: str, secret: str) -> None:
+async def test_a_credential_is_answered_and_not_kept(
+    app: App, template: str, secret: str
+) -> None:
     """The reply may use it; no table, no formation, no verdict and no later prompt holds it."""
     app.stand_in.call("/_model/journal", method="DELETE")
     place, text = app.slack.place(), template.replace("{}", secret)
@@ -67,7 +73,9 @@ async def test_a_tool_stores_nothing_of_it(app: App) -> None:
     content = {"kind": "UserFact", "fact": f"Lives in Osaka, {_WORD}"}
     change = {"action": "create", "evidence": "I live in Osaka", "content": content}
     app.script_calls(("memory_change", change))
-    asked = await app.ask(place, f"My password is {_WORD}.\nRemember that I live in Osaka")
+    asked = await app.ask(
+        place, f"My password is {_WORD}.\nRemember that I live in Osaka"
+    )
     assert app.outputs()[0]["refused"] == "secret"
     assert await app.memories(asked.person) == []
     assert naming(app.database, _WORD) == {}
@@ -76,10 +84,14 @@ async def test_a_tool_stores_nothing_of_it(app: App) -> None:
 async def test_a_thread_that_is_read_is_redacted(app: App) -> None:
     """Others may have posted a key in the thread that the app is called into."""
     place = app.slack.place(channel="public", text=f"our card is {_CARD}")
-    later = app.slack.say(place.user, place.channel, "<@BOT> sum up", thread_ts=place.root)
+    later = app.slack.say(
+        place.user, place.channel, "<@BOT> sum up", thread_ts=place.root
+    )
     message = app.slack.message(place, ts=later["ts"])
     thread = await read_thread(app.slack.installations(), message)
-    assert [line["text"] for line in thread.lines] == ["our card is [card number removed]"]
+    assert [line["text"] for line in thread.lines] == [
+        "our card is [card number removed]"
+    ]
 
 
 async def test_a_comment_on_an_answer_is_redacted(app: App) -> None:

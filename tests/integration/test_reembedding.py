@@ -59,7 +59,12 @@ async def remembered(pool: Pool, embedder: Embedder) -> Pool:
         person = BOB if number % 7 == 0 else ANN
         content = {"fact": f"I own book number {number}"}
         await add_memory(
-            pool, embedder, person.namespace(DM), "UserFact", content, Origin(actor="command")
+            pool,
+            embedder,
+            person.namespace(DM),
+            "UserFact",
+            content,
+            Origin(actor="command"),
         )
     return pool
 
@@ -67,7 +72,9 @@ async def remembered(pool: Pool, embedder: Embedder) -> Pool:
 class Small(Embedder):
     """The other model: what it makes is short, and it can be asked to do something meanwhile."""
 
-    def __init__(self, client: openai.AsyncOpenAI, space: EmbeddingSpace = OTHER) -> None:
+    def __init__(
+        self, client: openai.AsyncOpenAI, space: EmbeddingSpace = OTHER
+    ) -> None:
         super().__init__(client, space)
         self.meanwhile: list[Any] = []
         self.made = 0
@@ -78,7 +85,10 @@ class Small(Embedder):
                 await work()
             self.meanwhile = []
         self.made += len(texts)
-        return [[float(len(text) % 7 + 1), *[0.5] * (self.space.dimensions - 1)] for text in texts]
+        return [
+            [float(len(text) % 7 + 1), *[0.5] * (self.space.dimensions - 1)]
+            for text in texts
+        ]
 
 
 def silent(done: int, total: int) -> None:
@@ -95,7 +105,8 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
     assert await reembed(database, small, progress=silent) == COUNT
     await check_database(remembered, OTHER)
     [found] = owner_rows(
-        database, "SELECT count(*) AS n, min(vector_dims(embedding)) AS d FROM store_vectors"
+        database,
+        "SELECT count(*) AS n, min(vector_dims(embedding)) AS d FROM store_vectors",
     )
     assert (found["n"], found["d"]) == (COUNT, OTHER.dimensions)
     recalled = await recall_memories(
@@ -105,7 +116,10 @@ async def test_every_memory_gets_a_vector_of_the_other_model(
     assert not recalled.newest_only
     assert {memory.namespace.person for memory in recalled.memories} == {ANN}
     assert await reembed(database, small, progress=silent) == 0
-    assert sorted(row["policyname"] for row in before) == ["kept_for_conversation", "own_vectors"]
+    assert sorted(row["policyname"] for row in before) == [
+        "kept_for_conversation",
+        "own_vectors",
+    ]
     assert before[0]["reloptions"] == ["toast_tuple_target=8160"]
     assert owner_rows(database, TABLE) == before
 
@@ -118,11 +132,16 @@ async def test_a_model_that_does_not_answer_leaves_the_vectors(
     with pytest.raises(EmbeddingsUnavailable):
         await reembed(database, unknown, progress=silent)
     await check_database(remembered, SPACE)
-    assert owner_rows(database, "SELECT count(*) AS n FROM store_vectors") == [{"n": COUNT}]
+    assert owner_rows(database, "SELECT count(*) AS n FROM store_vectors") == [
+        {"n": COUNT}
+    ]
 
 
 async def test_what_happens_meanwhile_counts(
-    remembered: Pool, database: str, embedder: Embedder, model_client: openai.AsyncOpenAI
+    remembered: Pool,
+    database: str,
+    embedder: Embedder,
+    model_client: openai.AsyncOpenAI,
 ) -> None:
     """What is forgotten during it stays forgotten, and what changes gets its vector."""
     small = Small(model_client)
@@ -130,7 +149,9 @@ async def test_what_happens_meanwhile_counts(
 
     async def live() -> None:
         await forget(remembered, ANN, Selection(keys=[doomed.key]))
-        owner_rows(database, "UPDATE store SET updated_at = now() WHERE key = %s", kept.key)
+        owner_rows(
+            database, "UPDATE store SET updated_at = now() WHERE key = %s", kept.key
+        )
 
     small.meanwhile = [live]
     await reembed(database, small, progress=silent)
@@ -145,7 +166,10 @@ async def test_what_happens_meanwhile_counts(
 
 
 async def test_restored_memories_get_vectors_by_a_job(
-    remembered: Pool, database: str, embedder: Embedder, model_client: openai.AsyncOpenAI
+    remembered: Pool,
+    database: str,
+    embedder: Embedder,
+    model_client: openai.AsyncOpenAI,
 ) -> None:
     """Between an Undo and that, they are listed and found by words, and the newest are recalled.
 
@@ -159,8 +183,12 @@ async def test_restored_memories_get_vectors_by_a_job(
     assert forgotten.id is not None
     assert len(await undo_forgetting(remembered, embedder, ANN, forgotten.id)) == 360
     owner_rows(database, "DELETE FROM store_vectors RETURNING 1")
-    assert (await memory_page(remembered, ANN, size=9, words="book number 69")).total == 1
-    assert (await recall_memories(remembered, embedder, view, "books", budget=LITTLE)).newest_only
+    assert (
+        await memory_page(remembered, ANN, size=9, words="book number 69")
+    ).total == 1
+    assert (
+        await recall_memories(remembered, embedder, view, "books", budget=LITTLE)
+    ).newest_only
     await embed_missing(remembered, Small(model_client), ANN)
     assert owner_rows(database, "SELECT key FROM store_vectors") == []
     right = Small(model_client, SPACE)
@@ -190,7 +218,9 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
     newest = (await list_memories(remembered, ANN))[0]
     forgotten = await forget(remembered, ANN, Selection(keys=[newest.key]))
     assert forgotten.id is not None
-    for number in range(MOST_KNOWN):  # more than the memory model is shown without a search
+    for number in range(
+        MOST_KNOWN
+    ):  # more than the memory model is shown without a search
         value = {"kind": "UserFact", "content": {"fact": f"number {number}"}}
         put_memory(database, ANN.namespace(DM), value, key=f"k{number}")
     await reembed(database, Small(model_client, space), progress=silent)

@@ -21,7 +21,8 @@ from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
 
 GONE = pytest.mark.failed_calls(
-    "conversations.replies: thread_not_found", because="The message was deleted in Slack."
+    "conversations.replies: thread_not_found",
+    because="The message was deleted in Slack.",
 )
 
 
@@ -62,7 +63,9 @@ def by_another(app: App, place: PersonThread) -> str:
 def by_the_app(app: App, place: PersonThread) -> str:
     """Let the app write in the conversation of a place."""
     return str(
-        app.slack.as_app("chat.postMessage", channel=place.channel, text="You like ramen.")["ts"]
+        app.slack.as_app(
+            "chat.postMessage", channel=place.channel, text="You like ramen."
+        )["ts"]
     )
 
 
@@ -105,7 +108,9 @@ async def test_what_was_forgotten_is_not_learned_again(app: App) -> None:
     assert await app.memories(app.person(place)) == []
 
 
-async def test_pointing_at_a_message_while_memory_is_off_stores_nothing(app: App) -> None:
+async def test_pointing_at_a_message_while_memory_is_off_stores_nothing(
+    app: App,
+) -> None:
     """What was said to the app then stays off the record; another message is read when it is on."""
     place = app.slack.place()
     who = app.person(place)
@@ -113,7 +118,9 @@ async def test_pointing_at_a_message_while_memory_is_off_stores_nothing(app: App
     told = await app.ask(place, "I love ramen")
     said = app.slack.say(place.user, place.channel, "I love soba")
     to_the_app = PersonThread(place.user, place.team, place.channel, told.ts, told.ts)
-    to_others = PersonThread(place.user, place.team, place.channel, said["ts"], said["ts"])
+    to_others = PersonThread(
+        place.user, place.team, place.channel, said["ts"], said["ts"]
+    )
     for here in (to_the_app, to_others):
         assert await pointed_at(app, here) == say("en", "off")
     await turn_on(app.core, who)
@@ -124,7 +131,9 @@ async def test_pointing_at_a_message_while_memory_is_off_stores_nothing(app: App
 
 
 @pytest.mark.parametrize("answered", [False, True])
-async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered: bool) -> None:
+async def test_what_was_said_in_a_private_channel_stays_there(
+    app: App, answered: bool
+) -> None:
     """A message from before its channel became public is remembered for the channel alone."""
     place = app.slack.place(channel="private", text="I love ramen")
     if answered:
@@ -145,7 +154,8 @@ async def test_what_was_said_in_a_private_channel_stays_there(app: App, answered
     here = PersonThread(place.user, place.team, place.channel, later["ts"], later["ts"])
     await pointed_at(app, here)
     where = {
-        one.content["food_name"]: one.audiences for one in await app.memories(app.person(place))
+        one.content["food_name"]: one.audiences
+        for one in await app.memories(app.person(place))
     }
     assert where == {"ramen": (place.channel,), "sushi": (PUBLIC,)}
 
@@ -154,7 +164,9 @@ async def test_the_memory_follows_its_message(app: App) -> None:
     """What an edited message still says stays; once it is deleted, what it alone supported goes."""
     place = app.slack.place(channel="public", text="I love ramen. It rains.")
     await pointed_at(app, place)
-    message = app.slack.message(place, ts=place.ts, thread_ts=place.root, text="I love ramen.")
+    message = app.slack.message(
+        place, ts=place.ts, thread_ts=place.root, text="I love ramen."
+    )
     await app.change(message, "I love ramen. It has stopped raining.")
     assert len(await app.memories(app.person(place))) == 1
     await app.change(message, "It has stopped raining.")
@@ -166,7 +178,9 @@ async def test_what_was_undone_goes_with_its_message(app: App) -> None:
     place = app.slack.place(channel="public", text="I love ramen.")
     done = await app.point_at(place)
     await app.click(app.person(place), done.undo)
-    message = app.slack.message(place, ts=place.ts, thread_ts=place.root, text="I love ramen.")
+    message = app.slack.message(
+        place, ts=place.ts, thread_ts=place.root, text="I love ramen."
+    )
     assert "statements" in naming(app.database, "love ramen")
     await app.change(message, None)
     assert "statements" not in naming(app.database, "love ramen")
@@ -174,7 +188,9 @@ async def test_what_was_undone_goes_with_its_message(app: App) -> None:
 
 @GONE
 @pytest.mark.parametrize("blanked", ["history", "forgotten", "off_record"])
-async def test_a_message_whose_turn_is_blank_takes_its_memory_along(app: App, blanked: str) -> None:
+async def test_a_message_whose_turn_is_blank_takes_its_memory_along(
+    app: App, blanked: str
+) -> None:
     """Deleted after the texts of its turn were, a message is no source any more."""
     said = await app.ask(app.slack.place(), "I love ramen. I love sushi.")
     ramen, sushi = await app.form(said), await app.memories(said.person)
@@ -213,7 +229,9 @@ async def test_what_a_tool_stored_follows_a_message_that_is_not_formed_yet(
     assert await app.memories(said.person) == []
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]) -> None:
+def meanwhile(
+    monkeypatch: pytest.MonkeyPatch, done: Callable[[], Awaitable[Any]]
+) -> None:
     """Do something once, after the first checks, as the request begins."""
     begin = begin_request
 

@@ -39,7 +39,9 @@ class Wiretap:
 
     async def send(self, body: bytes, headers: dict[str, str]) -> tuple[int, str, str]:
         """Send a request to the app; return its answer."""
-        async with self.session.post(self.endpoint.url, data=body, headers=headers) as answer:
+        async with self.session.post(
+            self.endpoint.url, data=body, headers=headers
+        ) as answer:
             return answer.status, await answer.text(), answer.content_type
 
     def state(self, ann: SlackPerson) -> list[dict[str, Any]]:
@@ -69,7 +71,8 @@ async def wiretap(app: App) -> AsyncIterator[Wiretap]:
 
 
 @pytest.mark.failed_calls(
-    "views.open: exchanged_trigger_id", because="the panel is opened before it is known as a replay"
+    "views.open: exchanged_trigger_id",
+    because="the panel is opened before it is known as a replay",
 )
 async def test_what_was_carried_out_is_not_carried_out_again(wiretap: Wiretap) -> None:
     """A command, shortcut, click and form, undone and then sent again as they were, change nothing.
@@ -87,9 +90,13 @@ async def test_what_was_carried_out_is_not_carried_out_again(wiretap: Wiretap) -
     panel = await ann.changed(panel)
     panel = await ann.click(panel, "switch", to="off")
     await ann.click(panel, "switch", to="on")
-    said = await ann.control("messages", {"user": ann.user, "channel": "dm", "text": "I love tea"})
+    said = await ann.control(
+        "messages", {"user": ann.user, "channel": "dm", "text": "I love tea"}
+    )
     shortcut = {"user": ann.user, "callback_id": "remember_this"}
-    await ann.control("shortcuts", {**shortcut, "channel": said["channel"], "ts": said["ts"]})
+    await ann.control(
+        "shortcuts", {**shortcut, "channel": said["channel"], "ts": said["ts"]}
+    )
     await ann.remembers("tea", "udon")
     await wiretap.endpoint.interactions.wait_until_idle(30.0)
     owner_rows(wiretap.app.database, "DELETE FROM store RETURNING 1")

@@ -57,7 +57,11 @@ def cite(url: str, title: str) -> dict[str, Any]:
 
 
 def script_search(
-    stand_in: Server, text: str, *cited: dict[str, Any], found: str = "It rains.", **query: Any
+    stand_in: Server,
+    text: str,
+    *cited: dict[str, Any],
+    found: str = "It rains.",
+    **query: Any,
 ) -> None:
     """Say that the model searches the web, what is found, and what it answers then."""
     arguments = query or {"query": "weather in Kyoto"}
@@ -66,7 +70,9 @@ def script_search(
     script(stand_in, text=text)
 
 
-async def test_links_are_the_persons_own_or_citations(replier: Replier, stand_in: Server) -> None:
+async def test_links_are_the_persons_own_or_citations(
+    replier: Replier, stand_in: Server
+) -> None:
     """A cited page and the person's own address stay links; what the model made up is text."""
     page = "https://city.site/kyoto?utm_source=openai"
     text = f"[Kyoto]({page}) and <https://own.site/a>, not [this](https://evil.site/?q=secret)."
@@ -74,7 +80,9 @@ async def test_links_are_the_persons_own_or_citations(replier: Replier, stand_in
     heard = Shown()
     asked = Prompt(question="Compare with https://own.site/a please", user_id="U1")
     reply = await replier.reply(ALICE, asked, heard)
-    shown = text.replace("[this](https://evil.site/?q=secret)", "[this] (evil[.]site/?q=secret)")
+    shown = text.replace(
+        "[this](https://evil.site/?q=secret)", "[this] (evil[.]site/?q=secret)"
+    )
     assert reply.text == heard.text == shown
     assert not any("evil.site" in piece for piece in heard.pieces)
     assert [(task.name, task.state, task.detail) for task in heard.tasks] == [
@@ -92,7 +100,10 @@ async def test_links_are_the_persons_own_or_citations(replier: Replier, stand_in
     ],
 )
 async def test_a_search_sees_the_query_and_the_country_alone(
-    zone: str, location: dict[str, str], model_client: openai.AsyncOpenAI, stand_in: Server
+    zone: str,
+    location: dict[str, str],
+    model_client: openai.AsyncOpenAI,
+    stand_in: Server,
 ) -> None:
     """The search is a request with nothing but the query; its tokens count; its result is data."""
     replier = create_replier(model_client, web_search=True)
@@ -111,7 +122,9 @@ async def test_a_search_sees_the_query_and_the_country_alone(
 
     with memory.metrics.recorded(lambda *_: None, note):
         await replier.reply(
-            ALICE, replace(PROMPT, now=datetime.now(ZoneInfo(zone)) if zone else None), Shown()
+            ALICE,
+            replace(PROMPT, now=datetime.now(ZoneInfo(zone)) if zone else None),
+            Shown(),
         )
     asked, search, answered = requests(stand_in)
     assert search == {
@@ -132,7 +145,9 @@ async def test_a_search_sees_the_query_and_the_country_alone(
     assert counted.count(("T1", "output")) == 3
 
 
-async def test_a_search_that_fails_is_told_to_the_model(replier: Replier, stand_in: Server) -> None:
+async def test_a_search_that_fails_is_told_to_the_model(
+    replier: Replier, stand_in: Server
+) -> None:
     """The model is told that the search failed, and answers all the same."""
     call = {"name": SEARCH_TOOL, "arguments": {"query": "news of the day"}}
     script(stand_in, function_calls=[call])
@@ -172,7 +187,9 @@ async def test_a_tool_that_was_not_offered_is_not_run(
     assert (await replier.reply(ALICE, PROMPT, Shown())).text == "Hello."
     [asked] = requests(stand_in)
     assert not asked["tools"]
-    assert "include" not in asked  # no request follows in which reasoning could be sent back
+    assert (
+        "include" not in asked
+    )  # no request follows in which reasoning could be sent back
 
 
 @pytest.fixture
@@ -212,12 +229,16 @@ async def test_a_stream_that_just_ends_is_no_whole_answer() -> None:
     assert raised.value.cause == "model_down"
 
 
-async def test_reasoning_goes_back_between_rounds(replier: Replier, stand_in: Server) -> None:
+async def test_reasoning_goes_back_between_rounds(
+    replier: Replier, stand_in: Server
+) -> None:
     """The encrypted item, which the host does not store, is sent back before the call it led to."""
     stand_in.call("/_model/settings", {"reasoning": True})
     script(stand_in, function_calls=[{"name": "look", "arguments": {}}])
     script(stand_in, text="On Monday.")
-    assert (await replier.reply(ALICE, PROMPT, Shown(), LookTool())).text == "On Monday."
+    assert (
+        await replier.reply(ALICE, PROMPT, Shown(), LookTool())
+    ).text == "On Monday."
     first, second = requests(stand_in)
     assert first["include"] == second["include"] == INCLUDE
     reasoning, call, output = second["input"][len(first["input"]) :]
@@ -230,8 +251,18 @@ async def test_a_host_that_does_not_find_the_item_answers(
     replier: Replier, stand_in: Server
 ) -> None:
     """Where a reasoning item is refused in the next round, it is left out, and the call stays."""
-    item = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "of another"}
-    conversation = [*PROMPT.input, item, {"role": "assistant", "content": "x"}, *PROMPT.input]
+    item = {
+        "id": "rs_1",
+        "type": "reasoning",
+        "summary": [],
+        "encrypted_content": "of another",
+    }
+    conversation = [
+        *PROMPT.input,
+        item,
+        {"role": "assistant", "content": "x"},
+        *PROMPT.input,
+    ]
     events = replier.models[0].events(conversation, [], identifier="x", seconds=60)
     assert [event["type"] async for event in events][-1] == "response.completed"
     refused, taken = requests(stand_in)

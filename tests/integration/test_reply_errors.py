@@ -65,7 +65,9 @@ def test_every_code_of_the_schema_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-async def test_only_three_codes_can_pass(replier: Replier, stand_in: Server, shape: str) -> None:
+async def test_only_three_codes_can_pass(
+    replier: Replier, stand_in: Server, shape: str
+) -> None:
     """Each code in each shape has the cause of its group, and only three can pass by themselves."""
     for code, cause in CAUSES.items():
         if shape == "failed" and code not in RESPONSE_ERROR_CODES:
@@ -78,7 +80,9 @@ async def test_only_three_codes_can_pass(replier: Replier, stand_in: Server, sha
         assert failed.passes is (code in PASSING)
 
 
-async def test_final_errors_do_not_open_the_breaker(replier: Replier, stand_in: Server) -> None:
+async def test_final_errors_do_not_open_the_breaker(
+    replier: Replier, stand_in: Server
+) -> None:
     """However many prompts are refused, the next one is sent to the model."""
     for number in range(4):
         fault(stand_in, event="failed", error_code="invalid_prompt")
@@ -92,7 +96,11 @@ async def test_the_operator_gets_an_alert(
 ) -> None:
     """A quota that is used up or a wrong key is logged as an `ALERT`; a refused prompt is not."""
     caplog.set_level(logging.ERROR)
-    for code, alerts in (("insufficient_quota", 1), ("invalid_api_key", 2), ("bio_policy", 2)):
+    for code, alerts in (
+        ("insufficient_quota", 1),
+        ("invalid_api_key", 2),
+        ("bio_policy", 2),
+    ):
         fault(stand_in, event="error", error_code=code)
         await failure(replier)
         assert caplog.text.count("ALERT") == alerts

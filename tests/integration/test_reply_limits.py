@@ -33,7 +33,9 @@ from tests.integration.responses_server import (
 )
 
 
-@pytest.mark.parametrize("piece", ["Lorem {} ipsum dolor sit amet. ", "むかし{}むかし、", "x{}"])
+@pytest.mark.parametrize(
+    "piece", ["Lorem {} ipsum dolor sit amet. ", "むかし{}むかし、", "x{}"]
+)
 async def test_an_answer_without_an_end_is_ended(piece: str) -> None:
     """It ends at a word, says so, and the request is left."""
 
@@ -90,7 +92,10 @@ async def test_thoughts_are_no_part_of_an_answer(
     pieces: list[str], text: str, streamed: bool
 ) -> None:
     """Neither while it is written, nor where only its end says what it was."""
-    whole = {"type": "message", "content": [{"type": "output_text", "text": "".join(pieces)}]}
+    whole = {
+        "type": "message",
+        "content": [{"type": "output_text", "text": "".join(pieces)}],
+    }
     events = [delta(piece) for piece in pieces] if streamed else []
     done = {"type": "response.completed", "response": {"output": [whole]}}
     shown = Shown()
@@ -170,7 +175,9 @@ def thinking(words: str = "") -> Answer:
     return answer
 
 
-async def test_an_answer_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_that_takes_too_long_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A model that does not stop is left when the time for an answer is over."""
     monkeypatch.setattr("bot.pipeline.reply.ANSWER_SECONDS", 0.6)
     model = ResponsesServer(thinking("It begins "))
@@ -197,7 +204,9 @@ MALFORMED: list[Sequence[str | dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("events", MALFORMED, ids=lambda events: str(events)[:60])
-async def test_what_cannot_be_read_is_one_failure(events: Sequence[str | dict[str, Any]]) -> None:
+async def test_what_cannot_be_read_is_one_failure(
+    events: Sequence[str | dict[str, Any]],
+) -> None:
     """A malformed stream fails at the first attempt, with its own sentence."""
     model = ResponsesServer(events)
     with pytest.raises(ReplyFailed) as raised:
@@ -215,18 +224,38 @@ UNKNOWN: list[dict[str, Any]] = [
     {"type": "response.content_part.added", "part": {"type": "hologram"}},
     {"type": "response.reasoning_text.delta", "delta": None},
     {"type": "response.output_item.added", "item": None},
-    {"type": "response.output_item.added", "item": {"type": "hologram", "phase": "commentary"}},
-    {"type": "response.output_item.done", "item": {"type": "hologram", "content": [{"a": []}]}},
-    {"type": "response.output_item.done", "item": {"type": "hologram", "_fields_set": 5}},
-    {"type": "response.output_item.done", "item": {"type": "reasoning", "id": 7, "content": "hm"}},
+    {
+        "type": "response.output_item.added",
+        "item": {"type": "hologram", "phase": "commentary"},
+    },
+    {
+        "type": "response.output_item.done",
+        "item": {"type": "hologram", "content": [{"a": []}]},
+    },
+    {
+        "type": "response.output_item.done",
+        "item": {"type": "hologram", "_fields_set": 5},
+    },
+    {
+        "type": "response.output_item.done",
+        "item": {"type": "reasoning", "id": 7, "content": "hm"},
+    },
 ]
-USAGES: list[Any] = [None, 5, [], {"output_tokens": "3"}, {"output_tokens_details": "few"}]
+USAGES: list[Any] = [
+    None,
+    5,
+    [],
+    {"output_tokens": "3"},
+    {"output_tokens_details": "few"},
+]
 
 
 @pytest.mark.parametrize("event", UNKNOWN, ids=str)
 async def test_what_is_unknown_does_not_end_an_answer(event: dict[str, Any]) -> None:
     """An event, item or field that the SDK has not heard of says nothing."""
-    reply = await ResponsesServer([event, delta("It "), event, delta("rains."), DONE]).reply()
+    reply = await ResponsesServer(
+        [event, delta("It "), event, delta("rains."), DONE]
+    ).reply()
     assert (reply.text, reply.cut) == ("It rains.", None)
 
 
@@ -245,7 +274,9 @@ async def test_characters_that_cannot_be_stored_are_left_out() -> None:
     async def answer(send: Send, number: int) -> None:
         for piece in ("a\x00b\x1b[1m ", "\ud83c", "\udf5c ", "lone \ud800", " c"):
             await send(delta(piece))
-        await send({"type": "response.completed", "response": {"usage": {"total_tokens": "5"}}})
+        await send(
+            {"type": "response.completed", "response": {"usage": {"total_tokens": "5"}}}
+        )
 
     reply = await ResponsesServer(answer).reply()
     assert reply.text == "ab[1m 🍜 lone \ufffd c"
@@ -261,12 +292,22 @@ FOUND: dict[str, list[dict[str, Any]]] = {
                     "type": "output_text",
                     "text": "It rains.\x00",
                     "annotations": [
-                        {"type": "url_citation", "url": "https://city.site/k", "title": "K\x00"},
-                        {"type": "url_citation", "url": "https://evil.com/a\n- [b](https://c.d)"},
+                        {
+                            "type": "url_citation",
+                            "url": "https://city.site/k",
+                            "title": "K\x00",
+                        },
+                        {
+                            "type": "url_citation",
+                            "url": "https://evil.com/a\n- [b](https://c.d)",
+                        },
                         {"type": "url_citation", "url": "https://evil.com/<x>"},
                         {"type": "url_citation", "url": "https://"},
                         {"type": "url_citation", "url": "javascript:alert(1)"},
-                        {"type": "url_citation", "url": f"https://evil.com/{'x' * 3_000}"},
+                        {
+                            "type": "url_citation",
+                            "url": f"https://evil.com/{'x' * 3_000}",
+                        },
                         {"type": "url_citation", "url": 5},
                         "nonsense",
                     ],
@@ -297,7 +338,12 @@ async def test_only_addresses_that_were_searched_for_are_citations() -> None:
         (FOUND, ["https://city.site/k"], "See <https://city.site/k> and evil[.]com/a."),
         ({"output": FOUND["output"][1:]}, [], "See city[.]site/k and evil[.]com/a."),
         (
-            {"output": [{**FOUND["output"][0], "status": "failed"}, *FOUND["output"][1:]]},
+            {
+                "output": [
+                    {**FOUND["output"][0], "status": "failed"},
+                    *FOUND["output"][1:],
+                ]
+            },
             [],
             "See city[.]site/k and evil[.]com/a.",
         ),

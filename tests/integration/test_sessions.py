@@ -22,7 +22,9 @@ SET = "agents.sessions.setStatus"
 
 def session(slack: PlaygroundSlack, place: PersonThread) -> str:
     """Return the status of the agent session of a thread, "" where there is none."""
-    seen = slack.control(f"channels/{place.channel}/messages?as={place.user}")["threads"]
+    seen = slack.control(f"channels/{place.channel}/messages?as={place.user}")[
+        "threads"
+    ]
     return next((str(one["session"]) for one in seen if one["ts"] == place.root), "")
 
 
@@ -39,7 +41,9 @@ async def break_off(thread: Thread, error: type[BaseException]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["dm", "public", "private", "mpim", "connect"])
-async def test_a_streamed_answer_begins_and_ends_its_session(sender: Sender, kind: str) -> None:
+async def test_a_streamed_answer_begins_and_ends_its_session(
+    sender: Sender, kind: str
+) -> None:
     """Everywhere `processing` is one call, and `active` comes with the end of the stream."""
     place = sender.slack.place() if kind == "dm" else sender.slack.place(channel=kind)
     async with Thread(sender, place).answering() as answer:
@@ -83,7 +87,8 @@ async def test_who_was_taken_over_leaves_the_session_to_the_other(
     turn = await thread.turn()
     if ended:
         thread.rows(
-            "UPDATE messages SET status = 'answered', ended_at = now() WHERE id = %s", turn.id
+            "UPDATE messages SET status = 'answered', ended_at = now() WHERE id = %s",
+            turn.id,
         )
     with pytest.raises(Superseded):
         async with thread.answering(begun=turn):
@@ -116,7 +121,13 @@ def left_processing(app: App, asked: Message) -> None:
 
 def session_of(app: App, asked: Message) -> str:
     """Return the status of the agent session of a message's thread, "" where there is none."""
-    where = (asked.user_id, asked.user_team_id, asked.channel_id, asked.ts, asked.thread_ts)
+    where = (
+        asked.user_id,
+        asked.user_team_id,
+        asked.channel_id,
+        asked.ts,
+        asked.thread_ts,
+    )
     return session(app.slack, PersonThread(*where))
 
 
@@ -129,7 +140,9 @@ def session_of(app: App, asked: Message) -> str:
     ],
     ids=str,
 )
-async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]) -> None:
+async def test_who_takes_over_ends_the_session(
+    app: App, columns: dict[str, int]
+) -> None:
     """After a crash the session ends `active`: answered, apologised for, or given up."""
     asked = await app.receive(app.slack.place(), "Hello")
     assert await take_message(app.core, asked.thread, uuid4())
@@ -145,14 +158,22 @@ async def test_who_takes_over_ends_the_session(app: App, columns: dict[str, int]
 async def note(app: App, kind: str, asked: Message, **event: Any) -> None:
     """Deliver an event of the session in whose thread `asked` is."""
     team = app.slack.team_id
-    named = {"channel": asked.channel_id, "user": asked.user_id, "thread_ts": asked.thread_ts}
+    named = {
+        "channel": asked.channel_id,
+        "user": asked.user_id,
+        "thread_ts": asked.thread_ts,
+    }
     event = {"type": kind, **named, **event}
-    await app.note({"team_id": team, "authorizations": [{"team_id": team}], "event": event})
+    await app.note(
+        {"team_id": team, "authorizations": [{"team_id": team}], "event": event}
+    )
 
 
 async def test_stop_ends_a_session_without_a_turn(app: App) -> None:
     """Stop pressed where nothing is being answered sets the session to `active`."""
     asked = await app.ask(app.slack.place(), "Hello")
     left_processing(app, asked)
-    await note(app, "agent_session_stopped", asked, streaming_message_ts=[], event_ts=LATER)
+    await note(
+        app, "agent_session_stopped", asked, streaming_message_ts=[], event_ts=LATER
+    )
     await until(lambda: session_of(app, asked) == "active")

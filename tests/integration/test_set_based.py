@@ -62,7 +62,10 @@ async def pool(database: str) -> AsyncIterator[Pool]:
 async def fill(pool: Pool, database: str) -> None:
     """Give Ann a long history; its memories are what her statements amount to."""
     values = {"memories": MEMORIES, "turns": TURNS, **ANN.ids}
-    with psycopg.connect(database, autocommit=True) as owner, psycopg.ClientCursor(owner) as cursor:
+    with (
+        psycopg.connect(database, autocommit=True) as owner,
+        psycopg.ClientCursor(owner) as cursor,
+    ):
         cursor.execute(_FILL, values)
     async with person_transaction(pool, ANN, locked=True) as connection:
         await refresh_keys(connection, ANN, [f"k{n}" for n in range(1, MEMORIES + 1)])
@@ -84,7 +87,9 @@ async def test_everything_is_forgotten_and_taken_back(
     await fill(pool, database)
     app = app_of(pool=pool, queue=Queue(pool))
     before = printed(database, "statements", "notices")
-    values = {row["key"]: row["value"] for row in owner_rows(database, "SELECT * FROM store")}
+    values = {
+        row["key"]: row["value"] for row in owner_rows(database, "SELECT * FROM store")
+    }
     with counted() as sent:
         done = await forget_all_of(app, ANN, Selection(everything=True))
         assert len(sent) <= MOST, sent
@@ -97,13 +102,22 @@ async def test_everything_is_forgotten_and_taken_back(
         assert len(await undo_forgetting(pool, embedder, ANN, done.id)) == MEMORIES
         assert len(sent) <= MOST, sent
     assert printed(database, "statements", "notices") == before
-    assert {r["key"]: r["value"] for r in owner_rows(database, "SELECT * FROM store")} == values
+    assert {
+        r["key"]: r["value"] for r in owner_rows(database, "SELECT * FROM store")
+    } == values
     await forget_all_of(app, ANN, Selection(everything=True))
     owner_rows(
-        database, "UPDATE statements SET forgotten_at = now() - interval '11 minutes' RETURNING id"
+        database,
+        "UPDATE statements SET forgotten_at = now() - interval '11 minutes' RETURNING id",
     )
     with counted() as sent:
         await expire_due(pool, delete_texts=delete_forgotten_texts)
         assert len(sent) <= MOST, sent
     assert count(database, "statements") == 0
-    assert count(database, "messages WHERE question <> '' OR words <> '' OR reply IS NOT NULL") == 0
+    assert (
+        count(
+            database,
+            "messages WHERE question <> '' OR words <> '' OR reply IS NOT NULL",
+        )
+        == 0
+    )

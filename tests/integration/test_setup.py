@@ -29,7 +29,9 @@ BOT, APP, KEY = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "OPENAI_API_KEY"
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Server]:
     """A playground in real Slack's place."""
-    with json_server("kioku_stand_in.playground", "--manifest", "manifest.yml") as server:
+    with json_server(
+        "kioku_stand_in.playground", "--manifest", "manifest.yml"
+    ) as server:
         yield server
 
 
@@ -61,12 +63,22 @@ def test_the_link_fills_in_slacks_form() -> None:
 def test_setup_asks_in_a_terminal_until_it_works(tmp_path: Path, slack: Server) -> None:
     """What is typed is not shown; a wrong token is asked for again; the end is a written file."""
     (tmp_path / ".env").write_text("KIOKU_LOG_LEVEL=debug", "utf-8")
-    typed = [slack.info["bot_token"], slack.info["app_token"], slack.info["bot_token"], ""]
-    code, shown = on_terminal(tmp_path, ": ", typed, "setup", "--no-browser", **elsewhere(slack))
+    typed = [
+        slack.info["bot_token"],
+        slack.info["app_token"],
+        slack.info["bot_token"],
+        "",
+    ]
+    code, shown = on_terminal(
+        tmp_path, ": ", typed, "setup", "--no-browser", **elsewhere(slack)
+    )
     assert code == 0, shown
     assert "✗ SLACK_APP_TOKEN must begin with xapp-: copy it" in shown
     assert "SLACK_APP_TOKEN (hidden as you type): " in shown
-    assert "✓ Connected to Playground as @kioku: https://slack.com/app_redirect?app=" in shown
+    assert (
+        "✓ Connected to Playground as @kioku: https://slack.com/app_redirect?app="
+        in shown
+    )
     assert create_app_url() in shown.replace("\r\n", "\n")
     assert f"kept in\r\n{tmp_path / '.env'}." in shown
     assert "-playground" not in shown
@@ -80,7 +92,9 @@ def test_the_page_shows_what_setup_prints(slack: Server) -> None:
     assert page_with(transcript(slack)) == PAGE.read_text("utf-8")
 
 
-def test_setup_opens_slacks_form_and_keeps_what_it_got(tmp_path: Path, slack: Server) -> None:
+def test_setup_opens_slacks_form_and_keeps_what_it_got(
+    tmp_path: Path, slack: Server
+) -> None:
     """Ctrl-C in the middle loses nothing, and the next time Enter keeps it."""
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
@@ -102,10 +116,14 @@ def test_setup_opens_slacks_form_and_keeps_what_it_got(tmp_path: Path, slack: Se
     assert "so the app is made: open it at" in shown, "no second app"
     assert "SLACK_APP_TOKEN (hidden as you type, Enter: as it is): " in shown
     [model] = re.findall(r"✓ (None is set: .*)\r", shown)
-    assert f"✓ Model: {model}\n" in ended(tmp_path, "doctor", **given).out, "the same sentence"
+    assert f"✓ Model: {model}\n" in ended(tmp_path, "doctor", **given).out, (
+        "the same sentence"
+    )
 
 
-@pytest.mark.failed_calls("apps.connections.open: invalid_auth", because="The token is wrong.")
+@pytest.mark.failed_calls(
+    "apps.connections.open: invalid_auth", because="The token is wrong."
+)
 def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
     """Each line is one value; a wrong one and a missing one end it, and what worked is written."""
 
@@ -123,7 +141,9 @@ def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
 
     wrong = piped("xapp-no", "xoxb-no")
     assert wrong.returncode == 1
-    assert wrong.stderr == "kioku: SLACK_APP_TOKEN does not work, and was not written.\n"
+    assert (
+        wrong.stderr == "kioku: SLACK_APP_TOKEN does not work, and was not written.\n"
+    )
     assert "Slack refuses SLACK_APP_TOKEN (invalid_auth)" in wrong.stdout
     assert not (tmp_path / ".env").exists()
     short = piped(slack.info["app_token"])
@@ -135,7 +155,9 @@ def test_setup_reads_a_pipe(tmp_path: Path, slack: Server) -> None:
     assert piped(*values(slack).values()).returncode == 0
     assert dotenv_values(tmp_path / ".env") == values(slack)
     again = piped("", "", "")
-    assert (again.returncode, again.stdout.count("✓ ")) == (0, 3), "what is set is checked again"
+    assert (again.returncode, again.stdout.count("✓ ")) == (0, 3), (
+        "what is set is checked again"
+    )
 
 
 def test_up_names_a_taken_port_before_anything_starts(tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ WAITING = "FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A playground whose app has token rotation and events over HTTP."""
-    with oauth_playground(tmp_path_factory.mktemp("manifest"), token_rotation_enabled=True) as one:
+    with oauth_playground(
+        tmp_path_factory.mktemp("manifest"), token_rotation_enabled=True
+    ) as one:
         yield one
 
 
@@ -62,7 +64,9 @@ class Slack:
 
     def replies(self, team: str, said: Any) -> list[str]:
         """Return the app's finished replies to a message, as the person sees them."""
-        seen = self.call(team, f"channels/{said['channel']}/messages?as={self.user}")["messages"]
+        seen = self.call(team, f"channels/{said['channel']}/messages?as={self.user}")[
+            "messages"
+        ]
         return [
             str(one["text"])
             for one in seen
@@ -78,7 +82,9 @@ class Slack:
 
     def client(self) -> AsyncWebClient:
         """Return a client without a token."""
-        return AsyncWebClient(base_url=self.server.info["slack_api_url"], retry_handlers=[])
+        return AsyncWebClient(
+            base_url=self.server.info["slack_api_url"], retry_handlers=[]
+        )
 
 
 @pytest.fixture
@@ -134,7 +140,9 @@ class Running:
         ) as sent:
             assert sent.status == 302
             assert sent.headers["Cache-Control"] == "no-store"
-            cookie = "; ".join(f"{one.key}={one.value}" for one in sent.cookies.values())
+            cookie = "; ".join(
+                f"{one.key}={one.value}" for one in sent.cookies.values()
+            )
             query = parse_qs(urlsplit(sent.headers["Location"]).query)
         return {name: values[0] for name, values in query.items()}, cookie
 
@@ -190,12 +198,14 @@ def stored(database: str, team: str, text: str = "") -> bool:
 def tokens(database: str) -> list[dict[str, Any]]:
     """Return the workspaces with tokens."""
     return owner_rows(
-        database, "SELECT * FROM workspaces WHERE tokens IS NOT NULL ORDER BY installed_at"
+        database,
+        "SELECT * FROM workspaces WHERE tokens IS NOT NULL ORDER BY installed_at",
     )
 
 
 @pytest.mark.failed_calls(
-    "auth.test: account_inactive", because="Slack may be asked whether the app is still installed."
+    "auth.test: account_inactive",
+    because="Slack may be asked whether the app is still installed.",
 )
 async def test_two_workspaces_with_the_same_ids(
     slack: Slack, stand_in: Server, database: str, pool: Pool
@@ -220,13 +230,19 @@ async def test_two_workspaces_with_the_same_ids(
 
         def published() -> bool:
             calls = slack.calls("views.publish")
-            return {one, two} <= {call["team_id"] for call in calls if call["outcome"] == "ok"}
+            return {one, two} <= {
+                call["team_id"] for call in calls if call["outcome"] == "ok"
+            }
 
         await until(published)
         # A call acts in the workspace of its token, so each names a conversation there.
         ours = [call for call in slack.calls() if call["team_id"] in (one, two)]
         assert {call["outcome"] for call in ours} == {"ok"}
-        notices = [c for c in ours if c["method"] == "chat.postMessage" and "AWS" in str(c["args"])]
+        notices = [
+            c
+            for c in ours
+            if c["method"] == "chat.postMessage" and "AWS" in str(c["args"])
+        ]
         assert {call["team_id"] for call in notices} <= {one}
 
         # One uninstalls: its tokens go, its rows after the grace; the other is served as before.
@@ -271,17 +287,26 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
         for team in (one, two):
             await app.install(team)
             bot = slack.call(team, "state")["bot_user_id"]
-            changes = {"channel": channel, "shared": True, "authorized": one, "add": [bot]}
+            changes = {
+                "channel": channel,
+                "shared": True,
+                "authorized": one,
+                "add": [bot],
+            }
             slack.call(team, "channels/update", changes)
         said = slack.say(two, f"<@BOT> {TEACHES}", channel=channel)
         await until(lambda: slack.replies(two, said))
         assert any("AWS" in text for text in await remembered(pool, two, user))
         # Nobody mentions the app in the thread that it takes part in.
-        slack.say(two, "What am I interested in?", channel=channel, thread_ts=said["ts"])
+        slack.say(
+            two, "What am I interested in?", channel=channel, thread_ts=said["ts"]
+        )
         answered = "SELECT 1 FROM messages WHERE team_id = %s AND status = 'answered'"
         await until(lambda: len(owner_rows(database, answered, two)) == 2)
         named = {"user": user, "channel": channel, "ts": said["ts"]}
-        slack.call(two, "messages/edit", {**named, "text": "<@BOT> I am interested in Rust."})
+        slack.call(
+            two, "messages/edit", {**named, "text": "<@BOT> I am interested in Rust."}
+        )
         await until(lambda: stored(database, two, "Rust"))
         slack.call(two, "messages/delete", named)
         await until(lambda: not stored(database, two))
@@ -303,7 +328,11 @@ async def test_events_of_a_shared_channel_reach_the_workspace_they_are_for(
 
 
 async def test_a_state_is_good_in_its_browser_and_for_ten_minutes(
-    slack: Slack, stand_in: Server, database: str, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    slack: Slack,
+    stand_in: Server,
+    database: str,
+    pool: Pool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Another browser, a state that is too old or that nobody issued: nothing is stored."""
     team = slack.teams[1]
@@ -314,7 +343,10 @@ async def test_a_state_is_good_in_its_browser_and_for_ten_minutes(
         assert await app.back(address, "") == 400
         assert await app.back(address, "slack-app-oauth-state=other") == 400
         forged = query | {"state": "forged"}
-        assert await app.back(app.consent(team, forged), "slack-app-oauth-state=forged") == 401
+        assert (
+            await app.back(app.consent(team, forged), "slack-app-oauth-state=forged")
+            == 401
+        )
         async with app.session.get(
             f"{app.url}/slack/oauth_redirect", params={"error": "access_denied"}
         ) as page:
@@ -326,7 +358,9 @@ async def test_a_state_is_good_in_its_browser_and_for_ten_minutes(
     later = store_over(slack, pool)
     assert await later.async_consume(state)
     now = time.time()
-    monkeypatch.setattr("cryptography.fernet.time.time", lambda: now + STATE_SECONDS + 2)
+    monkeypatch.setattr(
+        "cryptography.fernet.time.time", lambda: now + STATE_SECONDS + 2
+    )
     assert not await later.async_consume(state)
 
 
@@ -334,7 +368,11 @@ async def granted(slack: Slack, team: str, *, seconds: float = 43_200.0) -> Any:
     """Let a person install the app; return Slack's answer with the tokens."""
     info = slack.server.info
     redirect = "http://127.0.0.1:1/slack/oauth_redirect"
-    query = {"client_id": info["client_id"], "scope": "chat:write,im:history", "state": "s"}
+    query = {
+        "client_id": info["client_id"],
+        "scope": "chat:write,im:history",
+        "state": "s",
+    }
     query["redirect_uri"] = redirect
     slack.call(team, "settings", {"token_seconds": seconds})
     given = {"query": query, "allow": True, "team": team, "user": slack.user}
@@ -377,12 +415,17 @@ async def saved(store: InstallationStore, answer: Any) -> str:
 
 
 @pytest.mark.failed_calls(
-    "oauth.v2.access: invalid_refresh_token", because="Of two processes one comes second."
+    "oauth.v2.access: invalid_refresh_token",
+    because="Of two processes one comes second.",
 )
-async def test_tokens_are_rotated_before_they_end(slack: Slack, database: str, pool: Pool) -> None:
+async def test_tokens_are_rotated_before_they_end(
+    slack: Slack, database: str, pool: Pool
+) -> None:
     """Each of two processes has a token that works, and then both have the new one."""
     team = slack.teams[1]
-    async with create_pool(login_of(database), min_size=1, max_size=2, timeout=10) as second:
+    async with create_pool(
+        login_of(database), min_size=1, max_size=2, timeout=10
+    ) as second:
         stores = [store_over(slack, pool), store_over(slack, second)]
         old = await saved(stores[0], await granted(slack, team, seconds=3_600))
         slack.call(team, "settings", {"token_seconds": 43_200})
@@ -398,7 +441,8 @@ async def test_tokens_are_rotated_before_they_end(slack: Slack, database: str, p
 
 
 @pytest.mark.failed_calls(
-    "oauth.v2.access: invalid_refresh_token", because="The test stores one that Slack never gave."
+    "oauth.v2.access: invalid_refresh_token",
+    because="The test stores one that Slack never gave.",
 )
 async def test_a_rotation_that_slack_refuses_changes_nothing(
     slack: Slack, pool: Pool, caplog: pytest.LogCaptureFixture
@@ -415,7 +459,9 @@ async def test_a_rotation_that_slack_refuses_changes_nothing(
     assert "xoxe" not in caplog.text
 
 
-@pytest.mark.parametrize("how", [{"drop": "before"}, {"drop": "after"}, {"status": 502}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{"drop": "before"}, {"drop": "after"}, {"status": 502}], ids=str
+)
 async def test_a_rotation_that_fails_leaves_the_token_that_works(
     slack: Slack, pool: Pool, how: dict[str, Any]
 ) -> None:
@@ -438,9 +484,13 @@ async def test_a_rotated_token_that_postgresql_does_not_take_is_stored_later(
     old = await saved(store, await granted(slack, team, seconds=3_600))
     slack.call(team, "settings", {"token_seconds": 43_200})
     async with await psycopg.AsyncConnection.connect(database) as owner:
-        await owner.execute("SELECT FROM workspaces WHERE team_id = %s FOR UPDATE", (team,))
+        await owner.execute(
+            "SELECT FROM workspaces WHERE team_id = %s FOR UPDATE", (team,)
+        )
         finding = asyncio.create_task(store.find(team))
-        await until(lambda: owner_rows(database, f"SELECT pg_terminate_backend(pid) {WAITING}"))
+        await until(
+            lambda: owner_rows(database, f"SELECT pg_terminate_backend(pid) {WAITING}")
+        )
         with pytest.raises(psycopg.OperationalError):
             await finding
     asked = len(slack.calls("oauth.v2.access"))
@@ -451,7 +501,9 @@ async def test_a_rotated_token_that_postgresql_does_not_take_is_stored_later(
     assert len(slack.calls("oauth.v2.access")) == asked
 
 
-@pytest.mark.parametrize("installed", [False, True], ids=["uninstalled", "installed again"])
+@pytest.mark.parametrize(
+    "installed", [False, True], ids=["uninstalled", "installed again"]
+)
 async def test_a_rotation_replaces_only_the_tokens_that_it_read(
     slack: Slack, database: str, pool: Pool, installed: bool
 ) -> None:
@@ -468,19 +520,28 @@ async def test_a_rotation_replaces_only_the_tokens_that_it_read(
         await owner.execute(f"{stored} FOR UPDATE", (team,))
         finding = asyncio.create_task(store.find(team))
         await until(lambda: owner_rows(database, f"SELECT 1 {WAITING}"))
-        await owner.execute("UPDATE workspaces SET tokens = %s WHERE team_id = %s", (tokens, team))
+        await owner.execute(
+            "UPDATE workspaces SET tokens = %s WHERE team_id = %s", (tokens, team)
+        )
     found = await finding
     assert (found and found.bot_token) == (new if installed else None)
     assert [row["tokens"] for row in owner_rows(database, stored, team)] == [tokens]
 
 
-async def test_a_rotation_that_hangs_holds_up_no_other_workspace(slack: Slack, pool: Pool) -> None:
+async def test_a_rotation_that_hangs_holds_up_no_other_workspace(
+    slack: Slack, pool: Pool
+) -> None:
     """Each team's token is looked up by itself, and what waits for one makes one call."""
     one, two = slack.teams
     store = store_over(slack, pool)
     other = await saved(store, await granted(slack, one))
     await saved(store, await granted(slack, two, seconds=3_600))
-    fault = {"method": "oauth.v2.access", "status": 503, "delay_ms": 3_600_000, "times": 1}
+    fault = {
+        "method": "oauth.v2.access",
+        "status": 503,
+        "delay_ms": 3_600_000,
+        "times": 1,
+    }
     slack.call(two, "faults", fault)
     hanging = [asyncio.create_task(store.find(two)) for _ in range(2)]
     try:
@@ -526,15 +587,21 @@ async def test_no_other_workspaces_token_is_ever_used(
     one, two = slack.teams
     store = store_over(slack, pool)
     await saved(store, await granted(slack, two))
-    installations = Installations(store.find, base_url=slack.server.info["slack_api_url"])
+    installations = Installations(
+        store.find, base_url=slack.server.info["slack_api_url"]
+    )
     before = len(slack.calls())
     for team in (one, "", "T0", "API"):
         with pytest.raises(NotInstalled) as refused:
-            await installations.client(team).chat_postMessage(channel="C1", text="hello")
+            await installations.client(team).chat_postMessage(
+                channel="C1", text="hello"
+            )
         assert isinstance(refused.value, SlackApiError)
         assert "xox" not in str(refused.value)
     assert len(slack.calls()) == before
-    answers = await asyncio.gather(*(installations.client(two).auth_test() for _ in range(5)))
+    answers = await asyncio.gather(
+        *(installations.client(two).auth_test() for _ in range(5))
+    )
     assert {answer["team_id"] for answer in answers} == {two}
 
     # A ciphertext is good for one workspace only.

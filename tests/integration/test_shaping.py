@@ -23,7 +23,11 @@ FOODS = ("ramen", "sushi", "soba", "udon", "natto", "tempura", "curry", "okonomi
 def remember(app: App, person: Person) -> None:
     """Store more memories than are shown."""
     for food in FOODS:
-        value = {"kind": "UserFoodPreference", "content": {"food_name": food}, "sources": []}
+        value = {
+            "kind": "UserFoodPreference",
+            "content": {"food_name": food},
+            "sources": [],
+        }
         put_memory(app.database, person.namespace("dm"), value)
 
 
@@ -41,7 +45,9 @@ async def press(app: App, who: Person, message: Message) -> Answer:
         for element in elements(one)
         if isinstance(clicked_act(element), ShowShaping)
     ]
-    return await app.interface.press(who, {**shown, "channel": message.channel_id}, element)
+    return await app.interface.press(
+        who, {**shown, "channel": message.channel_id}, element
+    )
 
 
 async def test_the_click_shows_the_memories_that_are_near_and_marks_those_in_the_answer(
@@ -58,11 +64,16 @@ async def test_the_click_shows_the_memories_that_are_near_and_marks_those_in_the
     assert rows[0] == say("en", "shaping_note")
     assert len(rows) == 6
     mark = say("en", "shaping_in_answer")
-    assert {row.split("\n")[0] for row in rows if mark in row} == {"Likes soba", "Likes curry"}
+    assert {row.split("\n")[0] for row in rows if mark in row} == {
+        "Likes soba",
+        "Likes curry",
+    }
     assert app.shown(asked) == before
 
 
-async def test_no_button_stands_where_no_memory_has_words_in_the_answer(app: App) -> None:
+async def test_no_button_stands_where_no_memory_has_words_in_the_answer(
+    app: App,
+) -> None:
     """Nor below an acknowledgement and the work of a control tool."""
     place = app.slack.place()
     remember(app, app.person(place))
@@ -70,7 +81,9 @@ async def test_no_button_stands_where_no_memory_has_words_in_the_answer(app: App
     app.script("Understood: you like ramen.")
     told = await app.ask(place, "I like ramen")
     assert pressable(app.shown(told), ShowShaping) == []
-    app.script_calls(("memory_settings", {"action": "open"}), text="Ramen, soba: see below.")
+    app.script_calls(
+        ("memory_settings", {"action": "open"}), text="Ramen, soba: see below."
+    )
     assert pressable(app.shown(await app.ask(place, "Show my list")), ShowShaping) == []
 
 
@@ -78,7 +91,11 @@ async def test_somebody_else_is_not_shown_what_shaped_an_answer(app: App) -> Non
     """They are told so beside the answer."""
     place = app.slack.place(channel="public")
     for food in FOODS:
-        value = {"kind": "UserFoodPreference", "content": {"food_name": food}, "sources": []}
+        value = {
+            "kind": "UserFoodPreference",
+            "content": {"food_name": food},
+            "sources": [],
+        }
         put_memory(app.database, app.person(place).namespace("public"), value)
     asked = await ask(app, place, "How about soba?")
     user, _ = app.slack.person()
@@ -95,9 +112,13 @@ async def test_what_is_gone_is_said_in_one_sentence(app: App, forgotten: bool) -
     remember(app, app.person(place))
     asked = await ask(app, place, "How about soba?")
     if forgotten:
-        app.rows("DELETE FROM store WHERE prefix LIKE %s RETURNING 1", f"%{place.user}%")
+        app.rows(
+            "DELETE FROM store WHERE prefix LIKE %s RETURNING 1", f"%{place.user}%"
+        )
     else:
-        app.rows("UPDATE messages SET question = '', words = '', reply = NULL RETURNING 1")
+        app.rows(
+            "UPDATE messages SET question = '', words = '', reply = NULL RETURNING 1"
+        )
     opened = await press(app, asked.person, asked)
     if not forgotten:
         assert (opened.line, opened.form) == (say("en", "others_answer"), None)

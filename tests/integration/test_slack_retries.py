@@ -42,7 +42,9 @@ class Faulty:
         if fault.get("lost"):
             assert request.transport is not None
             request.transport.abort()
-        headers = {"Retry-After": fault["retry_after"]} if "retry_after" in fault else {}
+        headers = (
+            {"Retry-After": fault["retry_after"]} if "retry_after" in fault else {}
+        )
         if "text" in fault:
             return web.Response(
                 status=fault["status"], text=fault["text"], content_type="text/html"
@@ -100,7 +102,13 @@ async def call(client: AsyncWebClient, method: str) -> str:
         ("chat.postMessage", 0, [LIMITED], "ratelimited", 1),
         ("conversations.replies", 0, [TROUBLE], "unknown", 1),
         # What may have been carried out is made again if that does less harm than its loss.
-        ("conversations.replies", 60, [TROUBLE, TROUBLE_BY_NAME, PROXY_PAGE, LOST], "", 5),
+        (
+            "conversations.replies",
+            60,
+            [TROUBLE, TROUBLE_BY_NAME, PROXY_PAGE, LOST],
+            "",
+            5,
+        ),
         ("chat.delete", 60, [LOST], "", 2),
         ("agents.sessions.setStatus", 60, [TROUBLE], "", 2),
         ("chat.stopStream", 60, [TROUBLE_BY_NAME], "", 2),
@@ -148,7 +156,9 @@ async def test_other_calls_wait_with_the_refused_one(slack: Faulty) -> None:
     """What Slack refuses one caller is not asked by another before the time that Slack named."""
     slack.faults = [LIMITED]
     installations = slack.installations()
-    refused = asyncio.create_task(call(installations.client(TEAM, patience=60), "chat.delete"))
+    refused = asyncio.create_task(
+        call(installations.client(TEAM, patience=60), "chat.delete")
+    )
     while not installations.limits.wait(TEAM, "chat.delete"):  # noqa: ASYNC110 - no event tells
         await asyncio.sleep(0)
     assert await call(installations.client(TEAM, patience=30), "chat.delete") == ""

@@ -91,17 +91,23 @@ def bolt_app(double: Slack) -> AsyncApp:
 
 def settings_of(double: Slack) -> Settings:
     """Return the settings that lead to this Slack."""
-    return Settings(slack_app_token=SecretStr("xapp-1"), slack_api_url=f"{double.url}/api/")
+    return Settings(
+        slack_app_token=SecretStr("xapp-1"), slack_api_url=f"{double.url}/api/"
+    )
 
 
 async def _nobody() -> AuthorizeResult:
     return AuthorizeResult(enterprise_id=None, team_id="T1", bot_token="xoxb-1")
 
 
-async def test_a_lost_connection_is_opened_again_at_another_address(double: Slack) -> None:
+async def test_a_lost_connection_is_opened_again_at_another_address(
+    double: Slack,
+) -> None:
     """An address that leads nowhere is dropped, at the start and after a connection was lost."""
     double.dead = 1
-    async with socket_mode(bolt_app(double), settings_of(double), ping_seconds=0.5) as connection:
+    async with socket_mode(
+        bolt_app(double), settings_of(double), ping_seconds=0.5
+    ) as connection:
         assert await connection.is_connected()
         assert double.given >= 2
         [line] = double.open
@@ -127,7 +133,10 @@ async def test_another_installation_on_the_same_app_token_is_a_warning(
     async with socket_mode(bolt_app(double), settings_of(double), count):
         await until(lambda: warnings.sentences)
         [sentence] = warnings.sentences
-        assert "Slack counted 2 connections of this app, but 1 process(es) share this" in sentence
+        assert (
+            "Slack counted 2 connections of this app, but 1 process(es) share this"
+            in sentence
+        )
         assert sentence in caplog.messages
         # Each process has two workers.
         for _ in range(2):
@@ -155,11 +164,19 @@ UNREADABLE: dict[str, dict[str, Any]] = {
     "an event that is none": {"type": "event_callback", "event": 7},
     "a message without a time": {
         "type": "event_callback",
-        "event": {"type": "message", "channel_type": "im", "channel": "D1", "user": "U1"},
+        "event": {
+            "type": "message",
+            "channel_type": "im",
+            "channel": "D1",
+            "user": "U1",
+        },
     },
     "a click that is none": {"type": "block_actions", "actions": [7]},
     "nothing listens to it": {"type": "of_the_future"},
-    "events were left out": {"type": "app_rate_limited", "minute_rate_limited": 1518467820},
+    "events were left out": {
+        "type": "app_rate_limited",
+        "minute_rate_limited": 1518467820,
+    },
 }
 # What PostgreSQL says of a statement while it shuts down.
 SHUTTING_DOWN: LiteralString = """
@@ -167,7 +184,9 @@ CREATE FUNCTION shutting_down() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'shutting down' USING ERRCODE = 'admin_shutdown'; END $$;
 CREATE TRIGGER shutting_down BEFORE INSERT ON messages EXECUTE FUNCTION shutting_down()
 """
-STORED: LiteralString = "SELECT message->>'text' AS text FROM messages WHERE channel_id = 'D1'"
+STORED: LiteralString = (
+    "SELECT message->>'text' AS text FROM messages WHERE channel_id = 'D1'"
+)
 
 
 @pytest.mark.failed_calls(
@@ -198,7 +217,11 @@ async def test_only_what_slack_is_to_send_again_is_not_acknowledged(
 
 async def test_a_form_of_another_version_says_so(double: Slack, app: App) -> None:
     """What it would do cannot be read: it becomes one sentence, and does nothing."""
-    view = {"type": "modal", "callback_id": "memory", "private_metadata": '{"key": "a-key"}'}
+    view = {
+        "type": "modal",
+        "callback_id": "memory",
+        "private_metadata": '{"key": "a-key"}',
+    }
     submission = {
         "type": "view_submission",
         "team": {"id": app.slack.team_id},

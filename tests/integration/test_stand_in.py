@@ -21,14 +21,25 @@ from tests.integration.app import App
 def test_every_sentence_of_the_pages_is_understood() -> None:
     """The tables name only what matches a form."""
     page = (ROOT / "docs/reference/stand-in-model.md").read_text("utf-8")
-    rows = re.findall(r"^\| [a-z ]+ \| (.*) \|$", page.partition("## As a test")[0], re.M)
+    rows = re.findall(
+        r"^\| [a-z ]+ \| (.*) \|$", page.partition("## As a test")[0], re.M
+    )
     sentences = [one for row in rows for one in row.split(" · ")]
-    for name in ("docs/controls.md", "docs/controls.ja.md", "README.md", "docs/README.ja.md"):
+    for name in (
+        "docs/controls.md",
+        "docs/controls.ja.md",
+        "README.md",
+        "docs/README.ja.md",
+    ):
         text = (ROOT / name).read_text("utf-8")
-        told = re.findall(r"^\| \d+\. .* \| (.*) \|$|^[14]\. ((?:.|\n   )*)", text, re.M)
+        told = re.findall(
+            r"^\| \d+\. .* \| (.*) \|$|^[14]\. ((?:.|\n   )*)", text, re.M
+        )
         sentences += re.findall("[“「`](.+?)[”」`]", "\n".join(map("".join, told)))
     assert len(sentences) > 60
-    assert [one for one in sentences if "unknown" in {said.name for said in read(one)}] == []
+    assert [
+        one for one in sentences if "unknown" in {said.name for said in read(one)}
+    ] == []
 
 
 RAMEN = {"food_name": "ramen"}
@@ -45,7 +56,12 @@ PLAIN = {
 def proposal(sentence: str, **given: Any) -> dict[str, Any]:
     """One proposal as the app writes it; an addition of a liked dish unless `given` says more."""
     values = {"food_name": "ramen", "preference": 80}
-    plain = {"index": 0, "change": "add", "kind": "UserFoodPreference", "values": values}
+    plain = {
+        "index": 0,
+        "change": "add",
+        "kind": "UserFoodPreference",
+        "values": values,
+    }
     return {**plain, "old": None, "sentence": sentence, **given}
 
 
@@ -61,22 +77,33 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
         (proposal("I don't think I like ramen"), {"supported": False}),
         (
             proposal(
-                "I meant miso ramen, not ramen", old=RAMEN, values={"food_name": "miso ramen"}
+                "I meant miso ramen, not ramen",
+                old=RAMEN,
+                values={"food_name": "miso ramen"},
             ),
             {"conflict": "replaces"},
         ),
-        (proposed_fact("糖尿病です", "糖尿病です。"), {"sensitive": "health", "may_harm": True}),
         (
-            proposed_fact("I moved to Tokyo", "I moved to Tokyo", old={"fact": "I live in Osaka"}),
+            proposed_fact("糖尿病です", "糖尿病です。"),
+            {"sensitive": "health", "may_harm": True},
+        ),
+        (
+            proposed_fact(
+                "I moved to Tokyo", "I moved to Tokyo", old={"fact": "I live in Osaka"}
+            ),
             {"conflict": "replaces"},
         ),
         (
-            proposed_fact("I live in Tokyo", "I live in Tokyo", old={"fact": "I live in Osaka"}),
+            proposed_fact(
+                "I live in Tokyo", "I live in Tokyo", old={"fact": "I live in Osaka"}
+            ),
             {"conflict": "unclear"},
         ),
         (
             proposed_fact(
-                "My manager is Tom", "My manager is Tom", old={"fact": "My manager is Sarah"}
+                "My manager is Tom",
+                "My manager is Tom",
+                old={"fact": "My manager is Sarah"},
             ),
             {"conflict": "unclear"},
         ),
@@ -98,7 +125,9 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
         ),
         (
             proposed_fact(
-                "My manager is Tom", "I meant Tom, not Sarah", old={"fact": "My manager is Sarah"}
+                "My manager is Tom",
+                "I meant Tom, not Sarah",
+                old={"fact": "My manager is Sarah"},
             ),
             {"conflict": "replaces"},
         ),
@@ -116,26 +145,47 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
                 ("I'll send Mia the figures by Monday", "2026-11-23", None),
                 ("I told Mia I'd review her draft by tomorrow", "2026-11-21", None),
                 ("I owe Mia the figures by Friday", "2026-11-27", None),
-                ("月曜日の正午までにミアさんに数字を送ると約束しました", "2026-11-23", "12:00"),
+                (
+                    "月曜日の正午までにミアさんに数字を送ると約束しました",
+                    "2026-11-23",
+                    "12:00",
+                ),
                 ("明日までにミアさんに数字を送ります", "2026-11-21", None),
                 ("I'll send Mia the figures on Monday", "2026-11-23", None),
                 ("ミアさんに月曜日までに数字を送ると約束しました", "2026-11-23", None),
                 ("Remind me tomorrow at 9 to call the dentist", "2026-11-21", "09:00"),
                 ("remind me on Friday to send the report", "2026-11-27", None),
                 ("Please remind me to water the plants tomorrow", "2026-11-21", None),
-                ("Can you remind me today at 3:30 pm to call Ben?", "2026-11-20", "15:30"),
+                (
+                    "Can you remind me today at 3:30 pm to call Ben?",
+                    "2026-11-20",
+                    "15:30",
+                ),
                 ("Remind me on Tuesday to finish it by Friday", "2026-11-24", None),
                 ("Remind me to call Ben", None, None),
-                ("明日の9時に歯医者に電話するのをリマインドして", "2026-11-21", "09:00"),
+                (
+                    "明日の9時に歯医者に電話するのをリマインドして",
+                    "2026-11-21",
+                    "09:00",
+                ),
                 ("明日9時に歯医者に電話することを思い出させて", "2026-11-21", "09:00"),
                 ("金曜日に報告書を送るようリマインドして", "2026-11-27", None),
-                ("今日の午後3時半に電話するようリマインドしてくれますか？", "2026-11-20", "15:30"),
+                (
+                    "今日の午後3時半に電話するようリマインドしてくれますか？",
+                    "2026-11-20",
+                    "15:30",
+                ),
                 ("電話するのをリマインドしてください", None, None),
             )
         ),
         *(
             (
-                proposal(text, kind="Promise", values={"state": "done"}, old={"promise": what}),
+                proposal(
+                    text,
+                    kind="Promise",
+                    values={"state": "done"},
+                    old={"promise": what},
+                ),
                 {"conflict": "replaces"},
             )
             for text, what in (
@@ -143,7 +193,10 @@ def proposed_fact(text: str, sentence: str, **given: Any) -> dict[str, Any]:
                 ("月曜日にミアさんに数字を送りました", "数字を送る"),
             )
         ),
-        (proposal("I'm sick of ramen", change="remove", old=RAMEN), {"conflict": "replaces"}),
+        (
+            proposal("I'm sick of ramen", change="remove", old=RAMEN),
+            {"conflict": "replaces"},
+        ),
     ],
 )
 async def test_a_verdict_says_what_the_sentence_says(
@@ -154,9 +207,20 @@ async def test_a_verdict_says_what_the_sentence_says(
 ) -> None:
     """Supported or not, whether it is a promise, until when, and whether it is about health."""
     frames = {"now": TODAY, "proposals": proposed}
-    request = "\n".join(f"<{name}>\n{framed(one)}\n</{name}>" for name, one in frames.items())
-    tools: Any = [{"type": "function", "name": "MemoryVerdicts", "strict": False, "parameters": {}}]
-    answer = await model_client.responses.create(model="kioku-stand-in", input=request, tools=tools)
+    request = "\n".join(
+        f"<{name}>\n{framed(one)}\n</{name}>" for name, one in frames.items()
+    )
+    tools: Any = [
+        {
+            "type": "function",
+            "name": "MemoryVerdicts",
+            "strict": False,
+            "parameters": {},
+        }
+    ]
+    answer = await model_client.responses.create(
+        model="kioku-stand-in", input=request, tools=tools
+    )
     [call] = answer.output
     assert isinstance(call, ResponseFunctionToolCall)
     assert call.name == "MemoryVerdicts"
@@ -169,15 +233,30 @@ async def test_a_verdict_says_what_the_sentence_says(
 @pytest.mark.parametrize(
     ("told", "remembered"),
     [
-        (["Remind me tomorrow at 9 to call the dentist"], {"due_time": "09:00", "to": None}),
-        (["明日の9時に歯医者に電話するのをリマインドして"], {"due_time": "09:00", "to": None}),
-        (["Remind me to call the dentist"], {"promise": "call the dentist", "due": None}),
         (
-            ["I promised Mia the Q3 figures by Friday noon", "I sent Mia the Q3 figures"],
+            ["Remind me tomorrow at 9 to call the dentist"],
+            {"due_time": "09:00", "to": None},
+        ),
+        (
+            ["明日の9時に歯医者に電話するのをリマインドして"],
+            {"due_time": "09:00", "to": None},
+        ),
+        (
+            ["Remind me to call the dentist"],
+            {"promise": "call the dentist", "due": None},
+        ),
+        (
+            [
+                "I promised Mia the Q3 figures by Friday noon",
+                "I sent Mia the Q3 figures",
+            ],
             {"promise": "the Q3 figures", "due_time": "12:00", "state": "done"},
         ),
         (
-            ["ミアさんに第3四半期の数字を送ると約束しました", "ミアさんに数字を送りました"],
+            [
+                "ミアさんに第3四半期の数字を送ると約束しました",
+                "ミアさんに数字を送りました",
+            ],
             {"promise": "第3四半期の数字を送る", "state": "done"},
         ),
         (
@@ -198,8 +277,12 @@ async def test_the_app_remembers_what_was_told(
     assert remembered.items() <= content.items()
 
 
-@pytest.mark.parametrize(("question", "language"), [("who is my manager?", 0), ("上司は誰？", 1)])
-async def test_an_answer_says_that_memory_is_off(app: App, question: str, language: int) -> None:
+@pytest.mark.parametrize(
+    ("question", "language"), [("who is my manager?", 0), ("上司は誰？", 1)]
+)
+async def test_an_answer_says_that_memory_is_off(
+    app: App, question: str, language: int
+) -> None:
     """The stand-in knows it from Kioku's prompt."""
     place = app.slack.place()
     await app.off(place)

@@ -29,7 +29,9 @@ def settings(slack: PlaygroundSlack, **changed: Any) -> Settings:
     """Return the settings of an app in the playground."""
     client = slack.client()
     token = SecretStr(str(client.token))
-    return Settings(**{"slack_bot_token": token, "slack_api_url": client.base_url, **changed})
+    return Settings(
+        **{"slack_bot_token": token, "slack_api_url": client.base_url, **changed}
+    )
 
 
 @pytest.mark.parametrize("faults", PASSING)
@@ -48,7 +50,9 @@ async def test_a_passing_trouble_does_not_end_the_start(
 async def test_a_refusal_ends_the_start_at_once(slack: PlaygroundSlack) -> None:
     """A token that Slack refuses is named, without a second try."""
     wrong = settings(slack, slack_bot_token=SecretStr("xoxb-no"))
-    with pytest.raises(Problem, match=r"Slack refuses SLACK_BOT_TOKEN \(invalid_auth\): inst"):
+    with pytest.raises(
+        Problem, match=r"Slack refuses SLACK_BOT_TOKEN \(invalid_auth\): inst"
+    ):
         await ask_slack(wrong, BOT_TOKEN, "auth.test")
     assert len(slack.calls("auth.test")) == 1
 
@@ -81,4 +85,6 @@ def test_other_processes_start_before_the_large_imports() -> None:
         "import bot.runtime.local, sys;"
         " print({'aiohttp', 'slack_sdk', 'openai', 'langgraph'} & {*sys.modules})"
     )
-    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"
+    assert (
+        subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"
+    )

@@ -73,7 +73,12 @@ class ToolTest:
 
     def put(self, namespace: Namespace, name: str) -> str:
         """Store a food and return its key."""
-        content = {"food_name": name, "cuisine": None, "preference": 80, "description": None}
+        content = {
+            "food_name": name,
+            "cuisine": None,
+            "preference": 80,
+            "description": None,
+        }
         value = {"kind": "UserFoodPreference", "content": content, "sources": []}
         return put_memory(self.database, namespace, value)
 
@@ -96,7 +101,9 @@ class ToolTest:
 
 
 @pytest.fixture
-def case(pool: Pool, embedder: Embedder, database: str, model: ScriptedModel) -> ToolTest:
+def case(
+    pool: Pool, embedder: Embedder, database: str, model: ScriptedModel
+) -> ToolTest:
     """What is tested."""
     return ToolTest(pool, embedder, database, model)
 
@@ -122,7 +129,9 @@ async def change(
 
 def failed(answer: Any) -> bool:
     """Say whether the answer is an error, as one sentence for the model."""
-    return isinstance(answer, dict) and list(answer) == ["error"] and bool(answer["error"])
+    return (
+        isinstance(answer, dict) and list(answer) == ["error"] and bool(answer["error"])
+    )
 
 
 # --- definitions ---------------------------------------------------------------------------
@@ -130,7 +139,9 @@ def failed(answer: Any) -> bool:
 
 def test_the_model_can_name_nobody() -> None:
     """No tool has a parameter for a person, a team, a namespace or a filter."""
-    parameters = {one["name"]: {*one["parameters"]["properties"]} for one in memory_tools(SCHEMAS)}
+    parameters = {
+        one["name"]: {*one["parameters"]["properties"]} for one in memory_tools(SCHEMAS)
+    }
     assert parameters == {
         "memory_search": {"query", "limit"},
         "memory_change": {"content", "action", "id", "evidence"},
@@ -144,7 +155,9 @@ def test_each_kind_and_field_is_named() -> None:
     assert set(content) == {"type", "description"}
     kinds: list[type[BaseModel]] = [*SCHEMAS, Note]
     for schema in kinds:
-        [line] = [one for one in content["description"].splitlines() if schema.__name__ in one]
+        [line] = [
+            one for one in content["description"].splitlines() if schema.__name__ in one
+        ]
         assert all(name in line for name in schema.model_fields)
     assert content["description"].splitlines()[-1] == (
         "Note(text, weight? 1-5, mood? good|bad, tags? array, done? boolean, level? 1-10) Anything."
@@ -159,7 +172,9 @@ class Note(BaseModel):
     More of it.
     """
 
-    model_config = ConfigDict(json_schema_extra={"kioku": {"subject": "text", "level": "level"}})
+    model_config = ConfigDict(
+        json_schema_extra={"kioku": {"subject": "text", "level": "level"}}
+    )
 
     text: str
     weight: int | None = Field(None, ge=1, le=5)
@@ -193,7 +208,9 @@ async def test_search_returns_ids_and_contents(case: ToolTest) -> None:
 
 
 @pytest.mark.parametrize("characters", [600, SEARCH_BYTES])
-async def test_search_of_long_memories_is_bounded(case: ToolTest, characters: int) -> None:
+async def test_search_of_long_memories_is_bounded(
+    case: ToolTest, characters: int
+) -> None:
     """A search returns at most 6,000 bytes; the memories that it leaves out are not `recalled`."""
     for number in range(SEARCH_LIMIT):
         case.put(OWN, f"{number}" + "長" * characters)
@@ -237,7 +254,11 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
         k: v for k, v in content.items() if k != "kind" and v is not None
     }
     (source,) = value["sources"]
-    assert (source["actor"], source["channel"], source["ts"]) == ("tool", "D1", "100.000100")
+    assert (source["actor"], source["channel"], source["ts"]) == (
+        "tool",
+        "D1",
+        "100.000100",
+    )
     assert source["evidence"] in text
     assert [one.action for one in tools.changes] == ["remembered"]
     assert not tools.to_forget
@@ -250,11 +271,20 @@ async def test_what_is_to_be_remembered_is_stored_at_once(
     [
         ("What shall I eat?", RAMEN, "I love ramen", "no_evidence"),
         ("", RAMEN, "I love ramen", "no_evidence"),
-        ("I love ramen", {**RAMEN, "description": "see https://evil.site/x"}, None, "unusable"),
+        (
+            "I love ramen",
+            {**RAMEN, "description": "see https://evil.site/x"},
+            None,
+            "unusable",
+        ),
     ],
 )
 async def test_only_what_is_quoted_is_stored(
-    case: ToolTest, text: str, content: dict[str, Any], evidence: str | None, reason: str
+    case: ToolTest,
+    text: str,
+    content: dict[str, Any],
+    evidence: str | None,
+    reason: str,
 ) -> None:
     """Without a quote of this message nothing is stored, nor is a link that nobody typed."""
     tools = case.tools(text)
@@ -280,7 +310,9 @@ async def test_only_what_the_verdict_lets_pass_is_stored(
     case: ToolTest, verdict: Any, reason: str
 ) -> None:
     """What the verdict refuses is not stored, and the reason told to the model and kept."""
-    case.model.verdicts = [verdict, verdict] if isinstance(verdict, str) else [{0: verdict}]
+    case.model.verdicts = (
+        [verdict, verdict] if isinstance(verdict, str) else [{0: verdict}]
+    )
     tools = case.tools("Remember that I love ramen")
     async with case.unchanged():
         told = await change(tools, RAMEN)
@@ -306,7 +338,9 @@ async def test_a_verdict_that_takes_too_long_waits(
     assert "nothing was stored" in (await change(tools, RAMEN))["error"]
 
 
-async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: ToolTest) -> None:
+async def test_bad_arguments_change_nothing(
+    subtests: pytest.Subtests, case: ToolTest
+) -> None:
     """What is empty, invented or misshapen is an error; the right call after it works."""
     key = case.put(OWN, "ramen")
     tools = case.tools("Remember that I love ramen; forget ramen, I am done with it")
@@ -323,24 +357,37 @@ async def test_bad_arguments_change_nothing(subtests: pytest.Subtests, case: Too
         {"action": "destroy", "content": RAMEN},
         {"action": ["create"], "content": RAMEN},
         {"action": "update", "content": RAMEN},
-        {"action": "update", "content": RAMEN, "id": "11111111-2222-4333-8444-555555555555"},
+        {
+            "action": "update",
+            "content": RAMEN,
+            "id": "11111111-2222-4333-8444-555555555555",
+        },
         {"action": "update", "content": {**RAMEN, "preference": 0}, "id": "KNOWN"},
         {"action": "delete", "id": "11111111-2222-4333-8444-555555555555"},
         {"action": "delete", "id": ["KNOWN"]},
     ):
         with subtests.test(arguments=arguments):
-            given = {name: key if value == "KNOWN" else value for name, value in arguments.items()}
+            given = {
+                name: key if value == "KNOWN" else value
+                for name, value in arguments.items()
+            }
             async with case.unchanged():
                 assert failed(
-                    await call(tools, "memory_change", **{"evidence": "I love ramen", **given})
+                    await call(
+                        tools, "memory_change", **{"evidence": "I love ramen", **given}
+                    )
                 )
             assert tools.to_forget == []
     told = await change(tools, RAMEN, action="update", id=key)
     assert told[0]["done"] is True
 
 
-@pytest.mark.parametrize("own", [OWN, ALICE.namespace(PUBLIC)], ids=["somebody's", "private"])
-async def test_the_id_of_what_is_not_seen_there_is_no_id(case: ToolTest, own: Namespace) -> None:
+@pytest.mark.parametrize(
+    "own", [OWN, ALICE.namespace(PUBLIC)], ids=["somebody's", "private"]
+)
+async def test_the_id_of_what_is_not_seen_there_is_no_id(
+    case: ToolTest, own: Namespace
+) -> None:
     """Another person's memory, or a private one in public, is neither changed nor proposed."""
     unseen = case.put(BOB.namespace(DM) if own == OWN else OWN, "ramen")
     tools = case.tools("Remember that I love ramen. Forget ramen.", own=own)
@@ -353,9 +400,13 @@ async def test_the_id_of_what_is_not_seen_there_is_no_id(case: ToolTest, own: Na
 # --- limits and faults ---------------------------------------------------------------------
 
 
-async def test_without_embeddings_a_memory_is_stored(case: ToolTest, stand_in: Server) -> None:
+async def test_without_embeddings_a_memory_is_stored(
+    case: ToolTest, stand_in: Server
+) -> None:
     """While the embedding model is away, a memory of a small set is stored all the same."""
-    stand_in.call("/_model/faults", {"endpoint": "embeddings", "status": 500, "times": 1})
+    stand_in.call(
+        "/_model/faults", {"endpoint": "embeddings", "status": 500, "times": 1}
+    )
     told = await change(case.tools("Remember that I love ramen"), RAMEN)
     assert told[0]["done"] is True
 
@@ -369,7 +420,9 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
         case.model.verdicts = [{0: {"conflict": "unclear"}}]
         tools = case.tools("I live in Tokyo")
         async with case.unchanged():
-            told = await change(tools, {**home, "fact": "I live in Tokyo"}, action="update", id=key)
+            told = await change(
+                tools, {**home, "fact": "I live in Tokyo"}, action="update", id=key
+            )
         assert tools.changes == ()
         assert told["done"] is False
         assert "asked" in told
@@ -379,9 +432,15 @@ async def test_what_a_tool_leaves_open_is_asked(case: ToolTest) -> None:
     assert left.id == question.id
 
 
-async def test_the_model_of_a_channel_is_told_only_what_the_channel_knows(case: ToolTest) -> None:
+async def test_the_model_of_a_channel_is_told_only_what_the_channel_knows(
+    case: ToolTest,
+) -> None:
     """What direct messages know of the same memory, or that they do, is in no output of a tool."""
-    content = {"food_name": "ramen", "preference": 80, "description": "comforts me at night"}
+    content = {
+        "food_name": "ramen",
+        "preference": 80,
+        "description": "comforts me at night",
+    }
     put_memory(case.database, OWN, {"kind": RAMEN["kind"], "content": content})
     tools = case.tools("I love ramen. I love soba", own=ALICE.namespace(PUBLIC))
     [known] = await change(tools, RAMEN, "I love ramen")

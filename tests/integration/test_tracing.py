@@ -82,7 +82,9 @@ def called(stand_in: Server, database: str, **settings: str) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stderr
 
 
-def test_a_formation_is_in_no_trace(stand_in: Server, database: str, collector: Collector) -> None:
+def test_a_formation_is_in_no_trace(
+    stand_in: Server, database: str, collector: Collector
+) -> None:
     """The caller's run is traced as it chose; what a formation sends its model is not in it."""
     called(stand_in, database, **collector.settings("LANGSMITH_TRACING_V2"))
     traced = "".join(collector.bodies)

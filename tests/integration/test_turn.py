@@ -59,7 +59,9 @@ async def test_the_first_message_is_dated_by_the_persons_clock(app: App) -> None
 async def test_fresh_words_are_known_before_they_are_formed(app: App) -> None:
     """What a person said in one thread is known at once in their next DM, and in no channel."""
     place = app.slack.place(channel="public")
-    dm = PersonThread(place.user, place.team, app.slack.say(place.user)["channel"], "", "")
+    dm = PersonThread(
+        place.user, place.team, app.slack.say(place.user)["channel"], "", ""
+    )
     await app.ask(place, "<@BOT> I am vegetarian")
     await app.ask(dm, "I own a tuba. What shall I eat?")
     assert "I am vegetarian" in app.context()
@@ -70,7 +72,9 @@ async def test_fresh_words_are_known_before_they_are_formed(app: App) -> None:
 async def test_history_is_the_persons_and_the_places(app: App) -> None:
     """A DM knows the person's other DM threads; a thread in a channel knows itself alone."""
     place = app.slack.place(channel="public")
-    dm = PersonThread(place.user, place.team, app.slack.say(place.user)["channel"], "", "")
+    dm = PersonThread(
+        place.user, place.team, app.slack.say(place.user)["channel"], "", ""
+    )
     await app.ask(dm, "first question in dm")
     await app.ask(dm, "second question in dm")
     assert [m["content"] for m in app.prompts()[-1] if m["role"] == "user"] == [
@@ -111,7 +115,9 @@ async def test_a_model_that_refuses_is_one_sentence(app: App) -> None:
     assert app.turn(again)["status"] == "answered"
 
 
-async def answering_slowly(app: App, place: PersonThread) -> tuple[Message, asyncio.Task[None]]:
+async def answering_slowly(
+    app: App, place: PersonThread
+) -> tuple[Message, asyncio.Task[None]]:
     """Begin an answer that takes long, and wait until a part of it is shown."""
     app.stand_in.call("/_model/settings", {"token_ms": 100})
     app.script("word " * 300)
@@ -123,7 +129,8 @@ async def answering_slowly(app: App, place: PersonThread) -> tuple[Message, asyn
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="A stream that still runs is to be deleted."
+    "chat.delete: cant_delete_message",
+    because="A stream that still runs is to be deleted.",
 )
 async def test_a_question_deleted_while_answered_leaves_no_words(app: App) -> None:
     """A question that is taken back stops its answer, and nothing of it is kept or formed."""
@@ -140,7 +147,9 @@ async def test_a_question_deleted_while_answered_leaves_no_words(app: App) -> No
     assert app.event(asked)["status"] == "deleted"
 
 
-async def test_a_deletion_that_does_not_show_the_message_deletes_its_words(app: App) -> None:
+async def test_a_deletion_that_does_not_show_the_message_deletes_its_words(
+    app: App,
+) -> None:
     """Slack's reference has the event without `previous_message`: the row knows its thread."""
     place = app.slack.place()
     root = await app.ask(place, "Hello")
@@ -152,7 +161,8 @@ async def test_a_deletion_that_does_not_show_the_message_deletes_its_words(app: 
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="A stream that still runs is to be deleted."
+    "chat.delete: cant_delete_message",
+    because="A stream that still runs is to be deleted.",
 )
 async def test_an_edit_during_the_answer_begins_it_again(app: App) -> None:
     """An edited question's answer is given up and deleted, and the new one takes its place."""
@@ -214,7 +224,9 @@ async def test_an_edit_in_the_last_moment_counts(app: App) -> None:
     asked = await app.receive(place, "I like ramen")
     waiting = await take_message(app.core, asked.thread, uuid4())
     assert waiting is not None
-    turn = await begin_turn(app.core, waiting, question="I like ramen", words="I like ramen")
+    turn = await begin_turn(
+        app.core, waiting, question="I like ramen", words="I like ramen"
+    )
     await app.edit(asked, "I like sushi")
     with pytest.raises(Superseded):
         await end_turn(app.core, turn, "answered", reply="Ramen!")
@@ -252,7 +264,12 @@ async def test_a_turn_that_died_is_finished_not_repeated(app: App) -> None:
     assert app.turn(asked)["reply_ts"] == [shown["ts"] for shown in app.shown(asked)]
 
 
-_WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.postMessage")
+_WRITES = (
+    "chat.startStream",
+    "chat.appendStream",
+    "chat.stopStream",
+    "chat.postMessage",
+)
 
 
 @pytest.mark.failed_calls(
@@ -260,7 +277,9 @@ _WRITES = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.pos
     because="The worker that was taken over leaves a stream that runs.",
 )
 @pytest.mark.parametrize("moment", ["before the model", "in the words"])
-async def test_a_worker_that_was_taken_over_touches_nothing_more(app: App, moment: str) -> None:
+async def test_a_worker_that_was_taken_over_touches_nothing_more(
+    app: App, moment: str
+) -> None:
     """A worker believed dead that lives on stops where it is, and the other's answer stays."""
     place = app.slack.place(channel="public")
     asked = await app.receive(place, "<@BOT> Hello", thread_ts=place.root)
@@ -338,7 +357,8 @@ async def test_what_always_fails_is_given_up_in_the_end(app: App) -> None:
             await app.answering.drain(asked.thread)
             # Meanwhile it waits, and no process answers it.
             released += app.rows(
-                "SELECT failures FROM messages WHERE ts = %s AND token IS NULL", asked.ts
+                "SELECT failures FROM messages WHERE ts = %s AND token IS NULL",
+                asked.ts,
             )
     finally:
         app.rows("ALTER TABLE away RENAME TO conversations")
@@ -391,7 +411,9 @@ async def test_words_stay_while_the_model_refuses_requests(app: App) -> None:
     assert len(await app.memories(asked.person)) == 2
 
 
-async def test_waiting_for_a_pause_is_no_failure_of_a_formation(make_app: MakeApp) -> None:
+async def test_waiting_for_a_pause_is_no_failure_of_a_formation(
+    make_app: MakeApp,
+) -> None:
     """Who wrote on for a while does not wait longer once the memory model fails."""
     app = await make_app(formation_delay=30.0)
     asked = await app.ask(app.slack.place(), "I like ramen")

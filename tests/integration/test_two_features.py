@@ -28,7 +28,9 @@ from tests.person import shown
 from tests.waiting import until
 
 
-async def test_a_card_that_is_the_whole_answer_is_not_stored_with_who_asked(app: App) -> None:
+async def test_a_card_that_is_the_whole_answer_is_not_stored_with_who_asked(
+    app: App,
+) -> None:
     """The model adds nothing to it; what its author hides then is in no later prompt."""
     _, aya = named(app, "Ayaka Stored")
     jonas, _ = named(app, "Jonas Stored")
@@ -46,8 +48,15 @@ async def test_a_form_that_was_opened_before_a_move_does_not_undo_it(app: App) -
     """It is saved as it was, and its menu still shows the old place."""
     place = app.slack.place(channel="public")
     person = app.person(place)
-    given = [({"fact": "I have diabetes"}, Origin(actor="command", evidence="I have diabetes"))]
-    await add_memories(app.pool, app.embedder, person.namespace(PUBLIC), "UserFact", given)
+    given = [
+        (
+            {"fact": "I have diabetes"},
+            Origin(actor="command", evidence="I have diabetes"),
+        )
+    ]
+    await add_memories(
+        app.pool, app.embedder, person.namespace(PUBLIC), "UserFact", given
+    )
     [memory] = await app.memories(person)
     opened = await app.click(person, Edit(key=memory.key))
     await move_memory(app.pool, app.embedder, person, memory.key, DM)
@@ -86,7 +95,9 @@ async def test_memory_that_is_off_in_a_thread_is_so_for_its_shortcuts(
     place = app.slack.place(channel="public")
     root = await app.ask(place, "<@BOT> hello")
     await app.off(place, root.thread)
-    said = app.slack.say(place.user, place.channel, "We deploy on Fridays", thread_ts=root.ts)
+    said = app.slack.say(
+        place.user, place.channel, "We deploy on Fridays", thread_ts=root.ts
+    )
     here = PersonThread(place.user, place.team, place.channel, said["ts"], root.ts)
     answer = await app.interface.point_at(here, app.person(place), shortcut)
     assert await app.memories(app.person(place)) == []
@@ -196,7 +207,9 @@ async def test_tomorrow_below_an_old_reminder_loses_no_later_one(app: App) -> No
     memory = await promised(app, place, **in_days(10))
     answer = await app.click(app.person(place), Snooze(key=memory.key))
     assert answer.line == say("en", "changed_meanwhile")
-    days = app.rows("SELECT day::text FROM promise_reminders WHERE key = %s", memory.key)
+    days = app.rows(
+        "SELECT day::text FROM promise_reminders WHERE key = %s", memory.key
+    )
     assert in_days(10)["due"] in [row["day"] for row in days]
 
 
@@ -212,7 +225,9 @@ async def test_memory_on_in_words_ends_all_that_turns_it_off_here(app: App) -> N
     assert app.turn(later)["words"] == "I love soba"
 
 
-async def test_a_thread_is_not_said_to_be_on_while_memory_is_off_everywhere(app: App) -> None:
+async def test_a_thread_is_not_said_to_be_on_while_memory_is_off_everywhere(
+    app: App,
+) -> None:
     """The button is below an earlier message about the thread."""
     said = await app.ask(app.slack.place(), "hello")
     place = PersonThread(said.user_id, said.team_id, said.channel_id, said.ts, said.ts)
@@ -226,7 +241,9 @@ async def test_a_mention_below_a_message_to_nobody_is_caught_up_with(app: App) -
     """Both came while the app was away."""
     place = app.slack.place(channel="public", text="Good morning, all")
     await backfill.mark(app.core, [app.slack.team_id])
-    app.rows("UPDATE listening SET heard_at = now() - interval '10 minutes' RETURNING 1")
+    app.rows(
+        "UPDATE listening SET heard_at = now() - interval '10 minutes' RETURNING 1"
+    )
     mention = f"<@{app.slack.bot_user_id}> why?"
     said = app.slack.say(place.user, place.channel, mention, thread_ts=place.ts)
     await backfill.mark(app.core, [app.slack.team_id])
@@ -234,7 +251,9 @@ async def test_a_mention_below_a_message_to_nobody_is_caught_up_with(app: App) -
     while plans := app.take_jobs(CATCH_UP):
         for job in plans:
             await backfill.plan(app.core, **job)
-    while reads := [one for one in app.take_jobs(READ_MISSED) if one["channel"] == place.channel]:
+    while reads := [
+        one for one in app.take_jobs(READ_MISSED) if one["channel"] == place.channel
+    ]:
         for job in reads:
             await backfill.read(app.core, **job)
     found = "SELECT status FROM messages WHERE channel_id = %s AND ts = %s"

@@ -21,7 +21,9 @@ async def forget_everything(app: App, message: Message) -> UndoAct | None:
 
 async def foods(app: App, message: Message) -> list[str]:
     """Return what is remembered of the author's food."""
-    return [memory.content["food_name"] for memory in await app.memories(message.person)]
+    return [
+        memory.content["food_name"] for memory in await app.memories(message.person)
+    ]
 
 
 @pytest.mark.parametrize("text", [None, "I love sushi"], ids=["deleted", "edited"])
@@ -40,7 +42,9 @@ async def test_undo_restores_nothing_that_was_changed_in_slack_meanwhile(
     assert "ramen" not in await foods(app, message)
 
 
-async def test_what_names_a_forgotten_memory_goes_also_if_its_message_is_deleted(app: App) -> None:
+async def test_what_names_a_forgotten_memory_goes_also_if_its_message_is_deleted(
+    app: App,
+) -> None:
     """The purge deletes an answer that names it; other forgettings can still be undone."""
     place = app.slack.place()
     said = await app.ask(place, "I love ramen")
@@ -48,8 +52,12 @@ async def test_what_names_a_forgotten_memory_goes_also_if_its_message_is_deleted
     app.script("You love ramen.")
     asked = await app.ask(place, "What do I like?")
     await app.form(said)
-    [ramen] = [one for one in await app.memories(said.person) if "ramen" in str(one.content)]
-    [natto] = [one for one in await app.memories(said.person) if "natto" in str(one.content)]
+    [ramen] = [
+        one for one in await app.memories(said.person) if "ramen" in str(one.content)
+    ]
+    [natto] = [
+        one for one in await app.memories(said.person) if "natto" in str(one.content)
+    ]
     await app.click(said.person, Forget(keys=(ramen.key,)))
     forgetting = await app.click(said.person, Forget(keys=(natto.key,)))
     await app.change(said, None)
@@ -73,7 +81,9 @@ async def test_undo_restores_a_message_that_was_edited_before(app: App) -> None:
 
 
 @pytest.mark.parametrize("answered", [True, False])
-async def test_an_edit_without_the_previous_message_is_remembered(app: App, answered: bool) -> None:
+async def test_an_edit_without_the_previous_message_is_remembered(
+    app: App, answered: bool
+) -> None:
     """Slack's reference shows the event so: its message names the author."""
     place = app.slack.place()
     if answered:
@@ -93,7 +103,9 @@ async def test_an_edit_without_the_previous_message_is_remembered(app: App, answ
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("I love ramen", ["ramen"]), (None, [])], ids=["there", "deleted"]
+    ("text", "expected"),
+    [("I love ramen", ["ramen"]), (None, [])],
+    ids=["there", "deleted"],
 )
 async def test_undo_of_an_undo_brings_back_what_the_message_still_says(
     app: App, text: str | None, expected: list[str]
@@ -118,7 +130,11 @@ async def test_an_edit_takes_what_a_message_of_which_something_was_forgotten_no_
     """What is left of the message has its quote to compare, whether the forgetting is undone."""
     message = await app.ask(app.slack.place(), "I love ramen. I live in Osaka.")
     assert len(await app.form(message)) == 2
-    [ramen] = [one for one in await app.memories(message.person) if one.content.get("food_name")]
+    [ramen] = [
+        one
+        for one in await app.memories(message.person)
+        if one.content.get("food_name")
+    ]
     forgetting = await app.click(message.person, Forget(keys=(ramen.key,)))
     await app.change(message, "I love ramen! I moved to Osaka.")
     if undone:

@@ -31,7 +31,9 @@ def fail(app: App, kind: str, **how: Any) -> None:
         app.fault(endpoint=endpoint, kind=kind, times=-1, **how)
 
 
-async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(app: App) -> None:
+async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(
+    app: App,
+) -> None:
     """What the model fails with alone holds up nothing; *Changes* and one line say so."""
     poison(app, status=500)
     place = app.slack.place()
@@ -45,7 +47,9 @@ async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(app
     [job] = app.take_jobs(TELL_UNREAD)
     await tell_unread(app.core, **job)
     told = say("en", "messages_unread")
-    assert [one["text"] for one in app.shown(remembered) if one["text"] == told] == [told]
+    assert [one["text"] for one in app.shown(remembered) if one["text"] == told] == [
+        told
+    ]
 
     again = await app.ask(place, POISON)
     await app.form(again)
@@ -55,7 +59,9 @@ async def test_the_next_message_is_remembered_and_the_person_told_once_a_day(app
 
 
 @pytest.mark.parametrize("probe", [500, 503])
-async def test_words_wait_while_the_model_fails_for_everybody(app: App, probe: int) -> None:
+async def test_words_wait_while_the_model_fails_for_everybody(
+    app: App, probe: int
+) -> None:
     """An outage passes nothing over: the words stay, and nobody is told."""
     poison(app, status=500)
     fail(app, "probe", status=probe)

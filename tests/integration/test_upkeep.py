@@ -16,7 +16,10 @@ def age(app: App, days: float) -> None:
         " WHERE ended_at IS NOT NULL",
         seconds,
     )
-    app.rows("UPDATE procrastinate_events SET at = now() - make_interval(secs => %s)", seconds)
+    app.rows(
+        "UPDATE procrastinate_events SET at = now() - make_interval(secs => %s)",
+        seconds,
+    )
 
 
 async def test_a_message_whose_job_was_lost_gets_another(app: App) -> None:
@@ -25,13 +28,21 @@ async def test_a_message_whose_job_was_lost_gets_another(app: App) -> None:
     for one in (lost, died, waiting, answered):
         await store_message(app.core, one)
     for one in (died, answered):
-        app.rows("UPDATE messages SET token = gen_random_uuid() WHERE thread = %s", one.thread)
-    app.rows("UPDATE procrastinate_jobs SET status = 'doing' WHERE lock = %s", answered.thread)
+        app.rows(
+            "UPDATE messages SET token = gen_random_uuid() WHERE thread = %s",
+            one.thread,
+        )
+    app.rows(
+        "UPDATE procrastinate_jobs SET status = 'doing' WHERE lock = %s",
+        answered.thread,
+    )
     for one in (lost, died):
         app.rows("DELETE FROM procrastinate_jobs WHERE lock = %s", one.thread)
     for _ in range(2):
         await keep_up(app.core)
-    jobs = app.rows("SELECT lock, status FROM procrastinate_jobs WHERE task_name = %s", ANSWER)
+    jobs = app.rows(
+        "SELECT lock, status FROM procrastinate_jobs WHERE task_name = %s", ANSWER
+    )
     found = sorted((job["lock"], job["status"]) for job in jobs)
     todo = [(one.thread, "todo") for one in (lost, died, waiting)]
     assert found == sorted([*todo, (answered.thread, "doing")])
@@ -43,8 +54,12 @@ async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
         one = message()
         await store_message(app.core, one)
         ended = "CASE WHEN status <> 'waiting' THEN now() END"
-        app.rows("UPDATE messages SET status = %s WHERE thread = %s", status, one.thread)
-        app.rows(f"UPDATE messages SET ended_at = {ended} WHERE thread = %s", one.thread)
+        app.rows(
+            "UPDATE messages SET status = %s WHERE thread = %s", status, one.thread
+        )
+        app.rows(
+            f"UPDATE messages SET ended_at = {ended} WHERE thread = %s", one.thread
+        )
     columns = "(queue_name, task_name, status)"
     app.rows(f"INSERT INTO procrastinate_jobs {columns} VALUES ('q', 'work', 'doing')")
     app.rows("UPDATE procrastinate_jobs SET status = 'failed' WHERE task_name = 'work'")
@@ -53,7 +68,9 @@ async def test_what_is_over_is_deleted_in_its_time(app: App) -> None:
         age(app, days)
         await keep_up(app.core)
         events = {row["status"] for row in app.rows("SELECT status FROM messages")}
-        [jobs] = app.rows("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
+        [jobs] = app.rows(
+            "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"
+        )
         return events, int(jobs["count"])
 
     assert await left(1.9) == ({"skipped", "failed", "deleted", "waiting"}, 1)

@@ -11,7 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from langchain_core.language_models import BaseChatModel
 
-from memory import ChangeGone, Former, Origin, answer_question, list_memories, memory_model
+from memory import (
+    ChangeGone,
+    Former,
+    Origin,
+    answer_question,
+    list_memories,
+    memory_model,
+)
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
@@ -44,7 +51,9 @@ FRIDAY = datetime(2099, 1, 16, 3, tzinfo=UTC)  # noon in Tokyo
 END = datetime(2099, 1, 19, 15, tzinfo=UTC)  # of the next Monday, in Tokyo
 
 
-def typed(*texts: str, at: datetime = FRIDAY, reply_to: str | None = None) -> list[PersonMessage]:
+def typed(
+    *texts: str, at: datetime = FRIDAY, reply_to: str | None = None
+) -> list[PersonMessage]:
     """Return messages of one DM, a second apart, by somebody in Tokyo."""
     return [
         PersonMessage(
@@ -59,19 +68,27 @@ def typed(*texts: str, at: datetime = FRIDAY, reply_to: str | None = None) -> li
 
 
 def verifying(
-    pool: Pool, embedder: Embedder, model: ScriptedModel, api: Api = "responses", **options: Any
+    pool: Pool,
+    embedder: Embedder,
+    model: ScriptedModel,
+    api: Api = "responses",
+    **options: Any,
 ) -> Former:
     """Return a former with the verifier that a test wants."""
 
     def chat() -> BaseChatModel:
-        return memory_model(model="scripted", api_key="none", base_url=model.base_url, api=api)
+        return memory_model(
+            model="scripted", api_key="none", base_url=model.base_url, api=api
+        )
 
     return Former(pool, embedder, chat, **options)
 
 
 async def facts(database: str) -> list[str]:
     """Return the stored facts, sorted."""
-    return sorted(str(row["value"]["content"].get("fact")) for row in await rows(database))
+    return sorted(
+        str(row["value"]["content"].get("fact")) for row in await rows(database)
+    )
 
 
 async def test_one_request_judges_all_proposals_of_a_run(trial: Trial) -> None:
@@ -110,13 +127,22 @@ async def test_one_request_judges_all_proposals_of_a_run(trial: Trial) -> None:
     assert (len(trial.model.requests), len(trial.model.verdict_requests)) == (1, 1)
 
 
-async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(trial: Trial) -> None:
+async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(
+    trial: Trial,
+) -> None:
     """An entry that does not fit the schema is no verdict, nor is one for an unknown index.
 
     A day or time of another form costs that field alone. Optional fields may be left out, null or
     "", and the answer may be JSON text.
     """
-    said = ["I live in Oslo.", "I play chess.", "I ski.", "I own a kayak.", "I row.", "I sing."]
+    said = [
+        "I live in Oslo.",
+        "I play chess.",
+        "I ski.",
+        "I own a kayak.",
+        "I row.",
+        "I sing.",
+    ]
     trial.model.answer([fact(one, one) for one in said])
     short = verdict(3)
     del short["sensitive"]
@@ -128,7 +154,9 @@ async def test_what_is_not_supported_or_has_no_verdict_is_not_stored(trial: Tria
         verdict(4, sensitive=None, valid_until=""),
         *(verdict(7), verdict(-1), "nonsense"),
     ]
-    trial.model.verdicts.append(f"Here you are:\n```json\n{json.dumps({'verdicts': entries})}\n```")
+    trial.model.verdicts.append(
+        f"Here you are:\n```json\n{json.dumps({'verdicts': entries})}\n```"
+    )
     formed = await trial.former.form(memory_view(ALICE.namespace(PUBLIC)), typed(*said))
     assert await facts(trial.database) == ["I own a kayak.", "I row.", "I ski."]
     assert reasons(formed) == ["unsupported", *["unusable"] * 2]
@@ -145,7 +173,9 @@ async def test_what_the_verdict_sees(trial: Trial) -> None:
     )
     trial.model.answer(
         lambda shown: [
-            patch(shown.id_of("ラーメン"), preference=95, evidence="味噌ラーメンが一番"),
+            patch(
+                shown.id_of("ラーメン"), preference=95, evidence="味噌ラーメンが一番"
+            ),
             food("champignons", 5, "je déteste les champignons"),
         ]
     )
@@ -187,7 +217,9 @@ async def test_a_removal_needs_the_verdict(trial: Trial, takes_back: bool) -> No
     trial.model.answer(lambda shown: [remove(shown.id_of("viande"))])
     trial.model.verdicts.append({0: {"supported": takes_back}})
     trial.model.verdict_requests.clear()
-    formed = await trial.form(typed("Au fait, j'ai changé d'avis.", "Je ne mange plus de viande."))
+    formed = await trial.form(
+        typed("Au fait, j'ai changé d'avis.", "Je ne mange plus de viande.")
+    )
     assert (
         '<typed>\n"Au fait, j\'ai changé d\'avis."\n"Je ne mange plus de viande."\n</typed>'
         in asked_text(trial.model.verdict_requests[0])
@@ -206,7 +238,9 @@ async def test_level_zero_is_a_removal_too(trial: Trial, modality: str) -> None:
     """A level that falls to 0 is judged as a removal; a request and what is over may remove."""
     await trial.know(food("pasta", 80, "I like pasta"))
     trial.model.answer(
-        lambda shown: [patch(shown.id_of("pasta"), preference=0, evidence="forget the pasta")]
+        lambda shown: [
+            patch(shown.id_of("pasta"), preference=0, evidence="forget the pasta")
+        ]
     )
     trial.model.verdicts.append({0: {"modality": modality}})
     formed = await trial.form(typed("Please forget the pasta thing"))
@@ -224,10 +258,16 @@ async def test_words_the_person_was_asked_about_remove_nothing(
 
     def take_back(shown: Shown) -> list[Call]:
         pasta = shown.id_of("pasta")
-        return [patch(pasta, preference=0, evidence="forget that") if by_level else remove(pasta)]
+        return [
+            patch(pasta, preference=0, evidence="forget that")
+            if by_level
+            else remove(pasta)
+        ]
 
     trial.model.answer(take_back)
-    said = [replace(one, removal_proposed=True) for one in typed("forget that I like pasta")]
+    said = [
+        replace(one, removal_proposed=True) for one in typed("forget that I like pasta")
+    ]
     trial.model.verdict_requests.clear()
     formed = await trial.form(said)
     assert reasons(formed) == ["unusable"]
@@ -240,11 +280,16 @@ async def test_requests_are_for_instructions(trial: Trial) -> None:
     said = "Please answer in bullet points from now on"
     trial.model.answer(
         [
-            ("UserInstruction", {"instruction": "Answer in bullet points", "evidence": said}),
+            (
+                "UserInstruction",
+                {"instruction": "Answer in bullet points", "evidence": said},
+            ),
             fact("wants bullet points", said),
         ]
     )
-    trial.model.verdicts.append({0: {"modality": "request"}, 1: {"modality": "request"}})
+    trial.model.verdicts.append(
+        {0: {"modality": "request"}, 1: {"modality": "request"}}
+    )
     formed = await trial.form(typed(said))
     assert [change.kind for change in formed.changes] == ["UserInstruction"]
     assert reasons(formed) == ["not_asserted"]
@@ -271,14 +316,20 @@ async def test_valid_until_holds_through_that_day_where_the_person_is(
 
 
 @pytest.mark.parametrize("lasting", [False, True])
-async def test_a_detail_ends_with_all_of_its_memory(trial: Trial, lasting: bool) -> None:
+async def test_a_detail_ends_with_all_of_its_memory(
+    trial: Trial, lasting: bool
+) -> None:
     """And not with another detail of it, after which the memory stays."""
     until_monday = typed("no pasta until Monday")
     if lasting:
         await trial.know(food("pasta", 80, "I like pasta"))
         trial.model.answer(
             lambda shown: [
-                patch(shown.id_of("pasta"), preference=20, evidence="no pasta until Monday")
+                patch(
+                    shown.id_of("pasta"),
+                    preference=20,
+                    evidence="no pasta until Monday",
+                )
             ]
         )
     else:
@@ -287,7 +338,11 @@ async def test_a_detail_ends_with_all_of_its_memory(trial: Trial, lasting: bool)
     await trial.form(until_monday)
     trial.model.answer(
         lambda shown: [
-            patch(shown.id_of("pasta"), description="with basil", evidence="best with basil")
+            patch(
+                shown.id_of("pasta"),
+                description="with basil",
+                evidence="best with basil",
+            )
         ]
     )
     await trial.form(typed("best with basil", at=FRIDAY + timedelta(hours=1)))
@@ -299,7 +354,8 @@ async def test_a_detail_ends_with_all_of_its_memory(trial: Trial, lasting: bool)
 
 
 @pytest.mark.parametrize(
-    ("conflict", "stored", "asked"), [("none", 20, 0), ("replaces", 20, 0), ("unclear", 80, 1)]
+    ("conflict", "stored", "asked"),
+    [("none", 20, 0), ("replaces", 20, 0), ("unclear", 80, 1)],
 )
 async def test_an_unclear_conflict_is_a_question(
     trial: Trial, conflict: str, stored: int, asked: int
@@ -307,7 +363,9 @@ async def test_an_unclear_conflict_is_a_question(
     """`unclear` leaves the row as it is and asks; the others change it."""
     await trial.know(food("pasta", 80, "I like pasta"))
     trial.model.answer(
-        lambda shown: [patch(shown.id_of("pasta"), preference=20, evidence="pasta, hmm")]
+        lambda shown: [
+            patch(shown.id_of("pasta"), preference=20, evidence="pasta, hmm")
+        ]
     )
     trial.model.verdicts.append({0: {"conflict": conflict}})
     formed = await trial.form(typed("pasta, hmm"))
@@ -344,7 +402,9 @@ async def test_sensitive_matters(
     former = verifying(pool, model_embedder, model, sensitive=policy)
     model.answer([fact("has diabetes", "I have diabetes")])
     model.verdicts.append({0: {"sensitive": "health", "about": about}})
-    formed = await former.form(memory_view(ALICE.namespace(audience)), typed("I have diabetes"))
+    formed = await former.form(
+        memory_view(ALICE.namespace(audience)), typed("I have diabetes")
+    )
     assert len(formed.changes) == (becomes == "stored")
     assert [one.asks for one in formed.questions] == ["store"] * (becomes == "asked")
     assert reasons(formed) == ["sensitive"] * (becomes == "refused")
@@ -356,14 +416,23 @@ async def test_what_may_harm_is_marked(
     pool: Pool, model_embedder: Embedder, model: ScriptedModel, asked: bool
 ) -> None:
     """By the verdict, however the memory comes to count, and whatever is said of it later."""
-    former = verifying(pool, model_embedder, model, sensitive="ask" if asked else "store")
+    former = verifying(
+        pool, model_embedder, model, sensitive="ask" if asked else "store"
+    )
     view = memory_view(ALICE.namespace(DM))
-    model.answer([fact("is allergic to nuts", "I am allergic to nuts"), fact("has a cat", "a cat")])
+    model.answer(
+        [
+            fact("is allergic to nuts", "I am allergic to nuts"),
+            fact("has a cat", "a cat"),
+        ]
+    )
     model.verdicts.append({0: {"sensitive": "health", "may_harm": True}})
     formed = await former.form(view, typed("I am allergic to nuts, I have a cat"))
     for question in formed.questions:
         await answer_question(pool, model_embedder, ALICE, question.id, "yes")
-    marked = {one.content["fact"]: one.may_harm for one in await list_memories(pool, ALICE)}
+    marked = {
+        one.content["fact"]: one.may_harm for one in await list_memories(pool, ALICE)
+    }
     assert marked == {"is allergic to nuts": True, "has a cat": False}
 
 
@@ -399,7 +468,9 @@ async def test_a_yes_to_what_was_added_since_is_about_the_same_memory(
     former = verifying(pool, model_embedder, model, sensitive="ask")
     model.answer([food("Soup", 80, "I like soup without salt", description="no salt")])
     model.verdicts.append({0: {"sensitive": "health"}})
-    (question,) = (await former.form(ALICE_DM, typed("I like soup without salt"))).questions
+    (question,) = (
+        await former.form(ALICE_DM, typed("I like soup without salt"))
+    ).questions
     command = Origin(actor="command")
     content = {"food_name": "soup", "cuisine": "home"}
     kind = "UserFoodPreference"
@@ -449,7 +520,8 @@ async def test_malformed_is_asked_once_more(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize(
-    ("api", "answer"), [("responses", "refusal"), ("chat", "refusal"), ("responses", 400)]
+    ("api", "answer"),
+    [("responses", "refusal"), ("chat", "refusal"), ("responses", 400)],
 )
 async def test_a_refusal_drops_the_proposals(
     pool: Pool,
@@ -500,16 +572,26 @@ GIVEN = ("Promise", {"promise": "the Q3 figures", "to": "Mia", "evidence": PROMI
             {"modality": "promised", "due": "2099-01-19", "due_time": "12:00"},
             ("2099-01-19", "12:00"),
         ),
-        ({"modality": "promised", "due": "2099-01-19", "due_time": "noon"}, ("2099-01-19", None)),
+        (
+            {"modality": "promised", "due": "2099-01-19", "due_time": "noon"},
+            ("2099-01-19", None),
+        ),
         (
             {"modality": "promised", "due": "2099-01-19", "due_time": "5:30 PM"},
             ("2099-01-19", "17:30"),
         ),
         (
-            {"modality": "promised", "due": "2099-01-19T00:00:00", "due_time": "9:05:00+09:00"},
+            {
+                "modality": "promised",
+                "due": "2099-01-19T00:00:00",
+                "due_time": "9:05:00+09:00",
+            },
             ("2099-01-19", "09:05"),
         ),
-        ({"modality": "promised", "due": "2099-01-19", "due_time": "25:00"}, ("2099-01-19", None)),
+        (
+            {"modality": "promised", "due": "2099-01-19", "due_time": "25:00"},
+            ("2099-01-19", None),
+        ),
         ({"modality": "promised", "due": "soon", "due_time": "09:00"}, (None, None)),
         ({"modality": "promised", "due": "2099-01-01"}, (None, None)),
         ({"modality": "promised", "valid_until": "2099-01-01"}, (None, None)),
@@ -530,7 +612,10 @@ async def test_only_a_given_promise_is_stored_with_the_day_that_the_verdict_read
         assert await trial.rows() == []
         return
     [row] = await trial.rows()
-    assert (row["value"]["content"]["due"], row["value"]["content"]["due_time"]) == expected
+    assert (
+        row["value"]["content"]["due"],
+        row["value"]["content"]["due_time"],
+    ) == expected
     assert row["value"]["content"]["state"] == "open"
     assert row["expires_at"] is None
 
@@ -541,7 +626,12 @@ async def test_what_became_of_a_promise_changes_it(trial: Trial) -> None:
     trial.model.verdicts.append({0: {"modality": "promised", "due": "2099-01-19"}})
     await trial.form(typed(PROMISE))
     for sentence, fields, judged, expected in (
-        ("Mia needs it on the 20th.", {}, {"due": "2099-01-20"}, ("2099-01-20", "open")),
+        (
+            "Mia needs it on the 20th.",
+            {},
+            {"due": "2099-01-20"},
+            ("2099-01-20", "open"),
+        ),
         (
             "I sent Mia the figures.",
             {"state": "done"},

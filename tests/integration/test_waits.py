@@ -17,8 +17,12 @@ from tests.waiting import until
 
 def session(app: App, message: Message) -> str:
     """Return the status of the agent session of a message's thread, "" where there is none."""
-    shown = app.slack.control(f"channels/{message.channel_id}/messages?as={message.user_id}")
-    return next((str(one["session"]) for one in shown["threads"] if one["ts"] == message.ts), "")
+    shown = app.slack.control(
+        f"channels/{message.channel_id}/messages?as={message.user_id}"
+    )
+    return next(
+        (str(one["session"]) for one in shown["threads"] if one["ts"] == message.ts), ""
+    )
 
 
 def written(app: App, place: PersonThread) -> Message:
@@ -52,7 +56,9 @@ async def test_a_message_that_postgresql_does_not_take_is_seen_to_wait(
     await until(lambda: session(app, message) == "active")
 
 
-async def test_a_wait_that_ends_without_an_answer_is_not_seen_any_more(app: App) -> None:
+async def test_a_wait_that_ends_without_an_answer_is_not_seen_any_more(
+    app: App,
+) -> None:
     """Its author has deleted the message."""
     message = written(app, app.slack.place())
     assert await app.deliver(event_of(message)) == 200
@@ -95,7 +101,11 @@ async def test_an_installation_is_as_it_was_last_known_while_postgresql_is_away(
     """So that Slack can be told that a message waits; one that is not known stays unknown."""
     monkeypatch.setattr("bot.slack.client._TRUSTED_SECONDS", 0.0)
     stored = Installation(team_id="T1", bot_user_id="UBOT")
-    answers: list[Installation | Exception] = [stored, OperationalError(), OperationalError()]
+    answers: list[Installation | Exception] = [
+        stored,
+        OperationalError(),
+        OperationalError(),
+    ]
 
     async def find(_: str) -> Installation:
         answer = answers.pop(0)

@@ -39,7 +39,9 @@ FOOD = "UserFoodPreference"
 async def click(ledger: Ledger, key: str, level: int) -> None:
     """Change a level in a form in which nothing is typed."""
     content = food("soba", level)
-    await edit_memory(ledger.pool, ledger.embedder, ALICE, key, content, Origin(actor="command"))
+    await edit_memory(
+        ledger.pool, ledger.embedder, ALICE, key, content, Origin(actor="command")
+    )
 
 
 async def delete(ledger: Ledger, ts: str) -> None:
@@ -89,8 +91,12 @@ async def test_a_click_keeps_nothing_that_is_deleted(ledger: Ledger, how: str) -
     if how == "withdrawn":
         await ledger.undo(first)
     elif how == "removed":
-        await ledger.change("I hate soba", ts="1700000001.5", content=None, key=first.key)
-    await ledger.change("I do love soba", ts=SECOND, content=food("soba"), key=first.key)
+        await ledger.change(
+            "I hate soba", ts="1700000001.5", content=None, key=first.key
+        )
+    await ledger.change(
+        "I do love soba", ts=SECOND, content=food("soba"), key=first.key
+    )
     await click(ledger, first.key, 90)
     if how == "forgotten":
         await forget(ledger.pool, ALICE, Selection(messages=[("D1", FIRST)]))
@@ -100,7 +106,9 @@ async def test_a_click_keeps_nothing_that_is_deleted(ledger: Ledger, how: str) -
     assert await ledger.contents() == []
 
 
-async def test_a_move_and_a_removal_leave_with_what_they_are_about(ledger: Ledger) -> None:
+async def test_a_move_and_a_removal_leave_with_what_they_are_about(
+    ledger: Ledger,
+) -> None:
     """The log has nothing of a memory of which nothing is said any more, and no Undo offers it."""
     liked = await ledger.like("soba", ts=FIRST)
     await move_memory(ledger.pool, ledger.embedder, ALICE, liked.key, PUBLIC)
@@ -124,7 +132,9 @@ async def test_a_blanked_quote_is_no_click(ledger: Ledger) -> None:
     assert [one["food_name"] for one in await ledger.contents()] == ["ramen"]
 
 
-async def test_what_an_earlier_key_says_is_forgotten_by_the_present_one(ledger: Ledger) -> None:
+async def test_what_an_earlier_key_says_is_forgotten_by_the_present_one(
+    ledger: Ledger,
+) -> None:
     """A memory joined another one, and what was undone of it stayed under its key."""
     liked = await ledger.like("soba", ts=FIRST)
     more = await ledger.change(
@@ -150,7 +160,9 @@ async def test_what_was_said_before_a_move_goes_with_it(ledger: Ledger) -> None:
     assert memory.audiences == ()
 
 
-async def test_undone_words_do_not_count_again_by_a_second_formation(ledger: Ledger) -> None:
+async def test_undone_words_do_not_count_again_by_a_second_formation(
+    ledger: Ledger,
+) -> None:
     """Another sentence of their message was edited; other words are something new."""
     liked = await ledger.like("soba", ts=FIRST)
     await ledger.undo(liked)
@@ -172,7 +184,9 @@ async def test_a_question_of_an_undo_keeps_day_and_end(ledger: Ledger) -> None:
         zone="Asia/Tokyo",
     )
     content = food("soba", 80)
-    said = statement_of(str(uuid4()), FOOD, DM, content, origin, batch=uuid4(), until=until)
+    said = statement_of(
+        str(uuid4()), FOOD, DM, content, origin, batch=uuid4(), until=until
+    )
     async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
         await add_changes(connection, ALICE, [said])
     forgotten = await forget(ledger.pool, ALICE, Selection(keys=[said.key]))
@@ -190,7 +204,9 @@ async def test_what_would_be_over_is_not_asked(ledger: Ledger) -> None:
     """Its end came while the question was open."""
     origin = Origin(actor="question", evidence="I love soba", channel="D1", ts=FIRST)
     until = datetime.now(UTC) - timedelta(hours=1)
-    said = statement_of(str(uuid4()), FOOD, DM, food("soba"), origin, batch=uuid4(), until=until)
+    said = statement_of(
+        str(uuid4()), FOOD, DM, food("soba"), origin, batch=uuid4(), until=until
+    )
     async with person_transaction(ledger.pool, ALICE, locked=True) as connection:
         await ask(connection, ALICE, [said])
     assert await open_questions(ledger.pool, ALICE) == []
@@ -198,7 +214,9 @@ async def test_what_would_be_over_is_not_asked(ledger: Ledger) -> None:
         await answer_question(ledger.pool, ledger.embedder, ALICE, said.id, "yes")
 
 
-async def test_what_was_taken_back_stays_so_when_a_typo_is_mended(ledger: Ledger) -> None:
+async def test_what_was_taken_back_stays_so_when_a_typo_is_mended(
+    ledger: Ledger,
+) -> None:
     """The mended sentence is as old as its message."""
     liked = await ledger.change("I lvoe soba.", ts=FIRST, content=food("soba"))
     await ledger.change("I hate soba", ts=SECOND, content=None, key=liked.key)
@@ -208,7 +226,9 @@ async def test_what_was_taken_back_stays_so_when_a_typo_is_mended(ledger: Ledger
     assert await ledger.contents() == []
 
 
-async def test_a_second_formation_of_a_sentence_adds_nothing_to_undo(ledger: Ledger) -> None:
+async def test_a_second_formation_of_a_sentence_adds_nothing_to_undo(
+    ledger: Ledger,
+) -> None:
     """The model proposes a known memory again, with the sentence that it was formed from."""
     liked = await ledger.change("I love soba.", ts=FIRST, content=food("soba"))
     store = await ledger.run("I love soba. Good morning!", FIRST)

@@ -59,7 +59,9 @@ async def test_who_is_deactivated_is_neither_remembered_nor_recalled(app: App) -
         ("connect", {"type": "channel_unshared"}, {"shared": False}, PUBLIC),
         ("public", {"type": "channel_left"}, {}, PUBLIC),
     ],
-    ids=lambda value: str(value.get("subtype") or value.get("type")) if "type" in value else "",
+    ids=lambda value: (
+        str(value.get("subtype") or value.get("type")) if "type" in value else ""
+    ),
 )
 async def test_the_kind_of_a_changed_channel_is_asked_again(
     app: App,
@@ -72,7 +74,9 @@ async def test_the_kind_of_a_changed_channel_is_asked_again(
     user, team = app.slack.person()
     channel = app.slack.channel(kind, user)
     later = f"{time.time() + 60:.6f}"
-    message = app.slack.message(PersonThread(user, team, channel, later, later), audience=None)
+    message = app.slack.message(
+        PersonThread(user, team, channel, later, later), audience=None
+    )
     person = message.person
     await view_of_message(app.core, message)
     if change:
@@ -87,22 +91,33 @@ async def test_the_kind_of_a_changed_channel_is_asked_again(
 
 async def convert(app: App, channel: str, to: str) -> None:
     """Let an app of an admin make a channel private or public."""
-    app.slack.control("channels/update", {"channel": channel, "private": to == "private"})
-    event = {"type": "message", "subtype": f"channel_convert_to_{to}", "channel": channel}
+    app.slack.control(
+        "channels/update", {"channel": channel, "private": to == "private"}
+    )
+    event = {
+        "type": "message",
+        "subtype": f"channel_convert_to_{to}",
+        "channel": channel,
+    }
     assert await app.deliver({**event, "bot_id": "B0ADMIN"}) == 200
 
 
 async def test_what_was_said_in_public_stays_public(app: App) -> None:
     """A channel made private keeps what was said from then on; what was public before stays so."""
     user, team = app.slack.person()
-    channel, other = app.slack.channel("public", user), app.slack.channel("public", user)
+    channel, other = (
+        app.slack.channel("public", user),
+        app.slack.channel("public", user),
+    )
     place = PersonThread(user, team, channel, "1.0", "1.0")
     message = await app.ask(place, "I love ramen")
     await app.form(message, PUBLIC)
     await convert(app, channel, "private")
     await app.ask(place, "I love sushi")
     await app.form(message, channel)
-    audiences = {m.content["food_name"]: m.audiences for m in await app.memories(message.person)}
+    audiences = {
+        m.content["food_name"]: m.audiences for m in await app.memories(message.person)
+    }
     assert audiences == {"ramen": (PUBLIC,), "sushi": (channel,)}
     await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
     prompt = json.dumps(app.prompts()[-1])
@@ -116,17 +131,24 @@ async def test_what_is_edited_after_a_change_is_of_the_changed_channel(
 ) -> None:
     """Words that only a private channel has seen stay in it, though the message was public once."""
     user, team = app.slack.person()
-    channel, other = app.slack.channel("public", user), app.slack.channel("public", user)
+    channel, other = (
+        app.slack.channel("public", user),
+        app.slack.channel("public", user),
+    )
     place = PersonThread(user, team, channel, "1.0", "1.0")
     message = await app.ask(place, "I love ramen")
     if formed:
         await app.form(message, PUBLIC)
     await convert(app, channel, "private")
     await app.change(message, "I love sushi")
-    elsewhere = await app.ask(PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?")
+    elsewhere = await app.ask(
+        PersonThread(user, team, other, "1.0", "1.0"), "What can I eat?"
+    )
     assert elsewhere.channel_id == other
     assert "sushi" not in json.dumps(app.prompts()[-1])
-    assert channel in {job["args"]["audience"] for job in app.formations(message.person)}
+    assert channel in {
+        job["args"]["audience"] for job in app.formations(message.person)
+    }
     assert await app.form(message, PUBLIC) == []
     await app.form(message, channel)
     [sushi] = await app.memories(message.person)
@@ -136,7 +158,10 @@ async def test_what_is_edited_after_a_change_is_of_the_changed_channel(
 async def test_what_waited_in_private_does_not_become_public(app: App) -> None:
     """A message written before its channel became public is remembered in the channel alone."""
     user, team = app.slack.person()
-    channel, other = app.slack.channel("private", user), app.slack.channel("public", user)
+    channel, other = (
+        app.slack.channel("private", user),
+        app.slack.channel("public", user),
+    )
     place = PersonThread(user, team, channel, "1.0", "1.0")
     await app.ask(place, "hello")
     message = await app.receive(place, "I love ramen")
@@ -198,7 +223,9 @@ async def test_who_was_deactivated_is_erased_after_thirty_days(app: App) -> None
     await erase_deactivated(app.core)
     assert await remembered(app, gone.user) == []
     for place in (leaving, back, unheard, missed):
-        assert {"store", "messages", "person_settings"} <= set(await remembered(app, place.user))
+        assert {"store", "messages", "person_settings"} <= set(
+            await remembered(app, place.user)
+        )
     await erase_deactivated(app.core)
     deactivated = "SELECT deactivated_at IS NOT NULL AS is FROM person_settings WHERE user_id = %s"
     assert app.rows(deactivated, unheard.user) == [{"is": False}]

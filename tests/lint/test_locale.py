@@ -23,7 +23,11 @@ def source(language: Language) -> bytes:
 
 def forms_of(message: Message) -> tuple[str, ...]:
     """Return a text's plural forms; of one without, itself."""
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+    return (
+        (message.string,)
+        if isinstance(message.string, str)
+        else tuple(message.string or ())
+    )
 
 
 def key_of(message: Message) -> str:
@@ -53,7 +57,9 @@ def sources() -> dict[str, ast.Module]:
 
 def test_both_languages_say_the_same_things() -> None:
     """English and Japanese have the same keys, in the same order, each of them once."""
-    assert TEXTS["en"].keys() ^ TEXTS["ja"].keys() == set(), "these are in one language only"
+    assert TEXTS["en"].keys() ^ TEXTS["ja"].keys() == set(), (
+        "these are in one language only"
+    )
     assert list(TEXTS["en"]) == list(TEXTS["ja"])
     for language in LANGUAGES:
         keys = re.findall(r'^msgid "(.+)"$', source(language).decode(), re.MULTILINE)
@@ -87,7 +93,8 @@ def test_every_key_is_used() -> None:
     begun = {
         str(start.value)
         for key in nodes
-        if isinstance(key, ast.JoinedStr) and isinstance(start := key.values[0], ast.Constant)
+        if isinstance(key, ast.JoinedStr)
+        and isinstance(start := key.values[0], ast.Constant)
         if re.fullmatch("[a-z]+_(?:[a-z]+_)*", str(start.value))
     }
     unused = {key for key in TEXTS["en"] if not key.startswith(tuple(begun))} - named
@@ -112,5 +119,8 @@ def test_every_key_that_is_said_exists() -> None:
             if isinstance(node, ast.Call) and isinstance(key, ast.Constant):
                 said += 1
                 given = {keyword.arg for keyword in node.keywords}
-                assert placeholders(TEXTS["en"][str(key.value)][0]) == given, (path, key.value)
+                assert placeholders(TEXTS["en"][str(key.value)][0]) == given, (
+                    path,
+                    key.value,
+                )
     assert said > 100

@@ -38,18 +38,23 @@ def test_the_tools_of_development_are_added_to_what_make_up_installs() -> None:
 def test_the_image_is_built_with_the_setuptools_of_make_up() -> None:
     """What builds the image is pip, and the setuptools that installs Kioku elsewhere."""
     assert {name for name, _ in pins("image")} == {"pip", "setuptools"}
-    assert pins("image") & pins("local") == {one for one in pins("image") if one[0] != "pip"}
+    assert pins("image") & pins("local") == {
+        one for one in pins("image") if one[0] != "pip"
+    }
 
 
 def test_each_package_is_pinned_with_hashes_and_no_index_is_named() -> None:
     """Each entry is a version with hashes; no line is an option or an address of an index."""
     wrong = []
     for name, lock in LOCKS.items():
-        entries = re.split(r"^(?=\S)", re.sub(r"^#.*\n", "", lock, flags=re.M), flags=re.M)
+        entries = re.split(
+            r"^(?=\S)", re.sub(r"^#.*\n", "", lock, flags=re.M), flags=re.M
+        )
         wrong += [
             (name, entry.splitlines()[0])
             for entry in entries
-            if entry.strip() and not (_PINNED.match(entry) and "--hash=sha256:" in entry)
+            if entry.strip()
+            and not (_PINNED.match(entry) and "--hash=sha256:" in entry)
         ]
     assert wrong == []
 
@@ -61,7 +66,9 @@ def test_the_package_is_what_the_app_says() -> None:
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert (project["name"], project["version"]) == (DISTRIBUTION, VERSION)
-    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    headings = re.findall(
+        r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M
+    )
     assert headings[0] == "Unreleased" or headings[0].startswith(VERSION)
     extras = set(project["optional-dependencies"])
     named = set()

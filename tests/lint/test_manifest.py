@@ -123,9 +123,13 @@ def all_scopes(manifest: dict[str, Any]) -> set[str]:
     return set(manifest["oauth_config"]["scopes"]["bot"])
 
 
-def test_what_is_optional_is_only_for_files(manifest: dict[str, Any], called: set[str]) -> None:
+def test_what_is_optional_is_only_for_files(
+    manifest: dict[str, Any], called: set[str]
+) -> None:
     """A workspace that grants no optional scope loses what is done with files, nothing else."""
-    required = all_scopes(manifest) - set(manifest["oauth_config"]["scopes"]["bot_optional"])
+    required = all_scopes(manifest) - set(
+        manifest["oauth_config"]["scopes"]["bot_optional"]
+    )
     methods = load_methods()
     lost = {
         name
@@ -168,8 +172,12 @@ def test_a_page_says_what_each_scope_and_event_is_for(manifest: dict[str, Any]) 
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     named = re.findall(r"`([^`]+)`", " ".join(rows))
     asked = {*all_scopes(manifest), *bot_events(manifest)}
-    assert {one for one in asked if not any(fnmatch(one, name) for name in named)} == set()
-    assert {name for name in named if not any(fnmatch(one, name) for one in asked)} == set()
+    assert {
+        one for one in asked if not any(fnmatch(one, name) for name in named)
+    } == set()
+    assert {
+        name for name in named if not any(fnmatch(one, name) for one in asked)
+    } == set()
 
 
 def registered(kind: str) -> list[str]:
@@ -183,7 +191,9 @@ def test_every_event_is_known_and_granted(manifest: dict[str, Any]) -> None:
     """Each subscribed event exists, which Slack's schema does not check, and has its scope."""
     assert set(bot_events(manifest)) == EVENT_SCOPES.keys()
     scopes = all_scopes(manifest)
-    assert [event for event, one in EVENT_SCOPES.items() if one and not one & scopes] == []
+    assert [
+        event for event, one in EVENT_SCOPES.items() if one and not one & scopes
+    ] == []
 
 
 def test_commands_are_those_the_code_answers(manifest: dict[str, Any]) -> None:
@@ -200,7 +210,9 @@ def test_shortcuts_are_those_the_code_answers(manifest: dict[str, Any]) -> None:
         assert declared == registered(f"{kind}_shortcut")
 
 
-def test_every_called_method_is_allowed(manifest: dict[str, Any], called: set[str]) -> None:
+def test_every_called_method_is_allowed(
+    manifest: dict[str, Any], called: set[str]
+) -> None:
     """Each Web API method the code calls exists, and one of its scopes is asked for."""
     methods = load_methods()
     assert called <= methods.keys()

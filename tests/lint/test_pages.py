@@ -37,7 +37,9 @@ def prose(name: str) -> str:
 def blocks(name: str, *languages: str) -> list[str]:
     """Return the blocks of code of a page that are in one of the languages."""
     found = _BLOCK.findall(text(name))
-    return [textwrap.dedent(code) for _, language, code in found if language in languages]
+    return [
+        textwrap.dedent(code) for _, language, code in found if language in languages
+    ]
 
 
 def anchors(name: str) -> set[str]:
@@ -46,7 +48,11 @@ def anchors(name: str) -> set[str]:
     for title in re.findall(r"^#+ (.+?) *$", prose(name), re.MULTILINE):
         words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).lower()
         slug = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
-        found.add(next(s for n in range(99) if (s := f"{slug}-{n}" if n else slug) not in found))
+        found.add(
+            next(
+                s for n in range(99) if (s := f"{slug}-{n}" if n else slug) not in found
+            )
+        )
     return found
 
 
@@ -81,7 +87,9 @@ def test_settings_and_commands_that_are_named_exist() -> None:
     commands = set(generate.subparsers(_parser()))
     wrong = []
     for name in NAMES:
-        wrong += [f"{name}: {one}" for one in set(_SETTING.findall(text(name))) - settings]
+        wrong += [
+            f"{name}: {one}" for one in set(_SETTING.findall(text(name))) - settings
+        ]
         named = set(re.findall(r"`kioku ([a-z][a-z-]*)", prose(name)))
         wrong += [f"{name}: kioku {one}" for one in named - commands]
     assert wrong == []

@@ -22,7 +22,9 @@ ADMINISTRATION = {
     "memory/postgres/requirements.py",
     "memory/postgres/roles.py",
 }
-SOURCES = sorted(path for folder in ("bot", "memory") for path in ROOT.glob(f"{folder}/**/*.py"))
+SOURCES = sorted(
+    path for folder in ("bot", "memory") for path in ROOT.glob(f"{folder}/**/*.py")
+)
 
 
 def strings(code: str) -> list[str]:
@@ -32,7 +34,9 @@ def strings(code: str) -> list[str]:
     return [
         node.value
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in bare
     ]
 
 

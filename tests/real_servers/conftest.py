@@ -38,16 +38,27 @@ def model_settings(url: str, *, key: str = "none", **settings: Any) -> dict[str,
 
 
 @pytest.fixture
-def open_app_at(pool: Pool, database: str, slack: PlaygroundSlack, stand_in: Server) -> OpenAppAt:
+def open_app_at(
+    pool: Pool, database: str, slack: PlaygroundSlack, stand_in: Server
+) -> OpenAppAt:
     """Wire the app before the model server at an address; embeddings are the stand-in's."""
 
     @asynccontextmanager
     async def open_at(url: str, **settings: Any) -> AsyncIterator[App]:
         given = model_settings(url, **settings)
-        given |= {"embedding_base_url": stand_in.openai_base_url, "embedding_model": SPACE.model}
+        given |= {
+            "embedding_base_url": stand_in.openai_base_url,
+            "embedding_model": SPACE.model,
+        }
         async with open_model_clients(Settings(**given)) as clients:
             yield await open_app(
-                pool, database, slack, stand_in, clients.replies, clients=clients, **given
+                pool,
+                database,
+                slack,
+                stand_in,
+                clients.replies,
+                clients=clients,
+                **given,
             )
 
     return open_at

@@ -87,7 +87,9 @@ def llama_server(*options: str) -> Iterator[LlamaServer]:
 
 
 @contextmanager
-def litellm_proxy(folder: Path, models: Mapping[str, str], server: str) -> Iterator[str]:
+def litellm_proxy(
+    folder: Path, models: Mapping[str, str], server: str
+) -> Iterator[str]:
     """Run LiteLLM's proxy in front of the server at an address; yields its own.
 
     `models` names LiteLLM's model, with the prefix of its provider, for each name that is asked.

@@ -41,13 +41,22 @@ def _install() -> int:
     ``--no-deps``.
     """
     venv.create(FOLDER, clear=True, with_pip=True)
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     options = ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
     return subprocess.run([*pip, *options, "-r", str(_LOCK)], check=False).returncode
 
 
 def _megabytes() -> int:
-    files = [path for path in FOLDER.rglob("*") if path.is_file() and not path.is_symlink()]
+    files = [
+        path for path in FOLDER.rglob("*") if path.is_file() and not path.is_symlink()
+    ]
     return sum(path.stat().st_size for path in files) // 1_000_000
 
 
@@ -61,7 +70,9 @@ def main() -> int:
         return code
     _INSTALLED.write_text(_lock_hash(), "utf-8")
     seconds = time.monotonic() - began
-    print(f"Real model servers: {_megabytes()} MB in {FOLDER.name}, in {seconds:.0f} s.")  # noqa: T201
+    print(  # noqa: T201
+        f"Real model servers: {_megabytes()} MB in {FOLDER.name}, in {seconds:.0f} s."
+    )
     return 0
 
 

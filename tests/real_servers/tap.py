@@ -39,7 +39,9 @@ class Tap:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """Serve meanwhile; yields the address."""
-        application = web.Application(middlewares=[recorded], client_max_size=64_000_000)
+        application = web.Application(
+            middlewares=[recorded], client_max_size=64_000_000
+        )
         application.router.add_route("*", "/v1/{path:.*}", self._handle)
         # A client that goes away ends the request to the server, too.
         served = serving(application, handler_cancellation=True)
@@ -60,7 +62,8 @@ class Tap:
         async with self._session.post(url, json=body, headers=headers) as answer:
             self.statuses.append(answer.status)
             response = web.StreamResponse(
-                status=answer.status, headers={"content-type": answer.headers["content-type"]}
+                status=answer.status,
+                headers={"content-type": answer.headers["content-type"]},
             )
             await response.prepare(request)
             async for piece in answer.content.iter_any():
@@ -68,7 +71,9 @@ class Tap:
         await _close(request, response)
         return response
 
-    async def _stream(self, request: web.Request, events: Sequence[Body]) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, events: Sequence[Body]
+    ) -> web.StreamResponse:
         self.statuses.append(200)
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
@@ -104,14 +109,21 @@ def call_events(name: str, arguments: str) -> list[Body]:
         "arguments": arguments,
         "status": "completed",
     }
-    done = [{"type": "response.output_item.done", "item": item} for item in (reasoning, call)]
+    done = [
+        {"type": "response.output_item.done", "item": item}
+        for item in (reasoning, call)
+    ]
     response = {"id": "resp_1", "object": "response", "output": [reasoning, call]}
     return [*done, {"type": "response.completed", "response": response}]
 
 
 def called_completion(name: str, arguments: str) -> Body:
     """Return a completion of ``/chat/completions`` that makes a call."""
-    call = {"id": _CALL, "type": "function", "function": {"name": name, "arguments": arguments}}
+    call = {
+        "id": _CALL,
+        "type": "function",
+        "function": {"name": name, "arguments": arguments},
+    }
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
     choice = {"index": 0, "finish_reason": "tool_calls", "message": message}
     usage = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
@@ -129,6 +141,14 @@ def call_chunks(name: str, arguments: str) -> list[Body]:
     """Return the same as chunks of ``/chat/completions``."""
     function = {"name": name, "arguments": arguments}
     call = {"index": 0, "id": _CALL, "type": "function", "function": function}
-    thought = {"index": 0, "delta": {"reasoning_content": _THOUGHT}, "finish_reason": None}
-    called = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
+    thought = {
+        "index": 0,
+        "delta": {"reasoning_content": _THOUGHT},
+        "finish_reason": None,
+    }
+    called = {
+        "index": 0,
+        "delta": {"tool_calls": [call]},
+        "finish_reason": "tool_calls",
+    }
     return [{"choices": [thought]}, {"choices": [called]}]

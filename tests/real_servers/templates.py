@@ -62,7 +62,10 @@ class Renderer:
         """Serve meanwhile; yields the address."""
         application = web.Application(client_max_size=_LARGEST)
         application.router.add_post("/v1/responses", self._handle)
-        async with aiohttp.ClientSession() as self._session, serving(application) as url:
+        async with (
+            aiohttp.ClientSession() as self._session,
+            serving(application) as url,
+        ):
             yield f"{url}/v1"
 
     async def render(self, body: Body) -> int | None:
@@ -109,7 +112,12 @@ def message_events(text: str) -> list[Body]:
         "status": "completed",
         "content": content,
     }
-    response = {"id": "resp_1", "object": "response", "status": "completed", "output": [item]}
+    response = {
+        "id": "resp_1",
+        "object": "response",
+        "status": "completed",
+        "output": [item],
+    }
     place = {"output_index": 0, "content_index": 0, "item_id": "msg_1"}
     return [
         {"type": "response.output_text.delta", "delta": text, **place},
@@ -132,10 +140,20 @@ def called_events(names: Sequence[str]) -> list[Body]:
     items: list[Body] = [reasoning]
     for number, name in enumerate(names):
         identity = f"fc_abcdefgh{number}"
-        call = {"type": "function_call", "id": identity, "call_id": identity, "name": name}
+        call = {
+            "type": "function_call",
+            "id": identity,
+            "call_id": identity,
+            "name": name,
+        }
         items.append({**call, "arguments": "{}", "status": "completed"})
     done = [{"type": "response.output_item.done", "item": item} for item in items]
-    response = {"id": "resp_1", "object": "response", "status": "completed", "output": items}
+    response = {
+        "id": "resp_1",
+        "object": "response",
+        "status": "completed",
+        "output": items,
+    }
     return [*done, {"type": "response.completed", "response": response}]
 
 
@@ -189,7 +207,9 @@ class Row:
         """Return the row of the table."""
         cells = [self.name, *map(_mark, (self.shows_system, self.shows_tools))]
         cells += [_mark(answered) for answered in self.answered] or ["–"] * len(TURNS)
-        why = "; ".join(filter(None, [*self.learned, "" if self.is_whole else self.refusal]))
+        why = "; ".join(
+            filter(None, [*self.learned, "" if self.is_whole else self.refusal])
+        )
         return f"| {' | '.join([*cells, why])} |"
 
 
@@ -201,7 +221,11 @@ def exchange(number: int, question: str, reply: str | None) -> Exchange:
     """Return an earlier question of the person, with its answer."""
     thread = f"{ALICE.team_id}/D0/1.0"
     return Exchange(
-        ts=f"{number}.0", thread=thread, user_id=ALICE.user_id, question=question, reply=reply
+        ts=f"{number}.0",
+        thread=thread,
+        user_id=ALICE.user_id,
+        question=question,
+        reply=reply,
     )
 
 
@@ -215,9 +239,16 @@ def prompts() -> list[Prompt]:
         Prompt(question="Hello", user_id=ALICE.user_id),
         Prompt(question="What do I like?", user_id=ALICE.user_id, exchanges=[first]),
         Prompt(
-            question="Sum it up", user_id=ALICE.user_id, exchanges=[first, second], files=[file]
+            question="Sum it up",
+            user_id=ALICE.user_id,
+            exchanges=[first, second],
+            files=[file],
         ),
-        Prompt(question="And now?", user_id=ALICE.user_id, exchanges=[first, second, unanswered]),
+        Prompt(
+            question="And now?",
+            user_id=ALICE.user_id,
+            exchanges=[first, second, unanswered],
+        ),
     ]
 
 
@@ -233,7 +264,10 @@ async def examine(name: str, text: str) -> Row:
             tools = IdleTools()
             await _see_what_is_shown(row, renderer, tools)
             model = ModelRequests(
-                client, model=LLAMA_MODEL, max_output_tokens=25_000, first_event_seconds=300.0
+                client,
+                model=LLAMA_MODEL,
+                max_output_tokens=25_000,
+                first_event_seconds=300.0,
             )
             for number, prompt in enumerate(prompts()):
                 if TURNS[number] == "two tool calls":
@@ -260,7 +294,9 @@ async def _see_what_is_shown(row: Row, renderer: Renderer, tools: IdleTools) -> 
 
 async def _answers(model: ModelRequests, prompt: Prompt, tools: IdleTools) -> bool:
     try:
-        await ask_models([model], ALICE, prompt, CollectedReply(""), tools, may_search=False)
+        await ask_models(
+            [model], ALICE, prompt, CollectedReply(""), tools, may_search=False
+        )
     except ReplyFailed:
         return False
     finally:
@@ -270,7 +306,9 @@ async def _answers(model: ModelRequests, prompt: Prompt, tools: IdleTools) -> bo
 
 async def main(templates: Mapping[str, str]) -> int:
     """Print the table for templates, by name; return the exit code."""
-    print(f"| template | system | tools | {' | '.join(TURNS)} | asked for, or why not |")  # noqa: T201
+    print(  # noqa: T201
+        f"| template | system | tools | {' | '.join(TURNS)} | asked for, or why not |"
+    )
     print("|---" * (len(TURNS) + 4) + "|")  # noqa: T201
     rows = []
     for name, text in templates.items():
@@ -281,13 +319,17 @@ async def main(templates: Mapping[str, str]) -> int:
     fit = [row for row in rows if row.shows_system and row.shows_tools]
     failed = [row.name for row in fit if not row.is_whole]
     print(f"\n{len(whole)} of {len(rows)} templates hold the whole conversation.")  # noqa: T201
-    print(f"{len(fit)} show the system message and the tools; of these fail: {failed or 'none'}.")  # noqa: T201
+    print(  # noqa: T201
+        f"{len(fit)} show the system message and the tools; of these fail: {failed or 'none'}."
+    )
     return int(bool(failed))
 
 
 def read_templates(folder: Path) -> dict[str, str]:
     """Return the templates of a folder, by name."""
-    found = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.jinja"))}
+    found = {
+        path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.jinja"))
+    }
     if not found:
         raise SystemExit(f"There is no *.jinja in {folder}.")
     return found

@@ -60,7 +60,9 @@ async def received(
     parts: dict[str, Any] = {"thread_ts": under} if under else {}
     for name, content in file.items():
         data = base64.b64encode(content).decode()
-        made = app.slack.control("files", {"user": place.user, "name": name, "content": data})
+        made = app.slack.control(
+            "files", {"user": place.user, "name": name, "content": data}
+        )
         parts["file_ids"] = [made["id"]]
     said = app.slack.say(place.user, place.channel, text, **parts)
     seen = app.slack.seen(place.user, place.channel)
@@ -72,7 +74,9 @@ async def received(
     return message
 
 
-async def sent(app: App, place: PersonThread, text: str, under: str = "", **file: bytes) -> Message:
+async def sent(
+    app: App, place: PersonThread, text: str, under: str = "", **file: bytes
+) -> Message:
     """Let a person write, with files in some messages, and answer them."""
     message = await received(app, place, text, under, **file)
     await app.answering.drain(message.thread)
@@ -99,7 +103,9 @@ async def talk(app: App, tap: Tap) -> None:
     third = await sent(app, place, "What do I like?", first.ts)
     answer(app, third)
     assert "fc_abcdefghi" in json.dumps(tap.requests[-1])
-    fourth = await sent(app, place, "Sum it up", first.ts, **{"budget.txt": b"Rent: 900 euros"})
+    fourth = await sent(
+        app, place, "Sum it up", first.ts, **{"budget.txt": b"Rent: 900 euros"}
+    )
     answer(app, fourth)
     fifth = await sent(app, place, "What is in it?", first.ts, **{"cat.png": PNG})
     answer(app, fifth)
@@ -129,17 +135,24 @@ async def test_pictures_of_three_people_hold_up_nobody(
         tap = Tap(server.url)
         async with tap.serving() as url, open_app_at(url) as app:
             pictures = [
-                await received(app, app.slack.place(), "What is it?", "", **{"cat.png": PNG})
+                await received(
+                    app, app.slack.place(), "What is it?", "", **{"cat.png": PNG}
+                )
                 for _ in range(3)
             ]
-            others = [await received(app, app.slack.place(), "Say hello.") for _ in range(7)]
+            others = [
+                await received(app, app.slack.place(), "Say hello.") for _ in range(7)
+            ]
             messages = [*pictures, *others]
             await asyncio.gather(*(app.answering.drain(one.thread) for one in messages))
             for message in messages:
                 answer(app, message)
                 assert len(app.replies(message)) == 1
             for message in pictures:
-                assert say("en", "files_model", names="`cat.png`") in app.replies(message)[-1]
+                assert (
+                    say("en", "files_model", names="`cat.png`")
+                    in app.replies(message)[-1]
+                )
             # A probe of the app's own may come between them.
             assert set(tap.statuses) == {200, 500}
             assert tap.statuses.count(500) == 3
@@ -155,7 +168,10 @@ async def test_a_conversation_with_alternating_roles(open_app_at: OpenAppAt) -> 
         assert sum(status >= 400 for status in tap.statuses) == 2
         said = await check_model(Settings(**model_settings(server.url)))
         asks = "Its server asks for alternating roles."
-        assert said == f"{LLAMA_MODEL} at {server.url} {ANSWERS} {NO_TOOLS} {NO_PICTURES} {asks}"
+        assert (
+            said
+            == f"{LLAMA_MODEL} at {server.url} {ANSWERS} {NO_TOOLS} {NO_PICTURES} {asks}"
+        )
 
 
 async def test_the_table_of_templates_says_what_a_template_asks_for() -> None:
@@ -167,7 +183,8 @@ async def test_the_table_of_templates_says_what_a_template_asks_for() -> None:
 
 
 @pytest.mark.failed_calls(
-    "chat.delete: cant_delete_message", because="A stream that still runs is to be deleted."
+    "chat.delete: cant_delete_message",
+    because="A stream that still runs is to be deleted.",
 )
 async def test_a_server_that_is_restarted_in_the_middle_of_an_answer(
     open_app_at: OpenAppAt,
@@ -193,7 +210,9 @@ async def test_a_context_that_is_too_small(open_app_at: OpenAppAt) -> None:
     with llama_server("--context", "1024", *PLAIN) as server:
         async with open_app_at(server.url) as app:
             place = app.slack.place()
-            first = await sent(app, place, "Sum it up", "", **{"long.txt": b"one two " * 1_000})
+            first = await sent(
+                app, place, "Sum it up", "", **{"long.txt": b"one two " * 1_000}
+            )
             answer(app, first)
             assert say("en", "files_long", names="`long.txt`") in app.replies(first)[-1]
             for _ in range(2):
@@ -202,7 +221,9 @@ async def test_a_context_that_is_too_small(open_app_at: OpenAppAt) -> None:
             assert say("en", "without_earlier") in app.replies(newest)[-1]
 
 
-async def test_a_conversation_in_front_of_litellm(open_app_at: OpenAppAt, tmp_path: Path) -> None:
+async def test_a_conversation_in_front_of_litellm(
+    open_app_at: OpenAppAt, tmp_path: Path
+) -> None:
     """The same through LiteLLM's bridge to chat completions, and through what it passes on."""
     models = {"bridge": "lm_studio/smollm2", "passed-on": "openai/smollm2"}
     with (
@@ -243,7 +264,11 @@ async def test_words_are_read_by_a_json_schema(
             message = await sent(app, app.slack.place(), "I like ramen.")
             await app.form(message)
             assert not (await app.panel(message.person)).unformed
-    forms = [body["response_format"]["type"] for body in tap.requests if "response_format" in body]
+    forms = [
+        body["response_format"]["type"]
+        for body in tap.requests
+        if "response_format" in body
+    ]
     assert set(forms) == {"json_schema"}
     assert set(tap.statuses) == {200}
 

@@ -67,7 +67,9 @@ def memory(number: int, kind: str, content: dict[str, Any]) -> Memory:
     """Return a memory that is as many days old."""
     at = NOW.astimezone(UTC) - timedelta(days=300 - number)
     value = {"kind": kind, "content": content, "said_on": at.date().isoformat()}
-    return Memory(namespace=OWNER, key=str(number), value=value, created_at=at, updated_at=at)
+    return Memory(
+        namespace=OWNER, key=str(number), value=value, created_at=at, updated_at=at
+    )
 
 
 def memories(count: int) -> list[Memory]:
@@ -78,14 +80,20 @@ def memories(count: int) -> list[Memory]:
         kind = "UserFact"
         content: dict[str, Any] = {"fact": text, "topic": None}
         if number % 40 == 0:
-            food = {"food_name": dishes[number // 40 % 5], "cuisine": None, "preference": 90}
+            food = {
+                "food_name": dishes[number // 40 % 5],
+                "cuisine": None,
+                "preference": 90,
+            }
             kind = "UserFoodPreference"
             content = {**food, "description": None}
         found.append(memory(number, kind, content))
     return found
 
 
-def reply(known: Sequence[Memory], minute: int, asked: str, turns: int = 4) -> dict[str, Any]:
+def reply(
+    known: Sequence[Memory], minute: int, asked: str, turns: int = 4
+) -> dict[str, Any]:
     """Return a request for a reply."""
     began = NOW.timestamp() - 600
     history = [
@@ -105,7 +113,11 @@ def reply(known: Sequence[Memory], minute: int, asked: str, turns: int = 4) -> d
         exchanges=history,
         now=NOW + timedelta(minutes=minute),
     )
-    return {"model": "m", "input": prompt.input, "tools": tool_definitions(tuple(SCHEMAS), False)}
+    return {
+        "model": "m",
+        "input": prompt.input,
+        "tools": tool_definitions(tuple(SCHEMAS), False),
+    }
 
 
 class _Kept:
@@ -120,7 +132,9 @@ class _Kept:
         return AIMessage("")
 
 
-def _request(messages: Sequence[tuple[str, str]], tools: Sequence[Any]) -> dict[str, Any]:
+def _request(
+    messages: Sequence[tuple[str, str]], tools: Sequence[Any]
+) -> dict[str, Any]:
     roles = {"human": "user"}
     items = [
         {"type": "message", "role": roles.get(role, role), "content": text}
@@ -136,14 +150,20 @@ def _request(messages: Sequence[tuple[str, str]], tools: Sequence[Any]) -> dict[
 async def formation(known: Sequence[Memory]) -> dict[str, Any]:
     """Return a request for a formation."""
     kept = _Kept()
-    said = [TypedMessage(PersonMessage(text=SAID, channel="D1", ts=f"{NOW.timestamp():.6f}"))]
+    said = [
+        TypedMessage(
+            PersonMessage(text=SAID, channel="D1", ts=f"{NOW.timestamp():.6f}")
+        )
+    ]
     await extract_writes(kept, SCHEMAS, known, said)  # type: ignore[arg-type]
     return kept.request
 
 
 def verdict() -> dict[str, Any]:
     """Return a request for verdicts on two proposals."""
-    said = TypedMessage(PersonMessage(text=SAID, channel="D1", ts=f"{NOW.timestamp():.6f}"))
+    said = TypedMessage(
+        PersonMessage(text=SAID, channel="D1", ts=f"{NOW.timestamp():.6f}")
+    )
     contents = (
         ("UserFact", {"fact": "moved to Osaka last month", "topic": "home"}),
         ("UserFoodPreference", {"food_name": "udon", "preference": 80}),
@@ -152,7 +172,10 @@ def verdict() -> dict[str, Any]:
         Proposal(kind=kind, content=content, said=content, evidence=whole_message(said))
         for kind, content in contents
     ]
-    asked = [("system", VERDICT_INSTRUCTIONS), ("user", request_text(proposals, [said]))]
+    asked = [
+        ("system", VERDICT_INSTRUCTIONS),
+        ("user", request_text(proposals, [said])),
+    ]
     return _request(asked, [tool_definition(MemoryVerdicts)])
 
 
@@ -163,11 +186,15 @@ def counted(url: str, body: dict[str, Any]) -> tuple[int, int, int]:
         {"type": "function", "function": {k: v for k, v in one.items() if k != "type"}}
         for one in body["tools"]
     ]
-    messages = [{"role": one["role"], "content": one["content"]} for one in body["input"]]
+    messages = [
+        {"role": one["role"], "content": one["content"]} for one in body["input"]
+    ]
     template = {"messages": messages, "tools": tools}
     rendered = call(f"{url.removesuffix('/v1')}/apply-template", template)["prompt"]
     command = [str(PYTHON), "-c", _COUNT]
-    told = subprocess.run(command, input=rendered, capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        command, input=rendered, capture_output=True, text=True, check=True
+    )
     [o200k, claude] = told.stdout.split()
     return int(served), int(o200k), int(claude)
 
@@ -201,12 +228,16 @@ async def main() -> None:
         learnt = replace(old, updated_at=NOW.astimezone(UTC))
         for turn in range(3):
             more = [learnt] if turn == 2 else []
-            body = reply([*known, *more], turn, f"And what shall I eat on day {turn}?", 4 + turn)
+            body = reply(
+                [*known, *more], turn, f"And what shall I eat on day {turn}?", 4 + turn
+            )
             limits = {"max_output_tokens": 4, "store": False}
             answer = call(f"{server.url}/responses", {**body, **limits})
             used = answer["usage"]
             cached = used["input_tokens_details"]["cached_tokens"]
-            print(f"turn {turn + 1}: {cached:,} of {used['input_tokens']:,} tokens cached")  # noqa: T201
+            print(  # noqa: T201
+                f"turn {turn + 1}: {cached:,} of {used['input_tokens']:,} tokens cached"
+            )
 
 
 if __name__ == "__main__":

@@ -56,15 +56,21 @@ def attacker(owner: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]
             yield connection
     finally:
         name = sql.Identifier(owner.info.dbname)
-        owner.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM attacker, kioku_app").format(name))
+        owner.execute(
+            sql.SQL("REVOKE ALL ON DATABASE {} FROM attacker, kioku_app").format(name)
+        )
         owner.execute("DROP ROLE attacker")
 
 
-def test_the_application_makes_no_temporary_table(attacker: psycopg.Connection[Any]) -> None:
+def test_the_application_makes_no_temporary_table(
+    attacker: psycopg.Connection[Any],
+) -> None:
     """Neither the application nor any other user may create a temporary table."""
     for role in ("kioku_app", "attacker"):
         attacker.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="temporary tables"):
+        with pytest.raises(
+            psycopg.errors.InsufficientPrivilege, match="temporary tables"
+        ):
             attacker.execute("CREATE TEMP TABLE messages (id int)")
 
 

@@ -14,7 +14,10 @@ from bot.runtime.http import serving
 
 LENGTH = 900_000
 HALF_HEADERS = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: "
-HALF_BODY = f"POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: {LENGTH}\r\n\r\n".encode() + b"{"
+HALF_BODY = (
+    f"POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: {LENGTH}\r\n\r\n".encode()
+    + b"{"
+)
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 MOST_WAITING = 4
 
@@ -22,7 +25,9 @@ MOST_WAITING = 4
 class Client:
     """One connection, as bytes."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.reader = reader
         self.writer = writer
 
@@ -101,7 +106,9 @@ async def test_a_compressed_body_is_taken_as_it_came(server: Server) -> None:
     )
     client = await server.connect(head.encode() + body)
     assert await client.status() == 200
-    assert await client.reader.readexactly(len(str(len(body)))) == str(len(body)).encode()
+    assert (
+        await client.reader.readexactly(len(str(len(body)))) == str(len(body)).encode()
+    )
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(server: Server) -> None:

@@ -31,7 +31,9 @@ EVENT = {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": 
 BODY = json.dumps(EVENT).encode()
 
 
-def signed(body: bytes, *, at: str | None = None, secret: str = SECRET) -> dict[str, str]:
+def signed(
+    body: bytes, *, at: str | None = None, secret: str = SECRET
+) -> dict[str, str]:
     """Return the headers Slack sends with a body."""
     timestamp = str(int(time.time())) if at is None else at
     base = b"v0:" + timestamp.encode() + b":" + body
@@ -68,7 +70,11 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 
     async def authorize() -> AuthorizeResult:
         return AuthorizeResult(
-            enterprise_id=None, team_id="T1", bot_token="xoxb-1", bot_user_id="UBOT", bot_id="B1"
+            enterprise_id=None,
+            team_id="T1",
+            bot_token="xoxb-1",
+            bot_user_id="UBOT",
+            bot_id="B1",
         )
 
     async def note(
@@ -112,7 +118,10 @@ WRONG: dict[str, Callable[[], dict[str, str]]] = {
     "no timestamp": lambda: {"X-Slack-Signature": signed(BODY)["X-Slack-Signature"]},
     "nothing": lambda: {},
     "an empty signature": lambda: {**signed(BODY), "X-Slack-Signature": ""},
-    "a signature of its beginning": lambda: {**signed(BODY), "X-Slack-Signature": "v0="},
+    "a signature of its beginning": lambda: {
+        **signed(BODY),
+        "X-Slack-Signature": "v0=",
+    },
     "a signature of another version": lambda: {
         **signed(BODY),
         "X-Slack-Signature": signed(BODY)["X-Slack-Signature"].replace("v0=", "v1="),
@@ -137,7 +146,9 @@ WRONG: dict[str, Callable[[], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_what_slack_did_not_sign_is_refused(endpoint: Endpoint, wrong: str) -> None:
+async def test_what_slack_did_not_sign_is_refused(
+    endpoint: Endpoint, wrong: str
+) -> None:
     """Anything else is answered 401 with one sentence, and reaches nobody."""
     status, text = await endpoint.post(BODY, WRONG[wrong]())
     assert (status, text) == (401, "The request is not signed by Slack.\n")
@@ -145,12 +156,24 @@ async def test_what_slack_did_not_sign_is_refused(endpoint: Endpoint, wrong: str
 
 
 REASONS: list[tuple[str, str]] = [
-    ("another secret", "they are not signed with SLACK_SIGNING_SECRET. If they are Slack's, copy"),
+    (
+        "another secret",
+        "they are not signed with SLACK_SIGNING_SECRET. If they are Slack's, copy",
+    ),
     ("another body", "they are not signed with SLACK_SIGNING_SECRET."),
-    ("nothing", "they are not signed. If they are Slack's, a proxy in front of Kioku removes"),
+    (
+        "nothing",
+        "they are not signed. If they are Slack's, a proxy in front of Kioku removes",
+    ),
     ("no timestamp", "they are not signed with SLACK_SIGNING_SECRET."),
-    ("too old", "this machine's clock is 40[0-9] seconds ahead of the time at which Slack signed"),
-    ("from the future", "this machine's clock is [67][0-9]{2} seconds behind the time at which"),
+    (
+        "too old",
+        "this machine's clock is 40[0-9] seconds ahead of the time at which Slack signed",
+    ),
+    (
+        "from the future",
+        "this machine's clock is [67][0-9]{2} seconds behind the time at which",
+    ),
 ]
 
 
@@ -226,7 +249,9 @@ async def test_readiness_is_checked_once_however_many_ask() -> None:
     assert checks == 1
 
 
-async def test_without_a_signing_secret_slacks_endpoint_is_not_served(endpoint: Endpoint) -> None:
+async def test_without_a_signing_secret_slacks_endpoint_is_not_served(
+    endpoint: Endpoint,
+) -> None:
     """Without a signing secret, as with Socket Mode, nothing takes Slack's requests."""
 
     async def ready() -> str | None:

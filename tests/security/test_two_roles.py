@@ -25,7 +25,12 @@ from tests.filled import fill
 
 ALICE = Person("T1", "U1")
 # Each is next to Alice in some way: by prefix, by team, by letters a pattern would match.
-NEIGHBOURS = [Person("T1", "U12"), Person("T12", "U1"), Person("T1", "U"), Person("T2", "U1")]
+NEIGHBOURS = [
+    Person("T1", "U12"),
+    Person("T12", "U1"),
+    Person("T1", "U"),
+    Person("T2", "U1"),
+]
 PEOPLE = [ALICE, *NEIGHBOURS]
 TABLES = [
     "store",
@@ -207,14 +212,20 @@ async def test_nothing_is_written_into_another_persons_name(
     filled: str, pool: Pool, statement: str
 ) -> None:
     """A row cannot be written for, or moved to, another person."""
-    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+    with pytest.raises(
+        psycopg.errors.InsufficientPrivilege, match="row-level security"
+    ):
         async with person_transaction(pool, ALICE) as connection:
             await connection.execute(statement.encode())
 
 
-async def test_a_vector_cannot_be_written_for_another_person(filled: str, pool: Pool) -> None:
+async def test_a_vector_cannot_be_written_for_another_person(
+    filled: str, pool: Pool
+) -> None:
     """A vector cannot be hung on another person's memory."""
-    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+    with pytest.raises(
+        psycopg.errors.InsufficientPrivilege, match="row-level security"
+    ):
         async with person_transaction(pool, ALICE) as connection:
             await connection.execute(
                 "INSERT INTO store_vectors (prefix, key, field_name, embedding)"
@@ -258,7 +269,10 @@ async def test_a_thread_shows_its_own_rows_only(filled: str, pool: Pool) -> None
 )
 async def test_the_application_changes_no_schema(pool: Pool, statement: str) -> None:
     """Neither the application's role nor the user that serves can create, alter or drop."""
-    refused = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ActiveSqlTransaction)
+    refused = (
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.ActiveSqlTransaction,
+    )
     with pytest.raises(refused):
         await _execute(pool, statement)
     async with pool.connection() as connection:
@@ -291,7 +305,9 @@ async def test_every_table_of_people_is_protected(pool: Pool) -> None:
         rows = await found.fetchall()
     assert {row["relname"] for row in rows} >= set(TABLES)
     assert [
-        row["relname"] for row in rows if not (row["relrowsecurity"] and row["has_policy"])
+        row["relname"]
+        for row in rows
+        if not (row["relrowsecurity"] and row["has_policy"])
     ] == []
 
 
@@ -299,7 +315,9 @@ _RIGHTS = (
     "SELECT current_user AS name, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolcanlogin"
     " FROM pg_roles WHERE rolname = current_user"
 )
-_NONE = dict.fromkeys(("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb"), False)
+_NONE = dict.fromkeys(
+    ("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb"), False
+)
 
 
 async def test_a_transaction_acts_as_the_application(pool: Pool) -> None:
@@ -312,7 +330,9 @@ async def test_a_transaction_acts_as_the_application(pool: Pool) -> None:
     assert row == {"name": "kioku_login", "rolcanlogin": True, **_NONE}
 
 
-async def test_the_user_that_serves_reads_no_table_of_people(filled: str, pool: Pool) -> None:
+async def test_the_user_that_serves_reads_no_table_of_people(
+    filled: str, pool: Pool
+) -> None:
     """Outside of a transaction the connection reads the queue's tables, and no other one."""
     async with pool.connection() as connection:
         found = await connection.execute(
@@ -345,14 +365,18 @@ async def test_the_user_that_serves_reads_no_table_of_people(filled: str, pool: 
 @asynccontextmanager
 async def one_connection(conninfo: str) -> AsyncIterator[Pool]:
     """A pool of one connection, so that consecutive uses share it."""
-    async with create_pool(login_of(conninfo), min_size=1, max_size=1, timeout=10) as single:
+    async with create_pool(
+        login_of(conninfo), min_size=1, max_size=1, timeout=10
+    ) as single:
         yield single
 
 
 async def commit(pool: Pool) -> None:
     """Commit a change of Alice's."""
     async with person_transaction(pool, ALICE) as connection:
-        await connection.execute("UPDATE person_settings SET notices = true WHERE user_id = 'U1'")
+        await connection.execute(
+            "UPDATE person_settings SET notices = true WHERE user_id = 'U1'"
+        )
 
 
 async def roll_back(pool: Pool) -> None:
@@ -421,7 +445,9 @@ async def lose_the_connection(pool: Pool) -> None:
 
 async def one_statement(pool: Pool) -> None:
     """Execute one statement alone, which needs the application's role."""
-    rows = await execute_statement(pool, "SELECT current_user AS name, count(*) AS n FROM store")
+    rows = await execute_statement(
+        pool, "SELECT current_user AS name, count(*) AS n FROM store"
+    )
     assert rows == [{"name": "kioku_app", "n": 0}]
 
 

@@ -52,7 +52,9 @@ def run_attack(stage: Stage, table: Table, *, seconds: float = SECONDS) -> None:
     quiet = _waits(workspace, people, seconds)
     with _attack(mallory, port) as attack:
         beside = _waits(workspace, people, seconds)
-    table.fact("answers without and beside the attack", f"{len(quiet)} and {len(beside)}")
+    table.fact(
+        "answers without and beside the attack", f"{len(quiet)} and {len(beside)}"
+    )
     table.fact("median wait", f"{median(quiet):.2f} s and {median(beside):.2f} s")
     table.fact("longest wait", f"{max(quiet):.2f} s and {max(beside):.2f} s")
     table.fact("attacks", attack)
@@ -62,7 +64,9 @@ def run_attack(stage: Stage, table: Table, *, seconds: float = SECONDS) -> None:
     table.check("ended by itself", stage.fleet.complaints)
 
 
-def _waits(workspace: Workspace, people: Sequence[Person], seconds: float) -> list[float]:
+def _waits(
+    workspace: Workspace, people: Sequence[Person], seconds: float
+) -> list[float]:
     """Let people talk for so long; return how long each of their answers took."""
     end = time.monotonic() + seconds
 
@@ -147,7 +151,9 @@ def _attack(mallory: Person, port: int) -> Iterator[dict[str, int]]:
         (hold, 0.02),
         (check, 0.1),
     ]
-    threads = [threading.Thread(target=_repeat, args=(act, pace, stop)) for act, pace in paces]
+    threads = [
+        threading.Thread(target=_repeat, args=(act, pace, stop)) for act, pace in paces
+    ]
     for thread in threads:
         thread.start()
     try:

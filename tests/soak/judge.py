@@ -11,7 +11,14 @@ from tests.person import Person
 from tests.soak.questions import MARKER, Question
 
 APOLOGIES = (
-    *("turn_failed", "model_down", "model_refused", "model_empty", "model_slow", "model_policy"),
+    *(
+        "turn_failed",
+        "model_down",
+        "model_refused",
+        "model_empty",
+        "model_slow",
+        "model_policy",
+    ),
     *("model_images", "model_too_long", "model_quota", "model_failed", "held_too_long"),
 )
 # The answer takes the place of it.
@@ -62,7 +69,10 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
     answered: Counter[str] = Counter()
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for message in sorted(messages, key=lambda message: float(message["ts"])):
-        text, place = markdown(message), (message["channel"], message.get("thread_ts", ""))
+        text, place = (
+            markdown(message),
+            (message["channel"], message.get("thread_ts", "")),
+        )
         for sentence in notes:
             text = text.removesuffix(f"\n\n{sentence}")
         markers = set(MARKER.findall(text)) & set(known)
@@ -87,7 +97,9 @@ def judge(questions: Sequence[Question], messages: Sequence[Json]) -> Verdict:
         if answered[marker] == 1 < len(texts):
             verdict.continued += 1
         elif any(text != answer for text in texts):
-            verdict.cut_short.append(f"{marker} has {sum(map(len, texts))} of {len(answer)}")
+            verdict.cut_short.append(
+                f"{marker} has {sum(map(len, texts))} of {len(answer)}"
+            )
     for marker, question in known.items():
         place = (question.said.channel, question.said.thread_ts)
         if answered[marker] > 1:
@@ -106,7 +118,9 @@ def _joined(texts: Sequence[str]) -> str:
     return "".join("".join(texts).split())
 
 
-def foreign_words(questions: Sequence[Question], requests: Sequence[tuple[str, str]]) -> list[str]:
+def foreign_words(
+    questions: Sequence[Question], requests: Sequence[tuple[str, str]]
+) -> list[str]:
     """Return the markers a prompt held which are neither its person's nor of its thread.
 
     `requests` are pairs of the question asked of the model and everything it was told.
@@ -118,7 +132,10 @@ def foreign_words(questions: Sequence[Question], requests: Sequence[tuple[str, s
             said = known[marker].said
             for other in set(MARKER.findall(all_told)) & set(known):
                 theirs = known[other].said
-                if theirs.person is not said.person and (theirs.channel, theirs.thread_ts) != (
+                if theirs.person is not said.person and (
+                    theirs.channel,
+                    theirs.thread_ts,
+                ) != (
                     said.channel,
                     said.thread_ts,
                 ):
@@ -135,7 +152,9 @@ class Remembered:
     crossed: list[str] = field(default_factory=list)
 
 
-def judge_memories(questions: Sequence[Question], shown: Mapping[Person, str]) -> Remembered:
+def judge_memories(
+    questions: Sequence[Question], shown: Mapping[Person, str]
+) -> Remembered:
     """Hold each person's list of memories against what they stated: once.
 
     Each memory is a line, and what was typed, in quotation marks, begins another one.

@@ -48,7 +48,11 @@ class Record:
         for entry in journal["entries"]:
             self.model["good" if entry["status"] == 200 else "failed"] += 1
             # A process that was killed may have sent the beginning of a request only.
-            if entry["kind"] == "reply" and entry["endpoint"] == "responses" and entry["body"]:
+            if (
+                entry["kind"] == "reply"
+                and entry["endpoint"] == "responses"
+                and entry["body"]
+            ):
                 self.asked.append((asked(entry), told(entry)))
 
     @property

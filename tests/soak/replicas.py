@@ -20,7 +20,11 @@ class Replica(Running):
     """One process of the app, and those that took its place."""
 
     def __init__(
-        self, name: str, arguments: Sequence[str], settings: dict[str, str], folder: Path
+        self,
+        name: str,
+        arguments: Sequence[str],
+        settings: dict[str, str],
+        folder: Path,
     ) -> None:
         super().__init__(folder / f"{name}.log")
         self.name = name
@@ -82,7 +86,9 @@ class Fleet:
             replica.start(self._start)
         if not self._thread.is_alive():
             self._thread.start()
-        wait_until(lambda: all(replica.port for replica in started), "ready processes", seconds)
+        wait_until(
+            lambda: all(replica.port for replica in started), "ready processes", seconds
+        )
 
     def kill(self, replica: Replica) -> None:
         """Kill a process; it is started again."""
@@ -100,7 +106,10 @@ class Fleet:
     def _watch(self) -> None:
         while not self._stop.wait(_LOOK_SECONDS):
             for replica in self.replicas:
-                if replica.wanted and (state := replica.look()) not in ("runs", "starts"):
+                if replica.wanted and (state := replica.look()) not in (
+                    "runs",
+                    "starts",
+                ):
                     self._again(replica, state)
 
     def _again(self, replica: Replica, state: str) -> None:

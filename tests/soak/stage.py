@@ -29,7 +29,11 @@ class Stage:
 
 @contextmanager
 def stage(
-    postgres: EmbeddedPostgres, conninfo: str, folder: Path, start: Start, **settings: str
+    postgres: EmbeddedPostgres,
+    conninfo: str,
+    folder: Path,
+    start: Start,
+    **settings: str,
 ) -> Iterator[Stage]:
     """Open a playground for an app that has not been started: `Fleet.begin` does it."""
     folder.mkdir(exist_ok=True)

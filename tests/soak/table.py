@@ -26,7 +26,9 @@ class Table:
         """Add what was looked for, and what was found of it: nothing, or a violation."""
         self.violations += bool(found)
         shown = f"  {'; '.join(found[:6])}" if found else ""
-        self._lines.append(f"{name.upper() if found else name:{_WIDTH}} {len(found)}{shown}")
+        self._lines.append(
+            f"{name.upper() if found else name:{_WIDTH}} {len(found)}{shown}"
+        )
 
     def show(self) -> None:
         """Print it."""

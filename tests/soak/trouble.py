@@ -17,7 +17,15 @@ from tests.e2e.messages import Json
 from tests.e2e.workspace import Workspace
 from tests.person import Person, Said
 from tests.soak.judge import foreign_words, judge, judge_memories
-from tests.soak.questions import MARKER, Question, answer, markers, question, scripts, statement
+from tests.soak.questions import (
+    MARKER,
+    Question,
+    answer,
+    markers,
+    question,
+    scripts,
+    statement,
+)
 from tests.soak.record import Record
 from tests.soak.stage import Stage
 from tests.soak.table import Table, tell
@@ -42,7 +50,12 @@ MODEL_FAULTS: tuple[Json, ...] = (
     {"endpoint": "responses", "status": 429, "retry_after": 0.2, "chance": 0.015},
     {"endpoint": "responses", "drop": True, "chance": 0.015},
     {"endpoint": "responses", "break_after_chars": 150, "chance": 0.015},
-    {"endpoint": "responses", "event": "failed", "break_after_chars": 150, "chance": 0.01},
+    {
+        "endpoint": "responses",
+        "event": "failed",
+        "break_after_chars": 150,
+        "chance": 0.01,
+    },
     {"endpoint": "responses", "kind": "formation", "status": 500, "chance": 0.06},
     {"endpoint": "responses", "kind": "verdict", "status": 500, "chance": 0.06},
     {"endpoint": "embeddings", "status": 500, "chance": 0.05},
@@ -80,14 +93,20 @@ class Plan:
 class Writers:
     """The people: they write in DMs, channels and threads until told to stop."""
 
-    def __init__(self, workspace: Workspace, people: int, chance: random.Random) -> None:
+    def __init__(
+        self, workspace: Workspace, people: int, chance: random.Random
+    ) -> None:
         self._workspace = workspace
         self._chance = chance
         self._markers = markers()
         self.people = workspace.people(people)
         self._some = self.people[: people // 3]
-        everybody, some = ([one.id for one in group] for group in (self.people, self._some))
-        self._channels = {workspace.channel("public", *everybody): self.people for _ in range(3)}
+        everybody, some = (
+            [one.id for one in group] for group in (self.people, self._some)
+        )
+        self._channels = {
+            workspace.channel("public", *everybody): self.people for _ in range(3)
+        }
         self._channels[workspace.channel("private", *some)] = self._some
         self.questions: list[Question] = []
         self.unmentioned = 0
@@ -108,18 +127,34 @@ class Writers:
     def _say(self, text: str) -> Said:
         chance = self._chance
         human, luck = chance.choice(self.people), chance.random()
-        own = [q.said for q in self.questions if q.said.person == human and self._is_dm(q.said)]
-        open_threads = [q.said for q in self.questions[-40:] if self._may_join(human, q.said)]
-        if luck < 0.45 or (luck < 0.60 and not own) or (luck >= 0.80 and not open_threads):
+        own = [
+            q.said
+            for q in self.questions
+            if q.said.person == human and self._is_dm(q.said)
+        ]
+        open_threads = [
+            q.said for q in self.questions[-40:] if self._may_join(human, q.said)
+        ]
+        if (
+            luck < 0.45
+            or (luck < 0.60 and not own)
+            or (luck >= 0.80 and not open_threads)
+        ):
             return human.say(text)
         if luck < 0.60:
             return human.say(text, under=chance.choice(own))
         if luck < 0.80:
-            places = [channel for channel, members in self._channels.items() if human in members]
+            places = [
+                channel
+                for channel, members in self._channels.items()
+                if human in members
+            ]
             return human.say(f"<@BOT> {text}", channel=chance.choice(places))
         under = chance.choice(open_threads)
         asked = any(
-            q.said.person == human for q in self.questions if q.said.thread_ts == under.thread_ts
+            q.said.person == human
+            for q in self.questions
+            if q.said.thread_ts == under.thread_ts
         )
         without_mention = asked and chance.random() < 0.5
         if without_mention and time.time() - float(under.thread_ts) > FOLLOW_UP_SECONDS:
@@ -169,7 +204,9 @@ class Trouble:
     def run(self, table: Table) -> None:
         """Let people write and things break, wait until all is quiet, and judge."""
         workspace = self._stage.workspace
-        workspace.model("settings", {"first_token_ms": 50, "token_ms": 20, "chunk_chars": 40})
+        workspace.model(
+            "settings", {"first_token_ms": 50, "token_ms": 20, "chunk_chars": 40}
+        )
         for script in scripts(parts=PARTS):
             workspace.model("script", script)
         for fault in MODEL_FAULTS:
@@ -181,7 +218,9 @@ class Trouble:
         with ThreadPoolExecutor(1) as pool:
             try:
                 write = self._writers.write
-                written = pool.submit(write, self._plan.messages, self._plan.writing, self._stop)
+                written = pool.submit(
+                    write, self._plan.messages, self._plan.writing, self._stop
+                )
                 self._break(written, begin)
                 written.result()
                 self._settle(begin)
@@ -234,7 +273,10 @@ class Trouble:
                 and judge(writers.questions, writers.messages()).complete
             ):
                 return
-        self._busy = [f"{waiting} events not acknowledged", f"{self._record.newest[-3:]}"]
+        self._busy = [
+            f"{waiting} events not acknowledged",
+            f"{self._record.newest[-3:]}",
+        ]
 
     def _step(self, begin: float) -> int:
         self._stop.wait(0.2)
@@ -266,10 +308,17 @@ class Trouble:
             record.model["failed"] / max(requests, 1),
         )
         table.fact("seconds", f"{spent:.0f}")
-        table.fact("messages", f"{len(questions)}, {self._writers.unmentioned} of them unmentioned")
+        table.fact(
+            "messages",
+            f"{len(questions)}, {self._writers.unmentioned} of them unmentioned",
+        )
         table.fact("people", plan.people)
-        table.fact("threads", len({(q.said.channel, q.said.thread_ts) for q in questions}))
-        table.fact("deliveries", f"{len(deliveries)}, {given_up} of them given up by Slack")
+        table.fact(
+            "threads", len({(q.said.channel, q.said.thread_ts) for q in questions})
+        )
+        table.fact(
+            "deliveries", f"{len(deliveries)}, {given_up} of them given up by Slack"
+        )
         table.fact("Slack calls", f"{record.made}, failed on order {slack_share:.1%}")
         table.fact("model requests", f"{requests}, failed {model_share:.1%}")
         table.fact("kill -9", fleet.happened["kill -9"])
@@ -281,10 +330,17 @@ class Trouble:
         table.fact("answers that went on in a second message", verdict.continued)
         for name, found in verdict.rows():
             table.check(name, found)
-            self._trail(table, {marker for line in found for marker in MARKER.findall(line)})
+            self._trail(
+                table, {marker for line in found for marker in MARKER.findall(line)}
+            )
         taken = sorted(set(verdict.lost) & _acknowledged(deliveries))
-        table.fact("  of the lost ones Slack was told of", f"{len(taken)}  {'; '.join(taken[:6])}")
-        table.check("another's words in a prompt", foreign_words(questions, record.asked))
+        table.fact(
+            "  of the lost ones Slack was told of",
+            f"{len(taken)}  {'; '.join(taken[:6])}",
+        )
+        table.check(
+            "another's words in a prompt", foreign_words(questions, record.asked)
+        )
         table.check("ended by itself", fleet.complaints)
         table.check("busy at the end", self._busy)
         self._judge_memories(table, questions)
@@ -296,12 +352,16 @@ class Trouble:
             ("suspensions", fleet.happened["SIGSTOP"], plan.suspensions * 5 // 8),
             ("prompts", len(record.asked), len(questions)),
         )
-        table.check("less happened than was to", [n for n, had, least in wanted if had < least])
+        table.check(
+            "less happened than was to", [n for n, had, least in wanted if had < least]
+        )
 
     def _trail(self, table: Table, found: set[str]) -> None:
         """Add the row of each question, and the calls of Slack that are about its answer."""
         calls = self._stage.workspace.control("calls?since=0")["calls"] if found else []
-        for asked in [one for one in self._writers.questions if one.marker in found][:6]:
+        for asked in [one for one in self._writers.questions if one.marker in found][
+            :6
+        ]:
             with psycopg.connect(self._stage.conninfo) as owner:
                 rows = owner.execute(
                     "SELECT (to_jsonb(m) - 'message')::text FROM messages m WHERE ts = %s",
@@ -309,7 +369,9 @@ class Trouble:
                 ).fetchall()
             table.fact(f"  {asked.marker}", rows)
             for call in calls:
-                if asked.marker in (text := str(call)) or any(ts in text for ts in _replies(rows)):
+                if asked.marker in (text := str(call)) or any(
+                    ts in text for ts in _replies(rows)
+                ):
                     table.fact("    call", text[:300])
 
     def _unformed(self) -> set[str]:
@@ -328,7 +390,9 @@ class Trouble:
         """Ask everybody's `/memories`, until nothing is missing or time is over."""
         end = time.monotonic() + self._plan.settling
         shown = {human: human.listed_memories() for human in self._writers.people}
-        while (found := judge_memories(questions, shown)).lost and time.monotonic() < end:
+        while (
+            found := judge_memories(questions, shown)
+        ).lost and time.monotonic() < end:
             owners = {one.marker: one.said.person for one in questions}
             for human in {owners[marker] for marker in found.lost}:
                 shown[human] = human.listed_memories()

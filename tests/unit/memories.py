@@ -9,7 +9,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from memory import Change, Memory, Origin, Person, PersonMessage, Question, Reason, Refusal
+from memory import (
+    Change,
+    Memory,
+    Origin,
+    Person,
+    PersonMessage,
+    Question,
+    Reason,
+    Refusal,
+)
 from memory.formation.evidence import Evidence, TypedMessage
 from memory.model.schemas import register_schemas
 from memory.store.edits import statement_of

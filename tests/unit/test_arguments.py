@@ -23,7 +23,11 @@ from memory.tools.arguments import MAX_ARGUMENTS
 )
 def test_an_object_is_read(arguments: str, read: dict[str, Any] | None) -> None:
     """Texts come without what PostgreSQL cannot store."""
-    expected = {"query": "ramen", "limit": 3, "level": 0.5, "none": None} if read is None else read
+    expected = (
+        {"query": "ramen", "limit": 3, "level": 0.5, "none": None}
+        if read is None
+        else read
+    )
     assert read_arguments(arguments) == expected
 
 

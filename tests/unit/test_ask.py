@@ -14,7 +14,9 @@ TOKEN = "kioku-token-1234"
 BODY = '{"user_id": "MZ0001", "prompt": "hello"}'
 
 
-def refusal(authorization: str = f"Bearer {TOKEN}", body: str = BODY, token: str = TOKEN) -> int:
+def refusal(
+    authorization: str = f"Bearer {TOKEN}", body: str = BODY, token: str = TOKEN
+) -> int:
     """Return the HTTP status with which a call is refused."""
     with pytest.raises(web.HTTPException) as refused:
         read_call(authorization, body, token)
@@ -30,8 +32,21 @@ def test_right_token_is_taken(scheme: str) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        *("", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", TOKEN, "Bearer トークン"),
-        *(f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", f"Bearer {TOKEN.upper()}", "Bearer \udcff"),
+        *(
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer wrong",
+            f"Basic {TOKEN}",
+            TOKEN,
+            "Bearer トークン",
+        ),
+        *(
+            f"Bearer {TOKEN[:-1]}",
+            f"Bearer {TOKEN}x",
+            f"Bearer {TOKEN.upper()}",
+            "Bearer \udcff",
+        ),
     ],
 )
 def test_wrong_token_is_refused(header: str) -> None:
@@ -44,14 +59,17 @@ def test_empty_token_matches_nothing() -> None:
     assert refusal("Bearer ", token="") == 401
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "null", "7", '"MZ0001"', "[" * 5_000, "a=b"])
+@pytest.mark.parametrize(
+    "body", ["", "{", "[]", "null", "7", '"MZ0001"', "[" * 5_000, "a=b"]
+)
 def test_body_that_is_no_call_is_refused(body: str) -> None:
     """What is no JSON object is no call."""
     assert refusal(body=body) == 400
 
 
 @pytest.mark.parametrize(
-    "user_id", [None, 7, "", "mz0001", "MZ 0001", "MZ0001\n", "MZ.1", "%", "../U1", "A" * 65]
+    "user_id",
+    [None, 7, "", "mz0001", "MZ 0001", "MZ0001\n", "MZ.1", "%", "../U1", "A" * 65],
 )
 def test_wrong_user_id_is_refused(user_id: Any) -> None:
     """An id is 1 to 64 capital letters and digits, so that it cannot leave its namespace."""

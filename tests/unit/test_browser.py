@@ -17,7 +17,12 @@ from bot.runtime.browser import can_open_browser
         ({"DISPLAY": ""}, "linux", True, False),
         ({"DISPLAY": ":0"}, "linux", False, False),
         ({"DISPLAY": ":0", "CI": "true"}, "linux", True, False),
-        ({"DISPLAY": "localhost:10", "SSH_CONNECTION": "::1 1 ::1 22"}, "linux", True, False),
+        (
+            {"DISPLAY": "localhost:10", "SSH_CONNECTION": "::1 1 ::1 22"},
+            "linux",
+            True,
+            False,
+        ),
         ({"CI": "1"}, "darwin", True, False),
     ],
 )
@@ -25,4 +30,7 @@ def test_a_browser_is_opened_where_it_is_seen(
     environment: dict[str, str], platform: str, is_terminal: bool, opens: bool
 ) -> None:
     """Not without a display, in CI, over SSH, or when a program reads the output."""
-    assert can_open_browser(environment, platform=platform, is_terminal=is_terminal) is opens
+    assert (
+        can_open_browser(environment, platform=platform, is_terminal=is_terminal)
+        is opens
+    )

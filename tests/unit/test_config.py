@@ -83,17 +83,45 @@ BAD: list[tuple[str, str, str]] = [
         "localhost:8100",
         "an address that begins with https:// or http:// is needed",
     ),
-    ("KIOKU_MEMORY_BASE_URL", "http://u:p@h/v1", "write the key into the setting that ends in"),
-    ("KIOKU_EMBEDDING_BASE_URL", "http://u:p@h/v1", "write the key into the setting that ends in"),
-    ("DATABASE_URL", "localhost/kioku", "an address such as postgresql://USER:PASSWORD@HOST:5432/"),
-    ("DATABASE_OWNER_URL", "localhost/kioku", "an address such as postgresql://USER:PASSWORD@"),
-    ("DATABASE_OWNER_URL", "postgresql://o:p@h/d", "write the address of the user that serves"),
+    (
+        "KIOKU_MEMORY_BASE_URL",
+        "http://u:p@h/v1",
+        "write the key into the setting that ends in",
+    ),
+    (
+        "KIOKU_EMBEDDING_BASE_URL",
+        "http://u:p@h/v1",
+        "write the key into the setting that ends in",
+    ),
+    (
+        "DATABASE_URL",
+        "localhost/kioku",
+        "an address such as postgresql://USER:PASSWORD@HOST:5432/",
+    ),
+    (
+        "DATABASE_OWNER_URL",
+        "localhost/kioku",
+        "an address such as postgresql://USER:PASSWORD@",
+    ),
+    (
+        "DATABASE_OWNER_URL",
+        "postgresql://o:p@h/d",
+        "write the address of the user that serves",
+    ),
     ("KIOKU_SENSITIVE", "off", "input should be 'store', 'ask' or 'never'"),
     ("KIOKU_FORMATION_DELAY", "nan", "input should be less than or equal to 3600"),
-    ("KIOKU_ALLOWED_CHANNELS", "#general", "ids of channels such as C0123ABCD are needed"),
+    (
+        "KIOKU_ALLOWED_CHANNELS",
+        "#general",
+        "ids of channels such as C0123ABCD are needed",
+    ),
     ("KIOKU_ALLOWED_USERS", "@ann", "ids of people such as U0123ABCD are needed"),
     ("KIOKU_WEB_SEARCH", "maybe", "on or off is needed."),
-    ("KIOKU_LOG_LEVEL", "loud", "input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+    (
+        "KIOKU_LOG_LEVEL",
+        "loud",
+        "input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'",
+    ),
 ]
 
 
@@ -109,7 +137,11 @@ def test_every_setting_is_tested() -> None:
 
 def test_an_empty_value_is_no_value() -> None:
     """Each setting then has its default, which `.env.example` shows."""
-    assert load(**dict.fromkeys(FIELDS, "")) == load(**dict.fromkeys(FIELDS, "  ")) == load()
+    assert (
+        load(**dict.fromkeys(FIELDS, ""))
+        == load(**dict.fromkeys(FIELDS, "  "))
+        == load()
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +184,10 @@ def test_an_unknown_setting_stops_with_one_sentence() -> None:
     """An unknown KIOKU_ name stops with one sentence that says where all of them are."""
     with pytest.raises(SettingsError) as raised:
         load(KIOKU_TYPO="1")
-    assert str(raised.value) == "There is no setting KIOKU_TYPO: `.env.example` lists all of them."
+    assert (
+        str(raised.value)
+        == "There is no setting KIOKU_TYPO: `.env.example` lists all of them."
+    )
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -213,7 +248,9 @@ def test_secrets_are_never_shown() -> None:
         SLACK_CLIENT_SECRET="HIDE-8",
         KIOKU_SECRET_KEY="HIDE8/+_" * 5 + "abc=",
     )
-    shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    shown = (
+        f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    )
     assert "HIDE" not in shown
     with pytest.raises(SettingsError) as raised:
         load(OPENAI_API_KEY="HIDE-4", PORT="HIDE-6")
@@ -264,7 +301,9 @@ def test_the_example_file_lists_every_setting() -> None:
     It lists four variables of the machine's network, too (`bot.network`).
     """
     example = ROOT / ".env.example"
-    listed = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", example.read_text("utf-8"), re.MULTILINE)
+    listed = re.findall(
+        r"^#? ?([A-Z][A-Z0-9_]+)=", example.read_text("utf-8"), re.MULTILINE
+    )
     network = {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"}
     assert set(listed) ^ FIELDS.keys() == network, (
         "these are in one of .env.example and bot/config.py"
@@ -281,7 +320,9 @@ def test_the_example_file_lists_every_setting() -> None:
         ({"SLACK_APP_TOKEN": "xapp-1", "KIOKU_HOST": "::"}, "::"),
     ],
 )
-def test_socket_mode_listens_on_this_machine_only(given: dict[str, str], host: str) -> None:
+def test_socket_mode_listens_on_this_machine_only(
+    given: dict[str, str], host: str
+) -> None:
     """Events by HTTP come from outside; else only KIOKU_HOST opens the port."""
     assert load(**given).listens_on == host
 

@@ -24,12 +24,18 @@ _URLSAFE = _ALNUM + "-_"
 def _draw(length: int, alphabet: str = _ALNUM) -> str:
     while True:
         drawn = "".join(_RANDOM.choice(alphabet) for _ in range(length))
-        if any(c.isdigit() for c in drawn) and drawn[0].isalnum() and drawn[-1].isalnum():
+        if (
+            any(c.isdigit() for c in drawn)
+            and drawn[0].isalnum()
+            and drawn[-1].isalnum()
+        ):
             return drawn
 
 
 def _word() -> str:
-    return f"{_draw(5, string.ascii_lowercase + '123456789')}{_RANDOM.randint(100, 999)}"
+    return (
+        f"{_draw(5, string.ascii_lowercase + '123456789')}{_RANDOM.randint(100, 999)}"
+    )
 
 
 def _digits(length: int) -> str:
@@ -61,11 +67,17 @@ def _wide(number: str) -> str:
 def _jwt(name: int = 40) -> str:
     parts = ({"alg": "HS256", "typ": "JWT"}, {"sub": "u1", "name": "n" * name})
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts]
-    return ".".join([*(part.rstrip(b"=").decode() for part in encoded), _draw(43, _URLSAFE)])
+    return ".".join(
+        [*(part.rstrip(b"=").decode() for part in encoded), _draw(43, _URLSAFE)]
+    )
 
 
 def _pem(kind: str, between: str = "\n") -> str:
-    lines = [f"-----BEGIN {kind}-----", *(_draw(64) for _ in range(6)), f"-----END {kind}-----"]
+    lines = [
+        f"-----BEGIN {kind}-----",
+        *(_draw(64) for _ in range(6)),
+        f"-----END {kind}-----",
+    ]
     return between.join(lines)
 
 
@@ -85,7 +97,10 @@ FORMATS = [
     ("linear takes {} here", "lin_" + "api_" + _draw(40)),
     ("figma takes {} here", "fig" + "d_" + _draw(40, _URLSAFE)),
     ("git clone with {} as user", "glp" + "at-" + _draw(20)),
-    ("our bot runs on {}", f"xox{'b'}-{_draw(12, '123')}-{_draw(12, '123')}-{_draw(24)}"),
+    (
+        "our bot runs on {}",
+        f"xox{'b'}-{_draw(12, '123')}-{_draw(12, '123')}-{_draw(24)}",
+    ),
     ("billing uses {}", "sk_" + "live_" + _draw(24)),
     ("I pay for {}", "sk-" + "proj-" + _draw(20) + "T3Blbk" + "FJ" + _draw(20)),
     ("curl -H 'Authorization: Bearer {}' https://api.example.com", _jwt()),
@@ -106,7 +121,10 @@ FORMATS = [
     ("{} BIC: KREDBEBB", _fours(_iban("BE", _digits(12)))),
     ("{} 1234 PLN", _fours(_iban("PL", _digits(24)))),
     ("konto {} please", _iban("DE", _digits(18)).lower()),
-    ("virement sur {} merci", _fours(_iban("FR", f"{_digits(10)}{_draw(11, _UPPER)}{_digits(2)}"))),
+    (
+        "virement sur {} merci",
+        _fours(_iban("FR", f"{_digits(10)}{_draw(11, _UPPER)}{_digits(2)}")),
+    ),
 ]
 FORMATS += [
     ("I use {} here", secret)
@@ -164,7 +182,10 @@ IN_CONTEXT = [
     ("https://x.blob.example.net/c?sv=2022-11-02&sig={}&sp=r", _draw(40)),
     ("otpauth://totp/x?secret={}", _draw(16, string.ascii_uppercase + "234567")),
     ("my SSN is {}", f"{_digits(3)}-{_digits(2)}-{_digits(4)}"),
-    ("seed phrase: {}.", " ".join(["legal", "winner", "thank", "year", "wave", "sausage"] * 2)),
+    (
+        "seed phrase: {}.",
+        " ".join(["legal", "winner", "thank", "year", "wave", "sausage"] * 2),
+    ),
     ("AccountName=x;AccountKey={};EndpointSuffix=core.windows.net", _draw(86) + "=="),
     ("//registry.npmjs.org/:_authToken={}", "npm" + "_" + _draw(36)),
     ("マイナンバーは {} です", _fours(_digits(12))),
@@ -307,7 +328,10 @@ def test_a_format_is_found_alone(subtests: pytest.Subtests) -> None:
 def test_most_keys_without_a_digit_are_found() -> None:
     """Some services make keys of letters alone; chance makes a few of them like words."""
     letters = random.Random(13)
-    keys = ["h" + "f_" + "".join(letters.choices(string.ascii_letters, k=34)) for _ in range(200)]
+    keys = [
+        "h" + "f_" + "".join(letters.choices(string.ascii_letters, k=34))
+        for _ in range(200)
+    ]
     assert sum(_found(f"I use {key} here") == [key] for key in keys) > 160
 
 
@@ -369,7 +393,9 @@ def test_a_wrong_check_digit_is_no_credential() -> None:
     found = [last for last in range(10) if find_credentials(f"I pay with {card}{last}")]
     assert len(found) == 1
     account = _iban("DE", _digits(18))
-    assert not find_credentials(f"{account[:2]}{(int(account[2:4]) + 1) % 97:02d}{account[4:]}")
+    assert not find_credentials(
+        f"{account[:2]}{(int(account[2:4]) + 1) % 97:02d}{account[4:]}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -382,7 +408,15 @@ def test_a_number_inside_something_else_is_no_card(template: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["4" * 16, "0" * 16, _card("1", 13), _card("97", 13), _card("4", 13), _card("35", 15)]
+    "number",
+    [
+        "4" * 16,
+        "0" * 16,
+        _card("1", 13),
+        _card("97", 13),
+        _card("4", 13),
+        _card("35", 15),
+    ],
 )
 def test_a_number_of_no_card_network_is_no_card(number: str) -> None:
     """One repeated digit, times in milliseconds, article and device numbers are not cards."""
@@ -395,7 +429,9 @@ def test_positions_are_those_of_the_original_text() -> None:
     assert _found(f"私のパスワードは{secret}です。{number}") == [secret, number]
 
 
-@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\u2060", "\u200d", "*", "\U000e0041"])
+@pytest.mark.parametrize(
+    "hidden", ["\u200b", "\u00ad", "\u2060", "\u200d", "*", "\U000e0041"]
+)
 def test_nothing_hides_a_credential(hidden: str) -> None:
     """What nobody sees, and bold text, is found as typed, with what hides in it."""
     for secret in [secret for _, secret in FORMATS if len(secret.split()) == 1]:
@@ -422,7 +458,9 @@ _PARTS = [
 ]  # fmt: skip
 
 
-@given(st.lists(st.sampled_from(_PARTS) | st.text(max_size=3), max_size=60).map("".join))
+@given(
+    st.lists(st.sampled_from(_PARTS) | st.text(max_size=3), max_size=60).map("".join)
+)
 def test_what_is_found_is_in_order_and_in_the_text(text: str) -> None:
     """Whatever the text: no error, no empty and no overlapping credentials."""
     ends = [0]

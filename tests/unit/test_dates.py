@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from memory.formation.verdict import end_of
 from memory.model.dates import EARLIEST, LATEST, clock_time, until
 
-ZONES = st.sampled_from(["UTC", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Kiritimati"])
+ZONES = st.sampled_from(
+    ["UTC", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Kiritimati"]
+)
 MOMENTS = st.datetimes(timezones=ZONES.map(ZoneInfo))
 
 
@@ -29,7 +31,9 @@ def test_an_end_is_in_the_stored_range_or_there_is_none(moment: datetime) -> Non
 
 
 @given(st.dates(), ZONES)
-def test_the_end_of_a_day_is_in_the_stored_range_or_there_is_none(day: date, zone: str) -> None:
+def test_the_end_of_a_day_is_in_the_stored_range_or_there_is_none(
+    day: date, zone: str
+) -> None:
     """A day of 2099 west of Greenwich may end after the last moment that is stored."""
     ends = end_of(day, ZoneInfo(zone))
     assert ends is None or EARLIEST <= ends <= LATEST
@@ -43,7 +47,9 @@ def test_the_end_of_a_day_is_in_the_stored_range_or_there_is_none(day: date, zon
         ("America/Los_Angeles", None),
     ],
 )
-def test_the_last_day_of_2099_ends_where_the_person_is(zone: str, ends: datetime | None) -> None:
+def test_the_last_day_of_2099_ends_where_the_person_is(
+    zone: str, ends: datetime | None
+) -> None:
     """The last moment that is stored is midnight at Greenwich."""
     assert end_of(date(2099, 12, 31), ZoneInfo(zone)) == ends
 
@@ -66,7 +72,9 @@ def test_a_time_of_day_is_stored_with_24_hours(told: str, read: str) -> None:
     assert clock_time(told) == read
 
 
-@pytest.mark.parametrize("told", ["9", "24:00", "9:60", "0 AM", "13 PM", "noon", 9, None])
+@pytest.mark.parametrize(
+    "told", ["9", "24:00", "9:60", "0 AM", "13 PM", "noon", 9, None]
+)
 def test_what_is_no_time_of_day_is_refused(told: object) -> None:
     """An hour alone may be a number of anything."""
     with pytest.raises(ValueError, match="time of day"):

@@ -51,7 +51,9 @@ def sentences(draw: st.DrawFn, script: str) -> list[str]:
     """Return two to four sentences in a script, each with its mark."""
     alphabet, mark = SCRIPTS[script]
     word = st.text(alphabet, min_size=3, max_size=9)
-    lines = st.lists(word, min_size=2, max_size=5).map(lambda words: " ".join(words) + mark)
+    lines = st.lists(word, min_size=2, max_size=5).map(
+        lambda words: " ".join(words) + mark
+    )
     return draw(st.lists(lines, min_size=2, max_size=4, unique=True))
 
 
@@ -83,7 +85,9 @@ def test_whatever_was_typed_is_found(script: str, data: st.DataObject) -> None:
             ]
         )
     )
-    if unicodedata.combining(quote[0]) or unicodedata.category(quote[0]).startswith("M"):
+    if unicodedata.combining(quote[0]) or unicodedata.category(quote[0]).startswith(
+        "M"
+    ):
         return  # it begins within a character
     found = find_evidence(mangled, [said])
     if found is None:
@@ -150,8 +154,20 @@ def test_what_a_model_made_up_is_not_evidence() -> None:
             "What about you?",
         ),
         ("好きです。嫌いです。", "嫌い", "好きです。", "嫌いです。", ""),
-        ("first line\nsecond line", "first line second", "", "first line\nsecond line", ""),
-        ("I use Node.js and v3.5 daily.", "node.js", "", "I use Node.js and v3.5 daily.", ""),
+        (
+            "first line\nsecond line",
+            "first line second",
+            "",
+            "first line\nsecond line",
+            "",
+        ),
+        (
+            "I use Node.js and v3.5 daily.",
+            "node.js",
+            "",
+            "I use Node.js and v3.5 daily.",
+            "",
+        ),
         ("Dislikes:\n- natto\n- okra", "okra", "Dislikes:\n- natto", "- okra", ""),
         ("मुझे चाय पसंद है। धन्यवाद।", "चाय", "", "मुझे चाय पसंद है।", "धन्यवाद।"),
     ],
@@ -167,10 +183,18 @@ def test_a_fragment_is_widened_to_its_sentence(
 
 def test_the_newest_message_counts_and_neighbours_give_context() -> None:
     """Of two messages that hold a quote the newer one is the source."""
-    said = [message("I tried soba.", "1.0"), message("I love it", "2.0"), message("Bye", "3.0")]
+    said = [
+        message("I tried soba.", "1.0"),
+        message("I love it", "2.0"),
+        message("Bye", "3.0"),
+    ]
     found = find_evidence("love it", said)
     assert found is not None
-    assert (found.original.ts, found.before, found.after) == ("2.0", "I tried soba.", "Bye")
+    assert (found.original.ts, found.before, found.after) == (
+        "2.0",
+        "I tried soba.",
+        "Bye",
+    )
     again = find_evidence("soba", [message("soba", "1.0"), message("soba!", "2.0")])
     assert again is not None
     assert again.original.ts == "2.0"
@@ -185,7 +209,9 @@ def test_the_newest_message_counts_and_neighbours_give_context() -> None:
         ("Yes, sure", "Yes please", "2.0"),
     ],
 )
-def test_a_message_that_says_just_the_quote_comes_first(first: str, second: str, ts: str) -> None:
+def test_a_message_that_says_just_the_quote_comes_first(
+    first: str, second: str, ts: str
+) -> None:
     """What was quoted is rather a whole sentence than the beginning of a newer one."""
     found = find_evidence("yes", [message(first, "1.0"), message(second, "2.0")])
     assert found is not None
@@ -253,14 +279,26 @@ def test_long_messages_count_up_to_a_limit() -> None:
         ("see https://evil.example/x", "I like ramen", ["https://evil.example/x"]),
         ("www.evil.example", "I like ramen", ["www.evil.example"]),
         ("evil.example/SECRET", "I like ramen", ["evil.example/secret"]),
-        ("https://example.co/mpay", "https://example.com/pay", ["https://example.co/mpay"]),
+        (
+            "https://example.co/mpay",
+            "https://example.com/pay",
+            ["https://example.co/mpay"],
+        ),
         ("bit.ly/rics", "a bit lyrics heavy", ["bit.ly/rics"]),
-        ("maintains https://docs.example.org/a", "I maintain https://docs.example.org/a.", []),
+        (
+            "maintains https://docs.example.org/a",
+            "I maintain https://docs.example.org/a.",
+            [],
+        ),
         ("uses Node.js and e.g. v1.2/3", "I like ramen", []),
         ("https://a.example/x", "see a.example/x, please", []),
         ("http://shop.example", "my shop is shop.example", []),
         ("http://shop.example", "my workshop.example", ["http://shop.example"]),
-        ("サイトはhttps://evil.example/x", "サイトを作った", ["https://evil.example/x"]),
+        (
+            "サイトはhttps://evil.example/x",
+            "サイトを作った",
+            ["https://evil.example/x"],
+        ),
     ],
 )
 def test_links_that_nobody_typed(value: str, text: str, links: list[str]) -> None:

@@ -58,7 +58,9 @@ def test_the_form_that_picks_a_day_does_not_go_without_one() -> None:
 
 
 @pytest.mark.parametrize(("to", "key"), [("Mia", "field"), (None, "reminder")])
-def test_a_form_asks_for_a_reminder_otherwise_than_for_a_promise(to: str | None, key: str) -> None:
+def test_a_form_asks_for_a_reminder_otherwise_than_for_a_promise(
+    to: str | None, key: str
+) -> None:
     """Nobody promised to water the plants, and the reminder comes at its time, not before it."""
     view = form(Promise, {"promise": "water the plants", "to": to, "state": "open"})
     labels = {block["block_id"]: block["label"]["text"] for block in view["blocks"]}
@@ -93,7 +95,9 @@ def elements(view: SlackView) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.__name__)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_each_kind_has_a_form_in_each_language(schema: type[BaseModel], language: Language) -> None:
+def test_each_kind_has_a_form_in_each_language(
+    schema: type[BaseModel], language: Language
+) -> None:
     """Labels are in the person's language; what must be filled in comes first."""
     view = form(schema, {}, language)
     act = submitted_act(view)
@@ -107,7 +111,9 @@ def test_each_kind_has_a_form_in_each_language(schema: type[BaseModel], language
         assert language == "en" or not block["label"]["text"].isascii()
     for name in schema.model_fields:
         if (schema.__name__, name) not in _HIDDEN:
-            assert say(language, f"field_{name}"), "Both catalogues name each field of a kind."
+            assert say(language, f"field_{name}"), (
+                "Both catalogues name each field of a kind."
+            )
 
 
 def test_a_form_holds_what_is_stored() -> None:
@@ -126,16 +132,40 @@ def test_a_form_holds_what_is_stored() -> None:
 @pytest.mark.parametrize(
     ("kind", "content", "says"),
     [
-        (UserFoodPreference, {"food_name": "ramen", "preference": 97}, "Likes ramen very much"),
+        (
+            UserFoodPreference,
+            {"food_name": "ramen", "preference": 97},
+            "Likes ramen very much",
+        ),
         (UserFoodPreference, {"food_name": "ramen", "preference": 61}, "Likes ramen"),
-        (UserFoodPreference, {"food_name": "ramen", "preference": 40}, "Thinks ramen is okay"),
-        (UserFoodPreference, {"food_name": "ramen", "preference": 1}, "Doesn’t like ramen"),
+        (
+            UserFoodPreference,
+            {"food_name": "ramen", "preference": 40},
+            "Thinks ramen is okay",
+        ),
+        (
+            UserFoodPreference,
+            {"food_name": "ramen", "preference": 1},
+            "Doesn’t like ramen",
+        ),
         (UserFoodPreference, {"food_name": "ramen"}, None),
         (UserFoodPreference, {"food_name": "ramen", "preference": 10**12}, None),
-        (UserTechInterest, {"topic": "AWS", "interest_level": 85}, "Very interested in AWS"),
+        (
+            UserTechInterest,
+            {"topic": "AWS", "interest_level": 85},
+            "Very interested in AWS",
+        ),
         (UserTechInterest, {"topic": "AWS", "interest_level": 84}, "Interested in AWS"),
-        (UserTechInterest, {"topic": "AWS", "interest_level": 15}, "A little interested in AWS"),
-        (UserTechInterest, {"topic": "AWS", "interest_level": 14}, "Hardly interested in AWS"),
+        (
+            UserTechInterest,
+            {"topic": "AWS", "interest_level": 15},
+            "A little interested in AWS",
+        ),
+        (
+            UserTechInterest,
+            {"topic": "AWS", "interest_level": 14},
+            "Hardly interested in AWS",
+        ),
         (UserTechInterest, {"topic": "AWS", "interest_level": "x"}, None),
     ],
 )
@@ -169,7 +199,9 @@ def _entered(content: dict[str, Any]) -> Answers:
         ("colleagues", ["dm", "colleagues"]),
     ],
 )
-def test_a_form_begins_with_where_the_memory_is_used(audience: str, choices: list[str]) -> None:
+def test_a_form_begins_with_where_the_memory_is_used(
+    audience: str, choices: list[str]
+) -> None:
     """What colleagues see is used everywhere: only direct messages are another choice."""
     element = elements(form(UserFact, {"fact": "x"}, audience=audience))["audience"]
     assert [one["value"] for one in element["options"]] == choices
@@ -194,7 +226,9 @@ def test_each_shape_of_field() -> None:
         ({"weight": "heavy"}, None, "heavy"),
     ],
 )
-def test_a_number_is_typed(content: dict[str, Any], age: str | None, weight: str) -> None:
+def test_a_number_is_typed(
+    content: dict[str, Any], age: str | None, weight: str
+) -> None:
     """The input begins with what is stored, also if the kind no longer takes it."""
     view = form(Dog, {"name": "Taro", **content})
     found = elements(view)
@@ -224,7 +258,9 @@ def test_a_picker_begins_with_what_slack_takes(
 
 def test_what_was_entered_is_read() -> None:
     """A valid form brings its content; what was left empty is None."""
-    answers = state(name=" Taro ", size=("large",), temper=("wild",), age="", audience=("public",))
+    answers = state(
+        name=" Taro ", size=("large",), temper=("wild",), age="", audience=("public",)
+    )
     view = submitted(Dog, answers)
     assert edit_errors(EN, view, Dog) == {}
     entered = {"name": "Taro", "size": "large", "temper": "wild", "age": None}
@@ -250,7 +286,10 @@ def test_what_was_entered_is_read() -> None:
             {"food_name": "x", "preference": "many"},
             {"field.preference": say("en", "form_range", low=0, high=100)},
         ),
-        ({"food_name": "x", "preference": "0"}, {"field.preference": say("en", "form_invalid")}),
+        (
+            {"food_name": "x", "preference": "0"},
+            {"field.preference": say("en", "form_invalid")},
+        ),
         (
             {"food_name": "my password is hunter2hunter2"},
             {"field.food_name": say("en", "refused_secret")},
@@ -258,7 +297,9 @@ def test_what_was_entered_is_read() -> None:
     ],
     ids=["missing", "range", "number", "ended", "secret"],
 )
-def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict[str, str]) -> None:
+def test_what_is_wrong_is_said_at_its_field(
+    values: dict[str, Any], errors: dict[str, str]
+) -> None:
     """Each mistake is one sentence at the field that holds it, by the schema alone."""
     view = submitted(UserFoodPreference, state(**values))
     assert edit_errors(EN, view, UserFoodPreference) == errors
@@ -305,7 +346,9 @@ def test_pasted_lines_are_read_without_bullets(text: str, lines: list[str]) -> N
     ],
     ids=["nothing", "most", "too many", "long", "secret"],
 )
-def test_lines_that_cannot_be_added_are_an_error_of_the_field(text: str, error: str) -> None:
+def test_lines_that_cannot_be_added_are_an_error_of_the_field(
+    text: str, error: str
+) -> None:
     """The form stays open with what was entered."""
     view = {**add_form(EN, Place()), "state": {"values": state(lines=text)}}
     assert add_errors(EN, view) == ({"lines": error} if error else {})

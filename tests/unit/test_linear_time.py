@@ -30,7 +30,12 @@ from bot.ui.blocks import as_mrkdwn, escaped, fitted, plain_text, section, spoke
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from memory.credentials.redaction import find_credentials, redact_texts
-from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence, links_not_typed
+from memory.formation.evidence import (
+    PersonMessage,
+    TypedMessage,
+    find_evidence,
+    links_not_typed,
+)
 from memory.model import References, ThoughtFilter, estimated_tokens, framed
 from memory.model.schemas import subject_key
 from memory.model.text import (
@@ -57,14 +62,46 @@ LONG = 40_000  # characters, as a message of Slack has
 QUICK_SECONDS = 0.016  # below this for LONG, no growth is worth a further look
 # Four times the text may take eight times the processor time; quadratic growth takes 16 times.
 GROWTH = LONG / SHORT * 2
-ATTEMPTS = 5  # a busy machine slows single calls; the least of several is the function's own
+ATTEMPTS = (
+    5  # a busy machine slows single calls; the least of several is the function's own
+)
 
 # Of Slack's escapes, of Unicode, of times and commands: tokens of what is no Markdown.
 SLACK = [
-    *("<@U1", "<@U1|", "<@U1|a> ", "<#C1|", "<!here|", "<!subteam^", "<http:a|", "<mailto:a@b|c> "),
-    *("&gt;", "\n&gt; ", "&gt;&gt;&gt;", "\n> ", "\n", "\r\n", "\x00", "e\u0301", "\u0301", "👍🏽"),
+    *(
+        "<@U1",
+        "<@U1|",
+        "<@U1|a> ",
+        "<#C1|",
+        "<!here|",
+        "<!subteam^",
+        "<http:a|",
+        "<mailto:a@b|c> ",
+    ),
+    *(
+        "&gt;",
+        "\n&gt; ",
+        "&gt;&gt;&gt;",
+        "\n> ",
+        "\n",
+        "\r\n",
+        "\x00",
+        "e\u0301",
+        "\u0301",
+        "👍🏽",
+    ),
     # Marks in the wrong order, characters that are several, and names of both.
-    *("\u0301\u0316", "\u0f73", "\uff9e\u0301", "ﷺ", "ﷺ.", "x.ﷺ/ ", "㍿.", "http://ﷺ ", "@ﷺ.a "),
+    *(
+        "\u0301\u0316",
+        "\u0f73",
+        "\uff9e\u0301",
+        "ﷺ",
+        "ﷺ.",
+        "x.ﷺ/ ",
+        "㍿.",
+        "http://ﷺ ",
+        "@ﷺ.a ",
+    ),
     *(
         "가",
         "か\u3099",
@@ -83,8 +120,35 @@ SLACK = [
     *("tel:1", "a.b", "a./", "@/", "a.b?", "a://", "0x", "12:", "2026-"),
     *("last ", "until ", "forget ", "everything "),
     *("<think>", "</think>", "<think>a</think>"),
-    *("#", "{", "}", "{{", "((", '"a ', "'", "=", "a=", "a=b ", "1 ", "1-", "•", "[…]", " […]"),
-    *("\n# a", "## \n\n", "# \n\n", "## 1\n\n", "---\n", "a\n\n", "| a ", "|-", "-|", "a|b\n"),
+    *(
+        "#",
+        "{",
+        "}",
+        "{{",
+        "((",
+        '"a ',
+        "'",
+        "=",
+        "a=",
+        "a=b ",
+        "1 ",
+        "1-",
+        "•",
+        "[…]",
+        " […]",
+    ),
+    *(
+        "\n# a",
+        "## \n\n",
+        "# \n\n",
+        "## 1\n\n",
+        "---\n",
+        "a\n\n",
+        "| a ",
+        "|-",
+        "-|",
+        "a|b\n",
+    ),
 ]
 TOKENS = sorted({*MARKDOWN, *LINKS, *CREDENTIALS, *SLACK})
 
@@ -139,7 +203,13 @@ FUNCTIONS: dict[str, TextFunction] = {
         *(find_credentials, without_secrets),
         *(messages.plain, typed, printable, messages.sanitize_payload),
         *(messages.mentions, estimated_tokens, splitting.open_fence),
-        *(read_act, typed_message, in_pieces, names_in_pieces, without_thoughts_in_pieces),
+        *(
+            read_act,
+            typed_message,
+            in_pieces,
+            names_in_pieces,
+            without_thoughts_in_pieces,
+        ),
         without_repetitions,
     )
 } | {
@@ -150,13 +220,19 @@ FUNCTIONS: dict[str, TextFunction] = {
     "links_in": lambda text: links.links_in([text]),
     "find_evidence": lambda text: find_evidence(text, [OTHER, typed_message(text)]),
     "links_not_typed": lambda text: links_not_typed({"fact": text}, [OTHER]),
-    "links typed": lambda text: links_not_typed("https://b.example/", [typed_message(text)]),
+    "links typed": lambda text: links_not_typed(
+        "https://b.example/", [typed_message(text)]
+    ),
     "split_markdown": lambda text: splitting.split_markdown(text, Limits(3_000, 40)),
     "break_point": lambda text: splitting.break_point(text, len(text) - 1),
     "count_blocks": lambda text: splitting.count_blocks(text),
     "shown_end": lambda text: splitting.shown_end(text),
-    "forwarded": lambda text: read_content({"attachments": [{"is_share": True, "text": text}]}),
-    "blocks": lambda text: read_content({"text": text, "bot_id": "B1", "blocks": [said(text)]}),
+    "forwarded": lambda text: read_content(
+        {"attachments": [{"is_share": True, "text": text}]}
+    ),
+    "blocks": lambda text: read_content(
+        {"text": text, "bot_id": "B1", "blocks": [said(text)]}
+    ),
     "AnswerNames.feed": lambda text: names_in_pieces(text),
     "as_mrkdwn": lambda text: as_mrkdwn(text),
     "clean_name": lambda text: clean_name(text),

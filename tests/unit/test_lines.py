@@ -43,7 +43,11 @@ WEEKLY = {"food_name": "ramen", "cuisine": "Japanese", "preference": 90}
 WEEKLY |= {"description": "every week"}
 TO_MIA = {"promise": "notes", "to": "Mia", "state": "open"}
 NOON_OF_2020 = {**TO_MIA, "due": "2020-11-27", "due_time": "12:00"}
-STORY = {"observation": "builds were slow", "action": "a cache", "result": "twice as fast"}
+STORY = {
+    "observation": "builds were slow",
+    "action": "a cache",
+    "result": "twice as fast",
+}
 
 
 @pytest.mark.parametrize(
@@ -70,8 +74,18 @@ STORY = {"observation": "builds were slow", "action": "a cache", "result": "twic
             "Rewrite (client: Acme, people on it: 3)",
         ),
         ("en", "Episode", STORY, "builds were slow → a cache → twice as fast"),
-        ("en", "Promise", NOON_OF_2020, "Promised: notes (to Mia, by Fri, Nov 27, 2020, 12:00 PM)"),
-        ("ja", "Promise", NOON_OF_2020, "約束：notes（相手：Mia、期日：2020年11月27日(金) 12:00）"),
+        (
+            "en",
+            "Promise",
+            NOON_OF_2020,
+            "Promised: notes (to Mia, by Fri, Nov 27, 2020, 12:00 PM)",
+        ),
+        (
+            "ja",
+            "Promise",
+            NOON_OF_2020,
+            "約束：notes（相手：Mia、期日：2020年11月27日(金) 12:00）",
+        ),
         ("ja", "Promise", TO_MIA, "約束：notes（相手：Mia）"),
     ],
 )
@@ -91,7 +105,10 @@ def test_a_memory_is_described_in_one_plain_line(
     ("changed", "line"),
     [
         (change("remembered", None, OSAKA), "Remembered: I live in Osaka"),
-        (change("updated", OSAKA, TOKYO), "Updated: I live in Tokyo (was: I live in Osaka)"),
+        (
+            change("updated", OSAKA, TOKYO),
+            "Updated: I live in Tokyo (was: I live in Osaka)",
+        ),
         (change("updated", OSAKA, OSAKA), "Remembered: I live in Osaka"),
         *(
             (
@@ -107,7 +124,10 @@ def test_a_memory_is_described_in_one_plain_line(
                 ),
             )
         ),
-        (change("remembered", None, promise(), kind="Promise"), "Promised: notes (to Mia)"),
+        (
+            change("remembered", None, promise(), kind="Promise"),
+            "Promised: notes (to Mia)",
+        ),
         (
             change("removed", None, None),
             "Forgotten: something you told me for a limited time",
@@ -126,7 +146,9 @@ def test_a_memory_is_described_in_one_plain_line(
             "Updated: I live in Tokyo (was: I live in Osaka) (undone)",
         ),
         (
-            change("remembered", None, OSAKA, expires_at=datetime(2026, 11, 27, tzinfo=UTC)),
+            change(
+                "remembered", None, OSAKA, expires_at=datetime(2026, 11, 27, tzinfo=UTC)
+            ),
             f"Remembered: I live in Osaka (until <!date^1795737599^{{date_short}}|{LAST_DAY}>)",
         ),
     ],
@@ -151,11 +173,17 @@ def test_only_news_is_told_and_of_each_memory_the_last() -> None:
         ([change("remembered", None, OSAKA)], "Remembered: I live in Osaka"),
         ([change("remembered", None, fact("x" * 3_000))], "Remembered 1 thing"),
         (
-            [change("remembered", None, OSAKA), change("remembered", None, TOKYO, number=2)],
+            [
+                change("remembered", None, OSAKA),
+                change("remembered", None, TOKYO, number=2),
+            ],
             "Remembered 2 things",
         ),
         (
-            [change("remembered", None, OSAKA), change("removed", TOKYO, None, number=2)],
+            [
+                change("remembered", None, OSAKA),
+                change("removed", TOKYO, None, number=2),
+            ],
             "Made 2 changes to your memories",
         ),
         (
@@ -181,7 +209,10 @@ def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     payload = notice_payload(EN, batch, changes, [], [], {}, thread=THREAD)
     assert payload["text"] == line
     said, *rows = payload["blocks"]
-    assert (said["type"], [one["text"] for one in said["elements"]]) == ("context", [line])
+    assert (said["type"], [one["text"] for one in said["elements"]]) == (
+        "context",
+        [line],
+    )
     undo = Undo(what="notice", ids=(batch,))
     show = Position(list="notice", of=str(batch))
     off = Switch(to="off", scope=THREAD)
@@ -224,7 +255,11 @@ def test_of_several_questions_the_first_is_asked(
     assert said["text"]["text"].replace(", 2026,", ",") == line
     assert [one["text"]["text"] for one in row["elements"]] == answers
     acts = [clicked_act(one) for one in row["elements"]]
-    given = [act.answer for act in acts if isinstance(act, Answer) and act.question == first.id]
+    given = [
+        act.answer
+        for act in acts
+        if isinstance(act, Answer) and act.question == first.id
+    ]
     assert given == [one for one in ANSWERS if len(answers) == 3 or one != "both"]
     assert more["elements"][0]["text"] == EN.say("notice_questions", count=2)
 
@@ -235,7 +270,11 @@ def test_of_several_questions_the_first_is_asked(
         ([change("updated", OSAKA, TOKYO)], "en", "History of “I live in Tokyo”"),
         ([change("removed", OSAKA, None)], "en", "History of “I live in Osaka”"),
         ([change("updated", OSAKA, TOKYO)], "ja", "「I live in Tokyo」の履歴"),
-        ([change("remembered", None, fact("a <b> & c"))], "en", "History of “a <b> & c”"),
+        (
+            [change("remembered", None, fact("a <b> & c"))],
+            "en",
+            "History of “a <b> & c”",
+        ),
         ([], "en", "Changes"),
     ],
 )
@@ -253,7 +292,9 @@ def test_people_are_shown_by_their_names() -> None:
     assert change_line(EN, change("remembered", None, ann)) == f"Remembered: {line}"
     assert memory_line(EN, memory(**ann)) == line
     for length in range(220, 240):
-        cut = change_line(EN, change("remembered", None, fact("x" * length + " <@U04ABCD12EFGH>")))
+        cut = change_line(
+            EN, change("remembered", None, fact("x" * length + " <@U04ABCD12EFGH>"))
+        )
         assert "U04" not in cut.replace("<@U04ABCD12EFGH>", "")
 
 
@@ -267,7 +308,9 @@ def test_each_refusal_is_one_sentence_with_a_button(subtests: pytest.Subtests) -
             with subtests.test(language=language, reason=reason):
                 localizer = Localizer(language)
                 refused = refusal(reason, "My <b>colleague</b> is on leave")
-                payload = done_payload(localizer, refusal_done(localizer, refused, facts=True))
+                payload = done_payload(
+                    localizer, refusal_done(localizer, refused, facts=True)
+                )
                 assert "<b>" not in payload["text"]
                 acts = map(clicked_act, payload["blocks"][-1].get("elements", []))
                 offered = any(isinstance(act, Remember) for act in acts)
@@ -299,7 +342,10 @@ def test_a_day_is_that_of_the_reader(
     with_time = f"{shown}{at}"
     assert localizer.plain_minute(LATE) == with_time
     assert localizer.day(LATE) == f"<!date^1605902700^{{date_short}}|{shown}>"
-    assert localizer.minute(LATE) == f"<!date^1605902700^{{date_short}} {{time}}|{with_time}>"
+    assert (
+        localizer.minute(LATE)
+        == f"<!date^1605902700^{{date_short}} {{time}}|{with_time}>"
+    )
     assert re.fullmatch(
         this_year, localizer.plain_minute(LATE.replace(year=datetime.now(ZONE).year))
     )

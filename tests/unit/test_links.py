@@ -12,7 +12,12 @@ from bot.pipeline.links import MAX_WORD, LinkFilter, links_in, normal
 from tests.link_readers import HOSTILE, OWN, TOKENS, links_of_nobody
 
 ALLOWED = links_in(
-    [*OWN, "(https://wiki.site/a_(b))", "https://own.site/a_b", "https://own.site/?a=1&section=2"]
+    [
+        *OWN,
+        "(https://wiki.site/a_(b))",
+        "https://own.site/a_b",
+        "https://own.site/?a=1&section=2",
+    ]
 )
 
 
@@ -57,7 +62,10 @@ def test_a_known_address_becomes_a_link_with_one_end(subtests: pytest.Subtests) 
         ("**https://own.site/page?x=1**", "**<https://own.site/page?x=1>**"),
         ('"https://own.site/page?x=1"', '"<https://own.site/page?x=1>"'),
         ("(https://wiki.site/a_(b))", "(<https://wiki.site/a_(b)>)"),
-        ("http://foo.net/path, foo.net/path", "<http://foo.net/path>, <https://foo.net/path>"),
+        (
+            "http://foo.net/path, foo.net/path",
+            "<http://foo.net/path>, <https://foo.net/path>",
+        ),
         ("me@home.org, mailto:me@home.org", "<me@home.org>, <mailto:me@home.org>"),
         ("https://例え.jp/道", "<https://例え.jp/道>"),
         ("http://localhost:3000/ask?x", "<http://localhost:3000/ask?x>"),
@@ -69,19 +77,28 @@ def test_a_known_address_becomes_a_link_with_one_end(subtests: pytest.Subtests) 
         ("「https://own.site/page?x=1」", "「<https://own.site/page?x=1>」"),
         ("https://own.site/page?x=1。-SECRET", "<https://own.site/page?x=1>。-SECRET"),
         ("https://own.site/page?x=1、ひみつ", "<https://own.site/page?x=1>、ひみつ"),
-        ("https://own.site/page?x=1：（SECRET）", "<https://own.site/page?x=1>：（SECRET）"),
+        (
+            "https://own.site/page?x=1：（SECRET）",
+            "<https://own.site/page?x=1>：（SECRET）",
+        ),
         ("https://own.site/page?x=1:;:;;::;'", "<https://own.site/page?x=1>:;:;;::;'"),
         ("https://own.site/page?x=1…_SECRET", "<https://own.site/page?x=1>…_SECRET"),
         ("https://own.site/page?x=1。com/S", "<https://own.site/page?x=1>。com/S"),
         ("https://own.site/page?x=1[a]", "<https://own.site/page?x=1>[a]"),
         ("<https://own.site/page?x=1|me>", "< <https://own.site/page?x=1>|me>"),
         ("https://own.site/?a=1&amp;section=2", "<https://own.site/?a=1&section=2>"),
-        ("[a](https://own.site/?a=1&amp;section=2)", "[a](https://own.site/?a=1&section=2)"),
+        (
+            "[a](https://own.site/?a=1&amp;section=2)",
+            "[a](https://own.site/?a=1&section=2)",
+        ),
         ("https://own.site/a\\_b", "<https://own.site/a_b>"),
         ("https://own\u200b.site/a_b", "<https://own.site/a_b>"),
         # The label of a link holds no other link.
         ("[foo.net/path](https://foo.net/path)", "<https://foo.net/path>"),
-        ("[see foo.net/path](https://own.site/a_b)", "[see foo[.]net/path](https://own.site/a_b)"),
+        (
+            "[see foo.net/path](https://own.site/a_b)",
+            "[see foo[.]net/path](https://own.site/a_b)",
+        ),
         # What a client may not read as a link with a label.
         ("\\[a](foo.net/path)SECRET", "\\[a] (foo[.]net/path)SECRET"),
         ("[a|b](foo.net/path) SECRET", "[a|b] (<https://foo.net/path>) SECRET"),
@@ -97,7 +114,10 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         ("[the docs](https://a.site/3/)", "[the docs] (a[.]site/3/)"),
         ("[foo.net/path](https://evil.com)", "[<https://foo.net/path>] (evil[.]com)"),
         ("![alt](https://evil.com/a.png)", "![alt] (evil[.]com/a[.]png)"),
-        ("[![a](https://e.site/i)](https://evil.com)", "[![a] (e[.]site/i)] (evil[.]com)"),
+        (
+            "[![a](https://e.site/i)](https://evil.com)",
+            "[![a] (e[.]site/i)] (evil[.]com)",
+        ),
         ("[x][r]\n\n[r]: https://evil.com", "[x][r]\n\n[r] : evil[.]com"),
         ("<@U1|https://evil.com>", "< @U1|evil[.]com>"),
         ("<https://evil.com|click me>", "< evil[.]com|click me>"),
@@ -111,7 +131,10 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         (r"https:\/\/evil\.com", "evil[.]com"),
         ("https://own.site/page?x=1&y=2", "own[.]site/page?x=1&y=2"),
         ("https://own.site@evil.com", "own[.]site@evil[.]com"),
-        ("詳しくはhttps://evil.comをご覧ください。", "詳しくはevil[.]comをご覧ください。"),
+        (
+            "詳しくはhttps://evil.comをご覧ください。",
+            "詳しくはevil[.]comをご覧ください。",
+        ),
         ("a.de/?u=https://own.site/page?x=1", "a[.]de/?u=own[.]site/page?x=1"),
         ("http://127.0.0.1:80/a 1.2.3.4/S", "127[.]0[.]0[.]1: 80/a 1[.]2[.]3[.]4/S"),
         ("https://a.example.com\\@evil.com", "a[.]example[.]com@evil[.]com"),
@@ -119,25 +142,43 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
             "`https://evil.com` ```\nget https://evil.com\n```",
             "`evil[.]com` ```\nget evil[.]com\n```",
         ),
-        ("evil.pl/S (evil.sh?S) x=evil.md#S", "evil[.]pl/S (evil[.]sh?S) x=evil[.]md#S"),
-        ("evil.com:/S evil.com:80/S evil.com\\S", "evil[.]com: /S evil[.]com: 80/S evil[.]comS"),
+        (
+            "evil.pl/S (evil.sh?S) x=evil.md#S",
+            "evil[.]pl/S (evil[.]sh?S) x=evil[.]md#S",
+        ),
+        (
+            "evil.com:/S evil.com:80/S evil.com\\S",
+            "evil[.]com: /S evil[.]com: 80/S evil[.]comS",
+        ),
         ("[x](1234567/S) [x](/S)", "[x] (1234567/S) [x] (/S)"),
         ("<img src=evil.pl/S>", "< img src=evil[.]pl/S>"),
         ("x.münchen.com 例え.jp/S", "x[.]münchen[.]com 例え[.]jp/S"),
-        ("❤.ws/S S.i❤.ws ©.com/S S.☃.net", "❤[.]ws/S S[.]i❤[.]ws ©[.]com/S S[.]☃[.]net"),
+        (
+            "❤.ws/S S.i❤.ws ©.com/S S.☃.net",
+            "❤[.]ws/S S[.]i❤[.]ws ©[.]com/S S[.]☃[.]net",
+        ),
         # A client may end a name, or begin it, at any character but a letter.
-        ("S.evil.com‥ S.i❤.ws— S_.evil.com", "S[.]evil[.]com‥ S[.]i❤[.]ws— S_[.]evil[.]com"),
+        (
+            "S.evil.com‥ S.i❤.ws— S_.evil.com",
+            "S[.]evil[.]com‥ S[.]i❤[.]ws— S_[.]evil[.]com",
+        ),
         (
             "S.例え.jpを ‥evil.com/S (S)*.evil.com",
             "S[.]例え[.]jpを ‥evil[.]com/S (S)*[.]evil[.]com",
         ),
-        ("S.evil・x.com README.mdとmain.py", "S[.]evil・x[.]com README[.]mdとmain[.]py"),
+        (
+            "S.evil・x.com README.mdとmain.py",
+            "S[.]evil・x[.]com README[.]mdとmain[.]py",
+        ),
         ("evil．com/S evil｡com/S", "evil[.]com/S evil[.]com/S"),
         (
             "<db://S@x.evil.com>\u200dhttps://own.site/page?x=1",
             "< db: S@x[.]evil[.]com>\u200d<https://own.site/page?x=1>",
         ),
-        ("SECRET[foo.net/path](evil.com/S)", "SECRET[<https://foo.net/path>] (evil[.]com/S)"),
+        (
+            "SECRET[foo.net/path](evil.com/S)",
+            "SECRET[<https://foo.net/path>] (evil[.]com/S)",
+        ),
         ("//x.`a` mailto://me@home.org", "/ /x.`a` mailto: me@home[.]org"),
         ("https://[x] https://<b> // a", "[x] < b> // a"),
         # What takes an address apart is no link itself, and defines none.
@@ -148,7 +189,10 @@ def test_what_is_nobodys_becomes_text(subtests: pytest.Subtests) -> None:
         # Code that a client could read otherwise is no code.
         ("`x `a.evil.de` `", "`x `a[.]evil[.]de` `"),
         ("```\n```js\n```\na.evil.de", "```\n```js\n```\na[.]evil[.]de"),
-        ("```\nhttps://evil.de/S [x](https://evil.de)\n", "```\nevil[.]de/S [x](evil[.]de)\n"),
+        (
+            "```\nhttps://evil.de/S [x](https://evil.de)\n",
+            "```\nevil[.]de/S [x](evil[.]de)\n",
+        ),
         ("`https://own.site/page?x=1、S`", "`own[.]site/page?x=1、S`"),
         (
             "<!channel> <!subteam^S1|@team> <@U1> <#C1|general>",
@@ -177,7 +221,11 @@ def test_code_of_an_answer_makes_no_link_of_the_next(subtests: pytest.Subtests) 
 
 
 @settings(max_examples=40)
-@given(st.integers(1, 30), st.sampled_from(["a", "a.com/", "[a](", "漢", "a@b.c", "`"]), st.data())
+@given(
+    st.integers(1, 30),
+    st.sampled_from(["a", "a.com/", "[a](", "漢", "a@b.c", "`"]),
+    st.data(),
+)
 def test_a_word_of_any_length_is_shown_without_links(
     size: int, unit: str, data: st.DataObject
 ) -> None:
@@ -202,10 +250,19 @@ def test_a_word_that_is_too_long_to_be_held_is_shown_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "addresses"),
     [
-        ("(see https://own.site/a), b.site/c.", {"http://own.site/a", "http://b.site/c"}),
-        ("「https://own.site/a」、me@home.org へ", {"http://own.site/a", "mailto:me@home.org"}),
+        (
+            "(see https://own.site/a), b.site/c.",
+            {"http://own.site/a", "http://b.site/c"},
+        ),
+        (
+            "「https://own.site/a」、me@home.org へ",
+            {"http://own.site/a", "mailto:me@home.org"},
+        ),
         ("evil.com README.md 12:30 and/or", set()),
-        (f"https://own.site/{'a' * 2_000} https://{'a' * 254}/x {'ﷺ.' * 20_000}", set()),
+        (
+            f"https://own.site/{'a' * 2_000} https://{'a' * 254}/x {'ﷺ.' * 20_000}",
+            set(),
+        ),
     ],
 )
 def test_addresses_in_what_a_person_typed(text: str, addresses: set[str]) -> None:
@@ -259,8 +316,13 @@ def test_a_cited_page_is_a_link() -> None:
     assert links.feed(said) == "As [Kyoto] (city[.]site/k?utm_source=openai) says, "
     links.known.add(normal("https://city.site/k?utm_source=openai"))
     assert links.feed(said) == said
-    assert links.feed("See https://city.site/k?utm_source=openai. ").startswith("See <https://city")
-    assert links.feed("https://city.site/k?utm_source=other ") == "city[.]site/k?utm_source=other "
+    assert links.feed("See https://city.site/k?utm_source=openai. ").startswith(
+        "See <https://city"
+    )
+    assert (
+        links.feed("https://city.site/k?utm_source=other ")
+        == "city[.]site/k?utm_source=other "
+    )
 
 
 def test_words_are_shown_as_they_come() -> None:
@@ -289,5 +351,7 @@ def test_the_same_address_written_otherwise(one: str, other: str) -> None:
 def test_a_path_is_another_address() -> None:
     """Path, query and fragment are compared unchanged."""
     known = normal("https://own.site/a")
-    assert known not in {normal(f"https://own.site/{rest}") for rest in ("A", "a/", "a?b", "a#b")}
+    assert known not in {
+        normal(f"https://own.site/{rest}") for rest in ("A", "a/", "a?b", "a#b")
+    }
     assert "own[.]site" in through("https://own.site/A")

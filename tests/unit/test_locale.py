@@ -41,7 +41,9 @@ def test_values_are_filled_in() -> None:
     assert say("en", "forgotten", what="{count}") == "Forgotten: {count}"
 
 
-@pytest.mark.parametrize(("count", "text"), [(1, "1 memory"), (0, "0 memories"), (2, "2 memories")])
+@pytest.mark.parametrize(
+    ("count", "text"), [(1, "1 memory"), (0, "0 memories"), (2, "2 memories")]
+)
 def test_a_number_agrees_with_its_noun(count: int, text: str) -> None:
     """English says one memory and two memories; Japanese has one form."""
     assert say("en", "counted_memories", count=count) == text
@@ -51,12 +53,19 @@ def test_a_number_agrees_with_its_noun(count: int, text: str) -> None:
 @pytest.mark.parametrize(
     ("language", "first", "second", "joined"),
     [
-        ("en", "Memory is off.", "I remember nothing.", "Memory is off. I remember nothing."),
+        (
+            "en",
+            "Memory is off.",
+            "I remember nothing.",
+            "Memory is off. I remember nothing.",
+        ),
         ("ja", "オフです。", "何も覚えません。", "オフです。何も覚えません。"),
         ("ja", "*オフです。*", "何も覚えません。", "*オフです。* 何も覚えません。"),
     ],
     ids=["English", "Japanese", "after bold"],
 )
-def test_sentences_are_joined(language: Language, first: str, second: str, joined: str) -> None:
+def test_sentences_are_joined(
+    language: Language, first: str, second: str, joined: str
+) -> None:
     """With a space where the language, or the end of bold, has one."""
     assert Localizer(language).joined(first, second) == joined

@@ -88,7 +88,9 @@ def test_text_format(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     except ValueError:
         log.exception("could not store")
     first, second = lines.getvalue().splitlines()
-    assert re.fullmatch(r"\d\d:\d\d:\d\d info    bot\.conversation\.inbox: stored 3", first)
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d info    bot\.conversation\.inbox: stored 3", first
+    )
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d error   bot\.conversation\.inbox: could not store"
         r" \(ValueError at fail:\d+\)",
@@ -117,7 +119,12 @@ def test_json_format(lines: Lines) -> None:
 
 TALKATIVE = [
     *("aiohttp.access", "httpcore2.http11", "httpx2", "openai._base_client"),
-    *("procrastinate.worker", "slack_bolt.AsyncApp", "slack_sdk.web", "anthropic._base_client"),
+    *(
+        "procrastinate.worker",
+        "slack_bolt.AsyncApp",
+        "slack_sdk.web",
+        "anthropic._base_client",
+    ),
     *("langsmith.client", "a_dependency_of_tomorrow"),
 ]
 
@@ -134,13 +141,16 @@ def test_chatter_of_libraries_is_dropped(lines: Lines, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["langmem.x", "langgraph", "langchain_core.y", "trustcall", "slack_bolt.oauth.z"]
+    "name",
+    ["langmem.x", "langgraph", "langchain_core.y", "trustcall", "slack_bolt.oauth.z"],
 )
 def test_words_of_indiscreet_libraries_are_withheld(lines: Lines, name: str) -> None:
     """A library that quotes its input on errors is heard, its words are not."""
     set_up_logging("DEBUG")
     logging.getLogger(name).error("could not parse %s", "SECRET")
-    assert json.loads(lines.getvalue())["message"] == ("a fault was reported; its text is withheld")
+    assert json.loads(lines.getvalue())["message"] == (
+        "a fault was reported; its text is withheld"
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +178,9 @@ async def test_a_forgotten_task_tells_no_secrets(lines: Lines) -> None:
     assert "SECRET" not in lines.getvalue()
 
 
-async def test_connections_that_cannot_be_accepted_are_logged_once(lines: Lines) -> None:
+async def test_connections_that_cannot_be_accepted_are_logged_once(
+    lines: Lines,
+) -> None:
     """asyncio reports each of thousands a second for which there is no descriptor."""
     set_up_logging("INFO")
     loop = asyncio.get_running_loop()

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.pipeline.loops import LOOP_CHARACTERS, LoopDetector, period, without_repetitions
+from bot.pipeline.loops import (
+    LOOP_CHARACTERS,
+    LoopDetector,
+    period,
+    without_repetitions,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,17 +22,25 @@ LOOPS = {
     "Japanese": "承知しました。ほかにご質問はありますか？\n",
     "one word": "the ",
     "one character": "あ",
-    "long block": "".join(f"Step {n}: look at the result of step {n - 1}. " for n in range(1, 9)),
+    "long block": "".join(
+        f"Step {n}: look at the result of step {n - 1}. " for n in range(1, 9)
+    ),
 }
 TEXTS = {
     "matrix": "\n".join("| 0 | 0 | 0 | 0 | 0 |" for _ in range(40)),
-    "checklist": "\n".join(f"- [ ] Room {n}: windows closed, heating off" for n in range(200)),
+    "checklist": "\n".join(
+        f"- [ ] Room {n}: windows closed, heating off" for n in range(200)
+    ),
     "table": "\n".join(f"| {n} | open | Osaka | 10:00 | yes |" for n in range(200)),
     "braces": "def f():\n    pass\n\n\n" * 60,
-    "poem": ("Row, row, row your boat,\nGently down the stream.\n" * 2 + "Merrily, merrily.\n")
+    "poem": (
+        "Row, row, row your boat,\nGently down the stream.\n" * 2
+        + "Merrily, merrily.\n"
+    )
     * 12,
     "refrain": "\n\n".join(
-        f"Verse {n}\nwent on its way\n" + "Hey ho, the wind and the rain,\n" * 4 for n in range(20)
+        f"Verse {n}\nwent on its way\n" + "Hey ho, the wind and the rain,\n" * 4
+        for n in range(20)
     ),
     "punishment": "I will not talk in class.\n" * 50,
     "dates": "\n".join(f"2026-11-{day:02}: 休み" for day in range(1, 31)) * 1,
@@ -39,7 +52,8 @@ FILES = sorted(
     path
     for folder in ("bot", "memory", "docs", "packages", "deploy", "bench")
     for path in (ROOT / folder).rglob("*")
-    if path.suffix in {".md", ".py", ".po", ".sql", ".toml", ".yaml", ".css", ".html", ".mjs"}
+    if path.suffix
+    in {".md", ".py", ".po", ".sql", ".toml", ".yaml", ".css", ".html", ".mjs"}
 )
 
 
@@ -73,7 +87,8 @@ def test_no_text_of_the_repository_is_a_loop() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "length"), [("a", 1), ("abab", 2), ("ababa", 2), ("abcd", 4), ("aabaab", 3)]
+    ("text", "length"),
+    [("a", 1), ("abab", 2), ("ababa", 2), ("abcd", 4), ("aabaab", 3)],
 )
 def test_the_period_is_the_shortest_block(text: str, length: int) -> None:
     """Also where the last repetition is cut off."""

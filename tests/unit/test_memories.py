@@ -34,7 +34,11 @@ def test_a_row_is_read_whole() -> None:
 def test_rows_of_other_tools_are_read_too() -> None:
     """A row without a kind, or with a plain text as content, is a memory all the same."""
     found = read({**row(), "value": {"content": "likes sushi"}})
-    assert (found.kind, found.content, found.sources) == ("Memory", {"content": "likes sushi"}, ())
+    assert (found.kind, found.content, found.sources) == (
+        "Memory",
+        {"content": "likes sushi"},
+        (),
+    )
 
 
 def test_another_persons_row_shows_nothing_at_all() -> None:
@@ -47,7 +51,8 @@ def test_another_persons_row_shows_nothing_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["chat.T1.U2.public", "chat.T2.U1.public", "chat.T1.U1.dm", "chat.T1.U1.C2"]
+    "prefix",
+    ["chat.T1.U2.public", "chat.T2.U1.public", "chat.T1.U1.dm", "chat.T1.U1.C2"],
 )
 def test_row_of_another_audience_stops_everything(prefix: str) -> None:
     """Should a query ever return what the conversation may not see, nothing is done."""
@@ -78,7 +83,11 @@ def test_what_two_audiences_know_of_a_memory_is_shown_once() -> None:
     for rows in ([public, own], [own, public]):
         [found] = merged(rows, view)
         assert found.namespace == view.own
-        assert found.content == {"food_name": "寿司", "preference": 90, "cuisine": "和食"}
+        assert found.content == {
+            "food_name": "寿司",
+            "preference": 90,
+            "cuisine": "和食",
+        }
         assert [one["evidence"] for one in found.sources] == ["in public", "here"]
         assert found.said_on == "2026-11-02"
 

@@ -43,13 +43,22 @@ def shown(text: str, cuts: list[int] | None = None) -> str:
     [
         # Those whom the person mentioned, and nobody else.
         ("Ask @Mia Tanaka.", "Ask <@U0MIA00001>."),
-        ("@Mia, @Mia (2) and @Mia's", "<@U0MIA00002>, <@U0MIA00003> and <@U0MIA00002>'s"),
+        (
+            "@Mia, @Mia (2) and @Mia's",
+            "<@U0MIA00002>, <@U0MIA00003> and <@U0MIA00002>'s",
+        ),
         ("@田中さんに聞く", "<@U0TAN00001>さんに聞く"),
         ("Mia Tanaka said so", "Mia Tanaka said so"),
         ("Ask @Ken Okafor, @Miari or a@Mia", "Ask @Ken Okafor, @Miari or a@Mia"),
-        ("`@Mia` and\n```\n@Mia\n```\n@Mia", "`@Mia` and\n```\n@Mia\n```\n<@U0MIA00002>"),
+        (
+            "`@Mia` and\n```\n@Mia\n```\n@Mia",
+            "`@Mia` and\n```\n@Mia\n```\n<@U0MIA00002>",
+        ),
         # Ids that are known are names.
-        ("<@U0KEN00001> <@U0KEN00001|ken> @U0KEN00001", "@Ken Okafor @Ken Okafor @Ken Okafor"),
+        (
+            "<@U0KEN00001> <@U0KEN00001|ken> @U0KEN00001",
+            "@Ken Okafor @Ken Okafor @Ken Okafor",
+        ),
         ("U0KEN00001 and `U0KEN00001`", "Ken Okafor and `Ken Okafor`"),
         ("<@UNODIGITS>", "@someone"),
         ("in <#C0GEN00001> and #C0GEN00001", "in #general and #general"),
@@ -70,16 +79,39 @@ def test_names_and_ids_in_an_answer(text: str, answer: str | None) -> None:
 
 TOKENS = st.sampled_from(
     [
-        *("@Mia", " Tanaka", " (2)", "@Ken Okafor", "@田中", "さん", "<@U0KEN00001>", "U0KEN00001"),
-        *("<@U0ZZZZZZ99|x>", "<!subteam^S0GRP00001>", "#", "C0GEN00001", "`", "```\n", "\n", " "),
+        *(
+            "@Mia",
+            " Tanaka",
+            " (2)",
+            "@Ken Okafor",
+            "@田中",
+            "さん",
+            "<@U0KEN00001>",
+            "U0KEN00001",
+        ),
+        *(
+            "<@U0ZZZZZZ99|x>",
+            "<!subteam^S0GRP00001>",
+            "#",
+            "C0GEN00001",
+            "`",
+            "```\n",
+            "\n",
+            " ",
+        ),
         *("@", "<", ">", "!", "U0", "MIA00001", "a", "A", "。", "<!channel>"),
     ]
 )
 
 
 @example("<\n@Mia Tanaka", [2])
-@given(st.lists(TOKENS, max_size=20).map("".join), st.lists(st.integers(0, 400), max_size=12))
-def test_it_makes_no_difference_how_an_answer_is_cut(text: str, cuts: list[int]) -> None:
+@given(
+    st.lists(TOKENS, max_size=20).map("".join),
+    st.lists(st.integers(0, 400), max_size=12),
+)
+def test_it_makes_no_difference_how_an_answer_is_cut(
+    text: str, cuts: list[int]
+) -> None:
     """Text comes in pieces of any length; only people who were mentioned are mentioned in it."""
     whole = shown(text)
     assert shown(text, cuts) == whole

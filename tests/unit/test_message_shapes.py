@@ -23,7 +23,12 @@ def said(role: str, content: Any) -> dict[str, Any]:
 
 def call(number: int) -> dict[str, Any]:
     """Return a call of a tool."""
-    return {"type": "function_call", "call_id": f"call_{number}", "name": "look", "arguments": "{}"}
+    return {
+        "type": "function_call",
+        "call_id": f"call_{number}",
+        "name": "look",
+        "arguments": "{}",
+    }
 
 
 def output(number: int) -> dict[str, Any]:
@@ -35,7 +40,13 @@ def test_neighbours_of_one_role_become_one_message() -> None:
     """Texts are joined by a blank line, frames stay whole, and images follow them in order."""
     frame = "<files>\n{}\n</files>"
     words = {"type": "input_text", "text": "q"}
-    given = [said("system", "s"), said("user", "a"), said("user", frame), call(1), output(1)]
+    given = [
+        said("system", "s"),
+        said("user", "a"),
+        said("user", frame),
+        call(1),
+        output(1),
+    ]
     assert alternating(given) == [
         said("system", "s"),
         said("user", f"a\n\n{frame}"),
@@ -43,18 +54,28 @@ def test_neighbours_of_one_role_become_one_message() -> None:
         output(1),
     ]
     shown = alternating([said("user", frame), said("user", [words, IMAGE])])
-    assert shown == [said("user", [{"type": "input_text", "text": frame}, words, IMAGE])]
+    assert shown == [
+        said("user", [{"type": "input_text", "text": frame}, words, IMAGE])
+    ]
 
 
 def test_a_conversation_that_alternates_is_unchanged() -> None:
     """Nothing is joined over a call, or over a message of the other role."""
-    given = [said("user", "a"), said("assistant", "b"), call(1), output(1), said("assistant", "c")]
+    given = [
+        said("user", "a"),
+        said("assistant", "b"),
+        call(1),
+        output(1),
+        said("assistant", "c"),
+    ]
     assert alternating(given) == given
 
 
 def test_ids_of_calls_stay_pairs() -> None:
     """Each id is nine letters and digits, the same for a call and its output."""
-    first, second, its_output, other = with_short_call_ids([call(1), call(2), output(1), output(2)])
+    first, second, its_output, other = with_short_call_ids(
+        [call(1), call(2), output(1), output(2)]
+    )
     ids = [one["call_id"] for one in (first, second, its_output, other)]
     assert ids == [*ids[:2], *ids[:2]]
     assert all(len(one) == 9 and one.isalnum() for one in ids)
@@ -64,7 +85,14 @@ def test_ids_of_calls_stay_pairs() -> None:
 
 def test_each_call_is_followed_by_its_output() -> None:
     """Calls keep their order, and so does what stands around them."""
-    given = [said("user", "q"), call(1), call(2), output(1), output(2), said("assistant", "a")]
+    given = [
+        said("user", "q"),
+        call(1),
+        call(2),
+        output(1),
+        output(2),
+        said("assistant", "a"),
+    ]
     assert one_call_at_a_time(given) == [
         said("user", "q"),
         call(1),
@@ -84,7 +112,10 @@ def test_each_call_is_followed_by_its_output() -> None:
             " user/assistant/user/assistant/...",
             "alternating roles",
         ),
-        ("Conversation roles must alternate user/assistant/user/assistant", "alternating roles"),
+        (
+            "Conversation roles must alternate user/assistant/user/assistant",
+            "alternating roles",
+        ),
         (
             "Tool call IDs should be alphanumeric strings with length 9!",
             "call ids of nine characters",

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from bot.slack.messages import Installation, Message, installation_team, read_message, slack_user
+from bot.slack.messages import (
+    Installation,
+    Message,
+    installation_team,
+    read_message,
+    slack_user,
+)
 from memory import DM, InvalidNamespace, Person
 
 BOT = "UBOT"
@@ -16,7 +22,12 @@ HERE = Installation(team_id="T1", bot_user_id=BOT)
 
 def body(event: dict[str, Any], **envelope: Any) -> dict[str, Any]:
     """Return an event's envelope."""
-    return {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": event} | envelope
+    return {
+        "type": "event_callback",
+        "team_id": "T1",
+        "event_id": "Ev1",
+        "event": event,
+    } | envelope
 
 
 def dm(**event: Any) -> dict[str, Any]:
@@ -64,7 +75,13 @@ def test_a_direct_message_is_read_whole() -> None:
 
 
 UNREAD = [
-    *("message_changed", "message_deleted", "bot_message", "channel_join", "channel_leave"),
+    *(
+        "message_changed",
+        "message_deleted",
+        "bot_message",
+        "channel_join",
+        "channel_leave",
+    ),
     *("channel_name", "channel_topic", "group_join", "message_replied", "reminder_add"),
     *("tombstone", "something_new", "assistant_app_thread"),
 ]
@@ -103,7 +120,11 @@ def test_a_mention_addresses_the_bot_in_either_event() -> None:
     """A mention is addressed whether it comes as app_mention or as message; its kind is open."""
     mention = {**in_channel(text="hi"), "type": "app_mention"}
     del mention["channel_type"]
-    for event in (mention, in_channel(text=f"<@{BOT}> hi"), in_channel(text=f"a <@{BOT}|k> b")):
+    for event in (
+        mention,
+        in_channel(text=f"<@{BOT}> hi"),
+        in_channel(text=f"a <@{BOT}|k> b"),
+    ):
         message = read(event)
         assert message.addressed
         assert message.audience is None
@@ -117,7 +138,9 @@ def test_a_reply_in_a_thread_may_be_meant() -> None:
     assert message.thread == "T1.C1.1600000000.000100"
 
 
-@pytest.mark.parametrize("text", ["<!subteam^S1|@team> who is in?", " <!here> lunch", "<!channel>"])
+@pytest.mark.parametrize(
+    "text", ["<!subteam^S1|@team> who is in?", " <!here> lunch", "<!channel>"]
+)
 def test_a_reply_that_calls_a_group_is_not_meant(text: str) -> None:
     """What opens by calling a group or everybody is for people; further on it may be meant."""
     thread = {"thread_ts": "1600000000.000100"}
@@ -157,7 +180,9 @@ def test_a_person_of_another_organisation_has_a_key_of_their_own(
     here = replace(HERE, enterprise_id=enterprise)
     if enterprise:
         here = replace(here, organisation=frozenset({"T1", "T2"}))
-    message = read_message(body(dm(**event), team_id="T3", is_ext_shared_channel=shared), here)
+    message = read_message(
+        body(dm(**event), team_id="T3", is_ext_shared_channel=shared), here
+    )
     assert message is not None
     assert message.person == Person("T1", user)
     assert slack_user(message.user_id) == "U1"
@@ -171,7 +196,13 @@ def test_a_person_of_another_organisation_has_a_key_of_their_own(
         ({"team_id": "T1", "authorizations": []}, "T1"),
         ({"team_id": "T1", "authorizations": None}, "T1"),
         ({"team_id": "T1", "authorizations": [{"team_id": "T2"}]}, "T2"),
-        ({"team_id": "T1", "authorizations": [{"team_id": "T2", "enterprise_id": "E1"}]}, "T2"),
+        (
+            {
+                "team_id": "T1",
+                "authorizations": [{"team_id": "T2", "enterprise_id": "E1"}],
+            },
+            "T2",
+        ),
         ({"team": {"id": "T2"}, "view": {"app_installed_team_id": "T1"}}, "T1"),
         ({"team": {"id": "T2"}, "view": {}}, "T2"),
         ({}, ""),
@@ -209,7 +240,10 @@ def test_a_message_without_words_is_read() -> None:
 
 
 CELLS = [{"type": "raw_text", "text": "ramen"}, {"type": "raw_text", "text": "3"}]
-SECTION = {"type": "rich_text_section", "elements": [{"type": "text", "text": "from blocks"}]}
+SECTION = {
+    "type": "rich_text_section",
+    "elements": [{"type": "text", "text": "from blocks"}],
+}
 BLOCKS = [{"type": "rich_text", "elements": [SECTION]}]
 
 
@@ -218,17 +252,31 @@ BLOCKS = [{"type": "rich_text", "elements": [SECTION]}]
     [
         (
             {
-                **{"is_share": True, "is_msg_unfurl": True, "author_name": "Ann", "text": "hi"},
+                **{
+                    "is_share": True,
+                    "is_msg_unfurl": True,
+                    "author_name": "Ann",
+                    "text": "hi",
+                },
                 **{"channel_name": "general", "fallback": "[today] Ann: hi"},
             },
             {"from": "@Ann", "channel": "#general", "text": "hi"},
         ),
         (
-            {"is_msg_unfurl": True, "author_id": "U2", "channel_id": "C2", "text": "linked"},
+            {
+                "is_msg_unfurl": True,
+                "author_id": "U2",
+                "channel_id": "C2",
+                "text": "linked",
+            },
             {"from": "<@U2>", "channel": "<#C2>", "text": "linked"},
         ),
         (
-            {"is_share": True, "text": "", "message_blocks": [{"message": {"blocks": BLOCKS}}]},
+            {
+                "is_share": True,
+                "text": "",
+                "message_blocks": [{"message": {"blocks": BLOCKS}}],
+            },
             {"text": "from blocks"},
         ),
         (
@@ -236,8 +284,18 @@ BLOCKS = [{"type": "rich_text", "elements": [SECTION]}]
             {"from": "a pasted table", "text": "ramen | 3\nramen | 3"},
         ),
         ({"is_app_unfurl": True, "is_share": True, "text": "an app's preview"}, None),
-        ({"from_url": "https://example.com", "title": "A site", "text": "its preview"}, None),
-        ({"fallback": "of an integration", "ts": 1718000000, "text": "alert"}, {"text": "alert"}),
+        (
+            {
+                "from_url": "https://example.com",
+                "title": "A site",
+                "text": "its preview",
+            },
+            None,
+        ),
+        (
+            {"fallback": "of an integration", "ts": 1718000000, "text": "alert"},
+            {"text": "alert"},
+        ),
     ],
 )
 def test_what_was_forwarded_is_told_by_slacks_fields(

@@ -13,7 +13,22 @@ IDS = st.text("ABCXYZ019", min_size=1, max_size=12)
 USERS = st.one_of(IDS, st.tuples(IDS, IDS).map(lambda ids: f"{ids[0]}-T{ids[1]}"))
 AUDIENCES = st.one_of(st.sampled_from([DM, PUBLIC]), IDS)
 BAD_IDS = [
-    *("", " ", "u1", "U_1", "U%", "U.1", "U*", "U1 ", " U1", "U1\n", "U1\x00", "../U1", "*", "Ｕ1"),
+    *(
+        "",
+        " ",
+        "u1",
+        "U_1",
+        "U%",
+        "U.1",
+        "U*",
+        "U1 ",
+        " U1",
+        "U1\n",
+        "U1\x00",
+        "../U1",
+        "*",
+        "Ｕ1",
+    ),
     *("é", "U-1", "U,1", "U1.dm", "chat"),
 ]
 
@@ -53,7 +68,9 @@ def test_ids_that_are_not_slacks_are_refused(bad: str) -> None:
 @given(st.text())
 def test_only_capitals_and_digits_pass(text: str) -> None:
     """Whatever text is given as an id, it passes only as capitals and digits."""
-    allowed = bool(text) and all(c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" for c in text)
+    allowed = bool(text) and all(
+        c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" for c in text
+    )
     try:
         Person(text, "U1")
     except InvalidNamespace:
@@ -73,7 +90,13 @@ def test_ids_that_are_no_text_are_refused(bad: object) -> None:
     "prefix",
     [
         *("", "chat", "chat.T1.U1", "chat.T1.U1.dm.x", "other.T1.U1.dm", "chat..U1.dm"),
-        *("chat.T1..dm", "chat.T1.U1.", "chat.T1.u1.dm", "chat.T1.U%.dm", "chat.T1.U1.direct"),
+        *(
+            "chat.T1..dm",
+            "chat.T1.U1.",
+            "chat.T1.u1.dm",
+            "chat.T1.U%.dm",
+            "chat.T1.U1.direct",
+        ),
     ],
 )
 def test_foreign_prefixes_are_refused(prefix: str) -> None:
@@ -110,7 +133,9 @@ def test_no_view_allows_another_person(
 ) -> None:
     """No view of one person allows a namespace of another, whatever their audiences."""
     other = Person(team, user)
-    allowed = memory_view(ALICE.namespace(own), shared=shared).allows(other.namespace(audience))
+    allowed = memory_view(ALICE.namespace(own), shared=shared).allows(
+        other.namespace(audience)
+    )
     assert other == ALICE or not allowed
 
 

@@ -14,7 +14,14 @@ from bot.network import proxy_for, use_network_settings
 PROXY = "http://proxy.example:3128"
 OTHER = "http://other.example:8080"
 SLACK = "https://slack.com/api/"
-VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir")
+VARIABLES = (
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "ssl_cert_file",
+    "ssl_cert_dir",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +34,14 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(spelled)
 
 
-def used(tmp_path: Path, environment: Mapping[str, str], file: Mapping[str, str]) -> None:
+def used(
+    tmp_path: Path, environment: Mapping[str, str], file: Mapping[str, str]
+) -> None:
     """Use an environment and a `.env`."""
     dotenv = tmp_path / ".env"
-    dotenv.write_text("".join(f"{name}={value}\n" for name, value in file.items()), "utf-8")
+    dotenv.write_text(
+        "".join(f"{name}={value}\n" for name, value in file.items()), "utf-8"
+    )
     os.environ.update(environment)
     use_network_settings(dotenv=dotenv)
 
@@ -50,7 +61,11 @@ SCHEMES: list[tuple[dict[str, str], str, str | None]] = [
     ({"ALL_PROXY": "socks5://proxy.example:1080"}, SLACK, None),
     ({"ALL_PROXY": "socks5://proxy.example:1080", "HTTPS_PROXY": PROXY}, SLACK, PROXY),
     ({"HTTPS_PROXY": "proxy.example:3128"}, SLACK, PROXY),
-    ({"HTTPS_PROXY": "http://me:secret@proxy.example"}, SLACK, "http://me:secret@proxy.example"),
+    (
+        {"HTTPS_PROXY": "http://me:secret@proxy.example"},
+        SLACK,
+        "http://me:secret@proxy.example",
+    ),
     ({"HTTPS_PROXY": ""}, SLACK, None),
     ({"HTTPS_PROXY": PROXY, "https_proxy": " "}, SLACK, PROXY),
 ]
@@ -125,10 +140,15 @@ DIRECT: list[tuple[str, str, bool]] = [
 
 @pytest.mark.parametrize("spelled", ["NO_PROXY", "no_proxy"])
 @pytest.mark.parametrize("place", ["environment", "file"])
-def test_no_proxy(tmp_path: Path, subtests: pytest.Subtests, spelled: str, place: str) -> None:
+def test_no_proxy(
+    tmp_path: Path, subtests: pytest.Subtests, spelled: str, place: str
+) -> None:
     """NO_PROXY has names, what is below them, addresses, networks, ports, and `*` for all."""
     for no_proxy, host, is_direct in DIRECT:
-        with subtests.test(no_proxy=no_proxy, host=host), pytest.MonkeyPatch.context() as patch:
+        with (
+            subtests.test(no_proxy=no_proxy, host=host),
+            pytest.MonkeyPatch.context() as patch,
+        ):
             for name in VARIABLES:
                 patch.setenv(name, "")
             given = {"HTTPS_PROXY": PROXY, spelled: no_proxy}
@@ -138,7 +158,11 @@ def test_no_proxy(tmp_path: Path, subtests: pytest.Subtests, spelled: str, place
 
 def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
     """A variable in the environment counts, whichever case the file writes it in."""
-    used(tmp_path, {"HTTPS_PROXY": PROXY}, {"https_proxy": OTHER, "NO_PROXY": "example.com"})
+    used(
+        tmp_path,
+        {"HTTPS_PROXY": PROXY},
+        {"https_proxy": OTHER, "NO_PROXY": "example.com"},
+    )
     assert proxy_for(SLACK) == PROXY
     assert proxy_for("https://example.com") is None
 
@@ -166,9 +190,18 @@ def test_other_packages_reach_this_machine_directly(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({"HTTPS_PROXY": "socks5://h:1"}, "HTTPS_PROXY: the address of an HTTP proxy is needed"),
-        ({"http_proxy": "socks://h:1"}, "HTTP_PROXY: the address of an HTTP proxy is needed"),
-        ({"SSL_CERT_FILE": "/nonexistent.pem"}, "SSL_CERT_FILE: a file that this user may read"),
+        (
+            {"HTTPS_PROXY": "socks5://h:1"},
+            "HTTPS_PROXY: the address of an HTTP proxy is needed",
+        ),
+        (
+            {"http_proxy": "socks://h:1"},
+            "HTTP_PROXY: the address of an HTTP proxy is needed",
+        ),
+        (
+            {"SSL_CERT_FILE": "/nonexistent.pem"},
+            "SSL_CERT_FILE: a file that this user may read",
+        ),
         ({"SSL_CERT_FILE": __file__}, "SSL_CERT_FILE: a file that this user may read"),
         ({"SSL_CERT_FILE": "/"}, "SSL_CERT_FILE: a file that this user may read"),
     ],

@@ -20,7 +20,9 @@ from memory.model.schemas import UserInstruction, level, with_evidence
 class Project(BaseModel):
     """A project the person works on"""
 
-    model_config = ConfigDict(json_schema_extra={"kioku": {"subject": "name", "level": "priority"}})
+    model_config = ConfigDict(
+        json_schema_extra={"kioku": {"subject": "name", "level": "priority"}}
+    )
 
     client: str
     name: str
@@ -66,7 +68,10 @@ def test_own_kinds_say_what_they_are_about(models: types.ModuleType) -> None:
     assert subject("Pet", {"age": 3, "nickname": "Ta", "name": "Taro"}) == "Taro"
     assert level("Pet", {"age": 3, "name": "Taro"}) is None
     shown = with_evidence(Project)
-    assert (shown.__name__, shown.__doc__) == ("Project", "A project the person works on")
+    assert (shown.__name__, shown.__doc__) == (
+        "Project",
+        "A project the person works on",
+    )
     assert list(shown.model_fields) == ["client", "name", "priority", "evidence"]
     assert "kioku" not in str(tool_definition(shown))
 
@@ -81,10 +86,15 @@ def test_own_kinds_say_what_they_are_about(models: types.ModuleType) -> None:
         ("operators_models:Nothing", "cannot be imported"),
         ("operators_models:number", "cannot be imported"),
         ("UserFact,UserFact", "Two kinds of memory are called UserFact"),
-        ("operators_models:Pet,operators_models:Pet", "Two kinds of memory are called Pet"),
+        (
+            "operators_models:Pet,operators_models:Pet",
+            "Two kinds of memory are called Pet",
+        ),
     ],
 )
-def test_names_that_lead_nowhere(models: types.ModuleType, setting: str, reason: str) -> None:
+def test_names_that_lead_nowhere(
+    models: types.ModuleType, setting: str, reason: str
+) -> None:
     """A name that names no usable class is refused in one sentence that says why."""
     with pytest.raises(InvalidSchemas, match=reason) as refused:
         load_schemas(setting)
@@ -104,12 +114,18 @@ def model(name: str = "Thing", extra: Any = None, **fields: Any) -> type[BaseMod
     ("schema", "reason"),
     [
         (model(kind=(str, ...)), "the field kind is Kioku's own"),
-        (model(text=(str, ...), evidence=(str, ...)), "the field evidence is Kioku's own"),
+        (
+            model(text=(str, ...), evidence=(str, ...)),
+            "the field evidence is Kioku's own",
+        ),
         (model(age=(int, ...)), "no text field to be found by"),
         (model(text=(str, ...), run=(Callable[[], int], ...)), "no JSON schema"),
         (model(text=(str, Field(..., alias="t"))), "the field text has an alias"),
         (model("PatchDoc", text=(str, ...)), "its name is taken"),
-        (model("Überblick", text=(str, ...)), "its name is taken or no tool can have it"),
+        (
+            model("Überblick", text=(str, ...)),
+            "its name is taken or no tool can have it",
+        ),
         (model("UserFact", text=(str, ...)), "Two kinds of memory are called UserFact"),
         (model(text=(str, ...), extra={"level": "much"}), "declares level as much"),
         (model(text=(str, ...), extra={"topic": "text"}), "declares topic as text"),

@@ -11,7 +11,10 @@ from bot.slack.messages import MAX_CHARACTERS, sanitize_payload
 
 def test_nothing_remains_that_postgresql_refuses() -> None:
     """NULs and lone surrogates are gone from every text and every key; whole characters stay."""
-    sent = {"text": "a\x00b\ud83d 🍜", "files": [{"name\x00": "\ud800", "n": [1, None, True]}]}
+    sent = {
+        "text": "a\x00b\ud83d 🍜",
+        "files": [{"name\x00": "\ud800", "n": [1, None, True]}],
+    }
     found = sanitize_payload(sent)
     assert found == {"text": "ab? 🍜", "files": [{"name": "?", "n": [1, None, True]}]}
     json.dumps(found, ensure_ascii=False).encode()

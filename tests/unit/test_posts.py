@@ -15,7 +15,9 @@ OTHER = UUID(int=2)
 SINCE = 1_000.0
 
 
-def found(ts: str, *, by: str = "UBOT", metadata: dict[str, Any] | None = None) -> dict[str, Any]:
+def found(
+    ts: str, *, by: str = "UBOT", metadata: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Return a message as Slack shows it in a thread."""
     return {"ts": ts, "user": by, **({"metadata": metadata} if metadata else {})}
 
@@ -36,7 +38,9 @@ def test_a_message_with_the_turns_metadata_is_its_own() -> None:
 @pytest.mark.parametrize(
     "metadata", [turn_metadata(OTHER), notice_metadata(), {"event_type": "x"}], ids=str
 )
-def test_what_says_that_it_is_another_thing_is_not_taken(metadata: dict[str, Any]) -> None:
+def test_what_says_that_it_is_another_thing_is_not_taken(
+    metadata: dict[str, Any],
+) -> None:
     """Another turn's message, and one that is no reply, are left alone."""
     assert own(found("1001.0", metadata=metadata)) == []
 

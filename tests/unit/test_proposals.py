@@ -22,7 +22,9 @@ SAID = "I love soba"
         ("UserSecret", {"text": "soba"}),
     ],
 )
-def test_content_that_does_not_fit_its_kind_is_refused(kind: str, content: dict[str, Any]) -> None:
+def test_content_that_does_not_fit_its_kind_is_refused(
+    kind: str, content: dict[str, Any]
+) -> None:
     """Fields that do not fit, a thing without a name, and kinds there are not."""
     said = [TypedMessage(PersonMessage(text=SAID, channel="D1", ts="1.0"))]
     write = Write("new", {"kind": kind, "content": {**content, "evidence": SAID}})

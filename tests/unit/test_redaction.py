@@ -11,9 +11,17 @@ from hypothesis import strategies as st
 from memory.credentials import Credential, redact
 from memory.credentials.redaction import find_credentials, is_redacted, redact_texts
 from memory.model import with_texts
-from tests.unit.test_credentials import FORMATS, IN_CONTEXT, LABELLED, ORDINARY, TECHNICAL
+from tests.unit.test_credentials import (
+    FORMATS,
+    IN_CONTEXT,
+    LABELLED,
+    ORDINARY,
+    TECHNICAL,
+)
 
-EVERYDAY = (Path(__file__).parents[1] / "data" / "everyday_sentences.txt").read_text("utf-8")
+EVERYDAY = (Path(__file__).parents[1] / "data" / "everyday_sentences.txt").read_text(
+    "utf-8"
+)
 _WORD = "hunt" + "er2024"
 _CARD = "4111 1111 " + "1111 1111"
 
@@ -77,7 +85,9 @@ def test_a_repeated_value_is_removed() -> None:
 def test_a_value_is_found_without_its_name() -> None:
     """Some formats are found together with the name before them."""
     key = "a1" * 43 + "=="
-    removed = redact(f"AccountName=x;AccountKey={key};EndpointSuffix=core.windows.net").removed
+    removed = redact(
+        f"AccountName=x;AccountKey={key};EndpointSuffix=core.windows.net"
+    ).removed
     assert redact(f"{key} is a key", removed).text == "[access key removed] is a key"
 
 

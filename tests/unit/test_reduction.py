@@ -16,7 +16,11 @@ from tests.integration.responses_server import LookTool
 IMAGE = AttachedFile(name="a.png", kind="image/png", content={"type": "input_image"})
 NOTES = AttachedFile(name="a.txt", kind="text/plain", text="word " * 400)
 EARLIER = Exchange(
-    ts="1.0", thread="T1/C1/1.0", user_id="U1", question="Hi " * 400, reply="Hello. " * 100
+    ts="1.0",
+    thread="T1/C1/1.0",
+    user_id="U1",
+    question="Hi " * 400,
+    reply="Hello. " * 100,
 )
 WHOLE = Prompt(
     question="What now?",
@@ -88,4 +92,6 @@ def test_half_an_answer_is_asked_for_once_more_as_it_was(cause: Cause) -> None:
     before: Any = request.prompt
     assert request.after(ReplyFailed(cause), half_done=True)
     assert request.prompt == before
-    assert request.after(ReplyFailed(cause), half_done=True) is (cause == "model_this_message")
+    assert request.after(ReplyFailed(cause), half_done=True) is (
+        cause == "model_this_message"
+    )

@@ -12,13 +12,35 @@ from memory.formation.proposal import Proposal, Write, read_writes
 from memory.model import References, references_in
 from tests.unit.memories import memory
 
-MIA, MIA_2, TARO, GENERAL = "<@U0MIA00001>", "<@U0MIA00002>", "<@U0TARO0001>", "<#C0GEN00001>"
+MIA, MIA_2, TARO, GENERAL = (
+    "<@U0MIA00001>",
+    "<@U0MIA00002>",
+    "<@U0TARO0001>",
+    "<#C0GEN00001>",
+)
 NAMES = References(
-    {MIA: "@Mia J. Tanaka", MIA_2: "@Mia", TARO: "@田中", GENERAL: "#general", "<@U9>": "@9"}
+    {
+        MIA: "@Mia J. Tanaka",
+        MIA_2: "@Mia",
+        TARO: "@田中",
+        GENERAL: "#general",
+        "<@U9>": "@9",
+    }
 )
 PARTS = st.sampled_from(
     [
-        *(MIA, MIA_2, TARO, GENERAL, "<@U9>", "<@UNKNOWN1>", "I report to ", ". ", "! Then", "\n"),
+        *(
+            MIA,
+            MIA_2,
+            TARO,
+            GENERAL,
+            "<@U9>",
+            "<@UNKNOWN1>",
+            "I report to ",
+            ". ",
+            "! Then",
+            "\n",
+        ),
         *("が上司です。", " ", "mia", "É", "e\u0301", "<", "@", "[…]", "👍🏽"),
     ]
 )
@@ -81,7 +103,9 @@ def test_a_quote_of_what_was_shown_is_evidence_of_what_was_typed(
 
 
 @given(STORED, st.integers(0, 300), st.integers(0, 300))
-def test_evidence_is_always_a_part_of_what_was_typed(text: str, start: int, end: int) -> None:
+def test_evidence_is_always_a_part_of_what_was_typed(
+    text: str, start: int, end: int
+) -> None:
     """Whatever is quoted of a message as it was shown, and wherever a quote cuts a name."""
     said = TypedMessage(PersonMessage(text=text, channel="D1", ts="1.0"), NAMES)
     found = find_evidence(said.text[min(start, end) : max(start, end)], [said])
@@ -92,7 +116,9 @@ def test_evidence_is_always_a_part_of_what_was_typed(text: str, start: int, end:
 
 def test_a_memory_holds_references_and_a_patch_leaves_the_rest_as_it_is() -> None:
     """A name becomes a reference; a field that the model leaves as it was shown is not changed."""
-    said = TypedMessage(PersonMessage(text=f"I report to {MIA}", channel="D1", ts="1.0"), NAMES)
+    said = TypedMessage(
+        PersonMessage(text=f"I report to {MIA}", channel="D1", ts="1.0"), NAMES
+    )
     schemas = {UserFact.__name__: UserFact}
     fact = {"fact": "Reports to @Mia J. Tanaka", "evidence": "report to @Mia J. Tanaka"}
     known = memory(fact="Met Mia J. Tanaka")
@@ -103,18 +129,27 @@ def test_a_memory_holds_references_and_a_patch_leaves_the_rest_as_it_is() -> Non
     ]
     proposals, refused = read_writes(writes, {known.key: known}, [said], schemas)
     assert refused == []
-    assert [one.content["fact"] for one in proposals] == [f"Reports to {MIA}", "Met Mia J. Tanaka"]
-    assert all(isinstance(one, Proposal) and MIA in one.evidence.text for one in proposals)
+    assert [one.content["fact"] for one in proposals] == [
+        f"Reports to {MIA}",
+        "Met Mia J. Tanaka",
+    ]
+    assert all(
+        isinstance(one, Proposal) and MIA in one.evidence.text for one in proposals
+    )
 
 
 def test_words_that_somebody_has_as_their_name_stay_words() -> None:
     """Whoever has the name of a thing is in no memory of it, and changes it by no new name."""
     names = References({MIA: "@green tea"})
     said = TypedMessage(
-        PersonMessage(text=f"I love green tea, not {MIA}", channel="D1", ts="1.0"), names
+        PersonMessage(text=f"I love green tea, not {MIA}", channel="D1", ts="1.0"),
+        names,
     )
     schemas = {UserFact.__name__: UserFact}
-    content = {"fact": "Loves green tea, not @green tea", "evidence": "I love green tea"}
+    content = {
+        "fact": "Loves green tea, not @green tea",
+        "evidence": "I love green tea",
+    }
     write = Write("new", {"kind": "UserFact", "content": content})
     [proposal], _ = read_writes([write], {}, [said], schemas)
     assert proposal.content["fact"] == f"Loves green tea, not {MIA}"

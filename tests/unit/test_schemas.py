@@ -79,7 +79,9 @@ def test_the_model_must_quote(schema: type[BaseModel]) -> None:
         ("Dog", {}, ""),
     ],
 )
-def test_the_subject_of_a_memory_is_named(kind: str, content: dict[str, Any], what: str) -> None:
+def test_the_subject_of_a_memory_is_named(
+    kind: str, content: dict[str, Any], what: str
+) -> None:
     """The subject is the naming field's text, else the first text there is."""
     assert subject(kind, content) == what
 
@@ -98,13 +100,20 @@ def test_the_subject_of_a_memory_is_named(kind: str, content: dict[str, Any], wh
 )
 def test_things_are_told_apart_by_their_names(one: str, other: str, same: bool) -> None:
     """Width, case and punctuation make no other thing; symbols and vowel signs do."""
-    things = [subject_key("UserTechInterest", {"topic": topic}) for topic in (one, other)]
+    things = [
+        subject_key("UserTechInterest", {"topic": topic}) for topic in (one, other)
+    ]
     assert (things[0] == things[1]) is same
 
 
 def test_values_are_what_is_embedded() -> None:
     """The embedded text is the values that are text, without names of fields or numbers."""
-    content = {"food_name": "寿司", "cuisine": None, "preference": 90, "description": "まぐろ"}
+    content = {
+        "food_name": "寿司",
+        "cuisine": None,
+        "preference": 90,
+        "description": "まぐろ",
+    }
     assert searchable_text(content) == "寿司 まぐろ"
 
 

@@ -9,7 +9,11 @@ import pytest
 from bot.memories.shaping import in_answer
 from tests.unit.memories import memory
 
-RAMEN: dict[str, Any] = {"kind": "UserFoodPreference", "food_name": "ramen", "cuisine": "noodles"}
+RAMEN: dict[str, Any] = {
+    "kind": "UserFoodPreference",
+    "food_name": "ramen",
+    "cuisine": "noodles",
+}
 PROMISE: dict[str, Any] = {
     "kind": "Promise",
     "promise": "send the Q3 figures",
@@ -29,17 +33,33 @@ HELP = "You're welcome! Is there anything else that I can help you with today?"
     ("content", "question", "answer"),
     [
         (RAMEN, "What shall I eat?", "You like ramen, so how about a bowl?"),
-        ({"fact": "My manager is Sarah"}, "Who is my manager?", "Your manager is Sarah."),
-        ({"fact": "I hate meetings before 10am"}, "When is it best?", "One meeting, at 11am."),
+        (
+            {"fact": "My manager is Sarah"},
+            "Who is my manager?",
+            "Your manager is Sarah.",
+        ),
+        (
+            {"fact": "I hate meetings before 10am"},
+            "When is it best?",
+            "One meeting, at 11am.",
+        ),
         ({"fact": "I live in Osaka"}, "How is the weather?", "In Osaka it is sunny."),
         ({"fact": "I have two kids"}, "Plan my weekend", "Take the kids to the zoo."),
         (PROMISE, "What is still to do?", "You owe Mia something."),
         (PROMISE, "What is still to do?", "The Q3 numbers."),
-        (DEPLOY, "How do we avoid an outage?", "Split it, as you did with that migration."),
+        (
+            DEPLOY,
+            "How do we avoid an outage?",
+            "Split it, as you did with that migration.",
+        ),
         ({"kind": "Pet", "name": "Rex", "story": "a dog"}, "Who is it?", "It is Rex."),
         ({"fact": "ラーメンが好き"}, "何を食べよう？", "ラーメンはいかがでしょう。"),
         ({"fact": "大阪に住んでいる"}, "天気は？", "大阪は晴れです。"),
-        ({"fact": "猫を飼っている"}, "休日は？", "猫の世話をしながら過ごすのもよいですね。"),
+        (
+            {"fact": "猫を飼っている"},
+            "休日は？",
+            "猫の世話をしながら過ごすのもよいですね。",
+        ),
         ({"fact": "ﾗｰﾒﾝが好き"}, "何を食べよう？", "ラーメンはいかがでしょう。"),
         ({"fact": "저는 서울에 살아요"}, "날씨 어때?", "서울은 맑아요."),
         ({"fact": "我住在上海"}, "天气怎么样？", "上海今天晴。"),
@@ -57,7 +77,11 @@ def test_words_of_a_memory_in_an_answer_are_found(
     ("content", "question", "answer"),
     [
         (RAMEN, "I like ramen", "Understood: you like ramen."),
-        ({"fact": "東京に引っ越した"}, "東京に引っ越しました", "東京ですね。承知しました。"),
+        (
+            {"fact": "東京に引っ越した"},
+            "東京に引っ越しました",
+            "東京ですね。承知しました。",
+        ),
         (RAMEN, "hello", "Hello! How can I help?"),
         (RAMEN, "What is new?", "Noodles."),
         ({"fact": "I work as a nurse, and I like to help"}, "Thanks!", HELP),

@@ -106,7 +106,9 @@ def test_parts_fit_and_hold_everything(text: str) -> None:
     assert all(part for part in parts) or text == ""
     assert all(open_fence(part) is None for part in parts[:-1])
     assert open_fence(parts[-1]) == open_fence(text) or open_fence(text) is not None
-    assert without_fences("".join(f"{part}\n" for part in parts)) == without_fences(text)
+    assert without_fences("".join(f"{part}\n" for part in parts)) == without_fences(
+        text
+    )
 
 
 @given(st.text("abc 。\n", min_size=LIMIT, max_size=2000))
@@ -115,7 +117,11 @@ def test_text_without_code_is_preserved_to_the_letter(text: str) -> None:
     assert "".join(split_markdown(text, CHARACTERS)) == text
 
 
-@given(st.lists(st.sampled_from(["`a b.c d` ", "`x`", "word ", "。", "y" * 90, "\n"])).map("".join))
+@given(
+    st.lists(st.sampled_from(["`a b.c d` ", "`x`", "word ", "。", "y" * 90, "\n"])).map(
+        "".join
+    )
+)
 @example("Answer: " + "`a b.c d` " * 100)
 def test_code_spans_pair_in_each_part_as_in_the_whole(text: str) -> None:
     """A code span that is cut is closed and opened again: what was code stays code, only that."""
@@ -131,7 +137,9 @@ def test_a_language_is_kept_over_the_break() -> None:
     code = "```python\n" + "print('x')\n" * 60 + "```"
     parts = split_markdown(code, CHARACTERS)
     assert len(parts) > 2
-    assert all(part.startswith("```python\n") and part.endswith("\n```") for part in parts)
+    assert all(
+        part.startswith("```python\n") and part.endswith("\n```") for part in parts
+    )
 
 
 def paragraphs(*, words: int) -> st.SearchStrategy[str]:
@@ -141,7 +149,9 @@ def paragraphs(*, words: int) -> st.SearchStrategy[str]:
 
 
 ROWS = st.integers(1, 30).map(
-    lambda rows: "\n".join(["| a | b |", "|---|---|", *(f"| row {i} | {i} |" for i in range(rows))])
+    lambda rows: "\n".join(
+        ["| a | b |", "|---|---|", *(f"| row {i} | {i} |" for i in range(rows))]
+    )
 )
 STRUCTURED = st.lists(
     st.one_of(
@@ -149,7 +159,9 @@ STRUCTURED = st.lists(
         ROWS,
         st.sampled_from(["# One", "## Two", "###### Six", "---", "***"]),
         st.integers(1, 20).map(lambda lines: "```py\n" + "# code\n" * lines + "```"),
-        st.integers(1, 9).map(lambda items: "\n".join(f"- item {i}" for i in range(items))),
+        st.integers(1, 9).map(
+            lambda items: "\n".join(f"- item {i}" for i in range(items))
+        ),
     ),
     min_size=1,
     max_size=60,
@@ -191,8 +203,15 @@ def test_each_part_is_as_many_blocks_as_a_message_takes(text: str) -> None:
     parts = split_markdown(text, BLOCKS)
     assert all(translated(part) <= BLOCKS.blocks for part in parts)
     assert all(count_blocks(part) == translated(part) for part in [text, *parts])
-    rows_and_headings = [line for line in text.split("\n") if is_row(line) or is_heading(line)]
-    kept = [one for part in parts for one in part.split("\n") if is_row(one) or is_heading(one)]
+    rows_and_headings = [
+        line for line in text.split("\n") if is_row(line) or is_heading(line)
+    ]
+    kept = [
+        one
+        for part in parts
+        for one in part.split("\n")
+        if is_row(one) or is_heading(one)
+    ]
     assert kept == rows_and_headings
 
 
@@ -203,7 +222,9 @@ def test_no_part_ends_behind_a_heading_or_begins_within_a_table(text: str) -> No
     for part, following in pairwise(parts):
         ends_bare = is_heading(last_line(part))
         # Headings alone may be more than a part takes.
-        assert not ends_bare or all(map(is_heading, filter(None, part.split("\n")))), following
+        assert not ends_bare or all(map(is_heading, filter(None, part.split("\n")))), (
+            following
+        )
     assert [headless_rows(part) for part in parts] == [[]] * len(parts)
 
 

@@ -50,7 +50,9 @@ def shown(number: int, sentence: Statement, **fields: Any) -> Statement:
 CARD = replace(shown(2, said(1), preference=90), said_at=said(1).said_at)
 
 
-def known(statements: Sequence[Statement], now: datetime = NOW) -> dict[str, dict[str, Any]]:
+def known(
+    statements: Sequence[Statement], now: datetime = NOW
+) -> dict[str, dict[str, Any]]:
     """Return the fields that each audience knows."""
     return {
         view.audience: {name: v for name, v in view.content.items() if v is not None}
@@ -63,9 +65,15 @@ def known(statements: Sequence[Statement], now: datetime = NOW) -> dict[str, dic
     [
         ([], None),
         ([said(1, preference=90)], {"food_name": "ramen", "preference": 90}),
-        ([said(1, preference=90), said(2, preference=5)], {"food_name": "ramen", "preference": 5}),
+        (
+            [said(1, preference=90), said(2, preference=5)],
+            {"food_name": "ramen", "preference": 5},
+        ),
         # What was said last counts, in whatever order it was stored.
-        ([said(2, preference=5), said(1, preference=90)], {"food_name": "ramen", "preference": 5}),
+        (
+            [said(2, preference=5), said(1, preference=90)],
+            {"food_name": "ramen", "preference": 5},
+        ),
         (
             [said(1, preference=90), said(2, description="with egg")],
             {"food_name": "ramen", "preference": 90, "description": "with egg"},
@@ -89,7 +97,9 @@ def test_statements_amount_to_what_was_said_last(
 ) -> None:
     """Later fields replace earlier ones; a removal takes all of them back."""
     content = fold(statements)
-    assert (content and {name: v for name, v in content.items() if v is not None}) == expected
+    assert (
+        content and {name: v for name, v in content.items() if v is not None}
+    ) == expected
 
 
 def three_statements() -> Iterator[list[Statement]]:
@@ -119,12 +129,21 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
         ordered = sorted(statements, key=lambda one: one.said_at)
         last: dict[str, Any] | None = None
         for one in ordered:
-            last = None if one.act == "remove" else {**(last or {}), **(one.content or {})}
+            last = (
+                None if one.act == "remove" else {**(last or {}), **(one.content or {})}
+            )
         assert whole == last, statements
         for audience, content in known(statements).items():
-            heard = [one.content or {} for one in statements if one.audience in HEARD[audience]]
+            heard = [
+                one.content or {}
+                for one in statements
+                if one.audience in HEARD[audience]
+            ]
             for name, value in content.items():
-                assert any(said.get(name) == value for said in heard), (audience, statements)
+                assert any(said.get(name) == value for said in heard), (
+                    audience,
+                    statements,
+                )
                 assert whole is not None, (audience, statements)
                 assert whole[name] == value, (audience, statements)
     assert tried == 27 * 6 * 8
@@ -137,13 +156,26 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
         # one.
         ([said(1, PUBLIC, preference=90), said(2, DM, preference=5)], {DM: 5}),
         ([said(1, PUBLIC, preference=90), said(2, DM, act="remove")], {}),
-        ([said(1, DM, preference=90), said(2, PUBLIC, preference=5)], {DM: 5, PUBLIC: 5}),
-        ([said(1, "G1", preference=90), said(2, PUBLIC, preference=5)], {DM: 5, PUBLIC: 5}),
-        ([said(1, DM, preference=90), said(2, PUBLIC, act="move")], {DM: 90, PUBLIC: 90}),
+        (
+            [said(1, DM, preference=90), said(2, PUBLIC, preference=5)],
+            {DM: 5, PUBLIC: 5},
+        ),
+        (
+            [said(1, "G1", preference=90), said(2, PUBLIC, preference=5)],
+            {DM: 5, PUBLIC: 5},
+        ),
+        (
+            [said(1, DM, preference=90), said(2, PUBLIC, act="move")],
+            {DM: 90, PUBLIC: 90},
+        ),
         ([said(1, PUBLIC, preference=90), said(2, DM, act="move")], {DM: 90}),
         # What is said after a move is known where it is said.
         (
-            [said(1, preference=90), said(2, PUBLIC, act="move"), said(3, preference=5)],
+            [
+                said(1, preference=90),
+                said(2, PUBLIC, act="move"),
+                said(3, preference=5),
+            ],
             {DM: 5},
         ),
         # What is stored after a move does not become known to others by it, only to fewer.
@@ -155,13 +187,25 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
             ],
             {DM: 90, PUBLIC: 90},
         ),
-        ([said(2, PUBLIC, act="move"), replace(said(1, preference=90), number=3)], {DM: 90}),
-        ([said(2, DM, act="move"), replace(said(1, "G1", preference=90), number=3)], {DM: 90}),
         (
-            [said(2, "G1", act="move"), replace(said(1, PUBLIC, preference=90), number=3)],
+            [said(2, PUBLIC, act="move"), replace(said(1, preference=90), number=3)],
+            {DM: 90},
+        ),
+        (
+            [said(2, DM, act="move"), replace(said(1, "G1", preference=90), number=3)],
+            {DM: 90},
+        ),
+        (
+            [
+                said(2, "G1", act="move"),
+                replace(said(1, PUBLIC, preference=90), number=3),
+            ],
             {DM: 90, "G1": 90},
         ),
-        ([said(1, preference=90), shown(2, said(1), preference=90)], {DM: 90, COLLEAGUES: 90}),
+        (
+            [said(1, preference=90), shown(2, said(1), preference=90)],
+            {DM: 90, COLLEAGUES: 90},
+        ),
         # Colleagues do not know a sentence that does not count, although another says the same.
         ([said(1, preference=90), shown(3, said(2), preference=90)], {DM: 90}),
         # No move to others and no correction changes what colleagues were shown; a move to direct
@@ -192,7 +236,11 @@ def test_no_view_shows_what_it_has_not_heard_or_what_is_not_true_any_more() -> N
             {DM: 90, COLLEAGUES: 90},
         ),
         (
-            [said(1, preference=90), shown(2, said(1), preference=90), said(3, preference=5)],
+            [
+                said(1, preference=90),
+                shown(2, said(1), preference=90),
+                said(3, preference=5),
+            ],
             {DM: 5},
         ),
     ],
@@ -201,7 +249,9 @@ def test_each_audience_knows_a_memory_only_while_it_is_true(
     statements: list[Statement], expected: dict[str, int]
 ) -> None:
     """The level that each audience knows."""
-    assert {one: content["preference"] for one, content in known(statements).items()} == expected
+    assert {
+        one: content["preference"] for one, content in known(statements).items()
+    } == expected
 
 
 def test_what_was_true_before_is_true_again_when_a_statement_ends() -> None:
@@ -246,7 +296,9 @@ def test_a_statement_is_dated_by_the_day_where_the_person_was() -> None:
 def on(day: int, statement: Statement) -> Statement:
     """Return a statement as a message of so many days later says it."""
     moment = NOW + timedelta(days=day)
-    return replace(statement, said_at=moment, ts=f"{moment.timestamp():.6f}", number=day)
+    return replace(
+        statement, said_at=moment, ts=f"{moment.timestamp():.6f}", number=day
+    )
 
 
 def in_a_form(statement: Statement) -> Statement:
@@ -264,7 +316,10 @@ def in_a_form(statement: Statement) -> Statement:
         (replace(on(0, said(1)), said_at=NOW + timedelta(days=3)), "2026-11-26"),
         (on(3, said(1)), "2026-11-29"),
         (on(3, said(1, preference=5)), "2026-11-29"),
-        (in_a_form(on(3, replace(said(1), content={"food_name": "udon"}))), "2026-11-29"),
+        (
+            in_a_form(on(3, replace(said(1), content={"food_name": "udon"}))),
+            "2026-11-29",
+        ),
     ],
 )
 def test_no_detail_and_no_click_moves_the_day_from_which_it_counts(

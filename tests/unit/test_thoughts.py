@@ -64,8 +64,13 @@ def shown_of(pieces: list[str]) -> str:
     return shown + thoughts.flush()
 
 
-@given(st.lists(st.sampled_from(TOKENS), max_size=12), st.lists(st.integers(0, 60), max_size=8))
-def test_pieces_show_what_the_whole_text_shows(tokens: list[str], cuts: list[int]) -> None:
+@given(
+    st.lists(st.sampled_from(TOKENS), max_size=12),
+    st.lists(st.integers(0, 60), max_size=8),
+)
+def test_pieces_show_what_the_whole_text_shows(
+    tokens: list[str], cuts: list[int]
+) -> None:
     """Wherever a text is cut, also within a tag, the same is shown as of the whole."""
     text = "".join(tokens)
     at = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
@@ -77,6 +82,8 @@ def test_pieces_show_what_the_whole_text_shows(tokens: list[str], cuts: list[int
 def test_what_is_not_thought_is_shown_at_once() -> None:
     """Only what may be the beginning of a tag waits for the next piece."""
     thoughts = ThoughtFilter()
-    shown = [thoughts.feed(piece) for piece in ("One ", "< two ", "<thi", "s> three", " <")]
+    shown = [
+        thoughts.feed(piece) for piece in ("One ", "< two ", "<thi", "s> three", " <")
+    ]
     assert shown == ["One ", "< two ", "", "<this> three", " "]
     assert thoughts.flush() == "<"

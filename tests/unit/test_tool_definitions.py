@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bot.pipeline.tools import COLLEAGUE_TOOL, KEEP_TOOL, SETTINGS_TOOL, tool_definitions
+from bot.pipeline.tools import (
+    COLLEAGUE_TOOL,
+    KEEP_TOOL,
+    SETTINGS_TOOL,
+    tool_definitions,
+)
 from memory import SCHEMAS
 from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
 
@@ -13,7 +18,11 @@ from memory.tools.definitions import CHANGE_TOOL, SEARCH_TOOL
     ("off", "in_channel", "offered"),
     [
         (False, False, {SEARCH_TOOL, CHANGE_TOOL, SETTINGS_TOOL, COLLEAGUE_TOOL}),
-        (False, True, {SEARCH_TOOL, CHANGE_TOOL, SETTINGS_TOOL, COLLEAGUE_TOOL, KEEP_TOOL}),
+        (
+            False,
+            True,
+            {SEARCH_TOOL, CHANGE_TOOL, SETTINGS_TOOL, COLLEAGUE_TOOL, KEEP_TOOL},
+        ),
         (True, False, {SETTINGS_TOOL}),
         (True, True, {SETTINGS_TOOL}),
     ],

@@ -118,7 +118,15 @@ TURN = UUID("0b0e5a52-7c2f-4d0e-9a55-1c2d3e4f5a6b")
 # --- whatever a person may have said -----------------------------------------------------------
 
 _TOKENS = [
-    *("<!channel>", "<!here|x>", "<@U2>", "<#C1|general>", "<https://evil.example|here>", "<", ">"),
+    *(
+        "<!channel>",
+        "<!here|x>",
+        "<@U2>",
+        "<#C1|general>",
+        "<https://evil.example|here>",
+        "<",
+        ">",
+    ),
     *(
         "&",
         "&amp;",
@@ -147,11 +155,17 @@ _TOKENS = [
 TEXTS = st.one_of(
     st.lists(st.sampled_from(_TOKENS), min_size=1, max_size=30).map("".join),
     st.text(min_size=1, max_size=400),
-    st.sampled_from(_TOKENS).flatmap(lambda token: st.integers(1, 500).map(token.__mul__)),
+    st.sampled_from(_TOKENS).flatmap(
+        lambda token: st.integers(1, 500).map(token.__mul__)
+    ),
     st.sampled_from(["x" * 3_000, "あ" * 3_000, "👍🏽" * 1_000, "a b " * 700]),
 )
 READERS = st.sampled_from([Localizer(language) for language in LANGUAGES])
-MOMENTS = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(
+    datetime(2001, 1, 1),  # noqa: DTZ001 - Hypothesis adds the zone
+    datetime(2100, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
 AUDIENCES = st.sampled_from(["dm", "public", "C0123456789"])
 _SCALARS = st.one_of(TEXTS, st.none(), st.integers(-10, 10**12), st.booleans())
 _KINDS: list[type[BaseModel]] = [*SCHEMAS, Dog]
@@ -203,11 +217,17 @@ QUESTIONS = st.builds(
     before=st.none() | CONTENTS,
     after=st.none() | CONTENTS,
     said=st.builds(
-        replace, st.just(question("store").said), kind=KINDS, audience=AUDIENCES, key=KEYS
+        replace,
+        st.just(question("store").said),
+        kind=KINDS,
+        audience=AUDIENCES,
+        key=KEYS,
     ),
     said_on=st.dates(date(2001, 1, 1), date(2099, 12, 31)).map(date.isoformat),
 )
-SCOPES = st.sampled_from(["", "C0123456789", "D0123456789", "T1.C0123456789.1795737600.000100"])
+SCOPES = st.sampled_from(
+    ["", "C0123456789", "D0123456789", "T1.C0123456789.1795737600.000100"]
+)
 OFFS = st.builds(Off, until=st.none() | MOMENTS, scope=SCOPES)
 POSITIONS = st.builds(
     Position,
@@ -255,9 +275,15 @@ def done(draw: st.DrawFn) -> Done:
     localizer = draw(READERS)
     lines = draw(st.lists(TEXTS, min_size=1, max_size=50))
     return Done(
-        line="\n".join(localizer.say("forgotten", what=escaped(line)) for line in lines),
+        line="\n".join(
+            localizer.say("forgotten", what=escaped(line)) for line in lines
+        ),
         undo=draw(st.none() | st.just(Undo(what="notice", ids=(TURN,)))),
-        buttons=draw(st.sampled_from([(), (on_button(localizer),), (on_button(localizer, "C1"),)])),
+        buttons=draw(
+            st.sampled_from(
+                [(), (on_button(localizer),), (on_button(localizer, "C1"),)]
+            )
+        ),
         beside=draw(st.booleans()),
     )
 
@@ -327,14 +353,20 @@ def _fits(element: Block) -> None:
     assert name in (ACT, SEARCH, "value")
     if name == ACT:
         choices = [element, *element.get("options", [])]
-        choices += [one for side, one in element.items() if side.endswith("tive_button")]
-        acts = [clicked_act({"value": one["value"]}) for one in choices if "value" in one]
+        choices += [
+            one for side, one in element.items() if side.endswith("tive_button")
+        ]
+        acts = [
+            clicked_act({"value": one["value"]}) for one in choices if "value" in one
+        ]
         assert acts
         assert None not in acts
     begun = element.get("initial_value", "")
     if element["type"] == "plain_text_input":
         assert len(begun) <= element["max_length"]
-        assert element["max_length"] <= limit("typed", "plain_text_input", "initial_value")
+        assert element["max_length"] <= limit(
+            "typed", "plain_text_input", "initial_value"
+        )
 
 
 def message_fits(payload: Payload) -> None:
@@ -344,7 +376,11 @@ def message_fits(payload: Payload) -> None:
     assert message_advice({**payload}) == []
     assert 0 < len(payload["text"]) <= LIMITS["updated_text"]
     holds_no_markup(payload["text"])
-    assert all(len(one["elements"]) <= 3 for one in payload["blocks"] if one["type"] == "actions")
+    assert all(
+        len(one["elements"]) <= 3
+        for one in payload["blocks"]
+        if one["type"] == "actions"
+    )
     fits(payload["blocks"])
 
 
@@ -376,7 +412,9 @@ def holds_no_markup(text: str) -> None:
 
 def heard(blocks: Sequence[Block]) -> None:
     """Check that a screen reader says plain words, and what each of several like buttons does."""
-    buttons = [one for block in blocks for one in elements_of(block) if one["type"] == "button"]
+    buttons = [
+        one for block in blocks for one in elements_of(block) if one["type"] == "button"
+    ]
     names = [one["text"]["text"] for one in buttons]
     for one, name in zip(buttons, names, strict=True):
         label = one.get("accessibility_label", "")
@@ -420,7 +458,9 @@ def test_a_clicked_row_is_found_with_what_is_above(
     view = panel_view(localizer, content)
     names = [one.get("block_id", "") for one in view["blocks"]]
     begins = ("memory-", "change-")
-    listed = [name for name in names if name.startswith(begins) or name.endswith("_title")]
+    listed = [
+        name for name in names if name.startswith(begins) or name.endswith("_title")
+    ]
     rows = [name for name in listed if name.startswith(begins)]
     assert clicked_row(view, "controls") is None
     if number < len(rows):
@@ -476,7 +516,14 @@ def test_any_other_value_is_no_act(value: str | None) -> None:
     assert read_act(value) is None
 
 
-@given(READERS, MEMORIES, CHANGES, QUESTIONS, OFFS, st.lists(CHANGES, min_size=1, max_size=9))
+@given(
+    READERS,
+    MEMORIES,
+    CHANGES,
+    QUESTIONS,
+    OFFS,
+    st.lists(CHANGES, min_size=1, max_size=9),
+)
 def test_everything_is_one_line(
     localizer: Localizer,
     memory: Memory,
@@ -504,7 +551,9 @@ def test_every_notice_fits(
 ) -> None:
     """Whatever was remembered and is asked."""
     told = {one.key: one.at for one in changes[::2]}
-    payload = notice_payload(localizer, TURN, changes, questions, changes, told, thread="T1.D1.1.0")
+    payload = notice_payload(
+        localizer, TURN, changes, questions, changes, told, thread="T1.D1.1.0"
+    )
     if payload["blocks"]:
         message_fits(payload)
 
@@ -513,7 +562,9 @@ PROMISES = st.builds(
     Memory,
     namespace=st.just(PERSON.namespace("dm")),
     key=KEYS,
-    value=st.fixed_dictionaries({"kind": st.just("Promise"), "content": contents("Promise")}),
+    value=st.fixed_dictionaries(
+        {"kind": st.just("Promise"), "content": contents("Promise")}
+    ),
     created_at=MOMENTS,
     updated_at=MOMENTS,
 )
@@ -526,11 +577,17 @@ REMINDERS = st.builds(
 
 
 @given(READERS, st.lists(REMINDERS, min_size=1, max_size=20), done())
-def test_every_reminder_fits(localizer: Localizer, reminders: list[Reminder], said: Done) -> None:
+def test_every_reminder_fits(
+    localizer: Localizer, reminders: list[Reminder], said: Done
+) -> None:
     """Each promise that is shown has its row; what was done takes the place of one row alone."""
     message = reminder_payload(localizer, reminders)
     message_fits(message)
-    rows = [block["block_id"] for block in message["blocks"] if is_row(block.get("block_id", ""))]
+    rows = [
+        block["block_id"]
+        for block in message["blocks"]
+        if is_row(block.get("block_id", ""))
+    ]
     assert len(rows) == 2 * min(len(reminders), 15)
     for clicked in rows[:2]:
         answered = with_row_replaced(message, clicked, done_payload(localizer, said))
@@ -554,7 +611,8 @@ def test_every_other_message_fits(
         done_payload(localizer, off_done(localizer, off)),
         done_payload(localizer, on_done(localizer, off.scope, "asked")),
         done_payload(
-            localizer, Done(line=localizer.say("forget_everything_ask"), buttons=[everything])
+            localizer,
+            Done(line=localizer.say("forget_everything_ask"), buttons=[everything]),
         ),
         done_payload(localizer, question),
         done_payload(localizer, forget_question(localizer, [memory])),
@@ -592,7 +650,9 @@ def test_every_refusal_fits(localizer: Localizer, reason: Any, text: str) -> Non
 @given(
     st.one_of(
         st.just(Selection(everything=True)),
-        st.lists(KEYS, min_size=1, max_size=MAX_KEYS).map(lambda keys: Selection(keys=tuple(keys))),
+        st.lists(KEYS, min_size=1, max_size=MAX_KEYS).map(
+            lambda keys: Selection(keys=tuple(keys))
+        ),
         st.builds(Selection, since=MOMENTS, until=MOMENTS),
         st.just(Selection(messages=(("C0123456789", "1795737600.000100"),))),
     )
@@ -613,7 +673,9 @@ def test_a_button_holds_what_it_forgets(selection: Selection) -> None:
     ),
     SETTINGS,
     TEXTS,
-    st.dictionaries(st.sampled_from(["store", "statements", "turns"]), st.integers(0, 10**6)),
+    st.dictionaries(
+        st.sampled_from(["store", "statements", "turns"]), st.integers(0, 10**6)
+    ),
 )
 def test_every_form_fits(
     localizer: Localizer,
@@ -631,7 +693,11 @@ def test_every_form_fits(
         created_at=NOON,
         updated_at=NOON,
     )
-    place = Place(url=f"https://hooks.slack.com/{'x' * 200}", view="V1", position=Position(of=text))
+    place = Place(
+        url=f"https://hooks.slack.com/{'x' * 200}",
+        view="V1",
+        position=Position(of=text),
+    )
     erased = PersonErased(
         counts=counts,
         left={"turns": 1},
@@ -644,12 +710,17 @@ def test_every_form_fits(
     forms = [
         edit_form(localizer, schema, memory, place),
         add_form(localizer, place),
-        *(settings_form(localizer, chosen, most, place) for most in (chosen.retention_days, None)),
+        *(
+            settings_form(localizer, chosen, most, place)
+            for most in (chosen.retention_days, None)
+        ),
         delete_form(localizer, place),
         comment_form(localizer, TURN, text[:COMMENT_LIMIT], place),
         share_form(localizer, memory.key, text[:MAX_TEXT], place),
         receipt_view(localizer, erased),
-        shaping_view(localizer, Shaping(memories=[memory], in_answer=frozenset({memory.key}))),
+        shaping_view(
+            localizer, Shaping(memories=[memory], in_answer=frozenset({memory.key}))
+        ),
         final_view(localizer, "feedback_bad", localizer.say("others_answer")),
     ]
     for view in forms:
@@ -660,7 +731,8 @@ def test_every_form_fits(
 
 def _stored(schema: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(
-        st.sampled_from([*schema.model_fields]), _SCALARS | st.lists(st.text()) | st.floats()
+        st.sampled_from([*schema.model_fields]),
+        _SCALARS | st.lists(st.text()) | st.floats(),
     )
 
 
@@ -701,11 +773,17 @@ MORNING = {"fact": "I hate meetings before 10am"}
         (RAMEN, "I like ramen, but not at night", "\n“I like ramen, but not at night”"),
         (MORNING, "I hate meetings before 10am.", ""),
         (MORNING, "i hate meetings before 10AM！", ""),
-        (MORNING, "Mondays are bad, and I hate meetings before 10am", "\n“Mondays are bad, and"),
+        (
+            MORNING,
+            "Mondays are bad, and I hate meetings before 10am",
+            "\n“Mondays are bad, and",
+        ),
         (MORNING, "", ""),
     ],
 )
-def test_a_row_quotes_what_says_more(content: dict[str, Any], evidence: str, more: str) -> None:
+def test_a_row_quotes_what_says_more(
+    content: dict[str, Any], evidence: str, more: str
+) -> None:
     """The sentence of a memory is shown where it is not the memory in other punctuation."""
     kind = "UserFact" if "fact" in content else "UserFoodPreference"
     row = memory_row(Localizer("en"), remembered(content, kind, evidence), None)
@@ -719,16 +797,22 @@ def test_a_row_says_no_default() -> None:
     """Where a memory is used is said of an exception, a year of another one; a source is a link."""
     localizer = Localizer("en")
     year = datetime.now(UTC).year
-    now = memory_row(localizer, remembered(RAMEN, "UserFoodPreference", day=f"{year}-03-02"), LINK)
+    now = memory_row(
+        localizer, remembered(RAMEN, "UserFoodPreference", day=f"{year}-03-02"), LINK
+    )
     line = now["text"]["text"]
     assert str(year) not in line
     assert line.endswith(f" · <{LINK}|message>")
     assert line.count(" · ") == 2
-    kept = remembered({"promise": "notes", "due": f"{year}-05-04", "state": "open"}, "Promise")
+    kept = remembered(
+        {"promise": "notes", "due": f"{year}-05-04", "state": "open"}, "Promise"
+    )
     promised = memory_row(localizer, kept, LINK)["text"]["text"]
     assert promised.count(" · ") == 1, "its day is that on which it is due"
     assert "May 4" in promised
-    old = remembered(RAMEN, "UserFoodPreference", audiences=["public"], day=f"{year - 1}-03-02")
+    old = remembered(
+        RAMEN, "UserFoodPreference", audiences=["public"], day=f"{year - 1}-03-02"
+    )
     text = memory_row(localizer, old, None)["text"]["text"]
     assert str(year - 1) in text
     assert text.endswith("Used everywhere in this workspace")
@@ -748,7 +832,9 @@ def test_a_row_says_no_default() -> None:
         (["kept:C1"], "Used in <#C1>, by everybody there"),
     ],
 )
-def test_a_row_says_all_places_where_a_memory_is_used(audiences: list[str], where: str) -> None:
+def test_a_row_says_all_places_where_a_memory_is_used(
+    audiences: list[str], where: str
+) -> None:
     """That it is used in direct messages alone is the default, and not said."""
     known = remembered(MORNING, "UserFact", audiences=audiences)
     text = memory_row(Localizer("en"), known, None)["text"]["text"]
@@ -764,7 +850,11 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
     def headings(*memories: Memory) -> list[str]:
         content = Content(memories=memories, found=len(memories))
         blocks = panel_view(localizer, content)["blocks"]
-        return [one["block_id"] for one in blocks if one.get("block_id", "").endswith("_title")]
+        return [
+            one["block_id"]
+            for one in blocks
+            if one.get("block_id", "").endswith("_title")
+        ]
 
     assert headings(wish, food) == ["instructions_title", "about_title"]
     assert headings(food) == []
@@ -779,14 +869,19 @@ EXPORTS = st.fixed_dictionaries(
                     "kind": st.just("UserFact"),
                     "content": st.fixed_dictionaries({"fact": TEXTS}),
                     "said_on": st.just("2026-11-26"),
-                    "sources": st.just([]) | st.lists(st.fixed_dictionaries({"evidence": TEXTS})),
+                    "sources": st.just([])
+                    | st.lists(st.fixed_dictionaries({"evidence": TEXTS})),
                 }
             ),
             max_size=3,
         ),
         "messages": st.lists(
             st.fixed_dictionaries(
-                {"ts": st.just("1795737600.000100"), "question": TEXTS, "reply": st.none() | TEXTS}
+                {
+                    "ts": st.just("1795737600.000100"),
+                    "question": TEXTS,
+                    "reply": st.none() | TEXTS,
+                }
             ),
             max_size=3,
         ),
@@ -818,7 +913,20 @@ def test_the_page_of_an_export_holds_words_and_no_markup_of_theirs(
     read = _Tags()
     read.feed(page)
     read.close()
-    ours = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "ul", "li", "br"}
+    ours = {
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "h1",
+        "h2",
+        "p",
+        "ul",
+        "li",
+        "br",
+    }
     assert read.found <= ours | {"small", "blockquote"}
     assert "href" not in page
     shown = "".join(read.text.split())
@@ -834,7 +942,9 @@ def test_the_page_of_an_export_says_that_an_answer_quoted_what_is_kept(
     """What is stored instead of such an answer is said in the page's language."""
     message = {"ts": "1795737600.000100", "question": "?", "reply": KEPT_ANSWER}
     page = export_page(localizer, {"memories": [], "messages": [message]})
-    assert f"<blockquote>{localizer.say('export_page_kept_answer')}</blockquote>" in page
+    assert (
+        f"<blockquote>{localizer.say('export_page_kept_answer')}</blockquote>" in page
+    )
 
 
 # --- a few words about looks --------------------------------------------------------------------
@@ -861,7 +971,9 @@ def test_escaped_text_is_cut_between_characters(text: str, limit: int) -> None:
     shown = escaped(text, limit)
     assert len(shown) <= limit
     assert not re.search("[<>]|&(?!(?:amp|lt|gt);)", shown)
-    assert html.unescape(shown) == text or text.startswith(html.unescape(shown).removesuffix("…"))
+    assert html.unescape(shown) == text or text.startswith(
+        html.unescape(shown).removesuffix("…")
+    )
 
 
 @given(st.text("ab\n", max_size=300), st.integers(10, 300))

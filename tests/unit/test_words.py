@@ -76,7 +76,10 @@ def test_mentions() -> None:
         ("My list:\nI like tea", "My list:\nI like tea"),
         ("~I like beer~ I like tea", "I like tea"),
         ("about ~10 or ~20", "about ~10 or ~20"),
-        ("my email is <mailto:sam@x.example|sam@x.example>", "my email is sam@x.example"),
+        (
+            "my email is <mailto:sam@x.example|sam@x.example>",
+            "my email is sam@x.example",
+        ),
         (
             "call <tel:5551234|555-1234>, see <http://x.example|x.example>",
             "call 555-1234, see x.example",
@@ -91,9 +94,9 @@ def test_typed(text: str, words: str) -> None:
 
 CHUNKS = st.lists(
     st.one_of(
-        st.sampled_from(["I like tea", "お茶が好き", "a < b", "one\ntwo", "<@UBOT> hello"]).map(
-            lambda text: (text, "own")
-        ),
+        st.sampled_from(
+            ["I like tea", "お茶が好き", "a < b", "one\ntwo", "<@UBOT> hello"]
+        ).map(lambda text: (text, "own")),
         st.sampled_from(
             [
                 "&gt; SECRET quoted",
@@ -106,11 +109,15 @@ CHUNKS = st.lists(
     ),
     max_size=8,
 )
-LAST = st.sampled_from(["", "\n&gt;&gt;&gt; SECRET\nand SECRET\n\nSECRET", "\n```SECRET\nSECRET"])
+LAST = st.sampled_from(
+    ["", "\n&gt;&gt;&gt; SECRET\nand SECRET\n\nSECRET", "\n```SECRET\nSECRET"]
+)
 
 
 @given(CHUNKS, LAST)
-def test_typed_never_holds_quotes_or_code_blocks(chunks: list[tuple[str, str]], last: str) -> None:
+def test_typed_never_holds_quotes_or_code_blocks(
+    chunks: list[tuple[str, str]], last: str
+) -> None:
     """However a message is put together, quoted text and code never count as typed."""
     words = typed("\n".join(text for text, _ in chunks) + last, "UBOT")
     assert "SECRET" not in words

@@ -19,7 +19,9 @@ async def serve(app: web.Application, port: int) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=1, handler_cancellation=True
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -35,7 +37,9 @@ async def serve(app: web.Application, port: int) -> None:
 
 def main(app: web.Application | None = None) -> None:
     """Read the arguments and serve `app`, by default the double alone."""
-    parser = argparse.ArgumentParser(description="A double of OpenAI's API on loopback.")
+    parser = argparse.ArgumentParser(
+        description="A double of OpenAI's API on loopback."
+    )
     parser.add_argument("--port", type=int, default=0, help="port, 0 for any free one")
     given = parser.parse_args()
     asyncio.run(serve(app or create_app(), given.port))

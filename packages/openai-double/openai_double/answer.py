@@ -26,7 +26,9 @@ class Call(Given):
     @field_validator("arguments", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return (
+            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        )
 
 
 def call(name: str, arguments: Mapping[str, Any]) -> Call:
@@ -70,7 +72,9 @@ class Message(Given):
         return {**rest, "parts": (text,)}
 
 
-Item: TypeAlias = Annotated[Reasoning | Search | Message | Call, Field(discriminator="type")]
+Item: TypeAlias = Annotated[
+    Reasoning | Search | Message | Call, Field(discriminator="type")
+]
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,9 @@ class Answer:
     def summary(self) -> dict[str, Any]:
         """The answer's entry in the journal."""
         summary: dict[str, Any] = {"text": self.text}
-        calls = [{"name": call.name, "arguments": call.arguments} for call in self.calls]
+        calls = [
+            {"name": call.name, "arguments": call.arguments} for call in self.calls
+        ]
         if calls:
             summary["calls"] = calls
         return summary

@@ -62,7 +62,9 @@ def check_known(model: str, models: Mapping[str, int]) -> None:
         raise ApiError(status=404, message=message, code="model_not_found")
 
 
-def check_model(body: dict[str, Any], models: Mapping[str, int], *, embeddings: bool) -> None:
+def check_model(
+    body: dict[str, Any], models: Mapping[str, int], *, embeddings: bool
+) -> None:
     """Raise `ApiError` unless the body names a model of this endpoint; `models` as `MODELS`."""
     model = body["model"]
     check_known(model, models)
@@ -136,5 +138,7 @@ def _check_reasoning_item(
     after = following[0] if following else {}
     belongs_together = after.get("type") in {"reasoning", "function_call"}
     if not belongs_together and after.get("role") != "assistant":
-        message = f"Item '{item['id']}' was provided without its required following item."
+        message = (
+            f"Item '{item['id']}' was provided without its required following item."
+        )
         raise refused(message, param=param)

@@ -14,7 +14,12 @@ from aiohttp import web
 from pydantic import Field, ValidationError, model_validator
 
 from openai_double.answer import Answer, Given, Item, Message, Output
-from openai_double.errors import RESPONSE_ERROR_CODES, STATUS_OF_CODE, ApiError, error_type
+from openai_double.errors import (
+    RESPONSE_ERROR_CODES,
+    STATUS_OF_CODE,
+    ApiError,
+    error_type,
+)
 from openai_double.journal import Journal, Traffic, What
 from openai_double.request_types import Endpoint
 
@@ -84,8 +89,13 @@ class Fault(Rule):
 
     @model_validator(mode="after")
     def _whole(self) -> Fault:
-        if self.event == "failed" and self.error_code not in {None, *RESPONSE_ERROR_CODES}:
-            raise ValueError(f"a failed response cannot have the code {self.error_code!r}")
+        if self.event == "failed" and self.error_code not in {
+            None,
+            *RESPONSE_ERROR_CODES,
+        }:
+            raise ValueError(
+                f"a failed response cannot have the code {self.error_code!r}"
+            )
         if not self.model_fields_set - {*Rule.model_fields, "retry_after", "chance"}:
             raise ValueError(
                 "a fault needs one of status, error_code, delay_ms, hold, drop, "
@@ -125,13 +135,18 @@ class Fault(Rule):
         """The HTTP error that replaces an ``error`` event when nothing is streamed."""
         code = self.error_code or "server_error"
         status = STATUS_OF_CODE.get(code, 400)
-        return ApiError(status=status, message=f"The request failed: {code}.", code=code)
+        return ApiError(
+            status=status, message=f"The request failed: {code}.", code=code
+        )
 
     @property
     def response_error(self) -> dict[str, Any]:
         """The ``error`` of a response that failed."""
         code = self.error_code or "server_error"
-        return {"code": code, "message": f"The model failed to generate a response: {code}."}
+        return {
+            "code": code,
+            "message": f"The model failed to generate a response: {code}.",
+        }
 
     @property
     def error_fields(self) -> dict[str, Any]:

@@ -83,7 +83,9 @@ def answer(body: dict[str, Any], full: int) -> dict[str, Any]:
     model = body["model"]
     dimensions = body.get("dimensions", full)
     if not 1 <= dimensions <= full:
-        message = f"Invalid value for 'dimensions': must be between 1 and {full} for {model}."
+        message = (
+            f"Invalid value for 'dimensions': must be between 1 and {full} for {model}."
+        )
         raise refused(message, code="invalid_value", param="dimensions")
     texts = list(_texts(body["input"]))
     total = _checked_tokens([text.tokens for text in texts])
@@ -118,7 +120,9 @@ def _checked_tokens(counts: list[int]) -> int:
         raise refused(message, code="context_length_exceeded", param="input")
     total = sum(counts)
     if total > MAX_TOKENS_IN_ALL:
-        raise _bad_input(f"holds {total} tokens, {MAX_TOKENS_IN_ALL} are allowed in a request")
+        raise _bad_input(
+            f"holds {total} tokens, {MAX_TOKENS_IN_ALL} are allowed in a request"
+        )
     return total
 
 

@@ -73,6 +73,8 @@ class ApiError(Exception):
         )
 
 
-def refused(message: str, *, code: str | None = None, param: str | None = None) -> ApiError:
+def refused(
+    message: str, *, code: str | None = None, param: str | None = None
+) -> ApiError:
     """Return the error for a request that is answered with 400."""
     return ApiError(status=400, message=message, code=code, param=param)

@@ -64,7 +64,12 @@ class Traffic:
     def add(self, what: What, endpoint: str, body: str) -> None:
         """Record a body, which is JSON text."""
         self._last += 1
-        record = {"n": self._last, "what": what, "endpoint": endpoint, "body": json.loads(body)}
+        record = {
+            "n": self._last,
+            "what": what,
+            "endpoint": endpoint,
+            "body": json.loads(body),
+        }
         self._records.append(record)
 
     def after(self, number: int) -> dict[str, Any]:

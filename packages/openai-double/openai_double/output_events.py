@@ -36,7 +36,9 @@ class OutputEvents:
         self._sequence += 1
         return event
 
-    def of_item(self, item: Item, status: Status | None = "completed") -> Iterator[Event]:
+    def of_item(
+        self, item: Item, status: Status | None = "completed"
+    ) -> Iterator[Event]:
         """Yield the events of one item. A message without `status` ends before it is done."""
         match item:
             case Reasoning():
@@ -77,7 +79,11 @@ class OutputEvents:
         yield self._item("done", {**item, "status": "completed"})
 
     def _message(self, message: Message, status: Status | None) -> Iterator[Event]:
-        item: dict[str, Any] = {"id": _id("msg"), "type": "message", "role": "assistant"}
+        item: dict[str, Any] = {
+            "id": _id("msg"),
+            "type": "message",
+            "role": "assistant",
+        }
         if message.phase:
             item["phase"] = message.phase
         yield self._item("added", {**item, "status": "in_progress", "content": []})
@@ -99,11 +105,15 @@ class OutputEvents:
             yield self.emit("response.content_part.done", **where, part=part)
         yield self._item("done", {**item, "status": status, "content": parts})
 
-    def _text(self, part: Part, where: dict[str, Any], finished: bool) -> Iterator[Event]:
+    def _text(
+        self, part: Part, where: dict[str, Any], finished: bool
+    ) -> Iterator[Event]:
         begun = {**part, "text": "", "annotations": []}
         yield self.emit("response.content_part.added", **where, part=begun)
         for piece in pieces(part["text"], self._chunk_chars):
-            yield self.emit("response.output_text.delta", **where, delta=piece, logprobs=[])
+            yield self.emit(
+                "response.output_text.delta", **where, delta=piece, logprobs=[]
+            )
         if not finished:
             return
         for number, annotation in enumerate(part["annotations"]):
@@ -113,9 +123,13 @@ class OutputEvents:
                 annotation_index=number,
                 annotation=annotation,
             )
-        yield self.emit("response.output_text.done", **where, text=part["text"], logprobs=[])
+        yield self.emit(
+            "response.output_text.done", **where, text=part["text"], logprobs=[]
+        )
 
-    def _refusal(self, part: Part, where: dict[str, Any], finished: bool) -> Iterator[Event]:
+    def _refusal(
+        self, part: Part, where: dict[str, Any], finished: bool
+    ) -> Iterator[Event]:
         begun = {**part, "refusal": ""}
         yield self.emit("response.content_part.added", **where, part=begun)
         for piece in pieces(part["refusal"], self._chunk_chars):
@@ -135,14 +149,18 @@ class OutputEvents:
         where = {"item_id": item["id"], "output_index": len(self.output)}
         yield self._item("added", dict(item))
         for piece in pieces(call.arguments, self._chunk_chars):
-            yield self.emit("response.function_call_arguments.delta", **where, delta=piece)
+            yield self.emit(
+                "response.function_call_arguments.delta", **where, delta=piece
+            )
         yield self.emit(
             "response.function_call_arguments.done",
             **where,
             name=call.name,
             arguments=call.arguments,
         )
-        yield self._item("done", {**item, "status": "completed", "arguments": call.arguments})
+        yield self._item(
+            "done", {**item, "status": "completed", "arguments": call.arguments}
+        )
 
 
 def _parts(message: Message) -> list[Part]:

@@ -73,7 +73,9 @@ class Prompt:
         """An estimate of its tokens."""
         texts = [self.instructions]
         texts += [turn.text for turn in self.turns]
-        texts += [json.dumps(tool.parameters, ensure_ascii=False) for tool in self.tools]
+        texts += [
+            json.dumps(tool.parameters, ensure_ascii=False) for tool in self.tools
+        ]
         texts += [result.arguments + result.output for result in self.results]
         return sum(map(count_tokens, texts)) + 4 * len(texts)
 
@@ -174,7 +176,9 @@ def _result(call: dict[str, Any] | None, output: Any) -> ToolResult:
     return ToolResult(name=call["name"], arguments=call["arguments"], output=text)
 
 
-def _add_message(role: str, content: Any, instructions: list[str], turns: list[Turn]) -> None:
+def _add_message(
+    role: str, content: Any, instructions: list[str], turns: list[Turn]
+) -> None:
     text = _text(content)
     if role in {"developer", "system"}:
         instructions.append(text)
@@ -188,7 +192,9 @@ def _files(content: Any) -> tuple[str, ...]:
     """Name the images and files of a message's content: what was sent, not what it shows."""
     if not isinstance(content, list):
         return ()
-    files = [part for part in content if part.get("type") in {"input_image", "input_file"}]
+    files = [
+        part for part in content if part.get("type") in {"input_image", "input_file"}
+    ]
     return tuple(map(_file, files))
 
 

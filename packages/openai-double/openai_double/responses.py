@@ -112,13 +112,17 @@ class ResponseWriter:
         writer = OutputEvents(chunk_chars=chunk_chars, encrypts=encrypts)
         self._output = writer.output
         yield writer.emit("response.created", response=self._response("in_progress"))
-        yield writer.emit("response.in_progress", response=self._response("in_progress"))
+        yield writer.emit(
+            "response.in_progress", response=self._response("in_progress")
+        )
         for item, status in self._items:
             yield from writer.of_item(item, status)
         if self._end == "error":
             yield writer.emit("error", **self._fault.error_fields)
         else:
-            yield writer.emit(f"response.{self._end}", response=self._response(self._end))
+            yield writer.emit(
+                f"response.{self._end}", response=self._response(self._end)
+            )
 
     def _response(self, status: str) -> dict[str, Any]:
         response: dict[str, Any] = {
@@ -141,7 +145,9 @@ class ResponseWriter:
         if status == "completed":
             response["completed_at"] = int(time.time())
         if status == "incomplete":
-            response["incomplete_details"] = {"reason": self._fault.reason or "max_output_tokens"}
+            response["incomplete_details"] = {
+                "reason": self._fault.reason or "max_output_tokens"
+            }
         if status == "failed":
             response["error"] = self._fault.response_error
         if status in ("completed", "incomplete"):

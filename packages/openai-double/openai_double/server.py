@@ -40,7 +40,9 @@ def reply(_prompt: Prompt) -> str:
     return "reply"
 
 
-def create_app(answer: Callable[[Prompt], Answer] = unscripted, **more: Any) -> web.Application:
+def create_app(
+    answer: Callable[[Prompt], Answer] = unscripted, **more: Any
+) -> web.Application:
     """An application with nothing but the double; `more` as for `add_routes`."""
     app = web.Application()
     add_routes(app, answer, **more)
@@ -70,7 +72,9 @@ def add_routes(
     app.on_startup.append(_begin_loading)
     app.router.add_post("/v1/responses", server.exchange("responses", server.text))
     app.router.add_post("/v1/chat/completions", server.exchange("chat", server.text))
-    app.router.add_post("/v1/embeddings", server.exchange("embeddings", server.embeddings))
+    app.router.add_post(
+        "/v1/embeddings", server.exchange("embeddings", server.embeddings)
+    )
     app.router.add_get("/v1/models", server.exchange("models", server.models))
     app.router.add_get("/v1/models/{id:.+}", server.exchange("models", server.model))
     control.add_routes(app)
@@ -127,7 +131,9 @@ class _Server:
 
         return handle
 
-    async def text(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+    async def text(
+        self, request: web.Request, exchange: Exchange
+    ) -> web.StreamResponse:
         """`POST /v1/responses` and `POST /v1/chat/completions`."""
         body, asked = await self._read(request, exchange)
         checks.check_model(body, self._models, embeddings=False)
@@ -142,7 +148,11 @@ class _Server:
             writer = ChatWriter(body, answer, asked.tokens)
         else:
             writer = ResponseWriter(
-                body, answer, asked.tokens, fault=exchange.fault, reasons=settings.reasoning
+                body,
+                answer,
+                asked.tokens,
+                fault=exchange.fault,
+                reasons=settings.reasoning,
             )
         if body.get("stream"):
             return await stream(request, exchange, writer, self._control)
@@ -156,7 +166,9 @@ class _Server:
             return self._answer(asked)
         return script.answer(asked.last_user_text)
 
-    async def embeddings(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+    async def embeddings(
+        self, request: web.Request, exchange: Exchange
+    ) -> web.StreamResponse:
         """`POST /v1/embeddings`."""
         body, _ = await self._read(request, exchange)
         checks.check_model(body, self._models, embeddings=True)
@@ -169,14 +181,18 @@ class _Server:
         await pause_from(exchange.began, self._control.settings.embedding_ms)
         return web.json_response(answer)
 
-    async def models(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+    async def models(
+        self, request: web.Request, exchange: Exchange
+    ) -> web.StreamResponse:
         """`GET /v1/models`."""
         await self._fail_or_wait(request, exchange, "")
         data = [_model_object(model) for model in self._models]
         exchange.answer = {"models": len(data)}
         return web.json_response({"object": "list", "data": data})
 
-    async def model(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+    async def model(
+        self, request: web.Request, exchange: Exchange
+    ) -> web.StreamResponse:
         """`GET /v1/models/{id}`."""
         asked = request.match_info["id"]
         exchange.raw = json.dumps({"model": asked})
@@ -192,7 +208,9 @@ class _Server:
         # Not `request.read`: the application with these routes may set a smaller limit.
         data = await request.content.read()
         if len(data) > _MAX_BODY:
-            raise ApiError(status=413, message="The request body is larger than 32 MiB.")
+            raise ApiError(
+                status=413, message="The request body is larger than 32 MiB."
+            )
         exchange.raw = data.decode("utf-8", "replace")
         try:
             body = json.loads(exchange.raw)
@@ -208,7 +226,9 @@ class _Server:
         await self._fail_or_wait(request, exchange, asked.last_user_text)
         return body, asked
 
-    async def _fail_or_wait(self, request: web.Request, exchange: Exchange, text: str) -> None:
+    async def _fail_or_wait(
+        self, request: web.Request, exchange: Exchange, text: str
+    ) -> None:
         fault = take(self._control.faults, exchange, text)
         exchange.fault = fault
         if fault is None:

@@ -36,7 +36,9 @@ class Double:
         self.url = url
         self.base_url = f"{url}/v1"
 
-    def call(self, path: str, body: Any = None, method: str | None = None) -> dict[str, Any]:
+    def call(
+        self, path: str, body: Any = None, method: str | None = None
+    ) -> dict[str, Any]:
         """Make a call of the controls under ``/_model/``: POST with a body, else GET."""
         return dict(call(f"{self.url}/_model/{path}", body, method))
 
@@ -64,7 +66,9 @@ class Double:
         end = time.monotonic() + seconds
         while self.call("journal")["held"] < number:
             if time.monotonic() > end:
-                raise AssertionError(f"{seconds:g} seconds passed without a request to hold.")
+                raise AssertionError(
+                    f"{seconds:g} seconds passed without a request to hold."
+                )
             threading.Event().wait(0.02)
 
     def release(self) -> None:

@@ -52,7 +52,9 @@ async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
 @pytest.fixture
 async def client(url: str) -> AsyncIterator[openai.AsyncOpenAI]:
     """The real client, without retries."""
-    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0) as one:
+    async with openai.AsyncOpenAI(
+        base_url=f"{url}/v1", api_key="x", max_retries=0
+    ) as one:
         yield one
 
 

@@ -16,13 +16,17 @@ class Controls:
     session: aiohttp.ClientSession
 
     async def post(self, path: str, body: Any) -> dict[str, Any]:
-        async with self.session.post(f"{self.url}/_model/{path}", json=body) as response:
+        async with self.session.post(
+            f"{self.url}/_model/{path}", json=body
+        ) as response:
             answer: dict[str, Any] = await response.json()
             assert response.status == 200, answer
             return answer
 
     async def refused(self, path: str, body: Any) -> str:
-        async with self.session.post(f"{self.url}/_model/{path}", json=body) as response:
+        async with self.session.post(
+            f"{self.url}/_model/{path}", json=body
+        ) as response:
             assert response.status == 400
             return str((await response.json())["error"])
 

@@ -11,7 +11,10 @@ import pytest
 from .controls import Controls
 
 MODEL = "local-model"
-HELLO: list[Any] = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hello"}]
+HELLO: list[Any] = [
+    {"role": "system", "content": "Be kind."},
+    {"role": "user", "content": "hello"},
+]
 TOOL: Any = {
     "type": "function",
     "function": {
@@ -25,7 +28,9 @@ TOOL: Any = {
 }
 
 
-async def test_a_stream_brings_text_and_usage_in_chunks(client: openai.AsyncOpenAI) -> None:
+async def test_a_stream_brings_text_and_usage_in_chunks(
+    client: openai.AsyncOpenAI,
+) -> None:
     """The chunks make up the text; usage comes last when it is asked for."""
     stream = await client.chat.completions.create(
         model=MODEL, messages=HELLO, stream=True, stream_options={"include_usage": True}
@@ -42,7 +47,9 @@ async def test_scripted_tool_calls_are_streamed(
 ) -> None:
     """Arguments come in pieces that join to the script's JSON."""
     calls = [{"name": "save", "arguments": {"content": "a longer piece of text"}}]
-    await controls.post("script", {"endpoint": "chat", "output": {"function_calls": calls}})
+    await controls.post(
+        "script", {"endpoint": "chat", "output": {"function_calls": calls}}
+    )
     stream = await client.chat.completions.create(
         model=MODEL, messages=HELLO, tools=[TOOL], stream=True
     )
@@ -53,7 +60,10 @@ async def test_scripted_tool_calls_are_streamed(
             assert call.function is not None
             name = name or call.function.name
             arguments += call.function.arguments or ""
-    assert (name, json.loads(arguments)) == ("save", {"content": "a longer piece of text"})
+    assert (name, json.loads(arguments)) == (
+        "save",
+        {"content": "a longer piece of text"},
+    )
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,22 @@ async def texts_until_broken(client: openai.AsyncOpenAI) -> str:
     [
         ({"status": 500}, openai.InternalServerError, "server_error"),
         ({"status": 503}, openai.InternalServerError, None),
-        ({"status": 429, "retry_after": 2}, openai.RateLimitError, "rate_limit_exceeded"),
-        ({"error_code": "insufficient_quota"}, openai.RateLimitError, "insufficient_quota"),
+        (
+            {"status": 429, "retry_after": 2},
+            openai.RateLimitError,
+            "rate_limit_exceeded",
+        ),
+        (
+            {"error_code": "insufficient_quota"},
+            openai.RateLimitError,
+            "insufficient_quota",
+        ),
         ({"error_code": "context_length_exceeded"}, openai.BadRequestError, None),
-        ({"status": 401, "error_code": "invalid_api_key"}, openai.AuthenticationError, None),
+        (
+            {"status": 401, "error_code": "invalid_api_key"},
+            openai.AuthenticationError,
+            None,
+        ),
         ({"drop": True}, openai.APIConnectionError, None),
     ],
 )
@@ -72,7 +84,9 @@ async def test_a_stream_breaks_in_the_middle(
     assert 0 < len(text) <= 30
     whole = (await client.responses.create(model=MODEL, input="hello")).output_text
     assert whole.startswith(text)
-    await controls.post("faults", {"endpoint": "responses", "break_after_chars": 10_000})
+    await controls.post(
+        "faults", {"endpoint": "responses", "break_after_chars": 10_000}
+    )
     assert await texts_until_broken(client) == whole
 
 
@@ -104,15 +118,25 @@ async def test_a_script_says_what_is_answered(
     ):
         await controls.post("script", {"endpoint": "responses", **script})
     asked = ["hey you", "lunch?", "hey you", "lunch?", "thanks"]
-    answers = [(await client.responses.create(model=MODEL, input=one)).output_text for one in asked]
+    answers = [
+        (await client.responses.create(model=MODEL, input=one)).output_text
+        for one in asked
+    ]
     assert answers == ["First.", "Soba.", "Second.", "Soba.", "You're welcome!"]
-    await controls.post("script", {"endpoint": "responses", "output": {"text": "No."}, "times": -1})
+    await controls.post(
+        "script", {"endpoint": "responses", "output": {"text": "No."}, "times": -1}
+    )
     await controls.delete("script")
-    assert (await client.responses.create(model=MODEL, input="thanks")).output_text != "No."
+    assert (
+        await client.responses.create(model=MODEL, input="thanks")
+    ).output_text != "No."
 
 
 async def test_the_journal_keeps_every_request(
-    client: openai.AsyncOpenAI, controls: Controls, url: str, session: aiohttp.ClientSession
+    client: openai.AsyncOpenAI,
+    controls: Controls,
+    url: str,
+    session: aiohttp.ClientSession,
 ) -> None:
     """Bodies, answers and statuses are kept in order, since any number, until deleted."""
     await client.responses.create(model=MODEL, input="thanks")
@@ -146,11 +170,23 @@ async def test_the_journal_keeps_every_request(
         ("settings", {"speed": 1}, "speed"),
         ("faults", {"endpoint": "nowhere", "status": 500}, "endpoint"),
         ("faults", {"endpoint": "chat"}, "needs one of"),
-        ("faults", {**RESPONSE, "kind": "verdicts", "status": 500}, "one of reply, formation"),
-        ("faults", {**RESPONSE, "event": "failed", "error_code": "cyber_policy"}, "cyber_policy"),
+        (
+            "faults",
+            {**RESPONSE, "kind": "verdicts", "status": 500},
+            "one of reply, formation",
+        ),
+        (
+            "faults",
+            {**RESPONSE, "event": "failed", "error_code": "cyber_policy"},
+            "cyber_policy",
+        ),
         ("script", {**RESPONSE, "output": {"text": ""}, "pattern": "("}, "pattern"),
         ("script", {"endpoint": "chat"}, "output"),
-        ("script", {**RESPONSE, "output": {"items": [{"type": "thought"}]}}, "reasoning"),
+        (
+            "script",
+            {**RESPONSE, "output": {"items": [{"type": "thought"}]}},
+            "reasoning",
+        ),
     ],
 )
 async def test_a_wrong_control_is_refused(

@@ -11,7 +11,9 @@ import pytest
 SMALL = "text-embedding-3-small"
 
 
-async def vectors(client: openai.AsyncOpenAI, *texts: str, **more: Any) -> list[list[float]]:
+async def vectors(
+    client: openai.AsyncOpenAI, *texts: str, **more: Any
+) -> list[list[float]]:
     """The embeddings of `texts`, in order."""
     more.setdefault("model", SMALL)
     answer = await client.embeddings.create(input=list(texts), **more)
@@ -28,7 +30,9 @@ def cosine(one: list[float], other: list[float]) -> float:
     ("model", "size"),
     [(SMALL, 1536), ("text-embedding-3-large", 3072), ("local-embedding", 256)],
 )
-async def test_each_model_has_its_size(client: openai.AsyncOpenAI, model: str, size: int) -> None:
+async def test_each_model_has_its_size(
+    client: openai.AsyncOpenAI, model: str, size: int
+) -> None:
     """Vectors are as long as the model's and of length one."""
     (vector,) = await vectors(client, "味噌ラーメン", model=model)
     assert len(vector) == size
@@ -63,7 +67,9 @@ async def test_texts_that_share_words_are_near(
         {"input": "word " * 8193},
         {"input": ["word " * 8000] * 38},
         pytest.param({"input": ["x"] * 2049}, marks=pytest.mark.nonconforming),
-        pytest.param({"input": "x", "encoding_format": "hex"}, marks=pytest.mark.nonconforming),
+        pytest.param(
+            {"input": "x", "encoding_format": "hex"}, marks=pytest.mark.nonconforming
+        ),
         {"input": "x", "model": "gpt-6-luna"},
     ],
 )

@@ -21,11 +21,23 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_program_of_the_readme_passes(tmp_path: Path) -> None:
     """The first block of the README is a test, and passes as it is."""
-    [program, *_] = re.findall(r"^```python\n(.+?)^```", README.read_text("utf-8"), re.M | re.S)
+    [program, *_] = re.findall(
+        r"^```python\n(.+?)^```", README.read_text("utf-8"), re.M | re.S
+    )
     (tmp_path / "test_hello.py").write_text(program, "utf-8")
-    options = ("-q", "-W", "error", "-p", "openai_double.pytest_plugin", "-p", "no:asyncio")
+    options = (
+        "-q",
+        "-W",
+        "error",
+        "-p",
+        "openai_double.pytest_plugin",
+        "-p",
+        "no:asyncio",
+    )
     command = [sys.executable, "-m", "pytest", *options, "test_hello.py"]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
@@ -44,7 +56,9 @@ def test_held_request_is_answered_after_its_release(openai_double: Double) -> No
         leaving.close()
         while openai_double.call("journal")["held"]:
             threading.Event().wait(0.02)
-        answered = threads.submit(client.responses.create, model="gpt-6-luna", input="wait for it")
+        answered = threads.submit(
+            client.responses.create, model="gpt-6-luna", input="wait for it"
+        )
         openai_double.wait_for_held()
         assert (answered.done(), len(openai_double.requests)) == (False, 1)
         openai_double.release()
@@ -54,7 +68,9 @@ def test_held_request_is_answered_after_its_release(openai_double: Double) -> No
 
 def test_failed_request_has_the_status_of_its_fault(openai_double: Double) -> None:
     """`fail` lets one request fail; the next one gets the answer that no script gives."""
-    with openai.OpenAI(base_url=openai_double.base_url, api_key="any", max_retries=0) as client:
+    with openai.OpenAI(
+        base_url=openai_double.base_url, api_key="any", max_retries=0
+    ) as client:
         openai_double.fail(status=503)
         with pytest.raises(openai.InternalServerError):
             client.responses.create(model="gpt-6-luna", input="hello")

@@ -24,7 +24,11 @@ async def test_items_of_every_type_come_in_their_order(
         {"type": "reasoning"},
         {"type": "message", "text": "Let me look that up.", "phase": "commentary"},
         {"type": "web_search", "query": "release"},
-        {"type": "message", "parts": ["On Monday.", "At noon."], "phase": "final_answer"},
+        {
+            "type": "message",
+            "parts": ["On Monday.", "At noon."],
+            "phase": "final_answer",
+        },
         {"type": "message", "text": "Anything else?"},
         {"type": "function_call", "name": "look", "arguments": {"a": 1}},
     ]
@@ -32,7 +36,14 @@ async def test_items_of_every_type_come_in_their_order(
     events = await events_of(client, input="When?", include=INCLUDE)
     output = events[-1].response.output
     assert [item.type for item in output] == [
-        *("reasoning", "message", "web_search_call", "message", "message", "function_call")
+        *(
+            "reasoning",
+            "message",
+            "web_search_call",
+            "message",
+            "message",
+            "function_call",
+        )
     ]
     assert output[0].encrypted_content
     assert [getattr(item, "phase", None) for item in output] == [
@@ -50,7 +61,9 @@ async def test_a_response_fails_with_every_code(
 ) -> None:
     """`failed`, a flat and a nested `error` carry each code of the schema."""
     for fault in ({"event": "failed"}, {"event": "error"}):
-        await controls.post("faults", {"endpoint": "responses", "error_code": code, **fault})
+        await controls.post(
+            "faults", {"endpoint": "responses", "error_code": code, **fault}
+        )
         last = (await events_of(client, input="hello"))[-1]
         found = last.response.error if fault["event"] == "failed" else last
         assert found.code == code
@@ -66,14 +79,20 @@ async def test_reasoning_is_taken_back_as_it_was_sent(
 ) -> None:
     """An item without its encrypted content, with another's, or alone at the end is refused."""
     await controls.post("settings", {"reasoning": True})
-    response = await client.responses.create(model=MODEL, input="hello", include=INCLUDE)  # type: ignore[arg-type]
+    response = await client.responses.create(
+        model=MODEL,
+        input="hello",
+        include=INCLUDE,  # type: ignore[arg-type]
+    )
     items: list[Any] = [item.to_dict() for item in response.output]
     reasoning, message = items
     assert reasoning["type"] == "reasoning"
     again = {"role": "user", "content": "thanks"}
     asked: list[Any] = [{"role": "user", "content": "hello"}, reasoning, message, again]
     assert (await client.responses.create(model=MODEL, input=asked)).output_text
-    bare = {key: value for key, value in reasoning.items() if key != "encrypted_content"}
+    bare = {
+        key: value for key, value in reasoning.items() if key != "encrypted_content"
+    }
     unknown: Any = [bare, message, again]
     with pytest.raises(openai.NotFoundError):
         await client.responses.create(model=MODEL, input=unknown)

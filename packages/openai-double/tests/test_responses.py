@@ -14,7 +14,12 @@ from .controls import Controls
 
 MODEL = "gpt-6-luna"
 BAD = pytest.mark.nonconforming
-SITE = {"url": "https://example.com/", "title": "Site", "start_index": 8, "end_index": 12}
+SITE = {
+    "url": "https://example.com/",
+    "title": "Site",
+    "start_index": 8,
+    "end_index": 12,
+}
 TOOL: Any = {
     "type": "function",
     "name": "list_memories",
@@ -22,7 +27,10 @@ TOOL: Any = {
     "strict": False,
     "parameters": {
         "type": "object",
-        "properties": {"query": {"type": "string"}, "limit": {"type": "integer", "maximum": 5}},
+        "properties": {
+            "query": {"type": "string"},
+            "limit": {"type": "integer", "maximum": 5},
+        },
         "required": ["query", "limit"],
     },
 }
@@ -45,7 +53,9 @@ def final(events: list[Any]) -> Response:
     return response
 
 
-async def test_a_plain_answer_is_a_whole_response_object(client: openai.AsyncOpenAI) -> None:
+async def test_a_plain_answer_is_a_whole_response_object(
+    client: openai.AsyncOpenAI,
+) -> None:
     """Without `stream` the client gets text, usage and what it asked with."""
     response = await client.responses.create(
         model=MODEL,
@@ -64,10 +74,15 @@ async def test_a_plain_answer_is_a_whole_response_object(client: openai.AsyncOpe
     assert [tool.type for tool in response.tools] == ["web_search"]
     assert response.usage is not None
     assert response.usage.input_tokens > 0
-    assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens
+    assert (
+        response.usage.total_tokens
+        == response.usage.input_tokens + response.usage.output_tokens
+    )
 
 
-async def test_a_stream_has_the_real_events_in_the_real_order(client: openai.AsyncOpenAI) -> None:
+async def test_a_stream_has_the_real_events_in_the_real_order(
+    client: openai.AsyncOpenAI,
+) -> None:
     """Every event arrives typed, numbered from 0, and the deltas make up the text."""
     events = await events_of(client, input="hello")
     types = [event.type for event in events]
@@ -77,7 +92,9 @@ async def test_a_stream_has_the_real_events_in_the_real_order(client: openai.Asy
         "response.output_item.added",
         "response.content_part.added",
     ]
-    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+    deltas = [
+        event.delta for event in events if event.type == "response.output_text.delta"
+    ]
     assert types[4:-4] == ["response.output_text.delta"] * len(deltas)
     assert types[-4:] == [
         "response.output_text.done",
@@ -97,10 +114,14 @@ async def test_a_search_an_annotation_and_a_call_are_streamed(
         "text": "See the site.",
         "annotations": [SITE],
         "web_search": True,
-        "function_calls": [{"name": "list_memories", "arguments": {"query": "x", "limit": 1}}],
+        "function_calls": [
+            {"name": "list_memories", "arguments": {"query": "x", "limit": 1}}
+        ],
     }
     await controls.post("script", {"endpoint": "responses", "output": output})
-    events = await events_of(client, input="hello", tools=[TOOL, {"type": "web_search"}])
+    events = await events_of(
+        client, input="hello", tools=[TOOL, {"type": "web_search"}]
+    )
     assert {event.type for event in events} >= {
         "response.web_search_call.in_progress",
         "response.web_search_call.searching",
@@ -123,16 +144,26 @@ async def test_max_output_tokens_cuts_the_answer(
     await controls.post("script", {"endpoint": "responses", "output": {"text": text}})
     events = await events_of(client, input="hello", max_output_tokens=16)
     assert events[-1].type == "response.incomplete"
-    assert final(events).to_dict()["incomplete_details"] == {"reason": "max_output_tokens"}
+    assert final(events).to_dict()["incomplete_details"] == {
+        "reason": "max_output_tokens"
+    }
     assert 0 < len(final(events).output_text) < len(text)
 
 
 @pytest.mark.parametrize(
     ("body", "param", "code"),
     [
-        pytest.param({"input": "x", "temprature": 1}, "temprature", "unknown_parameter", marks=BAD),
         pytest.param(
-            {"input": "x", "temperature": "hot"}, "temperature", "invalid_type", marks=BAD
+            {"input": "x", "temprature": 1},
+            "temprature",
+            "unknown_parameter",
+            marks=BAD,
+        ),
+        pytest.param(
+            {"input": "x", "temperature": "hot"},
+            "temperature",
+            "invalid_type",
+            marks=BAD,
         ),
         pytest.param(
             {"input": [{"role": "robot", "content": "x"}]},
@@ -141,10 +172,17 @@ async def test_max_output_tokens_cuts_the_answer(
             marks=BAD,
         ),
         pytest.param(
-            {"input": "x", "tools": [{"type": "function"}]}, "tools[0].name", None, marks=BAD
+            {"input": "x", "tools": [{"type": "function"}]},
+            "tools[0].name",
+            None,
+            marks=BAD,
         ),
         ({"input": "x", "tool_choice": "required"}, "tool_choice", "invalid_value"),
-        ({"input": "x", "model": "text-embedding-3-small"}, "model", "unsupported_model"),
+        (
+            {"input": "x", "model": "text-embedding-3-small"},
+            "model",
+            "unsupported_model",
+        ),
         pytest.param({"input": "x", "model": None}, "model", None, marks=BAD),
     ],
 )
@@ -164,7 +202,9 @@ async def test_a_bad_request_is_refused_in_openai_s_words(
 async def test_a_request_needs_a_key(url: str, session: aiohttp.ClientSession) -> None:
     """Without a bearer, or with a blank one, the answer is 401."""
     for headers in ({}, {"authorization": "Bearer  "}, {"authorization": "Basic eDp4"}):
-        async with session.post(f"{url}/v1/responses", json={}, headers=headers) as response:
+        async with session.post(
+            f"{url}/v1/responses", json={}, headers=headers
+        ) as response:
             assert response.status == 401
             assert (await response.json())["error"]["code"] == "invalid_api_key"
 

@@ -27,7 +27,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--manifest", type=Path, required=True, help="the app's manifest, YAML or JSON"
     )
-    parser.add_argument("--data-dir", type=Path, help="keep the workspace here (default: nowhere)")
+    parser.add_argument(
+        "--data-dir", type=Path, help="keep the workspace here (default: nowhere)"
+    )
     parser.add_argument(
         "--retry-delays",
         type=_delays,
@@ -35,13 +37,22 @@ def parser() -> argparse.ArgumentParser:
         help="seconds before each retry of an event (default: 0,60,300)",
     )
     parser.add_argument(
-        "--request-url", help="deliver by HTTP to this address of the app (default: Socket Mode)"
+        "--request-url",
+        help="deliver by HTTP to this address of the app (default: Socket Mode)",
     )
-    parser.add_argument("--native-name", help="the app's name in its own script, for the page")
-    parser.add_argument("--create-app-url", help="where the page's link to a real Slack leads")
-    parser.add_argument("--setup-command", help="what the page says to run in a terminal then")
     parser.add_argument(
-        "--exit-with-parent", action="store_true", help="stop when standard input is closed"
+        "--native-name", help="the app's name in its own script, for the page"
+    )
+    parser.add_argument(
+        "--create-app-url", help="where the page's link to a real Slack leads"
+    )
+    parser.add_argument(
+        "--setup-command", help="what the page says to run in a terminal then"
+    )
+    parser.add_argument(
+        "--exit-with-parent",
+        action="store_true",
+        help="stop when standard input is closed",
     )
     return parser
 

@@ -78,9 +78,14 @@ def check(spec: str, value: Any, pointer: str) -> Iterator[str]:
             least = 1 if kind == "list" else 0
             yield from _check_list(value, least, int(most), item, pointer)
         case "plain":
-            yield from _check_typed(value, {"plain_text": _PLAIN_TEXT.format(rest)}, pointer)
+            yield from _check_typed(
+                value, {"plain_text": _PLAIN_TEXT.format(rest)}, pointer
+            )
         case "text":
-            shapes = {"plain_text": _PLAIN_TEXT.format(rest), "mrkdwn": _MRKDWN.format(rest)}
+            shapes = {
+                "plain_text": _PLAIN_TEXT.format(rest),
+                "mrkdwn": _MRKDWN.format(rest),
+            }
             yield from _check_typed(value, shapes, pointer)
         case _ if kind.startswith("@"):
             yield from _check_typed(value, _SETS[kind[1:]], pointer)
@@ -97,7 +102,9 @@ def _check_text(value: Any, least: int, most: int, pointer: str) -> Iterator[str
         yield error_at(pointer, f"must be less than {most + 1} characters")
 
 
-def _check_list(value: Any, least: int, most: int, item: str, pointer: str) -> Iterator[str]:
+def _check_list(
+    value: Any, least: int, most: int, item: str, pointer: str
+) -> Iterator[str]:
     if not isinstance(value, list):
         yield error_at(pointer, "must be an array")
         return

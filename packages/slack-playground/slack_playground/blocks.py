@@ -31,7 +31,9 @@ def _markdown_errors(blocks: list[Json]) -> Iterator[str]:
         else:
             number += 1
     if length > MARKDOWN_CHARACTERS:
-        yield error_at("/blocks", f"must be less than {MARKDOWN_CHARACTERS + 1} characters")
+        yield error_at(
+            "/blocks", f"must be less than {MARKDOWN_CHARACTERS + 1} characters"
+        )
     if number > MESSAGE_BLOCKS:
         yield error_at("/blocks", f"no more than {MESSAGE_BLOCKS} items allowed")
 
@@ -127,7 +129,9 @@ def _with_ids(block: Json) -> Json:
     if kind in UNCHECKED_BLOCKS:
         return stored
     if kind in ("actions", "context_actions"):
-        stored["elements"] = [_with_action_id(element) for element in stored["elements"]]
+        stored["elements"] = [
+            _with_action_id(element) for element in stored["elements"]
+        ]
     for name in ("accessory", "element"):
         if name in stored:
             stored[name] = _with_action_id(stored[name])

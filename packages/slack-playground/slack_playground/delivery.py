@@ -43,7 +43,11 @@ class Deliveries:
     """
 
     def __init__(
-        self, socket_mode: SocketMode, http: HttpDelivery, updates: Updates, settings: Settings
+        self,
+        socket_mode: SocketMode,
+        http: HttpDelivery,
+        updates: Updates,
+        settings: Settings,
     ) -> None:
         self._socket_mode = socket_mode
         self._http = http
@@ -114,7 +118,9 @@ class Deliveries:
             reason = attempt["reason"]
         delivery.outcome = "failed"
 
-    async def _attempt(self, delivery: Delivery, number: int = 0, reason: str = "") -> Json:
+    async def _attempt(
+        self, delivery: Delivery, number: int = 0, reason: str = ""
+    ) -> Json:
         started = time.time()
         retry = {"retry_num": number, "retry_reason": reason}
         mode = self._mode_of(delivery)
@@ -122,7 +128,9 @@ class Deliveries:
         delivery.attempts.append(attempt)
         transport = self._http if mode == "http" else self._socket_mode
         patience = self._settings.ack_seconds
-        told = await transport.send(delivery.kind, delivery.body, retry, patience=patience)
+        told = await transport.send(
+            delivery.kind, delivery.body, retry, patience=patience
+        )
         seconds = time.time() - started
         attempt |= {
             "ok": False,

@@ -5,18 +5,29 @@ import uuid
 from typing import Any
 
 from slack_playground.objects import like
-from slack_playground.records import SCOPE_PREFIXES, Channel, Json, User, new_id, without_nulls
+from slack_playground.records import (
+    SCOPE_PREFIXES,
+    Channel,
+    Json,
+    User,
+    new_id,
+    without_nulls,
+)
 from slack_playground.rich_text import as_read
 from slack_playground.slack import Slack
 
 
-def wrap(slack: Slack, event: Json, channel: Channel | None = None, team: str = "") -> Json:
+def wrap(
+    slack: Slack, event: Json, channel: Channel | None = None, team: str = ""
+) -> Json:
     """The envelope of an event; `team` is the author's."""
     identity = slack.identity
     named = identity
     if channel is not None:
         named = slack.authorized.get(channel.id, identity)
-    authorization = like("authorization", team_id=named.team_id, user_id=named.bot_user_id)
+    authorization = like(
+        "authorization", team_id=named.team_id, user_id=named.bot_user_id
+    )
     return like(
         "event",
         team_id=identity.team_id,
@@ -31,7 +42,9 @@ def wrap(slack: Slack, event: Json, channel: Channel | None = None, team: str = 
     )
 
 
-def emit(slack: Slack, kind: str, channel: Channel | None = None, **fields: Any) -> bool:
+def emit(
+    slack: Slack, kind: str, channel: Channel | None = None, **fields: Any
+) -> bool:
     """Send an event of type `kind`; False if the app did not subscribe to it or cannot see it.
 
     An app that is not installed gets no events. Fields that are None are left out; without an
@@ -70,7 +83,9 @@ def app_mention(slack: Slack, channel: Channel, body: Json) -> None:
     emit(slack, "app_mention", channel, **event)
 
 
-def message_changed(slack: Slack, channel: Channel, before: Json, now: Json | None) -> None:
+def message_changed(
+    slack: Slack, channel: Channel, before: Json, now: Json | None
+) -> None:
     """A `message` event with subtype message_changed, or, without `now`, message_deleted."""
     ts = slack.workspace.next_ts()
     what: Json = {"subtype": "message_deleted", "deleted_ts": before["ts"]}

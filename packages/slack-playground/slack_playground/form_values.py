@@ -69,7 +69,9 @@ def _selected(element: Json, name: str, value: Any) -> Any:
     for option in options_of(element):
         if option.get("value") == value:
             return dict(option)
-    raise ValueError(f"{value!r} is not one of the options of {element['action_id']!r}.")
+    raise ValueError(
+        f"{value!r} is not one of the options of {element['action_id']!r}."
+    )
 
 
 def state_of(blocks: list[Json], values: Json, *, required: bool = False) -> Json:

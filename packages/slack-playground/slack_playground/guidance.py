@@ -20,7 +20,9 @@ def message_advice(content: Json) -> list[str]:
     blocks = content.get("blocks") or []
     advice = block_advice(blocks, "/blocks")
     if blocks and not str(content.get("text") or "").strip():
-        advice.append(error_at("/text", "a message with blocks needs a text for notifications"))
+        advice.append(
+            error_at("/text", "a message with blocks needs a text for notifications")
+        )
     return advice
 
 
@@ -29,7 +31,9 @@ def view_advice(view: Json) -> list[str]:
     advice = block_advice(view["blocks"], "/view/blocks")
     inputs = [block for block in view["blocks"] if block["type"] == "input"]
     if view["type"] == "modal" and len(inputs) > MOST_INPUTS:
-        advice.append(error_at("/view/blocks", f"no more than {MOST_INPUTS} inputs in a modal"))
+        advice.append(
+            error_at("/view/blocks", f"no more than {MOST_INPUTS} inputs in a modal")
+        )
     return advice
 
 
@@ -48,7 +52,11 @@ def _lacks(element: Json, block: Json) -> Iterator[str]:
     for button in _buttons(element):
         if not _speaks(button):
             yield "a button without words needs an accessibility_label"
-    if kind.endswith("_select") and block["type"] != "input" and "placeholder" not in element:
+    if (
+        kind.endswith("_select")
+        and block["type"] != "input"
+        and "placeholder" not in element
+    ):
         yield "a menu outside an input block needs a placeholder"
     if kind in ("image", "video") and not str(element.get("alt_text", "")).strip():
         yield "alt_text must say what the image shows"

@@ -17,7 +17,9 @@ def check_loopback(url: str) -> str:
     """Return `url`; raise ValueError if it is not on this machine."""
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.hostname not in LOOPBACK:
-        raise ValueError("url must be http on 127.0.0.1: the playground sends to no other host.")
+        raise ValueError(
+            "url must be http on 127.0.0.1: the playground sends to no other host."
+        )
     return url
 
 
@@ -32,7 +34,9 @@ class HttpDelivery:
         self.url = ""
         self.interactivity_url = ""
 
-    async def send(self, kind: RequestKind, body: Json, retry: Json, *, patience: float) -> Json:
+    async def send(
+        self, kind: RequestKind, body: Json, retry: Json, *, patience: float
+    ) -> Json:
         """Post once, signed; return what is recorded about the answer."""
         url = self.url
         now = str(int(time.time()))
@@ -55,7 +59,9 @@ class HttpDelivery:
         if retry["retry_num"]:
             headers["X-Slack-Retry-Num"] = str(retry["retry_num"])
             headers["X-Slack-Retry-Reason"] = retry["retry_reason"]
-        post = aiohttp.request("POST", url, data=data, headers=headers, allow_redirects=False)
+        post = aiohttp.request(
+            "POST", url, data=data, headers=headers, allow_redirects=False
+        )
         try:
             async with asyncio.timeout(patience), post as response:
                 text = await response.text(errors="replace")

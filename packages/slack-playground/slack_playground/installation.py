@@ -22,7 +22,9 @@ class Installation:
     granted: frozenset[str] = frozenset()
     tokens: dict[str, Token] = field(default_factory=dict)
 
-    def _add(self, value: str, kind: Literal["bot", "refresh"], seconds: float | None) -> None:
+    def _add(
+        self, value: str, kind: Literal["bot", "refresh"], seconds: float | None
+    ) -> None:
         expires = None if seconds is None else time.time() + seconds
         self.tokens[value] = Token(value=value, kind=kind, expires=expires)
 

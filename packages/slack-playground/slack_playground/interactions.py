@@ -50,10 +50,14 @@ def _envelope(slack: Slack, kind: str, user: User, *, in_view: bool = False) -> 
     if in_view and user.team != identity.team_id:  # theirs: slackapi/bolt-js#1614
         team = {"id": user.team, "domain": user.team.lower()}
     person = {"id": user.id, "username": name, "name": name, "team_id": user.team}
-    return like("interaction", type=kind, team=team, user=person, api_app_id=identity.app_id)
+    return like(
+        "interaction", type=kind, team=team, user=person, api_app_id=identity.app_id
+    )
 
 
-async def command(slack: Slack, user: User, channel: Channel, command: str, text: str) -> Delivery:
+async def command(
+    slack: Slack, user: User, channel: Channel, command: str, text: str
+) -> Delivery:
     """A slash command; the content of the ack is shown to the person, or to all if it says so."""
     identity = slack.identity
     target = ResponseUrl(channel=channel.id, user=user.id)
@@ -213,7 +217,9 @@ async def close(slack: Slack, user: User, view: View) -> Delivery | None:
     return await slack.deliveries.send_request("interactive", name, body)
 
 
-def open_view(slack: Slack, user: str, content: Json, *, on: View | None = None) -> View:
+def open_view(
+    slack: Slack, user: str, content: Json, *, on: View | None = None
+) -> View:
     """Open a modal, on top of another one if given; or publish a Home tab."""
     view_id = new_id("V")
     body = {"id": view_id, "root_view_id": view_id, "previous_view_id": None}

@@ -79,7 +79,9 @@ class Manifest(_Part):
     description: str = _at("", "display_information", "description")
     bot_name: str = _at("", "features", "bot_user", "display_name")
     scopes: frozenset[str] = _names_at("oauth_config", "scopes", "bot")
-    optional_scopes: frozenset[str] = _names_at("oauth_config", "scopes", "bot_optional")
+    optional_scopes: frozenset[str] = _names_at(
+        "oauth_config", "scopes", "bot_optional"
+    )
     redirect_urls: list[str] = _at([], "oauth_config", "redirect_urls")
     events: frozenset[str] = _names_at("settings", "event_subscriptions", "bot_events")
     commands: dict[str, Command] = _at({}, "features", "slash_commands")
@@ -121,11 +123,15 @@ def read_manifest(path: Path) -> Manifest:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text) if kind == "JSON" else yaml.safe_load(text)
     except OSError as error:
-        raise ManifestError(f"The manifest {path} cannot be read: {error.strerror}.") from error
+        raise ManifestError(
+            f"The manifest {path} cannot be read: {error.strerror}."
+        ) from error
     except (yaml.YAMLError, ValueError) as error:
         raise ManifestError(f"The manifest {path} is not {kind}.") from error
     if not isinstance(content, dict) or "display_information" not in content:
-        raise ManifestError(f"{path} is not a Slack app manifest: display_information is missing.")
+        raise ManifestError(
+            f"{path} is not a Slack app manifest: display_information is missing."
+        )
     return manifest_from(content)
 
 

@@ -11,7 +11,9 @@ from urllib.parse import quote
 from slack_playground.blocks import with_ids
 from slack_playground.records import Channel, File, Json, Message, User
 
-_CONSTANTS = json.loads(files("slack_playground").joinpath("objects.json").read_text("utf-8"))
+_CONSTANTS = json.loads(
+    files("slack_playground").joinpath("objects.json").read_text("utf-8")
+)
 
 
 def like(kind: str, **fields: Any) -> Json:

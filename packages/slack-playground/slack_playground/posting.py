@@ -39,7 +39,11 @@ def typed(
     said = as_typed(slack, text)
     body: Json = {"user": user.id, "text": said.text, "team": user.team}
     if user.is_bot:
-        body |= {"bot_id": user.bot_id, "app_id": user.app_id, "bot_profile": bot_profile(user)}
+        body |= {
+            "bot_id": user.bot_id,
+            "app_id": user.app_id,
+            "bot_profile": bot_profile(user),
+        }
     else:
         body["client_msg_id"] = client_msg_id or str(uuid.uuid4())
     if said.blocks:
@@ -60,7 +64,11 @@ def typed(
 
 
 def _new(
-    slack: Slack, channel: Channel, body: Json, thread_ts: str | None = None, **more: Any
+    slack: Slack,
+    channel: Channel,
+    body: Json,
+    thread_ts: str | None = None,
+    **more: Any,
 ) -> Message:
     """A message with a new ts, not stored yet; a reply if `thread_ts` is given."""
     body = {"type": "message", "ts": slack.workspace.next_ts(), **body}
@@ -103,7 +111,12 @@ def by_app(
 
 
 def ephemeral(
-    slack: Slack, channel: Channel, user: str, content: Json, *, thread_ts: str | None = None
+    slack: Slack,
+    channel: Channel,
+    user: str,
+    content: Json,
+    *,
+    thread_ts: str | None = None,
 ) -> Message | None:
     """A message of the app that only one person sees; it has no event.
 
@@ -131,7 +144,9 @@ def add(slack: Slack, channel: Channel, message: Message) -> None:
     published(slack, message)
 
 
-def change(slack: Slack, message: Message, changes: Json, *, editor: str | None = None) -> None:
+def change(
+    slack: Slack, message: Message, changes: Json, *, editor: str | None = None
+) -> None:
     """Change a message's object; with `editor` it is marked as edited. None removes a field."""
     before = copy.deepcopy(message.body)
     for key, value in changes.items():
@@ -146,7 +161,12 @@ def change(slack: Slack, message: Message, changes: Json, *, editor: str | None 
 
 
 def update(
-    slack: Slack, message: Message, changes: Json, *, where: str, editor: str | None = None
+    slack: Slack,
+    message: Message,
+    changes: Json,
+    *,
+    where: str,
+    editor: str | None = None,
 ) -> None:
     """Change a message as the app says in the call or answer `where`.
 
@@ -167,7 +187,10 @@ def changed(slack: Slack, message: Message, before: Json) -> None:
         now = {**copy.deepcopy(message.body), **facts}
         events.message_changed(slack, channel, {**before, **facts}, now)
     thread = workspace.known_thread(message)
-    if thread is not None and message.body.get("user") == workspace.identity.bot_user_id:
+    if (
+        thread is not None
+        and message.body.get("user") == workspace.identity.bot_user_id
+    ):
         thread.worked = time.time()
     published(slack, message)
 
@@ -210,7 +233,13 @@ def join(slack: Slack, channel: Channel, user: User) -> None:
     channel.members.append(user.id)
     events.member(slack, channel, user, "member_joined_channel")
     if channel.kind in ("public", "private"):
-        system(slack, channel, "channel_join", user.id, f"<@{user.id}> has joined the channel")
+        system(
+            slack,
+            channel,
+            "channel_join",
+            user.id,
+            f"<@{user.id}> has joined the channel",
+        )
 
 
 def system(slack: Slack, channel: Channel, subtype: str, user: str, text: str) -> None:
@@ -220,7 +249,11 @@ def system(slack: Slack, channel: Channel, subtype: str, user: str, text: str) -
 
 
 def extend_stream(
-    slack: Slack, message: Message, text: str, chunks: list[Json], last: Sequence[Json] = ()
+    slack: Slack,
+    message: Message,
+    text: str,
+    chunks: list[Json],
+    last: Sequence[Json] = (),
 ) -> None:
     """Add pieces to the text and blocks of a streamed message; `last` are blocks at its end.
 
@@ -266,7 +299,9 @@ def _update_task(task: Json, chunk: Json) -> None:
             task[name] = chunk[name]
 
 
-def end_stream(slack: Slack, message: Message, state: str, session: str = "active") -> None:
+def end_stream(
+    slack: Slack, message: Message, state: str, session: str = "active"
+) -> None:
     """End a live stream in this state, and set the session of its thread."""
     message.stream = state
     set_session(slack, message.channel, message.thread_ts, session)
@@ -281,7 +316,13 @@ def settle(slack: Slack, message: Message) -> None:
 
 
 def set_session(
-    slack: Slack, channel: str, thread_ts: str, status: str, *, title: str = "", initiator: str = ""
+    slack: Slack,
+    channel: str,
+    thread_ts: str,
+    status: str,
+    *,
+    title: str = "",
+    initiator: str = "",
 ) -> Thread:
     """Set the status of a thread's agent session; a new one gets the title and initiator."""
     thread = slack.workspace.thread(channel, thread_ts)

@@ -86,7 +86,11 @@ class Channel:
     @property
     def name_in_payloads(self) -> str:
         """The name of the conversation in commands and clicks."""
-        names = {"im": "directmessage", "private": "privategroup", "mpim": f"mpdm-{self.name}"}
+        names = {
+            "im": "directmessage",
+            "private": "privategroup",
+            "mpim": f"mpdm-{self.name}",
+        }
         return names.get(self.kind, self.name)
 
     @property

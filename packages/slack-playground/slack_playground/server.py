@@ -75,7 +75,9 @@ async def serve(
         try:
             await web.TCPSite(runner, "127.0.0.1", port).start()
         except OSError as error:
-            raise OSError(f"Port {port} cannot be used: choose another --port.") from error
+            raise OSError(
+                f"Port {port} cannot be used: choose another --port."
+            ) from error
         _, port_used = runner.addresses[0]
         workspaces.url = f"http://127.0.0.1:{port_used}"
         workspaces.deliveries.resume(kept.pending)
@@ -118,7 +120,9 @@ def _application(slack: Slack, add_model: AddRoutes | None) -> web.Application:
         app.router.add_route(method, "/api/{method}", partial(answer_call, slack))
     app.router.add_get("/link/", slack.socket_mode.handle)
     app.router.add_get(AUTHORIZE, partial(authorize, slack))
-    app.router.add_post("/{path:commands|actions}/{team}/{key}", partial(answer_call, slack))
+    app.router.add_post(
+        "/{path:commands|actions}/{team}/{key}", partial(answer_call, slack)
+    )
     add_file_routes(app, slack)
     add_control_routes(app, slack)
     slack.workspaces.with_model = add_model is not None
@@ -145,10 +149,14 @@ def _application(slack: Slack, add_model: AddRoutes | None) -> web.Application:
 
 
 @web.middleware
-async def _this_machine_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _this_machine_only(
+    request: web.Request, handler: Handler
+) -> web.StreamResponse:
     """Refuse other hosts' names (DNS rebinding) and other sites' pages (cross-site requests)."""
     if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
-        raise web.HTTPForbidden(text="The playground answers to 127.0.0.1 and localhost only.")
+        raise web.HTTPForbidden(
+            text="The playground answers to 127.0.0.1 and localhost only."
+        )
     own = f"http://{request.host}"
     origin = request.headers.get("Origin", own)
     mode = request.headers.get("Sec-Fetch-Mode")

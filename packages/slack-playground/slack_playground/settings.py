@@ -55,7 +55,9 @@ class Fault(BaseModel):
     def _one(self) -> Self:
         redirects = self.method == DOWNLOAD and self.status == HTTPStatus.FOUND
         if self.status and not redirects and not 400 <= self.status <= 599:
-            raise ValueError("status must be an error: 400 to 599; of url_private also 302")
+            raise ValueError(
+                "status must be an error: 400 to 599; of url_private also 302"
+            )
         given = [one for one in (self.error, self.status, self.drop) if one]
         if len(given) > 1:
             raise ValueError("a fault has one of error, status and drop")
@@ -68,7 +70,9 @@ class Fault(BaseModel):
         headers: dict[str, str] = {}
         if self.retry_after:
             headers["Retry-After"] = str(self.retry_after)
-        return web.Response(status=self.status, text="a fault on order", headers=headers)
+        return web.Response(
+            status=self.status, text="a fault on order", headers=headers
+        )
 
 
 class Faults:

@@ -117,7 +117,9 @@ class Workspaces:
         stored = kept.workspaces or [Workspace().with_sample(manifest.bot_name)]
         self.socket_mode = SocketMode(stored[0].identity.app_id, self.updates)
         self.http = HttpDelivery(SIGNING_SECRET)
-        self.deliveries = Deliveries(self.socket_mode, self.http, self.updates, settings)
+        self.deliveries = Deliveries(
+            self.socket_mode, self.http, self.updates, settings
+        )
         self.url = ""
         self.with_model = False
         self.links: dict[str, str | None] = {}

@@ -85,7 +85,9 @@ class SocketMode:
             message = json.loads(data)
             envelope_id = message["envelope_id"]
         except (ValueError, KeyError, TypeError):
-            logger.warning("A Socket Mode message is not an ack: it needs an envelope_id.")
+            logger.warning(
+                "A Socket Mode message is not an ack: it needs an envelope_id."
+            )
             return
         for connection in self._connections:
             future = connection.waiting.get(envelope_id)
@@ -102,7 +104,9 @@ class SocketMode:
         self._look()
 
     def _usable(self) -> list[Connection]:
-        return [connection for connection in self._connections if not connection.retiring]
+        return [
+            connection for connection in self._connections if not connection.retiring
+        ]
 
     def _look(self) -> None:
         """Update whether there is a connection for new envelopes, and notify the page."""
@@ -112,7 +116,9 @@ class SocketMode:
         else:
             self._opened.clear()
 
-    async def send(self, kind: RequestKind, body: Json, retry: Json, *, patience: float) -> Json:
+    async def send(
+        self, kind: RequestKind, body: Json, retry: Json, *, patience: float
+    ) -> Json:
         """Send one envelope to the connection whose turn it is, and wait for its ack.
 
         Returns what is recorded about the ack. Without a connection, an event waits for one as long

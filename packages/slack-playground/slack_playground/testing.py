@@ -43,7 +43,9 @@ class Playground:
 
     def wait_for_app(self, seconds: float = 30) -> None:
         """Wait until an app is connected by Socket Mode."""
-        _until(lambda: self.call("state")["connections"], "an app that connects", seconds)
+        _until(
+            lambda: self.call("state")["connections"], "an app that connects", seconds
+        )
 
 
 @dataclass(frozen=True)

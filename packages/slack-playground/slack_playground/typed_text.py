@@ -36,10 +36,14 @@ class TypedText:
     rich_text block and `mentions` the ids of the users mentioned outside code.
     """
 
-    def __init__(self, typed: str, users: Iterable[User], channels: Iterable[Channel]) -> None:
+    def __init__(
+        self, typed: str, users: Iterable[User], channels: Iterable[Channel]
+    ) -> None:
         self._users = {user.id: user for user in users}
         self._channels = {channel.id: channel for channel in channels}
-        public = [channel for channel in self._channels.values() if channel.kind == "public"]
+        public = [
+            channel for channel in self._channels.values() if channel.kind == "public"
+        ]
         self._public_ids = {channel.name: channel.id for channel in public}
         self.mentions: list[str] = []
         self._texts: list[str] = []
@@ -59,7 +63,11 @@ class TypedText:
         self.blocks: list[Json] = []
         if self._elements:
             self.blocks.append(
-                {"type": "rich_text", "block_id": new_id("")[:5], "elements": self._elements}
+                {
+                    "type": "rich_text",
+                    "block_id": new_id("")[:5],
+                    "elements": self._elements,
+                }
             )
 
     def _lines(self, typed: str) -> None:
@@ -149,7 +157,11 @@ def _is_quoted(line: str) -> bool:
 def _element(kind: str, value: str) -> Json:
     """The element of rich text for a token of `_TOKEN`."""
     if kind in _MARKS:
-        return {"type": "text", "text": value.strip(_MARKS[kind]), "style": {kind: True}}
+        return {
+            "type": "text",
+            "text": value.strip(_MARKS[kind]),
+            "style": {kind: True},
+        }
     match kind:
         case "emoji":
             return {"type": "emoji", "name": value}

@@ -132,7 +132,9 @@ class Workspace:
         for channel in self.channels.values():
             if channel.kind == "im" and set(channel.members) == pair:
                 return channel
-        return self.add_channel("directmessage", "im", [user, self.identity.bot_user_id])
+        return self.add_channel(
+            "directmessage", "im", [user, self.identity.bot_user_id]
+        )
 
     def open_group(self, users: set[str]) -> Channel:
         """The group direct message of exactly these users, created if it does not exist."""
@@ -226,7 +228,10 @@ class Workspace:
         now = time.time()
         if now - thread.status_set > STATUS_SECONDS:
             thread.clear_status()
-        if thread.session == "processing" and now - thread.session_set > PROCESSING_SECONDS:
+        if (
+            thread.session == "processing"
+            and now - thread.session_set > PROCESSING_SECONDS
+        ):
             thread.session = "active"
         return thread
 

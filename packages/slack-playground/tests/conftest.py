@@ -92,7 +92,9 @@ async def connect() -> AsyncIterator[Connect]:
     handlers: list[AsyncSocketModeHandler] = []
 
     async def open_connection(app: AsyncApp) -> AsyncSocketModeHandler:
-        handler = AsyncSocketModeHandler(app, APP_TOKEN, web_client=app.client, ping_interval=1.0)
+        handler = AsyncSocketModeHandler(
+            app, APP_TOKEN, web_client=app.client, ping_interval=1.0
+        )
         hello = asyncio.Event()
 
         async def received(message: aiohttp.WSMessage) -> None:

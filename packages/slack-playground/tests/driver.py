@@ -18,7 +18,9 @@ class Driver:
 
     async def get(self, path: str, **query: str) -> Json:
         """GET, expecting 200."""
-        async with self.session.get(f"{self.url}/_playground/{path}", params=query) as response:
+        async with self.session.get(
+            f"{self.url}/_playground/{path}", params=query
+        ) as response:
             body: Json = await response.json()
             assert response.status == 200, body
             return body
@@ -31,7 +33,9 @@ class Driver:
 
     async def try_post(self, path: str, **body: Any) -> tuple[int, Json]:
         """POST, whatever the status."""
-        async with self.session.post(f"{self.url}/_playground/{path}", json=body) as response:
+        async with self.session.post(
+            f"{self.url}/_playground/{path}", json=body
+        ) as response:
             answer: Json = await response.json()
             return response.status, answer
 
@@ -49,14 +53,20 @@ class Driver:
         channels = (await self.state())["channels"]
         return str(next(entry["id"] for entry in channels if entry["name"] == name))
 
-    async def say(self, text: str, *, name: str = "Aya", channel: str = "dm", **more: Any) -> Json:
+    async def say(
+        self, text: str, *, name: str = "Aya", channel: str = "dm", **more: Any
+    ) -> Json:
         """Somebody writes."""
         user = await self.user(name)
-        return await self.post("messages", user=user, channel=channel, text=text, **more)
+        return await self.post(
+            "messages", user=user, channel=channel, text=text, **more
+        )
 
     async def messages(self, channel: str = "dm", name: str = "Aya") -> list[Json]:
         """A conversation as somebody sees it."""
-        found = await self.get(f"channels/{channel}/messages", **{"as": await self.user(name)})
+        found = await self.get(
+            f"channels/{channel}/messages", **{"as": await self.user(name)}
+        )
         messages: list[Json] = found["messages"]
         return messages
 

@@ -43,7 +43,8 @@ def shape_of(value: Any) -> Shape:
         case list():
             return [merged(shape_of(one) for one in value)] if value else []
     return {
-        name: shape_of(type(one)() if name in _NOT_FOLLOWED else one) for name, one in value.items()
+        name: shape_of(type(one)() if name in _NOT_FOLLOWED else one)
+        for name, one in value.items()
     }
 
 
@@ -84,7 +85,12 @@ def departures(value: Any, shape: Shape, path: str = "") -> list[str]:
             )
         ]
     if isinstance(shape, list) and isinstance(value, list):
-        return [found for one in value if shape for found in departures(one, shape[0], f"{path}[]")]
+        return [
+            found
+            for one in value
+            if shape
+            for found in departures(one, shape[0], f"{path}[]")
+        ]
     kind = shape_of(value)
     if isinstance(kind, str) and isinstance(shape, str) and kind in shape.split("|"):
         return []

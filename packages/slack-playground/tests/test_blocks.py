@@ -30,7 +30,12 @@ def actions(*elements: Json) -> Json:
 
 def confirm(text: int) -> Json:
     """A confirmation dialog with a text of this length."""
-    return {"title": plain(1), "text": plain(text), "confirm": plain(1), "deny": plain(1)}
+    return {
+        "title": plain(1),
+        "text": plain(text),
+        "confirm": plain(1),
+        "deny": plain(1),
+    }
 
 
 def select(value: int = 1) -> Json:
@@ -61,7 +66,10 @@ EDGES: list[tuple[Json, Json]] = [
     ),
     (actions(button(action_id="b"), button()), actions(button(), button())),
     (actions(button(style="danger")), actions(button(style="green"))),
-    (actions(button(confirm=confirm(text=300))), actions(button(confirm=confirm(text=301)))),
+    (
+        actions(button(confirm=confirm(text=300))),
+        actions(button(confirm=confirm(text=301))),
+    ),
     (actions(select(value=150)), actions(select(value=151))),
     (actions(select()), actions({"type": "static_select", "action_id": "s"})),
     ({**DIVIDER, "block_id": "x" * 255}, {**DIVIDER, "block_id": "x" * 256}),
@@ -69,7 +77,10 @@ EDGES: list[tuple[Json, Json]] = [
     (DIVIDER, {"text": "no type"}),
     (DIVIDER, {**DIVIDER, "colour": "red"}),
     ({"type": "card", "any": 1}, {"type": "card", "block_id": ""}),
-    ({"type": "section", "text": plain(1), "accessory": button()}, {**INPUT, "element": button()}),
+    (
+        {"type": "section", "text": plain(1), "accessory": button()},
+        {**INPUT, "element": button()},
+    ),
 ]
 
 
@@ -83,7 +94,9 @@ def test_a_limit_holds_at_its_edge(good: Json, bad: Json) -> None:
 def test_limits_of_all_blocks_together() -> None:
     """Fifty blocks, unique block_ids and 12,000 characters of markdown are the most."""
     assert block_errors([DIVIDER] * 50) == []
-    assert block_errors([DIVIDER] * 51) == ["no more than 50 items allowed [json-pointer:/blocks]"]
+    assert block_errors([DIVIDER] * 51) == [
+        "no more than 50 items allowed [json-pointer:/blocks]"
+    ]
     assert block_errors([{**DIVIDER, "block_id": "a"}] * 2) != []
     assert block_errors([{"type": "markdown", "text": "x" * 6_001}] * 2) != []
     assert block_errors("blocks") != []
@@ -98,7 +111,10 @@ def test_limits_of_all_blocks_together() -> None:
         (modal(blocks=[DIVIDER] * 100), modal(blocks=[DIVIDER] * 101)),
         (modal(blocks=[INPUT], submit=plain(1)), modal(blocks=[INPUT])),
         (modal(), {"type": "modal", "blocks": []}),
-        ({"type": "home", "blocks": [INPUT]}, {"type": "home", "blocks": [], "title": plain(1)}),
+        (
+            {"type": "home", "blocks": [INPUT]},
+            {"type": "home", "blocks": [], "title": plain(1)},
+        ),
         (modal(), modal(blocks=[{"type": "markdown", "text": "x"}])),
         (modal(), {"type": "popup", "blocks": []}),
     ],
@@ -137,7 +153,9 @@ def test_what_elements_of_one_block_hold() -> None:
 )
 def test_a_cleared_field_holds_nothing(kind: str, initial: Json, held: str) -> None:
     """A field that was not touched holds its initial value, and a cleared one none."""
-    [block] = with_ids([{**INPUT, "element": {"type": kind, "action_id": "t", **initial}}])
+    [block] = with_ids(
+        [{**INPUT, "element": {"type": kind, "action_id": "t", **initial}}]
+    )
     [value] = initial.values()
     assert state_of([block], {})[block["block_id"]]["t"] == {"type": kind, held: value}
     cleared = state_of([block], {"t": ""})[block["block_id"]]["t"]

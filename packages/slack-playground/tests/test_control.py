@@ -33,7 +33,9 @@ async def test_the_sample_workspace(slack: Slack, driver: Driver) -> None:
 async def test_a_private_conversation_is_seen_by_its_members(driver: Driver) -> None:
     """A person who is not in a private channel or DM gets 403."""
     await driver.say("secret")
-    aya_dm = (await driver.get("channels/dm/messages", **{"as": await driver.user()}))["channel"]
+    aya_dm = (await driver.get("channels/dm/messages", **{"as": await driver.user()}))[
+        "channel"
+    ]
     ben = await driver.user("Ben")
     chika = await driver.user("Chika")
     tea = await driver.channel("tea-room")
@@ -41,7 +43,9 @@ async def test_a_private_conversation_is_seen_by_its_members(driver: Driver) -> 
         url = f"{driver.url}/_playground/channels/{channel}/messages?as={user}"
         async with driver.session.get(url) as response:
             assert response.status == 403
-    status, _ = await driver.try_post("messages", user=chika, channel=tea, text="let me in")
+    status, _ = await driver.try_post(
+        "messages", user=chika, channel=tea, text="let me in"
+    )
     assert status == 400
 
 
@@ -88,8 +92,14 @@ async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
         ("messages", {"user": "AYA", "channel": "dm", "blocks": [{"type": "blink"}]}),
         ("messages/edit", {"user": "AYA", "channel": "dm", "ts": "1.1", "text": "x"}),
         ("commands", {"user": "AYA", "channel": "dm", "command": "/dance"}),
-        ("commands", {"user": "AYA", "channel": "dm", "command": "/forget", "thread_ts": "1.1"}),
-        ("actions", {"user": "AYA", "channel": "dm", "message_ts": "1.1", "action_id": "x"}),
+        (
+            "commands",
+            {"user": "AYA", "channel": "dm", "command": "/forget", "thread_ts": "1.1"},
+        ),
+        (
+            "actions",
+            {"user": "AYA", "channel": "dm", "message_ts": "1.1", "action_id": "x"},
+        ),
         ("views/submit", {"user": "AYA", "view_id": "VNONE"}),
         ("stop", {"user": "AYA", "channel": "dm", "thread_ts": "1.1"}),
         ("users", {"name": "Eve", "tz": "Moon/Crater"}),
@@ -99,7 +109,9 @@ async def test_a_deleted_parent_leaves_a_tombstone(driver: Driver) -> None:
         ("settings", {"colour": "red"}),
     ],
 )
-async def test_a_mistake_gets_one_sentence(driver: Driver, path: str, body: Json) -> None:
+async def test_a_mistake_gets_one_sentence(
+    driver: Driver, path: str, body: Json
+) -> None:
     """A control request that makes no sense gets 400 and one sentence."""
     aya = await driver.user()
     named: dict[str, Any] = {
@@ -127,4 +139,8 @@ async def test_the_page_is_notified_of_changes(
             if line.startswith(b"data:"):
                 break
     update = json.loads(line.removeprefix(b"data:"))
-    assert update == {"changed": "messages", "channel": said["channel"], "ts": said["ts"]}
+    assert update == {
+        "changed": "messages",
+        "channel": said["channel"],
+        "ts": said["ts"],
+    }

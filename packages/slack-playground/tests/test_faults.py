@@ -19,7 +19,9 @@ async def test_an_error_on_order(driver: Driver, client: AsyncWebClient) -> None
         with pytest.raises(SlackApiError, match="fatal_error"):
             await client.chat_postMessage(channel=general, text="x")
     await client.chat_postMessage(channel=general, text="at last")
-    assert [message["text"] for message in await driver.messages(general)] == ["at last"]
+    assert [message["text"] for message in await driver.messages(general)] == [
+        "at last"
+    ]
     calls = await driver.calls("chat.postMessage")
     assert [call["outcome"] for call in calls] == ["fatal_error", "fatal_error", "ok"]
     assert [call["executed"] for call in calls] == [False, False, True]
@@ -57,7 +59,9 @@ async def test_a_dropped_connection(
     assert (call["outcome"], call["executed"]) == (f"dropped {drop}", bool(posted))
 
 
-async def test_faults_by_chance_and_their_end(driver: Driver, client: AsyncWebClient) -> None:
+async def test_faults_by_chance_and_their_end(
+    driver: Driver, client: AsyncWebClient
+) -> None:
     """A fault may last until it is cleared."""
     for lasting in ({"chance": 0}, {"times": None}, {"chance": 1, "times": 1}):
         await driver.post("faults", method="auth.test", error="fatal_error", **lasting)

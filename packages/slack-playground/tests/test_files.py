@@ -15,7 +15,9 @@ from .driver import Driver
 TEXT = "記憶\n".encode()
 
 
-async def upload(client: AsyncWebClient, content: bytes, *, announced: int) -> tuple[str, int]:
+async def upload(
+    client: AsyncWebClient, content: bytes, *, announced: int
+) -> tuple[str, int]:
     """Begin an upload and send its bytes; return the file's id and the status."""
     begun = await client.files_getUploadURLExternal(filename="a.txt", length=announced)
     async with (
@@ -47,17 +49,24 @@ async def test_a_file_is_uploaded_shared_and_downloaded(
         said["ts"],
     )
     assert message["files"] == done["files"]
-    assert (message["files"][0]["title"], message["files"][0]["size"]) == ("A file", len(TEXT))
+    assert (message["files"][0]["title"], message["files"][0]["size"]) == (
+        "A file",
+        len(TEXT),
+    )
     statuses: list[int] = []
     for user in (aya, ben, "U0NOBODY"):
-        async with session.get(f"{slack.url}/_playground/files/{file}?as={user}") as answer:
+        async with session.get(
+            f"{slack.url}/_playground/files/{file}?as={user}"
+        ) as answer:
             statuses.append(answer.status)
             if answer.status == 200:
                 assert await answer.read() == TEXT
                 assert answer.headers["Content-Disposition"].startswith("attachment")
     assert statuses == [200, 403, 404]
     with pytest.raises(SlackApiError, match="file_not_found"):
-        await client.files_completeUploadExternal(files=[{"id": file}], channel_id=said["channel"])
+        await client.files_completeUploadExternal(
+            files=[{"id": file}], channel_id=said["channel"]
+        )
 
 
 async def test_files_need_their_scopes(

@@ -70,7 +70,9 @@ async def test_an_event_is_posted_and_signed(driver: Driver, http_app: App) -> N
     assert (delivery["outcome"], delivery["attempts"][0]["status"]) == ("acked", 200)
 
 
-async def test_a_failed_event_is_retried_three_times(driver: Driver, http_app: App) -> None:
+async def test_a_failed_event_is_retried_three_times(
+    driver: Driver, http_app: App
+) -> None:
     """Errors and silence are retried with number and reason, then Slack gives up."""
     await driver.post("settings", ack_seconds=1.0)
     http_app.answers = [web.Response(status=500), 3.0, web.Response(status=404), 3.0]
@@ -101,14 +103,23 @@ async def test_commands_and_clicks_are_forms(driver: Driver, http_app: App) -> N
     ]
     aya = await driver.user()
     general = await driver.channel()
-    listed = await driver.post("commands", user=aya, channel=general, command="/memories")
+    listed = await driver.post(
+        "commands", user=aya, channel=general, command="/memories"
+    )
     assert listed["ack"] == {"text": "page 1"}
-    plain = await driver.post("commands", user=aya, channel="dm", command="/forget", text="a & b")
+    plain = await driver.post(
+        "commands", user=aya, channel="dm", command="/forget", text="a & b"
+    )
     assert plain["ack"] == {"text": "hello"}
     await driver.post("delivery", mode="http", url=http_app.url)
     said = await driver.say("x", channel=general, blocks=[FORGET])
     await driver.settled()
-    click = {"user": aya, "channel": general, "message_ts": said["ts"], "action_id": "forget"}
+    click = {
+        "user": aya,
+        "channel": general,
+        "message_ts": said["ts"],
+        "action_id": "forget",
+    }
     assert (await driver.post("actions", **click))["reason"] == "http_error"
     forms = [parse_qs(body) for _, body in http_app.got if not body.startswith("{")]
     assert forms[0]["command"] == ["/memories"]
@@ -117,7 +128,9 @@ async def test_commands_and_clicks_are_forms(driver: Driver, http_app: App) -> N
     assert all(verify(headers, body) for headers, body in http_app.got)
 
 
-async def test_commands_may_have_a_url_of_their_own(driver: Driver, http_app: App) -> None:
+async def test_commands_may_have_a_url_of_their_own(
+    driver: Driver, http_app: App
+) -> None:
     """Commands and interactions go there, whichever way events go, until the URL is removed."""
     http_app.answers = [web.Response(text="hello")]
     aya = await driver.user()
@@ -130,8 +143,15 @@ async def test_commands_may_have_a_url_of_their_own(driver: Driver, http_app: Ap
 
 async def test_only_this_machine_is_delivered_to(driver: Driver) -> None:
     """The playground posts to loopback only."""
-    for url in ("http://example.com/slack/events", "https://127.0.0.1/x", "file:///etc/passwd", ""):
+    for url in (
+        "http://example.com/slack/events",
+        "https://127.0.0.1/x",
+        "file:///etc/passwd",
+        "",
+    ):
         status, _ = await driver.try_post("delivery", mode="http", url=url)
         assert status == 400
-    status, _ = await driver.try_post("delivery", interactivity_url="http://example.com/slack")
+    status, _ = await driver.try_post(
+        "delivery", interactivity_url="http://example.com/slack"
+    )
     assert status == 400

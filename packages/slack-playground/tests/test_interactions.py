@@ -30,7 +30,9 @@ FORGET: Json = {
         {
             "type": "overflow",
             "action_id": "more",
-            "options": [{"text": {"type": "plain_text", "text": "Keep"}, "value": "keep"}],
+            "options": [
+                {"text": {"type": "plain_text", "text": "Keep"}, "value": "keep"}
+            ],
         },
     ],
 }
@@ -72,9 +74,16 @@ async def test_a_click_reaches_the_app(
 
     await connect(app)
     general = await driver.channel()
-    posted = await app.client.chat_postMessage(channel=general, text="Forget?", blocks=[FORGET])
+    posted = await app.client.chat_postMessage(
+        channel=general, text="Forget?", blocks=[FORGET]
+    )
     aya = await driver.user()
-    click = {"user": aya, "channel": general, "message_ts": posted["ts"], "action_id": "forget"}
+    click = {
+        "user": aya,
+        "channel": general,
+        "message_ts": posted["ts"],
+        "action_id": "forget",
+    }
     assert (await driver.post("actions", **click))["ok"] is True
     (body,) = bodies
     assert (body["user"]["id"], body["channel"]["id"]) == (aya, general)
@@ -85,7 +94,10 @@ async def test_a_click_reaches_the_app(
     shown = (await driver.messages(general))[-1]
     assert (shown["text"], "blocks" in shown) == ("Forgotten.", False)
     status, answer = await driver.try_post("actions", **click)
-    assert (status, answer["error"]) == (400, "There is no element 'forget' to click there.")
+    assert (status, answer["error"]) == (
+        400,
+        "There is no element 'forget' to click there.",
+    )
 
 
 async def test_an_ephemeral_is_its_persons_alone(
@@ -107,7 +119,11 @@ async def test_an_ephemeral_is_its_persons_alone(
     sent = await app.client.chat_postEphemeral(
         channel=general, user=aya, text="Forget?", blocks=[FORGET]
     )
-    click = {"channel": general, "message_ts": sent["message_ts"], "action_id": "forget"}
+    click = {
+        "channel": general,
+        "message_ts": sent["message_ts"],
+        "action_id": "forget",
+    }
     assert (await driver.try_post("actions", user=ben, **click))[0] == 403
     assert await driver.messages(general, "Ben") == []
     assert (await driver.messages(general))[0]["is_ephemeral"] is True
@@ -117,7 +133,11 @@ async def test_an_ephemeral_is_its_persons_alone(
 
 
 async def test_a_command_answers_by_its_response_url(
-    slack: Slack, driver: Driver, session: aiohttp.ClientSession, app: AsyncApp, connect: Connect
+    slack: Slack,
+    driver: Driver,
+    session: aiohttp.ClientSession,
+    app: AsyncApp,
+    connect: Connect,
 ) -> None:
     """A response URL takes five answers, in the channel too, and then no more."""
     commands: list[Json] = []
@@ -125,24 +145,38 @@ async def test_a_command_answers_by_its_response_url(
     await connect(app)
     aya = await driver.user()
     general = await driver.channel()
-    answer = await driver.post("commands", user=aya, channel=general, command="/memories")
+    answer = await driver.post(
+        "commands", user=aya, channel=general, command="/memories"
+    )
     assert (answer["ok"], answer["ack"]) == (True, None)
     in_channel = {"text": "for all", "response_type": "in_channel"}
-    bodies: list[Json] = [{"text": "for you"}, in_channel, in_channel, in_channel, in_channel]
+    bodies: list[Json] = [
+        {"text": "for you"},
+        in_channel,
+        in_channel,
+        in_channel,
+        in_channel,
+    ]
     url = commands[0]["response_url"]
     for body in bodies:
         async with session.post(url, json=body) as response:
             assert (response.status, await response.text()) == (200, "ok")
     async with session.post(url, json=in_channel) as response:
         assert (response.status, (await response.json())["error"]) == (404, "used_url")
-    async with session.post(f"{slack.url}/commands/T1/none", json=in_channel) as response:
+    async with session.post(
+        f"{slack.url}/commands/T1/none", json=in_channel
+    ) as response:
         assert (await response.json())["error"] == "expired_url"
     for wrong in ({}, {"text": "x", "colour": "red"}, {"blocks": [{"type": "blink"}]}):
-        other = await driver.post("commands", user=aya, channel=general, command="/memories")
+        other = await driver.post(
+            "commands", user=aya, channel=general, command="/memories"
+        )
         assert other["ok"] is True
         async with session.post(commands[-1]["response_url"], json=wrong) as response:
             assert response.status == 400
-    assert [message["text"] for message in await driver.messages(general, "Ben")] == ["for all"] * 4
+    assert [message["text"] for message in await driver.messages(general, "Ben")] == [
+        "for all"
+    ] * 4
     assert len(await driver.messages(general)) == 5
     assert (await driver.calls("response_url"))[0]["args"] == {"text": "for you"}
 
@@ -163,7 +197,9 @@ async def test_a_modal_from_opening_to_submission(
         value = view["state"]["values"]["words"]["typed"]["value"]
         typed.append(value)
         if value == "bad":
-            await ack(response_action="errors", errors={"words": "Write something else."})
+            await ack(
+                response_action="errors", errors={"words": "Write something else."}
+            )
         else:
             await ack()
 
@@ -171,20 +207,28 @@ async def test_a_modal_from_opening_to_submission(
     aya = await driver.user()
     await driver.post("commands", user=aya, channel="dm", command="/memories")
     (view,) = (await driver.get("views", **{"as": aya}))["views"]
-    assert (await driver.get("views", **{"as": await driver.user("Ben")}))["views"] == []
+    assert (await driver.get("views", **{"as": await driver.user("Ben")}))[
+        "views"
+    ] == []
     submit = {"view_id": view["id"], "user": aya}
     assert (await driver.try_post("views/submit", **submit))[0] == 400
-    assert (await driver.try_post("views/submit", **submit, values={"no": "x"}))[0] == 400
+    assert (await driver.try_post("views/submit", **submit, values={"no": "x"}))[
+        0
+    ] == 400
     refused = await driver.post("views/submit", **submit, values={"words": "bad"})
     assert refused["ack"]["errors"] == {"words": "Write something else."}
     assert len((await driver.get("views", **{"as": aya}))["views"]) == 1
     await driver.post("views/submit", **submit, values={"words": {"typed": "good"}})
     assert (await driver.get("views", **{"as": aya}))["views"] == []
     assert typed == ["bad", "good"]
-    assert (await driver.try_post("views/submit", **submit, values={"words": "x"}))[0] == 400
+    assert (await driver.try_post("views/submit", **submit, values={"words": "x"}))[
+        0
+    ] == 400
 
 
-async def test_a_stack_of_modals(driver: Driver, app: AsyncApp, connect: Connect) -> None:
+async def test_a_stack_of_modals(
+    driver: Driver, app: AsyncApp, connect: Connect
+) -> None:
     """A submission may push, update or clear the stack; closing is told."""
     answers: list[Json] = [
         {"response_action": "push", "view": modal("Second")},
@@ -216,7 +260,9 @@ async def test_a_stack_of_modals(driver: Driver, app: AsyncApp, connect: Connect
 
     async def submit() -> None:
         top = (await driver.get("views", **{"as": aya}))["views"][-1]
-        await driver.post("views/submit", view_id=top["id"], user=aya, values={"words": "x"})
+        await driver.post(
+            "views/submit", view_id=top["id"], user=aya, values={"words": "x"}
+        )
 
     await driver.post("commands", user=aya, channel="dm", command="/memories")
     await submit()

@@ -14,7 +14,10 @@ COMMAND = {"command": "/deploy", "description": "Deploy"}
 SHORTCUT = {"name": "File a Ticket", "type": "message", "callback_id": "ticket"}
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"display_information": None}, "display_information.name of the manifest: Field required."),
+    (
+        {"display_information": None},
+        "display_information.name of the manifest: Field required.",
+    ),
     (
         {"display_information": {"name": 5}},
         "display_information.name of the manifest: Input should be a valid string.",
@@ -41,11 +44,18 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 def test_a_name_is_enough() -> None:
     """Everything but the name may be left out or null; the bot is called as the app is."""
-    for content in (NAMED, {**NAMED, "features": None, "settings": {"interactivity": None}}):
+    for content in (
+        NAMED,
+        {**NAMED, "features": None, "settings": {"interactivity": None}},
+    ):
         manifest = manifest_from(content)
         assert (manifest.name, manifest.bot_name) == ("Theirs", "Theirs")
-        assert not any((manifest.scopes, manifest.events, manifest.commands, manifest.shortcuts))
-        assert {manifest.home_tab, manifest.interactivity, manifest.socket_mode} == {False}
+        assert not any(
+            (manifest.scopes, manifest.events, manifest.commands, manifest.shortcuts)
+        )
+        assert {manifest.home_tab, manifest.interactivity, manifest.socket_mode} == {
+            False
+        }
 
 
 def test_what_the_playground_does_not_know_is_ignored() -> None:
@@ -54,9 +64,13 @@ def test_what_the_playground_does_not_know_is_ignored() -> None:
         {
             **NAMED,
             "features": {
-                "slash_commands": [{**COMMAND, "url": "https://example.com/slack/events"}],
+                "slash_commands": [
+                    {**COMMAND, "url": "https://example.com/slack/events"}
+                ],
                 "shortcuts": [SHORTCUT],
-                "assistant_view": {"suggested_prompts": [{"title": "Plan", "message": "Plan it"}]},
+                "assistant_view": {
+                    "suggested_prompts": [{"title": "Plan", "message": "Plan it"}]
+                },
                 "unfurl_domains": ["example.com"],
             },
             "oauth_config": {"scopes": {"user": ["search:read"], "bot": ["commands"]}},
@@ -71,7 +85,9 @@ def test_what_the_playground_does_not_know_is_ignored() -> None:
     assert manifest.scopes == {"commands"}
 
 
-@pytest.mark.parametrize(("content", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG])
+@pytest.mark.parametrize(
+    ("content", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG]
+)
 def test_a_mistake_is_named(content: dict[str, Any], sentence: str) -> None:
     """What Slack requires and what has another type is named with its place."""
     with pytest.raises(ManifestError) as caught:
@@ -85,8 +101,16 @@ def test_a_mistake_is_named(content: dict[str, Any], sentence: str) -> None:
         ("m.yml", b"a: b: c", "The manifest {} is not YAML."),
         ("m.json", b"{'a': 1}", "The manifest {} is not JSON."),
         ("m.yml", b"\xff\xfe\x00", "The manifest {} is not YAML."),
-        ("m.yml", b"", "{} is not a Slack app manifest: display_information is missing."),
-        ("m.json", b"[]", "{} is not a Slack app manifest: display_information is missing."),
+        (
+            "m.yml",
+            b"",
+            "{} is not a Slack app manifest: display_information is missing.",
+        ),
+        (
+            "m.json",
+            b"[]",
+            "{} is not a Slack app manifest: display_information is missing.",
+        ),
         ("m.json", None, "The manifest {} cannot be read: No such file or directory."),
     ],
 )

@@ -20,7 +20,9 @@ from .driver import Driver, Json
 
 REDIRECT = "http://127.0.0.1:1/slack/oauth_redirect"
 ROTATING = pytest.mark.manifest(token_rotation=True)
-SCOPES = "app_mentions:read,channels:history,chat:write,files:read,im:history,users:read"
+SCOPES = (
+    "app_mentions:read,channels:history,chat:write,files:read,im:history,users:read"
+)
 
 
 class Team(Driver):
@@ -37,7 +39,9 @@ class Team(Driver):
     async def try_post(self, path: str, **body: Any) -> tuple[int, Json]:
         """POST, in this workspace."""
         url = f"{self.url}/_playground/{path}"
-        async with self.session.post(url, json=body, params={"team": self.team}) as response:
+        async with self.session.post(
+            url, json=body, params={"team": self.team}
+        ) as response:
             answer: Json = await response.json()
             return response.status, answer
 
@@ -61,7 +65,9 @@ async def code(driver: Driver, team: str = "", **query: str) -> str:
     team = team or (await driver.state())["team_id"]
     asked = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT, **query}
     user = await Team(driver, team).user()
-    sent = await driver.post("authorization", query=asked, allow=True, team=team, user=user)
+    sent = await driver.post(
+        "authorization", query=asked, allow=True, team=team, user=user
+    )
     return parse_qs(urlsplit(sent["redirect"]).query)["code"][0]
 
 
@@ -90,7 +96,9 @@ async def access_error(client: AsyncWebClient, **arguments: Any) -> str:
 async def test_what_the_app_is_told(driver: Driver, anyone: AsyncWebClient) -> None:
     """oauth.v2.access answers with the documented fields, for the code's workspace and person."""
     other = await second(driver)
-    answer = await access(anyone, code=await code(driver, other.team), redirect_uri=REDIRECT)
+    answer = await access(
+        anyone, code=await code(driver, other.team), redirect_uri=REDIRECT
+    )
     state = await other.state()
     assert answer.pop("access_token").startswith("xoxb-")
     assert answer == {
@@ -113,15 +121,25 @@ async def test_a_code_is_good_once_and_for_ten_minutes(
     """A used, expired or made-up code is invalid_code; a wrong redirect_uri does not use it up."""
     good = await code(driver)
     other_uri = f"{REDIRECT}/other"
-    assert await access_error(anyone, code=good, redirect_uri=other_uri) == "bad_redirect_uri"
+    assert (
+        await access_error(anyone, code=good, redirect_uri=other_uri)
+        == "bad_redirect_uri"
+    )
     assert await access_error(anyone, code=good) == "bad_redirect_uri"
     await access(anyone, code=good, redirect_uri=REDIRECT)
-    assert await access_error(anyone, code=good, redirect_uri=REDIRECT) == "invalid_code"
-    assert await access_error(anyone, code="1.2.3", redirect_uri=REDIRECT) == "invalid_code"
+    assert (
+        await access_error(anyone, code=good, redirect_uri=REDIRECT) == "invalid_code"
+    )
+    assert (
+        await access_error(anyone, code="1.2.3", redirect_uri=REDIRECT)
+        == "invalid_code"
+    )
     assert await access_error(anyone, redirect_uri=REDIRECT) == "invalid_code"
     late = await code(driver)
     await driver.post("settings", code_seconds=0)
-    assert await access_error(anyone, code=late, redirect_uri=REDIRECT) == "invalid_code"
+    assert (
+        await access_error(anyone, code=late, redirect_uri=REDIRECT) == "invalid_code"
+    )
 
 
 async def test_the_address_of_consent_installs_where_the_app_is_missing(
@@ -129,9 +147,16 @@ async def test_the_address_of_consent_installs_where_the_app_is_missing(
 ) -> None:
     """The browser goes straight back with a code of the first workspace without the app."""
     other = await second(driver)
-    query = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT, "state": "s"}
+    query = {
+        "client_id": CLIENT_ID,
+        "scope": SCOPES,
+        "redirect_uri": REDIRECT,
+        "state": "s",
+    }
     address = f"{driver.url}/oauth/v2/authorize"
-    async with driver.session.get(address, params=query, allow_redirects=False) as response:
+    async with driver.session.get(
+        address, params=query, allow_redirects=False
+    ) as response:
         assert response.status == 302
         back = parse_qs(urlsplit(response.headers["Location"]).query)
     assert back["state"] == ["s"]
@@ -146,17 +171,34 @@ async def test_the_address_of_consent_installs_where_the_app_is_missing(
         ({"scope": ""}, "no_scopes"),
         ({"scope": "admin"}, "invalid_scope"),
         ({"user_scope": "search:read"}, "invalid_scope"),
-        ({"redirect_uri": "https://example.com/slack/oauth_redirect"}, "bad_redirect_uri"),
+        (
+            {"redirect_uri": "https://example.com/slack/oauth_redirect"},
+            "bad_redirect_uri",
+        ),
         ({"redirect_uri": f"{REDIRECT}#x"}, "bad_redirect_uri"),
     ],
 )
-async def test_a_wrong_request_for_consent(driver: Driver, change: Json, error: str) -> None:
+async def test_a_wrong_request_for_consent(
+    driver: Driver, change: Json, error: str
+) -> None:
     """What Slack's page would refuse is refused with its error, before anybody can allow it."""
-    query = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT, **change}
-    async with driver.session.get(f"{driver.url}/oauth/v2/authorize", params=query) as response:
+    query = {
+        "client_id": CLIENT_ID,
+        "scope": SCOPES,
+        "redirect_uri": REDIRECT,
+        **change,
+    }
+    async with driver.session.get(
+        f"{driver.url}/oauth/v2/authorize", params=query
+    ) as response:
         assert (response.status, f"{error}: " in await response.text()) == (400, True)
     state = await driver.state()
-    given = {"query": query, "allow": True, "team": state["team_id"], "user": await driver.user()}
+    given = {
+        "query": query,
+        "allow": True,
+        "team": state["team_id"],
+        "user": await driver.user(),
+    }
     status, answer = await driver.try_post("authorization", **given)
     assert (status, answer["error"].split(":")[0]) == (400, error)
 
@@ -165,9 +207,18 @@ async def test_optional_scopes_can_be_declined(driver: Driver, slack: Slack) -> 
     """What is declined is not granted; no other scope can be declined."""
     other = await second(driver)
     query = {"client_id": CLIENT_ID, "scope": SCOPES, "redirect_uri": REDIRECT}
-    given = {"query": query, "allow": True, "team": other.team, "user": await other.user()}
-    assert (await driver.try_post("authorization", **given, declined=["chat:write"]))[0] == 400
-    back = (await driver.post("authorization", **given, declined=["files:read"]))["redirect"]
+    given = {
+        "query": query,
+        "allow": True,
+        "team": other.team,
+        "user": await other.user(),
+    }
+    assert (await driver.try_post("authorization", **given, declined=["chat:write"]))[
+        0
+    ] == 400
+    back = (await driver.post("authorization", **given, declined=["files:read"]))[
+        "redirect"
+    ]
     given_code = parse_qs(urlsplit(back).query)["code"][0]
     answer = await access(web_client(slack, ""), code=given_code, redirect_uri=REDIRECT)
     assert "files:read" not in answer["scope"].split(",")
@@ -181,7 +232,9 @@ async def installed(driver: Driver, anyone: AsyncWebClient) -> Json:
 
 
 @ROTATING
-async def test_token_rotation(slack: Slack, driver: Driver, anyone: AsyncWebClient) -> None:
+async def test_token_rotation(
+    slack: Slack, driver: Driver, anyone: AsyncWebClient
+) -> None:
     """A refresh token gives a new pair, once; two tokens work at most, until they expire."""
     answer = await installed(driver, anyone)
     assert answer["access_token"].startswith("xoxe.xoxb-1-")
@@ -200,7 +253,10 @@ async def test_token_rotation(slack: Slack, driver: Driver, anyone: AsyncWebClie
     for one in working:
         assert (await one.auth_test())["ok"]
     await driver.post("settings", refresh_grace_seconds=0, token_seconds=0)
-    refresh = {"grant_type": "refresh_token", "refresh_token": pairs[-1]["refresh_token"]}
+    refresh = {
+        "grant_type": "refresh_token",
+        "refresh_token": pairs[-1]["refresh_token"],
+    }
     expired = web_client(slack, (await access(anyone, **refresh))["access_token"])
     assert await refused(expired, "auth.test") == "token_expired"
     for value in (refresh["refresh_token"], answer["access_token"], "xoxe-1-none"):
@@ -213,12 +269,19 @@ async def test_an_app_that_is_gone_cannot_be_used(driver: Driver) -> None:
     await driver.post("uninstall", events=[])
     await driver.say("hello?")
     aya = await driver.user()
-    status, answer = await driver.try_post("commands", user=aya, channel="dm", command="/memories")
-    assert (status, answer["error"]) == (400, "The app is not installed in this workspace.")
+    status, answer = await driver.try_post(
+        "commands", user=aya, channel="dm", command="/memories"
+    )
+    assert (status, answer["error"]) == (
+        400,
+        "The app is not installed in this workspace.",
+    )
     assert await driver.deliveries() == []
 
 
-async def test_workspaces_are_there_after_a_restart(manifest: Manifest, tmp_path: Path) -> None:
+async def test_workspaces_are_there_after_a_restart(
+    manifest: Manifest, tmp_path: Path
+) -> None:
     """People, installation and tokens of every workspace are kept, and kept apart."""
     kept: Json = {}
     for restarted in (False, True):
@@ -229,10 +292,17 @@ async def test_workspaces_are_there_after_a_restart(manifest: Manifest, tmp_path
             driver = Driver(running.url, session)
             if not restarted:
                 other = await second(driver)
-                kept = {"team": other.team, "token": (await other.post("install"))["token"]}
+                kept = {
+                    "team": other.team,
+                    "token": (await other.post("install"))["token"],
+                }
                 await other.say("kept")
             other = Team(driver, kept["team"])
-            assert (await web_client(running, kept["token"]).auth_test())["team_id"] == other.team
+            assert (await web_client(running, kept["token"]).auth_test())[
+                "team_id"
+            ] == other.team
             assert [one["text"] for one in await other.messages()] == ["kept"]
             assert await driver.messages() == []
-            assert [one["installed"] for one in (await driver.state())["workspaces"]] == [True] * 2
+            assert [
+                one["installed"] for one in (await driver.state())["workspaces"]
+            ] == [True] * 2

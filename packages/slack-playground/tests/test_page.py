@@ -37,17 +37,29 @@ async def test_the_page_allows_nothing_foreign(
     """Each file comes with a strict policy, loads nothing from elsewhere and writes no HTML."""
     async with session.get(f"{slack.url}/page/{name}") as response:
         assert response.status == 200
-        assert response.headers["Content-Security-Policy"].startswith("default-src 'self';")
+        assert response.headers["Content-Security-Policy"].startswith(
+            "default-src 'self';"
+        )
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         text = await response.text()
-    foreign = re.findall(r"""(?:src|href|from|import|url)\s*[=(]?\s*["'(](?:https?:)?//\S+""", text)
+    foreign = re.findall(
+        r"""(?:src|href|from|import|url)\s*[=(]?\s*["'(](?:https?:)?//\S+""", text
+    )
     assert foreign == []
-    for unsafe in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+    for unsafe in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+    ):
         assert unsafe not in text
     assert not re.search(r"\sstyle=|\son[a-z]+=\"", text)
 
 
-async def test_the_page_is_the_root(slack: Slack, session: aiohttp.ClientSession) -> None:
+async def test_the_page_is_the_root(
+    slack: Slack, session: aiohttp.ClientSession
+) -> None:
     """The root is the page; no folder and nothing outside the page's is served."""
     for path, status in (("/", 200), ("/page/", 403), ("/page/../x", 404)):
         async with session.get(slack.url + path) as response:
@@ -72,9 +84,13 @@ def test_vendored_files_are_as_published() -> None:
 def test_the_scripts_have_no_type_error(tmp_path: Path) -> None:
     """TypeScript checks each script, as ``// @ts-check`` at its top asks for."""
     scripts = sorted((PAGE / "js").glob("*.js"))
-    unchecked = [one.name for one in scripts if not one.read_text("utf-8").startswith(CHECKED)]
+    unchecked = [
+        one.name for one in scripts if not one.read_text("utf-8").startswith(CHECKED)
+    ]
     assert unchecked == []
-    subprocess.run([NODE, NPM, "pack", TYPESCRIPT], cwd=tmp_path, check=True, timeout=300)
+    subprocess.run(
+        [NODE, NPM, "pack", TYPESCRIPT], cwd=tmp_path, check=True, timeout=300
+    )
     [packed] = tmp_path.glob("*.tgz")
     assert hashlib.sha256(packed.read_bytes()).hexdigest() == TYPESCRIPT_SHA256
     with tarfile.open(packed) as archive:
@@ -83,6 +99,9 @@ def test_the_scripts_have_no_type_error(tmp_path: Path) -> None:
     options = ["--noEmit", "--allowJs", "--target", "esnext", "--module", "esnext"]
     options += ["--moduleResolution", "bundler", "--lib", "esnext,dom,dom.iterable"]
     checked = subprocess.run(
-        [NODE, compiler, *options, *scripts], capture_output=True, text=True, check=False
+        [NODE, compiler, *options, *scripts],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert checked.stdout == ""

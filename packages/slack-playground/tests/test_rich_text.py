@@ -23,7 +23,9 @@ async def post(client: AsyncWebClient, said: Json, how: str) -> Json:
     if how == "markdown_text":
         answer = await client.chat_postMessage(**place, markdown_text="**so**")
     elif how == "block":
-        answer = await client.chat_postMessage(**place, text="so", blocks=[block, FORGET])
+        answer = await client.chat_postMessage(
+            **place, text="so", blocks=[block, FORGET]
+        )
     else:
         chunk = {"type": "markdown_text", "text": "**so**"}
         started = await client.chat_startStream(**place, chunks=[chunk])
@@ -51,9 +53,15 @@ async def test_posted_markdown_is_read_as_rich_text(
     assert kinds(event.get("message", event)) == ["rich_text", *below]
     page = (await driver.messages())[-1]
     assert kinds(page) == ["markdown", *below]
-    assert [b["block_id"] for b in page["blocks"]] == [b["block_id"] for b in read_back["blocks"]]
-    again = [{k: v for k, v in b.items() if k != "block_id"} for b in read_back["blocks"]]
-    await client.chat_update(channel=said["channel"], ts=read_back["ts"], text="so", blocks=again)
+    assert [b["block_id"] for b in page["blocks"]] == [
+        b["block_id"] for b in read_back["blocks"]
+    ]
+    again = [
+        {k: v for k, v in b.items() if k != "block_id"} for b in read_back["blocks"]
+    ]
+    await client.chat_update(
+        channel=said["channel"], ts=read_back["ts"], text="so", blocks=again
+    )
 
 
 @pytest.mark.parametrize(

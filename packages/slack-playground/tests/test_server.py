@@ -39,17 +39,25 @@ from .driver import Driver
 )
 @pytest.mark.parametrize("path", ["/", "/api/auth.test", "/_playground/state"])
 async def test_other_sites_and_hosts_are_refused(
-    slack: Slack, session: aiohttp.ClientSession, path: str, headers: dict[str, str], status: int
+    slack: Slack,
+    session: aiohttp.ClientSession,
+    path: str,
+    headers: dict[str, str],
+    status: int,
 ) -> None:
     """A foreign Host, Origin or fetch gets 403, whatever it asks for."""
     async with session.get(slack.url + path, headers=headers) as response:
         assert response.status == status
 
 
-async def test_the_own_page_may_ask(slack: Slack, session: aiohttp.ClientSession) -> None:
+async def test_the_own_page_may_ask(
+    slack: Slack, session: aiohttp.ClientSession
+) -> None:
     """The page's own Origin is taken, on HTTP and on the WebSocket."""
     headers = {"Origin": slack.url}
-    async with session.post(f"{slack.url}/_playground/settle", headers=headers) as response:
+    async with session.post(
+        f"{slack.url}/_playground/settle", headers=headers
+    ) as response:
         assert response.status == 200
     link = f"{slack.url}/link/?ticket={slack.socket_mode.ticket()}"
     with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
@@ -73,14 +81,18 @@ async def test_everything_survives_a_restart(
             channel=said["channel"], user=await driver.user(), text="only you"
         )
         before = await driver.messages()
-        event_ids = {entry["body"]["event_id"] for entry in await driver.deliveries("message")}
+        event_ids = {
+            entry["body"]["event_id"] for entry in await driver.deliveries("message")
+        }
     async with serve(manifest, data_dir=tmp_path) as slack:
         driver = Driver(slack.url, session)
         client = web_client(slack)
         assert slack.workspace.identity == identity
         assert await driver.user("Emi")
         assert await driver.messages() == before
-        again = {entry["body"]["event_id"] for entry in await driver.deliveries("message")}
+        again = {
+            entry["body"]["event_id"] for entry in await driver.deliveries("message")
+        }
         assert again == event_ids
         await client.chat_appendStream(
             channel=said["channel"], ts=str(stream["ts"]), markdown_text=" and whole"
@@ -112,9 +124,17 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("ending", ["SIGTERM", "SIGINT", "parent"])
-async def test_the_command_serves_until_told(session: aiohttp.ClientSession, ending: str) -> None:
+async def test_the_command_serves_until_told(
+    session: aiohttp.ClientSession, ending: str
+) -> None:
     """It prints one line of JSON, serves Slack, and ends cleanly with 0."""
-    arguments = ["--manifest", str(MANIFEST), "--exit-with-parent", "--retry-delays", "0,1"]
+    arguments = [
+        "--manifest",
+        str(MANIFEST),
+        "--exit-with-parent",
+        "--retry-delays",
+        "0,1",
+    ]
     with running(*arguments) as process:
         assert process.stdout is not None
         assert process.stdin is not None

@@ -10,14 +10,18 @@ from .driver import Driver, Json
 from .test_streams import begin
 
 
-async def set_status(client: AsyncWebClient, said: Json, status: str, **more: Any) -> Any:
+async def set_status(
+    client: AsyncWebClient, said: Json, status: str, **more: Any
+) -> Any:
     """Set the status of the session of a message's thread."""
     return await client.agents_sessions_setStatus(
         channel_id=said["channel"], thread_ts=said["ts"], status=status, **more
     )
 
 
-async def test_a_stream_sets_the_session(driver: Driver, client: AsyncWebClient) -> None:
+async def test_a_stream_sets_the_session(
+    driver: Driver, client: AsyncWebClient
+) -> None:
     """A stream makes its session `processing`; its end `active`, or what `session_status` says."""
     ends: list[tuple[Json, str]] = [
         ({}, "active"),
@@ -27,7 +31,10 @@ async def test_a_stream_sets_the_session(driver: Driver, client: AsyncWebClient)
         said = await driver.say("hi")
         stream = await begin(client, said)
         begun = await driver.thread(said["ts"])
-        assert (begun["session"], begun["session_initiator"]) == ("processing", await driver.user())
+        assert (begun["session"], begun["session_initiator"]) == (
+            "processing",
+            await driver.user(),
+        )
         await client.chat_stopStream(**stream, **end)
         assert (await driver.thread(said["ts"]))["session"] == status
 
@@ -46,7 +53,9 @@ async def test_a_session_left_in_processing_is_found(
     said = await driver.say("hi")
     await set_status(client, said, "processing")
     assert await left(driver) == []
-    await client.chat_postMessage(channel=said["channel"], thread_ts=said["ts"], text="ho")
+    await client.chat_postMessage(
+        channel=said["channel"], thread_ts=said["ts"], text="ho"
+    )
     assert await left(driver) == [{"channel": said["channel"], "thread_ts": said["ts"]}]
     answer = await driver.post("sessions/settle", seconds=0, known=[said["ts"]])
     assert answer["left_processing"] == []

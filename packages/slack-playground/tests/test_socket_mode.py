@@ -80,7 +80,11 @@ async def test_each_event_goes_to_one_of_several_connections(
 
 
 async def test_a_lost_connection_gives_its_envelopes_to_another(
-    slack: Slack, driver: Driver, session: aiohttp.ClientSession, app: AsyncApp, connect: Connect
+    slack: Slack,
+    driver: Driver,
+    session: aiohttp.ClientSession,
+    app: AsyncApp,
+    connect: Connect,
 ) -> None:
     """An event on a connection that dies before its ack is sent again on one that lives."""
     app.event("message")(keeping([]))
@@ -96,7 +100,9 @@ async def test_a_lost_connection_gives_its_envelopes_to_another(
     assert delivery["attempts"][0]["reason"] == "connection_failed"
 
 
-async def test_a_connection_url_works_once(slack: Slack, session: aiohttp.ClientSession) -> None:
+async def test_a_connection_url_works_once(
+    slack: Slack, session: aiohttp.ClientSession
+) -> None:
     """A Socket Mode URL cannot be used twice."""
     answer = await web_client(slack).apps_connections_open(app_token=APP_TOKEN)
     async with session.ws_connect(answer["url"]):

@@ -18,13 +18,17 @@ from .test_web_api import error_of
 
 async def begin(client: AsyncWebClient, said: Json, **more: Any) -> Json:
     """Start a stream in answer to a message; the arguments of append and stop."""
-    started = await client.chat_startStream(channel=said["channel"], thread_ts=said["ts"], **more)
+    started = await client.chat_startStream(
+        channel=said["channel"], thread_ts=said["ts"], **more
+    )
     return {"channel": said["channel"], "ts": str(started["ts"])}
 
 
 async def test_a_stream_can_be_watched(driver: Driver, client: AsyncWebClient) -> None:
     """A live stream shows its text so far; when stopped, its blocks and metadata too."""
-    stream = await begin(client, await driver.say("hi"), chunks=[MarkdownTextChunk(text="one ")])
+    stream = await begin(
+        client, await driver.say("hi"), chunks=[MarkdownTextChunk(text="one ")]
+    )
     await client.chat_appendStream(**stream, chunks=[MarkdownTextChunk(text="two ")])
     live = (await driver.messages())[-1]
     assert (live["text"], live["streaming"]) == ("one two ", True)
@@ -40,7 +44,10 @@ async def test_a_stream_can_be_watched(driver: Driver, client: AsyncWebClient) -
     assert [block["type"] for block in done["blocks"]] == ["markdown", "divider"]
     assert done["metadata"]["event_payload"] == {"id": "1"}
     last = (await driver.events("message"))[-1]
-    assert (last["subtype"], last["message"]["text"]) == ("message_changed", "one two three")
+    assert (last["subtype"], last["message"]["text"]) == (
+        "message_changed",
+        "one two three",
+    )
 
 
 _TASK = {"type": "task_update", "id": "1", "title": "Recall", "status": "in_progress"}
@@ -57,7 +64,9 @@ async def test_a_stream_keeps_the_mode_it_opened_in(
 ) -> None:
     """A stream takes its content in markdown_text or in chunks, as its first content came."""
     methods = ("chat.appendStream", "chat.stopStream")
-    for opened, method, later, bare in product(_CONTENT, methods, _CONTENT, (False, True)):
+    for opened, method, later, bare in product(
+        _CONTENT, methods, _CONTENT, (False, True)
+    ):
         with subtests.test(opened=opened, method=method, later=later, bare=bare):
             said = await driver.say("hi")
             stream = await begin(client, said, **({} if bare else _CONTENT[opened]))
@@ -80,14 +89,21 @@ async def test_a_stream_keeps_the_mode_it_opened_in(
         ({"chunks": [{"type": "markdown_text", "text": "x" * 12_001}]}, "msg_too_long"),
         ({"chunks": [{"type": "confetti"}]}, "invalid_chunks"),
         (
-            {"chunks": [{"type": "task_update", "id": "1", "title": "t", "status": "?"}]},
+            {
+                "chunks": [
+                    {"type": "task_update", "id": "1", "title": "t", "status": "?"}
+                ]
+            },
             "invalid_chunks",
         ),
         ({"chunks": [{**_TASK, "details": "x" * 257}]}, "invalid_chunks"),
         ({"chunks": [{**_TASK, "output": "x" * 257}]}, "invalid_chunks"),
         ({"chunks": [{**_TASK, "title": "x" * 257}]}, "invalid_chunks"),
         ({"chunks": [{"type": "plan_update", "title": "x" * 257}]}, "invalid_chunks"),
-        ({"chunks": [{"type": "blocks", "blocks": [{"type": "blink"}]}]}, "invalid_chunks"),
+        (
+            {"chunks": [{"type": "blocks", "blocks": [{"type": "blink"}]}]},
+            "invalid_chunks",
+        ),
         ({"metadata": {"event_type": "a", "event_payload": {}}}, "invalid_arguments"),
         ({"unfurl_links": False}, "invalid_arguments"),
         ({"thread_ts": None}, "invalid_arguments"),
@@ -121,12 +137,17 @@ async def test_a_stream_in_a_channel_needs_its_recipient(
         ({}, "missing_recipient_user_id"),
         ({"recipient_user_id": aya}, "missing_recipient_team_id"),
         ({"recipient_user_id": aya, "recipient_team_id": "TNONE"}, "team_not_found"),
-        ({"recipient_user_id": guest["id"], "recipient_team_id": team}, "user_not_found"),
+        (
+            {"recipient_user_id": guest["id"], "recipient_team_id": team},
+            "user_not_found",
+        ),
     ]
     for more, error in refused:
         assert await error_of(client, "chat.startStream", {**target, **more}) == error
     for user, home in ((aya, team), (guest["id"], guest["team"])):
-        await client.chat_startStream(**target, recipient_user_id=user, recipient_team_id=home)
+        await client.chat_startStream(
+            **target, recipient_user_id=user, recipient_team_id=home
+        )
 
 
 async def test_a_stream_ends_once(driver: Driver, client: AsyncWebClient) -> None:
@@ -140,9 +161,15 @@ async def test_a_stream_ends_once(driver: Driver, client: AsyncWebClient) -> Non
         assert error == "message_not_in_streaming_state"
     posted = await client.chat_postMessage(channel=said["channel"], text="plain")
     plain = {"channel": said["channel"], "ts": posted["ts"], **text}
-    assert await error_of(client, "chat.appendStream", plain) == "message_not_in_streaming_state"
+    assert (
+        await error_of(client, "chat.appendStream", plain)
+        == "message_not_in_streaming_state"
+    )
     theirs = {"channel": said["channel"], "ts": said["ts"], **text}
-    assert await error_of(client, "chat.appendStream", theirs) == "message_not_owned_by_app"
+    assert (
+        await error_of(client, "chat.appendStream", theirs)
+        == "message_not_owned_by_app"
+    )
 
 
 async def test_a_live_stream_is_neither_updated_nor_deleted(
@@ -162,7 +189,9 @@ async def test_a_live_stream_is_neither_updated_nor_deleted(
     assert [message["text"] for message in await driver.messages()] == ["hi"]
 
 
-async def test_one_message_holds_12000_characters(driver: Driver, client: AsyncWebClient) -> None:
+async def test_one_message_holds_12000_characters(
+    driver: Driver, client: AsyncWebClient
+) -> None:
     """All appends of one stream together have the limit too."""
     stream = await begin(client, await driver.say("hi"), markdown_text="x" * 8_000)
     more = {**stream, "markdown_text": "x" * 4_001}

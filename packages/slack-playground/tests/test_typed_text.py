@@ -35,7 +35,10 @@ def inline(text: str) -> list[Json]:
         ("ねえ@Memoさん", "ねえ<@U0BOT>さん"),
         ("<@U0BOT> hi", "<@U0BOT> hi"),
         ("<@U0NONE> hi", "&lt;@U0NONE&gt; hi"),
-        ("mail@Memo.example.com", "<mailto:mail@Memo.example.com|mail@Memo.example.com>"),
+        (
+            "mail@Memo.example.com",
+            "<mailto:mail@Memo.example.com|mail@Memo.example.com>",
+        ),
         ("in <#C0GEN>", "in <#C0GEN>"),
         ("see https://a.example/x?y=1&z=2.", "see <https://a.example/x?y=1&amp;z=2>."),
         ("https://a.example/を見て", "<https://a.example/>を見て"),
@@ -67,9 +70,9 @@ def test_the_blocks_say_what_is_what() -> None:
     assert kinds == ["rich_text_quote", "rich_text_section", "rich_text_preformatted"]
     assert block["elements"][0]["elements"] == [{"type": "text", "text": "old <x>"}]
     assert block["elements"][1]["elements"][0] == {"type": "user", "user_id": "U0AYA"}
-    assert {"type": "text", "text": "y", "style": {"code": True}} in block["elements"][1][
-        "elements"
-    ]
+    assert {"type": "text", "text": "y", "style": {"code": True}} in block["elements"][
+        1
+    ]["elements"]
     assert inline(":tada:") == [{"type": "emoji", "name": "tada"}]
     assert inline("*b*") == [{"type": "text", "text": "b", "style": {"bold": True}}]
     assert inline("<#C0GEN>") == [{"type": "channel", "channel_id": "C0GEN"}]

@@ -45,7 +45,11 @@ async def wordless(client: AsyncWebClient, channel: str) -> str:
             {"type": "section", "text": plain(1), "accessory": select()},
         ),
         (
-            {"type": "image", "image_url": "http://127.0.0.1/a.png", "alt_text": "a cat"},
+            {
+                "type": "image",
+                "image_url": "http://127.0.0.1/a.png",
+                "alt_text": "a cat",
+            },
             {"type": "image", "image_url": "http://127.0.0.1/a.png", "alt_text": " "},
         ),
     ],
@@ -76,11 +80,15 @@ async def test_an_ephemeral_message_in_a_thread_needs_a_reply_there(
     assert slack.violations.count == 1
 
 
-async def test_what_fails_is_kept(slack: Slack, client: AsyncWebClient, driver: Driver) -> None:
+async def test_what_fails_is_kept(
+    slack: Slack, client: AsyncWebClient, driver: Driver
+) -> None:
     """A call that Slack refuses is a failure with Slack's messages; an ordered fault is none."""
     dm = direct_message(slack)
     with pytest.raises(SlackApiError, match="invalid_blocks"):
-        await client.chat_postMessage(channel=dm, text="x", blocks=[{"type": "marquee"}])
+        await client.chat_postMessage(
+            channel=dm, text="x", blocks=[{"type": "marquee"}]
+        )
     await driver.post("faults", method="chat.postMessage", error="fatal_error")
     with pytest.raises(SlackApiError, match="fatal_error"):
         await client.chat_postMessage(channel=dm, text="x")
@@ -102,8 +110,12 @@ async def test_what_is_taken_is_looked_at(slack: Slack, client: AsyncWebClient) 
     assert [one.what for one in slack.violations.since(0)] == [
         "a message with blocks needs a text for notifications [json-pointer:/text]"
     ]
-    stream = await client.chat_startStream(channel=dm, thread_ts=root, markdown_text="hi")
-    await client.chat_stopStream(channel=dm, ts=stream["ts"], blocks=[actions(said("Edit"))])
+    stream = await client.chat_startStream(
+        channel=dm, thread_ts=root, markdown_text="hi"
+    )
+    await client.chat_stopStream(
+        channel=dm, ts=stream["ts"], blocks=[actions(said("Edit"))]
+    )
     assert slack.violations.count == 1
     assert slack.violations.since(1) == []
 

@@ -75,7 +75,9 @@ REFUSALS: dict[str, list[tuple[Json, str]]] = {
     "conversations.join": [({"channel": "OUTSIDE"}, "missing_scope")],
     "reactions.add": [({"timestamp": "TOP", "name": "eyes"}, "missing_scope")],
     "users.info": [({"user": "UNOBODY"}, "user_not_found"), ({}, "invalid_arguments")],
-    "views.open": [({"trigger_id": "1.1.x", "view": {"type": "modal"}}, "invalid_trigger_id")],
+    "views.open": [
+        ({"trigger_id": "1.1.x", "view": {"type": "modal"}}, "invalid_trigger_id")
+    ],
     "views.update": [({"view_id": "VNONE", "view": {"type": "modal"}}, "not_found")],
     "assistant.threads.setStatus": [
         ({"thread_ts": "1.1", "status": "thinking"}, "invalid_thread_ts"),
@@ -85,8 +87,14 @@ REFUSALS: dict[str, list[tuple[Json, str]]] = {
     "agents.sessions.setStatus": [
         ({"status": "busy"}, "invalid_status"),
         ({"thread_ts": None, "status": "active"}, "thread_ts_required"),
-        ({"channel_id": "OUTSIDE", "thread_ts": "1.1", "status": "active"}, "not_authorized"),
-        ({"channel_id": "CNONE", "thread_ts": "1.1", "status": "active"}, "channel_not_found"),
+        (
+            {"channel_id": "OUTSIDE", "thread_ts": "1.1", "status": "active"},
+            "not_authorized",
+        ),
+        (
+            {"channel_id": "CNONE", "thread_ts": "1.1", "status": "active"},
+            "channel_not_found",
+        ),
         ({"status": "active", "initiator_user_id": "UNONE"}, "user_not_found"),
     ],
     "agents.sessions.rename": [
@@ -101,7 +109,9 @@ REFUSALS: dict[str, list[tuple[Json, str]]] = {
 def arguments_of(method: str, given: Json, names: dict[str, str]) -> Json:
     """Return a call's arguments: those of the table, by default in #general and its thread."""
     known = load_methods()[method].args if method in load_methods() else {}
-    common = IN_TOP if "channel_id" in known else IN_GENERAL if "channel" in known else {}
+    common = (
+        IN_TOP if "channel_id" in known else IN_GENERAL if "channel" in known else {}
+    )
     return {
         key: names.get(value, value) if isinstance(value, str) else value
         for key, value in {**common, **given}.items()
@@ -141,7 +151,9 @@ async def test_what_slack_refuses_is_refused(
     errors = []
     for method, refusals in REFUSALS.items():
         for given, error in refusals:
-            answered = await error_of(client, method, arguments_of(method, given, names))
+            answered = await error_of(
+                client, method, arguments_of(method, given, names)
+            )
             assert answered == error, (method, given)
             errors.append(error)
     assert await driver.messages(names["GENERAL"]) == before
@@ -149,10 +161,14 @@ async def test_what_slack_refuses_is_refused(
     assert recorded == errors
 
 
-async def test_an_error_says_where(client: AsyncWebClient, names: dict[str, str]) -> None:
+async def test_an_error_says_where(
+    client: AsyncWebClient, names: dict[str, str]
+) -> None:
     """Refused blocks and arguments come with messages that point at the place."""
     with pytest.raises(SlackApiError) as caught:
-        await client.chat_postMessage(channel=names["GENERAL"], text="x", blocks=[section(3001)])
+        await client.chat_postMessage(
+            channel=names["GENERAL"], text="x", blocks=[section(3001)]
+        )
     messages = caught.value.response["response_metadata"]["messages"]
     assert messages == [
         "[ERROR] must be less than 3001 characters [json-pointer:/blocks/0/text/text]"
@@ -195,16 +211,23 @@ async def test_form_query_and_json_mean_the_same(
     headers = {"Authorization": f"Bearer {BOT_TOKEN}"}
     form = {"channel": general, "blocks": json.dumps(blocks), "mrkdwn": "1"}
     answers = [
-        await session.post(url, headers=headers, json={"channel": general, "blocks": blocks}),
+        await session.post(
+            url, headers=headers, json={"channel": general, "blocks": blocks}
+        ),
         await session.post(url, data={**form, "token": BOT_TOKEN}),
         await session.post(url, headers=headers, params=form),
     ]
     assert [(await answer.json())["ok"] for answer in answers] == [True, True, True]
-    texts = [message["blocks"][0]["text"]["text"] for message in await driver.messages(general)]
+    texts = [
+        message["blocks"][0]["text"]["text"]
+        for message in await driver.messages(general)
+    ]
     assert texts == ["xxx"] * 3
 
 
-async def test_history_is_paged_newest_first(driver: Driver, client: AsyncWebClient) -> None:
+async def test_history_is_paged_newest_first(
+    driver: Driver, client: AsyncWebClient
+) -> None:
     """conversations.history shows top-level messages, newest first, in pages."""
     general = await driver.channel()
     stamps = [(await driver.say(f"m{n}", channel=general))["ts"] for n in range(3)]

@@ -8,7 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from kioku_stand_in.learning import KEPT, formed, is_fulfilled, learn, verdicts, without_fillers
+from kioku_stand_in.learning import (
+    KEPT,
+    formed,
+    is_fulfilled,
+    learn,
+    verdicts,
+    without_fillers,
+)
 from kioku_stand_in.memories import Memory, framed, shown_in, values_in
 from kioku_stand_in.nearest import nearest
 from kioku_stand_in.schema_calls import as_json, with_tools
@@ -137,7 +144,10 @@ def _wanted(clause: Said, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]
     if clause.name == "remember":
         memory = clause.memories[0]
         content = {"kind": memory.kind, **memory.content}
-        yield "memory_change", {"action": "create", "evidence": clause.quote, "content": content}
+        yield (
+            "memory_change",
+            {"action": "create", "evidence": clause.quote, "content": content},
+        )
         yield "manage_memory", {"action": "create", "content": arguments["fact"]}
     if clause.name in ("forget", "question"):
         yield _SEARCH, {"query": words}
@@ -184,7 +194,9 @@ def _reply(prompt: Prompt, words: str, say: Mapping[str, str]) -> Answer:
         known = _known(prompt)
         told = [reply(clause, known, say) for clause in read(words)]
     # If nothing is understood, this is a refusal: it is neither rated nor made of memories.
-    understood = [sentence for sentence in dict.fromkeys(told) if sentence != say["unknown"]]
+    understood = [
+        sentence for sentence in dict.fromkeys(told) if sentence != say["unknown"]
+    ]
     if not understood:
         return said(say["unknown"], refuses=True)
     return said("\n\n".join(understood))
@@ -214,7 +226,10 @@ def _known(prompt: Prompt) -> list[Memory]:
         if not _FRAME.match(words):  # a frame has what others wrote
             said_since.append(words)
     learn(memories, "\n".join(said_since))
-    kept = [Memory(KEPT, {"text": line["text"]}) for line in values_in(framed(shown, "kept"))]
+    kept = [
+        Memory(KEPT, {"text": line["text"]})
+        for line in values_in(framed(shown, "kept"))
+    ]
     return [*memories.values(), *kept]
 
 
@@ -229,7 +244,9 @@ def reply(said: Said, known: Sequence[Memory], say: Mapping[str, str]) -> str:
         return _quoting(texts, say)
     if said.name == "correct" and not any(said.parts["new"] in text for text in texts):
         return say["unknown"]
-    if said.name == "fulfilled" and not any(is_fulfilled(memory, said) for memory in known):
+    if said.name == "fulfilled" and not any(
+        is_fulfilled(memory, said) for memory in known
+    ):
         return say["unknown"]
     if "kind" in said.rule or said.memories:
         return say["said"].format(said.clause)

@@ -24,9 +24,12 @@ _WEEKDAYS: Final = "月火水木金土日"
 _NEXT_DAYS: Final = (("today", "tonight", "今日", "今夜"), ("tomorrow", "明日"))
 _LIMIT: Final = r"\b(?:until|by|before) {0}|{0}(?:の正午)?まで"
 _TIME: Final = re.compile(
-    r"(?:\b(?:at|by|before) |(?=\d+時))(?P<hour>\d{1,2})[時:]?(?P<minute>\d\d|半)?", re.I
+    r"(?:\b(?:at|by|before) |(?=\d+時))(?P<hour>\d{1,2})[時:]?(?P<minute>\d\d|半)?",
+    re.I,
 )
-_LATE: Final = re.compile(r"\d ?pm\b|afternoon|evening|tonight|午後|夕方|[今の]夜", re.I)
+_LATE: Final = re.compile(
+    r"\d ?pm\b|afternoon|evening|tonight|午後|夕方|[今の]夜", re.I
+)
 
 
 def learn(known: dict[str, Memory], text: str) -> None:
@@ -67,7 +70,9 @@ def is_fulfilled(memory: Memory, said: Said) -> bool:
     words = set(_words_about(said))
     what = {word for word in words if _has(memory.name, word)}
     others = words - what
-    return bool(what) and all(_has(str(memory.content.get("to")), word) for word in others)
+    return bool(what) and all(
+        _has(str(memory.content.get("to")), word) for word in others
+    )
 
 
 def _has(text: str, word: str) -> bool:
@@ -128,7 +133,9 @@ def formed(prompt: Prompt) -> list[Call]:
 
 def _changes(memory: Memory, old: Mapping[str, Any], tool: Tool) -> dict[str, Any]:
     """Return the fields that differ from `old`, with the evidence if the tool asks for it."""
-    changes = {name: value for name, value in memory.content.items() if value != old.get(name)}
+    changes = {
+        name: value for name, value in memory.content.items() if value != old.get(name)
+    }
     if changes and "evidence" in tool.fields:
         changes["evidence"] = memory.quote
     return changes
@@ -139,7 +146,10 @@ def _patch(key: str, values: Mapping[str, Any]) -> Call:
     patches: list[dict[str, Any]] = []
     for name, value in values.items():
         patches.append({"op": "add", "path": f"/{name}", "value": value})
-    return call("PatchDoc", {"json_doc_id": key, "planned_edits": "As said.", "patches": patches})
+    return call(
+        "PatchDoc",
+        {"json_doc_id": key, "planned_edits": "As said.", "patches": patches},
+    )
 
 
 def verdicts(request: str) -> dict[str, Any]:
@@ -185,7 +195,10 @@ def _supports(sentence: str, typed: str, proposal: dict[str, Any]) -> bool:
             if said.name in REMOVALS and _is_about(memory, _words_about(said)):
                 return True
         return False
-    return any(said.memories or said.name in ("correct", "fulfilled") for said in read(sentence))
+    return any(
+        said.memories or said.name in ("correct", "fulfilled")
+        for said in read(sentence)
+    )
 
 
 def _conflict(proposal: dict[str, Any], sentence: str) -> str:

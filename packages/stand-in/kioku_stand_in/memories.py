@@ -22,7 +22,9 @@ FIELDS: Final = {
 """The fields of each kind: first the subject, then, for likings, the level and the details."""
 _KIND_OF: Final = {fields[0]: kind for kind, fields in FIELDS.items()}
 _LINE: Final = re.compile(r"\d\d (?:(?P<kind>\w+): )?(?P<name>.*)", re.S)
-_INSTANCE: Final = re.compile(r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>')
+_INSTANCE: Final = re.compile(
+    r'<instance id=(\S+) schema_type="([^"]+)">\n(\{.*\})\n</instance>'
+)
 _NUMBERED: Final = re.compile(r"^(\d+) (\{.*\})$", re.M)
 
 

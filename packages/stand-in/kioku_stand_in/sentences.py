@@ -13,7 +13,9 @@ from kioku_stand_in.memories import FIELDS, Memory
 from kioku_stand_in.script import SCRIPT, WORDS, compiled, is_japanese
 
 _SENTENCE: Final = re.compile(r"[^\n。！？!?]*?(?:[。！？!?]+|\.(?=\s|$)|\n|$)")
-_END: Final = re.compile(r"[\s。！？!?.、,…〜~笑\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+$")
+_END: Final = re.compile(
+    r"[\s。！？!?.、,…〜~笑\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+$"
+)
 _JOINT: Final = re.compile("|".join(SCRIPT["joints"]))
 _CLOSING: Final = re.compile(SCRIPT["closing"], re.I)
 _OPENINGS: Final = "|".join(SCRIPT["openings"].values())
@@ -110,7 +112,9 @@ def _said(clause: str, sentence: str, other: str) -> Said:
     return Said(other, sentence, clause)
 
 
-def _remembered(kind: str | None, clause: str, parts: Mapping[str, str]) -> tuple[Memory, ...]:
+def _remembered(
+    kind: str | None, clause: str, parts: Mapping[str, str]
+) -> tuple[Memory, ...]:
     """Return the memories of a clause that has a rule of this kind."""
     if kind is None:
         return ()
@@ -157,7 +161,11 @@ def _likings(names: Sequence[str], level: int) -> Iterator[Memory]:
         name_field, level_field, details_field = FIELDS[kind]
         liked = [name for name in short if words.search(name)]
         if len(liked) > 1 and liked[0] in liked[1]:
-            content = {name_field: liked[0], level_field: level, details_field: liked[1]}
+            content = {
+                name_field: liked[0],
+                level_field: level,
+                details_field: liked[1],
+            }
             yield Memory(kind, content)
             continue
         for name in liked:

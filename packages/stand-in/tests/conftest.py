@@ -24,5 +24,7 @@ def stand_in() -> Iterator[Double]:
 @pytest.fixture
 async def client(stand_in: Double) -> AsyncIterator[openai.AsyncOpenAI]:
     """The real client, without retries."""
-    async with openai.AsyncOpenAI(base_url=stand_in.base_url, api_key="x", max_retries=0) as one:
+    async with openai.AsyncOpenAI(
+        base_url=stand_in.base_url, api_key="x", max_retries=0
+    ) as one:
         yield one

@@ -65,14 +65,18 @@ def test_what_people_tell_of_themselves_is_stored(
         ("first_sight", "ja", 5, 119),
     ],
 )
-def test_what_is_no_fact_is_not_stored(folder: str, language: str, most: int, of: int) -> None:
+def test_what_is_no_fact_is_not_stored(
+    folder: str, language: str, most: int, of: int
+) -> None:
     """At most a few phrases that say nothing lasting about the person are stored."""
     phrases = listed(folder, "not_facts")[language]
     assert len(phrases) == of
     assert sum(bool(known_from(text)) for text in phrases) <= most
 
 
-@pytest.mark.parametrize(("folder", "floor", "of"), [("tuned", 60, 60), ("first_sight", 36, 40)])
+@pytest.mark.parametrize(
+    ("folder", "floor", "of"), [("tuned", 60, 60), ("first_sight", 36, 40)]
+)
 def test_a_question_is_answered_with_the_sentence_that_answers_it(
     folder: str, floor: int, of: int
 ) -> None:
@@ -81,7 +85,10 @@ def test_a_question_is_answered_with_the_sentence_that_answers_it(
     asked = 0
     for language, questions in listed(folder, "questions").items():
         every = known_from(*(one["answer"] for one in questions))
-        say = {name: text[LANGUAGES.index(language)] for name, text in SCRIPT["replies"].items()}
+        say = {
+            name: text[LANGUAGES.index(language)]
+            for name, text in SCRIPT["replies"].items()
+        }
         for question in questions:
             (said,) = read(question["question"])
             right = quoted(reply(said, known_from(question["answer"]), say))

@@ -21,7 +21,12 @@ PAUSE_FOR_TWO_HOURS = {"action": "pause", "until": "2026-11-20T21:58+09:00"}
 TEXT = {"type": "string"}
 PARAMETERS: dict[str, dict[str, Any]] = {
     "memory_search": {"query": TEXT},
-    "memory_change": {"action": TEXT, "evidence": TEXT, "id": TEXT, "content": {"type": "object"}},
+    "memory_change": {
+        "action": TEXT,
+        "evidence": TEXT,
+        "id": TEXT,
+        "content": {"type": "object"},
+    },
     "memory_settings": {"action": TEXT, "until": TEXT, "since": TEXT, "words": TEXT},
     "ask_about_colleague": {"name": TEXT},
     "search_web": {"query": TEXT},
@@ -69,7 +74,10 @@ async def respond(
     """The next response to a conversation, in which texts are the person's."""
     lines = [NOW, memory, "<memories>", "2026-11", *known, "</memories>"]
     items: list[Any] = [{"role": "system", "content": "\n".join(lines)}]
-    items += [{"role": "user", "content": c} if isinstance(c, str) else c for c in conversation]
+    items += [
+        {"role": "user", "content": c} if isinstance(c, str) else c
+        for c in conversation
+    ]
     return await client.responses.create(model=MODEL, input=items, tools=tools)
 
 
@@ -89,7 +97,11 @@ def calls(response: Any) -> list[tuple[str, dict[str, Any]]]:
 def output(response: Any, value: Any) -> dict[str, Any]:
     """The output of the single call in `response`."""
     (call,) = response.output
-    return {"type": "function_call_output", "call_id": call.call_id, "output": json.dumps(value)}
+    return {
+        "type": "function_call_output",
+        "call_id": call.call_id,
+        "output": json.dumps(value),
+    }
 
 
 QUOTES_EN, QUOTES_JA = SCRIPT["replies"]["quote"]
@@ -101,7 +113,11 @@ NOTHING_EN, NOTHING_JA = SCRIPT["replies"]["nothing"]
     [
         (
             "what shall I eat?",
-            [food("soba", 90), food("natto", 5), fact("I'm allergic to peanuts", "allergy")],
+            [
+                food("soba", 90),
+                food("natto", 5),
+                fact("I'm allergic to peanuts", "allergy"),
+            ],
             ["I like soba", "I don't like natto", "I'm allergic to peanuts"],
         ),
         (
@@ -116,7 +132,11 @@ NOTHING_EN, NOTHING_JA = SCRIPT["replies"]["nothing"]
         ),
         (
             "Who is my manager?",
-            [fact("My manager is Sarah"), fact("I live in Osaka"), fact("I hate meetings at 9")],
+            [
+                fact("My manager is Sarah"),
+                fact("I live in Osaka"),
+                fact("I hate meetings at 9"),
+            ],
             ["My manager is Sarah"],
         ),
         (
@@ -131,7 +151,9 @@ NOTHING_EN, NOTHING_JA = SCRIPT["replies"]["nothing"]
         ),
         (
             "What did I promise?",
-            ["20 Promise: call the dentist; due: 2026-11-21; due_time: 09:00; state: open"],
+            [
+                "20 Promise: call the dentist; due: 2026-11-21; due_time: 09:00; state: open"
+            ],
             ["call the dentist"],
         ),
     ],
@@ -156,7 +178,10 @@ async def test_an_answer_quotes_the_memories(
 
 async def test_a_reply_uses_what_was_said_before_it(client: openai.AsyncOpenAI) -> None:
     """Words of the conversation count as memories; of two, the newer one."""
-    told = ["I like natto. I hate Emacs. I live in Osaka", "I don't like natto. I moved to Tokyo"]
+    told = [
+        "I like natto. I hate Emacs. I live in Osaka",
+        "I don't like natto. I moved to Tokyo",
+    ]
     answer = await respond(client, *told, "what do you remember about me?", tools=[])
     lines = "- I don't like natto\n- I hate Emacs\n- I moved to Tokyo"
     assert answer.output_text.endswith(lines)
@@ -186,8 +211,14 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
                 "ちょっと待って、上司は田中さんです、やっぱり",
             )
         ),
-        (["上司は佐藤さんです", "佐藤さんではなく田中さんです"], ["上司は田中さんです"]),
-        (["上司は佐藤さんです", "佐藤さんじゃなくて、田中さんです"], ["上司は田中さんです"]),
+        (
+            ["上司は佐藤さんです", "佐藤さんではなく田中さんです"],
+            ["上司は田中さんです"],
+        ),
+        (
+            ["上司は佐藤さんです", "佐藤さんじゃなくて、田中さんです"],
+            ["上司は田中さんです"],
+        ),
         (["I like ramen", "I meant miso ramen, not ramen"], ["I like miso ramen"]),
         (["I like ramen", "I don't like ramen any more"], []),
         (["I play chess on Mondays", "I no longer play chess on Mondays"], []),
@@ -218,8 +249,14 @@ Q3 = "I promised Mia the Q3 figures by Friday noon"
         *(
             (["金曜までにミアさんに第3四半期の数字を送ると約束しました", said], known)
             for said, known in (
-                ("ミアさんに数字を送りました", ["第3四半期の数字を送る, for ミア (done)"]),
-                ("さっき第3四半期の数字を送ったよ", ["第3四半期の数字を送る, for ミア (done)"]),
+                (
+                    "ミアさんに数字を送りました",
+                    ["第3四半期の数字を送る, for ミア (done)"],
+                ),
+                (
+                    "さっき第3四半期の数字を送ったよ",
+                    ["第3四半期の数字を送る, for ミア (done)"],
+                ),
                 ("トムさんに数字を送りました", ["第3四半期の数字を送る, for ミア"]),
                 ("ミアさんに数字を送りましたか？", ["第3四半期の数字を送る, for ミア"]),
             )
@@ -249,15 +286,24 @@ def test_a_correction_changes_what_is_known(told: list[str], known: list[str]) -
             f"Understood: **{Q3}**.\n\nUnderstood: **I sent Mia the figures**.",
         ),
         ("Remind me to call Ben", "Understood: **Remind me to call Ben**."),
-        ("Can you remind me today to call Ben?", "Understood: **remind me today to call Ben**."),
+        (
+            "Can you remind me today to call Ben?",
+            "Understood: **remind me today to call Ben**.",
+        ),
         (
             "今日、電話するのをリマインドして",
             "わかりました：**今日、電話するのをリマインドして**。",
         ),
         ("<@U1> hello", SCRIPT["replies"]["hello"][0]),
         ("I love ramen. It rains.", "Understood: **I love ramen**."),
-        ("I love ramen, just so you know", "Understood: **I love ramen, just so you know**."),
-        ("そばが好きです。ありがとう", "わかりました：**そばが好きです**。\n\nどういたしまして！"),
+        (
+            "I love ramen, just so you know",
+            "Understood: **I love ramen, just so you know**.",
+        ),
+        (
+            "そばが好きです。ありがとう",
+            "わかりました：**そばが好きです**。\n\nどういたしまして！",
+        ),
     ],
 )
 async def test_what_it_does_not_understand_gets_one_honest_sentence(
@@ -321,7 +367,11 @@ async def test_what_it_does_not_understand_gets_one_honest_sentence(
             {
                 "action": "create",
                 "evidence": "remember that I live in Osaka",
-                "content": {"kind": "UserFact", "fact": "I live in Osaka", "topic": "home"},
+                "content": {
+                    "kind": "UserFact",
+                    "fact": "I live in Osaka",
+                    "topic": "home",
+                },
             },
         ),
     ],
@@ -338,8 +388,16 @@ async def test_a_request_calls_the_tool_that_is_for_it(
     [
         ("forget everything", {"error": "Memory stays off."}, "couldn’t"),
         ("what do you remember about me?", {"shown_privately": True}, "Here it is"),
-        ("how does @Ben like meetings?", {"shown_privately": True}, "only to the person who asked"),
-        ("@ベン さんは会議をどうしてほしい？", {"shown_privately": True}, "質問した方にだけ"),
+        (
+            "how does @Ben like meetings?",
+            {"shown_privately": True},
+            "only to the person who asked",
+        ),
+        (
+            "@ベン さんは会議をどうしてほしい？",
+            {"shown_privately": True},
+            "質問した方にだけ",
+        ),
         ("how does @Ben like meetings?", {"error": "No such colleague."}, "couldn’t"),
         ("forget everything", {"proposed": True, "done": False}, "Please confirm"),
         ("forget everything", {"done": True}, "Done"),

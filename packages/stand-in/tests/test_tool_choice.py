@@ -8,7 +8,10 @@ from typing import Any
 import openai
 
 MODEL = "kioku-stand-in"
-HELLO: list[Any] = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hello"}]
+HELLO: list[Any] = [
+    {"role": "system", "content": "Be kind."},
+    {"role": "user", "content": "hello"},
+]
 TOOL: Any = {
     "type": "function",
     "function": {
@@ -29,7 +32,10 @@ async def test_tool_choice_is_honoured(client: openai.AsyncOpenAI) -> None:
             model=MODEL, messages=HELLO, tools=[TOOL], tool_choice=free
         )
         assert not answer.choices[0].message.tool_calls
-    choices: list[Any] = ["required", {"type": "function", "function": {"name": "save"}}]
+    choices: list[Any] = [
+        "required",
+        {"type": "function", "function": {"name": "save"}},
+    ]
     for choice in choices:
         answer = await client.chat.completions.create(
             model=MODEL, messages=HELLO, tools=[TOOL], tool_choice=choice

@@ -31,7 +31,9 @@ TOPICS = "おすすめの技術トピックを3つ挙げて簡潔にまとめて
 
 
 def _secret(name: str, content: dict[str, Any]) -> None:
-    boto3.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(content))
+    boto3.client("secretsmanager").create_secret(
+        Name=name, SecretString=json.dumps(content)
+    )
 
 
 def _database(conninfo: str) -> dict[str, Any]:
@@ -47,7 +49,9 @@ def _database(conninfo: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def on_lambda(monkeypatch: pytest.MonkeyPatch, stand_in: Server) -> Iterator[pytest.MonkeyPatch]:
+def on_lambda(
+    monkeypatch: pytest.MonkeyPatch, stand_in: Server
+) -> Iterator[pytest.MonkeyPatch]:
     """The variables and secrets of the functions, but for the database's."""
     root, level, handlers = logging.getLogger(), logging.getLogger().level, None
     handlers = [*root.handlers]
@@ -62,14 +66,19 @@ def on_lambda(monkeypatch: pytest.MonkeyPatch, stand_in: Server) -> Iterator[pyt
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("OPENAI_API_KEY")
     ask._settings.cache_clear()
-    with mock_aws(), patch.dict("os.environ"):  # the functions switch telemetry off in it
+    with (
+        mock_aws(),
+        patch.dict("os.environ"),
+    ):  # the functions switch telemetry off in it
         _secret("model", {"OPENAI_API_KEY": "stand-in", "KIOKU_API_TOKEN": TOKEN})
         yield monkeypatch
     root.handlers[:] = handlers
     root.setLevel(level)
 
 
-def post(prompt: object, user_id: str = "MZ0001", token: str = TOKEN) -> tuple[int, str]:
+def post(
+    prompt: object, user_id: str = "MZ0001", token: str = TOKEN
+) -> tuple[int, str]:
     """Call the function as its URL does; Lambda encodes a body now and then."""
     body = json.dumps({"user_id": user_id, "prompt": prompt}).encode()
     event = {
@@ -88,7 +97,9 @@ def test_ask_remembers_as_in_the_article(
     """What somebody said is in the store when the call ends, and in their next answer alone."""
     _secret("login", _database(login_of(database)))
     assert post(CLOUD)[0] == 200
-    kept = owner_rows(database, "SELECT prefix, value->'content'->>'topic' AS topic FROM store")
+    kept = owner_rows(
+        database, "SELECT prefix, value->'content'->>'topic' AS topic FROM store"
+    )
     assert {row["prefix"] for row in kept} == {"chat.API.MZ0001.dm"}
     assert {"AWS", "Azure"} <= {row["topic"] for row in kept}
     # PostgreSQL ends its side of a closed connection a moment later.
@@ -96,7 +107,9 @@ def test_ask_remembers_as_in_the_article(
         "SELECT pid FROM pg_stat_activity"
         " WHERE usename = 'kioku_login' AND datname = current_database()"
     )
-    wait_until(lambda: not owner_rows(database, connected), "a database that could pause")
+    wait_until(
+        lambda: not owner_rows(database, connected), "a database that could pause"
+    )
     status, personal = post(TOPICS)
     assert (status, "AWS" in personal) == (200, True)
     status, general = post(TOPICS, "MZ0002")
@@ -126,7 +139,9 @@ def test_an_answer_is_returned_although_the_queue_cannot_be_worked(
 ) -> None:
     """As when PostgreSQL is lost: asked again, the model would give another answer."""
     _secret("login", _database(login_of(database)))
-    owner_rows(database, "REVOKE ALL ON procrastinate_workers FROM kioku_queue, kioku_app")
+    owner_rows(
+        database, "REVOKE ALL ON procrastinate_workers FROM kioku_queue, kioku_app"
+    )
     assert post(CLOUD)[0] == 200
     owner_rows(database, "GRANT ALL ON procrastinate_workers TO kioku_queue, kioku_app")
     assert post(TOPICS)[0] == 200
@@ -149,19 +164,29 @@ def test_the_upkeep_deletes_what_is_past_its_retention(
 def test_a_database_that_cannot_be_reached_is_a_503() -> None:
     """With a sentence, as from the service."""
     port = free_port()
-    login = {"host": "127.0.0.1", "port": port, "username": "x", "password": "x", "dbname": "x"}
+    login = {
+        "host": "127.0.0.1",
+        "port": port,
+        "username": "x",
+        "password": "x",
+        "dbname": "x",
+    }
     _secret("login", login)
     assert post("Hello") == (503, DATABASE_AWAY)
 
 
 @pytest.mark.parametrize(
-    ("prompt", "token", "status"), [("Hello", "wrong", 401), ("", TOKEN, 400), (7, TOKEN, 400)]
+    ("prompt", "token", "status"),
+    [("Hello", "wrong", 401), ("", TOKEN, 400), (7, TOKEN, 400)],
 )
 def test_a_refused_call_does_not_wake_the_database(
     on_lambda: pytest.MonkeyPatch, prompt: object, token: str, status: int
 ) -> None:
     """There is no database here: the answer comes before anything is opened."""
-    _secret("login", {"host": "::", "port": 1, "username": "x", "password": "x", "dbname": "x"})
+    _secret(
+        "login",
+        {"host": "::", "port": 1, "username": "x", "password": "x", "dbname": "x"},
+    )
     assert post(prompt, token=token)[0] == status
 
 

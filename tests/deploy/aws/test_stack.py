@@ -31,10 +31,16 @@ class Template:
             [sys.executable, "-W", "error", "-m", "deploy.aws"],
             cwd=ROOT,
             env={
-                **{name: os.environ[name] for name in os.environ if not name.startswith("AWS_")},
+                **{
+                    name: os.environ[name]
+                    for name in os.environ
+                    if not name.startswith("AWS_")
+                },
                 "PATH": "/usr/bin:/bin",
                 "CDK_OUTDIR": str(folder / "out"),
-                "CDK_CONTEXT_JSON": json.dumps({"package": str(folder / "package"), **context}),
+                "CDK_CONTEXT_JSON": json.dumps(
+                    {"package": str(folder / "package"), **context}
+                ),
             },
             capture_output=True,
             text=True,
@@ -54,7 +60,9 @@ class Template:
         return found
 
     def function(self, handler: str) -> Json:
-        return next(f for f in self.all("AWS::Lambda::Function") if f["Handler"] == handler)
+        return next(
+            f for f in self.all("AWS::Lambda::Function") if f["Handler"] == handler
+        )
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +86,10 @@ def test_cfn_lint_finds_nothing(template: Template, other: Template) -> None:
     """Both templates are what CloudFormation takes; W3005 is CDK's own and harmless."""
     command = [str(Path(sys.executable).with_name("cfn-lint")), "-i", "W3005", "-t"]
     linted = subprocess.run(
-        [*command, str(template.file), str(other.file)], capture_output=True, text=True, check=False
+        [*command, str(template.file), str(other.file)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert linted.returncode == 0, linted.stdout
 
@@ -86,7 +97,10 @@ def test_cfn_lint_finds_nothing(template: Template, other: Template) -> None:
 def test_the_database_pauses_and_takes_tls_only(template: Template) -> None:
     """Aurora Serverless v2 scales to zero, is encrypted, private, and protected."""
     cluster = template.one("AWS::RDS::DBCluster")
-    assert (cluster["Engine"], cluster["EngineVersion"]) == ("aurora-postgresql", "17.9")
+    assert (cluster["Engine"], cluster["EngineVersion"]) == (
+        "aurora-postgresql",
+        "17.9",
+    )
     scaling = cluster["ServerlessV2ScalingConfiguration"]
     assert (scaling["MinCapacity"], scaling["SecondsUntilAutoPause"]) == (0, 300)
     assert cluster["StorageEncrypted"] is True
@@ -101,16 +115,22 @@ def test_the_database_pauses_and_takes_tls_only(template: Template) -> None:
 def test_no_key_is_in_the_template(template: Template) -> None:
     """Secrets Manager makes or keeps every password; a container gets them from ECS."""
     secrets = template.all("AWS::SecretsManager::Secret")
-    assert all("GenerateSecretString" in one and "SecretString" not in one for one in secrets)
+    assert all(
+        "GenerateSecretString" in one and "SecretString" not in one for one in secrets
+    )
     secret = re.compile(r"_(TOKEN|KEY|PASSWORD)$|^PGPASSWORD$")
     for function in template.all("AWS::Lambda::Function"):
         assert not [
-            n for n in function.get("Environment", {}).get("Variables", {}) if secret.search(n)
+            n
+            for n in function.get("Environment", {}).get("Variables", {})
+            if secret.search(n)
         ]
     [container] = template.one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     [address] = container["Environment"]
     assert address["Name"] == "DATABASE_URL"
-    assert "sslmode=verify-full sslrootcert=/opt/kioku/rds.pem" in json.dumps(address["Value"])
+    assert "sslmode=verify-full sslrootcert=/opt/kioku/rds.pem" in json.dumps(
+        address["Value"]
+    )
     assert {one["Name"] for one in container["Secrets"]} == {
         *("PGPASSWORD", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "OPENAI_API_KEY")
     }
@@ -119,17 +139,23 @@ def test_no_key_is_in_the_template(template: Template) -> None:
 def test_ask_is_a_function_behind_a_url(template: Template, other: Template) -> None:
     """As in the article; it verifies the server, and may not read the owner's secret."""
     ask, migration = (
-        json.dumps(template.function(f"deploy.aws.{name}.handler")) for name in ("ask", "migration")
+        json.dumps(template.function(f"deploy.aws.{name}.handler"))
+        for name in ("ask", "migration")
     )
     assert template.one("AWS::Lambda::Url")["AuthType"] == "NONE"
     # A Function URL made since October 2025 needs both.
     # Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
     allowed = {
-        p["Action"] for p in template.all("AWS::Lambda::Permission") if p["Principal"] == "*"
+        p["Action"]
+        for p in template.all("AWS::Lambda::Permission")
+        if p["Principal"] == "*"
     }
     assert allowed == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
     assert '"PGSSLMODE": "verify-full"' in ask
-    assert template.function("deploy.aws.ask.handler")["ReservedConcurrentExecutions"] == 10
+    assert (
+        template.function("deploy.aws.ask.handler")["ReservedConcurrentExecutions"]
+        == 10
+    )
     assert "DATABASE_OWNER_SECRET" in migration
     assert "DATABASE_OWNER_SECRET" not in ask
     variables = other.function("deploy.aws.ask.handler")["Environment"]["Variables"]
@@ -148,10 +174,14 @@ def test_only_the_migration_reads_the_secret_of_the_owner(template: Template) ->
         for policy in template.all("AWS::IAM::Policy")
         if owner in json.dumps(policy["PolicyDocument"])
     ]
-    assert [re.sub(r"ServiceRole.*", "", one) for one in readers] == ["FunctionsMigration"]
+    assert [re.sub(r"ServiceRole.*", "", one) for one in readers] == [
+        "FunctionsMigration"
+    ]
 
 
-def test_slack_is_served_by_one_task_without_rights(template: Template, other: Template) -> None:
+def test_slack_is_served_by_one_task_without_rights(
+    template: Template, other: Template
+) -> None:
     """It runs the image, joined by a second task while it is replaced; nothing comes in."""
     service = template.one("AWS::ECS::Service")
     assert service["DesiredCount"] == 1
@@ -175,8 +205,14 @@ def test_slack_is_served_by_one_task_without_rights(template: Template, other: T
     ("choice", "said"),
     [
         ({"slack": "perhaps"}, "slack is true or false."),
-        ({"settings": "KIOKU_CONSENT=ask"}, "settings is a JSON object of KIOKU_ names"),
-        ({"settings": {"SLACK_BOT_TOKEN": "x"}}, "settings is a JSON object of KIOKU_ names"),
+        (
+            {"settings": "KIOKU_CONSENT=ask"},
+            "settings is a JSON object of KIOKU_ names",
+        ),
+        (
+            {"settings": {"SLACK_BOT_TOKEN": "x"}},
+            "settings is a JSON object of KIOKU_ names",
+        ),
         ({"settings": {"KIOKU_RETENTION_DAYS": "soon"}}, "KIOKU_RETENTION_DAYS"),
     ],
 )

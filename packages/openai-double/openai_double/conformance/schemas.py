@@ -16,5 +16,7 @@ def published() -> Json:
 
     Each path maps ``request``, ``object`` and ``event`` to the names of their schemas.
     """
-    copy: Json = json.loads(files(__package__).joinpath("schemas.json").read_text("utf-8"))
+    copy: Json = json.loads(
+        files(__package__).joinpath("schemas.json").read_text("utf-8")
+    )
     return copy

@@ -30,7 +30,9 @@ _SHOWN: Final = 200
 class Schemas:
     """The schemas of one copy, ready for validation; each is prepared at its first use."""
 
-    def __init__(self, given: Mapping[str, Any], departures: Sequence[Departure]) -> None:
+    def __init__(
+        self, given: Mapping[str, Any], departures: Sequence[Departure]
+    ) -> None:
         self.given = given
         self._departures = departures
         self._ready: dict[str, Json] = {}
@@ -81,7 +83,9 @@ class Schemas:
         return prepared
 
     def _prepared_fields(self, properties: Json, name: str) -> Json:
-        return {field: self._prepared(schema, name) for field, schema in properties.items()}
+        return {
+            field: self._prepared(schema, name) for field, schema in properties.items()
+        }
 
     def _merged(self, node: Json) -> Json:
         """One object in place of ``allOf``."""
@@ -102,7 +106,9 @@ class Schemas:
         self, validator: Any, reference: str, instance: Any, _: Json
     ) -> Iterator[ValidationError]:
         name = reference.removeprefix(_LOCAL)
-        yield from validator.descend(instance, self.schema(name), schema_path=_Named(name))
+        yield from validator.descend(
+            instance, self.schema(name), schema_path=_Named(name)
+        )
 
 
 def _departed(prepared: Json, departure: Departure) -> Json:

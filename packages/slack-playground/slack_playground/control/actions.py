@@ -71,7 +71,9 @@ def messages(
     return {"channel": channel.id, "ts": message.ts}
 
 
-def _send_files(slack: Slack, user: User, channel: Channel, file_ids: list[str]) -> list[Json]:
+def _send_files(
+    slack: Slack, user: User, channel: Channel, file_ids: list[str]
+) -> list[Json]:
     """Share files that the person uploaded; return their objects for the message."""
     files = [_unsent(slack, user, file_id) for file_id in file_ids]
     for file in files:
@@ -88,7 +90,9 @@ def _unsent(slack: Slack, user: User, file_id: str) -> File:
     return file
 
 
-def messages_edit(slack: Slack, user: User, channel: Channel, ts: str, text: str) -> Json:
+def messages_edit(
+    slack: Slack, user: User, channel: Channel, ts: str, text: str
+) -> Json:
     """Edit a person's own message."""
     message = _own(slack, channel, ts, user)
     posting.edit(slack, message, text)
@@ -109,7 +113,9 @@ def _own(slack: Slack, channel: Channel, ts: str, user: User) -> Message:
     return message
 
 
-def messages_forward(slack: Slack, user: User, channel: Channel, ts: str, text: str = "") -> Json:
+def messages_forward(
+    slack: Slack, user: User, channel: Channel, ts: str, text: str = ""
+) -> Json:
     """Forward a message that a person can see to their direct messages with the app."""
     workspace = slack.workspace
     message = _message(slack, channel, ts, user)
@@ -164,7 +170,13 @@ async def actions(
     else:
         place = _message(slack, channel, message_ts or ts, user)
     delivery = await interactions.click(
-        slack, user, place, action_id, block_id=block_id, value=value, values=values or {}
+        slack,
+        user,
+        place,
+        action_id,
+        block_id=block_id,
+        value=value,
+        values=values or {},
     )
     return _outcome(delivery)
 
@@ -244,9 +256,13 @@ async def views_close(slack: Slack, user: User, view_id: str) -> Json:
 def stop(slack: Slack, user: User, channel: Channel, thread_ts: str) -> Json:
     """Press Stop in a thread that the app is working in."""
     if "agent_session_stopped" not in slack.manifest.events:
-        raise ValueError("There is no Stop button: the app listens to no agent_session_stopped.")
+        raise ValueError(
+            "There is no Stop button: the app listens to no agent_session_stopped."
+        )
     if slack.workspace.thread(channel.id, thread_ts).session != "processing":
-        raise ValueError("There is no Stop button: the app is not working in that thread.")
+        raise ValueError(
+            "There is no Stop button: the app is not working in that thread."
+        )
     stopped = []
     for message in slack.workspace.replies(channel.id, thread_ts):
         if message.stream == "live":

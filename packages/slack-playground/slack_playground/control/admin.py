@@ -88,7 +88,8 @@ async def settle(slack: Slack, seconds: float = 10) -> Json:
 
 
 async def socket_disconnect(
-    slack: Slack, reason: Literal["warning", "refresh_requested", "drop"] = "refresh_requested"
+    slack: Slack,
+    reason: Literal["warning", "refresh_requested", "drop"] = "refresh_requested",
 ) -> Json:
     """End every Socket Mode connection."""
     return {"connections": await slack.socket_mode.disconnect(reason)}

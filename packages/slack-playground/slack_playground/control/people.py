@@ -34,7 +34,11 @@ def _checked(fields: Json) -> Json:
 
 
 def users(
-    slack: Slack, name: str, team: str | None = None, external: bool = False, **fields: Any
+    slack: Slack,
+    name: str,
+    team: str | None = None,
+    external: bool = False,
+    **fields: Any,
 ) -> Json:
     """Add a person; `is_bot`: another app's bot, `external`: a person of another workspace."""
     checked = _checked({**fields, "name": name.strip()})
@@ -116,12 +120,16 @@ def channels_update(
     return {"id": place.id}
 
 
-def _convert(slack: Slack, channel: Channel, kind: Literal["public", "private"]) -> None:
+def _convert(
+    slack: Slack, channel: Channel, kind: Literal["public", "private"]
+) -> None:
     if channel.kind not in ("public", "private") or channel.kind == kind:
         return
     channel.kind = kind
     text = f"made this channel *{kind}*."
-    posting.system(slack, channel, f"channel_convert_to_{kind}", channel.members[0], text)
+    posting.system(
+        slack, channel, f"channel_convert_to_{kind}", channel.members[0], text
+    )
 
 
 def _archive(slack: Slack, channel: Channel, archived: bool) -> None:
@@ -138,7 +146,9 @@ def _share(slack: Slack, channel: Channel, shared: bool) -> None:
     if shared:
         emit(slack, "channel_shared", channel, connected_team_id=new_id("T"))
     else:
-        emit(slack, "channel_unshared", channel, previously_connected_team_id=new_id("T"))
+        emit(
+            slack, "channel_unshared", channel, previously_connected_team_id=new_id("T")
+        )
 
 
 def _leave(slack: Slack, channel: Channel, user: User) -> None:
@@ -176,7 +186,8 @@ def workspaces(slack: Slack, name: str, like: str | None = None) -> Json:
 
 
 def uninstall(
-    slack: Slack, events: list[Literal["tokens_revoked", "app_uninstalled"]] | None = None
+    slack: Slack,
+    events: list[Literal["tokens_revoked", "app_uninstalled"]] | None = None,
 ) -> Json:
     """Uninstall the app: its tokens stop working and it gets both events, in any order.
 

@@ -35,7 +35,9 @@ def state(slack: Slack) -> Json:
         "deliveries_waiting": slack.deliveries.waiting,
         "calls": slack.calls.count,
         "users": [_person(slack, user) for user in workspace.users.values()],
-        "channels": [_conversation(slack, channel) for channel in workspace.channels.values()],
+        "channels": [
+            _conversation(slack, channel) for channel in workspace.channels.values()
+        ],
     }
 
 
@@ -103,7 +105,9 @@ def _journal(name: str, record: Record[Any], since: int, **only: str | None) -> 
     return {name: entries, "last": record.count}
 
 
-def calls(slack: Slack, since: int = 0, method: str | None = None, team: str | None = None) -> Json:
+def calls(
+    slack: Slack, since: int = 0, method: str | None = None, team: str | None = None
+) -> Json:
     """Every Web API call after number `since`, or only those of one `method` or `team`."""
     return _journal("calls", slack.calls, since, method=method, team_id=team)
 

@@ -57,7 +57,9 @@ def _pieces(call: Call, message: Message) -> tuple[str, list[Json]]:
     A stream accepts content only in the argument that had its first content.
     """
     if "markdown_text" in call.args and "chunks" in call.args:
-        raise SlackError("invalid_arguments", "markdown_text and chunks exclude each other")
+        raise SlackError(
+            "invalid_arguments", "markdown_text and chunks exclude each other"
+        )
     call.check("chunks", "list0:1000:@chunks", "invalid_chunks")
     text = call.text("markdown_text")
     chunks: list[Json] = []
@@ -176,7 +178,11 @@ def session_status(call: Call) -> Json:
         title=call.text("title"),
         initiator=initiator,
     )
-    answer: Json = {"status": status, "agent_status": status, "title": thread.session_title}
+    answer: Json = {
+        "status": status,
+        "agent_status": status,
+        "title": thread.session_title,
+    }
     if "agent_session_stopped" not in call.slack.manifest.events:
         answer["warning"] = "missing_agent_session_stopped_event_subscription"
     return answer

@@ -32,7 +32,9 @@ def need_scope(slack: Slack, scope: str) -> None:
     """Raise SlackError("missing_scope") unless this scope was granted."""
     granted = slack.installation.granted
     if scope not in granted:
-        raise SlackError("missing_scope", needed=scope, provided=",".join(sorted(granted)))
+        raise SlackError(
+            "missing_scope", needed=scope, provided=",".join(sorted(granted))
+        )
 
 
 @dataclass(kw_only=True)
@@ -69,7 +71,9 @@ class Call:
         if errors:
             raise SlackError(error, *errors)
 
-    def channel(self, name: str = "channel", *, scope: str = "", member: bool = True) -> Channel:
+    def channel(
+        self, name: str = "channel", *, scope: str = "", member: bool = True
+    ) -> Channel:
         """The conversation that an argument names.
 
         `scope` is "read" or "history": the call needs that scope for the kind of conversation. With
@@ -103,7 +107,9 @@ class Call:
         posting.settle(self.slack, message)
         return message
 
-    def thread(self, channel: Channel, *, missing: str = "thread_not_found") -> str | None:
+    def thread(
+        self, channel: Channel, *, missing: str = "thread_not_found"
+    ) -> str | None:
         """The thread_ts argument, or None; it must name a message without a parent.
 
         `missing` is the error if the channel has no message with that timestamp.
@@ -130,7 +136,9 @@ class Call:
             body["metadata"] = message.metadata
         return body
 
-    def page(self, items: list[Any], *, default: int, most: int = 1000) -> tuple[list[Any], Json]:
+    def page(
+        self, items: list[Any], *, default: int, most: int = 1000
+    ) -> tuple[list[Any], Json]:
         """The slice of `items` that limit and cursor select, and its response_metadata."""
         limit = int(self.args.get("limit", default))
         if not 0 < limit <= most:

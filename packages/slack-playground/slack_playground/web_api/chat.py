@@ -120,7 +120,9 @@ def post_message(call: Call) -> Json:
     metadata = read_metadata(call)
     if thread_ts is not None and call.args.get("reply_broadcast"):
         content["subtype"] = "thread_broadcast"
-    message = posting.by_app(call.slack, channel, content, thread_ts=thread_ts, metadata=metadata)
+    message = posting.by_app(
+        call.slack, channel, content, thread_ts=thread_ts, metadata=metadata
+    )
     return {"channel": channel.id, "ts": message.ts, "message": call.shown(message)}
 
 

@@ -116,7 +116,9 @@ def _between(call: Call, messages: list[Message]) -> list[Message]:
     oldest = _bound(call, "oldest", 0.0)
     latest = _bound(call, "latest", math.inf)
     if call.args.get("inclusive"):
-        return [message for message in messages if oldest <= float(message.ts) <= latest]
+        return [
+            message for message in messages if oldest <= float(message.ts) <= latest
+        ]
     return [message for message in messages if oldest < float(message.ts) < latest]
 
 
@@ -135,7 +137,9 @@ def _messages(
     with_metadata = bool(call.args.get("include_all_metadata"))
     messages = [*first, *page]
     return {
-        "messages": [call.shown(message, metadata=with_metadata) for message in messages],
+        "messages": [
+            call.shown(message, metadata=with_metadata) for message in messages
+        ],
         "has_more": bool(metadata["next_cursor"]),
         "response_metadata": metadata,
     }

@@ -151,7 +151,9 @@ def _fail(request: web.Request, record: CallRecord, fault: Fault) -> web.StreamR
     return web.json_response(record.result, status=429, headers=headers)
 
 
-def _run(path: str, record: CallRecord, slack: Slack, token: str, headers: dict[str, str]) -> Json:
+def _run(
+    path: str, record: CallRecord, slack: Slack, token: str, headers: dict[str, str]
+) -> Json:
     """Carry the call out; return the body of its answer, and add to its headers."""
     method = _methods().get(record.method)
     if method is None:

@@ -31,7 +31,9 @@ def complete_upload(call: Call) -> Json:
     """files.completeUploadExternal: shares the uploaded files as one message, once."""
     call.check("files", "list:1000:upload")
     if "channels" in call.args and "channel_id" in call.args:
-        raise SlackError("invalid_arguments", "channels and channel_id exclude each other")
+        raise SlackError(
+            "invalid_arguments", "channels and channel_id exclude each other"
+        )
     entries: list[Json] = call.args["files"]
     uploaded = [_uploaded(call, entry["id"]) for entry in entries]
     channel = None
@@ -59,7 +61,12 @@ def _object(call: Call, file: File) -> Json:
 def _uploaded(call: Call, file_id: str) -> File:
     """A file that the app has uploaded and not shared yet."""
     file = call.workspace.files.get(file_id)
-    if file is None or file.owner != call.bot.id or file.content is None or file.completed:
+    if (
+        file is None
+        or file.owner != call.bot.id
+        or file.content is None
+        or file.completed
+    ):
         raise SlackError("file_not_found")
     return file
 

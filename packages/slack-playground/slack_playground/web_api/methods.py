@@ -60,8 +60,12 @@ class Method:
 def load_methods() -> dict[str, Method]:
     """Read slack_methods.json and slack_methods_overlay.toml."""
     here = files("slack_playground")
-    reference = json.loads(here.joinpath("slack_methods.json").read_text(encoding="utf-8"))
-    overlay = tomllib.loads(here.joinpath("slack_methods_overlay.toml").read_text(encoding="utf-8"))
+    reference = json.loads(
+        here.joinpath("slack_methods.json").read_text(encoding="utf-8")
+    )
+    overlay = tomllib.loads(
+        here.joinpath("slack_methods_overlay.toml").read_text(encoding="utf-8")
+    )
     common_errors = set(reference["common_errors"])
     described = {**reference["methods"], **overlay["method"]}
     methods: dict[str, Method] = {}
@@ -98,7 +102,10 @@ async def read_arguments(request: web.Request) -> dict[str, Any]:
         if not isinstance(body, dict):
             raise SlackError("json_not_object")
         arguments |= body
-    elif request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
+    elif request.content_type in (
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+    ):
         arguments |= dict(await request.post())
     elif request.headers.get("Content-Type") is None:
         raise SlackError("missing_post_type")

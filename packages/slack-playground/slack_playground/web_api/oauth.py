@@ -20,7 +20,9 @@ class AuthorizeError(ValueError):
     """The authorization URL is wrong; the message begins with Slack's error."""
 
 
-def decide(slack: Slack, query: Json, user: str | None, declined: Sequence[str] = ()) -> str:
+def decide(
+    slack: Slack, query: Json, user: str | None, declined: Sequence[str] = ()
+) -> str:
     """Accept a person's consent, or, without `user`, a refusal; return the URL they are sent to.
 
     `query` has the parameters of the authorization URL. Optional scopes in `declined` are left out.
@@ -34,7 +36,9 @@ def decide(slack: Slack, query: Json, user: str | None, declined: Sequence[str] 
     user_scopes = listed(str(query.get("user_scope", "")))
     unknown = scopes.union(user_scopes) - slack.manifest.scopes
     if unknown:
-        raise AuthorizeError(f"invalid_scope: {min(unknown)} is not a bot scope of the manifest.")
+        raise AuthorizeError(
+            f"invalid_scope: {min(unknown)} is not a bot scope of the manifest."
+        )
     refused = set(declined) - (slack.manifest.optional_scopes & scopes)
     if refused:
         raise AuthorizeError(f"invalid_scope: {min(refused)} cannot be declined.")
@@ -76,7 +80,9 @@ def _redirect_uri(slack: Slack, query: Json) -> str:
             "bad_redirect_uri: redirect_uri must be an address of this machine, without #."
         )
     if allowed and not any(_is_below(parts.path, url) for url in allowed):
-        raise AuthorizeError("bad_redirect_uri: redirect_uri matches no redirect URL of the app.")
+        raise AuthorizeError(
+            "bad_redirect_uri: redirect_uri matches no redirect URL of the app."
+        )
     return uri
 
 
@@ -111,7 +117,9 @@ def _workspace_for(workspaces: Workspaces, team: str) -> Slack:
 
 def _first_person(workspace: Workspace) -> str:
     for user in workspace.users.values():
-        if user.team == workspace.identity.team_id and not (user.is_bot or user.deleted):
+        if user.team == workspace.identity.team_id and not (
+            user.is_bot or user.deleted
+        ):
             return user.id
     raise NotFoundError("user", "")
 
@@ -124,7 +132,9 @@ def access(call: Call) -> Json:
     """
     if call.text("client_id") != CLIENT_ID:
         raise SlackError("invalid_client_id")
-    if not hmac.compare_digest(call.text("client_secret").encode(), CLIENT_SECRET.encode()):
+    if not hmac.compare_digest(
+        call.text("client_secret").encode(), CLIENT_SECRET.encode()
+    ):
         raise SlackError("bad_client_secret")
     match call.text("grant_type", "authorization_code"):
         case "authorization_code":
@@ -155,7 +165,9 @@ def _for_refresh_token(call: Call) -> Json:
     if token is None or token.kind != "refresh" or token.error:
         raise SlackError("invalid_refresh_token")
     grant = slack.installation.refresh(
-        token, seconds=slack.settings.token_seconds, grace=slack.settings.refresh_grace_seconds
+        token,
+        seconds=slack.settings.token_seconds,
+        grace=slack.settings.refresh_grace_seconds,
     )
     return _installed(slack, grant)
 

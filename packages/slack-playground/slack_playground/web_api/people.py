@@ -94,7 +94,8 @@ def _react(call: Call) -> Json:
     if not users:
         del reactions[name]
     message.body["reactions"] = [
-        {"name": name, "users": users, "count": len(users)} for name, users in reactions.items()
+        {"name": name, "users": users, "count": len(users)}
+        for name, users in reactions.items()
     ]
     posting.published(call.slack, message)
     return {}

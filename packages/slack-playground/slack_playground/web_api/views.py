@@ -5,7 +5,12 @@ import time
 from typing import Any
 
 from slack_playground.blocks import view_errors
-from slack_playground.interactions import TRIGGER_SECONDS, close_view, open_view, replace_view
+from slack_playground.interactions import (
+    TRIGGER_SECONDS,
+    close_view,
+    open_view,
+    replace_view,
+)
 from slack_playground.records import Json, Trigger, View
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
@@ -21,7 +26,9 @@ def _read_view(call: Call, kind: str, same: View | None = None) -> Json:
     if errors:
         raise SlackError("invalid_arguments", *errors)
     if view["type"] != kind:
-        raise SlackError("invalid_arguments", f"must be {kind} [json-pointer:/view/type]")
+        raise SlackError(
+            "invalid_arguments", f"must be {kind} [json-pointer:/view/type]"
+        )
     if len(json.dumps(view)) > _VIEW_BYTES:
         raise SlackError("view_too_large")
     external = view.get("external_id")
