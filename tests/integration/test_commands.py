@@ -90,16 +90,6 @@ MISSING = [
         {**MODEL, **TOKENS, "DATABASE_URL": NOWHERE},
         AWAY,
     ),
-    (
-        {
-            **MODEL,
-            **TOKENS,
-            "DATABASE_URL": NOWHERE,
-            "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
-            "KIOKU_EMBEDDING_MODEL": "own-embedding",
-        },
-        "The embedding model own-embedding did not answer, so its size is not known:",
-    ),
 ]
 
 
@@ -111,6 +101,23 @@ def test_run_says_what_is_missing(
     told = refused(ended(tmp_path, "run", **settings))
     assert told.startswith(sentence)
     assert "hunter2" not in told
+
+
+def test_run_says_that_it_cannot_know_the_size_of_vectors(
+    tmp_path: Path, database: str
+) -> None:
+    """The model has embedded nothing yet, so that its server is needed."""
+    settings = {
+        **MODEL,
+        **TOKENS,
+        "DATABASE_URL": login_of(database),
+        "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
+        "KIOKU_EMBEDDING_MODEL": "own-embedding",
+    }
+    told = refused(ended(tmp_path, "run", **settings))
+    assert told.startswith(
+        "The embedding model own-embedding did not answer, so its size is not known:"
+    )
 
 
 def test_migrate_says_that_its_addresses_name_two_databases(
