@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Self
 
 from bot.app import App
@@ -54,12 +55,12 @@ class ReplyStream:
         return self
 
     async def __aexit__(self, kind: object = None, *_: object) -> None:
-        is_left = False
+        sessions = self._app.sessions
         if isinstance(kind, type) and issubclass(kind, Superseded):
-            # The run that took the message over ends the session, unless it has done so already.
-            is_left = await read_progress(self._app, self._message) != "ended"
-        if not (self._is_active or is_left):
-            self._app.sessions.activate(self._message.thread, after=self._processing)
+            progress = partial(read_progress, self._app)
+            sessions.hand_over(self._message, progress, after=self._processing)
+        elif not self._is_active:
+            sessions.activate(self._message.thread, after=self._processing)
         await self._reply.leave()
 
     @property

@@ -87,6 +87,20 @@ class Sessions:
         self._end_wait(thread)
         self._start(self._activate(thread, after))
 
+    def hand_over(
+        self,
+        message: Message,
+        read_progress: ReadProgress,
+        *,
+        after: asyncio.Task[None],
+    ) -> None:
+        """Leave the session to the process that took over a message, `after` the call of `begin`.
+
+        Slack may carry out that call when the other process has ended the session already: then it
+        is set to `active` again.
+        """
+        self._start(self._hand_over(message, read_progress, after))
+
     def show_wait(
         self,
         message: Message,
@@ -164,6 +178,13 @@ class Sessions:
         # Infinite where there are no sessions.
         if self._slack.limits.wait(split_thread_key(thread)[0], SESSION) < math.inf:
             await self._set(thread, "active", PATIENCE_SECONDS)
+
+    async def _hand_over(
+        self, message: Message, read_progress: ReadProgress, after: asyncio.Task[None]
+    ) -> None:
+        await asyncio.wait({after})
+        if await read_progress(message) == "ended":
+            await self._activate(message.thread, None)
 
     async def _set(
         self,
