@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-_MOST = 110
+_MOST = 130
 # Nearly all of the time is spent waiting until the killed process is taken for dead. Each app may
 # open fourteen connections, and PostgreSQL allows a hundred.
 _AT_ONCE = 7
