@@ -49,6 +49,12 @@ async def kioku(folder: Path, owner: str, *command: str) -> Ended:
     return await asyncio.to_thread(ended, folder, *command, **settings)
 
 
+async def restore(folder: Path, dump: Path, owner: str) -> None:
+    """Restore a dump into an empty database, and migrate it."""
+    run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={owner}", str(dump))
+    assert (await kioku(folder, owner, "migrate")).code == 0
+
+
 @pytest.mark.slow
 async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     app: App, empty_database: str, tmp_path: Path
@@ -115,14 +121,7 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     assert not_owner.err.endswith(
         "write the owner's address into DATABASE_OWNER_URL, and run the command again.\n"
     )
-    run(
-        "pg_restore",
-        "--no-owner",
-        "--exit-on-error",
-        f"--dbname={empty_database}",
-        str(dump),
-    )
-    assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
+    await restore(tmp_path, dump, empty_database)
     assert {"store", "messages", "statements"} <= naming(empty_database, "ramen").keys()
     for row_of_snapshot in (
         "INSERT INTO listening (team_id, heard_at) VALUES ('T1', now() - interval '1 hour')",
@@ -242,14 +241,7 @@ async def test_a_workspace_that_uninstalled_leaves_a_restored_database_too(
     printed = await kioku(tmp_path, app.database, "forgotten", "--since", row["at"])
     assert printed.out == f"{team}\tuninstalled\nend\t1\n"
     lines.write_text(printed.out)
-    run(
-        "pg_restore",
-        "--no-owner",
-        "--exit-on-error",
-        f"--dbname={empty_database}",
-        str(dump),
-    )
-    assert (await kioku(tmp_path, empty_database, "migrate")).code == 0
+    await restore(tmp_path, dump, empty_database)
     for _ in range(2):
         assert (
             await kioku(tmp_path, empty_database, "forget-again", str(lines))

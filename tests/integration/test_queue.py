@@ -108,6 +108,19 @@ def work(queue: Queue) -> Work:
     return made
 
 
+def register_endless(queue: Queue) -> asyncio.Event:
+    """Register jobs in the background that never end; return the event that one has begun."""
+    begun = asyncio.Event()
+
+    async def work(label: str) -> None:
+        del label
+        begun.set()
+        await asyncio.Event().wait()
+
+    queue.register("work", BACKGROUND, work, retry=RETRY)
+    return begun
+
+
 async def test_a_job_is_stored_with_its_transaction(
     database: str, pool: Pool, queue: Queue
 ) -> None:
@@ -446,14 +459,7 @@ async def test_a_job_that_takes_long_is_handed_back_when_the_queue_stops(
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """A job that runs is cut off after three seconds, and what waits is left."""
-    begun = asyncio.Event()
-
-    async def work(label: str) -> None:
-        del label
-        begun.set()
-        await asyncio.Event().wait()
-
-    queue.register("work", BACKGROUND, work, retry=RETRY)
+    begun = register_endless(queue)
     queue.start(replies=1, background=2)
     await put(pool, queue, "L1", "running", to=BACKGROUND)
     await asyncio.wait_for(begun.wait(), SECONDS)
@@ -542,14 +548,7 @@ async def test_without_a_worker_a_job_that_takes_long_is_kept_and_then_handed_ba
     database: str, pool: Pool, queue: Queue
 ) -> None:
     """Its process does not count as dead while it runs; at a cancellation it waits again."""
-    begun = asyncio.Event()
-
-    async def work(label: str) -> None:
-        del label
-        begun.set()
-        await asyncio.Event().wait()
-
-    queue.register("work", BACKGROUND, work, retry=RETRY)
+    begun = register_endless(queue)
     await put(pool, queue, "L1", "long", to=BACKGROUND)
     running = asyncio.create_task(queue.run_until_empty())
     await asyncio.wait_for(begun.wait(), SECONDS)
