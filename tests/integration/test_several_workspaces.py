@@ -248,8 +248,13 @@ async def test_two_workspaces_with_the_same_ids(
         # One uninstalls: its tokens go, its rows after the grace; the other is served as before.
         slack.call(one, "uninstall", {})
         await until(lambda: [row["team_id"] for row in tokens(database)] == [two])
-        over = "UPDATE workspaces SET purge_at = now() WHERE team_id = %s AND purge_at > now()"
-        await until(lambda: owner_rows(database, f"{over} RETURNING team_id", one))
+        # Not while the app, in this process, holds the row: it could not commit meanwhile.
+        over = (
+            "UPDATE workspaces SET purge_at = now() WHERE team_id IN (SELECT team_id"
+            " FROM workspaces WHERE team_id = %s AND purge_at > now()"
+            " FOR UPDATE SKIP LOCKED) RETURNING team_id"
+        )
+        await until(lambda: owner_rows(database, over, one))
         await until(lambda: not stored(database, one))
         turns = "SELECT 1 FROM messages WHERE team_id = %s"
         await until(lambda: not owner_rows(database, turns, one))
