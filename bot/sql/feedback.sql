@@ -1,11 +1,11 @@
 -- Ratings of answers by the people who asked.
 
 -- name: rate
--- Rate an answer that this person got; a good rating has no comment.
+-- Rate an answer that this person got; a good rating has no comment. The turn may not have ended:
+-- the buttons are shown with the last words of the answer, before its end is stored.
 INSERT INTO feedback AS given (turn_id, team_id, user_id, rating)
 SELECT id, team_id, user_id, %(rating)s FROM messages
 WHERE id = %(turn)s AND team_id = %(team)s AND user_id = %(user)s
-    AND status IN ('answered', 'stopped')
 ON CONFLICT (turn_id) DO UPDATE
 SET rating = excluded.rating, changed_at = now(),
     comment = CASE excluded.rating WHEN 'bad' THEN given.comment ELSE '' END

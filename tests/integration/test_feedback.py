@@ -71,6 +71,19 @@ async def test_a_second_rating_replaces_the_first(app: App) -> None:
     assert (row["rating"], row["comment"]) == ("good", "")
 
 
+async def test_a_rating_counts_before_the_end_of_the_turn_is_stored(app: App) -> None:
+    """The buttons are in Slack first: a quick click is no click on another person's answer."""
+    asked = await app.ask(app.slack.place(), "What shall I eat?")
+    app.rows(
+        "UPDATE messages SET status = 'waiting', ended_at = NULL WHERE id = %s RETURNING 1",
+        app.turn(asked)["id"],
+    )
+    bad = await rate(app, asked.person, asked, "negative")
+    assert bad.form is not None
+    [row] = stored(app, asked.person)
+    assert row["rating"] == "bad"
+
+
 async def test_only_who_asked_can_rate(app: App) -> None:
     """Somebody else who clicks is told so beside the answer, and nothing is stored."""
     asked = await app.ask(app.slack.place(channel="public"), "hello")
