@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -55,7 +55,6 @@ from memory import (
     Origin,
     Person,
     PersonMessage,
-    Reason,
     Refusal,
     UserFact,
     add_memories,
@@ -64,6 +63,7 @@ from memory import (
     open_questions,
 )
 from memory.credentials import redact
+from memory.formation import VerdictReason
 from memory.postgres import load_statements, person_statement, person_transaction
 from memory.store import MAX_MEMORIES, forgotten_among, memory_page
 
@@ -76,11 +76,6 @@ _DAY_SECONDS = 86_400
 # words are stored as typed.
 _DEADLINE = 5.0
 _DEADLINE_OF_LINE = 1.0
-# The refusals by a verdict. After any other refusal the words are stored as typed: the words of a
-# command are their own evidence.
-_VERDICTS = frozenset[Reason](
-    {"unsupported", "not_asserted", "other_person", "sensitive"}
-)
 
 
 class NotKept(Exception):
@@ -460,10 +455,15 @@ class _Request:
 
 
 def _refused_by_verdict(formed: FormationResult) -> dict[PersonMessage, Refusal]:
-    """Return the first refusal by a verdict of each message from which nothing was formed."""
+    """Return the first refusal by a verdict of each message from which nothing was formed.
+
+    After any other refusal the words are stored as typed: the words of a command are their own
+    evidence.
+    """
+    by_verdict = get_args(VerdictReason)
     refused: dict[PersonMessage, Refusal] = {}
     for one in formed.refused:
-        if one.reason not in _VERDICTS or one.evidence is None:
+        if one.reason not in by_verdict or one.evidence is None:
             continue
         message = one.evidence.original
         if message not in formed.accepted:

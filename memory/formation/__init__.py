@@ -12,3 +12,4 @@ from memory.formation.formation_model import (
     has_not_arrived as has_not_arrived,
 )
 from memory.formation.former import FindReferences as FindReferences
+from memory.formation.proposal import VerdictReason as VerdictReason

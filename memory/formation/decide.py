@@ -66,7 +66,7 @@ def decide(
     for proposal in proposals:
         key = _key(proposal, keys)
         is_new = key not in existing
-        reason = refusal(proposal, at, sensitive)
+        reason: Reason | None = refusal(proposal, at, sensitive)
         if proposal.evidence.key in forgotten:
             reason = "unusable"
         elif reason is None and is_new:

@@ -42,13 +42,17 @@ from memory.model.schemas import (
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.store.memories import Memory
 
+VerdictReason: TypeAlias = Literal[
+    "unsupported",  # the sentence does not say it
+    "not_asserted",  # past, hypothetical, a question, joke or request, or ended
+    "other_person",
+    "sensitive",  # by the installation's policy, too
+]
+"""Why the verdict refuses a proposal."""
 Reason: TypeAlias = Literal[
+    VerdictReason,
     "no_evidence",  # the quote is not in the person's words
     "secret",  # it contains a credential
-    "unsupported",  # by the verdict: the sentence does not say it
-    "not_asserted",  # by the verdict: past, hypothetical, a question, joke or request, or ended
-    "other_person",  # by the verdict
-    "sensitive",  # by the verdict and the installation's policy
     "unreadable",  # the memory model cannot read the message, and can read others
     "full",  # the person has as many memories as are kept
     "unusable",  # an invalid field, a link that was not typed, a row that is gone, a bad answer

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from memory.formation.evidence import TypedMessage
 from memory.formation.formation_model import FormationModel
-from memory.formation.proposal import Proposal, Reason, Verdict
+from memory.formation.proposal import Proposal, Verdict, VerdictReason
 from memory.formation.tool_definitions import tool_definition
 from memory.metrics import step
 from memory.model.dates import EARLIEST, LATEST, Until, until
@@ -124,8 +124,11 @@ async def _ask_for_verdicts(
 
 def refusal(
     proposal: Proposal, at: datetime, sensitive: SensitivePolicy | None
-) -> Reason | None:
-    """Return why the verdict refuses a proposal; None if it is stored or the person is asked."""
+) -> VerdictReason | Literal["unusable"] | None:
+    """Return why the verdict refuses a proposal; None if it is stored or the person is asked.
+
+    Without a verdict it is ``unusable``.
+    """
     verdict = proposal.verdict
     if verdict is None:
         return "unusable"
