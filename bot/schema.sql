@@ -370,14 +370,15 @@ CREATE INDEX store_open_promises ON store ((value->'content'->>'due'))
 CREATE INDEX store_open_promises_of_person ON store (team_id, user_id)
     WHERE value->>'kind' = 'Promise' AND value->'content'->>'state' = 'open';
 
--- When a person is reminded of a promise, at most three times: at 9:00 of its day in their zone;
--- `lead` before the time that it names; and at 9:00 of the next day. Of a promise whose day had
+-- When a person is reminded of a promise, at most three times: at `morning` of its day in their zone;
+-- `lead` before the time that it names; and at `morning` of the next day. Of a promise whose day had
 -- passed when it was made (`said_at`) the day it was made counts, and of one that was put off the day it
--- was put off to. Nothing is said at 9:00 where the other reminder comes no later, or where the promise
--- was made after 9:00. A moment before `said_at` is replaced: by the middle of the time that was left
--- then, or an hour later.
+-- was put off to. Nothing is said at `morning` where the other reminder comes no later, or where the
+-- promise was made after it. A moment before `said_at` is replaced: by the middle of the time that was
+-- left then, or an hour later.
 CREATE FUNCTION reminder_moments(
-        due date, due_time time, lead interval, said_at timestamptz, snoozed_to date, zone text)
+        due date, due_time time, morning time, lead interval, said_at timestamptz, snoozed_to date,
+        zone text)
     RETURNS TABLE (day date, due_time text, at timestamptz)
     LANGUAGE sql STABLE
     AS $$
@@ -389,16 +390,16 @@ CREATE FUNCTION reminder_moments(
                 (due + reminder_moments.due_time) AT TIME ZONE zone AS ends_at
             FROM promise
             WHERE first_day = due AND snoozed_to IS NULL AND reminder_moments.due_time IS NOT NULL
-        ), morning AS (
-            SELECT first_day AS day, (first_day + time '09:00') AT TIME ZONE zone AS at FROM promise
+        ), first AS (
+            SELECT first_day AS day, (first_day + morning) AT TIME ZONE zone AS at FROM promise
         ), planned AS (
-            SELECT morning.day, '' AS due_time, morning.at, NULL::timestamptz AS ends_at FROM morning
+            SELECT first.day, '' AS due_time, first.at, NULL::timestamptz AS ends_at FROM first
             WHERE NOT EXISTS (SELECT FROM timed
-                WHERE timed.ends_at - lead <= morning.at OR morning.at < said_at)
+                WHERE timed.ends_at - lead <= first.at OR first.at < said_at)
             UNION ALL
             SELECT timed.day, timed.due_time, timed.ends_at - lead, timed.ends_at FROM timed
             UNION ALL
-            SELECT first_day + 1, '', (first_day + 1 + time '09:00') AT TIME ZONE zone, NULL FROM promise
+            SELECT first_day + 1, '', (first_day + 1 + morning) AT TIME ZONE zone, NULL FROM promise
         )
         SELECT planned.day, planned.due_time,
             CASE WHEN planned.at > said_at THEN planned.at
@@ -433,6 +434,7 @@ CREATE VIEW promise_reminders WITH (security_invoker = true) AS
                 THEN (value->'content'->>'due')::date END AS due,
             CASE WHEN pg_input_is_valid(value->'content'->>'due_time', 'time')
                 THEN (value->'content'->>'due_time')::time END AS due_time,
+            time '09:00' AS morning,
             -- Somebody waits for what was promised to them; nobody waits for the rest.
             CASE WHEN value->'content'->>'to' <> ''
                 THEN interval '2 hours' ELSE interval '0' END AS lead,
@@ -440,7 +442,8 @@ CREATE VIEW promise_reminders WITH (security_invoker = true) AS
                 THEN settings.time_zone ELSE 'UTC' END AS zone
     ) AS promise
     CROSS JOIN LATERAL reminder_moments(
-        promise.due, promise.due_time, promise.lead, said.at, snoozed.day, promise.zone) AS moment
+        promise.due, promise.due_time, promise.morning, promise.lead, said.at, snoozed.day,
+        promise.zone) AS moment
     -- With LIMIT it is looked up by its key, however few promises the planner expects.
     LEFT JOIN LATERAL (
         SELECT reminder.key, reminder.ts FROM reminders AS reminder
@@ -455,7 +458,7 @@ GRANT SELECT ON promise_reminders TO kioku_app;
 
 -- People who are to be reminded now of a promise of the last thirty days, and whose memory is on. Many
 -- promises of one person are one row. The earliest clock is fourteen hours ahead of UTC, and a
--- reminder comes at most two hours before its time. A plan that was made while tables were empty
+-- reminder comes less than ten hours before its time. A plan that was made while tables were empty
 -- stays: it may read none of them whole.
 CREATE FUNCTION people_to_remind()
     RETURNS TABLE (team_id text, user_id text)
@@ -464,7 +467,7 @@ CREATE FUNCTION people_to_remind()
         WITH people AS MATERIALIZED (
             SELECT reminder.team_id, reminder.user_id FROM promise_reminders AS reminder
             WHERE reminder.due BETWEEN to_char(now() - interval '30 days', 'YYYY-MM-DD')
-                    AND to_char(now() AT TIME ZONE 'UTC' + interval '16 hours', 'YYYY-MM-DD')
+                    AND to_char(now() AT TIME ZONE 'UTC' + interval '1 day', 'YYYY-MM-DD')
                 AND NOT reminder.is_stored
                 AND reminder.at BETWEEN now() - interval '30 days' AND now()
             UNION

@@ -25,7 +25,7 @@ from memory.model import PROMISE_KIND
 from memory.postgres import person_transaction
 from tests.integration.app import App, receiving
 from tests.integration.person import SlackPerson
-from tests.integration.test_promises import SENTENCE, asks, minute
+from tests.integration.test_promises import MORNING, SENTENCE, asks, minute
 from tests.person import Place, elements, shown
 from tests.waiting import until
 
@@ -160,7 +160,7 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     await ann.changed(notice)
     notice = await update_notice(ann, notice)
     assert ann.sentence("promise_pick") not in shown(notice)
-    assert "9:00" in shown(notice)
+    assert f"{MORNING}:00" in shown(notice)
     assert await due(ann) == (None, None, "open")
     await ann.remember("ramen")
     home = shown(await ann.open_home())
@@ -230,9 +230,11 @@ async def test_tomorrow_says_when_the_reminder_comes_and_undo_shows_the_promise_
     reminder = await reminded(ann)
     await ann.press(reminder, "snooze")
     answered = {**await ann.changed(reminder), "channel": "dm"}
-    assert ann.sentence("snoozed", what="") in shown(answered)
+    snoozed = ann.sentence("snoozed", what="")
+    assert snoozed in shown(answered)
+    assert f"{MORNING}:00" in snoozed
     assert await due(ann) == (before, None, "open")
-    assert "9:00" in shown(await update_notice(ann, notice))
+    assert f"{MORNING}:00" in shown(await update_notice(ann, notice))
     await ann.press(answered, "undo_snooze")
     again = await ann.changed(answered)
     acts = [clicked_act(one) for one in elements(again)]

@@ -27,8 +27,11 @@ from tests.waiting import until
 
 SENTENCE = "I promised Mia the Q3 figures"
 WHAT = "the Q3 figures"
-EARLY, NINE = 7, 9
-"""Hours of people's clocks: before the morning's reminders, and when they have come."""
+MORNING = 9
+"""The hour of the morning's reminders on people's clocks."""
+EARLY = MORNING - 2
+LEAD = 2
+"""The hours by which another reminder comes before the time that a promise names."""
 # From UTC, when these tests are read, to a clock that shows `EARLY`.
 _OFFSET = (EARLY - datetime.now(UTC).hour + 11) % 24 - 11
 
@@ -55,7 +58,7 @@ def in_days(days: int) -> dict[str, str]:
     return {"due": (local_now().date() + timedelta(days=days)).isoformat()}
 
 
-SOON, LATER = in_hours(1.9), in_hours(2.5)
+SOON, LATER = in_hours(LEAD - 0.1), in_hours(LEAD + 0.5)
 TODAY, YESTERDAY = in_days(0), in_days(-1)
 
 
@@ -194,8 +197,8 @@ async def stays(app: App) -> AsyncIterator[None]:
         (LATER, nothing, 0),
         (YESTERDAY, nothing, 1),
         (TODAY, nothing, 0),
-        (TODAY, moved(zone_at(NINE)), 1),
-        (in_days(1), moved(zone_at(NINE)), 0),
+        (TODAY, moved(zone_at(MORNING)), 1),
+        (in_days(1), moved(zone_at(MORNING)), 0),
         ({"due": None}, nothing, 0),
         *((SOON, clicked(one), 0) for one in ("done", "dropped", "tomorrow")),
         (SOON, forgotten, 0),
@@ -236,11 +239,11 @@ async def test_what_happens_between_two_minutes_counts(app: App) -> None:
 async def test_an_unanswered_reminder_comes_once_more_the_next_morning(
     app: App,
 ) -> None:
-    """Not before 9:00 of the day after, and never a third time."""
+    """Not before the morning of the day after, and never a third time."""
     place = app.slack.place()
     await promised(app, place, **YESTERDAY)
     seen = []
-    for hour in (EARLY, EARLY, NINE, NINE):
+    for hour in (EARLY, EARLY, MORNING, MORNING):
         await zone(app, place, zone_at(hour))
         await minute(app)
         seen.append(len(reminders(app, place)))
@@ -255,7 +258,7 @@ async def test_the_promises_of_a_day_come_in_one_message(app: App) -> None:
     await promised(app, place, "a review", **YESTERDAY)
     await promised(app, place, "the slides", **evening)
     await promised(app, place, "the plan", **in_days(1))
-    await zone(app, place, zone_at(NINE))
+    await zone(app, place, zone_at(MORNING))
     await minute(app)
     [reminder] = reminders(app, place)
     text = shown(reminder)
@@ -400,7 +403,7 @@ async def test_a_process_that_was_out_of_touch_posts_what_is_still_its_own(
 
 
 async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -> None:
-    """The next reminder is at 9:00 tomorrow; *Undo*, or what is said later, ends that."""
+    """The next reminder is tomorrow morning; *Undo*, or what is said later, ends that."""
     place = app.slack.place()
     memory = await promised(app, place, **in_days(3))
     person = app.person(place)
@@ -408,7 +411,7 @@ async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -
     async def next_day() -> date:
         found = await next_reminders(app.pool, person, [memory.key])
         moment = found[memory.key].astimezone(ZoneInfo(zone_at(EARLY)))
-        assert (moment.hour, moment.minute) == (9, 0)
+        assert (moment.hour, moment.minute) == (MORNING, 0)
         return moment.date()
 
     today = local_now().date()
@@ -537,13 +540,14 @@ def test_when_a_promise_is_reminded_of(
     snoozed_to: str | None,
     expected: list[str],
 ) -> None:
-    """At 9:00 in the person's zone, `lead` before a named time, and at 9:00 of the next day.
+    """In the morning in the person's zone, `lead` before a named time, and in the next morning.
 
+    Morning and lead are arguments: those of the app are chosen in the view `promise_reminders`.
     Expected are the day and the time of the person's clock.
     """
     found = app.rows(
-        "SELECT at FROM reminder_moments(%s::date, %s::time, %s, %s::timestamptz, %s::date, %s)"
-        " ORDER BY at",
+        "SELECT at FROM reminder_moments("
+        "%s::date, %s::time, '09:00', %s, %s::timestamptz, %s::date, %s) ORDER BY at",
         due,
         due_time,
         lead,
