@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 from uuid import uuid4
 
 import pytest
@@ -18,15 +18,23 @@ from bot.ui.acts import (
     ChangePromise,
     DeleteData,
     Edit,
+    Export,
     Forget,
     Hide,
+    Keep,
     Move,
+    Open,
     Position,
+    PreviewCard,
     Rate,
     Redo,
+    Remember,
+    Replace,
     Share,
     ShowShaping,
     Snooze,
+    Switch,
+    TakeBack,
     Undo,
     UndoSnooze,
 )
@@ -58,7 +66,7 @@ async def ann(app: App) -> AsyncIterator[SlackPerson]:
         yield ann
 
 
-Open: TypeAlias = Callable[[SlackPerson], Awaitable[Place]]
+OpenPanel: TypeAlias = Callable[[SlackPerson], Awaitable[Place]]
 
 
 async def _panel_of_command(ann: SlackPerson) -> Place:
@@ -90,7 +98,7 @@ async def _below(ann: SlackPerson, thread: str, key: str) -> Place:
     return await until(found)
 
 
-SURFACES: dict[str, Open] = {
+SURFACES: dict[str, OpenPanel] = {
     "Home": SlackPerson.open_home,
     "command": _panel_of_command,
     "plain words": _panel_of_words,
@@ -565,6 +573,10 @@ async def test_who_has_nothing_is_not_asked_what_to_forget(ann: SlackPerson) -> 
     assert elements(answer) == []
 
 
+NAMING_NOTHING = {Export, Open, PreviewCard, Switch}
+"""The acts that name nothing that a person has; `acts_of` has every other."""
+
+
 async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
     """Return an act of each kind that names something of Ann's."""
     app = ann.app
@@ -597,6 +609,10 @@ async def acts_of(ann: SlackPerson) -> list[ButtonAct]:
         ShowShaping(turn=turn),
         Rate(turn=turn, rating="good"),
         Answer(question=change.id, answer="yes"),
+        Remember(text="I love curry", channel=message.channel_id, ts=message.ts),
+        Keep(channel=message.channel_id, ts=message.ts),
+        Replace(key=memory.key, old=memory.key),
+        TakeBack(key=memory.key),
     ]
 
 
@@ -635,6 +651,7 @@ async def test_click_with_an_act_of_another_person_reads_and_changes_nothing(
     """An act names a memory, never a person: it is looked for among those of who clicks."""
     bo = SlackPerson(ann.app)
     acts = await acts_of(ann)
+    assert set(get_args(ButtonAct)) - {*map(type, acts)} == NAMING_NOTHING
     before = await ann.app.memories(ann.person)
     for act in acts:
         answer = await ann.app.click(bo.person, act)
