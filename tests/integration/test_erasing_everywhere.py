@@ -12,13 +12,20 @@ import pytest
 from bot.conversation.inbox import ANSWER, store_message
 from bot.locale import Localizer, say
 from bot.memories import data
-from bot.memories.data import DELETE_FILE, TABLES, delete_file, erase_person
+from bot.memories.data import (
+    DELETE_FILE,
+    TABLES,
+    delete_file,
+    erase_person,
+    export_person,
+)
 from bot.memories.home import publish_home, publish_later
 from bot.pipeline.formation import form_memories
 from bot.ui.acts import Export
 from bot.ui.forms import receipt_view
 from memory import Person
 from memory.postgres import load_statements
+from tests.conftest import ROOT
 from tests.databases import naming
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -167,6 +174,18 @@ def test_each_column_of_messages_is_erased_and_exported(app: App) -> None:
     assert left_out == NOT_EXPORTED, (
         "`messages` in bot/sql/data.sql, or NOT_EXPORTED, lacks it"
     )
+
+
+async def test_the_page_of_the_export_names_each_key(app: App) -> None:
+    """It names those of the document, and of each entry of its lists that this person has."""
+    person = await lived(app, app.slack.place())
+    document = await export_person(app.pool, person, app.core.settings)
+    keys = set(document)
+    for part in document.values():
+        entries = part if isinstance(part, list) else [part]
+        keys.update(*(entry for entry in entries if isinstance(entry, dict)))
+    page = (ROOT / "docs" / "reference" / "export.md").read_text("utf-8")
+    assert keys - set(re.findall(r"`(\w+)`", page)) == set()
 
 
 async def test_the_exported_file_is_deleted_in_slack(app: App) -> None:
