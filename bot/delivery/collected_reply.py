@@ -7,7 +7,7 @@ from typing import Self
 
 from bot.locale import Localizer, language_of
 from bot.types import Task
-from bot.ui.payloads import PayloadMaker
+from bot.ui.panel import Done
 
 
 class CollectedReply:
@@ -44,7 +44,7 @@ class CollectedReply:
         """Take the whole reply."""
         self.text = text
 
-    async def tell(self, make_payload: PayloadMaker) -> str:
+    async def tell(self, done: Done) -> str:
         """Raise `NotImplementedError`: the model is offered no tools that show something."""
         raise NotImplementedError
 
@@ -52,5 +52,5 @@ class CollectedReply:
         """Return the text so far."""
         return self.text
 
-    async def show(self, makers: Sequence[PayloadMaker]) -> None:
+    async def show(self, messages: Sequence[Done]) -> None:
         """Do nothing: only the reply is returned."""

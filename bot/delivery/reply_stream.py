@@ -21,7 +21,8 @@ from bot.slack.sessions import SESSION_SECONDS, title_of
 from bot.types import Task
 from bot.ui.blocks import Block, footer, task_chunk
 from bot.ui.lines import off_line
-from bot.ui.payloads import PayloadMaker
+from bot.ui.panel import Done
+from bot.ui.payloads import done_payload
 from memory import DM
 
 log = logging.getLogger(__name__)
@@ -121,12 +122,12 @@ class ReplyStream:
         has_ended = await self._reply.finish(text, below)
         self._is_active = has_ended and was_set
 
-    async def tell(self, make_payload: PayloadMaker) -> str:
+    async def tell(self, done: Done) -> str:
         """Post a message of the app's own as the whole reply; return its text.
 
         Raises as `finish` does.
         """
-        payload = await make_payload(await self.localizer())
+        payload = done_payload(await self.localizer(), done)
         await self._reply.tell(payload)
         return payload["text"]
 
@@ -139,18 +140,18 @@ class ReplyStream:
         self._is_active = has_ended and was_set
         return self._reply.text
 
-    async def show(self, makers: Sequence[PayloadMaker]) -> None:
-        """Send the messages that `makers` return; in a channel only the person sees them."""
+    async def show(self, messages: Sequence[Done]) -> None:
+        """Send messages below the reply; in a channel only the person sees them."""
         in_dm = self._turn.view.own.audience == DM
-        for make_payload in makers:
-            payload = await make_payload(await self.localizer())
-            client = self._app.slack.client(
-                self._message.team_id, patience=PATIENCE_SECONDS
-            )
+        localizer = await self.localizer()
+        client = self._app.slack.client(
+            self._message.team_id, patience=PATIENCE_SECONDS
+        )
+        for done in messages:
             try:
                 await show_privately(
                     client,
-                    payload,
+                    done_payload(localizer, done),
                     channel=self._message.channel_id,
                     user=self._message.user_id,
                     thread_ts=self._message.thread_ts,

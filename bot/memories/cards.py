@@ -17,8 +17,8 @@ from bot.app import App
 from bot.locale import Localizer
 from bot.people import person_refusal
 from bot.slack.messages import slack_user
-from bot.ui.blocks import Payload
-from bot.ui.cards import MOST_LINES, card_payload
+from bot.ui.cards import MOST_LINES, card_line
+from bot.ui.panel import Done
 from memory import Memory, Person
 from memory.model import folded
 from memory.store import read_card
@@ -109,7 +109,7 @@ def _named(
 
 async def shown_card(
     app: App, asker: Person, owner: Person, localizer: Localizer
-) -> Payload:
+) -> Done:
     """Return a colleague's card for the asker."""
     settings = await app.people.settings(owner, keep_new=False)
     lines: Sequence[Memory] = ()
@@ -117,7 +117,7 @@ async def shown_card(
         app.settings, owner
     ):
         lines = await read_card(app.pool, asker, owner, most=MOST_LINES)
-    return card_payload(localizer, slack_user(owner.user_id), lines)
+    return Done(line=card_line(localizer, slack_user(owner.user_id), lines))
 
 
 def _words(name: str) -> list[str]:

@@ -123,7 +123,7 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             return await _show_shaping(app, click, act)
         case PreviewCard():
             card = await shown_card(app, click.person, click.person, click.localizer)
-            return forms.final_view(click.localizer, "card_title", card["text"])
+            return forms.final_view(click.localizer, "card_title", card.line)
         case Open():
             return await _open(app, click, act)
         case Switch():

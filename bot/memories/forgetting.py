@@ -19,10 +19,10 @@ from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.queue.queue import BACKGROUND
 from bot.ui.acts import Forget, Position, Undo
-from bot.ui.blocks import Payload, as_mrkdwn, bulleted, button, payload, truncate
+from bot.ui.blocks import as_mrkdwn, bulleted, button, truncate
 from bot.ui.lines import memory_line, question_line
 from bot.ui.panel import Click, Done, answer_buttons
-from bot.ui.payloads import done_payload, forget_button, forget_question, with_others
+from bot.ui.payloads import forget_button, forget_question, with_others
 from memory import (
     ChangeGone,
     Forgotten,
@@ -70,18 +70,18 @@ async def forget_words_question(
 
 async def forget_question_about(
     app: App, person: Person, localizer: Localizer, selection: Selection
-) -> Payload | None:
+) -> Done | None:
     """Return the question whether to forget a selection; None if its memories do not exist.
 
     Messages, or what was said in a period, may be stored even if there is no memory of them.
     """
     if selection.everything:
-        return done_payload(localizer, forget_everything_question(localizer))
+        return forget_everything_question(localizer)
     if selection.keys:
         memories = await _memories(app, person, selection.keys)
         if not memories:
             return None
-        return done_payload(localizer, forget_question(localizer, memories))
+        return forget_question(localizer, memories)
     found = await selected(app.pool, person, selection)
     if not (found or selection.messages or selection.until):
         return None
@@ -93,7 +93,7 @@ async def forget_question_about(
     if more > 0:
         lines.append(localizer.say("forget_more", count=more))
     line = f"{localizer.say('forget_these')}\n{bulleted(lines)}"
-    return payload(line, forget_button(localizer, Forget.of(selection)))
+    return Done(line=line, buttons=[forget_button(localizer, Forget.of(selection))])
 
 
 async def _memories(app: App, person: Person, keys: Iterable[str]) -> list[Memory]:

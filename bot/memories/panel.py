@@ -22,11 +22,11 @@ from bot.people import (
     refusal_in,
 )
 from bot.ui.acts import Position
-from bot.ui.blocks import Payload, as_mrkdwn, escaped, payload
+from bot.ui.blocks import as_mrkdwn, escaped
 from bot.ui.cards import MOST_LINES
 from bot.ui.lines import change_line, kept_for, memory_line
-from bot.ui.panel import PAGE_SIZE, Content
-from bot.ui.payloads import list_payload
+from bot.ui.panel import PAGE_SIZE, Content, Done
+from bot.ui.payloads import list_done
 from memory import Person, list_changes, list_memories, open_questions
 from memory.model import MessageKey, provider_and_name
 from memory.postgres import fetch_rows, load_statements, person_transaction
@@ -166,9 +166,9 @@ async def _with_kept(app: App, person: Person, content: Content) -> Content:
     return replace(content, kept=lines, viewer=person, found=found)
 
 
-async def newest_payload(
+async def newest_done(
     app: App, person: Person, localizer: Localizer, position: Position
-) -> Payload:
+) -> Done:
     """Return the newest memories, those with some words, or changes, with *Show All*.
 
     Messages of the person that are not read yet are counted below the list, and their formation is
@@ -190,9 +190,9 @@ async def newest_payload(
         found = (await list_memories(app.pool, person))[:_NEWEST]
         none = localizer.say("panel_none")
     if not found:
-        return payload("\n".join([none, *notes]))
+        return Done(line="\n".join([none, *notes]))
     lines = [memory_line(localizer, memory) for memory in found]
-    return list_payload(localizer, localizer.say("panel_title"), lines, notes, position)
+    return list_done(localizer, localizer.say("panel_title"), lines, notes, position)
 
 
 async def _newest_changes(
@@ -201,14 +201,12 @@ async def _newest_changes(
     localizer: Localizer,
     position: Position,
     notes: Sequence[str],
-) -> Payload:
+) -> Done:
     changes = await list_changes(app.pool, person, limit=_NEWEST)
     if not changes:
-        return payload("\n".join([localizer.say("changes_none"), *notes]))
+        return Done(line="\n".join([localizer.say("changes_none"), *notes]))
     lines = [change_line(localizer, one) for one in changes]
-    return list_payload(
-        localizer, localizer.say("changes_title"), lines, notes, position
-    )
+    return list_done(localizer, localizer.say("changes_title"), lines, notes, position)
 
 
 def data_handling(

@@ -8,9 +8,8 @@ the person's click decides. It also decides where memory needs their consent.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time, tzinfo
-from functools import partial
 from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
@@ -31,23 +30,20 @@ from bot.memories.forgetting import (
     receipt_of_message,
 )
 from bot.memories.kept_lines_acts import keep_words
-from bot.memories.panel import newest_payload
+from bot.memories.panel import newest_done
 from bot.memories.switches import EVERYWHERE, MORNING, turn_off, turn_on
 from bot.notices import add_notice
 from bot.people import read_memory_state
 from bot.slack.messages import mentions
 from bot.slack.names import MessageNames
 from bot.ui.acts import Keep, Open, Position
-from bot.ui.blocks import Payload, payload
 from bot.ui.lines import notable_changes
 from bot.ui.panel import Done
 from bot.ui.payloads import (
-    PayloadMaker,
     consent_question,
-    done_payload,
     off_done,
     on_done,
-    open_payload,
+    open_done,
     refusal_done,
 )
 from memory import (
@@ -58,7 +54,6 @@ from memory import (
     MemoryOff,
     MemoryTools,
     PersonMessage,
-    Refusal,
     Selection,
     memory_tools,
 )
@@ -139,11 +134,17 @@ _KEEP_DEFINITION = function_tool(KEEP_TOOL, _KEEP, _KEPT_PARAMETERS, ["quote"])
 class Toolbox:
     """The tools that the model may call while it answers one message.
 
-    `definitions` are the tools as the Responses API takes them. `zone` is the person's time zone.
+    `definitions` are the tools as the Responses API takes them. `localizer` is the person's.
     `switched_on`: a call has switched memory on.
     """
 
-    def __init__(self, app: App, turn: Turn, names: MessageNames, zone: tzinfo) -> None:
+    def __init__(
+        self,
+        app: App,
+        turn: Turn,
+        names: MessageNames,
+        localizer: Localizer,
+    ) -> None:
         message = turn.message
         state = turn.memory_state
         off = state.off is not None
@@ -151,7 +152,7 @@ class Toolbox:
         self._turn = turn
         self._message = message
         self._names = names
-        self._zone = zone
+        self._localizer = localizer
         in_channel = message.audience != DM and PUBLIC in turn.view.audiences
         formed_later = (
             app.settings.formation != "off" and state.settings.eagerness != "asked"
@@ -164,7 +165,7 @@ class Toolbox:
             channel=message.channel_id,
             ts=message.ts,
             actor="tool",
-            zone=zone,
+            zone=localizer.zone,
             reply_to=final_question(turn.last_reply or ""),
         )
         self._memory = MemoryTools(
@@ -178,7 +179,7 @@ class Toolbox:
             find_references=names.find,
         )
         # Keyed by what they show, so that a repeated request is shown only once.
-        self._shown: dict[str, PayloadMaker] = {}
+        self._shown: dict[str, Done] = {}
         self._calls = 0
         self._switched_off = False
         self._kept = False
@@ -217,21 +218,21 @@ class Toolbox:
         return bool(self._shown)
 
     @property
-    def shown(self) -> list[PayloadMaker]:
+    def messages(self) -> list[Done]:
         """The messages to show the person after the reply."""
-        memory = self._memory
-        shown: list[PayloadMaker] = []
+        messages: list[Done] = []
         if self._turn.memory_state.needs_consent_question:
-            shown.append(_made(consent_question))
-        shown += [self._refusal(one) for one in memory.refused[:_REFUSALS_SHOWN]]
-        if memory.to_forget:
-            keys = memory.to_forget[:MAX_KEYS]
-            shown.append(self._forget_question(Selection(keys=keys)))
-        shown += self._shown.values()
-        return shown
+            messages.append(consent_question(self._localizer))
+        facts = self._app.stores_facts
+        messages += [
+            refusal_done(self._localizer, one, facts=facts)
+            for one in self._memory.refused[:_REFUSALS_SHOWN]
+        ]
+        messages += self._shown.values()
+        return messages
 
     @property
-    def answer(self) -> PayloadMaker | None:
+    def answer(self) -> Done | None:
         """In a direct message, the one message that says all that the calls did.
 
         It is the whole answer if the model adds nothing to it. None if there is no such message, or
@@ -239,8 +240,8 @@ class Toolbox:
         """
         if self._message.audience != DM or self.shows_card:
             return None
-        shown = self.shown
-        return shown[0] if len(shown) == 1 else None
+        messages = self.messages
+        return messages[0] if len(messages) == 1 else None
 
     async def call(self, name: str, arguments: str) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
@@ -267,7 +268,12 @@ class Toolbox:
             return _json(await self._keep(given))
         if name == COLLEAGUE_TOOL:
             return _json(await self._ask_about(str(given.get("name") or "")))
-        return await self._memory.call(name, given)
+        told = await self._memory.call(name, given)
+        if keys := self._memory.to_forget[:MAX_KEYS]:
+            self._shown["forget memories"] = await self._forget_question(
+                Selection(keys=keys)
+            )
+        return told
 
     def _redacted(self, text: str) -> str:
         return redact(text, self._turn.removed).text
@@ -316,13 +322,12 @@ class Toolbox:
         elif given.get("list") == "settings":
             opens = Open(form="settings")
         if self._message.audience == DM and isinstance(opens, Position):
-            self._shown["open"] = partial(
-                newest_payload, self._app, self._message.person, position=opens
+            shown = await newest_done(
+                self._app, self._message.person, self._localizer, opens
             )
         else:
-            self._shown["open"] = _made(
-                lambda localizer: open_payload(localizer, opens)
-            )
+            shown = open_done(self._localizer, opens)
+        self._shown["open"] = shown
         return {"shown_privately": True}
 
     async def _ask_about(self, who: str) -> Output:
@@ -337,10 +342,8 @@ class Toolbox:
             if owner.colleagues:
                 unanswered["colleagues"] = owner.colleagues
             return unanswered
-
-        self._shown[f"card {owner.user_id}"] = partial(
-            shown_card, self._app, asker, owner
-        )
+        card = await shown_card(self._app, asker, owner, self._localizer)
+        self._shown[f"card {owner.user_id}"] = card
         return {"shown_privately": True}
 
     async def _keep(self, given: Arguments) -> Output:
@@ -352,29 +355,28 @@ class Toolbox:
             thread_ts=message.thread_ts,
             decision=given.get("is_decision") is True,
         )
-        localizer = await self._app.people.localizer(message.person)
         if self._turn.removed:
             # The words that are stored have a gap where the credential was.
-            return self._not_kept(localizer.say("refused_secret"))
+            return self._not_kept(self._localizer.say("refused_secret"))
         try:
             done = await keep_words(
                 self._app,
                 message.person,
-                localizer,
+                self._localizer,
                 wanted,
                 self._turn.words,
                 str(given.get("quote") or ""),
             )
         except EXPECTED as problem:
-            return self._not_kept(explain(localizer, problem))
+            return self._not_kept(explain(self._localizer, problem))
         self._kept = True
         if done.buttons:
-            self._shown["keep"] = _made(lambda _: done)
+            self._shown["keep"] = done
         return {"done": True, "kept": "a line in the thread says so"}
 
     def _not_kept(self, line: str) -> Output:
         """Show the person why nothing was kept."""
-        self._shown["keep"] = _made(lambda _: Done(line=line))
+        self._shown["keep"] = Done(line=line)
         return {"done": False, "told": _TOLD}
 
     async def _stored(self, words: str) -> str:
@@ -386,7 +388,7 @@ class Toolbox:
         off = await turn_off(self._app, self._message.person, scope, until=end)
         self._switched_off = True
         # Off everywhere and off in one place are two switches, each with its own button.
-        self._shown[f"off {scope}"] = _made(lambda localizer: off_done(localizer, off))
+        self._shown[f"off {scope}"] = off_done(self._localizer, off)
         return end.isoformat(timespec="minutes") if end else "until they switch it on"
 
     async def _incognito(self, given: Arguments) -> Output:
@@ -405,7 +407,7 @@ class Toolbox:
             return _error("Memory is off already.")
         moment: datetime | None = None
         if given.get("until"):
-            moment = _moment(given["until"], self._zone, at=time(MORNING))
+            moment = _moment(given["until"], self._localizer.zone, at=time(MORNING))
             if moment is None or moment <= datetime.now(UTC):
                 return _error(
                     "`until` is not a time later than now: write ISO 8601, such as"
@@ -419,7 +421,7 @@ class Toolbox:
         if state.off is None:
             return _error("Memory is on.")
         if self._app.settings.consent == "ask" and not state.settings.agreed:
-            self._shown["resume"] = _made(consent_question)
+            self._shown["resume"] = consent_question(self._localizer)
             return {"proposed": True, "done": False}
         scope = state.off.scope
         scopes: list[str | None] = [None]
@@ -431,9 +433,7 @@ class Toolbox:
             await turn_on(self._app, self._message.person, one, agrees=False)
         self.switched_on = True
         eagerness = state.settings.eagerness
-        self._shown["resume"] = _made(
-            lambda localizer: on_done(localizer, scope, eagerness)
-        )
+        self._shown["resume"] = on_done(self._localizer, scope, eagerness)
         return {"done": True, "memory": "on"}
 
     async def _forget(self, given: Arguments) -> Output:
@@ -443,24 +443,18 @@ class Toolbox:
         selection = self._selection(given)
         if isinstance(selection, str):
             return _error(selection)
-        person = self._message.person
-        localizer = await self._app.people.localizer(person)
-        question = await forget_question_about(self._app, person, localizer, selection)
-        return self._proposed(
-            self._forget_question(selection), found=question is not None
-        )
+        question = await self._forget_question(selection)
+        return self._proposed(question, found=bool(question.buttons))
 
     async def _forget_words(self, words: str) -> Output:
         person = self._message.person
-
-        async def ask(localizer: Localizer) -> Payload:
-            question = await forget_words_question(self._app, person, localizer, words)
-            return done_payload(localizer, question)
-
+        question = await forget_words_question(
+            self._app, person, self._localizer, words
+        )
         found = await memory_page(self._app.pool, person, words, size=1)
-        return self._proposed(ask, found=found.total > 0)
+        return self._proposed(question, found=found.total > 0)
 
-    def _proposed(self, ask: PayloadMaker, *, found: bool) -> Output:
+    def _proposed(self, question: Done, *, found: bool) -> Output:
         """Show the person the question whether to forget something; return what the model is told.
 
         Only in a direct message it is told that there is nothing to forget, because its answer in a
@@ -468,30 +462,24 @@ class Toolbox:
         """
         if not found and self._message.audience == DM:
             return {"done": False, "not_found": True}
-        self._shown["forget" if found else "nothing to forget"] = ask
+        self._shown["forget" if found else "nothing to forget"] = question
         return {"proposed": True, "done": False}
 
-    def _refusal(self, refused: Refusal) -> PayloadMaker:
-        facts = self._app.stores_facts
-        return _made(lambda localizer: refusal_done(localizer, refused, facts=facts))
-
-    def _forget_question(self, selection: Selection) -> PayloadMaker:
-        person = self._message.person
-
-        async def ask(localizer: Localizer) -> Payload:
-            question = await forget_question_about(
-                self._app, person, localizer, selection
-            )
-            return question or payload(localizer.say("memory_gone"))
-
-        return ask
+    async def _forget_question(self, selection: Selection) -> Done:
+        """Return the question whether to forget a selection, or a line if there is nothing."""
+        question = await forget_question_about(
+            self._app, self._message.person, self._localizer, selection
+        )
+        return question or Done(line=self._localizer.say("memory_gone"))
 
     def _selection(self, given: Arguments) -> Selection | str:
         """Return everything or the time that is meant, or an error message for the model."""
         if given.get("everything") is True:
             return Selection(everything=True)
         ends = {name: given[name] for name in ("since", "until") if given.get(name)}
-        moments = {name: _moment(end, self._zone) for name, end in ends.items()}
+        moments = {
+            name: _moment(end, self._localizer.zone) for name, end in ends.items()
+        }
         if not ends or None in moments.values():
             return (
                 "Give `words`, `everything`, or `since`, `until` or both in ISO 8601, such as"
@@ -521,15 +509,13 @@ class Toolbox:
         previous = given.get("which") == "previous_message"
         if previous and last is not None:
             selection = Selection(messages=[(message.channel_id, last)])
-            self._shown["forget"] = self._forget_question(selection)
+            self._shown["forget"] = await self._forget_question(selection)
             return {
                 "not_remembered": "previous_message",
                 "done": False,
                 "proposed": True,
             }
-        self._shown["not_remembered"] = _made(
-            lambda localizer: receipt_of_message(localizer, forgotten)
-        )
+        self._shown["not_remembered"] = receipt_of_message(self._localizer, forgotten)
         if previous:
             return _error("There is no message before this one.")
         return {"not_remembered": "this_message", "done": True}
@@ -548,18 +534,6 @@ def tool_definitions(
     if in_channel:
         tools.append(_KEEP_DEFINITION)
     return tools
-
-
-def _made(make: Callable[[Localizer], Payload | Done]) -> PayloadMaker:
-    """Return a maker of a message that nothing has to be read for."""
-
-    async def made(localizer: Localizer) -> Payload:
-        shown = make(localizer)
-        if isinstance(shown, Done):
-            return done_payload(localizer, shown)
-        return shown
-
-    return made
 
 
 def _moment(given: object, zone: tzinfo, *, at: time = time()) -> datetime | None:

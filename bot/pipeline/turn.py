@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import NamedTuple
 
 from bot.app import App
@@ -38,7 +38,7 @@ from bot.slack.names import MessageNames
 from bot.types import KEPT_ANSWER, Reply
 from bot.ui.blocks import one_line, reply_text, with_notes
 from bot.ui.kept_lines import quote
-from bot.ui.payloads import PayloadMaker
+from bot.ui.panel import Done
 from memory import DM, Memory, Person, recall_memories
 from memory.metrics import step_ended
 from memory.model import KEPT_KIND, texts
@@ -67,7 +67,7 @@ class _Result:
     @property
     def is_shaped(self) -> bool:
         """Whether the answer contains words of memories, and no tool acted or showed something."""
-        if not self.is_answer or self.tools.acted or self.tools.shown:
+        if not self.is_answer or self.tools.acted or self.tools.messages:
             return False
         seen = [*self.prompt.recalled.memories, *self.tools.looked_up]
         return bool(in_answer(seen, self.prompt.question, self.text))
@@ -112,7 +112,7 @@ async def answer_message(app: App, claimed: ClaimedMessage) -> Answered:
             if result.outcome == "answered":
                 step_ended("reply ready", began - claimed.waited)
             if told is None:
-                await sink.show(result.tools.shown)
+                await sink.show(result.tools.messages)
     # Kept lines may be taken back, so no answer that repeats one is stored.
     if quoted_in(result.prompt.kept, result.prompt.question, text):
         text = KEPT_ANSWER
@@ -145,7 +145,7 @@ def _left_out(turn: Turn) -> bool:
     return bool(turn.removed) and turn.memory_state.on_record
 
 
-def _told_instead(turn: Turn, result: _Result, answer: str) -> PayloadMaker | None:
+def _told_instead(turn: Turn, result: _Result, answer: str) -> Done | None:
     """Return the message of a tool call that is the whole answer; None if there is another."""
     if result.outcome == "stopped" or answer or _left_out(turn):
         return None
@@ -153,7 +153,7 @@ def _told_instead(turn: Turn, result: _Result, answer: str) -> PayloadMaker | No
 
 
 async def _deliver(
-    turn: Turn, result: _Result, sink: ReplySink, answer: str, told: PayloadMaker | None
+    turn: Turn, result: _Result, sink: ReplySink, answer: str, told: Done | None
 ) -> str:
     """Deliver the answer, or what takes its place; return the text that was delivered."""
     if result.outcome == "stopped":
@@ -279,8 +279,8 @@ async def _ask_model(
         asker=person_reference(message.user_id),
         channel_id=message.channel_id,
     )
-    zone = await _zone(turn, sink)
-    tools = Toolbox(app, turn, names, zone)
+    localizer = await _localizer(turn, sink)
+    tools = Toolbox(app, turn, names, localizer)
     if not (question or brought.asks):
         nothing = Prompt(
             question="",
@@ -289,7 +289,7 @@ async def _ask_model(
             unread=message.unread,
         )
         return _Result(outcome="answered", text="", prompt=nothing, tools=tools)
-    now = datetime.now(zone)
+    now = datetime.now(localizer.zone)
     prompt = await _prompt(app, turn, question, brought, recalling, names, now)
     offered = tools if sink.interactive else None
     request = Reduction(prompt, offered, may_search=app.settings.may_search)
@@ -329,12 +329,12 @@ async def _send(
     )
 
 
-async def _zone(turn: Turn, sink: ReplySink) -> tzinfo:
-    """Return the person's time zone; for somebody new Slack is asked first."""
+async def _localizer(turn: Turn, sink: ReplySink) -> Localizer:
+    """Return the person's localizer as Slack last said; for somebody new it is asked first."""
     settings = turn.memory_state.settings
     if settings.time_zone is not None:
-        return settings.zone
-    return (await sink.localizer()).zone
+        return settings.localizer(turn.message.text)
+    return await sink.localizer()
 
 
 async def _reply(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.locale import Localizer
-from bot.ui.blocks import Payload, as_mrkdwn, bulleted, payload
+from bot.ui.blocks import as_mrkdwn, bulleted
 from bot.ui.lines import sentence_of
 from memory import Memory
 
@@ -23,9 +23,7 @@ def card_lines(localizer: Localizer, memories: Sequence[Memory]) -> list[str]:
     return lines
 
 
-def card_payload(
-    localizer: Localizer, user: str, memories: Sequence[Memory]
-) -> Payload:
+def card_line(localizer: Localizer, user: str, memories: Sequence[Memory]) -> str:
     """Return the card of the user with this Slack id as a colleague sees it.
 
     Slack sends no notification for a mention to somebody who cannot see it.
@@ -33,5 +31,5 @@ def card_payload(
     who = f"<@{user}>"
     lines = card_lines(localizer, memories)
     if not lines:
-        return payload(localizer.say("card_nothing", who=who))
-    return payload(f"{localizer.say('card_says', who=who)}\n{bulleted(lines)}")
+        return localizer.say("card_nothing", who=who)
+    return f"{localizer.say('card_says', who=who)}\n{bulleted(lines)}"

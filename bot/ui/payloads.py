@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeAlias
 from uuid import UUID
 
 from bot.locale import Localizer
@@ -59,8 +58,6 @@ from memory.store import KeptMemory
 
 # Credentials are never stored, and sensitive information is not with KIOKU_SENSITIVE=never.
 _FINAL: frozenset[Reason] = frozenset({"secret", "sensitive", "full"})
-PayloadMaker: TypeAlias = Callable[[Localizer], Awaitable[Payload]]
-"""A function that returns a private message to the person whose localizer it is given."""
 _MOST_ROWS = 10  # rows of memories that can each be forgotten
 
 
@@ -158,9 +155,9 @@ def _open_promises(
     return promises
 
 
-def consent_question(localizer: Localizer) -> Payload:
+def consent_question(localizer: Localizer) -> Done:
     """Return the question whether the person wants to be remembered."""
-    return payload(localizer.say("consent_ask"), *consent_buttons(localizer))
+    return Done(line=localizer.say("consent_ask"), buttons=consent_buttons(localizer))
 
 
 def off_done(localizer: Localizer, off: Off) -> Done:
@@ -237,23 +234,23 @@ def _forget_rows(localizer: Localizer, memories: Sequence[Memory]) -> list[Block
     return rows
 
 
-def list_payload(
+def list_done(
     localizer: Localizer,
     title: str,
     lines: Sequence[str],
     notes: Sequence[str],
     position: Position,
-) -> Payload:
+) -> Done:
     """Return the newest lines of a list, notes, and the button that opens the panel there."""
     text = "\n".join([f"*{title}*", bulleted(lines), *notes])
     show_all = button(localizer.say("show_all"), position)
-    return payload(text, show_all)
+    return Done(line=text, buttons=[show_all])
 
 
-def open_payload(localizer: Localizer, opens: Position | Open) -> Payload:
+def open_done(localizer: Localizer, opens: Position | Open) -> Done:
     """Return a button that opens the panel or a form, for somebody who asked for it in words."""
     show = button(localizer.say("show_button"), opens)
-    return payload(localizer.say("open_line"), show)
+    return Done(line=localizer.say("open_line"), buttons=[show])
 
 
 def refusal_done(localizer: Localizer, refusal: Refusal, *, facts: bool) -> Done:

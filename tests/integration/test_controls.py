@@ -14,7 +14,7 @@ import pytest
 
 from bot.conversation.inbox import take_message
 from bot.conversation.turns import begin_turn
-from bot.locale import say
+from bot.locale import Localizer, say
 from bot.memories.channels import change_channel
 from bot.memories.forgetting import forget_all_of
 from bot.memories.switches import change_settings, turn_off, turn_on
@@ -497,7 +497,7 @@ async def begun(app: App, said: Message) -> Toolbox:
     assert waiting is not None
     turn = await begin_turn(app.core, waiting, question=said.text, words=said.text)
     names = MessageNames(app.core.names, said.team_id)
-    return Toolbox(app.core, turn, names, UTC)
+    return Toolbox(app.core, turn, names, Localizer("en"))
 
 
 @pytest.mark.parametrize(

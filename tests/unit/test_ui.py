@@ -87,12 +87,12 @@ from bot.ui.payloads import (
     done_payload,
     forget_button,
     forget_question,
-    list_payload,
+    list_done,
     notice_payload,
     off_done,
     on_button,
     on_done,
-    open_payload,
+    open_done,
     refusal_done,
     with_others,
 )
@@ -605,28 +605,25 @@ def test_every_other_message_fits(
     everything = forget_button(localizer, Forget(everything=True))
     question = forget_question(localizer, _many([memory] * 3))
     gone = Done(line=localizer.say("forgotten", what=escaped(text)))
-    for payload in (
-        done_payload(localizer, said),
+    for shown in (
+        said,
         consent_question(localizer),
-        done_payload(localizer, off_done(localizer, off)),
-        done_payload(localizer, on_done(localizer, off.scope, "asked")),
-        done_payload(
-            localizer,
-            Done(line=localizer.say("forget_everything_ask"), buttons=[everything]),
-        ),
-        done_payload(localizer, question),
-        done_payload(localizer, forget_question(localizer, [memory])),
-        done_payload(localizer, with_others(localizer, gone, _many([memory])[:9])),
-        list_payload(
+        off_done(localizer, off),
+        on_done(localizer, off.scope, "asked"),
+        Done(line=localizer.say("forget_everything_ask"), buttons=[everything]),
+        question,
+        forget_question(localizer, [memory]),
+        with_others(localizer, gone, _many([memory])[:9]),
+        list_done(
             localizer,
             localizer.say("changes_title"),
             [memory_line(localizer, memory)] * 5,
             [localizer.say("messages_unformed", count=100)],
             Position(of=text),
         ),
-        open_payload(localizer, Position(list="changes")),
+        open_done(localizer, Position(list="changes")),
     ):
-        message_fits(payload)
+        message_fits(done_payload(localizer, shown))
 
 
 @pytest.mark.parametrize("line", ["", " \n"])
