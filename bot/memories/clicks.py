@@ -18,7 +18,6 @@ from bot.access import admit
 from bot.app import App
 from bot.locale import Localizer
 from bot.memories.adding import add_lines, blocked, remember_as_typed
-from bot.memories.cards import shown_card
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import (
@@ -51,7 +50,6 @@ from bot.ui.acts import (
     Move,
     Open,
     Position,
-    PreviewCard,
     Rate,
     Redo,
     Remember,
@@ -121,9 +119,6 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
             return act
         case ShowShaping():
             return await _show_shaping(app, click, act)
-        case PreviewCard():
-            card = await shown_card(app, click.person, click.person, click.localizer)
-            return forms.final_view(click.localizer, "card_title", card.line)
         case Open():
             return await _open(app, click, act)
         case Switch():

@@ -85,12 +85,6 @@ class ShowShaping(_Act):
     turn: UUID
 
 
-class PreviewCard(_Act):
-    """Show the person's card as a colleague sees it."""
-
-    act: Literal["preview"] = "preview"
-
-
 class Open(_Act):
     """Open a form that is not about a single memory."""
 
@@ -363,7 +357,6 @@ UndoAct: TypeAlias = Undo | Redo | UndoSnooze
 ButtonAct: TypeAlias = (
     Position
     | ShowShaping
-    | PreviewCard
     | Open
     | Switch
     | Answer

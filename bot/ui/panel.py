@@ -28,7 +28,6 @@ from bot.ui.acts import (
     Open,
     Place,
     Position,
-    PreviewCard,
     Redo,
     Row,
     Share,
@@ -537,13 +536,10 @@ def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
 
 
 def _card(localizer: Localizer, memories: Sequence[Memory]) -> list[Block]:
-    """Return what the person shows to colleagues, with a preview button."""
-    blocks = [_DIVIDER, header(localizer.say("card_title"))]
+    """Return what the person shows to colleagues, as they see it."""
     lines = card_lines(localizer, memories)
-    if not lines:
-        return [*blocks, section(localizer.say("card_none"))]
-    preview = button(localizer.say("card_preview"), PreviewCard())
-    return [*blocks, section(bulleted(lines)), actions(preview, block_id="card")]
+    text = bulleted(lines) or localizer.say("card_none")
+    return [_DIVIDER, header(localizer.say("card_title")), section(text)]
 
 
 def _change_rows(localizer: Localizer, content: Content) -> list[Block]:
