@@ -122,7 +122,7 @@ async def claim_telling(
     followed by the conversation. Until the period ends only the same message gets True again,
     because an earlier attempt at it may have failed before the sentence was sent.
     """
-    values = {**person.ids, "kind": what, "message": message_id, "seconds": seconds}
+    values = {"kind": what, "message": message_id, "seconds": seconds}
     return bool(await person_statement(pool, person, _TOLD["claim"], values))
 
 

@@ -230,7 +230,7 @@ async def show_notice(
             notice = replace(notice, ts=None, shown=False)
         if said is not None:
             notice = await _show(app, notice, said)
-    values = {**person.ids, "turn": notice.turn, "ts": notice.ts}
+    values = {"turn": notice.turn, "ts": notice.ts}
     await person_statement(app.pool, person, _SQL["note_shown"], values)
 
 
@@ -287,7 +287,7 @@ async def next_reminders(
     """Return when the person will next be reminded of each of these promises, by key."""
     if not keys:
         return {}
-    values = {**person.ids, "keys": list(keys)}
+    values = {"keys": list(keys)}
     found = await person_statement(pool, person, _REMINDERS["next"], values)
     return {row["key"]: row["at"] for row in found}
 

@@ -223,7 +223,7 @@ async def read_turn(
     pool: Pool, person: Person, channel: str, ts: str
 ) -> DictRow | None:
     """Return `audience`, `question` and `words` of a person's message, if its turn has begun."""
-    values = {**person.ids, "channel": channel, "ts": ts}
+    values = {"channel": channel, "ts": ts}
     found = await person_statement(pool, person, _SQL["of_message"], values)
     return found[0] if found else None
 

@@ -198,7 +198,7 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
 
 async def _still_says(app: App, person: Person, act: Remember) -> bool:
     """Return whether a stored message still has the words, after whatever changed it."""
-    values = {**person.ids, "channel": act.channel, "ts": act.ts, "text": act.text}
+    values = {"channel": act.channel, "ts": act.ts, "text": act.text}
     [row] = await person_statement(app.pool, person, _SQL["still_says"], values)
     return bool(row["still_says"])
 

@@ -175,9 +175,7 @@ async def erase_person(
         switches = left["memory_off"]
         left["memory_off"] = 0
     log.info("erased a person: %d row(s), %d left", erased.total, sum(left.values()))
-    [references] = await person_statement(
-        pool, person, _SQL["count_references"], person.ids
-    )
+    [references] = await person_statement(pool, person, _SQL["count_references"])
     return PersonErased(
         at=erased.at,
         memories=erased.memories,

@@ -178,9 +178,7 @@ async def show_line(
     Raises Slack's error if it may be temporary; a refusal by Slack is logged.
     """
     person = Person(team, user)
-    begun = await person_statement(
-        app.pool, person, _SQL["begin_post"], {**person.ids, "key": key}
-    )
+    begun = await person_statement(app.pool, person, _SQL["begin_post"], {"key": key})
     posting_since = None
     # The arguments are all that is left of the line of a person who was erased.
     if begun:
@@ -239,5 +237,5 @@ async def _show_line(
 
 
 async def _note_posted(pool: Pool, person: Person, key: str, ts: str) -> None:
-    values = {**person.ids, "key": key, "ts": ts}
+    values = {"key": key, "ts": ts}
     await person_statement(pool, person, _SQL["note_posted"], values)

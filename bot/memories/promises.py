@@ -90,16 +90,14 @@ async def remind(app: App, team: str, user: str) -> None:
         return
     keys = [one.memory.key for one in reminders]
     # What is not posted now is due again if the promise is opened again, or memory switched on.
-    await person_statement(
-        app.pool, person, _SQL["release"], {**person.ids, "keys": keys}
-    )
+    await person_statement(app.pool, person, _SQL["release"], {"keys": keys})
     if not reminders:
         return
     localizer = await app.people.localizer(person)
     payload = reminder_payload(localizer, reminders)
     message = uuid4()
     confirm = partial(_confirm, app, person, message)
-    values = {**person.ids, "dm": DM, "message": message, "keys": keys}
+    values = {"dm": DM, "message": message, "keys": keys}
     [begun] = await person_statement(app.pool, person, _SQL["begin_post"], values)
     if not begun["reminders"]:
         return
@@ -108,7 +106,8 @@ async def remind(app: App, team: str, user: str) -> None:
     except _TakenOver:
         log.info("another process has posted a reminder")
         return
-    await person_statement(app.pool, person, _SQL["note_posted"], {**values, "ts": ts})
+    posted = {"message": message, "ts": ts}
+    await person_statement(app.pool, person, _SQL["note_posted"], posted)
 
 
 async def _reminders_to_post(app: App, person: Person) -> list[Reminder] | None:
@@ -140,8 +139,10 @@ async def _settle_interrupted(app: App, person: Person) -> None:
 
     If the conversation's id is not known, Slack cannot be searched, and nothing is posted again.
     """
-    values = {**person.ids, "dm": DM}
-    for row in await person_statement(app.pool, person, _SQL["interrupted"], values):
+    interrupted = await person_statement(
+        app.pool, person, _SQL["interrupted"], {"dm": DM}
+    )
+    for row in interrupted:
         message = row["message_id"]
         ts: str | None = _REFUSED
         if row["channel"] is not None:
@@ -151,7 +152,7 @@ async def _settle_interrupted(app: App, person: Person) -> None:
                 _metadata(message),
                 since=row["posting_since"].timestamp(),
             )
-        settled = {**person.ids, "message": message, "ts": ts}
+        settled = {"message": message, "ts": ts}
         statement = _SQL["take_back"] if ts is None else _SQL["note_posted"]
         await person_statement(app.pool, person, statement, settled)
 
@@ -198,7 +199,7 @@ async def _post(
         if is_passing(error):
             if error_code(error):
                 # A rate limit: the message is certainly not in Slack.
-                taken_back = {**person.ids, "message": message}
+                taken_back = {"message": message}
                 await person_statement(app.pool, person, _SQL["take_back"], taken_back)
             raise
         log.warning("a reminder was refused: %s", error_code(error))
@@ -209,19 +210,17 @@ async def _post(
 
 async def _confirm(app: App, person: Person, message: UUID) -> None:
     """Raise `_TakenOver` if another process has determined whether the message was posted."""
-    values = {**person.ids, "message": message}
+    values = {"message": message}
     if not await person_statement(app.pool, person, _SQL["find_begun"], values):
         raise _TakenOver
 
 
 async def snooze(pool: Pool, person: Person, key: str, day: date) -> None:
     """Put the reminders of a promise off to the morning of `day`."""
-    await person_statement(
-        pool, person, _SQL["snooze"], {**person.ids, "key": key, "day": day}
-    )
+    await person_statement(pool, person, _SQL["snooze"], {"key": key, "day": day})
 
 
 async def undo_snooze(pool: Pool, person: Person, key: str, day: date) -> bool:
     """Undo that the reminders of a promise were put off to `day`; return whether they were."""
-    values = {**person.ids, "key": key, "day": day}
+    values = {"key": key, "day": day}
     return bool(await person_statement(pool, person, _SQL["undo_snooze"], values))

@@ -123,8 +123,7 @@ async def read_shaping(app: App, person: Person, turn: UUID) -> Shaping | None:
     Memories that the conversation may know now are considered. Of the `MOST_SHOWN` that are shown,
     those with words in the answer are chosen first.
     """
-    values = {**person.ids, "turn": turn}
-    rows = await person_statement(app.pool, person, _SQL["texts"], values)
+    rows = await person_statement(app.pool, person, _SQL["texts"], {"turn": turn})
     if not rows:
         return None
     [row] = rows

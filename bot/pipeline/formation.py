@@ -102,7 +102,7 @@ async def _seconds_to_wait(app: App, namespace: Namespace) -> float:
     if app.settings.formation == "hot":
         return 0.0
     person = namespace.person
-    values = {**person.ids, "audience": namespace.audience}
+    values = {"audience": namespace.audience}
     [row] = await person_statement(app.pool, person, _SQL["pause"], values)
     if row["paused"] is None:
         return 0.0

@@ -199,7 +199,7 @@ async def forget_again(settings: Settings, *, file: Path) -> None:
 
 async def _forget_again(pool: Pool, person: Person, named: _Forgotten) -> None:
     for identity in named.erasures:
-        values = {**person.ids, "id": identity}
+        values = {"id": identity}
         if not await person_statement(pool, person, _SQL["is_erased"], values):
             await erase_person(pool, person, identity, keeps_off=True)
     selection = Selection(

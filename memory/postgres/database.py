@@ -456,10 +456,12 @@ async def person_statement(
     pool: Pool,
     person: Person,
     statement: LiteralString,
-    values: Mapping[str, object] | Sequence[object] = (),
+    values: Mapping[str, object] | None = None,
 ) -> list[DictRow]:
     """Execute one statement that can access the rows of this person only; return its rows.
 
-    Raises as `execute_statement` does.
+    The statement has the person's `ids` as parameters besides `values`. Raises as
+    `execute_statement` does.
     """
+    values = {**person.ids, **(values or {})}
     return await execute_statement(pool, statement, values, scope=person.settings)

@@ -168,7 +168,7 @@ def channels_with_kept(team_id: str) -> Query:
 
 async def keys_of_kept(pool: Pool, person: Person) -> list[str]:
     """Return the keys of what a person keeps for conversations."""
-    rows = await person_statement(pool, person, _SQL["keys_of_person"], person.ids)
+    rows = await person_statement(pool, person, _SQL["keys_of_person"])
     return [row["key"] for row in rows]
 
 

@@ -123,9 +123,7 @@ async def read_not_remembered(
     pool: Pool, person: Person, *, limit: int = 20
 ) -> list[NotRemembered]:
     """Return what was not remembered within the last day, newest first."""
-    rows = await person_statement(
-        pool, person, _SQL["refused"], {**person.ids, "limit": limit}
-    )
+    rows = await person_statement(pool, person, _SQL["refused"], {"limit": limit})
     return [NotRemembered(**row) for row in rows]
 
 

@@ -258,8 +258,8 @@ async def test_what_is_on_the_record(
     found = await person_statement(
         app.pool,
         Person("T1", "U1"),
-        "SELECT on_record('T1', %s, 'C1', 'T1.C1.1.0', %s) AS kept",
-        (person, must_agree),
+        "SELECT on_record('T1', %(person)s, 'C1', 'T1.C1.1.0', %(asks)s) AS kept",
+        {"person": person, "asks": must_agree},
     )
     assert found == [{"kept": expected}]
 

@@ -19,8 +19,8 @@ from bot.ui.acts import Forget, Place
 from bot.ui.panel import Click
 from memory import Person, Pool, create_pool
 from memory.postgres import (
+    execute_statement,
     is_unavailable,
-    person_statement,
     person_transaction,
     transaction_timeout,
 )
@@ -75,7 +75,8 @@ async def end_a_turn(pool: Pool) -> None:
 
 async def update_a_row(pool: Pool) -> None:
     """Wait for a row that another transaction of the person has changed."""
-    await person_statement(pool, ANN, _ROW, (ANN.team_id, ANN.user_id))
+    ids = (ANN.team_id, ANN.user_id)
+    await execute_statement(pool, _ROW, ids, scope=ANN.settings)
 
 
 Work = Callable[[Pool], Coroutine[Any, Any, None]]
@@ -115,7 +116,8 @@ async def test_those_who_wait_for_one_person_leave_connections_to_others(
         ]
         await until(lambda: waiting(database) == most)
         async with asyncio.timeout(10):
-            await person_statement(pool, BOB, _ROW, (BOB.team_id, BOB.user_id))
+            ids = (BOB.team_id, BOB.user_id)
+            await execute_statement(pool, _ROW, ids, scope=BOB.settings)
         assert waiting(database) == most
         for task in tasks[::3]:
             task.cancel()

@@ -131,8 +131,9 @@ async def test_a_place_is_free_an_hour_after_the_request_so_many_back(
         [row] = await person_statement(
             app.pool,
             Person("T1", "U1"),
-            "SELECT extract(epoch FROM may_ask_again_at('T1', 'U1', %s, %s))::float8 AS at",
-            (f"{now}.000000", most),
+            "SELECT extract(epoch FROM may_ask_again_at('T1', 'U1', %(ts)s, %(most)s))::float8"
+            " AS at",
+            {"ts": f"{now}.000000", "most": most},
         )
         expected = newest[-1] + 3_600 if len(newest) == most else None
         assert row["at"] == pytest.approx(expected)
