@@ -1,4 +1,4 @@
-"""Edits and deletions of stored messages, the jobs they cause, and earlier messages."""
+"""Edits and deletions in the rows of stored messages, and earlier messages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.conversation.inbox import answer_at_once, message_body, values_of
-from bot.queue.queue import BACKGROUND, REPLIES, Queue
+from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message, split_thread_key
 from memory import DM, PUBLIC, Person, Pool
 from memory.postgres import execute_statement, fetch_row, fetch_rows, load_statements
 
-UPDATE_FROM_MESSAGE = "update_from_message"
 DELETE_ANSWER = "delete_answer"
 _SQL = load_statements("bot", "edits")
 
@@ -61,19 +60,6 @@ class ChangedMessage:
     on_record: bool
     interrupts: bool
     is_answered_anew: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnwantedAnswer:
-    """What was posted of the answer to a deleted message whose timestamp is `ts`.
-
-    `reply_ts` are its recorded messages. `asked`: how many seconds ago Slack was asked for another
-    one whose ts is not recorded; None if there is certainly no such message.
-    """
-
-    ts: str
-    reply_ts: list[str]
-    asked: float | None
 
 
 async def edit_message(
@@ -164,11 +150,6 @@ async def withdraw_message(
     )
 
 
-async def enter_person(connection: AsyncConnection[DictRow], person: Person) -> None:
-    """Let the transaction of a thread reach the rows of this person, too."""
-    await connection.execute(_SQL["enter_person"], person.ids)
-
-
 async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
     """Return the ts of the thread of a stored message, or None if it is not stored."""
     values = {"team": team, "channel": channel, "ts": ts}
@@ -176,20 +157,6 @@ async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
     if not found["thread"]:
         return None
     return split_thread_key(found["thread"])[2]
-
-
-async def update_from_message_later(
-    connection: AsyncConnection[DictRow],
-    queue: Queue,
-    person: Person,
-    channel: str,
-    ts: str,
-    root: str,
-) -> None:
-    """Add the job `update_from_message`, which makes memories agree with what a message says."""
-    lock = f"{UPDATE_FROM_MESSAGE}:{person.team_id}.{channel}.{ts}"
-    jobs = {lock: {**person.ids, "channel": channel, "ts": ts, "root": root}}
-    await queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
 
 
 async def delete_texts(
@@ -206,16 +173,3 @@ async def message_before(
     values = values_of(message) | {"dm": DM}
     row = await fetch_row(connection, _SQL["message_before"], values)
     return str(row["ts"]) if row else None
-
-
-async def answer_to_delete(
-    connection: AsyncConnection[DictRow], message: UUID
-) -> UnwantedAnswer | None:
-    """Return the answer to a message that was deleted; None if it was not deleted."""
-    row = await fetch_row(connection, _SQL["answer_to_delete"], {"id": message})
-    return UnwantedAnswer(**row) if row else None
-
-
-async def forget_answer(connection: AsyncConnection[DictRow], message: UUID) -> None:
-    """Record that the answer to a deleted message is deleted in Slack."""
-    await connection.execute(_SQL["forget_answer"], {"id": message})

@@ -13,13 +13,20 @@ from slack_sdk.errors import SlackApiError
 
 from bot.access import MODEL_AWAY, end_telling, note_edit, note_message_changed
 from bot.app import App
-from bot.conversation import edits
+from bot.conversation.edits import (
+    ChangedMessage,
+    MessageChange,
+    delete_texts,
+    edit_message,
+    withdraw_message,
+)
 from bot.conversation.turns import read_turn, schedule_formation, stored_words
 from bot.delivery.reply_in_slack import unrecorded_messages
 from bot.memories.adding import words_typed
 from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
 from bot.people import refusal_in
+from bot.queue.queue import BACKGROUND
 from bot.slack.client import (
     PATIENCE_SECONDS,
     delete_message,
@@ -31,13 +38,16 @@ from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
 from memory import Person, PersonMessage
 from memory.credentials import redact_texts
 from memory.formation import follow_message
-from memory.postgres import transaction
+from memory.postgres import execute_statement, load_statements, transaction
 from memory.store import kept_author, messages_among
 
 log = logging.getLogger(__name__)
 
+UPDATE_FROM_MESSAGE = "update_from_message"
+_SQL = load_statements("bot", "edits")
 
-async def follow_change(app: App, change: edits.MessageChange) -> None:
+
+async def follow_change(app: App, change: MessageChange) -> None:
     """Store an edit or deletion, and schedule what follows from it, in one transaction.
 
     A running answer to the message ends. Memories that were not formed yet are formed from the new
@@ -57,9 +67,9 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
     question, words = await _texts_of(app, change)
     async with transaction(app.pool, scope) as connection:
         if change.text is None:
-            changed = await edits.withdraw_message(connection, app.queue, change)
+            changed = await withdraw_message(connection, app.queue, change)
         else:
-            changed = await edits.edit_message(
+            changed = await edit_message(
                 connection,
                 app.queue,
                 change,
@@ -71,22 +81,19 @@ async def follow_change(app: App, change: edits.MessageChange) -> None:
         if not user:
             return
         person = Person(change.team_id, user)
-        await edits.enter_person(connection, person)
+        await connection.execute(_SQL["enter_person"], person.ids)
         if changed is not None:
             await _follow_row(app, connection, person, change, changed, words)
         place = (change.channel_id, change.ts)
         await note_message_changed(connection, person, *place)
         was_formed = changed is not None and changed.reworded and changed.formed
         if was_formed or await messages_among(connection, person, [place]):
-            root = "" if change.text is None else split_thread_key(change.thread)[2]
-            await edits.update_from_message_later(
-                connection, app.queue, person, *place, root
-            )
+            await _update_later(app, connection, person, change)
         if changed is not None and changed.interrupts:
             await app.queue.abort(connection, [change.thread])
 
 
-async def _texts_of(app: App, change: edits.MessageChange) -> tuple[str, str]:
+async def _texts_of(app: App, change: MessageChange) -> tuple[str, str]:
     """Return the question and the words of an edited message; "" for a deleted one."""
     if change.text is None:
         return "", ""
@@ -101,8 +108,8 @@ async def _follow_row(
     app: App,
     connection: AsyncConnection[DictRow],
     person: Person,
-    change: edits.MessageChange,
-    changed: edits.ChangedMessage,
+    change: MessageChange,
+    changed: ChangedMessage,
     words: str,
 ) -> None:
     """Note that a message is answered again, and schedule formation of its new words.
@@ -118,10 +125,23 @@ async def _follow_row(
         return
     is_refused = refusal_in(app.settings, person, change.channel_id, changed.audience)
     if is_refused or not changed.on_record:
-        await edits.delete_texts(connection, person, changed.id)
+        await delete_texts(connection, person, changed.id)
     elif words:
         namespace = person.namespace(changed.audience)
         await schedule_formation(app, connection, namespace)
+
+
+async def _update_later(
+    app: App,
+    connection: AsyncConnection[DictRow],
+    person: Person,
+    change: MessageChange,
+) -> None:
+    """Add the job that makes memories agree with what a message says now."""
+    root = "" if change.text is None else split_thread_key(change.thread)[2]
+    lock = f"{UPDATE_FROM_MESSAGE}:{change.team_id}.{change.channel_id}.{change.ts}"
+    jobs = {lock: {**change.place, **person.ids, "root": root}}
+    await app.queue.defer(connection, UPDATE_FROM_MESSAGE, jobs, queue=BACKGROUND)
 
 
 async def update_from_message(
@@ -177,22 +197,23 @@ async def delete_answer(app: App, team: str, thread: str, message: str) -> None:
     what the Slack client raises if the thread may be read, or a message deleted, later.
     """
     scope = {THREAD_SETTING: thread}
-    row_id = UUID(message)
-    async with transaction(app.pool, scope) as connection:
-        answer = await edits.answer_to_delete(connection, row_id)
-    if answer is None:
+    values = {"id": UUID(message)}
+    found = await execute_statement(
+        app.pool, _SQL["answer_to_delete"], values, scope=scope
+    )
+    if not found:
         return
+    [answer] = found
     client = app.slack.client(team, patience=PATIENCE_SECONDS)
     channel = split_thread_key(thread)[1]
-    posted = answer.reply_ts
-    if answer.asked is not None:
-        since = time.time() - answer.asked
+    posted = answer["reply_ts"]
+    if answer["asked"] is not None:
+        since = time.time() - answer["asked"]
         posted += await unrecorded_messages(
-            app.pool, client, thread, turn_id=row_id, ts=answer.ts, since=since
+            app.pool, client, thread, turn_id=values["id"], ts=answer["ts"], since=since
         )
     for ts in posted:
         with unless_refused("delete a reply"):
             await delete_message(client, channel, ts)
     app.sessions.activate(thread)
-    async with transaction(app.pool, scope) as connection:
-        await edits.forget_answer(connection, row_id)
+    await execute_statement(app.pool, _SQL["forget_answer"], values, scope=scope)
