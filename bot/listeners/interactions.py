@@ -310,10 +310,9 @@ class Interactions:
                 return await work(click) if is_new else None
         except EXPECTED as problem:
             log.info("a click or form was not carried out: %s", type(problem).__name__)
-            line = explain(click.localizer, problem)
+            return explain(click.localizer, problem)
         except Exception as error:  # noqa: BLE001 - logged, and the person is told
-            line = _sentence(click.localizer, error)
-        return Done(line=line, beside=True)
+            return Done(line=_sentence(click.localizer, error), beside=True)
 
     async def _show(self, body: Body, click: Click, result: Result | None) -> None:
         """Open a form, or show a position or what was done where the person clicked or typed."""

@@ -79,11 +79,11 @@ _DEADLINE_OF_LINE = 1.0
 
 
 class NotKept(Exception):
-    """Something is not stored; `line` is the sentence that says why."""
+    """Something is not stored; `done` says why, with the button that changes it if there is one."""
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, *buttons: Block) -> None:
         super().__init__("Something is not stored.")
-        self.line = line
+        self.done = Done(line=line, buttons=buttons, beside=True)
 
 
 EXPECTED = (
@@ -101,8 +101,14 @@ EXPECTED = (
 """The exceptions for which `explain` has a sentence."""
 
 
-def explain(localizer: Localizer, problem: Exception) -> str:
-    """Return the sentence that explains one of the `EXPECTED` exceptions."""
+def explain(localizer: Localizer, problem: Exception) -> Done:
+    """Return what explains one of the `EXPECTED` exceptions."""
+    if isinstance(problem, NotKept):
+        return problem.done
+    return Done(line=_sentence(localizer, problem), beside=True)
+
+
+def _sentence(localizer: Localizer, problem: Exception) -> str:
     match problem:
         case InvalidContent():
             return field_error(localizer, next(iter(problem.codes.values())), {})
@@ -116,8 +122,6 @@ def explain(localizer: Localizer, problem: Exception) -> str:
             return problem.refusal(localizer)
         case AlreadyUnderWay():
             return localizer.say("under_way")
-        case NotKept():
-            return problem.line
     return localizer.say("command_failed")
 
 
@@ -187,8 +191,7 @@ async def remember_as_typed(app: App, click: Click, act: Remember) -> Done:
         channel=act.channel,
         ts=act.ts,
     )
-    if refused := await request.blocked():
-        return refused
+    await request.check()
     if act.ts and not await _still_says(app, click.person, act):
         return Done(line=click.localizer.say("changed_meanwhile"))
     await request.store(request.lines, await request.begin())
@@ -210,31 +213,31 @@ async def _view(app: App, person: Person, channel: str, ts: str) -> MemoryView:
     return await view_at(app, person, channel, ts, audience)
 
 
-async def blocked(
+async def check_may_store(
     app: App, click: Click, channel: str = "", ts: str = "", root: str = ""
-) -> Done | None:
-    """Return why nothing may be stored about the person, or from their message; None if it may."""
+) -> None:
+    """Raise `NotKept` if nothing may be stored about the person, or from their message."""
     person = click.person
     localizer = click.localizer
     if refusal := person_refusal(app.settings, person):
-        return Done(line=localizer.say(refusal))
+        raise NotKept(localizer.say(refusal))
     async with person_transaction(app.pool, person) as connection:
-        return await why_not(app, connection, person, localizer, channel, ts, root)
+        await check_state(app, connection, person, localizer, channel, ts, root)
 
 
-async def why_not(
+async def check_state(
     app: App,
     connection: AsyncConnection[DictRow],
     person: Person,
     localizer: Localizer,
     channel: str,
     ts: str,
-    root: str = "",
-) -> Done | None:
-    """Return why nothing may be formed: memory is off, or of the person's message, if there is one.
+    root: str,
+) -> None:
+    """Raise `NotKept` if memory is off, or nothing may be formed of the person's message, if any.
 
     `root` is the ts of the first message of its thread. A message that the person forgot or wrote
-    while memory was off, or that is older than memories are kept, forms nothing. None if it may.
+    while memory was off, or that is older than memories are kept, forms nothing.
     """
     thread = thread_key(person.team_id, channel, root) if root else ""
     state = await read_memory_state(
@@ -242,17 +245,16 @@ async def why_not(
     )
     if state.off:
         on = on_button(localizer, state.off.scope)
-        return Done(line=off_line(localizer, state.off), buttons=[on])
+        raise NotKept(off_line(localizer, state.off), on)
     if not ts:
-        return None
+        return
     if not state.on_record or await forgotten_among(
         connection, person, [(channel, ts)]
     ):
-        return Done(line=localizer.say("remember_off_record"))
+        raise NotKept(localizer.say("remember_off_record"))
     days = state.settings.kept_days(app.settings.retention_days)
     if days is not None and time.time() - float(ts) > days * _DAY_SECONDS:
-        return Done(line=localizer.say("remember_too_old", days=days))
-    return None
+        raise NotKept(localizer.say("remember_too_old", days=days))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,25 +272,20 @@ class _Request:
 
     async def remember(self) -> Done:
         """Form the lines, and say what was stored and what was not."""
-        if reason := await self.blocked():
-            return reason
+        await self.check()
         try:
             await admit(self.app.pool, self.app.settings, self.click.person)
             left, refused = await self._form()
             return await self.done(left, refused)
         except EXPECTED as problem:
-            why = explain(self.click.localizer, problem)
+            why = explain(self.click.localizer, problem).line
             return await self.done(dict.fromkeys(self.lines, why), [])
 
-    async def blocked(self) -> Done | None:
-        """Return why this may not be stored; None if it may."""
-        if refused := await blocked(
-            self.app, self.click, self.channel, self.ts, self.root
-        ):
-            return refused
+    async def check(self) -> None:
+        """Raise `NotKept` if this may not be stored."""
+        await check_may_store(self.app, self.click, self.channel, self.ts, self.root)
         if any(redact(line).removed for line in self.lines):
-            return Done(line=self.click.localizer.say("refused_secret"))
-        return None
+            raise NotKept(self.click.localizer.say("refused_secret"))
 
     async def begin(self) -> str:
         """Store that the request begins; return its id."""
@@ -394,7 +391,7 @@ class _Request:
         began, the person was erased or the message was edited or deleted.
         """
         person = self.click.person
-        refused = await why_not(
+        await check_state(
             self.app,
             connection,
             person,
@@ -403,8 +400,6 @@ class _Request:
             self.ts,
             self.root,
         )
-        if refused is not None:
-            raise NotKept(refused.line)
         values = {**person.ids, "channel": self.channel, "ts": self.ts}
         await connection.execute(_SQL["mark_formed"], values)
         # This comes last: an edit locks the turn first, and then the requests about its message.

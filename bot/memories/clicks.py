@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from bot.access import admit
 from bot.app import App
 from bot.locale import Localizer
-from bot.memories.adding import add_lines, blocked, remember_as_typed
+from bot.memories.adding import add_lines, check_may_store, remember_as_typed
 from bot.memories.data import erase_person, send_export
 from bot.memories.feedback import comment, rate
 from bot.memories.forgetting import (
@@ -177,8 +177,7 @@ async def _show_shaping(app: App, click: Click, act: ShowShaping) -> Done | Slac
 async def _open(app: App, click: Click, act: Open) -> Done | SlackView:
     match act.form:
         case "add":
-            if refused := await blocked(app, click):
-                return refused
+            await check_may_store(app, click)
             return forms.add_form(click.localizer, click.place)
         case "settings":
             return await _open_settings(app, click)

@@ -19,7 +19,7 @@ from bot.access import Overtaken, admit, admit_question, begin_request, check_re
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
 from bot.locale import Localizer
-from bot.memories.adding import NotKept, author_of, why_not, words_typed
+from bot.memories.adding import NotKept, author_of, check_state, words_typed
 from bot.memories.forgetting import forget_all_of
 from bot.memories.kept_lines import add_line, update_lines
 from bot.people import person_refusal, refusal_in
@@ -306,7 +306,7 @@ async def _check_state(
 ) -> None:
     """Raise `NotKept` if memory is off, or nothing may be remembered of the message."""
     wanted = said.wanted
-    refused = await why_not(
+    await check_state(
         app,
         connection,
         said.person,
@@ -315,8 +315,6 @@ async def _check_state(
         wanted.ts,
         wanted.thread_ts,
     )
-    if refused is not None:
-        raise NotKept(refused.line)
 
 
 async def _older_decisions(

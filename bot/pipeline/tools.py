@@ -357,7 +357,7 @@ class Toolbox:
         )
         if self._turn.removed:
             # The words that are stored have a gap where the credential was.
-            return self._not_kept(self._localizer.say("refused_secret"))
+            return self._not_kept(Done(line=self._localizer.say("refused_secret")))
         try:
             done = await keep_words(
                 self._app,
@@ -374,9 +374,9 @@ class Toolbox:
             self._shown["keep"] = done
         return {"done": True, "kept": "a line in the thread says so"}
 
-    def _not_kept(self, line: str) -> Output:
+    def _not_kept(self, why: Done) -> Output:
         """Show the person why nothing was kept."""
-        self._shown["keep"] = Done(line=line)
+        self._shown["keep"] = why
         return {"done": False, "told": _TOLD}
 
     async def _stored(self, words: str) -> str:
