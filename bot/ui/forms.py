@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date, time
-from typing import Any, TypeAlias, cast, get_args
+from typing import Any, cast, get_args
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -48,7 +48,14 @@ from bot.ui.lines import LEVELS, audience_name, audience_of, kept_for, level_of
 from bot.ui.promises import is_past
 from memory import COLLEAGUES, DM, PUBLIC, SCHEMAS, InvalidContent, Memory, subject
 from memory.credentials import redact
-from memory.model import DUE_FIELDS, LEVEL_FIELDS, MAX_TEXT, PROMISE_KIND
+from memory.model import (
+    DUE_FIELDS,
+    LEVEL_FIELDS,
+    MAX_TEXT,
+    PROMISE_KIND,
+    FieldRules,
+    field_rules,
+)
 from memory.store import validated
 
 LINES_LIMIT = 20  # of one formation run, which may propose a line twice
@@ -68,9 +75,6 @@ _ERRORS = {"missing": "form_missing", "secret": "refused_secret"}
 _RETENTION = (30, 90, 180, 365)
 # The JSON types that have an input.
 _TYPES = ("string", "integer", "number")
-
-Rules: TypeAlias = Mapping[str, Any]
-"""The JSON schema of one field of a kind of memory."""
 
 
 def _form(
@@ -107,14 +111,16 @@ def _entered(view: Mapping[str, Any], block_id: str) -> str:
 # --- a memory ----------------------------------------------------------------------------------
 
 
-def fields_of(schema: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Rules]:
+def fields_of(
+    schema: type[BaseModel], content: Mapping[str, Any]
+) -> dict[str, FieldRules]:
     """Return the rules of each field that a form asks for, required ones first.
 
     An optional text field is included only if it has a value. What no input can hold, such as a
     list or a long text, is left out and keeps its value.
     """
-    required: dict[str, Rules] = {}
-    optional: dict[str, Rules] = {}
+    required: dict[str, FieldRules] = {}
+    optional: dict[str, FieldRules] = {}
     for name, rules in _fields(schema).items():
         value = text_of(content, name)
         if len(value) > _length(rules):
@@ -127,34 +133,17 @@ def fields_of(schema: type[BaseModel], content: Mapping[str, Any]) -> dict[str, 
     return dict(asked[:_MAX_FIELDS])
 
 
-def _fields(schema: type[BaseModel]) -> dict[str, Rules]:
-    """Return the rules of each field that has an input, and whether it is required."""
-    described = schema.model_json_schema()
-    required = described.get("required", [])
-    fields: dict[str, Rules] = {}
-    for name, declared in described.get("properties", {}).items():
-        rules = _resolved(declared, described)
-        if rules.get("type") in _TYPES and (schema.__name__, name) not in _HIDDEN:
-            fields[name] = {**rules, "required": name in required}
-    return fields
+def _fields(schema: type[BaseModel]) -> dict[str, FieldRules]:
+    """Return the rules of each field that has an input."""
+    kind = schema.__name__
+    return {
+        name: rules
+        for name, rules in field_rules(schema).items()
+        if rules.get("type") in _TYPES and (kind, name) not in _HIDDEN
+    }
 
 
-def _resolved(declared: Rules, described: Rules) -> Rules:
-    """Return the rules of a field without ``null``, and with references resolved."""
-    rules = declared
-    for one in [*declared.get("anyOf", []), *declared.get("allOf", [])]:
-        if one.get("type") != "null":
-            rules = one
-            break
-    if "$ref" in rules:
-        _, _, name = str(rules["$ref"]).rpartition("/")
-        rules = described["$defs"][name]
-    # The title and the description of the field itself count, not those of its type.
-    outer = {key: declared[key] for key in ("title", "description") if key in declared}
-    return {**rules, **outer}
-
-
-def _is_text(rules: Rules) -> bool:
+def _is_text(rules: FieldRules) -> bool:
     return rules["type"] == "string" and not {"enum", "format"} & rules.keys()
 
 
@@ -195,7 +184,7 @@ def _field_input(
     schema: type[BaseModel],
     memory: Memory,
     name: str,
-    rules: Rules,
+    rules: FieldRules,
 ) -> Block:
     """Return the input of a field with its value in `memory`."""
     if schema in SCHEMAS:
@@ -236,7 +225,7 @@ def _block_id(field: str) -> str:
     return f"field.{field}"
 
 
-def _range(localizer: Localizer, rules: Rules) -> str:
+def _range(localizer: Localizer, rules: FieldRules) -> str:
     if "minimum" not in rules or "maximum" not in rules:
         return ""
     low = f"{rules['minimum']:g}"
@@ -244,7 +233,7 @@ def _range(localizer: Localizer, rules: Rules) -> str:
     return localizer.say("form_range", low=low, high=high)
 
 
-def _element(rules: Rules, value: str) -> Block:
+def _element(rules: FieldRules, value: str) -> Block:
     """Return the input of a field with `value` in it."""
     if "enum" in rules:
         options = [option(one, one) for one in rules["enum"][:OPTIONS_LIMIT]]
@@ -286,7 +275,7 @@ def _level_input(localizer: Localizer, kind: str, content: Mapping[str, Any]) ->
     return select(options, chosen)
 
 
-def _length(rules: Rules) -> int:
+def _length(rules: FieldRules) -> int:
     return min(int(rules.get("maxLength") or MAX_TEXT), MAX_TEXT)
 
 
@@ -372,7 +361,7 @@ def _begun_with(view: Mapping[str, Any], field: str) -> str:
     return ""
 
 
-def field_error(localizer: Localizer, code: str, rules: Rules) -> str:
+def field_error(localizer: Localizer, code: str, rules: FieldRules) -> str:
     """Return why a field cannot be stored; `code` is of `memory.InvalidContent`."""
     if code in ("number", "range"):
         sentence = _range(localizer, rules)

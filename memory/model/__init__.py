@@ -23,6 +23,8 @@ from memory.model.schemas import (
     KEPT_KIND as KEPT_KIND,
     LEVEL_FIELDS as LEVEL_FIELDS,
     PROMISE_KIND as PROMISE_KIND,
+    FieldRules as FieldRules,
+    field_rules as field_rules,
 )
 from memory.model.statement import MessageKey as MessageKey
 from memory.model.text import (

@@ -282,3 +282,32 @@ def with_evidence(schema: type[BaseModel]) -> type[BaseModel]:
 
 
 register_schemas([*SCHEMAS, KeptLine])
+
+
+FieldRules: TypeAlias = Mapping[str, Any]
+"""The JSON schema of one field of a kind, and whether the field is ``required``."""
+
+
+def field_rules(schema: type[BaseModel]) -> dict[str, FieldRules]:
+    """Return the rules of each field of a kind, without ``null`` and with references resolved."""
+    described = schema.model_json_schema()
+    required = described.get("required", [])
+    fields: dict[str, FieldRules] = {}
+    for name, declared in described.get("properties", {}).items():
+        rules = _resolved(declared, described)
+        fields[name] = {**rules, "required": name in required}
+    return fields
+
+
+def _resolved(declared: FieldRules, described: FieldRules) -> FieldRules:
+    rules = declared
+    for one in [*declared.get("anyOf", []), *declared.get("allOf", [])]:
+        if one.get("type") != "null":
+            rules = one
+            break
+    if "$ref" in rules:
+        _, _, name = str(rules["$ref"]).rpartition("/")
+        rules = described["$defs"][name]
+    # The title and the description of the field itself count, not those of its type.
+    outer = {key: declared[key] for key in ("title", "description") if key in declared}
+    return {**rules, **outer}

@@ -6,14 +6,14 @@ schema of each kind.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from inspect import cleandoc
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from memory.model.schemas import LEVEL_FIELDS
+from memory.model.schemas import LEVEL_FIELDS, FieldRules, field_rules
 
 Definition: TypeAlias = dict[str, Any]
 
@@ -81,34 +81,27 @@ def function_tool(
 
 def _kind(schema: type[BaseModel]) -> str:
     """Return a kind as ``Name(field, field?)`` with its description."""
-    described = schema.model_json_schema()
-    required = described.get("required", [])
     fields = []
-    for name, field in described["properties"].items():
-        mark = "" if name in required else "?"
-        fields.append(f"{name}{mark}{_values(schema, name, field)}")
+    for name, rules in field_rules(schema).items():
+        mark = "" if rules["required"] else "?"
+        fields.append(f"{name}{mark}{_values(schema, name, rules)}")
     form = f"{schema.__name__}({', '.join(fields)})"
     about, _, _ = cleandoc(schema.__doc__ or "").partition("\n")
     return f"{form} {about[:_ABOUT_LIMIT]}".rstrip()
 
 
-def _values(schema: type[BaseModel], name: str, field: Mapping[str, Any]) -> str:
+def _values(schema: type[BaseModel], name: str, rules: FieldRules) -> str:
     """Return the values that a field accepts, if it is not free text."""
-    alternatives = field.get("anyOf", [field])
-    options = [one for one in alternatives if one.get("type") != "null"]
-    if len(options) != 1:
-        return ""
-    [taken] = options
-    if "enum" in taken:
-        return f" {'|'.join(map(str, taken['enum']))}"
-    low = taken.get("minimum")
-    high = taken.get("maximum")
+    if "enum" in rules:
+        return f" {'|'.join(map(str, rules['enum']))}"
+    low = rules.get("minimum")
+    high = rules.get("maximum")
     if low is not None and high is not None:
         is_level = LEVEL_FIELDS.get(schema.__name__) == name
         if is_level and low == 0:  # level 0 is a deletion
             low = 1
         return f" {low}-{high}"
-    kind = taken.get("type", "string")
+    kind = rules.get("type", "string")
     if kind == "string":
         return ""
     return f" {kind}"
