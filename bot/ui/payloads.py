@@ -85,33 +85,25 @@ def notice_payload(
     `thread` is the key of the notice's thread: a button switches memory off there, because Slack
     accepts no commands in a thread.
     """
-    lines: list[str] = []
-    blocks: list[Block] = []
     told = notable_changes(changes)
     ended = _ended_since(batch, newest)
+    lines: list[str] = []
+    buttons: list[Block] = []
     if len(told) == 1 and ended is not None:
-        line = change_line(localizer, ended)
         undo = Undo(what="changes", ids=(ended.id,))
-        lines.append(line)
-        blocks.append(note(line))
-        blocks.append(actions(explained_button(localizer, "undo_button", undo, line)))
+        lines = [change_line(localizer, ended)]
+        buttons = [explained_button(localizer, "undo_button", undo, lines[0])]
     elif told:
         promises = _open_promises(localizer, newest, reminders)
-        buttons: list[Block] = []
-        lines.append(changes_line(localizer, told))
-        if len(promises) == 1:
-            [(line, buttons)] = promises
-            if len(told) == 1:
-                lines.clear()
-            lines.append(line)
+        lines, buttons = _told(localizer, told, promises)
         if any(one.undone_at is None for one in changes):
             undo = Undo(what="notice", ids=(batch,))
             buttons.append(explained_button(localizer, "undo_button", undo, lines[0]))
             if len(promises) != 1:
                 buttons += _notice_buttons(localizer, batch, thread)
-        blocks += map(note, lines)
-        if buttons:
-            blocks.append(actions(*buttons))
+    blocks = [note(line) for line in lines]
+    if buttons:
+        blocks.append(actions(*buttons))
     if questions:
         first = questions[0]
         line = question_line(localizer, first)
@@ -122,6 +114,20 @@ def notice_payload(
     if others > 0:
         blocks.append(note(localizer.say("notice_questions", count=others)))
     return {"text": "\n".join(lines), "blocks": blocks}
+
+
+def _told(
+    localizer: Localizer,
+    told: Sequence[Change],
+    promises: Sequence[tuple[str, list[Block]]],
+) -> tuple[list[str], list[Block]]:
+    """Return the lines of changes, and the buttons of a promise if it is the only one."""
+    if len(promises) != 1:
+        return [changes_line(localizer, told)], []
+    [(line, buttons)] = promises
+    if len(told) == 1:
+        return [line], buttons
+    return [changes_line(localizer, told), line], buttons
 
 
 def _notice_buttons(localizer: Localizer, batch: UUID, thread: str) -> list[Block]:
