@@ -6,14 +6,14 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
+import aiohttp
 from psycopg import OperationalError
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_sdk.http_retry import HttpResponse, RetryState
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.app import App
 from bot.locale import Localizer
@@ -32,7 +32,13 @@ from bot.memories.home import show_home
 from bot.memories.kept_lines_acts import keep_message
 from bot.memories.panel import read_panel
 from bot.network import proxy_for
-from bot.slack.client import SLACK_FAULTS, show_in_thread, slack_fault
+from bot.slack.client import (
+    SLACK_FAULTS,
+    raise_if_passing,
+    repeat,
+    show_in_thread,
+    slack_fault,
+)
 from bot.slack.messages import (
     UNREADABLE,
     Installation,
@@ -77,6 +83,7 @@ _DATABASE_SECONDS = 2.0
 # Slack waits three seconds for the answer to a submission.
 _ACK_SECONDS = 2.3
 _PATIENCE_SECONDS = 3.0  # for retries of an answer to a response URL
+_TIMEOUT = aiohttp.ClientTimeout(total=30.0)
 _ANY = re.compile("")
 
 Body: TypeAlias = Mapping[str, Any]
@@ -470,20 +477,19 @@ async def _respond(url: str, shown: Payload, *, replace: bool) -> None:
     If Slack refuses it with 400, as for blocks that are too long, only its text is sent.
     """
     retries = SlackRetries(RateLimits(), "", RESPONSE_URL, _PATIENCE_SECONDS)
-    webhook = AsyncWebhookClient(url, retry_handlers=[retries])
-    webhook.proxy = proxy_for(url)  # the SDK takes HTTPS_PROXY, without NO_PROXY
     body = {**shown, "response_type": "ephemeral", "replace_original": replace}
-    response = await webhook.send_dict(body)
-    state = RetryState()
-    # The SDK asks its handlers about rate limits and lost connections, not about server errors.
-    while response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        failed = HttpResponse(status_code=response.status_code, headers={})
-        if not await retries.can_retry_async(state=state, response=failed):
-            break
-        await retries.prepare_for_next_attempt_async(state=state)
-        response = await webhook.send_dict(body)
-    if response.status_code == HTTPStatus.BAD_REQUEST:
+    status = await repeat(retries, partial(_post, url, body))
+    if status == HTTPStatus.BAD_REQUEST:
         log.warning("Slack refused the blocks of an answer, so its text is shown")
-        response = await webhook.send_dict({**body, "blocks": [section(shown["text"])]})
-    if response.status_code != HTTPStatus.OK:
-        log.warning("an answer was not shown: Slack answered %d", response.status_code)
+        status = await _post(url, {**body, "blocks": [section(shown["text"])]})
+    if status != HTTPStatus.OK:
+        log.warning("an answer was not shown: Slack answered %d", status)
+
+
+async def _post(url: str, body: Mapping[str, Any]) -> int:
+    """Post JSON to a response URL once; return the status of the answer."""
+    async with aiohttp.request(
+        "POST", url, json=body, proxy=proxy_for(url), timeout=_TIMEOUT
+    ) as answer:
+        raise_if_passing(answer)
+        return answer.status

@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import aiohttp
 from psycopg import OperationalError
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
@@ -38,6 +39,7 @@ from memory.model import MessageKey
 
 log = logging.getLogger(__name__)
 
+_Answer = TypeVar("_Answer")
 SLACK_FAULTS = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError)
 
 GAP_SECONDS = 300.0
@@ -184,6 +186,30 @@ def unless_refused(act: str) -> Iterator[None]:
         if is_passing(error):
             raise
         log.warning("Slack refused to %s: %s", act, slack_fault(error))
+
+
+async def repeat(
+    retries: SlackRetries, request: Callable[[], Awaitable[_Answer]]
+) -> _Answer:
+    """Make a request that does not go through the SDK, and again as `retries` decides.
+
+    `request` calls `raise_if_passing` with the answer. Raises what the last attempt raised.
+    """
+    state = RetryState()
+    await retries.wait_for_limit()
+    while True:
+        try:
+            return await request()
+        except SLACK_FAULTS as error:
+            if not await retries.can_retry_async(state=state, error=error):
+                raise
+        await retries.prepare_for_next_attempt_async(state=state)
+
+
+def raise_if_passing(answer: aiohttp.ClientResponse) -> None:
+    """Raise `SlackApiError` for a rate limit or a server error."""
+    if answer.status == 429 or answer.status >= 500:
+        raise SlackApiError("Slack does not carry this out now.", answer)  # type: ignore[no-untyped-call]
 
 
 FindInstallation: TypeAlias = Callable[[str], Awaitable[Installation | None]]

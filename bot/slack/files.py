@@ -7,8 +7,6 @@ from typing import Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.network import proxy_for
@@ -17,6 +15,8 @@ from bot.slack.client import (
     TURN_PATIENCE_SECONDS,
     Installations,
     is_passing,
+    raise_if_passing,
+    repeat,
     slack_fault,
 )
 from bot.slack.retries import DOWNLOAD, SlackRetries
@@ -81,21 +81,17 @@ async def read_file(
     if not _is_slacks(client, url):
         raise FileUnreadable("files_gone")
     retries = SlackRetries(slack.limits, team_id, DOWNLOAD, TURN_PATIENCE_SECONDS)
-    state = RetryState()
-    await retries.wait_for_limit()
-    # Only calls of the Web API go through the SDK, which would ask the retry handler itself.
-    while True:
-        try:
-            installation = await slack.get(team_id)
-            return await _download(client, installation.bot_token, url, most)
-        except SLACK_FAULTS as error:
-            if not await retries.can_retry_async(state=state, error=error):
-                log.warning("a file was not read: %s", slack_fault(error))
-                trouble: FileTrouble = (
-                    "files_not_now" if is_passing(error) else "files_gone"
-                )
-                raise FileUnreadable(trouble) from error
-        await retries.prepare_for_next_attempt_async(state=state)
+
+    async def download() -> bytes:
+        installation = await slack.get(team_id)
+        return await _download(client, installation.bot_token, url, most)
+
+    try:
+        return await repeat(retries, download)
+    except SLACK_FAULTS as error:
+        log.warning("a file was not read: %s", slack_fault(error))
+        trouble: FileTrouble = "files_not_now" if is_passing(error) else "files_gone"
+        raise FileUnreadable(trouble) from error
 
 
 async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> bytes:
@@ -119,8 +115,7 @@ async def _download(client: AsyncWebClient, token: str, url: str, most: int) -> 
 
 
 async def _content(answer: aiohttp.ClientResponse, most: int) -> bytes:
-    if answer.status == 429 or answer.status >= 500:
-        raise SlackApiError("Slack does not send the file now.", answer)  # type: ignore[no-untyped-call]
+    raise_if_passing(answer)
     # A token that may not read a file is redirected to a sign-in page; a file is an attachment.
     page = answer.content_type == "text/html" and answer.content_disposition is None
     signing_in = answer.status == 200 and page

@@ -162,7 +162,7 @@ class SlackRetries(AsyncRetryHandler):
     ) -> bool:
         """Return whether the call is repeated. The number of attempts is not limited."""
         status, headers, answer = _outcome(response, error)
-        if error is None and self._is_done(status, answer):
+        if error is None and isinstance(answer, Mapping) and answer.get("ok"):
             return False
         name = error_name(status, answer)
         if name == RATE_LIMITED:
@@ -177,12 +177,6 @@ class SlackRetries(AsyncRetryHandler):
         state.next_attempt_requested = True
         await asyncio.sleep(self._pause)
         state.increment_current_attempt()
-
-    def _is_done(self, status: int, answer: object) -> bool:
-        """Return whether Slack has carried out the call; a response URL answers in plain text."""
-        if self._name == RESPONSE_URL:
-            return status < 400
-        return isinstance(answer, Mapping) and bool(answer.get("ok"))
 
     def _waits_for_limit(self) -> bool:
         wait = self._limits.wait(self._team_id, self._name)
