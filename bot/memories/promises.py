@@ -13,7 +13,6 @@ or cancelled when one of them changes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import date
 from functools import partial
 from typing import Any
@@ -96,13 +95,12 @@ async def remind(app: App, team: str, user: str) -> None:
     localizer = await app.people.localizer(person)
     payload = reminder_payload(localizer, reminders)
     message = uuid4()
-    confirm = partial(_confirm, app, person, message)
     values = {"dm": DM, "message": message, "keys": keys}
     [begun] = await person_statement(app.pool, person, _SQL["begin_post"], values)
     if not begun["reminders"]:
         return
     try:
-        ts = await _post(app, person, message, begun["channel"], payload, confirm)
+        ts = await _post(app, person, message, begun["channel"], payload)
     except _TakenOver:
         log.info("another process has posted a reminder")
         return
@@ -127,10 +125,7 @@ async def _reminders_to_post(app: App, person: Person) -> list[Reminder] | None:
     reminders = []
     for key, row in newest.items():
         if key in memories:
-            reminder = Reminder(
-                memory=memories[key], day=row["day"], due_time=row["due_time"]
-            )
-            reminders.append(reminder)
+            reminders.append(Reminder(memories[key], row["due_time"]))
     return reminders
 
 
@@ -167,15 +162,14 @@ async def _post(
     message: UUID,
     channel: str | None,
     payload: Payload,
-    confirm: Callable[[], Awaitable[None]],
 ) -> str:
     """Post a reminder and return its ts, or ``-`` if Slack refuses it.
 
     If `channel` is None, because the conversation's id is not known, Slack is not searched for an
-    earlier attempt. `confirm` is awaited before each attempt. Raises what it raises, and Slack's
-    error if it may be temporary.
+    earlier attempt. Raises `_TakenOver`, and Slack's error if it may be temporary.
     """
     client = app.slack.client(person.team_id, patience=PATIENCE_SECONDS)
+    confirm = partial(_confirm, app, person, message)
     try:
         if channel is None:
             await confirm()

@@ -22,7 +22,7 @@ GROUP BY reminders.message_id;
 
 -- name: to_post
 -- The stored reminders of promises that are open and due at that time, the earliest first.
-SELECT key, day, due_time FROM promise_reminders
+SELECT key, due_time FROM promise_reminders
 WHERE team_id = %(team)s AND user_id = %(user)s AND is_stored AND ts IS NULL
 ORDER BY at, key;
 

@@ -14,10 +14,9 @@ from memory.model import PROMISE_KIND
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """One reminder of a promise: in the morning of `day`, or for its `due_time`, ``HH:MM``."""
+    """One reminder of a promise: in the morning, or for its `due_time`, ``HH:MM``."""
 
     memory: Memory
-    day: date
     due_time: str = ""
 
 

@@ -571,7 +571,6 @@ PROMISES = st.builds(
 REMINDERS = st.builds(
     Reminder,
     PROMISES,
-    st.sampled_from([date(2026, 11, 27), datetime.now(UTC).date()]),
     st.sampled_from(["", "12:00"]),
 )
 
