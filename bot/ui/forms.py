@@ -204,7 +204,7 @@ def _field_input(
 
 def _label(localizer: Localizer, memory: Memory, name: str) -> str:
     """Return the label of a field of a built-in kind; a promise to nobody is a reminder."""
-    if memory.kind == PROMISE_KIND and not memory.content.get("to"):
+    if memory.kind == PROMISE_KIND and not text_of(memory.content, "to"):
         return localizer.say(f"reminder_{name}")
     return localizer.say(f"field_{name}")
 
