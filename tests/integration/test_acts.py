@@ -25,7 +25,6 @@ from bot.ui.acts import (
     Move,
     Open,
     Position,
-    PreviewCard,
     Rate,
     Redo,
     Remember,
@@ -569,7 +568,7 @@ async def test_who_has_nothing_is_not_asked_what_to_forget(ann: SlackPerson) -> 
     assert elements(answer) == []
 
 
-NAMING_NOTHING = {Export, Open, PreviewCard, Switch}
+NAMING_NOTHING = {Export, Open, Switch}
 """The acts that name nothing that a person has; `acts_of` has every other."""
 
 
