@@ -4,7 +4,6 @@ from .embeddings.embedder import (
 )
 from .formation.chat_model import memory_model as memory_model
 from .formation.commit import FormationResult as FormationResult
-from .formation.evidence import PersonMessage as PersonMessage
 from .formation.former import Former as Former
 from .formation.proposal import (
     Reason as Reason,
@@ -34,6 +33,7 @@ from .model.namespace import (
     MemoryView as MemoryView,
     memory_view as memory_view,
 )
+from .model.person_message import PersonMessage as PersonMessage
 from .model.schemas import (
     SCHEMAS as SCHEMAS,
     Promise as Promise,
@@ -55,7 +55,6 @@ from .store.changes import (
     undo_changes as undo_changes,
 )
 from .store.edits import (
-    Origin as Origin,
     add_memories as add_memories,
     edit_memory as edit_memory,
     move_memory as move_memory,

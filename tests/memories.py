@@ -20,7 +20,7 @@ from memory import (
     Memory,
     MemoryView,
     Namespace,
-    Origin,
+    PersonMessage,
     Pool,
     add_memories,
 )
@@ -112,7 +112,7 @@ async def add_memory(
     namespace: Namespace,
     kind: str,
     content: Mapping[str, Any],
-    origin: Origin,
+    origin: PersonMessage,
 ) -> Change:
     """Store one memory."""
     given = [(content, origin)]

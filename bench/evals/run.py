@@ -31,7 +31,7 @@ from memory.postgres import check_database
 CASES = Path(__file__).parent
 TEAM = "TEVAL"  # the workspace of the test people; ids of Slack are longer
 _GIVE_UP_AFTER = 5
-_ORIGIN = memory.Origin(actor="command")
+_CLICK = memory.PersonMessage(actor="command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ class _Runner:
                 self._embedder,
                 namespace,
                 given.kind,
-                [(given.content, _ORIGIN)],
+                [(given.content, _CLICK)],
             )
             content = made.after or {}
             before[given.name] = Stored(key=made.key, kind=given.kind, content=content)

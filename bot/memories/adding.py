@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, get_args
 from uuid import UUID, uuid4
@@ -52,7 +52,6 @@ from memory import (
     InvalidContent,
     MemoryFull,
     MemoryView,
-    Origin,
     Person,
     PersonMessage,
     Refusal,
@@ -362,7 +361,10 @@ class _Request:
 
     async def store(self, lines: Sequence[str], request: str) -> None:
         """Store each line as a fact, with itself as the evidence."""
-        facts = [({"fact": line}, self._origin_of(line)) for line in lines]
+        facts: list[tuple[dict[str, str], PersonMessage]] = []
+        for line in lines:
+            words = replace(self._message(line), actor="command")
+            facts.append(({"fact": line}, words))
         await add_memories(
             self.app.pool,
             self.app.embedder,
@@ -371,15 +373,6 @@ class _Request:
             facts,
             batch=self.batch,
             in_commit=partial(self._in_commit, request),
-        )
-
-    def _origin_of(self, line: str) -> Origin:
-        return Origin(
-            actor="command",
-            evidence=line,
-            channel=self.channel or None,
-            ts=self.ts or None,
-            zone=str(self.click.localizer.zone),
         )
 
     async def _in_commit(

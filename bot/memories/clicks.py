@@ -84,7 +84,7 @@ from memory import (
     ChangedSince,
     ChangeGone,
     Memory,
-    Origin,
+    PersonMessage,
     answer_question,
     edit_memory,
     list_changes,
@@ -257,9 +257,9 @@ async def _change_promise(app: App, click: Click, act: ChangePromise) -> Done:
     if content == memory.content:
         return Done(line=click.localizer.say("no_changes"))
     # Nothing is typed: when the message is deleted, the promise goes with it.
-    origin = Origin(actor="command", zone=str(click.localizer.zone))
+    clicked = PersonMessage(actor="command", zone=click.localizer.zone)
     made = await edit_memory(
-        app.pool, app.embedder, click.person, act.key, content, origin
+        app.pool, app.embedder, click.person, act.key, content, clicked
     )
     return await _changed(app, click, made)
 
@@ -429,10 +429,10 @@ async def _edit(
     content = {**memory.content, **changed}
     # A stored memory may have fields that its kind no longer has.
     whole = {name: content[name] for name in schema.model_fields if name in content}
-    origin = Origin(
+    words = PersonMessage(
+        text=forms.typed_text(changed, schema),
         actor="modal",
-        evidence=forms.typed_text(changed, schema),
-        zone=str(click.localizer.zone),
+        zone=click.localizer.zone,
     )
     return await edit_memory(
         app.pool,
@@ -440,7 +440,7 @@ async def _edit(
         click.person,
         act.key,
         whole,
-        origin,
+        words,
         seen=act.seen,
     )
 

@@ -35,7 +35,6 @@ from memory import (
     Change,
     ChangedSince,
     ChangeGone,
-    Origin,
     Person,
     PersonMessage,
     Refusal,
@@ -227,16 +226,17 @@ async def _keep(app: App, said: _Said) -> Done:
     log.info("a person keeps a message for its conversation")
     older: Sequence[KeptMemory] = ()
     if said.wanted.decision:
-        older = await _older_decisions(app, said, kept.key, words)
+        older = await _older_decisions(app, said, kept.key, words.text)
     return kept_done(said.localizer, said.wanted.channel, kept.key, older)
 
 
-async def _judge(app: App, said: _Said) -> str:
+async def _judge(app: App, said: _Said) -> PersonMessage:
     """Return the words that may be kept. Raises `NotKept`."""
     message = PersonMessage(
         text=said.words,
         channel=said.wanted.channel,
         ts=said.wanted.ts,
+        actor="command",
         zone=said.localizer.zone,
     )
     judged = await app.former.judge_kept(
@@ -246,7 +246,7 @@ async def _judge(app: App, said: _Said) -> str:
         raise NotKept(_refusal(said.localizer, judged))
     if len(judged.text) > _LONGEST:
         raise NotKept(said.localizer.say("kept_long"))
-    return judged.text
+    return judged.words
 
 
 def _refusal(localizer: Localizer, refused: Refusal) -> str:
@@ -257,19 +257,12 @@ def _refusal(localizer: Localizer, refused: Refusal) -> str:
 
 
 async def _store(
-    app: App, said: _Said, words: str, request: str, *, is_public: bool
+    app: App, said: _Said, words: PersonMessage, request: str, *, is_public: bool
 ) -> Change:
     """Keep words, with the line in their thread. Raises `NotKept`."""
     person = said.person
     wanted = said.wanted
     localizer = said.localizer
-    origin = Origin(
-        actor="command",
-        evidence=words,
-        channel=wanted.channel,
-        ts=wanted.ts,
-        zone=str(localizer.zone),
-    )
 
     async def in_commit(
         connection: AsyncConnection[DictRow], changes: Sequence[Change]
@@ -290,7 +283,7 @@ async def _store(
             app.embedder,
             person,
             wanted.channel,
-            origin,
+            words,
             decision=wanted.decision,
             public=is_public,
             in_commit=in_commit,

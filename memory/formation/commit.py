@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID, uuid4
@@ -13,12 +13,12 @@ from psycopg.rows import DictRow
 
 from memory.credentials.redaction import redact
 from memory.embeddings.embedder import Embedder
-from memory.formation.decide import Decisions, decide, origin_of
-from memory.formation.evidence import PersonMessage
+from memory.formation.decide import Decisions, decide
 from memory.formation.proposal import Proposal, Refusal
 from memory.formation.verdict import SensitivePolicy
 from memory.metrics import step
 from memory.model.namespace import MemoryView
+from memory.model.person_message import PersonMessage
 from memory.model.statement import Statement
 from memory.postgres.database import Pool
 from memory.store.changes import Change, add_changes
@@ -76,7 +76,8 @@ async def commit(
             targets = {one.target.key for one in proposals if one.target is not None}
             known = await read_known(connection, person, subjects, targets)
             remaining = await remaining_capacity(connection, person)
-            messages = [one.evidence.key for one in proposals if one.evidence.key]
+            keys = [one.evidence.original.key for one in proposals]
+            messages = [key for key in keys if key is not None]
             forgotten = await forgotten_among(connection, person, messages)
             decisions = decide(
                 proposals,
@@ -114,11 +115,11 @@ def _notes(
     for one in refused:
         if one.evidence is None:
             continue
-        text = redact(one.evidence.text).text
-        origin = origin_of(one.evidence, text)
+        words = one.evidence.words
+        words = replace(words, text=redact(words.text).text)
         audience = view.own.audience
         statement = statement_of(
-            str(uuid4()), one.kind, audience, None, origin, batch=batch
+            str(uuid4()), one.kind, audience, None, words, batch=batch
         )
         notes.append((statement, one.reason))
     return notes

@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from memory.formation.evidence import Evidence, PersonMessage
 from memory.formation.proposal import Proposal, Reason, Refusal
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
 from memory.model.namespace import DM, MemoryView, Namespace
+from memory.model.person_message import PersonMessage
 from memory.model.schemas import PROMISE_KIND, Subject, subject_fields
 from memory.model.statement import MessageKey, Statement
-from memory.store.edits import Origin, kept_end, statement_of
+from memory.store.edits import kept_end, statement_of
 from memory.store.memories import Memory
 from memory.store.subjects import Known
 
@@ -67,7 +67,7 @@ def decide(
         key = _key(proposal, keys)
         is_new = key not in existing
         reason: Reason | None = refusal(proposal, at, sensitive)
-        if proposal.evidence.key in forgotten:
+        if proposal.evidence.original.key in forgotten:
             reason = "unusable"
         elif reason is None and is_new:
             reason = _refusal_of_new(proposal, remaining)
@@ -142,33 +142,21 @@ def _statement(
     identity: Mapping[str, Any],
     batch: UUID,
 ) -> Statement:
-    origin = origin_of(proposal.evidence, proposal.evidence.text)
+    words = proposal.evidence.words
     if proposal.removes:
         return statement_of(
-            key, proposal.kind, audience, None, origin, batch=batch, act="remove"
+            key, proposal.kind, audience, None, words, batch=batch, act="remove"
         )
     content = {**identity, **proposal.values}
     if proposal.kind == PROMISE_KIND:
         content |= _due(proposal)
     until = _until(proposal, content)
     statement = statement_of(
-        key, proposal.kind, audience, content, origin, batch=batch, until=until
+        key, proposal.kind, audience, content, words, batch=batch, until=until
     )
     if proposal.verdict is not None and proposal.verdict.may_harm:
         return replace(statement, may_harm=True)
     return statement
-
-
-def origin_of(evidence: Evidence, text: str) -> Origin:
-    """Return where the words of an evidence come from; `text` is what is stored of them."""
-    channel, ts = evidence.key or (None, None)
-    return Origin(
-        actor=evidence.original.actor,
-        evidence=text,
-        channel=channel,
-        ts=ts,
-        zone=str(evidence.original.zone),
-    )
 
 
 def _identity(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -19,15 +19,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import regex
 
-from memory.model.dates import slack_time
+from memory.model.person_message import PersonMessage
 from memory.model.references import References, RenderedText
-from memory.model.statement import Actor, MessageKey, message_key
 from memory.model.text import MAX_TEXT, clean, folded, lettered, letters, texts
 
 MAX_MESSAGE = 8_000  # characters of one message that are read
@@ -53,30 +51,6 @@ _LINK = regex.compile(
     regex.IGNORECASE,
 )
 _SCHEME = regex.compile(r"\A(?:https?://|mailto:)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonMessage:
-    """One message that the person typed: unescaped, without quotes, code and attachments.
-
-    `actor` makes the statements of what it says. `removal_proposed`: a button asks the person
-    whether to do the removal that these words requested; the words themselves remove nothing.
-    `zone` is the person's time zone. `reply_to` is the question from Kioku that these words answer:
-    context for "yes", never evidence by itself.
-    """
-
-    text: str
-    channel: str
-    ts: str
-    actor: Actor = "formation"
-    removal_proposed: bool = False
-    zone: tzinfo = UTC
-    reply_to: str | None = None
-
-    @property
-    def said_at(self) -> datetime:
-        """The time of `ts`; the current time if there is none, as for a command."""
-        return slack_time(self.ts) or datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -191,9 +165,9 @@ class Evidence:
         return self.message.references.shown(self.text)
 
     @property
-    def key(self) -> MessageKey | None:
-        """The channel and ts of that message; None if it has none."""
-        return message_key(self.original.channel, self.original.ts)
+    def words(self) -> PersonMessage:
+        """The message with no other text than the evidence."""
+        return replace(self.original, text=self.text)
 
 
 def find_evidence(quote: str, messages: Sequence[TypedMessage]) -> Evidence | None:

@@ -9,11 +9,12 @@ from langgraph.errors import GraphRecursionError
 from langsmith import tracing_context
 from pydantic import BaseModel
 
-from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.evidence import TypedMessage
 from memory.formation.formation_model import FormationModel, Way
 from memory.formation.proposal import Write
 from memory.metrics import step
 from memory.model.errors import WordsUnreadable
+from memory.model.person_message import PersonMessage
 from memory.model.schemas import SCHEMAS, with_evidence
 from memory.store.memories import Memory
 

@@ -11,8 +11,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
-from memory.formation.evidence import PersonMessage, TypedMessage, find_evidence
+from memory.formation.evidence import TypedMessage, find_evidence
 from memory.model.namespace import Person
+from memory.model.person_message import PersonMessage
 from memory.model.statement import MessageKey, Statement, views
 from memory.postgres.database import Pool
 from memory.store.proposals import delete_proposals_of_message

@@ -15,13 +15,7 @@ from pydantic import BaseModel
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.commit import FormationResult, InCommit, commit
-from memory.formation.evidence import (
-    Evidence,
-    PersonMessage,
-    TypedMessage,
-    quoted_part,
-    whole_message,
-)
+from memory.formation.evidence import Evidence, TypedMessage, quoted_part, whole_message
 from memory.formation.extract import extract_writes
 from memory.formation.formation_model import TEAM, FormationModel
 from memory.formation.halves import (
@@ -45,6 +39,7 @@ from memory.model.errors import (
     WordsUnreadable,
 )
 from memory.model.namespace import MemoryView, Person
+from memory.model.person_message import PersonMessage
 from memory.model.references import References
 from memory.model.schemas import (
     KEPT_KIND,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from memory.credentials.redaction import find_credentials
 from memory.embeddings.embedder import Embedder
-from memory.model.dates import slack_time
 from memory.model.errors import ChangedSince, ChangeGone, InvalidContent
 from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
+from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
     LEVEL_FIELDS,
     kind_and_subject,
@@ -25,7 +25,13 @@ from memory.model.schemas import (
     subject,
     subject_fields,
 )
-from memory.model.statement import Act, Actor, Statement, current, since_removal
+from memory.model.statement import (
+    Act,
+    Actor,
+    Statement,
+    current,
+    since_removal,
+)
 from memory.model.text import MAX_TEXT, clean_content, texts
 from memory.postgres.database import Pool
 from memory.store.changes import Change, add_changes, read_changes
@@ -48,26 +54,6 @@ _CODES = {
 AfterWrite: TypeAlias = Callable[
     [AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where the person's own words come from: a form, a command, a tool, or one of their messages.
-
-    `evidence` has the words as typed, "" if nothing was typed. `zone` is the name of the person's
-    time zone.
-    """
-
-    actor: Actor
-    evidence: str = ""
-    channel: str | None = None
-    ts: str | None = None
-    zone: str = "UTC"
-
-    @property
-    def said_at(self) -> datetime:
-        """The time of the message; the current time without one."""
-        return slack_time(self.ts) or datetime.now(UTC)
 
 
 def validated(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,16 +113,16 @@ async def add_memories(
     embedder: Embedder,
     namespace: Namespace,
     kind: str,
-    given: Sequence[tuple[Mapping[str, Any], Origin]],
+    given: Sequence[tuple[Mapping[str, Any], PersonMessage]],
     *,
     batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
 ) -> list[Change]:
     """Store what the person wrote, in one transaction; return one change for each memory.
 
-    If there is a memory about the same thing already, the statement is added to it. An origin
-    without evidence and message gets the texts of the content: nothing else was typed. `in_commit`
-    is awaited last in the writing transaction, under the person's lock; an exception from it rolls
+    If there is a memory about the same thing already, the statement is added to it. If no
+    words are given, they are the texts of the content: nothing else was typed. `in_commit` is
+    awaited last in the writing transaction, under the person's lock; an exception from it rolls
     everything back. Raises `InvalidContent` and `MemoryFull`.
     """
     contents = [validated(kind, content) for content, _ in given]
@@ -147,14 +133,14 @@ async def add_memories(
         known = await read_known(connection, person, subjects)
         keys = known.first_keys
         statements = []
-        for about, whole, (content, origin) in zip(
+        for about, whole, (content, words) in zip(
             subjects, contents, given, strict=True
         ):
             key = keys.setdefault(about, str(uuid4()))
             said = {name: whole[name] for name in _given(content)}
-            if not (origin.evidence or origin.ts):
-                origin = replace(origin, evidence=_as_typed(whole))
-            one = statement_of(key, kind, namespace.audience, said, origin, batch=batch)
+            if not (words.text or words.ts):
+                words = replace(words, text=_as_typed(whole))
+            one = statement_of(key, kind, namespace.audience, said, words, batch=batch)
             statements.append(one)
         new = {one.key for one in statements} - known.remembered
         await check_capacity(connection, person, len(new))
@@ -170,7 +156,7 @@ async def edit_memory(
     person: Person,
     key: str,
     content: Mapping[str, Any],
-    origin: Origin,
+    words: PersonMessage,
     *,
     seen: datetime | None = None,
 ) -> list[Change]:
@@ -203,7 +189,7 @@ async def edit_memory(
             fields = _said(memory.kind, whole, names)
             statements.append(
                 statement_of(
-                    key, memory.kind, audience, fields, origin, batch=batch, until=until
+                    key, memory.kind, audience, fields, words, batch=batch, until=until
                 )
             )
         return await add_changes(connection, person, statements)
@@ -279,7 +265,7 @@ async def move_memory(
             memory.kind,
             target.audience,
             None,
-            Origin(actor=actor),
+            PersonMessage(actor=actor),
             batch=batch,
             act="move",
         )
@@ -349,26 +335,27 @@ def statement_of(
     kind: str,
     audience: str,
     content: Mapping[str, Any] | None,
-    origin: Origin,
+    words: PersonMessage,
     *,
     batch: UUID,
     act: Act = "say",
     until: datetime | None = None,
 ) -> Statement:
-    """Return a new statement by the person."""
+    """Return a new statement by the person, whose `words` are its evidence."""
+    channel, ts = words.key or (None, None)
     return Statement(
         id=uuid4(),
         key=key,
         audience=audience,
         kind=kind,
         act=act,
-        actor=origin.actor,
+        actor=words.actor,
         content=content,
-        evidence=origin.evidence,
-        channel=origin.channel,
-        ts=origin.ts,
-        said_at=origin.said_at,
-        zone=origin.zone,
+        evidence=words.text,
+        channel=channel,
+        ts=ts,
+        said_at=words.said_at,
+        zone=str(words.zone),
         until=until,
         batch=batch,
     )

@@ -20,12 +20,13 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.errors import ChangedSince, ChangeGone, EmbeddingsUnavailable
 from memory.model.namespace import Person, kept_audience, kept_channel
+from memory.model.person_message import PersonMessage
 from memory.model.schemas import KEPT_KIND
 from memory.model.statement import Statement
 from memory.postgres.database import Pool, Query, execute_statement, person_statement
 from memory.postgres.statements import load_statements
 from memory.store.changes import Change, add_changes
-from memory.store.edits import AfterWrite, Origin, statement_of
+from memory.store.edits import AfterWrite, statement_of
 from memory.store.memories import Memory, read, reread
 from memory.store.projection import check_capacity
 from memory.store.statements import statements_of_message, writing
@@ -177,22 +178,22 @@ async def keep(
     embedder: Embedder,
     person: Person,
     channel: str,
-    origin: Origin,
+    words: PersonMessage,
     *,
     decision: bool,
     public: bool,
     in_commit: AfterWrite | None = None,
 ) -> Change:
-    """Keep words of a person for a conversation: the evidence of `origin`, from its message.
+    """Keep words of a person for a conversation.
 
     The caller has judged them. `in_commit` is awaited in the transaction; an exception from it
     rolls it back. Raises `ChangedSince` (the same words are already kept from this message) and
     `MemoryFull`.
     """
     audience = person.namespace(kept_audience(channel)).audience
-    content = {"text": origin.evidence, "decision": decision, "public": public}
+    content = {"text": words.text, "decision": decision, "public": public}
     kept = statement_of(
-        str(uuid4()), KEPT_KIND, audience, content, origin, batch=uuid4()
+        str(uuid4()), KEPT_KIND, audience, content, words, batch=uuid4()
     )
     async with writing(pool, embedder, person) as connection:
         if await _is_kept(connection, person, kept):
@@ -237,7 +238,7 @@ async def replace_decision(
             raise ChangeGone("The person keeps no such decision.")
         [audience] = found.audiences
         content = {"replaces": replaced}
-        clicked = Origin(actor="command")
+        clicked = PersonMessage(actor="command")
         said = statement_of(key, KEPT_KIND, audience, content, clicked, batch=uuid4())
         # Nothing is typed: this statement belongs to the message of the decision.
         [(channel, ts)] = found.source_messages

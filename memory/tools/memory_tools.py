@@ -17,11 +17,11 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from memory.formation.commit import FormationResult, InCommit
-from memory.formation.evidence import PersonMessage
 from memory.formation.former import Former
 from memory.formation.proposal import Refusal
 from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
+from memory.model.person_message import PersonMessage
 from memory.model.references import References
 from memory.model.schemas import by_kind, level, subject
 from memory.model.text import texts

@@ -10,7 +10,7 @@ from typing import Any
 from bot.locale import Language, say
 from bot.memories.home import PUBLISH, publish_home
 from bot.slack.messages import Message
-from memory import DM, Memory, Origin, Person, add_memories
+from memory import DM, Memory, Person, PersonMessage, add_memories
 from tests import person
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -55,7 +55,7 @@ class SlackPerson:
                 [
                     (
                         {"food_name": food, "preference": 80},
-                        Origin(actor="modal", evidence=food),
+                        PersonMessage(actor="modal", text=food),
                     )
                 ],
             )

@@ -41,7 +41,7 @@ from memory import (
     COLLEAGUES,
     DM,
     PUBLIC,
-    Origin,
+    PersonMessage,
     Selection,
     add_memories,
     forget,
@@ -442,7 +442,7 @@ async def test_forget_shows_the_sentence_in_which_it_found_the_words(
 ) -> None:
     """“Likes soba” alone would not say why `/forget asakusa` asks for it."""
     sentence = "The noodles that they make in Asakusa are the best"
-    origin = Origin(actor="command", evidence=sentence)
+    origin = PersonMessage(actor="command", text=sentence)
     given = [({"food_name": food, "preference": 80}, origin) for food in foods]
     namespace = ann.person.namespace(DM)
     await add_memories(

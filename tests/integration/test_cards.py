@@ -19,7 +19,6 @@ from memory import (
     DM,
     ChangedSince,
     Memory,
-    Origin,
     Person,
     PersonMessage,
     Selection,
@@ -49,7 +48,7 @@ async def fact(
 ) -> Memory:
     """Let a person have said something, and have shown it to colleagues; return the memory."""
     said = sentence if evidence is None else evidence
-    origin = Origin(actor="command", evidence=said, channel="D1", ts=ts)
+    origin = PersonMessage(actor="command", text=said, channel="D1", ts=ts)
     given = [({"fact": sentence}, origin)]
     await add_memories(app.pool, app.embedder, person.namespace(DM), "UserFact", given)
     [found] = [
@@ -118,7 +117,7 @@ async def test_a_public_channel_is_told_what_the_shown_sentence_says_and_no_more
         ),
         ({"food_name": "ramen", "preference": 90}, "I  love ramen"),
     ):
-        origin = Origin(actor="command", evidence=sentence)
+        origin = PersonMessage(actor="command", text=sentence)
         given = [(content, origin)]
         await add_memories(
             app.pool, app.embedder, namespace, "UserFoodPreference", given
@@ -172,8 +171,8 @@ async def test_a_sentence_that_names_what_is_forgotten_is_not_shown_until_the_un
     """Two memories came from it; colleagues were shown the one that stays."""
     _, aya = named(app, "Aya Two")
     sentence = "I run marathons and I hate olives"
-    said = Origin(
-        actor="command", evidence=sentence, channel="D1", ts="1000000000.000001"
+    said = PersonMessage(
+        actor="command", text=sentence, channel="D1", ts="1000000000.000001"
     )
     own = aya.namespace(DM)
     add = partial(add_memories, app.pool, app.embedder, own)

@@ -13,7 +13,15 @@ from slack_sdk.errors import SlackApiError
 from bot.locale import say
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
 from bot.ui.acts import Forget
-from memory import DM, Change, FormationResult, Origin, Person, Pool, add_memories
+from memory import (
+    DM,
+    Change,
+    FormationResult,
+    Person,
+    PersonMessage,
+    Pool,
+    add_memories,
+)
 from memory.postgres import person_transaction
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -42,8 +50,8 @@ async def formed(app: App, channel: str = "dm") -> tuple[PersonThread, dict[str,
     place = app.slack.place(channel=channel)
     message = await app.ask(place, "I love ramen")
     turn = app.turn(message)
-    said = Origin(
-        actor="command", evidence="I love ramen", channel=place.channel, ts=message.ts
+    said = PersonMessage(
+        actor="command", text="I love ramen", channel=place.channel, ts=message.ts
     )
     changes = await add_memories(
         app.pool,
@@ -215,8 +223,8 @@ async def test_a_notice_says_that_its_message_was_deleted(app: App) -> None:
     first = await app.ask(place, "I love ramen")
     await app.form(first)
     second = await app.ask(place, "Ramen is okay")
-    said = Origin(
-        actor="command", evidence="Ramen is okay", channel=place.channel, ts=second.ts
+    said = PersonMessage(
+        actor="command", text="Ramen is okay", channel=place.channel, ts=second.ts
     )
     changes = await add_memories(
         app.pool,

@@ -18,7 +18,6 @@ from memory import (
     FormationResult,
     MemoryFull,
     MemoryView,
-    Origin,
     Person,
     PersonMessage,
     Pool,
@@ -108,7 +107,7 @@ class Ledger:
 
     async def edit(self, key: str, content: dict[str, Any], **more: Any) -> Change:
         """Let the person edit a memory; return the one change."""
-        origin = Origin(actor="modal", evidence="typed")
+        origin = PersonMessage(actor="modal", text="typed")
         edited = edit_memory(
             self.pool, self.embedder, ALICE, key, content, origin, **more
         )
@@ -203,7 +202,7 @@ async def test_one_thing_is_one_memory_however_it_comes(ledger: Ledger) -> None:
     heard = await ledger.change(
         "Ramen is good", ts="1700000002.0", content=food("Ramen", 90), view=WIDE
     )
-    given = [({"food_name": "RAMEN"}, Origin(actor="modal", evidence="RAMEN"))]
+    given = [({"food_name": "RAMEN"}, PersonMessage(actor="modal", text="RAMEN"))]
     [written] = await add_memories(ledger.pool, ledger.embedder, OWN.own, KIND, given)
     await ledger.change("no more ramen", ts="4000000000.0", content=None, key=first.key)
     again = await ledger.like("ramen", ts="4000000001.0")
@@ -225,7 +224,7 @@ async def test_what_gets_the_name_of_another_thing_joins_it(
     before = await ledger.contents()
     content = food("ramen", 90, description="raw")
     if way == "a form":
-        origin = Origin(actor="modal", evidence="ramen")
+        origin = PersonMessage(actor="modal", text="ramen")
         changes = await edit_memory(
             ledger.pool, ledger.embedder, ALICE, sushi.key, content, origin
         )
@@ -304,7 +303,7 @@ async def test_what_is_remembered_of_a_name_goes_on_before_what_was_taken_back(
     newer = await ledger.like("sushi", ts="4000000000.0", level=5)
     await ledger.undo(newer)
     await ledger.undo(renamed)
-    typed = Origin(actor="command", evidence="sushi")
+    typed = PersonMessage(actor="command", text="sushi")
     again = await add_memory(
         ledger.pool, ledger.embedder, OWN.own, KIND, food("sushi", 9), typed
     )
@@ -374,7 +373,7 @@ async def test_a_message_takes_with_it_what_it_alone_said(ledger: Ledger) -> Non
         liked.key
     }
     assert await ledger.contents() == [food("ramen", None, description="egg")]
-    origin = Origin(actor="command")
+    origin = PersonMessage(actor="command")
     content = food("ramen", 3, description="egg")
     await edit_memory(ledger.pool, ledger.embedder, ALICE, liked.key, content, origin)
     forgotten = await forget(ledger.pool, ALICE, Selection(keys=[liked.key]))
@@ -445,7 +444,7 @@ async def test_a_person_has_a_limited_number_of_memories(ledger: Ledger) -> None
         ["full", "full"],
         (),
     )
-    given = [({"food_name": "soba"}, Origin(actor="command"))]
+    given = [({"food_name": "soba"}, PersonMessage(actor="command"))]
     with pytest.raises(MemoryFull):
         await add_memories(ledger.pool, ledger.embedder, OWN.own, KIND, given)
     await ledger.edit(liked.key, food("ramen", 7))

@@ -17,7 +17,15 @@ from psycopg.sql import SQL, Identifier
 from bot.memories.data import erase_person
 from bot.ui.acts import Forget
 from bot.workspaces import purge_due
-from memory import DM, EmbeddedPostgres, Origin, Person, Selection, create_pool, forget
+from memory import (
+    DM,
+    EmbeddedPostgres,
+    Person,
+    PersonMessage,
+    Selection,
+    create_pool,
+    forget,
+)
 from memory.postgres import person_transaction
 from memory.postgres.embedded import find_binaries
 from tests.conftest import ROOT
@@ -73,15 +81,15 @@ async def test_what_was_forgotten_since_a_dump_does_not_come_back(
     await app.form(await app.ask(cid, "I love tempura"))
     dan, given = (
         Person(app.slack.team_id, "U0DAN-T0HOME"),
-        Origin(actor="command", evidence="x"),
+        PersonMessage(actor="command", text="x"),
     )
     fact = (dan.namespace("C0SHARED"), "UserFact", {"fact": "lives in Oslo"}, given)
     oslo = await add_memory(app.pool, app.embedder, *fact)
     go = (app.person(ann).namespace(DM), "UserFact", {"fact": "plays go"})
     for number, sentence in enumerate(["I play go on Fridays", "I play go with Mia"]):
-        said = Origin(
+        said = PersonMessage(
             actor="formation",
-            evidence=sentence,
+            text=sentence,
             channel="D1",
             ts=f"170000000{number}.1",
         )

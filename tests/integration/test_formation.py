@@ -18,10 +18,10 @@ from memory import memory_model
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
-from memory.formation.evidence import PersonMessage
 from memory.formation.former import Former
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, MemoryView, Namespace, Person, memory_view
+from memory.model.person_message import PersonMessage
 from memory.postgres.database import Pool
 from tests.databases import owner_rows
 from tests.integration.scripted_model import (

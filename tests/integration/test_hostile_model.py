@@ -10,8 +10,8 @@ import pytest
 
 from bot.slack.messages import typed
 from memory import Former
-from memory.formation.evidence import PersonMessage
 from memory.model.namespace import DM, PUBLIC, Person, memory_view
+from memory.model.person_message import PersonMessage
 from tests.integration.scripted_model import Call, ScriptedModel, Shown, patch, remove
 from tests.integration.test_formation import reasons, rows
 

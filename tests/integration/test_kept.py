@@ -18,7 +18,7 @@ from bot.runtime.maintenance import erase_deactivated
 from bot.slack.messages import Message
 from bot.types import KEPT_ANSWER
 from bot.ui.acts import Forget, Keep, Position, Replace, TakeBack, Undo
-from memory import Origin, Person, add_memories, list_changes
+from memory import Person, PersonMessage, add_memories, list_changes
 from memory.postgres import execute_statement, person_transaction
 from memory.store import delete_old, read_kept
 from tests.integration.app import App, MakeApp
@@ -490,7 +490,7 @@ async def test_a_line_that_names_what_its_author_forgets_of_the_message_is_taken
     ben = channel.person()
     said, _ = await channel.keep("Ask Ana about zebrafish, I am away until Friday")
     await channel.keep("The zebrafish host is orion")
-    origin = Origin(actor="command", evidence="away", channel=channel.id, ts=said.ts)
+    origin = PersonMessage(actor="command", text="away", channel=channel.id, ts=said.ts)
     given = [({"fact": "zebrafish"}, origin)]
     [made] = await add_memories(
         app.pool, app.embedder, ben.namespace(channel.id), "UserFact", given

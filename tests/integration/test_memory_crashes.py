@@ -15,8 +15,8 @@ from memory import (
     DM,
     PUBLIC,
     Embedder,
-    Origin,
     Person,
+    PersonMessage,
     Pool,
     Selection,
     create_pool,
@@ -36,8 +36,8 @@ from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
 TABLES = ("store", "store_vectors", "statements", "proposals", "forgotten_sources")
-ORIGIN = Origin(
-    actor="command", evidence="I love it", channel="D1", ts="1700000000.000100"
+ORIGIN = PersonMessage(
+    actor="command", text="I love it", channel="D1", ts="1700000000.000100"
 )
 Act: TypeAlias = Callable[[Pool, Embedder, str, Any], Awaitable[object]]
 
@@ -81,7 +81,9 @@ class Prepared:
 async def edit(pool: Pool, embedder: Embedder, key: str, _: Any) -> object:
     """Edit a memory."""
     content = {"food_name": "udon", "preference": 9}
-    return await edit_memory(pool, embedder, ANN, key, content, Origin(actor="modal"))
+    return await edit_memory(
+        pool, embedder, ANN, key, content, PersonMessage(actor="modal")
+    )
 
 
 ACTS: dict[str, Act] = {

@@ -32,7 +32,6 @@ from memory import (
     FormationResult,
     Former,
     Memory,
-    Origin,
     Person,
     PersonMessage,
     Pool,
@@ -381,7 +380,7 @@ class Sequences(RuleBasedStateMachine):
     def add(self, person: Person, word: str, level: int, audience: str) -> None:
         """Write a memory by a command."""
         fields = {"food_name": word, "preference": level}
-        given = [(fields, Origin(actor="command", evidence="x"))]
+        given = [(fields, PersonMessage(actor="command", text="x"))]
         own = person.namespace(audience)
         [change] = self.do(add_memories(self.pool, self.embedder, own, KIND, given))
         said = Said(audience, fields, at=datetime.now(UTC).timestamp())
@@ -434,7 +433,7 @@ class Sequences(RuleBasedStateMachine):
         self, person: Person, thing: Thing, content: dict[str, Any]
     ) -> list[Change]:
         """Fill in the form of a memory."""
-        origin = Origin(actor="modal", evidence="typed")
+        origin = PersonMessage(actor="modal", text="typed")
         key = self.key(person, thing)
         work = edit_memory(self.pool, self.embedder, person, key, content, origin)
         changes: list[Change] = self.do(work)

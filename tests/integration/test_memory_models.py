@@ -18,13 +18,14 @@ from memory import (
 )
 from memory.formation import calls_memory_tools
 from memory.formation.chat_model import Api
-from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.evidence import TypedMessage
 from memory.formation.extract import extract_writes
 from memory.formation.formation_model import FormationModel
 from memory.formation.schema_calls import read_calls, response_format
 from memory.formation.tool_definitions import ToolDefinition, tool_definition
 from memory.formation.verdict import MemoryVerdicts
 from memory.model import provider_and_name
+from memory.model.person_message import PersonMessage
 from memory.model.schemas import SCHEMAS, with_evidence
 from tests.conftest import Server
 from tests.integration.model_servers import VLLM, model_server

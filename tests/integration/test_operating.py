@@ -11,8 +11,8 @@ from bot.runtime.maintenance import end_what_is_old
 from memory import (
     DM,
     Embedder,
-    Origin,
     Person,
+    PersonMessage,
     Pool,
     list_changes,
     list_memories,
@@ -23,7 +23,7 @@ from tests.kioku_process import ended
 from tests.memories import add_memory
 
 ANN = Person("T1", "U1")
-SOURCE = Origin(actor="command", evidence="soba", channel="D1", ts="1.0")
+SOURCE = PersonMessage(actor="command", text="soba", channel="D1", ts="1.0")
 WHO = ("--team", "T1", "--user", "U1")
 
 

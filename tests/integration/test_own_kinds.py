@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, Field
 
-from memory import Embedder, Former, Origin, Pool, UserFact, memory_model, subject
+from memory import (
+    Embedder,
+    Former,
+    PersonMessage,
+    Pool,
+    UserFact,
+    memory_model,
+    subject,
+)
 from memory.model import checked_schemas
 from tests.databases import owner_rows
 from tests.integration.scripted_model import ScriptedModel
@@ -87,7 +95,7 @@ async def test_default_never_overwrites_a_stored_value(
         model.answer([("Book", {**told, "evidence": "Dune is by Herbert"})])
         await former.form(ALICE_DM, words("Dune is by Herbert"))
     else:
-        source = Origin(actor="command")
+        source = PersonMessage(actor="command")
         pool, embedder = former.pool, former.embedder
         await add_memory(pool, embedder, own, "Book", told, source)
     [row] = owner_rows(database, "SELECT value FROM store")

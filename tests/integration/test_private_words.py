@@ -10,7 +10,6 @@ from bot.ui.acts import Move
 from memory import (
     DM,
     PUBLIC,
-    Origin,
     PersonMessage,
     Selection,
     edit_memory,
@@ -64,7 +63,7 @@ async def test_a_channel_hears_only_of_fields_that_it_knows_now(ledger: Ledger) 
         key=again.key,
     )
     content = food("ramen", 90, description=PRIVATE)
-    typed = Origin(actor="modal", evidence=PRIVATE)
+    typed = PersonMessage(actor="modal", text=PRIVATE)
     await edit_memory(ledger.pool, ledger.embedder, ALICE, again.key, content, typed)
     assert "ramen" in await known_in_public(ledger)
     assert PRIVATE not in await known_in_public(ledger)
@@ -117,7 +116,7 @@ async def test_forgetting_a_day_does_not_undo_its_clicks(ledger: Ledger) -> None
         ALICE,
         liked.key,
         food("ramen", 5),
-        Origin(actor="command"),
+        PersonMessage(actor="command"),
     )
     now = datetime.now(UTC)
     today = Selection(since=now - timedelta(hours=12), until=now + timedelta(hours=1))

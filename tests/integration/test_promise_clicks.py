@@ -15,7 +15,7 @@ from memory import (
     DM,
     Change,
     FormationResult,
-    Origin,
+    PersonMessage,
     add_memories,
     list_changes,
     redo_changes,
@@ -43,8 +43,8 @@ async def told(ann: SlackPerson, food: str = "", **content: Any) -> Place:
     """Let the person promise something, and name a food; return the notice below the answer."""
     message = await ann.say("Hello")
     turn = ann.app.turn(message)["id"]
-    source = Origin(
-        actor="command", evidence=SENTENCE, channel=message.channel_id, ts=message.ts
+    source = PersonMessage(
+        actor="command", text=SENTENCE, channel=message.channel_id, ts=message.ts
     )
     given = {"promise": "the Q3 figures", "to": "Mia", **content}
     app, namespace = ann.app, ann.person.namespace(DM)
@@ -185,7 +185,7 @@ async def test_an_answer_to_a_reminder_changes_the_promise(
     before = days_ago(2)
     notice = await told(ann, due=before)
     content = {"promise": "the minutes", "due": before}
-    source = Origin(actor="command", evidence="I promised the minutes")
+    source = PersonMessage(actor="command", text="I promised the minutes")
     await add_memories(
         ann.app.pool,
         ann.app.embedder,
@@ -247,9 +247,9 @@ async def test_a_notice_follows_what_later_words_change(ann: SlackPerson) -> Non
     notice = await told(ann, due="2098-11-27")
     message = await ann.say("By the 28th of November, 2097 instead")
     turn = ann.app.turn(message)["id"]
-    source = Origin(
+    source = PersonMessage(
         actor="formation",
-        evidence=message.text,
+        text=message.text,
         channel=message.channel_id,
         ts=message.ts,
     )

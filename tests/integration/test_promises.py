@@ -18,7 +18,15 @@ from bot.notices import next_reminders
 from bot.queue.pulse import SILENCE_SECONDS
 from bot.ui.acts import ButtonAct, ChangePromise, Snooze, clicked_act
 from bot.ui.promises import due_line
-from memory import DM, Memory, Origin, Selection, add_memories, forget, undo_forgetting
+from memory import (
+    DM,
+    Memory,
+    PersonMessage,
+    Selection,
+    add_memories,
+    forget,
+    undo_forgetting,
+)
 from memory.model import PROMISE_KIND
 from tests.integration.app import App
 from tests.integration.playground_slack import PersonThread
@@ -77,7 +85,9 @@ async def promised(
     person = app.person(place)
     said_at = datetime.now(UTC) - timedelta(hours=100)
     ts = f"{said_at.timestamp():.6f}"
-    origin = Origin(actor="formation", evidence=SENTENCE, channel=place.channel, ts=ts)
+    origin = PersonMessage(
+        actor="formation", text=SENTENCE, channel=place.channel, ts=ts
+    )
     given = [({"promise": what, "to": "Mia", **content}, origin)]
     await add_memories(
         app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given
@@ -422,7 +432,7 @@ async def test_tomorrow_puts_the_reminder_off_and_leaves_the_promise(app: App) -
     assert await undo_snooze(app.pool, person, memory.key, day)
     assert await next_day() == today + timedelta(days=3)
     await snooze(app.pool, person, memory.key, day)
-    origin = Origin(actor="command", evidence="", zone="UTC")
+    origin = PersonMessage(actor="command")
     given = [({**memory.content, **in_days(2)}, origin)]
     await add_memories(
         app.pool, app.embedder, person.namespace(DM), PROMISE_KIND, given

@@ -25,8 +25,9 @@ from memory import (
     recall_memories,
 )
 from memory.embeddings.embedder import literal
-from memory.formation.evidence import PersonMessage, TypedMessage
+from memory.formation.evidence import TypedMessage
 from memory.formation.known import known_memories
+from memory.model.person_message import PersonMessage
 from memory.model.schemas import BUILT_IN_KINDS
 from memory.postgres import execute_queries, person_transaction
 from memory.recall import large_set_query

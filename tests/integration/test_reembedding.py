@@ -16,7 +16,6 @@ from memory import (
     EmbeddingsUnavailable,
     FormationUnavailable,
     Former,
-    Origin,
     Person,
     PersonMessage,
     Pool,
@@ -64,7 +63,7 @@ async def remembered(pool: Pool, embedder: Embedder) -> Pool:
             person.namespace(DM),
             "UserFact",
             content,
-            Origin(actor="command"),
+            PersonMessage(actor="command"),
         )
     return pool
 
@@ -229,7 +228,12 @@ async def test_the_running_app_shows_the_newest_until_it_is_restarted(
         await nearest_memories(remembered, embedder, view, ["a"], 9)
     fact = {"fact": "I moved"}
     await add_memory(
-        remembered, embedder, ANN.namespace(DM), "UserFact", fact, Origin(actor="modal")
+        remembered,
+        embedder,
+        ANN.namespace(DM),
+        "UserFact",
+        fact,
+        PersonMessage(actor="modal"),
     )
     said = PersonMessage(text="I own a boat", channel="D1", ts="1700000000.000100")
     with pytest.raises(FormationUnavailable):

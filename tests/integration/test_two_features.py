@@ -18,7 +18,7 @@ from bot.memories.switches import turn_on
 from bot.pipeline import backfill
 from bot.pipeline.backfill import CATCH_UP, READ_MISSED
 from bot.ui.acts import ChangePromise, Edit, Hide, Remember, Snooze, Switch
-from memory import DM, PUBLIC, Origin, Selection, add_memories, move_memory
+from memory import DM, PUBLIC, PersonMessage, Selection, add_memories, move_memory
 from tests.integration.app import App, MakeApp
 from tests.integration.playground_slack import PersonThread
 from tests.integration.test_cards import SENTENCE, fact, named
@@ -51,7 +51,7 @@ async def test_a_form_that_was_opened_before_a_move_does_not_undo_it(app: App) -
     given = [
         (
             {"fact": "I have diabetes"},
-            Origin(actor="command", evidence="I have diabetes"),
+            PersonMessage(actor="command", text="I have diabetes"),
         )
     ]
     await add_memories(

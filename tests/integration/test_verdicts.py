@@ -14,7 +14,6 @@ from langchain_core.language_models import BaseChatModel
 from memory import (
     ChangeGone,
     Former,
-    Origin,
     answer_question,
     list_memories,
     memory_model,
@@ -22,9 +21,9 @@ from memory import (
 from memory.embeddings.embedder import Embedder
 from memory.formation.chat_model import Api
 from memory.formation.commit import FormationResult
-from memory.formation.evidence import PersonMessage
 from memory.model.errors import FormationUnavailable
 from memory.model.namespace import DM, PUBLIC, Person, memory_view
+from memory.model.person_message import PersonMessage
 from memory.postgres.database import Pool
 from tests.databases import owner_rows
 from tests.integration.responses_server import counted_tokens
@@ -471,7 +470,7 @@ async def test_a_yes_to_what_was_added_since_is_about_the_same_memory(
     (question,) = (
         await former.form(ALICE_DM, typed("I like soup without salt"))
     ).questions
-    command = Origin(actor="command")
+    command = PersonMessage(actor="command")
     content = {"food_name": "soup", "cuisine": "home"}
     kind = "UserFoodPreference"
     await add_memory(pool, model_embedder, ALICE_DM.own, kind, content, command)

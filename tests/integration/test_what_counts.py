@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,7 +12,6 @@ from memory import (
     DM,
     PUBLIC,
     ChangeGone,
-    Origin,
     PersonMessage,
     Selection,
     answer_question,
@@ -40,7 +40,12 @@ async def click(ledger: Ledger, key: str, level: int) -> None:
     """Change a level in a form in which nothing is typed."""
     content = food("soba", level)
     await edit_memory(
-        ledger.pool, ledger.embedder, ALICE, key, content, Origin(actor="command")
+        ledger.pool,
+        ledger.embedder,
+        ALICE,
+        key,
+        content,
+        PersonMessage(actor="command"),
     )
 
 
@@ -176,12 +181,12 @@ async def test_undone_words_do_not_count_again_by_a_second_formation(
 async def test_a_question_of_an_undo_keeps_day_and_end(ledger: Ledger) -> None:
     """What was forgotten was said in Tokyo, where it was tomorrow, and until a day."""
     until = datetime.now(UTC) + timedelta(days=2)
-    origin = Origin(
+    origin = PersonMessage(
         actor="formation",
-        evidence="I love soba until Friday",
+        text="I love soba until Friday",
         channel="D1",
         ts=FIRST,
-        zone="Asia/Tokyo",
+        zone=ZoneInfo("Asia/Tokyo"),
     )
     content = food("soba", 80)
     said = statement_of(
@@ -202,7 +207,7 @@ async def test_a_question_of_an_undo_keeps_day_and_end(ledger: Ledger) -> None:
 
 async def test_what_would_be_over_is_not_asked(ledger: Ledger) -> None:
     """Its end came while the question was open."""
-    origin = Origin(actor="question", evidence="I love soba", channel="D1", ts=FIRST)
+    origin = PersonMessage(actor="question", text="I love soba", channel="D1", ts=FIRST)
     until = datetime.now(UTC) - timedelta(hours=1)
     said = statement_of(
         str(uuid4()), FOOD, DM, food("soba"), origin, batch=uuid4(), until=until

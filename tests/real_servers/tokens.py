@@ -26,11 +26,12 @@ from bot.conversation.turns import Exchange
 from bot.pipeline.prompt import Prompt
 from bot.pipeline.tools import tool_definitions
 from memory import DM, SCHEMAS, Memory, Person
-from memory.formation.evidence import PersonMessage, TypedMessage, whole_message
+from memory.formation.evidence import TypedMessage, whole_message
 from memory.formation.extract import extract_writes
 from memory.formation.proposal import Proposal
 from memory.formation.tool_definitions import tool_definition
 from memory.formation.verdict import VERDICT_INSTRUCTIONS, MemoryVerdicts, request_text
+from memory.model.person_message import PersonMessage
 from memory.recall import Recalled
 from tests.loopback import call
 from tests.real_servers.servers import llama_server

@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 from memory import (
     Change,
     Memory,
-    Origin,
     Person,
     PersonMessage,
     Question,
@@ -116,7 +115,7 @@ def question(
         "UserFact",
         "public",
         None if after is None else {"fact": after},
-        Origin(actor="question"),
+        PersonMessage(actor="question"),
         batch=BATCH,
         act="remove" if after is None else "say",
     )

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from bot.slack.messages import typed
 from memory.formation.evidence import (
-    PersonMessage,
     TypedMessage,
     find_evidence,
     links_not_typed,
     whole_message,
 )
+from memory.model.person_message import PersonMessage
 from memory.model.text import lettered, letters
 
 QUOTES: dict[str, list[list[str]]] = tomllib.loads(
@@ -320,7 +320,7 @@ def test_the_whole_message_is_the_source_of_a_removal() -> None:
     evidence = whole_message(message("Forget it. Thanks!"))
     assert evidence.text == "Forget it. Thanks!"
     assert evidence.original.actor == "formation"
-    assert evidence.key == ("D1", "1.0")
+    assert evidence.original.key == ("D1", "1.0")
 
 
 @pytest.mark.parametrize("frame", ["~{}~", "\n&gt; {}\n", "```{}```"])

@@ -30,13 +30,9 @@ from bot.ui.blocks import as_mrkdwn, escaped, fitted, plain_text, section, spoke
 from bot.ui.forms import lines_of
 from bot.ui.lines import describe, memory_line
 from memory.credentials.redaction import find_credentials, redact_texts
-from memory.formation.evidence import (
-    PersonMessage,
-    TypedMessage,
-    find_evidence,
-    links_not_typed,
-)
+from memory.formation.evidence import TypedMessage, find_evidence, links_not_typed
 from memory.model import References, ThoughtFilter, estimated_tokens, framed
+from memory.model.person_message import PersonMessage
 from memory.model.schemas import subject_key
 from memory.model.text import (
     clean,
