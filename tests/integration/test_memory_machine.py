@@ -331,7 +331,6 @@ class Sequences(RuleBasedStateMachine):
             Proposal(
                 kind=KIND,
                 content=content or {},
-                said=content or {},
                 evidence=evidence,
                 target=target,
                 removes=content is None,
