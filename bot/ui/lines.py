@@ -311,7 +311,7 @@ def _change_line(localizer: Localizer, entry: Change, before: str, after: str) -
                 "forgotten", what=before or localizer.say("change_nameless")
             )
         case "moved":
-            where = audience_name(localizer, entry.namespace.audience)
+            where = audience_name(localizer, entry.audience)
             return localizer.say("change_moved", what=after, where=where)
         case "confirmed":
             return localizer.say("change_confirmed", what=after)

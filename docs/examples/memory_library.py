@@ -60,7 +60,7 @@ async def talk(
     print("### the changes")
     entries = await memory.list_changes(pool, alice)
     for entry in entries:
-        print(entry.actor, entry.action, entry.kind)
+        print(entry.action, entry.kind)
     print("### undo the newest change")
     await memory.undo_changes(pool, embedder, alice, ids=[entries[0].id])
     listed = await memory.list_memories(pool, alice)

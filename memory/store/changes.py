@@ -12,8 +12,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
-from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
-from memory.model.statement import Actor, MessageKey, Statement, fold
+from memory.model.namespace import COLLEAGUES, DM, Person
+from memory.model.statement import MessageKey, Statement, fold
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.statements import (
@@ -38,17 +38,15 @@ class Change:
     `key` is the memory's. `before` and `after` are its content without and with these statements;
     None if there was or is no memory. `statements` are their ids, and `id` is the first of them.
     `message` is the message that they come from. `expires_at` is when they end, `undone_at` when
-    they were withdrawn. The namespace has the audience in which they were said, or to which the
-    memory was moved.
+    they were withdrawn. `audience` is where they were said, or to which the memory was moved.
     """
 
     id: UUID
     statements: Sequence[UUID]
-    namespace: Namespace
+    audience: str
     key: str
     kind: str
     action: Action
-    actor: Actor
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     at: datetime
@@ -99,7 +97,7 @@ async def read_changes(
     changes: list[Change] = []
     for row in rows:
         statements = by_key[row["key"]]
-        change = _change_of(person, statements, row["batch"])
+        change = _change_of(statements, row["batch"])
         if not _adds_to_nothing(change, statements):
             changes.append(change)
     return changes
@@ -111,7 +109,7 @@ def _adds_to_nothing(change: Change, statements: Iterable[Statement]) -> bool:
     return change.before is None and change.after is None and own[-1] == "say"
 
 
-def _change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> Change:
+def _change_of(statements: Sequence[Statement], batch: UUID) -> Change:
     """Return what the statements of `batch` made of a memory, given all of its statements.
 
     Statements of the batch count even if they were withdrawn; other withdrawn ones do not.
@@ -128,11 +126,10 @@ def _change_of(person: Person, statements: Sequence[Statement], batch: UUID) -> 
     return Change(
         id=first.id,
         statements=[one.id for one in own],
-        namespace=person.namespace(_audience(own)),
+        audience=_audience(own),
         key=first.key,
         kind=first.kind,
         action=_action(own, before, after),
-        actor=last.actor,
         before=before,
         after=after,
         at=last.said_at,
@@ -233,4 +230,4 @@ async def add_changes(
         own += [one for one in said if one.batch == batch]
     own.sort(key=lambda one: one.number)
     keys = dict.fromkeys(one.key for one in own)
-    return [_change_of(person, by_key[key], batch) for key in keys]
+    return [_change_of(by_key[key], batch) for key in keys]

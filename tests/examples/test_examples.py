@@ -235,9 +235,9 @@ def test_the_memory_library_works_without_slack(run: Run) -> None:
     assert "- I like ramen" in printed["ask"]
     assert printed["forget"] == "removed: ramen\n"
     assert printed["the changes"] == (
-        "formation removed UserFoodPreference\n"
-        "formation remembered UserTechInterest\n"
-        "formation remembered UserFoodPreference\n"
+        "removed UserFoodPreference\n"
+        "remembered UserTechInterest\n"
+        "remembered UserFoodPreference\n"
     )
     assert printed["undo the newest change"] == "['Rust', 'ramen']\n"
     assert printed["forget everything, and undo it"] == "2 []\n2\n"

@@ -91,11 +91,10 @@ def change(
     return Change(
         id=UUID(int=number),
         statements=[UUID(int=number)],
-        namespace=more.pop("namespace", PERSON.namespace("dm")),
+        audience=more.pop("audience", "dm"),
         key=more.pop("key", f"key-{number}"),
         kind=more.pop("kind", "UserFact"),
         action=action,
-        actor=more.pop("actor", "formation"),
         before=before,
         after=after,
         at=NOON + timedelta(seconds=number),

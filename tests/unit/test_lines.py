@@ -23,7 +23,6 @@ from bot.ui.payloads import done_payload, notice_payload, refusal_done
 from memory import Change, Question
 from tests.unit.memories import (
     NOON,
-    PERSON,
     REASONS,
     change,
     fact,
@@ -134,11 +133,11 @@ def test_a_memory_is_described_in_one_plain_line(
         ),
         (change("removed", OSAKA, None), "Forgotten: I live in Osaka"),
         (
-            change("moved", OSAKA, OSAKA, namespace=PERSON.namespace("public")),
+            change("moved", OSAKA, OSAKA, audience="public"),
             "Now used everywhere in this workspace: I live in Osaka",
         ),
         (
-            change("moved", OSAKA, OSAKA, namespace=PERSON.namespace("C1")),
+            change("moved", OSAKA, OSAKA, audience="C1"),
             "Now used in <#C1> and in your direct messages with me: I live in Osaka",
         ),
         (

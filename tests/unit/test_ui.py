@@ -196,13 +196,12 @@ MEMORIES = st.builds(
 CHANGES = st.builds(
     Change,
     id=st.uuids(),
-    namespace=AUDIENCES.map(PERSON.namespace),
+    audience=AUDIENCES,
     key=KEYS,
     kind=KINDS,
     action=st.sampled_from(
         ["remembered", "updated", "confirmed", "removed", "moved"],
     ),
-    actor=st.sampled_from(["formation", "tool", "command", "modal"]),
     before=st.none() | CONTENTS,
     after=st.none() | CONTENTS,
     at=MOMENTS,
