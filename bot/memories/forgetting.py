@@ -140,8 +140,8 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     lines: list[str] = []
     if selection.messages:
         lines.append(localizer.say("not_remembered"))
-    if forgotten.count:
-        what = _one_or_count(localizer, forgotten.memories, forgotten.count)
+    if forgotten.memories:
+        what = _one_or_count(localizer, forgotten.memories)
         lines.append(localizer.say("forgotten", what=what))
     if not lines:
         return Done(line=localizer.say("forgotten_words"))
@@ -152,11 +152,11 @@ async def forget_selected(app: App, click: Click, act: Forget) -> Done:
     return with_others(localizer, done, left)
 
 
-def _one_or_count(localizer: Localizer, memories: Sequence[Memory], count: int) -> str:
+def _one_or_count(localizer: Localizer, memories: Sequence[Memory]) -> str:
     """Return the line of a single memory, or the number of several."""
-    if count == 1 and memories:
+    if len(memories) == 1:
         return memory_line(localizer, memories[0])
-    return localizer.say("counted_memories", count=count)
+    return localizer.say("counted_memories", count=len(memories))
 
 
 def receipt_of_message(localizer: Localizer, forgotten: Forgotten) -> Done:
@@ -289,7 +289,7 @@ def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:
     """Return what an Undo has brought back."""
     if not restored:
         return localizer.say("restored_words")
-    what = _one_or_count(localizer, restored, len(restored))
+    what = _one_or_count(localizer, restored)
     return localizer.say("restored", what=what)
 
 

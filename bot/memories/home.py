@@ -92,8 +92,7 @@ async def _newest_forgetting(
     found = await undoable_forgetting(app.pool, person)
     if found is None:
         return None
-    forgotten, end = found
-    memories = localizer.say("counted_memories", count=forgotten.count)
-    note = localizer.say("undo_until", until=localizer.plain_minute(end))
+    memories = localizer.say("counted_memories", count=found["count"])
+    note = localizer.say("undo_until", until=localizer.plain_minute(found["until"]))
     line = f"{localizer.say('forgotten', what=memories)}\n{note}"
-    return Done(line=line, undo=Undo(what="forgetting", ids=(forgotten.id,)))
+    return Done(line=line, undo=Undo(what="forgetting", ids=(found["forgotten_id"],)))

@@ -71,7 +71,7 @@ async def talk(
         *await memory.list_memories(pool, alice),
         *await memory.list_changes(pool, alice),
     ]
-    print(forgotten.count, left)
+    print(len(forgotten.memories), left)
     if forgotten.id:
         print(len(await memory.undo_forgetting(pool, embedder, alice, forgotten.id)))
 

@@ -74,7 +74,10 @@ async def erase(
             still |= await left(connection)
         still |= await _count_rows(connection, parameters)
     return Erased(
-        at=datetime.now(UTC), memories=forgotten.count, counts=counts, left=still
+        at=datetime.now(UTC),
+        memories=len(forgotten.memories),
+        counts=counts,
+        left=still,
     )
 
 

@@ -29,7 +29,12 @@ from memory.model.statement import (
     current,
     since_removal,
 )
-from memory.postgres.database import Pool, fetch_rows, person_transaction
+from memory.postgres.database import (
+    Pool,
+    fetch_row,
+    fetch_rows,
+    person_transaction,
+)
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import Memory, person_range, reread
 from memory.store.projection import write_rows
@@ -84,14 +89,12 @@ class Selection:
 class Forgotten:
     """A forgetting: `id` for its Undo, None if there was nothing to forget.
 
-    `can_undo` is False if nothing was remembered: texts do not come back. `count` is the number of
-    memories that are gone, and `memories` has them, newest first. `batches` are the batches of
-    notices that mentioned any of it.
+    `can_undo` is False if nothing was remembered: texts do not come back. `memories` are those that
+    are gone, newest first. `batches` are the batches of notices that mentioned any of it.
     """
 
     id: UUID | None = None
     can_undo: bool = False
-    count: int = 0
     memories: tuple[Memory, ...] = ()
     batches: frozenset[UUID] = frozenset()
 
@@ -210,7 +213,6 @@ async def forget_within(
     return Forgotten(
         id=identity,
         can_undo=bool(hidden),
-        count=len(lost),
         memories=tuple(_newest_first(lost)),
         batches=frozenset(row["batch"] for row in [*hidden, *asked, *shown]),
     )
@@ -331,22 +333,17 @@ def _question_about(memory: Memory, view: View, newest: Statement) -> Statement:
     )
 
 
-async def undoable_forgetting(
-    pool: Pool, person: Person
-) -> tuple[Forgotten, datetime] | None:
-    """Return the newest forgetting of memories that can still be undone, and until when."""
+async def undoable_forgetting(pool: Pool, person: Person) -> DictRow | None:
+    """Return the newest forgetting of memories that can still be undone.
+
+    The row has its `forgotten_id`, the `count` of its memories, and `until` when it can be undone.
+    """
     values = {**person.ids, "minutes": UNDO_MINUTES}
     async with (
         person_transaction(pool, person) as connection,
         seeing_forgotten(connection),
     ):
-        rows = await fetch_rows(connection, _SQL["undoable"], values)
-    if not rows:
-        return None
-    [row] = rows
-    return Forgotten(id=row["forgotten_id"], can_undo=True, count=row["count"]), row[
-        "until"
-    ]
+        return await fetch_row(connection, _SQL["undoable"], values)
 
 
 async def purge(

@@ -286,7 +286,7 @@ async def test_a_name_comes_back_when_the_message_that_changed_it_is_gone(
     message = ("D1", "1700000002.0")
     if way == "forgotten":
         forgotten = await forget(ledger.pool, ALICE, Selection(messages=[message]))
-        assert forgotten.count == 1
+        assert len(forgotten.memories) == 1
     else:
         edited = PersonMessage(text="Never mind.", channel=message[0], ts=message[1])
         words = edited if way == "edited" else None

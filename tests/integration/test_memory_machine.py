@@ -624,7 +624,7 @@ class Sequences(RuleBasedStateMachine):
             thing.said = [one for one in thing.said if one not in said]
         model.join()
         done = self.do(forget(self.pool, person, selection))
-        assert done.count == len([one for one in before if one.word is None])
+        assert len(done.memories) == len([one for one in before if one.word is None])
         assert done.can_undo == any(hidden.values())
         if done.can_undo:
             model.forgotten[done.id] = {

@@ -93,7 +93,7 @@ async def test_everything_is_forgotten_and_taken_back(
     with counted() as sent:
         done = await forget_all_of(app, ANN, Selection(everything=True))
         assert len(sent) <= MOST, sent
-    assert done.count == MEMORIES
+    assert len(done.memories) == MEMORIES
     assert count(database, "store") == count(database, "store_vectors") == 0
     shown = "procrastinate_jobs WHERE task_name = 'show_notice'"
     assert count(database, shown) == MEMORIES
