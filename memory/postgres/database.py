@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 
 import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor
+from psycopg.abc import Params
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import PipelineStatus
 from psycopg.rows import DictRow, dict_row
@@ -332,14 +333,14 @@ class Query:
     """
 
     statement: LiteralString
-    values: Mapping[str, object] | Sequence[object] = ()
+    values: Params = ()
     prepare: bool = False
 
 
 async def execute_statement(
     pool: Pool,
     statement: LiteralString,
-    values: Mapping[str, object] | Sequence[object] = (),
+    values: Params = (),
     *,
     scope: Mapping[str, str] | None = None,
     prepare: bool = False,
@@ -395,7 +396,7 @@ async def _rows(cursor: AsyncCursor[DictRow]) -> list[DictRow]:
 async def fetch_rows(
     connection: AsyncConnection[DictRow],
     statement: LiteralString,
-    values: Mapping[str, object] | Sequence[object] = (),
+    values: Params = (),
 ) -> list[DictRow]:
     """Execute one statement within the transaction of `connection`; return its rows."""
     cursor = await connection.execute(statement, values)
@@ -405,7 +406,7 @@ async def fetch_rows(
 async def fetch_row(
     connection: AsyncConnection[DictRow],
     statement: LiteralString,
-    values: Mapping[str, object] | Sequence[object] = (),
+    values: Params = (),
 ) -> DictRow | None:
     """Do as `fetch_rows` does; return the first row, or None if there is none."""
     cursor = await connection.execute(statement, values)
