@@ -9,9 +9,6 @@ import logging
 import math
 from dataclasses import dataclass
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.app import App
 from bot.logs import fault
 from bot.slack.client import GAP_SECONDS, SLACK_FAULTS
@@ -19,7 +16,7 @@ from bot.slack.members import kind_of
 from bot.slack.messages import Message
 from memory import DM, PUBLIC, MemoryView, Namespace, Person, memory_view
 from memory.metrics import step
-from memory.postgres import execute_statement, load_statements
+from memory.postgres import Connection, execute_statement, load_statements
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +131,7 @@ async def look_up_kind(app: App, team_id: str, channel_id: str) -> ConversationK
     )
 
 
-async def invalidate_kinds(connection: AsyncConnection[DictRow], team_id: str) -> None:
+async def invalidate_kinds(connection: Connection, team_id: str) -> None:
     """Look up all conversations of a workspace again when needed, because events were missed.
 
     This is part of the transaction that ends the gap, so that no process reads an earlier kind

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.conversation.inbox import answer_at_once, message_body, values_of
 from bot.queue.queue import REPLIES, Queue
 from bot.slack.messages import Message, split_thread_key
 from memory import DM, PUBLIC, Person, Pool
-from memory.postgres import execute_statement, fetch_row, fetch_rows, load_statements
+from memory.postgres import (
+    Connection,
+    execute_statement,
+    fetch_row,
+    fetch_rows,
+    load_statements,
+)
 
 DELETE_ANSWER = "delete_answer"
 _SQL = load_statements("bot", "edits")
@@ -63,7 +66,7 @@ class ChangedMessage:
 
 
 async def edit_message(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     queue: Queue,
     change: MessageChange,
     question: str,
@@ -118,7 +121,7 @@ async def edit_message(
 
 
 async def withdraw_message(
-    connection: AsyncConnection[DictRow], queue: Queue, change: MessageChange
+    connection: Connection, queue: Queue, change: MessageChange
 ) -> ChangedMessage | None:
     """Withdraw a deleted message in its thread's transaction; None if it is not stored.
 
@@ -160,15 +163,13 @@ async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
 
 
 async def delete_texts(
-    connection: AsyncConnection[DictRow], person: Person, turn: UUID
+    connection: Connection, person: Person, turn: UUID
 ) -> None:
     """Delete the texts of a person's turn; no memory is formed from them."""
     await connection.execute(_SQL["delete_texts"], {**person.ids, "id": turn})
 
 
-async def message_before(
-    connection: AsyncConnection[DictRow], message: Message
-) -> str | None:
+async def message_before(connection: Connection, message: Message) -> str | None:
     """Return the ts of the author's previous message in this thread, or in the whole DM."""
     values = values_of(message) | {"dm": DM}
     row = await fetch_row(connection, _SQL["message_before"], values)

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from psycopg import AsyncConnection, OperationalError
-from psycopg.rows import DictRow
+from psycopg import OperationalError
 from psycopg.types.json import Jsonb
 
 from bot.app import App
@@ -22,6 +21,7 @@ from bot.slack.messages import THREAD_SETTING, Message
 from bot.slack.sessions import WAIT_SECONDS, Progress
 from memory.metrics import step
 from memory.postgres import (
+    Connection,
     execute_statement,
     load_statements,
     transaction,
@@ -183,9 +183,7 @@ async def finish_without_turn(
         await finish(connection, claimed, status)
 
 
-async def answer_at_once(
-    connection: AsyncConnection[DictRow], queue: Queue, thread: str
-) -> None:
+async def answer_at_once(connection: Connection, queue: Queue, thread: str) -> None:
     """Add the job that answers the messages of a thread, ahead of all that wait.
 
     The statement `store` of ``inbox.sql`` adds the same job for a new message.
@@ -211,7 +209,7 @@ async def read_progress(app: App, message: Message) -> Progress:
 
 
 async def finish(
-    connection: AsyncConnection[DictRow], claimed: ClaimedMessage, status: Status
+    connection: Connection, claimed: ClaimedMessage, status: Status
 ) -> None:
     """Mark a message as handled and delete its body, in the transaction that ends its turn.
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.access import MODEL_AWAY, check_quota, end_telling, quota_queries
@@ -28,6 +27,7 @@ from memory import DM, MemoryView, Namespace, Person, Pool
 from memory.credentials import Credential, redact_texts
 from memory.metrics import count, step
 from memory.postgres import (
+    Connection,
     Query,
     execute_queries,
     load_statements,
@@ -386,7 +386,7 @@ def final_question(reply: str) -> str | None:
 
 
 async def schedule_formation(
-    app: App, connection: AsyncConnection[DictRow], namespace: Namespace
+    app: App, connection: Connection, namespace: Namespace
 ) -> None:
     """Schedule formation of unformed words, in the transaction that stores them.
 
@@ -404,7 +404,7 @@ async def schedule_formation(
 
 async def form_after(
     app: App,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     namespace: Namespace,
     delay: float,
     *,

@@ -20,8 +20,6 @@ import procrastinate
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.schema import SchemaManager
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 
 from bot.cancellation import cancel_until_done
 from bot.logs import fault
@@ -30,6 +28,7 @@ from bot.queue.pulse import Pulse
 from bot.queue.recovery import recover_jobs
 from memory import Pool
 from memory.postgres import (
+    Connection,
     Migration,
     execute_statement,
     fetch_rows,
@@ -119,7 +118,7 @@ class Queue:
 
     async def defer(
         self,
-        where: AsyncConnection[DictRow] | Pool,
+        where: Connection | Pool,
         name: str,
         jobs: Mapping[str, Mapping[str, str]],
         *,
@@ -159,7 +158,7 @@ class Queue:
 
     async def hold_waiting(
         self,
-        connection: AsyncConnection[DictRow],
+        connection: Connection,
         name: str,
         lock: str,
         *,
@@ -174,9 +173,7 @@ class Queue:
         found = await connection.execute(_SQL["hold_waiting"], values, prepare=True)
         return await found.fetchone() is not None
 
-    async def abort(
-        self, connection: AsyncConnection[DictRow], locks: Iterable[str]
-    ) -> None:
+    async def abort(self, connection: Connection, locks: Iterable[str]) -> None:
         """Cancel the jobs that run with these locks, in whichever process, if the caller commits.
 
         A job with such a lock that the caller's transaction adds is not cancelled: it can only

@@ -8,9 +8,6 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from memory.credentials.redaction import redact
 from memory.embeddings.embedder import Embedder
 from memory.formation.decide import Decisions, decide
@@ -20,7 +17,7 @@ from memory.metrics import step
 from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.statement import Statement
-from memory.postgres.database import Pool
+from memory.postgres.database import Connection, Pool
 from memory.store.changes import Change, add_changes
 from memory.store.edits import statement_of
 from memory.store.forgetting import forgotten_among
@@ -43,9 +40,7 @@ class FormationResult:
     accepted: tuple[PersonMessage, ...] = ()
 
 
-InCommit: TypeAlias = Callable[
-    [AsyncConnection[DictRow], FormationResult], Awaitable[None]
-]
+InCommit: TypeAlias = Callable[[Connection, FormationResult], Awaitable[None]]
 
 
 @step("commit")

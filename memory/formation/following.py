@@ -7,15 +7,12 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import TypedMessage, find_evidence
 from memory.model.namespace import Person
 from memory.model.person_message import PersonMessage
 from memory.model.statement import MessageKey, Statement, views
-from memory.postgres.database import Pool
+from memory.postgres.database import Connection, Pool
 from memory.store.proposals import delete_proposals_of_message
 from memory.store.statements import (
     delete_statements,
@@ -26,9 +23,7 @@ from memory.store.statements import (
     writing,
 )
 
-Followed: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Collection[UUID]], Awaitable[object]
-]
+Followed: TypeAlias = Callable[[Connection, Collection[UUID]], Awaitable[object]]
 """Called with the batches of the notices about memories that have changed."""
 
 

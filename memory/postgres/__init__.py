@@ -1,6 +1,7 @@
 """The database: connections, transactions of one person, roles and migrations."""
 
 from memory.postgres.database import (
+    Connection as Connection,
     Query as Query,
     execute_queries as execute_queries,
     execute_statement as execute_statement,

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from typing import LiteralString
+from typing import LiteralString, TypeAlias
 from weakref import WeakValueDictionary
 
 import psycopg
@@ -72,10 +72,13 @@ _PASSING = (
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
 
+Connection: TypeAlias = AsyncConnection[DictRow]
+"""A connection of a `Pool`: its rows are dictionaries."""
+
 _timeout: ContextVar[float | None] = ContextVar("timeout of transactions", default=None)
 
 
-class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
+class Pool(AsyncConnectionPool[Connection]):
     """A pool of connections whose rows are dictionaries.
 
     Tasks wait for their turn in front of it, without a connection: only one of the tasks that need
@@ -94,7 +97,7 @@ class Pool(AsyncConnectionPool[AsyncConnection[DictRow]]):
         return WeakValueDictionary()
 
 
-async def _configure(connection: AsyncConnection[DictRow]) -> None:
+async def _configure(connection: Connection) -> None:
     await connection.set_autocommit(True)
     [row] = await fetch_rows(connection, "SELECT pg_backend_pid() AS pid")
     # A pooler reports a process id of its own: the next transaction may use another connection to
@@ -121,7 +124,7 @@ def create_pool(
     given = conninfo_to_dict(conninfo)
     usual = {name: value for name, value in _CONNECTING.items() if name not in given}
 
-    async def check(connection: AsyncConnection[DictRow]) -> None:
+    async def check(connection: Connection) -> None:
         if not _is_usable(connection):
             await connection.close()
             await pool.check()  # a restart of PostgreSQL closes the others as well
@@ -142,7 +145,7 @@ def create_pool(
     return pool
 
 
-def _is_usable(connection: AsyncConnection[DictRow]) -> bool:
+def _is_usable(connection: Connection) -> bool:
     """Return whether an idle connection is open and accepts writes; sends nothing.
 
     Also returns False in pipeline mode, which psycopg 3.3 does not leave if the task is cancelled
@@ -188,7 +191,7 @@ def transaction_timeout(seconds: float) -> Iterator[None]:
 @asynccontextmanager
 async def _connection(
     pool: Pool, scope: Mapping[str, str], *, lock: str = ""
-) -> AsyncIterator[AsyncConnection[DictRow]]:
+) -> AsyncIterator[Connection]:
     """Take a connection from the pool for the seconds of `transaction_timeout`.
 
     The task first waits in front of the pool for the place of `lock`, then for one of those that
@@ -224,7 +227,7 @@ async def _connection(
 
 
 @contextmanager
-def _shut_down_at(end: float, connection: AsyncConnection[DictRow]) -> Iterator[None]:
+def _shut_down_at(end: float, connection: Connection) -> Iterator[None]:
     """Shut a connection down at `end`, by the event loop's clock, if this block has not ended.
 
     The task that waits for it gets an error immediately: a cancel request would wait for the
@@ -252,7 +255,7 @@ def _shut_down_at(end: float, connection: AsyncConnection[DictRow]) -> Iterator[
 
 
 async def begin(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     scope: Mapping[str, str] | None = None,
     *,
     lock: str = "",
@@ -294,7 +297,7 @@ async def transaction(
     *,
     lock: str = "",
     shared: bool = False,
-) -> AsyncIterator[AsyncConnection[DictRow]]:
+) -> AsyncIterator[Connection]:
     """Open a transaction with the application's role, the settings of `scope` and a `lock`.
 
     The connection has none of them before or after it. The lock, `Person.prefix`, is exclusive, or
@@ -378,9 +381,7 @@ async def execute_queries(
     raise psycopg.DatabaseError("The statement failed.") from fault
 
 
-async def send_query(
-    connection: AsyncConnection[DictRow], query: Query
-) -> AsyncCursor[DictRow]:
+async def send_query(connection: Connection, query: Query) -> AsyncCursor[DictRow]:
     """Execute a query in the caller's transaction or pipeline."""
     return await connection.execute(
         query.statement, query.values, prepare=query.prepare
@@ -394,7 +395,7 @@ async def _rows(cursor: AsyncCursor[DictRow]) -> list[DictRow]:
 
 
 async def fetch_rows(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     statement: LiteralString,
     values: Params = (),
 ) -> list[DictRow]:
@@ -404,7 +405,7 @@ async def fetch_rows(
 
 
 async def fetch_row(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     statement: LiteralString,
     values: Params = (),
 ) -> DictRow | None:
@@ -414,7 +415,7 @@ async def fetch_row(
 
 
 @asynccontextmanager
-async def pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
+async def pipeline(connection: Connection) -> AsyncIterator[None]:
     """Execute the statements in this block in one round trip; results can be fetched afterwards.
 
     Outside of a transaction the pipeline is one, committed at the end. An error at the end, such as
@@ -442,7 +443,7 @@ async def pipeline(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
 @asynccontextmanager
 async def person_transaction(
     pool: Pool, person: Person, *, locked: bool = False
-) -> AsyncIterator[AsyncConnection[DictRow]]:
+) -> AsyncIterator[Connection]:
     """Open a transaction that can access the rows of this person only.
 
     Row-level security enforces this: see ``memory/schema.sql``. `locked`: other writers of the

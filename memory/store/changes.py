@@ -8,13 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from memory.embeddings.embedder import Embedder
 from memory.model.namespace import COLLEAGUES, DM, Person
 from memory.model.statement import MessageKey, Statement, fold
-from memory.postgres.database import Pool, fetch_rows, person_transaction
+from memory.postgres.database import Connection, Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.statements import (
     add_statements,
@@ -76,7 +73,7 @@ async def list_changes(
 
 
 async def read_changes(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     *,
     key: str | None = None,
@@ -212,7 +209,7 @@ def _statements_of(changes: Iterable[Change]) -> list[UUID]:
 
 
 async def add_changes(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     statements: Sequence[Statement],
     known: Known | None = None,

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 from pydantic import ValidationError
 
 from memory.credentials.redaction import find_credentials
@@ -33,7 +31,7 @@ from memory.model.statement import (
     since_removal,
 )
 from memory.model.text import MAX_TEXT, clean_content, texts
-from memory.postgres.database import Pool
+from memory.postgres.database import Connection, Pool
 from memory.store.changes import Change, add_changes, read_changes
 from memory.store.memories import Memory, reread
 from memory.store.projection import check_capacity
@@ -51,9 +49,7 @@ _CODES = {
     "extra_forbidden": "unknown",
 }
 
-AfterWrite: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Sequence[Change]], Awaitable[None]
-]
+AfterWrite: TypeAlias = Callable[[Connection, Sequence[Change]], Awaitable[None]]
 
 
 def validated(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,7 +192,7 @@ async def edit_memory(
 
 
 async def _known_fields(
-    connection: AsyncConnection[DictRow], person: Person, memory: Memory
+    connection: Connection, person: Person, memory: Memory
 ) -> dict[str, set[str]]:
     """Return the fields that each other audience knows of a memory, except the colleagues' card."""
     known: dict[str, set[str]] = {}
@@ -210,7 +206,7 @@ async def _known_fields(
 
 
 async def _counted_statements(
-    connection: AsyncConnection[DictRow], person: Person, key: str
+    connection: Connection, person: Person, key: str
 ) -> list[Statement]:
     """Return what was said about a memory since it was last taken back, and counts now."""
     by_key = await read_statements(connection, person, [key])
@@ -317,7 +313,7 @@ async def hide_from_colleagues(
 
 
 async def _existing(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     key: str,
     seen: datetime | None = None,

@@ -8,18 +8,15 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from memory.model.namespace import Person
-from memory.postgres.database import Pool, fetch_rows, person_transaction
+from memory.postgres.database import Connection, Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
 from memory.store.forgetting import Selection, forget_within
 from memory.store.memories import person_range
 from memory.store.statements import seeing_forgotten
 
 # Deletes or counts rows of the application's tables in the same transaction, by table.
-Also: TypeAlias = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, int]]]
+Also: TypeAlias = Callable[[Connection], Awaitable[dict[str, int]]]
 
 _SQL = load_statements("memory", "forgetting")
 
@@ -82,7 +79,7 @@ async def erase(
 
 
 async def _count_rows(
-    connection: AsyncConnection[DictRow], parameters: Mapping[str, Any]
+    connection: Connection, parameters: Mapping[str, Any]
 ) -> dict[str, int]:
     """Return the number of the person's rows by table, forgotten ones included."""
     async with seeing_forgotten(connection):

@@ -30,6 +30,7 @@ from memory.model.statement import (
     since_removal,
 )
 from memory.postgres.database import (
+    Connection,
     Pool,
     fetch_row,
     fetch_rows,
@@ -114,16 +115,14 @@ class Gone:
 # Prevents formation from what is forgotten, in the same transaction; returns the application's
 # messages about it, besides the source messages of statements.
 FindMessages: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, Selection, Gone],
+    [Connection, Person, Selection, Gone],
     Awaitable[Collection[MessageKey]],
 ]
 # Deletes the application's texts about what is gone, in the same transaction.
-DeleteTexts: TypeAlias = Callable[
-    [AsyncConnection[DictRow], Person, Gone], Awaitable[None]
-]
-InCommit: TypeAlias = Callable[[AsyncConnection[DictRow], Forgotten], Awaitable[None]]
+DeleteTexts: TypeAlias = Callable[[Connection, Person, Gone], Awaitable[None]]
+InCommit: TypeAlias = Callable[[Connection, Forgotten], Awaitable[None]]
 # Called with the time of the forgetting that is undone.
-InUndo: TypeAlias = Callable[[AsyncConnection[DictRow], datetime], Awaitable[None]]
+InUndo: TypeAlias = Callable[[Connection, datetime], Awaitable[None]]
 
 
 async def forget(
@@ -156,7 +155,7 @@ async def forget(
 
 
 async def forget_within(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     selection: Selection,
     *,
@@ -219,7 +218,7 @@ async def forget_within(
 
 
 async def _hide_shown_sentences(
-    connection: AsyncConnection[DictRow], person: Person, identity: UUID, gone: Gone
+    connection: Connection, person: Person, identity: UUID, gone: Gone
 ) -> list[DictRow]:
     """Hide what others are shown of the same messages, if it names what is forgotten."""
     values = {
@@ -235,7 +234,7 @@ async def _hide_shown_sentences(
 
 
 async def _selected_keys(
-    connection: AsyncConnection[DictRow], person: Person, selection: Selection
+    connection: Connection, person: Person, selection: Selection
 ) -> set[str]:
     """Return the keys of the memories that a selection is about."""
     values = {**person.ids, **selection.parameters()}
@@ -292,7 +291,7 @@ async def undo_forgetting(
 
 
 async def _ask_about_contradictions(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     views: Iterable[View],
     said: Mapping[str, Sequence[Statement]],
@@ -347,7 +346,7 @@ async def undoable_forgetting(pool: Pool, person: Person) -> DictRow | None:
 
 
 async def purge(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     delete_texts: DeleteTexts | None,
     *,
@@ -382,9 +381,7 @@ async def purge(
         await delete_texts(connection, person, gone)
 
 
-async def _needles(
-    connection: AsyncConnection[DictRow], forgotten: Iterable[DictRow]
-) -> list[str]:
+async def _needles(connection: Connection, forgotten: Iterable[DictRow]) -> list[str]:
     """Return the strings whose presence in a text shows that it names what was forgotten."""
     subjects: set[str] = set()
     for row in forgotten:
@@ -395,9 +392,7 @@ async def _needles(
     return needles
 
 
-async def needles_of_forgotten(
-    connection: AsyncConnection[DictRow], person: Person
-) -> list[str]:
+async def needles_of_forgotten(connection: Connection, person: Person) -> list[str]:
     """Return the strings that name, in a text, what the person has forgotten and can still undo."""
     async with seeing_forgotten(connection):
         hidden = await fetch_rows(connection, _SQL["due"], {**person.ids, "minutes": 0})
@@ -405,7 +400,7 @@ async def needles_of_forgotten(
 
 
 async def forgotten_among(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     messages: Collection[MessageKey],
 ) -> set[MessageKey]:

@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from psycopg import AsyncConnection, DataError
-from psycopg.rows import DictRow
+from psycopg import DataError
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.errors import ChangedSince, ChangeGone, EmbeddingsUnavailable
@@ -23,7 +22,13 @@ from memory.model.namespace import Person, kept_audience, kept_channel
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import KEPT_KIND
 from memory.model.statement import Statement
-from memory.postgres.database import Pool, Query, execute_statement, person_statement
+from memory.postgres.database import (
+    Connection,
+    Pool,
+    Query,
+    execute_statement,
+    person_statement,
+)
 from memory.postgres.statements import load_statements
 from memory.store.changes import Change, add_changes
 from memory.store.edits import AfterWrite, statement_of
@@ -205,9 +210,7 @@ async def keep(
     return change
 
 
-async def _is_kept(
-    connection: AsyncConnection[DictRow], person: Person, kept: Statement
-) -> bool:
+async def _is_kept(connection: Connection, person: Person, kept: Statement) -> bool:
     """Return whether the same words of the same message are kept for the conversation already."""
     if kept.message is None:
         return False

@@ -8,9 +8,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import (
     COLLEAGUES,
@@ -29,6 +26,7 @@ from memory.model.schemas import (
 )
 from memory.model.statement import MessageKey, message_key
 from memory.postgres.database import (
+    Connection,
     Pool,
     execute_statement,
     fetch_rows,
@@ -261,7 +259,7 @@ async def newest(
 
 
 async def reread(
-    connection: AsyncConnection[DictRow], person: Person, keys: Iterable[str]
+    connection: Connection, person: Person, keys: Iterable[str]
 ) -> dict[str, Memory]:
     """Return the memories with these keys, as direct messages know them, within a transaction."""
     values = {"prefixes": [person.namespace(DM).prefix], "keys": list(keys)}

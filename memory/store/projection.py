@@ -9,13 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from memory.model.errors import MemoryFull
 from memory.model.namespace import DM, Person
 from memory.model.statement import Statement, View, views
-from memory.postgres.database import fetch_rows
+from memory.postgres.database import Connection, fetch_rows
 from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.memories import MAX_MEMORIES, Memory, person_range, read_own
 
@@ -23,7 +20,7 @@ _SQL = load_statements("memory", "store")
 
 
 async def write_rows(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     statements: Mapping[str, Sequence[Statement]],
 ) -> list[View]:
@@ -50,9 +47,7 @@ async def write_rows(
     return written
 
 
-async def remaining_capacity(
-    connection: AsyncConnection[DictRow], person: Person
-) -> int:
+async def remaining_capacity(connection: Connection, person: Person) -> int:
     """Return how many new memories a person may store before reaching `MAX_MEMORIES`."""
     prefix = person.namespace(DM).prefix
     values = {"prefix": prefix, "most": MAX_MEMORIES}
@@ -60,16 +55,14 @@ async def remaining_capacity(
     return int(row["remaining"])
 
 
-async def check_capacity(
-    connection: AsyncConnection[DictRow], person: Person, new: int
-) -> None:
+async def check_capacity(connection: Connection, person: Person, new: int) -> None:
     """Raise `MemoryFull` if the person may not store so many new memories."""
     if new and new > await remaining_capacity(connection, person):
         raise MemoryFull("The person has as many memories as are kept.")
 
 
 async def read_rows(
-    connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
+    connection: Connection, person: Person, keys: Collection[str]
 ) -> list[Memory]:
     """Return the rows of these memories, one for each audience that knows them."""
     values = {**person_range(person), "keys": list(keys)}

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
@@ -17,7 +16,7 @@ from memory.model.errors import ChangeGone
 from memory.model.namespace import DM, Person
 from memory.model.schemas import subject_key
 from memory.model.statement import MessageKey, Statement
-from memory.postgres.database import Pool, fetch_rows, person_statement
+from memory.postgres.database import Connection, Pool, fetch_rows, person_statement
 from memory.postgres.statements import load_statements, rows_parameter
 from memory.store.changes import Change, add_changes
 from memory.store.projection import check_capacity
@@ -69,7 +68,7 @@ class NotRemembered:
 
 
 async def ask(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     statements: Sequence[Statement],
 ) -> None:
@@ -79,7 +78,7 @@ async def ask(
 
 
 async def note_refusals(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     refused: Iterable[tuple[Statement, str]],
 ) -> None:
@@ -92,7 +91,7 @@ async def note_refusals(
 
 
 async def _insert(
-    connection: AsyncConnection[DictRow], person: Person, rows: Sequence[dict[str, Any]]
+    connection: Connection, person: Person, rows: Sequence[dict[str, Any]]
 ) -> None:
     if not rows:
         return
@@ -112,7 +111,7 @@ async def open_questions(
 
 
 async def read_questions(
-    connection: AsyncConnection[DictRow], person: Person, *, batch: UUID
+    connection: Connection, person: Person, *, batch: UUID
 ) -> list[Question]:
     """Return the open questions of a notice, within a transaction of the person."""
     rows = await fetch_rows(connection, _SQL["open"], _values(person, batch=batch))
@@ -160,7 +159,7 @@ async def answer_question(
 
 
 async def delete_proposals_of_message(
-    connection: AsyncConnection[DictRow], person: Person, message: MessageKey
+    connection: Connection, person: Person, message: MessageKey
 ) -> None:
     """Delete questions and refusals that quote a message."""
     channel, ts = message

@@ -7,13 +7,12 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, LiteralString, TypeAlias
 
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.namespace import Person
 from memory.model.schemas import searchable_text
-from memory.postgres.database import Pool, fetch_rows, person_statement
+from memory.postgres.database import Connection, Pool, fetch_rows, person_statement
 from memory.postgres.migrate import vectors_of
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import person_range
@@ -62,7 +61,7 @@ async def reembed(conninfo: str, embedder: Embedder, *, progress: Progress) -> i
     run continues an interrupted one. Needs the owner of the tables. Raises `EmbeddingsUnavailable`
     and `psycopg.OperationalError`.
     """
-    async with await AsyncConnection[DictRow].connect(
+    async with await Connection.connect(
         conninfo, autocommit=True, row_factory=dict_row
     ) as connection:
         run = partial(fetch_rows, connection)
@@ -98,9 +97,7 @@ async def _embed_batch(
     return len(written), rows[0]["total"] - len(written)
 
 
-async def _delete_others(
-    connection: AsyncConnection[DictRow], embedder: Embedder
-) -> None:
+async def _delete_others(connection: Connection, embedder: Embedder) -> None:
     space = embedder.space
     [found] = await fetch_rows(connection, _SQL["has_others"], asdict(space))
     if found["has_others"]:

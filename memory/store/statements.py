@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import OperationalError
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
@@ -23,7 +23,7 @@ from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import DM, Person, is_shown_by_click
 from memory.model.schemas import KEPT_KIND, Subject, fields_with_value, kind_and_subject
 from memory.model.statement import MessageKey, Statement, View, current, since_removal
-from memory.postgres.database import Pool, fetch_rows, person_transaction
+from memory.postgres.database import Connection, Pool, fetch_rows, person_transaction
 from memory.postgres.statements import (
     column_parameters,
     load_statements,
@@ -43,7 +43,7 @@ _EMBED_SECONDS = 10.0  # somebody may wait
 @asynccontextmanager
 async def writing(
     pool: Pool, embedder: Embedder, person: Person, *, embeds: bool = True
-) -> AsyncIterator[AsyncConnection[DictRow]]:
+) -> AsyncIterator[Connection]:
     """Open a transaction of the person, under their lock, in which statements are written.
 
     After it, one batch of memories without a vector is embedded, without holding a connection. The
@@ -62,7 +62,7 @@ async def writing(
 
 
 @asynccontextmanager
-async def seeing_forgotten(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
+async def seeing_forgotten(connection: Connection) -> AsyncIterator[None]:
     """Let the statements in this block see what is forgotten."""
     await connection.execute(_SQL["see_forgotten"], {"shown": "shown"})
     yield
@@ -70,7 +70,7 @@ async def seeing_forgotten(connection: AsyncConnection[DictRow]) -> AsyncIterato
 
 
 async def read_statements(
-    connection: AsyncConnection[DictRow], person: Person, keys: Iterable[str]
+    connection: Connection, person: Person, keys: Iterable[str]
 ) -> dict[str, list[Statement]]:
     """Return all statements about these memories, by key, in the order they were stored."""
     by_key: dict[str, list[Statement]] = {key: [] for key in keys}
@@ -81,7 +81,7 @@ async def read_statements(
 
 
 async def add_statements(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     statements: Sequence[Statement],
     known: Known | None = None,
@@ -161,21 +161,21 @@ def _content_known_to(audience: str, rows: Iterable[Memory]) -> dict[str, Any]:
 
 
 async def withdraw(
-    connection: AsyncConnection[DictRow], person: Person, ids: Collection[UUID]
+    connection: Connection, person: Person, ids: Collection[UUID]
 ) -> None:
     """Withdraw statements, so that they no longer count."""
     await _change(connection, person, _SQL["withdraw"], {"ids": list(ids)})
 
 
 async def reinstate(
-    connection: AsyncConnection[DictRow], person: Person, ids: Collection[UUID]
+    connection: Connection, person: Person, ids: Collection[UUID]
 ) -> None:
     """Let withdrawn statements count again."""
     await _change(connection, person, _SQL["reinstate"], {"ids": list(ids)})
 
 
 async def _change(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     statement: LiteralString,
     values: Mapping[str, Any],
@@ -187,7 +187,7 @@ async def _change(
 
 
 async def delete_statements(
-    connection: AsyncConnection[DictRow], person: Person, ids: Collection[UUID]
+    connection: Connection, person: Person, ids: Collection[UUID]
 ) -> None:
     """Delete statements for good, forgotten ones with the next purge; no Undo brings them back.
 
@@ -197,7 +197,7 @@ async def delete_statements(
 
 
 async def statements_of_message(
-    connection: AsyncConnection[DictRow], person: Person, message: MessageKey
+    connection: Connection, person: Person, message: MessageKey
 ) -> list[Statement]:
     """Return what a message says."""
     channel, ts = message
@@ -207,7 +207,7 @@ async def statements_of_message(
 
 
 async def messages_among(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     messages: Collection[MessageKey],
 ) -> set[MessageKey]:
@@ -218,7 +218,7 @@ async def messages_among(
 
 
 async def change_channel(
-    connection: AsyncConnection[DictRow], person: Person, old: str, new: str
+    connection: Connection, person: Person, old: str, new: str
 ) -> None:
     """Replace a conversation's id, `old`, by the one that Slack has given it since.
 
@@ -232,14 +232,12 @@ async def change_channel(
     await refresh_keys(connection, person, keys_of(changed))
 
 
-async def delete_ended(connection: AsyncConnection[DictRow], person: Person) -> None:
+async def delete_ended(connection: Connection, person: Person) -> None:
     """Delete the statements that have ended."""
     await _change(connection, person, _SQL["delete_ended"], {})
 
 
-async def delete_old(
-    connection: AsyncConnection[DictRow], person: Person, days: int
-) -> set[str]:
+async def delete_old(connection: Connection, person: Person, days: int) -> set[str]:
     """Delete memories about which nothing was said for `days`; return the keys of those changed.
 
     Statements that were withdrawn longer ago go, too. Runs in the caller's `person_transaction`,
@@ -249,7 +247,7 @@ async def delete_old(
 
 
 async def refresh_keys(
-    connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
+    connection: Connection, person: Person, keys: Collection[str]
 ) -> None:
     """Update the rows of these memories to what their statements add up to now.
 
@@ -262,7 +260,7 @@ async def refresh_keys(
 
 
 async def refresh_rows(
-    connection: AsyncConnection[DictRow], person: Person, keys: Collection[str]
+    connection: Connection, person: Person, keys: Collection[str]
 ) -> list[View]:
     """Update the rows of these memories to what their statements add up to; return their views.
 
@@ -289,7 +287,7 @@ def message_parameters(messages: Collection[MessageKey]) -> dict[str, list[Any]]
 
 
 async def join_same_things(
-    connection: AsyncConnection[DictRow], person: Person, views: Iterable[View]
+    connection: Connection, person: Person, views: Iterable[View]
 ) -> dict[str, str]:
     """Join memories that have become about the same subject.
 

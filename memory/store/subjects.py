@@ -6,12 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from memory.model.namespace import DM, MemoryView, Person
 from memory.model.schemas import Subject, kind_and_subject
-from memory.postgres.database import fetch_rows
+from memory.postgres.database import Connection, fetch_rows
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import Memory, merged
 from memory.store.projection import read_rows
@@ -59,7 +56,7 @@ class Known:
 
 
 async def read_known(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     subjects: Collection[Subject],
     keys: Iterable[str] = (),
@@ -76,7 +73,7 @@ async def read_known(
 
 
 async def keys_by_subject(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     subjects: Collection[Subject],
     *,
