@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from openai_double.types import Json
+
 
 class Given(BaseModel):
     """JSON that a test gives: values are not converted, and unknown names are refused."""
@@ -60,7 +62,7 @@ class Message(Given):
     parts: tuple[str, ...] = Field(min_length=1, strict=False)
     refuses: bool = False
     phase: Literal["commentary", "final_answer"] | None = None
-    annotations: tuple[dict[str, Any], ...] = Field((), strict=False)
+    annotations: tuple[Json, ...] = Field((), strict=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -100,9 +102,9 @@ class Answer:
         """Its function calls."""
         return tuple(item for item in self.items if isinstance(item, Call))
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Json:
         """The answer's entry in the journal."""
-        summary: dict[str, Any] = {"text": self.text}
+        summary: Json = {"text": self.text}
         calls = [
             {"name": call.name, "arguments": call.arguments} for call in self.calls
         ]
@@ -114,7 +116,7 @@ class Answer:
 def said(
     text: str = "",
     *calls: Call,
-    annotations: tuple[dict[str, Any], ...] = (),
+    annotations: tuple[Json, ...] = (),
     refuses: bool = False,
     web_search: bool = False,
 ) -> Answer:
@@ -134,7 +136,7 @@ class Output(Given):
 
     text: str = ""
     function_calls: tuple[Call, ...] = ()
-    annotations: tuple[dict[str, Any], ...] = ()
+    annotations: tuple[Json, ...] = ()
     web_search: bool = False
     items: tuple[Item, ...] | None = None
 

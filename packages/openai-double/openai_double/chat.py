@@ -5,16 +5,16 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from openai_double.answer import Answer, Call
 from openai_double.tokens import count_tokens, cut_to_tokens, pieces
+from openai_double.types import Json
 
 
 class ChatWriter:
     """One answer as a chat completion and as the chunks that build it up."""
 
-    def __init__(self, body: dict[str, Any], answer: Answer, input_tokens: int) -> None:
+    def __init__(self, body: Json, answer: Answer, input_tokens: int) -> None:
         self._body = body
         self._id = f"chatcmpl-{secrets.token_hex(14)}"
         self._created = int(time.time())
@@ -27,9 +27,9 @@ class ChatWriter:
             self._finish = "length"
         self._calls = [_called(call) for call in answer.calls]
 
-    def whole(self) -> dict[str, Any]:
+    def whole(self) -> Json:
         """The completion object that a request without ``stream`` gets."""
-        message: dict[str, Any] = {
+        message: Json = {
             "role": "assistant",
             "content": self.text,
             "refusal": None,
@@ -50,7 +50,7 @@ class ChatWriter:
             "usage": self._usage(),
         }
 
-    def events(self, *, chunk_chars: int) -> Iterator[dict[str, Any]]:
+    def events(self, *, chunk_chars: int) -> Iterator[Json]:
         """Every chunk of the stream; text and arguments in pieces of `chunk_chars`."""
         yield self._chunk({"role": "assistant", "content": "", "refusal": None})
         for piece in pieces(self.text, chunk_chars):
@@ -72,7 +72,7 @@ class ChatWriter:
                 "usage": self._usage(),
             }
 
-    def _head(self, kind: str) -> dict[str, Any]:
+    def _head(self, kind: str) -> Json:
         return {
             "id": self._id,
             "object": kind,
@@ -81,13 +81,11 @@ class ChatWriter:
             "service_tier": "default",
         }
 
-    def _chunk(
-        self, delta: dict[str, Any], *, finish: str | None = None
-    ) -> dict[str, Any]:
+    def _chunk(self, delta: Json, *, finish: str | None = None) -> Json:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return {**self._head("chat.completion.chunk"), "choices": [choice]}
 
-    def _usage(self) -> dict[str, Any]:
+    def _usage(self) -> Json:
         output = count_tokens(self.text)
         for call in self._calls:
             output += count_tokens(call["function"]["arguments"]) + 8
@@ -100,7 +98,7 @@ class ChatWriter:
         }
 
 
-def _called(call: Call) -> dict[str, Any]:
+def _called(call: Call) -> Json:
     """The call of a function as a completion has it."""
     return {
         "id": f"call_{secrets.token_hex(12)}",

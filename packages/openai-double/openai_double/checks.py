@@ -12,6 +12,7 @@ from aiohttp import web
 
 from openai_double.errors import ApiError, refused
 from openai_double.prompt import Prompt
+from openai_double.types import Json
 
 MODELS: Final[Mapping[str, int]] = {
     "gpt-6-luna": 0,
@@ -62,9 +63,7 @@ def check_known(model: str, models: Mapping[str, int]) -> None:
         raise ApiError(status=404, message=message, code="model_not_found")
 
 
-def check_model(
-    body: dict[str, Any], models: Mapping[str, int], *, embeddings: bool
-) -> None:
+def check_model(body: Json, models: Mapping[str, int], *, embeddings: bool) -> None:
     """Raise `ApiError` unless the body names a model of this endpoint; `models` as `MODELS`."""
     model = body["model"]
     check_known(model, models)
@@ -125,9 +124,7 @@ def check_reasoning(body: Mapping[str, Any]) -> None:
             _check_reasoning_item(item, items[index + 1 :], f"input[{index}]")
 
 
-def _check_reasoning_item(
-    item: dict[str, Any], following: list[dict[str, Any]], param: str
-) -> None:
+def _check_reasoning_item(item: Json, following: list[Json], param: str) -> None:
     content = item.get("encrypted_content")
     if not content:
         message = f"Item '{item['id']}' not found: `store` is set to false."

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import Field, ValidationError, model_validator
@@ -22,6 +22,7 @@ from openai_double.errors import (
 )
 from openai_double.journal import Journal, Traffic, What
 from openai_double.request_types import Endpoint
+from openai_double.types import Json
 
 FOREVER: Final = -1
 _CODE_OF_STATUS: Final = {429: "rate_limit_exceeded", 500: "server_error"}
@@ -140,7 +141,7 @@ class Fault(Rule):
         )
 
     @property
-    def response_error(self) -> dict[str, Any]:
+    def response_error(self) -> Json:
         """The ``error`` of a response that failed."""
         code = self.error_code or "server_error"
         return {
@@ -149,7 +150,7 @@ class Fault(Rule):
         }
 
     @property
-    def error_fields(self) -> dict[str, Any]:
+    def error_fields(self) -> Json:
         """The fields of an ``error`` event: flat, or those of an HTTP error's body."""
         error = self.event_error
         fields = {"code": error.code, "message": error.message, "param": None}
@@ -206,7 +207,7 @@ class Exchange:
     began: float = field(default_factory=time.perf_counter)
     kind: str = "reply"
     raw: str = ""
-    answer: dict[str, Any] = field(default_factory=dict)
+    answer: Json = field(default_factory=dict)
     fault: Fault | None = None
 
 
@@ -250,7 +251,7 @@ class Control:
         router.add_delete("/_model/script", _route(self._clear_scripts))
         router.add_post("/_model/release", _route(self._release))
 
-    def _show_settings(self, _given: str) -> dict[str, Any]:
+    def _show_settings(self, _given: str) -> Json:
         return self.settings.model_dump()
 
     def _change_settings(self, given: str) -> None:
@@ -258,14 +259,14 @@ class Control:
         update = changed.model_dump(exclude_unset=True)
         self.settings = self.settings.model_copy(update=update)
 
-    def _journal_since(self, since: str) -> dict[str, Any]:
+    def _journal_since(self, since: str) -> Json:
         entries = self.journal.since(_number(since))
         return {"entries": entries, "last": self.journal.last, "held": self.held}
 
     def _clear_journal(self, _given: str) -> None:
         self.journal.clear()
 
-    def _traffic_since(self, since: str) -> dict[str, Any]:
+    def _traffic_since(self, since: str) -> Json:
         return self.traffic.after(_number(since))
 
     def _add_fault(self, given: str) -> None:
@@ -316,7 +317,7 @@ def _number(since: str) -> int:
     return int(since)
 
 
-def _route(act: Callable[[str], dict[str, Any] | None]) -> Handler:
+def _route(act: Callable[[str], Json | None]) -> Handler:
     """Return a handler that calls `act` with the body, or with the number in ``?since=``."""
 
     async def handle(request: web.Request) -> web.Response:

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from openai_double.errors import ApiError, refused
 from openai_double.tokens import count_tokens
+from openai_double.types import Json
 
 MAX_INPUTS: Final = 2_048
 MAX_TOKENS: Final = 8_192
@@ -75,7 +76,7 @@ def _pieces(word: str) -> Iterator[str]:
             yield word[start : start + size]
 
 
-def answer(body: dict[str, Any], full: int) -> dict[str, Any]:
+def answer(body: Json, full: int) -> Json:
     """The body of `POST /v1/embeddings` for a checked request.
 
     `full` is the size of the model's embeddings.
@@ -90,7 +91,7 @@ def answer(body: dict[str, Any], full: int) -> dict[str, Any]:
     texts = list(_texts(body["input"]))
     total = _checked_tokens([text.tokens for text in texts])
     as_base64 = body.get("encoding_format") == "base64"
-    data: list[dict[str, Any]] = []
+    data: list[Json] = []
     for index, text in enumerate(texts):
         vector = embed(text.words, dimensions)
         embedding: str | list[float]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
+
+from openai_double.types import Json
 
 _CODES: Final = (
     "server_error rate_limit_exceeded invalid_prompt data_residency_mismatch bio_policy "
@@ -52,7 +54,7 @@ class ApiError(Exception):
     param: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> Json:
         """The JSON body of the answer."""
         return {
             "error": {

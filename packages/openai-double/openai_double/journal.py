@@ -8,6 +8,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Any, Literal
 
+from openai_double.types import Json
+
 What = Literal["request", "event", "object", "error"]
 
 
@@ -15,7 +17,7 @@ class Journal:
     """The newest 2,000 requests and their answers."""
 
     def __init__(self) -> None:
-        self._entries: deque[dict[str, Any]] = deque(maxlen=2_000)
+        self._entries: deque[Json] = deque(maxlen=2_000)
         self._cleared = float("-inf")
         self.last = 0
         """The number of the newest entry ever written."""
@@ -35,7 +37,7 @@ class Journal:
         }
         self._entries.append(entry)
 
-    def since(self, number: int) -> list[dict[str, Any]]:
+    def since(self, number: int) -> list[Json]:
         """The entries after `number`, oldest first, with bodies parsed again if they are JSON."""
         newer = [entry for entry in self._entries if entry["n"] > number]
         return [_with_parsed_body(entry) for entry in newer]
@@ -46,7 +48,7 @@ class Journal:
         self._cleared = time.perf_counter()
 
 
-def _with_parsed_body(entry: dict[str, Any]) -> dict[str, Any]:
+def _with_parsed_body(entry: Json) -> Json:
     body = entry["body"] or None
     if body is not None:
         with suppress(ValueError):
@@ -58,7 +60,7 @@ class Traffic:
     """All bodies since they were last taken: requests, events, whole answers and errors."""
 
     def __init__(self) -> None:
-        self._records: list[dict[str, Any]] = []
+        self._records: list[Json] = []
         self._last = 0
 
     def add(self, what: What, endpoint: str, body: str) -> None:
@@ -72,7 +74,7 @@ class Traffic:
         }
         self._records.append(record)
 
-    def after(self, number: int) -> dict[str, Any]:
+    def after(self, number: int) -> Json:
         """Return the records after `number`; earlier ones are dropped."""
         self._records = [record for record in self._records if record["n"] > number]
         return {"records": self._records, "last": self._last}

@@ -12,9 +12,8 @@ from typing import Any, Literal
 from openai_double.answer import Call, Item, Message, Reasoning, Search
 from openai_double.checks import encrypted_content
 from openai_double.tokens import pieces
+from openai_double.types import Json
 
-Event = dict[str, Any]
-Part = dict[str, Any]
 Status = Literal["completed", "incomplete"]
 
 
@@ -25,12 +24,12 @@ class OutputEvents:
     """
 
     def __init__(self, *, chunk_chars: int, encrypts: bool) -> None:
-        self.output: list[dict[str, Any]] = []
+        self.output: list[Json] = []
         self._chunk_chars = chunk_chars
         self._encrypts = encrypts
         self._sequence = 0
 
-    def emit(self, event_type: str, **values: Any) -> Event:
+    def emit(self, event_type: str, **values: Any) -> Json:
         """Return the next event."""
         event = {"type": event_type, "sequence_number": self._sequence, **values}
         self._sequence += 1
@@ -38,7 +37,7 @@ class OutputEvents:
 
     def of_item(
         self, item: Item, status: Status | None = "completed"
-    ) -> Iterator[Event]:
+    ) -> Iterator[Json]:
         """Yield the events of one item. A message without `status` ends before it is done."""
         match item:
             case Reasoning():
@@ -50,20 +49,20 @@ class OutputEvents:
             case Call():
                 yield from self._call(item)
 
-    def _item(self, kind: Literal["added", "done"], item: dict[str, Any]) -> Event:
+    def _item(self, kind: Literal["added", "done"], item: Json) -> Json:
         index = len(self.output)
         if kind == "done":
             self.output.append(item)
         return self.emit(f"response.output_item.{kind}", output_index=index, item=item)
 
-    def _reasoning(self) -> Iterator[Event]:
-        item: dict[str, Any] = {"id": _id("rs"), "type": "reasoning", "summary": []}
+    def _reasoning(self) -> Iterator[Json]:
+        item: Json = {"id": _id("rs"), "type": "reasoning", "summary": []}
         yield self._item("added", dict(item))
         if self._encrypts:
             item["encrypted_content"] = encrypted_content(item["id"])
         yield self._item("done", item)
 
-    def _search(self, search: Search) -> Iterator[Event]:
+    def _search(self, search: Search) -> Iterator[Json]:
         index = len(self.output)
         action = {"type": "search", "query": search.query, "queries": [search.query]}
         item = {
@@ -78,8 +77,8 @@ class OutputEvents:
             yield self.emit(event, output_index=index, item_id=item["id"])
         yield self._item("done", {**item, "status": "completed"})
 
-    def _message(self, message: Message, status: Status | None) -> Iterator[Event]:
-        item: dict[str, Any] = {
+    def _message(self, message: Message, status: Status | None) -> Iterator[Json]:
+        item: Json = {
             "id": _id("msg"),
             "type": "message",
             "role": "assistant",
@@ -105,9 +104,7 @@ class OutputEvents:
             yield self.emit("response.content_part.done", **where, part=part)
         yield self._item("done", {**item, "status": status, "content": parts})
 
-    def _text(
-        self, part: Part, where: dict[str, Any], finished: bool
-    ) -> Iterator[Event]:
+    def _text(self, part: Json, where: Json, finished: bool) -> Iterator[Json]:
         begun = {**part, "text": "", "annotations": []}
         yield self.emit("response.content_part.added", **where, part=begun)
         for piece in pieces(part["text"], self._chunk_chars):
@@ -127,9 +124,7 @@ class OutputEvents:
             "response.output_text.done", **where, text=part["text"], logprobs=[]
         )
 
-    def _refusal(
-        self, part: Part, where: dict[str, Any], finished: bool
-    ) -> Iterator[Event]:
+    def _refusal(self, part: Json, where: Json, finished: bool) -> Iterator[Json]:
         begun = {**part, "refusal": ""}
         yield self.emit("response.content_part.added", **where, part=begun)
         for piece in pieces(part["refusal"], self._chunk_chars):
@@ -137,7 +132,7 @@ class OutputEvents:
         if finished:
             yield self.emit("response.refusal.done", **where, refusal=part["refusal"])
 
-    def _call(self, call: Call) -> Iterator[Event]:
+    def _call(self, call: Call) -> Iterator[Json]:
         item = {
             "id": _id("fc"),
             "type": "function_call",
@@ -163,11 +158,11 @@ class OutputEvents:
         )
 
 
-def _parts(message: Message) -> list[Part]:
+def _parts(message: Message) -> list[Json]:
     """The content of a message when it is whole; the last part has the annotations."""
     if message.refuses:
         return [{"type": "refusal", "refusal": text} for text in message.parts]
-    parts: list[Part] = [
+    parts: list[Json] = [
         {"type": "output_text", "text": text, "logprobs": [], "annotations": []}
         for text in message.parts
     ]

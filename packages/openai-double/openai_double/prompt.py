@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from openai_double.tokens import count_tokens
+from openai_double.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Tool:
     """One function the model may call; `parameters` is its JSON schema."""
 
     name: str
-    parameters: dict[str, Any]
+    parameters: Json
 
     @property
     def fields(self) -> set[str]:
@@ -57,7 +58,7 @@ class Prompt:
     tool_choice: str = "auto"
     results: tuple[ToolResult, ...] = ()
     fresh_results: tuple[ToolResult, ...] = ()
-    schema: dict[str, Any] | None = None
+    schema: Json | None = None
     searches_only: bool = False
 
     @property
@@ -80,7 +81,7 @@ class Prompt:
         return sum(map(count_tokens, texts)) + 4 * len(texts)
 
 
-def from_responses(body: dict[str, Any]) -> Prompt:
+def from_responses(body: Json) -> Prompt:
     """The prompt of a `POST /v1/responses` body."""
     items = body.get("input") or []
     if isinstance(items, str):
@@ -89,7 +90,7 @@ def from_responses(body: dict[str, Any]) -> Prompt:
     if body.get("instructions"):
         instructions.append(body["instructions"])
     turns: list[Turn] = []
-    calls: dict[str, dict[str, Any]] = {}
+    calls: dict[str, Json] = {}
     results: list[ToolResult] = []
     older = 0
     for item in items:
@@ -117,12 +118,12 @@ def from_responses(body: dict[str, Any]) -> Prompt:
     )
 
 
-def from_chat(body: dict[str, Any]) -> Prompt:
+def from_chat(body: Json) -> Prompt:
     """The prompt of a `POST /v1/chat/completions` body."""
     choice = body.get("tool_choice")
     if isinstance(choice, dict):
         choice = choice.get("function")
-    items: list[dict[str, Any]] = []
+    items: list[Json] = []
     for message in body["messages"]:
         items += _items(message)
     tools = body.get("tools") or []
@@ -139,7 +140,7 @@ def from_chat(body: dict[str, Any]) -> Prompt:
     )
 
 
-def _items(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _items(message: Json) -> Iterator[Json]:
     """Yield a message of a chat as items of a Responses request."""
     content = message.get("content")
     for call in message.get("tool_calls") or []:
@@ -159,7 +160,7 @@ def _choice(given: Any) -> str:
     return given or "auto"
 
 
-def _schema(text: dict[str, Any]) -> dict[str, Any] | None:
+def _schema(text: Json) -> Json | None:
     """Return the JSON schema that the ``text`` of a Responses request asks for."""
     form = text.get("format") or {}
     if form.get("type") == "json_object":
@@ -169,7 +170,7 @@ def _schema(text: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _result(call: dict[str, Any] | None, output: Any) -> ToolResult:
+def _result(call: Json | None, output: Any) -> ToolResult:
     text = _text(output)
     if call is None:
         return ToolResult(name="", arguments="{}", output=text)
@@ -198,7 +199,7 @@ def _files(content: Any) -> tuple[str, ...]:
     return tuple(map(_file, files))
 
 
-def _file(part: dict[str, Any]) -> str:
+def _file(part: Json) -> str:
     name = part.get("filename") or "image"
     data = str(part.get("image_url") or part.get("file_data") or "")
     kind, _, encoded = data.removeprefix("data:").partition(";base64,")
@@ -208,7 +209,7 @@ def _file(part: dict[str, Any]) -> str:
     return f"{name} ({kind}, {size} bytes)"
 
 
-def _tool(tool: dict[str, Any]) -> Tool:
+def _tool(tool: Json) -> Tool:
     return Tool(name=tool["name"], parameters=tool.get("parameters") or {})
 
 

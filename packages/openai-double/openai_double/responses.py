@@ -9,15 +9,16 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from openai_double.answer import Answer, Call, Item, Message, Reasoning
 from openai_double.checks import ENCRYPTED
 from openai_double.control import Fault
 from openai_double.output_events import OutputEvents, Status
 from openai_double.tokens import count_tokens, cut_to_tokens
+from openai_double.types import Json
 
-_ECHOED: Final[dict[str, Any]] = {
+_ECHOED: Final[Json] = {
     "background": False,
     "instructions": None,
     "max_output_tokens": None,
@@ -56,7 +57,7 @@ class ResponseWriter:
 
     def __init__(
         self,
-        body: dict[str, Any],
+        body: Json,
         answer: Answer,
         input_tokens: int,
         *,
@@ -68,7 +69,7 @@ class ResponseWriter:
         self._fault = fault or _NO_FAULT
         self._id = f"resp_{secrets.token_hex(24)}"
         self._created = int(time.time())
-        self._output: list[dict[str, Any]] = []
+        self._output: list[Json] = []
         items = answer.items
         if reasons and not any(isinstance(item, Reasoning) for item in items):
             items = (Reasoning(), *items)
@@ -97,16 +98,16 @@ class ResponseWriter:
             return "incomplete", len(cut_to_tokens(text, limit))
         return "completed", len(text)
 
-    def whole(self) -> dict[str, Any]:
+    def whole(self) -> Json:
         """The response object for a request without ``stream``; raises the error of an event."""
         if self._end == "error":
             raise self._fault.event_error
         in_one_piece = max(len(self.text), 1)
         *_, last = self.events(chunk_chars=in_one_piece)
-        response: dict[str, Any] = last["response"]
+        response: Json = last["response"]
         return response
 
-    def events(self, *, chunk_chars: int) -> Iterator[dict[str, Any]]:
+    def events(self, *, chunk_chars: int) -> Iterator[Json]:
         """Every event of the stream; text and arguments in pieces of `chunk_chars`."""
         encrypts = ENCRYPTED in (self._body.get("include") or [])
         writer = OutputEvents(chunk_chars=chunk_chars, encrypts=encrypts)
@@ -124,8 +125,8 @@ class ResponseWriter:
                 f"response.{self._end}", response=self._response(self._end)
             )
 
-    def _response(self, status: str) -> dict[str, Any]:
-        response: dict[str, Any] = {
+    def _response(self, status: str) -> Json:
+        response: Json = {
             "id": self._id,
             "object": "response",
             "created_at": self._created,
@@ -154,7 +155,7 @@ class ResponseWriter:
             response["usage"] = self._usage()
         return response
 
-    def _usage(self) -> dict[str, Any]:
+    def _usage(self) -> Json:
         reasoning = 0
         output = count_tokens(self.text)
         for item, _ in self._items:
@@ -213,7 +214,7 @@ def _texts(items: Iterable[Item]) -> Iterator[str]:
             yield from item.parts
 
 
-def _echoed(tool: dict[str, Any]) -> dict[str, Any]:
+def _echoed(tool: Json) -> Json:
     """A tool as the response repeats it: one that leaves out `strict` was taken for strict.
 
     Source: https://platform.openai.com/docs/guides/function-calling

@@ -21,6 +21,7 @@ from openai_double.prompt import Prompt
 from openai_double.request_types import Endpoint
 from openai_double.responses import ResponseWriter
 from openai_double.streaming import Dropped, pause, pause_from, reset, stream
+from openai_double.types import Json
 
 _MAX_BODY: Final = 32 * 1024 * 1024
 _CREATED: Final = 1_767_225_600
@@ -203,7 +204,7 @@ class _Server:
 
     async def _read(
         self, request: web.Request, exchange: Exchange
-    ) -> tuple[dict[str, Any], Prompt]:
+    ) -> tuple[Json, Prompt]:
         """The checked body and its prompt, after any fault for the request was applied."""
         # Not `request.read`: the application with these routes may set a smaller limit.
         data = await request.content.read()
@@ -243,7 +244,7 @@ class _Server:
             raise fault.error
 
 
-def _model_object(model: str) -> dict[str, Any]:
+def _model_object(model: str) -> Json:
     return {
         "id": model,
         "object": "model",

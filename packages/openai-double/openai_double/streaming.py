@@ -7,13 +7,13 @@ import json
 import socket
 import struct
 import time
-from typing import Any
 
 from aiohttp import web
 
 from openai_double.chat import ChatWriter
 from openai_double.control import Control, Exchange
 from openai_double.responses import ResponseWriter
+from openai_double.types import Json
 
 
 class Dropped(Exception):
@@ -76,7 +76,7 @@ async def stream(
     return response
 
 
-def _text_in(event: dict[str, Any]) -> str:
+def _text_in(event: Json) -> str:
     """The piece of text or of arguments that an event brings."""
     delta = event.get("delta")
     if isinstance(delta, str):

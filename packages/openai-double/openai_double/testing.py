@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from openai_double.server import create_app
+from openai_double.types import Json
 
 # For loopback, without any configured proxy.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -36,13 +37,11 @@ class Double:
         self.url = url
         self.base_url = f"{url}/v1"
 
-    def call(
-        self, path: str, body: Any = None, method: str | None = None
-    ) -> dict[str, Any]:
+    def call(self, path: str, body: Any = None, method: str | None = None) -> Json:
         """Make a call of the controls under ``/_model/``: POST with a body, else GET."""
         return dict(call(f"{self.url}/_model/{path}", body, method))
 
-    def script(self, output: str | dict[str, Any], **where: Any) -> None:
+    def script(self, output: str | Json, **where: Any) -> None:
         """Answer the next request with a text or other output; `match`, `pattern`, `times` …"""
         if isinstance(output, str):
             output = {"text": output}
@@ -53,7 +52,7 @@ class Double:
         self.call("faults", fault)
 
     @property
-    def requests(self) -> list[dict[str, Any]]:
+    def requests(self) -> list[Json]:
         """The requests that were answered, oldest first: `endpoint`, `body`, `status`, `answer`."""
         return list(self.call("journal")["entries"])
 

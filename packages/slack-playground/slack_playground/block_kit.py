@@ -9,8 +9,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from slack_playground.records import Json
+
 _FILE = files("slack_playground").joinpath("block_kit.toml")
-_TABLE: dict[str, dict[str, Any]] = tomllib.loads(_FILE.read_text("utf-8"))
+_TABLE: dict[str, Json] = tomllib.loads(_FILE.read_text("utf-8"))
 LIMITS: dict[str, int] = _TABLE.pop("limits")
 """The limits that span several fields, in characters, blocks or inputs."""
 _OBJECTS = _TABLE["objects"]

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from slack_playground.records import Json
 
@@ -52,7 +52,7 @@ class CallRecord(Numbered):
     """
 
     method: str
-    args: dict[str, Any]
+    args: Json
     team_id: str
     time: float = field(default_factory=time.time)
     ms: float = 0.0

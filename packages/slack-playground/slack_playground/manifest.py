@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from slack_playground.records import without_nulls
+from slack_playground.records import Json, without_nulls
 
 
 class ManifestError(Exception):
@@ -104,7 +104,7 @@ class Manifest(_Part):
         """Index a list of objects by their names."""
         if not isinstance(given, list):
             return given
-        named: dict[str, Any] = {}
+        named: Json = {}
         for one in given:
             if not isinstance(one, dict):
                 return given
@@ -135,7 +135,7 @@ def read_manifest(path: Path) -> Manifest:
     return manifest_from(content)
 
 
-def manifest_from(content: dict[str, Any]) -> Manifest:
+def manifest_from(content: Json) -> Manifest:
     """Build a Manifest from the parsed content of a manifest file; null counts as absent.
 
     Raises ManifestError if a field that Slack requires is missing, if a field has the wrong type,

@@ -21,7 +21,7 @@ from slack_playground.server import facts, serve
 class Playground:
     """The addresses and tokens of a playground, and the people in it."""
 
-    def __init__(self, facts: dict[str, Any]) -> None:
+    def __init__(self, facts: Json) -> None:
         self.url: str = facts["url"]
         self.api_url: str = facts["slack_api_url"]
         self.bot_token: str = facts["bot_token"]

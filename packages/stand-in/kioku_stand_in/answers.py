@@ -23,6 +23,7 @@ from kioku_stand_in.script import SCRIPT, is_japanese
 from kioku_stand_in.sentences import Said, read
 from openai_double.answer import Answer, Call, call, said
 from openai_double.prompt import Prompt, Tool, ToolResult
+from openai_double.types import Json
 
 KINDS: Final = ("reply", "formation", "verdict", "search", "probe")
 _PROBE: Final = "RepeatWord"
@@ -112,9 +113,9 @@ def _without_context(text: str) -> str:
     return words
 
 
-def _form(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+def _form(schema: Mapping[str, Any], text: str) -> Json:
     """Return a value for each field of a tool or a structured answer: true, or a text."""
-    form: dict[str, Any] = {}
+    form: Json = {}
     for name, field in schema.get("properties", {}).items():
         is_boolean = field.get("type") == "boolean"
         form[name] = True if is_boolean else text
@@ -132,7 +133,7 @@ def _calls(prompt: Prompt, words: str) -> list[Call]:
     return []
 
 
-def _wanted(clause: Said, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]]:
+def _wanted(clause: Said, prompt: Prompt) -> Iterator[tuple[str, Json]]:
     """Yield the tools, Kioku's or LangMem's, that can do what a clause asks for."""
     arguments = {**clause.rule.get("with", {}), **clause.parts}
     words = without_fillers(arguments.get("words", clause.clause))
@@ -157,7 +158,7 @@ def _wanted(clause: Said, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]
                 yield "manage_memory", {"action": "delete", "id": entry["key"]}
 
 
-def _with_times(arguments: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
+def _with_times(arguments: Json, prompt: Prompt) -> Json:
     """Return arguments with times computed from the line of the prompt that has the time."""
     now = datetime.now(UTC)
     stated = _NOW.search(f"{prompt.instructions}\n{prompt.last_user_text}")
@@ -172,9 +173,9 @@ def _with_times(arguments: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
     return arguments
 
 
-def _found(prompt: Prompt) -> list[dict[str, Any]]:
+def _found(prompt: Prompt) -> list[Json]:
     """Return what searches for memories have just found, as LangMem has it."""
-    found: list[dict[str, Any]] = []
+    found: list[Json] = []
     for result in prompt.fresh_results:
         if result.name == _SEARCH:
             for entries in values_in(result.output):

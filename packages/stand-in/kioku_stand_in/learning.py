@@ -13,6 +13,7 @@ from kioku_stand_in.script import COMMON, WORDS
 from kioku_stand_in.sentences import Said, fact, read
 from openai_double.answer import Call, call
 from openai_double.prompt import Prompt, Tool
+from openai_double.types import Json
 
 KEPT: Final = "KeptLine"
 REMOVALS: Final = ("gone", "forget")
@@ -131,7 +132,7 @@ def formed(prompt: Prompt) -> list[Call]:
     return calls
 
 
-def _changes(memory: Memory, old: Mapping[str, Any], tool: Tool) -> dict[str, Any]:
+def _changes(memory: Memory, old: Mapping[str, Any], tool: Tool) -> Json:
     """Return the fields that differ from `old`, with the evidence if the tool asks for it."""
     changes = {
         name: value for name, value in memory.content.items() if value != old.get(name)
@@ -143,7 +144,7 @@ def _changes(memory: Memory, old: Mapping[str, Any], tool: Tool) -> dict[str, An
 
 def _patch(key: str, values: Mapping[str, Any]) -> Call:
     """Return the call that sets fields of a memory."""
-    patches: list[dict[str, Any]] = []
+    patches: list[Json] = []
     for name, value in values.items():
         patches.append({"op": "add", "path": f"/{name}", "value": value})
     return call(
@@ -152,7 +153,7 @@ def _patch(key: str, values: Mapping[str, Any]) -> Call:
     )
 
 
-def verdicts(request: str) -> dict[str, Any]:
+def verdicts(request: str) -> Json:
     """Return the arguments of MemoryVerdicts: one verdict for each proposal of the request."""
     [now] = values_in(framed(request, "now"))
     today = date.fromisoformat(now["date"])
@@ -162,7 +163,7 @@ def verdicts(request: str) -> dict[str, Any]:
     return {"verdicts": given}
 
 
-def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any]:
+def _verdict(proposal: Json, typed: str, today: date) -> Json:
     """Judge a proposal by what its sentence says; `typed` is all that was typed."""
     sentence = proposal["sentence"] or ""
     verdict = {
@@ -187,7 +188,7 @@ def _verdict(proposal: dict[str, Any], typed: str, today: date) -> dict[str, Any
     return verdict
 
 
-def _supports(sentence: str, typed: str, proposal: dict[str, Any]) -> bool:
+def _supports(sentence: str, typed: str, proposal: Json) -> bool:
     """Return whether a clause takes the memory back, or states or corrects something."""
     if proposal["change"] == "remove":
         memory = Memory(proposal["kind"], proposal["old"])
@@ -201,7 +202,7 @@ def _supports(sentence: str, typed: str, proposal: dict[str, Any]) -> bool:
     )
 
 
-def _conflict(proposal: dict[str, Any], sentence: str) -> str:
+def _conflict(proposal: Json, sentence: str) -> str:
     """Return the verdict's conflict: ``unclear`` if the only fact on a topic may have changed."""
     if not proposal["old"]:
         return "none"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kioku_stand_in.script import SCRIPT
+from openai_double.types import Json
 
 FIELDS: Final = {
     "UserFoodPreference": ("food_name", "preference", "description"),
@@ -123,7 +124,7 @@ def _memory_on(found: re.Match[str]) -> Memory:
     kind = found["kind"] or "UserFact"
     fields = FIELDS.get(kind, ("name",))
     name, *details = found["name"].split("; ")
-    content: dict[str, Any] = {fields[0]: name}
+    content: Json = {fields[0]: name}
     for detail in details:
         field, colon, words = detail.partition(": ")
         if colon:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
 from openai_double.answer import Answer, said
 from openai_double.prompt import Prompt, Tool
+from openai_double.types import Json
 
 
 def with_tools(prompt: Prompt) -> Prompt:
@@ -26,9 +26,9 @@ def with_tools(prompt: Prompt) -> Prompt:
 
 def as_json(answer: Answer) -> Answer:
     """Return the calls of an answer as JSON, with field changes in place of JSON Patch."""
-    calls: list[dict[str, Any]] = []
+    calls: list[Json] = []
     for call in answer.calls:
-        arguments: dict[str, Any] = json.loads(call.arguments)
+        arguments: Json = json.loads(call.arguments)
         if "patches" in arguments:
             changes = [_change(patch) for patch in arguments["patches"]]
             arguments = {"json_doc_id": arguments["json_doc_id"], "changes": changes}
@@ -37,6 +37,6 @@ def as_json(answer: Answer) -> Answer:
     return said(text)
 
 
-def _change(patch: dict[str, Any]) -> dict[str, Any]:
+def _change(patch: Json) -> Json:
     field = patch["path"].removeprefix("/")
     return {"field": field, "value": patch["value"]}

@@ -6,7 +6,9 @@ Each names its evidence. Errors in a program or in the double are fixed there in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
+
+from openai_double.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +20,7 @@ class Departure:
 
     schema: str
     field: str = ""
-    accepts: dict[str, Any]
+    accepts: Json
     reason: str
 
 

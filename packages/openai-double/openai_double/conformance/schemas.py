@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeAlias
 
-Json: TypeAlias = dict[str, Any]
+from openai_double.types import Json
 
 
 @cache

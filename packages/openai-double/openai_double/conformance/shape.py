@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Final
 
+from openai_double.types import Json
+
 _LIMITED: Final[dict[str, type]] = {
     "minLength": str,
     "maxLength": str,
@@ -68,7 +70,7 @@ class Shapes:
         return (bisect_left(limits, size), bisect_right(limits, size))
 
 
-def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+def _nodes(node: Any) -> Iterator[Json]:
     if isinstance(node, dict):
         yield node
         for key, value in node.items():

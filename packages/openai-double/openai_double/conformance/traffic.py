@@ -21,6 +21,7 @@ from openai_double.conformance.schemas import published
 from openai_double.conformance.shape import Shapes
 from openai_double.conformance.validator import Schemas, openai_schemas
 from openai_double.testing import call
+from openai_double.types import Json
 
 _VALIDATED: Final = ("requests", "events", "objects", "errors")
 _PATH_OF: Final = {
@@ -98,7 +99,7 @@ class Traffic:
         """Add one body that a test's own model received."""
         self._waiting.append((what, path, body))
 
-    def take(self, told: dict[str, Any]) -> None:
+    def take(self, told: Json) -> None:
         """Add the records in an answer of ``/_model/traffic``."""
         for record in told["records"]:
             path = _PATH_OF[record["endpoint"]]

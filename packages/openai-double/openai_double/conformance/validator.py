@@ -21,7 +21,8 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
 from openai_double.conformance.departures import DEPARTURES, Departure
-from openai_double.conformance.schemas import Json, published
+from openai_double.conformance.schemas import published
+from openai_double.types import Json
 
 _LOCAL: Final = "#/components/schemas/"
 _SHOWN: Final = 200

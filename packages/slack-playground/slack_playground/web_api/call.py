@@ -47,7 +47,7 @@ class Call:
     slack: Slack
     path: str
     method: Method
-    args: dict[str, Any]
+    args: Json
 
     @property
     def workspace(self) -> Workspace:

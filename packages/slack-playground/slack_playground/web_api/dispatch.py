@@ -7,7 +7,6 @@ import secrets
 import time
 from contextlib import suppress
 from functools import cache
-from typing import Any
 
 from aiohttp import web
 
@@ -52,7 +51,7 @@ _methods = cache(load_methods)
 
 async def answer_call(first: Slack, request: web.Request) -> web.StreamResponse:
     """Answer one call and record it."""
-    arguments: dict[str, Any] = {}
+    arguments: Json = {}
     problem: SlackError | None = None
     try:
         arguments = await read_arguments(request)
@@ -245,7 +244,7 @@ def _authorize(method: Method, slack: Slack, token: str, args: Json) -> None:
         need_scope(slack, method.scopes[0])
 
 
-def _advice(method: str, args: dict[str, Any]) -> list[str]:
+def _advice(method: str, args: Json) -> list[str]:
     """Return violations of Slack's guidance in a valid call."""
     if "view" in args:
         return view_advice(args["view"])
@@ -258,7 +257,7 @@ def _advice(method: str, args: dict[str, Any]) -> list[str]:
     return message_advice(args)
 
 
-def _token(request: web.Request, arguments: dict[str, Any]) -> str:
+def _token(request: web.Request, arguments: Json) -> str:
     """The token of a call, from its header or its arguments, from which it is removed.
 
     The client id and secret of HTTP Basic authentication become arguments.

@@ -51,7 +51,7 @@ class Method:
     """
 
     name: str
-    args: dict[str, dict[str, Any]]
+    args: dict[str, Json]
     scopes: list[str]
     tier: int | str
     errors: set[str]
@@ -89,9 +89,9 @@ def load_methods() -> dict[str, Method]:
     return methods
 
 
-async def read_arguments(request: web.Request) -> dict[str, Any]:
+async def read_arguments(request: web.Request) -> Json:
     """All arguments, including the token; null means absent. Raises SlackError."""
-    arguments: dict[str, Any] = dict(request.query)
+    arguments: Json = dict(request.query)
     if request.method != "POST" or not request.can_read_body:
         return arguments
     if request.content_type == "application/json":
@@ -114,13 +114,13 @@ async def read_arguments(request: web.Request) -> dict[str, Any]:
     return without_nulls(arguments)
 
 
-def check_arguments(method: Method, arguments: dict[str, Any]) -> dict[str, Any]:
+def check_arguments(method: Method, arguments: Json) -> Json:
     """The arguments, converted; raises SlackError("invalid_arguments") that names each fault."""
     faults: list[str] = []
     for name, argument in method.args.items():
         if argument["required"] and name not in arguments:
             faults.append(f"missing required field: {name}")
-    checked: dict[str, Any] = {}
+    checked: Json = {}
     for name, value in arguments.items():
         if name not in method.args:
             faults.append(f"unknown argument: {name}")
