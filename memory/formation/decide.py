@@ -17,7 +17,7 @@ from memory.formation.proposal import Proposal, Reason, Refusal
 from memory.formation.verdict import SensitivePolicy, asks_first, end_of, refusal
 from memory.model.namespace import DM, MemoryView, Namespace
 from memory.model.person_message import PersonMessage
-from memory.model.schemas import PROMISE_KIND, Subject, subject_fields
+from memory.model.schemas import PROMISE_KIND, Content, Subject, subject_fields
 from memory.model.statement import MessageKey, Statement
 from memory.store.edits import kept_end, statement_of
 from memory.store.memories import Memory
@@ -139,7 +139,7 @@ def _statement(
     proposal: Proposal,
     key: str,
     audience: str,
-    identity: Mapping[str, Any],
+    identity: Content,
     batch: UUID,
 ) -> Statement:
     words = proposal.evidence.words
@@ -159,7 +159,7 @@ def _statement(
     return statement
 
 
-def _identity(proposal: Proposal, name: Mapping[str, Any] | None) -> dict[str, Any]:
+def _identity(proposal: Proposal, name: Content | None) -> dict[str, Any]:
     """Return the fields that identify the memory: `name`, unless the proposal changes them."""
     fields = subject_fields(proposal.kind, proposal.content)
     if name is not None and fields.isdisjoint(proposal.values):
@@ -180,7 +180,7 @@ def _due(proposal: Proposal) -> dict[str, str | None]:
     return {"due": verdict.due.isoformat(), "due_time": verdict.due_time}
 
 
-def _until(proposal: Proposal, content: Mapping[str, Any]) -> datetime | None:
+def _until(proposal: Proposal, content: Content) -> datetime | None:
     """Return when a statement ends: as the sentence says, or with the memory that it details."""
     if proposal.kind == PROMISE_KIND:  # it ends when it is kept, not when it is due
         return None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from memory.embeddings.embedder import Embedder
 from memory.formation.evidence import TypedMessage
 from memory.model.namespace import MemoryView
-from memory.model.schemas import fields_with_value
+from memory.model.schemas import Content, fields_with_value
 from memory.model.text import estimated_tokens
 from memory.postgres.database import Pool
 from memory.recall.search import nearest_memories
@@ -26,7 +25,7 @@ _NUMBER_TOKENS = 2
 _SENTENCES = 24  # typed sentences that are looked up individually
 
 
-def known_line(content: Mapping[str, Any]) -> str:
+def known_line(content: Content) -> str:
     """Return a memory for the memory model, which patches fields by their names.
 
     An example is ``{"fact":"Lives in Osaka"}``. The field names show its kind, its old quote adds

@@ -35,6 +35,7 @@ from memory.model.schemas import (
     DUE_FIELDS,
     PROMISE_KIND,
     SUBJECT_FIELDS,
+    Content,
     Subject,
     kind_and_subject,
     level,
@@ -135,7 +136,7 @@ class Proposal:
     """
 
     kind: str
-    content: dict[str, Any]
+    content: Content
     evidence: Evidence
     target: Memory | None = None
     removes: bool = False
@@ -219,7 +220,7 @@ def _read(
 
 
 def _fields(
-    kind: str, written: Mapping[str, Any], target: Memory | None, references: References
+    kind: str, written: Content, target: Memory | None, references: References
 ) -> dict[str, Any]:
     """Return the fields that the model has written, as they are stored."""
     stored = target.content if target else {}
@@ -250,7 +251,7 @@ def holds_credentials(text: str) -> bool:
 
 
 def _with_references(
-    content: Mapping[str, Any], stored: Mapping[str, Any], references: References
+    content: Content, stored: Content, references: References
 ) -> dict[str, Any]:
     """Return proposed fields with references in place of names.
 

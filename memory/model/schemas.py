@@ -26,6 +26,8 @@ ClockTime = Annotated[
     ),
 ]
 Score = Annotated[int, Field(ge=0, le=100)]
+Content: TypeAlias = Mapping[str, Any]
+"""What a memory says: the fields of its kind, by their names."""
 Subject: TypeAlias = tuple[str, str]
 """What a memory is about: its kind, and its subject normalised for comparison."""
 
@@ -192,7 +194,7 @@ def first_text(schema: type[BaseModel]) -> str | None:
     return first
 
 
-def subject(kind: str, content: Mapping[str, Any]) -> str:
+def subject(kind: str, content: Content) -> str:
     """Return the subject of a memory, in the person's words; the first text if it names none."""
     named = content.get(SUBJECT_FIELDS.get(kind, ""))
     if isinstance(named, str) and named:
@@ -200,23 +202,23 @@ def subject(kind: str, content: Mapping[str, Any]) -> str:
     return next(iter(_text_values(content)), "")
 
 
-def subject_fields(kind: str, content: Mapping[str, Any]) -> set[str]:
+def subject_fields(kind: str, content: Content) -> set[str]:
     """Return the names of the fields that identify a memory: all of them for an unknown kind."""
     named = SUBJECT_FIELDS.get(kind)
     return {named} if named else set(content)
 
 
-def subject_key(kind: str, content: Mapping[str, Any]) -> str:
+def subject_key(kind: str, content: Content) -> str:
     """Return the subject of a content, normalised for comparison."""
     return name_of(subject(kind, content))
 
 
-def kind_and_subject(kind: str, content: Mapping[str, Any]) -> Subject:
+def kind_and_subject(kind: str, content: Content) -> Subject:
     """Return what a memory is about; no two memories are about the same."""
     return kind, subject_key(kind, content)
 
 
-def validated_content(kind: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
+def validated_content(kind: str, content: Content) -> dict[str, Any] | None:
     """Return a content with the defaults of its kind; None if the kind's schema refuses it.
 
     A kind that is no longer registered, because the operator removed it, accepts everything.
@@ -230,21 +232,21 @@ def validated_content(kind: str, content: Mapping[str, Any]) -> dict[str, Any] |
         return None
 
 
-def searchable_text(content: Mapping[str, Any]) -> str:
+def searchable_text(content: Content) -> str:
     """Return the text of a memory that is embedded: its text values, without the field names."""
     return " ".join(_text_values(content))
 
 
-def _text_values(content: Mapping[str, Any]) -> list[str]:
+def _text_values(content: Content) -> list[str]:
     return [value for value in content.values() if isinstance(value, str) and value]
 
 
-def fields_with_value(content: Mapping[str, Any]) -> dict[str, Any]:
+def fields_with_value(content: Content) -> dict[str, Any]:
     """Return the fields of a content that have a value."""
     return {name: value for name, value in content.items() if value is not None}
 
 
-def level(kind: str, content: Mapping[str, Any]) -> Any:
+def level(kind: str, content: Content) -> Any:
     """Return the level, 0 to 100, or None if the kind or the content has none."""
     return content.get(LEVEL_FIELDS.get(kind, ""))
 

@@ -7,7 +7,7 @@ adds them up once for each audience.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from memory.model.dates import slack_time
 from memory.model.namespace import COLLEAGUES, DM, PUBLIC, is_shown_by_click
 from memory.model.schemas import (
+    Content,
     Subject,
     kind_and_subject,
     level,
@@ -31,8 +32,6 @@ Act: TypeAlias = Literal["say", "remove", "move"]
 
 Actor: TypeAlias = Literal["formation", "tool", "command", "modal", "question"]
 MessageKey: TypeAlias = tuple[str, str]  # channel, ts
-
-Content: TypeAlias = Mapping[str, Any]
 
 MAX_SOURCES = 20
 """The number of sources that a view of a memory names: the first one and the newest."""

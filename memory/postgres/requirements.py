@@ -6,10 +6,10 @@ transaction of `memory.postgres.migrate`, so that nothing is left half done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from psycopg import Connection, ConnectionInfo, errors
 from psycopg.rows import DictRow
@@ -74,7 +74,7 @@ def check_server(info: ConnectionInfo) -> None:
         )
 
 
-def check_letters(row: Mapping[str, Any]) -> None:
+def check_letters(row: DictRow) -> None:
     """Raise `DatabaseNotReady` if the row of `LETTERS` says that only A to Z are lowered."""
     if not row["fold"]:
         raise DatabaseNotReady(

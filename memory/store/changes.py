@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from memory.embeddings.embedder import Embedder
 from memory.model.namespace import COLLEAGUES, DM, Person
+from memory.model.schemas import Content
 from memory.model.statement import MessageKey, Statement, fold
 from memory.postgres.database import Connection, Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
@@ -44,8 +45,8 @@ class Change:
     key: str
     kind: str
     action: Action
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: Content | None
+    after: Content | None
     at: datetime
     batch: UUID
     message: MessageKey | None = None
@@ -137,7 +138,7 @@ def _change_of(statements: Sequence[Statement], batch: UUID) -> Change:
     )
 
 
-def _content(statements: Iterable[Statement]) -> dict[str, Any] | None:
+def _content(statements: Iterable[Statement]) -> Content | None:
     """Return what statements added up to when they were made."""
     return fold(one for one in statements if one.audience != COLLEAGUES)
 
@@ -152,8 +153,8 @@ def _audience(own: Sequence[Statement]) -> str:
 
 def _action(
     own: Sequence[Statement],
-    before: dict[str, Any] | None,
-    after: dict[str, Any] | None,
+    before: Content | None,
+    after: Content | None,
 ) -> Action:
     if own[-1].act == "move" or own[-1].audience == COLLEAGUES:
         return "moved"

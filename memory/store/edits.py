@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -17,6 +17,7 @@ from memory.model.namespace import COLLEAGUES, DM, Namespace, Person
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
     LEVEL_FIELDS,
+    Content,
     kind_and_subject,
     level,
     schema_of,
@@ -52,7 +53,7 @@ _CODES = {
 AfterWrite: TypeAlias = Callable[[Connection, Sequence[Change]], Awaitable[None]]
 
 
-def validated(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+def validated(kind: str, content: Content) -> dict[str, Any]:
     """Return `content` validated by its schema; empty texts count as missing.
 
     Raises `InvalidContent`.
@@ -98,7 +99,7 @@ def _code_of(error: str) -> str:
     return _CODES.get(error, "invalid")
 
 
-def _given(content: Mapping[str, Any]) -> dict[str, Any]:
+def _given(content: Content) -> dict[str, Any]:
     """Return the fields that have a value; empty texts count as missing."""
     cleaned = clean_content(content)
     return {name: value for name, value in cleaned.items() if value not in ("", None)}
@@ -109,7 +110,7 @@ async def add_memories(
     embedder: Embedder,
     namespace: Namespace,
     kind: str,
-    given: Sequence[tuple[Mapping[str, Any], PersonMessage]],
+    given: Sequence[tuple[Content, PersonMessage]],
     *,
     batch: UUID | None = None,
     in_commit: AfterWrite | None = None,
@@ -151,7 +152,7 @@ async def edit_memory(
     embedder: Embedder,
     person: Person,
     key: str,
-    content: Mapping[str, Any],
+    content: Content,
     words: PersonMessage,
     *,
     seen: datetime | None = None,
@@ -213,18 +214,18 @@ async def _counted_statements(
     return since_removal(current(by_key[key], datetime.now(UTC)))
 
 
-def _as_typed(content: Mapping[str, Any]) -> str:
+def _as_typed(content: Content) -> str:
     """Return the texts of a content as evidence."""
     return "\n".join(texts(content))[:MAX_TEXT]
 
 
-def _said(kind: str, whole: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+def _said(kind: str, whole: Content, names: set[str]) -> dict[str, Any]:
     """Return the fields `names` of a content, and those that identify the memory."""
     kept = names | subject_fields(kind, whole)
     return {name: value for name, value in whole.items() if name in kept}
 
 
-def kept_end(memory: Memory, content: Mapping[str, Any]) -> datetime | None:
+def kept_end(memory: Memory, content: Content) -> datetime | None:
     """Return when all of the memory ends, if `content` is still about the same subject."""
     if subject(memory.kind, content) != subject(memory.kind, memory.content):
         return None
@@ -330,7 +331,7 @@ def statement_of(
     key: str,
     kind: str,
     audience: str,
-    content: Mapping[str, Any] | None,
+    content: Content | None,
     words: PersonMessage,
     *,
     batch: UUID,

@@ -9,12 +9,12 @@ transaction names.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 from uuid import uuid4
 
 from psycopg import DataError
+from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder, literal
 from memory.model.errors import ChangedSince, ChangeGone, EmbeddingsUnavailable
@@ -81,7 +81,7 @@ def _settings(reader: Person, channels: Iterable[str]) -> dict[str, str]:
     return {**reader.settings, "kioku.kept": ",".join(checked)}
 
 
-def _line(row: Mapping[str, Any]) -> KeptMemory:
+def _line(row: DictRow) -> KeptMemory:
     return KeptMemory(memory=read(row), is_replaced=bool(row["is_replaced"]))
 
 

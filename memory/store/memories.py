@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+
+from psycopg.rows import DictRow
 
 from memory.model.errors import InvalidNamespace
 from memory.model.namespace import (
@@ -136,7 +138,7 @@ def person_range(person: Person) -> dict[str, Any]:
     return {**person.ids, "low": f"{person.prefix}.", "high": f"{person.prefix}/"}
 
 
-def read(row: Mapping[str, Any]) -> Memory:
+def read(row: DictRow) -> Memory:
     """Convert a `store` row; raises `InvalidNamespace` if it is outside a person's namespace."""
     return Memory(
         namespace=Namespace.from_prefix(row["prefix"]),
@@ -148,7 +150,7 @@ def read(row: Mapping[str, Any]) -> Memory:
     )
 
 
-def read_own(rows: Iterable[Mapping[str, Any]], person: Person) -> list[Memory]:
+def read_own(rows: Iterable[DictRow], person: Person) -> list[Memory]:
     """Convert `rows`; raises `InvalidNamespace` if one belongs to another person."""
     memories = [read(row) for row in rows]
     if any(memory.namespace.person != person for memory in memories):
@@ -158,7 +160,7 @@ def read_own(rows: Iterable[Mapping[str, Any]], person: Person) -> list[Memory]:
     return memories
 
 
-def read_in_view(rows: Iterable[Mapping[str, Any]], view: MemoryView) -> list[Memory]:
+def read_in_view(rows: Iterable[DictRow], view: MemoryView) -> list[Memory]:
     """Convert `rows`, and merge those of each memory into one, in the given order.
 
     Raises `InvalidNamespace` for a row outside `view`, from a wrong query.

@@ -14,7 +14,7 @@ from memory.embeddings.embedder import Embedder
 from memory.model.dates import slack_time
 from memory.model.errors import ChangeGone
 from memory.model.namespace import DM, Person
-from memory.model.schemas import subject_key
+from memory.model.schemas import Content, subject_key
 from memory.model.statement import MessageKey, Statement
 from memory.postgres.database import Connection, Pool, fetch_rows, person_statement
 from memory.postgres.statements import load_statements, rows_parameter
@@ -44,8 +44,8 @@ class Question:
 
     id: UUID
     asks: Asks
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: Content | None
+    after: Content | None
     said: Statement
     said_on: str
 
@@ -184,12 +184,12 @@ def _question(row: DictRow) -> Question:
     at = row.pop("at")
     now = row.pop("now")
     said = Statement(id=uuid4(), actor="question", said_at=datetime.now(UTC), **row)
-    before: dict[str, Any] | None = None
+    before: Content | None = None
     said_on = at.date().isoformat()
     if now is not None:
         before = now["content"]
         said_on = now["said_on"]
-    after: dict[str, Any] | None = None
+    after: Content | None = None
     if said.act == "say":
         after = {**(before or {}), **(said.content or {})}
     return Question(
