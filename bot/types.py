@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from memory import Erased
 
+Json: TypeAlias = dict[str, Any]
+"""A JSON object."""
 CutReason: TypeAlias = Literal["cut_short", "cut_filtered", "cut_loop"]
 TaskState: TypeAlias = Literal["in_progress", "complete", "error"]
 

@@ -10,12 +10,11 @@ Source: https://platform.openai.com/docs/api-reference/chat
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.content import objects
-
-Json: TypeAlias = dict[str, Any]
+from bot.types import Json
 
 _ENDS: Final[Mapping[str, str]] = {
     "length": "max_output_tokens",
@@ -24,7 +23,7 @@ _ENDS: Final[Mapping[str, str]] = {
 _TEXT_PART: Final = {"output_index": 0, "content_index": 0}
 
 
-def chat_body(body: Mapping[str, Any]) -> Json:
+def chat_body(body: Json) -> Json:
     """Return the body of a chat completion for one of the Responses API.
 
     ``max_tokens`` is the older name of the limit, which every server knows.
@@ -45,7 +44,7 @@ def chat_body(body: Mapping[str, Any]) -> Json:
     return chat
 
 
-def _tool(tool: Mapping[str, Any]) -> Json:
+def _tool(tool: Json) -> Json:
     function = {
         name: tool[name]
         for name in ("name", "description", "parameters")
@@ -54,7 +53,7 @@ def _tool(tool: Mapping[str, Any]) -> Json:
     return {"type": "function", "function": function}
 
 
-def _messages(items: Sequence[Mapping[str, Any]]) -> list[Json]:
+def _messages(items: Sequence[Json]) -> list[Json]:
     """Return input items as messages; calls belong to the assistant's message before them."""
     messages: list[Json] = []
     for item in items:
@@ -78,13 +77,13 @@ def _messages(items: Sequence[Mapping[str, Any]]) -> list[Json]:
     return messages
 
 
-def _content(content: str | Sequence[Mapping[str, Any]]) -> str | list[Json]:
+def _content(content: str | Sequence[Json]) -> str | list[Json]:
     if isinstance(content, str):
         return content
     return [_part(part) for part in content]
 
 
-def _part(part: Mapping[str, Any]) -> Json:
+def _part(part: Json) -> Json:
     match part:
         case {"type": "input_image", "image_url": url}:
             return {"type": "image_url", "image_url": {"url": url}}
@@ -93,7 +92,7 @@ def _part(part: Mapping[str, Any]) -> Json:
     return {"type": "text", "text": part["text"]}
 
 
-def _call(item: Mapping[str, Any]) -> Json:
+def _call(item: Json) -> Json:
     function = {"name": item["name"], "arguments": item["arguments"]}
     return {"id": item["call_id"], "type": "function", "function": function}
 
@@ -209,7 +208,7 @@ def _is_another(kept: Json, identity: str, name: str) -> bool:
     return bool(kept["arguments"])
 
 
-def _string(given: Mapping[str, Any], name: str) -> str:
+def _string(given: Json, name: str) -> str:
     """Return a text field, or "" if it is missing. Raises `ReplyFailed` for another type."""
     value = given.get(name)
     if value is None:
@@ -219,7 +218,7 @@ def _string(given: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _response_usage(usage: Mapping[str, Any]) -> Json:
+def _response_usage(usage: Json) -> Json:
     """Return the tokens as the Responses API names them."""
     details = usage.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None

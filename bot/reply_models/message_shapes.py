@@ -9,9 +9,9 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-Item: TypeAlias = dict[str, Any]
+from bot.types import Json
 
 _CALL_ID: Final = re.compile("[A-Za-z0-9]{9}")
 
@@ -22,15 +22,15 @@ class Shape:
 
     name: str
     refusal: re.Pattern[str]
-    of: Callable[[Sequence[Item]], list[Item]]
+    of: Callable[[Sequence[Json]], list[Json]]
 
 
-def alternating(items: Sequence[Item]) -> list[Item]:
+def alternating(items: Sequence[Json]) -> list[Json]:
     """Return messages, with consecutive ones of the same role merged into one.
 
     What others wrote stays in its frame: only the message around it is shared.
     """
-    merged: list[Item] = []
+    merged: list[Json] = []
     for item in items:
         before = merged[-1] if merged else {}
         role = item.get("role")
@@ -50,15 +50,15 @@ def _joined(first: Any, second: Any) -> Any:
     return [*_parts(first), *_parts(second)]
 
 
-def _parts(content: Any) -> list[Item]:
+def _parts(content: Any) -> list[Json]:
     if isinstance(content, str):
         return [{"type": "input_text", "text": content}]
     return list(content)
 
 
-def with_short_call_ids(items: Sequence[Item]) -> list[Item]:
+def with_short_call_ids(items: Sequence[Json]) -> list[Json]:
     """Return items whose call ids are nine letters and digits."""
-    changed: list[Item] = []
+    changed: list[Json] = []
     for item in items:
         identity = item.get("call_id")
         if identity is not None and not _CALL_ID.fullmatch(identity):
@@ -70,13 +70,13 @@ def with_short_call_ids(items: Sequence[Item]) -> list[Item]:
     return changed
 
 
-def one_call_at_a_time(items: Sequence[Item]) -> list[Item]:
+def one_call_at_a_time(items: Sequence[Json]) -> list[Json]:
     """Return items in which each call is directly followed by its output."""
-    outputs: dict[str, Item] = {}
+    outputs: dict[str, Json] = {}
     for item in items:
         if item.get("type") == "function_call_output":
             outputs[item["call_id"]] = item
-    ordered: list[Item] = []
+    ordered: list[Json] = []
     for item in items:
         kind = item.get("type")
         if kind == "function_call_output":

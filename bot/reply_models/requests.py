@@ -23,6 +23,7 @@ from bot.reply_models.failures import (
     words_of_error,
 )
 from bot.reply_models.message_shapes import SHAPES, Shape
+from bot.types import Json
 from memory.formation import TokenUse
 from memory.metrics import step
 
@@ -30,8 +31,10 @@ log = logging.getLogger(__name__)
 
 _Beginning = TypeVar("_Beginning")
 
-Event: TypeAlias = dict[str, Any]
-"""An event of a streamed response, as JSON: a field may be missing, or of any type."""
+Items: TypeAlias = Sequence[Mapping[str, Any]]
+"""The items of a conversation, or tools, as OpenAI's types describe them."""
+Event: TypeAlias = Json
+"""An event of a streamed response: a field may be missing, or of any type."""
 
 _RETRY_SECONDS = 0.5
 _END_SECONDS = 0.2
@@ -119,8 +122,8 @@ class ModelRequests:
 
     async def events(
         self,
-        conversation: Sequence[Mapping[str, Any]],
-        tools: Sequence[Mapping[str, Any]],
+        conversation: Items,
+        tools: Items,
         *,
         identifier: str,
         seconds: float,
@@ -180,8 +183,8 @@ class ModelRequests:
     @step("model answers")
     async def _begin(
         self,
-        conversation: Sequence[Mapping[str, Any]],
-        tools: Sequence[Mapping[str, Any]],
+        conversation: Items,
+        tools: Items,
         identifier: str,
     ) -> openai.AsyncStream[object]:
         """Return the events of a new response; one temporary failure is repeated."""
@@ -204,7 +207,7 @@ class ModelRequests:
             retries -= 1
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _post_stream(self, body: Mapping[str, Any]) -> openai.AsyncStream[object]:
+    async def _post_stream(self, body: Json) -> openai.AsyncStream[object]:
         """Return the stream of a new response; if the connection is lost, ask once more."""
         try:
             return await self._post(body)
@@ -213,7 +216,7 @@ class ModelRequests:
                 raise
         return await self._post(body)
 
-    async def _post(self, body: Mapping[str, Any]) -> openai.AsyncStream[object]:
+    async def _post(self, body: Json) -> openai.AsyncStream[object]:
         path = "/responses"
         sent = body
         if self.api == "chat":
@@ -260,7 +263,7 @@ class ModelRequests:
         except (ValueError, RuntimeError, ReplyFailed):
             return "answered"  # in whatever form
 
-    async def whole(self, body: Mapping[str, Any], *, seconds: float) -> Any:
+    async def whole(self, body: Json, *, seconds: float) -> Any:
         """Return the response to `body` without a stream, as parsed JSON; it is requested once.
 
         `seconds` is the timeout. Raises `openai.APIError`, and ValueError or RecursionError for a
@@ -273,16 +276,16 @@ class ModelRequests:
 
     def _body(
         self,
-        conversation: Sequence[Mapping[str, Any]],
-        tools: Sequence[Mapping[str, Any]],
+        conversation: Items,
+        tools: Items,
         identifier: str,
-    ) -> dict[str, Any]:
+    ) -> Json:
         items = [dict(item) for item in conversation]
         if "include" in self._left_out:
             items = [item for item in items if item.get("type") != "reasoning"]
         for shape in self._shapes:
             items = shape.of(items)
-        body: dict[str, Any] = {
+        body: Json = {
             "model": self.model,
             "input": items,
             "tools": tools,
@@ -298,13 +301,13 @@ class ModelRequests:
             body["reasoning"] = {"effort": self._effort}
         return self._accepted(body)
 
-    def _accepted(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _accepted(self, body: Json) -> Json:
         """Return a body without the parameters that the host has refused before."""
         return {
             name: value for name, value in body.items() if name not in self._left_out
         }
 
-    def _adapted(self, body: Mapping[str, Any], error: openai.APIError) -> bool:
+    def _adapted(self, body: Json, error: openai.APIError) -> bool:
         """Remember what a refusal asks for; return whether another request can then differ."""
         if shape := self._refused_shape(body, error):
             log.warning("the model's server asks for %s", shape.name)
@@ -316,9 +319,7 @@ class ModelRequests:
             return True
         return False
 
-    def _refused_shape(
-        self, body: Mapping[str, Any], error: openai.APIError
-    ) -> Shape | None:
+    def _refused_shape(self, body: Json, error: openai.APIError) -> Shape | None:
         """Return the shape for whose lack a request was refused, with any status, or None."""
         if not isinstance(error, openai.APIStatusError):
             return None
@@ -330,9 +331,7 @@ class ModelRequests:
                 return shape
         return None
 
-    def _refused_parameter(
-        self, body: Mapping[str, Any], error: openai.APIError
-    ) -> str | None:
+    def _refused_parameter(self, body: Json, error: openai.APIError) -> str | None:
         """Return the optional parameter for which a request was refused, or None.
 
         The refusal of a reasoning item that is sent back counts as one of ``include``. A request
@@ -369,7 +368,7 @@ async def _read_to_end(stream: openai.AsyncStream[object]) -> None:
                 pass
 
 
-def tokens_of(response: Mapping[str, Any], model: str) -> TokenUse:
+def tokens_of(response: Json, model: str) -> TokenUse:
     """Return the tokens of a completed or incomplete response; empty if it names none."""
     match response.get("usage"):
         case {"input_tokens": int(sent), "output_tokens": int(written), **rest}:

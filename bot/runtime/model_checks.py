@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import openai
 
@@ -27,7 +27,7 @@ from bot.pipeline.prompt import Prompt
 from bot.pipeline.reply import ANSWER_SECONDS, StreamedAnswer
 from bot.pipeline.tools import tool_definitions
 from bot.reply_models.failures import ReplyFailed, failure_of, lacks_endpoint
-from bot.reply_models.requests import ModelRequests
+from bot.reply_models.requests import Items, ModelRequests
 from bot.runtime.problems import (
     NO_SUCH_MODEL,
     Problem,
@@ -89,7 +89,7 @@ class Conversation:
     def __init__(
         self,
         model: ModelRequests,
-        tools: Sequence[Mapping[str, Any]],
+        tools: Items,
         *,
         name: str,
         server: str,
@@ -186,7 +186,7 @@ class Conversation:
         except openai.OpenAIError as error:
             raise failure_of(error) from error
 
-    async def _read(self, conversation: Sequence[Mapping[str, Any]]) -> list[Item]:
+    async def _read(self, conversation: Items) -> list[Item]:
         written = StreamedAnswer(
             LinkFilter(), AnswerNames(References()), CollectedReply("")
         )
