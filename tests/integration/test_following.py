@@ -55,7 +55,7 @@ async def test_a_reply_in_a_thread_is_a_follow_up(
 
 def titles(app: App) -> list[dict[str, Any]]:
     """Return the arguments of the calls that give an agent session a title."""
-    made = app.slack.calls("agents.sessions.setStatus", "agents.sessions.rename")
+    made = app.slack.calls("agents.sessions.setStatus")
     return [call["args"] for call in made if "title" in call["args"]]
 
 

@@ -316,19 +316,12 @@ def settle(slack: Slack, message: Message) -> None:
 
 
 def set_session(
-    slack: Slack,
-    channel: str,
-    thread_ts: str,
-    status: str,
-    *,
-    title: str = "",
-    initiator: str = "",
+    slack: Slack, channel: str, thread_ts: str, status: str, title: str = ""
 ) -> Thread:
-    """Set the status of a thread's agent session; a new one gets the title and initiator."""
+    """Set the status of a thread's agent session; a new one gets the title."""
     thread = slack.workspace.thread(channel, thread_ts)
     if not thread.session:
         thread.session_title = title
-        thread.session_initiator = initiator
     thread.session = status
     thread.session_set = time.time()
     published(slack, thread)

@@ -167,7 +167,6 @@ class Thread:
     status_set: float = 0.0
     session: str = ""
     session_title: str = ""
-    session_initiator: str = ""
     session_set: float = 0.0
     worked: float = 0.0
 

@@ -97,11 +97,6 @@ REFUSALS: dict[str, list[tuple[Json, str]]] = {
         ),
         ({"status": "active", "initiator_user_id": "UNONE"}, "user_not_found"),
     ],
-    "agents.sessions.rename": [
-        ({"thread_ts": None, "title": "x"}, "thread_ts_required"),
-        ({"title": "x"}, "session_not_found"),
-        ({"title": "x" * 201}, "invalid_arguments"),
-    ],
     "chat.teleport": [({}, "unknown_method")],
 }
 

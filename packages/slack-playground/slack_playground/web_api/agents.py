@@ -5,7 +5,7 @@ import time
 
 from slack_playground import posting
 from slack_playground.block_kit import LIMITS
-from slack_playground.records import Channel, Json, Message
+from slack_playground.records import Json, Message
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.chat import check_blocks, read_blocks, read_metadata
 from slack_playground.web_api.methods import SlackError
@@ -30,11 +30,7 @@ def _start(call: Call) -> Json:
         message.stream_for = call.text("recipient_user_id")
         message.stream_opened = copy.deepcopy(message.body)
     posting.add(slack, channel, message)
-    root = slack.workspace.find(channel.id, thread_ts)
-    author = ""
-    if root is not None:
-        author = str(root.body.get("user", ""))
-    posting.set_session(slack, channel.id, thread_ts, "processing", initiator=author)
+    posting.set_session(slack, channel.id, thread_ts, "processing")
     return {"channel": channel.id, "ts": message.ts}
 
 
@@ -149,35 +145,24 @@ def set_status(call: Call) -> Json:
     return {}
 
 
-def _session_channel(call: Call) -> Channel:
-    """The conversation of a session; the app must be in it, and the call must name a thread."""
+@serves("agents.sessions.setStatus")
+def session_status(call: Call) -> Json:
+    """agents.sessions.setStatus; creates the session if it is new."""
     call.check("title", "str0:200")
     channel = call.channel("channel_id", member=False)
     if call.bot.id not in channel.members:
         raise SlackError("not_authorized")
     if not call.args.get("thread_ts"):
         raise SlackError("thread_ts_required")
-    return channel
-
-
-@serves("agents.sessions.setStatus")
-def session_status(call: Call) -> Json:
-    """agents.sessions.setStatus; creates the session if it is new."""
-    channel = _session_channel(call)
     status = call.text("status")
     if status not in STATUSES:
         raise SlackError("invalid_status")
     initiator = call.text("initiator_user_id")
     if initiator and initiator not in channel.members:
         raise SlackError("user_not_found")
-    thread = posting.set_session(
-        call.slack,
-        channel.id,
-        call.text("thread_ts"),
-        status,
-        title=call.text("title"),
-        initiator=initiator,
-    )
+    thread_ts = call.text("thread_ts")
+    title = call.text("title")
+    thread = posting.set_session(call.slack, channel.id, thread_ts, status, title)
     answer: Json = {
         "status": status,
         "agent_status": status,
@@ -186,17 +171,3 @@ def session_status(call: Call) -> Json:
     if "agent_session_stopped" not in call.slack.manifest.events:
         answer["warning"] = "missing_agent_session_stopped_event_subscription"
     return answer
-
-
-@serves("agents.sessions.rename")
-def _rename(call: Call) -> Json:
-    channel = _session_channel(call)
-    call.check("title", "str:200")
-    if channel.archived:
-        raise SlackError("is_archived")
-    thread = call.workspace.thread(channel.id, call.text("thread_ts"))
-    if not thread.session:
-        raise SlackError("session_not_found")
-    thread.session_title = call.text("title")
-    posting.published(call.slack, thread)
-    return {"title": thread.session_title}
