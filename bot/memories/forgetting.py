@@ -17,13 +17,13 @@ from bot.locale import Localizer
 from bot.memories.home import publish_later
 from bot.memories.kept_lines import update_lines
 from bot.notices import update_notices
-from bot.queue.queue import BACKGROUND
 from bot.ui.acts import Forget, Position, Undo
 from bot.ui.blocks import as_mrkdwn, bulleted, button, truncate
 from bot.ui.lines import memory_line, question_line
 from bot.ui.panel import Click, Done, answer_buttons
 from bot.ui.payloads import forget_button, forget_question, with_others
 from memory import (
+    DM,
     ChangeGone,
     Forgotten,
     Memory,
@@ -36,7 +36,7 @@ from memory import (
 )
 from memory.model import MessageKey
 from memory.postgres import fetch_rows, load_statements, transaction_timeout
-from memory.store import Gone, embed_missing, memory_page, message_parameters, selected
+from memory.store import Gone, memory_page, message_parameters, selected
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,6 @@ FORGETTING_SECONDS = 60.0
 MAX_KEYS = 50  # memories that one button forgets, because their keys are in its value
 _NAMED = 5
 _WORDS_LIMIT = 80  # characters of a message in the question whether to forget it
-EMBED = "embed_memories"
 
 
 async def forget_words_question(
@@ -233,7 +232,7 @@ def _texts_about(person: Person, gone: Gone) -> dict[str, Any]:
 
 
 async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
-    """Undo a forgetting, once and within ten minutes. A job embeds what is left to embed."""
+    """Undo a forgetting, once and within ten minutes; formation embeds what is left to embed."""
     person = click.person
     localizer = click.localizer
 
@@ -242,12 +241,11 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     ) -> None:
         values = {**person.ids, "at": forgotten_at}
         rows = await fetch_rows(connection, _SQL["unform"], values)
-        audiences = {row["audience"] for row in rows}
+        # Formation also embeds the memories that lack a vector, of whatever audience.
+        audiences = {DM, *(row["audience"] for row in rows)}
         for audience in audiences:
             namespace = person.namespace(audience)
             await schedule_formation(app, connection, namespace)
-        jobs = {f"{EMBED}:{person.scope}": person.ids}
-        await app.queue.defer(connection, EMBED, jobs, queue=BACKGROUND)
         await update_lines(app.queue, connection, person)
 
     try:
@@ -291,8 +289,3 @@ def _restored_line(localizer: Localizer, restored: Sequence[Memory]) -> str:
         return localizer.say("restored_words")
     what = _one_or_count(localizer, restored)
     return localizer.say("restored", what=what)
-
-
-async def embed_memories(app: App, team: str, user: str) -> None:
-    """Embed what an Undo has brought back; run as a job. Raises `EmbeddingsUnavailable`."""
-    await embed_missing(app.pool, app.embedder, Person(team, user))

@@ -16,7 +16,6 @@ from bot.conversation.turns import FORM_MEMORIES
 from bot.locale import LANGUAGES, Localizer, say
 from bot.memories.channels import CHANGE_CHANNEL, change_channel
 from bot.memories.data import DELETE_FILE, delete_file
-from bot.memories.forgetting import EMBED, embed_memories
 from bot.memories.home import PUBLISH, publish_home
 from bot.memories.kept_lines import SHOW_LINE, show_line
 from bot.memories.promises import REMIND, remind
@@ -53,7 +52,6 @@ _WORK: Mapping[str, Mapping[str, Callable[..., Awaitable[None]]]] = {
         SHOW_LINE: show_line,
         CHANGE_CHANNEL: change_channel,
         DELETE_FILE: delete_file,
-        EMBED: embed_memories,
         FORM_MEMORIES: form_memories,
     },
 }

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from bot.conversation.turns import FORM_MEMORIES
 from bot.locale import say
-from bot.memories.forgetting import EMBED, embed_memories
 from bot.ui.acts import Forget
 from memory import Person, Selection, open_questions
 from tests.databases import naming
@@ -75,13 +75,11 @@ async def test_what_was_said_since_a_moment_is_forgotten(app: App) -> None:
     vectors = "SELECT key FROM store_vectors WHERE prefix = %s"
     prefix = who.namespace("dm").prefix
     assert len(app.rows(vectors, prefix)) == 3
-    # As if no model had embedded them: a job is left to do it.
+    # As if no model had embedded them: formation is left to do it.
     app.rows("DELETE FROM store_vectors WHERE prefix = %s RETURNING key", prefix)
-    [job] = app.take_jobs(EMBED)
-    await embed_memories(app.core, **job)
-    assert len(app.rows(vectors, prefix)) == 3
     await app.form(fresh)
     assert "natto" in await foods(app, who)
+    assert len(app.rows(vectors, prefix)) == 4
     assert (await app.click(who, done.undo)).line == say("en", "undo_gone")
 
 
@@ -137,7 +135,9 @@ async def test_an_undo_asks_about_what_was_said_differently_since(app: App) -> N
     await app.form(await app.ask(place, "I love sushi"))
     done = await app.click(said.person, Forget(everything=True))
     await app.form(await app.ask(place, "I dislike ramen"))
+    app.take_jobs(FORM_MEMORIES)
     back = await app.click(said.person, done.undo)
+    assert app.formations(said.person)
     [restored, asked] = back.line.split("\n")
     assert restored == say("en", "restored", what="Likes sushi very much")
     assert "before that “Likes ramen very much”" in asked
