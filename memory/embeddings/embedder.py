@@ -1,12 +1,10 @@
-"""Embedding of texts through an OpenAI-compatible endpoint, with a cache of the newest texts."""
+"""Embedding of texts through an OpenAI-compatible endpoint."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from array import array
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import openai
@@ -27,7 +25,6 @@ _TOO_LARGE = re.compile(
 _SHORT_BYTES = 256  # a text of this size fits any context
 # Ollama's answer, with a 500, for a text for which its model computes NaN. Others send it as null.
 _NOT_A_NUMBER = re.compile(r"\bNaN\b")
-_CACHE_SIZE = 1_000  # texts
 # The client raises a plain ValueError for a response without vectors, and the others for one of
 # another form, which it does not check.
 _NO_ANSWER = (openai.OpenAIError, ValueError, TypeError, AttributeError)
@@ -50,7 +47,7 @@ def beginning(text: str, most: int = MAX_BYTES) -> str:
 
 
 class Embedder:
-    """Embeds texts through an OpenAI-compatible ``/embeddings`` endpoint; caches recent vectors.
+    """Embeds texts through an OpenAI-compatible ``/embeddings`` endpoint.
 
     Vectors are lists of `space.dimensions` floats. Holds no database connection. Source:
     https://platform.openai.com/docs/api-reference/embeddings
@@ -59,8 +56,6 @@ class Embedder:
     def __init__(self, client: openai.AsyncOpenAI, space: EmbeddingSpace) -> None:
         self.space = space
         self.client = client
-        # Vectors as float32 bytes: 1,536 dimensions take 6 kB, as a list of Python floats 49 kB.
-        self._cache: OrderedDict[bytes, array[float]] = OrderedDict()
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector for each text, in order; only the `beginning` of a text is embedded.
@@ -68,27 +63,11 @@ class Embedder:
         Raises `EmbeddingsUnavailable` if the model does not answer, or its vectors have another
         size.
         """
-        keys: list[bytes] = []
-        # Another call may evict these from the cache while the model answers.
-        found: dict[bytes, array[float]] = {}
-        missing: dict[bytes, str] = {}
-        for text in map(beginning, texts):
-            key = hashlib.blake2b(text.encode()).digest()
-            keys.append(key)
-            if key in self._cache:
-                found[key] = self._cache[key]
-            else:
-                missing[key] = text
-        if missing:
-            vectors = await self._vectors(list(missing.values()))
-            fresh = dict(zip(missing, vectors, strict=True))
-            self._cache.update(fresh)
-            found |= fresh
-        while len(self._cache) > _CACHE_SIZE:
-            self._cache.popitem(last=False)
-        return [list(found[key]) for key in keys]
+        if not texts:
+            return []
+        return await self._vectors([beginning(text) for text in texts])
 
-    async def _vectors(self, texts: list[str]) -> list[array[float]]:
+    async def _vectors(self, texts: list[str]) -> list[list[float]]:
         """Return the vectors of texts; a refused request is made again in halves.
 
         If a single text is refused, or the model computes NaN for it, its first half is embedded.
@@ -115,7 +94,7 @@ class Embedder:
         return await self._vectors([beginning(texts[0], size // 2)])
 
     @step("embed")
-    async def _request(self, texts: list[str]) -> list[array[float]]:
+    async def _request(self, texts: list[str]) -> list[list[float]]:
         try:
             answer = await self.client.embeddings.create(
                 model=self.space.model, input=texts
@@ -138,8 +117,8 @@ class _NotFinite(ValueError):
     """A vector that a server sent holds null or NaN, which PostgreSQL refuses."""
 
 
-def _numbers(vector: object) -> array[float]:
-    """Return a vector; raises `_NotFinite`, or TypeError if it is no list."""
+def _numbers(vector: object) -> list[float]:
+    """Return a vector of 32-bit numbers; raises `_NotFinite`, or TypeError if it is no list."""
     if not isinstance(vector, list):
         raise TypeError("A vector is a list.")
     try:
@@ -148,7 +127,7 @@ def _numbers(vector: object) -> array[float]:
         raise _NotFinite("A vector has numbers only.") from None
     if not math.isfinite(sum(numbers)):
         raise _NotFinite("A vector has finite numbers.")
-    return numbers
+    return numbers.tolist()
 
 
 def _is_nan(fault: BaseException | None) -> bool:
