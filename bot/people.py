@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection, OperationalError
@@ -29,6 +29,7 @@ from bot.slack.client import (
 )
 from bot.slack.messages import API_TEAM
 from bot.slack.names import Names
+from bot.types import Json
 from memory import DM, Person, Pool
 from memory.model import Until
 from memory.postgres import (
@@ -364,7 +365,7 @@ class People:
             deactivated=bool(user.get("deleted", settings.deactivated)),
         )
 
-    async def changed(self, person: Person, user: Mapping[str, Any]) -> None:
+    async def changed(self, person: Person, user: Json) -> None:
         """Store a ``user_change``; if it lacks the locale, Slack is asked next time."""
         at = None
         if user.get("locale"):
@@ -384,7 +385,7 @@ class People:
         await self.changed(person, known)
         return not known.get("deleted")
 
-    async def _user(self, person: Person) -> Mapping[str, Any] | None:
+    async def _user(self, person: Person) -> Json | None:
         """Return Slack's user object, empty for an unknown person; None if there is no answer."""
         if self._slack.limits.wait(person.team_id, PROFILE):
             return None
@@ -399,7 +400,7 @@ class People:
                 return {}
             log.info("a person could not be looked up: %s", slack_fault(error))
             return None
-        user: Mapping[str, Any] | None = answer.get("user")
+        user: Json | None = answer.get("user")
         if user is not None:
             self._names.note_user(person.team_id, user)
         return user
@@ -408,7 +409,7 @@ class People:
 async def _note_profile(
     connection: AsyncConnection[DictRow],
     person: Person,
-    user: Mapping[str, Any],
+    user: Json,
     at: datetime | None,
 ) -> None:
     """Store the locale, zone and deactivation in Slack's user object, for a person known here.

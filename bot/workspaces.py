@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.slack.client import FindInstallation, Installations, error_code
 from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import Installation, installation_team, mentions
+from bot.types import Json
 from memory import Pool
 from memory.postgres import execute_statement, load_statements
 
@@ -94,7 +95,7 @@ class Workspaces:
             " with SLACK_BOT_TOKEN also set the new token and restart."
         )
 
-    async def with_message(self, body: Mapping[str, Any]) -> list[str]:
+    async def with_message(self, body: Json) -> list[str]:
         """Return the teams that an event of a shared channel is for.
 
         They are the one in its authorization, those whose bot is mentioned, and those that have

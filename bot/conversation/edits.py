@@ -162,9 +162,7 @@ async def root_of(pool: Pool, team: str, channel: str, ts: str) -> str | None:
     return split_thread_key(found["thread"])[2]
 
 
-async def delete_texts(
-    connection: Connection, person: Person, turn: UUID
-) -> None:
+async def delete_texts(connection: Connection, person: Person, turn: UUID) -> None:
     """Delete the texts of a person's turn; no memory is formed from them."""
     await connection.execute(_SQL["delete_texts"], {**person.ids, "id": turn})
 

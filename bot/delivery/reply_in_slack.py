@@ -57,6 +57,7 @@ from bot.slack.posting import (
     with_metadata,
 )
 from bot.slack.retries import RATE_LIMITED
+from bot.types import Json
 from bot.ui.blocks import (
     FALLBACK_LIMIT,
     MESSAGE_BLOCKS_LIMIT,
@@ -667,7 +668,7 @@ async def unrecorded_messages(
 
 
 def messages_of_turn(
-    found: Iterable[Mapping[str, Any]],
+    found: Iterable[Json],
     *,
     bot_user_id: str,
     turn_id: UUID,
@@ -685,7 +686,7 @@ def messages_of_turn(
     if marked:
         return marked
     earliest = since - CLOCKS_DIFFER_SECONDS
-    bare: list[Mapping[str, Any]] = []
+    bare: list[Json] = []
     for one in unrecorded:
         is_own = one.get("user") == bot_user_id and not one.get("metadata")
         if is_own and _time(one) > earliest:
@@ -696,7 +697,7 @@ def messages_of_turn(
     return [nearest["ts"]]
 
 
-def _time(message: Mapping[str, Any]) -> float:
+def _time(message: Json) -> float:
     return float(message["ts"])
 
 

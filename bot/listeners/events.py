@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from psycopg import OperationalError
 
@@ -44,6 +44,7 @@ from bot.slack.messages import (
     user_key,
 )
 from bot.slack.sessions import WAIT_SECONDS
+from bot.types import Json
 from memory import DM, Person
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Event:
     channel.
     """
 
-    fields: Mapping[str, Any]
+    fields: Json
     is_shared: bool
     installation: Installation
 
@@ -104,7 +105,7 @@ class Event:
 Handler: TypeAlias = Callable[[App, Event], Awaitable[None]]
 
 
-async def handle_event(app: App, body: Mapping[str, Any]) -> None:
+async def handle_event(app: App, body: Json) -> None:
     """Handle an ``event_callback`` for each installation that it concerns.
 
     An uninstall causes two events in any order, and the first ends the installation, so none is
@@ -125,7 +126,7 @@ async def handle_event(app: App, body: Mapping[str, Any]) -> None:
             await route_to_installation(app, body, installation)
 
 
-async def record_departure(app: App, body: Mapping[str, Any]) -> None:
+async def record_departure(app: App, body: Json) -> None:
     """Record an uninstall, or that the bot's token was revoked."""
     event = body["event"]
     is_uninstall = event["type"] == "app_uninstalled"
@@ -139,7 +140,7 @@ async def record_departure(app: App, body: Mapping[str, Any]) -> None:
 
 
 async def route_to_installation(
-    app: App, body: Mapping[str, Any], installation: Installation
+    app: App, body: Json, installation: Installation
 ) -> None:
     """Store a message that a person wrote to this installation, or handle any other event."""
     message = read_message(body, installation)
@@ -244,7 +245,7 @@ async def follow_deletion(app: App, event: Event) -> None:
     await _withdraw(app, event, {**deleted, "ts": ts})
 
 
-async def _withdraw(app: App, event: Event, deleted: Mapping[str, Any]) -> None:
+async def _withdraw(app: App, event: Event, deleted: Json) -> None:
     on_its_way = _message_on_its_way(event, deleted)
     if on_its_way is not None:
         await store_withdrawn(app, on_its_way)
@@ -252,7 +253,7 @@ async def _withdraw(app: App, event: Event, deleted: Mapping[str, Any]) -> None:
     await follow_change(app, _change_of(event, deleted, author=author, text=None))
 
 
-def _message_on_its_way(event: Event, before: Mapping[str, Any]) -> Message | None:
+def _message_on_its_way(event: Event, before: Json) -> Message | None:
     """Return a message as it was `before`, if its own event may still come after this one."""
     message = _read_found(event, before)
     if message is None:
@@ -261,7 +262,7 @@ def _message_on_its_way(event: Event, before: Mapping[str, Any]) -> Message | No
     return message if age <= _ON_ITS_WAY_SECONDS else None
 
 
-def _read_found(event: Event, message: Mapping[str, Any]) -> Message | None:
+def _read_found(event: Event, message: Json) -> Message | None:
     return found_message(
         message, event.installation, channel_id=event.channel, is_shared=event.is_shared
     )
@@ -269,7 +270,7 @@ def _read_found(event: Event, message: Mapping[str, Any]) -> Message | None:
 
 def _change_of(
     event: Event,
-    message: Mapping[str, Any],
+    message: Json,
     *,
     author: str,
     text: str | None,

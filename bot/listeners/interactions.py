@@ -47,6 +47,7 @@ from bot.slack.messages import (
     user_key,
 )
 from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
+from bot.types import Json
 from bot.ui.acts import (
     FormAct,
     Place,
@@ -86,7 +87,7 @@ _PATIENCE_SECONDS = 3.0  # for retries of an answer to a response URL
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0)
 _ANY = re.compile("")
 
-Body: TypeAlias = Mapping[str, Any]
+Body: TypeAlias = Json
 """A command, shortcut, click or submission, as Slack sends it."""
 Work: TypeAlias = Callable[[Click], Awaitable[Result | None]]
 """What a request asks for; it returns what is shown then, or None if nothing is."""

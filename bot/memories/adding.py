@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -28,6 +28,7 @@ from bot.locale import Localizer
 from bot.notices import next_reminders
 from bot.people import person_refusal, read_memory_state
 from bot.slack.messages import author_key, thread_key, typed
+from bot.types import Json
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block, as_mrkdwn
 from bot.ui.forms import field_error
@@ -132,9 +133,7 @@ async def add_lines(
     return await _Request(app=app, click=click, lines=lines, view=view).remember()
 
 
-async def remember_message(
-    app: App, click: Click, channel: str, message: Mapping[str, Any]
-) -> Done:
+async def remember_message(app: App, click: Click, channel: str, message: Json) -> Done:
     """Remember what a Slack message says, if the person wrote it, with the message as the source.
 
     No memory is formed from a message that the person forgot or that was written while memory was
@@ -163,13 +162,13 @@ async def remember_message(
     return await request.remember()
 
 
-async def author_of(app: App, person: Person, message: Mapping[str, Any]) -> str:
+async def author_of(app: App, person: Person, message: Json) -> str:
     """Return the user key of who wrote a message in a conversation of the person."""
     installation = await app.slack.get(person.team_id)
     return author_key(message, installation, shared="user_team" in message)
 
 
-async def words_typed(app: App, team_id: str, message: Mapping[str, Any]) -> str:
+async def words_typed(app: App, team_id: str, message: Json) -> str:
     """Return what its author typed in a message that was read from Slack."""
     bot_user_id = await app.slack.bot_user_id(team_id)
     return typed(str(message.get("text") or ""), bot_user_id)

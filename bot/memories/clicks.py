@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 from pydantic import BaseModel
 
@@ -33,6 +33,7 @@ from bot.memories.shaping import read_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
+from bot.types import Json
 from bot.ui import forms
 from bot.ui.acts import (
     AddLines,
@@ -339,7 +340,7 @@ async def _update_notices_of(app: App, click: Click, keys: Collection[str]) -> N
 
 
 def form_errors(
-    app: App, localizer: Localizer, act: FormAct, view: Mapping[str, Any]
+    app: App, localizer: Localizer, act: FormAct, view: Json
 ) -> Mapping[str, str]:
     """Return the errors of a submitted form, by block, without looking anything up."""
     match act:
@@ -354,7 +355,7 @@ def form_errors(
 
 
 async def submit(
-    app: App, click: Click, act: FormAct, view: Mapping[str, Any]
+    app: App, click: Click, act: FormAct, view: Json
 ) -> Done | SlackView | None:
     """Do what a submitted form says; `view` holds what was entered.
 
@@ -379,9 +380,7 @@ async def submit(
     assert_never(act)
 
 
-async def _save_memory(
-    app: App, click: Click, act: SaveMemory, view: Mapping[str, Any]
-) -> Done:
+async def _save_memory(app: App, click: Click, act: SaveMemory, view: Json) -> Done:
     memory = await _memory(app, click, act.key)
     schema = _schema_of(app, act.kind)
     if schema is None:

@@ -35,7 +35,7 @@ from bot.slack.client import (
     slack_fault,
 )
 from bot.slack.names import find_names
-from bot.types import PersonErased
+from bot.types import Json, PersonErased
 from bot.ui.export_page import export_page
 from bot.ui.panel import Click, Done
 from memory import Person, Pool, erase, export_memories
@@ -109,7 +109,7 @@ async def export_person(
 
 
 async def _read_part(
-    connection: AsyncConnection[DictRow], part: str, values: Mapping[str, Any]
+    connection: AsyncConnection[DictRow], part: str, values: Json
 ) -> list[dict[str, Any]]:
     """Return the rows of a part of an export as JSON objects: ids and dates are strings.
 

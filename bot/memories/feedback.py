@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from bot.app import App
+from bot.types import Json
 from bot.ui.acts import Comment, Rate
 from bot.ui.blocks import SlackView
 from bot.ui.forms import comment_form, read_comment
@@ -32,9 +30,7 @@ async def rate(app: App, click: Click, act: Rate) -> Done | SlackView | None:
     return comment_form(click.localizer, act.turn, row["comment"], click.place)
 
 
-async def comment(
-    app: App, click: Click, act: Comment, view: Mapping[str, Any]
-) -> Done | None:
+async def comment(app: App, click: Click, act: Comment, view: Json) -> Done | None:
     """Store the comment of a submitted form, which may be empty; the form closes."""
     [redacted] = redact_texts(read_comment(view))
     async with person_transaction(app.pool, click.person) as connection:

@@ -8,9 +8,8 @@ question and can answer it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -25,6 +24,7 @@ from bot.memories.kept_lines import add_line, update_lines
 from bot.people import person_refusal, refusal_in
 from bot.slack.client import SLACK_FAULTS, error_code, find_message
 from bot.slack.messages import is_direct
+from bot.types import Json
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
 from bot.ui.kept_lines import author_question
 from bot.ui.lines import refusal_line
@@ -83,7 +83,7 @@ class _Said:
 
 
 async def keep_message(
-    app: App, click: Click, message: Mapping[str, Any], *, decision: bool
+    app: App, click: Click, message: Json, *, decision: bool
 ) -> Done:
     """Keep the message that a shortcut was used on, or ask its author. Raises `NotKept`."""
     ts = str(message.get("ts") or "")
@@ -107,7 +107,7 @@ async def keep_as_author(app: App, click: Click, wanted: Keep) -> Done:
     return await _keep_found(app, click, wanted, found)
 
 
-async def _find(app: App, click: Click, wanted: Keep) -> Mapping[str, Any]:
+async def _find(app: App, click: Click, wanted: Keep) -> Json:
     """Return the message as Slack has it now. Raises `NotKept`."""
     await _check_place(app, click.person, click.localizer, wanted.channel)
     client = app.slack.client(click.person.team_id)
@@ -147,7 +147,7 @@ async def _check_place(
 
 
 async def _ask_author(
-    app: App, click: Click, wanted: Keep, message: Mapping[str, Any], author: Person
+    app: App, click: Click, wanted: Keep, message: Json, author: Person
 ) -> None:
     """Ask the author of a message, privately, whether to keep it. Raises `NotKept`."""
     person = click.person
@@ -179,9 +179,7 @@ async def _ask_author(
         raise cannot from error
 
 
-async def _keep_found(
-    app: App, click: Click, wanted: Keep, message: Mapping[str, Any]
-) -> Done:
+async def _keep_found(app: App, click: Click, wanted: Keep, message: Json) -> Done:
     words = await words_typed(app, click.person.team_id, message)
     said = _Said(
         person=click.person, localizer=click.localizer, wanted=wanted, words=words

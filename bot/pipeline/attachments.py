@@ -26,6 +26,7 @@ from bot.slack.client import (
 from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS, Content, read_content
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import Message, excerpt
+from bot.types import Json
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class AttachedFile:
     name: str
     kind: str = ""
     size: int = 0
-    content: Mapping[str, Any] | None = None
+    content: Json | None = None
     text: str = ""
     trouble: FileTrouble | None = None
     earlier: bool = False
@@ -166,7 +167,7 @@ async def read_brought(
 
 
 async def _read_attached(
-    app: App, team_id: str, file: Mapping[str, Any], held: list[int]
+    app: App, team_id: str, file: Json, held: list[int]
 ) -> AttachedFile:
     """Return a file of a message as the model is shown it; add the bytes taken for it to `held`."""
     name = file_name(file)
@@ -187,7 +188,7 @@ async def _read_attached(
         return _not_shown(file, unreadable.trouble)
 
 
-def _not_shown(file: Mapping[str, Any], trouble: FileTrouble) -> AttachedFile:
+def _not_shown(file: Json, trouble: FileTrouble) -> AttachedFile:
     return AttachedFile(name=file_name(file), trouble=trouble)
 
 
@@ -213,7 +214,7 @@ def _readable(
     return lines
 
 
-def _check_access(file: Mapping[str, Any]) -> None:
+def _check_access(file: Json) -> None:
     """Raise `FileUnreadable` if Slack does not give the file to the app."""
     mode = file.get("mode")
     access = file.get("file_access")
@@ -226,18 +227,18 @@ def _check_access(file: Mapping[str, Any]) -> None:
         raise FileUnreadable("files_elsewhere")
 
 
-def _whole_transcript(file: Mapping[str, Any]) -> str:
+def _whole_transcript(file: Json) -> str:
     """Return the words of a voice clip, or "" if only its captions have all of them."""
     if file.get("has_more") and file.get("vtt"):
         return ""
     return str(file.get("transcript") or "")
 
 
-def _size(file: Mapping[str, Any]) -> int:
+def _size(file: Json) -> int:
     return int(file.get("size") or 0)
 
 
-def _download(file: Mapping[str, Any], left: int) -> tuple[str, str, int]:
+def _download(file: Json, left: int) -> tuple[str, str, int]:
     """Return what to download of a file: its address, its media type and the most bytes.
 
     It is the file itself, the captions of a voice clip, or a thumbnail of an image that is too
@@ -267,7 +268,7 @@ def _download(file: Mapping[str, Any], left: int) -> tuple[str, str, int]:
     return url, kind, size or most
 
 
-def _kind(file: Mapping[str, Any], mimetype: str) -> str:
+def _kind(file: Json, mimetype: str) -> str:
     """Return the media type of a file, or "" for an image, whose first bytes tell it.
 
     Raises `FileUnreadable`.
@@ -340,7 +341,7 @@ def _decoded(content: bytes) -> str:
     return text
 
 
-def file_name(file: Mapping[str, Any]) -> str:
+def file_name(file: Json) -> str:
     """Return the first characters of a file's name, in one line.
 
     It has no backticks or ``<``, because an answer shows it as code.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from bot.slack.client import (
 )
 from bot.slack.content import Content, author_of, read_content
 from bot.slack.messages import Message, excerpt, sanitize_payload, slack_user
+from bot.types import Json
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Thread:
     number of all unread parts, and `is_cut` says that earlier messages could not be read just now.
     """
 
-    lines: Sequence[Mapping[str, Any]] = ()
+    lines: Sequence[Json] = ()
     unread: int = 0
     is_cut: bool = False
 
@@ -70,7 +71,7 @@ async def read_thread(
     bot_user_id = await slack.bot_user_id(message.team_id)
     left_out = {message.ts, *forgotten}
     own = {slack_user(message.user_id), bot_user_id}
-    found: list[Mapping[str, Any]] = []
+    found: list[Json] = []
     for one in answer.get("messages") or []:
         is_before = one.get("user") in own and float(one["ts"]) < history_from
         if _is_shown(one, left_out) and not is_before:
@@ -91,7 +92,7 @@ async def read_thread(
     return Thread(lines=lines, unread=unread, is_cut=bool(next_cursor(answer)))
 
 
-def _is_shown(one: Mapping[str, Any], left_out: Collection[str]) -> bool:
+def _is_shown(one: Json, left_out: Collection[str]) -> bool:
     """Return whether a message of a thread is context.
 
     The app's notices are not: they show memories, and memory may be off for this message.
@@ -100,7 +101,7 @@ def _is_shown(one: Mapping[str, Any], left_out: Collection[str]) -> bool:
     return not is_notice and str(one.get("ts")) not in left_out
 
 
-def _content(one: Mapping[str, Any]) -> Content:
+def _content(one: Json) -> Content:
     """Return what another's message holds; one that holds nothing, like a huddle, is unread."""
     content = read_content(sanitize_payload(one))
     if content.text or content.parts or content.files:

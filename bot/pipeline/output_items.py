@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.content import objects
 from bot.slack.messages import CONTROL, storable
-from bot.types import COMMENTARY
+from bot.types import COMMENTARY, Json
 from memory.model import without_thoughts
 
 Item: TypeAlias = dict[str, Any]
@@ -41,12 +41,12 @@ def checked_item(item: object) -> Item:
     raise ReplyFailed("model_malformed")
 
 
-def text_of(item: Mapping[str, Any]) -> str:
+def text_of(item: Json) -> str:
     """Return the text of a message item without thoughts, its parts joined by blank lines."""
     return without_thoughts(raw_text_of(item))
 
 
-def raw_text_of(item: Mapping[str, Any]) -> str:
+def raw_text_of(item: Json) -> str:
     """Return the text of a message item as the model wrote it."""
     texts = _texts(item.get("content"), "output_text")
     return "\n\n".join(texts)

@@ -16,6 +16,7 @@ from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import links_in
 from bot.slack.messages import Message, slack_user
 from bot.slack.names import UNKNOWN_ASKER
+from bot.types import Json
 from memory import Memory
 from memory.metrics import step
 from memory.model import (
@@ -120,7 +121,7 @@ class Prompt:
     recalled: Recalled = field(default_factory=Recalled)
     recent_words: Sequence[str] = ()
     exchanges: Sequence[Exchange] = ()
-    thread: Sequence[Mapping[str, Any]] = ()
+    thread: Sequence[Json] = ()
     thread_unread: bool = False
     unread: int = 0
     references: References = field(default_factory=References)
@@ -416,7 +417,7 @@ def _section(name: str, lines: Sequence[str], *, always: bool = False) -> list[s
     return [f"<{name}>", *lines, f"</{name}>"]
 
 
-def _shortened(lines: Iterable[Mapping[str, Any]], budget: int) -> list[str]:
+def _shortened(lines: Iterable[Json], budget: int) -> list[str]:
     """Return framed lines; the middle of texts is cut out once `budget` tokens are used up."""
     kept: list[str] = []
     for line in lines:

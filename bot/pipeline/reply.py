@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,6 +53,7 @@ from bot.types import (
     WEB_SEARCH,
     Citation,
     CutReason,
+    Json,
     Reply,
     Task,
     TaskState,
@@ -267,7 +268,7 @@ class _Attempt:
                 self.seconds_left -= time.perf_counter() - first_event
             self._count_tokens(conversation, written.characters - before)
 
-    async def _called(self, call: Mapping[str, Any]) -> str:
+    async def _called(self, call: Json) -> str:
         """Run a tool call of the model and return its output."""
         identity = call["call_id"]
         name = call["name"]

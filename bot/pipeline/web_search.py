@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import openai
 from babel.core import get_global
@@ -18,7 +17,7 @@ from bot.pipeline.output_items import printable, text_of
 from bot.pipeline.prompt import cut_middle
 from bot.reply_models.requests import ModelRequests, tokens_of
 from bot.slack.content import objects
-from bot.types import COMMENTARY, Citation
+from bot.types import COMMENTARY, Citation, Json
 from memory.formation import TokenUse
 from memory.model import framed
 from memory.tools import function_tool, read_arguments
@@ -122,11 +121,11 @@ def _failed(sentence: str, tokens: TokenUse | None = None) -> SearchResult:
     return SearchResult(output=output, tokens=tokens or Counter(), failed=True)
 
 
-def _is_search_done(item: Mapping[str, Any]) -> bool:
+def _is_search_done(item: Json) -> bool:
     return item.get("type") == "web_search_call" and item.get("status") == "completed"
 
 
-def _cited(messages: Sequence[Mapping[str, Any]]) -> tuple[Citation, ...]:
+def _cited(messages: Sequence[Json]) -> tuple[Citation, ...]:
     """Return the pages that are cited, each once."""
     cited: dict[str, Citation] = {}
     for message in messages:

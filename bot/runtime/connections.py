@@ -9,15 +9,14 @@ Source: https://docs.slack.dev/apis/events-api/using-socket-mode/
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from psycopg import OperationalError
 
 from bot.cancellation import cancel_until_done
 from bot.logs import StandingWarnings
 from bot.runtime.prometheus import read_operating_state
+from bot.types import Json
 from memory import Pool
 
 _CAUSE = "connections"
@@ -40,9 +39,7 @@ class ConnectionCount:
         self._settled_seconds = settled_seconds
         self._comparing: asyncio.Task[None] | None = None
 
-    async def note(
-        self, _client: object, message: Mapping[str, Any], _raw: str | None
-    ) -> None:
+    async def note(self, _client: object, message: Json, _raw: str | None) -> None:
         """Take note of a message of Socket Mode: the first on each connection is `hello`."""
         if message.get("type") != "hello":
             return

@@ -34,6 +34,7 @@ from bot.slack.retries import (
     error_name,
     status_of,
 )
+from bot.types import Json
 from memory.metrics import step
 from memory.model import MessageKey
 
@@ -500,7 +501,7 @@ async def delete_message(client: AsyncWebClient, channel: str, ts: str) -> None:
 
 
 async def show_in_thread(
-    client: AsyncWebClient, body: Mapping[str, Any], payload: Mapping[str, Any]
+    client: AsyncWebClient, body: Json, payload: Mapping[str, Any]
 ) -> bool:
     """Show the answer to a click or shortcut to its person alone, in the thread `body` names.
 

@@ -19,6 +19,8 @@ from typing import Any
 
 import regex
 
+from bot.types import Json
+
 FORWARDED_CHARACTERS = 16_000
 """The most characters that are read of one part, and of all parts that the model is shown."""
 THUMBNAILS = tuple(f"thumb_{size}" for size in (1024, 960, 800, 720, 480, 360))
@@ -104,11 +106,11 @@ class Content:
 
     text: str = ""
     parts: Sequence[Mapping[str, str]] = field(default_factory=list)
-    files: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    files: Sequence[Json] = field(default_factory=list)
     unread: int = 0
 
 
-def read_content(message: Mapping[str, Any]) -> Content:
+def read_content(message: Json) -> Content:
     """Return what a message holds; the work is linear in its size, and bounded."""
     text = _text(message, "text")
     found = _Found(files=objects(message.get("files")))
@@ -127,7 +129,7 @@ def read_content(message: Mapping[str, Any]) -> Content:
     )
 
 
-def author_of(message: Mapping[str, Any]) -> str:
+def author_of(message: Json) -> str:
     """Return who wrote a message: a person or app user as ``<@ID>``, any other app by its name.
 
     No app gets the name "you", which only Kioku has, or one with an at sign, like a person.
@@ -217,7 +219,7 @@ class _Found:
             self.unread += 1
 
 
-def _forwarded_text(one: Mapping[str, Any]) -> str:
+def _forwarded_text(one: Json) -> str:
     """Return the text of a forwarded message, from the first of the places where Slack puts it."""
     if text := _text(one, "text"):
         return text
@@ -229,7 +231,7 @@ def _forwarded_text(one: Mapping[str, Any]) -> str:
     return "\n".join(attachments).strip() or _text(one, "fallback")
 
 
-def _named(sign: str, one: Mapping[str, Any], what: str) -> str:
+def _named(sign: str, one: Json, what: str) -> str:
     """Return a forwarded message's author or channel: its name as models read it, or a reference.
 
     A reference gets a name later. It is empty if Slack names neither.
@@ -241,7 +243,7 @@ def _named(sign: str, one: Mapping[str, Any], what: str) -> str:
     return f"<{sign}{identity}>" if identity else ""
 
 
-def _own_blocks(message: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
+def _own_blocks(message: Json, text: str) -> list[dict[str, Any]]:
     """Return the blocks of a message that may say more than its text.
 
     In a person's message the rich text only repeats the text.
@@ -254,14 +256,14 @@ def _own_blocks(message: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
     return [block for block in blocks if block.get("type") not in ignored]
 
 
-def _blocks_of(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _blocks_of(part: Json) -> list[dict[str, Any]]:
     message = part.get("message")
     if not isinstance(message, dict):
         return []
     return objects(message.get("blocks"))
 
 
-def _attachment_words(one: Mapping[str, Any]) -> str:
+def _attachment_words(one: Json) -> str:
     """Return the words of an app's attachment: title, text and fields, line by line."""
     lines = [_text(one, name) for name in ("pretext", "author_name", "title", "text")]
     for entry in objects(one.get("fields")):
@@ -303,7 +305,7 @@ def _pieces(part: Any, depth: int) -> Iterator[str]:
         yield from _fields(part, depth)
 
 
-def _fields(part: Mapping[str, Any], depth: int) -> Iterator[str]:
+def _fields(part: Json, depth: int) -> Iterator[str]:
     """Yield the words in the fields of a block, or of part of one, line by line."""
     kind = part.get("type")
     others = [name for name in part if name not in _WORDS]
@@ -342,7 +344,7 @@ def _row(row: Any, depth: int) -> Iterator[str]:
     yield "\n"
 
 
-def _reference(part: Mapping[str, Any]) -> str:
+def _reference(part: Json) -> str:
     """Return an element that refers to someone or something, in the markup of a text."""
     match part:
         case {"type": "user", "user_id": str(identity)}:
@@ -363,7 +365,7 @@ def _reference(part: Mapping[str, Any]) -> str:
     return ""
 
 
-def _file(file: Mapping[str, Any]) -> dict[str, Any]:
+def _file(file: Json) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: _text(file, name) for name in _FILE_TEXTS if _text(file, name)
     }

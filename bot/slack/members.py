@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.client import SLACK_FAULTS, Installations, slack_fault
 from bot.slack.kept_answers import KeptAnswers
+from bot.types import Json
 from memory import DM, PUBLIC, Person
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ async def _conversations(client: AsyncWebClient, person: Person) -> dict[str, bo
     return found
 
 
-def is_member(user: Mapping[str, Any], team_id: str) -> bool:
+def is_member(user: Json, team_id: str) -> bool:
     """Return whether Slack's user object is that of a member of a workspace, and not of a guest.
 
     In an enterprise, `team_id` of the object may be another one of the person's workspaces; all of

@@ -18,6 +18,7 @@ from typing import Any
 from psycopg import DataError
 
 from bot.slack.content import MAX_DEPTH, read_content
+from bot.types import Json
 from memory import DM, InvalidNamespace, Person
 from memory.credentials import redact
 from memory.formation import OMITTED
@@ -126,7 +127,7 @@ class Message:
     text: str
     audience: str | None
     addressed: bool
-    files: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    files: Sequence[Json] = field(default_factory=list)
     forwarded: Sequence[Mapping[str, str]] = field(default_factory=list)
     unread: int = 0
     is_shared: bool = False
@@ -161,7 +162,7 @@ def is_direct(channel_id: str) -> bool:
 
 
 def found_message(
-    found: Mapping[str, Any],
+    found: Json,
     installation: Installation,
     *,
     channel_id: str,
@@ -186,7 +187,7 @@ def found_message(
         return None
 
 
-def installation_team(body: Mapping[str, Any]) -> str:
+def installation_team(body: Json) -> str:
     """Return the id of the workspace that an event, command, click or submission is for.
 
     It is never the author's home team: for a form in a Slack Connect channel `team` is that home
@@ -229,9 +230,7 @@ def slack_user(user_id: str) -> str:
     return user_id.partition("-")[0]
 
 
-def author_key(
-    message: Mapping[str, Any], installation: Installation, *, shared: bool
-) -> str:
+def author_key(message: Json, installation: Installation, *, shared: bool) -> str:
     """Return the `user_key` of the author of a Slack message, perhaps in a `shared` channel."""
     home = None
     if shared:
@@ -239,7 +238,7 @@ def author_key(
     return user_key(message.get("user"), home, installation)
 
 
-def read_message(body: Mapping[str, Any], installation: Installation) -> Message | None:
+def read_message(body: Json, installation: Installation) -> Message | None:
     """Return the message of an ``event_callback`` if a person wrote it, perhaps to the bot.
 
     Returns None for messages of bots and of the app itself, for joins, edits and other subtypes,
@@ -262,7 +261,7 @@ def read_message(body: Mapping[str, Any], installation: Installation) -> Message
     return message
 
 
-def happened_ts(event: Mapping[str, Any]) -> str:
+def happened_ts(event: Json) -> str:
     """Return the ts at which the event of a message happened.
 
     That of a mention that was added by an edit is the edit's. Where Slack sends none, it is the
@@ -272,7 +271,7 @@ def happened_ts(event: Mapping[str, Any]) -> str:
     return ts if _TS.fullmatch(ts) else str(event["ts"])
 
 
-def _is_by_person(event: Mapping[str, Any], bot_user_id: str) -> bool:
+def _is_by_person(event: Json, bot_user_id: str) -> bool:
     """Return whether an event is a message that a person wrote."""
     if event.get("type") not in ("message", "app_mention"):
         return False
@@ -283,9 +282,7 @@ def _is_by_person(event: Mapping[str, Any], bot_user_id: str) -> bool:
     return (event.get("user") or "") not in ("", "USLACK", "USLACKBOT", bot_user_id)
 
 
-def _message_of(
-    body: Mapping[str, Any], event: Mapping[str, Any], installation: Installation
-) -> Message:
+def _message_of(body: Json, event: Json, installation: Installation) -> Message:
     text = str(event.get("text") or "")
     ts = str(event.get("ts") or "")
     is_dm = event.get("channel_type") == "im"

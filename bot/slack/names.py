@@ -17,9 +17,8 @@ import logging
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bot.slack.client import (
     PROFILE,
@@ -31,6 +30,7 @@ from bot.slack.client import (
 from bot.slack.content import clean_name
 from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import API_TEAM
+from bot.types import Json
 from memory import Person
 from memory.metrics import step
 from memory.model import References, references_in
@@ -81,7 +81,7 @@ class Names:
         """Return what is known about a reference; None if Slack must be asked."""
         return self._kept[team_id].find(reference)
 
-    def note_user(self, team_id: str, user: Mapping[str, Any]) -> None:
+    def note_user(self, team_id: str, user: Json) -> None:
         """Keep the name in one of Slack's user objects."""
         user_id = user.get("id")
         if not user_id:
@@ -217,7 +217,7 @@ async def find_names(names: Names, person: Person, texts: Iterable[str]) -> Refe
     return await MessageNames(names, person.team_id).find(texts)
 
 
-def _user_name(user: Mapping[str, Any]) -> str:
+def _user_name(user: Json) -> str:
     """Return the name that Slack shows for a person: the one they chose, else their full name."""
     profile = user.get("profile") or {}
     names = (

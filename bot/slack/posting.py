@@ -22,6 +22,7 @@ from bot.slack.client import (
     notice_metadata,
     unless_refused,
 )
+from bot.types import Json
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ async def post_once(
     client: TeamClient,
     channel: str,
     content: Mapping[str, Any],
-    metadata: Mapping[str, Any],
+    metadata: Json,
     *,
     thread_ts: str | None = None,
     confirm: Callable[[], Awaitable[object]] | None = None,
@@ -112,7 +113,7 @@ async def show_privately(
 async def find_posted(
     client: TeamClient,
     channel: str,
-    metadata: Mapping[str, Any],
+    metadata: Json,
     *,
     since: float,
     thread_ts: str | None = None,
@@ -152,7 +153,7 @@ async def messages_since(
 
 
 def with_metadata(
-    messages: Iterable[Mapping[str, Any]], metadata: Mapping[str, Any], *, author: str
+    messages: Iterable[Json], metadata: Json, *, author: str
 ) -> list[str]:
     """Return the ts of the author's messages with this metadata, in order."""
     own = [one for one in messages if one.get("user") == author]
@@ -160,7 +161,7 @@ def with_metadata(
     return sorted(marked, key=float)
 
 
-def _says(found: Mapping[str, Any] | None, metadata: Mapping[str, Any]) -> bool:
+def _says(found: Json | None, metadata: Json) -> bool:
     """Return whether a message has this metadata, to which Slack may add fields."""
     if not found or found.get("event_type") != metadata["event_type"]:
         return False

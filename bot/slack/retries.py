@@ -17,6 +17,7 @@ from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 
+from bot.types import Json
 from memory.metrics import count
 
 RATE_LIMITED = "ratelimited"
@@ -197,7 +198,7 @@ class SlackRetries(AsyncRetryHandler):
 
 def _outcome(
     response: HttpResponse | None, error: Exception | None
-) -> tuple[int, Mapping[str, Any], object]:
+) -> tuple[int, Json, object]:
     """Return the status, headers and content of a response; zero and empty if none came."""
     if isinstance(error, SlackApiError):
         content = getattr(error.response, "data", error.response)

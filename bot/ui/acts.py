@@ -7,9 +7,8 @@ value that comes back is safe to read.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import (
@@ -22,6 +21,7 @@ from pydantic import (
     ValidationError,
 )
 
+from bot.types import Json
 from memory import Selection
 from memory.model import MessageKey
 
@@ -393,7 +393,7 @@ def read_act(value: object) -> ButtonAct | FormAct | None:
         return None
 
 
-def clicked_act(action: Mapping[str, Any]) -> ButtonAct | None:
+def clicked_act(action: Json) -> ButtonAct | None:
     """Return the act of a clicked element as Slack sends it; None if it cannot be read."""
     if action.get("action_id") == SEARCH:
         return Position(of=_typed_words(action))
@@ -402,7 +402,7 @@ def clicked_act(action: Mapping[str, Any]) -> ButtonAct | None:
     return act if isinstance(act, ButtonAct) else None
 
 
-def panel_position(view: Mapping[str, Any]) -> Position | None:
+def panel_position(view: Json) -> Position | None:
     """Return the position of the panel in a view; None if the view is not a panel."""
     act = read_act(view.get("private_metadata"))
     if isinstance(act, Position):
@@ -411,7 +411,7 @@ def panel_position(view: Mapping[str, Any]) -> Position | None:
     return Position() if view.get("type") == "home" else None
 
 
-def searched_words(view: Mapping[str, Any]) -> str:
+def searched_words(view: Json) -> str:
     """Return the words in a panel's search input."""
     for elements in view["state"]["values"].values():
         if SEARCH in elements:
@@ -419,12 +419,12 @@ def searched_words(view: Mapping[str, Any]) -> str:
     return ""
 
 
-def _typed_words(element: Mapping[str, Any]) -> str:
+def _typed_words(element: Json) -> str:
     """Return the words in an input, with single spaces."""
     return " ".join(str(element.get("value") or "").split())
 
 
-def submitted_act(view: Mapping[str, Any]) -> FormAct | None:
+def submitted_act(view: Json) -> FormAct | None:
     """Return the act of a submitted form; None if it cannot be read."""
     act = read_act(view.get("private_metadata"))
     return act if isinstance(act, FormAct) else None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from bot.locale import Localizer
-from bot.types import KEPT_ANSWER
+from bot.types import KEPT_ANSWER, Json
 from bot.ui.blocks import LINE_LIMIT, truncate
 from bot.ui.lines import describe, says_more
 from memory import subject
@@ -21,7 +20,7 @@ _STYLE = (
 )
 
 
-def export_page(localizer: Localizer, document: Mapping[str, Any]) -> str:
+def export_page(localizer: Localizer, document: Json) -> str:
     """Return an export as an HTML page without references to anything outside itself.
 
     `document` is described in docs/reference/export.md.
@@ -47,9 +46,7 @@ def _section(title: str, items: Sequence[str]) -> str:
     return f"<h2>{html.escape(title)}</h2>\n<ul>\n{''.join(items)}</ul>\n"
 
 
-def _memory_items(
-    localizer: Localizer, memories: Sequence[Mapping[str, Any]]
-) -> list[str]:
+def _memory_items(localizer: Localizer, memories: Sequence[Json]) -> list[str]:
     items: list[str] = []
     for memory in memories:
         kind = str(memory["kind"])
@@ -68,9 +65,7 @@ def _memory_items(
     return items
 
 
-def _message_items(
-    localizer: Localizer, messages: Sequence[Mapping[str, Any]]
-) -> list[str]:
+def _message_items(localizer: Localizer, messages: Sequence[Json]) -> list[str]:
     items: list[str] = []
     for message in messages:
         said = str(message.get("question") or message.get("text") or "")

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from bot.locale import LANGUAGE_NAMES, LANGUAGES, Localizer, known_language, say
 from bot.people import Choices, Eagerness, PersonSettings
-from bot.types import PersonErased
+from bot.types import Json, PersonErased
 from bot.ui.acts import (
     AddLines,
     Comment,
@@ -53,6 +53,7 @@ from memory.model import (
     LEVEL_FIELDS,
     MAX_TEXT,
     PROMISE_KIND,
+    Content,
     FieldRules,
     field_rules,
 )
@@ -92,7 +93,7 @@ def final_view(localizer: Localizer, title: str, *texts: str) -> SlackView:
     return modal(localizer, title, [section(text) for text in texts])
 
 
-def _entered(view: Mapping[str, Any], block_id: str) -> str:
+def _entered(view: Json, block_id: str) -> str:
     """Return what was entered or chosen; also empty if the form has no such input."""
     elements = view["state"]["values"].get(block_id) or {}
     for state in elements.values():
@@ -147,7 +148,7 @@ def _is_text(rules: FieldRules) -> bool:
     return rules["type"] == "string" and not {"enum", "format"} & rules.keys()
 
 
-def text_of(content: Mapping[str, Any], name: str) -> str:
+def text_of(content: Content, name: str) -> str:
     """Return a field's value as an input shows it."""
     value = content.get(name)
     return "" if value is None else str(value)
@@ -255,7 +256,7 @@ def _picker(kind: str, value: str) -> Block:
     return picker
 
 
-def _level_input(localizer: Localizer, kind: str, content: Mapping[str, Any]) -> Block:
+def _level_input(localizer: Localizer, kind: str, content: Content) -> Block:
     """Return the menu of a level, whose options read like the lines in the list of memories.
 
     The option of the current level has the stored score, so that saving it changes nothing.
@@ -293,14 +294,12 @@ def _audience_input(localizer: Localizer, audience: str) -> Block:
     )
 
 
-def chosen_audience(view: Mapping[str, Any]) -> str:
+def chosen_audience(view: Json) -> str:
     """Return where the memory of a submitted form may be used."""
     return _entered(view, _AUDIENCE) or DM
 
 
-def entered_content(
-    view: Mapping[str, Any], schema: type[BaseModel]
-) -> dict[str, str | None]:
+def entered_content(view: Json, schema: type[BaseModel]) -> dict[str, str | None]:
     """Return the fields of a submitted edit form; None where one was left empty."""
     content: dict[str, str | None] = {}
     for name in _fields(schema):
@@ -320,7 +319,7 @@ def typed_text(changed: Mapping[str, str | None], schema: type[BaseModel]) -> st
 
 
 def edit_errors(
-    localizer: Localizer, view: Mapping[str, Any], schema: type[BaseModel]
+    localizer: Localizer, view: Json, schema: type[BaseModel]
 ) -> dict[str, str]:
     """Return the errors of a submitted edit form, by block, judged by the schema alone."""
     content = entered_content(view, schema)
@@ -340,7 +339,7 @@ def edit_errors(
 
 
 def _past_due(
-    localizer: Localizer, view: Mapping[str, Any], content: Mapping[str, str | None]
+    localizer: Localizer, view: Json, content: Mapping[str, str | None]
 ) -> dict[str, str]:
     """Return an error if a promise was given a past day or time; its earlier one may stay."""
     entered = [content.get(name) or "" for name in DUE_FIELDS]
@@ -352,7 +351,7 @@ def _past_due(
     return {_block_id(field): localizer.say("form_past")}
 
 
-def _begun_with(view: Mapping[str, Any], field: str) -> str:
+def _begun_with(view: Json, field: str) -> str:
     """Return the initial day or time in the input of a field; empty if there is none."""
     for block in view.get("blocks") or []:
         if block.get("block_id") == _block_id(field):
@@ -382,12 +381,12 @@ def lines_of(text: str) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def added_lines(view: Mapping[str, Any]) -> list[str]:
+def added_lines(view: Json) -> list[str]:
     """Return the lines of a submitted form that adds memories."""
     return lines_of(_entered(view, _LINES))
 
 
-def add_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
+def add_errors(localizer: Localizer, view: Json) -> dict[str, str]:
     """Return why the lines of a submitted form cannot be added, by block."""
     lines = added_lines(view)
     if not lines:
@@ -501,7 +500,7 @@ def _capitalized(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def read_settings_form(view: Mapping[str, Any]) -> Choices:
+def read_settings_form(view: Json) -> Choices:
     """Return the choices; Slack accepts only the options of the form."""
     return {
         "eagerness": cast(Eagerness, _entered(view, "eagerness")),
@@ -528,7 +527,7 @@ def delete_form(localizer: Localizer, place: Place) -> SlackView:
     )
 
 
-def delete_errors(localizer: Localizer, view: Mapping[str, Any]) -> dict[str, str]:
+def delete_errors(localizer: Localizer, view: Json) -> dict[str, str]:
     """Return the error if the wrong word was typed, by block; the word of any language counts."""
     if _entered(view, _WORD) in {
         say(language, "delete_word") for language in LANGUAGES
@@ -577,6 +576,6 @@ def comment_form(
     return _form(localizer, act, "feedback_bad", "feedback_send", blocks)
 
 
-def read_comment(view: Mapping[str, Any]) -> str:
+def read_comment(view: Json) -> str:
     """Return the comment of a submitted form."""
     return _entered(view, _COMMENT)[:COMMENT_LIMIT]

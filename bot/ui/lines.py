@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bot.locale import Localizer
 from bot.people import Eagerness, Off
@@ -25,6 +25,7 @@ from memory.model import (
     KEPT_KIND,
     LEVEL_FIELDS,
     PROMISE_KIND,
+    Content,
     kept_channel,
 )
 from memory.store import MAX_MEMORIES
@@ -75,7 +76,7 @@ _SHOWN = frozenset({"remembered", "updated", "removed", "moved"})
 # --- memories ----------------------------------------------------------------------------------
 
 
-def describe(localizer: Localizer, kind: str, content: Mapping[str, Any]) -> str:
+def describe(localizer: Localizer, kind: str, content: Content) -> str:
     """Return one memory as a plain line, cut at `LINE_LIMIT`."""
     what = subject(kind, content)
     if kind == EPISODE_KIND:
@@ -90,9 +91,7 @@ def describe(localizer: Localizer, kind: str, content: Mapping[str, Any]) -> str
     return one_line(text)
 
 
-def _described(
-    localizer: Localizer, kind: str, what: str, content: Mapping[str, Any]
-) -> str:
+def _described(localizer: Localizer, kind: str, what: str, content: Content) -> str:
     """Return a memory with the fields beside its subject, and its description if that says more."""
     line = _sentence(localizer, kind, what, content)
     description = str(content.get("description") or "")
@@ -103,7 +102,7 @@ def _described(
     return line
 
 
-def _details(kind: str, what: str, content: Mapping[str, Any]) -> list[str]:
+def _details(kind: str, what: str, content: Content) -> list[str]:
     """Return the fields beside the subject; those of an operator's kind each with its name."""
     details: list[str] = []
     if kind in _DETAILS:
@@ -118,7 +117,7 @@ def _details(kind: str, what: str, content: Mapping[str, Any]) -> list[str]:
     return details
 
 
-def _promise(localizer: Localizer, what: str, content: Mapping[str, Any]) -> str:
+def _promise(localizer: Localizer, what: str, content: Content) -> str:
     """Return a promise: what, to whom, by when, and whether it was kept.
 
     What nobody waits for is a reminder.
@@ -140,7 +139,7 @@ def _with_details(localizer: Localizer, what: str, details: Sequence[str]) -> st
     )
 
 
-def _promise_details(localizer: Localizer, content: Mapping[str, Any]) -> list[str]:
+def _promise_details(localizer: Localizer, content: Content) -> list[str]:
     """Return to whom a promise was made, and by when it is to be kept; when, of a reminder."""
     due = due_line(localizer, content)
     to = content.get("to")
@@ -218,9 +217,7 @@ def _only_names(what: str, text: str) -> bool:
     return not (is_one_word and left.isascii())
 
 
-def _sentence(
-    localizer: Localizer, kind: str, what: str, content: Mapping[str, Any]
-) -> str:
+def _sentence(localizer: Localizer, kind: str, what: str, content: Content) -> str:
     """Return what is liked or of interest, and how much, in words instead of a score."""
     levels = LEVELS.get(kind)
     if levels is None:
@@ -376,9 +373,7 @@ def notable_changes(entries: Sequence[Change]) -> list[Change]:
     return list(last.values())
 
 
-def content_line(
-    localizer: Localizer, kind: str, content: Mapping[str, Any] | None
-) -> str:
+def content_line(localizer: Localizer, kind: str, content: Content | None) -> str:
     """Return what a memory says as one line of mrkdwn; empty for None."""
     if content is None:
         return ""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
 
 from bot.locale import Localizer
 from memory import Memory
-from memory.model import PROMISE_KIND
+from memory.model import PROMISE_KIND, Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +18,12 @@ class Reminder:
     due_time: str = ""
 
 
-def is_open(kind: str, content: Mapping[str, Any]) -> bool:
+def is_open(kind: str, content: Content) -> bool:
     """Return whether a memory is a promise that is still open."""
     return kind == PROMISE_KIND and content.get("state") == "open"
 
 
-def due_line(localizer: Localizer, content: Mapping[str, Any]) -> str:
+def due_line(localizer: Localizer, content: Content) -> str:
     """Return the day and time of a promise as the person reads them; empty if it has neither.
 
     Texts that are no day or time, as of another version of its kind, are returned as they are.
@@ -38,7 +36,7 @@ def due_line(localizer: Localizer, content: Mapping[str, Any]) -> str:
         return f"{day} {at}".strip()
 
 
-def is_past(localizer: Localizer, content: Mapping[str, Any]) -> bool:
+def is_past(localizer: Localizer, content: Content) -> bool:
     """Return whether a promise's day, or time on it, is past for the person.
 
     Return False for texts that are no day or time.
@@ -51,7 +49,7 @@ def is_past(localizer: Localizer, content: Mapping[str, Any]) -> bool:
     return (day, at or time.max) < (now.date(), now.time())
 
 
-def is_due_after(content: Mapping[str, Any], day: date) -> bool:
+def is_due_after(content: Content, day: date) -> bool:
     """Return whether a promise is due on a later day; False for a text that is no day."""
     try:
         due, _ = _due(content)
@@ -60,7 +58,7 @@ def is_due_after(content: Mapping[str, Any], day: date) -> bool:
     return due > day
 
 
-def _due(content: Mapping[str, Any]) -> tuple[date, time | None]:
+def _due(content: Content) -> tuple[date, time | None]:
     """Return the day of a promise, and its time if it has one. Raises `ValueError`."""
     day = date.fromisoformat(str(content.get("due") or ""))
     at = str(content.get("due_time") or "")

@@ -17,6 +17,7 @@ from memory.model.references import (
     references_in as references_in,
 )
 from memory.model.schemas import (
+    Content as Content,
     DUE_FIELDS as DUE_FIELDS,
     EPISODE_KIND as EPISODE_KIND,
     INSTRUCTION_KIND as INSTRUCTION_KIND,
