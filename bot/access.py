@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.config import Settings
@@ -15,6 +14,7 @@ from bot.locale import Localizer
 from memory import Person, Pool
 from memory.metrics import step
 from memory.postgres import (
+    Connection,
     Query,
     fetch_row,
     fetch_rows,
@@ -92,16 +92,12 @@ def check_quota(settings: Settings, found: Iterable[Sequence[DictRow]]) -> None:
         _raise_if_used_up(rows, settings.person_messages_per_hour)
 
 
-async def note_edit(
-    connection: AsyncConnection[DictRow], person: Person, changed_ts: str
-) -> None:
+async def note_edit(connection: Connection, person: Person, changed_ts: str) -> None:
     """Count an edit that makes a message be answered anew, by the ts of its event."""
     await connection.execute(_SQL["count_request"], {**person.ids, "ts": changed_ts})
 
 
-def _counting(
-    pool: Pool, person: Person
-) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
+def _counting(pool: Pool, person: Person) -> AbstractAsyncContextManager[Connection]:
     """Open a transaction of the person; a second one waits for the first, and counts it."""
     return transaction(pool, person.settings, lock=f"requests of {person.prefix}")
 
@@ -127,7 +123,7 @@ async def claim_telling(
 
 
 async def end_telling(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     what: str,
     *,
@@ -187,7 +183,7 @@ async def begin_request(
 
 
 async def note_message_changed(
-    connection: AsyncConnection[DictRow], person: Person, channel: str, ts: str
+    connection: Connection, person: Person, channel: str, ts: str
 ) -> None:
     """Record in the requests about a message that are under way that it was edited or deleted.
 
@@ -198,9 +194,7 @@ async def note_message_changed(
     await connection.execute(_REQUESTS["note_message_changed"], values)
 
 
-async def check_request(
-    connection: AsyncConnection[DictRow], person: Person, request: str
-) -> None:
+async def check_request(connection: Connection, person: Person, request: str) -> None:
     """Check a request in the transaction that stores its result.
 
     Raises `Overtaken`. Until the transaction ends `note_message_changed` waits.

@@ -16,9 +16,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.access import claim_telling
 from bot.app import App
 from bot.people import PersonSettings, read_settings
@@ -40,6 +37,7 @@ from memory import (
 )
 from memory.model import PROMISE_KIND
 from memory.postgres import (
+    Connection,
     fetch_row,
     fetch_rows,
     load_statements,
@@ -81,7 +79,7 @@ class _Notice:
 
 async def add_notice(
     app: App,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     turn: UUID,
     formed: FormationResult,
@@ -119,7 +117,7 @@ def _lock(turn: UUID) -> str:
 
 
 async def tell_unread_later(
-    app: App, connection: AsyncConnection[DictRow], person: Person, turn: UUID
+    app: App, connection: Connection, person: Person, turn: UUID
 ) -> None:
     """Add the job that tells a person below a turn that not all of their words could be read.
 
@@ -152,7 +150,7 @@ async def tell_unread(app: App, team: str, user: str, turn: str) -> None:
 
 async def update_notices(
     app: App,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     *,
     batches: Collection[UUID] = (),
@@ -179,7 +177,7 @@ async def update_notices(
 
 
 async def repeat_notice(
-    app: App, connection: AsyncConnection[DictRow], person: Person, turn: UUID
+    app: App, connection: Connection, person: Person, turn: UUID
 ) -> None:
     """Show the notice of a turn, if it has one, once the caller's transaction is committed."""
     await _show_later(app.queue, connection, person, [turn])
@@ -187,7 +185,7 @@ async def repeat_notice(
 
 async def _show_later(
     queue: Queue,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     turns: Iterable[UUID],
     *,

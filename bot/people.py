@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias, TypedDict
 from zoneinfo import ZoneInfo
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import OperationalError
 from psycopg.rows import DictRow
 
 from bot.config import ConsentMode, Settings
@@ -33,6 +33,7 @@ from bot.types import Json
 from memory import DM, Person, Pool
 from memory.model import Until
 from memory.postgres import (
+    Connection,
     Query,
     fetch_rows,
     load_statements,
@@ -191,25 +192,21 @@ class MemoryState:
 # --- settings, and whether memory is off now ---------------------------------------------------
 
 
-async def read_settings(
-    connection: AsyncConnection[DictRow], person: Person
-) -> PersonSettings:
+async def read_settings(connection: Connection, person: Person) -> PersonSettings:
     """Return a person's settings; defaults for a person who never chose any."""
     found = await connection.execute(_SQL["state"], person.ids, prepare=True)
     [row] = await found.fetchall()
     return PersonSettings(**row)
 
 
-async def read_off_scopes(
-    connection: AsyncConnection[DictRow], person: Person
-) -> list[str]:
+async def read_off_scopes(connection: Connection, person: Person) -> list[str]:
     """Return the conversations and threads in which memory is off now."""
     rows = await fetch_rows(connection, _SQL["off_scopes"], person.ids)
     return [row["scope"] for row in rows]
 
 
 async def read_memory_state(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     channel: str,
     ts: str,
@@ -407,7 +404,7 @@ class People:
 
 
 async def _note_profile(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     user: Json,
     at: datetime | None,

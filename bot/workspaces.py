@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
@@ -23,7 +21,7 @@ from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import Installation, installation_team, mentions
 from bot.types import Json
 from memory import Pool
-from memory.postgres import execute_statement, load_statements
+from memory.postgres import Connection, execute_statement, load_statements
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +187,7 @@ async def teams_with_tokens(pool: Pool) -> list[str]:
 
 
 async def token_accepted(
-    connection: AsyncConnection[DictRow], team_id: str, bot_user_id: str | None
+    connection: Connection, team_id: str, bot_user_id: str | None
 ) -> None:
     """Record that Slack accepts the token of a workspace: it is served, and keeps its rows."""
     await connection.execute(

@@ -10,9 +10,6 @@ from functools import partial
 from typing import get_args
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.access import (
     AlreadyUnderWay,
     Overtaken,
@@ -64,7 +61,12 @@ from memory import (
 )
 from memory.credentials import redact
 from memory.formation import VerdictReason
-from memory.postgres import load_statements, person_statement, person_transaction
+from memory.postgres import (
+    Connection,
+    load_statements,
+    person_statement,
+    person_transaction,
+)
 from memory.store import MAX_MEMORIES, forgotten_among, memory_page
 
 log = logging.getLogger(__name__)
@@ -225,7 +227,7 @@ async def check_may_store(
 
 async def check_state(
     app: App,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     localizer: Localizer,
     channel: str,
@@ -374,9 +376,7 @@ class _Request:
             in_commit=partial(self._in_commit, request),
         )
 
-    async def _in_commit(
-        self, request: str, connection: AsyncConnection[DictRow], _: object
-    ) -> None:
+    async def _in_commit(self, request: str, connection: Connection, _: object) -> None:
         """Mark the message as formed, in the transaction that stores what it says.
 
         Raises `NotKept` if nothing may be formed any more, and `Overtaken` if, since `request`

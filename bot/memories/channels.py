@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.app import App
 from bot.conversation.audiences import invalidate_kind
 from bot.queue.queue import BACKGROUND
 from memory import Person
-from memory.postgres import execute_statement, load_statements, person_transaction
+from memory.postgres import (
+    Connection,
+    execute_statement,
+    load_statements,
+    person_transaction,
+)
 from memory.store import change_channel as change_channel_of_memories
 
 log = logging.getLogger(__name__)
@@ -45,9 +47,7 @@ async def change_channel(app: App, team: str, old: str, new: str) -> None:
     log.info("a conversation has another id: changed for %d people", len(people))
 
 
-async def _change(
-    connection: AsyncConnection[DictRow], person: Person, old: str, new: str
-) -> None:
+async def _change(connection: Connection, person: Person, old: str, new: str) -> None:
     await change_channel_of_memories(connection, person, old, new)
     values = {**person.ids, "old": old, "new": new}
     await connection.execute(_SQL["change_messages"], values)

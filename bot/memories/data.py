@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 import aiohttp
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -41,6 +40,7 @@ from bot.ui.panel import Click, Done
 from memory import Person, Pool, erase, export_memories
 from memory.credentials import redact
 from memory.postgres import (
+    Connection,
     fetch_rows,
     load_statements,
     person_statement,
@@ -109,7 +109,7 @@ async def export_person(
 
 
 async def _read_part(
-    connection: AsyncConnection[DictRow], part: str, values: Json
+    connection: Connection, part: str, values: Json
 ) -> list[dict[str, Any]]:
     """Return the rows of a part of an export as JSON objects: ids and dates are strings.
 
@@ -151,7 +151,7 @@ async def erase_person(
     queue = Queue(pool)
     await queue.open()
 
-    async def erase_rows_of_bot(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+    async def erase_rows_of_bot(connection: Connection) -> dict[str, int]:
         rows = await fetch_rows(connection, _SQL["threads_being_answered"], person.ids)
         answering = [row["thread"] for row in rows]
         await _delete_files_later(connection, queue, person)
@@ -162,7 +162,7 @@ async def erase_person(
         await queue.abort(connection, answering)
         return counts
 
-    async def count_left(connection: AsyncConnection[DictRow]) -> dict[str, int]:
+    async def count_left(connection: Connection) -> dict[str, int]:
         [rows] = await fetch_rows(connection, _SQL["count_left"], person.ids)
         return rows
 
@@ -188,7 +188,7 @@ async def erase_person(
 
 
 async def _erase_ours(
-    connection: AsyncConnection[DictRow], person: Person, *, keeps_off: bool
+    connection: Connection, person: Person, *, keeps_off: bool
 ) -> dict[str, int]:
     """Delete the person's rows in each table of the app; return how many, by table.
 
@@ -269,7 +269,7 @@ async def _note_files(
 
 
 async def _delete_files_later(
-    connection: AsyncConnection[DictRow], queue: Queue, person: Person
+    connection: Connection, queue: Queue, person: Person
 ) -> None:
     """Add the jobs that delete the files sent to a person.
 

@@ -8,9 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.app import App
 from bot.conversation.turns import read_turn, schedule_formation
 from bot.locale import Localizer
@@ -35,7 +32,7 @@ from memory import (
     undo_forgetting,
 )
 from memory.model import MessageKey
-from memory.postgres import fetch_rows, load_statements, transaction_timeout
+from memory.postgres import Connection, fetch_rows, load_statements, transaction_timeout
 from memory.store import Gone, memory_page, message_parameters, selected
 
 log = logging.getLogger(__name__)
@@ -180,9 +177,7 @@ async def forget_all_of(
     the model is shown no earlier exchange (`bot.conversation.turns`).
     """
 
-    async def in_commit(
-        connection: AsyncConnection[DictRow], forgotten: Forgotten
-    ) -> None:
+    async def in_commit(connection: Connection, forgotten: Forgotten) -> None:
         if forgotten.id is None:
             return
         await update_notices(app, connection, person, batches=forgotten.batches)
@@ -202,7 +197,7 @@ async def forget_all_of(
 
 
 async def selected_messages(
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     selection: Selection,
     gone: Gone,
@@ -214,7 +209,7 @@ async def selected_messages(
 
 
 async def delete_forgotten_texts(
-    connection: AsyncConnection[DictRow], person: Person, gone: Gone
+    connection: Connection, person: Person, gone: Gone
 ) -> None:
     """Delete the texts of these messages, texts that name what is gone, and comments on them."""
     values = _texts_about(person, gone)
@@ -236,9 +231,7 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     person = click.person
     localizer = click.localizer
 
-    async def in_commit(
-        connection: AsyncConnection[DictRow], forgotten_at: datetime
-    ) -> None:
+    async def in_commit(connection: Connection, forgotten_at: datetime) -> None:
         values = {**person.ids, "at": forgotten_at}
         rows = await fetch_rows(connection, _SQL["unform"], values)
         # Formation also embeds the memories that lack a vector, of whatever audience.

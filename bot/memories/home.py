@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.app import App
@@ -17,6 +15,7 @@ from bot.slack.messages import API_TEAM
 from bot.ui.acts import Position, Row, Undo
 from bot.ui.panel import Done, home_view
 from memory import Person, Pool
+from memory.postgres import Connection
 from memory.store import undoable_forgetting
 
 log = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ _PATIENCE_SECONDS = 10.0
 
 
 async def publish_later(
-    where: AsyncConnection[DictRow] | Pool,
+    where: Connection | Pool,
     queue: Queue,
     person: Person,
     *,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from bot.app import App
@@ -20,6 +19,7 @@ from bot.slack.posting import find_posted, post_once
 from bot.ui.kept_lines import gone_payload, kept_payload
 from memory import DM, PUBLIC, MemoryView, Person, Pool
 from memory.postgres import (
+    Connection,
     execute_statement,
     fetch_rows,
     load_statements,
@@ -111,7 +111,7 @@ def quoted_in(
 
 async def add_line(
     app: App,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     key: str,
     channel: str,
@@ -125,7 +125,7 @@ async def add_line(
 
 async def update_lines(
     queue: Queue,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     *,
     keys: Collection[str] = (),
@@ -154,7 +154,7 @@ async def update_changed_lines(pool: Pool, queue: Queue) -> None:
 
 async def _show_later(
     queue: Queue,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     lines: Collection[DictRow],
 ) -> None:

@@ -11,9 +11,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.access import Overtaken, admit, admit_question, begin_request, check_request
 from bot.app import App
 from bot.conversation.audiences import look_up_kind
@@ -41,7 +38,7 @@ from memory import (
     Selection,
 )
 from memory.model import KEPT_KIND, kept_channel
-from memory.postgres import load_statements, person_transaction
+from memory.postgres import Connection, load_statements, person_transaction
 from memory.store import (
     KeptMemory,
     find_memory,
@@ -262,9 +259,7 @@ async def _store(
     wanted = said.wanted
     localizer = said.localizer
 
-    async def in_commit(
-        connection: AsyncConnection[DictRow], changes: Sequence[Change]
-    ) -> None:
+    async def in_commit(connection: Connection, changes: Sequence[Change]) -> None:
         await _check_state(app, connection, said)
         if said.quote is not None:
             values = {**person.ids, "channel": wanted.channel, "ts": wanted.ts}
@@ -292,9 +287,7 @@ async def _store(
         raise NotKept(localizer.say("changed_meanwhile")) from changed
 
 
-async def _check_state(
-    app: App, connection: AsyncConnection[DictRow], said: _Said
-) -> None:
+async def _check_state(app: App, connection: Connection, said: _Said) -> None:
     """Raise `NotKept` if memory is off, or nothing may be remembered of the message."""
     wanted = said.wanted
     await check_state(
@@ -331,9 +324,7 @@ async def _older_decisions(
 async def replace_older(app: App, click: Click, act: Replace) -> Done:
     """Let a decision of the person replace an older one that they chose."""
 
-    async def in_commit(
-        connection: AsyncConnection[DictRow], _: Sequence[Change]
-    ) -> None:
+    async def in_commit(connection: Connection, _: Sequence[Change]) -> None:
         await update_lines(app.queue, connection, click.person, keys=[act.key])
 
     changed = await replace_decision(

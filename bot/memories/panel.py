@@ -7,9 +7,6 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.app import App
 from bot.config import Settings
 from bot.conversation.turns import form_after
@@ -29,7 +26,7 @@ from bot.ui.panel import PAGE_SIZE, Content, Done
 from bot.ui.payloads import list_done
 from memory import Person, list_changes, list_memories, open_questions
 from memory.model import MessageKey, provider_and_name
-from memory.postgres import fetch_rows, load_statements, person_transaction
+from memory.postgres import Connection, fetch_rows, load_statements, person_transaction
 from memory.store import (
     count_kept,
     memory_page,
@@ -88,7 +85,7 @@ async def read_panel(
 
 async def _schedule_unformed(
     app: App,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     settings: PersonSettings,
 ) -> int:

@@ -16,8 +16,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import Any
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.app import App
@@ -29,7 +27,13 @@ from bot.queue.queue import BACKGROUND
 from bot.slack.client import GAP_SECONDS, list_messages, next_cursor, unless_refused
 from bot.slack.messages import Message, found_message, split_thread_key
 from memory import Pool
-from memory.postgres import execute_statement, fetch_rows, load_statements, transaction
+from memory.postgres import (
+    Connection,
+    execute_statement,
+    fetch_rows,
+    load_statements,
+    transaction,
+)
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +175,7 @@ async def read(
 
 async def _later(
     app: App,
-    where: AsyncConnection[DictRow] | Pool,
+    where: Connection | Pool,
     name: str,
     jobs: Sequence[Mapping[str, str]],
     spacing: float = 0.0,

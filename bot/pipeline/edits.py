@@ -7,8 +7,6 @@ import time
 from collections.abc import Collection
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 from slack_sdk.errors import SlackApiError
 
 from bot.access import MODEL_AWAY, end_telling, note_edit, note_message_changed
@@ -38,7 +36,7 @@ from bot.slack.messages import THREAD_SETTING, plain, split_thread_key, typed
 from memory import Person, PersonMessage
 from memory.credentials import redact_texts
 from memory.formation import follow_message
-from memory.postgres import execute_statement, load_statements, transaction
+from memory.postgres import Connection, execute_statement, load_statements, transaction
 from memory.store import kept_author, messages_among
 
 log = logging.getLogger(__name__)
@@ -106,7 +104,7 @@ async def _texts_of(app: App, change: MessageChange) -> tuple[str, str]:
 
 async def _follow_row(
     app: App,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     change: MessageChange,
     changed: ChangedMessage,
@@ -133,7 +131,7 @@ async def _follow_row(
 
 async def _update_later(
     app: App,
-    connection: AsyncConnection[DictRow],
+    connection: Connection,
     person: Person,
     change: MessageChange,
 ) -> None:
@@ -160,9 +158,7 @@ async def update_from_message(
         [read] = redact_texts(await _words_now(app, team, channel, ts, root))
         words = read.text
 
-    async def in_commit(
-        connection: AsyncConnection[DictRow], batches: Collection[UUID]
-    ) -> None:
+    async def in_commit(connection: Connection, batches: Collection[UUID]) -> None:
         await update_notices(
             app, connection, person, batches=batches, message_deleted=not root
         )

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from bot.app import App
 from bot.conversation.audiences import is_shared
 from bot.conversation.turns import final_question, form_after
@@ -31,6 +28,7 @@ from memory import (
 )
 from memory.metrics import count, step
 from memory.postgres import (
+    Connection,
     fetch_rows,
     load_statements,
     person_statement,
@@ -124,9 +122,7 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         return unformed.has_more
     turn = unformed.ids[-1]
 
-    async def in_commit(
-        connection: AsyncConnection[DictRow], formed: FormationResult
-    ) -> None:
+    async def in_commit(connection: Connection, formed: FormationResult) -> None:
         now = await mark_formed(connection, person, unformed)
         if now is None or now.off(app.settings.consent):
             raise _Overtaken
@@ -214,7 +210,7 @@ async def read_unformed(pool: Pool, namespace: Namespace) -> Unformed:
 
 
 async def mark_formed(
-    connection: AsyncConnection[DictRow], person: Person, unformed: Unformed
+    connection: Connection, person: Person, unformed: Unformed
 ) -> PersonSettings | None:
     """Record that memories were formed from these turns; return the person's current settings.
 

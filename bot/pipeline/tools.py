@@ -12,8 +12,6 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time, tzinfo
 from typing import Any, TypeAlias
 
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from bot.app import App
@@ -59,7 +57,7 @@ from memory import (
 )
 from memory.credentials import redact
 from memory.model import Until, until, with_texts
-from memory.postgres import fetch_row, load_statements, person_transaction
+from memory.postgres import Connection, fetch_row, load_statements, person_transaction
 from memory.store import memory_page
 from memory.tools import function_tool, read_arguments
 
@@ -278,9 +276,7 @@ class Toolbox:
     def _redacted(self, text: str) -> str:
         return redact(text, self._turn.removed).text
 
-    async def _note(
-        self, connection: AsyncConnection[DictRow], formed: FormationResult
-    ) -> None:
+    async def _note(self, connection: Connection, formed: FormationResult) -> None:
         """Check within the transaction of a change that it is allowed, and add its notice."""
         app = self._app
         turn = self._turn
