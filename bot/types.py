@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from memory import Erased
+from memory.model import Json as Json
 
-Json: TypeAlias = dict[str, Any]
-"""A JSON object."""
 CutReason: TypeAlias = Literal["cut_short", "cut_filtered", "cut_loop"]
 TaskState: TypeAlias = Literal["in_progress", "complete", "error"]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from memory.formation.proposal import Proposal, Reason, Refusal
@@ -19,6 +18,7 @@ from memory.model.namespace import DM, MemoryView, Namespace
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import PROMISE_KIND, Content, Subject, subject_fields
 from memory.model.statement import MessageKey, Statement
+from memory.model.text import Json
 from memory.store.edits import kept_end, statement_of
 from memory.store.memories import Memory
 from memory.store.subjects import Known
@@ -60,9 +60,7 @@ def decide(
     keys = known.first_keys
     existing = known.remembered
     removals = 0
-    names: dict[
-        str, dict[str, Any]
-    ] = {}  # the current identifying fields of each memory
+    names: dict[str, Json] = {}  # the current identifying fields of each memory
     for proposal in proposals:
         key = _key(proposal, keys)
         is_new = key not in existing
@@ -159,7 +157,7 @@ def _statement(
     return statement
 
 
-def _identity(proposal: Proposal, name: Content | None) -> dict[str, Any]:
+def _identity(proposal: Proposal, name: Content | None) -> Json:
     """Return the fields that identify the memory: `name`, unless the proposal changes them."""
     fields = subject_fields(proposal.kind, proposal.content)
     if name is not None and fields.isdisjoint(proposal.values):

@@ -22,7 +22,7 @@ from memory.model.errors import (
     MemoryModelRefused,
     WordsUnreadable,
 )
-from memory.model.text import clean_content
+from memory.model.text import Json, clean_content
 from memory.model.thoughts import without_thoughts
 
 _log = logging.getLogger(__name__)
@@ -414,7 +414,7 @@ def _resendable(answer: AIMessage) -> AIMessage:
     Chat completions and the Responses API report a refusal in different places. The API rejects a
     reasoning item that it has not stored. A lone surrogate in an argument could not be encoded.
     """
-    more: dict[str, Any] = {}
+    more: Json = {}
     if _has_block(answer, "refusal") or answer.additional_kwargs.get("refusal"):
         more["refusal"] = True
     calls = []

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from langchain_core.language_models import BaseChatModel
@@ -47,7 +47,7 @@ from memory.model.schemas import (
     by_kind,
     register_schemas,
 )
-from memory.model.text import texts
+from memory.model.text import Json, texts
 from memory.postgres.database import Pool, person_transaction
 from memory.store.memories import Memory
 from memory.store.subjects import read_known
@@ -117,7 +117,7 @@ class Former:
         self,
         view: MemoryView,
         message: PersonMessage,
-        value: dict[str, Any],
+        value: Json,
         *,
         target: Memory | None,
         references: References,

@@ -40,7 +40,7 @@ from memory.model.schemas import (
     kind_and_subject,
     level,
 )
-from memory.model.text import MAX_TEXT, clean_content, texts
+from memory.model.text import MAX_TEXT, Json, clean_content, texts
 from memory.store.memories import Memory
 
 VerdictReason: TypeAlias = Literal[
@@ -148,7 +148,7 @@ class Proposal:
         return kind_and_subject(self.kind, self.content)
 
     @property
-    def values(self) -> dict[str, Any]:
+    def values(self) -> Json:
         """The new or changed fields."""
         old = self.target.content if self.target else {}
         return {
@@ -221,7 +221,7 @@ def _read(
 
 def _fields(
     kind: str, written: Content, target: Memory | None, references: References
-) -> dict[str, Any]:
+) -> Json:
     """Return the fields that the model has written, as they are stored."""
     stored = target.content if target else {}
     fields = _with_references(clean_content(written, MAX_TEXT), stored, references)
@@ -250,14 +250,12 @@ def holds_credentials(text: str) -> bool:
     return bool(find_credentials(text)) or is_redacted(text)
 
 
-def _with_references(
-    content: Content, stored: Content, references: References
-) -> dict[str, Any]:
+def _with_references(content: Content, stored: Content, references: References) -> Json:
     """Return proposed fields with references in place of names.
 
     A field of the `stored` memory that the model left as it was shown stays as it is stored.
     """
-    found: dict[str, Any] = {}
+    found: Json = {}
     for name, value in content.items():
         if name in stored and value == references.shown_in(stored[name]):
             found[name] = stored[name]

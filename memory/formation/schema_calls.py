@@ -6,13 +6,13 @@ The schema is bounded so that an answer ends: a small model repeats itself where
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage, ToolCall
 
 from memory.formation.tool_definitions import ToolDefinition
-from memory.model.text import json_in, parse_json
+from memory.model.text import Json, json_in, parse_json
 
 # Together these stay within the tokens that an answer may have.
 _MOST_CALLS = 12
@@ -20,7 +20,7 @@ _MOST_ITEMS = 20  # of a list
 _MOST_CHARACTERS = 200  # of a text
 _PATCHES = "patches"
 # Changes of single fields: a small model makes mistakes in JSON Patch.
-_CHANGES: Mapping[str, Any] = {
+_CHANGES: Json = {
     "type": "array",
     "items": {
         "type": "object",
@@ -35,7 +35,7 @@ _CHANGES: Mapping[str, Any] = {
 }
 
 
-def response_format(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
+def response_format(tools: Sequence[ToolDefinition]) -> Json:
     """Return the parameter ``response_format`` for an answer that can call any of these tools.
 
     Source: https://platform.openai.com/docs/guides/structured-outputs
@@ -91,7 +91,7 @@ def read_calls(text: str, tools: Sequence[ToolDefinition]) -> list[ToolCall]:
     return calls
 
 
-def _entry(tool: ToolDefinition) -> dict[str, Any]:
+def _entry(tool: ToolDefinition) -> Json:
     """Return the schema of a call: the tool's name, its quote, and its other parameters."""
     function = tool["function"]
     given = dict(function["parameters"].get("properties", {}))
@@ -110,7 +110,7 @@ def _entry(tool: ToolDefinition) -> dict[str, Any]:
     }
 
 
-def _arguments(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(entry: Json) -> Json:
     """Return the arguments of a call, with changes of fields as JSON Patch."""
     arguments = {name: value for name, value in entry.items() if name != "tool"}
     changes = arguments.pop("changes", None)
@@ -141,7 +141,7 @@ def _bounded(schema: Any) -> Any:
     return bounded
 
 
-def _sketch(schema: Mapping[str, Any]) -> Any:
+def _sketch(schema: Json) -> Any:
     """Return a value that illustrates a schema: each field has its description as its value."""
     if "const" in schema:
         return schema["const"]

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from memory.model.schemas import DECLARATION
+from memory.model.text import Json
 
-ToolDefinition: TypeAlias = dict[str, Any]
+ToolDefinition: TypeAlias = Json
 """A tool as chat completions take it: ``{"type": "function", "function": …}``."""
 
 _MAX_DESCRIPTION = 300  # characters
@@ -59,7 +60,7 @@ def _compact(schema: Any) -> Any:
         return [_compact(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    kept: dict[str, Any] = {}
+    kept: Json = {}
     for key, value in schema.items():
         if key == "default" and value is None:
             continue

@@ -31,7 +31,7 @@ from memory.model.schemas import (
     PROMISE_KIND,
     fields_with_value,
 )
-from memory.model.text import framed, json_in
+from memory.model.text import Json, framed, json_in
 
 _log = logging.getLogger(__name__)
 
@@ -249,13 +249,13 @@ def request_text(
     return "\n".join(parts)
 
 
-def _line(index: int, proposal: Proposal, today: date) -> dict[str, Any]:
+def _line(index: int, proposal: Proposal, today: date) -> Json:
     """Return a proposal as the model that gives the verdicts reads it."""
     evidence = proposal.evidence
     references = evidence.message.references
     values = proposal.values
     change = "add"
-    old: dict[str, Any] | None = None
+    old: Json | None = None
     if proposal.target is not None:
         change = "change"
         old = fields_with_value(references.shown_in(proposal.target.content))

@@ -29,6 +29,7 @@ from memory.model.schemas import (
 )
 from memory.model.statement import MessageKey as MessageKey
 from memory.model.text import (
+    Json as Json,
     MAX_TEXT as MAX_TEXT,
     estimated_tokens as estimated_tokens,
     framed as framed,

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
 
-from memory.model.text import name_of
+from memory.model.text import Json, name_of
 
 ClockTime = Annotated[
     str,
@@ -218,7 +218,7 @@ def kind_and_subject(kind: str, content: Content) -> Subject:
     return kind, subject_key(kind, content)
 
 
-def validated_content(kind: str, content: Content) -> dict[str, Any] | None:
+def validated_content(kind: str, content: Content) -> Json | None:
     """Return a content with the defaults of its kind; None if the kind's schema refuses it.
 
     A kind that is no longer registered, because the operator removed it, accepts everything.
@@ -241,7 +241,7 @@ def _text_values(content: Content) -> list[str]:
     return [value for value in content.values() if isinstance(value, str) and value]
 
 
-def fields_with_value(content: Content) -> dict[str, Any]:
+def fields_with_value(content: Content) -> Json:
     """Return the fields of a content that have a value."""
     return {name: value for name, value in content.items() if value is not None}
 

@@ -25,7 +25,7 @@ from memory.model.schemas import (
     subject_key,
     validated_content,
 )
-from memory.model.text import name_of
+from memory.model.text import Json, name_of
 
 Act: TypeAlias = Literal["say", "remove", "move"]
 """What a statement does to its memory: it says fields, takes the memory back, or moves it."""
@@ -114,7 +114,7 @@ class Statement:
         moment = slack_time(self.ts) or self.said_at
         return moment.astimezone(ZoneInfo(self.zone)).date().isoformat()
 
-    def source(self) -> dict[str, Any]:
+    def source(self) -> Json:
         """Return it as an entry of a memory's `sources`."""
         return {
             "actor": self.actor,
@@ -139,7 +139,7 @@ class View:
     key: str
     kind: str
     content: Content
-    sources: Sequence[dict[str, Any]]
+    sources: Sequence[Json]
     said_on: str
     created_at: datetime
     expires_at: datetime | None
@@ -148,9 +148,9 @@ class View:
     audiences: Sequence[str] = ()
 
     @property
-    def value(self) -> dict[str, Any]:
+    def value(self) -> Json:
         """The value of the row, in LangMem's shape, with what Kioku shows beside it."""
-        value: dict[str, Any] = {
+        value: Json = {
             "kind": self.kind,
             "content": dict(self.content),
             "sources": list(self.sources),
@@ -165,7 +165,7 @@ class View:
         return value
 
 
-def fold(statements: Iterable[Statement]) -> dict[str, Any] | None:
+def fold(statements: Iterable[Statement]) -> Json | None:
     """Return the content that the statements of one memory add up to; None for no memory.
 
     They are added in the order in which they were said. Content that its kind's schema rejects, or
@@ -175,7 +175,7 @@ def fold(statements: Iterable[Statement]) -> dict[str, Any] | None:
     if all(one.is_click for one in said):
         return None
     kind = ""
-    content: dict[str, Any] = {}
+    content: Json = {}
     for one in said:
         kind = one.kind
         content |= one.content or {}
@@ -339,9 +339,9 @@ def since_removal(statements: Iterable[Statement]) -> list[Statement]:
     return said
 
 
-def named_sources(said: Sequence[Statement]) -> list[dict[str, Any]]:
+def named_sources(said: Sequence[Statement]) -> list[Json]:
     """Return one source per message; if there are too many, the first and the newest ones."""
-    by_message: dict[object, dict[str, Any]] = {}
+    by_message: dict[object, Json] = {}
     for one in said:
         if one.evidence or one.message:
             by_message[one.message or one.id] = one.source()

@@ -7,12 +7,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 import regex
 
 from memory.model.thoughts import without_thoughts
 
+Json: TypeAlias = dict[str, Any]
+"""A JSON object."""
 MAX_TEXT = 2_000  # characters of a stored text
 MAX_DEPTH = 16  # nesting of objects and lists, in JSON that others have written
 _CLUSTER = regex.compile(r"\X")
@@ -45,9 +47,7 @@ def clean(text: str) -> str:
     return _INVISIBLE.sub(lambda found: found["meant"] or "", lines)
 
 
-def clean_content(
-    content: Mapping[str, Any], limit: int | None = None
-) -> dict[str, Any]:
+def clean_content(content: Mapping[str, Any], limit: int | None = None) -> Json:
     """Return `content` without invisible characters, each text cut to `limit` characters."""
     return {clean(key): _clean_value(value, limit) for key, value in content.items()}
 

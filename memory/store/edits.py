@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
@@ -31,7 +31,7 @@ from memory.model.statement import (
     current,
     since_removal,
 )
-from memory.model.text import MAX_TEXT, clean_content, texts
+from memory.model.text import MAX_TEXT, Json, clean_content, texts
 from memory.postgres.database import Connection, Pool
 from memory.store.changes import Change, add_changes, read_changes
 from memory.store.memories import Memory, reread
@@ -53,7 +53,7 @@ _CODES = {
 AfterWrite: TypeAlias = Callable[[Connection, Sequence[Change]], Awaitable[None]]
 
 
-def validated(kind: str, content: Content) -> dict[str, Any]:
+def validated(kind: str, content: Content) -> Json:
     """Return `content` validated by its schema; empty texts count as missing.
 
     Raises `InvalidContent`.
@@ -62,7 +62,7 @@ def validated(kind: str, content: Content) -> dict[str, Any]:
     if schema is None:
         raise InvalidContent({"kind": "unknown"})
     given = _given(content)
-    whole: dict[str, Any] = {}
+    whole: Json = {}
     codes: dict[str, str] = {}
     try:
         whole = schema.model_validate(given, extra="forbid").model_dump(mode="json")
@@ -99,7 +99,7 @@ def _code_of(error: str) -> str:
     return _CODES.get(error, "invalid")
 
 
-def _given(content: Content) -> dict[str, Any]:
+def _given(content: Content) -> Json:
     """Return the fields that have a value; empty texts count as missing."""
     cleaned = clean_content(content)
     return {name: value for name, value in cleaned.items() if value not in ("", None)}
@@ -219,7 +219,7 @@ def _as_typed(content: Content) -> str:
     return "\n".join(texts(content))[:MAX_TEXT]
 
 
-def _said(kind: str, whole: Content, names: set[str]) -> dict[str, Any]:
+def _said(kind: str, whole: Content, names: set[str]) -> Json:
     """Return the fields `names` of a content, and those that identify the memory."""
     kept = names | subject_fields(kind, whole)
     return {name: value for name, value in whole.items() if name in kept}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from memory.model.namespace import DM, Person
+from memory.model.text import Json
 from memory.postgres.database import Pool, fetch_rows, person_transaction
 from memory.postgres.statements import load_statements
 
@@ -13,7 +12,7 @@ VERSION = 1
 _SQL = load_statements("memory", "export")
 
 
-async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
+async def export_memories(pool: Pool, person: Person) -> Json:
     """Return the stored data about a person's memories as one document.
 
     Besides its `format` and `version` it has `memories` (oldest first), `statements` (what was said
@@ -22,7 +21,7 @@ async def export_memories(pool: Pool, person: Person) -> dict[str, Any]:
     LangMem's own tools write them, are left out.
     """
     values = {**person.ids, "prefix": person.namespace(DM).prefix}
-    document: dict[str, Any] = {"format": FORMAT, "version": VERSION}
+    document: Json = {"format": FORMAT, "version": VERSION}
     async with person_transaction(pool, person) as connection:
         for name in ("memories", "statements", "proposals", "forgotten"):
             rows = await fetch_rows(connection, _SQL[name], values)

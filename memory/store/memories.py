@@ -27,6 +27,7 @@ from memory.model.schemas import (
     subject_fields,
 )
 from memory.model.statement import MessageKey, message_key
+from memory.model.text import Json
 from memory.postgres.database import (
     Connection,
     Pool,
@@ -54,7 +55,7 @@ class Memory:
 
     namespace: Namespace
     key: str
-    value: dict[str, Any]
+    value: Json
     created_at: datetime
     updated_at: datetime
     expires_at: datetime | None = None
@@ -65,7 +66,7 @@ class Memory:
         return str(self.value.get("kind", "Memory"))
 
     @property
-    def content(self) -> dict[str, Any]:
+    def content(self) -> Json:
         """The schema's fields; content of another shape, as other tools store it, is one field."""
         content = self.value.get("content")
         return dict(content) if isinstance(content, dict) else {"content": content}
@@ -87,7 +88,7 @@ class Memory:
         return "; ".join(parts)
 
     @property
-    def sources(self) -> tuple[dict[str, Any], ...]:
+    def sources(self) -> tuple[Json, ...]:
         """The messages, commands, forms and tool calls it comes from, oldest first."""
         return tuple(self.value.get("sources", ()))
 

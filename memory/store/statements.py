@@ -23,6 +23,7 @@ from memory.model.errors import EmbeddingsUnavailable
 from memory.model.namespace import DM, Person, is_shown_by_click
 from memory.model.schemas import KEPT_KIND, Subject, fields_with_value, kind_and_subject
 from memory.model.statement import MessageKey, Statement, View, current, since_removal
+from memory.model.text import Json
 from memory.postgres.database import Connection, Pool, fetch_rows, person_transaction
 from memory.postgres.statements import (
     column_parameters,
@@ -152,7 +153,7 @@ def _key_of_other(
     return about_it[0]
 
 
-def _content_known_to(audience: str, rows: Iterable[Memory]) -> dict[str, Any]:
+def _content_known_to(audience: str, rows: Iterable[Memory]) -> Json:
     """Return what an audience knows of the memory with these rows."""
     for row in rows:
         if row.namespace.audience == audience:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from memory.model.text import MAX_DEPTH, clean_content, depth, parse_json
+from memory.model.text import MAX_DEPTH, Json, clean_content, depth, parse_json
 
 MAX_ARGUMENTS = 50_000  # characters
 
 
-def read_arguments(arguments: object) -> dict[str, Any] | None:
+def read_arguments(arguments: object) -> Json | None:
     """Return the arguments of a tool call, or None if they are not a usable JSON object.
 
     More than `MAX_ARGUMENTS` characters, more than `MAX_DEPTH` levels, and numbers that JSON does

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from inspect import cleandoc
-from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
 from memory.model.schemas import LEVEL_FIELDS, FieldRules, field_rules
-
-Definition: TypeAlias = dict[str, Any]
+from memory.model.text import Json
 
 SEARCH_TOOL = "memory_search"
 CHANGE_TOOL = "memory_change"
@@ -35,7 +33,7 @@ _ABOUT_LIMIT = 80
 
 
 @cache
-def memory_tools(schemas: tuple[type[BaseModel], ...]) -> tuple[Definition, ...]:
+def memory_tools(schemas: tuple[type[BaseModel], ...]) -> tuple[Json, ...]:
     """Return both definitions; `schemas` are the kinds that can be stored."""
     kinds = "\n".join(map(_kind, schemas))
     return (
@@ -60,8 +58,8 @@ def memory_tools(schemas: tuple[type[BaseModel], ...]) -> tuple[Definition, ...]
 
 
 def function_tool(
-    name: str, description: str, properties: Definition, required: Sequence[str] = ()
-) -> Definition:
+    name: str, description: str, properties: Json, required: Sequence[str] = ()
+) -> Json:
     """Return the definition of a function tool, not strict; `properties` are JSON schemas by name.
 
     Source: https://platform.openai.com/docs/guides/function-calling

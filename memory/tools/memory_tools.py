@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -24,7 +23,7 @@ from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.references import References
 from memory.model.schemas import by_kind, level, subject
-from memory.model.text import texts
+from memory.model.text import Json, texts
 from memory.recall.search import search_memories
 from memory.store.changes import Change
 from memory.store.memories import Memory, find_in_view
@@ -96,7 +95,7 @@ class MemoryTools:
         self.off = True
         self.refused = ()
 
-    async def call(self, name: str, given: Mapping[str, Any]) -> str:
+    async def call(self, name: str, given: Json) -> str:
         """Run one function call of the model; return its output, which may be an error for it.
 
         `given` are the arguments, as `read_arguments` returns them. Concurrent calls run one after
@@ -112,7 +111,7 @@ class MemoryTools:
                 return await self._search(given)
             return await self._change(given)
 
-    async def _search(self, given: Mapping[str, Any]) -> str:
+    async def _search(self, given: Json) -> str:
         limit = given.get("limit")
         if not isinstance(limit, int):
             limit = SEARCH_LIMIT
@@ -124,7 +123,7 @@ class MemoryTools:
             former.pool, former.embedder, self.view, query, limit
         )
         kept = _first_that_fit(found)
-        output: list[dict[str, Any]] = []
+        output: list[Json] = []
         for memory in kept:
             self.shown[memory.key] = memory
             output.append(_shown(memory))
@@ -135,7 +134,7 @@ class MemoryTools:
             )
         return await self._as_shown(output)
 
-    async def _change(self, given: Mapping[str, Any]) -> str:
+    async def _change(self, given: Json) -> str:
         action = given.get("action")
         identity = given.get("id")
         if action == "create":
@@ -158,7 +157,7 @@ class MemoryTools:
             self.to_forget.append(target.key)
         return _json({"proposed": True, "done": False, "id": target.key})
 
-    async def _store(self, given: Mapping[str, Any], target: Memory | None) -> str:
+    async def _store(self, given: Json, target: Memory | None) -> str:
         """Store a new memory, or what changes in `target`."""
         value = self._value(given)
         if isinstance(value, str):
@@ -200,7 +199,7 @@ class MemoryTools:
         references = await self._references(texts(output))
         return _json(references.shown_in(output))
 
-    def _value(self, given: Mapping[str, Any]) -> dict[str, Any] | str:
+    def _value(self, given: Json) -> Json | str:
         """Return the value to write, with its evidence, or an error message."""
         content = given.get("content")
         evidence = given.get("evidence")
@@ -247,14 +246,14 @@ class MemoryTools:
         )
         return _json({"done": False, "refused": reason, "shown": shown})
 
-    async def _done(self, changes: Iterable[Change]) -> list[dict[str, Any]]:
+    async def _done(self, changes: Iterable[Change]) -> list[Json]:
         """Return what changed as the conversation knows it; a change is of all audiences.
 
         Whether it was remembered or updated is not told: the memory may be known elsewhere only.
         """
         keys = {change.key for change in changes}
         known = await find_in_view(self.former.pool, self.view, keys)
-        done: list[dict[str, Any]] = []
+        done: list[Json] = []
         for change in changes:
             memory = known.get(change.key)
             done.append(
@@ -268,7 +267,7 @@ class MemoryTools:
         return done
 
 
-def _shown(memory: Memory) -> dict[str, Any]:
+def _shown(memory: Memory) -> Json:
     return {
         "id": memory.key,
         "kind": memory.kind,
