@@ -63,7 +63,7 @@ async def commit(
     """
     person = view.person
     batch = batch or uuid4()
-    async with writing(pool, embedder, person, embeds=bool(proposals)) as connection:
+    async with writing(pool, embedder, person) as connection:
         decisions = Decisions()
         known: Known | None = None
         if proposals:

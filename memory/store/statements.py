@@ -43,18 +43,16 @@ _EMBED_SECONDS = 10.0  # somebody may wait
 
 @asynccontextmanager
 async def writing(
-    pool: Pool, embedder: Embedder, person: Person, *, embeds: bool = True
+    pool: Pool, embedder: Embedder, person: Person
 ) -> AsyncIterator[Connection]:
     """Open a transaction of the person, under their lock, in which statements are written.
 
     After it, one batch of memories without a vector is embedded, without holding a connection. The
     rest, or all if the embedding model does not answer soon, are embedded after the next write. A
-    set that recall returns whole needs no vectors. `embeds`: False if nothing is remembered in it.
+    set that recall returns whole needs no vectors.
     """
     async with person_transaction(pool, person, locked=True) as connection:
         yield connection
-    if not embeds:
-        return
     try:
         async with asyncio.timeout(_EMBED_SECONDS):
             await embed_missing(pool, embedder, person, while_somebody_waits=True)
