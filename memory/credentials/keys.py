@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from memory.credentials.readable import Found
+
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
     r"(?:(?:(?!-----)[\s\S]){0,20000}-----END[A-Z0-9 ]{0,40}-----|(?:\s+[A-Za-z0-9+/=\\]{16,})*+)"
@@ -66,7 +68,7 @@ _CLOSING = "_+/.~$%-,;:!?)]}>*|"
 _HOOK = re.compile(r"://[^\s/?#]{0,100}hook|/[a-z]{0,20}hooks?/", re.IGNORECASE)
 
 
-def find_keys(text: str) -> Iterator[tuple[str, int, int]]:
+def find_keys(text: str) -> Iterator[Found]:
     """Yield the kind, start and end of private keys and access keys."""
     for match in _PRIVATE_KEY.finditer(text):
         yield "private key", *match.span()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from memory.credentials.keys import is_random, share_left
+from memory.credentials.readable import Found
 
 _MARK = r"[\"'`*_~\\“”„«»‹›「」『』]"
 # Labels of what a person chooses to log in with. A value may follow them directly.
@@ -146,7 +147,7 @@ _QUOTES = frozenset("\"'`")
 _CLOSING = ".,;:…\"'`)]}>*_~|"
 
 
-def find_labelled(text: str) -> Iterator[tuple[str, int, int]]:
+def find_labelled(text: str) -> Iterator[Found]:
     """Yield the kind, start and end of each value that a text names."""
     yield from _behind_labels(text)
     for kind, pattern in _EXACT:
@@ -164,7 +165,7 @@ def find_labelled(text: str) -> Iterator[tuple[str, int, int]]:
     yield from _recovery_codes(text)
 
 
-def _behind_labels(text: str) -> Iterator[tuple[str, int, int]]:
+def _behind_labels(text: str) -> Iterator[Found]:
     """Yield values that follow a label.
 
     After "is", a sign or a command's option, a value has at least six characters and a digit.
@@ -235,14 +236,14 @@ def _value(found: str, quote: str) -> str:
     return _NEXT_SETTING.split(found)[0].rstrip(_CLOSING)
 
 
-def _cookies(text: str) -> Iterator[tuple[str, int, int]]:
+def _cookies(text: str) -> Iterator[Found]:
     for line in _COOKIES.finditer(text):
         for match in _COOKIE.finditer(text, line.start(), line.end()):
             if _DIGIT.search(match[1]):
                 yield "access key", *match.span(1)
 
 
-def _recovery_codes(text: str) -> Iterator[tuple[str, int, int]]:
+def _recovery_codes(text: str) -> Iterator[Found]:
     """Yield the codes that follow a label, up to the first one without a digit."""
     for label in _CODES_LIST.finditer(text):
         end = label.end()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from memory.credentials.readable import Found
+
 # The issuers of cards and the lengths of their numbers (ISO/IEC 7812). Visa and Maestro no longer
 # issue numbers of 13 digits, which is the length of article numbers (EAN, JAN, ISBN).
 _ISSUERS = re.compile(
@@ -56,7 +58,7 @@ def _account_pattern(length: int) -> re.Pattern[str]:
 _ACCOUNTS = {length: _account_pattern(length) for length in set(_LENGTHS.values())}
 
 
-def find_numbers(text: str) -> Iterator[tuple[str, int, int]]:
+def find_numbers(text: str) -> Iterator[Found]:
     """Yield the kind, start and end of cards and bank accounts."""
     for match in _CARD.finditer(text):
         start = match.start(1)

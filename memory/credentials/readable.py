@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeAlias
 
 import regex
+
+Found: TypeAlias = tuple[str, int, int]
+"""What a rule has found in a text: its kind, its start and its end."""
 
 # Full-width ASCII, hyphens, quotation marks and spaces as one ASCII character each.
 _ASCII: dict[int, int | str] = {

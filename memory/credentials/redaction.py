@@ -13,15 +13,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TypeAlias
 
 from memory.credentials.keys import find_keys
 from memory.credentials.labels import find_labelled
 from memory.credentials.numbers import find_numbers
-from memory.credentials.readable import Readable
-
-Found: TypeAlias = tuple[str, int, int]
-"""A kind with a start and an end."""
+from memory.credentials.readable import Found, Readable
 
 
 @dataclass(frozen=True, slots=True)
