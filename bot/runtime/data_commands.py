@@ -20,6 +20,7 @@ from bot.runtime.problems import Problem
 from bot.runtime.wiring import open_pool, operators_pool
 from bot.workspaces import uninstall_again, uninstalled_since
 from memory import InvalidNamespace, Person, Pool, Selection
+from memory.model import MessageKey
 from memory.postgres import execute_statement, load_statements, person_statement
 from memory.store import forget_again as again
 from memory.store import forgotten_since
@@ -125,7 +126,7 @@ class _Forgotten:
     erasures: list[UUID] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     statements: list[UUID] = field(default_factory=list)
-    messages: list[tuple[str, str]] = field(default_factory=list)
+    messages: list[MessageKey] = field(default_factory=list)
 
 
 @dataclass(slots=True)

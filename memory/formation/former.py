@@ -27,6 +27,7 @@ from memory.formation.halves import (
 from memory.formation.known import known_memories
 from memory.formation.proposal import (
     Proposal,
+    Proposed,
     Refusal,
     Write,
     holds_credentials,
@@ -141,7 +142,7 @@ class Former:
     async def _commit(
         self,
         view: MemoryView,
-        judging: Awaitable[tuple[list[Proposal], list[Refusal]]],
+        judging: Awaitable[Proposed],
         batch: UUID | None,
         in_commit: InCommit | None,
         deadline: float | None,
@@ -177,7 +178,7 @@ class Former:
         typed: Sequence[TypedMessage],
         *,
         eager: bool,
-    ) -> tuple[list[Proposal], list[Refusal]]:
+    ) -> Proposed:
         """Return what the memory model proposes and judges, and what is refused."""
         if not typed:
             return [], []
@@ -229,7 +230,7 @@ class Former:
         typed: Sequence[TypedMessage],
         writes: Sequence[Write],
         known: Mapping[str, Memory],
-    ) -> tuple[list[Proposal], list[Refusal]]:
+    ) -> Proposed:
         """Return the proposals that quote the person, with verdicts, and what is refused."""
         schemas = by_kind(self.schemas)
         proposals, refused = read_writes(writes, known, typed, schemas)

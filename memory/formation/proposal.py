@@ -162,12 +162,16 @@ class Proposal:
         return Refusal(reason=reason, kind=self.kind, evidence=self.evidence)
 
 
+Proposed: TypeAlias = tuple[list[Proposal], list[Refusal]]
+"""The proposals that passed the checks, and the refusals of the others."""
+
+
 def read_writes(
     writes: Iterable[Write],
     rows: Mapping[str, Memory],
     messages: Sequence[TypedMessage],
     schemas: Mapping[str, type[BaseModel]],
-) -> tuple[list[Proposal], list[Refusal]]:
+) -> Proposed:
     """Return collected writes as proposals, and the refusals of those that fail the checks."""
     proposals: list[Proposal] = []
     refused: list[Refusal] = []
