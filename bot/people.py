@@ -29,9 +29,8 @@ from bot.slack.client import (
 )
 from bot.slack.messages import API_TEAM
 from bot.slack.names import Names
-from bot.types import Json
 from memory import DM, Person, Pool
-from memory.model import Until
+from memory.model import Json, Until
 from memory.postgres import (
     Connection,
     Query,

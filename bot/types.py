@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from memory import Erased
-from memory.model import Json as Json
 
 CutReason: TypeAlias = Literal["cut_short", "cut_filtered", "cut_loop"]
 TaskState: TypeAlias = Literal["in_progress", "complete", "error"]

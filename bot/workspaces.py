@@ -19,8 +19,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.slack.client import FindInstallation, Installations, error_code
 from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import Installation, installation_team, mentions
-from bot.types import Json
 from memory import Pool
+from memory.model import Json
 from memory.postgres import Connection, execute_statement, load_statements
 
 log = logging.getLogger(__name__)

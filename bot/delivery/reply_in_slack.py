@@ -57,7 +57,6 @@ from bot.slack.posting import (
     with_metadata,
 )
 from bot.slack.retries import RATE_LIMITED
-from bot.types import Json
 from bot.ui.blocks import (
     FALLBACK_LIMIT,
     MESSAGE_BLOCKS_LIMIT,
@@ -73,6 +72,7 @@ from bot.ui.blocks import (
     truncate,
 )
 from memory import Pool
+from memory.model import Json
 
 log = logging.getLogger(__name__)
 

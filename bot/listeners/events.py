@@ -44,8 +44,8 @@ from bot.slack.messages import (
     user_key,
 )
 from bot.slack.sessions import WAIT_SECONDS
-from bot.types import Json
 from memory import DM, Person
+from memory.model import Json
 
 log = logging.getLogger(__name__)
 

@@ -47,7 +47,6 @@ from bot.slack.messages import (
     user_key,
 )
 from bot.slack.retries import RESPONSE_URL, RateLimits, SlackRetries
-from bot.types import Json
 from bot.ui.acts import (
     FormAct,
     Place,
@@ -71,6 +70,7 @@ from bot.ui.panel import (
 from bot.ui.payloads import done_payload
 from bot.ui.promise_payloads import is_row, with_row_replaced
 from memory import Person
+from memory.model import Json
 from memory.postgres import execute_statement, load_statements, transaction_timeout
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,6 @@ from bot.locale import Localizer
 from bot.notices import next_reminders
 from bot.people import person_refusal, read_memory_state
 from bot.slack.messages import author_key, thread_key, typed
-from bot.types import Json
 from bot.ui.acts import Remember, Undo
 from bot.ui.blocks import Block, as_mrkdwn
 from bot.ui.forms import field_error
@@ -61,6 +60,7 @@ from memory import (
 )
 from memory.credentials import redact
 from memory.formation import VerdictReason
+from memory.model import Json
 from memory.postgres import (
     Connection,
     load_statements,

@@ -33,7 +33,6 @@ from bot.memories.shaping import read_shaping
 from bot.memories.switches import change_settings, switch
 from bot.notices import update_notices
 from bot.people import read_settings
-from bot.types import Json
 from bot.ui import forms
 from bot.ui.acts import (
     AddLines,
@@ -93,6 +92,7 @@ from memory import (
     redo_changes,
     undo_changes,
 )
+from memory.model import Json
 from memory.postgres import person_transaction, transaction_timeout
 from memory.store import (
     find_memory,

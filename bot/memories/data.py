@@ -34,11 +34,12 @@ from bot.slack.client import (
     slack_fault,
 )
 from bot.slack.names import find_names
-from bot.types import Json, PersonErased
+from bot.types import PersonErased
 from bot.ui.export_page import export_page
 from bot.ui.panel import Click, Done
 from memory import Person, Pool, erase, export_memories
 from memory.credentials import redact
+from memory.model import Json
 from memory.postgres import (
     Connection,
     fetch_rows,

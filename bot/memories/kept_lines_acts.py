@@ -21,7 +21,6 @@ from bot.memories.kept_lines import add_line, update_lines
 from bot.people import person_refusal, refusal_in
 from bot.slack.client import SLACK_FAULTS, error_code, find_message
 from bot.slack.messages import is_direct
-from bot.types import Json
 from bot.ui.acts import Keep, Replace, TakeBack, Undo
 from bot.ui.kept_lines import author_question
 from bot.ui.lines import refusal_line
@@ -37,7 +36,7 @@ from memory import (
     Refusal,
     Selection,
 )
-from memory.model import KEPT_KIND, kept_channel
+from memory.model import KEPT_KIND, Json, kept_channel
 from memory.postgres import Connection, load_statements, person_transaction
 from memory.store import (
     KeptMemory,

@@ -26,7 +26,7 @@ from bot.slack.client import (
 from bot.slack.content import FORWARDED_CHARACTERS, THUMBNAILS, Content, read_content
 from bot.slack.files import FileTrouble, FileUnreadable, read_file
 from bot.slack.messages import Message, excerpt
-from bot.types import Json
+from memory.model import Json
 
 log = logging.getLogger(__name__)
 

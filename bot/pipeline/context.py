@@ -19,7 +19,7 @@ from bot.slack.client import (
 )
 from bot.slack.content import Content, author_of, read_content
 from bot.slack.messages import Message, excerpt, sanitize_payload, slack_user
-from bot.types import Json
+from memory.model import Json
 
 log = logging.getLogger(__name__)
 

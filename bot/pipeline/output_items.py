@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.content import objects
 from bot.slack.messages import CONTROL, storable
-from bot.types import COMMENTARY, Json
-from memory.model import without_thoughts
+from bot.types import COMMENTARY
+from memory.model import Json, without_thoughts
 
 Item: TypeAlias = dict[str, Any]
 """An output item or another object of the Responses API, as JSON."""

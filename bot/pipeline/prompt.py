@@ -16,12 +16,12 @@ from bot.pipeline.attachments import AttachedFile
 from bot.pipeline.links import links_in
 from bot.slack.messages import Message, slack_user
 from bot.slack.names import UNKNOWN_ASKER
-from bot.types import Json
 from memory import Memory
 from memory.metrics import step
 from memory.model import (
     EPISODE_KIND,
     INSTRUCTION_KIND,
+    Json,
     References,
     estimated_tokens,
     framed,

@@ -53,14 +53,13 @@ from bot.types import (
     WEB_SEARCH,
     Citation,
     CutReason,
-    Json,
     Reply,
     Task,
     TaskState,
 )
 from memory import Person
 from memory.metrics import count_tokens, step, step_ended
-from memory.model import ThoughtFilter, estimated_tokens
+from memory.model import Json, ThoughtFilter, estimated_tokens
 
 log = logging.getLogger(__name__)
 

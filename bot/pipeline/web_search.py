@@ -17,9 +17,9 @@ from bot.pipeline.output_items import printable, text_of
 from bot.pipeline.prompt import cut_middle
 from bot.reply_models.requests import ModelRequests, tokens_of
 from bot.slack.content import objects
-from bot.types import COMMENTARY, Citation, Json
+from bot.types import COMMENTARY, Citation
 from memory.formation import TokenUse
-from memory.model import framed
+from memory.model import Json, framed
 from memory.tools import function_tool, read_arguments
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import Final
 
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.content import objects
-from bot.types import Json
+from memory.model import Json
 
 _ENDS: Final[Mapping[str, str]] = {
     "length": "max_output_tokens",

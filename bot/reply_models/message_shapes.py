@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.types import Json
+from memory.model import Json
 
 _CALL_ID: Final = re.compile("[A-Za-z0-9]{9}")
 

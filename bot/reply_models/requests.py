@@ -23,9 +23,9 @@ from bot.reply_models.failures import (
     words_of_error,
 )
 from bot.reply_models.message_shapes import SHAPES, Shape
-from bot.types import Json
 from memory.formation import TokenUse
 from memory.metrics import step
+from memory.model import Json
 
 log = logging.getLogger(__name__)
 

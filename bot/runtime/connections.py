@@ -16,8 +16,8 @@ from psycopg import OperationalError
 from bot.cancellation import cancel_until_done
 from bot.logs import StandingWarnings
 from bot.runtime.prometheus import read_operating_state
-from bot.types import Json
 from memory import Pool
+from memory.model import Json
 
 _CAUSE = "connections"
 # Processes that start together connect before all of them are in the database.

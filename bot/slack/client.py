@@ -34,9 +34,8 @@ from bot.slack.retries import (
     error_name,
     status_of,
 )
-from bot.types import Json
 from memory.metrics import step
-from memory.model import MessageKey
+from memory.model import Json, MessageKey
 
 log = logging.getLogger(__name__)
 

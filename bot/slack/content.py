@@ -19,7 +19,7 @@ from typing import Any
 
 import regex
 
-from bot.types import Json
+from memory.model import Json
 
 FORWARDED_CHARACTERS = 16_000
 """The most characters that are read of one part, and of all parts that the model is shown."""

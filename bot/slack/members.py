@@ -10,8 +10,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.client import SLACK_FAULTS, Installations, slack_fault
 from bot.slack.kept_answers import KeptAnswers
-from bot.types import Json
 from memory import DM, PUBLIC, Person
+from memory.model import Json
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from typing import Any
 from psycopg import DataError
 
 from bot.slack.content import MAX_DEPTH, read_content
-from bot.types import Json
 from memory import DM, InvalidNamespace, Person
 from memory.credentials import redact
 from memory.formation import OMITTED
+from memory.model import Json
 
 # The team of the people whom callers of POST /ask name: it is no Slack workspace.
 API_TEAM = "API"

@@ -30,10 +30,9 @@ from bot.slack.client import (
 from bot.slack.content import clean_name
 from bot.slack.kept_answers import KeptAnswers
 from bot.slack.messages import API_TEAM
-from bot.types import Json
 from memory import Person
 from memory.metrics import step
-from memory.model import References, references_in
+from memory.model import Json, References, references_in
 
 log = logging.getLogger(__name__)
 

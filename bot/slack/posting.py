@@ -22,7 +22,7 @@ from bot.slack.client import (
     notice_metadata,
     unless_refused,
 )
-from bot.types import Json
+from memory.model import Json
 
 log = logging.getLogger(__name__)
 

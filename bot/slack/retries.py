@@ -17,8 +17,8 @@ from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 
-from bot.types import Json
 from memory.metrics import count
+from memory.model import Json
 
 RATE_LIMITED = "ratelimited"
 

@@ -21,9 +21,8 @@ from pydantic import (
     ValidationError,
 )
 
-from bot.types import Json
 from memory import Selection
-from memory.model import MessageKey
+from memory.model import Json, MessageKey
 
 ACT = "act"
 """The action id of an element whose value is an act; a row of elements adds numbers: ``act_1``."""

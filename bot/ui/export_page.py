@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.locale import Localizer
-from bot.types import KEPT_ANSWER, Json
+from bot.types import KEPT_ANSWER
 from bot.ui.blocks import LINE_LIMIT, truncate
 from bot.ui.lines import describe, says_more
 from memory import subject
+from memory.model import Json
 
 _STYLE = (
     "body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem;"

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from bot.locale import LANGUAGE_NAMES, LANGUAGES, Localizer, known_language, say
 from bot.people import Choices, Eagerness, PersonSettings
-from bot.types import Json, PersonErased
+from bot.types import PersonErased
 from bot.ui.acts import (
     AddLines,
     Comment,
@@ -55,6 +55,7 @@ from memory.model import (
     PROMISE_KIND,
     Content,
     FieldRules,
+    Json,
     field_rules,
 )
 from memory.store import validated
