@@ -65,11 +65,12 @@ from bot.ui.acts import (
     Undo,
     UndoSnooze,
 )
-from bot.ui.blocks import SlackView, bulleted
+from bot.ui.blocks import SlackView, bulleted, explained_button
 from bot.ui.lines import (
     audience_of,
     changes_line,
     ends_promise,
+    memory_line,
     promise_details,
     promise_line,
     refusal_line,
@@ -143,10 +144,7 @@ async def perform(app: App, click: Click, act: ButtonAct) -> Result | None:
         case Share():
             return await _open_share(app, click, act)
         case Hide():
-            hidden = await hide_from_colleagues(
-                app.pool, app.embedder, click.person, act.key
-            )
-            return await _changed(app, click, [hidden])
+            return await _hide(app, click, act)
         case ChangePromise():
             return await _change_promise(app, click, act)
         case Snooze():
@@ -210,6 +208,17 @@ async def _open_share(app: App, click: Click, act: Share) -> Done | SlackView:
     if not sentence:
         return Done(line=click.localizer.say("card_no_sentence"), beside=True)
     return forms.share_form(click.localizer, act.key, sentence, click.place)
+
+
+async def _hide(app: App, click: Click, act: Hide) -> Done:
+    """Hide a memory from colleagues; its *Undo* lets the click that showed it count again."""
+    localizer = click.localizer
+    memory = await _memory(app, click, act.key)
+    shown = await hide_from_colleagues(app.pool, app.embedder, click.person, act.key)
+    line = localizer.say("card_hidden", what=memory_line(localizer, memory))
+    again = Redo(ids=tuple(shown))
+    undo = explained_button(localizer, "undo_button", again, line)
+    return Done(line=line, buttons=[undo])
 
 
 async def _switch(app: App, click: Click, act: Switch) -> Result:

@@ -33,7 +33,7 @@ from memory.model.statement import (
 )
 from memory.model.text import MAX_TEXT, Json, clean_content, texts
 from memory.postgres.database import Connection, Pool
-from memory.store.changes import Change, add_changes, read_changes
+from memory.store.changes import Change, add_changes
 from memory.store.memories import Memory, reread
 from memory.store.projection import check_capacity
 from memory.store.statements import read_statements, withdraw, writing
@@ -298,19 +298,19 @@ async def show_to_colleagues(
 
 async def hide_from_colleagues(
     pool: Pool, embedder: Embedder, person: Person, key: str
-) -> Change:
-    """Hide a memory from colleagues; raises `ChangeGone` if it is not shown to them."""
+) -> list[UUID]:
+    """Hide a memory from colleagues; return the statements that showed it, now withdrawn.
+
+    Raises `ChangeGone` if it is not shown to them.
+    """
     async with writing(pool, embedder, person) as connection:
         by_key = await read_statements(connection, person, [key])
         own = [one for one in by_key[key] if one.audience == COLLEAGUES]
-        shown = [one for one in own if one.withdrawn_at is None]
+        shown = [one.id for one in own if one.withdrawn_at is None]
         if not shown:
             raise ChangeGone("The memory is not shown to colleagues.")
-        await withdraw(connection, person, [one.id for one in shown])
-        [change] = await read_changes(
-            connection, person, key=key, batch=shown[-1].batch
-        )
-    return change
+        await withdraw(connection, person, shown)
+    return shown
 
 
 async def _existing(

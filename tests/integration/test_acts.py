@@ -267,7 +267,7 @@ async def choose_settings(ann: SlackPerson, panel: Place) -> None:
 async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     """A row's menu opens a form with the sentence, which shows it, and takes it from the card.
 
-    So does moving the memory to direct messages, which has *Undo*. Home has the card.
+    So does moving the memory to direct messages. Both have *Undo*. Home has the card.
     """
     memory = await ann.memory("ramen")
     await ann.press(panel, "share", key=memory.key)
@@ -286,8 +286,14 @@ async def show_to_colleagues_and_hide(ann: SlackPerson, panel: Place) -> None:
     panel = await ann.click(panel, "undo", what="changes")
     assert ann.sentence("audience_colleagues") in shown(panel)
     assert (await ann.memory("ramen")).audiences == (COLLEAGUES,)
-    await ann.click(panel, "hide", key=memory.key)
+    panel = await ann.click(panel, "hide", key=memory.key)
+    assert ann.sentence("card_hidden", what="Likes ramen") in shown(panel)
     assert (await ann.memory("ramen")).audiences == ()
+    [undo] = acts_in(panel, "redo")
+    assert undo["text"]["text"] == ann.sentence("undo_button")
+    panel = await ann.click(panel, "redo")
+    assert ann.sentence("audience_colleagues") in shown(panel)
+    assert (await ann.memory("ramen")).audiences == (COLLEAGUES,)
 
 
 async def export(ann: SlackPerson, panel: Place) -> None:
