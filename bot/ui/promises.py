@@ -58,6 +58,18 @@ def is_due_after(content: Content, day: date) -> bool:
     return due > day
 
 
+def without_due(localizer: Localizer, content: Content, moment: datetime) -> Content:
+    """Return a promise without its day and time if these, as far as it has them, are `moment`'s."""
+    try:
+        day, at = _due(content)
+    except ValueError:
+        return content
+    there = moment.astimezone(localizer.zone)
+    if day != there.date() or at not in (None, there.time()):
+        return content
+    return {**content, "due": None, "due_time": None}
+
+
 def _due(content: Content) -> tuple[date, time | None]:
     """Return the day of a promise, and its time if it has one. Raises `ValueError`."""
     day = date.fromisoformat(str(content.get("due") or ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +21,9 @@ from bot.ui.lines import (
     notable_changes,
 )
 from bot.ui.payloads import done_payload, notice_payload, refusal_done
+from bot.ui.promise_payloads import promise_told
 from memory import Change, Question
+from memory.model import PROMISE_KIND
 from tests.unit.memories import (
     NOON,
     REASONS,
@@ -219,6 +222,34 @@ def test_a_notice_is_one_line(changes: list[Change], line: str) -> None:
     acts = [clicked_act(button) for row in rows for button in row["elements"]]
     assert acts == ([] if undone else [undo, show, off])
     assert undone or rows[0]["elements"][0]["accessibility_label"] == f"Undo: {line}"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"due": "2020-11-27", "due_time": "09:00"}, "Reminder: notes."),
+        ({"due": "2020-11-27"}, "Reminder: notes."),
+        (
+            {"due": "2020-11-27", "due_time": "17:00"},
+            "Reminder: notes (Fri, Nov 27, 2020, 5:00 PM).",
+        ),
+        ({"due": "2020-11-26"}, "Reminder: notes (Thu, Nov 26, 2020)."),
+        (
+            {"to": "Mia", "due": "2020-11-27"},
+            "Promised: notes (to Mia, by Fri, Nov 27, 2020).",
+        ),
+    ],
+    ids=["its time", "its day", "a later time", "an earlier day", "somebody waits"],
+)
+def test_a_reminder_says_its_time_once(content: dict[str, str], line: str) -> None:
+    """The line of what nobody waits for leaves out a day and time that are the reminder's."""
+    told = change("remembered", None, {"promise": "notes", "state": "open", **content})
+    told = replace(told, kind=PROMISE_KIND)
+    at_nine = datetime(2020, 11, 27, 9, tzinfo=UTC)
+    said = promise_told(EN, told, at_nine)
+    assert said is not None
+    when = EN.plain_minute(at_nine)
+    assert said[0] == f"{line} I’ll remind you on {when}."
 
 
 @pytest.mark.parametrize(
