@@ -289,12 +289,15 @@ async def _snooze(app: App, click: Click, act: Snooze) -> Done:
     return Done(line=line, undo=UndoSnooze(key=act.key, day=tomorrow))
 
 
-async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Done:
+async def _undo_snooze(app: App, click: Click, act: UndoSnooze) -> Result:
     """Remind the person as if they had not put it off, and show the promise as it was shown."""
     memory = await _memory(app, click, act.key)
     if not await undo_snooze(app.pool, click.person, act.key, act.day):
         return Done(line=click.localizer.say("undo_gone"), beside=True)
     await _update_notices_of(app, click, {act.key})
+    if click.place.position is not None:
+        # The panel itself shows the promise.
+        return click.place.position
     return _promise_again(click, memory)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import get_args
 
 from bot.locale import LANGUAGES, Localizer, say
@@ -31,6 +32,7 @@ from bot.ui.acts import (
     Redo,
     Row,
     Share,
+    Snooze,
     Switch,
     SwitchTo,
     Undo,
@@ -71,7 +73,7 @@ from bot.ui.lines import (
     used_where,
     with_sentence,
 )
-from bot.ui.promises import is_open
+from bot.ui.promises import is_due_after, is_open
 from memory import (
     COLLEAGUES,
     DM,
@@ -499,14 +501,17 @@ def memory_row(localizer: Localizer, memory: Memory, link: str | None) -> Block:
         details.append(localizer.say("row_where", where=used_where(localizer, memory)))
     text = with_sentence(localizer, memory, line, " · ".join(details))
     options: list[Block] = []
-    for name, act in _row_acts(memory).items():
+    for name, act in _row_acts(localizer, memory).items():
         options.append(option(localizer.say(name), act.value))
     menu = {"type": "overflow", "action_id": ACT, "options": options}
     return section(text, menu, f"{_MEMORY_ROW}{memory.key[:40]}")
 
 
-def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
-    """Return the menu of a memory: its acts by the key of the option's text."""
+def _row_acts(localizer: Localizer, memory: Memory) -> dict[str, ButtonAct]:
+    """Return the menu of a memory: its acts by the key of the option's text.
+
+    That of a promise which is due, or has no day, has *Tomorrow* in place of its history.
+    """
     key = memory.key
     forget = Forget(keys=(key,))
     history = Position(list="changes", of=key)
@@ -523,9 +528,14 @@ def _row_acts(memory: Memory) -> dict[str, ButtonAct]:
         acts["menu_everywhere"] = Move(key=key, to="public")
     else:
         acts["menu_dm_only"] = Move(key=key, to="dm")
+    today = datetime.now(localizer.zone).date()
+    can_wait = is_open_promise and not is_due_after(memory.content, today)
+    if can_wait:
+        acts["promise_tomorrow"] = Snooze(key=key)
     acts["menu_edit"] = Edit(key=key)
     acts["menu_forget"] = forget
-    acts["menu_history"] = history
+    if not can_wait:
+        acts["menu_history"] = history
     if is_shown:
         acts["card_hide"] = Hide(key=key)
     elif is_open_promise:

@@ -152,7 +152,7 @@ async def update_notice(ann: SlackPerson, notice: Place) -> Place:
 async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     """*Tomorrow* sets a reminder, and its notice asks no more; the promise stays without a day.
 
-    Home lists the open promise first, and its menu ends it.
+    Home lists the open promise first, and its menu puts it off, with *Undo*, or ends it.
     """
     notice = await told(ann)
     assert ann.sentence("promise_pick") in shown(notice)
@@ -167,6 +167,12 @@ async def test_a_promise_without_a_day_asks_for_one(ann: SlackPerson) -> None:
     title = f"*{ann.sentence('promises_title')}*"
     assert home.index(title) < home.index("Q3") < home.index("ramen")
     key = (await ann.memory("Q3")).key
+    put_off = await ann.click(await ann.home(), "snooze", key=key)
+    assert ann.sentence("snoozed", what="") in shown(put_off)
+    again = await ann.click(put_off, "undo_snooze", key=key)
+    assert ann.sentence("snoozed", what="") not in shown(again)
+    assert "Q3" in shown(again)
+    assert ann.app.rows("SELECT day FROM snoozes WHERE user_id = %s", ann.user) == []
     for state in get_args(PromiseTo):
         done = await ann.click(await ann.home(), "promise", key=key, to=state)
         await becomes(ann, (None, None, state))

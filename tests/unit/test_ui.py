@@ -100,6 +100,7 @@ from bot.ui.promise_payloads import is_row, reminder_payload, with_row_replaced
 from bot.ui.promises import Reminder
 from bot.ui.shaping import Shaping, shaping_view
 from memory import SCHEMAS, Change, Memory, Question, Selection
+from memory.model import PROMISE_KIND
 from memory.model.text import MAX_TEXT
 from slack_playground.block_kit import LIMITS, limit
 from slack_playground.blocks import (
@@ -109,7 +110,16 @@ from slack_playground.blocks import (
     view_errors,
 )
 from slack_playground.guidance import block_advice, message_advice, view_advice
-from tests.unit.memories import NOON, PERSON, REASONS, Dog, question, refusal
+from tests.unit.memories import (
+    NOON,
+    PERSON,
+    REASONS,
+    Dog,
+    memory,
+    promise,
+    question,
+    refusal,
+)
 
 VIEW_BYTES = 250_000
 LINK = "https://example.slack.com/archives/C0123456789/p1795737600000100"
@@ -854,6 +864,24 @@ def test_the_panel_has_a_heading_for_each_group() -> None:
     assert headings(wish, food) == ["instructions_title", "about_title"]
     assert headings(food) == []
     assert headings(wish) == ["instructions_title"]
+
+
+@pytest.mark.parametrize(
+    ("due", "options"),
+    [
+        ("", "done snooze edit forget dropped"),
+        ("2020-11-27", "done snooze edit forget dropped"),
+        ("2099-11-27", "done edit forget show dropped"),
+    ],
+    ids=["no day", "due", "later"],
+)
+def test_a_promise_can_be_put_off_once_it_is_due(due: str, options: str) -> None:
+    """Before its day *Tomorrow* would remind of it too early; Slack's menu has five options."""
+    row = memory_row(
+        Localizer("en"), memory(kind=PROMISE_KIND, **promise(due=due)), None
+    )
+    acts = [clicked_act(one) for one in row["accessory"]["options"]]
+    assert [getattr(act, "to", act.act) for act in acts if act] == options.split()
 
 
 EXPORTS = st.fixed_dictionaries(
