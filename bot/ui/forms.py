@@ -539,9 +539,13 @@ def delete_errors(localizer: Localizer, view: Json) -> dict[str, str]:
 
 def receipt_view(localizer: Localizer, receipt: PersonErased) -> SlackView:
     """Return the receipt: what is deleted, what will be deleted in Slack, what stays, and why."""
-    rest = receipt.total - receipt.memories
-    deleted = [localizer.say("counted_memories", count=receipt.memories)]
-    deleted.append(localizer.say("deleted_rest", count=rest))
+    messages = receipt.counts.get("messages", 0)
+    rest = receipt.total - receipt.memories - messages
+    deleted = [
+        localizer.say("counted_memories", count=receipt.memories),
+        localizer.say("deleted_messages", count=messages),
+        localizer.say("deleted_rest", count=rest),
+    ]
     if receipt.files:
         deleted.append(localizer.say("deleted_files", count=receipt.files))
     left = sum(receipt.left.values())

@@ -110,6 +110,10 @@ async def test_no_column_names_the_person_but_what_the_receipt_says(app: App) ->
     assert left == {}
     receipt = json.dumps(receipt_view(Localizer("en"), erased), ensure_ascii=False)
     assert say("en", "stays_sources", count=erased.never_formed_messages) in receipt
+    assert say("en", "deleted_messages", count=3) in receipt
+    assert (
+        say("en", "deleted_rest", count=erased.total - erased.memories - 3) in receipt
+    )
     assert (await erase_person(app.pool, person)).total == 0
 
 
