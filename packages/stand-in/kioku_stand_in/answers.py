@@ -165,11 +165,15 @@ def _with_times(arguments: Json, prompt: Prompt) -> Json:
     if stated is not None:
         now = datetime.fromisoformat(stated[1])
     hours = arguments.pop("hours", None)
-    if hours:
-        until = now + timedelta(hours=int(hours))
-        arguments["until"] = until.isoformat(timespec="minutes")
-    if "since" in arguments:
-        arguments["since"] = f"{now.date()}"
+    match arguments.get("since"):
+        case "today":
+            arguments["since"] = f"{now.date()}"
+        case "hours":
+            since = now - timedelta(hours=int(hours or 1))
+            arguments["since"] = since.isoformat(timespec="minutes")
+        case None if hours:
+            until = now + timedelta(hours=int(hours))
+            arguments["until"] = until.isoformat(timespec="minutes")
     return arguments
 
 

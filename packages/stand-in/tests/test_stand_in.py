@@ -320,10 +320,18 @@ async def test_what_it_does_not_understand_gets_one_honest_sentence(
     ("text", "tool", "arguments"),
     [
         ("pause your memory for 2 hours", "memory_settings", PAUSE_FOR_TWO_HOURS),
-        (
-            "forget what I said today",
-            "memory_settings",
-            {"action": "forget", "since": "2026-11-20"},
+        *(
+            (text, "memory_settings", {"action": "forget", "since": since})
+            for text, since in (
+                ("forget what I said today", "2026-11-20"),
+                ("forget everything I told you today", "2026-11-20"),
+                ("今日話したことは全部忘れて", "2026-11-20"),
+                ("forget the last hour", "2026-11-20T18:58+09:00"),
+                ("forget everything from the last hour", "2026-11-20T18:58+09:00"),
+                ("Forget what I said in the past 2 hours", "2026-11-20T17:58+09:00"),
+                ("この1時間に話したことは忘れて", "2026-11-20T18:58+09:00"),
+                ("直近2時間のことを全部忘れてください", "2026-11-20T17:58+09:00"),
+            )
         ),
         *(
             (text, "memory_settings", {"action": "forget", "words": "ramen"})
@@ -334,6 +342,7 @@ async def test_what_it_does_not_understand_gets_one_honest_sentence(
                 "Can you forget that I love ramen?",
                 "Delete what you know about ramen",
                 "remove ramen from your memory",
+                "forget everything about ramen",
             )
         ),
         *(
