@@ -16,7 +16,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import App
-from bot.locale import Localizer
+from bot.locale import LANGUAGES, Localizer
 from bot.logs import fault
 from bot.memories.adding import EXPECTED, explain, remember_message
 from bot.memories.clicks import (
@@ -34,6 +34,7 @@ from bot.memories.panel import read_panel
 from bot.network import proxy_for
 from bot.slack.client import (
     SLACK_FAULTS,
+    error_code,
     raise_if_passing,
     repeat,
     show_in_thread,
@@ -63,6 +64,7 @@ from bot.ui.panel import (
     Click,
     Done,
     clicked_row,
+    in_every_language,
     loading_view,
     panel_view,
     view_with_line,
@@ -81,7 +83,7 @@ REMEMBER_THIS = "remember_this"
 KEEP_FOR_CHANNEL = "keep_for_channel"
 KEEP_AS_DECISION = "keep_as_decision"
 _DATABASE_SECONDS = 2.0
-# Slack waits three seconds for the answer to a submission.
+# Slack waits three seconds for the answer to a submission, and for a modal after a click.
 _ACK_SECONDS = 2.3
 _PATIENCE_SECONDS = 3.0  # for retries of an answer to a response URL
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0)
@@ -220,11 +222,12 @@ class Interactions:
 
     async def _submitted(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         self._count()
+        end = asyncio.get_running_loop().time() + _ACK_SECONDS
         view = body["view"]
         if panel_position(view):
-            await self._searched(ack, body)
+            await self._searched(ack, body, end)
         elif act := submitted_act(view):
-            await self._submit(ack, body, act)
+            await self._submit(ack, body, act, end)
         else:
             log.info("a form could not be read")
             click = await self._click(body, Place(), is_submission=True)
@@ -233,10 +236,13 @@ class Interactions:
             )
             await ack(response_action="update", view=old)
 
-    async def _submit(self, ack: AsyncAck, body: Body, act: FormAct) -> None:
+    async def _submit(
+        self, ack: AsyncAck, body: Body, act: FormAct, end: float
+    ) -> None:
         """Keep the form open if it has errors, or else do what it says and show the result.
 
-        A result that is a view replaces the form, if it is ready before Slack needs the answer.
+        A result that is a view replaces the form, if it is ready at `end`, a time of the event
+        loop, when Slack needs the answer.
         """
         view = body["view"]
         click = await self._click(body, act.place, is_submission=True)
@@ -248,7 +254,8 @@ class Interactions:
             body, click, lambda click: submit(self._app, click, act, view)
         )
         running = asyncio.ensure_future(work)
-        await asyncio.wait({running}, timeout=_ACK_SECONDS)
+        left = end - asyncio.get_running_loop().time()
+        await asyncio.wait({running}, timeout=max(left, 0.0))
         if running.done() and isinstance(view_shown := running.result(), dict):
             await ack(response_action="update", view=view_shown)
             if click.place.view:
@@ -264,11 +271,21 @@ class Interactions:
             result = Done(line="\n".join(texts))
         await self._show(body, click, result)
 
-    async def _searched(self, ack: AsyncAck, body: Body) -> None:
-        """Show the panel with what the submitted search words find."""
+    async def _searched(self, ack: AsyncAck, body: Body, end: float) -> None:
+        """Show the panel with what the submitted search words find.
+
+        If that is not known at `end`, a time of the event loop, the panel stays as it is, with a
+        line that says so.
+        """
         position = Position(of=searched_words(body["view"]))
-        click = await self._click(body, place_of(body), is_submission=True)
-        view = await self._panel(body, click, position, None)
+        try:
+            async with asyncio.timeout_at(end):
+                click = await self._click(body, place_of(body), is_submission=True)
+                view = await self._panel(body, click, position, None)
+        except TimeoutError:
+            log.warning("a search took too long")
+            late = Done(line=in_every_language("command_failed"))
+            view = view_with_line(Localizer(LANGUAGES[0]), body["view"], late)
         await ack(response_action="update", view=view)
 
     async def _open_panel(self, body: Body, place: Place, position: Position) -> None:
@@ -444,19 +461,31 @@ def _in_clicked_row(body: Body, shown: Payload) -> Payload:
 async def _open(client: AsyncWebClient, body: Body, view: SlackView) -> str:
     """Open a form or the panel; return its id, empty if Slack does not open it.
 
-    It opens on top of the panel if the click was there, and replaces another form.
+    It opens on top of the panel if the click was there, and replaces another form. If Slack's
+    answer does not come in time, the view may be open all the same: it is looked for by the id
+    that the app gives it, which is that of the trigger.
     """
     trigger = str(body.get("trigger_id") or "")
+    view = {**view, "external_id": trigger}
     below = body.get("view") or {}
     try:
-        if submitted_act(below):
-            opened = await client.views_update(view_id=str(below["id"]), view=view)
-        elif below.get("type") == "modal":
-            opened = await client.views_push(trigger_id=trigger, view=view)
-        else:
-            opened = await client.views_open(trigger_id=trigger, view=view)
+        async with asyncio.timeout(_ACK_SECONDS):
+            if submitted_act(below):
+                opened = await client.views_update(view_id=str(below["id"]), view=view)
+            elif below.get("type") == "modal":
+                opened = await client.views_push(trigger_id=trigger, view=view)
+            else:
+                opened = await client.views_open(trigger_id=trigger, view=view)
     except SLACK_FAULTS as error:
         log.warning("a view could not be opened: %s", slack_fault(error))
+        if error_code(error):
+            return ""
+    else:
+        return str(opened["view"]["id"])
+    try:
+        opened = await client.views_update(external_id=trigger, view=view)
+    except SLACK_FAULTS as error:
+        log.warning("a view was not opened: %s", slack_fault(error))
         return ""
     return str(opened["view"]["id"])
 

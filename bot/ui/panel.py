@@ -214,13 +214,17 @@ def panel_view(
 
 def loading_view(position: Position) -> SlackView:
     """Return the modal in which the panel will appear, before the reader's language is known."""
-    words = " / ".join(say(language, "loading") for language in LANGUAGES)
     return {
         "type": "modal",
         "title": plain_text("Kioku"),
         "private_metadata": position.value,
-        "blocks": [section(words)],
+        "blocks": [section(in_every_language("loading"))],
     }
+
+
+def in_every_language(key: str) -> str:
+    """Return a sentence for somebody whose language is not known yet."""
+    return " / ".join(say(language, key) for language in LANGUAGES)
 
 
 def view_with_line(localizer: Localizer, view: SlackView, said: Done) -> SlackView:

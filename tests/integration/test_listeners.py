@@ -107,6 +107,36 @@ async def test_the_panel_is_opened_before_the_database_is_asked(
     assert ann.sentence("panel_on") in shown(await ann.panel_opens())
 
 
+@pytest.mark.failed_calls(
+    "views.update: not_found", because="one of the modals was never opened"
+)
+async def test_a_modal_whose_opening_was_not_confirmed_is_filled(
+    ann: SlackPerson,
+) -> None:
+    """Slack opened it and its answer was lost: it is found by the name that the app gave it."""
+    ann.app.slack.fault("views.open", drop="after")
+    assert ann.sentence("panel_on") in shown(await ann.panel())
+    ann.app.slack.fault("views.open", drop="before")
+    answer = await ann.command("/memories")
+    assert answer["text"] == ann.sentence("modal_not_opened")
+
+
+async def test_a_form_is_acknowledged_in_time_while_the_database_does_not_answer(
+    ann: SlackPerson,
+) -> None:
+    """A search keeps the list that it has; another form closes, and its result is shown later."""
+    await ann.remember("ramen")
+    panel = await ann.panel()
+    await ann.press(panel, "open", form="add")
+    form = await ann.form_opens()
+    async with await AsyncConnection.connect(ann.app.database) as owner:
+        await owner.execute("LOCK TABLE person_settings, store")
+        added = await ann.submit(form, lines="I love udon")
+        searched = await ann.submit(panel, **{"search-": "zebras"})
+    assert added["ok"]
+    assert ann.sentence("command_failed") in shown(searched["ack"]["view"])
+
+
 async def test_a_form_that_slack_does_not_open_is_said(ann: SlackPerson) -> None:
     """A command is answered with a sentence; a panel stays, with the sentence in it."""
     for typed in ("/memories settings", "/memories"):
