@@ -96,15 +96,18 @@ async def read_changes(
     for row in rows:
         statements = by_key[row["key"]]
         change = _change_of(statements, row["batch"])
-        if not _adds_to_nothing(change, statements):
+        if not _is_about_nothing(change, statements):
             changes.append(change)
     return changes
 
 
-def _adds_to_nothing(change: Change, statements: Iterable[Statement]) -> bool:
-    """Return whether a change only adds to a memory that is gone, as to an undone promise."""
+def _is_about_nothing(change: Change, statements: Iterable[Statement]) -> bool:
+    """Return whether a change adds to a memory that is gone, as to an undone promise, or moves it.
+
+    A move is also left with nothing when its memory joins another one, which has its own audience.
+    """
     own = [one.act for one in statements if one.batch == change.batch]
-    return change.before is None and change.after is None and own[-1] == "say"
+    return change.before is None and change.after is None and own[-1] != "remove"
 
 
 def _change_of(statements: Sequence[Statement], batch: UUID) -> Change:

@@ -260,13 +260,24 @@ async def test_what_gets_the_name_of_another_thing_joins_it(
 
 
 async def test_a_name_that_comes_back_is_that_of_one_memory(ledger: Ledger) -> None:
-    """Renamed, said anew by the old name, Undo of the renaming: the newer counts; then a redo."""
+    """Renamed, said anew by the old name, Undo of the renaming: the newer counts; then a redo.
+
+    No move of either is offered for Undo any more: neither is moved apart from the other.
+    """
     old = await ledger.like("sushi", ts="1700000001.0")
     renamed = await ledger.edit(old.key, food("udon"))
-    await ledger.like("sushi", ts="4000000000.0", level=5)
+    newer = await ledger.like("sushi", ts="4000000000.0", level=5)
     assert len(await ledger.contents()) == 2
+    pool, embedder = ledger.pool, ledger.embedder
+    moves = [
+        await move_memory(pool, embedder, ALICE, key, PUBLIC)
+        for key in (old.key, newer.key)
+    ]
     await ledger.undo(renamed)
     assert await ledger.contents() == [food("sushi", 5)]
+    assert all(one.after for one in await list_changes(pool, ALICE))
+    for moved in moves:
+        assert await ledger.undo(moved) == []
     await ledger.like("udon", ts="4000000001.0", level=9)
     await redo_changes(ledger.pool, ledger.embedder, ALICE, [renamed.id])
     assert await ledger.contents() == [food("udon", 9), food("sushi", 5)]
