@@ -316,7 +316,7 @@ def _change_line(localizer: Localizer, entry: Change, before: str, after: str) -
             return after
         case "updated" if before and before != after:
             return localizer.say("change_updated", what=after, was=before)
-        case "remembered" if entry.kind == PROMISE_KIND:
+        case "remembered" if after and entry.kind == PROMISE_KIND:
             return after
     return localizer.say("change_remembered", what=after)
 
