@@ -50,9 +50,11 @@ _QUOTED_LINE = re.compile(
 _INTRODUCTION = re.compile(
     r"^[^\n]*[:：][^\S\n]*\n(?=[^\S\n]*(?:&gt;|>))", re.MULTILINE
 )
-# ~struck out~ and _slanted_, as Slack's message box writes them.
+# ~struck out~, _slanted_ and *bold*, as Slack's message box writes them.
 _STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
 _SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
+# Bold is also found within a word of a script without spaces.
+_BOLD = re.compile(r"(?<![a-zA-Z0-9*])\*(?=\S)([^*\n]+)(?<=\S)\*(?![a-zA-Z0-9*])")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _CUT = "\ue000"
 # A run of white space is matched only from its start.
@@ -374,8 +376,9 @@ def _compared(address: str, scheme: str) -> str:
 def typed(text: str, bot_user_id: str) -> str:
     """Return only what the person typed: no quoted lines, no code blocks, nothing struck out.
 
-    Code within a line stays, because people write names so: "my team is `core`". A mention of the
-    app, whose user id is `bot_user_id`, is left out. Only this may form a memory.
+    Code within a line stays, because people write names so: "my team is `core`". The marks of code,
+    slanted and bold text are left out, and so is a mention of the app, whose user id is
+    `bot_user_id`. Only this may form a memory.
     `memory.formation.OMITTED` marks what was left out between two typed parts, so that no quote
     joins them.
     """
@@ -385,6 +388,7 @@ def typed(text: str, bot_user_id: str) -> str:
     text = _QUOTED_LINE.sub(_CUT, text)
     text = _STRUCK.sub(f" {_CUT} ", text)
     text = _SLANTED.sub(r"\1", text)
+    text = _BOLD.sub(r"\1", text)
     text = _CODE.sub(r"\1", text)
     text = plain(text, bot_user_id)
     text = _CUTS.sub(f" {OMITTED} ", text)

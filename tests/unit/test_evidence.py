@@ -323,6 +323,21 @@ def test_the_whole_message_is_the_source_of_a_removal() -> None:
     assert evidence.original.key == ("D1", "1.0")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("I love _ramen_, *soba* and `udon`", "I love ramen, soba and udon"),
+        ("My manager is *_Sarah_*.", "My manager is Sarah."),
+        ("私は*抹茶*が好きです", "私は抹茶が好きです"),
+        ("* soba\n* udon", "* soba\n* udon"),
+        ("2*3*4 is 2 * 3 * 4", "2*3*4 is 2 * 3 * 4"),
+    ],
+)
+def test_the_marks_of_styles_are_no_words(text: str, words: str) -> None:
+    """A memory of “*ramen*” would be called so, with its asterisks."""
+    assert typed(text, "B1") == words
+
+
 @pytest.mark.parametrize("frame", ["~{}~", "\n&gt; {}\n", "```{}```"])
 def test_no_quote_joins_parts_that_were_apart(frame: str) -> None:
     """A quote cannot join two typed parts; stored evidence is found with what it left out."""
