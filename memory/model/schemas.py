@@ -287,7 +287,10 @@ register_schemas([*SCHEMAS, KeptLine])
 
 
 FieldRules: TypeAlias = Mapping[str, Any]
-"""The JSON schema of one field of a kind, and whether the field is ``required``."""
+"""The JSON schema of one field of a kind, and whether the field is ``required``.
+
+Of a field that accepts several types it is the schema of the first one, with all in ``anyOf``.
+"""
 
 
 def field_rules(schema: type[BaseModel]) -> dict[str, FieldRules]:
@@ -302,14 +305,17 @@ def field_rules(schema: type[BaseModel]) -> dict[str, FieldRules]:
 
 
 def _resolved(declared: FieldRules, described: FieldRules) -> FieldRules:
-    rules = declared
-    for one in [*declared.get("anyOf", []), *declared.get("allOf", [])]:
-        if one.get("type") != "null":
-            rules = one
-            break
+    alternatives = [
+        one
+        for one in [*declared.get("anyOf", []), *declared.get("allOf", [])]
+        if one.get("type") != "null"
+    ]
+    rules = alternatives[0] if alternatives else declared
     if "$ref" in rules:
         _, _, name = str(rules["$ref"]).rpartition("/")
         rules = described["$defs"][name]
     # The title and the description of the field itself count, not those of its type.
     outer = {key: declared[key] for key in ("title", "description") if key in declared}
+    if len(alternatives) > 1:
+        outer["anyOf"] = alternatives
     return {**rules, **outer}

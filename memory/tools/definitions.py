@@ -89,7 +89,9 @@ def _kind(schema: type[BaseModel]) -> str:
 
 
 def _values(schema: type[BaseModel], name: str, rules: FieldRules) -> str:
-    """Return the values that a field accepts, if it is not free text."""
+    """Return the values that a field accepts, if it is of one type and not free text."""
+    if "anyOf" in rules:
+        return ""
     if "enum" in rules:
         return f" {'|'.join(map(str, rules['enum']))}"
     low = rules.get("minimum")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from memory import SCHEMAS, UserFact, load_schemas, subject
+from memory import SCHEMAS, UserFact, load_schemas, memory_tools, subject
 from memory.formation.tool_definitions import tool_definition
 from memory.model.custom_schemas import checked_schemas
 from memory.model.errors import InvalidSchemas
@@ -27,6 +27,14 @@ class Project(BaseModel):
     client: str
     name: str
     priority: int | None = Field(None, ge=0, le=100)
+
+
+class Part(BaseModel):
+    """A spare part"""
+
+    name: str
+    size: int | str | None = None
+    weight: int | None = None
 
 
 class Pet(BaseModel):
@@ -143,3 +151,10 @@ def test_own_kinds_are_described_to_the_memory_model() -> None:
     function = tool_definition(with_evidence(Project))["function"]
     assert (function["name"], function["description"]) == ("Project", Project.__doc__)
     assert "evidence" in function["parameters"]["required"]
+
+
+def test_a_field_of_several_types_is_described_by_none_of_them() -> None:
+    """The model that replies may write each of them, so it is not told one alone."""
+    _, change = memory_tools((Part,))
+    described = change["parameters"]["properties"]["content"]["description"]
+    assert described.endswith("Part(name, size?, weight? integer) A spare part")
