@@ -60,12 +60,19 @@ class Embedder:
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector for each text, in order; only the `beginning` of a text is embedded.
 
+        Equal texts are embedded once: a memory that was said in public has a row for direct
+        messages, too.
+
         Raises `EmbeddingsUnavailable` if the model does not answer, or its vectors have another
         size.
         """
         if not texts:
             return []
-        return await self._vectors([beginning(text) for text in texts])
+        begun = [beginning(text) for text in texts]
+        distinct = list(dict.fromkeys(begun))
+        vectors = await self._vectors(distinct)
+        found = dict(zip(distinct, vectors, strict=True))
+        return [found[text] for text in begun]
 
     async def _vectors(self, texts: list[str]) -> list[list[float]]:
         """Return the vectors of texts; a refused request is made again in halves.
