@@ -266,7 +266,7 @@ class Former:
         shown = {**memory.content, "sentence": sentence}
         evidence = whole_message(said)
         judged = await self._judge_one(
-            Proposal(kind=memory.kind, content=shown, evidence=evidence)
+            Proposal(kind=memory.kind, content=shown, said=shown, evidence=evidence)
         )
         if judged is None or judged.verdict is None:
             return True
@@ -295,7 +295,9 @@ class Former:
         if evidence is None or not evidence.text:
             return Refusal(reason="no_evidence", kind=KEPT_KIND)
         content = {"text": evidence.text, "decision": decision}
-        asked = Proposal(kind=KEPT_KIND, content=content, evidence=evidence)
+        asked = Proposal(
+            kind=KEPT_KIND, content=content, said=content, evidence=evidence
+        )
         if holds_credentials(evidence.text):
             return asked.refused("secret")
         judged = await self._judge_one(asked)

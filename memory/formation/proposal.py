@@ -130,13 +130,15 @@ class Write(NamedTuple):
 class Proposal:
     """A write or removal that passed the evidence rule, with its verdict once there is one.
 
-    `content` is what the model wrote: for a patch all fields, for a new memory those that differ
-    from their default. `target` is the row that it changes or removes, or, for a new memory, a row
-    about the same thing; None if there is none.
+    `content` is the proposed content, with defaults: a default may name what the memory is about.
+    `said` is the part that the model wrote: for a patch all fields, for a new memory those that
+    differ from their default. `target` is the row that it changes or removes, or, for a new memory,
+    a row about the same thing; None if there is none.
     """
 
     kind: str
     content: Content
+    said: Content
     evidence: Evidence
     target: Memory | None = None
     removes: bool = False
@@ -152,9 +154,7 @@ class Proposal:
         """The new or changed fields."""
         old = self.target.content if self.target else {}
         return {
-            name: value
-            for name, value in self.content.items()
-            if value != old.get(name)
+            name: value for name, value in self.said.items() if value != old.get(name)
         }
 
     def refused(self, reason: Reason) -> Refusal:
@@ -209,10 +209,14 @@ def _read(
         valid = schema.model_validate(_fields(kind, written, target, references))
     except ValidationError:
         return unusable
-    content = valid.model_dump(mode="json", exclude_defaults=target is None)
+    content = valid.model_dump(mode="json")
+    said = content
+    if target is None:
+        said = valid.model_dump(mode="json", exclude_defaults=True)
     proposal = Proposal(
         kind=kind,
         content=content,
+        said=said,
         evidence=evidence,
         target=target,
         removes=level(kind, content) == 0,
@@ -279,6 +283,7 @@ def _removal(
             return Proposal(
                 kind=target.kind,
                 content=target.content,
+                said={},
                 evidence=whole_message(message),
                 target=target,
                 removes=True,

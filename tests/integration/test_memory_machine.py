@@ -331,6 +331,7 @@ class Sequences(RuleBasedStateMachine):
             Proposal(
                 kind=KIND,
                 content=content or {},
+                said=content or {},
                 evidence=evidence,
                 target=target,
                 removes=content is None,

@@ -37,7 +37,14 @@ class Book(BaseModel):
     finished: bool = False
 
 
-SCHEMAS = checked_schemas([UserFact, Pet, Book])
+class Room(BaseModel):
+    """A room that the person books; its subject is `building`, which has a default"""
+
+    building: str = "north"
+    purpose: str | None = None
+
+
+SCHEMAS = checked_schemas([UserFact, Pet, Book, Room])
 
 
 @pytest.fixture
@@ -100,3 +107,15 @@ async def test_default_never_overwrites_a_stored_value(
         await add_memory(pool, embedder, own, "Book", told, source)
     [row] = owner_rows(database, "SELECT value FROM store")
     assert row["value"]["content"] == {**told, "tags": ["sand"], "finished": True}
+
+
+async def test_a_subject_at_its_default_is_the_same_thing(
+    former: Former, model: ScriptedModel, database: str
+) -> None:
+    """There is one memory of it, which what is said later changes."""
+    for purpose in ("reading", "writing"):
+        said = f"I book a room for {purpose}"
+        model.answer([("Room", {"purpose": purpose, "evidence": said})])
+        await former.form(ALICE_DM, words(said))
+    [row] = owner_rows(database, "SELECT value FROM store")
+    assert row["value"]["content"] == {"building": "north", "purpose": "writing"}

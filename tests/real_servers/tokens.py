@@ -170,7 +170,7 @@ def verdict() -> dict[str, Any]:
         ("UserFoodPreference", {"food_name": "udon", "preference": 80}),
     )
     proposals = [
-        Proposal(kind=kind, content=content, evidence=whole_message(said))
+        Proposal(kind=kind, content=content, said=content, evidence=whole_message(said))
         for kind, content in contents
     ]
     asked = [
