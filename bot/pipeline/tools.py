@@ -178,6 +178,7 @@ class Toolbox:
         )
         # Keyed by what they show, so that a repeated request is shown only once.
         self._shown: dict[str, Done] = {}
+        self._shown_list: Position | None = None
         self._calls = 0
         self._switched_off = False
         self._kept = False
@@ -271,6 +272,9 @@ class Toolbox:
             self._shown["forget memories"] = await self._forget_question(
                 Selection(keys=keys)
             )
+        if self._shown_list is not None:
+            # The call may have changed what the list says.
+            self._shown["open"] = await self._newest(self._shown_list)
         return told
 
     def _redacted(self, text: str) -> str:
@@ -318,13 +322,17 @@ class Toolbox:
         elif given.get("list") == "settings":
             opens = Open(form="settings")
         if self._message.audience == DM and isinstance(opens, Position):
-            shown = await newest_done(
-                self._app, self._message.person, self._localizer, opens
-            )
+            self._shown_list = opens
+            self._shown["open"] = await self._newest(opens)
         else:
-            shown = open_done(self._localizer, opens)
-        self._shown["open"] = shown
+            self._shown_list = None
+            self._shown["open"] = open_done(self._localizer, opens)
         return {"shown_privately": True}
+
+    async def _newest(self, position: Position) -> Done:
+        return await newest_done(
+            self._app, self._message.person, self._localizer, position
+        )
 
     async def _ask_about(self, who: str) -> Output:
         asker = self._message.person

@@ -15,6 +15,7 @@ from bot.locale import say
 from bot.memories.data import TABLES
 from bot.pipeline.tools import ACTIONS, MAX_CALLS, SETTINGS_TOOL
 from bot.ui.acts import Forget, Switch
+from memory.tools.definitions import CHANGE_TOOL
 from tests.integration.app import App
 from tests.integration.messages import pressable
 from tests.integration.playground_slack import PersonThread
@@ -147,6 +148,22 @@ async def test_a_list_says_what_is_not_read_yet(app: App) -> None:
     asked = await app.ask(place, "What do you remember?")
     *_, shown = app.shown(asked)
     assert shown["text"].endswith(say("en", "messages_unformed", count=1))
+
+
+async def test_a_list_has_what_a_later_call_remembers(app: App) -> None:
+    """A model may show the list first, and then store what the same message says."""
+    place = app.slack.place()
+    ramen = {"kind": "UserFoodPreference", "food_name": "ramen", "preference": 90}
+    app.script_calls(
+        settings_call("open"),
+        (
+            CHANGE_TOOL,
+            {"action": "create", "content": ramen, "evidence": "I love ramen"},
+        ),
+    )
+    asked = await app.ask(place, "I love ramen. What do you remember?")
+    [shown] = [one for one in app.shown(asked) if "Your Memories" in one["text"]]
+    assert "Likes ramen very much" in shown["text"]
 
 
 def offered(app: App) -> dict[str, list[str]]:
