@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from bot.app import App
-from bot.conversation.turns import read_turn, schedule_formation
+from bot.conversation.turns import form_after, read_turn, schedule_formation
 from bot.locale import Localizer
 from bot.memories.home import publish_later
 from bot.memories.kept_lines import update_lines
@@ -234,11 +234,13 @@ async def undo_forgotten(app: App, click: Click, forgetting: UUID) -> Done:
     async def in_commit(connection: Connection, forgotten_at: datetime) -> None:
         values = {**person.ids, "at": forgotten_at}
         rows = await fetch_rows(connection, _SQL["unform"], values)
-        # Formation also embeds the memories that lack a vector, of whatever audience.
-        audiences = {DM, *(row["audience"] for row in rows)}
+        audiences = {row["audience"] for row in rows}
         for audience in audiences:
             namespace = person.namespace(audience)
             await schedule_formation(app, connection, namespace)
+        # A job of formation also embeds the memories that lack a vector, of whatever audience, even
+        # where nothing is formed.
+        await form_after(app, connection, person.namespace(DM), 0.0)
         await update_lines(app.queue, connection, person)
 
     try:

@@ -73,7 +73,8 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
 
     While the person still writes, another job does it later, after at most `MAX_DELAY_FACTOR` times
     the seconds of quiet; replies of this process that wait for a model go first. Nothing is formed
-    while the person has memory switched off, or if they want to be remembered only when they ask.
+    while the person has memory switched off, if they want to be remembered only when they ask, or
+    with KIOKU_FORMATION=off.
     Words that the model cannot read, although it answers others, are skipped, and the person is
     told. If the model refuses every request, which only the operator can change, the words stay
     until the next attempt, in an hour. Raises `memory.FormationUnavailable` or
@@ -89,9 +90,11 @@ async def form_memories(app: App, team: str, user: str, audience: str) -> None:
         return
     await app.pending_replies.wait_until_none()
     view = memory_view(namespace, shared=await is_shared(app, namespace))
-    while await _form_oldest(app, view):
-        pass
-    # Memories that an outage, or a crash after the commit, left without a vector.
+    if app.settings.formation != "off":
+        while await _form_oldest(app, view):
+            pass
+    # Memories that an outage, a crash after the commit, or the Undo of a forgetting left without a
+    # vector.
     await embed_missing(app.pool, app.embedder, view.person)
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from bot.conversation.turns import FORM_MEMORIES
 from bot.locale import say
+from bot.pipeline.formation import form_memories
 from bot.ui.acts import Forget
 from memory import Person, Selection, open_questions
 from tests.databases import naming
-from tests.integration.app import App
+from tests.integration.app import App, MakeApp
 from tests.integration.messages import pressable
 
 AN_HOUR_AGO = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
@@ -148,3 +149,22 @@ async def test_an_undo_asks_about_what_was_said_differently_since(app: App) -> N
         one for one in await app.memories(said.person) if "ramen" in str(one.content)
     ]
     assert ramen.content["preference"] > 50
+
+
+async def test_what_an_undo_brings_back_is_embedded_where_nothing_is_formed(
+    make_app: MakeApp,
+) -> None:
+    """A job embeds what the Undo itself does not; words that wait stay as they are."""
+    app = await make_app(formation="off", formation_delay=0)
+    place = app.slack.place()
+    who = app.person(place)
+    await app.add(who, "I live in Osaka")
+    await app.ask(place, "I love natto")
+    app.take_jobs(FORM_MEMORIES)
+    done = await app.click(who, Forget(everything=True))
+    await app.click(who, done.undo)
+    app.rows("DELETE FROM store_vectors RETURNING key")
+    [job] = app.take_jobs(FORM_MEMORIES)
+    await form_memories(app.core, **job)
+    assert len(app.rows("SELECT key FROM store_vectors")) == 1
+    assert len(await app.memories(who)) == 1
