@@ -8,7 +8,7 @@ the person's click decides. It also decides where memory needs their consent.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime, time, tzinfo
 from typing import Any, TypeAlias
 
@@ -132,8 +132,9 @@ _KEEP_DEFINITION = function_tool(KEEP_TOOL, _KEEP, _KEPT_PARAMETERS, ["quote"])
 class Toolbox:
     """The tools that the model may call while it answers one message.
 
-    `definitions` are the tools as the Responses API takes them. `localizer` is the person's.
-    `switched_on`: a call has switched memory on.
+    `definitions` are the tools as the Responses API takes them. `localizer` is the person's as far
+    as it is known; for a call `find_localizer` returns it, which may ask Slack. `switched_on`: a
+    call has switched memory on.
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class Toolbox:
         turn: Turn,
         names: MessageNames,
         localizer: Localizer,
+        find_localizer: Callable[[], Awaitable[Localizer]],
     ) -> None:
         message = turn.message
         state = turn.memory_state
@@ -151,6 +153,7 @@ class Toolbox:
         self._message = message
         self._names = names
         self._localizer = localizer
+        self._find_localizer = find_localizer
         in_channel = message.audience != DM and PUBLIC in turn.view.audiences
         formed_later = (
             app.settings.formation != "off" and state.settings.eagerness != "asked"
@@ -253,6 +256,7 @@ class Toolbox:
         given = read_arguments(arguments)
         if given is None:
             return _json(_error("The arguments are not a JSON object."))
+        self._localizer = await self._find_localizer()
         if self._turn.removed:
             # The model sees the message as it was typed; what tools store and send is redacted.
             given = with_texts(given, self._redacted)

@@ -280,7 +280,7 @@ async def _ask_model(
         channel_id=message.channel_id,
     )
     localizer = await _localizer(turn, sink)
-    tools = Toolbox(app, turn, names, localizer)
+    tools = Toolbox(app, turn, names, localizer, sink.localizer)
     if not (question or brought.asks):
         nothing = Prompt(
             question="",
@@ -330,7 +330,10 @@ async def _send(
 
 
 async def _localizer(turn: Turn, sink: ReplySink) -> Localizer:
-    """Return the person's localizer as Slack last said; for somebody new it is asked first."""
+    """Return the person's localizer as Slack last said; for somebody new it is asked first.
+
+    The model does not wait for Slack to say it again.
+    """
     settings = turn.memory_state.settings
     if settings.time_zone is not None:
         return settings.localizer(turn.message.text)

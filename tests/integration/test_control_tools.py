@@ -140,6 +140,22 @@ async def test_what_is_shown_as_the_answer_is_text_where_its_blocks_are_refused(
     assert app.event(asked)["status"] == "answered"
 
 
+async def test_what_is_shown_is_in_the_language_of_the_answer(app: App) -> None:
+    """Somebody who has changed the language of their Slack reads one language, also at once."""
+    place = app.slack.place()
+    await app.ask(place, "hello")
+    app.slack.control("users/update", {"user": place.user, "locale": "ja-JP"})
+    # As after a `user_change` without a locale.
+    app.rows(
+        "UPDATE person_settings SET profile_at = NULL WHERE user_id = %s RETURNING 1",
+        place.user,
+    )
+    app.script_calls(settings_call("open", list="settings"))
+    asked = await app.ask(place, "Open my settings")
+    *_, shown = app.shown(asked)
+    assert shown["text"] == say("ja", "open_line")
+
+
 async def test_a_list_says_what_is_not_read_yet(app: App) -> None:
     """Words of a moment ago are counted below the newest memories."""
     place = app.slack.place()

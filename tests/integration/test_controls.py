@@ -497,7 +497,12 @@ async def begun(app: App, said: Message) -> Toolbox:
     assert waiting is not None
     turn = await begin_turn(app.core, waiting, question=said.text, words=said.text)
     names = MessageNames(app.core.names, said.team_id)
-    return Toolbox(app.core, turn, names, Localizer("en"))
+    localizer = Localizer("en")
+
+    async def find_localizer() -> Localizer:
+        return localizer
+
+    return Toolbox(app.core, turn, names, localizer, find_localizer)
 
 
 @pytest.mark.parametrize(
