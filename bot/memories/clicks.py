@@ -215,6 +215,7 @@ async def _hide(app: App, click: Click, act: Hide) -> Done:
     localizer = click.localizer
     memory = await _memory(app, click, act.key)
     shown = await hide_from_colleagues(app.pool, app.embedder, click.person, act.key)
+    await _update_notices_of(app, click, {act.key})
     line = localizer.say("card_hidden", what=memory_line(localizer, memory))
     again = Redo(ids=tuple(shown))
     undo = explained_button(localizer, "undo_button", again, line)

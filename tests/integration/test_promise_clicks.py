@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from bot.notices import SHOW_NOTICE, add_notice, show_notice
-from bot.ui.acts import ChangePromise, PromiseTo, Snooze, clicked_act
+from bot.ui.acts import ChangePromise, Hide, PromiseTo, Share, Snooze, clicked_act
 from memory import (
     DM,
     Change,
@@ -293,3 +293,28 @@ async def test_a_promise_takes_no_day_that_has_passed(ann: SlackPerson) -> None:
         return str((await ann.memory("Q3")).content["promise"]) == "the Q3 numbers"
 
     await until(is_edited)
+
+
+async def test_the_notice_of_a_kept_promise_follows_what_colleagues_see(
+    ann: SlackPerson,
+) -> None:
+    """Shown to colleagues it says that; once it is hidden, again that the promise was kept."""
+    notice = await told(ann)
+    app, who = ann.app, ann.person
+    key = (await ann.memory("Q3")).key
+
+    async def text() -> str:
+        for job in app.take_jobs(SHOW_NOTICE):
+            await show_notice(app.core, **job)
+        seen = await ann.control(
+            f"channels/dm/messages?as={ann.user}&thread_ts={notice['thread_ts']}"
+        )
+        [found] = [one for one in seen["messages"] if one["ts"] == notice["ts"]]
+        return str(found["text"])
+
+    await app.click(who, ChangePromise(key=key, to="done"))
+    kept = await text()
+    await app.submit(who, await app.click(who, Share(key=key)))
+    assert await text() != kept
+    await app.click(who, Hide(key=key))
+    assert await text() == kept
