@@ -110,8 +110,8 @@ async def export_person(
 
 
 async def _read_part(
-    connection: Connection, part: str, values: Json
-) -> list[dict[str, Any]]:
+    connection: Connection, part: str, values: Mapping[str, Any]
+) -> list[Json]:
     """Return the rows of a part of an export as JSON objects: ids and dates are strings.
 
     They are read a few at a time, so that parsing many long ones does not hold up the event loop.

@@ -18,7 +18,6 @@ from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 
 from memory.metrics import count
-from memory.model import Json
 
 RATE_LIMITED = "ratelimited"
 
@@ -198,7 +197,7 @@ class SlackRetries(AsyncRetryHandler):
 
 def _outcome(
     response: HttpResponse | None, error: Exception | None
-) -> tuple[int, Json, object]:
+) -> tuple[int, Mapping[str, Any], object]:
     """Return the status, headers and content of a response; zero and empty if none came."""
     if isinstance(error, SlackApiError):
         content = getattr(error.response, "data", error.response)
