@@ -53,8 +53,13 @@ _INTRODUCTION = re.compile(
 # ~struck out~, _slanted_ and *bold*, as Slack's message box writes them.
 _STRUCK = re.compile(r"(?<![\w~])~(?=\S)[^~\n]+(?<=\S)~(?![\w~])")
 _SLANTED = re.compile(r"(?<![\w_])_(?=\S)([^_\n]+)(?<=\S)_(?![\w_])")
-# Bold is also found within a word of a script without spaces.
-_BOLD = re.compile(r"(?<![a-zA-Z0-9*])\*(?=\S)([^*\n]+)(?<=\S)\*(?![a-zA-Z0-9*])")
+# Bold is also found within a word of a script without spaces. A sign that would not stand beside
+# the first or last word of bold text shows that the asterisks are of a path, a query or a formula.
+_BOLD = re.compile(
+    r"(?<![^\s(\[{\"'<>_~\u0080-\U0010ffff])\*(?![\s,.;:!?)\]}/])"
+    r"([^*\n]+)"
+    r"(?<![\s(\[{/])\*(?![^\s,.;:!?)\]}\"'<>_~\u0080-\U0010ffff])"
+)
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _CUT = "\ue000"
 # A run of white space is matched only from its start.

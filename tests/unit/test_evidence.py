@@ -330,7 +330,11 @@ def test_the_whole_message_is_the_source_of_a_removal() -> None:
         ("My manager is *_Sarah_*.", "My manager is Sarah."),
         ("私は*抹茶*が好きです", "私は抹茶が好きです"),
         ("* soba\n* udon", "* soba\n* udon"),
+        ('"*Ann*" (*Bo*), *Cy*: *Di* or *Ed*!', '"Ann" (Bo), Cy: Di or Ed!'),
         ("2*3*4 is 2 * 3 * 4", "2*3*4 is 2 * 3 * 4"),
+        ("(a)*(b)*(c) is x*(y)*z", "(a)*(b)*(c) is x*(y)*z"),
+        ("I lint src/*.py and tests/*.py", "I lint src/*.py and tests/*.py"),
+        ("I wrote SELECT *, count(*) there", "I wrote SELECT *, count(*) there"),
     ],
 )
 def test_the_marks_of_styles_are_no_words(text: str, words: str) -> None:
