@@ -134,6 +134,19 @@ class EmptiedDatabase:
         self._conninfo = ""
 
 
+@contextmanager
+def read_only(server: EmbeddedPostgres) -> Iterator[None]:
+    """Let the server take no writes, as after a failover, or when it has run out of space."""
+    with psycopg.connect(server.dsn(), autocommit=True) as owner:
+        owner.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        owner.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            owner.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            owner.execute("SELECT pg_reload_conf()")
+
+
 def login_of(conninfo: str) -> str:
     """Return the conninfo of the user that serves a database of these tests."""
     return psycopg.conninfo.make_conninfo(conninfo, user="kioku_login")

@@ -35,13 +35,39 @@ UNBOUND_LOGIN = (
     " creates that user."
 )
 
-# What PostgreSQL says of a user that it does not let in.
-_REFUSED_USER = (
-    "password",
-    "no pg_hba.conf entry",
-    "authentication failed",
-    "is not permitted to log in",
+_READ_ONLY = (
+    "PostgreSQL answers, but takes no writes: it is a standby, or default_transaction_read_only is"
+    " on. Write the primary's address into DATABASE_URL and DATABASE_OWNER_URL, or let the server"
+    " take writes again."
 )
+_NO_CONNECTION_LEFT = (
+    "PostgreSQL has no connection left for this user: end what holds them, or raise"
+    " max_connections or the limit of the user or database."
+)
+_REFUSED_USER = (
+    "PostgreSQL refuses the user or the password: correct DATABASE_URL and DATABASE_OWNER_URL, or"
+    " run `kioku migrate` if it has not created the user of DATABASE_URL yet."
+)
+_UNKNOWN = (
+    "PostgreSQL knows no such database or user: create it, or correct DATABASE_URL and"
+    " DATABASE_OWNER_URL."
+)
+_UNREACHABLE = (
+    "PostgreSQL could not be reached: check DATABASE_URL and DATABASE_OWNER_URL, and that the"
+    " server runs."
+)
+# What libpq and PostgreSQL say where they give no connection, in the order in which it is tried.
+_WORDS = {
+    "session is read-only": _READ_ONLY,
+    "too many clients": _NO_CONNECTION_LEFT,
+    "too many connections": _NO_CONNECTION_LEFT,
+    "remaining connection slots": _NO_CONNECTION_LEFT,
+    "password": _REFUSED_USER,
+    "no pg_hba.conf entry": _REFUSED_USER,
+    "authentication failed": _REFUSED_USER,
+    "is not permitted to log in": _REFUSED_USER,
+    "does not exist": _UNKNOWN,
+}
 NO_SUCH_MODEL = "set {name} to a model that the server has"
 _TODO_OF_STATUS = {
     401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
@@ -68,23 +94,17 @@ def explained(error: Exception) -> str | None:
             f"PostgreSQL refuses this to the database user ({error.diag.message_primary}): run"
             " `kioku migrate`, with the address of the database's owner in DATABASE_OWNER_URL."
         )
+    if isinstance(error, errors.ReadOnlySqlTransaction):
+        return _READ_ONLY
+    if isinstance(error, errors.DiskFull):
+        return "PostgreSQL's disk is full: give it room."
     if not isinstance(error, OperationalError):
         return None
     text = str(error)  # may quote the address, so it is only searched, never shown
-    if any(words in text for words in _REFUSED_USER):
-        return (
-            "PostgreSQL refuses the user or the password: correct DATABASE_URL and"
-            " DATABASE_OWNER_URL."
-        )
-    if "does not exist" in text:
-        return (
-            "PostgreSQL knows no such database or user: create it, or correct DATABASE_URL and"
-            " DATABASE_OWNER_URL."
-        )
-    return (
-        "PostgreSQL could not be reached: check DATABASE_URL and DATABASE_OWNER_URL, and that the"
-        " server runs."
-    )
+    for words, sentence in _WORDS.items():
+        if words in text:
+            return sentence
+    return _UNREACHABLE
 
 
 def cannot_open(

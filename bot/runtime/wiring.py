@@ -66,6 +66,7 @@ log = logging.getLogger(__name__)
 POOL_SIZE = 12  # the most connections of one process; one connection serves ten people at a time
 _CLOSE_SECONDS = 2.0
 _READY_SECONDS = 2.0
+_REASON_SECONDS = 1.0
 _EMBEDDING_SECONDS = 10.0  # for the size of vectors that is stored
 
 
@@ -304,9 +305,23 @@ async def database_problem(app: App) -> str | None:
     try:
         with transaction_timeout(_READY_SECONDS):
             await check_database(app.pool, app.embedder.space, migrations())
-    except (OperationalError, KiokuMemoryError) as error:
+    except KiokuMemoryError as error:
         return explained(error)
+    except OperationalError as error:
+        return explained(await _reason(str(app.pool.conninfo), error))
     return None
+
+
+async def _reason(conninfo: str, error: Exception) -> Exception:
+    """Return why PostgreSQL gives no connection, which the pool does not say; else `error`."""
+    try:
+        async with asyncio.timeout(_REASON_SECONDS):
+            await check_access(conninfo)
+    except (OperationalError, KiokuMemoryError) as reason:
+        return reason
+    except TimeoutError:
+        pass
+    return error
 
 
 @asynccontextmanager

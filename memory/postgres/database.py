@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor
 from psycopg.abc import Params
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import PipelineStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -41,14 +41,14 @@ _STATEMENT_SETTING = "statement_timeout"
 # Connections of one pool that one person may use at the same time, including those that wait for
 # a row.
 PERSON_CONNECTIONS = 3
-CONNECT_SECONDS = (
+_CONNECT_SECONDS = (
     60  # a database that is resuming from a pause, as Aurora does, takes 30
 )
 
 # Connect to a server that accepts writes, and detect a lost peer within seconds.
 _CONNECTING = {
     "target_session_attrs": "read-write",
-    "connect_timeout": str(CONNECT_SECONDS),
+    "connect_timeout": str(_CONNECT_SECONDS),
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
@@ -106,6 +106,13 @@ async def _configure(connection: Connection) -> None:
         connection.prepare_threshold = _ON_REQUEST
 
 
+def with_usual_options(conninfo: str) -> str:
+    """Return `conninfo` with the usual connection options that it does not set itself."""
+    given = conninfo_to_dict(conninfo)
+    usual = {name: value for name, value in _CONNECTING.items() if name not in given}
+    return make_conninfo(conninfo, **usual)
+
+
 def create_pool(
     conninfo: str,
     *,
@@ -121,8 +128,6 @@ def create_pool(
     ``prepare=True`` are prepared, and none behind a pooler such as PgBouncer. Connection options in
     `conninfo` override the defaults.
     """
-    given = conninfo_to_dict(conninfo)
-    usual = {name: value for name, value in _CONNECTING.items() if name not in given}
 
     async def check(connection: Connection) -> None:
         if not _is_usable(connection):
@@ -131,11 +136,11 @@ def create_pool(
             raise psycopg.OperationalError("The connection was lost while it was idle.")
 
     pool = Pool(
-        conninfo,
+        with_usual_options(conninfo),
         open=False,
         configure=_configure,
         check=check,
-        kwargs={"row_factory": dict_row, "prepare_threshold": None, **usual},
+        kwargs={"row_factory": dict_row, "prepare_threshold": None},
         min_size=min_size,
         max_size=max_size,
         timeout=timeout,

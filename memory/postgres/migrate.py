@@ -17,11 +17,11 @@ from psycopg.rows import DictRow, dict_row
 from memory.model.embedding_space import EmbeddingSpace
 from memory.model.errors import DatabaseNotReady, EmbeddingSpaceMismatch
 from memory.postgres.database import (
-    CONNECT_SECONDS,
     Pool,
     begin,
     fetch_rows,
     transaction,
+    with_usual_options,
 )
 from memory.postgres.requirements import (
     LETTERS,
@@ -255,16 +255,16 @@ async def stored_space(pool: Pool) -> EmbeddingSpace:
 
 
 async def check_access(conninfo: str) -> bool:
-    """Raise unless PostgreSQL answers, is suitable, and lets this user set the application's role.
+    """Raise unless PostgreSQL takes writes, is suitable, and lets this user act as kioku_app.
 
     Returns whether row-level security also applies to the user outside of `transaction`: it does
     not if the user owns the tables, is a superuser or has BYPASSRLS. Uses a single connection,
-    because a pool would retry and log each attempt. Raises `DatabaseNotReady`, and
-    `psycopg.OperationalError` if PostgreSQL cannot be reached.
+    because a pool would retry, log each attempt and not say why none succeeded. Raises
+    `DatabaseNotReady`, and `psycopg.OperationalError` if PostgreSQL gives no connection.
     """
     try:
         async with await AsyncConnection[DictRow].connect(
-            conninfo, connect_timeout=CONNECT_SECONDS, row_factory=dict_row
+            with_usual_options(conninfo), row_factory=dict_row
         ) as connection:
             check_server(connection.info)
             [letters] = await fetch_rows(connection, LETTERS)

@@ -12,7 +12,7 @@ import pytest
 from memory import EmbeddedPostgres
 from memory.postgres import packaged_migrations
 from tests.conftest import Server, json_server
-from tests.databases import SPACE, login_of, owner_rows
+from tests.databases import SPACE, login_of, owner_rows, read_only
 from tests.kioku_process import (
     Ended,
     ended,
@@ -32,6 +32,7 @@ AWAY = (
     "PostgreSQL could not be reached: check DATABASE_URL and DATABASE_OWNER_URL, and that the"
     " server runs."
 )
+READ_ONLY = "PostgreSQL answers, but takes no writes: it is a standby, or default_tra"
 NOWHERE = "postgresql://kioku:hunter2@127.0.0.1:1/kioku"
 
 
@@ -161,7 +162,7 @@ def test_run_says_that_its_host_is_none_of_this_machine(
 
 
 def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
-    """`/readyz` says so while PostgreSQL is away and when it is back; `/healthz` stays."""
+    """`/readyz` says so while PostgreSQL is away or read-only, and when it is back."""
     with EmbeddedPostgres(tmp_path / "database") as postgres:
         settings = {**slack_settings(slack), "DATABASE_URL": postgres.dsn()}
         assert ended(tmp_path, "migrate", **settings).code == 0
@@ -174,6 +175,9 @@ def test_run_tells_whether_it_is_ready(tmp_path: Path, slack: Server) -> None:
             wait_until(lambda: fetched(f"{url}/readyz") == away)
             assert fetched(f"{url}/healthz") == (200, "alive\n")
             postgres.start()
+            wait_until(lambda: fetched(f"{url}/readyz") == (200, "ready\n"))
+            with read_only(postgres):
+                wait_until(lambda: fetched(f"{url}/readyz")[1].startswith(READ_ONLY))
             wait_until(lambda: fetched(f"{url}/readyz") == (200, "ready\n"))
             owner_rows(
                 postgres.dsn(), "DELETE FROM kioku_migrations WHERE name LIKE 'bot/%'"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
@@ -16,7 +16,7 @@ from memory.postgres import (
     transaction,
     transaction_timeout,
 )
-from tests.databases import owner_rows
+from tests.databases import owner_rows, read_only
 from tests.frozen import frozen
 
 INSERT = (
@@ -99,19 +99,6 @@ async def test_idle_connections_that_a_restart_has_closed_are_not_used(
             await work
     assert written(database, "C1")
     assert written(database, "C2")
-
-
-@contextmanager
-def read_only(server: EmbeddedPostgres) -> Iterator[None]:
-    """Let the server take no writes, as after a failover, or when it has run out of space."""
-    with psycopg.connect(server.dsn(), autocommit=True) as owner:
-        owner.execute("ALTER SYSTEM SET default_transaction_read_only = on")
-        owner.execute("SELECT pg_reload_conf()")
-        try:
-            yield
-        finally:
-            owner.execute("ALTER SYSTEM RESET default_transaction_read_only")
-            owner.execute("SELECT pg_reload_conf()")
 
 
 @pytest.mark.slow

@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from cryptography.x509.oid import NameOID
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from bot.config import load_settings
 from bot.runtime.checks import CHECKS
@@ -287,6 +288,30 @@ async def test_each_broken_set_up_has_its_sentence(
             begin = sentence.format(server=set_up.slack.openai_base_url)
             said = await set_up.check(name, **changed)
             assert said.startswith(begin), said
+
+
+STATES = [
+    (
+        "ALTER DATABASE {} SET default_transaction_read_only = on",
+        "✗ PostgreSQL answers, but takes no writes: it is a standby, or default_transaction_read",
+    ),
+    (
+        "ALTER DATABASE {} CONNECTION LIMIT 0",
+        "✗ PostgreSQL has no connection left for this user: end what holds them, or raise",
+    ),
+]
+"""What an operator or a failure does to a database, and what is said of it."""
+
+
+@pytest.mark.parametrize(("statement", "sentence"), STATES)
+async def test_a_database_that_answers_is_not_said_to_be_unreachable(
+    set_up: SetUp, database: str, statement: str, sentence: str
+) -> None:
+    """It says why PostgreSQL is of no use, and what to change."""
+    name = Identifier(str(conninfo_to_dict(database)["dbname"]))
+    owner_rows(database, SQL(statement).format(name))
+    said = await set_up.check("Database")
+    assert said.startswith(sentence), said
 
 
 @pytest.mark.failed_calls(
