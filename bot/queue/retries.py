@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
+
+from bot.logs import fault
+
+log = logging.getLogger(__name__)
 
 
 class RunLater(Exception):
@@ -23,7 +28,7 @@ class Backoff(BaseRetryStrategy):
     """Lets a failed job run again after `base` ** (number of runs) seconds, at most `longest`.
 
     It fails for good after `most` retries; None: never. A job that was cancelled because its
-    process ends runs again at once.
+    process ends runs again at once. Each failure is logged, the last one by procrastinate.
     """
 
     base: int
@@ -41,8 +46,15 @@ class Backoff(BaseRetryStrategy):
         if self.most is not None and job.attempts >= self.most:
             return None
         # After twenty runs `longest` has been reached: a higher power is of no use.
-        wait = self.base ** (min(job.attempts, 20) + 1)
-        return _again_in(min(wait, self.longest))
+        wait = min(self.base ** (min(job.attempts, 20) + 1), self.longest)
+        log.warning(
+            "job %s (%s) failed and runs again in %.0f seconds: %s",
+            job.id,
+            job.task_name,
+            wait,
+            fault(exception),
+        )
+        return _again_in(wait)
 
 
 def _again_in(seconds: float) -> RetryDecision:

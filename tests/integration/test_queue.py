@@ -258,7 +258,7 @@ async def test_a_job_that_puts_itself_off_holds_its_lock(
 async def test_a_job_that_fails_is_run_again_until_it_is_given_up(
     database: str, pool: Pool, queue: Queue, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A failed job is kept for two weeks, and its lock is free. The log has no argument of it."""
+    """It is kept for two weeks, and its lock is free. The log has each failure, no argument."""
     begun: list[str] = []
 
     async def work(label: str) -> None:
@@ -281,6 +281,13 @@ async def test_a_job_that_fails_is_run_again_until_it_is_given_up(
     assert line.startswith(
         f"Job work[{failed['id']}] ended with status: Error, lasted "
     )
+    again = [
+        one.getMessage() for one in caplog.records if one.name == "bot.queue.retries"
+    ]
+    begin = (
+        f"job {failed['id']} (work) failed and runs again in 0 seconds: RuntimeError"
+    )
+    assert [one.startswith(begin) for one in again] == [True] * 3
     age: LiteralString = (
         "UPDATE procrastinate_events SET at = now() - make_interval(days => %s)"
     )
