@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -31,10 +31,14 @@ _QUEUE = "procrastinate"
 _QUOTING = ("aiohttp", "asyncio", "psycopg", "slack_bolt", "slack_sdk")
 
 _WARNING_SECONDS = 60.0
-# asyncio reports this for each connection that it cannot accept for lack of descriptors, thousands
-# of times a second.
-_REPEATED = "socket.accept() out of system resource"
-_REPEATED_SECONDS = 1.0
+# What loggers say several times a second as long as its cause lasts: asyncio for each connection
+# that it cannot accept for lack of descriptors, the others while PostgreSQL is away.
+_REPEATED = {
+    "asyncio": ["socket.accept() out of system resource"],
+    "psycopg.pool": ["error connecting in ", "reconnection attempt in pool "],
+    "bot.queue.manager": ["the queue waits for PostgreSQL"],
+    "bot.conversation.inbox": ["whether a message waits could not be read"],
+}
 
 # Ids of what is being answered or formed.
 _fields: ContextVar[dict[str, str]] = ContextVar("log fields")
@@ -156,19 +160,20 @@ class _Discreet(logging.Filter):
         return library in _OURS or record.levelno >= logging.WARNING
 
 
-class _OncePerSecond(logging.Filter):
-    """Lets only one report a second through that a connection cannot be accepted."""
+class _OncePerMinute(logging.Filter):
+    """Lets one record a minute through of those that begin with the same one of `beginnings`."""
 
-    def __init__(self) -> None:
+    def __init__(self, beginnings: Sequence[str]) -> None:
         super().__init__()
-        self._next = 0.0
+        self._next = dict.fromkeys(beginnings, 0.0)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not str(record.msg).startswith(_REPEATED):
-            return True
-        if record.created < self._next:
-            return False
-        self._next = record.created + _REPEATED_SECONDS
+        for beginning, following in self._next.items():
+            if not str(record.msg).startswith(beginning):
+                continue
+            if record.created < following:
+                return False
+            self._next[beginning] = record.created + _WARNING_SECONDS
         return True
 
 
@@ -194,5 +199,6 @@ def set_up_logging(level: str) -> None:
         handler.setFormatter(_Text())
     handler.addFilter(_Discreet())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # The filter is at the logger, so that dropped records are not counted either.
-    logging.getLogger("asyncio").addFilter(_OncePerSecond())
+    # These filters are at the loggers, so that dropped records are not counted either.
+    for name, beginnings in _REPEATED.items():
+        logging.getLogger(name).addFilter(_OncePerMinute(beginnings))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from aiohttp.http_exceptions import BadStatusLine
 
-from bot.logs import fault, set_up_logging
+from bot.logs import _REPEATED, fault, set_up_logging
 
 
 class Lines:
@@ -37,6 +37,8 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     root.handlers = []
     yield Lines(capsys)
     root.handlers, root.level = handlers, level
+    for name in _REPEATED:
+        logging.getLogger(name).filters.clear()
 
 
 def fail(text: str) -> None:
@@ -191,6 +193,33 @@ async def test_connections_that_cannot_be_accepted_are_logged_once(
         )
     [line] = lines.getvalue().splitlines()
     assert "OSError" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("psycopg.pool", "error connecting in %r: %s"),
+        ("psycopg.pool", "reconnection attempt in pool %r failed after %s sec"),
+        ("bot.queue.manager", "the queue waits for PostgreSQL: %s (%s)"),
+        ("bot.conversation.inbox", "whether a message waits could not be read: %s %s"),
+    ],
+)
+def test_what_repeats_while_postgresql_is_away_is_logged_once_a_minute(
+    lines: Lines, name: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process tries several times a second; any other line of the logger is written."""
+    now = 1_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    monkeypatch.setattr("time.time_ns", lambda: int(now * 1e9))
+    set_up_logging("INFO")
+    log = logging.getLogger(name)
+    for seconds in (0.0, 0.5, 59.0, 61.0, 62.0):
+        now = 1_000.0 + seconds
+        log.warning(message, "pool-1", "refused")
+        log.warning("something else")
+    written = [json.loads(line)["message"] for line in lines.getvalue().splitlines()]
+    assert written.count(message % ("pool-1", "refused")) == 2
+    assert written.count("something else") == 5
 
 
 def test_a_request_that_is_no_http_is_no_error(lines: Lines) -> None:
