@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from bot.app import App
@@ -47,6 +48,11 @@ MODEL_REFUSED_RETRY_SECONDS = 3_600.0
 _SOON_SECONDS = 0.5
 MAX_CHARACTERS = 12_000  # of the words that are formed at once
 _TURNS_AT_ONCE = 20
+
+FormationOutcome: TypeAlias = Literal[
+    "changed", "unchanged", "model_refused", "unavailable"
+]
+"""The outcomes of ``kioku_formations_total``; after the last two the words stay waiting."""
 
 
 class _Overtaken(Exception):
@@ -145,11 +151,11 @@ async def _form_oldest(app: App, view: MemoryView) -> bool:
         except _Overtaken:
             return True
         except MemoryModelRefused:
-            count("formations", outcome="model_refused")
+            _count("model_refused")
             await _try_later(app, view.own)
             return False
         except FormationUnavailable:
-            count("formations", outcome="unavailable")
+            _count("unavailable")
             raise
         _report(formed, len(unformed.words))
     # What was said since has a job of its own.
@@ -233,9 +239,13 @@ async def mark_formed(
     return await read_settings(connection, person)
 
 
+def _count(outcome: FormationOutcome) -> None:
+    count("formations", outcome=outcome)
+
+
 def _report(formed: FormationResult, messages: int) -> None:
     """Count and log the results of a formation."""
-    count("formations", outcome="changed" if formed.changes else "unchanged")
+    _count("changed" if formed.changes else "unchanged")
     for change in formed.changes:
         count("proposals", outcome=change.action)
     for refusal in formed.refused:

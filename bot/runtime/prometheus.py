@@ -25,6 +25,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg import OperationalError
 
 from bot.conversation.turns import Outcome
+from bot.pipeline.formation import FormationOutcome
 from bot.queue.queue import read_queue_state
 from bot.reply_models.failures import Cause
 from bot.runtime.http import serving
@@ -90,6 +91,8 @@ class Metrics(logging.Handler):
             self._counters["errors"].labels(kind)
         for outcome in get_args(Outcome):
             self._counters["turns"].labels(outcome)
+        for outcome in get_args(FormationOutcome):
+            self._counters["formations"].labels(outcome)
         self._gauges = {
             name: Gauge(f"kioku_{name}", text, registry=registry)
             for name, text in GAUGES.items()

@@ -94,6 +94,18 @@ async def test_what_alerts_and_the_dashboard_name_is_a_figure(app: App) -> None:
         assert {re.sub("_(bucket|count|sum)$", "", one) for one in named} <= figures
 
 
+async def test_outcomes_that_alerts_name_begin_with_zero(app: App) -> None:
+    """Prometheus sees no increase in the first value of a figure."""
+    async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
+        seen = values(await scrape(port))
+    alerts = (ROOT / "deploy/monitoring/alerts.yaml").read_text("utf-8")
+    named = re.findall(r'(kioku_\w+)\{(outcome|kind)=~?"([\w|]+)"\}', alerts)
+    assert len(named) > 3
+    for name, label, ones in named:
+        for value in ones.split("|"):
+            assert seen[name, ((label, value),)] == 0
+
+
 async def test_failures_are_counted_by_their_kind(app: App) -> None:
     """A 429 adds to the counter of its method of Slack's, a model that is away to the errors."""
     async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
