@@ -21,6 +21,7 @@ from bot.listeners.events import handle_event
 from bot.listeners.interactions import Interactions
 from bot.logs import fault
 from bot.slack.messages import UNREADABLE, installation_team, sanitize_payload
+from memory.metrics import count
 from memory.postgres import transaction_timeout
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def create_bolt_app(app: App, interactions: Interactions) -> AsyncApp:
 
 
 def answer_to(error: Exception) -> BoltResponse:
-    """Log a failed request and return the answer to Slack.
+    """Log and count a failed request, and return the answer to Slack.
 
     Slack delivers an event up to three times more after a 503 (PostgreSQL is unavailable or busy)
     or a 500 (an error of this app), and stops deliveries to an app that fails too often:
@@ -108,6 +109,7 @@ def answer_to(error: Exception) -> BoltResponse:
     level = logging.WARNING if is_passing or is_acknowledged else logging.ERROR
     log.log(level, "a request from Slack was not carried out: %s", fault(error))
     if is_passing:
+        count("errors", kind="database_away")
         return BoltResponse(
             status=HTTPStatus.SERVICE_UNAVAILABLE, body="Please send it again.\n"
         )

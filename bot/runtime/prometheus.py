@@ -43,7 +43,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("team", "model", "kind"),
     ),
     "errors": (
-        "Failed calls of the model, failed deliveries and failed turns",
+        "Failed calls of the model and of PostgreSQL, failed deliveries and turns",
         ("kind",),
     ),
     "log_records": ("Warnings and errors in the log", ("level", "logger")),

@@ -9,7 +9,9 @@ import re
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
+from psycopg.errors import DiskFull
 
+from bot.listeners.bolt_app import answer_to
 from bot.runtime.prometheus import serving_metrics
 from memory import EmbeddedPostgres
 from tests.conftest import ROOT
@@ -107,15 +109,17 @@ async def test_outcomes_that_alerts_name_begin_with_zero(app: App) -> None:
 
 
 async def test_failures_are_counted_by_their_kind(app: App) -> None:
-    """A 429 adds to the counter of its method of Slack's, a model that is away to the errors."""
+    """A 429 adds to the counter of its method of Slack's, what is away to the errors."""
     async with serving_metrics(app.pool, "127.0.0.1", 0) as port:
         app.slack.fault("chat.startStream", error="ratelimited", retry_after=1, times=1)
         await app.ask(app.slack.place(), "I like ramen")
         app.fault(status=500, times=2)
         await app.ask(app.slack.place(), "I like ramen")
+        answer_to(DiskFull())
         seen = values(await scrape(port))
     assert seen["kioku_slack_rate_limits_total", (("method", "chat.startStream"),)] == 1
     assert seen["kioku_errors_total", (("kind", "model_down"),)] == 1
+    assert seen["kioku_errors_total", (("kind", "database_away"),)] == 1
 
 
 async def test_it_answers_while_postgresql_does_not(
