@@ -22,6 +22,7 @@ from bot.runtime.database_addresses import database
 from bot.runtime.http import WARNING
 from bot.runtime.manifest import manifest_scopes
 from bot.runtime.model_checks import check_replies
+from bot.runtime.oauth import InstallationStore
 from bot.runtime.problems import (
     APP_TOKEN,
     BOT_TOKEN,
@@ -139,7 +140,7 @@ async def _raise_warnings(settings: Settings) -> None:
 
 
 async def check_database(settings: Settings) -> str:
-    """Check that the database is set up, uses the right model and login, and is being served."""
+    """Check that the database is set up, fits the model, login and keys, and is being served."""
     folder = settings.data_dir.resolve()
     if settings.database_url is None and not EmbeddedPostgres(folder).exists():
         return f"The first `kioku up` makes one in {folder}."
@@ -153,6 +154,8 @@ async def check_database(settings: Settings) -> str:
                 )
         async with open_pool(addresses.login, space) as pool:
             state = await read_operating_state(pool)
+            if settings.secret_key is not None:
+                await InstallationStore(pool, settings).check()
     if not bound:
         raise Problem(UNBOUND_LOGIN)
     oldest = state["oldest_message_seconds"]

@@ -31,7 +31,7 @@ from bot.runtime.manifest import manifest_scopes
 from bot.runtime.problems import Problem
 from bot.slack.client import SLACK_FAULTS, SlackClient
 from bot.slack.messages import Installation
-from bot.workspaces import token_accepted
+from bot.workspaces import teams_with_tokens, token_accepted
 from memory import Pool
 from memory.postgres import execute_statement, load_statements, transaction
 
@@ -76,6 +76,11 @@ class InstallationStore(AsyncInstallationStore, AsyncOAuthStateStore):
                 _SQL["store_tokens"], self._tokens(team_id, installation)
             )
         log.info("the app was installed in workspace %s", team_id)
+
+    async def check(self) -> None:
+        """Raise `Problem` unless each stored token can be decrypted. Rotates none."""
+        for team in await teams_with_tokens(self._pool):
+            await self._stored(team)
 
     async def find(self, team_id: str) -> Installation | None:
         """Return the installation of a team, with a token that works, or None.

@@ -37,7 +37,6 @@ from bot.workspaces import (
     installation_from,
     purge_due,
     single_installation,
-    teams_with_tokens,
     token_accepted,
 )
 from memory import (
@@ -285,8 +284,7 @@ async def _find_space(
 async def _find_stored(settings: Settings, pool: Pool) -> FindInstallation:
     """Return what finds the installations made with OAuth; each stored token can be decrypted."""
     store = InstallationStore(pool, settings)
-    for team in await teams_with_tokens(pool):
-        await store.find(team)
+    await store.check()
     return store.find
 
 

@@ -19,6 +19,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings
+from bot.runtime.checks import check_database
 from bot.runtime.oauth import STATE_SECONDS, InstallationStore
 from bot.runtime.problems import Problem
 from bot.runtime.service import open_service
@@ -563,7 +564,7 @@ async def test_a_rotation_that_hangs_holds_up_no_other_workspace(
 async def test_a_key_that_does_not_decrypt_ends_the_start(
     slack: Slack, stand_in: Server, database: str, pool: Pool
 ) -> None:
-    """With the old key behind the new one everything can be read.
+    """With the old key behind the new one everything can be read. `kioku doctor` says the same.
 
     Rows that were due while no process ran are deleted by any start, also one that ends so.
     """
@@ -579,6 +580,15 @@ async def test_a_key_that_does_not_decrypt_ends_the_start(
         async with running(slack, stand_in, database, secret_key=SecretStr(KEYS[1])):
             pass
     assert owner_rows(database, "SELECT 1 FROM listening WHERE team_id = 'TGONE'") == []
+    for keys in (KEYS[1:], KEYS):
+        address = SecretStr(login_of(database))
+        given = {"database_url": address, "secret_key": SecretStr(",".join(keys))}
+        settings = settings_of(slack, stand_in, 1, **given)
+        if keys == KEYS:
+            assert "up to date" in await check_database(settings)
+            continue
+        with pytest.raises(Problem, match="KIOKU_SECRET_KEY does not decrypt"):
+            await check_database(settings)
     found = await store_over(slack, pool, KEYS[1], KEYS[0]).find(team)
     assert found is not None
     assert found.bot_token == token
