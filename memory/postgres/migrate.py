@@ -228,11 +228,14 @@ def _compare(rows: Sequence[DictRow], space: EmbeddingSpace) -> None:
     stored = _stored_space(rows)
     if stored != space:
         [row] = rows
+        back = f"set KIOKU_EMBEDDING_MODEL={stored.model}"
+        if stored.model == space.model:
+            back = "name the server that has that one in KIOKU_EMBEDDING_BASE_URL"
         raise EmbeddingSpaceMismatch(
             f"The stored memories were embedded with {stored.model} ({stored.dimensions}"
-            f" dimensions), but {space.model} ({space.dimensions}) is configured: set"
-            f" KIOKU_EMBEDDING_MODEL={stored.model}, or embed all memories again with"
-            " `kioku migrate --yes`, or use another database or KIOKU_DATA_DIR.",
+            f" dimensions), but {space.model} ({space.dimensions}) is configured: {back}, or embed"
+            " all memories again with `kioku migrate --yes`, or use another database or"
+            " KIOKU_DATA_DIR.",
             stored,
             empty=row["empty"],
         )

@@ -112,20 +112,24 @@ def test_tables_of_others_are_not_granted(empty_database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "space",
+    ("space", "todo"),
     [
-        EmbeddingSpace("other-model", SPACE.dimensions),
-        EmbeddingSpace(SPACE.model, 1536),
+        (
+            EmbeddingSpace("other-model", SPACE.dimensions),
+            f"set KIOKU_EMBEDDING_MODEL={SPACE.model}",
+        ),
+        (
+            EmbeddingSpace(SPACE.model, 1536),
+            "name the server that has that one in KIOKU_EMBEDDING_BASE_URL",
+        ),
     ],
     ids=["model", "size"],
 )
 async def test_another_embedding_is_refused(
-    database: str, space: EmbeddingSpace
+    database: str, space: EmbeddingSpace, todo: str
 ) -> None:
     """Another model or size than the stored one is refused with what to write instead."""
-    sentence = (
-        f"set KIOKU_EMBEDDING_MODEL={SPACE.model}, or embed all memories again with"
-    )
+    sentence = f"{todo}, or embed all memories again with"
     with pytest.raises(EmbeddingSpaceMismatch, match=sentence):
         migrate(database, space, migrations())
     async with opened(database) as pool:
