@@ -11,7 +11,7 @@ import openai
 
 from memory.metrics import step
 from memory.model.embedding_space import EmbeddingSpace
-from memory.model.errors import EmbeddingsUnavailable
+from memory.model.errors import EmbeddingsUnavailable, name_in
 
 # The models take 8,192 tokens, and a token is at least one byte. Two are left for servers whose
 # tokenizer adds one at either end.
@@ -109,8 +109,8 @@ class Embedder:
             vectors = [_numbers(item.embedding) for item in answer.data]
         except _NO_ANSWER as fault:
             raise EmbeddingsUnavailable(
-                f"The embedding model {self.space.model} did not answer:"
-                " check OPENAI_API_KEY and OPENAI_BASE_URL."
+                f"The embedding model {self.space.model} did not answer ({_named(fault)}):"
+                " check its name, and its server's address and key."
             ) from fault
         sizes = {len(vector) for vector in vectors}
         if len(vectors) != len(texts) or sizes != {self.space.dimensions}:
@@ -153,6 +153,14 @@ def _refuses_texts(fault: BaseException | None) -> bool:
     )
 
 
+def _named(fault: Exception) -> str:
+    """Return the HTTP status and code with which a server failed, or the type of the error."""
+    if not isinstance(fault, openai.APIStatusError):
+        return type(fault).__name__
+    status = f"HTTP {fault.status_code}"
+    return ", ".join(filter(None, (status, name_in(fault.code))))
+
+
 async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSpace:
     """Return the space of `model`; for an unlisted model, one request determines its dimensions.
 
@@ -165,8 +173,8 @@ async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSp
         vector = _numbers(answer.data[0].embedding)
     except _NO_ANSWER as fault:
         raise EmbeddingsUnavailable(
-            f"The embedding model {model} did not answer, so its size is not known:"
-            " check KIOKU_EMBEDDING_MODEL, OPENAI_API_KEY and OPENAI_BASE_URL."
+            f"The embedding model {model} did not answer ({_named(fault)}), so its size is not"
+            " known: check its name, and its server's address and key."
         ) from fault
     return EmbeddingSpace(model, len(vector))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, TypeAlias
@@ -21,6 +20,7 @@ from memory.model.errors import (
     FormationUnavailable,
     MemoryModelRefused,
     WordsUnreadable,
+    name_in,
 )
 from memory.model.text import Json, clean_content
 from memory.model.thoughts import without_thoughts
@@ -59,7 +59,6 @@ _MAY_BE_THE_REQUEST = frozenset({400, 404, 405, 413, 422, _NOT_IMPLEMENTED})
 _How: TypeAlias = Literal["away", "setup", "refused", "broken", "slow", "endless"]
 # What the packages raise while they read an answer of another form.
 _UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
-_NAME = re.compile(r"[\w.\[\]-]{1,60}")
 
 # The limit of an answer, because small models repeat themselves without end. A model that thinks
 # needs more, and gets it after it has been cut off once.
@@ -327,7 +326,7 @@ def _failure(fault: Exception, model: str) -> Exception:
     if code:
         why += f", {code}"
     if status is not None and _is_refusal(status, code):
-        param = _name(getattr(fault, "param", None))
+        param = name_in(getattr(fault, "param", None))
         refused = MemoryModelRefused(model, status=status, code=code, param=param)
         how: _How = "refused" if status in _MAY_BE_THE_REQUEST else "setup"
         return _CallFailed(how, why, refused)
@@ -385,7 +384,7 @@ def _status(fault: BaseException | None) -> int | None:
 
 def _code(fault: Exception) -> str:
     """Return the error code of a failed call; "" if it has none."""
-    return _name(getattr(fault, "code", None)) or _name(_reported_code(fault))
+    return name_in(getattr(fault, "code", None)) or name_in(_reported_code(fault))
 
 
 def _reported_code(fault: BaseException | None) -> object:
@@ -399,13 +398,6 @@ def _reported_code(fault: BaseException | None) -> object:
     if isinstance(error, dict):
         return error.get("code")
     return getattr(error, "code", None)
-
-
-def _name(value: object) -> str:
-    """Return an error code or parameter; "" if it may be a text."""
-    if isinstance(value, str) and _NAME.fullmatch(value):
-        return value
-    return ""
 
 
 def _resendable(answer: AIMessage) -> AIMessage:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from memory.model.embedding_space import EmbeddingSpace
 
+_NAME = re.compile(r"[\w.\[\]-]{1,60}")
+
 
 class KiokuMemoryError(Exception):
     """Base class of this package's exceptions; the message is for the operator."""
+
+
+def logged(error: BaseException) -> str:
+    """Return what a log says of an error: the message of this package's own, or else the type."""
+    return str(error) if isinstance(error, KiokuMemoryError) else type(error).__name__
+
+
+def name_in(value: object) -> str:
+    """Return an error code or parameter of an API; "" if it may be a text."""
+    if isinstance(value, str) and _NAME.fullmatch(value):
+        return value
+    return ""
 
 
 class InvalidNamespace(KiokuMemoryError):

@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 from memory.embeddings.embedder import Embedder, literal
 from memory.metrics import step
 from memory.model.embedding_space import EmbeddingSpace
-from memory.model.errors import EmbeddingsUnavailable
+from memory.model.errors import EmbeddingsUnavailable, logged
 from memory.model.namespace import MemoryView
 from memory.model.schemas import INSTRUCTION_KIND
 from memory.postgres.database import Pool, Query, person_statement
@@ -134,9 +134,7 @@ async def nearest_or_newest(
         async with asyncio.timeout(seconds):
             found = await nearest_memories(pool, embedder, view, [text], limit)
     except (EmbeddingsUnavailable, TimeoutError) as error:
-        _log.warning(
-            "memories were recalled without a search: %s", type(error).__name__
-        )
+        _log.warning("memories were recalled without a search: %s", logged(error))
     if found:
         return Recalled(nearest=tuple(found))
     return Recalled(

@@ -17,7 +17,12 @@ from psycopg import DataError
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder, literal
-from memory.model.errors import ChangedSince, ChangeGone, EmbeddingsUnavailable
+from memory.model.errors import (
+    ChangedSince,
+    ChangeGone,
+    EmbeddingsUnavailable,
+    logged,
+)
 from memory.model.namespace import Person, kept_audience, kept_channel
 from memory.model.person_message import PersonMessage
 from memory.model.schemas import KEPT_KIND
@@ -132,7 +137,7 @@ async def nearest_kept(
     try:
         [vector] = await embedder.embed([text])
     except EmbeddingsUnavailable as error:
-        _log.warning("what is kept was read without a search: %s", type(error).__name__)
+        _log.warning("what is kept was read without a search: %s", logged(error))
         return []
     values = {
         **asdict(embedder.space),

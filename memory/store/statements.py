@@ -19,7 +19,7 @@ from psycopg import OperationalError
 from psycopg.rows import DictRow
 
 from memory.embeddings.embedder import Embedder
-from memory.model.errors import EmbeddingsUnavailable
+from memory.model.errors import EmbeddingsUnavailable, logged
 from memory.model.namespace import DM, Person, is_shown_by_click
 from memory.model.schemas import KEPT_KIND, Subject, fields_with_value, kind_and_subject
 from memory.model.statement import MessageKey, Statement, View, current, since_removal
@@ -57,7 +57,7 @@ async def writing(
         async with asyncio.timeout(_EMBED_SECONDS):
             await embed_missing(pool, embedder, person, while_somebody_waits=True)
     except (EmbeddingsUnavailable, OperationalError, TimeoutError) as error:
-        _log.warning("memories were not embedded: %s", type(error).__name__)
+        _log.warning("memories were not embedded: %s", logged(error))
 
 
 @asynccontextmanager

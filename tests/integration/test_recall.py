@@ -164,7 +164,11 @@ async def test_how_to_answer_and_what_may_harm_is_always_recalled(
             pool, model_embedder, own, "the topic 0", is_large=True
         )
         assert at_once == found
-    warning = "memories were recalled without a search: EmbeddingsUnavailable"
+    warning = (
+        "memories were recalled without a search: The embedding model"
+        f" {model_embedder.space.model} did not answer (HTTP 500): check its name, and"
+        " its server's address and key."
+    )
     assert (warning in caplog.messages) == found.newest_only
     with pytest.raises(EmbeddingsUnavailable) if down else nullcontext():
         assert await nearest_memories(pool, model_embedder, own, ["unheard of"], 9)
