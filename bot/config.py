@@ -136,10 +136,15 @@ _Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 class ModelServer(NamedTuple):
-    """A model's server: its address, and the key to send, a placeholder if none is needed."""
+    """A model's server: its address, and the key to send, a placeholder if none is needed.
+
+    The last two are the settings in which an operator writes them.
+    """
 
     base_url: str
     key: str
+    address_setting: str = "OPENAI_BASE_URL"
+    key_setting: str = "OPENAI_API_KEY"
 
 
 class Settings(BaseModel):
@@ -246,20 +251,29 @@ class Settings(BaseModel):
     @property
     def memory_server(self) -> ModelServer:
         """Return where the memory model is, if it speaks OpenAI's API."""
-        return self._server(self.memory_base_url, self.memory_api_key)
+        return self._server("KIOKU_MEMORY", self.memory_base_url, self.memory_api_key)
 
     @property
     def embedding_server(self) -> ModelServer:
         """Return where the embedding model is."""
-        return self._server(self.embedding_base_url, self.embedding_api_key)
+        return self._server(
+            "KIOKU_EMBEDDING", self.embedding_base_url, self.embedding_api_key
+        )
 
-    def _server(self, base_url: str | None, api_key: SecretStr | None) -> ModelServer:
-        """Return a server, by default the replies' one, whose key no other server gets."""
+    def _server(
+        self, prefix: str, base_url: str | None, api_key: SecretStr | None
+    ) -> ModelServer:
+        """Return a server, by default the replies' one, whose key no other server gets.
+
+        The names of its settings begin with `prefix`.
+        """
         server = self.reply_server
+        key_setting = f"{prefix}_API_KEY"
         if base_url is not None:
-            server = ModelServer(base_url, NO_KEY)
+            server = ModelServer(base_url, NO_KEY, f"{prefix}_BASE_URL", key_setting)
         if api_key is not None:
-            server = server._replace(key=api_key.get_secret_value())
+            key = api_key.get_secret_value()
+            server = server._replace(key=key, key_setting=key_setting)
         return server
 
 

@@ -14,7 +14,7 @@ import aiohttp
 import openai
 
 from bot import VERSION
-from bot.config import Settings
+from bot.config import ModelServer, Settings
 from bot.logs import fault
 from bot.network import in_url
 from bot.runtime.ask_slack import ask_slack
@@ -48,7 +48,7 @@ from memory import (
     embedding_space,
 )
 from memory.formation import calls_memory_tools
-from memory.model import WordsUnreadable
+from memory.model import WordsUnreadable, provider_and_name
 from memory.postgres import check_access
 
 Check: TypeAlias = Callable[[Settings], Coroutine[None, None, str]]
@@ -189,7 +189,8 @@ async def check_embeddings(settings: Settings) -> str:
     if not settings.has_model:
         return "No model makes embeddings: `kioku up` searches with the stand-in."
     model = settings.embedding_model
-    server = without_secrets(settings.embedding_server.base_url)
+    server = settings.embedding_server
+    address = without_secrets(server.base_url)
     try:
         async with open_model_clients(settings, seconds=_ASK_SECONDS) as clients:
             space = await embedding_space(clients.embeddings, model)
@@ -197,28 +198,40 @@ async def check_embeddings(settings: Settings) -> str:
     except EmbeddingsUnavailable as failed:
         error = failed.__cause__
         if isinstance(error, openai.APIStatusError):
-            what = f"{server}: {model}"
+            what = f"{address}: {model}"
             setting = "KIOKU_EMBEDDING_MODEL"
-            raise _refused(what, setting, error.status_code, error.code) from None
+            raise _refused(
+                what, setting, server, error.status_code, error.code
+            ) from None
         raise Problem(
-            f"No vectors from {server}: check {way_to(server)}, and KIOKU_EMBEDDING_BASE_URL."
+            f"No vectors from {address}: check {way_to(address)}, and {server.address_setting}."
         ) from error
-    return f"{model} at {server} makes vectors of {space.dimensions} numbers, of long texts too."
+    return f"{model} at {address} makes vectors of {space.dimensions} numbers, of long texts too."
 
 
-def _refused(what: str, setting: str, status: int, code: str | None) -> Problem:
+def _refused(
+    what: str, setting: str, server: ModelServer, status: int, code: str | None
+) -> Problem:
     """Return the problem of a refused request to a model, which `setting` names."""
     told = f"HTTP {status}"
     # Some servers send the status as the code.
     if code and str(code) != str(status):
         told += f", {code}"
-    return model_refused(what, told, setting, status=status, todo=_TODO.get(status))
+    return model_refused(
+        what,
+        told,
+        setting,
+        status=status,
+        todo=_TODO.get(status),
+        key=server.key_setting,
+    )
 
 
 async def check_remembering(settings: Settings) -> str:
     """Let the memory model call a tool for an invented sentence; nothing is stored."""
     model = settings.memory_model
     setting = "KIOKU_MEMORY_MODEL"
+    server = settings.memory_server
     if not settings.has_model or settings.formation == "off":
         return "No model forms memories."
     try:
@@ -227,13 +240,20 @@ async def check_remembering(settings: Settings) -> str:
                 create_chat_model(settings, clients.memories)
             )
     except MemoryModelRefused as refused:
-        raise _refused(model, setting, refused.status, refused.code) from None
+        raise _refused(model, setting, server, refused.status, refused.code) from None
     except WordsUnreadable:
         raise Problem(
             f"{model} cannot read an example: set {setting} to another."
         ) from None
     except FormationUnavailable as away:
-        raise Problem(f"{model}: {str(away).rstrip('.')}; try again later.") from None
+        if provider_and_name(settings.memory_model_name)[0] != "openai":
+            told = str(away).rstrip(".")
+            raise Problem(f"{model}: {told}; try again later.") from None
+        address = without_secrets(server.base_url)
+        raise Problem(
+            f"{model} at {address} forms no memory: check {way_to(address)}, and"
+            f" {server.address_setting}, or try again later. {away}"
+        ) from None
     if way is None:
         raise Problem(
             f"{model} writes no memory of an example: set {setting} to another."

@@ -70,7 +70,7 @@ _WORDS = {
 }
 NO_SUCH_MODEL = "set {name} to a model that the server has"
 _TODO_OF_STATUS = {
-    401: "write a valid key into OPENAI_API_KEY, or that of the model's provider",
+    401: "write a valid key into {key}, or that of the model's provider",
     403: "allow the model for this key, or set {name} to another",
     404: NO_SUCH_MODEL,
 }
@@ -131,16 +131,23 @@ def _is_about_host(error: Exception) -> bool:
 
 
 def model_refused(
-    what: str, told: str, name: str, *, status: int | None, todo: str | None = None
+    what: str,
+    told: str,
+    name: str,
+    *,
+    status: int | None,
+    todo: str | None = None,
+    key: str = "OPENAI_API_KEY",
 ) -> Problem:
     """Return the problem of a model whose server refuses requests, as `told` by the server.
 
-    `name` is the setting that names the model. Without `todo` the HTTP status says what to do.
+    `name` and `key` are the settings of the model's name and key. Without `todo` the HTTP status
+    says what to do.
     """
     if todo is None:
         another = "set {name} to another model, or look into the server's log"
         todo = _TODO_OF_STATUS.get(status or 0, another)
-    return Problem(f"{what} is refused ({told}): {todo.format(name=name)}.")
+    return Problem(f"{what} is refused ({told}): {todo.format(name=name, key=key)}.")
 
 
 def without_secrets(url: str) -> str:

@@ -145,7 +145,7 @@ def test_it_goes_on_after_each_problem(tmp_path: Path) -> None:
         "✗ Database: PostgreSQL could not be reached: check DATABASE_URL and DATABASE_OWNER_URL",
         "✗ Model: No answer from http://127.0.0.1:1/v1: check the network, a proxy that may be nee",
         "✗ Embeddings: No vectors from http://127.0.0.1:1/v1: check the network, a proxy that may",
-        "✗ Remembering: gpt-6-luna: The memory model did not answer (",
+        "✗ Remembering: gpt-6-luna at http://127.0.0.1:1/v1 forms no memory: check the network, a",
         "",
         "Begin with the first ✗.",
     ]
@@ -270,6 +270,25 @@ BROKEN: list[tuple[str, Mapping[str, str], str]] = [
         {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"},
         "✗ No answer from http://127.0.0.1:1/v1: check the network, a proxy that may be needed"
         " (HTTPS_PROXY), and OPENAI_BASE_URL.",
+    ),
+    (
+        "Embeddings",
+        {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"},
+        "✗ No vectors from http://127.0.0.1:1/v1: check the network, a proxy that may be needed"
+        " (HTTPS_PROXY), and OPENAI_BASE_URL.",
+    ),
+    (
+        "Embeddings",
+        {"KIOKU_EMBEDDING_BASE_URL": "http://127.0.0.1:1/v1"},
+        "✗ No vectors from http://127.0.0.1:1/v1: check the network, a proxy that may be needed"
+        " (HTTPS_PROXY), and KIOKU_EMBEDDING_BASE_URL.",
+    ),
+    (
+        "Remembering",
+        {"KIOKU_MEMORY_BASE_URL": "http://127.0.0.1:1/v1"},
+        "✗ gpt-6-luna at http://127.0.0.1:1/v1 forms no memory: check the network, a proxy that may"
+        " be needed (HTTPS_PROXY), and KIOKU_MEMORY_BASE_URL, or try again later. The memory model"
+        " did not answer (",
     ),
     ("Remembering", {"KIOKU_FORMATION": "off"}, "No model forms memories."),
 ]
