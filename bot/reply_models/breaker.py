@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, TypeAlias
 
 from bot.reply_models.failures import Cause
+from memory.metrics import count
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ class CircuitBreaker:
     such as a picture for a model that reads none. While the model is unsure, all callers wait for
     one shared probe. While it is away, callers wait only during a probe, which is sent every
     `PROBE_SECONDS` at most. A probe that times out proves nothing, unless the failed request timed
-    out, too: a server with one place may be busy.
+    out, too: a server with one place may be busy. Any other failed probe is counted as a failed
+    request is, because no request is sent meanwhile.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class CircuitBreaker:
         if result == "answered" or shows_nothing:
             self._state = "answering"
             return
+        count("errors", kind=self.cause)
         if self._state == "unsure":
             log.warning("the model answers no other request either: messages wait")
         self._state = "away"

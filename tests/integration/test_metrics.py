@@ -118,7 +118,8 @@ async def test_failures_are_counted_by_their_kind(app: App) -> None:
         answer_to(DiskFull())
         seen = values(await scrape(port))
     assert seen["kioku_slack_rate_limits_total", (("method", "chat.startStream"),)] == 1
-    assert seen["kioku_errors_total", (("kind", "model_down"),)] == 1
+    # The request, and the probe after it.
+    assert seen["kioku_errors_total", (("kind", "model_down"),)] == 2
     assert seen["kioku_errors_total", (("kind", "database_away"),)] == 1
 
 

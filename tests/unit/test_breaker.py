@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from bot.reply_models.breaker import PROBE_SECONDS, CircuitBreaker, Probed
+from memory.metrics import recorded
 
 
 class Model:
@@ -47,13 +48,20 @@ async def test_a_request_that_always_fails_keeps_nobody_else_waiting() -> None:
 
 
 async def test_a_model_that_is_away_is_probed_once_an_interval() -> None:
-    """Whoever asks meanwhile is refused at once, and told why; the first answer ends it."""
+    """Whoever asks is refused at once, and told why; the first answer ends it. Probes count."""
     model = Model()
     model.breaker.failed("model_loading")
     let_through = []
-    for _ in range(3):
-        let_through += [await model.breaker.admit() for _ in range(5)]
-        model.now += PROBE_SECONDS
+    counted: list[tuple[str, float, dict[str, str]]] = []
+
+    def count(name: str, amount: float, labels: dict[str, str]) -> None:
+        counted.append((name, amount, labels))
+
+    with recorded(lambda _, __: None, count):
+        for _ in range(3):
+            let_through += [await model.breaker.admit() for _ in range(5)]
+            model.now += PROBE_SECONDS
+    assert counted == [("errors", 1, {"kind": "model_loading"})] * 3
     assert let_through == [False] * 15
     assert (model.probes, model.breaker.cause) == (3, "model_loading")
     model.result = "answered"
