@@ -17,6 +17,7 @@ from bot import VERSION
 from bot.config import ModelServer, Settings
 from bot.logs import fault
 from bot.network import in_url
+from bot.reply_models.failures import failure_of_code
 from bot.runtime.ask_slack import ask_slack
 from bot.runtime.database_addresses import database
 from bot.runtime.http import WARNING
@@ -28,6 +29,7 @@ from bot.runtime.problems import (
     BOT_TOKEN,
     NO_EVENTS,
     NO_MODEL,
+    TODO_OF_CAUSE,
     UNBOUND_LOGIN,
     Problem,
     explained,
@@ -53,11 +55,11 @@ from memory.postgres import check_access
 
 Check: TypeAlias = Callable[[Settings], Coroutine[None, None, str]]
 
-_TODO = {
-    501: "start a server that makes embeddings (llama.cpp's: `--embeddings`), and name it in"
-    " KIOKU_EMBEDDING_BASE_URL",
-    429: "add credit to the provider's account",
-}
+_NOT_IMPLEMENTED = 501
+_NO_EMBEDDINGS = (
+    "start a server that makes embeddings (llama.cpp's: `--embeddings`), and name it in"
+    " KIOKU_EMBEDDING_BASE_URL"
+)
 # A server that listens on all addresses is asked at one of them.
 _THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
 _READY_SECONDS = 5.0
@@ -217,13 +219,11 @@ def _refused(
     # Some servers send the status as the code.
     if code and str(code) != str(status):
         told += f", {code}"
+    todo = TODO_OF_CAUSE.get(failure_of_code(code, status=status).cause)
+    if status == _NOT_IMPLEMENTED:
+        todo = _NO_EMBEDDINGS
     return model_refused(
-        what,
-        told,
-        setting,
-        status=status,
-        todo=_TODO.get(status),
-        key=server.key_setting,
+        what, told, setting, status=status, todo=todo, key=server.key_setting
     )
 
 

@@ -30,6 +30,7 @@ from bot.reply_models.failures import ReplyFailed, failure_of, lacks_endpoint
 from bot.reply_models.requests import Items, ModelRequests
 from bot.runtime.problems import (
     NO_SUCH_MODEL,
+    TODO_OF_CAUSE,
     Problem,
     model_refused,
     way_to,
@@ -77,10 +78,6 @@ _PICTURE: Final = AttachedFile(
 _CALL_ID: Final = "call_000000001"
 _PATHS: Final = {"responses": "Responses API", "chat": "/chat/completions"}
 _OTHER_API: Final = {"responses": "chat", "chat": "responses"}
-_TODO: Final[Mapping[str, str]] = {
-    "model_quota": "add credit to the provider's account",
-    "model_busy": "wait a minute, or raise the limit at the provider",
-}
 
 
 class Conversation:
@@ -230,7 +227,7 @@ class Conversation:
             return Problem(
                 f"No answer from {server}: check {way_to(server)}, and OPENAI_BASE_URL."
             )
-        todo = _TODO.get(failed.cause)
+        todo = TODO_OF_CAUSE.get(failed.cause)
         if failed.cause == "model_refused" and failed.status not in (401, 403):
             todo = NO_SUCH_MODEL
         what = f"{server}: {self._model.model}"

@@ -68,6 +68,12 @@ _WORDS = {
     "is not permitted to log in": _REFUSED_USER,
     "does not exist": _UNKNOWN,
 }
+TODO_OF_CAUSE = {
+    "model_quota": "add credit to the provider's account",
+    "model_busy": "wait a minute, or raise the limit at the provider",
+    "model_down": "look at the provider's status, or into the server's log",
+}
+"""What to do about a cause of `bot.reply_models.failures.Cause`."""
 NO_SUCH_MODEL = "set {name} to a model that the server has"
 _TODO_OF_STATUS = {
     401: "write a valid key into {key}, or that of the model's provider",

@@ -394,6 +394,35 @@ async def test_faults_are_not_taken_for_a_wrong_token(
     )
 
 
+CREDIT = "add credit to the provider's account."
+LATER = "wait a minute, or raise the limit at the provider."
+SERVER = "look at the provider's status, or into the server's log."
+FAULTS = [
+    ("Model", 429, "insufficient_quota", CREDIT),
+    ("Model", 429, "rate_limit_exceeded", LATER),
+    ("Model", 503, "server_error", SERVER),
+    ("Embeddings", 429, "insufficient_quota", CREDIT),
+    ("Embeddings", 429, "rate_limit_exceeded", LATER),
+    ("Embeddings", 503, "server_error", SERVER),
+    ("Remembering", 429, "insufficient_quota", CREDIT),
+]
+
+
+async def test_each_failure_of_a_model_has_its_sentence(
+    set_up: SetUp, slack: Server, subtests: pytest.Subtests
+) -> None:
+    """A limit that passes is not taken for a lack of credit, nor an outage for a wrong setting."""
+    for name, status, code, todo in FAULTS:
+        for endpoint in ("responses", "chat", "embeddings"):
+            fault = {"status": status, "error_code": code, "times": -1}
+            slack.call("/_model/faults", {"endpoint": endpoint, **fault})
+        with subtests.test(name=name, status=status, code=code):
+            said = await set_up.check(name)
+            assert said.startswith(WRONG)
+            assert said.endswith(f": {todo}"), said
+        slack.call("/_model/faults", method="DELETE")
+
+
 async def test_an_address_without_its_version_is_told(
     set_up: SetUp, subtests: pytest.Subtests
 ) -> None:
