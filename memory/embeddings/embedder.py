@@ -110,7 +110,7 @@ class Embedder:
         except _NO_ANSWER as fault:
             raise EmbeddingsUnavailable(
                 f"The embedding model {self.space.model} did not answer ({_named(fault)}):"
-                " check its name, and its server's address and key."
+                " check KIOKU_EMBEDDING_MODEL, and its server's address and key."
             ) from fault
         sizes = {len(vector) for vector in vectors}
         if len(vectors) != len(texts) or sizes != {self.space.dimensions}:
@@ -174,7 +174,7 @@ async def embedding_space(client: openai.AsyncOpenAI, model: str) -> EmbeddingSp
     except _NO_ANSWER as fault:
         raise EmbeddingsUnavailable(
             f"The embedding model {model} did not answer ({_named(fault)}), so its size is not"
-            " known: check its name, and its server's address and key."
+            " known: check KIOKU_EMBEDDING_MODEL, and its server's address and key."
         ) from fault
     return EmbeddingSpace(model, len(vector))
 

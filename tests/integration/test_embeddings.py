@@ -294,8 +294,8 @@ async def test_what_is_no_list_is_no_vector(vector: object) -> None:
 
 
 async def test_a_wrong_model_name_is_told(model_client: openai.AsyncOpenAI) -> None:
-    """A model the server does not have stops with one sentence that names the settings."""
+    """A model the server does not have stops with one sentence that says so, and what to check."""
     with pytest.raises(
-        EmbeddingsUnavailable, match="check KIOKU_EMBEDDING_MODEL, OPENAI_API_KEY"
+        EmbeddingsUnavailable, match=r"model_not_found.*KIOKU_EMBEDDING_MODEL"
     ):
         await embedding_space(model_client, "no-such-model")

@@ -166,8 +166,8 @@ async def test_how_to_answer_and_what_may_harm_is_always_recalled(
         assert at_once == found
     warning = (
         "memories were recalled without a search: The embedding model"
-        f" {model_embedder.space.model} did not answer (HTTP 500): check its name, and"
-        " its server's address and key."
+        f" {model_embedder.space.model} did not answer (HTTP 500): check"
+        " KIOKU_EMBEDDING_MODEL, and its server's address and key."
     )
     assert (warning in caplog.messages) == found.newest_only
     with pytest.raises(EmbeddingsUnavailable) if down else nullcontext():
