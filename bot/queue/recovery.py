@@ -38,7 +38,7 @@ async def recover_jobs(queue: App, pool: Pool) -> None:
         try:
             recovered = await execute_statement(pool, _SQL["recover"], values)
         except UniqueViolation:
-            # Periodic work, of which the next job waits already.
+            # Periodic work, of which the next job was added at this moment.
             continue
         if recovered:
             log.warning(

@@ -395,6 +395,27 @@ async def test_a_job_of_a_process_that_died_runs_again(
     await until(lambda: jobs(database) == [])
 
 
+async def test_periodic_work_goes_on_after_a_process_died_in_it(
+    database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run waits already, for the lock of the one that died, whose work it does."""
+    monkeypatch.setattr("bot.queue.recovery.STALLED_SECONDS", 0.0)
+    begun: list[int] = []
+
+    async def work(timestamp: int) -> None:
+        begun.append(timestamp)
+
+    queue.repeat("work", work, cron="0 0 1 1 *")
+    task = queue.app.tasks["work"]
+    await task.defer_async(timestamp=1)
+    leave_to_the_dead(database)
+    await task.defer_async(timestamp=2)
+    await recover_jobs(queue.app, pool)
+    queue.start(replies=1, background=1)
+    await until(lambda: jobs(database) == [])
+    assert begun == [2]
+
+
 async def test_a_process_that_is_out_of_touch_recovers_nothing(
     database: str, pool: Pool, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

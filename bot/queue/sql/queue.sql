@@ -10,15 +10,22 @@ WHERE usename = session_user AND datname = current_database();
 -- name: recover
 -- Let a job in progress run again, unless its worker has sent a heartbeat within so many seconds. The
 -- worker is looked up in a subquery: for a job that has changed meanwhile, PostgreSQL evaluates that
--- again, but not a join.
+-- again, but not a join. Periodic work whose next job waits already is ended: that job waits for its
+-- lock, and does its work.
 WITH stalled AS (
-    SELECT id FROM procrastinate_jobs AS job
+    SELECT id, queueing_lock FROM procrastinate_jobs AS job
     WHERE id = %(id)s AND status = 'doing' AND (worker_id IS NULL OR (
         SELECT last_heartbeat FROM procrastinate_workers AS worker WHERE worker.id = job.worker_id
     ) < now() - make_interval(secs => %(seconds)s))
     FOR UPDATE SKIP LOCKED
 )
-SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM stalled;
+SELECT CASE
+    WHEN EXISTS (SELECT FROM procrastinate_jobs AS next
+        WHERE next.status = 'todo' AND next.queueing_lock = stalled.queueing_lock)
+    THEN procrastinate_finish_job_v1(id, 'failed', true)
+    ELSE procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL)
+END
+FROM stalled;
 
 -- name: finish
 -- End a job, unless another run of it has begun or it has ended: each run begins with one attempt more.
