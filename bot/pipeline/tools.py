@@ -59,7 +59,7 @@ from memory.credentials import redact
 from memory.model import Until, until, with_texts
 from memory.postgres import Connection, fetch_row, load_statements, person_transaction
 from memory.store import memory_page
-from memory.tools import function_tool, read_arguments
+from memory.tools import CHANGE_TOOL, function_tool, read_arguments
 
 _SQL = load_statements("bot", "tools")
 
@@ -272,14 +272,18 @@ class Toolbox:
         if name == COLLEAGUE_TOOL:
             return _json(await self._ask_about(str(given.get("name") or "")))
         told = await self._memory.call(name, given)
+        if name == CHANGE_TOOL:
+            await self._show_change()
+        return told
+
+    async def _show_change(self) -> None:
+        """Bring what is shown up to date after a change of a memory, or a proposal to forget it."""
         if keys := self._memory.to_forget[:MAX_KEYS]:
             self._shown["forget memories"] = await self._forget_question(
                 Selection(keys=keys)
             )
         if self._shown_list is not None:
-            # The call may have changed what the list says.
             self._shown["open"] = await self._newest(self._shown_list)
-        return told
 
     def _redacted(self, text: str) -> str:
         return redact(text, self._turn.removed).text
