@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from bot.reply_models.failures import ReplyFailed
 from bot.slack.content import objects
@@ -11,7 +11,7 @@ from bot.slack.messages import CONTROL, storable
 from bot.types import COMMENTARY
 from memory.model import Json, without_thoughts
 
-Item: TypeAlias = dict[str, Any]
+Item: TypeAlias = Json
 """An output item or another object of the Responses API, as JSON."""
 
 _PHASES = (COMMENTARY, "final_answer")

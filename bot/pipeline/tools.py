@@ -56,7 +56,7 @@ from memory import (
     memory_tools,
 )
 from memory.credentials import redact
-from memory.model import Until, until, with_texts
+from memory.model import Json, Until, until, with_texts
 from memory.postgres import Connection, fetch_row, load_statements, person_transaction
 from memory.store import memory_page
 from memory.tools import CHANGE_TOOL, function_tool, read_arguments
@@ -64,7 +64,7 @@ from memory.tools import CHANGE_TOOL, function_tool, read_arguments
 _SQL = load_statements("bot", "tools")
 
 Arguments: TypeAlias = Mapping[str, Any]
-Output: TypeAlias = dict[str, Any]
+Output: TypeAlias = Json
 """What a call returns to the model."""
 
 MAX_CALLS = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date, time
-from typing import Any, cast, get_args
+from typing import cast, get_args
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -113,9 +113,7 @@ def _entered(view: Json, block_id: str) -> str:
 # --- a memory ----------------------------------------------------------------------------------
 
 
-def fields_of(
-    schema: type[BaseModel], content: Mapping[str, Any]
-) -> dict[str, FieldRules]:
+def fields_of(schema: type[BaseModel], content: Content) -> dict[str, FieldRules]:
     """Return the rules of each field that a form asks for, required ones first.
 
     An optional text field is included only if it has a value. What no input can hold, such as a

@@ -305,11 +305,8 @@ def field_rules(schema: type[BaseModel]) -> dict[str, FieldRules]:
 
 
 def _resolved(declared: FieldRules, described: FieldRules) -> FieldRules:
-    alternatives = [
-        one
-        for one in [*declared.get("anyOf", []), *declared.get("allOf", [])]
-        if one.get("type") != "null"
-    ]
+    parts = [*declared.get("anyOf", []), *declared.get("allOf", [])]
+    alternatives = [part for part in parts if part.get("type") != "null"]
     rules = alternatives[0] if alternatives else declared
     if "$ref" in rules:
         _, _, name = str(rules["$ref"]).rpartition("/")

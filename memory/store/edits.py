@@ -24,13 +24,7 @@ from memory.model.schemas import (
     subject,
     subject_fields,
 )
-from memory.model.statement import (
-    Act,
-    Actor,
-    Statement,
-    current,
-    since_removal,
-)
+from memory.model.statement import Act, Actor, Statement, current, since_removal
 from memory.model.text import MAX_TEXT, Json, clean_content, texts
 from memory.postgres.database import Connection, Pool
 from memory.store.changes import Change, add_changes
