@@ -10,6 +10,9 @@ from functools import cached_property, partial
 from typing import TypeAlias
 from uuid import UUID, uuid4
 
+# At each request OpenAI's client looks for httpx among the loaded modules, and fails if a thread is
+# just loading it, as `Former.warm_up` would: it is loaded here.
+import httpx  # noqa: F401
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel
 

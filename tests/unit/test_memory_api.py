@@ -27,3 +27,18 @@ def test_importing_memory_loads_no_client() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_a_thread_that_warms_up_does_not_load_what_the_client_looks_for() -> None:
+    """`Former.warm_up` loads no httpx, for which OpenAI's client looks at each request."""
+    program = (
+        "import sys, memory.formation.former\n"
+        "before = set(sys.modules)\n"
+        "import openai.resources.responses, memory.formation.langmem_model\n"
+        "loaded = set(sys.modules) - before\n"
+        "print('langmem' in loaded, 'httpx' in loaded)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "True False"
