@@ -112,7 +112,8 @@ async def _read(
 
 
 def _oldest_first(rows: Sequence[DictRow], view: MemoryView) -> list[Memory]:
-    return sorted(read_in_view(rows, view), key=_age)
+    memories = read_in_view(rows, view)
+    return sorted(memories.values(), key=_age)
 
 
 async def nearest_or_newest(
@@ -202,7 +203,7 @@ async def nearest_memories(
         rows = []
     if not rows and not await _is_comparable(pool, view, embedder.space):
         raise EmbeddingsUnavailable("The memories are embedded with another model now.")
-    found = read_in_view(rows, view)
+    found = list(read_in_view(rows, view).values())
     if kinds is not None:
         found = [memory for memory in found if memory.kind in kinds]
     return found[:limit]

@@ -161,8 +161,8 @@ def read_own(rows: Iterable[DictRow], person: Person) -> list[Memory]:
     return memories
 
 
-def read_in_view(rows: Iterable[DictRow], view: MemoryView) -> list[Memory]:
-    """Convert `rows`, and merge those of each memory into one, in the given order.
+def read_in_view(rows: Iterable[DictRow], view: MemoryView) -> dict[str, Memory]:
+    """Convert `rows`, and merge those of each memory into one; return them by key, in their order.
 
     Raises `InvalidNamespace` for a row outside `view`, from a wrong query.
     """
@@ -174,8 +174,8 @@ def read_in_view(rows: Iterable[DictRow], view: MemoryView) -> list[Memory]:
     return merged(memories, view)
 
 
-def merged(memories: Iterable[Memory], view: MemoryView) -> list[Memory]:
-    """Merge the rows of each memory into one, in the given order.
+def merged(memories: Iterable[Memory], view: MemoryView) -> dict[str, Memory]:
+    """Merge the rows of each memory into one; return them by key, in the given order.
 
     It has what every audience of `view` knows of the memory. Two audiences never disagree, because
     each of them agrees with the whole.
@@ -184,7 +184,7 @@ def merged(memories: Iterable[Memory], view: MemoryView) -> list[Memory]:
     for memory in memories:
         known = by_key.get(memory.key)
         by_key[memory.key] = memory if known is None else _joined(known, memory, view)
-    return list(by_key.values())
+    return by_key
 
 
 def _joined(one: Memory, other: Memory, view: MemoryView) -> Memory:
@@ -226,7 +226,7 @@ async def find_in_view(
     """Return the memories with these keys, as a conversation knows them."""
     values = {"prefixes": view.prefixes, "keys": list(keys)}
     rows = await person_statement(pool, view.person, _SQL["reread"], values)
-    return {one.key: one for one in read_in_view(rows, view)}
+    return read_in_view(rows, view)
 
 
 async def read_card(
@@ -258,7 +258,7 @@ async def newest(
         _SQL["newest"],
         {"prefixes": view.prefixes, "kinds": kinds and list(kinds), "limit": limit},
     )
-    return read_in_view(found, view)
+    return list(read_in_view(found, view).values())
 
 
 async def reread(

@@ -44,7 +44,7 @@ class Known:
     def in_view(self, view: MemoryView) -> dict[str, Memory]:
         """Return the memories as a conversation knows them, by key."""
         seen = [row for row in self._rows_in_force() if view.allows(row.namespace)]
-        return {row.key: row for row in merged(seen, view)}
+        return merged(seen, view)
 
     def _rows_in_force(self) -> Iterator[Memory]:
         """Yield the rows that have not expired; an expired one stays until the next refresh."""

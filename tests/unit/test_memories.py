@@ -81,7 +81,7 @@ def test_what_two_audiences_know_of_a_memory_is_shown_once() -> None:
         )
     )
     for rows in ([public, own], [own, public]):
-        [found] = merged(rows, view)
+        [found] = merged(rows, view).values()
         assert found.namespace == view.own
         assert found.content == {
             "food_name": "寿司",
