@@ -86,7 +86,7 @@ def find_keys(text: str) -> Iterator[Found]:
 def is_random(word: str) -> bool:
     """Return whether a program made a word, judging by its length and what people do not write."""
     name = _NAME.match(word)
-    if name and _has_random(word[name.end() :], _LEAST_NAMED):
+    if name and _has_random(word[name.end() :]):
         return True
     strange = [
         part for part in _PART.finditer(word) if share_left(part[0]) >= _LEAST_LEFT
@@ -121,9 +121,9 @@ def share_left(text: str) -> float:
     return left / size if size else 0.0
 
 
-def _has_random(body: str, least: int) -> bool:
-    """Return whether `body` has letters and digits, `least` characters, and enough left."""
-    if len(body) < least or share_left(body) < _LEAST_LEFT:
+def _has_random(body: str) -> bool:
+    """Return whether `body` has letters and digits, `_LEAST_NAMED` characters, and enough left."""
+    if len(body) < _LEAST_NAMED or share_left(body) < _LEAST_LEFT:
         return False
     return any(map(str.isdigit, body)) and any(map(str.isalpha, body))
 
@@ -131,4 +131,4 @@ def _has_random(body: str, least: int) -> bool:
 def _is_hook(address: str) -> bool:
     if not _HOOK.search(address):
         return False
-    return any(_has_random(part[0], _LEAST_NAMED) for part in _PART.finditer(address))
+    return any(map(_has_random, _PART.findall(address)))

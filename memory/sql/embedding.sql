@@ -14,7 +14,7 @@ LIMIT %(limit)s;
 -- name: write
 -- Rows that have changed or gone since they were read get no vector; changed ones are read again.
 INSERT INTO store_vectors (prefix, key, field_name, embedding, created_at, updated_at)
-SELECT store.prefix, store.key, %(field)s, made.embedding, store.updated_at, store.updated_at
+SELECT store.prefix, store.key, 'content', made.embedding, store.updated_at, store.updated_at
 FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(times)s::timestamptz[],
     %(vectors)s::text[]::vector[]) AS made (prefix, key, updated_at, embedding)
 JOIN store USING (prefix, key, updated_at)

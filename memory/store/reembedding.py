@@ -17,7 +17,6 @@ from memory.postgres.migrate import vectors_of
 from memory.postgres.statements import column_parameters, load_statements
 from memory.store.memories import person_range
 
-_FIELD = "content"
 BATCH = 128  # texts of one request; OpenAI takes 2,048 and 300,000 tokens
 # Called with the number of embedded memories and the total.
 Progress: TypeAlias = Callable[[int, int], None]
@@ -93,7 +92,7 @@ async def _embed_batch(
     for row, vector in zip(rows, vectors, strict=True):
         made.append((row["prefix"], row["key"], row["updated_at"], literal(vector)))
     columns = column_parameters(("prefixes", "keys", "times", "vectors"), made)
-    written = await run(_SQL["write"], {**space, **columns, "field": _FIELD})
+    written = await run(_SQL["write"], {**space, **columns})
     return len(written), rows[0]["total"] - len(written)
 
 
