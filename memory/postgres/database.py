@@ -261,7 +261,7 @@ def _shut_down_at(end: float, connection: Connection) -> Iterator[None]:
 
 async def begin(
     connection: Connection,
-    scope: Mapping[str, str] | None = None,
+    scope: Mapping[str, str] = {},
     *,
     lock: str = "",
     shared: bool = False,
@@ -278,7 +278,7 @@ async def begin(
         statement = _SQL["begin_shared"]
     else:
         statement = _SQL["begin_exclusive"]
-    values = {**_settings(scope or {}), "lock": lock}
+    values = {**_settings(scope), "lock": lock}
     message = AsyncClientCursor(connection).mogrify(statement, values)
     await connection.execute(message.encode())
 
@@ -298,7 +298,7 @@ def _share_of(scope: Mapping[str, str]) -> str:
 @asynccontextmanager
 async def transaction(
     pool: Pool,
-    scope: Mapping[str, str] | None = None,
+    scope: Mapping[str, str] = {},
     *,
     lock: str = "",
     shared: bool = False,
@@ -313,7 +313,6 @@ async def transaction(
     reached or accepts no writes, if the connection is lost (during the commit: the outcome is
     unknown), and if nothing was sent for `IDLE_SECONDS`, or for the timeout if that is longer.
     """
-    scope = scope or {}
     limits = {_IDLE_SETTING: f"{IDLE_SECONDS}s"}
     timeout = _timeout.get()
     if timeout is not None:
@@ -350,7 +349,7 @@ async def execute_statement(
     statement: LiteralString,
     values: Params = (),
     *,
-    scope: Mapping[str, str] | None = None,
+    scope: Mapping[str, str] = {},
     prepare: bool = False,
 ) -> list[DictRow]:
     """Execute one statement as `execute_queries` does; return its rows."""
@@ -360,14 +359,13 @@ async def execute_statement(
 
 
 async def execute_queries(
-    pool: Pool, queries: Sequence[Query], *, scope: Mapping[str, str] | None = None
+    pool: Pool, queries: Sequence[Query], *, scope: Mapping[str, str]
 ) -> list[list[DictRow]]:
     """Execute statements, with the role and settings of `transaction`, as their own transaction.
 
     Returns the rows of each. Takes one round trip: PostgreSQL runs the statements of a pipeline as
     one transaction, and role and settings end with it. Raises as `transaction` does.
     """
-    scope = scope or {}
     settings = _settings(scope)
     fault: Exception | None = None
     for _ in range(_ATTEMPTS):
@@ -463,12 +461,12 @@ async def person_statement(
     pool: Pool,
     person: Person,
     statement: LiteralString,
-    values: Mapping[str, object] | None = None,
+    values: Mapping[str, object] = {},
 ) -> list[DictRow]:
     """Execute one statement that can access the rows of this person only; return its rows.
 
     The statement has the person's `ids` as parameters besides `values`. Raises as
     `execute_statement` does.
     """
-    values = {**person.ids, **(values or {})}
+    values = {**person.ids, **values}
     return await execute_statement(pool, statement, values, scope=person.settings)
