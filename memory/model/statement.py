@@ -96,14 +96,19 @@ class Statement:
         return self.said_at, self.number
 
     @property
+    def fields(self) -> Content:
+        """The fields that it says; none unless its `act` is ``say``."""
+        return self.content or {}
+
+    @property
     def about(self) -> Subject:
         """What it is about, by the fields that it says."""
-        return kind_and_subject(self.kind, self.content or {})
+        return kind_and_subject(self.kind, self.fields)
 
     @property
     def columns(self) -> dict[str, Any]:
         """The columns of a new row, by the names of the fields."""
-        return {**asdict(self), "subject": subject_key(self.kind, self.content or {})}
+        return {**asdict(self), "subject": subject_key(self.kind, self.fields)}
 
     @property
     def said_on(self) -> str:
@@ -178,7 +183,7 @@ def fold(statements: Iterable[Statement]) -> Json | None:
     content: Json = {}
     for one in said:
         kind = one.kind
-        content |= one.content or {}
+        content |= one.fields
     whole = validated_content(kind, content)
     if whole is None or level(kind, whole) == 0:
         return None
@@ -316,11 +321,10 @@ def _said_on(said: Sequence[Statement]) -> str:
     day = said[0].said_on
     subject = ""
     for one in said:
-        content = one.content or {}
-        named = subject_key(one.kind, content)
+        named = subject_key(one.kind, one.fields)
         is_new = named != subject
-        has_level = level(one.kind, content) is not None
-        says_nothing_else = set(content) <= subject_fields(one.kind, content)
+        has_level = level(one.kind, one.fields) is not None
+        says_nothing_else = set(one.fields) <= subject_fields(one.kind, one.fields)
         says_it_again = one.message is not None and says_nothing_else
         if is_new or has_level or says_it_again:
             day = one.said_on

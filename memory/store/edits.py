@@ -196,7 +196,7 @@ async def _known_fields(
             known[audience] = set()
     for one in await _counted_statements(connection, person, memory.key):
         if one.audience in known:
-            known[one.audience].update(one.content or {})
+            known[one.audience].update(one.fields)
     return known
 
 

@@ -191,7 +191,7 @@ def _question(row: DictRow) -> Question:
         said_on = now["said_on"]
     after: Content | None = None
     if said.act == "say":
-        after = {**(before or {}), **(said.content or {})}
+        after = {**(before or {}), **said.fields}
     return Question(
         id=identity,
         asks=_asks(said, now),

@@ -131,7 +131,7 @@ def _about_their_things(
             taken_back.add(one.key)
             stored.append(replace(one, id=uuid4(), act="remove", content=None))
         content = _content_known_to(one.audience, known.rows.get(one.key, ()))
-        content |= one.content or {}
+        content |= one.fields
         stored.append(replace(one, key=other_key, content=fields_with_value(content)))
     return stored
 
