@@ -204,21 +204,31 @@ def views(statements: Collection[Statement], now: datetime) -> list[View]:
     if whole is None:
         return []
     sentences = {one.sentence for one in own}
-    narrower = []
     audiences = {one.audience for one in counted}
+    narrower = []
     for audience in sorted(audiences - {DM}):
-        known = [
-            one for one in counted if one.audience == audience or one.act == "remove"
-        ]
-        if audience == COLLEAGUES:
-            known = [
-                one for one in known if one.act == "remove" or one.sentence in sentences
-            ]
+        known = [one for one in counted if _is_known(one, audience, sentences)]
         view = _view(audience, known)
         if view is not None and agrees(view.content, whole.content):
             narrower.append(view)
     elsewhere = [view.audience for view in narrower]
     return [replace(whole, audiences=elsewhere), *narrower]
+
+
+def _is_known(
+    statement: Statement,
+    audience: str,
+    sentences: Collection[tuple[MessageKey | None, str]],
+) -> bool:
+    """Return whether an audience other than direct messages knows a statement.
+
+    `sentences` are those that count: colleagues know nothing that rests on another one.
+    """
+    if statement.act == "remove":
+        return True
+    if statement.audience != audience:
+        return False
+    return audience != COLLEAGUES or statement.sentence in sentences
 
 
 def current(statements: Iterable[Statement], now: datetime) -> list[Statement]:
