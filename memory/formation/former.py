@@ -89,6 +89,11 @@ class Former:
     def __post_init__(self) -> None:
         register_schemas(self.schemas)
 
+    @cached_property
+    def kinds(self) -> Mapping[str, type[BaseModel]]:
+        """The schemas by the names of their kinds."""
+        return by_kind(self.schemas)
+
     async def form(
         self,
         view: MemoryView,
@@ -185,7 +190,7 @@ class Former:
         """Return what the memory model proposes and judges, and what is refused."""
         if not typed:
             return [], []
-        kinds = list(by_kind(self.schemas))
+        kinds = list(self.kinds)
         known = await known_memories(self.pool, self.embedder, view, typed, kinds)
         stored: list[str] = []
         for message in typed:
@@ -235,8 +240,7 @@ class Former:
         known: Mapping[str, Memory],
     ) -> Proposed:
         """Return the proposals that quote the person, with verdicts, and what is refused."""
-        schemas = by_kind(self.schemas)
-        proposals, refused = read_writes(writes, known, typed, schemas)
+        proposals, refused = read_writes(writes, known, typed, self.kinds)
         proposals = await match_stored(self.pool, view, proposals)
         if not proposals:
             return [], refused

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from uuid import UUID
 
@@ -17,12 +17,12 @@ from pydantic import ValidationError
 
 from memory.formation.commit import FormationResult, InCommit
 from memory.formation.former import Former
-from memory.formation.proposal import Refusal
+from memory.formation.proposal import Reason, Refusal
 from memory.model.errors import FormationUnavailable, MemoryOff
 from memory.model.namespace import MemoryView
 from memory.model.person_message import PersonMessage
 from memory.model.references import References
-from memory.model.schemas import by_kind, level, subject
+from memory.model.schemas import level, subject
 from memory.model.text import Json, texts
 from memory.recall.search import search_memories
 from memory.store.changes import Change
@@ -55,6 +55,11 @@ _NO_EVIDENCE = (
     " words. Else do not claim that you remembered it."
 )
 _CREDENTIALS = "It holds a password, key or number that is never stored: say so."
+# What the model reads of a refusal, by the reason; `_REFUSED` for any other.
+_SHOWN_FOR: Mapping[Reason, str] = {
+    "no_evidence": _NO_EVIDENCE,
+    "secret": _CREDENTIALS,
+}
 
 
 @dataclass(eq=False)
@@ -207,12 +212,14 @@ class MemoryTools:
             return (
                 "`evidence` is empty: quote the person's own words from this message."
             )
-        schemas = by_kind(self.former.schemas)
-        kind = str(content.get("kind")) if isinstance(content, dict) else ""
-        if not isinstance(content, dict) or kind not in schemas:
-            kinds = ", ".join(schemas)
-            return f"`content` is an object with `kind`, one of {kinds}, and the fields of it."
-        schema = schemas[kind]
+        if not isinstance(content, dict):
+            content = {}
+        kinds = self.former.kinds
+        kind = str(content.get("kind"))
+        schema = kinds.get(kind)
+        if schema is None:
+            names = ", ".join(kinds)
+            return f"`content` is an object with `kind`, one of {names}, and the fields of it."
         fields = {
             name: value
             for name, value in content.items()
@@ -241,9 +248,7 @@ class MemoryTools:
             return _json({"done": "confirmed"})
         self.refused += tuple(one for one in outcome.refused if one not in self.refused)
         reason = outcome.refused[0].reason
-        shown = {"no_evidence": _NO_EVIDENCE, "secret": _CREDENTIALS}.get(
-            reason, _REFUSED
-        )
+        shown = _SHOWN_FOR.get(reason, _REFUSED)
         return _json({"done": False, "refused": reason, "shown": shown})
 
     async def _done(self, changes: Iterable[Change]) -> list[Json]:
