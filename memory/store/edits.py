@@ -18,7 +18,6 @@ from memory.model.person_message import PersonMessage
 from memory.model.schemas import (
     LEVEL_FIELDS,
     Content,
-    kind_and_subject,
     level,
     schema_of,
     subject,
@@ -116,29 +115,40 @@ async def add_memories(
     awaited last in the writing transaction, under the person's lock; an exception from it rolls
     everything back. Raises `InvalidContent` and `MemoryFull`.
     """
-    contents = [validated(kind, content) for content, _ in given]
-    person = namespace.person
     batch = batch or uuid4()
+    person = namespace.person
     async with writing(pool, embedder, person) as connection:
-        subjects = [kind_and_subject(kind, whole) for whole in contents]
+        written = [
+            _written(kind, namespace.audience, content, words, batch)
+            for content, words in given
+        ]
+        subjects = [one.about for one in written]
         known = await read_known(connection, person, subjects)
         keys = known.first_keys
         statements = []
-        for about, whole, (content, words) in zip(
-            subjects, contents, given, strict=True
-        ):
-            key = keys.setdefault(about, str(uuid4()))
-            said = {name: whole[name] for name in _given(content)}
-            if not (words.text or words.ts):
-                words = replace(words, text=_as_typed(whole))
-            one = statement_of(key, kind, namespace.audience, said, words, batch=batch)
-            statements.append(one)
+        for one in written:
+            key = keys.setdefault(one.about, one.key)
+            statements.append(replace(one, key=key))
         new = {one.key for one in statements} - known.remembered
         await check_capacity(connection, person, len(new))
         changes = await add_changes(connection, person, statements, known)
         if in_commit is not None:
             await in_commit(connection, changes)
     return changes
+
+
+def _written(
+    kind: str, audience: str, content: Content, words: PersonMessage, batch: UUID
+) -> Statement:
+    """Return what the person wrote in a form as a statement about a new memory.
+
+    It has the fields of `content` that have a value, and those that identify the memory.
+    """
+    whole = validated(kind, content)
+    said = _said(kind, whole, set(_given(content)))
+    if not (words.text or words.ts):
+        words = replace(words, text=_as_typed(whole))
+    return statement_of(str(uuid4()), kind, audience, said, words, batch=batch)
 
 
 async def edit_memory(
