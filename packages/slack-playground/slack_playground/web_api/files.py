@@ -60,19 +60,15 @@ def _object(call: Call, file: File) -> Json:
 
 def _uploaded(call: Call, file_id: str) -> File:
     """A file that the app has uploaded and not shared yet."""
-    file = call.workspace.files.get(file_id)
-    if (
-        file is None
-        or file.owner != call.bot.id
-        or file.content is None
-        or file.completed
-    ):
+    file = _file(call, file_id)
+    is_uploaded = file.content is not None
+    if file.owner != call.bot.id or not is_uploaded or file.completed:
         raise SlackError("file_not_found")
     return file
 
 
-def _file(call: Call) -> File:
-    file = call.workspace.files.get(call.text("file"))
+def _file(call: Call, file_id: str) -> File:
+    file = call.workspace.files.get(file_id)
     if file is None:
         raise SlackError("file_not_found")
     return file
@@ -81,7 +77,7 @@ def _file(call: Call) -> File:
 @serves("files.info")
 def info(call: Call) -> Json:
     """files.info: a file that the app can see, by its id."""
-    file = _file(call)
+    file = _file(call, call.text("file"))
     if file.content is None:
         raise SlackError("file_not_found")
     if not may_see(call.workspace, call.bot.id, file):
@@ -92,7 +88,7 @@ def info(call: Call) -> Json:
 @serves("files.delete")
 def delete(call: Call) -> Json:
     """files.delete: deletes a file of the app, which leaves a tombstone in its messages."""
-    file = _file(call)
+    file = _file(call, call.text("file"))
     if file.owner != call.bot.id:
         raise SlackError("cant_delete_file")
     if file.content is None:
