@@ -136,12 +136,19 @@ def add(slack: Slack, channel: Channel, message: Message) -> None:
     slack.workspace.add_message(message)
     posted = copy.deepcopy(message.body)
     events.message(slack, channel, posted, message.metadata)
-    thread = slack.workspace.known_thread(message)
-    if thread is not None and message.body.get("user") == slack.identity.bot_user_id:
+    thread = _thread_of_app(slack, message)
+    if thread is not None:
         thread.clear_status()
         if message.stream != "live":
             thread.worked = time.time()
     published(slack, message)
+
+
+def _thread_of_app(slack: Slack, message: Message) -> Thread | None:
+    """What the app has set on the thread of its own message; None for anybody else's message."""
+    if message.body.get("user") != slack.identity.bot_user_id:
+        return None
+    return slack.workspace.known_thread(message)
 
 
 def change(
@@ -186,11 +193,8 @@ def changed(slack: Slack, message: Message, before: Json) -> None:
         facts = workspace.thread_facts(message)
         now = {**copy.deepcopy(message.body), **facts}
         events.message_changed(slack, channel, {**before, **facts}, now)
-    thread = workspace.known_thread(message)
-    if (
-        thread is not None
-        and message.body.get("user") == workspace.identity.bot_user_id
-    ):
+    thread = _thread_of_app(slack, message)
+    if thread is not None:
         thread.worked = time.time()
     published(slack, message)
 
