@@ -39,7 +39,6 @@ class HttpDelivery:
     ) -> Json:
         """Post once, signed; return what is recorded about the answer."""
         url = self.url
-        now = str(int(time.time()))
         content_type = "application/json"
         data = json.dumps(body, separators=(",", ":")).encode()
         if kind != "events_api":
@@ -47,18 +46,7 @@ class HttpDelivery:
             content_type = "application/x-www-form-urlencoded"
             form = body if kind == "slash_commands" else {"payload": data}
             data = urlencode(form).encode()
-        signed_text = f"v0:{now}:".encode() + data
-        signature = hmac.new(self._secret, signed_text, hashlib.sha256)
-        headers = {
-            "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
-            "Accept": "*/*",
-            "Content-Type": content_type,
-            "X-Slack-Request-Timestamp": now,
-            "X-Slack-Signature": f"v0={signature.hexdigest()}",
-        }
-        if retry["retry_num"]:
-            headers["X-Slack-Retry-Num"] = str(retry["retry_num"])
-            headers["X-Slack-Retry-Reason"] = retry["retry_reason"]
+        headers = self._headers(content_type, data, retry)
         post = aiohttp.request(
             "POST", url, data=data, headers=headers, allow_redirects=False
         )
@@ -81,6 +69,26 @@ class HttpDelivery:
         elif kind != "events_api":
             told["answer"] = _payload(response, text)
         return told
+
+    def _headers(self, content_type: str, data: bytes, retry: Json) -> dict[str, str]:
+        """The headers of a request, with the signature of the time and of its body.
+
+        Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
+        """
+        now = str(int(time.time()))
+        signed_text = f"v0:{now}:".encode() + data
+        signature = hmac.new(self._secret, signed_text, hashlib.sha256)
+        headers = {
+            "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
+            "Accept": "*/*",
+            "Content-Type": content_type,
+            "X-Slack-Request-Timestamp": now,
+            "X-Slack-Signature": f"v0={signature.hexdigest()}",
+        }
+        if retry["retry_num"]:
+            headers["X-Slack-Retry-Num"] = str(retry["retry_num"])
+            headers["X-Slack-Retry-Reason"] = retry["retry_reason"]
+        return headers
 
 
 def _payload(response: aiohttp.ClientResponse, text: str) -> Json | None:
