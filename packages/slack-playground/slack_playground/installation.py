@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from slack_playground.records import Json, Token
+from slack_playground.records import Json, Token, new_number
 
 ACTIVE_TOKENS = 2
 
@@ -55,9 +55,7 @@ class Installation:
         for token in self.active:
             if token.expires is None:
                 return {"access_token": token.value}
-        team = secrets.randbelow(10**12) + 10**12
-        bot = secrets.randbelow(10**12) + 10**12
-        value = f"xoxb-{team}-{bot}-{secrets.token_hex(12)}"
+        value = f"xoxb-{new_number()}-{new_number()}-{secrets.token_hex(12)}"
         self._add(value, "bot", None)
         return {"access_token": value}
 

@@ -1,6 +1,7 @@
 """Records of a workspace: its identity, people, conversations, messages, views, agent sessions."""
 
 import random
+import secrets
 import string
 import time
 from dataclasses import dataclass, field
@@ -34,6 +35,11 @@ def listed(text: str) -> list[str]:
 def new_id(prefix: str) -> str:
     """An id in Slack's format: a prefix and ten capital letters or digits."""
     return prefix + "".join(random.choices(_ALPHABET, k=10))  # noqa: S311
+
+
+def new_number() -> int:
+    """A number of 13 digits, as in tokens and codes."""
+    return secrets.randbelow(10**12) + 10**12
 
 
 def _now() -> int:

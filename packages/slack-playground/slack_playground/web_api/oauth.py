@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from aiohttp import web
 
 from slack_playground.objects import like
-from slack_playground.records import LOOPBACK, Code, Json, listed
+from slack_playground.records import LOOPBACK, Code, Json, listed, new_number
 from slack_playground.slack import CLIENT_ID, CLIENT_SECRET, Slack, Workspaces
 from slack_playground.web_api.call import Call, serves
 from slack_playground.web_api.methods import SlackError
@@ -61,9 +61,7 @@ def decide(
 
 def _stored(slack: Slack, code: Code) -> str:
     """Keep a code until it is exchanged; return its value, in Slack's format."""
-    team = secrets.randbelow(10**12) + 10**12
-    app = secrets.randbelow(10**12) + 10**12
-    value = f"{team}.{app}.{secrets.token_hex(32)}"
+    value = f"{new_number()}.{new_number()}.{secrets.token_hex(32)}"
     slack.workspaces.codes[value] = code
     return value
 
