@@ -16,7 +16,7 @@ from kioku_stand_in.learning import (
     verdicts,
     without_fillers,
 )
-from kioku_stand_in.memories import Memory, framed, shown_in, values_in
+from kioku_stand_in.memories import Memory, framed_values, shown_in, values_in
 from kioku_stand_in.nearest import nearest
 from kioku_stand_in.schema_calls import as_json, with_tools
 from kioku_stand_in.script import SCRIPT, is_japanese
@@ -225,16 +225,14 @@ def _known(prompt: Prompt) -> list[Memory]:
     shown = "\n".join([prompt.instructions, *messages])
     memories = {memory.subject: memory for memory in shown_in(shown)}
     said_since = [str(entry["value"]["content"]) for entry in _found(prompt)]
-    said_since += map(str, values_in(framed(shown, "recent_words")))
+    said_since += map(str, framed_values(shown, "recent_words"))
     for message in messages:
         words = _without_context(message)
         if not _FRAME.match(words):  # a frame has what others wrote
             said_since.append(words)
     learn(memories, "\n".join(said_since))
-    kept = [
-        Memory(KEPT, {"text": line["text"]})
-        for line in values_in(framed(shown, "kept"))
-    ]
+    lines = framed_values(shown, "kept")
+    kept = [Memory(KEPT, {"text": line["text"]}) for line in lines]
     return [*memories.values(), *kept]
 
 
@@ -247,15 +245,24 @@ def reply(said: Said, known: Sequence[Memory], say: Mapping[str, str]) -> str:
         return _quoting(answering, say)
     if said.name == "recall":
         return _quoting(texts, say)
-    if said.name == "correct" and not any(said.parts["new"] in text for text in texts):
-        return say["unknown"]
-    if said.name == "fulfilled" and not any(
-        is_fulfilled(memory, said) for memory in known
-    ):
+    if not _is_known(said, known, texts):
         return say["unknown"]
     if "kind" in said.rule or said.memories:
         return say["said"].format(said.clause)
     return say.get(said.name, say["cannot"])
+
+
+def _is_known(said: Said, known: Sequence[Memory], texts: Sequence[str]) -> bool:
+    """Return whether there is what a clause corrects, or the promise that it says was kept.
+
+    `texts` are those of the memories `known`, in which the correction is made already. Any other
+    clause needs nothing that is known.
+    """
+    if said.name == "correct":
+        return any(said.parts["new"] in text for text in texts)
+    if said.name == "fulfilled":
+        return any(is_fulfilled(memory, said) for memory in known)
+    return True
 
 
 def _quoting(texts: Sequence[str], say: Mapping[str, str]) -> str:

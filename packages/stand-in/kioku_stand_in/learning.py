@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
 
-from kioku_stand_in.memories import Memory, framed, stored_in, values_in
+from kioku_stand_in.memories import Memory, framed_values, stored_in
 from kioku_stand_in.script import COMMON, WORDS
 from kioku_stand_in.sentences import Said, fact, read
 from openai_double.answer import Call, call
@@ -70,10 +70,9 @@ def is_fulfilled(memory: Memory, said: Said) -> bool:
         return False
     words = set(_words_about(said))
     what = {word for word in words if _has(memory.name, word)}
+    to_whom = str(memory.content.get("to"))
     others = words - what
-    return bool(what) and all(
-        _has(str(memory.content.get("to")), word) for word in others
-    )
+    return bool(what) and all(_has(to_whom, word) for word in others)
 
 
 def _has(text: str, word: str) -> bool:
@@ -155,10 +154,10 @@ def _patch(key: str, values: Mapping[str, Any]) -> Call:
 
 def verdicts(request: str) -> Json:
     """Return the arguments of MemoryVerdicts: one verdict for each proposal of the request."""
-    [now] = values_in(framed(request, "now"))
+    [now] = framed_values(request, "now")
     today = date.fromisoformat(now["date"])
-    typed = "\n".join(values_in(framed(request, "typed")))
-    proposals = values_in(framed(request, "proposals"))
+    typed = "\n".join(framed_values(request, "typed"))
+    proposals = framed_values(request, "proposals")
     given = [_verdict(proposal, typed, today) for proposal in proposals]
     return {"verdicts": given}
 

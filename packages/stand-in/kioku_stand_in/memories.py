@@ -95,6 +95,11 @@ def framed(text: str, frame: str) -> str:
     return "\n".join(contents)
 
 
+def framed_values(text: str, frame: str) -> list[Any]:
+    """Return the values of JSON in the lines of these frames, as `values_in` does."""
+    return values_in(framed(text, frame))
+
+
 def shown_in(text: str) -> Iterator[Memory]:
     """Yield the memories in the frames of a reply's prompt.
 
