@@ -36,9 +36,8 @@ _IS = (
     rf"|\s?(?:は|是|为|為|은|는):?)\s{{0,3}}{_MARK}{{0,3}}\s?"
 )
 _UNBROKEN = r"[^\s\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\uffef“”„«»‹›]"
-_MOST_VALUE = (
-    512  # characters read after each label; a longer value is still removed whole
-)
+# Characters that are read after each label; a longer value is still removed whole.
+_MOST_VALUE = 512
 _VALUE = rf"{_UNBROKEN}{{6,{_MOST_VALUE}}}+"
 _REST = re.compile(rf"{_UNBROKEN}*+")
 

@@ -43,12 +43,10 @@ class Redacted:
 
 
 _PLACEHOLDER = re.compile(r"\[[A-Za-z ]+ removed\]")
-_MOST_VALUES = (
-    100  # different values of one message that are searched for in all its texts
-)
-_ASSIGNED = re.compile(
-    r"\A[A-Za-z_]{1,40}=(?=[^=]{8})"
-)  # some formats include their name
+# Different values of one message that are searched for in all its texts.
+_MOST_VALUES = 100
+# The name in a value: some formats include it.
+_ASSIGNED = re.compile(r"\A[A-Za-z_]{1,40}=(?=[^=]{8})")
 # Values that are not removed elsewhere in the texts: under four characters, or like a short word,
 # such as the password in postgres://postgres:postgres@localhost.
 _WORD = re.compile(r"\A(?:.{0,3}|[A-Za-z]?(?:[a-z]{0,10}|[A-Z]{0,10}))\Z", re.DOTALL)

@@ -36,11 +36,8 @@ def _definition_of_class(tool: type[Any]) -> ToolDefinition:
 def _definition(tool: Any) -> ToolDefinition:
     definition = convert_to_openai_tool(tool)
     parameters = _compact(definition["function"]["parameters"])
-    for needless in (
-        "description",
-        DECLARATION,
-    ):  # models' APIs refuse unknown keywords
-        parameters.pop(needless, None)
+    parameters.pop("description", None)
+    parameters.pop(DECLARATION, None)  # models' APIs refuse unknown keywords
     return with_function(definition, parameters=parameters)
 
 

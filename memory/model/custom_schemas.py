@@ -74,13 +74,14 @@ def _load(name: str) -> type[BaseModel]:
         )
     try:
         return TypeAdapter(ImportString[type[BaseModel]]).validate_python(name)
-    except (
-        Exception
-    ) as fault:  # an operator's module may raise anything when it is imported
-        said = fault.errors()[0]["msg"] if isinstance(fault, ValidationError) else ""
+    except Exception as fault:
+        # An operator's module may raise anything when it is imported.
+        said = type(fault).__name__
+        if isinstance(fault, ValidationError):
+            said = fault.errors()[0]["msg"]
         raise InvalidSchemas(
             f"KIOKU_SCHEMAS names {name}, which cannot be imported as a Pydantic BaseModel class"
-            f" ({said or type(fault).__name__}): install it where Kioku runs, or set PYTHONPATH."
+            f" ({said}): install it where Kioku runs, or set PYTHONPATH."
         ) from fault
 
 

@@ -29,9 +29,8 @@ class ThoughtFilter:
         self.restarts = False
         """Whether all that was passed on before the newest piece was a thought."""
         self._held = ""
-        self._before = (
-            ""  # the character before what is held: a quoted tag does not count
-        )
+        # The character before what is held: a quoted tag does not count.
+        self._before = ""
         self._is_thought = False
 
     def feed(self, piece: str) -> str:

@@ -41,9 +41,8 @@ _STATEMENT_SETTING = "statement_timeout"
 # Connections of one pool that one person may use at the same time, including those that wait for
 # a row.
 PERSON_CONNECTIONS = 3
-_CONNECT_SECONDS = (
-    60  # a database that is resuming from a pause, as Aurora does, takes 30
-)
+# A database that is resuming from a pause, as Aurora does, takes 30.
+_CONNECT_SECONDS = 60
 
 # Connect to a server that accepts writes, and detect a lost peer within seconds.
 _CONNECTING = {

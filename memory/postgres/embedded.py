@@ -44,10 +44,8 @@ _FEWER = (
     "io_method=sync",
     "shared_buffers=64MB",
 )
-_QUIET = (
-    "log_min_messages=log",
-    "log_min_error_statement=panic",
-)  # errors may quote people
+# Errors may quote people.
+_QUIET = ("log_min_messages=log", "log_min_error_statement=panic")
 
 
 class EmbeddedPostgresError(KiokuMemoryError):
@@ -248,9 +246,8 @@ class EmbeddedPostgres:
         import psutil  # type: ignore[import-untyped] # the package of the programs brings it
 
         file = self._cluster / "postmaster.pid"
-        with suppress(
-            FileNotFoundError, psutil.NoSuchProcess
-        ):  # PostgreSQL ignores such a file
+        # PostgreSQL ignores the file of a process that does not exist.
+        with suppress(FileNotFoundError, psutil.NoSuchProcess):
             pid, *_ = file.read_text().split("\n")
             process = psutil.Process(int(pid))
             if process.status() != "zombie" and process.name().startswith("postgres"):

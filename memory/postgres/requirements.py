@@ -16,9 +16,8 @@ from psycopg.rows import DictRow
 
 from memory.model.errors import DatabaseNotReady
 
-_OLDEST = (
-    16  # the first with options of a granted role: GRANT … WITH INHERIT FALSE, SET TRUE
-)
+# The first with options of a granted role: GRANT … WITH INHERIT FALSE, SET TRUE.
+_OLDEST = 16
 
 # Letters are compared in lower case, and with the locale C a server lowers only A to Z. The
 # statement is ASCII, so that a database of any encoding accepts it.
